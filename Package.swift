@@ -1,0 +1,94 @@
+// swift-tools-version: 6.2
+// Sluice: a userspace fast-path packet scheduler on DPDK.
+
+import PackageDescription
+
+#if arch(arm64)
+let multiarch = "aarch64-linux-gnu"
+let machine = "armv8-a+crc"
+#else
+let multiarch = "x86_64-linux-gnu"
+let machine = "x86-64-v3"
+#endif
+
+/// SwiftPM cannot read libdpdk.pc (its Description spans several lines), so what it would say stands here.
+let dpdkFlags = ["-march=\(machine)", "-I/usr/include/dpdk", "-I/usr/include/\(multiarch)/dpdk"]
+let dpdkC: [CSetting] = [.unsafeFlags(dpdkFlags + ["-O3"])]
+let dpdkSwift: [SwiftSetting] = [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]
+/// The libraries Sluice itself calls. Drivers are plug-ins that EAL loads by itself.
+let dpdkLibraries: [LinkerSetting] = [
+    "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_vhost", "rte_net", "rte_ring", "rte_kvargs", "rte_gso",
+].map { .linkedLibrary($0) }
+
+/// Code that runs on a poll loop is compiled for the machine level DPDK's inline functions need.
+let hot: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=\(machine)"])]
+
+let package = Package(
+    name: "sluice",
+    products: [
+        .executable(name: "sluiced", targets: ["sluiced"]),
+        .executable(name: "sluice", targets: ["sluice"]),
+        .executable(name: "sluice-gen", targets: ["sluice-gen"]),
+        .library(name: "Scheduler", targets: ["Scheduler"]),
+        .library(name: "Packet", targets: ["Packet"]),
+        .library(name: "Bridge", targets: ["Bridge"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // What Swift cannot import by itself.
+        .target(name: "DPDKShim", cSettings: dpdkC, linkerSettings: dpdkLibraries),
+        .systemLibrary(name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+        .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
+        .target(name: "Netlink", dependencies: ["CNetlink"]),
+        .target(name: "NUMA", dependencies: ["CNUMA"]),
+
+        // Pure modules: no DPDK, no clock, no system calls.
+        .target(name: "Packet", swiftSettings: hot),
+        .target(name: "Scheduler", dependencies: ["Packet"], swiftSettings: hot),
+        .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),
+        .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
+        .target(name: "Configuration", dependencies: ["Packet", .product(name: "Yams", package: "Yams")]),
+        .target(name: "ControlAPI", dependencies: ["Configuration"]),
+
+        // The poll loops and what drives them.
+        .target(
+            name: "DataPlane",
+            dependencies: ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration"],
+            swiftSettings: dpdkSwift),
+        .target(
+            name: "ControlPlane",
+            dependencies: [
+                "DataPlane", "ControlAPI", "Configuration",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: dpdkSwift),
+        .executableTarget(
+            name: "sluiced",
+            dependencies: ["ControlPlane", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: dpdkSwift),
+        .executableTarget(
+            name: "sluice",
+            dependencies: ["ControlAPI", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+        // Traffic for tests, demonstrations and benchmarks: simulated guests over virtio_user.
+        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet"], swiftSettings: dpdkSwift),
+        .executableTarget(
+            name: "sluice-gen",
+            dependencies: ["TrafficGenerator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: dpdkSwift),
+
+        .testTarget(name: "PacketTests", dependencies: ["Packet"]),
+        .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"]),
+        .testTarget(name: "BridgeTests", dependencies: ["Bridge"]),
+        .testTarget(name: "DCBTests", dependencies: ["DCB"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+        .testTarget(name: "ControlTests", dependencies: ["ControlAPI", "Configuration"]),
+        .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration"]),
+    ]
+)

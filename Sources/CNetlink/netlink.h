@@ -1,0 +1,3 @@
+#include <netlink/netlink.h>
+#include <netlink/errno.h>
+#include <netlink/route/link.h>

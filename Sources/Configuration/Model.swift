@@ -1,0 +1,179 @@
+import Packet
+
+/// Everything an operator can configure: one declarative document. The running state is always one `Model`;
+/// a change is a second one, and what has to be done is their difference.
+public struct Model: Equatable, Sendable {
+    public var daemon = DaemonSettings()
+    public var bridges: [BridgeSettings] = []
+    public var ports: [PortSettings] = []
+    public var groups: [GroupSettings] = []
+    public var guests: [GuestSettings] = []
+    /// The operator's own rows and changes to the built-in ones; the built-in rows are `ProtocolSettings.builtIn`.
+    public var protocols: [ProtocolSettings] = []
+
+    public init() {}
+}
+
+/// What is fixed while the daemon lives; a change takes effect at its next start.
+public struct DaemonSettings: Equatable, Sendable {
+    /// CPUs that run poll loops; empty: every CPU the daemon may use but the first, or that one if it is the only one.
+    public var cpus: [Int] = []
+    /// Frame buffers of each NUMA node in use.
+    public var buffers: Int = 65_536
+    /// Bytes of data one frame buffer holds; longer frames span several.
+    public var bufferSize: Int = 2_048
+    /// False: ordinary memory instead of hugepages (slower; for trials on machines without them).
+    public var hugepages = true
+    /// Hugepage memory to take, in bytes; 0: what the buffers need.
+    public var memory: UInt64 = 0
+    public init() {}
+}
+
+/// An 802.1D bridge: a set of ports among which frames are forwarded by MAC address.
+public struct BridgeSettings: Equatable, Sendable {
+    public var name: String
+    /// Seconds after which a learned address that was not seen again is forgotten (802.1D: 300).
+    public var ageing: Int = 300
+    /// Most addresses the forwarding database holds.
+    public var fdbSize: Int = 65_536
+    /// Root of the inbound tree (traffic towards guests and taps), bit/s; nil: unlimited, and then no inbound floor can be
+    /// guaranteed.
+    public var rate: UInt64?
+    /// Bytes added to each frame's length when it is charged (24: preamble, FCS and gap, as on the wire).
+    public var overhead: Int = 0
+    public var staticEntries: [StaticEntry] = []
+    public init(name: String) { self.name = name }
+}
+
+/// A forwarding entry that neither ages nor moves.
+public struct StaticEntry: Hashable, Sendable {
+    public var mac: MACAddress
+    public var port: String
+    public init(mac: MACAddress, port: String) { self.mac = mac; self.port = port }
+}
+
+public struct PortSettings: Equatable, Sendable {
+    public var name: String
+    public var bridge: String
+    public var kind: PortKind
+    /// Largest layer 3 packet, 68 to 9000 bytes; a frame may have 14 bytes more, and 4 for each of up to two tags.
+    public var mtu: Int = 1500
+    /// CPUs that poll this port's queues; empty: placed automatically.
+    public var cpus: [Int] = []
+    /// Physical ports: root of the outbound tree, bit/s; nil: unlimited, and then no outbound floor can be guaranteed.
+    public var rate: UInt64?
+    /// As `BridgeSettings.overhead`, for the outbound tree.
+    public var overhead: Int = 0
+    /// Physical ports: push priority tags on the way out.
+    public var dcb = true
+    /// Only frames whose source is a configured MAC of one of the port's guests may enter.
+    public var spoofCheck = false
+    /// Lossless limit on what is read from the port.
+    public var pace: PaceSettings?
+    public init(name: String, bridge: String, kind: PortKind) { self.name = name; self.bridge = bridge; self.kind = kind }
+}
+
+public enum PortKind: Equatable, Sendable {
+    /// A QEMU guest. `queues` is the most queue pairs the guest may use.
+    case vhost(socket: String, mode: VhostMode, queues: Int)
+    /// A host interface; `netns` is the network namespace it is moved to, `mac` the host side's address.
+    case tap(interface: String, netns: String?, mac: MACAddress?)
+    /// A PCI address, a DPDK device string, or a kernel interface's name.
+    case physical(device: String, queues: Int)
+}
+
+public enum VhostMode: String, Equatable, Sendable, CaseIterable {
+    /// QEMU listens, Sluice connects and reconnects: the daemon can restart without the guest noticing.
+    case client
+    /// Sluice listens.
+    case server
+}
+
+/// A token bucket (and a second one for the peak) at which a port's receive queues are polled.
+public struct PaceSettings: Equatable, Sendable {
+    /// bit/s
+    public var average: UInt64
+    /// bit/s; nil: bursts leave at the guest's own speed.
+    public var peak: UInt64?
+    /// Bytes; nil: 10 ms of `average`, at least 64 KiB.
+    public var burst: UInt64?
+    public init(average: UInt64, peak: UInt64? = nil, burst: UInt64? = nil) { self.average = average; self.peak = peak; self.burst = burst }
+}
+
+/// Parameters of a traffic class; nil means the default told at each.
+public struct ClassSettings: Equatable, Sendable {
+    /// Guaranteed rate, bit/s (HTB's `rate`); nil: none, the class lives on what others do not use.
+    public var floor: UInt64?
+    /// bit/s (HTB's `ceil`); nil: the parent's.
+    public var ceiling: UInt64?
+    /// Bytes the class may send at once within its floor; nil: 10 ms of the floor, at least 2 largest frames.
+    public var burst: UInt64?
+    /// Bytes it may send at once within its ceiling; nil: 10 ms of the ceiling, at least 2 largest frames.
+    public var ceilingBurst: UInt64?
+    /// bit/s, a third bucket of one frame's depth; nil: none.
+    public var peak: UInt64?
+    /// Packets per second; nil: none.
+    public var floorPackets: UInt64?
+    public var ceilingPackets: UInt64?
+    /// 0 (first) to 7: order among borrowers; nil: 3.
+    public var priority: Int?
+    /// Bytes a turn among borrowers of equal priority; nil: in proportion to the floor.
+    public var quantum: Int?
+    /// Most frames in a leaf's queue; nil: 1000.
+    public var limit: Int?
+    /// Most bytes in a leaf's queue; nil: no limit of its own.
+    public var limitBytes: Int?
+    public init() {}
+}
+
+/// A class above guests, such as a tenant: its guests share its floor and ceiling.
+public struct GroupSettings: Equatable, Sendable {
+    public var name: String
+    public var bridge: String
+    /// The group above; nil: the root.
+    public var parent: String?
+    public var inbound = ClassSettings()
+    public var outbound = ClassSettings()
+    public init(name: String, bridge: String) { self.name = name; self.bridge = bridge }
+}
+
+/// Whose traffic it is: the MAC addresses of one guest behind one port. A port without guests is a guest of its own name.
+public struct GuestSettings: Equatable, Sendable {
+    public var name: String
+    public var port: String
+    /// Empty: every address of the port that no other guest has (at most one such guest a port).
+    public var macs: [MACAddress] = []
+    public var group: String?
+    /// Towards the guest: a class in the bridge's tree.
+    public var inbound = ClassSettings()
+    /// From the guest: a class in the tree of every physical port of the bridge.
+    public var outbound = ClassSettings()
+    /// Leaves of the guest's own, by protocol name; other protocols share the guest's default leaf.
+    public var protocols: [String: ProtocolClasses] = [:]
+    public init(name: String, port: String) { self.name = name; self.port = port }
+}
+
+public struct ProtocolClasses: Equatable, Sendable {
+    public var inbound = ClassSettings()
+    public var outbound = ClassSettings()
+    public init() {}
+}
+
+/// One row of the protocol table: how it is known and the priority it leaves with.
+public struct ProtocolSettings: Equatable, Sendable {
+    public var name: String
+    public var matches: [ProtocolMatch]
+    /// Priority code point, 0 to 7, that frames leave physical ports with.
+    public var pcp: Int
+    public init(name: String, matches: [ProtocolMatch], pcp: Int) { self.name = name; self.matches = matches; self.pcp = pcp }
+}
+
+public enum ProtocolMatch: Hashable, Sendable {
+    case etherType(UInt16)
+    /// Either port of a TCP segment.
+    case tcp(UInt16)
+    /// Either port of a UDP datagram.
+    case udp(UInt16)
+    case dscp(UInt8)
+    case pcp(UInt8)
+}

@@ -1,0 +1,124 @@
+#include <rte_config.h>
+#include "DPDKShim.h"
+#include <errno.h>
+
+uint16_t sluice_device_receive(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count) {
+    return rte_eth_rx_burst(port, queue, frames, count);
+}
+uint16_t sluice_device_send(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count) {
+    return rte_eth_tx_burst(port, queue, frames, count);
+}
+
+static uint16_t at_most(uint16_t wanted, uint16_t most) { return wanted < most ? wanted : most; }
+
+int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup) {
+    struct rte_eth_dev_info info;
+    setup->failed_step = "rte_eth_dev_info_get";
+    int result = rte_eth_dev_info_get(port, &info);
+    if (result != 0) return result;
+
+    struct rte_eth_conf conf = {0};
+    const uint64_t checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+    const uint64_t scatter = RTE_ETH_RX_OFFLOAD_SCATTER;
+    setup->vlan_insert = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
+    setup->vlan_strip = (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0;
+    setup->checksum = (info.tx_offload_capa & checksums) == checksums;
+    setup->multi_segment = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+    setup->numa_node = rte_eth_dev_socket_id(port);
+    if (setup->vlan_insert) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+    if (setup->checksum) conf.txmode.offloads |= checksums;
+    if (setup->multi_segment) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    if (setup->vlan_strip) conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+    if (info.rx_offload_capa & scatter) conf.rxmode.offloads |= scatter;
+    conf.rxmode.mtu = setup->mtu;
+    if (info.max_mtu != 0 && setup->mtu > info.max_mtu) conf.rxmode.mtu = info.max_mtu;
+
+    setup->receive_queues = at_most(setup->receive_queues, info.max_rx_queues);
+    setup->transmit_queues = at_most(setup->transmit_queues, info.max_tx_queues);
+    if (setup->equal_queues) {
+        uint16_t both = at_most(setup->receive_queues, setup->transmit_queues);
+        setup->receive_queues = both;
+        setup->transmit_queues = both;
+    }
+    if (setup->receive_queues > 1 && (info.flow_type_rss_offloads != 0)) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+    }
+    setup->failed_step = "rte_eth_dev_configure";
+    result = rte_eth_dev_configure(port, setup->receive_queues, setup->transmit_queues, &conf);
+    if (result != 0) return result;
+
+    uint16_t receive_ring = setup->receive_ring ? setup->receive_ring
+        : info.default_rxportconf.ring_size ? info.default_rxportconf.ring_size : 1024;
+    uint16_t transmit_ring = setup->transmit_ring ? setup->transmit_ring
+        : info.default_txportconf.ring_size ? info.default_txportconf.ring_size : 1024;
+    setup->failed_step = "rte_eth_dev_adjust_nb_rx_tx_desc";
+    result = rte_eth_dev_adjust_nb_rx_tx_desc(port, &receive_ring, &transmit_ring);
+    if (result != 0) return result;
+    setup->receive_ring = receive_ring;
+    setup->transmit_ring = transmit_ring;
+    int node = setup->numa_node < 0 ? (int)SOCKET_ID_ANY : setup->numa_node;
+    for (uint16_t queue = 0; queue < setup->receive_queues; queue++) {
+        struct rte_eth_rxconf queue_conf = info.default_rxconf;
+        queue_conf.offloads = conf.rxmode.offloads;
+        setup->failed_step = "rte_eth_rx_queue_setup";
+        result = rte_eth_rx_queue_setup(port, queue, receive_ring, node, &queue_conf, pool);
+        if (result != 0) return result;
+    }
+    for (uint16_t queue = 0; queue < setup->transmit_queues; queue++) {
+        struct rte_eth_txconf queue_conf = info.default_txconf;
+        queue_conf.offloads = conf.txmode.offloads;
+        setup->failed_step = "rte_eth_tx_queue_setup";
+        result = rte_eth_tx_queue_setup(port, queue, transmit_ring, node, &queue_conf);
+        if (result != 0) return result;
+    }
+    setup->failed_step = "rte_eth_dev_start";
+    result = rte_eth_dev_start(port);
+    if (result != 0) return result;
+    /* Some virtual devices are always promiscuous and say that they cannot be told so. */
+    (void)rte_eth_promiscuous_enable(port);
+    setup->failed_step = NULL;
+    return 0;
+}
+
+int sluice_device_remove(uint16_t port) {
+    struct rte_eth_dev_info info;
+    int result = rte_eth_dev_info_get(port, &info);
+    if (result != 0) return result;
+    (void)rte_eth_dev_stop(port);
+    result = rte_eth_dev_close(port);
+    int removed = info.device ? rte_dev_remove(info.device) : 0;
+    return result != 0 ? result : removed;
+}
+
+int sluice_device_probe(const char *devargs, uint16_t *port) {
+    struct rte_dev_iterator iterator;
+    int result = rte_dev_probe(devargs);
+    if (result != 0) return result;
+    uint16_t found;
+    RTE_ETH_FOREACH_MATCHING_DEV(found, devargs, &iterator) {
+        *port = found;
+        rte_eth_iterator_cleanup(&iterator);
+        return 0;
+    }
+    return -ENODEV;
+}
+
+bool sluice_device_link(uint16_t port, uint32_t *megabits) {
+    struct rte_eth_link link;
+    if (rte_eth_link_get_nowait(port, &link) != 0) return false;
+    *megabits = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+    return link.link_status == RTE_ETH_LINK_UP;
+}
+
+int sluice_device_mac(uint16_t port, uint8_t mac[6]) {
+    struct rte_ether_addr address;
+    int result = rte_eth_macaddr_get(port, &address);
+    if (result == 0) memcpy(mac, address.addr_bytes, 6);
+    return result;
+}
+
+const char *sluice_device_driver(uint16_t port) {
+    struct rte_eth_dev_info info;
+    return rte_eth_dev_info_get(port, &info) == 0 ? info.driver_name : "unknown";
+}

@@ -1,0 +1,67 @@
+#include <rte_config.h>
+#include "DPDKShim.h"
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+void sluice_frame_free(struct rte_mbuf *m) { rte_pktmbuf_free(m); }
+void sluice_frames_free(struct rte_mbuf **frames, unsigned count) { rte_pktmbuf_free_bulk(frames, count); }
+struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool) { return rte_pktmbuf_clone(m, pool); }
+struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool) {
+    return rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+}
+struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length) {
+    struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+    if (m && !rte_pktmbuf_append(m, length)) { rte_pktmbuf_free(m); return NULL; }
+    return m;
+}
+int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, unsigned count) {
+    return rte_pktmbuf_alloc_bulk(pool, frames, count);
+}
+
+int sluice_frame_push_tag(struct rte_mbuf *m, uint16_t tci) {
+    uint16_t kept = m->vlan_tci;
+    uint64_t flags = m->ol_flags;
+    m->vlan_tci = tci;
+    int result = rte_vlan_insert(&m);
+    m->vlan_tci = kept;
+    if (result == 0) m->ol_flags = flags & ~(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN);
+    return result;
+}
+
+void sluice_frame_pop_tag(struct rte_mbuf *m) {
+    struct rte_ether_hdr *old = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+    memmove((char *)old + sizeof(struct rte_vlan_hdr), old, 2 * RTE_ETHER_ADDR_LEN);
+    rte_pktmbuf_adj(m, sizeof(struct rte_vlan_hdr));
+}
+
+int sluice_frame_finish_checksums(struct rte_mbuf *m) {
+    uint64_t flags = m->ol_flags;
+    uint64_t l4 = flags & RTE_MBUF_F_TX_L4_MASK;
+    uint32_t headers = (uint32_t)m->l2_len + m->l3_len;
+    if (m->l3_len < sizeof(struct rte_ipv4_hdr) || headers > m->data_len) return -1;
+    void *l3 = rte_pktmbuf_mtod_offset(m, void *, m->l2_len);
+    if (flags & RTE_MBUF_F_TX_IPV4) {
+        struct rte_ipv4_hdr *ip = l3;
+        /* A guest chose these lengths: what is summed must be what the headers say and what is there. */
+        if (rte_ipv4_hdr_len(ip) > m->l3_len || m->pkt_len - m->l2_len < rte_be_to_cpu_16(ip->total_length)) return -1;
+        if (flags & RTE_MBUF_F_TX_IP_CKSUM) { ip->hdr_checksum = 0; ip->hdr_checksum = rte_ipv4_cksum(ip); }
+    } else if (flags & RTE_MBUF_F_TX_IPV6) {
+        const struct rte_ipv6_hdr *ip = l3;
+        if (m->l3_len < sizeof(*ip) || m->pkt_len - m->l2_len - sizeof(*ip) < rte_be_to_cpu_16(ip->payload_len)) return -1;
+    }
+    uint16_t offset;
+    if (l4 == RTE_MBUF_F_TX_TCP_CKSUM) offset = offsetof(struct rte_tcp_hdr, cksum);
+    else if (l4 == RTE_MBUF_F_TX_UDP_CKSUM) offset = offsetof(struct rte_udp_hdr, dgram_cksum);
+    else { m->ol_flags = flags & ~RTE_MBUF_F_TX_IP_CKSUM; return 0; }
+    if (headers + offset + sizeof(uint16_t) > m->data_len) return -1;
+    /* virtio leaves the pseudo-header's sum in the field, so summing the whole of the segment finishes it. */
+    uint16_t sum = 0;
+    uint16_t *field = rte_pktmbuf_mtod_offset(m, uint16_t *, headers + offset);
+    if (rte_raw_cksum_mbuf(m, headers, m->pkt_len - headers, &sum) < 0) return -1;
+    sum = ~sum;
+    if (sum == 0 && l4 == RTE_MBUF_F_TX_UDP_CKSUM) sum = 0xffff;
+    *field = sum;
+    m->ol_flags = flags & ~(RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_IP_CKSUM);
+    return 0;
+}

@@ -1,0 +1,38 @@
+// Ethernet devices (taps, NICs and their virtual kin).
+#ifndef SLUICE_SHIM_DEVICE_H
+#define SLUICE_SHIM_DEVICE_H
+
+#include "shim_base.h"
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+
+SLUICE_HOT uint16_t sluice_device_receive(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
+SLUICE_HOT uint16_t sluice_device_send(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
+
+/// What configuring a device needs to know, and what came of it.
+typedef struct {
+    uint16_t receive_queues;       ///< wanted, then granted
+    uint16_t transmit_queues;      ///< wanted, then granted
+    uint16_t receive_ring;         ///< descriptors wanted, 0 for the driver's choice
+    uint16_t transmit_ring;
+    uint16_t mtu;                  ///< wanted
+    bool vlan_insert;              ///< granted: the device pushes tags itself
+    bool vlan_strip;               ///< granted: the device strips tags itself
+    bool checksum;                 ///< granted: the device finishes IPv4, TCP and UDP checksums
+    bool multi_segment;            ///< granted: the device sends frames of several segments
+    bool equal_queues;             ///< wanted: the driver demands as many transmit as receive queues
+    int numa_node;                 ///< granted, -1 unknown
+    const char *failed_step;       ///< the call that failed, when the result is not 0
+} sluice_device_setup;
+
+/// Configures and starts a probed device. Returns 0 or a negative errno, with `failed_step` set.
+int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup);
+/// Stops, closes and removes a device.
+int sluice_device_remove(uint16_t port);
+/// Probes a device string and gives its port number. Returns 0, or a negative errno (-EEXIST when it was there before).
+int sluice_device_probe(const char *devargs, uint16_t *port);
+bool sluice_device_link(uint16_t port, uint32_t *megabits);
+int sluice_device_mac(uint16_t port, uint8_t mac[6]);
+const char *sluice_device_driver(uint16_t port);
+
+#endif

@@ -1,0 +1,68 @@
+// Accessors of struct rte_mbuf, which is aligned to 64 bytes and so arrives in Swift as an opaque pointer.
+#ifndef SLUICE_SHIM_FRAME_H
+#define SLUICE_SHIM_FRAME_H
+
+#include "shim_base.h"
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+#include <string.h>
+
+typedef struct rte_mbuf *sluice_frame;
+
+SLUICE_INLINE void *sluice_frame_bytes(struct rte_mbuf *m) { return rte_pktmbuf_mtod(m, void *); }
+/// Bytes in the first segment.
+SLUICE_INLINE uint16_t sluice_frame_contiguous(const struct rte_mbuf *m) { return m->data_len; }
+/// Bytes in all segments.
+SLUICE_INLINE uint32_t sluice_frame_length(const struct rte_mbuf *m) { return m->pkt_len; }
+SLUICE_INLINE uint16_t sluice_frame_segments(const struct rte_mbuf *m) { return m->nb_segs; }
+SLUICE_INLINE uint64_t sluice_frame_flags(const struct rte_mbuf *m) { return m->ol_flags; }
+SLUICE_INLINE void sluice_frame_set_flags(struct rte_mbuf *m, uint64_t flags) { m->ol_flags = flags; }
+SLUICE_INLINE uint16_t sluice_frame_tci(const struct rte_mbuf *m) { return m->vlan_tci; }
+SLUICE_INLINE void sluice_frame_set_tci(struct rte_mbuf *m, uint16_t tci) { m->vlan_tci = tci; }
+SLUICE_INLINE uint16_t sluice_frame_segment_size(const struct rte_mbuf *m) { return m->tso_segsz; }
+SLUICE_INLINE void sluice_frame_set_header_lengths(struct rte_mbuf *m, uint8_t l2, uint16_t l3, uint8_t l4) {
+    m->l2_len = l2; m->l3_len = l3; m->l4_len = l4;
+}
+SLUICE_INLINE bool sluice_frame_is_writable(const struct rte_mbuf *m) {
+    return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
+}
+SLUICE_INLINE void sluice_prefetch_frame(struct rte_mbuf *m) { rte_mbuf_prefetch_part1(m); }
+SLUICE_INLINE void sluice_prefetch(const void *p) { rte_prefetch0(p); }
+/// Prefetches the first cache line of the frame's data (reads the mbuf's header).
+SLUICE_INLINE void sluice_prefetch_bytes(struct rte_mbuf *m) { rte_prefetch0(rte_pktmbuf_mtod(m, void *)); }
+
+SLUICE_HOT void sluice_frame_free(struct rte_mbuf *m);
+SLUICE_HOT void sluice_frames_free(struct rte_mbuf **frames, unsigned count);
+/// A second reference to the same bytes; NULL when the pool is empty. The bytes must not be written through it.
+SLUICE_HOT struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool);
+/// A copy of the bytes and of the offload fields; NULL when the pool is empty.
+SLUICE_HOT struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool);
+/// An empty frame of `length` bytes in one segment; NULL when the pool is empty or the bytes do not fit.
+SLUICE_HOT struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length);
+SLUICE_HOT int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, unsigned count);
+/// Sets a frame's length after writing its bytes (one segment).
+SLUICE_INLINE void sluice_frame_set_length(struct rte_mbuf *m, uint16_t length) { m->data_len = length; m->pkt_len = length; }
+
+/// Pushes an 802.1Q tag behind the addresses. Returns 0, or a negative errno with the frame as it was
+/// (no headroom, or the bytes are shared).
+SLUICE_HOT int sluice_frame_push_tag(struct rte_mbuf *m, uint16_t tci);
+/// Removes the tag behind the addresses. The caller has seen that there is one.
+SLUICE_HOT void sluice_frame_pop_tag(struct rte_mbuf *m);
+
+/// Computes in software what the flags ask of the hardware (IPv4 header, TCP and UDP checksums) and clears the flags.
+/// The frame must be writable. Returns 0, or -1 where headers do not hold what the flags say.
+SLUICE_HOT int sluice_frame_finish_checksums(struct rte_mbuf *m);
+
+/// Offload flags, which are macros over shifted constants that Swift does not import.
+static const uint64_t sluice_flag_tx_vlan = RTE_MBUF_F_TX_VLAN;
+static const uint64_t sluice_flag_rx_vlan_stripped = RTE_MBUF_F_RX_VLAN_STRIPPED;
+static const uint64_t sluice_flag_rx_vlan = RTE_MBUF_F_RX_VLAN;
+static const uint64_t sluice_flag_tx_tcp_seg = RTE_MBUF_F_TX_TCP_SEG;
+static const uint64_t sluice_flag_tx_udp_seg = RTE_MBUF_F_TX_UDP_SEG;
+static const uint64_t sluice_flag_tx_l4_mask = RTE_MBUF_F_TX_L4_MASK;
+static const uint64_t sluice_flag_tx_ip_checksum = RTE_MBUF_F_TX_IP_CKSUM;
+static const uint64_t sluice_flag_tx_offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
+static const uint64_t sluice_flag_rx_l4_bad = RTE_MBUF_F_RX_L4_CKSUM_BAD;
+
+#endif

@@ -1,0 +1,38 @@
+// EAL, lcores, the clock, memory pools.
+#ifndef SLUICE_SHIM_RUNTIME_H
+#define SLUICE_SHIM_RUNTIME_H
+
+#include "shim_base.h"
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_pause.h>
+#include <rte_spinlock.h>
+
+/// The calling thread's rte_errno (a macro over a per-lcore variable).
+static inline int sluice_rte_errno(void) { return rte_errno; }
+
+/// The time-stamp counter.
+SLUICE_INLINE uint64_t sluice_cycles(void) { return rte_rdtsc(); }
+SLUICE_INLINE void sluice_pause(void) { rte_pause(); }
+
+/// Frame buffers of a pool in use and free; walks the per-lcore caches, so it is for reports.
+static inline unsigned sluice_pool_available(struct rte_mempool *pool) { return rte_mempool_avail_count(pool); }
+
+/// Transmit queues shared by several lcores: taken only where the device has fewer queues than there are lcores.
+typedef struct { rte_spinlock_t lock; } sluice_lock;
+SLUICE_INLINE bool sluice_lock_try(sluice_lock *lock) { return rte_spinlock_trylock(&lock->lock) != 0; }
+SLUICE_INLINE void sluice_lock_release(sluice_lock *lock) { rte_spinlock_unlock(&lock->lock); }
+static inline void sluice_lock_init(sluice_lock *lock) { rte_spinlock_init(&lock->lock); }
+
+/// Sends DPDK's log to a file descriptor of the caller's; -1 restores the default. Returns 0 or a negative errno.
+int sluice_log_to(int fd);
+/// Sets the level (RTE_LOG_*) of all logs that match a shell pattern.
+static inline int sluice_log_level(const char *pattern, uint32_t level) { return rte_log_set_level_pattern(pattern, level); }
+
+#endif

@@ -1,0 +1,1 @@
+@main struct SluiceGen { static func main() {} }
