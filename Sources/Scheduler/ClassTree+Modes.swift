@@ -1,7 +1,7 @@
 extension ClassTree {
     /// Brings the class's tokens up to `now`.
     @_noLocks @inline(__always)
-    func refill(_ id: ClassID, at now: Nanoseconds) {
+    mutating func refill(_ id: ClassID, at now: Nanoseconds) {
         let state = states + Int(id)
         let flags = state.pointee.flags
         guard flags & ClassFlags.metered != 0, now > state.pointee.checkpoint else { return }
@@ -22,7 +22,7 @@ extension ClassTree {
 
     /// What the tokens, which must be up to date, allow.
     @_noLocks @inline(__always)
-    func currentMode(_ id: ClassID) -> UInt8 {
+    mutating func currentMode(_ id: ClassID) -> UInt8 {
         let state = states + Int(id)
         let flags = state.pointee.flags
         if flags & ClassFlags.meteredCeiling != 0, state.pointee.ceilingTokens < 0 { return Mode.cannotSend }

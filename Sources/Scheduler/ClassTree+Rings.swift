@@ -4,7 +4,7 @@
 /// otherwise lose its turn to borrow each time its floor grants it a frame.
 extension ClassTree {
     @_noLocks @inline(__always)
-    func slot(_ id: ClassID, _ priority: Int) -> UnsafeMutablePointer<PrioritySlot> {
+    mutating func slot(_ id: ClassID, _ priority: Int) -> UnsafeMutablePointer<PrioritySlot> {
         if states[Int(id)].level == 0 {
             return UnsafeMutableRawPointer(nodes + Int(id)).assumingMemoryBound(to: PrioritySlot.self)
         }
