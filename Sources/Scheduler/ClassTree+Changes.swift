@@ -63,6 +63,7 @@ extension ClassTree {
     @_noLocks
     public func exists(_ id: ClassID) -> Bool { Self.has(existing, id) }
 
+    @_noLocks
     mutating func initialize(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) {
         let depth = parent == 0 ? 0 : nodes[Int(parent)].depth &+ 1
         states[Int(id)] = ClassState(
@@ -83,6 +84,7 @@ extension ClassTree {
     }
 
     /// Writes what follows from the parameters. The class is in no ring and its tokens are up to date.
+    @_noLocks
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
         let state = states + Int(id), node = nodes + Int(id), timer = timers + Int(id)
         let old = existed ? state.pointee.flags : 0
@@ -146,6 +148,7 @@ extension ClassTree {
     }
 
     /// Takes a leaf out of every ring and list; its queue stays.
+    @_noLocks
     private mutating func withdraw(leaf id: ClassID) {
         if states[Int(id)].flags & ClassFlags.parked != 0 {
             leaveParked(leaf: id)
@@ -154,18 +157,21 @@ extension ClassTree {
         }
     }
 
+    @_noLocks
     private mutating func readmit(leaf id: ClassID, at now: Nanoseconds) {
         guard nodes[Int(id)].count != 0 else { return }
         if outputStates[Int(nodes[Int(id)].output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
     }
 
     /// Takes an inner class out of every ring; its children stay in its feeds.
+    @_noLocks
     private mutating func setAside(_ id: ClassID) {
         let active = states[Int(id)].active
         detach(id, active)
         states[Int(id)].active = 0
     }
 
+    @_noLocks
     private mutating func giveUpQueue(_ id: ClassID) {
         let node = nodes + Int(id)
         guard node.pointee.count != 0 else { return }
@@ -178,6 +184,7 @@ extension ClassTree {
         node.pointee.bytes = 0
     }
 
+    @_noLocks
     private mutating func becomeParent(_ id: ClassID, of child: ClassID, at now: Nanoseconds) {
         let node = nodes + Int(id)
         withdraw(leaf: id)
@@ -201,6 +208,7 @@ extension ClassTree {
 }
 
 extension PrioritySlot {
+    @_noLocks
     static func unlinked(deficit: Int32) -> PrioritySlot {
         PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, unused: 0)
     }
