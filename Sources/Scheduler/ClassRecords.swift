@@ -84,12 +84,14 @@ struct PrioritySlot {
     var feedDeficit: Int32
     /// First in this class's own feed: the child whose turn it is; 0: empty. Inner classes only.
     var feedHead: ClassID
-    var unused: UInt16
+    /// In `ClassNode.slot` alone. An inner class: the number of the event in which it last had nothing left for its descendants (odd:
+    /// nothing to lend; even: at its ceiling). A leaf: the last such event it has taken notice of.
+    var exhausted: UInt16
 
     @_noLocks @inline(__always)
     init(
         rowNext: ClassID, rowPrevious: ClassID, feedNext: ClassID, feedPrevious: ClassID, feedDeficit: Int32, feedHead: ClassID,
-        unused: UInt16
+        exhausted: UInt16
     ) {
         self.rowNext = rowNext
         self.rowPrevious = rowPrevious
@@ -97,7 +99,7 @@ struct PrioritySlot {
         self.feedPrevious = feedPrevious
         self.feedDeficit = feedDeficit
         self.feedHead = feedHead
-        self.unused = unused
+        self.exhausted = exhausted
     }
 }
 

@@ -10,6 +10,7 @@ extension ClassTree {
         guard Int(parent) < classes, Self.has(existing, parent) else { return .unknownParent }
         guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
         guard nodes[Int(parent)].depth < 7 else { return .tooDeep }
+        admitArrivals(at: now)
         initialize(id, under: parent, p, at: now)
         if Self.has(leaves, parent) { becomeParent(parent, of: id, at: now) }
         nodes[Int(parent)].children &+= 1
@@ -22,6 +23,7 @@ extension ClassTree {
     public mutating func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
         guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
+        admitArrivals(at: now)
         let isLeaf = states[Int(id)].level == 0
         let active = states[Int(id)].active
         // Out of every ring under the old parameters, in again under the new ones.
@@ -44,6 +46,7 @@ extension ClassTree {
         guard id > 1 else { return .reservedID }
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
         guard Self.has(leaves, id) else { return .hasChildren }
+        admitArrivals(at: now)
         withdraw(leaf: id)
         giveUpQueue(id)
         wheel.disarm(id)
@@ -75,7 +78,6 @@ extension ClassTree {
         timers[Int(id)] = ClassTimer(
             expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
         blocks[Int(id)] = CounterBlock()
-        exhausted[Int(id)] = 0
         configure(id, p, existed: false)
         nodes[Int(id)].rowDeficit = nodes[Int(id)].quantum
         nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
@@ -210,6 +212,6 @@ extension ClassTree {
 extension PrioritySlot {
     @_noLocks
     static func unlinked(deficit: Int32) -> PrioritySlot {
-        PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, unused: 0)
+        PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, exhausted: 0)
     }
 }

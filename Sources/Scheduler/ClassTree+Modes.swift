@@ -132,6 +132,26 @@ extension ClassTree {
         }
     }
 
+    /// Lets the leaves that arrived join.
+    @_noLocks
+    mutating func admitArrivals(at now: Nanoseconds) {
+        guard arrived != 0 else { return }
+        // Loads that wait for nothing but memory, before the work that needs them one by one.
+        var touched: UInt8 = 0
+        var index = 0
+        while index < arrived {
+            touched |= states[Int(arrivals[index])].active
+            index &+= 1
+        }
+        idle = touched
+        index = 0
+        while index < arrived {
+            activate(leaf: arrivals[index], at: now)
+            index &+= 1
+        }
+        arrived = 0
+    }
+
     /// A leaf that has frames and an output that takes them.
     @_noLocks @inline(__always)
     mutating func activate(leaf id: ClassID, at now: Nanoseconds) {
