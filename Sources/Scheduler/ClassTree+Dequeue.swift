@@ -15,6 +15,13 @@ extension ClassTree {
                 chargeRoot(at: now)
                 continue
             }
+            if rows & 0xff != 0 {
+                let count = serveInFloor(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
+                if count != 0 {
+                    sent &+= count
+                    continue
+                }
+            }
             sent &+= visit(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
         }
         if owedFrames != 0 { chargeRoot(at: now) }
@@ -22,7 +29,7 @@ extension ClassTree {
     }
 
     /// Serves the leaf whose turn it is in `row`. 0 if it only put something aside: a turn still owed, a parked leaf, stale frames.
-    @_noLocks @inline(__always)
+    @_noLocks @inline(never)
     private mutating func visit(
         row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds
     ) -> Int {

@@ -41,6 +41,8 @@ public struct ClassTree {
     var owedFrames: UInt64 = 0
     var owedBytes: UInt64 = 0
     var owedCharge: Int64 = 0
+    /// An ancestor just charged is active, so its mode may change.
+    var owedByActive = false
     /// First class of each row; 8 levels of 8 priorities.
     let rowHeads: UnsafeMutablePointer<ClassID>
     /// Bit per row that is not empty: the lowest is served next.
