@@ -13,34 +13,23 @@ final class Guest {
     }
 
     let name: String
-    let nics: [NIC]
     private let qemu: ChildProcess
-    private let lab: Lab
     private var commands = 0
     static let bootSeconds = 60.0
 
     /// Folder with the guest's kernel and initramfs, built once.
-    private static let image = Result<String, Error> {
+    private static let image = Result {
         let folder = ProcessInfo.processInfo.environment["SLUICE_LAB"] ?? "\(Build.repository)/.build-lab"
         try SystemTests.run("\(Build.repository)/scripts/lab/guest-image", folder, within: 300)
         return folder
     }
 
     /// Starts QEMU without waiting: QEMU itself waits for its vhost-user sockets to be connected before the guest boots.
-    init(_ lab: Lab, _ name: String, _ nics: [NIC], cpus: String = "0") throws {
-        (self.lab, self.name, self.nics) = (lab, name, nics)
-        let image = try Guest.image.get()
-        let memory = 192
-        let queues = nics.map(\.queues).max() ?? 1
-        var arguments = [
-            "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-m", "\(memory)", "-smp", "\(queues)",
-            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-            "-object", "memory-backend-memfd,id=m0,size=\(memory)M,share=on", "-M", "pc,memory-backend=m0",
-        ]
+    convenience init(_ lab: Lab, _ name: String, _ nics: [NIC], cpus: String = "0") throws {
+        var arguments = ["-object", Guest.memory, "-M", "pc,memory-backend=m0"]
         for (index, nic) in nics.enumerated() {
             let side = nic.listens ? "server=on,wait=off" : "reconnect=1"
-            // vectors=0: QEMU 7.2 crashes with TCG, vhost-user and MSI-X together.
-            var device = "virtio-net-pci,netdev=n\(index),mac=\(nic.mac),vectors=0"
+            var device = "virtio-net-pci,netdev=n\(index),mac=\(nic.mac)"
             if nic.queues > 1 { device += ",mq=on" }
             if nic.packed { device += ",packed=on" }
             if let mtu = nic.mtu { device += ",host_mtu=\(mtu)" }
@@ -49,18 +38,34 @@ final class Guest {
                 "-netdev", "vhost-user,id=n\(index),chardev=c\(index),queues=\(nic.queues)", "-device", device,
             ]
         }
-        arguments += [
-            "-kernel", "\(image)/vmlinuz", "-initrd", "\(image)/initramfs",
-            "-append", "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check mitigations=off net.ifnames=0 harness",
-        ]
-        let child = try ChildProcess(arguments, cpus: cpus, keepsInput: true)
-        qemu = child
-        lab.atClose { child.stop() }
+        try self.init(lab, name, arguments: arguments, processors: nics.map(\.queues).max() ?? 1, cpus: cpus)
     }
 
     convenience init(_ lab: Lab, _ name: String, mac: String, socket: String, listens: Bool = true) throws {
         try self.init(lab, name, [NIC(mac: mac, socket: socket, listens: listens)])
     }
+
+    /// - Parameter arguments: QEMU's arguments for network and shared memory, as `sluice port show --qemu` prints them.
+    init(_ lab: Lab, _ name: String, arguments: [String], processors: Int = 1, cpus: String = "0") throws {
+        self.name = name
+        let image = try Guest.image.get()
+        let kernel = "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check "
+            + "mitigations=off net.ifnames=0 harness"
+        let fixed = [
+            "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "\(processors)",
+            // QEMU 7.2 crashes with TCG, vhost-user and MSI-X together.
+            "-global", "virtio-net-pci.vectors=0",
+            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+            "-kernel", "\(image)/vmlinuz", "-initrd", "\(image)/initramfs", "-append", kernel,
+        ]
+        let memory = arguments.contains("-m") ? [] : ["-m", "\(Guest.mebibytes)"]
+        let child = try ChildProcess(fixed + memory + arguments, cpus: cpus, keepsInput: true)
+        qemu = child
+        lab.atClose { child.stop() }
+    }
+
+    private static let mebibytes = 192
+    private static let memory = "memory-backend-memfd,id=m0,size=\(mebibytes)M,share=on"
 
     /// Waits for the shell.
     @discardableResult
