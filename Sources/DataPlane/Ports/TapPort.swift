@@ -1,0 +1,45 @@
+import Configuration
+import DPDKShim
+import Glibc
+import Netlink
+import Packet
+
+/// A host interface: vhost-net accelerated through virtio_user where the kernel offers that, the tap driver otherwise.
+final class TapPort: PortBackend {
+    private let ethernet: EthernetDevice
+    let device: String
+
+    init(_ settings: PortSettings, interface: String, netns: String?, mac: MACAddress?, _ runtime: Runtime) throws(DataPlaneError) {
+        let name = settings.name
+        if (try? Link.find(interface)) != nil {
+            throw DataPlaneError("port \(name): interface \(interface) exists already: choose another name, or remove it with `ip link del \(interface)`")
+        }
+        if let netns, access(netns.hasPrefix("/") ? netns : "/run/netns/\(netns)", F_OK) != 0 {
+            throw DataPlaneError("port \(name): no network namespace \(netns): make it with `ip netns add \(netns)`")
+        }
+        let lcores = runtime.lcores.count
+        let accelerated = access("/dev/vhost-net", R_OK | W_OK) == 0
+        let devargs = accelerated
+            ? "net_virtio_user_\(interface),path=/dev/vhost-net,iface=\(interface),queues=\(lcores),queue_size=1024"
+            : "net_tap_\(interface),iface=\(interface)"
+        device = interface
+        ethernet = try EthernetDevice(
+            port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, equalQueues: true, pool: runtime.pool, lcores: lcores)
+        do {
+            try Link.configure(interface, mtu: settings.mtu, mac: mac, up: true, netns: netns)
+        } catch {
+            ethernet.close()
+            throw DataPlaneError("port \(name): \(error)")
+        }
+        ethernet.isUp = true
+    }
+
+    var state: UnsafeMutablePointer<PortState> { ethernet.state }
+    var queues: Int { ethernet.queues }
+    var driver: String { ethernet.driver }
+    var numaNode: Int { ethernet.numaNode }
+    var tagsInHardware: Bool { false }
+    var condition: String { "up" }
+    func refresh() {}
+    func close() { ethernet.close() }
+}
