@@ -23,8 +23,12 @@ func admit(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
             sluice_frame_free(frame)
             continue
         }
-        record.pointee.protocolID = protocols.identify(record)
-        if port.pointee.isPhysical && PriorityTagger.isPriorityTag(record) { stripPriorityTag(frame, record) }
+        let protocolID = protocols.identify(record)
+        record.pointee.protocolID = protocolID
+        let seen = lcore.pointee.protocolCounters + Int(protocolID)
+        seen.pointee.frames &+= 1
+        seen.pointee.bytes &+= UInt64(record.pointee.length)
+        if port.pointee.isPhysical && TagEditing.isPriorityTagged(record) { stripPriorityTag(frame, record) }
         frames[kept] = frame
         kept &+= 1
     }
@@ -34,27 +38,19 @@ func admit(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
 /// Why a frame may not enter, nil if it may.
 @inline(__always) @_noLocks
 private func refusal(_ record: UnsafeMutablePointer<FrameRecord>, _ maxFrame: UInt32) -> DropReason? {
-    if record.pointee.flags.has(.runt) { return .runt }
     if record.pointee.length > maxFrame &+ 4 &* UInt32(record.pointee.tagCount) { return .oversized }
-    if !BridgeRules.isValidSource(record.pointee.source) { return .invalidSource }
-    switch BridgeRules.destination(record.pointee.destination) {
-    case .macControl: return .macControl
-    case .reserved: return .reservedAddress
-    case .individual, .group: return nil
+    switch BridgeRules.verdict(record) {
+    case .unicast, .flood: return nil
+    case .multicastSource, .zeroSource: return .invalidSource
+    case .pause: return .macControl
+    case .lldp, .linkLocal: return .reservedAddress
+    case .runt: return .runt
     }
 }
 
-/// Removes a priority tag (VID 0), which ends at this hop (IEEE 802.1Q, 6.9.1); its PCP has served to identify the protocol.
+/// Removes a priority tag (VID 0), which ends at this hop; its PCP has served to identify the protocol.
 @inline(never) @_noLocks
 private func stripPriorityTag(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>) {
-    sluice_frame_pop_tag(frame)
-    record.pointee.length &-= 4
-    record.pointee.tagCount &-= 1
-    record.pointee.l3Offset &-= 4
-    if record.pointee.l4Offset != 0 { record.pointee.l4Offset &-= 4 }
-    // A second tag behind the priority tag is now the outer one; the frame's bytes are in the cache.
-    record.pointee.tci = record.pointee.tagCount == 0 ? 0 : outerTCI(UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped))
+    TagEditing.stripPriorityTag(sluice_frame_bytes(frame).unsafelyUnwrapped, record)
+    sluice_frame_trim_front(frame, 4)
 }
-
-@inline(__always) @_noLocks
-private func outerTCI(_ bytes: UnsafeRawPointer) -> UInt16 { bytes.loadUnaligned(fromByteOffset: 14, as: UInt16.self).bigEndian }

@@ -34,7 +34,7 @@ func enqueue(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>, _ lcor
             let tree = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
             let guest = tree.pointee.bySource ? record.pointee.sourceGuest : record.pointee.destinationGuest
             let leaf = tree.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-            let tag = EgressTag(protocolID: record.pointee.protocolID, tci: record.pointee.tci, isTagged: record.pointee.tagCount != 0)
+            let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
             let verdict = tree.pointee.tree.pointee.enqueue(
                 UnsafeMutableRawPointer(frame), length: record.pointee.length, tag: tag.rawValue, to: leaf, at: lcore.pointee.now)
             switch verdict {
@@ -58,6 +58,7 @@ func enqueue(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>, _ lcor
 @inline(never) @_noLocks
 func flood(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
+    lcore.pointee.counters[Int(source)].floodedFrames &+= 1
     // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
     var waiting: PortIndex = flooded
     for index in 0..<members.count {

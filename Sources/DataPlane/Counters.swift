@@ -6,6 +6,13 @@ struct PortCounters {
     var sentBytes: UInt64 = 0
     /// Copies made to flood a frame to this port beyond the first receiver of it.
     var copiedFrames: UInt64 = 0
+    /// Frames received and flooded.
+    var floodedFrames: UInt64 = 0
+    /// Source addresses learned anew, and moved here from another port.
+    var learned: UInt64 = 0
+    var moved: UInt64 = 0
+    /// Times the port could not take all that was staged for it.
+    var full: UInt64 = 0
     /// Polls of a paced port put off for want of tokens.
     var pacedPolls: UInt64 = 0
     /// By `DropReason.rawValue`.
@@ -22,7 +29,17 @@ struct PortCounters {
         sum.sentFrames &+= more.sentFrames
         sum.sentBytes &+= more.sentBytes
         sum.copiedFrames &+= more.copiedFrames
+        sum.floodedFrames &+= more.floodedFrames
+        sum.learned &+= more.learned
+        sum.moved &+= more.moved
+        sum.full &+= more.full
         sum.pacedPolls &+= more.pacedPolls
         for index in DropReason.allCases.indices { sum.drops[index] &+= more.drops[index] }
     }
+}
+
+/// Frames of one protocol that one lcore admitted.
+struct ProtocolCounters {
+    var frames: UInt64 = 0
+    var bytes: UInt64 = 0
 }

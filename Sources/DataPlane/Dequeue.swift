@@ -24,7 +24,7 @@ func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePoin
 
 /// Frees what the tree took and then gave up: CoDel's drops and the backlog of removed classes.
 @inline(__always) @_noLocks
-private func discard(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
+func discard(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
     while true {
         let count = tree.pointee.takeDropped(into: lcore.pointee.discarded, limit: dequeueBatch)
         if count == 0 { return }

@@ -13,8 +13,8 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
     var ready = frame
     let unfinished = state.pointee.finishChecksums.load(ordering: .relaxed)
         && sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0
-    if view.pointee.tags || unfinished {
-        guard let prepared = prepare(frame, tag, view, unfinished, port, lcore, snapshot) else { return }
+    if !tag.keeps || unfinished {
+        guard let prepared = prepare(frame, tag, view, unfinished, port, lcore) else { return }
         ready = prepared
     }
     let output = lcore.pointee.outputs + Int(port)
@@ -33,30 +33,24 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
 @_noLocks
 private func prepare(
     _ frame: Frame, _ tag: EgressTag, _ view: UnsafeMutablePointer<PortView>, _ unfinished: Bool, _ port: PortIndex,
-    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Frame? {
     var frame = frame
-    let action = view.pointee.tags
-        ? snapshot.pointee.tagger.action(protocolID: tag.protocolID, tci: tag.tci, isTagged: tag.isTagged) : .keep
-    let inHardware: Bool
-    if case .push = action { inHardware = view.pointee.hardwareTags } else { inHardware = false }
-    if (unfinished || (action != .keep && !inHardware)) && !sluice_frame_is_writable(frame) {
+    let inHardware = tag.pushes && view.pointee.hardwareTags
+    if (unfinished || (!tag.keeps && !inHardware)) && !sluice_frame_is_writable(frame) {
         // A flooded frame shares its bytes with the other ports' copies.
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
         sluice_frame_free(frame)
         frame = copy
     }
-    switch action {
-    case .keep: break
-    case .push(let tci):
-        if inHardware {
-            sluice_frame_set_tci(frame, tci)
-            sluice_frame_set_flags(frame, sluice_frame_flags(frame) | sluice_flag_tx_vlan)
-        } else if sluice_frame_push_tag(frame, tci) != 0 {
-            return drop(frame, .noBuffer, port, lcore)
-        }
-    case .rewrite(let tci):
-        PriorityTagger.rewrite(sluice_frame_bytes(frame).unsafelyUnwrapped, tci: tci)
+    if inHardware {
+        sluice_frame_set_tci(frame, tag.tci)
+        sluice_frame_set_flags(frame, sluice_frame_flags(frame) | sluice_flag_tx_vlan)
+    } else if tag.pushes {
+        guard let bytes = sluice_frame_grow_front(frame, 4) else { return drop(frame, .noBuffer, port, lcore) }
+        TagEditing.pushTag(bytes, tci: tag.tci)
+    } else if !tag.keeps {
+        TagEditing.rewriteTCI(sluice_frame_bytes(frame).unsafelyUnwrapped, tci: tag.tci)
     }
     if unfinished && sluice_frame_finish_checksums(frame) != 0 { return drop(frame, .badOffload, port, lcore) }
     return frame

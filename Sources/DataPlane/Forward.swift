@@ -14,21 +14,29 @@ func bridge(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lco
     let frames = lcore.pointee.received
     let records = lcore.pointee.records
     let seconds = lcore.pointee.seconds
-    for index in 0..<count { fdb.prefetch(records[index].source, records[index].destination) }
+    for index in 0..<count {
+        sluice_prefetch(fdb.firstLine(of: records[index].source))
+        sluice_prefetch(fdb.firstLine(of: records[index].destination))
+    }
     var kept = 0
     for index in 0..<count {
         let record = records + index
         let learned = fdb.learn(mac: record.pointee.source, port: source, guest: port.pointee.defaultGuest, now: seconds)
-        if learned.verdict == .refusedStatic || (port.pointee.spoofCheck && !learned.isStatic) {
+        if learned.verdict == .refusedStatic || (port.pointee.spoofCheck && !learned.value.isStatic) {
             counters.pointee.count(drop: .spoofedSource)
             sluice_frame_free(frames[index].unsafelyUnwrapped)
             continue
         }
-        record.pointee.sourceGuest = learned.guest
+        switch learned.verdict {
+        case .learned, .evicted: counters.pointee.learned &+= 1
+        case .moved: counters.pointee.moved &+= 1
+        default: break
+        }
+        record.pointee.sourceGuest = learned.value.guest
         record.pointee.output = flooded
-        if record.pointee.destination & 0x0100_0000_0000 == 0 {
+        if !record.pointee.flags.has(.multicast) {
             let entry = fdb.lookup(mac: record.pointee.destination)
-            if entry.isFound {
+            if !entry.isNone {
                 if entry.port == source {
                     counters.pointee.count(drop: .sourcePort)
                     sluice_frame_free(frames[index].unsafelyUnwrapped)

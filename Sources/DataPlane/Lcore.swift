@@ -22,7 +22,7 @@ struct Lcore: ~Copyable {
     /// A `Snapshot`; never nil while the loop runs.
     let snapshot: Atomic<UnsafeMutablePointer<Snapshot>?>
     let stop = Atomic<Bool>(false)
-    let commands: TreeCommandRing
+    let commands: LcoreCommandRing
 
     // Written by the loop, read by anyone.
     /// Turns begun. A reader that saw a turn begin and then a later one knows that nothing the loop read before is still in use.
@@ -32,10 +32,10 @@ struct Lcore: ~Copyable {
     var busyCycles: UInt64 = 0
     var idleCycles: UInt64 = 0
     var handledFrames: UInt64 = 0
-    /// Frames staged for outputs that could not take them.
-    var stagedFrames: Int = 0
     /// By `PortIndex`.
     let counters: UnsafeMutablePointer<PortCounters>
+    /// By protocol row.
+    let protocolCounters: UnsafeMutablePointer<ProtocolCounters>
 
     // The loop's own.
     /// When this turn began.
@@ -65,8 +65,9 @@ struct Lcore: ~Copyable {
         self.pool = pool
         self.backlogLimit = backlogLimit
         snapshot = Atomic(nil)
-        commands = TreeCommandRing()
+        commands = LcoreCommandRing()
         counters = .zeroed(maxPorts)
+        protocolCounters = .zeroed(protocolRows)
         received = .zeroed(burstSize)
         records = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
@@ -79,6 +80,7 @@ struct Lcore: ~Copyable {
     deinit {
         commands.deallocate()
         counters.free()
+        protocolCounters.free()
         received.free()
         records.free()
         scheduled.free()

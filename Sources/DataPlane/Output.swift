@@ -1,3 +1,5 @@
+import DCB
+
 /// Frames chosen by a tree and not yet taken by their port, at one lcore. A port that cannot take all parks its leaves until this is empty,
 /// so it holds at most one batch of a dequeue beyond a burst.
 struct Output {
@@ -12,20 +14,24 @@ struct Output {
 /// Most frames taken from a tree at once.
 let dequeueBatch = 64
 
-/// What egress must know about a frame without reading its headers again; travels through the scheduler as a frame's `tag`.
+/// What egress has to do to a frame's tag; decided while its record is at hand, it travels through the scheduler as the frame's `tag`.
 struct EgressTag {
-    /// protocol row 7-0, the outer tag's TCI 23-8, tagged 24
+    /// kind 7-0, TCI 23-8
     var rawValue: UInt32
 
     @inline(__always) @_noLocks
     init(rawValue: UInt32) { self.rawValue = rawValue }
 
     @inline(__always) @_noLocks
-    init(protocolID: UInt8, tci: UInt16, isTagged: Bool) {
-        rawValue = UInt32(protocolID) | UInt32(tci) &<< 8 | (isTagged ? 1 &<< 24 : 0)
+    init(_ action: TagAction) {
+        switch action.kind {
+        case .keep: rawValue = 0
+        case .push: rawValue = 1 | UInt32(action.tci) &<< 8
+        case .rewrite: rawValue = 2 | UInt32(action.tci) &<< 8
+        }
     }
 
-    @inline(__always) var protocolID: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: rawValue) } }
+    @inline(__always) var keeps: Bool { @_noLocks get { rawValue == 0 } }
+    @inline(__always) var pushes: Bool { @_noLocks get { rawValue & 0xff == 1 } }
     @inline(__always) var tci: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: rawValue &>> 8) } }
-    @inline(__always) var isTagged: Bool { @_noLocks get { rawValue & 1 &<< 24 != 0 } }
 }

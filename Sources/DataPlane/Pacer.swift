@@ -23,6 +23,7 @@ struct Pacer {
     private static let debt = Int64(burstSize * 9_100) * unit
 
     /// Sets the rates (bit/s) and burst (bytes, at most 2^29), keeping the credit where the pace only changes.
+    @_noLocks
     mutating func set(average: UInt64, peak: UInt64, burst: UInt64, now: Nanoseconds) {
         let begins = self.average == 0
         self.average = average

@@ -33,7 +33,7 @@ func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
     lcore.pointee.now = now
     // Seconds of 2^30 ns: the forwarding database ages in them, and they need no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
-    lcore.pointee.commands.run(at: now)
+    lcore.pointee.commands.run(lcore)
 
     var work = 0
     let queues = snapshot.pointee.receiveQueues

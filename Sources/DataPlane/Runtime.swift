@@ -11,6 +11,8 @@ final class Runtime {
     /// Frame buffers; shared by all ports.
     let pool: OpaquePointer
     let grace: GracePeriod
+    /// Frames that one tree of one poll loop can hold.
+    let bufferLimit: Int
     private let runtimeDirectory: String
 
     /// - Throws: `DataPlaneError` when memory or processors are not to be had; nothing is left behind then but EAL itself, which lives once a process.
@@ -50,6 +52,7 @@ final class Runtime {
                 index: index, of: cpus.count, id: UInt32(index + 1), cpu: cpu, clock: clock, pool: pool,
                 backlogLimit: settings.buffers * 3 / 4 / cpus.count))
         }
+        bufferLimit = settings.buffers
         grace = GracePeriod(lcores: lcores)
     }
 

@@ -19,6 +19,7 @@ func sendTouched(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
 private func park(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     output.pointee.isParked = true
+    lcore.pointee.counters[Int(port)].full &+= 1
     snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree.pointee.park(output: port)
     lcore.pointee.parked[lcore.pointee.parkedCount] = port
     lcore.pointee.parkedCount &+= 1

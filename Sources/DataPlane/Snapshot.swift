@@ -33,6 +33,7 @@ struct Snapshot {
         bridges.deallocate()
         for tree in trees { tree.leaves.deallocate() }
         trees.deallocate()
+        tagger.destroy()
     }
 }
 

@@ -6,6 +6,8 @@ final class Port {
     var settings: PortSettings
     let index: PortIndex
     let backend: any PortBackend
+    /// What the pacer was last told.
+    var appliedPace: PaceSettings?
 
     init(settings: PortSettings, index: PortIndex, backend: any PortBackend) {
         self.settings = settings
