@@ -44,7 +44,7 @@ public final class DataPlane {
         model = Model()
         model.daemon = settings
         protocols = ProtocolTable.create()
-        cpuNodes = runtime.lcores.indices.map { [runtime] in NUMA.node(ofCPU: runtime.lcores[cpu: $0]) }
+        cpuNodes = runtime.lcores.indices.map { [runtime] in NUMA.node(ofCPU: runtime.lcores[cpu: $0]) ?? -1 }
         publish()
         try runtime.launch()
     }

@@ -59,7 +59,7 @@ final class PhysicalPort: PortBackend {
 
     private static func bringUp(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) {
         do {
-            try Link.configure(interface, mtu: nil, mac: nil, up: true, netns: nil)
+            try LinkSocket().setUp(interface)
         } catch {
             throw DataPlaneError("port \(settings.name): \(error)")
         }

@@ -11,11 +11,17 @@ final class TapPort: PortBackend {
 
     init(_ settings: PortSettings, interface: String, netns: String?, mac: MACAddress?, _ runtime: Runtime) throws(DataPlaneError) {
         let name = settings.name
-        if (try? Link.find(interface)) != nil {
-            throw DataPlaneError("port \(name): interface \(interface) exists already: choose another name, or remove it with `ip link del \(interface)`")
+        let namespace = netns.map { NetworkNamespace($0) } ?? .current
+        let exists: Bool
+        do {
+            // Opening the namespace shows that it is there before anything is made.
+            let inside = try LinkSocket(in: namespace)
+            exists = try LinkSocket().exists(interface) || inside.exists(interface)
+        } catch {
+            throw DataPlaneError("port \(name): \(error)")
         }
-        if let netns, access(netns.hasPrefix("/") ? netns : "/run/netns/\(netns)", F_OK) != 0 {
-            throw DataPlaneError("port \(name): no network namespace \(netns): make it with `ip netns add \(netns)`")
+        guard !exists else {
+            throw DataPlaneError("port \(name): interface \(interface) exists already: choose another name, or remove it with `ip link del \(interface)`")
         }
         let lcores = runtime.lcores.count
         let accelerated = access("/dev/vhost-net", R_OK | W_OK) == 0
@@ -26,7 +32,9 @@ final class TapPort: PortBackend {
         ethernet = try EthernetDevice(
             port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, equalQueues: true, pool: runtime.pool, lcores: lcores)
         do {
-            try Link.configure(interface, mtu: settings.mtu, mac: mac, up: true, netns: netns)
+            // A move takes an interface down, so it comes first.
+            if namespace != .current { try LinkSocket().move(interface, to: namespace) }
+            try LinkSocket(in: namespace).change(interface, LinkChange(up: true, mtu: settings.mtu, mac: mac))
         } catch {
             ethernet.close()
             throw DataPlaneError("port \(name): \(error)")
