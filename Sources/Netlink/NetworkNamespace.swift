@@ -47,47 +47,38 @@ public enum NetworkNamespace: Hashable, Sendable {
     public func run<Result>(_ body: () throws(NetlinkError) -> Result) throws(NetlinkError) -> Result {
         if self == .current { return try body() }
         return try withDescriptor { descriptor throws(NetlinkError) in
-            let path = path ?? ""
-            return try withoutActuallyEscaping(body) { body throws(NetlinkError) in
-                let visit = Visit<Result> { () throws(NetlinkError) in
-                    guard enter_network_namespace(descriptor) == 0 else {
-                        if errno == EPERM { throw .notPermitted(doing: "enter the network namespace \(path)") }
-                        throw .notANamespace(path: path)
-                    }
-                    return try body()
+            var outcome: Swift.Result<Result, NetlinkError>?
+            try onOwnThread {
+                guard enter_network_namespace(descriptor) == 0 else {
+                    let path = path ?? ""
+                    outcome = .failure(errno == EPERM ? .notPermitted(doing: "enter the network namespace \(path)") : .notANamespace(path: path))
+                    return
                 }
-                return try visit.run()
+                do throws(NetlinkError) { outcome = .success(try body()) } catch { outcome = .failure(error) }
             }
+            guard let outcome else { throw .unavailable(reason: "the thread inside the namespace gave no answer") }
+            return try outcome.get()
         }
     }
 }
 
-/// A piece of work for a thread of its own, and its outcome.
-private final class Visit<Value> {
-    private let work: () throws(NetlinkError) -> Value
-    private var outcome: Result<Value, NetlinkError>?
-
-    init(_ work: @escaping () throws(NetlinkError) -> Value) { self.work = work }
-
-    func run() throws(NetlinkError) -> Value {
+/// Runs `work` on a new thread and waits for its end.
+private func onOwnThread(_ work: () -> Void) throws(NetlinkError) {
+    let status = withoutActuallyEscaping(work) { work in
+        let context = Unmanaged.passRetained(Work(body: work))
         var thread = pthread_t()
-        let start: () -> Void = { self.outcome = Result { () throws(NetlinkError) in try self.work() } }
-        let context = Unmanaged.passRetained(Start(start))
         let status = pthread_create(&thread, nil, { context in
-            Unmanaged<Start>.fromOpaque(context!).takeRetainedValue().body()
+            Unmanaged<Work>.fromOpaque(context!).takeUnretainedValue().body()
             return nil
         }, context.toOpaque())
-        guard status == 0 else {
-            context.release()
-            throw .unavailable(reason: "no thread can be started (\(String(cString: strerror(status))))")
-        }
-        pthread_join(thread, nil)
-        guard let outcome else { throw .unavailable(reason: "the thread inside the namespace gave no answer") }
-        return try outcome.get()
+        if status == 0 { pthread_join(thread, nil) }
+        context.release()
+        return status
     }
+    if status != 0 { throw .unavailable(reason: "no thread can be started (\(String(cString: strerror(status))))") }
+}
 
-    private final class Start {
-        let body: () -> Void
-        init(_ body: @escaping () -> Void) { self.body = body }
-    }
+private final class Work {
+    let body: () -> Void
+    init(body: @escaping () -> Void) { self.body = body }
 }
