@@ -287,7 +287,7 @@ extension DataPlane {
             let wanted = wanted[name] ?? [:]
             for (mac, binding) in bridge.bound where wanted[mac] != binding { bridge.fdb.removeStatic(mac: mac.value) }
             for (mac, binding) in wanted where bridge.bound[mac] != binding {
-                bridge.fdb.addStatic(mac: mac.value, port: binding.port, guest: binding.guest)
+                _ = bridge.fdb.addStatic(mac: mac.value, port: binding.port, guest: binding.guest)
             }
             bridges[name]!.bound = wanted
             // What was learned names the guest it was learned for; after guests came or went it is learned anew.

@@ -47,12 +47,7 @@ extension DataPlane {
             moved: sum.moved, full: sum.full, pacedPolls: sum.pacedPolls, drops: Self.drops(sum))
     }
 
-    public struct ClassReport: Sendable {
-        public var description: ClassDescription
-        /// Of every lcore's instance.
-        public var counters: [ClassCounters]
-    }
-
+    /// One class's figures, of each lcore's instance.
     /// - Parameter id: `ClassIDs.root` for the root.
     public func classCounters(tree: String, id: UInt16) -> [ClassCounters] {
         trees[tree]?.instances.map { $0.pointee.counters(of: id) } ?? []

@@ -88,7 +88,7 @@ extension UnsafeMutableBufferPointer {
     /// The element without a bounds check: the index comes from a table built together with this one.
     @inline(__always)
     subscript(unchecked index: Int) -> Element {
-        @_noLocks get { baseAddress.unsafelyUnwrapped[index] }
-        @_noLocks nonmutating set { baseAddress.unsafelyUnwrapped[index] = newValue }
+        get { baseAddress.unsafelyUnwrapped[index] }
+        nonmutating set { baseAddress.unsafelyUnwrapped[index] = newValue }
     }
 }
