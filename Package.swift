@@ -77,7 +77,7 @@ let package = Package(
             dependencies: ["ControlAPI", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
         // Traffic for tests, demonstrations and benchmarks: simulated guests over virtio_user.
-        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet"], swiftSettings: dpdkSwift),
+        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet", .product(name: "Yams", package: "Yams")], swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice-gen",
             dependencies: ["TrafficGenerator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -90,6 +90,7 @@ let package = Package(
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ControlTests", dependencies: ["ControlAPI", "Configuration"]),
+        .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet"], swiftSettings: dpdkSwift),
         .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration"]),
     ]
 )

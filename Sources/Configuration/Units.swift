@@ -105,7 +105,7 @@ extension Quantity {
         return "\(value)\(units[0].name)"
     }
 
-    private var example: String {
+    var example: String {
         switch self {
         case .rate: "500mbit"
         case .packets: "100kpps"
