@@ -32,6 +32,11 @@ enum JSON: Equatable, CustomStringConvertible {
     }
 }
 
+extension JSON {
+    /// `text` as a JSON string, quotes included.
+    static func quoted(_ text: String) -> String { JSON.string(text).description }
+}
+
 extension JSON: Codable {
     init(from decoder: Decoder) throws {
         let value = try decoder.singleValueContainer()
