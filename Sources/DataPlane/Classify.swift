@@ -67,12 +67,13 @@ func flood(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>, _ source
         let state = snapshot.pointee.ports[unchecked: Int(member)].state.unsafelyUnwrapped
         if state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
         if waiting != flooded {
+            let counters = lcore.pointee.counters + Int(waiting)
+            counters.pointee.copiedFrames &+= 1
+            counters.pointee.copiedBytes &+= UInt64(record.pointee.length)
             if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
-                lcore.pointee.counters[Int(waiting)].copiedFrames &+= 1
                 deliver(copy, to: waiting, record, lcore, snapshot)
             } else {
-                lcore.pointee.counters[Int(waiting)].copiedFrames &+= 1
-                lcore.pointee.counters[Int(waiting)].count(drop: .noBuffer)
+                counters.pointee.count(drop: .noBuffer)
             }
         }
         waiting = member

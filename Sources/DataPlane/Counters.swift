@@ -6,6 +6,7 @@ struct PortCounters {
     var sentBytes: UInt64 = 0
     /// Copies made to flood a frame to this port beyond the first receiver of it.
     var copiedFrames: UInt64 = 0
+    var copiedBytes: UInt64 = 0
     /// Frames received and flooded.
     var floodedFrames: UInt64 = 0
     /// Source addresses learned anew, and moved here from another port.
@@ -13,8 +14,8 @@ struct PortCounters {
     var moved: UInt64 = 0
     /// Times the port could not take all that was staged for it.
     var full: UInt64 = 0
-    /// Polls of a paced port put off for want of tokens.
-    var pacedPolls: UInt64 = 0
+    /// Time of the turns in which a paced port was not polled for want of tokens.
+    var pacedNanoseconds: UInt64 = 0
     /// By `DropReason.rawValue`.
     var drops: InlineArray<24, UInt64> = .init(repeating: 0)
 
@@ -29,11 +30,12 @@ struct PortCounters {
         sum.sentFrames &+= more.sentFrames
         sum.sentBytes &+= more.sentBytes
         sum.copiedFrames &+= more.copiedFrames
+        sum.copiedBytes &+= more.copiedBytes
         sum.floodedFrames &+= more.floodedFrames
         sum.learned &+= more.learned
         sum.moved &+= more.moved
         sum.full &+= more.full
-        sum.pacedPolls &+= more.pacedPolls
+        sum.pacedNanoseconds &+= more.pacedNanoseconds
         for index in DropReason.allCases.indices { sum.drops[index] &+= more.drops[index] }
     }
 }

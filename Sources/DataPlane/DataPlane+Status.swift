@@ -23,7 +23,7 @@ extension DataPlane {
         public var learned: UInt64
         public var moved: UInt64
         public var full: UInt64
-        public var pacedPolls: UInt64
+        public var pacedNanoseconds: UInt64
         /// Only reasons that occurred.
         public var drops: [String: UInt64]
     }
@@ -44,7 +44,7 @@ extension DataPlane {
             settings: port.settings, condition: port.backend.condition, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
             device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
-            moved: sum.moved, full: sum.full, pacedPolls: sum.pacedPolls, drops: Self.drops(sum))
+            moved: sum.moved, full: sum.full, pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 
     /// One class's figures, of each lcore's instance.
@@ -61,6 +61,7 @@ extension DataPlane {
         public var frames: UInt64
         public var busyCycles: UInt64
         public var idleCycles: UInt64
+        public var idleTurns: UInt64
     }
 
     public func coreReports() -> [CoreReport] {
@@ -71,16 +72,15 @@ extension DataPlane {
             return CoreReport(
                 cpu: lcore.pointee.cpu, numaNode: cpuNodes[index], queues: queues.compactMap { key in names[key.port].map { ($0, key.queue) } },
                 turns: lcore.pointee.turns.load(ordering: .relaxed), frames: lcore.pointee.handledFrames, busyCycles: lcore.pointee.busyCycles,
-                idleCycles: lcore.pointee.idleCycles)
+                idleCycles: lcore.pointee.idleCycles, idleTurns: lcore.pointee.idleTurns)
         }
     }
 
     public struct Totals: Sendable {
         public var received = Amount()
-        public var copied: UInt64 = 0
+        public var copied = Amount()
         public var delivered = Amount()
-        public var queuedFrames: UInt64 = 0
-        public var queuedBytes: UInt64 = 0
+        public var queued = Amount()
         public var drops: [String: UInt64] = [:]
     }
 
@@ -91,17 +91,22 @@ extension DataPlane {
         var totals = Totals()
         totals.received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)
         totals.delivered = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)
-        totals.copied = sum.copiedFrames
+        totals.copied = Amount(frames: sum.copiedFrames, bytes: sum.copiedBytes)
         totals.drops = Self.drops(sum)
         for tree in trees.values {
             for instance in tree.instances {
-                totals.queuedFrames += UInt64(instance.pointee.backlogFrames)
-                totals.queuedBytes += UInt64(instance.pointee.backlogBytes)
+                totals.queued.frames += UInt64(instance.pointee.backlogFrames)
+                totals.queued.bytes += UInt64(instance.pointee.backlogBytes)
             }
         }
         for index in runtime.lcores.indices {
             let outputs = (runtime.lcores.baseAddress! + index).pointee.outputs
-            for port in ports.values { totals.queuedFrames += UInt64(outputs[Int(port.index)].count) }
+            for port in ports.values {
+                let output = outputs + Int(port.index)
+                let count = min(output.pointee.count, Output.capacity)
+                totals.queued.frames += UInt64(count)
+                for place in 0..<count { totals.queued.bytes += UInt64(output.pointee.lengths[place]) }
+            }
         }
         return totals
     }
@@ -144,6 +149,12 @@ extension DataPlane {
         }
         return result.sorted { ($0.bridge, $0.mac) < ($1.bridge, $1.mac) }
     }
+
+    /// Addresses a bridge knows.
+    public func addressCount(bridge: String) -> Int { bridges[bridge]?.fdb.count ?? 0 }
+
+    /// The trees in force, by name.
+    public var treeDescriptions: [TreeDescription] { trees.values.map(\.description).sorted { $0.name < $1.name } }
 
     /// Frequency of the cycles that reports count, Hz.
     public var cyclesPerSecond: UInt64 { rte_get_tsc_hz() }

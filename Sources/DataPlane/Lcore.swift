@@ -31,6 +31,7 @@ struct Lcore: ~Copyable {
     /// Cycles of the turns that found work, and of those that found none.
     var busyCycles: UInt64 = 0
     var idleCycles: UInt64 = 0
+    var idleTurns: UInt64 = 0
     var handledFrames: UInt64 = 0
     /// By `PortIndex`.
     let counters: UnsafeMutablePointer<PortCounters>
@@ -40,6 +41,8 @@ struct Lcore: ~Copyable {
     // The loop's own.
     /// When this turn began.
     var now: Nanoseconds = 0
+    /// How long before that the turn before began.
+    var turnTime: Nanoseconds = 0
     var seconds: UInt32 = 0
     /// Segments waiting in this lcore's trees.
     var backlog = 0

@@ -16,6 +16,7 @@ func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
             lcore.pointee.handledFrames &+= UInt64(truncatingIfNeeded: work)
         } else {
             lcore.pointee.idleCycles &+= ended &- began
+            lcore.pointee.idleTurns &+= 1
             sluice_pause()
         }
         began = ended
@@ -30,6 +31,7 @@ func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
     lcore.pointee.turns.store(lcore.pointee.turns.load(ordering: .relaxed) &+ 1, ordering: .releasing)
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let now = lcore.pointee.clock.nanoseconds(cycles)
+    lcore.pointee.turnTime = now &- lcore.pointee.now
     lcore.pointee.now = now
     // Seconds of 2^30 ns: the forwarding database ages in them, and they need no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
