@@ -46,6 +46,8 @@ struct SendStage {
     var streams: UnsafeMutablePointer<UInt32>
     var lengths: UnsafeMutablePointer<UInt32>
     var count = 0
+    /// The flow whose frame the driver took last in this turn; -1: none.
+    var served = -1
     /// Empty buffers taken from the pool ahead, and buffers the driver did not take.
     var stock: UnsafeMutablePointer<OpaquePointer?>
     var stockCount = 0

@@ -40,7 +40,7 @@ final class Environment {
             arguments += ["--no-huge", "-m", String(megabytes)]
         }
         arguments += pci.isEmpty ? ["--no-pci"] : pci.flatMap { ["-a", $0] }
-        arguments += options.verbose ? ["--log-level", "*:info"] : ["--log-level", "*:error"]
+        arguments += options.verbose ? ["--log-level", "*:info"] : ["--log-level", "*:emergency"]
         var pointers = arguments.map { strdup($0) }
         // EAL keeps what it is given.
         let result = pointers.withUnsafeMutableBufferPointer { sluice_generator_start_eal(CInt($0.count), $0.baseAddress) }

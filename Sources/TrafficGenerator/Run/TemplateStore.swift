@@ -93,7 +93,7 @@ final class TemplateStore {
                 ports: portStates, portCount: open.count, flows: flowStates, flowCount: flows.count, streams: streams,
                 streamCount: UInt32(streamCount), shapes: shapes, prefixes: prefixes, filler: UnsafeMutableRawPointer(filler), patterns: patterns,
                 pool: pool, batch: batch, scratch: scratch, scratchSize: UInt32(scratchSize),
-                clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: 5_000_000, binWidth: scenario.bin,
+                clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: scenario.catchUp, binWidth: scenario.bin,
                 binCount: bins, sendUntil: scenario.duration ?? UInt64.max, stop: 0, binEnd: scenario.bin, stage: stage))
         self.blocks = blocks
         self.lengths = lengths

@@ -12,6 +12,7 @@ extension Scenario {
         report-every: 1s
         bin: 10ms              # width of the windows kept for each flow
         drain: 2s              # most time to wait for frames still queued in the switch
+        catch-up: 20ms         # by how much a flow that was held up may exceed its rate afterwards
         connect: 10s           # most time to wait for ports to connect
         learn: true            # announce all source addresses first
 
