@@ -31,6 +31,20 @@ public struct ClassDescription: Equatable, Sendable {
     public var protocolName: String?
     /// Inbound leaves: the port they deliver to.
     public var port: String?
+
+    public init(
+        id: UInt16, path: String, parent: UInt16, isLeaf: Bool, settings: ClassParameters, guest: String? = nil, protocolName: String? = nil,
+        port: String? = nil
+    ) {
+        self.id = id
+        self.path = path
+        self.parent = parent
+        self.isLeaf = isLeaf
+        self.settings = settings
+        self.guest = guest
+        self.protocolName = protocolName
+        self.port = port
+    }
 }
 
 /// A class's settings with every default filled in.

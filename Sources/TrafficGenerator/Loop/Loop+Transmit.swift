@@ -1,0 +1,149 @@
+import DPDKShim
+
+/// Offers a port what its flows have due, until its ring is full.
+@_noLocks
+func transmit(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer<PortState>) {
+    let count = port.pointee.flowCount
+    guard count > 0 else { return }
+    let now = loop.pointee.now
+    let due = now &<< 16
+    let most = loop.pointee.catchUp &<< 16
+    var index = port.pointee.nextFlow
+    var queue: UInt16 = 0
+    for _ in 0..<count {
+        let flow = loop.pointee.flows + (port.pointee.firstFlow &+ index)
+        let this = index
+        index = index &+ 1 == count ? 0 : index &+ 1
+        let mode = flow.pointee.pace.mode
+        guard mode != Pace.off, now >= flow.pointee.start, now < flow.pointee.stop else { continue }
+        if flow.pointee.generation != flow.pointee.pace.generation {
+            flow.pointee.generation = flow.pointee.pace.generation
+            flow.pointee.due = due
+        }
+        if mode == Pace.paced {
+            if flow.pointee.due > due { continue }
+            let behind = due &- flow.pointee.due
+            if behind > most {
+                flow.pointee.counters.heldTime &+= behind &- most
+                flow.pointee.due = due &- most
+            }
+        }
+        if flow.pointee.queue != queue {
+            guard flush(loop, port, queue) else { port.pointee.nextFlow = this; return }
+            queue = flow.pointee.queue
+        }
+        var quota = SendStage.burst
+        while quota > 0, mode == Pace.unpaced || flow.pointee.due <= due {
+            if loop.pointee.stage.count >= port.pointee.window {
+                guard flush(loop, port, queue) else { port.pointee.nextFlow = index; return }
+            }
+            guard stage(loop, flow) else { break }
+            quota &-= 1
+        }
+    }
+    _ = flush(loop, port, queue)
+    port.pointee.nextFlow = port.pointee.nextFlow &+ 1 >= count ? 0 : port.pointee.nextFlow &+ 1
+}
+
+/// Builds a flow's next frame. False when there is no buffer.
+@_noLocks @inline(__always)
+func stage(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePointer<FlowState>) -> Bool {
+    if loop.pointee.stage.stockCount == 0 {
+        let refill = SendStage.burst
+        guard sluice_frames_allocate(loop.pointee.pool, loop.pointee.stage.stock, UInt32(refill)) == 0 else {
+            loop.pointee.starved &+= 1
+            return false
+        }
+        loop.pointee.stage.stockCount = refill
+    }
+    loop.pointee.stage.stockCount &-= 1
+    guard let frame = loop.pointee.stage.stock[loop.pointee.stage.stockCount] else { return false }
+    let pattern = flow.pointee.nextPattern
+    flow.pointee.nextPattern = pattern &+ 1 == flow.pointee.patternCount ? 0 : pattern &+ 1
+    let size = Int(loop.pointee.patterns[flow.pointee.patternStart &+ pattern])
+    let offset = flow.pointee.nextStream
+    flow.pointee.nextStream = offset &+ 1 == flow.pointee.streamCount ? 0 : offset &+ 1
+    let number = flow.pointee.firstStream &+ offset
+    let stream = loop.pointee.streams + Int(number)
+    let shape = loop.pointee.shapes + (flow.pointee.firstShape &+ size)
+    let length = shape.pointee.size &+ shape.pointee.tagLength
+    guard let bytes = sluice_frame_bytes(frame) else { return false }
+    let prefix = loop.pointee.prefixes + (Int(stream.pointee.firstTemplate) &+ size) &* TemplateStore.prefix
+    if length <= 64 {
+        sluice_bytes_copy(bytes, prefix, 64)
+    } else {
+        sluice_bytes_copy(bytes, prefix, TemplateStore.prefix)
+        if length > UInt32(TemplateStore.prefix) {
+            sluice_bytes_copy(
+                bytes + TemplateStore.prefix, loop.pointee.filler + TemplateStore.prefix,
+                Int(length) &- TemplateStore.prefix)
+        }
+    }
+    let place = bytes + Int(shape.pointee.signatureOffset)
+    Signature(time: loop.pointee.now, stream: number, sequence: stream.pointee.nextSequence).write(to: place)
+    if flow.pointee.trailerLength != 0 {
+        (place + Signature.size).storeBytes(of: flow.pointee.trailer, as: UInt64.self)
+    }
+    stream.pointee.nextSequence &+= 1
+    sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
+    let count = loop.pointee.stage.count
+    loop.pointee.stage.frames[count] = frame
+    loop.pointee.stage.streams[count] = number
+    loop.pointee.stage.lengths[count] = length
+    loop.pointee.stage.count = count &+ 1
+    flow.pointee.due &+= UInt64(length) &* flow.pointee.pace.perByte &+ flow.pointee.pace.perFrame
+    return true
+}
+
+/// Hands the staged frames to the driver. What it does not take was never sent: sequence numbers and pace are as before, and the
+/// buffers are kept for the next attempt. False when the ring is full.
+@_noLocks @inline(__always)
+func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer<PortState>, _ queue: UInt16) -> Bool {
+    let count = loop.pointee.stage.count
+    guard count > 0 else { return true }
+    loop.pointee.stage.count = 0
+    let frames = loop.pointee.stage.frames
+    let taken = Int(sluice_device_send(port.pointee.device, queue, frames, UInt16(truncatingIfNeeded: count)))
+    let bin = loop.pointee.bin
+    if taken > 0, port.pointee.knownSince == UInt64.max { port.pointee.knownSince = loop.pointee.now }
+    var bytes: UInt64 = 0
+    for index in 0..<taken {
+        let length = loop.pointee.stage.lengths[index]
+        let stream = loop.pointee.streams + Int(loop.pointee.stage.streams[index])
+        let flow = loop.pointee.flows + Int(stream.pointee.flow)
+        flow.pointee.counters.sentFrames &+= 1
+        flow.pointee.counters.sentBytes &+= UInt64(length)
+        flow.pointee.bins[bin].sentFrames &+= 1
+        flow.pointee.bins[bin].sentBytes &+= length
+        bytes &+= UInt64(length)
+    }
+    port.pointee.sentFrames &+= UInt64(taken)
+    port.pointee.sentBytes &+= bytes
+    if taken == count {
+        let wider = port.pointee.window &* 2
+        port.pointee.window = wider > SendStage.burst ? SendStage.burst : wider
+        return true
+    }
+    takeBack(loop, from: taken, to: count)
+    port.pointee.refusals &+= 1
+    port.pointee.window = port.pointee.window > 1 ? port.pointee.window &>> 1 : 1
+    return false
+}
+
+@_noLocks
+func takeBack(_ loop: UnsafeMutablePointer<LoopState>, from taken: Int, to count: Int) {
+    var index = count
+    while index > taken {
+        index &-= 1
+        let number = loop.pointee.stage.streams[index]
+        let length = UInt64(loop.pointee.stage.lengths[index])
+        let stream = loop.pointee.streams + Int(number)
+        let flow = loop.pointee.flows + Int(stream.pointee.flow)
+        stream.pointee.nextSequence &-= 1
+        flow.pointee.nextStream = number &- flow.pointee.firstStream
+        flow.pointee.nextPattern = flow.pointee.nextPattern == 0 ? flow.pointee.patternCount &- 1 : flow.pointee.nextPattern &- 1
+        flow.pointee.due &-= length &* flow.pointee.pace.perByte &+ flow.pointee.pace.perFrame
+        loop.pointee.stage.stock[loop.pointee.stage.stockCount] = loop.pointee.stage.frames[index]
+        loop.pointee.stage.stockCount &+= 1
+    }
+}
