@@ -33,7 +33,7 @@ public struct Table: Sendable {
     }
 
     /// Whether a flow borrowed, or lent what it did not ask for.
-    static func againstFloor(_ floor: Double, _ interval: FlowInterval) -> String {
+    package static func againstFloor(_ floor: Double, _ interval: FlowInterval) -> String {
         let difference = interval.received - floor
         if difference.magnitude < floor * 0.01 { return "met" }
         if difference > 0 { return "borrows " + Quantity.bits(difference) }
