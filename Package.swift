@@ -44,7 +44,7 @@ let package = Package(
         .target(name: "DPDKShim", cSettings: dpdkC, linkerSettings: dpdkLibraries),
         .systemLibrary(name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
-        .target(name: "Netlink", dependencies: ["CNetlink"]),
+        .target(name: "Netlink", dependencies: ["CNetlink", "Packet"]),
         .target(name: "NUMA", dependencies: ["CNUMA"]),
 
         // Pure modules: no DPDK, no clock, no system calls.
@@ -87,6 +87,7 @@ let package = Package(
         .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"]),
         .testTarget(name: "BridgeTests", dependencies: ["Bridge"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB"]),
+        .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ControlTests", dependencies: ["ControlAPI", "Configuration"]),
         .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet"], swiftSettings: dpdkSwift),

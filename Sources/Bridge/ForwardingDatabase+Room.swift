@@ -1,0 +1,112 @@
+import Synchronization
+
+/// Finding a place for a new address.
+extension ForwardingDatabase {
+    /// A free place in one of the two lines, preferably in the emptier one; others are moved if need be. Nil if there is none.
+    @_noLocks
+    func makeRoom(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
+        let first = firstLine(hash)
+        let second = secondLine(hash)
+        let inFirst = freePlaces(first)
+        let inSecond = freePlaces(second)
+        if inFirst != 0 || inSecond != 0 { return freePlace(inFirst >= inSecond ? first : second) }
+        return vacate(first) ?? vacate(second) ?? vacateDeeply(first) ?? vacateDeeply(second)
+    }
+
+    @_noLocks
+    func freePlaces(_ line: UnsafeMutablePointer<FDBEntry>) -> Int {
+        var free = 0
+        for index in 0..<4 where FDBWord.isFree((line + index).pointee.word.load(ordering: .relaxed)) { free &+= 1 }
+        return free
+    }
+
+    @_noLocks
+    func freePlace(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<4 where FDBWord.isFree((line + index).pointee.word.load(ordering: .relaxed)) { return line + index }
+        return nil
+    }
+
+    /// Moves one entry of `line` to a free place of its other line.
+    @_noLocks
+    func vacate(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<4 {
+            let place = line + index
+            if let target = freePlace(otherLine(place, line)), relocate(place, to: target) { return place }
+        }
+        return nil
+    }
+
+    /// As `vacate`, after making room in the other line by moving one of its entries on.
+    @_noLocks
+    func vacateDeeply(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<4 {
+            let place = line + index
+            let other = otherLine(place, line)
+            if other != line, let target = vacate(other), relocate(place, to: target) { return place }
+        }
+        return nil
+    }
+
+    /// The line besides `line` where the owner of `place` may live (`line` itself if both hashes agree).
+    @_noLocks
+    func otherLine(_ place: UnsafeMutablePointer<FDBEntry>, _ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry> {
+        let word = place.pointee.word.load(ordering: .relaxed)
+        let hash = hash(word & (FDBWord.keyMask | FDBWord.used))
+        let first = firstLine(hash)
+        return first == line ? secondLine(hash) : first
+    }
+
+    /// Moves the entry at `place` to the free `target`. While both are busy, look-ups of the address find nothing and learners
+    /// withdraw.
+    @_noLocks
+    func relocate(_ place: UnsafeMutablePointer<FDBEntry>, to target: UnsafeMutablePointer<FDBEntry>) -> Bool {
+        let word = place.pointee.word.load(ordering: .acquiring)
+        let free = target.pointee.word.load(ordering: .acquiring)
+        let key = word & (FDBWord.keyMask | FDBWord.used)
+        let hash = hash(key)
+        // `word` may have a new owner since `target` was chosen.
+        guard key & FDBWord.used != 0, !FDBWord.isBusy(word), FDBWord.isFree(free) else { return false }
+        let line = entries + ((target - entries) & ~3)
+        guard line == firstLine(hash) || line == secondLine(hash), lock(place, word) else { return false }
+        let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+        guard insert(at: target, word: free, key: key, hash: hash, value: value, yielding: false) else {
+            unlock(place, word)
+            return false
+        }
+        // `insert` counted the address again.
+        shared.pointee.count.subtract(1, ordering: .relaxed)
+        unlock(place, FDBWord.next(word, key: 0))
+        return true
+    }
+
+    /// Frees the place of a learned address: the longest unseen one of the port that holds most of the eight places.
+    @_noLocks
+    func evict(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
+        var victim: UnsafeMutablePointer<FDBEntry>?
+        var victimWord: UInt64 = 0
+        var victimShare = 0
+        var victimSeen: UInt32 = 0
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            let word = place.pointee.word.load(ordering: .acquiring)
+            let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+            guard word & FDBWord.used != 0, !FDBWord.isBusy(word), !value.isStatic else { continue }
+            var share = 0
+            for other in 0..<8 {
+                let entry = self.place(other, hash)
+                let neighbour = FDBValue(raw: entry.pointee.value.load(ordering: .relaxed))
+                if entry.pointee.word.load(ordering: .relaxed) & FDBWord.used != 0, !neighbour.isStatic, neighbour.port == value.port {
+                    share &+= 1
+                }
+            }
+            if victim == nil || share > victimShare || share == victimShare && value.seen < victimSeen {
+                victim = place
+                victimWord = word
+                victimShare = share
+                victimSeen = value.seen
+            }
+        }
+        guard let victim, free(victim, victimWord) else { return nil }
+        return victim
+    }
+}

@@ -1,0 +1,82 @@
+/// What one class did and waited for since it was added.
+public struct ClassCounters: Equatable, Sendable {
+    public var sentFrames: UInt64 = 0
+    public var sentBytes: UInt64 = 0
+    public var backlogFrames: UInt32 = 0
+    public var backlogBytes: UInt32 = 0
+    public var droppedQueueLimit: UInt64 = 0
+    public var droppedBufferShare: UInt64 = 0
+    public var droppedBufferFull: UInt64 = 0
+    public var droppedCoDel: UInt64 = 0
+    /// Sent by descendants on this class's floor.
+    public var lentFrames: UInt64 = 0
+    public var lentBytes: UInt64 = 0
+    /// Sent on an ancestor's floor.
+    public var borrowedFrames: UInt64 = 0
+    public var borrowedBytes: UInt64 = 0
+    /// Times the class had to wait with a frame to send, by cause.
+    public var waitsCeiling: UInt64 = 0
+    public var waitsPeak: UInt64 = 0
+    public var waitsPackets: UInt64 = 0
+    /// An ancestor was at its ceiling.
+    public var waitsAncestor: UInt64 = 0
+    /// No ancestor was within its floor.
+    public var waitsNothingToLend: UInt64 = 0
+    /// The output was full.
+    public var waitsOutput: UInt64 = 0
+    /// Credit in bytes, rounded down; negative: owed.
+    public var floorTokens: Int64 = 0
+    public var ceilingTokens: Int64 = 0
+
+    public init() {}
+}
+
+extension ClassTree {
+    /// A class's counters; zeros if it never existed. Any thread may call this: each number is written whole by the owning lcore
+    /// alone, but numbers read together may be a few frames apart.
+    public func counters(of id: ClassID) -> ClassCounters {
+        var result = ClassCounters()
+        guard Int(id) < classes, id != 0, Self.has(existing, id) else { return result }
+        let state = states[Int(id)], node = nodes[Int(id)], block = blocks[Int(id)]
+        result.sentFrames = node.sentFrames
+        result.sentBytes = state.sentBytes
+        result.backlogFrames = node.count
+        result.backlogBytes = node.bytes
+        result.droppedQueueLimit = block.droppedQueueLimit
+        result.droppedBufferShare = block.droppedBufferShare
+        result.droppedBufferFull = block.droppedBufferFull
+        result.lentFrames = block.lentFrames
+        result.lentBytes = block.lentBytes
+        result.borrowedFrames = block.borrowedFrames
+        for level in 1..<8 where node.lenders >> UInt8(level) & 1 != 0 {
+            result.borrowedBytes &+= borrowedBytes[level * classes + Int(id)]
+        }
+        result.waitsCeiling = block.waitsCeiling
+        result.waitsAncestor = block.waitsAncestor
+        result.waitsNothingToLend = block.waitsNothingToLend
+        result.waitsOutput = block.waitsOutput
+        if state.flags & ClassFlags.codel != 0 { result.droppedCoDel = codels[Int(id)].dropped }
+        if state.flags & ClassFlags.extra != 0 {
+            result.waitsPeak = extras[Int(id)].waitsPeak
+            result.waitsPackets = extras[Int(id)].waitsPackets
+        }
+        result.floorTokens = state.floorTokens / Credit.perByte
+        result.ceilingTokens = state.ceilingTokens / Credit.perByte
+        return result
+    }
+
+    /// Bytes a class borrowed, by the ancestor that lent them, nearest first.
+    public func loans(of id: ClassID) -> [(lender: ClassID, bytes: UInt64)] {
+        guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
+        var result: [(lender: ClassID, bytes: UInt64)] = []
+        var lender = states[Int(id)].parent
+        while lender != 0 {
+            let level = states[Int(lender)].level
+            if nodes[Int(id)].lenders >> level & 1 != 0 {
+                result.append((lender, borrowedBytes[Int(level) * classes + Int(id)]))
+            }
+            lender = states[Int(lender)].parent
+        }
+        return result
+    }
+}

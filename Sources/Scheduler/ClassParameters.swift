@@ -1,0 +1,65 @@
+/// Nanoseconds on a clock that never goes back. The scheduler reads no clock: every call is told the time.
+public typealias Nanoseconds = UInt64
+
+/// Names a class within its tree. 0 names none; 1 is the root, which `ClassTree.create` makes.
+public typealias ClassID = UInt16
+
+/// What an operator can ask of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does.
+public struct ClassParameters: Equatable, Sendable {
+    /// Guaranteed rate in bit/s (HTB's `rate`); 0: none, the class lives on what others do not use.
+    /// For the root 0 means "all of its ceiling".
+    public var floor: UInt64
+    /// Most the class may send, own and borrowed, in bit/s (HTB's `ceil`); `.max`: unlimited. 0 is refused.
+    public var ceiling: UInt64
+    /// A second, usually short-lived limit in bit/s with a bucket of its own (TBF's peak rate); 0: none.
+    public var peak: UInt64
+    /// Guaranteed frames per second; 0: none. Where `floor` is set as well, a frame is in the floor only if both buckets allow it.
+    public var floorPackets: UInt64
+    /// Most frames per second; 0: unlimited.
+    public var ceilingPackets: UInt64
+    /// Bytes the class may send at once within its floor. As in HTB the frame that empties the bucket is sent whole.
+    public var burst: UInt64
+    /// Bytes it may send at once within its ceiling.
+    public var ceilingBurst: UInt64
+    /// Bytes it may send at once within its peak; 0: one frame at a time.
+    public var peakBurst: UInt64
+    /// 0 (served first) to 7: order among leaves in their floors, and among borrowers. Larger values count as 7.
+    public var priority: UInt8
+    /// Bytes a turn among classes of equal priority; raised to `ClassParameters.leastQuantum`.
+    public var quantum: UInt32
+    /// Most frames in a leaf's queue; 0: only the shared buffer limits it.
+    public var limitPackets: UInt32
+    /// Most bytes in a leaf's queue; 0: no such limit.
+    public var limitBytes: UInt32
+    /// Sojourn time in ns above which CoDel starts to drop (RFC 8289: 5 ms); 0: tail drop.
+    public var codelTarget: UInt64
+    /// CoDel's interval in ns (RFC 8289: 100 ms); 0: twenty targets.
+    public var codelInterval: UInt64
+    /// The output a leaf delivers to. Ignored while the class has children.
+    public var output: UInt16
+
+    /// Smaller quanta only add empty turns: a large frame would need hundreds of them.
+    public static let leastQuantum: UInt32 = 256
+
+    /// An unlimited class with neither floor nor limits. Bursts are two largest Ethernet frames.
+    public init(
+        floor: UInt64 = 0, ceiling: UInt64 = .max, burst: UInt64 = 3_028, ceilingBurst: UInt64 = 3_028, priority: UInt8 = 3,
+        quantum: UInt32 = 1_514, output: UInt16 = 0
+    ) {
+        self.floor = floor
+        self.ceiling = ceiling
+        self.peak = 0
+        self.floorPackets = 0
+        self.ceilingPackets = 0
+        self.burst = burst
+        self.ceilingBurst = ceilingBurst
+        self.peakBurst = 0
+        self.priority = priority
+        self.quantum = quantum
+        self.limitPackets = 1_000
+        self.limitBytes = 0
+        self.codelTarget = 0
+        self.codelInterval = 0
+        self.output = output
+    }
+}

@@ -1,0 +1,193 @@
+/// Changes, by the owning lcore between two turns. None allocates; each costs the same whatever the tree holds.
+extension ClassTree {
+    /// Adds a leaf with full buckets. A parent that was a leaf until now stops being one: its queue moves to the new child if both
+    /// deliver to the same output, and is given up (see `takeDropped`) otherwise.
+    @_noLocks
+    public mutating func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
+        guard id > 1 else { return .reservedID }
+        guard Int(id) < classes else { return .idOutOfRange }
+        guard !Self.has(existing, id) else { return .alreadyExists }
+        guard Int(parent) < classes, Self.has(existing, parent) else { return .unknownParent }
+        guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
+        guard nodes[Int(parent)].depth < 7 else { return .tooDeep }
+        initialize(id, under: parent, p, at: now)
+        if Self.has(leaves, parent) { becomeParent(parent, of: id, at: now) }
+        nodes[Int(parent)].children &+= 1
+        return .done
+    }
+
+    /// Takes new parameters over and keeps tokens, turn and queue. A shallower bucket keeps what fits in it; a bucket that was not
+    /// there is full. The queue is kept even where it exceeds a new limit.
+    @_noLocks
+    public mutating func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
+        guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
+        guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
+        let isLeaf = states[Int(id)].level == 0
+        let active = states[Int(id)].active
+        // Out of every ring under the old parameters, in again under the new ones.
+        if isLeaf { withdraw(leaf: id) } else { setAside(id) }
+        refill(id, at: now)
+        configure(id, p, existed: true)
+        wheel.disarm(id)
+        if isLeaf {
+            readmit(leaf: id, at: now)
+        } else if active != 0 {
+            attach(id, active, at: now)
+        }
+        return .done
+    }
+
+    /// Removes a class without children. Frames in its queue are given up (see `takeDropped`) and counted in `droppedByRemoval`.
+    /// A parent that loses its last child is a leaf again. The counters of the class can be read until its id is used again.
+    @_noLocks
+    public mutating func remove(_ id: ClassID, at now: Nanoseconds) -> ChangeVerdict {
+        guard id > 1 else { return .reservedID }
+        guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
+        guard Self.has(leaves, id) else { return .hasChildren }
+        withdraw(leaf: id)
+        giveUpQueue(id)
+        wheel.disarm(id)
+        Self.set(existing, id, false)
+        Self.set(leaves, id, false)
+        let parent = states[Int(id)].parent
+        nodes[Int(parent)].children &-= 1
+        if nodes[Int(parent)].children == 0 {
+            states[Int(parent)].level = 0
+            nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: nodes[Int(parent)].quantum)
+            Self.set(leaves, parent, true)
+        }
+        return .done
+    }
+
+    /// Whether a class of this id exists.
+    @_noLocks
+    public func exists(_ id: ClassID) -> Bool { Self.has(existing, id) }
+
+    mutating func initialize(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) {
+        let depth = parent == 0 ? 0 : nodes[Int(parent)].depth &+ 1
+        states[Int(id)] = ClassState(
+            checkpoint: now, floorTokens: 0, floorRate: 0, ceilingTokens: 0, ceilingRate: 0, floorBurst: 0, ceilingBurst: 0, sentBytes: 0,
+            parent: parent, mode: Mode.mayBorrow, flags: 0, level: 0, active: 0, inRow: 0, inFeed: 0)
+        nodes[Int(id)] = ClassNode(
+            slot: .unlinked(deficit: 0), head: 0, tail: 0, count: 0, bytes: 0, limitPackets: 0, limitBytes: 0, quantum: 0, rowDeficit: 0,
+            output: 0, children: 0, depth: depth, priority: 0, lenders: 0, blockers: 0, sentFrames: 0)
+        timers[Int(id)] = ClassTimer(
+            expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
+        blocks[Int(id)] = CounterBlock()
+        exhausted[Int(id)] = 0
+        configure(id, p, existed: false)
+        nodes[Int(id)].rowDeficit = nodes[Int(id)].quantum
+        nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
+        Self.set(existing, id, true)
+        Self.set(leaves, id, true)
+    }
+
+    /// Writes what follows from the parameters. The class is in no ring and its tokens are up to date.
+    private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
+        let state = states + Int(id), node = nodes + Int(id), timer = timers + Int(id)
+        let old = existed ? state.pointee.flags : 0
+        var flags: UInt8 = 0
+        // A root without a floor guarantees all it may send.
+        let floor = p.floor == 0 && id == 1 ? p.ceiling : p.floor
+        if floor >= Credit.endlessRate || floor == 0 && p.floorPackets != 0 {
+            flags |= ClassFlags.endlessFloor
+        } else if floor != 0 {
+            flags |= ClassFlags.meteredFloor
+        }
+        if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
+        if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 { flags |= ClassFlags.extra }
+        if p.codelTarget != 0 { flags |= ClassFlags.codel }
+        let burst = UInt32(min(p.burst, Credit.mostBytes)), ceilingBurst = UInt32(min(p.ceilingBurst, Credit.mostBytes))
+        let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
+        let keepsFloor = old & ClassFlags.meteredFloor != 0, keepsCeiling = old & ClassFlags.meteredCeiling != 0
+        state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor
+        state.pointee.ceilingTokens = keepsCeiling ? min(state.pointee.ceilingTokens, fullCeiling) : fullCeiling
+        state.pointee.floorRate = floor
+        state.pointee.ceilingRate = p.ceiling
+        state.pointee.floorBurst = burst
+        state.pointee.ceilingBurst = ceilingBurst
+        timer.pointee.floorReciprocal = Credit.reciprocal(floor)
+        timer.pointee.ceilingReciprocal = Credit.reciprocal(p.ceiling)
+        if flags & ClassFlags.extra != 0 { configureExtra(id, p, existed: old & ClassFlags.extra != 0) }
+        if flags & ClassFlags.codel != 0 {
+            if old & ClassFlags.codel == 0 { codels[Int(id)] = .idle }
+            codels[Int(id)].target = min(p.codelTarget, 1 << 33)
+            codels[Int(id)].interval = min(p.codelInterval == 0 ? codels[Int(id)].target &* 20 : p.codelInterval, 1 << 38)
+        }
+        state.pointee.flags = flags
+        node.pointee.limitPackets = p.limitPackets == 0 ? .max : p.limitPackets
+        node.pointee.limitBytes = p.limitBytes == 0 ? .max : p.limitBytes
+        node.pointee.quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
+        node.pointee.rowDeficit = min(node.pointee.rowDeficit, node.pointee.quantum)
+        if state.pointee.level == 0 {
+            node.pointee.slot.feedDeficit = min(node.pointee.slot.feedDeficit, node.pointee.quantum)
+        } else {
+            for priority in 0..<8 {
+                let place = slots + (Int(id) &* 8 &+ priority)
+                place.pointee.feedDeficit = min(place.pointee.feedDeficit, node.pointee.quantum)
+            }
+        }
+        node.pointee.priority = min(p.priority, 7)
+        node.pointee.output = p.output
+    }
+
+    /// Takes a leaf out of every ring and list; its queue stays.
+    private mutating func withdraw(leaf id: ClassID) {
+        if states[Int(id)].flags & ClassFlags.parked != 0 {
+            leaveParked(leaf: id)
+        } else if states[Int(id)].active != 0 {
+            deactivate(leaf: id)
+        }
+    }
+
+    private mutating func readmit(leaf id: ClassID, at now: Nanoseconds) {
+        guard nodes[Int(id)].count != 0 else { return }
+        if outputStates[Int(nodes[Int(id)].output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
+    }
+
+    /// Takes an inner class out of every ring; its children stay in its feeds.
+    private mutating func setAside(_ id: ClassID) {
+        let active = states[Int(id)].active
+        detach(id, active)
+        states[Int(id)].active = 0
+    }
+
+    private mutating func giveUpQueue(_ id: ClassID) {
+        let node = nodes + Int(id)
+        guard node.pointee.count != 0 else { return }
+        giveUp(node.pointee.head, node.pointee.tail)
+        droppedByRemoval &+= UInt64(node.pointee.count)
+        backlogFrames &-= Int(node.pointee.count)
+        backlogBytes &-= Int(node.pointee.bytes)
+        node.pointee.head = 0
+        node.pointee.count = 0
+        node.pointee.bytes = 0
+    }
+
+    private mutating func becomeParent(_ id: ClassID, of child: ClassID, at now: Nanoseconds) {
+        let node = nodes + Int(id)
+        withdraw(leaf: id)
+        wheel.disarm(id)
+        if nodes[Int(child)].output == node.pointee.output {
+            nodes[Int(child)].head = node.pointee.head
+            nodes[Int(child)].tail = node.pointee.tail
+            nodes[Int(child)].count = node.pointee.count
+            nodes[Int(child)].bytes = node.pointee.bytes
+            node.pointee.head = 0
+            node.pointee.count = 0
+            node.pointee.bytes = 0
+        } else {
+            giveUpQueue(id)
+        }
+        Self.set(leaves, id, false)
+        states[Int(id)].level = 7 &- node.pointee.depth
+        for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: node.pointee.quantum) }
+        readmit(leaf: child, at: now)
+    }
+}
+
+extension PrioritySlot {
+    static func unlinked(deficit: Int32) -> PrioritySlot {
+        PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, unused: 0)
+    }
+}

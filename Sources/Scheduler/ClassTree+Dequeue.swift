@@ -1,0 +1,195 @@
+extension ClassTree {
+    /// Writes up to `limit` frames that may leave now to `into`, in order, and returns how many. What does not fit stays queued.
+    ///
+    /// A visit to a leaf takes as many frames as its turn and every bucket on its way allow, and charges them at once; the result
+    /// is the same as frame by frame.
+    @_noLocks
+    public mutating func dequeue(into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
+        latest = now
+        if wheel.nextDue <= now { wake(at: now) }
+        var sent = 0
+        while sent < limit, rows != 0 {
+            sent &+= visit(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
+        }
+        return sent
+    }
+
+    /// Serves the leaf whose turn it is in `row`. 0 if it only put something aside: a turn still owed, a parked leaf, stale frames.
+    @_noLocks @inline(__always)
+    private mutating func visit(
+        row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds
+    ) -> Int {
+        let priority = row & 7
+        let lender = rowHeads[row]
+        var turn = nodes[Int(lender)].rowDeficit
+        if turn < 0 {
+            nodes[Int(lender)].rowDeficit = turn &+ nodes[Int(lender)].quantum
+            rowHeads[row] = slot(lender, priority).pointee.rowNext
+            return 0
+        }
+        // Down to the leaf whose turn it is.
+        var leaf = lender
+        while states[Int(leaf)].level != 0 {
+            let feed = slots + (Int(leaf) &* 8 &+ priority)
+            let child = feed.pointee.feedHead
+            let place = slot(child, priority)
+            let deficit = place.pointee.feedDeficit
+            if deficit < 0 {
+                place.pointee.feedDeficit = deficit &+ nodes[Int(child)].quantum
+                feed.pointee.feedHead = place.pointee.feedNext
+                continue
+            }
+            turn = min(turn, deficit)
+            leaf = child
+        }
+        let node = nodes + Int(leaf)
+        if outputStates[Int(node.pointee.output)].isParked != 0 {
+            deactivate(leaf: leaf)
+            park(leaf: leaf)
+            return 0
+        }
+        noteTurn(of: leaf)
+        var budget = Int64(turn) &* Credit.perByte
+        var packets = Int64.max
+        var id = leaf
+        while true {
+            refill(id, at: now)
+            let state = states + Int(id)
+            let flags = state.pointee.flags
+            if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, state.pointee.ceilingTokens) }
+            if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: id == lender, &budget, &packets) }
+            if id == lender {
+                if flags & ClassFlags.meteredFloor != 0 { budget = min(budget, state.pointee.floorTokens) }
+                break
+            }
+            id = state.pointee.parent
+        }
+        return send(leaf, lender: lender, priority, into: into, limit: limit, budget: budget, packets: packets, at: now)
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func send(
+        _ leaf: ClassID, lender: ClassID, _ priority: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int,
+        budget: Int64, packets: Int64, at now: Nanoseconds
+    ) -> Int {
+        let node = nodes + Int(leaf)
+        let output = node.pointee.output
+        let codel = states[Int(leaf)].flags & ClassFlags.codel != 0
+        var index = node.pointee.head
+        var sent = 0, bytes: UInt32 = 0
+        // Bytes with overhead. A turn is at most 2^29 bytes and a frame is shorter than 2^29, so they fit 32 bits.
+        var charged: Int64 = 0, packetCost: Int64 = 0
+        while index != 0, sent < limit, charged &* Credit.perByte <= budget, packetCost <= packets {
+            if codel {
+                index = dropStale(leaf, from: index, at: now)
+                if index == 0 { break }
+            }
+            let frame = frames + Int(index)
+            let length = frame.pointee.length
+            into[sent] = ScheduledFrame(
+                handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
+            let next = frame.pointee.next
+            release(index)
+            index = next
+            sent &+= 1
+            bytes &+= length
+            charged &+= max(Int64(length) &+ overhead, 0)
+            packetCost &+= Credit.perPacket
+            if codel {
+                // What is left must be up to date for CoDel's test of the next frame.
+                node.pointee.count &-= 1
+                node.pointee.bytes &-= length
+            }
+        }
+        if !codel {
+            node.pointee.count &-= UInt32(truncatingIfNeeded: sent)
+            node.pointee.bytes &-= bytes
+        }
+        node.pointee.head = index
+        backlogFrames &-= sent
+        backlogBytes &-= Int(bytes)
+        if sent != 0 {
+            charge(
+                leaf, lender: lender, priority, frames: sent, bytes: bytes, turn: Int32(truncatingIfNeeded: charged),
+                cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
+        }
+        if index == 0 { deactivate(leaf: leaf) }
+        var id = leaf
+        while id != 0 {
+            if states[Int(id)].active != 0 { updateMode(id, at: now) }
+            id = states[Int(id)].parent
+        }
+        if index != 0 { noteLeft(waiting: leaf) }
+        return sent
+    }
+
+    /// HTB's charging, leaf to root (htb_charge_class): every class pays from its ceiling; the lender and all above pay from their floor.
+    /// Turns are paid up to the lender.
+    @_noLocks @inline(__always)
+    private mutating func charge(
+        _ leaf: ClassID, lender: ClassID, _ priority: Int, frames: Int, bytes: UInt32, turn: Int32, cost: Int64,
+        packetCost: Int64, at now: Nanoseconds
+    ) {
+        var id = leaf
+        var lends = false
+        while id != 0 {
+            let state = states + Int(id)
+            let flags = state.pointee.flags
+            let parent = state.pointee.parent
+            if lends { refill(id, at: now) }
+            if flags & ClassFlags.meteredCeiling != 0 {
+                state.pointee.ceilingTokens = Credit.charged(state.pointee.ceilingTokens, cost)
+            }
+            if id == lender {
+                lends = true
+                payRowTurn(id, priority, turn)
+            } else if !lends {
+                payFeedTurn(id, parent, priority, turn)
+            }
+            if lends, flags & ClassFlags.meteredFloor != 0 {
+                state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost)
+            }
+            if flags & ClassFlags.extra != 0 { chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost) }
+            state.pointee.sentBytes &+= UInt64(bytes)
+            nodes[Int(id)].sentFrames &+= UInt64(frames)
+            id = parent
+        }
+        if leaf != lender { countLoan(leaf, lender, frames: frames, bytes: bytes) }
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func payRowTurn(_ id: ClassID, _ priority: Int, _ turn: Int32) {
+        let node = nodes + Int(id)
+        node.pointee.rowDeficit &-= turn
+        guard node.pointee.rowDeficit < 0 else { return }
+        node.pointee.rowDeficit &+= node.pointee.quantum
+        rowHeads[Int(states[Int(id)].level) &* 8 &+ priority] = slot(id, priority).pointee.rowNext
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func payFeedTurn(_ id: ClassID, _ parent: ClassID, _ priority: Int, _ turn: Int32) {
+        let place = slot(id, priority)
+        place.pointee.feedDeficit &-= turn
+        guard place.pointee.feedDeficit < 0 else { return }
+        place.pointee.feedDeficit &+= nodes[Int(id)].quantum
+        slots[Int(parent) &* 8 &+ priority].feedHead = place.pointee.feedNext
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func countLoan(_ leaf: ClassID, _ lender: ClassID, frames: Int, bytes: UInt32) {
+        blocks[Int(lender)].lentFrames &+= UInt64(frames)
+        blocks[Int(lender)].lentBytes &+= UInt64(bytes)
+        var id = leaf
+        let level = Int(states[Int(lender)].level)
+        while id != lender {
+            blocks[Int(id)].borrowedFrames &+= UInt64(frames)
+            let entry = borrowedBytes + (level &* classes &+ Int(id))
+            if nodes[Int(id)].lenders &>> UInt8(level) & 1 == 0 {
+                nodes[Int(id)].lenders |= 1 &<< UInt8(level)
+                entry.pointee = 0
+            }
+            entry.pointee &+= UInt64(bytes)
+            id = states[Int(id)].parent
+        }
+    }
+}

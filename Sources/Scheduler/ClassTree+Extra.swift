@@ -1,0 +1,90 @@
+/// Peak and packet rates: the buckets most classes do not have.
+extension ClassTree {
+    @_noLocks
+    func refillExtra(_ id: ClassID, elapsed: Nanoseconds) {
+        let extra = extras + Int(id)
+        if extra.pointee.peakRate != 0 {
+            extra.pointee.peakTokens = Credit.refilled(
+                extra.pointee.peakTokens, rate: extra.pointee.peakRate, elapsed: elapsed, burst: extra.pointee.peakBurst)
+        }
+        if extra.pointee.floorRate != 0 {
+            extra.pointee.floorTokens = Credit.refilled(
+                extra.pointee.floorTokens, rate: extra.pointee.floorRate, elapsed: elapsed, burst: extra.pointee.floorBurst)
+        }
+        if extra.pointee.ceilingRate != 0 {
+            extra.pointee.ceilingTokens = Credit.refilled(
+                extra.pointee.ceilingTokens, rate: extra.pointee.ceilingRate, elapsed: elapsed, burst: extra.pointee.ceilingBurst)
+        }
+    }
+
+    /// Buckets without a rate stay at 0 and forbid nothing.
+    @_noLocks
+    func extraForbids(_ id: ClassID) -> Bool { extras[Int(id)].peakTokens < 0 || extras[Int(id)].ceilingTokens < 0 }
+
+    @_noLocks
+    func extraFloorSpent(_ id: ClassID) -> Bool { extras[Int(id)].floorTokens < 0 }
+
+    @_noLocks
+    func extraCeilingWait(_ id: ClassID) -> Nanoseconds {
+        let extra = extras + Int(id)
+        return max(
+            Credit.wait(extra.pointee.peakTokens, rate: extra.pointee.peakRate, reciprocal: extra.pointee.peakReciprocal),
+            Credit.wait(extra.pointee.ceilingTokens, rate: extra.pointee.ceilingRate, reciprocal: extra.pointee.ceilingReciprocal))
+    }
+
+    @_noLocks
+    func extraFloorWait(_ id: ClassID) -> Nanoseconds {
+        let extra = extras + Int(id)
+        return Credit.wait(extra.pointee.floorTokens, rate: extra.pointee.floorRate, reciprocal: extra.pointee.floorReciprocal)
+    }
+
+    /// Narrows what a visit may take, in nanobits and in billionths of a packet.
+    @_noLocks
+    func limitByExtra(_ id: ClassID, lends: Bool, _ budget: inout Int64, _ packets: inout Int64) {
+        let extra = extras + Int(id)
+        if extra.pointee.peakRate != 0 { budget = min(budget, extra.pointee.peakTokens) }
+        if extra.pointee.ceilingRate != 0 { packets = min(packets, extra.pointee.ceilingTokens) }
+        if lends, extra.pointee.floorRate != 0 { packets = min(packets, extra.pointee.floorTokens) }
+    }
+
+    @_noLocks
+    func chargeExtra(_ id: ClassID, lends: Bool, cost: Int64, packetCost: Int64) {
+        let extra = extras + Int(id)
+        if extra.pointee.peakRate != 0 { extra.pointee.peakTokens = Credit.charged(extra.pointee.peakTokens, cost) }
+        if extra.pointee.ceilingRate != 0 {
+            extra.pointee.ceilingTokens = Credit.charged(extra.pointee.ceilingTokens, packetCost)
+        }
+        if lends, extra.pointee.floorRate != 0 {
+            extra.pointee.floorTokens = Credit.charged(extra.pointee.floorTokens, packetCost)
+        }
+    }
+
+    /// Takes new peak and packet rates over; a bucket that was there keeps its tokens, a new one is full.
+    mutating func configureExtra(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
+        let extra = extras + Int(id)
+        let old = existed ? extra.pointee : Self.noExtra
+        // A packet rate has no burst of its own: 10 ms of it, at least two packets.
+        func packetBurst(_ rate: UInt64) -> Int64 { max(2, min(Int64(rate / 100), 4_000_000_000)) * Credit.perPacket }
+        func tokens(_ rate: UInt64, had: UInt64, _ tokens: Int64, burst: Int64) -> Int64 {
+            rate == 0 ? 0 : had == 0 ? burst : min(tokens, burst)
+        }
+        let peakBurst = Int64(min(p.peakBurst, Credit.mostBytes)) * Credit.perByte
+        let peak = p.peak >= Credit.endlessRate ? 0 : p.peak
+        let floor = p.floorPackets >= Credit.endlessRate ? 0 : p.floorPackets
+        let ceiling = p.ceilingPackets >= Credit.endlessRate ? 0 : p.ceilingPackets
+        extra.pointee = ClassExtra(
+            peakTokens: tokens(peak, had: old.peakRate, old.peakTokens, burst: peakBurst),
+            peakRate: peak, peakBurst: peakBurst, peakReciprocal: Credit.reciprocal(peak),
+            floorTokens: tokens(floor, had: old.floorRate, old.floorTokens, burst: packetBurst(floor)),
+            floorRate: floor, floorBurst: packetBurst(floor), floorReciprocal: Credit.reciprocal(floor),
+            ceilingTokens: tokens(ceiling, had: old.ceilingRate, old.ceilingTokens, burst: packetBurst(ceiling)),
+            ceilingRate: ceiling, ceilingBurst: packetBurst(ceiling), ceilingReciprocal: Credit.reciprocal(ceiling),
+            waitsPeak: old.waitsPeak, waitsPackets: old.waitsPackets)
+    }
+
+    static var noExtra: ClassExtra {
+        ClassExtra(
+            peakTokens: 0, peakRate: 0, peakBurst: 0, peakReciprocal: 0, floorTokens: 0, floorRate: 0, floorBurst: 0, floorReciprocal: 0,
+            ceilingTokens: 0, ceilingRate: 0, ceilingBurst: 0, ceilingReciprocal: 0, waitsPeak: 0, waitsPackets: 0)
+    }
+}

@@ -1,0 +1,179 @@
+extension ClassTree {
+    /// Brings the class's tokens up to `now`.
+    @_noLocks @inline(__always)
+    func refill(_ id: ClassID, at now: Nanoseconds) {
+        let state = states + Int(id)
+        let flags = state.pointee.flags
+        guard flags & ClassFlags.metered != 0, now > state.pointee.checkpoint else { return }
+        let elapsed = now &- state.pointee.checkpoint
+        state.pointee.checkpoint = now
+        if flags & ClassFlags.meteredFloor != 0 {
+            state.pointee.floorTokens = Credit.refilled(
+                state.pointee.floorTokens, rate: state.pointee.floorRate, elapsed: elapsed,
+                burst: Int64(state.pointee.floorBurst) &* Credit.perByte)
+        }
+        if flags & ClassFlags.meteredCeiling != 0 {
+            state.pointee.ceilingTokens = Credit.refilled(
+                state.pointee.ceilingTokens, rate: state.pointee.ceilingRate, elapsed: elapsed,
+                burst: Int64(state.pointee.ceilingBurst) &* Credit.perByte)
+        }
+        if flags & ClassFlags.extra != 0 { refillExtra(id, elapsed: elapsed) }
+    }
+
+    /// What the tokens, which must be up to date, allow.
+    @_noLocks @inline(__always)
+    func currentMode(_ id: ClassID) -> UInt8 {
+        let state = states + Int(id)
+        let flags = state.pointee.flags
+        if flags & ClassFlags.meteredCeiling != 0, state.pointee.ceilingTokens < 0 { return Mode.cannotSend }
+        if flags & ClassFlags.extra != 0, extraForbids(id) { return Mode.cannotSend }
+        if flags & ClassFlags.endlessFloor == 0 {
+            guard flags & ClassFlags.meteredFloor != 0, state.pointee.floorTokens >= 0 else { return Mode.mayBorrow }
+        }
+        if flags & ClassFlags.extra != 0, extraFloorSpent(id) { return Mode.mayBorrow }
+        return Mode.canSend
+    }
+
+    /// Sets the timer of a class whose mode will improve with time alone.
+    @_noLocks @inline(__always)
+    mutating func armIfWaiting(_ id: ClassID, at now: Nanoseconds) {
+        let state = states + Int(id), timer = timers + Int(id)
+        let flags = state.pointee.flags
+        var wait: Nanoseconds = 0
+        if state.pointee.mode == Mode.cannotSend {
+            if flags & ClassFlags.meteredCeiling != 0 {
+                wait = Credit.wait(
+                    state.pointee.ceilingTokens, rate: state.pointee.ceilingRate, reciprocal: timer.pointee.ceilingReciprocal)
+            }
+            if flags & ClassFlags.extra != 0 { wait = max(wait, extraCeilingWait(id)) }
+        } else if state.pointee.mode == Mode.mayBorrow {
+            if flags & ClassFlags.meteredFloor != 0 {
+                wait = Credit.wait(state.pointee.floorTokens, rate: state.pointee.floorRate, reciprocal: timer.pointee.floorReciprocal)
+            } else if flags & ClassFlags.endlessFloor == 0 {
+                return
+            }
+            if flags & ClassFlags.extra != 0 { wait = max(wait, extraFloorWait(id)) }
+        } else {
+            return
+        }
+        wheel.arm(id, at: now &+ wait)
+    }
+
+    /// Puts a class that has frames at `priorities` where its mode says, and wakes its ancestors as far as that matters to them.
+    @_noLocks @inline(__always)
+    mutating func attach(_ id: ClassID, _ priorities: UInt8, at now: Nanoseconds) {
+        var id = id, priorities = priorities
+        while true {
+            let state = states + Int(id)
+            if state.pointee.active == 0 {
+                refill(id, at: now)
+                state.pointee.mode = currentMode(id)
+                state.pointee.active = priorities
+                if state.pointee.mode != Mode.canSend {
+                    armIfWaiting(id, at: now)
+                    if state.pointee.mode == Mode.cannotSend { noteWorse(id) }
+                }
+            } else {
+                state.pointee.active |= priorities
+            }
+            if state.pointee.mode == Mode.canSend {
+                var rest = priorities & ~state.pointee.inRow
+                while rest != 0 {
+                    insertInRow(id, rest.trailingZeroBitCount)
+                    rest &= rest &- 1
+                }
+                return
+            }
+            let parent = state.pointee.parent
+            guard state.pointee.mode == Mode.mayBorrow, parent != 0 else { return }
+            var rest = priorities & ~state.pointee.inFeed
+            var woken: UInt8 = 0
+            while rest != 0 {
+                let priority = rest.trailingZeroBitCount
+                rest &= rest &- 1
+                if insertInFeed(id, priority) { woken |= 1 &<< UInt8(priority) }
+            }
+            if woken == 0 { return }
+            id = parent
+            priorities = woken
+        }
+    }
+
+    /// Takes a class out of row and feed at `priorities`; ancestors with nothing left there follow.
+    @_noLocks @inline(__always)
+    mutating func detach(_ id: ClassID, _ priorities: UInt8) {
+        var id = id, priorities = priorities
+        while true {
+            let state = states + Int(id)
+            var rest = priorities & state.pointee.inRow
+            while rest != 0 {
+                removeFromRow(id, rest.trailingZeroBitCount)
+                rest &= rest &- 1
+            }
+            rest = priorities & state.pointee.inFeed
+            var emptied: UInt8 = 0
+            while rest != 0 {
+                let priority = rest.trailingZeroBitCount
+                rest &= rest &- 1
+                if removeFromFeed(id, priority) { emptied |= 1 &<< UInt8(priority) }
+            }
+            if emptied == 0 { return }
+            id = state.pointee.parent
+            states[Int(id)].active &= ~emptied
+            priorities = emptied
+        }
+    }
+
+    /// A leaf that has frames and an output that takes them.
+    @_noLocks @inline(__always)
+    mutating func activate(leaf id: ClassID, at now: Nanoseconds) {
+        attach(id, 1 &<< nodes[Int(id)].priority, at: now)
+        noteLeft(waiting: id)
+    }
+
+    @_noLocks @inline(__always)
+    mutating func deactivate(leaf id: ClassID) {
+        let priorities = states[Int(id)].active
+        states[Int(id)].active = 0
+        detach(id, priorities)
+    }
+
+    /// Moves an active class whose tokens changed to where its new mode says.
+    @_noLocks @inline(__always)
+    mutating func updateMode(_ id: ClassID, at now: Nanoseconds) {
+        let state = states + Int(id)
+        let mode = currentMode(id), old = state.pointee.mode
+        if mode == old { return }
+        state.pointee.mode = mode
+        if mode > old { noteWorse(id) }
+        if mode == Mode.cannotSend {
+            detach(id, state.pointee.active)
+            armIfWaiting(id, at: now)
+            return
+        }
+        if old == Mode.canSend {
+            var rest = state.pointee.inRow
+            while rest != 0 {
+                removeFromRow(id, rest.trailingZeroBitCount)
+                rest &= rest &- 1
+            }
+        }
+        if mode == Mode.mayBorrow { armIfWaiting(id, at: now) }
+        attach(id, state.pointee.active, at: now)
+    }
+
+    /// Looks again at the classes whose time has come.
+    @_noLocks
+    mutating func wake(at now: Nanoseconds) {
+        wheel.advance(to: now)
+        while true {
+            let id = wheel.takeFired()
+            guard id != 0 else { return }
+            guard states[Int(id)].active != 0 else { continue }
+            refill(id, at: now)
+            let old = states[Int(id)].mode
+            updateMode(id, at: now)
+            if states[Int(id)].mode == old { armIfWaiting(id, at: now) }
+        }
+    }
+}

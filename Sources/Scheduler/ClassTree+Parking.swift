@@ -1,0 +1,51 @@
+extension ClassTree {
+    /// Sets aside the leaves of an output that takes no more for now. They are moved as their turn comes, each once, and then cost
+    /// nothing until `unpark`; their queues go on accepting frames.
+    @_noLocks
+    public mutating func park(output: UInt16) {
+        guard Int(output) < outputs else { return }
+        outputStates[Int(output)].isParked = 1
+    }
+
+    /// Takes the output's leaves back in, at the tail of their rings.
+    ///
+    /// Their credit grew meanwhile, as for any class that waits, up to its burst: the next `dequeue` brings it up to date.
+    @_noLocks
+    public mutating func unpark(output: UInt16) {
+        guard Int(output) < outputs, outputStates[Int(output)].isParked != 0 else { return }
+        outputStates[Int(output)].isParked = 0
+        var id = outputStates[Int(output)].parkedHead
+        outputStates[Int(output)].parkedHead = 0
+        while id != 0 {
+            let next = nodes[Int(id)].slot.rowNext
+            states[Int(id)].flags &= ~ClassFlags.parked
+            activate(leaf: id, at: latest)
+            id = next
+        }
+    }
+
+    /// Hangs a backlogged leaf that is in no ring in its output's list.
+    @_noLocks @inline(__always)
+    mutating func park(leaf id: ClassID) {
+        let node = nodes + Int(id)
+        let head = outputStates[Int(node.pointee.output)].parkedHead
+        node.pointee.slot.rowNext = head
+        node.pointee.slot.rowPrevious = 0
+        if head != 0 { nodes[Int(head)].slot.rowPrevious = id }
+        outputStates[Int(node.pointee.output)].parkedHead = id
+        states[Int(id)].flags |= ClassFlags.parked
+        blocks[Int(id)].waitsOutput &+= 1
+    }
+
+    @_noLocks
+    mutating func leaveParked(leaf id: ClassID) {
+        let place = nodes[Int(id)].slot
+        if place.rowNext != 0 { nodes[Int(place.rowNext)].slot.rowPrevious = place.rowPrevious }
+        if place.rowPrevious != 0 {
+            nodes[Int(place.rowPrevious)].slot.rowNext = place.rowNext
+        } else {
+            outputStates[Int(nodes[Int(id)].output)].parkedHead = place.rowNext
+        }
+        states[Int(id)].flags &= ~ClassFlags.parked
+    }
+}

@@ -1,0 +1,174 @@
+/// A hierarchical token bucket with the rules of Linux HTB (net/sched/sch_htb.c), for one output or for many.
+///
+/// One lcore owns a tree: every call comes from it, with a `now` that never goes back. Nothing here reads a clock, allocates,
+/// locks or divides after `create`. Storage for all classes and frames is reserved there and touched when first used.
+///
+/// A dequeue serves, in this order: leaves within their own floor by priority, then borrowers by how near their lender is and by
+/// priority, and among equals by deficit round robin in proportion to quantum. Two things differ from Linux on purpose: an inner
+/// class takes turns with its siblings by its own quantum, however many leaves it has, and a turn that is still owed is skipped
+/// rather than answered with one frame more.
+///
+/// Classes that wait for tokens hang in a timing wheel and are looked at only when their time has come. Classes whose time comes in
+/// the same call join in the order of their ids.
+public struct ClassTree {
+    let states: UnsafeMutablePointer<ClassState>
+    let nodes: UnsafeMutablePointer<ClassNode>
+    let slots: UnsafeMutablePointer<PrioritySlot>
+    let timers: UnsafeMutablePointer<ClassTimer>
+    let frames: UnsafeMutablePointer<FrameNode>
+    let extras: UnsafeMutablePointer<ClassExtra>
+    let codels: UnsafeMutablePointer<CoDelState>
+    let blocks: UnsafeMutablePointer<CounterBlock>
+    /// Bytes borrowed, by the level of the lender: `classes` entries for each of eight levels.
+    let borrowedBytes: UnsafeMutablePointer<UInt64>
+    /// Times held by an ancestor's ceiling, by that ancestor's level; as `borrowedBytes`.
+    let ceilingWaits: UnsafeMutablePointer<UInt32>
+    /// An inner class: the number of the event in which it last had nothing left for its descendants (odd: nothing to lend; even: at
+    /// its ceiling). A leaf: the last such event it has taken notice of.
+    let exhausted: UnsafeMutablePointer<UInt32>
+    /// Number of the last such event; even.
+    var exhaustions: UInt32 = 0
+    /// Bit per class id: it exists; it is a leaf.
+    let existing: UnsafeMutablePointer<UInt64>
+    let leaves: UnsafeMutablePointer<UInt64>
+    /// First class of each row; 8 levels of 8 priorities.
+    let rowHeads: UnsafeMutablePointer<ClassID>
+    /// Bit per row that is not empty: the lowest is served next.
+    var rows: UInt64 = 0
+
+    var wheel: TimingWheel
+    /// Time of the last dequeue.
+    var latest: Nanoseconds
+
+    /// Free frames last in, first out, so that they are found in the cache; 0: none.
+    var freeHead: UInt32 = 0
+    /// Frames never used so far follow this one.
+    var fresh: UInt32 = 0
+    var free: UInt32
+    let frameCapacity: UInt32
+    /// Frames given up after they were accepted.
+    var droppedHead: UInt32 = 0
+    var droppedTail: UInt32 = 0
+
+    let outputStates: UnsafeMutablePointer<OutputState>
+    let outputs: Int
+    let classes: Int
+    let overhead: Int64
+    let shared: SharedTree?
+    let instance: Int
+
+    /// Frames queued, parked ones included.
+    public internal(set) var backlogFrames = 0
+    /// Their bytes, without overhead.
+    public internal(set) var backlogBytes = 0
+    /// Frames that lost their queue: their leaf was removed, or became a parent of leaves on another output.
+    public internal(set) var droppedByRemoval: UInt64 = 0
+
+    /// Makes a tree with its root, class 1, and nothing else. While the root has no children it is a leaf.
+    ///
+    /// - Parameters:
+    ///   - classes: class ids run from 1 to one less than this; at most 65 536.
+    ///   - frames: most frames queued in all leaves together.
+    ///   - outputs: leaves deliver to outputs 0 to one less than this.
+    ///   - overhead: bytes added to each frame when it is charged (24: preamble, FCS and gap).
+    ///   - shared: where instances of the tree on other lcores lease their tokens; nil: this is the only one.
+    ///   - instance: which of them this is, from 0.
+    public static func create(
+        root: ClassParameters, classes: Int = 65_536, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds,
+        shared: SharedTree? = nil, instance: Int = 0
+    ) -> UnsafeMutablePointer<ClassTree> {
+        precondition(classes >= 2 && classes <= 65_536, "a tree holds 1 to 65 535 classes")
+        precondition(frames > 0 && frames < Int(UInt32.max), "a tree queues 1 to 4 294 967 294 frames")
+        precondition(outputs > 0 && outputs <= 65_536, "a tree has 1 to 65 536 outputs")
+        let tree = UnsafeMutablePointer<ClassTree>.allocate(capacity: 1)
+        tree.initialize(to: ClassTree(
+            classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared, instance: instance))
+        tree.pointee.initialize(1, under: 0, root, at: now)
+        return tree
+    }
+
+    private init(
+        classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?, instance: Int
+    ) {
+        states = Self.reserve(classes)
+        nodes = Self.reserve(classes)
+        slots = Self.reserve(classes * 8)
+        timers = Self.reserve(classes)
+        extras = Self.reserve(classes)
+        codels = Self.reserve(classes)
+        blocks = Self.reserve(classes)
+        borrowedBytes = Self.reserve(classes * 8)
+        ceilingWaits = Self.reserve(classes * 8)
+        exhausted = Self.reserve(classes)
+        self.frames = Self.reserve(frames + 1)
+        existing = Self.reserve(1024)
+        existing.initialize(repeating: 0, count: 1024)
+        leaves = Self.reserve(1024)
+        leaves.initialize(repeating: 0, count: 1024)
+        rowHeads = Self.reserve(64)
+        rowHeads.initialize(repeating: 0, count: 64)
+        outputStates = Self.reserve(outputs)
+        outputStates.initialize(repeating: OutputState(parkedHead: 0, isParked: 0), count: outputs)
+        wheel = TimingWheel(timers: timers, now: now)
+        latest = now
+        free = UInt32(frames)
+        frameCapacity = UInt32(frames)
+        self.outputs = outputs
+        self.classes = classes
+        self.overhead = Int64(overhead)
+        self.shared = shared
+        self.instance = instance
+    }
+
+    /// Frees the tree. Frames still queued are the caller's to find: remove the classes and `takeDropped` first.
+    public static func destroy(_ tree: UnsafeMutablePointer<ClassTree>) {
+        let it = tree.pointee
+        it.states.deallocate()
+        it.nodes.deallocate()
+        it.slots.deallocate()
+        it.timers.deallocate()
+        it.frames.deallocate()
+        it.extras.deallocate()
+        it.codels.deallocate()
+        it.blocks.deallocate()
+        it.borrowedBytes.deallocate()
+        it.ceilingWaits.deallocate()
+        it.exhausted.deallocate()
+        it.existing.deallocate()
+        it.leaves.deallocate()
+        it.rowHeads.deallocate()
+        it.outputStates.deallocate()
+        it.wheel.deallocate()
+        tree.deinitialize(count: 1)
+        tree.deallocate()
+    }
+
+    /// Address space only: large blocks come from the kernel untouched and cost memory as they are written.
+    static func reserve<T>(_ count: Int) -> UnsafeMutablePointer<T> {
+        UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<T>.stride, alignment: 64).bindMemory(to: T.self, capacity: count)
+    }
+
+    /// Earliest time at which there may be something to do without another enqueue: `now` if a frame can leave at once, `.max` if
+    /// nothing waits. It may be somewhat early, never late.
+    @_noLocks
+    public func nextEvent(at now: Nanoseconds) -> Nanoseconds {
+        rows != 0 || wheel.nextDue <= now ? now : wheel.nextDue
+    }
+
+    @_noLocks @inline(__always)
+    static func has(_ bits: UnsafeMutablePointer<UInt64>, _ id: ClassID) -> Bool {
+        bits[Int(id >> 6)] >> UInt64(id & 63) & 1 != 0
+    }
+
+    @_noLocks @inline(__always)
+    static func set(_ bits: UnsafeMutablePointer<UInt64>, _ id: ClassID, _ value: Bool) {
+        let bit: UInt64 = 1 << UInt64(id & 63)
+        if value { bits[Int(id >> 6)] |= bit } else { bits[Int(id >> 6)] &= ~bit }
+    }
+}
+
+struct OutputState {
+    /// Backlogged leaves that wait for the output, linked through their row links; 0: none.
+    var parkedHead: ClassID
+    var isParked: UInt16
+}

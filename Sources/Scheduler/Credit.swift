@@ -1,0 +1,40 @@
+/// Exact token arithmetic. Credit is counted so finely that time times rate is a whole number: nothing is rounded, so nothing drifts.
+enum Credit {
+    /// Nanobits a byte costs.
+    static let perByte: Int64 = 8_000_000_000
+    /// Billionths of a packet a packet costs.
+    static let perPacket: Int64 = 1_000_000_000
+    /// Deepest bucket in bytes: 2^62 nanobits.
+    static let mostBytes: UInt64 = 576_460_752
+    /// Debt stops growing here (288 MB), so that sums stay within 64 bits. Only floors that were never admitted lead this far.
+    static let mostDebt: Int64 = -(1 << 61)
+    /// Rates from here on count as unlimited.
+    static let endlessRate: UInt64 = 1 << 42
+
+    /// Tokens after `elapsed` ns more at `rate`, never above `burst`. Requires tokens <= burst.
+    @inline(__always)
+    static func refilled(_ tokens: Int64, rate: UInt64, elapsed: Nanoseconds, burst: Int64) -> Int64 {
+        let earned = rate.multipliedFullWidth(by: elapsed)
+        let room = UInt64(bitPattern: burst &- tokens)
+        return earned.high != 0 || earned.low >= room ? burst : tokens &+ Int64(bitPattern: earned.low)
+    }
+
+    @inline(__always)
+    static func charged(_ tokens: Int64, _ cost: Int64) -> Int64 {
+        let rest = tokens &- cost
+        return rest < mostDebt ? mostDebt : rest
+    }
+
+    /// Least time in ns after which tokens are no longer negative: -tokens / rate, rounded up.
+    @inline(__always)
+    static func wait(_ tokens: Int64, rate: UInt64, reciprocal: UInt64) -> Nanoseconds {
+        guard tokens < 0 else { return 0 }
+        let debt = UInt64(bitPattern: 0 &- tokens)
+        // The estimate is at most 2 short: the reciprocal is less than 1 too small and the debt is below 2^64.
+        var time = debt.multipliedFullWidth(by: reciprocal).high
+        while time &* rate < debt { time &+= 1 }
+        return time
+    }
+
+    static func reciprocal(_ rate: UInt64) -> UInt64 { rate == 0 ? 0 : UInt64.max / rate }
+}

@@ -1,0 +1,52 @@
+/// A frame on its way out. The scheduler never looks behind `handle`.
+public struct ScheduledFrame {
+    public var handle: UnsafeMutableRawPointer
+    /// Bytes, as given to `enqueue`: without the tree's overhead.
+    public var length: UInt32
+    /// Given to `enqueue`; means nothing to the scheduler.
+    public var tag: UInt32
+    /// The leaf it was sent from.
+    public var leaf: ClassID
+    /// That leaf's output.
+    public var output: UInt16
+
+    @inlinable
+    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID, output: UInt16) {
+        self.handle = handle
+        self.length = length
+        self.tag = tag
+        self.leaf = leaf
+        self.output = output
+    }
+}
+
+/// What became of a frame offered to a leaf. Whatever is not `queued` still belongs to the caller; all but `notALeaf` are counted.
+public enum EnqueueVerdict: UInt8, Sendable {
+    case queued
+    /// No class has this id, or it has children.
+    case notALeaf
+    /// The leaf's own limit of frames or bytes.
+    case queueLimit
+    /// The leaf holds as much of the shared buffer as it may while others could need it.
+    case bufferShare
+    /// The shared buffer is full.
+    case bufferFull
+}
+
+/// What became of a change to the tree. Anything but `done` changed nothing.
+public enum ChangeVerdict: UInt8, Sendable {
+    case done
+    /// 0 names no class, and 1 is the root: it is neither added nor removed.
+    case reservedID
+    /// Beyond the number of classes the tree was created for.
+    case idOutOfRange
+    case unknownClass
+    case alreadyExists
+    case unknownParent
+    /// A leaf would lie more than eight classes deep, root included.
+    case tooDeep
+    /// Remove the children first.
+    case hasChildren
+    /// A ceiling of 0, or an output the tree does not have.
+    case badParameters
+}

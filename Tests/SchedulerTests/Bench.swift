@@ -1,0 +1,122 @@
+import Scheduler
+
+/// A tree on a table: greedy or paced leaves, virtual time, and what came out.
+final class Bench {
+    let tree: UnsafeMutablePointer<ClassTree>
+    let outputs: Int
+    private(set) var now: Nanoseconds
+    /// Bytes and frames sent, by leaf.
+    var sentBytes: [ClassID: UInt64] = [:]
+    var sentFrames: [ClassID: UInt64] = [:]
+    /// Frame length of leaves that always have frames to send.
+    var greedy: [ClassID: UInt32] = [:]
+    /// Sees every frame with the time it left.
+    var onSend: ((ScheduledFrame, Nanoseconds) -> Void)?
+    var accepted = 0, delivered = 0, dropped = 0
+    /// Every frame is numbered within its leaf, from 1; the last number that came out.
+    private var lastIn: [ClassID: UInt32] = [:]
+    private var lastOut: [ClassID: UInt32] = [:]
+    var outOfOrder = 0
+    /// Frames given up by the tree make gaps; then only the order is checked.
+    var gapsAllowed = false
+    private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 64)
+    private let freed = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: 64)
+
+    init(
+        root: ClassParameters = ClassParameters(), frames: Int = 65_536, outputs: Int = 1, overhead: Int = 0, now: Nanoseconds = 0,
+        shared: SharedTree? = nil, instance: Int = 0
+    ) {
+        tree = ClassTree.create(
+            root: root, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared, instance: instance)
+        self.outputs = outputs
+        self.now = now
+    }
+
+    deinit {
+        ClassTree.destroy(tree)
+        into.deallocate()
+        freed.deallocate()
+    }
+
+    @discardableResult
+    func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters) -> ChangeVerdict {
+        tree.pointee.add(id, under: parent, p, at: now)
+    }
+
+    @discardableResult
+    func offer(_ leaf: ClassID, _ length: UInt32) -> EnqueueVerdict {
+        let number = lastIn[leaf, default: 0] + 1
+        let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 64)!, length: length, tag: number, to: leaf, at: now)
+        if verdict == .queued {
+            lastIn[leaf] = number
+            accepted += 1
+        }
+        return verdict
+    }
+
+    /// Sends what may leave now.
+    @discardableResult
+    func drain(limit: Int = .max, burst: Int = 32) -> Int {
+        var total = 0
+        while total < limit {
+            for (leaf, length) in greedy {
+                while tree.pointee.counters(of: leaf).backlogFrames < 64, offer(leaf, length) == .queued {}
+            }
+            let count = tree.pointee.dequeue(into: into, limit: min(burst, limit - total), at: now)
+            for frame in UnsafeBufferPointer(start: into, count: count) { note(frame) }
+            total += count
+            if count == 0 { break }
+        }
+        return total
+    }
+
+    private func note(_ frame: ScheduledFrame) {
+        delivered += 1
+        sentBytes[frame.leaf, default: 0] += UInt64(frame.length)
+        sentFrames[frame.leaf, default: 0] += 1
+        let expected = lastOut[frame.leaf, default: 0] + 1
+        if gapsAllowed ? frame.tag < expected : frame.tag != expected { outOfOrder += 1 }
+        lastOut[frame.leaf] = frame.tag
+        onSend?(frame, now)
+    }
+
+    func collectDropped() {
+        while true {
+            let count = tree.pointee.takeDropped(into: freed, limit: 64)
+            dropped += count
+            if count == 0 { return }
+        }
+    }
+
+    func advance(to time: Nanoseconds) { now = max(now, time) }
+
+    /// Runs until `end`, waking exactly when the tree asks for it, or every `step` ns.
+    func run(until end: Nanoseconds, step: Nanoseconds = 0) {
+        while true {
+            drain()
+            if now >= end { return }
+            let next = step == 0 ? tree.pointee.nextEvent(at: now) : now + step
+            if next >= end { now = end } else { now = max(next, now + 1) }
+        }
+    }
+
+    func rate(_ leaf: ClassID, over time: Nanoseconds) -> Double { Double(sentBytes[leaf, default: 0]) * 8e9 / Double(time) }
+    func forget() { sentBytes = [:]; sentFrames = [:] }
+}
+
+let second: Nanoseconds = 1_000_000_000
+let millisecond: Nanoseconds = 1_000_000
+
+extension ClassParameters {
+    /// Short spelling for tests; rates in Mbit/s.
+    static func mbit(
+        _ floor: UInt64, ceil: UInt64? = nil, priority: UInt8 = 3, quantum: UInt32 = 1_514, burst: UInt64 = 3_028,
+        ceilingBurst: UInt64 = 3_028, output: UInt16 = 0
+    ) -> ClassParameters {
+        ClassParameters(
+            floor: floor * 1_000_000, ceiling: ceil.map { $0 * 1_000_000 } ?? .max, burst: burst, ceilingBurst: ceilingBurst,
+            priority: priority, quantum: quantum, output: output)
+    }
+}
+
+func near(_ a: Double, _ b: Double, within: Double) -> Bool { abs(a - b) <= within * abs(b) }
