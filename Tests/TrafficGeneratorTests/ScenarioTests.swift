@@ -56,6 +56,7 @@ import TrafficGenerator
         (head + "flows: [{name: f, from: a, to: b, protocol: fip, ipv6: true, size: 100}]", "no IP header"),
         (head + "flows: [{name: f, from: a, to: b, protocol: iscsi, port: 99, size: 100}]", "has its own"),
         (head + "flows: [{name: f, from: a, to: b, protocol: 0x88b5, subflows: 4}]", "use `macs`"),
+        (head + "flows: [{name: f, from: a, to: b, part-of: f}]", "no other flow"),
         (head + "flows: [{name: f, from: a, to: b, vlan: 4095}]", "from 0 to 4094"),
         (head + "flows: [{name: f, from: a, to: b, pcp: 8}]", "from 0 to 7"),
         (head + "flows: [{name: f, from: a, to: b, start: 5s, stop: 2s}]", "stops before"),
