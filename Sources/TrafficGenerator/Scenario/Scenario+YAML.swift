@@ -49,7 +49,7 @@ extension PortPlan {
 extension FlowPlan {
     static let keys = [
         "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "pcp", "dscp", "port", "ipv6", "subflows", "macs", "mac",
-        "start", "stop", "floor",
+        "start", "stop", "floor", "part-of",
     ]
 
     init(_ node: Node, _ index: Int) throws(ScenarioError) {
@@ -90,6 +90,7 @@ extension FlowPlan {
         start = try fields.time("start") ?? 0
         stop = try fields.time("stop")
         floor = try fields.bits("floor")
+        partOf = try fields.text("part-of")
     }
 }
 

@@ -85,6 +85,8 @@ public struct FlowPlan: Equatable, Sendable {
     public var stop: UInt64?
     /// The guarantee this flow (or its guest) has at the switch: shown beside what is delivered.
     public var floor: UInt64?
+    /// A flow whose row in the table, and whose floor, this one belongs to as well: one protocol of a guest's traffic.
+    public var partOf: String?
     public init(name: String, from: String, to: Destination) { self.name = name; self.from = from; self.to = to }
 
     /// 7 : 4 : 1 of 60, 590 and 1514 bytes, interleaved.
