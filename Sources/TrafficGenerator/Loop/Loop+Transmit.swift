@@ -10,9 +10,9 @@ func transmit(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePoin
     let most = loop.pointee.catchUp &<< 16
     var index = port.pointee.nextFlow
     var queue: UInt16 = 0
+    loop.pointee.stage.served = -1
     for _ in 0..<count {
         let flow = loop.pointee.flows + (port.pointee.firstFlow &+ index)
-        let this = index
         index = index &+ 1 == count ? 0 : index &+ 1
         let mode = flow.pointee.pace.mode
         guard mode != Pace.off, now >= flow.pointee.start, now < flow.pointee.stop else { continue }
@@ -29,19 +29,19 @@ func transmit(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePoin
             }
         }
         if flow.pointee.queue != queue {
-            guard flush(loop, port, queue) else { port.pointee.nextFlow = this; return }
+            guard flush(loop, port, queue) else { return }
             queue = flow.pointee.queue
         }
         var quota = SendStage.burst
         while quota > 0, mode == Pace.unpaced || flow.pointee.due <= due {
             if loop.pointee.stage.count >= port.pointee.window {
-                guard flush(loop, port, queue) else { port.pointee.nextFlow = index; return }
+                guard flush(loop, port, queue) else { return }
             }
             guard stage(loop, flow) else { break }
             quota &-= 1
         }
     }
-    _ = flush(loop, port, queue)
+    guard flush(loop, port, queue) else { return }
     port.pointee.nextFlow = port.pointee.nextFlow &+ 1 >= count ? 0 : port.pointee.nextFlow &+ 1
 }
 
@@ -119,11 +119,16 @@ func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer
     }
     port.pointee.sentFrames &+= UInt64(taken)
     port.pointee.sentBytes &+= bytes
+    if taken > 0 { loop.pointee.stage.served = Int(loop.pointee.streams[Int(loop.pointee.stage.streams[taken &- 1])].flow) }
     if taken == count {
         let wider = port.pointee.window &* 2
         port.pointee.window = wider > SendStage.burst ? SendStage.burst : wider
         return true
     }
+    // The flow that was refused is first the next time, unless it had its share of this one.
+    let refused = Int(loop.pointee.streams[Int(loop.pointee.stage.streams[taken])].flow)
+    let next = refused &- port.pointee.firstFlow &+ (refused == loop.pointee.stage.served ? 1 : 0)
+    port.pointee.nextFlow = next == port.pointee.flowCount ? 0 : next
     takeBack(loop, from: taken, to: count)
     port.pointee.refusals &+= 1
     port.pointee.window = port.pointee.window > 1 ? port.pointee.window &>> 1 : 1
