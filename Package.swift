@@ -53,7 +53,7 @@ let package = Package(
         .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Packet", .product(name: "Yams", package: "Yams")]),
-        .target(name: "ControlAPI", dependencies: ["Configuration"]),
+        .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
         .target(
