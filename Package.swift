@@ -88,6 +88,7 @@ let package = Package(
         .testTarget(name: "BridgeTests", dependencies: ["Bridge"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA"]),
+        .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ControlTests", dependencies: ["ControlAPI", "Configuration"]),
         .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet"], swiftSettings: dpdkSwift),

@@ -48,6 +48,7 @@ struct PortDraft {
     func port(at element: Element, _ problems: inout ProblemList) -> PortSettings? {
         let before = problems.problems.count
         guard let type else {
+            if problems.problems.contains(where: { $0.path == element.path + ".type" }) { return nil }
             problems.add(element, "a port needs a type: write type: vhost, type: tap or type: physical")
             return nil
         }

@@ -139,6 +139,8 @@ extension Quantity {
 private struct Decimal {
     var digits: UInt64
     var places: Int
+    /// Set where `digits` cannot hold the number.
+    var beyond: Product?
 
     init?(_ text: Substring) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
@@ -148,15 +150,19 @@ private struct Decimal {
         var whole = parts[0].drop { $0 == "0" }
         if whole.isEmpty { whole = "0" }
         places = fraction.count
-        // More digits than 64 bits hold: saturate, so that the answer is "too large" or "not whole".
-        digits = UInt64(whole + fraction) ?? .max
-        if digits == .max, UInt64(whole) == nil { places = 0 }
-        if places > 19 { digits = .max; places = 19 }
+        guard let value = UInt64(whole + fraction), places <= 19 else {
+            // More digits than 64 bits hold: too large, or finer than any unit.
+            digits = 0
+            beyond = UInt64(whole) == nil ? .overflow : .inexact
+            return
+        }
+        digits = value
     }
 
     enum Product { case exact(UInt64), inexact, overflow }
 
     func times(_ worth: UInt64) -> Product {
+        if let beyond { return beyond }
         let (high, low) = digits.multipliedFullWidth(by: worth)
         let divisor = (0..<places).reduce(UInt64(1)) { value, _ in value &* 10 }
         guard high < divisor else { return .overflow }

@@ -59,7 +59,7 @@ extension Document {
 }
 
 extension Element {
-    /// Marks the first of two equal keys, so that the document can be read on; a private-use character no key has.
+    /// Marks one of two equal keys, so that the document can be read on; a private-use character no key has.
     private static let duplicateMark: Unicode.Scalar = "\u{E0FE}"
 
     /// The document, and keys that stand twice in a map.
@@ -124,13 +124,15 @@ extension Element {
             content = .list(sequence.enumerated().map { Element($1, path: "\(path)[\($0)]", &duplicates) })
         case .mapping(let mapping):
             var entries: [Entry] = []
+            var seen: Set<String> = []
             for (keyNode, value) in mapping {
                 var key = keyNode.scalar?.string ?? "?"
-                let isDuplicate = key.unicodeScalars.first == Self.duplicateMark
-                if isDuplicate { key.unicodeScalars.removeAll { $0 == Self.duplicateMark } }
-                key = key.trimmingQuotes(isDuplicate)
+                if key.unicodeScalars.first == Self.duplicateMark {
+                    key.unicodeScalars.removeAll { $0 == Self.duplicateMark }
+                    key = key.trimmingQuotes
+                }
                 let inner = path.isEmpty ? key : "\(path).\(key)"
-                if isDuplicate {
+                if !seen.insert(key).inserted {
                     let sentence = "the key '\(key)' stands twice in this map: keep one"
                     duplicates.append(Problem(inner, sentence, line: keyNode.mark?.line))
                 } else {
@@ -177,8 +179,8 @@ extension Element {
 
 extension String {
     /// A quoted key whose opening quote was marked reads as plain text, quotes included.
-    fileprivate func trimmingQuotes(_ when: Bool) -> String {
-        guard when, count >= 2, let first, first == last, first == "\"" || first == "'" else { return self }
+    fileprivate var trimmingQuotes: String {
+        guard count >= 2, let first, first == last, first == "\"" || first == "'" else { return self }
         return String(dropFirst().dropLast())
     }
 }

@@ -45,9 +45,12 @@ public final class LinkSocket {
 
     /// - Throws: `noSuchIndex`.
     public func link(index: Int) throws(NetlinkError) -> Link {
+        // libnl aborts the process when asked for an index that is not positive.
+        guard index > 0, let number = CInt(exactly: index) else { throw .noSuchIndex(index: index, place: namespace.place) }
         var link: OpaquePointer?
-        let status = rtnl_link_get_kernel(socket, CInt(truncatingIfNeeded: index), nil, &link)
-        guard index > 0, status == 0, let link else { throw .noSuchIndex(index: index, place: namespace.place) }
+        guard rtnl_link_get_kernel(socket, number, nil, &link) == 0, let link else {
+            throw .noSuchIndex(index: index, place: namespace.place)
+        }
         defer { rtnl_link_put(link) }
         return describe(link)
     }
