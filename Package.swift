@@ -94,9 +94,10 @@ let package = Package(
 
         .testTarget(name: "PacketTests", dependencies: ["Packet"]),
         .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"]),
-        .testTarget(name: "BridgeTests", dependencies: ["Bridge"]),
-        .testTarget(name: "DCBTests", dependencies: ["DCB"]),
-        .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA"]),
+        .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet"]),
+        .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
+        .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
+        .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration"], swiftSettings: dpdkSwift),
         .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet"], swiftSettings: dpdkSwift),

@@ -18,7 +18,7 @@ extension ForwardingDatabase {
                 unlock(place, FDBWord.next(word, key: key))
                 return true
             }
-            guard let place = makeRoom(hash) ?? evict(hash) else {
+            guard let place = makeRoom(hash) ?? evict(hash, for: port) ?? evictAny(hash) else {
                 if isFullOfStatics(hash) { return false }
                 continue
             }
@@ -101,6 +101,17 @@ extension ForwardingDatabase {
             if condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))), free(place, word) { removed += 1 }
         }
         return removed
+    }
+
+    /// A configured address comes before any learned one.
+    private func evictAny(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            let word = place.pointee.word.load(ordering: .acquiring)
+            guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { continue }
+            if !FDBValue(raw: place.pointee.value.load(ordering: .acquiring)).isStatic, free(place, word) { return place }
+        }
+        return nil
     }
 
     private func isFullOfStatics(_ hash: UInt64) -> Bool {

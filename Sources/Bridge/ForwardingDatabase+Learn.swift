@@ -44,7 +44,7 @@ extension ForwardingDatabase {
         var verdict = LearnVerdict.learned
         var room = count < capacity ? makeRoom(hash) : nil
         if room == nil {
-            room = evict(hash)
+            room = evict(hash, for: wanted.port)
             verdict = .evicted
         }
         guard let room else { return LearnResult(.full, wanted) }

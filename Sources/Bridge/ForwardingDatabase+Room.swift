@@ -2,15 +2,20 @@ import Synchronization
 
 /// Finding a place for a new address.
 extension ForwardingDatabase {
-    /// A free place in one of the two lines, preferably in the emptier one; others are moved if need be. Nil if there is none.
+    /// A free place in one of the two lines, others being moved if need be. In the first line, where look-ups begin, unless the
+    /// second one has at least two more. Nil if there is none.
     @_noLocks
     func makeRoom(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
         let first = firstLine(hash)
         let second = secondLine(hash)
         let inFirst = freePlaces(first)
         let inSecond = freePlaces(second)
-        if inFirst != 0 || inSecond != 0 { return freePlace(inFirst >= inSecond ? first : second) }
-        return vacate(first) ?? vacate(second) ?? vacateDeeply(first) ?? vacateDeeply(second)
+        if inFirst != 0 || inSecond != 0 { return freePlace(inFirst != 0 && inSecond <= inFirst &+ 1 ? first : second) }
+        // The fewest moves first.
+        for moves in 1...3 {
+            if let place = vacate(first, moves: moves) ?? vacate(second, moves: moves) { return place }
+        }
+        return nil
     }
 
     @_noLocks
@@ -26,28 +31,19 @@ extension ForwardingDatabase {
         return nil
     }
 
-    /// Moves one entry of `line` to a free place of its other line.
+    /// Moves one entry of `line` to its other line, after making room there with at most `moves` - 1 moves of others.
     @_noLocks
-    func vacate(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
-        for index in 0..<4 {
-            let place = line + index
-            if let target = freePlace(otherLine(place, line)), relocate(place, to: target) { return place }
-        }
-        return nil
-    }
-
-    /// As `vacate`, after making room in the other line by moving one of its entries on.
-    @_noLocks
-    func vacateDeeply(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
+    func vacate(_ line: UnsafeMutablePointer<FDBEntry>, moves: Int) -> UnsafeMutablePointer<FDBEntry>? {
         for index in 0..<4 {
             let place = line + index
             let other = otherLine(place, line)
-            if other != line, let target = vacate(other), relocate(place, to: target) { return place }
+            let target = freePlace(other) ?? (moves > 1 ? vacate(other, moves: moves &- 1) : nil)
+            if let target, relocate(place, to: target) { return place }
         }
         return nil
     }
 
-    /// The line besides `line` where the owner of `place` may live (`line` itself if both hashes agree).
+    /// The line besides `line` where the owner of `place` may live.
     @_noLocks
     func otherLine(_ place: UnsafeMutablePointer<FDBEntry>, _ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry> {
         let word = place.pointee.word.load(ordering: .relaxed)
@@ -79,34 +75,44 @@ extension ForwardingDatabase {
         return true
     }
 
-    /// Frees the place of a learned address: the longest unseen one of the port that holds most of the eight places.
+    /// Frees the place of a learned address for a newcomer behind `port`; nil if none may go.
+    ///
+    /// The longest unseen address of the port that would hold most of the eight places, the newcomer counted in; of equals the
+    /// newcomer's own port. An address that is its port's only one there stays unless the newcomer is behind the same port.
     @_noLocks
-    func evict(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
+    func evict(_ hash: UInt64, for port: UInt16) -> UnsafeMutablePointer<FDBEntry>? {
         var victim: UnsafeMutablePointer<FDBEntry>?
         var victimWord: UInt64 = 0
-        var victimShare = 0
-        var victimSeen: UInt32 = 0
+        // Share first, then the newcomer's own port, then age: compared as one number, the highest goes.
+        var victimRank: UInt64 = 0
         for index in 0..<8 {
             let place = self.place(index, hash)
             let word = place.pointee.word.load(ordering: .acquiring)
             let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
             guard word & FDBWord.used != 0, !FDBWord.isBusy(word), !value.isStatic else { continue }
-            var share = 0
-            for other in 0..<8 {
-                let entry = self.place(other, hash)
-                let neighbour = FDBValue(raw: entry.pointee.value.load(ordering: .relaxed))
-                if entry.pointee.word.load(ordering: .relaxed) & FDBWord.used != 0, !neighbour.isStatic, neighbour.port == value.port {
-                    share &+= 1
-                }
-            }
-            if victim == nil || share > victimShare || share == victimShare && value.seen < victimSeen {
+            let isOwn = value.port == port
+            let share = learned(behind: value.port, hash) &+ (isOwn ? 1 : 0)
+            guard share > 1 else { continue }
+            let rank = UInt64(share) &<< 32 | (isOwn ? 1 &<< 31 : 0) | UInt64(0x7fff_ffff &- value.seen)
+            if rank > victimRank {
                 victim = place
                 victimWord = word
-                victimShare = share
-                victimSeen = value.seen
+                victimRank = rank
             }
         }
         guard let victim, free(victim, victimWord) else { return nil }
         return victim
+    }
+
+    /// How many of the eight places hold learned addresses behind `port`.
+    @_noLocks
+    func learned(behind port: UInt16, _ hash: UInt64) -> Int {
+        var share = 0
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            let value = FDBValue(raw: place.pointee.value.load(ordering: .relaxed))
+            if place.pointee.word.load(ordering: .relaxed) & FDBWord.used != 0, !value.isStatic, value.port == port { share &+= 1 }
+        }
+        return share
     }
 }

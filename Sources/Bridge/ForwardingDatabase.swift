@@ -5,14 +5,15 @@ import Synchronization
 ///
 /// A trivial handle on one block of memory; copies share it. Two hash functions give each address two cache lines of four places,
 /// so that a look-up reads at most two lines. An address that finds both lines full makes room by moving others to their second
-/// line (cuckoo hashing, two moves deep), which fills the table to nearly nine tenths before that fails.
+/// line (cuckoo hashing, at most three moves), which fills the table to nine tenths before that fails.
 ///
 /// **Who yields when there is no room** (the table holds `capacity` addresses, or both lines are full for good): of the
-/// learned addresses in the newcomer's two lines, the longest unseen one of the port that holds most of them. So a guest that floods the
-/// bridge with invented source addresses displaces its own, not its neighbours'.
+/// learned addresses in the newcomer's two lines, the longest unseen one of the port that holds most of them. A port's only
+/// address there yields to nobody. So a guest that floods the bridge with invented source addresses displaces its own, not its
+/// neighbours'.
 ///
-/// **Races.** No function waits for another lcore (`addStatic` and `removeStatic`, which are for one control thread, do). What
-/// may happen when lcores meet:
+/// **Races.** Looking up and learning never wait (`addStatic`, `removeStatic` and `remove`, which are for one control thread, wait
+/// for a learner to finish). What may happen when lcores meet:
 /// - A look-up meets an entry in change: the address counts as unknown, the frame is flooded. As if it had come a moment earlier.
 /// - A look-up reads a value while its entry changes its owner: the second reading of the word differs, the address counts
 ///   as unknown. (Two bits of generation: the same owner would have to come back at the fourth change within two loads.)
@@ -50,6 +51,11 @@ public struct ForwardingDatabase: @unchecked Sendable {
         var lines = 2
         // At most three quarters full, so that room is found at once nearly always.
         while lines * 3 < capacity { lines *= 2 }
+        return create(lines: lines, capacity: capacity, multiplier: multiplier)
+    }
+
+    /// `lines` is a power of two.
+    package static func create(lines: Int, capacity: Int, multiplier: UInt64) -> ForwardingDatabase {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: lines * 64, alignment: 64)
         let entries = raw.bindMemory(to: FDBEntry.self, capacity: lines * 4)
         for place in 0..<(lines * 4) { (entries + place).initialize(to: FDBEntry()) }
@@ -75,18 +81,22 @@ public struct ForwardingDatabase: @unchecked Sendable {
     @_noLocks @inlinable @inline(__always)
     func key(_ mac: UInt64) -> UInt64 { mac & FDBWord.keyMask | FDBWord.used }
 
+    /// Two multiplications with a fold between them: one alone leaves evenly spaced addresses evenly spaced.
     @_noLocks @inlinable @inline(__always)
     func hash(_ key: UInt64) -> UInt64 {
-        // Multiplicative hashing: the upper bits of the product depend on all bits of the key.
-        let product = key.multipliedFullWidth(by: multiplier)
-        return product.low ^ product.high
+        let product = key &* multiplier
+        return (product ^ product &>> 32) &* 0x9e37_79b9_7f4a_7c15
     }
 
     @_noLocks @inlinable @inline(__always)
     func firstLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { entries + Int(truncatingIfNeeded: (hash &>> 40 & mask) &* 4) }
 
+    /// Never the first one: their numbers differ in the lowest bit, and in others by chance.
     @_noLocks @inlinable @inline(__always)
-    func secondLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { entries + Int(truncatingIfNeeded: (hash &>> 16 & mask) &* 4) }
+    func secondLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> {
+        let distance = hash &>> 16 & mask | 1
+        return entries + Int(truncatingIfNeeded: ((hash &>> 40 & mask) ^ distance) &* 4)
+    }
 
     /// The line a look-up of `mac` reads first, to be prefetched while other frames of a burst are parsed.
     @_noLocks @inlinable @inline(__always)

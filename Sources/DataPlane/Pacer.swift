@@ -2,11 +2,11 @@ import Scheduler
 
 /// Holds a guest's outbound traffic to `average`, `peak` and `burst` by polling its rings no sooner than that: back-pressure that loses
 /// nothing. The buckets may go into debt by one burst of frames, which later polls wait for, so the long-run rate is exact.
-struct Pacer {
+package struct Pacer {
     /// bit/s; 0: not paced.
-    var average: UInt64 = 0
+    package private(set) var average: UInt64 = 0
     /// bit/s; 0: none.
-    var peak: UInt64 = 0
+    package private(set) var peak: UInt64 = 0
     /// Credit in 10^-9 bit, so that nanoseconds times bit/s needs no division and loses no remainder.
     private var credit: Int64 = 0
     private var peakCredit: Int64 = 0
@@ -22,9 +22,11 @@ struct Pacer {
     /// The deepest debt one poll can make: a burst of the largest frames.
     private static let debt = Int64(burstSize * 9_100) * unit
 
+    package init() {}
+
     /// Sets the rates (bit/s) and burst (bytes, at most 2^29), keeping the credit where the pace only changes.
     @_noLocks
-    mutating func set(average: UInt64, peak: UInt64, burst: UInt64, now: Nanoseconds) {
+    package mutating func set(average: UInt64, peak: UInt64, burst: UInt64, now: Nanoseconds) {
         let begins = self.average == 0
         self.average = average
         self.peak = peak
@@ -40,7 +42,7 @@ struct Pacer {
 
     /// Frames that may be polled now; 0: not yet.
     @inline(__always) @_noLocks
-    mutating func allowance(at now: Nanoseconds) -> Int {
+    package mutating func allowance(at now: Nanoseconds) -> Int {
         if average == 0 { return burstSize }
         let elapsed = now &- last
         last = now
@@ -56,7 +58,7 @@ struct Pacer {
     }
 
     @inline(__always) @_noLocks
-    mutating func charge(bytes: UInt64) {
+    package mutating func charge(bytes: UInt64) {
         if average == 0 { return }
         let cost = Int64(truncatingIfNeeded: bytes) &* Self.unit
         credit &-= cost

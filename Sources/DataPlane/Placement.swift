@@ -1,30 +1,43 @@
 /// Which poll loop polls which queue.
-struct Placement {
-    struct Queue: Hashable {
-        var port: PortIndex
-        var queue: Int
+package struct Placement {
+    package struct Queue: Hashable {
+        package var port: UInt16
+        package var queue: Int
+        package init(port: UInt16, queue: Int) { self.port = port; self.queue = queue }
     }
-    struct Loop {
-        var cpu: Int
+    package struct Loop {
+        package var cpu: Int
         /// -1: unknown.
-        var numaNode: Int
+        package var numaNode: Int
+        package init(cpu: Int, numaNode: Int) { self.cpu = cpu; self.numaNode = numaNode }
     }
     /// What a port asks for.
-    struct Request {
-        var port: PortIndex
-        var queues: Int
+    package struct Request {
+        package var port: UInt16
+        package var queues: Int
         /// CPUs it is pinned to; empty: anywhere.
-        var cpus: [Int]
-        var numaNode: Int
+        package var cpus: [Int]
+        package var numaNode: Int
         /// All queues on one loop: a paced port's bucket has one writer.
-        var together: Bool
+        package var together: Bool
+
+        package init(port: UInt16, queues: Int, cpus: [Int] = [], numaNode: Int = -1, together: Bool = false) {
+            self.port = port
+            self.queues = queues
+            self.cpus = cpus
+            self.numaNode = numaNode
+            self.together = together
+        }
     }
 
-    private(set) var loops: [Queue: Int] = [:]
+    /// Poll loop by queue.
+    package private(set) var loops: [Queue: Int] = [:]
+
+    package init() {}
 
     /// Places every queue: where it was if it may stay; otherwise on a CPU it is pinned to, on its NUMA node if it can, where the fewest queues
     /// are. Pure: the same requests on the same placement give the same answer.
-    func placing(_ requests: [Request], on all: [Loop]) -> Placement {
+    package func placing(_ requests: [Request], on all: [Loop]) -> Placement {
         var result = Placement()
         var load = [Int](repeating: 0, count: all.count)
         var waiting: [(Queue, [Int])] = []
@@ -58,7 +71,7 @@ struct Placement {
     }
 
     /// The queues that another loop polled before: they must be let go everywhere before anyone takes them up.
-    func moved(from old: Placement) -> Set<Queue> {
+    package func moved(from old: Placement) -> Set<Queue> {
         Set(loops.filter { key, loop in old.loops[key].map { $0 != loop } ?? false }.keys)
     }
 }

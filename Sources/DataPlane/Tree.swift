@@ -74,8 +74,8 @@ final class Tree {
         var root = Scheduler.ClassParameters()
         root.floor = description.rate ?? 0
         root.ceiling = description.rate ?? .max
-        // 2 ms of the rate: as long as a poll loop can be away without the link falling idle.
-        root.burst = max((description.rate ?? 0) / 4_000, 65_536)
+        // 10 ms of the rate: as long as a poll loop can be away without the link falling idle.
+        root.burst = max((description.rate ?? 0) / 800, 65_536)
         root.ceilingBurst = root.burst
         return root
     }

@@ -45,9 +45,12 @@ public final class LinkSocket {
 
     /// - Throws: `noSuchIndex`.
     public func link(index: Int) throws(NetlinkError) -> Link {
+        // libnl aborts the process when asked for an index that is not positive.
+        guard index > 0, let number = CInt(exactly: index) else { throw .noSuchIndex(index: index, place: namespace.place) }
         var link: OpaquePointer?
-        let status = rtnl_link_get_kernel(socket, CInt(truncatingIfNeeded: index), nil, &link)
-        guard index > 0, status == 0, let link else { throw .noSuchIndex(index: index, place: namespace.place) }
+        guard rtnl_link_get_kernel(socket, number, nil, &link) == 0, let link else {
+            throw .noSuchIndex(index: index, place: namespace.place)
+        }
         defer { rtnl_link_put(link) }
         return describe(link)
     }
@@ -76,7 +79,8 @@ public final class LinkSocket {
 
     // MARK: - Changing
 
-    /// Changes an interface in one request: all of it or, where the kernel refuses, none of it that comes behind what it refused.
+    /// Changes an interface in one request. The kernel takes the address first, then the MTU, then up or down, and stops at the
+    /// first it refuses; what came before stays (do_setlink in net/core/rtnetlink.c).
     ///
     /// - Throws: `badName`, `noSuchLink`, `notPermitted`, `refused`.
     public func change(_ name: String, _ change: LinkChange) throws(NetlinkError) {

@@ -83,7 +83,8 @@ struct ClassNode {
     var priority: UInt8
     /// Bit per level of the ancestors it borrowed from so far: only those entries of `borrowedBytes` are in use.
     var lenders: UInt8
-    var unused: UInt8
+    /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use.
+    var blockers: UInt8
     var sentFrames: UInt64
 }
 

@@ -70,10 +70,11 @@ extension ClassTree {
             parent: parent, mode: Mode.mayBorrow, flags: 0, level: 0, active: 0, inRow: 0, inFeed: 0)
         nodes[Int(id)] = ClassNode(
             slot: .unlinked(deficit: 0), head: 0, tail: 0, count: 0, bytes: 0, limitPackets: 0, limitBytes: 0, quantum: 0, rowDeficit: 0,
-            output: 0, children: 0, depth: depth, priority: 0, lenders: 0, unused: 0, sentFrames: 0)
+            output: 0, children: 0, depth: depth, priority: 0, lenders: 0, blockers: 0, sentFrames: 0)
         timers[Int(id)] = ClassTimer(
             expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
         blocks[Int(id)] = CounterBlock()
+        exhausted[Int(id)] = 0
         configure(id, p, existed: false)
         nodes[Int(id)].rowDeficit = nodes[Int(id)].quantum
         nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
@@ -96,7 +97,7 @@ extension ClassTree {
         if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 { flags |= ClassFlags.extra }
         if p.codelTarget != 0 { flags |= ClassFlags.codel }
-        let burst = UInt32(min(p.burst, Credit.mostBytes)), ceilingBurst = UInt32(min(p.ceilingBurst, Credit.mostBytes))
+        let burst = Credit.depth(p.burst, rate: floor), ceilingBurst = Credit.depth(p.ceilingBurst, rate: p.ceiling)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
         let keepsFloor = old & ClassFlags.meteredFloor != 0, keepsCeiling = old & ClassFlags.meteredCeiling != 0
         state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor

@@ -48,6 +48,7 @@ extension ClassTree {
             park(leaf: leaf)
             return 0
         }
+        noteTurn(of: leaf)
         var budget = Int64(turn) &* Credit.perByte
         var packets = Int64.max
         var id = leaf
@@ -118,6 +119,7 @@ extension ClassTree {
             if states[Int(id)].active != 0 { updateMode(id, at: now) }
             id = states[Int(id)].parent
         }
+        if index != 0 { noteLeft(waiting: leaf) }
         return sent
     }
 

@@ -68,9 +68,14 @@ extension ClassTree {
             if state.pointee.active == 0 {
                 refill(id, at: now)
                 state.pointee.mode = currentMode(id)
-                if state.pointee.mode != Mode.canSend { armIfWaiting(id, at: now) }
+                state.pointee.active = priorities
+                if state.pointee.mode != Mode.canSend {
+                    armIfWaiting(id, at: now)
+                    if state.pointee.mode == Mode.cannotSend { noteWorse(id) }
+                }
+            } else {
+                state.pointee.active |= priorities
             }
-            state.pointee.active |= priorities
             if state.pointee.mode == Mode.canSend {
                 var rest = priorities & ~state.pointee.inRow
                 while rest != 0 {
@@ -123,6 +128,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func activate(leaf id: ClassID, at now: Nanoseconds) {
         attach(id, 1 &<< nodes[Int(id)].priority, at: now)
+        noteLeft(waiting: id)
     }
 
     @_noLocks @inline(__always)
@@ -139,6 +145,7 @@ extension ClassTree {
         let mode = currentMode(id), old = state.pointee.mode
         if mode == old { return }
         state.pointee.mode = mode
+        if mode > old { noteWorse(id) }
         if mode == Mode.cannotSend {
             detach(id, state.pointee.active)
             armIfWaiting(id, at: now)

@@ -21,6 +21,13 @@ public struct ClassTree {
     let blocks: UnsafeMutablePointer<CounterBlock>
     /// Bytes borrowed, by the level of the lender: `classes` entries for each of eight levels.
     let borrowedBytes: UnsafeMutablePointer<UInt64>
+    /// Times held by an ancestor's ceiling, by that ancestor's level; as `borrowedBytes`.
+    let ceilingWaits: UnsafeMutablePointer<UInt32>
+    /// An inner class: the number of the event in which it last had nothing left for its descendants (odd: nothing to lend; even: at
+    /// its ceiling). A leaf: the last such event it has taken notice of.
+    let exhausted: UnsafeMutablePointer<UInt32>
+    /// Number of the last such event; even.
+    var exhaustions: UInt32 = 0
     /// Bit per class id: it exists; it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
     let leaves: UnsafeMutablePointer<UInt64>
@@ -91,6 +98,8 @@ public struct ClassTree {
         codels = Self.reserve(classes)
         blocks = Self.reserve(classes)
         borrowedBytes = Self.reserve(classes * 8)
+        ceilingWaits = Self.reserve(classes * 8)
+        exhausted = Self.reserve(classes)
         self.frames = Self.reserve(frames + 1)
         existing = Self.reserve(1024)
         existing.initialize(repeating: 0, count: 1024)
@@ -123,6 +132,8 @@ public struct ClassTree {
         it.codels.deallocate()
         it.blocks.deallocate()
         it.borrowedBytes.deallocate()
+        it.ceilingWaits.deallocate()
+        it.exhausted.deallocate()
         it.existing.deallocate()
         it.leaves.deallocate()
         it.rowHeads.deallocate()
@@ -160,4 +171,13 @@ struct OutputState {
     /// Backlogged leaves that wait for the output, linked through their row links; 0: none.
     var parkedHead: ClassID
     var isParked: UInt16
+}
+
+extension ClassTree {
+    /// Memory a class takes in one tree, in bytes, beside its queue: state, node, timer, counters, and one lender and one ancestor that
+    /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
+    public static var bytesPerClass: Int {
+        MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
+            + MemoryLayout<UInt64>.stride + 2 * MemoryLayout<UInt32>.stride
+    }
 }

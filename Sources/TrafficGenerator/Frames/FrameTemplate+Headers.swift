@@ -65,8 +65,8 @@ extension FrameTemplate {
         switch flow.kind {
         case .rocev2: appendBTH(&frame)
         case .iscsi where frame.count + 48 <= room:
-            // SCSI Data-In (RFC 7143, 11.7), padding aside.
-            frame.append(0x25, 0x80, 0, 0, 0)
+            // SCSI Data-Out (RFC 7143, 11.7), padding aside.
+            frame.append(0x05, 0x80, 0, 0, 0)
             frame.append(UInt8(truncatingIfNeeded: (payload - 48) >> 16))
             frame.append16((payload - 48) & 0xffff)
             frame.appendZeros(8)
@@ -74,8 +74,8 @@ extension FrameTemplate {
             frame.append32(0xffff_ffff)
             frame.appendZeros(24)
         case .nvmeTCP where frame.count + 24 <= room:
-            // C2HData (NVMe/TCP transport, 3.6.2.10): 24 bytes of header, data right behind.
-            frame.append(0x07, 0x04, 24, 24)
+            // H2CData (NVMe/TCP transport, 3.6.2.10): 24 bytes of header, data right behind.
+            frame.append(0x06, 0x04, 24, 24)
             frame.append16((payload & 0xff) << 8 | payload >> 8 & 0xff)
             frame.append16(0)
             frame.append16(0x0100)

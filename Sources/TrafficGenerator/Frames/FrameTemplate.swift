@@ -67,7 +67,7 @@ public struct FrameTemplate: Equatable, Sendable {
     }
 
     /// Smallest untagged frame that holds headers and signature: Ethernet's 60 bytes, or more.
-    static func leastSize(_ kind: TrafficKind, ipv6: Bool) -> Int {
+    package static func leastSize(_ kind: TrafficKind, ipv6: Bool) -> Int {
         let network = 14 + (ipv6 ? 40 : 20)
         let headers = switch kind {
         case .udp: network + 8

@@ -48,7 +48,7 @@ func inspect(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePoint
     let bin = flow.pointee.bins + loop.pointee.bin
     bin.pointee.receivedFrames &+= 1
     bin.pointee.receivedBytes &+= length
-    follow(stream, flow, signature.sequence)
+    stream.pointee.follow(signature.sequence, &flow.pointee.counters)
     let latency = (loop.pointee.now &- signature.time) & Signature.timeMask
     flow.pointee.latency[LatencyBuckets.index(latency)] &+= 1
     flow.pointee.counters.latencySum &+= latency
@@ -73,26 +73,6 @@ func elsewhere(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePoi
     } else {
         flow.pointee.counters.misdelivered &+= 1
     }
-}
-
-/// Order within a stream.
-@_noLocks @inline(__always)
-func follow(_ stream: UnsafeMutablePointer<StreamState>, _ flow: UnsafeMutablePointer<FlowState>, _ sequence: UInt32) {
-    let ahead = Int32(truncatingIfNeeded: sequence &- stream.pointee.expected)
-    if ahead >= 0 {
-        let step = UInt64(UInt32(truncatingIfNeeded: ahead)) &+ 1
-        flow.pointee.counters.missing &+= step &- 1
-        stream.pointee.seen = step >= 64 ? 1 : stream.pointee.seen &<< step | 1
-        stream.pointee.expected = sequence &+ 1
-        return
-    }
-    let back = UInt64(truncatingIfNeeded: -Int64(ahead) &- 1)
-    if back < 64 {
-        if stream.pointee.seen &>> back & 1 != 0 { flow.pointee.counters.duplicated &+= 1; return }
-        stream.pointee.seen |= 1 &<< back
-    }
-    flow.pointee.counters.reordered &+= 1
-    if flow.pointee.counters.missing > 0 { flow.pointee.counters.missing &-= 1 }
 }
 
 /// Whether a frame is, tags and signature aside, the one its stream sends. Counts the priorities of tags on the way.

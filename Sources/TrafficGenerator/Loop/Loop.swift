@@ -11,9 +11,9 @@ func generatorWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
 @_noLocks
 func runLoop(_ loop: UnsafeMutablePointer<LoopState>) {
     while loop.pointee.stop == 0 {
-        loop.pointee.turns &+= 1
         for port in 0..<loop.pointee.portCount { receive(loop, port) }
         advance(loop)
+        while loop.pointee.nextStep < loop.pointee.stepCount, loop.pointee.steps[loop.pointee.nextStep].at <= loop.pointee.now { step(loop) }
         if loop.pointee.now < loop.pointee.sendUntil {
             for port in 0..<loop.pointee.portCount { transmit(loop, loop.pointee.ports + port) }
         }
@@ -32,4 +32,16 @@ func advance(_ loop: UnsafeMutablePointer<LoopState>) {
         loop.pointee.binEnd &+= loop.pointee.binWidth
         if loop.pointee.bin < loop.pointee.binCount &- 1 { loop.pointee.bin &+= 1 }
     }
+}
+
+/// Takes the next known change of rate. Its flow starts afresh: what it owes at the old rate is forgotten.
+@_noLocks
+func step(_ loop: UnsafeMutablePointer<LoopState>) {
+    let step = loop.pointee.steps + loop.pointee.nextStep
+    let flow = loop.pointee.flows + step.pointee.flow
+    flow.pointee.pace.perByte = step.pointee.pace.perByte
+    flow.pointee.pace.perFrame = step.pointee.pace.perFrame
+    flow.pointee.pace.mode = step.pointee.pace.mode
+    flow.pointee.due = step.pointee.at &<< 16
+    loop.pointee.nextStep &+= 1
 }

@@ -25,6 +25,9 @@ struct LoopState {
     var catchUp: UInt64
     var binWidth: UInt64
     var binCount: Int
+    /// Changes of rate known ahead, by time.
+    var steps: UnsafeMutablePointer<LoopStep>
+    var stepCount: Int
     // Written by the control thread.
     /// Nanoseconds at which sending ends.
     var sendUntil: UInt64
@@ -33,7 +36,7 @@ struct LoopState {
     var now: UInt64 = 0
     var bin = 0
     var binEnd: UInt64
-    var turns: UInt64 = 0
+    var nextStep = 0
     var starved: UInt64 = 0
     /// When the last frame of a flow arrived.
     var lastArrival: UInt64 = 0
@@ -46,11 +49,20 @@ struct SendStage {
     var streams: UnsafeMutablePointer<UInt32>
     var lengths: UnsafeMutablePointer<UInt32>
     var count = 0
+    /// The flow whose frame the driver took last in this turn; -1: none.
+    var served = -1
     /// Empty buffers taken from the pool ahead, and buffers the driver did not take.
     var stock: UnsafeMutablePointer<OpaquePointer?>
     var stockCount = 0
     static let burst = 32
     static let stockSize = 64
+}
+
+/// A change of one flow's rate.
+struct LoopStep {
+    var at: UInt64
+    var flow: Int
+    var pace: Pace
 }
 
 struct PortState {
@@ -76,31 +88,8 @@ struct PortState {
     var damaged: UInt64 = 0
 }
 
-/// How a flow is paced: 2^-16 ns a byte and a frame.
-struct Pace {
-    static let off: UInt32 = 0, paced: UInt32 = 1, unpaced: UInt32 = 2
-    var mode: UInt32
-    /// Raised with each change, so that a slow flow does not sleep on.
-    var generation: UInt32 = 1
-    var perByte: UInt64 = 0
-    var perFrame: UInt64 = 0
-
-    init(_ rate: Rate) {
-        switch rate {
-        case .maximum: mode = Self.unpaced
-        case .bits(0), .frames(0): mode = Self.off
-        case .bits(let bits):
-            mode = Self.paced
-            perByte = (8_000_000_000 << 16 + bits / 2) / bits
-        case .frames(let frames):
-            mode = Self.paced
-            perFrame = (1_000_000_000 << 16 + frames / 2) / frames
-        }
-    }
-}
-
 struct FlowState {
-    // Written by the control thread.
+    // Written by the control thread on command, by the worker at a step.
     var pace: Pace
     // Constant during the run.
     var source: Int32
@@ -154,6 +143,7 @@ public struct FlowCounters: Equatable, Sendable {
     public var priorities: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
     public var latencySum: UInt64 = 0
     public var latencyMost: UInt64 = 0
+    public init() {}
 
     public static func == (a: Self, b: Self) -> Bool {
         withUnsafeBytes(of: a) { a in withUnsafeBytes(of: b) { b in a.elementsEqual(b) } }
@@ -168,39 +158,9 @@ struct FlowBin {
     var receivedBytes: UInt32 = 0
 }
 
-/// One sub-flow: its own sequence, its own templates.
-struct StreamState {
-    var flow: UInt32
-    /// Its templates: one for each of the flow's sizes, from here.
-    var firstTemplate: UInt32
-    var nextSequence: UInt32 = 0
-    /// The sequence number after the greatest received.
-    var expected: UInt32 = 0
-    /// Which of the 64 before `expected` arrived, the latest in bit 0.
-    var seen: UInt64 = 0
-}
-
 /// Lengths that all sub-flows of a flow share at one size.
 struct FrameShape {
     var size: UInt32
     var tagLength: UInt32
     var signatureOffset: UInt32
-}
-
-/// Nanoseconds from the start of the run, by the time-stamp counter.
-struct LoopClock {
-    var origin: UInt64
-    /// Nanoseconds a tick, 2^-32.
-    var scale: UInt64
-
-    init(origin: UInt64, hertz: UInt64) {
-        self.origin = origin
-        scale = UInt64((1e9 / Double(hertz) * 4_294_967_296).rounded())
-    }
-
-    @_noLocks @inline(__always)
-    func nanoseconds(_ ticks: UInt64) -> UInt64 {
-        let product = (ticks &- origin).multipliedFullWidth(by: scale)
-        return product.high &<< 32 | product.low &>> 32
-    }
 }

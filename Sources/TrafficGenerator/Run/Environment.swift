@@ -40,7 +40,7 @@ final class Environment {
             arguments += ["--no-huge", "-m", String(megabytes)]
         }
         arguments += pci.isEmpty ? ["--no-pci"] : pci.flatMap { ["-a", $0] }
-        arguments += options.verbose ? ["--log-level", "*:info"] : ["--log-level", "*:error"]
+        arguments += options.verbose ? ["--log-level", "*:info"] : ["--log-level", "*:emergency"]
         var pointers = arguments.map { strdup($0) }
         // EAL keeps what it is given.
         let result = pointers.withUnsafeMutableBufferPointer { sluice_generator_start_eal(CInt($0.count), $0.baseAddress) }
@@ -49,9 +49,9 @@ final class Environment {
         }
     }
 
-    /// Gives memory back and removes what EAL leaves behind.
+    /// Removes what EAL leaves behind. Its memory goes with the process: rte_eal_cleanup (22.11) unmaps it under the feet of
+    /// EAL's own interrupt thread.
     func close() {
-        _ = rte_eal_cleanup()
         let files = FileManager.default
         for base in ["/var/run/dpdk", (ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"] ?? "/tmp") + "/dpdk"] {
             try? files.removeItem(atPath: "\(base)/\(prefix)")

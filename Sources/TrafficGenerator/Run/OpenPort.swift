@@ -10,6 +10,7 @@ struct OpenPort {
     init(_ plan: PortPlan, index: Int, pool: OpaquePointer, mtu: Int, deadline: ContinuousClock.Instant, interrupted: () -> Bool) throws {
         self.plan = plan
         let devargs = Self.devargs(plan, index)
+        if plan.server, let socket = plan.socket { try Self.clear(socket, for: plan.name) }
         var found: UInt16 = 0
         var result: CInt
         repeat {
@@ -22,6 +23,7 @@ struct OpenPort {
             usleep(50_000)
         } while true
         guard result == 0 else {
+            if plan.server, let socket = plan.socket { unlink(socket) }
             if interrupted() { throw RunError("interrupted while waiting for port \(plan.name)") }
             throw RunError(Self.refusal(plan, devargs, result))
         }
@@ -54,6 +56,17 @@ struct OpenPort {
     func close() {
         _ = sluice_device_remove(device)
         if plan.server, let socket = plan.socket { unlink(socket) }
+    }
+
+    /// Removes the socket of a process that is gone, as QEMU does; one that somebody listens on is left alone.
+    private static func clear(_ path: String, for port: String) throws {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw RunError("port \(port): \(path) exists and is no socket") }
+        guard !ListenerWatch.knock(path) else {
+            throw RunError("port \(port): somebody listens on \(path) already; choose another path, or connect to it without `server: true`")
+        }
+        unlink(path)
     }
 
     private static func devargs(_ plan: PortPlan, _ index: Int) -> String {
@@ -108,7 +121,7 @@ final class ListenerWatch: @unchecked Sendable {
         while !ended {
             if ContinuousClock.now >= deadline || Signals.pending {
                 expired = true
-                Self.knock(socket)
+                _ = Self.knock(socket)
                 break
             }
             _ = lock.wait(until: Date(timeIntervalSinceNow: 0.1))
@@ -128,16 +141,18 @@ final class ListenerWatch: @unchecked Sendable {
         return expired
     }
 
-    private static func knock(_ path: String) {
+    /// Connects and hangs up. False when nobody listens.
+    static func knock(_ path: String) -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let fd = Foundation.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
-        guard fd >= 0 else { return }
-        _ = withUnsafePointer(to: &address) {
+        guard fd >= 0 else { return false }
+        let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
         }
         Foundation.close(fd)
+        return result == 0
     }
 }

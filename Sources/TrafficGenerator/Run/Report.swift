@@ -75,7 +75,10 @@ public struct LatencySummary: Codable, Sendable {
 
     init?(_ counters: FlowCounters, _ counts: UnsafePointer<UInt64>) {
         guard counters.receivedFrames > 0 else { return nil }
-        func percentile(_ fraction: Double) -> Double { Double(LatencyBuckets.percentile(counts, fraction) ?? 0) / 1e3 }
+        // The middle of the last bucket may lie beyond the greatest value.
+        func percentile(_ fraction: Double) -> Double {
+            Double(min(LatencyBuckets.percentile(counts, fraction) ?? 0, counters.latencyMost)) / 1e3
+        }
         mean = Double(counters.latencySum) / Double(counters.receivedFrames) / 1e3
         p50 = percentile(0.5)
         p90 = percentile(0.9)

@@ -41,7 +41,7 @@ public final class Session {
             let now = generator.elapsed
             while let step = steps.first, step.at <= now {
                 steps.removeFirst()
-                try take(step)
+                note(step)
             }
             if now >= nextReport {
                 if now < generator.sendUntil + generator.scenario.reportEvery { report() }
@@ -53,8 +53,8 @@ public final class Session {
         return generator.finish()
     }
 
-    private func take(_ step: Step) throws {
-        if !step.flows.isEmpty { try generator.setRate(step.flows, step.rate) }
+    /// The worker takes steps by itself; here they are told.
+    private func note(_ step: Step) {
         guard let note = step.note else { return }
         if output.table != .none {
             Self.say("\n\(note)")

@@ -36,4 +36,13 @@ public struct FlowInterval: Sendable {
         sentFrames = rate(before.sentFrames, after.sentFrames)
         receivedFrames = rate(before.receivedFrames, after.receivedFrames)
     }
+
+    static func + (a: Self, b: Self) -> Self {
+        var sum = a
+        sum.sent += b.sent
+        sum.received += b.received
+        sum.sentFrames += b.sentFrames
+        sum.receivedFrames += b.receivedFrames
+        return sum
+    }
 }

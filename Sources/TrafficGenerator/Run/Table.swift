@@ -8,32 +8,39 @@ public struct Table: Sendable {
         withFloors = scenario.flows.contains { $0.floor != nil }
     }
 
-    /// Lines for the interval between two snapshots.
+    /// Lines for the interval between two snapshots: each flow with its parts, then the parts alone.
     public func lines(_ before: Snapshot, _ after: Snapshot) -> [String] {
-        var rows = [["flow"] + (withFloors ? ["floor"] : []) + ["offered", "delivered"]
-            + (withFloors ? ["against floor"] : ["frames/s", "missing", "reordered", "corrupted", "misdelivered"])]
-        for (index, plan) in scenario.flows.enumerated() {
-            let counters = after.flows[index]
-            let interval = FlowInterval(
-                before.flows.isEmpty ? FlowCounters() : before.flows[index], counters, nanoseconds: after.time - before.time)
-            var row = [plan.name]
-            if withFloors { row.append(plan.floor.map { Quantity.bits(Double($0)) } ?? "-") }
-            row += [Quantity.bits(interval.sent), Quantity.bits(interval.received)]
-            if withFloors {
-                row.append(plan.floor.map { Self.againstFloor(Double($0), interval) } ?? "")
-            } else {
-                row += [
-                    Quantity.fixed(interval.receivedFrames, 0), String(counters.missing), String(counters.reordered),
-                    String(counters.corrupted), String(counters.misdelivered),
-                ]
+        let head = ["flow"] + (withFloors ? ["floor"] : []) + ["offered", "delivered"]
+        var rows = [head + (withFloors ? ["lent or borrowed"] : ["frames/s", "missing", "reordered", "corrupted", "misdelivered"])]
+        let intervals = scenario.flows.indices.map { index in
+            FlowInterval(
+                before.flows.isEmpty ? FlowCounters() : before.flows[index], after.flows[index], nanoseconds: after.time - before.time)
+        }
+        for (index, plan) in scenario.flows.enumerated() where plan.partOf == nil {
+            let parts = scenario.flows.indices.filter { scenario.flows[$0].partOf == plan.name }
+            let whole = parts.reduce(intervals[index]) { $0 + intervals[$1] }
+            rows.append(row(plan.name, plan.floor, whole, after.flows[index]))
+            for part in parts {
+                rows.append(row("  " + scenario.flows[part].name, scenario.flows[part].floor, intervals[part], after.flows[part]))
             }
-            rows.append(row)
         }
         return Self.align(rows)
     }
 
+    private func row(_ name: String, _ floor: UInt64?, _ interval: FlowInterval, _ counters: FlowCounters) -> [String] {
+        let rates = [Quantity.bits(interval.sent), Quantity.bits(interval.received)]
+        if withFloors {
+            return [name, floor.map { Quantity.bits(Double($0)) } ?? "-"] + rates
+                + [floor.map { Self.againstFloor(Double($0), interval) } ?? ""]
+        }
+        return [name] + rates + [
+            Quantity.fixed(interval.receivedFrames, 0), String(counters.missing), String(counters.reordered),
+            String(counters.corrupted), String(counters.misdelivered),
+        ]
+    }
+
     /// Whether a flow borrowed, or lent what it did not ask for.
-    static func againstFloor(_ floor: Double, _ interval: FlowInterval) -> String {
+    package static func againstFloor(_ floor: Double, _ interval: FlowInterval) -> String {
         let difference = interval.received - floor
         if difference.magnitude < floor * 0.01 { return "met" }
         if difference > 0 { return "borrows " + Quantity.bits(difference) }

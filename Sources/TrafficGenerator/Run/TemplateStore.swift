@@ -82,6 +82,9 @@ final class TemplateStore {
             if portStates[flow.source].flowCount == 0 { portStates[flow.source].firstFlow = index }
             portStates[flow.source].flowCount += 1
         }
+        let changes = Self.steps(scenario, flows)
+        let steps = zeroed(LoopStep.self, changes.count)
+        for (index, change) in changes.enumerated() { steps[index] = change }
         let stage = SendStage(
             frames: zeroed(OpaquePointer?.self, SendStage.burst), streams: zeroed(UInt32.self, SendStage.burst),
             lengths: zeroed(UInt32.self, SendStage.burst), stock: zeroed(OpaquePointer?.self, SendStage.stockSize + SendStage.burst))
@@ -93,8 +96,8 @@ final class TemplateStore {
                 ports: portStates, portCount: open.count, flows: flowStates, flowCount: flows.count, streams: streams,
                 streamCount: UInt32(streamCount), shapes: shapes, prefixes: prefixes, filler: UnsafeMutableRawPointer(filler), patterns: patterns,
                 pool: pool, batch: batch, scratch: scratch, scratchSize: UInt32(scratchSize),
-                clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: 5_000_000, binWidth: scenario.bin,
-                binCount: bins, sendUntil: scenario.duration ?? UInt64.max, stop: 0, binEnd: scenario.bin, stage: stage))
+                clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: scenario.catchUp, binWidth: scenario.bin,
+                binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? UInt64.max, stop: 0, binEnd: scenario.bin, stage: stage))
         self.blocks = blocks
         self.lengths = lengths
         order = flows.map(\.place)
@@ -137,6 +140,14 @@ extension TemplateStore {
             }
         }
         return resolved.sorted { ($0.source, $0.place) < ($1.source, $1.place) }
+    }
+
+    /// The scenario's steps, one for each flow they touch.
+    static func steps(_ scenario: Scenario, _ flows: [ResolvedFlow]) -> [LoopStep] {
+        scenario.steps.flatMap { step in
+            let chosen = (try? scenario.select(step.flows, of: "a step")) ?? []
+            return flows.indices.filter { chosen.contains(flows[$0].place) }.map { LoopStep(at: step.at, flow: $0, pace: Pace(step.rate)) }
+        }
     }
 
     /// The n-th source address: counted up from the flow's own, or of a range where no port's address lies.

@@ -31,7 +31,7 @@ public enum Rate: Equatable, Sendable {
 }
 
 /// Numbers with units, as they stand in scenarios and on the command line.
-enum Quantity {
+package enum Quantity {
     /// The number and the unit, when the text ends in one of `units` (longer units listed ahead of their endings).
     static func split(_ text: String, _ units: [String]) -> (Double, String)? {
         let lowered = text.lowercased().filter { $0 != "_" && $0 != " " }
@@ -42,7 +42,7 @@ enum Quantity {
     }
 
     /// Nanoseconds of `250ms`, `1.5s`, `2m`; nil for anything else, a bare number other than 0 included.
-    static func nanoseconds(_ text: String) -> UInt64? {
+    package static func nanoseconds(_ text: String) -> UInt64? {
         if text == "0" { return 0 }
         let units: [(String, Double)] = [("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12)]
         guard let (value, unit) = split(text, units.map(\.0)), let row = units.first(where: { $0.0 == unit }) else { return nil }
@@ -55,13 +55,13 @@ enum Quantity {
     static let longestRun: UInt64 = 86_400_000_000_000
 
     /// `0.01` of `1%`; nil for anything else.
-    static func fraction(_ text: String) -> Double? {
+    package static func fraction(_ text: String) -> Double? {
         guard let (value, _) = split(text, ["%"]), value <= 100 else { return nil }
         return value / 100
     }
 
     /// `501.2mbit` for 501 200 000.
-    static func bits(_ rate: Double) -> String {
+    package static func bits(_ rate: Double) -> String {
         switch rate {
         case 1e9...: fixed(rate / 1e9, 3) + "gbit"
         case 1e6...: fixed(rate / 1e6, 1) + "mbit"
@@ -70,7 +70,7 @@ enum Quantity {
         }
     }
 
-    static func fixed(_ value: Double, _ places: Int) -> String {
+    package static func fixed(_ value: Double, _ places: Int) -> String {
         var scale = 1.0
         for _ in 0..<places { scale *= 10 }
         let whole = Int64((value * scale).rounded())

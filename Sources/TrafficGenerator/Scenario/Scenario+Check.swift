@@ -46,6 +46,9 @@ extension Scenario {
         for name in names where !ports.contains(where: { $0.name == name }) {
             throw ScenarioError("\(place) names the port \(name), which the scenario does not have; it has \(known)")
         }
+        if let whole = flow.partOf, !flows.contains(where: { $0.name == whole && $0.partOf == nil && $0.name != flow.name }) {
+            throw ScenarioError("\(place) is part of \(whole), which is no other flow, or a part itself")
+        }
         if let mac = flow.mac, mac.isMulticast { throw ScenarioError("\(place) sends from \(mac), a group address; take a station's") }
         guard !flow.sizes.isEmpty, flow.sizes.count <= 64 else { throw ScenarioError("\(place) must have 1 to 64 sizes") }
         let least = FrameTemplate.leastSize(flow.kind, ipv6: flow.ipv6)

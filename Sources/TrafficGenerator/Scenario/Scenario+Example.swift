@@ -12,6 +12,7 @@ extension Scenario {
         report-every: 1s
         bin: 10ms              # width of the windows kept for each flow
         drain: 2s              # most time to wait for frames still queued in the switch
+        catch-up: 20ms         # by how much a flow that was held up may exceed its rate afterwards
         connect: 10s           # most time to wait for ports to connect
         learn: true            # announce all source addresses first
 
@@ -27,7 +28,8 @@ extension Scenario {
           # protocol: udp, tcp, iscsi, fcoe, fip, roce, rocev2, nvme-tcp, or an EtherType (0x88b5).
           # size: bytes without FCS and tag, a list sent in turn, or imix.  rate: 200mbit, 1mpps, max, off.
           - {name: bulk, from: vm1, to: far, protocol: udp, size: 1514, rate: 400mbit, subflows: 100, floor: 500mbit}
-          - {name: disk, from: vm1, to: far, protocol: iscsi, size: 1514, rate: 100mbit}
+          # part-of: counted in that flow's row of the table, and against its floor, too.
+          - {name: disk, from: vm1, to: far, protocol: iscsi, size: 1514, rate: 100mbit, floor: 100mbit, part-of: bulk}
           - {name: small, from: vm2, to: vm1, protocol: tcp, size: 72, rate: 100kpps, port: 5201, dscp: 10, ipv6: false}
           - {name: tagged, from: vm2, to: far, protocol: 0x88b5, vlan: 7, pcp: 5, size: imix, rate: 50mbit, macs: 4, start: 2s, stop: 8s}
           - {name: other, from: far, to: "02:00:00:00:00:50", at: vm1, mac: "02:00:00:00:00:98", rate: 1kpps}

@@ -3,7 +3,7 @@ import Yams
 
 extension Scenario {
     static let keys = [
-        "ports", "flows", "steps", "expect", "duration", "report-every", "bin", "drain", "learn", "connect",
+        "ports", "flows", "steps", "expect", "duration", "report-every", "bin", "drain", "catch-up", "learn", "connect",
     ]
 
     /// Reads a scenario in YAML, or in JSON, which is a part of YAML.
@@ -16,6 +16,7 @@ extension Scenario {
         reportEvery = try fields.time("report-every") ?? reportEvery
         bin = try fields.time("bin") ?? bin
         drain = try fields.time("drain") ?? drain
+        catchUp = try fields.time("catch-up") ?? catchUp
         connect = try fields.time("connect") ?? connect
         learn = try fields.flag("learn") ?? false
         for (index, node) in try fields.items("ports").enumerated() { ports.append(try PortPlan(node, index)) }
@@ -48,7 +49,7 @@ extension PortPlan {
 extension FlowPlan {
     static let keys = [
         "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "pcp", "dscp", "port", "ipv6", "subflows", "macs", "mac",
-        "start", "stop", "floor",
+        "start", "stop", "floor", "part-of",
     ]
 
     init(_ node: Node, _ index: Int) throws(ScenarioError) {
@@ -89,6 +90,7 @@ extension FlowPlan {
         start = try fields.time("start") ?? 0
         stop = try fields.time("stop")
         floor = try fields.bits("floor")
+        partOf = try fields.text("part-of")
     }
 }
 

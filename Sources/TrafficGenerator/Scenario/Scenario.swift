@@ -15,6 +15,8 @@ public struct Scenario: Equatable, Sendable {
     public var bin: UInt64 = 10_000_000
     /// Most time that frames still on their way are waited for after the last was sent.
     public var drain: UInt64 = 2_000_000_000
+    /// Time by which a flow that was held up may exceed its rate to catch up; what it is behind beyond that is not offered.
+    public var catchUp: UInt64 = 20_000_000
     /// Announce every source address before the run, so that the switch knows where it is.
     public var learn = false
     /// Most time that ports are waited for.
@@ -83,6 +85,8 @@ public struct FlowPlan: Equatable, Sendable {
     public var stop: UInt64?
     /// The guarantee this flow (or its guest) has at the switch: shown beside what is delivered.
     public var floor: UInt64?
+    /// A flow whose row in the table, and whose floor, this one belongs to as well: one protocol of a guest's traffic.
+    public var partOf: String?
     public init(name: String, from: String, to: Destination) { self.name = name; self.from = from; self.to = to }
 
     /// 7 : 4 : 1 of 60, 590 and 1514 bytes, interleaved.

@@ -1,0 +1,98 @@
+/// Why a class is held. A class at its own limits is counted when it gets there. A leaf that could borrow but finds no lender is
+/// counted when it is left waiting (it was just served, or just got its first frame), and, if an ancestor was exhausted by others
+/// while the leaf waited for its turn, when its turn comes: every such event has a number, and leaf and ancestor remember the last.
+extension ClassTree {
+    /// Where the chain of lenders above `id` ends.
+    @_noLocks @inline(__always)
+    func blocker(above id: ClassID) -> ClassID {
+        var last = id
+        var ancestor = states[Int(id)].parent
+        while ancestor != 0 {
+            let mode = states[Int(ancestor)].mode
+            if mode == Mode.canSend { return 0 }
+            last = ancestor
+            if mode == Mode.cannotSend { return ancestor }
+            ancestor = states[Int(ancestor)].parent
+        }
+        return last
+    }
+
+    /// An active class got into a worse mode: at its own limit, or it lends no longer.
+    @_noLocks @inline(__always)
+    mutating func noteWorse(_ id: ClassID) {
+        let mode = states[Int(id)].mode
+        if mode == Mode.cannotSend { countOwnLimit(id) }
+        guard states[Int(id)].level != 0 else { return }
+        let culprit = mode == Mode.cannotSend ? id : blocker(above: id)
+        guard culprit != 0 else { return }
+        exhaustions &+= 2
+        // Odd: not at a ceiling, but without anything to lend.
+        exhausted[Int(culprit)] = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
+    }
+
+    @_noLocks
+    func countOwnLimit(_ id: ClassID) {
+        let flags = states[Int(id)].flags
+        if flags & ClassFlags.meteredCeiling != 0, states[Int(id)].ceilingTokens < 0 { blocks[Int(id)].waitsCeiling &+= 1 }
+        if flags & ClassFlags.extra != 0 {
+            if extras[Int(id)].peakTokens < 0 { extras[Int(id)].waitsPeak &+= 1 }
+            if extras[Int(id)].ceilingTokens < 0 { extras[Int(id)].waitsPackets &+= 1 }
+        }
+    }
+
+    /// The leaf has frames left: counts what holds it, if an ancestor does.
+    @_noLocks @inline(__always)
+    func noteLeft(waiting leaf: ClassID) {
+        exhausted[Int(leaf)] = exhaustions
+        guard states[Int(leaf)].mode == Mode.mayBorrow else { return }
+        let culprit = blocker(above: leaf)
+        guard culprit != 0 else { return }
+        countWait(leaf, for: culprit, atCeiling: states[Int(culprit)].mode == Mode.cannotSend)
+    }
+
+    /// The leaf's turn has come: counts whoever was exhausted since it was last looked at.
+    @_noLocks @inline(__always)
+    func noteTurn(of leaf: ClassID) {
+        let last = exhausted[Int(leaf)]
+        if last == exhaustions { return }
+        exhausted[Int(leaf)] = exhaustions
+        var ancestor = states[Int(leaf)].parent
+        while ancestor != 0 {
+            let event = exhausted[Int(ancestor)]
+            // Numbers wrap; what counts is which came first.
+            if Int32(bitPattern: (event & ~1) &- last) > 0 {
+                countWait(leaf, for: ancestor, atCeiling: event & 1 == 0)
+                return
+            }
+            ancestor = states[Int(ancestor)].parent
+        }
+    }
+
+    @_noLocks
+    private func countWait(_ leaf: ClassID, for ancestor: ClassID, atCeiling: Bool) {
+        guard atCeiling else { blocks[Int(leaf)].waitsNothingToLend &+= 1; return }
+        blocks[Int(leaf)].waitsAncestor &+= 1
+        let level = states[Int(ancestor)].level
+        let entry = ceilingWaits + (Int(level) &* classes &+ Int(leaf))
+        if nodes[Int(leaf)].blockers &>> level & 1 == 0 {
+            nodes[Int(leaf)].blockers |= 1 &<< level
+            entry.pointee = 0
+        }
+        entry.pointee &+= 1
+    }
+
+    /// Times a leaf had to wait for the ceiling of an ancestor, nearest first.
+    public func ceilingWaits(of id: ClassID) -> [(ancestor: ClassID, waits: UInt32)] {
+        guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
+        var result: [(ancestor: ClassID, waits: UInt32)] = []
+        var ancestor = states[Int(id)].parent
+        while ancestor != 0 {
+            let level = states[Int(ancestor)].level
+            if nodes[Int(id)].blockers >> level & 1 != 0 {
+                result.append((ancestor, ceilingWaits[Int(level) * classes + Int(id)]))
+            }
+            ancestor = states[Int(ancestor)].parent
+        }
+        return result
+    }
+}

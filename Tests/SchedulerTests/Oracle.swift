@@ -1,0 +1,345 @@
+import Scheduler
+
+/// The rules of `ClassTree`, written to be obviously right and nothing else: arrays instead of rings, every class looked at in every
+/// call, one frame at a time, and credit as exact fractions in 128 bits.
+final class Oracle {
+    /// A token bucket. Credit is `numerator` / 10^9 units (bits or packets); a rate of r units a second earns r / 10^9 each ns.
+    struct Bucket {
+        var rate: Int128
+        var burst: Int128
+        var numerator: Int128
+
+        init(rate: UInt64, burst: Int128) {
+            self.rate = Int128(rate)
+            self.burst = burst * 1_000_000_000
+            numerator = self.burst
+        }
+
+        func filled(_ elapsed: Int128) -> Int128 { min(numerator + elapsed * rate, burst) }
+        mutating func refill(_ elapsed: Int128) { numerator = filled(elapsed) }
+        mutating func charge(_ units: Int128) { numerator -= units * 1_000_000_000 }
+    }
+
+    enum Mode { case can, may, cannot }
+
+    final class Class {
+        let id: ClassID
+        let parent: Class?
+        var p: ClassParameters
+        var children = 0
+        var floor: Bucket?, ceiling: Bucket?, peak: Bucket?, floorPackets: Bucket?, ceilingPackets: Bucket?
+        var endlessFloor = false
+        var checkpoint: Nanoseconds
+        var mode = Mode.may
+        var queue: [(length: UInt32, tag: UInt32)] = []
+        var active: Set<Int> = []
+        /// Children that take turns borrowing, by priority; the first is next.
+        var feeds: [[ClassID]] = Array(repeating: [], count: 8)
+        var rowDeficit = 0
+        /// By priority; a leaf has one priority and uses the first.
+        var feedDeficit: [Int] = []
+        func turn(_ priority: Int) -> Int { isLeaf ? 0 : priority }
+        var isParked = false
+
+        init(_ id: ClassID, parent: Class?, _ p: ClassParameters, at now: Nanoseconds) {
+            self.id = id
+            self.parent = parent
+            self.p = p
+            checkpoint = now
+        }
+
+        var isLeaf: Bool { children == 0 }
+        var depth: Int { parent.map { $0.depth + 1 } ?? 0 }
+        var level: Int { isLeaf ? 0 : 7 - depth }
+        var quantum: Int { Int(max(p.quantum, ClassParameters.leastQuantum)) }
+        var priority: Int { Int(min(p.priority, 7)) }
+
+        func refill(_ now: Nanoseconds) {
+            guard now > checkpoint else { return }
+            let elapsed = Int128(now - checkpoint)
+            floor?.refill(elapsed)
+            ceiling?.refill(elapsed)
+            peak?.refill(elapsed)
+            floorPackets?.refill(elapsed)
+            ceilingPackets?.refill(elapsed)
+            checkpoint = now
+        }
+
+        func modeNow(_ now: Nanoseconds) -> Mode {
+            let elapsed = now > checkpoint ? Int128(now - checkpoint) : 0
+            for limit in [ceiling, peak, ceilingPackets] { if let limit, limit.filled(elapsed) < 0 { return .cannot } }
+            if !endlessFloor {
+                guard let floor, floor.filled(elapsed) >= 0 else { return .may }
+            }
+            if let floorPackets, floorPackets.filled(elapsed) < 0 { return .may }
+            return .can
+        }
+    }
+
+    var classes: [ClassID: Class] = [:]
+    /// Classes that can send, by level and priority; the first is next.
+    var rows: [[ClassID]] = Array(repeating: [], count: 64)
+    var parked: Set<UInt16> = []
+    var parkedLeaves: [UInt16: [ClassID]] = [:]
+    var latest: Nanoseconds
+    let overhead: Int
+    let frames: Int
+    var held = 0
+
+    init(root: ClassParameters, frames: Int, overhead: Int, now: Nanoseconds) {
+        self.overhead = overhead
+        self.frames = frames
+        latest = now
+        make(1, nil, root, at: now)
+    }
+
+    // MARK: Changes
+
+    func make(_ id: ClassID, _ parent: Class?, _ p: ClassParameters, at now: Nanoseconds) {
+        let new = Class(id, parent: parent, p, at: now)
+        classes[id] = new
+        configure(new, p)
+        new.rowDeficit = new.quantum
+        new.feedDeficit = Array(repeating: new.quantum, count: 8)
+    }
+
+    func configure(_ c: Class, _ p: ClassParameters) {
+        let rootFloor = p.floor == 0 && c.parent == nil ? p.ceiling : p.floor
+        c.p = p
+        c.endlessFloor = rootFloor >= 1 << 42 || rootFloor == 0 && p.floorPackets != 0
+        func bucket(_ old: Bucket?, _ rate: UInt64, _ burst: Int128) -> Bucket? {
+            guard rate != 0, rate < 1 << 42 else { return nil }
+            var new = Bucket(rate: rate, burst: burst)
+            if let old { new.numerator = min(old.numerator, new.burst) }
+            return new
+        }
+        func packets(_ rate: UInt64) -> Int128 { max(2, Int128(rate / 100)) }
+        // At least what a nanosecond earns, in whole bytes.
+        func bits(_ bytes: UInt64, _ rate: UInt64) -> Int128 { Int128(max(bytes, rate / 8_000_000_000 + 1)) * 8 }
+        c.floor = bucket(c.floor, rootFloor, bits(p.burst, rootFloor))
+        c.ceiling = bucket(c.ceiling, p.ceiling, bits(p.ceilingBurst, p.ceiling))
+        c.peak = bucket(c.peak, p.peak, bits(p.peakBurst, p.peak))
+        c.floorPackets = bucket(c.floorPackets, p.floorPackets, packets(p.floorPackets))
+        c.ceilingPackets = bucket(c.ceilingPackets, p.ceilingPackets, packets(p.ceilingPackets))
+        c.rowDeficit = min(c.rowDeficit, c.quantum)
+        c.feedDeficit = c.feedDeficit.map { min($0, c.quantum) }
+    }
+
+    func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> Bool {
+        guard let above = classes[parent], classes[id] == nil, above.depth < 7 else { return false }
+        if above.isLeaf {
+            withdraw(above)
+            above.feeds = Array(repeating: [], count: 8)
+            above.feedDeficit = Array(repeating: above.quantum, count: 8)
+            let queue = above.queue
+            above.queue = []
+            above.children = 1
+            make(id, above, p, at: now)
+            if p.output == above.p.output { classes[id]!.queue = queue } else { held -= queue.count }
+            readmit(classes[id]!, at: now)
+        } else {
+            above.children += 1
+            make(id, above, p, at: now)
+        }
+        return true
+    }
+
+    func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> Bool {
+        guard let c = classes[id] else { return false }
+        if c.isLeaf {
+            withdraw(c)
+            c.refill(now)
+            configure(c, p)
+            readmit(c, at: now)
+        } else {
+            let active = c.active
+            detach(c, active)
+            c.active = []
+            c.refill(now)
+            configure(c, p)
+            if !active.isEmpty { attach(c, active.sorted(), at: now) }
+        }
+        return true
+    }
+
+    func remove(_ id: ClassID) -> Bool {
+        guard id != 1, let c = classes[id], c.isLeaf else { return false }
+        withdraw(c)
+        held -= c.queue.count
+        classes[id] = nil
+        c.parent!.children -= 1
+        if c.parent!.isLeaf { c.parent!.feedDeficit = Array(repeating: c.parent!.quantum, count: 8) }
+        return true
+    }
+
+    func withdraw(_ c: Class) {
+        if c.isParked {
+            parkedLeaves[c.p.output]!.removeAll { $0 == c.id }
+            c.isParked = false
+        } else if !c.active.isEmpty {
+            deactivate(c)
+        }
+    }
+
+    func readmit(_ c: Class, at now: Nanoseconds) {
+        if c.queue.isEmpty { return }
+        if parked.contains(c.p.output) { park(c) } else { attach(c, [c.priority], at: now) }
+    }
+
+    // MARK: Rings
+
+    func attach(_ c: Class, _ priorities: [Int], at now: Nanoseconds) {
+        if c.active.isEmpty {
+            c.refill(now)
+            c.mode = c.modeNow(now)
+        }
+        c.active.formUnion(priorities)
+        switch c.mode {
+        case .cannot: break
+        case .can:
+            for p in priorities where !rows[c.level * 8 + p].contains(c.id) { rows[c.level * 8 + p].append(c.id) }
+        case .may:
+            guard let parent = c.parent else { return }
+            var woken: [Int] = []
+            for p in priorities where !parent.feeds[p].contains(c.id) {
+                if parent.feeds[p].isEmpty { woken.append(p) }
+                parent.feeds[p].append(c.id)
+            }
+            if !woken.isEmpty { attach(parent, woken, at: now) }
+        }
+    }
+
+    func detach(_ c: Class, _ priorities: Set<Int>) {
+        var emptied: Set<Int> = []
+        for p in priorities {
+            rows[c.level * 8 + p].removeAll { $0 == c.id }
+            guard let parent = c.parent, parent.feeds[p].contains(c.id) else { continue }
+            parent.feeds[p].removeAll { $0 == c.id }
+            if parent.feeds[p].isEmpty { emptied.insert(p) }
+        }
+        if emptied.isEmpty { return }
+        c.parent!.active.subtract(emptied)
+        detach(c.parent!, emptied)
+    }
+
+    func deactivate(_ c: Class) {
+        let active = c.active
+        c.active = []
+        detach(c, active)
+    }
+
+    func updateMode(_ c: Class, at now: Nanoseconds) {
+        let mode = c.modeNow(now)
+        guard !c.active.isEmpty, mode != c.mode else { return }
+        let old = c.mode
+        c.mode = mode
+        if mode == .cannot { return detach(c, c.active) }
+        if old == .can { for p in c.active { rows[c.level * 8 + p].removeAll { $0 == c.id } } }
+        attach(c, c.active.sorted(), at: now)
+    }
+
+    func park(_ c: Class) {
+        parkedLeaves[c.p.output, default: []].insert(c.id, at: 0)
+        c.isParked = true
+    }
+
+    func unpark(_ output: UInt16) {
+        guard parked.remove(output) != nil else { return }
+        let leaves = parkedLeaves[output] ?? []
+        parkedLeaves[output] = []
+        for id in leaves {
+            classes[id]!.isParked = false
+            attach(classes[id]!, [classes[id]!.priority], at: latest)
+        }
+    }
+
+    // MARK: Frames
+
+    func enqueue(_ length: UInt32, tag: UInt32, to id: ClassID, at now: Nanoseconds) -> EnqueueVerdict {
+        guard let c = classes[id], c.isLeaf else { return .notALeaf }
+        let bytes = c.queue.reduce(0) { $0 + Int($1.length) }
+        if c.p.limitPackets != 0, c.queue.count >= Int(c.p.limitPackets) { return .queueLimit }
+        if c.p.limitBytes != 0, bytes + Int(length) > Int(c.p.limitBytes) { return .queueLimit }
+        if frames == held { return .bufferFull }
+        if c.queue.count >= frames - held { return .bufferShare }
+        held += 1
+        c.queue.append((length, tag))
+        if c.queue.count == 1 { readmit(c, at: now) }
+        return .queued
+    }
+
+    func wake(at now: Nanoseconds) {
+        latest = now
+        for id in classes.keys.sorted() { updateMode(classes[id]!, at: now) }
+    }
+
+    /// The next frame to leave now, or nil. `wake` comes first.
+    func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32)? {
+        while let row = rows.firstIndex(where: { !$0.isEmpty }) {
+            let priority = row & 7
+            let lender = classes[rows[row][0]]!
+            if lender.rowDeficit < 0 {
+                lender.rowDeficit += lender.quantum
+                rows[row].append(rows[row].removeFirst())
+                continue
+            }
+            var leaf = lender
+            while !leaf.isLeaf {
+                let child = classes[leaf.feeds[priority][0]]!
+                if child.feedDeficit[child.turn(priority)] < 0 {
+                    child.feedDeficit[child.turn(priority)] += child.quantum
+                    leaf.feeds[priority].append(leaf.feeds[priority].removeFirst())
+                } else {
+                    leaf = child
+                }
+            }
+            if parked.contains(leaf.p.output) {
+                deactivate(leaf)
+                park(leaf)
+                continue
+            }
+            let frame = leaf.queue.removeFirst()
+            held -= 1
+            charge(leaf, lender, row, max(Int(frame.length) + overhead, 0), at: now)
+            if leaf.queue.isEmpty { deactivate(leaf) }
+            var c: Class? = leaf
+            while let this = c {
+                updateMode(this, at: now)
+                c = this.parent
+            }
+            return (leaf.id, frame.tag)
+        }
+        return nil
+    }
+
+    func charge(_ leaf: Class, _ lender: Class, _ row: Int, _ bytes: Int, at now: Nanoseconds) {
+        let priority = row & 7
+        var c: Class? = leaf
+        var lends = false
+        while let this = c {
+            this.refill(now)
+            this.ceiling?.charge(Int128(bytes) * 8)
+            this.peak?.charge(Int128(bytes) * 8)
+            this.ceilingPackets?.charge(1)
+            if this === lender {
+                lends = true
+                this.rowDeficit -= bytes
+                if this.rowDeficit < 0 {
+                    this.rowDeficit += this.quantum
+                    rows[row].append(rows[row].removeFirst())
+                }
+            } else if !lends, let parent = this.parent {
+                this.feedDeficit[this.turn(priority)] -= bytes
+                if this.feedDeficit[this.turn(priority)] < 0 {
+                    this.feedDeficit[this.turn(priority)] += this.quantum
+                    parent.feeds[priority].append(parent.feeds[priority].removeFirst())
+                }
+            }
+            if lends {
+                this.floor?.charge(Int128(bytes) * 8)
+                this.floorPackets?.charge(1)
+            }
+            c = this.parent
+        }
+    }
+}
