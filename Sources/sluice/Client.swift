@@ -85,11 +85,11 @@ struct Client {
     }
 
     private func send(_ data: Data, _ descriptor: CInt) throws {
-        try data.withUnsafeBytes { bytes in
+        try data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = Glibc.send(
-                    descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, Int32(MSG_NOSIGNAL.rawValue))
+                    descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, Int32(MSG_NOSIGNAL))
                 if count < 0 {
                     if errno == EINTR { continue }
                     throw Failure("the daemon on \(path) ended the connection")

@@ -103,7 +103,7 @@ struct ConfigurationFile {
     func model() throws -> Model {
         do {
             return try Model.checked(yaml: text)
-        } catch let error as ConfigurationError {
+        } catch {
             let lines = error.problems.map { problem in
                 let place = problem.line.map { "\(name):\($0)" } ?? name
                 return [place, problem.path.isEmpty ? nil : problem.path, problem.sentence].compactMap { $0 }.joined(separator: ": ")

@@ -55,6 +55,7 @@ func stage(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePointer
             return false
         }
         loop.pointee.stage.stockCount = refill
+        for index in 0..<refill { if let frame = loop.pointee.stage.stock[index] { sluice_prefetch_bytes(frame) } }
     }
     loop.pointee.stage.stockCount &-= 1
     guard let frame = loop.pointee.stage.stock[loop.pointee.stage.stockCount] else { return false }
@@ -99,28 +100,18 @@ func stage(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePointer
 /// buffers are kept for the next attempt. False when the ring is full.
 @_noLocks @inline(__always)
 func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer<PortState>, _ queue: UInt16) -> Bool {
-    let count = loop.pointee.stage.count
-    guard count > 0 else { return true }
+    let offered = loop.pointee.stage.count
+    guard offered > 0 else { return true }
     loop.pointee.stage.count = 0
     let frames = loop.pointee.stage.frames
-    let taken = Int(sluice_device_send(port.pointee.device, queue, frames, UInt16(truncatingIfNeeded: count)))
+    let taken = Int(sluice_device_send(port.pointee.device, queue, frames, UInt16(truncatingIfNeeded: offered)))
     let bin = loop.pointee.bin
     if taken > 0, port.pointee.knownSince == UInt64.max { port.pointee.knownSince = loop.pointee.now }
-    var bytes: UInt64 = 0
-    for index in 0..<taken {
-        let length = loop.pointee.stage.lengths[index]
-        let stream = loop.pointee.streams + Int(loop.pointee.stage.streams[index])
-        let flow = loop.pointee.flows + Int(stream.pointee.flow)
-        flow.pointee.counters.sentFrames &+= 1
-        flow.pointee.counters.sentBytes &+= UInt64(length)
-        flow.pointee.bins[bin].sentFrames &+= 1
-        flow.pointee.bins[bin].sentBytes &+= length
-        bytes &+= UInt64(length)
-    }
+    let bytes = count(loop, taken, bin)
     port.pointee.sentFrames &+= UInt64(taken)
     port.pointee.sentBytes &+= bytes
     if taken > 0 { loop.pointee.stage.served = Int(loop.pointee.streams[Int(loop.pointee.stage.streams[taken &- 1])].flow) }
-    if taken == count {
+    if taken == offered {
         let wider = port.pointee.window &* 2
         port.pointee.window = wider > SendStage.burst ? SendStage.burst : wider
         return true
@@ -129,10 +120,37 @@ func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer
     let refused = Int(loop.pointee.streams[Int(loop.pointee.stage.streams[taken])].flow)
     let next = refused &- port.pointee.firstFlow &+ (refused == loop.pointee.stage.served ? 1 : 0)
     port.pointee.nextFlow = next == port.pointee.flowCount ? 0 : next
-    takeBack(loop, from: taken, to: count)
+    takeBack(loop, from: taken, to: offered)
     port.pointee.refusals &+= 1
     port.pointee.window = port.pointee.window > 1 ? port.pointee.window &>> 1 : 1
     return false
+}
+
+/// Counts the frames taken, run by run of one flow. Gives their bytes.
+@_noLocks @inline(__always)
+func count(_ loop: UnsafeMutablePointer<LoopState>, _ taken: Int, _ bin: Int) -> UInt64 {
+    let numbers = loop.pointee.stage.streams
+    let lengths = loop.pointee.stage.lengths
+    let streams = loop.pointee.streams
+    var all: UInt64 = 0
+    var index = 0
+    while index < taken {
+        let number = streams[Int(numbers[index])].flow
+        var frames: UInt32 = 0
+        var bytes: UInt32 = 0
+        while index < taken, streams[Int(numbers[index])].flow == number {
+            frames &+= 1
+            bytes &+= lengths[index]
+            index &+= 1
+        }
+        let flow = loop.pointee.flows + Int(number)
+        flow.pointee.counters.sentFrames &+= UInt64(frames)
+        flow.pointee.counters.sentBytes &+= UInt64(bytes)
+        flow.pointee.bins[bin].sentFrames &+= frames
+        flow.pointee.bins[bin].sentBytes &+= bytes
+        all &+= UInt64(bytes)
+    }
+    return all
 }
 
 @_noLocks
