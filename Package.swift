@@ -53,7 +53,7 @@ let package = Package(
         .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Packet", .product(name: "Yams", package: "Yams")]),
-        .target(name: "ControlAPI", dependencies: ["Configuration"]),
+        .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
         .target(
@@ -85,9 +85,9 @@ let package = Package(
 
         .testTarget(name: "PacketTests", dependencies: ["Packet"]),
         .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"]),
-        .testTarget(name: "BridgeTests", dependencies: ["Bridge"]),
-        .testTarget(name: "DCBTests", dependencies: ["DCB"]),
-        .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA"]),
+        .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet"]),
+        .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
+        .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
         .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ControlTests", dependencies: ["ControlAPI", "Configuration"]),

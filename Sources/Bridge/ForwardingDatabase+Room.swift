@@ -2,15 +2,20 @@ import Synchronization
 
 /// Finding a place for a new address.
 extension ForwardingDatabase {
-    /// A free place in one of the two lines, preferably in the emptier one; others are moved if need be. Nil if there is none.
+    /// A free place in one of the two lines, others being moved if need be. In the first line, where look-ups begin, unless the
+    /// second one has at least two more. Nil if there is none.
     @_noLocks
     func makeRoom(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
         let first = firstLine(hash)
         let second = secondLine(hash)
         let inFirst = freePlaces(first)
         let inSecond = freePlaces(second)
-        if inFirst != 0 || inSecond != 0 { return freePlace(inFirst >= inSecond ? first : second) }
-        return vacate(first) ?? vacate(second) ?? vacateDeeply(first) ?? vacateDeeply(second)
+        if inFirst != 0 || inSecond != 0 { return freePlace(inFirst != 0 && inSecond <= inFirst &+ 1 ? first : second) }
+        // The fewest moves first.
+        for moves in 1...3 {
+            if let place = vacate(first, moves: moves) ?? vacate(second, moves: moves) { return place }
+        }
+        return nil
     }
 
     @_noLocks
@@ -26,23 +31,14 @@ extension ForwardingDatabase {
         return nil
     }
 
-    /// Moves one entry of `line` to a free place of its other line.
+    /// Moves one entry of `line` to its other line, after making room there with at most `moves` - 1 moves of others.
     @_noLocks
-    func vacate(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
-        for index in 0..<4 {
-            let place = line + index
-            if let target = freePlace(otherLine(place, line)), relocate(place, to: target) { return place }
-        }
-        return nil
-    }
-
-    /// As `vacate`, after making room in the other line by moving one of its entries on.
-    @_noLocks
-    func vacateDeeply(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
+    func vacate(_ line: UnsafeMutablePointer<FDBEntry>, moves: Int) -> UnsafeMutablePointer<FDBEntry>? {
         for index in 0..<4 {
             let place = line + index
             let other = otherLine(place, line)
-            if let target = vacate(other), relocate(place, to: target) { return place }
+            let target = freePlace(other) ?? (moves > 1 ? vacate(other, moves: moves &- 1) : nil)
+            if let target, relocate(place, to: target) { return place }
         }
         return nil
     }

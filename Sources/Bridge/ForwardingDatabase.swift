@@ -5,15 +5,15 @@ import Synchronization
 ///
 /// A trivial handle on one block of memory; copies share it. Two hash functions give each address two cache lines of four places,
 /// so that a look-up reads at most two lines. An address that finds both lines full makes room by moving others to their second
-/// line (cuckoo hashing, two moves deep), which fills the table to nearly nine tenths before that fails.
+/// line (cuckoo hashing, at most three moves), which fills the table to nine tenths before that fails.
 ///
 /// **Who yields when there is no room** (the table holds `capacity` addresses, or both lines are full for good): of the
 /// learned addresses in the newcomer's two lines, the longest unseen one of the port that holds most of them. A port's only
 /// address there yields to nobody. So a guest that floods the bridge with invented source addresses displaces its own, not its
 /// neighbours'.
 ///
-/// **Races.** No function waits for another lcore (`addStatic` and `removeStatic`, which are for one control thread, do). What
-/// may happen when lcores meet:
+/// **Races.** Looking up and learning never wait (`addStatic`, `removeStatic` and `remove`, which are for one control thread, wait
+/// for a learner to finish). What may happen when lcores meet:
 /// - A look-up meets an entry in change: the address counts as unknown, the frame is flooded. As if it had come a moment earlier.
 /// - A look-up reads a value while its entry changes its owner: the second reading of the word differs, the address counts
 ///   as unknown. (Two bits of generation: the same owner would have to come back at the fourth change within two loads.)

@@ -1,3 +1,5 @@
+import Configuration
+
 /// Any JSON value.
 public enum JSONValue: Codable, Equatable, Sendable {
     case null
@@ -31,4 +33,20 @@ public enum JSONValue: Codable, Equatable, Sendable {
         case .object(let value): try container.encode(value)
         }
     }
+}
+
+extension JSONValue {
+    /// A configuration document, as it is: numbers and flags as such, quantities as text.
+    public init(_ document: Document) {
+        switch document {
+        case .text(let text): self = .string(text)
+        case .number(let value): self = .integer(value)
+        case .flag(let value): self = .bool(value)
+        case .list(let items): self = .array(items.map(JSONValue.init))
+        case .map(let entries): self = .object(Dictionary(entries.map { ($0.key, JSONValue($0.value)) }) { first, _ in first })
+        }
+    }
+
+    /// A configuration's YAML as JSON values.
+    public init(yaml: String) throws { self.init(try Model(yaml: yaml).document) }
 }

@@ -79,7 +79,8 @@ public final class LinkSocket {
 
     // MARK: - Changing
 
-    /// Changes an interface in one request: all of it or, where the kernel refuses, none of it that comes behind what it refused.
+    /// Changes an interface in one request. The kernel takes the address first, then the MTU, then up or down, and stops at the
+    /// first it refuses; what came before stays (do_setlink in net/core/rtnetlink.c).
     ///
     /// - Throws: `badName`, `noSuchLink`, `notPermitted`, `refused`.
     public func change(_ name: String, _ change: LinkChange) throws(NetlinkError) {

@@ -14,9 +14,9 @@ public struct FrameRecord {
     public var etherType: UInt16
     /// Tag control information of the outermost tag (PCP, DEI, VID; IEEE 802.1Q, 9.6); 0 without a tag.
     public var tci: UInt16
-    /// TCP or UDP ports; 0 unless `flags` has `.ports`.
-    public var sourcePort: UInt16
+    /// TCP or UDP ports; 0 unless `flags` has `.ports`. In this order both are one big-endian word of the header, swapped.
     public var destinationPort: UInt16
+    public var sourcePort: UInt16
     /// Offset of the layer 4 header from the start of the frame; 0: there is none to read (not IP, a fragment, truncated).
     public var l4Offset: UInt16
     public var flags: Flags
@@ -53,8 +53,8 @@ public struct FrameRecord {
         length = 0
         etherType = 0
         tci = 0
-        sourcePort = 0
         destinationPort = 0
+        sourcePort = 0
         l4Offset = 0
         flags = Flags(rawValue: 0)
         l3Offset = 0

@@ -35,14 +35,14 @@ public func parse(
     record.pointee.length = length
     record.pointee.etherType = EtherType.ipv4
     record.pointee.tci = 0
-    record.pointee.sourcePort = bytes.bigEndian16(34)
-    record.pointee.destinationPort = bytes.bigEndian16(36)
-    record.pointee.l4Offset = 34
-    record.pointee.flags = FrameRecord.Flags(rawValue: groupFlag(destination) | 5)  // .ipv4, .ports
-    record.pointee.l3Offset = 14
-    record.pointee.tagCount = 0
-    record.pointee.ipProtocol = ipProtocol
-    record.pointee.dscp = UInt8(truncatingIfNeeded: ipv4Start &>> 10) & 0x3f
+    // Neighbouring fields are written as words; the compiler does not join them by itself. A test holds their offsets.
+    let fields = UnsafeMutableRawPointer(record)
+    fields.storeBytes(of: bytes.bigEndian32(34).littleEndian, toByteOffset: 24, as: UInt32.self)  // both ports
+    let flags = UInt32(groupFlag(destination) | 5)  // .ipv4, .ports
+    fields.storeBytes(of: (34 | flags &<< 16).littleEndian, toByteOffset: 28, as: UInt32.self)  // l4Offset, flags
+    let dscp = (UInt32(truncatingIfNeeded: ipv4Start) & 0xfc00) &<< 14
+    let offsets = 14 | UInt32(ipProtocol) &<< 16 | dscp
+    fields.storeBytes(of: offsets.littleEndian, toByteOffset: 32, as: UInt32.self)  // l3Offset, tagCount, ipProtocol, dscp
     record.pointee.protocolID = 0
     record.pointee.pcp = FrameRecord.noPCP
 }

@@ -1,18 +1,18 @@
 /// How a frame's protocol is known: byte tables from EtherType, ports, DSCP and PCP to a row number, 1 to 63; 0 is the default row.
 ///
-/// A trivial handle on one block of 192.25 KiB; copies share it. One thread fills it before it is published to the lcores;
+/// A trivial handle on one block of 192.5 KiB; copies share it. One thread fills it before it is published to the lcores;
 /// while they read it, it must not change (publish another one instead).
 @frozen
 public struct ProtocolTable: @unchecked Sendable {
     @usableFromInline let rows: UnsafeMutablePointer<UInt8>
 
-    // Places of the tables within the block. DSCP and PCP have room for the "none" values, whose row always is 0.
+    // Places of the tables within the block. DSCP and PCP have room for every octet; the row of "none" always is 0.
     @inlinable @inline(__always) static var tcpTable: Int { @_noLocks get { 0 } }
     @inlinable @inline(__always) static var udpTable: Int { @_noLocks get { 65_536 } }
     @inlinable @inline(__always) static var etherTypeTable: Int { @_noLocks get { 131_072 } }
     @inlinable @inline(__always) static var dscpTable: Int { @_noLocks get { 196_608 } }
     @inlinable @inline(__always) static var pcpTable: Int { @_noLocks get { 196_864 } }
-    @inlinable @inline(__always) static var size: Int { @_noLocks get { 196_880 } }
+    @inlinable @inline(__always) static var size: Int { @_noLocks get { 197_120 } }
 
     /// Rows besides the default one.
     @inlinable @inline(__always) public static var maximumRow: UInt8 { @_noLocks get { 63 } }
@@ -31,12 +31,13 @@ public struct ProtocolTable: @unchecked Sendable {
     /// Frees the block; no lcore may still read it.
     public func destroy() { rows.deallocate() }
 
-    /// Takes `match` to `row`, in place of the row it had. Traps if `row` exceeds `maximumRow`, or a DSCP 63, or a PCP 7.
+    /// Takes `match` to `row`, in place of the row it had. Port 0, which is reserved (RFC 6335, 6), never matches. Traps if
+    /// `row` exceeds `maximumRow`, or a DSCP 63, or a PCP 7.
     public func set(_ match: Match, row: UInt8) {
         precondition(row <= Self.maximumRow, "the protocol table has rows 0 to 63")
         switch match {
-        case .tcp(let port): rows[Self.tcpTable + Int(port)] = row
-        case .udp(let port): rows[Self.udpTable + Int(port)] = row
+        case .tcp(let port): if port != 0 { rows[Self.tcpTable + Int(port)] = row }
+        case .udp(let port): if port != 0 { rows[Self.udpTable + Int(port)] = row }
         case .etherType(let type): rows[Self.etherTypeTable + Int(type)] = row
         case .dscp(let dscp):
             precondition(dscp < 64, "a DSCP has 6 bits")
@@ -78,17 +79,18 @@ public struct ProtocolTable: @unchecked Sendable {
     /// wishes for.
     @_noLocks @inlinable @inline(__always)
     public func identify(_ record: UnsafePointer<FrameRecord>) -> UInt8 {
-        if record.pointee.hasPorts {
-            let ports = rows + (record.pointee.ipProtocol == IPProtocol.udp ? Self.udpTable : Self.tcpTable)
-            let destination = ports[Int(record.pointee.destinationPort)]
-            if destination != 0 { return destination }
-            let source = ports[Int(record.pointee.sourcePort)]
-            if source != 0 { return source }
-        }
+        // TCP is 6, UDP 17: the lowest bit tells them apart. Records of anything else have ports 0, which no row has.
+        let ports = rows + Int(record.pointee.ipProtocol & 1) &* Self.udpTable
+        let destination = ports[Int(record.pointee.destinationPort)]
+        let source = ports[Int(record.pointee.sourcePort)]
         let type = rows[Self.etherTypeTable &+ Int(record.pointee.etherType)]
-        if type != 0 { return type }
         let dscp = rows[Self.dscpTable &+ Int(record.pointee.dscp)]
-        if dscp != 0 { return dscp }
-        return rows[Self.pcpTable &+ Int(record.pointee.pcp & 0x0f)]
+        let pcp = rows[Self.pcpTable &+ Int(record.pointee.pcp)]
+        // Most frames are nobody's: one test for all five.
+        if destination | source | type | dscp | pcp == 0 { return Self.defaultRow }
+        if destination != 0 { return destination }
+        if source != 0 { return source }
+        if type != 0 { return type }
+        return dscp != 0 ? dscp : pcp
     }
 }

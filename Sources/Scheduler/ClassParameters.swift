@@ -18,6 +18,7 @@ public struct ClassParameters: Equatable, Sendable {
     /// Most frames per second; 0: unlimited.
     public var ceilingPackets: UInt64
     /// Bytes the class may send at once within its floor. As in HTB the frame that empties the bucket is sent whole.
+    /// No bucket is shallower than what its rate earns in 1 ns or deeper than 576 460 752 bytes; 0 sends one frame at a time.
     public var burst: UInt64
     /// Bytes it may send at once within its ceiling.
     public var ceilingBurst: UInt64

@@ -97,7 +97,7 @@ extension ClassTree {
         if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 { flags |= ClassFlags.extra }
         if p.codelTarget != 0 { flags |= ClassFlags.codel }
-        let burst = UInt32(min(p.burst, Credit.mostBytes)), ceilingBurst = UInt32(min(p.ceilingBurst, Credit.mostBytes))
+        let burst = Credit.depth(p.burst, rate: floor), ceilingBurst = Credit.depth(p.ceilingBurst, rate: p.ceiling)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
         let keepsFloor = old & ClassFlags.meteredFloor != 0, keepsCeiling = old & ClassFlags.meteredCeiling != 0
         state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor

@@ -68,7 +68,7 @@ extension ClassTree {
         func tokens(_ rate: UInt64, had: UInt64, _ tokens: Int64, burst: Int64) -> Int64 {
             rate == 0 ? 0 : had == 0 ? burst : min(tokens, burst)
         }
-        let peakBurst = Int64(min(p.peakBurst, Credit.mostBytes)) * Credit.perByte
+        let peakBurst = Int64(Credit.depth(p.peakBurst, rate: p.peak)) * Credit.perByte
         let peak = p.peak >= Credit.endlessRate ? 0 : p.peak
         let floor = p.floorPackets >= Credit.endlessRate ? 0 : p.floorPackets
         let ceiling = p.ceilingPackets >= Credit.endlessRate ? 0 : p.ceilingPackets

@@ -172,3 +172,12 @@ struct OutputState {
     var parkedHead: ClassID
     var isParked: UInt16
 }
+
+extension ClassTree {
+    /// Memory a class takes in one tree, in bytes, beside its queue: state, node, timer, counters, and one lender and one ancestor that
+    /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
+    public static var bytesPerClass: Int {
+        MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
+            + MemoryLayout<UInt64>.stride + 2 * MemoryLayout<UInt32>.stride
+    }
+}

@@ -36,5 +36,11 @@ enum Credit {
         return time
     }
 
+    /// Depth in bytes of a bucket for `bytes`. It holds at least what a nanosecond earns: time is counted in whole ones, and what is
+    /// earned between the moment a frame was due and the end of that nanosecond must not be lost.
+    static func depth(_ bytes: UInt64, rate: UInt64) -> UInt32 {
+        UInt32(min(max(bytes, min(rate, endlessRate) / 8_000_000_000 + 1), mostBytes))
+    }
+
     static func reciprocal(_ rate: UInt64) -> UInt64 { rate == 0 ? 0 : UInt64.max / rate }
 }

@@ -8,6 +8,11 @@ struct ParseTests {
     @Test func theRecordIsSmallAndTrivial() {
         #expect(MemoryLayout<FrameRecord>.stride == 48)
         #expect(_isPOD(FrameRecord.self))
+        // `parse` writes these as words.
+        #expect(MemoryLayout<FrameRecord>.offset(of: \.destinationPort) == 24 && MemoryLayout<FrameRecord>.offset(of: \.sourcePort) == 26)
+        #expect(MemoryLayout<FrameRecord>.offset(of: \.l4Offset) == 28 && MemoryLayout<FrameRecord>.offset(of: \.flags) == 30)
+        #expect(MemoryLayout<FrameRecord>.offset(of: \.l3Offset) == 32 && MemoryLayout<FrameRecord>.offset(of: \.tagCount) == 33)
+        #expect(MemoryLayout<FrameRecord>.offset(of: \.ipProtocol) == 34 && MemoryLayout<FrameRecord>.offset(of: \.dscp) == 35)
     }
 
     @Test func plainTCP() {

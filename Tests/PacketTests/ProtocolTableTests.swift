@@ -58,15 +58,15 @@ struct ProtocolTableTests {
         defer { table.destroy() }
         table.set(.tcp(65_535), row: 1)
         table.set(.udp(65_535), row: 2)
-        table.set(.tcp(0), row: 3)
-        table.set(.udp(0), row: 4)
+        table.set(.tcp(1), row: 3)
+        table.set(.udp(1), row: 4)
         table.set(.etherType(0xffff), row: 5)
         table.set(.dscp(63), row: 6)
         table.set(.pcp(7), row: 63)
         #expect(row(table, FrameBuilder().ipv4(6, payload: FrameBuilder.tcp(9, 65_535))) == 1)
         #expect(row(table, FrameBuilder().ipv4(17, payload: FrameBuilder.udp(65_535, 9))) == 2)
-        #expect(row(table, FrameBuilder().ipv4(6, payload: FrameBuilder.tcp(9, 0))) == 3)
-        #expect(row(table, FrameBuilder().ipv4(17, payload: FrameBuilder.udp(9, 0))) == 4)
+        #expect(row(table, FrameBuilder().ipv4(6, payload: FrameBuilder.tcp(9, 1))) == 3)
+        #expect(row(table, FrameBuilder().ipv4(17, payload: FrameBuilder.udp(9, 1))) == 4)
         #expect(row(table, FrameBuilder().type(0xffff).padded(to: 60)) == 5)
         #expect(row(table, FrameBuilder().ipv6(58, dscp: 63, payload: [UInt8](repeating: 0, count: 8))) == 6)
         #expect(row(table, FrameBuilder().tag(tci: 0xe000).type(0x0806).padded(to: 60)) == 63)
@@ -89,9 +89,11 @@ struct ProtocolTableTests {
         let cut = FrameBuilder().ipv4(6, dscp: 26, total: 30, payload: FrameBuilder.tcp(1, 3260))
         #expect(row(table, first) == 0)
         #expect(row(table, cut) == 0)
-        // Port 0 is what a record without ports holds.
+        // Port 0 is what a record without ports holds, so it cannot have a row.
         table.set(.tcp(0), row: 20)
-        #expect(row(table, first) == 0)
+        table.set(.udp(0), row: 20)
+        #expect(row(table, first) == 0 && table.row(of: .tcp(0)) == 0 && table.row(of: .udp(0)) == 0)
+        #expect(row(table, FrameBuilder().ipv4(6, payload: FrameBuilder.tcp(0, 0))) == 0)
         table.set(.dscp(26), row: 21)
         #expect(row(table, first) == 21)
         #expect(row(table, cut) == 21)
@@ -107,8 +109,8 @@ struct ProtocolTableTests {
             for _ in 0..<60 {
                 let match: ProtocolTable.Match
                 switch Int.random(in: 0..<5, using: &random) {
-                case 0: match = .tcp(UInt16.random(in: 0..<40, using: &random))
-                case 1: match = .udp(UInt16.random(in: 0..<40, using: &random))
+                case 0: match = .tcp(UInt16.random(in: 1..<40, using: &random))
+                case 1: match = .udp(UInt16.random(in: 1..<40, using: &random))
                 case 2: match = .etherType([0x0800, 0x86dd, 0x0806].randomElement(using: &random)!)
                 case 3: match = .dscp(UInt8.random(in: 0..<64, using: &random))
                 default: match = .pcp(UInt8.random(in: 0..<8, using: &random))
@@ -122,6 +124,7 @@ struct ProtocolTableTests {
                 var keys: [ProtocolTable.Match] = []
                 if record.etherType != 0x0806 {
                     record.dscp = UInt8.random(in: 0..<64, using: &random)
+                    record.ipProtocol = UInt8.random(in: 0...255, using: &random)
                     if Bool.random(using: &random) {
                         record.flags.insert(.ports)
                         record.ipProtocol = Bool.random(using: &random) ? 6 : 17

@@ -6,16 +6,18 @@ final class Bench {
     let outputs: Int
     private(set) var now: Nanoseconds
     /// Bytes and frames sent, by leaf.
-    var sentBytes: [ClassID: UInt64] = [:]
-    var sentFrames: [ClassID: UInt64] = [:]
+    private(set) var sentBytes = Tally()
+    private(set) var sentFrames = Tally()
     /// Frame length of leaves that always have frames to send.
     var greedy: [ClassID: UInt32] = [:]
     /// Sees every frame with the time it left.
     var onSend: ((ScheduledFrame, Nanoseconds) -> Void)?
     var accepted = 0, delivered = 0, dropped = 0
     /// Every frame is numbered within its leaf, from 1; the last number that came out.
-    private var lastIn: [ClassID: UInt32] = [:]
-    private var lastOut: [ClassID: UInt32] = [:]
+    private var lastIn = Tally()
+    private var lastOut = Tally()
+    /// Frames a leaf holds, by our own count; removed leaves hold what they lost.
+    private var held = Tally()
     var outOfOrder = 0
     /// Frames given up by the tree make gaps; then only the order is checked.
     var gapsAllowed = false
@@ -45,10 +47,11 @@ final class Bench {
 
     @discardableResult
     func offer(_ leaf: ClassID, _ length: UInt32) -> EnqueueVerdict {
-        let number = lastIn[leaf, default: 0] + 1
+        let number = UInt32(lastIn[leaf, default: 0] + 1)
         let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 64)!, length: length, tag: number, to: leaf, at: now)
         if verdict == .queued {
-            lastIn[leaf] = number
+            lastIn.add(leaf, 1)
+            held.add(leaf, 1)
             accepted += 1
         }
         return verdict
@@ -60,7 +63,7 @@ final class Bench {
         var total = 0
         while total < limit {
             for (leaf, length) in greedy {
-                while tree.pointee.counters(of: leaf).backlogFrames < 64, offer(leaf, length) == .queued {}
+                while held[leaf, default: 0] < 64, offer(leaf, length) == .queued {}
             }
             let count = tree.pointee.dequeue(into: into, limit: min(burst, limit - total), at: now)
             for frame in UnsafeBufferPointer(start: into, count: count) { note(frame) }
@@ -72,11 +75,12 @@ final class Bench {
 
     private func note(_ frame: ScheduledFrame) {
         delivered += 1
-        sentBytes[frame.leaf, default: 0] += UInt64(frame.length)
-        sentFrames[frame.leaf, default: 0] += 1
-        let expected = lastOut[frame.leaf, default: 0] + 1
-        if gapsAllowed ? frame.tag < expected : frame.tag != expected { outOfOrder += 1 }
-        lastOut[frame.leaf] = frame.tag
+        sentBytes.add(frame.leaf, UInt64(frame.length))
+        sentFrames.add(frame.leaf, 1)
+        if held[frame.leaf, default: 0] > 0 { held.add(frame.leaf, .max) }
+        let last = lastOut[frame.leaf, default: 0], number = UInt64(frame.tag)
+        if gapsAllowed ? number <= last : number != last + 1 { outOfOrder += 1 }
+        lastOut.add(frame.leaf, number &- last)
         onSend?(frame, now)
     }
 
@@ -101,7 +105,7 @@ final class Bench {
     }
 
     func rate(_ leaf: ClassID, over time: Nanoseconds) -> Double { Double(sentBytes[leaf, default: 0]) * 8e9 / Double(time) }
-    func forget() { sentBytes = [:]; sentFrames = [:] }
+    func forget() { sentBytes = Tally(); sentFrames = Tally() }
 }
 
 let second: Nanoseconds = 1_000_000_000
@@ -120,3 +124,20 @@ extension ClassParameters {
 }
 
 func near(_ a: Double, _ b: Double, within: Double) -> Bool { abs(a - b) <= within * abs(b) }
+
+/// A number for each class that has one.
+struct Tally {
+    private var values: [UInt64] = []
+
+    subscript(_ id: ClassID) -> UInt64? {
+        let value = self[id, default: 0]
+        return value == 0 ? nil : value
+    }
+
+    subscript(_ id: ClassID, default other: UInt64) -> UInt64 { Int(id) < values.count ? values[Int(id)] : other }
+
+    mutating func add(_ id: ClassID, _ more: UInt64) {
+        if Int(id) >= values.count { values += Array(repeating: 0, count: Int(id) + 1 - values.count) }
+        values[Int(id)] &+= more
+    }
+}

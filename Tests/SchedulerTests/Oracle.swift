@@ -114,9 +114,11 @@ final class Oracle {
             return new
         }
         func packets(_ rate: UInt64) -> Int128 { max(2, Int128(rate / 100)) }
-        c.floor = bucket(c.floor, rootFloor, Int128(p.burst) * 8)
-        c.ceiling = bucket(c.ceiling, p.ceiling, Int128(p.ceilingBurst) * 8)
-        c.peak = bucket(c.peak, p.peak, Int128(p.peakBurst) * 8)
+        // At least what a nanosecond earns, in whole bytes.
+        func bits(_ bytes: UInt64, _ rate: UInt64) -> Int128 { Int128(max(bytes, rate / 8_000_000_000 + 1)) * 8 }
+        c.floor = bucket(c.floor, rootFloor, bits(p.burst, rootFloor))
+        c.ceiling = bucket(c.ceiling, p.ceiling, bits(p.ceilingBurst, p.ceiling))
+        c.peak = bucket(c.peak, p.peak, bits(p.peakBurst, p.peak))
         c.floorPackets = bucket(c.floorPackets, p.floorPackets, packets(p.floorPackets))
         c.ceilingPackets = bucket(c.ceilingPackets, p.ceilingPackets, packets(p.ceilingPackets))
         c.rowDeficit = min(c.rowDeficit, c.quantum)

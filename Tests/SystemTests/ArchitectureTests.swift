@@ -13,11 +13,11 @@ struct ArchitectureTests {
         ("Configuration", ["Packet", "Yams"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("NUMA", ["CNUMA", "Glibc"]),
-        ("Netlink", ["CNetlink", "Glibc"]),
+        ("Netlink", ["CNetlink", "Packet", "Glibc"]),
         ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration", "Glibc"]),
         (
             "ControlPlane",
-            ["DataPlane", "ControlAPI", "Configuration", "Packet", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]
+            ["DataPlane", "ControlAPI", "Configuration", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]
         ),
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
         ("sluice", ["ControlAPI", "Configuration", "Packet", "Foundation", "Glibc", "ArgumentParser"]),

@@ -40,9 +40,9 @@ enum Frames {
         be(source) + be(destination) + be(UInt16(8 + payload.count)) + [0, 0] + payload
     }
 
-    /// FC-BB-5 7.7: version 0, SOFi3, a Fibre Channel header and EOFt.
+    /// FC-BB-5 7.7: version 0, SOFi3, a Fibre Channel header (solicited FCP data), the FC CRC's place and EOFt.
     static let fcoe: [UInt8] =
-        [UInt8](repeating: 0, count: 13) + [0x2e] + [0x22, 0, 0, 1, 0, 0, 0, 2] + [UInt8](repeating: 0, count: 20) + [0x42, 0, 0, 0]
+        [UInt8](repeating: 0, count: 13) + [0x2e] + [1, 0, 0, 1, 0, 0, 0, 2, 8] + [UInt8](repeating: 0, count: 35) + [0x42, 0, 0, 0]
     /// FC-BB-5 7.9: a discovery solicitation without descriptors.
     static let fip: [UInt8] = [0x10, 0, 0, 1, 0, 1, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 36)
     /// InfiniBand base transport header (RC SEND only, opcode 4), 12 bytes, 16 of payload and the invariant CRC's place.
