@@ -58,6 +58,8 @@ extension Engine {
         var settings = Configuration.ClassParameters()
         settings.floor = tree.rate ?? 0
         settings.ceiling = tree.rate ?? .max
+        settings.burst = tree.rootBurst
+        settings.ceilingBurst = tree.rootBurst
         return ClassDescription(
             id: ClassIDs.root, path: "", parent: 0, isLeaf: false, settings: settings, guest: nil, protocolName: nil, port: nil)
     }

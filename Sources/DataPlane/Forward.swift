@@ -21,8 +21,14 @@ func bridge(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lco
     var kept = 0
     for index in 0..<count {
         let record = records + index
+        if port.pointee.spoofCheck && !isBound(record.pointee.source, to: source, fdb) {
+            // Refused before it is learned: an address that may not be used must not attract traffic either.
+            counters.pointee.count(drop: .spoofedSource)
+            sluice_frame_free(frames[index].unsafelyUnwrapped)
+            continue
+        }
         let learned = fdb.learn(mac: record.pointee.source, port: source, guest: port.pointee.defaultGuest, now: seconds)
-        if learned.verdict == .refusedStatic || (port.pointee.spoofCheck && !learned.value.isStatic) {
+        if learned.verdict == .refusedStatic {
             counters.pointee.count(drop: .spoofedSource)
             sluice_frame_free(frames[index].unsafelyUnwrapped)
             continue
@@ -53,4 +59,11 @@ func bridge(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lco
         kept &+= 1
     }
     return kept
+}
+
+/// Whether an address is configured for this very port.
+@inline(never) @_noLocks
+private func isBound(_ mac: UInt64, to port: PortIndex, _ fdb: ForwardingDatabase) -> Bool {
+    let entry = fdb.lookup(mac: mac)
+    return entry.isStatic && entry.port == port
 }

@@ -74,9 +74,8 @@ final class Tree {
         var root = Scheduler.ClassParameters()
         root.floor = description.rate ?? 0
         root.ceiling = description.rate ?? .max
-        // 10 ms of the rate: as long as a poll loop can be away without the link falling idle.
-        root.burst = max((description.rate ?? 0) / 800, 65_536)
-        root.ceilingBurst = root.burst
+        root.burst = description.rootBurst
+        root.ceilingBurst = description.rootBurst
         return root
     }
 }
@@ -99,4 +98,9 @@ extension Scheduler.ClassParameters {
         limitBytes = settings.limitBytes == .max ? 0 : UInt32(clamping: settings.limitBytes)
         self.output = output
     }
+}
+
+extension TreeDescription {
+    /// Bytes the root may send at once: 10 ms of its rate, as long as a poll loop can be away without the link falling idle.
+    public var rootBurst: UInt64 { max((rate ?? 0) / 800, 65_536) }
 }

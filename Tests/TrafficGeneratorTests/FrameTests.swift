@@ -23,8 +23,10 @@ import TrafficGenerator
                 }
                 let least = FrameTemplate.leastSize(kind, ipv6: plan.ipv6)
                 for size in [least, least + 1, 128, 191, 590, 1_514] where size >= least {
+                    // A connection each: what repeats on one is not dissected again.
                     let template = FrameTemplate(
-                        plan, size: size, source: source, destination: destination, subflow: 3, lane: FrameLane(source: 0, destination: 1))
+                        plan, size: size, source: source, destination: destination, subflow: list.count,
+                        lane: FrameLane(source: 0, destination: 1))
                     var bytes = template.bytes
                     sequence &+= 0x0101_0107
                     bytes.withUnsafeMutableBytes {

@@ -13,9 +13,10 @@ final class EthernetDevice {
     /// - Parameters:
     ///   - devargs: a device string or PCI address.
     ///   - queues: queue pairs wanted; the device may have fewer.
+    ///   - transmitQueues: wanted; the device may have fewer, and lcores then share them.
     ///   - equalQueues: the driver wants as many transmit as receive queues.
     /// - Throws: a sentence that begins with `port`'s name.
-    init(port: String, devargs: String, queues: Int, mtu: Int, equalQueues: Bool, pool: OpaquePointer, lcores: Int) throws(DataPlaneError) {
+    init(port: String, devargs: String, queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, pool: OpaquePointer) throws(DataPlaneError) {
         var number: UInt16 = 0
         let probed = sluice_device_probe(devargs, &number)
         guard probed == 0 else {
@@ -23,7 +24,7 @@ final class EthernetDevice {
         }
         var setup = sluice_device_setup()
         setup.receive_queues = UInt16(queues)
-        setup.transmit_queues = UInt16(max(queues, lcores))
+        setup.transmit_queues = UInt16(transmitQueues)
         setup.mtu = UInt16(mtu)
         setup.equal_queues = equalQueues
         let started = sluice_device_start(number, pool, &setup)

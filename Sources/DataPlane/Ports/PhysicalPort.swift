@@ -10,10 +10,12 @@ final class PhysicalPort: PortBackend {
 
     init(_ settings: PortSettings, device: String, queues: Int, _ runtime: Runtime) throws(DataPlaneError) {
         self.device = device
-        let lcores = runtime.lcores.count
+        // A memif's peer decides how many rings there are; frames given to others would never leave.
+        let transmitQueues = device.hasPrefix("net_memif") ? queues : max(queues, runtime.lcores.count)
         func open(_ devargs: String, queues: Int) throws(DataPlaneError) -> EthernetDevice {
             try EthernetDevice(
-                port: settings.name, devargs: devargs, queues: queues, mtu: settings.mtu, equalQueues: false, pool: runtime.pool, lcores: lcores)
+                port: settings.name, devargs: devargs, queues: queues, mtu: settings.mtu, transmitQueues: transmitQueues, equalQueues: false,
+                pool: runtime.pool)
         }
         if device.hasPrefix("net_") || Self.isPCIAddress(device) {
             if let interface = Self.interface(of: device) { try Self.bringUp(interface, settings) }

@@ -30,7 +30,7 @@ final class TapPort: PortBackend {
             : "net_tap_\(interface),iface=\(interface)"
         device = interface
         ethernet = try EthernetDevice(
-            port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, equalQueues: true, pool: runtime.pool, lcores: lcores)
+            port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, transmitQueues: lcores, equalQueues: true, pool: runtime.pool)
         do {
             // A move takes an interface down, so it comes first.
             if namespace != .current { try LinkSocket().move(interface, to: namespace) }
