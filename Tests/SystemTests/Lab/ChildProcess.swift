@@ -1,6 +1,6 @@
 import Foundation
 
-/// A program that the lab started. It dies with the test run at the latest (parent-death signal), or with `stop`; it leads a process
+/// A program that the lab started. It dies with the test run at the latest (parent-death signal), or with `stop`, which whoever starts it must see to; it leads a process
 /// group of its own, so that its own children go with it.
 final class ChildProcess: @unchecked Sendable {
     enum Exit: Equatable, Sendable { case code(Int32), signal(Int32) }
@@ -98,8 +98,6 @@ final class ChildProcess: @unchecked Sendable {
         _ = waitForExit(until: .after(20))
         kill(-pid, SIGKILL)
     }
-
-    deinit { stop() }
 
     /// Waits for the first line of `transcript` that `matches`, and gives it back.
     func waitForLine(in transcript: Transcript, within seconds: Double, _ matches: (Substring) -> Bool) throws -> String {

@@ -23,13 +23,22 @@ final class Daemon {
         socket = lab.path("\(name).sock")
         state = lab.path("\(name).state.json")
         config = try lab.write("\(name).yaml", yaml.contains("daemon:") ? yaml : Daemon.preamble + yaml)
-        process = try ChildProcess(Daemon.command(config, socket, state), environment: environment)
-        lab.atClose { [unowned self] in process.stop() }
+        process = try Daemon.launch(lab, config, socket, state, environment)
         try waitUntilReady()
     }
 
     static func command(_ config: String, _ socket: String, _ state: String) -> [String] {
         [Build.program("sluiced"), "--config", config, "--socket", socket, "--state", state]
+    }
+
+    private static func launch(_ lab: Lab, _ config: String, _ socket: String, _ state: String, _ environment: [String: String]) throws -> ChildProcess {
+        let process = try ChildProcess(command(config, socket, state), environment: environment)
+        lab.atClose {
+            // One that was stopped as it should be has nothing to say; what a failure left is not the next test's business.
+            process.stop()
+            try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)")
+        }
+        return process
     }
 
     private func waitUntilReady() throws {
@@ -42,8 +51,7 @@ final class Daemon {
     func crashAndRestart() throws {
         process.signal(SIGKILL)
         guard process.waitForExit(until: .after(20)) == .signal(SIGKILL) else { throw LabError("sluiced did not die of SIGKILL") }
-        try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)")
-        process = try ChildProcess(Daemon.command(config, socket, state), environment: environment)
+        process = try Daemon.launch(lab, config, socket, state, environment)
         try waitUntilReady()
     }
 
