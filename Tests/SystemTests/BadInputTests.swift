@@ -143,8 +143,8 @@ extension EndToEnd {
                     (["port", "del", "nosuch"], ["nosuch"]),
                     (["port", "set", "one", "mtu", "10"], ["68"]),
                     (["bridge", "del", "br0"], ["br0", "one"]),
-                    (["class", "set", "one", "inbound", "floor", "500"], ["500mbit"]),
-                    (["class", "set", "one", "inbound", "floor", "2gbit"], ["2gbit", "1gbit"]),
+                    (["class", "set", "one", "dir", "inbound", "floor", "500"], ["500mbit"]),
+                    (["class", "set", "one", "dir", "inbound", "floor", "2gbit"], ["2gbit", "1gbit"]),
                     (["fdb", "add", "ff:ff:ff:ff:ff:ff", "port", "one"], ["ff:ff:ff:ff:ff:ff"]),
                     (["port", "frobnicate", "one"], ["frobnicate"]),
                     (["prot", "show"], ["prot"]),
@@ -263,7 +263,7 @@ extension EndToEnd {
         @Test("the command line tells when no daemon answers")
         func noDaemon() throws {
             try withLab { lab in
-                let result = try finish([Build.program("sluice"), "-s", lab.path("nobody.sock"), "port", "show"], within: 30)
+                let result = try finish([Build.program("sluice"), "port", "show", "-s", lab.path("nobody.sock")], within: 30)
                 #expect(result.status != 0)
                 expectSentence(result.errors, [lab.path("nobody.sock"), "sluiced"], "sluice")
             }

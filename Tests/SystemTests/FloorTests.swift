@@ -142,7 +142,7 @@ extension EndToEnd {
                 let before = try Generator.run(lab, "duration: 4s\n" + scenario
                     + "expect: [{name: ceiling, flows: [a], from: 1s, at-least: 80mbit, at-most: 80mbit, intact: true}]")
                 #expect(Generator.missed(before) == [])
-                try daemon.command("class", "set", "vm1", "outbound", "ceiling", "160mbit")
+                try daemon.command("class", "set", "vm1", "dir", "outbound", "ceiling", "160mbit")
                 let after = try Generator.run(lab, "duration: 4s\n" + scenario
                     + "expect: [{name: raised, flows: [a], from: 1s, at-least: 160mbit, at-most: 160mbit, intact: true}]")
                 #expect(Generator.missed(after) == [])

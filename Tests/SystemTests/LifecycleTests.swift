@@ -29,7 +29,11 @@ extension EndToEnd {
             try withLab { lab in
                 let daemon = try Daemon(lab, configuration(lab))
                 print("start to ready: \(Int(daemon.startSeconds * 1000)) ms")
-                let times = try (0..<20).map { _ in try daemon.sluice("port", "show").seconds }.sorted()
+                let times = try (0..<20).map { _ in
+                    let result = try daemon.sluice("port", "show")
+                    #expect(result.status == 0, "\(result.errors)")
+                    return result.seconds
+                }.sorted()
                 print("sluice port show: median \(Int(times[10] * 1000)) ms, most \(Int(times[19] * 1000)) ms")
                 let raw = try ControlClient(daemon.socket)
                 let start = ContinuousClock.now
@@ -47,7 +51,7 @@ extension EndToEnd {
                 try daemon.command("port", "add", "vm1", "type", "vhost", "bridge", "br0", "socket", lab.path("vm1"), "queues", "2")
                 try daemon.command("port", "add", "host", "type", "tap", "bridge", "br0", "interface", "\(lab.tag)t")
                 try daemon.command("guest", "add", "web", "port", "vm1", "macs", "52:54:00:00:00:01")
-                try daemon.command("class", "set", "web", "inbound", "floor", "100mbit", "ceiling", "500mbit")
+                try daemon.command("class", "set", "web", "dir", "inbound", "floor", "100mbit", "ceiling", "500mbit")
                 try daemon.command("protocol", "add", "backup", "match", "tcp 873", "pcp", "1")
                 try daemon.command("fdb", "add", "52:54:00:00:00:01", "bridge", "br0", "port", "vm1")
 

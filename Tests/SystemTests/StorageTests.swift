@@ -14,8 +14,8 @@ extension EndToEnd {
                       - {name: storage, type: tap, bridge: br0, interface: \(lab.tag)s, netns: \(storage.name)}
                       - {name: client, type: tap, bridge: br0, interface: \(lab.tag)c, netns: \(client.name)}
                     guests:
-                      - {name: storage, port: storage, protocols: {iscsi: {inbound: {floor: 100mbit}}}}
-                      - {name: client, port: client, protocols: {iscsi: {inbound: {floor: 100mbit}}}}
+                      - {name: storage, port: storage, inbound: {floor: 200mbit}, protocols: {iscsi: {inbound: {floor: 100mbit}}}}
+                      - {name: client, port: client, inbound: {floor: 200mbit}, protocols: {iscsi: {inbound: {floor: 100mbit}}}}
                     """)
                 try storage.configure("\(lab.tag)s", address: "10.0.0.1/24")
                 try client.configure("\(lab.tag)c", address: "10.0.0.2/24")
@@ -53,7 +53,7 @@ extension EndToEnd {
                       - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1"))}
                       - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near)", rate: 1gbit}
                     guests:
-                      - {name: vm1, port: vm1, protocols: {iscsi: {inbound: {floor: 100mbit}, outbound: {floor: 100mbit}}}}
+                      - {name: vm1, port: vm1, inbound: {floor: 100mbit}, outbound: {floor: 100mbit}, protocols: {iscsi: {inbound: {floor: 100mbit}, outbound: {floor: 100mbit}}}}
                     """)
                 try storage.configure(wire.far, address: "10.0.0.1/24")
                 let guest = try Guest(lab, "vm1", mac: "52:54:00:00:00:01", socket: lab.path("vm1"))

@@ -69,10 +69,10 @@ final class Daemon {
 
     // MARK: The command line
 
-    /// Runs `sluice -s SOCKET WORDS...`.
+    /// Runs `sluice WORDS...` with this daemon's socket.
     func sluice(_ words: String...) throws -> Finished { try sluice(words) }
     func sluice(_ words: [String]) throws -> Finished {
-        try finish([Build.program("sluice"), "-s", socket] + words, within: 30)
+        try finish([Build.program("sluice")] + words, environment: ["SLUICE_SOCKET": socket], within: 30)
     }
 
     /// Runs a command that must succeed.
