@@ -20,6 +20,12 @@ let dpdkLibraries: [LinkerSetting] = [
     "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_vhost", "rte_net", "rte_ring", "rte_kvargs", "rte_gso",
 ].map { .linkedLibrary($0) }
 
+/// Foundation and the standard library inside the executable; SwiftPM has this for whole builds only (--static-swift-stdlib).
+let staticFoundation = [
+    "-static-stdlib", "-lCoreFoundation", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
+    "-lswiftSynchronization", "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+]
+
 /// Code that runs on a poll loop is compiled for the machine level DPDK's inline functions need.
 let hot: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=\(machine)"])]
 
@@ -44,7 +50,7 @@ let package = Package(
         .target(name: "DPDKShim", cSettings: dpdkC, linkerSettings: dpdkLibraries),
         .systemLibrary(name: "CNetlink", pkgConfig: "libnl-route-3.0", providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
-        .target(name: "Netlink", dependencies: ["CNetlink"]),
+        .target(name: "Netlink", dependencies: ["CNetlink", "Packet"]),
         .target(name: "NUMA", dependencies: ["CNUMA"]),
 
         // Pure modules: no DPDK, no clock, no system calls.
@@ -53,7 +59,7 @@ let package = Package(
         .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Packet", .product(name: "Yams", package: "Yams")]),
-        .target(name: "ControlAPI", dependencies: ["Configuration"]),
+        .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
         .target(
@@ -74,10 +80,13 @@ let package = Package(
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice",
-            dependencies: ["ControlAPI", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: ["ControlAPI", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
+            // it would be linked that way too.
+            linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
 
         // Traffic for tests, demonstrations and benchmarks: simulated guests over virtio_user.
-        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet"], swiftSettings: dpdkSwift),
+        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet", .product(name: "Yams", package: "Yams")], swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice-gen",
             dependencies: ["TrafficGenerator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -85,10 +94,13 @@ let package = Package(
 
         .testTarget(name: "PacketTests", dependencies: ["Packet"]),
         .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"]),
-        .testTarget(name: "BridgeTests", dependencies: ["Bridge"]),
-        .testTarget(name: "DCBTests", dependencies: ["DCB"]),
+        .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet"]),
+        .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
+        .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
+        .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
-        .testTarget(name: "ControlTests", dependencies: ["ControlAPI", "Configuration"]),
+        .testTarget(name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration"], swiftSettings: dpdkSwift),
+        .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet"], swiftSettings: dpdkSwift),
         .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration"]),
     ]
 )

@@ -19,20 +19,15 @@ int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, u
     return rte_pktmbuf_alloc_bulk(pool, frames, count);
 }
 
-int sluice_frame_push_tag(struct rte_mbuf *m, uint16_t tci) {
-    uint16_t kept = m->vlan_tci;
-    uint64_t flags = m->ol_flags;
-    m->vlan_tci = tci;
-    int result = rte_vlan_insert(&m);
-    m->vlan_tci = kept;
-    if (result == 0) m->ol_flags = flags & ~(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_TX_VLAN);
-    return result;
+void *sluice_frame_grow_front(struct rte_mbuf *m, uint16_t bytes) {
+    void *start = rte_pktmbuf_prepend(m, bytes);
+    if (start && (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK)) m->l2_len += bytes;
+    return start;
 }
 
-void sluice_frame_pop_tag(struct rte_mbuf *m) {
-    struct rte_ether_hdr *old = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
-    memmove((char *)old + sizeof(struct rte_vlan_hdr), old, 2 * RTE_ETHER_ADDR_LEN);
-    rte_pktmbuf_adj(m, sizeof(struct rte_vlan_hdr));
+void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
+    rte_pktmbuf_adj(m, bytes);
+    if (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK) m->l2_len -= bytes;
 }
 
 int sluice_frame_finish_checksums(struct rte_mbuf *m) {

@@ -9,11 +9,14 @@ uint16_t sluice_vhost_send(int vid, uint16_t ring, struct rte_mbuf **frames, uin
     return rte_vhost_enqueue_burst(vid, ring, frames, count);
 }
 
+void sluice_vhost_silence(int vid, uint16_t ring) { (void)rte_vhost_enable_guest_notification(vid, ring, 0); }
+
 /* librte_vhost keeps the pointer it is given, so one table serves every socket. */
 static struct rte_vhost_device_ops operations;
 
 int sluice_vhost_open(const char *path, bool client, uint64_t features_off, const sluice_vhost_callbacks *callbacks,
                       const char **failed_step) {
+    operations.new_connection = callbacks->connected;
     operations.new_device = callbacks->added;
     operations.destroy_device = callbacks->removed;
     operations.vring_state_changed = callbacks->ring_changed;

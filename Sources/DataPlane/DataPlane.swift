@@ -1,1 +1,107 @@
-// DataPlane
+import Bridge
+import Configuration
+import DCB
+import NUMA
+import DPDKShim
+import Packet
+import Scheduler
+
+/// The poll loops and everything they carry. Made once a process; used by one thread, the control thread.
+public final class DataPlane {
+    let runtime: Runtime
+    /// What is running.
+    public internal(set) var model: Model
+    var ports: [String: Port] = [:]
+    var freeIndices = IndexPool(1..<maxPorts)
+    var bridges: [String: BridgeState] = [:]
+    var guestIndices: [String: GuestIndex] = [:]
+    var freeGuests = IndexPool(1..<65_535)
+    var trees: [String: Tree] = [:]
+    var placement = Placement()
+    /// By lcore index: what it was given last.
+    var snapshots: [UnsafeMutablePointer<Snapshot>] = []
+    var protocols: ProtocolTable
+    /// Counters of ports that are gone, so that totals go on adding up.
+    var retired = PortCounters()
+    let cpuNodes: [Int]
+
+    /// A bridge as the control thread holds it.
+    struct BridgeState {
+        var settings: BridgeSettings
+        var fdb: ForwardingDatabase
+        /// Entries that guests' addresses and the operator's static entries made.
+        var bound: [MACAddress: Binding] = [:]
+    }
+    struct Binding: Equatable {
+        var port: PortIndex
+        var guest: GuestIndex
+    }
+
+    /// Starts DPDK and the poll loops, with nothing to carry yet.
+    /// - Throws: `DataPlaneError` when memory or processors are not to be had.
+    public init(_ settings: DaemonSettings) throws(DataPlaneError) {
+        runtime = try Runtime(settings)
+        model = Model()
+        model.daemon = settings
+        protocols = ProtocolTable.create()
+        cpuNodes = runtime.lcores.indices.map { [runtime] in NUMA.node(ofCPU: runtime.lcores[cpu: $0]) ?? -1 }
+        publish()
+        try runtime.launch()
+    }
+
+    /// Stops the loops, closes every port and gives DPDK's memory back.
+    public func close() {
+        runtime.halt()
+        for port in ports.values { port.backend.close() }
+        for tree in trees.values { tree.close() }
+        for bridge in bridges.values { bridge.fdb.destroy() }
+        for snapshot in snapshots { free(snapshot) }
+        protocols.destroy()
+        runtime.close()
+    }
+
+    /// Housekeeping that poll loops leave to others, about once a second: ageing and link states.
+    public func tick() {
+        for port in ports.values { port.backend.refresh() }
+        let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
+        for bridge in bridges.values {
+            // The database's seconds are 2^30 ns long.
+            let ageing = UInt32(clamping: max((bridge.settings.ageing * 1_000_000_000) >> 30, 1))
+            if seconds > ageing { _ = bridge.fdb.sweep(olderThan: seconds - ageing, from: 0, count: bridge.fdb.lines) }
+        }
+    }
+
+    func free(_ snapshot: UnsafeMutablePointer<Snapshot>) {
+        snapshot.pointee.deallocate()
+        snapshot.deallocate()
+    }
+}
+
+/// Numbers that are given out lowest first and taken back.
+struct IndexPool {
+    private var next: Int
+    private let end: Int
+    private var returned: Set<Int> = []
+
+    init(_ range: Range<Int>) { next = range.lowerBound; end = range.upperBound }
+
+    mutating func take() -> Int? {
+        if let lowest = returned.min() {
+            returned.remove(lowest)
+            return lowest
+        }
+        guard next < end else { return nil }
+        next += 1
+        return next - 1
+    }
+
+    mutating func give(back index: Int) { returned.insert(index) }
+}
+
+extension UnsafeMutableBufferPointer where Element: ~Copyable {
+    var indices: Range<Int> { 0..<count }
+}
+
+extension UnsafeMutableBufferPointer<Lcore> {
+    subscript(cpu index: Int) -> Int { (baseAddress! + index).pointee.cpu }
+}

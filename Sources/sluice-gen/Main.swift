@@ -1,1 +1,24 @@
-@main struct SluiceGen { static func main() {} }
+import ArgumentParser
+import Foundation
+import TrafficGenerator
+
+@main
+struct SluiceGen: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sluice-gen",
+        abstract: "Plays guests and other ends of a switch: sends flows between ports and judges what arrives.",
+        subcommands: [Run.self, Check.self, Example.self])
+}
+
+/// Exit statuses: 0 all expectations met, 1 not, 2 the scenario or the machine refuses.
+func fail(_ error: any Error) -> ExitCode {
+    FileHandle.standardError.write(Data("sluice-gen: \(error)\n".utf8))
+    return ExitCode(2)
+}
+
+/// The text of a file, or of standard input for `-`.
+func text(of path: String) throws -> String {
+    if path == "-" { return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
+    guard let data = FileManager.default.contents(atPath: path) else { throw ScenarioError("cannot read the scenario \(path)") }
+    return String(decoding: data, as: UTF8.self)
+}

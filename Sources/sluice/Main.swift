@@ -1,1 +1,64 @@
-@main struct Sluice { static func main() {} }
+import ArgumentParser
+import ControlAPI
+
+/// The command line. A verb is one request to the daemon, or none at all (`check`, `diff` of two files).
+@main
+struct Sluice: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sluice",
+        abstract: "Show and change a running sluiced, and check its configuration.",
+        discussion: """
+            Single changes are written as with ip and tc: sluice port add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock. \
+            Rates, sizes and times need units: 500mbit, 100kpps, 64kib, 300s.
+            """,
+        subcommands: [
+            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, ClassCommand.self,
+            ProtocolCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
+            CheckCommand.self, StatusCommand.self, VersionCommand.self,
+        ])
+
+    static func main() { main(Self.withOptionsLast(Array(CommandLine.arguments.dropFirst()))) }
+
+    /// `sluice -j -s PATH port show`, as with ip and tc, means `sluice port show -j -s PATH`: options belong to the verb that uses them.
+    static func withOptionsLast(_ arguments: [String]) -> [String] {
+        var rest = arguments[...]
+        var options: [String] = []
+        while let word = rest.first {
+            if ["-j", "--json"].contains(word) {
+                options.append(word)
+                rest = rest.dropFirst()
+            } else if ["-s", "--socket"].contains(word), rest.count > 1 {
+                options += rest.prefix(2)
+                rest = rest.dropFirst(2)
+            } else {
+                break
+            }
+        }
+        return rest + options
+    }
+}
+
+/// What every verb that asks the daemon takes.
+struct Connecting: ParsableArguments {
+    @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).")
+    var socket: String?
+
+    @Flag(name: .shortAndLong, help: "Print JSON.")
+    var json = false
+
+    var client: Client { Client(path: socket ?? Client.standardPath) }
+
+    /// Asks, and prints the reply as JSON or as a table.
+    func show<Params: Encodable, Value: Codable>(
+        _ method: Method, _ params: Params, as _: Value.Type, _ table: (Value) -> String
+    ) throws {
+        let value: Value = try client.call(method, params)
+        Output.print(json ? try Output.json(value) : table(value))
+    }
+
+    /// Sends one change and prints what it did.
+    func edit(_ object: String, _ verb: String, _ words: [String]) throws {
+        let reply: ChangeReply = try client.call(.edit, EditParams(object: object, verb: verb, words: words))
+        if json { Output.print(try Output.json(reply)) } else { Output.print(Output.changes(reply)) }
+    }
+}

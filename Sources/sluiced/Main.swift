@@ -1,1 +1,31 @@
-@main struct Sluiced { static func main() {} }
+import ArgumentParser
+import ControlPlane
+import Foundation
+
+/// The daemon. Everything it does is in ControlPlane; this reads its arguments.
+@main
+struct Sluiced: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sluiced",
+        abstract: "Carry guests' traffic through per-core poll loops, with guaranteed floors.",
+        discussion: "It runs in the foreground, prints `ready` when it carries traffic, and ends on SIGTERM or SIGINT.",
+        version: sluiceVersion)
+
+    @Option(help: "Configuration to start with (YAML); without it, what was running last according to the state file.")
+    var config: String?
+
+    @Option(help: "Control socket to serve.")
+    var socket = "/run/sluice/control.sock"
+
+    @Option(help: "File that keeps class ids and the running configuration over a restart; 'none' for none.")
+    var state = "/var/lib/sluice/state.json"
+
+    func run() throws {
+        do {
+            try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state).run()
+        } catch {
+            FileHandle.standardError.write(Data("sluiced: \(error)\n".utf8))
+            throw ExitCode.failure
+        }
+    }
+}

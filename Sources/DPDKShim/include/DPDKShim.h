@@ -9,5 +9,6 @@
 #include "shim_frame.h"
 #include "shim_device.h"
 #include "shim_vhost.h"
+#include "shim_generator.h"
 
 #endif

@@ -44,11 +44,11 @@ SLUICE_HOT int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf 
 /// Sets a frame's length after writing its bytes (one segment).
 SLUICE_INLINE void sluice_frame_set_length(struct rte_mbuf *m, uint16_t length) { m->data_len = length; m->pkt_len = length; }
 
-/// Pushes an 802.1Q tag behind the addresses. Returns 0, or a negative errno with the frame as it was
-/// (no headroom, or the bytes are shared).
-SLUICE_HOT int sluice_frame_push_tag(struct rte_mbuf *m, uint16_t tci);
-/// Removes the tag behind the addresses. The caller has seen that there is one.
-SLUICE_HOT void sluice_frame_pop_tag(struct rte_mbuf *m);
+/// Gives `bytes` more room in front of the frame and returns its new start; NULL where there is no headroom.
+/// Offload requests go on to mean the same headers.
+SLUICE_HOT void *sluice_frame_grow_front(struct rte_mbuf *m, uint16_t bytes);
+/// Takes `bytes` off the front; the first segment holds more than that.
+SLUICE_HOT void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes);
 
 /// Computes in software what the flags ask of the hardware (IPv4 header, TCP and UDP checksums) and clears the flags.
 /// The frame must be writable. Returns 0, or -1 where headers do not hold what the flags say.

@@ -13,6 +13,7 @@
 #include <rte_mempool.h>
 #include <rte_pause.h>
 #include <rte_spinlock.h>
+#include <rte_version.h>
 
 /// The calling thread's rte_errno (a macro over a per-lcore variable).
 static inline int sluice_rte_errno(void) { return rte_errno; }

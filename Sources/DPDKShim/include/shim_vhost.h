@@ -8,8 +8,12 @@
 SLUICE_HOT uint16_t sluice_vhost_receive(int vid, uint16_t ring, struct rte_mempool *pool, struct rte_mbuf **frames, uint16_t count);
 SLUICE_HOT uint16_t sluice_vhost_send(int vid, uint16_t ring, struct rte_mbuf **frames, uint16_t count);
 
+/// Tells the guest not to kick a ring that is polled.
+SLUICE_HOT void sluice_vhost_silence(int vid, uint16_t ring);
+
 /// Called on librte_vhost's own threads.
 typedef struct {
+    int (*connected)(int vid);
     int (*added)(int vid);
     void (*removed)(int vid);
     int (*ring_changed)(int vid, uint16_t ring, int enabled);

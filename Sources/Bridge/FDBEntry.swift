@@ -1,0 +1,40 @@
+import Synchronization
+
+/// One place of the forwarding database: 16 bytes, four to a cache line.
+///
+/// `word` says whose place it is, `value` what is known. A writer that changes whose place it is, or moves an address to another
+/// port, first sets `busy`; a refresh only exchanges `value`. Readers take `value` between two equal readings of `word`.
+@usableFromInline
+struct FDBEntry: ~Copyable {
+    @usableFromInline let word = Atomic<UInt64>(0)
+    @usableFromInline let value = Atomic<UInt64>(0)
+    init() {}
+}
+
+/// The layout of an entry's word: bits 47-0 address, 59-48 VLAN, 60 used, 61 busy, 63-62 generation (counts changes of owner).
+@usableFromInline
+enum FDBWord {
+    @inlinable @inline(__always) static var keyMask: UInt64 { @_noLocks get { 0x0fff_ffff_ffff_ffff } }
+    @inlinable @inline(__always) static var used: UInt64 { @_noLocks get { 1 &<< 60 } }
+    @inlinable @inline(__always) static var busy: UInt64 { @_noLocks get { 1 &<< 61 } }
+    @inlinable @inline(__always) static var generation: UInt64 { @_noLocks get { 1 &<< 62 } }
+    @inlinable @inline(__always) static var generationMask: UInt64 { @_noLocks get { 3 &<< 62 } }
+
+    /// `word` is `key`'s and at rest, whatever its generation. `key` has `used` set.
+    @_noLocks @inlinable @inline(__always)
+    static func holds(_ word: UInt64, _ key: UInt64) -> Bool { (word ^ key) &<< 2 == 0 }
+
+    /// `word` is `key`'s, at rest or busy. `key` has `used` set.
+    @_noLocks @inlinable @inline(__always)
+    static func claims(_ word: UInt64, _ key: UInt64) -> Bool { (word ^ key) & (keyMask | used) == 0 }
+
+    @_noLocks @inlinable @inline(__always)
+    static func isFree(_ word: UInt64) -> Bool { word & (used | busy) == 0 }
+
+    @_noLocks @inlinable @inline(__always)
+    static func isBusy(_ word: UInt64) -> Bool { word & busy != 0 }
+
+    /// The next generation of `word`, at rest, with `key` as its owner (0: free).
+    @_noLocks @inlinable @inline(__always)
+    static func next(_ word: UInt64, key: UInt64) -> UInt64 { ((word & generationMask) &+ generation) | key }
+}

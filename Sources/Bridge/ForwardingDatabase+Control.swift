@@ -1,0 +1,126 @@
+import Synchronization
+
+/// What the control thread does, while lcores go on looking up and learning.
+extension ForwardingDatabase {
+    /// Makes `mac` a static entry, in place of a learned or static one. For one control thread at a time; waits for lcores that are
+    /// in the middle of learning the same address.
+    ///
+    /// - Returns: false if all places the address could have are taken by static entries of other addresses.
+    public func addStatic(mac: UInt64, port: UInt16, guest: UInt16) -> Bool {
+        let key = key(mac)
+        let hash = hash(key)
+        let value = FDBValue(staticPort: port, guest: guest)
+        while true {
+            if let place = claimed(key, hash, except: nil) {
+                let word = place.pointee.word.load(ordering: .acquiring)
+                guard FDBWord.holds(word, key), lock(place, word) else { continue }
+                place.pointee.value.store(value.raw, ordering: .releasing)
+                unlock(place, FDBWord.next(word, key: key))
+                return true
+            }
+            guard let place = makeRoom(hash) ?? evict(hash, for: port) ?? evictAny(hash) else {
+                if isFullOfStatics(hash) { return false }
+                continue
+            }
+            let word = place.pointee.word.load(ordering: .acquiring)
+            // Yields to a learner that was quicker, and then takes the entry over in the next turn.
+            if FDBWord.isFree(word), insert(at: place, word: word, key: key, hash: hash, value: value, yielding: true) { return true }
+        }
+    }
+
+    /// Forgets the static entry of `mac`. False: there is none. A learned entry stays.
+    @discardableResult
+    public func removeStatic(mac: UInt64) -> Bool { remove(mac) { $0.isStatic } }
+
+    /// Forgets `mac`, learned or static. False: it was not known.
+    @discardableResult
+    public func remove(mac: UInt64) -> Bool { remove(mac) { _ in true } }
+
+    private func remove(_ mac: UInt64, where condition: (FDBValue) -> Bool) -> Bool {
+        let key = key(mac)
+        let hash = hash(key)
+        while let place = claimed(key, hash, except: nil) {
+            let word = place.pointee.word.load(ordering: .acquiring)
+            guard FDBWord.holds(word, key), lock(place, word) else { continue }
+            guard condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))) else {
+                unlock(place, word)
+                return false
+            }
+            unlock(place, FDBWord.next(word, key: 0))
+            shared.pointee.count.subtract(1, ordering: .relaxed)
+            return true
+        }
+        return false
+    }
+
+    /// Forgets what was learned behind `port`, and with `statics` its static entries too; for a port that goes.
+    ///
+    /// Lcores may learn behind the port while this runs: the port's queues must have stopped for nothing to remain.
+    /// - Returns: how many entries went.
+    @discardableResult
+    public func flush(port: UInt16, statics: Bool = false) -> Int {
+        removeAll(from: 0, to: lines) { $0.port == port && (statics || !$0.isStatic) }
+    }
+
+    /// Forgets everything that was learned.
+    @discardableResult
+    public func flushLearned() -> Int { removeAll(from: 0, to: lines) { !$0.isStatic } }
+
+    /// Ageing, a slice at a time: forgets learned entries of `count` lines from line `cursor` on whose address was last seen before the
+    /// second `cutoff`.
+    ///
+    /// - Returns: where to go on (0 behind the last line), and how many entries went.
+    @discardableResult
+    public func sweep(olderThan cutoff: UInt32, from cursor: Int, count: Int) -> (next: Int, removed: Int) {
+        let start = cursor >= 0 && cursor < lines ? cursor : 0
+        let end = min(lines, start + max(0, count))
+        let removed = removeAll(from: start, to: end) { !$0.isStatic && $0.seen < cutoff }
+        return (end == lines ? 0 : end, removed)
+    }
+
+    /// Every address with its value, in no order. Entries that come or go meanwhile may or may not be seen; one that is moved within
+    /// the table by a newcomer may be seen twice or not at all.
+    public func forEach(_ body: (_ mac: UInt64, _ value: FDBValue) throws -> Void) rethrows {
+        for index in 0..<(lines * 4) {
+            let place = entries + index
+            let word = place.pointee.word.load(ordering: .acquiring)
+            guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { continue }
+            let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+            guard place.pointee.word.load(ordering: .relaxed) == word else { continue }
+            try body(word & FDBWord.keyMask, value)
+        }
+    }
+
+    private func removeAll(from start: Int, to end: Int, where condition: (FDBValue) -> Bool) -> Int {
+        var removed = 0
+        for index in (start * 4)..<(end * 4) {
+            let place = entries + index
+            let word = place.pointee.word.load(ordering: .acquiring)
+            guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { continue }
+            // `free` fails if the entry has a new owner, or port, since its word was read.
+            if condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))), free(place, word) { removed += 1 }
+        }
+        return removed
+    }
+
+    /// A configured address comes before any learned one.
+    private func evictAny(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            let word = place.pointee.word.load(ordering: .acquiring)
+            guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { continue }
+            if !FDBValue(raw: place.pointee.value.load(ordering: .acquiring)).isStatic, free(place, word) { return place }
+        }
+        return nil
+    }
+
+    private func isFullOfStatics(_ hash: UInt64) -> Bool {
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            let word = place.pointee.word.load(ordering: .acquiring)
+            let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+            if FDBWord.isBusy(word) || FDBWord.isFree(word) || !value.isStatic { return false }
+        }
+        return true
+    }
+}

@@ -1,0 +1,115 @@
+import Synchronization
+
+extension ForwardingDatabase {
+    /// Learns that `mac` is behind `port`, and tells what the database says about it, in one look-up.
+    ///
+    /// Writes only when the entry is new, changes, or was last seen in another second. `guest` is whom the address belongs to
+    /// unless a static entry knows better. The caller has made sure that `mac` is an individual address (`BridgeRules`).
+    ///
+    /// - Parameter seconds: of any clock that never steps back; 31 bits.
+    @_noLocks @inlinable @inline(__always)
+    public func learn(mac: UInt64, port: UInt16, guest: UInt16, now seconds: UInt32) -> LearnResult {
+        let key = key(mac)
+        let hash = hash(key)
+        let wanted = FDBValue(port: port, guest: guest, seen: seconds)
+        if let found = find(key, hash) {
+            if found.value.raw == wanted.raw { return LearnResult(.known, wanted) }
+            if found.value.port == port {
+                if found.value.isStatic { return LearnResult(.known, found.value) }
+                // Once a second and address. Whoever loses this exchange lost it to another refresh or to a removal.
+                _ = found.place.pointee.value.compareExchange(
+                    expected: found.value.raw, desired: wanted.raw, successOrdering: .releasing, failureOrdering: .relaxed)
+                return LearnResult(.known, wanted)
+            }
+            if found.value.isStatic { return LearnResult(.refusedStatic, found.value) }
+        }
+        return learnSlowly(key: key, hash: hash, wanted: wanted)
+    }
+
+    /// The address is new, has moved, or is in change.
+    @_noLocks @usableFromInline @inline(never)
+    func learnSlowly(key: UInt64, hash: UInt64, wanted: FDBValue) -> LearnResult {
+        if let place = claimed(key, hash, except: nil) {
+            let word = place.pointee.word.load(ordering: .acquiring)
+            guard FDBWord.holds(word, key), lock(place, word) else { return LearnResult(.contended, wanted) }
+            let old = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+            if old.isStatic {
+                unlock(place, word)
+                return LearnResult(old.port == wanted.port ? .known : .refusedStatic, old)
+            }
+            place.pointee.value.store(wanted.raw, ordering: .releasing)
+            unlock(place, FDBWord.next(word, key: key))
+            return LearnResult(old.port == wanted.port ? .known : .moved, wanted)
+        }
+        var verdict = LearnVerdict.learned
+        var room = count < capacity ? makeRoom(hash) : nil
+        if room == nil {
+            room = evict(hash, for: wanted.port)
+            verdict = .evicted
+        }
+        guard let room else { return LearnResult(.full, wanted) }
+        let word = room.pointee.word.load(ordering: .acquiring)
+        guard FDBWord.isFree(word) else { return LearnResult(.contended, wanted) }
+        guard insert(at: room, word: word, key: key, hash: hash, value: wanted, yielding: true) else {
+            return LearnResult(.contended, wanted)
+        }
+        return LearnResult(verdict, wanted)
+    }
+
+    /// Makes the free `place`, whose word is `word`, `key`'s. False: another lcore was quicker, and nothing was written.
+    ///
+    /// Claim first, look for other claims second, both sequentially consistent: of two lcores that claim for one address at
+    /// least one sees the other.
+    @_noLocks
+    func insert(
+        at place: UnsafeMutablePointer<FDBEntry>, word: UInt64, key: UInt64, hash: UInt64, value: FDBValue, yielding: Bool
+    ) -> Bool {
+        let claim = word & FDBWord.generationMask | FDBWord.busy | key
+        guard place.pointee.word.compareExchange(expected: word, desired: claim, ordering: .sequentiallyConsistent).exchanged else {
+            return false
+        }
+        if yielding, claimed(key, hash, except: place) != nil {
+            place.pointee.word.store(FDBWord.next(word, key: 0), ordering: .releasing)
+            return false
+        }
+        place.pointee.value.store(value.raw, ordering: .releasing)
+        place.pointee.word.store(FDBWord.next(word, key: key), ordering: .releasing)
+        shared.pointee.count.add(1, ordering: .relaxed)
+        return true
+    }
+
+    /// Frees `place` if it still is as `word` says.
+    @_noLocks
+    func free(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) -> Bool {
+        guard place.pointee.word.compareExchange(expected: word, desired: FDBWord.next(word, key: 0), ordering: .acquiringAndReleasing).exchanged
+        else { return false }
+        shared.pointee.count.subtract(1, ordering: .relaxed)
+        return true
+    }
+
+    @_noLocks @inline(__always)
+    func lock(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) -> Bool {
+        place.pointee.word.compareExchange(expected: word, desired: word | FDBWord.busy, ordering: .sequentiallyConsistent).exchanged
+    }
+
+    @_noLocks @inline(__always)
+    func unlock(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) {
+        place.pointee.word.store(word, ordering: .releasing)
+    }
+
+    /// A place that is `key`'s, at rest or busy, other than `own`.
+    @_noLocks
+    func claimed(_ key: UInt64, _ hash: UInt64, except own: UnsafeMutablePointer<FDBEntry>?) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            if place != own, FDBWord.claims(place.pointee.word.load(ordering: .sequentiallyConsistent), key) { return place }
+        }
+        return nil
+    }
+
+    /// The eight places of an address.
+    @_noLocks @inline(__always)
+    func place(_ index: Int, _ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> {
+        (index < 4 ? firstLine(hash) : secondLine(hash)) + (index & 3)
+    }
+}

@@ -1,0 +1,118 @@
+import Synchronization
+
+/// Finding a place for a new address.
+extension ForwardingDatabase {
+    /// A free place in one of the two lines, others being moved if need be. In the first line, where look-ups begin, unless the
+    /// second one has at least two more. Nil if there is none.
+    @_noLocks
+    func makeRoom(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
+        let first = firstLine(hash)
+        let second = secondLine(hash)
+        let inFirst = freePlaces(first)
+        let inSecond = freePlaces(second)
+        if inFirst != 0 || inSecond != 0 { return freePlace(inFirst != 0 && inSecond <= inFirst &+ 1 ? first : second) }
+        // The fewest moves first.
+        for moves in 1...3 {
+            if let place = vacate(first, moves: moves) ?? vacate(second, moves: moves) { return place }
+        }
+        return nil
+    }
+
+    @_noLocks
+    func freePlaces(_ line: UnsafeMutablePointer<FDBEntry>) -> Int {
+        var free = 0
+        for index in 0..<4 where FDBWord.isFree((line + index).pointee.word.load(ordering: .relaxed)) { free &+= 1 }
+        return free
+    }
+
+    @_noLocks
+    func freePlace(_ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<4 where FDBWord.isFree((line + index).pointee.word.load(ordering: .relaxed)) { return line + index }
+        return nil
+    }
+
+    /// Moves one entry of `line` to its other line, after making room there with at most `moves` - 1 moves of others.
+    @_noLocks
+    func vacate(_ line: UnsafeMutablePointer<FDBEntry>, moves: Int) -> UnsafeMutablePointer<FDBEntry>? {
+        for index in 0..<4 {
+            let place = line + index
+            let other = otherLine(place, line)
+            let target = freePlace(other) ?? (moves > 1 ? vacate(other, moves: moves &- 1) : nil)
+            if let target, relocate(place, to: target) { return place }
+        }
+        return nil
+    }
+
+    /// The line besides `line` where the owner of `place` may live.
+    @_noLocks
+    func otherLine(_ place: UnsafeMutablePointer<FDBEntry>, _ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry> {
+        let word = place.pointee.word.load(ordering: .relaxed)
+        let hash = hash(word & (FDBWord.keyMask | FDBWord.used))
+        let first = firstLine(hash)
+        return first == line ? secondLine(hash) : first
+    }
+
+    /// Moves the entry at `place` to the free `target`. While both are busy, look-ups of the address find nothing and learners
+    /// withdraw.
+    @_noLocks
+    func relocate(_ place: UnsafeMutablePointer<FDBEntry>, to target: UnsafeMutablePointer<FDBEntry>) -> Bool {
+        let word = place.pointee.word.load(ordering: .acquiring)
+        let free = target.pointee.word.load(ordering: .acquiring)
+        let key = word & (FDBWord.keyMask | FDBWord.used)
+        let hash = hash(key)
+        // `word` may have a new owner since `target` was chosen.
+        guard key & FDBWord.used != 0, !FDBWord.isBusy(word), FDBWord.isFree(free) else { return false }
+        let line = entries + ((target - entries) & ~3)
+        guard line == firstLine(hash) || line == secondLine(hash), lock(place, word) else { return false }
+        let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+        guard insert(at: target, word: free, key: key, hash: hash, value: value, yielding: false) else {
+            unlock(place, word)
+            return false
+        }
+        // `insert` counted the address again.
+        shared.pointee.count.subtract(1, ordering: .relaxed)
+        unlock(place, FDBWord.next(word, key: 0))
+        return true
+    }
+
+    /// Frees the place of a learned address for a newcomer behind `port`; nil if none may go.
+    ///
+    /// The longest unseen address of the port that would hold most of the eight places, the newcomer counted in; of equals the
+    /// newcomer's own port. An address that is its port's only one there stays unless the newcomer is behind the same port.
+    @_noLocks
+    func evict(_ hash: UInt64, for port: UInt16) -> UnsafeMutablePointer<FDBEntry>? {
+        var victim: UnsafeMutablePointer<FDBEntry>?
+        var victimWord: UInt64 = 0
+        // Share first, then the newcomer's own port, then age: compared as one number, the highest goes.
+        var victimRank: UInt64 = 0
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            let word = place.pointee.word.load(ordering: .acquiring)
+            let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+            guard word & FDBWord.used != 0, !FDBWord.isBusy(word), !value.isStatic else { continue }
+            let isOwn = value.port == port
+            let share = learned(behind: value.port, hash) &+ (isOwn ? 1 : 0)
+            guard share > 1 else { continue }
+            let rank = UInt64(share) &<< 32 | (isOwn ? 1 &<< 31 : 0) | UInt64(0x7fff_ffff &- value.seen)
+            if rank > victimRank {
+                victim = place
+                victimWord = word
+                victimRank = rank
+            }
+        }
+        guard let victim, free(victim, victimWord) else { return nil }
+        return victim
+    }
+
+    /// How many of the eight places hold learned addresses behind `port`.
+    @_noLocks
+    func learned(behind port: UInt16, _ hash: UInt64) -> Int {
+        var share = 0
+        for index in 0..<8 {
+            let place = self.place(index, hash)
+            let value = FDBValue(raw: place.pointee.value.load(ordering: .relaxed))
+            if place.pointee.word.load(ordering: .relaxed) & FDBWord.used != 0, !value.isStatic, value.port == port { share &+= 1 }
+        }
+        return share
+    }
+}

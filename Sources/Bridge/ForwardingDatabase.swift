@@ -1,0 +1,157 @@
+import Synchronization
+
+/// A bridge's forwarding database: which port (and guest) an address is behind. One table a bridge, read and written by all of
+/// its lcores without locks, and by the control thread.
+///
+/// A trivial handle on one block of memory; copies share it. Two hash functions give each address two cache lines of four places,
+/// so that a look-up reads at most two lines. An address that finds both lines full makes room by moving others to their second
+/// line (cuckoo hashing, at most three moves), which fills the table to nine tenths before that fails.
+///
+/// **Who yields when there is no room** (the table holds `capacity` addresses, or both lines are full for good): of the
+/// learned addresses in the newcomer's two lines, the longest unseen one of the port that holds most of them. A port's only
+/// address there yields to nobody. So a guest that floods the bridge with invented source addresses displaces its own, not its
+/// neighbours'.
+///
+/// **Races.** Looking up and learning never wait (`addStatic`, `removeStatic` and `remove`, which are for one control thread, wait
+/// for a learner to finish). What may happen when lcores meet:
+/// - A look-up meets an entry in change: the address counts as unknown, the frame is flooded. As if it had come a moment earlier.
+/// - A look-up reads a value while its entry changes its owner: the second reading of the word differs, the address counts
+///   as unknown. (Two bits of generation: the same owner would have to come back at the fourth change within two loads.)
+/// - Two lcores learn one address at once: each claims a place, then looks for the other's claim; at least one sees it and withdraws,
+///   so that an address never has two entries. If both withdraw, the next frame is learned.
+/// - A refresh meets a removal: the entry goes although it was just seen; the next frame is learned.
+/// - A refresh's compare-and-exchange meets an entry that has a new owner with the very same value: the new owner is refreshed.
+/// - An address moves to another port while room-making moves its entry: the entry is busy, the verdict is `contended`, the next frame
+///   moves it.
+@frozen
+public struct ForwardingDatabase: @unchecked Sendable {
+    @usableFromInline let entries: UnsafeMutablePointer<FDBEntry>
+    @usableFromInline let shared: UnsafeMutablePointer<FDBShared>
+    /// Lines - 1; the number of lines is a power of two.
+    @usableFromInline let mask: UInt64
+    /// Odd and drawn at random for each table, so that nobody outside can choose addresses that share their lines.
+    @usableFromInline let multiplier: UInt64
+    /// Most addresses held.
+    public let capacity: Int
+
+    @usableFromInline
+    init(
+        entries: UnsafeMutablePointer<FDBEntry>, shared: UnsafeMutablePointer<FDBShared>, mask: UInt64, multiplier: UInt64, capacity: Int
+    ) {
+        self.entries = entries
+        self.shared = shared
+        self.mask = mask
+        self.multiplier = multiplier
+        self.capacity = capacity
+    }
+
+    /// A table for `capacity` addresses (1 to 16 777 216; 21 to 43 bytes each). `multiplier` is for tests that must repeat.
+    public static func create(capacity: Int, multiplier: UInt64 = .random(in: .min ... .max)) -> ForwardingDatabase {
+        precondition(capacity >= 1 && capacity <= 1 << 24, "a forwarding database holds 1 to 16777216 addresses")
+        var lines = 2
+        // At most three quarters full, so that room is found at once nearly always.
+        while lines * 3 < capacity { lines *= 2 }
+        return create(lines: lines, capacity: capacity, multiplier: multiplier)
+    }
+
+    /// `lines` is a power of two.
+    package static func create(lines: Int, capacity: Int, multiplier: UInt64) -> ForwardingDatabase {
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: lines * 64, alignment: 64)
+        let entries = raw.bindMemory(to: FDBEntry.self, capacity: lines * 4)
+        for place in 0..<(lines * 4) { (entries + place).initialize(to: FDBEntry()) }
+        let counters = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128).bindMemory(to: FDBShared.self, capacity: 1)
+        counters.initialize(to: FDBShared())
+        return ForwardingDatabase(
+            entries: entries, shared: counters, mask: UInt64(lines - 1), multiplier: multiplier | 1, capacity: capacity)
+    }
+
+    /// Frees the table; no lcore may still use it.
+    public func destroy() {
+        UnsafeMutableRawPointer(entries).deallocate()
+        UnsafeMutableRawPointer(shared).deallocate()
+    }
+
+    /// Addresses held, static ones included.
+    public var count: Int { @_noLocks get { shared.pointee.count.load(ordering: .relaxed) } }
+    /// Cache lines of four places each; `sweep` goes over them in slices.
+    public var lines: Int { Int(mask) + 1 }
+
+    // MARK: - Hashing
+
+    @_noLocks @inlinable @inline(__always)
+    func key(_ mac: UInt64) -> UInt64 { mac & FDBWord.keyMask | FDBWord.used }
+
+    /// Two multiplications with a fold between them: one alone leaves evenly spaced addresses evenly spaced.
+    @_noLocks @inlinable @inline(__always)
+    func hash(_ key: UInt64) -> UInt64 {
+        let product = key &* multiplier
+        return (product ^ product &>> 32) &* 0x9e37_79b9_7f4a_7c15
+    }
+
+    @_noLocks @inlinable @inline(__always)
+    func firstLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { entries + Int(truncatingIfNeeded: (hash &>> 40 & mask) &* 4) }
+
+    /// Never the first one: their numbers differ in the lowest bit, and in others by chance.
+    @_noLocks @inlinable @inline(__always)
+    func secondLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> {
+        let distance = hash &>> 16 & mask | 1
+        return entries + Int(truncatingIfNeeded: ((hash &>> 40 & mask) ^ distance) &* 4)
+    }
+
+    /// The line a look-up of `mac` reads first, to be prefetched while other frames of a burst are parsed.
+    @_noLocks @inlinable @inline(__always)
+    public func firstLine(of mac: UInt64) -> UnsafeRawPointer { UnsafeRawPointer(firstLine(hash(key(mac)))) }
+
+    // MARK: - Look-up
+
+    /// What is known about `mac`: bits 47-0 address, bits 59-48 VLAN (0 where the bridge does not know VLANs). `FDBValue.none` if
+    /// nothing is. Group addresses are never found.
+    @_noLocks @inlinable @inline(__always)
+    public func lookup(mac: UInt64) -> FDBValue {
+        let key = key(mac)
+        let hash = hash(key)
+        guard let entry = find(key, hash) else { return .none }
+        return entry.value
+    }
+
+    /// An entry found at rest, with its value.
+    @usableFromInline
+    struct Found {
+        @usableFromInline let place: UnsafeMutablePointer<FDBEntry>
+        @usableFromInline let value: FDBValue
+        @_noLocks @inlinable @inline(__always)
+        init(place: UnsafeMutablePointer<FDBEntry>, value: FDBValue) {
+            self.place = place
+            self.value = value
+        }
+    }
+
+    @_noLocks @inlinable @inline(__always)
+    func find(_ key: UInt64, _ hash: UInt64) -> Found? {
+        if let found = find(key, in: firstLine(hash)) { return found }
+        return find(key, in: secondLine(hash))
+    }
+
+    @_noLocks @inlinable @inline(__always)
+    func find(_ key: UInt64, in line: UnsafeMutablePointer<FDBEntry>) -> Found? {
+        var place = line
+        let end = line + 4
+        repeat {
+            let word = place.pointee.word.load(ordering: .acquiring)
+            if FDBWord.holds(word, key) {
+                let value = place.pointee.value.load(ordering: .acquiring)
+                guard place.pointee.word.load(ordering: .relaxed) == word else { return nil }
+                return Found(place: place, value: FDBValue(raw: value))
+            }
+            place += 1
+        } while place != end
+        return nil
+    }
+}
+
+/// What all lcores write when an address comes or goes; apart from what they read for every frame.
+@usableFromInline
+struct FDBShared: ~Copyable {
+    @usableFromInline let count = Atomic<Int>(0)
+    init() {}
+}

@@ -1,0 +1,122 @@
+extension Editor {
+    /// `class set vm1/iscsi dir inbound floor 200mbit`. A class is named by its path or the end of it: a group, a guest, or a
+    /// guest's protocol. Without `dir`, both directions.
+    mutating func `class`(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
+        let example = "class \(verb.rawValue) vm1/iscsi dir inbound" + (verb == .del ? "" : " floor 200mbit")
+        let (path, all) = try name(words, "class", example: example)
+        var rest = all
+        var directions = Direction.allCases
+        if let position = rest.firstIndex(where: { $0 == "dir" || $0 == "direction" }) {
+            guard position + 1 < rest.endIndex, let direction = Direction(rawValue: rest[position + 1]) else {
+                throw ConfigurationError("class \(path)", "dir is inbound (towards the guest) or outbound (from it)")
+            }
+            directions = [direction]
+            rest = rest[..<position] + rest[(position + 2)...]
+        }
+        let target = try target(of: path)
+        switch verb {
+        case .add, .set:
+            if rest.isEmpty { throw ConfigurationError("class \(path)", "nothing to set: write \(example)") }
+            for direction in directions {
+                var settings = self[target, direction]
+                let before = settings
+                try read(rest, into: &settings, fields.classes, "class \(path) \(direction.rawValue)", of: "a class")
+                if verb == .add, before != ClassSettings() {
+                    throw ConfigurationError(
+                        "class \(path)", "it has \(direction.rawValue) settings already: change them with `class set \(path) ...`")
+                }
+                self[target, direction] = settings
+            }
+        case .del:
+            try refuseMore(rest)
+            if directions.allSatisfy({ self[target, $0] == ClassSettings() }) {
+                throw ConfigurationError("class \(path)", "it has no settings to delete")
+            }
+            for direction in directions { self[target, direction] = ClassSettings() }
+            if case .protocol(let guest, let name) = target, model.guests[guest].protocols[name] == ProtocolClasses() {
+                model.guests[guest].protocols[name] = nil
+            }
+        }
+    }
+
+    private enum Target {
+        case group(Int)
+        case guest(Int)
+        case `protocol`(guest: Int, String)
+    }
+
+    private subscript(target: Target, direction: Direction) -> ClassSettings {
+        get {
+            switch target {
+            case .group(let index): model.groups[index].settings(direction)
+            case .guest(let index): model.guests[index].settings(direction)
+            case .protocol(let index, let name): (model.guests[index].protocols[name] ?? ProtocolClasses()).settings(direction)
+            }
+        }
+        set {
+            let path: WritableKeyPath<ProtocolClasses, ClassSettings> = direction == .inbound ? \.inbound : \.outbound
+            switch (target, direction) {
+            case (.group(let index), .inbound): model.groups[index].inbound = newValue
+            case (.group(let index), .outbound): model.groups[index].outbound = newValue
+            case (.guest(let index), .inbound): model.guests[index].inbound = newValue
+            case (.guest(let index), .outbound): model.guests[index].outbound = newValue
+            case (.protocol(let index, let name), _):
+                model.guests[index].protocols[name, default: ProtocolClasses()][keyPath: path] = newValue
+            }
+        }
+    }
+
+    private mutating func target(of path: String) throws(ConfigurationError) -> Target {
+        var parts = path.split(separator: "/").map(String.init)
+        if let group = model.groups.firstIndex(where: { $0.name == parts.last }) {
+            try check(parts.dropLast(), areAbove: parts[parts.count - 1], parent: model.groups[group].parent, path)
+            return .group(group)
+        }
+        var protocolName: String?
+        if parts.count > 1, guestExists(parts[parts.count - 2]) { protocolName = parts.removeLast() }
+        guard let last = parts.last, guestExists(last) else {
+            let names = model.groups.map(\.name) + model.effectiveGuests.map(\.settings.name)
+            throw ConfigurationError("", "there is no class \(path): \(hint(parts.last ?? path, among: names, none: "no guest is configured"))")
+        }
+        if last.hasSuffix(":others") {
+            let port = last.dropLast(":others".count)
+            throw ConfigurationError(
+                "", "\(last) stands for the addresses no guest of port \(port) has: to set it, add a guest without macs on \(port)")
+        }
+        let guest = materialized(last)
+        try check(parts.dropLast(), areAbove: last, parent: model.guests[guest].group, path)
+        guard let protocolName else { return .guest(guest) }
+        if protocolName == "default" {
+            throw ConfigurationError("", "\(path) has what \(last)'s protocols leave over: set \(last) instead")
+        }
+        let table = model.protocolTable.map(\.name)
+        if !table.contains(protocolName) {
+            throw ConfigurationError("", "there is no protocol \(protocolName): \(hint(protocolName, among: table, none: ""))")
+        }
+        return .protocol(guest: guest, protocolName)
+    }
+
+    private func guestExists(_ name: String) -> Bool {
+        model.guests.contains { $0.name == name } || model.effectiveGuests.contains { $0.isImplicit && $0.settings.name == name }
+    }
+
+    /// The guest's index; a port's implicit guest becomes a written one when its class is set.
+    private mutating func materialized(_ name: String) -> Int {
+        if let index = model.guests.firstIndex(where: { $0.name == name }) { return index }
+        model.guests.append(GuestSettings(name: name, port: model.ports.first { $0.name == name }?.name ?? ""))
+        return model.guests.count - 1
+    }
+
+    /// A longer path must be the real one.
+    private func check(
+        _ above: ArraySlice<String>, areAbove name: String, parent: String?, _ path: String
+    ) throws(ConfigurationError) {
+        var parent = parent
+        for name in above.reversed() {
+            guard parent == name else {
+                throw ConfigurationError("", "there is no class \(path): \(name) is not a group above it")
+            }
+            parent = model.groups.first { $0.name == name }?.parent
+        }
+    }
+}

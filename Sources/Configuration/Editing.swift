@@ -1,0 +1,171 @@
+/// What a single change acts on.
+public enum EditObject: String, CaseIterable, Sendable {
+    case port, bridge, group, guest, `class`, `protocol`, fdb
+}
+
+public enum EditVerb: String, CaseIterable, Sendable {
+    case add, set, del
+}
+
+extension Model {
+    /// The model after one change, in the words of the command line:
+    /// `port add` `vm1 type vhost bridge br0 socket /run/sluice/vm1.sock`. The result is checked as a whole, so a refused
+    /// change tells the same sentences as a refused file.
+    ///
+    /// `default` and `none` unset a value; lists are separated by commas.
+    public func edited(_ object: String, _ verb: String, _ words: [String]) throws(ConfigurationError) -> Model {
+        guard let object = EditObject(rawValue: object) else {
+            throw ConfigurationError("", "there is nothing called '\(object)': \(Self.names(EditObject.self, object))")
+        }
+        guard let verb = EditVerb(rawValue: verb) else {
+            throw ConfigurationError("", "\(object.rawValue) has no verb '\(verb)': \(Self.names(EditVerb.self, verb))")
+        }
+        var editor = Editor(model: self)
+        switch object {
+        case .port: try editor.port(verb, words)
+        case .bridge: try editor.bridge(verb, words)
+        case .group: try editor.group(verb, words)
+        case .guest: try editor.guest(verb, words)
+        case .class: try editor.class(verb, words)
+        case .protocol: try editor.protocol(verb, words)
+        case .fdb: try editor.fdb(verb, words)
+        }
+        let problems = editor.model.problems
+        if !problems.isEmpty { throw ConfigurationError(problems.map { editor.named($0) }) }
+        return editor.model
+    }
+
+    private static func names<Choice: RawRepresentable<String> & CaseIterable>(_: Choice.Type, _ word: String) -> String {
+        hint(word, among: Choice.allCases.map(\.rawValue), none: "")
+    }
+}
+
+/// A model under a single change.
+struct Editor {
+    var model: Model
+    let fields = Fields()
+
+    // MARK: Words
+
+    /// The first word, which names the thing.
+    func name(_ words: [String], _ noun: String, example: String) throws(ConfigurationError) -> (String, ArraySlice<String>) {
+        guard let first = words.first, !first.isEmpty else {
+            throw ConfigurationError("", "which \(noun)? write \(example)")
+        }
+        return (first, words.dropFirst())
+    }
+
+    /// Reads `key value key value` into an object; a key that takes a map is followed by the map's own keys.
+    func read<Object>(
+        _ words: ArraySlice<String>, into object: inout Object, _ fields: [Field<Object>], _ path: String, of noun: String
+    ) throws(ConfigurationError) {
+        let element = try Self.element(words, fields.filter { $0.key != "name" }, path, noun)
+        var problems = ProblemList()
+        problems.read(element, into: &object, fields, of: noun)
+        if !problems.problems.isEmpty { throw ConfigurationError(problems.problems) }
+    }
+
+    private static func element<Object>(
+        _ words: ArraySlice<String>, _ fields: [Field<Object>], _ path: String, _ noun: String
+    ) throws(ConfigurationError) -> Element {
+        var entries: [Element.Entry] = []
+        var words = words
+        var seen: Set<String> = []
+        while let key = words.popFirst() {
+            let inner = "\(path).\(key)"
+            guard let field = fields.first(where: { $0.key == key }) else {
+                let keys = fields.map(\.key)
+                let advice = nearest(to: key, among: keys).map { "did you mean '\($0)'?" } ?? "the keys are \(keys.joined(separator: ", "))"
+                throw ConfigurationError(path, "\(noun) has no key '\(key)': \(advice)")
+            }
+            if !seen.insert(key).inserted { throw ConfigurationError(inner, "'\(key)' stands twice: write it once") }
+            guard let first = words.first else { throw ConfigurationError(inner, "'\(key)' needs a value") }
+            let value: Element
+            switch field.shape {
+            case .scalar:
+                words.removeFirst()
+                value = Element(path: inner, content: .scalar(first))
+            case .list:
+                words.removeFirst()
+                let items = first.split(separator: ",", omittingEmptySubsequences: true).enumerated().map {
+                    Element(path: "\(inner)[\($0)]", content: .scalar(String($1)))
+                }
+                value = Element(path: inner, content: first == "none" ? .scalar(first) : .list(items))
+            case .map(let keys):
+                if first == "none" {
+                    words.removeFirst()
+                    value = Element(path: inner, content: .scalar(first))
+                } else {
+                    value = try nested(&words, keys, inner, key)
+                }
+            }
+            entries.append(Element.Entry(key: key, value: value))
+        }
+        return Element(path: path, content: .map(entries))
+    }
+
+    /// The words of a nested map: as long as they are its keys.
+    private static func nested(
+        _ words: inout ArraySlice<String>, _ keys: [String], _ path: String, _ noun: String
+    ) throws(ConfigurationError) -> Element {
+        var entries: [Element.Entry] = []
+        while let key = words.first, keys.contains(key) {
+            words.removeFirst()
+            guard let value = words.popFirst() else { throw ConfigurationError("\(path).\(key)", "'\(key)' needs a value") }
+            entries.append(Element.Entry(key: key, value: Element(path: "\(path).\(key)", content: .scalar(value))))
+        }
+        if entries.isEmpty, let word = words.first {
+            let advice = nearest(to: word, among: keys).map { "did you mean '\($0)'?" } ?? "its keys are \(keys.joined(separator: ", "))"
+            throw ConfigurationError(path, "\(noun) has no key '\(word)': \(advice)")
+        }
+        return Element(path: path, content: .map(entries))
+    }
+
+    // MARK: Finding
+
+    func index<Object>(
+        of name: String, in list: [Object], _ key: KeyPath<Object, String>, _ noun: String
+    ) throws(ConfigurationError) -> Int {
+        if let index = list.firstIndex(where: { $0[keyPath: key] == name }) { return index }
+        let advice = hint(name, among: list.map { $0[keyPath: key] }, none: "no \(noun) is configured")
+        throw ConfigurationError("", "there is no \(noun) \(name): \(advice)")
+    }
+
+    func refuse<Object>(
+        existing name: String, in list: [Object], _ key: KeyPath<Object, String>, _ noun: String
+    ) throws(ConfigurationError) {
+        guard list.contains(where: { $0[keyPath: key] == name }) else { return }
+        throw ConfigurationError("", "the \(noun) \(name) is there already: change it with `\(noun) set \(name) ...`")
+    }
+
+    func refuseMore(_ words: ArraySlice<String>) throws(ConfigurationError) {
+        if let word = words.first { throw ConfigurationError("", "'\(word)' is too much: del takes a name only") }
+    }
+
+    /// Deleting what is referred to is refused with what refers to it.
+    func refuse(references: [String], to name: String, _ noun: String) throws(ConfigurationError) {
+        if references.isEmpty { return }
+        let shown = references.prefix(12).joined(separator: ", ")
+        let more = references.count > 12 ? " and \(references.count - 12) more" : ""
+        throw ConfigurationError("", "the \(noun) \(name) is in use by \(shown)\(more): delete or change those first")
+    }
+
+    /// A problem of the whole model, its object told by name instead of by its place in a list nobody sees here.
+    func named(_ problem: Problem) -> Problem {
+        guard let open = problem.path.firstIndex(of: "["), let close = problem.path.firstIndex(of: "]"),
+            let index = Int(problem.path[problem.path.index(after: open)..<close])
+        else { return problem }
+        let name: String? =
+            switch problem.path[..<open] {
+            case "bridges": model.bridges.indices.contains(index) ? "bridge \(model.bridges[index].name)" : nil
+            case "ports": model.ports.indices.contains(index) ? "port \(model.ports[index].name)" : nil
+            case "groups": model.groups.indices.contains(index) ? "group \(model.groups[index].name)" : nil
+            case "guests": model.guests.indices.contains(index) ? "guest \(model.guests[index].name)" : nil
+            case "protocols": model.protocols.indices.contains(index) ? "protocol \(model.protocols[index].name)" : nil
+            default: nil
+            }
+        guard let name else { return problem }
+        let rest = problem.path[problem.path.index(after: close)...].drop { $0 == "." }
+        return Problem(rest.isEmpty ? name : "\(name) \(rest)", problem.sentence)
+    }
+}

@@ -1,0 +1,46 @@
+/// A guest as the data plane has to serve it; every port has at least one.
+public struct EffectiveGuest: Equatable, Sendable {
+    public var settings: GuestSettings
+    /// Serves every address of its port that belongs to no other guest of that port, and frames flooded to the port. Exactly
+    /// one guest of each port does.
+    public var isCatchAll: Bool
+    /// True: not written by the operator, made because the port has no guest for such addresses.
+    public var isImplicit: Bool
+}
+
+extension Model {
+    /// All guests in the order of ports, then of `guests`, the catch-all last within its port.
+    ///
+    /// The catch-all of a port is its address-less guest; or its only guest; or, made here, `PORT` where the port has no
+    /// guests and `PORT:others` where it has several, each with addresses.
+    public var effectiveGuests: [EffectiveGuest] {
+        let byPort = Dictionary(grouping: guests, by: \.port)
+        var result: [EffectiveGuest] = []
+        for port in ports {
+            let own = byPort[port.name] ?? []
+            if own.count == 1 {
+                result.append(EffectiveGuest(settings: own[0], isCatchAll: true, isImplicit: false))
+                continue
+            }
+            let addressed = own.filter { !$0.macs.isEmpty }
+            result += addressed.map { EffectiveGuest(settings: $0, isCatchAll: false, isImplicit: false) }
+            if let rest = own.first(where: { $0.macs.isEmpty }) {
+                result.append(EffectiveGuest(settings: rest, isCatchAll: true, isImplicit: false))
+            } else {
+                let name = own.isEmpty ? port.name : port.name + ":others"
+                result.append(
+                    EffectiveGuest(settings: GuestSettings(name: name, port: port.name), isCatchAll: true, isImplicit: true))
+            }
+        }
+        return result
+    }
+}
+
+extension PortSettings {
+    public var isPhysical: Bool {
+        if case .physical = kind { true } else { false }
+    }
+
+    /// Bytes of the largest frame: the MTU, the Ethernet header and two VLAN tags.
+    public var largestFrame: Int { mtu + 22 }
+}

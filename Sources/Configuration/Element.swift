@@ -1,0 +1,159 @@
+import Packet
+
+/// A piece of a configuration as it was written, whether in YAML or in words on a command line.
+struct Element {
+    enum Content {
+        /// Nothing after the key.
+        case empty
+        case scalar(String)
+        case list([Element])
+        case map([Entry])
+    }
+    struct Entry {
+        var key: String
+        var line: Int?
+        var value: Element
+    }
+    var line: Int?
+    /// As `guests[2].inbound`.
+    var path: String
+    var content: Content
+
+    /// For messages: what stands there.
+    var noun: String {
+        switch content {
+        case .empty: "nothing"
+        case .scalar(let text): "'\(text.count > 40 ? text.prefix(40) + "..." : text)'"
+        case .list: "a list"
+        case .map: "a map"
+        }
+    }
+}
+
+/// How one key of an object is read and written.
+struct Field<Object> {
+    var key: String
+    /// What the key takes, for command lines: nested keys, or a comma-separated list.
+    var shape: Shape = .scalar
+    var read: (inout Object, Element, inout ProblemList) -> Void
+    /// nil: the default, which is not written.
+    var write: (Object) -> Document?
+
+    enum Shape {
+        case scalar
+        case list
+        case map(keys: [String])
+    }
+}
+
+/// What reading collects.
+struct ProblemList {
+    var problems: [Problem] = []
+
+    mutating func add(_ element: Element, _ sentence: String) {
+        problems.append(Problem(element.path, sentence, line: element.line))
+    }
+
+    /// Reads a map's entries into `object`; unknown keys are problems.
+    mutating func read<Object>(_ element: Element, into object: inout Object, _ fields: [Field<Object>], of noun: String) {
+        guard let entries = entries(of: element, noun) else { return }
+        for entry in entries {
+            if let field = fields.first(where: { $0.key == entry.key }) {
+                field.read(&object, entry.value, &self)
+            } else {
+                unknown(entry, in: fields.map(\.key), of: noun)
+            }
+        }
+    }
+
+    mutating func unknown(_ entry: Element.Entry, in keys: [String], of noun: String) {
+        let advice =
+            nearest(to: entry.key, among: keys).map { "did you mean '\($0)'?" } ?? "the keys are \(keys.joined(separator: ", "))"
+        problems.append(Problem(entry.value.path, "\(noun) has no key '\(entry.key)': \(advice)", line: entry.line))
+    }
+
+    mutating func entries(of element: Element, _ noun: String) -> [Element.Entry]? {
+        switch element.content {
+        case .map(let entries): return entries
+        case .empty: return []
+        default:
+            add(element, "\(noun) is a map of keys and values, not \(element.noun)")
+            return nil
+        }
+    }
+
+    mutating func items(of element: Element, example: String) -> [Element]? {
+        switch element.content {
+        case .list(let items): return items
+        case .empty: return []
+        default:
+            add(element, "expected a list, found \(element.noun): write \(example)")
+            return nil
+        }
+    }
+
+    mutating func text(_ element: Element, example: String) -> String? {
+        guard case .scalar(let text) = element.content else {
+            add(element, "expected one value, found \(element.noun): write \(example)")
+            return nil
+        }
+        return text
+    }
+
+    mutating func quantity(_ element: Element, _ quantity: Quantity) -> UInt64? {
+        guard let text = text(element, example: "a \(quantity.noun) such as \(quantity.example)") else { return nil }
+        do {
+            return try quantity.parse(text)
+        } catch {
+            add(element, error.description)
+            return nil
+        }
+    }
+
+    mutating func integer(_ element: Element, _ range: ClosedRange<Int>) -> Int? {
+        let example = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard let text = text(element, example: example) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            add(element, "'\(text)' is not \(example)")
+            return nil
+        }
+        return value
+    }
+
+    mutating func flag(_ element: Element) -> Bool? {
+        guard let text = text(element, example: "true or false") else { return nil }
+        switch text.lowercased() {
+        case "true", "yes", "on": return true
+        case "false", "no", "off": return false
+        default:
+            add(element, "'\(text)' is neither true nor false")
+            return nil
+        }
+    }
+
+    mutating func mac(_ element: Element) -> MACAddress? {
+        guard let text = text(element, example: "a MAC address such as 52:54:00:12:34:56") else { return nil }
+        guard let mac = MACAddress(text) else {
+            add(element, "'\(text)' is not a MAC address: write six octets, such as 52:54:00:12:34:56")
+            return nil
+        }
+        return mac
+    }
+
+    mutating func choice<Value: RawRepresentable<String> & CaseIterable>(_ element: Element, _: Value.Type) -> Value? {
+        let names = Value.allCases.map(\.rawValue).joined(separator: " or ")
+        guard let text = text(element, example: names) else { return nil }
+        guard let value = Value(rawValue: text.lowercased()) else {
+            add(element, "'\(text)' is not \(names)")
+            return nil
+        }
+        return value
+    }
+}
+
+extension Element {
+    /// `none` unsets what may be absent.
+    var isNone: Bool {
+        if case .scalar(let text) = content { text.lowercased() == "none" } else { false }
+    }
+}

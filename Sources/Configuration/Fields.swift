@@ -1,0 +1,232 @@
+import Packet
+
+/// The keys of every object: the one table behind YAML, JSON and the command line's words.
+struct Fields {
+    let daemon: [Field<DaemonSettings>]
+    let bridge: [Field<BridgeSettings>]
+    let port: [Field<PortDraft>]
+    let pace: [Field<PaceDraft>]
+    let classes: [Field<ClassSettings>]
+    let group: [Field<GroupSettings>]
+    let guest: [Field<GuestSettings>]
+    let protocolRow: [Field<ProtocolDraft>]
+
+    init() {
+        let classes = Self.classFields()
+        let pace = Self.paceFields()
+        self.classes = classes
+        self.pace = pace
+        daemon = Self.daemonFields()
+        bridge = Self.bridgeFields()
+        port = Self.portFields(pace: pace)
+        group = Self.groupFields(classes)
+        guest = Self.guestFields(classes)
+        protocolRow = Self.protocolFields()
+    }
+
+    private static func daemonFields() -> [Field<DaemonSettings>] {
+        let standard = DaemonSettings()
+        return [
+            .cpus(\.cpus),
+            .integer("buffers", \.buffers, 1_024...16_777_216, standard: standard.buffers),
+            .bytes("buffer-size", \.bufferSize, 512...65_536, standard: standard.bufferSize),
+            .flag("hugepages", \.hugepages, standard: true),
+            Field(
+                key: "memory",
+                read: { if let value = $2.quantity($1, .size) { $0.memory = value } },
+                write: { $0.memory == 0 ? nil : .text(Quantity.size.format($0.memory)) }),
+        ]
+    }
+
+    private static func bridgeFields() -> [Field<BridgeSettings>] {
+        [
+            .name(\.name),
+            Field(
+                key: "ageing",
+                read: { bridge, element, problems in
+                    guard let value = problems.quantity(element, .time) else { return }
+                    guard value % 1_000 == 0, (1_000...1_000_000_000).contains(value) else {
+                        problems.add(element, "ageing is whole seconds from 1s to 1000000s, such as 300s")
+                        return
+                    }
+                    bridge.ageing = Int(value / 1_000)
+                },
+                write: { $0.ageing == 300 ? nil : .text("\($0.ageing)s") }),
+            .integer("fdb-size", \.fdbSize, 16...16_777_216, standard: 65_536),
+            .rate("rate", \.rate),
+            .integer("overhead", \.overhead, 0...256, standard: 0),
+            Field(
+                key: "static", shape: .list,
+                read: { bridge, element, problems in
+                    guard let items = problems.items(of: element, example: "[{mac: 52:54:00:12:34:56, port: vm1}]") else { return }
+                    bridge.staticEntries = items.compactMap { item in
+                        var draft = (mac: MACAddress?.none, port: String?.none)
+                        let fields: [Field<(mac: MACAddress?, port: String?)>] = [
+                            Field(key: "mac", read: { $0.mac = $2.mac($1) }, write: { _ in nil }),
+                            Field(key: "port", read: { $0.port = $2.text($1, example: "a port's name") }, write: { _ in nil }),
+                        ]
+                        let before = problems.problems.count
+                        problems.read(item, into: &draft, fields, of: "a static entry")
+                        guard let mac = draft.mac, let port = draft.port else {
+                            if problems.problems.count == before {
+                                problems.add(item, "a static entry needs mac and port: write {mac: 52:54:00:12:34:56, port: vm1}")
+                            }
+                            return nil
+                        }
+                        return StaticEntry(mac: mac, port: port)
+                    }
+                },
+                write: { bridge in
+                    bridge.staticEntries.isEmpty
+                        ? nil
+                        : .list(bridge.staticEntries.map { .map([("mac", .text($0.mac.description)), ("port", .text($0.port))]) })
+                }),
+        ]
+    }
+
+    private static func portFields(pace: [Field<PaceDraft>]) -> [Field<PortDraft>] {
+        [
+            .name(\.name),
+            Field(
+                key: "type", read: { if let value = $2.choice($1, PortType.self) { $0.type = value } },
+                write: { $0.type.map { .text($0.rawValue) } }),
+            .text("bridge", \.bridge, example: "a bridge's name"),
+            .text("socket", \.socket, example: "/run/sluice/vm1.sock"),
+            Field(
+                key: "mode", read: { if let value = $2.choice($1, VhostMode.self) { $0.mode = value } },
+                write: { $0.mode == .client ? nil : $0.mode.map { .text($0.rawValue) } }),
+            Field(
+                key: "queues", read: { if let value = $2.integer($1, 1...256) { $0.queues = value } },
+                write: { $0.queues == 1 ? nil : $0.queues.map { .number(Int64($0)) } }),
+            .text("interface", \.interface, example: "tap0"),
+            .text("netns", \.netns, example: "lab"),
+            Field(
+                key: "mac", read: { $0.mac = $1.isNone ? nil : $2.mac($1) ?? $0.mac },
+                write: { $0.mac.map { .text($0.description) } }),
+            .text("device", \.device, example: "\"net_af_packet0,iface=eth1\""),
+            .integer("mtu", \.mtu, 68...9_000, standard: 1_500),
+            .cpus(\.cpus),
+            .rate("rate", \.rate),
+            .integer("overhead", \.overhead, 0...256, standard: 0),
+            .flag("dcb", \.dcb, standard: true),
+            .flag("spoof-check", \.spoofCheck, standard: false),
+            Field(
+                key: "pace", shape: .map(keys: pace.map(\.key)),
+                read: { port, element, problems in
+                    if element.isNone { port.pace = nil; return }
+                    var draft = port.pace ?? PaceDraft()
+                    let before = problems.problems.count
+                    problems.read(element, into: &draft, pace, of: "pace")
+                    port.pace = draft
+                    if draft.average == nil, problems.problems.count == before {
+                        problems.add(element, "pace needs an average: write pace: {average: 1gbit}")
+                    }
+                },
+                write: { port in port.pace.map { draft in write(draft, pace) } }),
+        ]
+    }
+
+    private static func paceFields() -> [Field<PaceDraft>] {
+        [.rate("average", \.average), .rate("peak", \.peak), .size("burst", \.burst)]
+    }
+
+    private static func classFields() -> [Field<ClassSettings>] {
+        [
+            .rate("floor", \.floor), .rate("ceiling", \.ceiling),
+            .size("burst", \.burst), .size("ceiling-burst", \.ceilingBurst),
+            .rate("peak", \.peak),
+            .packets("floor-packets", \.floorPackets), .packets("ceiling-packets", \.ceilingPackets),
+            .optionalInteger("priority", \.priority, 0...7),
+            Field(
+                key: "quantum",
+                read: { settings, element, problems in
+                    if element.isNone { settings.quantum = nil; return }
+                    if let value = problems.bytes(element, 64...16_777_216) { settings.quantum = value }
+                },
+                write: { $0.quantum.map { .text(Quantity.size.format(UInt64($0))) } }),
+            .optionalInteger("limit", \.limit, 1...1_048_576),
+            Field(
+                key: "limit-bytes",
+                read: { settings, element, problems in
+                    if element.isNone { settings.limitBytes = nil; return }
+                    if let value = problems.bytes(element, 1_024...1 << 40) { settings.limitBytes = value }
+                },
+                write: { $0.limitBytes.map { .text(Quantity.size.format(UInt64($0))) } }),
+        ]
+    }
+
+    private static func groupFields(_ classes: [Field<ClassSettings>]) -> [Field<GroupSettings>] {
+        [
+            .name(\.name),
+            Field(
+                key: "bridge", read: { if let value = $2.text($1, example: "a bridge's name") { $0.bridge = value } },
+                write: { .text($0.bridge) }),
+            .text("parent", \.parent, example: "a group's name"),
+            .nested("inbound", \.inbound, classes), .nested("outbound", \.outbound, classes),
+        ]
+    }
+
+    private static func guestFields(_ classes: [Field<ClassSettings>]) -> [Field<GuestSettings>] {
+        let directions: [Field<ProtocolClasses>] = [
+            .nested("inbound", \.inbound, classes), .nested("outbound", \.outbound, classes),
+        ]
+        return [
+            .name(\.name),
+            Field(
+                key: "port", read: { if let value = $2.text($1, example: "a port's name") { $0.port = value } },
+                write: { .text($0.port) }),
+            Field(
+                key: "macs", shape: .list,
+                read: { guest, element, problems in
+                    if element.isNone { guest.macs = []; return }
+                    guard let items = problems.items(of: element, example: "[52:54:00:12:34:56]") else { return }
+                    guest.macs = items.compactMap { problems.mac($0) }
+                },
+                write: { $0.macs.isEmpty ? nil : .list($0.macs.map { .text($0.description) }) }),
+            .text("group", \.group, example: "a group's name"),
+            .nested("inbound", \.inbound, classes), .nested("outbound", \.outbound, classes),
+            Field(
+                key: "protocols",
+                read: { guest, element, problems in
+                    for entry in problems.entries(of: element, "protocols") ?? [] {
+                        var value = guest.protocols[entry.key] ?? ProtocolClasses()
+                        problems.read(entry.value, into: &value, directions, of: "a protocol of a guest")
+                        guest.protocols[entry.key] = value
+                    }
+                },
+                write: { guest in
+                    guest.protocols.isEmpty
+                        ? nil : .map(guest.protocols.sorted { $0.key < $1.key }.map { ($0.key, write($0.value, directions)) })
+                }),
+        ]
+    }
+
+    private static func protocolFields() -> [Field<ProtocolDraft>] {
+        [
+            .name(\.name),
+            Field(
+                key: "match", shape: .list,
+                read: { row, element, problems in
+                    guard let items = problems.items(of: element, example: "[tcp 873]") else { return }
+                    row.matches = items.compactMap { (item: Element) -> ProtocolMatch? in
+                        guard let text = problems.text(item, example: "tcp 873") else { return nil }
+                        do throws(UnitError) {
+                            return try ProtocolMatch.parse(text)
+                        } catch {
+                            problems.add(item, error.description)
+                            return nil
+                        }
+                    }
+                },
+                write: { $0.matches.isEmpty ? nil : .list($0.matches.map { .text($0.description) }) }),
+            Field(
+                key: "pcp", read: { if let value = $2.integer($1, 0...7) { $0.pcp = value } },
+                write: { $0.pcp.map { .number(Int64($0)) } }),
+        ]
+    }
+
+    /// An object as a document: what differs from the defaults.
+    static func write<Object>(_ object: Object, _ fields: [Field<Object>]) -> Document {
+        .map(fields.compactMap { field in field.write(object).map { (field.key, $0) } })
+    }
+}

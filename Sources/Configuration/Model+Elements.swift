@@ -1,0 +1,79 @@
+/// A whole model from and to its parts.
+extension Model {
+    static let keys = ["daemon", "bridges", "ports", "groups", "guests", "protocols"]
+
+    init(_ element: Element, _ problems: inout ProblemList) {
+        self.init()
+        let fields = Fields()
+        for entry in problems.entries(of: element, "the configuration") ?? [] {
+            let value = entry.value
+            switch entry.key {
+            case "daemon": problems.read(value, into: &daemon, fields.daemon, of: "daemon")
+            case "bridges":
+                bridges = problems.objects(value, BridgeSettings(name: ""), fields.bridge, of: "a bridge", example: "[{name: br0}]")
+                    .map(\.object)
+            case "ports":
+                let example = "[{name: vm1, type: vhost, bridge: br0, socket: /run/sluice/vm1.sock}]"
+                ports = problems.objects(value, PortDraft(), fields.port, of: "a port", example: example)
+                    .compactMap { $0.object.port(at: $0.element, &problems) }
+            case "groups":
+                let all = problems.objects(
+                    value, GroupSettings(name: "", bridge: ""), fields.group, of: "a group",
+                    example: "[{name: tenant-a, bridge: br0}]")
+                groups = all.map(\.object)
+                for (group, element) in all where group.bridge.isEmpty {
+                    problems.add(element, "a group needs a bridge: write bridge: br0")
+                }
+            case "guests":
+                let all = problems.objects(
+                    value, GuestSettings(name: "", port: ""), fields.guest, of: "a guest", example: "[{name: vm1, port: vm1}]")
+                guests = all.map(\.object)
+                for (guest, element) in all where guest.port.isEmpty {
+                    problems.add(element, "a guest needs a port: write port: \(guest.name)")
+                }
+            case "protocols":
+                let all = problems.objects(
+                    value, ProtocolDraft(), fields.protocolRow, of: "a protocol",
+                    example: "[{name: backup, match: [tcp 873], pcp: 1}]")
+                protocols = all.map(\.object.row)
+            default: problems.unknown(entry, in: Self.keys, of: "the configuration")
+            }
+        }
+    }
+
+    /// Only what differs from the defaults.
+    public var document: Document {
+        let fields = Fields()
+        var entries: [(key: String, value: Document)] = []
+        if daemon != DaemonSettings() { entries.append(("daemon", Fields.write(daemon, fields.daemon))) }
+        func append<Object>(_ key: String, _ objects: [Object], _ table: [Field<Object>]) {
+            if !objects.isEmpty { entries.append((key, .list(objects.map { Fields.write($0, table) }))) }
+        }
+        append("bridges", bridges, fields.bridge)
+        append("ports", ports.map(PortDraft.init), fields.port)
+        append("groups", groups, fields.group)
+        append("guests", guests, fields.guest)
+        append("protocols", protocols.map(ProtocolDraft.init), fields.protocolRow)
+        return .map(entries)
+    }
+}
+
+extension ProblemList {
+    /// A list of named objects; every one must have a name.
+    mutating func objects<Object>(
+        _ element: Element, _ empty: Object, _ fields: [Field<Object>], of noun: String, example: String
+    ) -> [(object: Object, element: Element)] {
+        var result: [(object: Object, element: Element)] = []
+        for item in items(of: element, example: example) ?? [] {
+            var object = empty
+            guard case .map(let entries) = item.content else {
+                add(item, "\(noun) is a map of keys and values, not \(item.noun): write \(example.dropFirst().dropLast())")
+                continue
+            }
+            read(item, into: &object, fields, of: noun)
+            if !entries.contains(where: { $0.key == "name" }) { add(item, "\(noun) needs a name: write name: ...") }
+            result.append((object, item))
+        }
+        return result
+    }
+}

@@ -1,0 +1,90 @@
+extension Plan {
+    /// One line a change, as `sluice diff` prints them: `+` adds, `-` removes, `~` changes.
+    ///
+    /// - Parameters: the models the plan leads between; with them a change tells what differs.
+    public func lines(from old: Model, to new: Model) -> [String] {
+        let fields = Fields()
+        func port(_ model: Model, _ name: String) -> PortSettings? { model.ports.first { $0.name == name } }
+        var replaced: Set<String> = []
+        return actions.flatMap { action -> [String] in
+            switch action {
+            case .removeStaticEntry(let bridge, let entry): return ["- fdb \(entry.mac) port \(entry.port) bridge \(bridge)"]
+            case .addStaticEntry(let bridge, let entry): return ["+ fdb \(entry.mac) port \(entry.port) bridge \(bridge)"]
+            case .removeGuest(let name): return ["- guest \(name)"]
+            case .removeGroup(let name): return ["- group \(name)"]
+            case .removeBridge(let name): return ["- bridge \(name)"]
+            case .removePort(let name):
+                // A removal with an addition is told once.
+                if port(new, name) != nil { replaced.insert(name); return [] }
+                return ["- port \(name)"]
+            case .addPort(let settings):
+                if replaced.contains(settings.name), let before = port(old, settings.name) {
+                    let words = changes(PortDraft(before), PortDraft(settings), fields.port)
+                    return ["~ port \(settings.name) \(words) (removed and added again)"]
+                }
+                return ["+ port \(words(PortDraft(settings), fields.port))"]
+            case .changePort(let settings):
+                guard let before = port(old, settings.name) else { return [] }
+                return ["~ port \(settings.name) \(changes(PortDraft(before), PortDraft(settings), fields.port))"]
+            case .addBridge(let settings): return ["+ bridge \(words(settings, fields.bridge))"]
+            case .changeBridge(let settings):
+                guard let before = old.bridges.first(where: { $0.name == settings.name }) else { return [] }
+                return ["~ bridge \(settings.name) \(changes(before.withoutEntries, settings, fields.bridge))"]
+            case .addGroup(let settings): return ["+ group \(words(settings, fields.group))"]
+            case .changeGroup(let settings):
+                guard let before = old.groups.first(where: { $0.name == settings.name }) else { return [] }
+                return ["~ group \(settings.name) \(changes(before, settings, fields.group))"]
+            case .addGuest(let settings): return ["+ guest \(words(settings, fields.guest))"]
+            case .changeGuest(let settings):
+                guard let before = old.guests.first(where: { $0.name == settings.name }) else { return [] }
+                return ["~ guest \(settings.name) \(changes(before, settings, fields.guest))"]
+            case .setProtocols: return protocolLines(from: old, to: new, fields)
+            case .setDaemon(let settings):
+                return ["! daemon \(changes(old.daemon, settings, fields.daemon)) (takes a restart of sluiced)"]
+            }
+        }
+    }
+
+    private func protocolLines(from old: Model, to new: Model, _ fields: Fields) -> [String] {
+        func line(_ sign: String, _ row: ProtocolSettings) -> String {
+            "\(sign) protocol \(words(ProtocolDraft(row), fields.protocolRow))"
+        }
+        let before = old.protocolTable, after = new.protocolTable
+        let removed = before.filter { row in !after.contains { $0.name == row.name } }.map { line("-", $0) }
+        return removed
+            + after.compactMap { row in
+                guard let was = before.first(where: { $0.name == row.name }) else { return line("+", row) }
+                if was == row { return nil }
+                return "~ protocol \(row.name) \(changes(ProtocolDraft(was), ProtocolDraft(row), fields.protocolRow))"
+            }
+    }
+
+    /// `vm1 type vhost bridge br0`: an object in the words that would add it.
+    private func words<Object>(_ object: Object, _ fields: [Field<Object>]) -> String {
+        fields.compactMap { field in
+            field.write(object).map { field.key == "name" ? $0.words : "\(field.key) \($0.words)" }
+        }.joined(separator: " ")
+    }
+
+    /// `mtu 1500 -> 9000`: the keys that differ.
+    private func changes<Object>(_ old: Object, _ new: Object, _ fields: [Field<Object>]) -> String {
+        fields.compactMap { field in
+            let before = field.write(old), after = field.write(new)
+            if before == after { return nil }
+            return "\(field.key) \(before?.words ?? "default") -> \(after?.words ?? "default")"
+        }.joined(separator: ", ")
+    }
+}
+
+extension Document {
+    /// On one line: plain values as they are, nested ones in braces.
+    var words: String {
+        switch self {
+        case .text(let text): text
+        case .number(let value): String(value)
+        case .flag(let value): value ? "on" : "off"
+        case .list(let items): items.isEmpty ? "none" : items.map(\.words).joined(separator: ",")
+        case .map(let entries): "{" + entries.map { "\($0.key) \($0.value.words)" }.joined(separator: " ") + "}"
+        }
+    }
+}

@@ -1,0 +1,153 @@
+/// One step of a change. Steps of a `Plan` are in an order in which nothing is used before it is added or after it is removed.
+public enum Action: Equatable, Sendable {
+    case removeStaticEntry(bridge: String, StaticEntry)
+    case removeGuest(String)
+    case removeGroup(String)
+    case removePort(String)
+    case removeBridge(String)
+    case addBridge(BridgeSettings)
+    /// Anything but the name; static entries have actions of their own and do not count.
+    case changeBridge(BridgeSettings)
+    case addPort(PortSettings)
+    /// In place: mtu, cpus, rate, overhead, dcb, spoof check, pace. Any other change is a removal and an addition.
+    case changePort(PortSettings)
+    case addGroup(GroupSettings)
+    case changeGroup(GroupSettings)
+    case addGuest(GuestSettings)
+    case changeGuest(GuestSettings)
+    /// The operator's rows; the table in force is `Model.protocolTable`.
+    case setProtocols([ProtocolSettings])
+    case addStaticEntry(bridge: String, StaticEntry)
+    /// Not at run time: refused by apply, taken at the next start.
+    case setDaemon(DaemonSettings)
+}
+
+/// How one scheduling tree changes. Class ids are those of `diff`'s `ids` argument.
+public struct TreeChange: Equatable, Sendable {
+    public enum Kind: Equatable, Sendable { case added, removed, changed }
+    public var name: String
+    public var kind: Kind
+    /// Rate or overhead of the root differ.
+    public var rootChanged = false
+    /// Parents before children.
+    public var added: [ClassDescription] = []
+    public var changed: [ClassDescription] = []
+    /// Children before parents.
+    public var removed: [ClassDescription] = []
+}
+
+/// What turns one model into another.
+public struct Plan: Equatable, Sendable {
+    public var actions: [Action] = []
+    public var trees: [TreeChange] = []
+
+    public var isEmpty: Bool { actions.isEmpty && trees.isEmpty }
+    /// The daemon's own settings differ, which takes a restart.
+    public var needsRestart: Bool { actions.contains { if case .setDaemon = $0 { true } else { false } } }
+}
+
+/// The difference of two models; both must be free of problems. The order of lists does not count.
+public func diff(from old: Model, to new: Model) -> Plan {
+    var ids = ClassIDs()
+    return diff(from: old, to: new, ids: &ids)
+}
+
+/// As `diff(from:to:)`, with the running ids; `ids` is what they are after the change.
+public func diff(from old: Model, to new: Model, ids: inout ClassIDs) -> Plan {
+    var plan = Plan()
+    plan.actions = actions(from: old, to: new)
+    let before = trees(of: old, ids: &ids)
+    let after = trees(of: new, ids: &ids)
+    plan.trees = treeChanges(from: before, to: after)
+    return plan
+}
+
+private func actions(from old: Model, to new: Model) -> [Action] {
+    let bridges = ListDifference(old.bridges, new.bridges, key: \.name) { $0.withoutEntries == $1.withoutEntries }
+    let ports = ListDifference(old.ports, new.ports, key: \.name) { $0 == $1 }
+    let groups = ListDifference(old.groups, new.groups, key: \.name) { $0 == $1 }
+    let guests = ListDifference(old.guests, new.guests, key: \.name) { $0 == $1 }
+    let replaced = ports.changed.filter { !$0.old.canChangeInPlace(to: $0.new) }
+
+    // A port that is replaced, or whose bridge is, takes its entries along; they are added again.
+    let lostPorts = Set(ports.removed.map(\.name)).union(replaced.map(\.old.name))
+    let oldEntries = old.bridges.flatMap { bridge in bridge.staticEntries.map { Entry(bridge: bridge.name, entry: $0) } }
+    let newEntries = new.bridges.flatMap { bridge in bridge.staticEntries.map { Entry(bridge: bridge.name, entry: $0) } }
+    let kept = Set(oldEntries).intersection(newEntries).filter { !lostPorts.contains($0.entry.port) }
+
+    var result: [Action] = []
+    result += oldEntries.filter { !kept.contains($0) }.map { .removeStaticEntry(bridge: $0.bridge, $0.entry) }
+    result += guests.removed.map { .removeGuest($0.name) }
+    result += groups.removed.reversed().map { .removeGroup($0.name) }
+    result += ports.removed.map { .removePort($0.name) }
+    result += replaced.map { .removePort($0.old.name) }
+    result += bridges.removed.map { .removeBridge($0.name) }
+    result += bridges.added.map { .addBridge($0.withoutEntries) }
+    result += bridges.changed.map { .changeBridge($0.new.withoutEntries) }
+    result += replaced.map { .addPort($0.new) }
+    result += ports.added.map { .addPort($0) }
+    result += ports.changed.filter { $0.old.canChangeInPlace(to: $0.new) }.map { .changePort($0.new) }
+    result += groups.added.map { .addGroup($0) }
+    result += groups.changed.map { .changeGroup($0.new) }
+    result += guests.added.map { .addGuest($0) }
+    result += guests.changed.map { .changeGuest($0.new) }
+    if old.protocolTable != new.protocolTable { result.append(.setProtocols(new.protocols)) }
+    result += newEntries.filter { !kept.contains($0) }.map { .addStaticEntry(bridge: $0.bridge, $0.entry) }
+    if old.daemon != new.daemon { result.append(.setDaemon(new.daemon)) }
+    return result
+}
+
+private struct Entry: Hashable {
+    var bridge: String
+    var entry: StaticEntry
+}
+
+private struct ListDifference<Element> {
+    var removed: [Element] = []
+    var added: [Element] = []
+    var changed: [(old: Element, new: Element)] = []
+
+    init(_ old: [Element], _ new: [Element], key: (Element) -> String, same: (Element, Element) -> Bool) {
+        let oldByKey = Dictionary(old.map { (key($0), $0) }) { first, _ in first }
+        let newKeys = Set(new.map(key))
+        removed = old.filter { !newKeys.contains(key($0)) }
+        for element in new {
+            guard let before = oldByKey[key(element)] else { added.append(element); continue }
+            if !same(before, element) { changed.append((before, element)) }
+        }
+    }
+}
+
+private func treeChanges(from old: [TreeDescription], to new: [TreeDescription]) -> [TreeChange] {
+    let trees = ListDifference(old, new, key: \.name) { $0 == $1 }
+    var result = trees.removed.map { TreeChange(name: $0.name, kind: .removed, removed: $0.classes.reversed()) }
+    for (before, after) in trees.changed {
+        if before.kind != after.kind {
+            result.append(TreeChange(name: before.name, kind: .removed, removed: before.classes.reversed()))
+            result.append(TreeChange(name: after.name, kind: .added, added: after.classes))
+            continue
+        }
+        let classes = ListDifference(before.classes, after.classes, key: \.path) { $0 == $1 }
+        let rootChanged = before.rate != after.rate || before.overhead != after.overhead
+        if !rootChanged, classes.removed.isEmpty, classes.added.isEmpty, classes.changed.isEmpty { continue }
+        result.append(
+            TreeChange(
+                name: after.name, kind: .changed, rootChanged: rootChanged, added: classes.added,
+                changed: classes.changed.map(\.new), removed: classes.removed.reversed()))
+    }
+    result += trees.added.map { TreeChange(name: $0.name, kind: .added, added: $0.classes) }
+    return result
+}
+
+extension BridgeSettings {
+    var withoutEntries: BridgeSettings {
+        var copy = self
+        copy.staticEntries = []
+        return copy
+    }
+}
+
+extension PortSettings {
+    /// Whether `new` is this port with other mtu, cpus, rate, overhead, dcb, spoof check or pace.
+    func canChangeInPlace(to new: PortSettings) -> Bool { bridge == new.bridge && kind == new.kind }
+}

@@ -1,0 +1,71 @@
+extension ProtocolSettings {
+    /// The rows every table starts with. Ports from the IANA registry, EtherTypes from the IEEE's; priorities as in the
+    /// usual converged-Ethernet set-up: FCoE and RDMA on 3 (lossless), iSCSI on 4.
+    public static let builtIn: [ProtocolSettings] = [
+        ProtocolSettings(name: "iscsi", matches: [.tcp(3260), .tcp(860)], pcp: 4),
+        ProtocolSettings(name: "fcoe", matches: [.etherType(0x8906)], pcp: 3),
+        ProtocolSettings(name: "fip", matches: [.etherType(0x8914)], pcp: 3),
+        ProtocolSettings(name: "roce", matches: [.etherType(0x8915)], pcp: 3),
+        ProtocolSettings(name: "rocev2", matches: [.udp(4791)], pcp: 3),
+        ProtocolSettings(name: "nvme-tcp", matches: [.tcp(4420), .tcp(8009)], pcp: 0),
+    ]
+}
+
+extension Model {
+    /// The protocol table in force: the built-in rows, changed where the operator has a row of the same name, then the
+    /// operator's own. A row that overrides a built-in one without `match` keeps the built-in matches.
+    public var protocolTable: [ProtocolSettings] {
+        var table = ProtocolSettings.builtIn
+        for row in protocols {
+            guard let index = table.firstIndex(where: { $0.name == row.name }) else { table.append(row); continue }
+            if !row.matches.isEmpty { table[index].matches = row.matches }
+            table[index].pcp = row.pcp
+        }
+        return table
+    }
+}
+
+extension ProtocolMatch: CustomStringConvertible {
+    /// As it is written in `match`: `tcp 3260`, `ethertype 0x8906`.
+    public var description: String {
+        switch self {
+        case .etherType(let value):
+            let digits = String(value, radix: 16)
+            return "ethertype 0x" + String(repeating: "0", count: 4 - digits.count) + digits
+        case .tcp(let port): return "tcp \(port)"
+        case .udp(let port): return "udp \(port)"
+        case .dscp(let value): return "dscp \(value)"
+        case .pcp(let value): return "pcp \(value)"
+        }
+    }
+
+    /// Reads what `description` writes; the error is a sentence.
+    public static func parse(_ text: String) throws(UnitError) -> ProtocolMatch {
+        let words = text.lowercased().split(whereSeparator: { $0 == " " || $0 == "\t" })
+        func fail(_ sentence: String) -> UnitError { UnitError(description: sentence) }
+        guard words.count == 2 else {
+            throw fail("'\(text)' is not a match: write a kind and a value, such as tcp 873 or ethertype 0x88b5")
+        }
+        let digits = words[1]
+        let value = digits.hasPrefix("0x") ? Int(digits.dropFirst(2), radix: 16) : Int(digits)
+        func within(_ range: ClosedRange<Int>) throws(UnitError) -> Int {
+            guard let value, range.contains(value) else {
+                throw fail("'\(text)': \(words[0]) takes a number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            return value
+        }
+        switch words[0] {
+        case "tcp": return .tcp(UInt16(try within(1...65_535)))
+        case "udp": return .udp(UInt16(try within(1...65_535)))
+        case "dscp": return .dscp(UInt8(try within(0...63)))
+        case "pcp": return .pcp(UInt8(try within(0...7)))
+        case "ethertype":
+            // Below 0x600 the field is a length (IEEE 802.3 clause 3.2.6).
+            guard let value, (0x600...0xffff).contains(value) else {
+                throw fail("'\(text)': ethertype takes a number from 0x0600 to 0xffff")
+            }
+            return .etherType(UInt16(value))
+        default: throw fail("'\(text)': match by tcp, udp, ethertype, dscp or pcp, not by \(words[0])")
+        }
+    }
+}

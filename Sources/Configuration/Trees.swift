@@ -1,0 +1,250 @@
+/// One scheduling tree as the data plane has to build it.
+public struct TreeDescription: Equatable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        /// Towards the guests and taps of a bridge.
+        case inbound(bridge: String)
+        /// Out of a physical port.
+        case outbound(port: String)
+    }
+    /// The bridge's or the port's name; the two never share one.
+    public var name: String
+    public var kind: Kind
+    /// Rate of the root (`ClassIDs.root`), bit/s; nil: unlimited.
+    public var rate: UInt64?
+    /// Bytes added to each frame when it is charged.
+    public var overhead: Int
+    /// Parents before their children; without the root.
+    public var classes: [ClassDescription]
+}
+
+public struct ClassDescription: Equatable, Sendable {
+    /// Unique within the tree, 2...65 535; 0 if the tree has more classes than ids (`Model.problems` refuses such a model).
+    public var id: UInt16
+    /// `tenant-a/vm1/iscsi`; the rest of a guest with protocol classes is `vm1/default`.
+    public var path: String
+    public var parent: UInt16
+    public var isLeaf: Bool
+    public var settings: ClassParameters
+    /// The guest whose traffic it is; nil for a group.
+    public var guest: String?
+    /// nil: all protocols without a leaf of their own.
+    public var protocolName: String?
+    /// Inbound leaves: the port they deliver to.
+    public var port: String?
+
+    public init(
+        id: UInt16, path: String, parent: UInt16, isLeaf: Bool, settings: ClassParameters, guest: String? = nil, protocolName: String? = nil,
+        port: String? = nil
+    ) {
+        self.id = id
+        self.path = path
+        self.parent = parent
+        self.isLeaf = isLeaf
+        self.settings = settings
+        self.guest = guest
+        self.protocolName = protocolName
+        self.port = port
+    }
+}
+
+/// A class's settings with every default filled in.
+public struct ClassParameters: Equatable, Sendable {
+    /// bit/s; 0: none.
+    public var floor: UInt64 = 0
+    /// bit/s; `.max`: none of its own.
+    public var ceiling: UInt64 = .max
+    /// Bytes.
+    public var burst: UInt64 = 0
+    /// Bytes.
+    public var ceilingBurst: UInt64 = 0
+    /// bit/s; 0: none.
+    public var peak: UInt64 = 0
+    /// Packets per second; 0: none.
+    public var floorPackets: UInt64 = 0
+    /// Packets per second; `.max`: none.
+    public var ceilingPackets: UInt64 = .max
+    public var priority: UInt8 = 3
+    /// Bytes.
+    public var quantum: UInt32 = 1_600
+    /// Frames in a leaf's queue.
+    public var limit: Int = 1_000
+    /// Bytes in a leaf's queue; `.max`: no limit of its own.
+    public var limitBytes: Int = .max
+
+    public init() {}
+
+    /// - Parameters:
+    ///   - rootRate: bit/s of the tree's root; nil: unlimited.
+    ///   - largestFrame: bytes of the largest frame the class may carry.
+    init(_ settings: ClassSettings, rootRate: UInt64?, largestFrame: Int) {
+        floor = settings.floor ?? 0
+        ceiling = settings.ceiling ?? .max
+        burst = settings.burst ?? Self.defaultBurst(rate: settings.floor, largestFrame: largestFrame)
+        ceilingBurst = settings.ceilingBurst ?? Self.defaultBurst(rate: settings.ceiling, largestFrame: largestFrame)
+        peak = settings.peak ?? 0
+        floorPackets = settings.floorPackets ?? 0
+        ceilingPackets = settings.ceilingPackets ?? .max
+        priority = UInt8(clamping: settings.priority ?? 3)
+        quantum = settings.quantum.map { UInt32(clamping: $0) } ?? Self.defaultQuantum(floor: floor, rootRate: rootRate)
+        limit = settings.limit ?? 1_000
+        limitBytes = settings.limitBytes ?? .max
+    }
+
+    /// 10 ms of the rate, at least two of the largest frames.
+    static func defaultBurst(rate: UInt64?, largestFrame: Int) -> UInt64 {
+        max((rate ?? 0) / 800, UInt64(2 * largestFrame))
+    }
+
+    /// In proportion to the floor: the root's rate would have 256 KiB. At least 1 600 bytes (also without a floor or a root
+    /// rate), so that most frames need one turn; at most 200 000, as tc clamps it, so that no turn lasts long.
+    static func defaultQuantum(floor: UInt64, rootRate: UInt64?) -> UInt32 {
+        guard let rootRate, rootRate > 0, floor > 0 else { return 1_600 }
+        let (quotient, _) = rootRate.dividingFullWidth(min(floor, rootRate - 1).multipliedFullWidth(by: 256 << 10))
+        return UInt32(min(max(quotient, 1_600), 200_000))
+    }
+}
+
+public enum Direction: String, Codable, CaseIterable, Sendable {
+    case inbound, outbound
+}
+
+/// The trees of a model: one inbound per bridge, in order, then one outbound per physical port. Ids are kept for classes that
+/// had one, given to new ones and taken from those that are gone.
+///
+/// A guest is a leaf, or, where it has protocol classes with settings, the parent of a leaf for each of them, in the order of
+/// their names, and of `default`, which has what the guest's floor leaves over. Inbound, the guests of physical ports have
+/// no classes: what goes to a physical port is scheduled by that port's tree. In a physical port's tree stand the guests of
+/// all other ports of its bridge. A group without guests in a tree has no class there.
+public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] {
+    let guests = model.effectiveGuests
+    var result = model.bridges.map { bridge in
+        var tree = TreeBuilder(model, .inbound, rate: bridge.rate, bridge: bridge.name)
+        for guest in guests { tree.add(guest, unless: { $0.isPhysical }) }
+        return tree.description(
+            name: bridge.name, kind: .inbound(bridge: bridge.name), overhead: bridge.overhead, ids: &ids)
+    }
+    for port in model.ports where port.isPhysical {
+        var tree = TreeBuilder(model, .outbound, rate: port.rate, bridge: port.bridge)
+        for guest in guests { tree.add(guest, unless: { $0.name == port.name }) }
+        result.append(tree.description(name: port.name, kind: .outbound(port: port.name), overhead: port.overhead, ids: &ids))
+    }
+    ids.keep(trees: Set(result.map(\.name)))
+    return result
+}
+
+/// Collects one tree's classes.
+private struct TreeBuilder {
+    let direction: Direction
+    let rate: UInt64?
+    let bridge: String
+    private let ports: [String: PortSettings]
+    private let groups: [String: GroupSettings]
+    private let largestFrame: Int
+    private var classes: [ClassDescription] = []
+    private var parents: [String?] = []
+    private var groupPaths: [String: String] = [:]
+
+    init(_ model: Model, _ direction: Direction, rate: UInt64?, bridge: String) {
+        self.direction = direction
+        self.rate = rate
+        self.bridge = bridge
+        ports = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
+        groups = Dictionary(model.groups.map { ($0.name, $0) }) { first, _ in first }
+        largestFrame = model.ports.lazy.filter { $0.bridge == bridge }.map(\.largestFrame).max() ?? 1_522
+    }
+
+    mutating func add(_ guest: EffectiveGuest, unless excluded: (PortSettings) -> Bool) {
+        guard let port = ports[guest.settings.port], port.bridge == bridge, !excluded(port) else { return }
+        let parent = guest.settings.group.flatMap { addGroup($0, depth: 0) }
+        let path = (parent.map { $0 + "/" } ?? "") + guest.settings.name
+        let own = guest.settings.settings(direction)
+        let protocols = guest.settings.protocols.map { ($0.key, $0.value.settings(direction)) }
+            .filter { $0.1 != ClassSettings() }.sorted { $0.0 < $1.0 }
+        append(path, under: parent, own, leafOf: protocols.isEmpty ? port : nil, guest: guest.settings.name, port.largestFrame)
+        guard !protocols.isEmpty else { return }
+        for (name, settings) in protocols {
+            append(
+                path + "/" + name, under: path, settings, leafOf: port, guest: guest.settings.name, port.largestFrame,
+                protocolName: name)
+        }
+        let rest = defaultLeaf(of: own, protocols: protocols.map(\.1))
+        append(path + "/default", under: path, rest, leafOf: port, guest: guest.settings.name, port.largestFrame)
+    }
+
+    /// - Returns: the group's path; nil if there is no such group on this bridge.
+    private mutating func addGroup(_ name: String, depth: Int) -> String? {
+        if let path = groupPaths[name] { return path }
+        // The depth ends the walk for models with a cycle, which validation refuses.
+        guard let group = groups[name], group.bridge == bridge, depth < Model.deepestTree else { return nil }
+        let parent = group.parent.flatMap { addGroup($0, depth: depth + 1) }
+        let path = (parent.map { $0 + "/" } ?? "") + name
+        guard groupPaths[name] == nil else { return groupPaths[name] }
+        groupPaths[name] = path
+        append(path, under: parent, direction == .inbound ? group.inbound : group.outbound, leafOf: nil, guest: nil, largestFrame)
+        return path
+    }
+
+    private mutating func append(
+        _ path: String, under parent: String?, _ settings: ClassSettings, leafOf port: PortSettings?, guest: String?,
+        _ largestFrame: Int, protocolName: String? = nil
+    ) {
+        parents.append(parent)
+        classes.append(
+            ClassDescription(
+                id: 0, path: path, parent: ClassIDs.root, isLeaf: port != nil,
+                settings: ClassParameters(settings, rootRate: rate, largestFrame: largestFrame), guest: guest,
+                protocolName: protocolName, port: direction == .inbound ? port?.name : nil))
+    }
+
+    func description(name: String, kind: TreeDescription.Kind, overhead: Int, ids: inout ClassIDs) -> TreeDescription {
+        var classes = classes
+        let assigned = ids.assign(tree: name, paths: classes.map(\.path))
+        for index in classes.indices {
+            classes[index].id = assigned[index] ?? 0
+            if let parent = parents[index] { classes[index].parent = ids.id(tree: name, path: parent) ?? ClassIDs.root }
+        }
+        return TreeDescription(name: name, kind: kind, rate: rate, overhead: overhead, classes: classes)
+    }
+}
+
+/// The settings of a guest's leaf for all other protocols: its floors are what the protocols' leave over, its ceiling and
+/// peak are the guest's own class's, and the rest is the guest's.
+private func defaultLeaf(of guest: ClassSettings, protocols: [ClassSettings]) -> ClassSettings {
+    func rest(_ key: (ClassSettings) -> UInt64?) -> UInt64? {
+        let taken = protocols.reduce(UInt64(0)) { $0.addingSaturating(key($1) ?? 0) }
+        let floor = key(guest) ?? 0
+        return floor > taken ? floor - taken : nil
+    }
+    var leaf = ClassSettings()
+    leaf.floor = rest(\.floor)
+    leaf.floorPackets = rest(\.floorPackets)
+    leaf.priority = guest.priority
+    leaf.quantum = guest.quantum
+    leaf.limit = guest.limit
+    leaf.limitBytes = guest.limitBytes
+    return leaf
+}
+
+extension GuestSettings {
+    public func settings(_ direction: Direction) -> ClassSettings { direction == .inbound ? inbound : outbound }
+}
+
+extension GroupSettings {
+    public func settings(_ direction: Direction) -> ClassSettings { direction == .inbound ? inbound : outbound }
+}
+
+extension ProtocolClasses {
+    public func settings(_ direction: Direction) -> ClassSettings { direction == .inbound ? inbound : outbound }
+}
+
+extension Model {
+    /// Levels of a tree, the root's and the leaves' included (HTB's TC_HTB_MAXDEPTH).
+    public static let deepestTree = 8
+}
+
+extension UInt64 {
+    func addingSaturating(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

@@ -1,0 +1,173 @@
+import Packet
+
+extension Validator {
+    mutating func checkGroups() {
+        checkUnique(model.groups.map(\.name), "groups", "group")
+        for (index, group) in model.groups.enumerated() {
+            let path = "groups[\(index)]"
+            checkName(group.name, path)
+            if ports[group.name] != nil {
+                add(path + ".name", "a port is called \(group.name) too, and both have a class: take another name")
+            }
+            if bridges[group.bridge] == nil {
+                checkReference(group.bridge, to: model.bridges.map(\.name), path + ".bridge", "bridge")
+            }
+            checkClass(group.inbound, path + ".inbound")
+            checkClass(group.outbound, path + ".outbound")
+            guard let parent = group.parent else { continue }
+            guard let above = groups[parent] else {
+                checkReference(parent, to: model.groups.map(\.name), path + ".parent", "group")
+                continue
+            }
+            if above.bridge != group.bridge {
+                add(path + ".parent", "the group \(parent) is on bridge \(above.bridge), not on \(group.bridge)")
+            }
+            if let cycle = cycle(from: group.name) {
+                add(path + ".parent", "\(cycle.joined(separator: " is in ")): a group cannot be in itself; change one parent")
+            }
+        }
+    }
+
+    /// Chains of more than 256 groups end unseen here: they are too deep anyway.
+    private func cycle(from name: String) -> [String]? {
+        var chain = [name]
+        while chain.count <= 256, let parent = groups[chain[chain.count - 1]]?.parent {
+            if parent == name { return chain + [name] }
+            if chain.contains(parent) { return nil }
+            chain.append(parent)
+        }
+        return nil
+    }
+
+    mutating func checkGuests() {
+        checkUnique(model.guests.map(\.name), "guests", "guest")
+        let table = model.protocolTable.map(\.name)
+        var addressless: [String: String] = [:]
+        for (index, guest) in model.guests.enumerated() {
+            let path = "guests[\(index)]"
+            checkName(guest.name, path)
+            if groups[guest.name] != nil {
+                add(path + ".name", "a group is called \(guest.name) too, and both have a class: take another name")
+            }
+            if ports[guest.name] != nil, guest.port != guest.name {
+                add(
+                    path + ".name",
+                    "a port is called \(guest.name) too, but this guest is on port \(guest.port): take another name, or write"
+                        + " port: \(guest.name)")
+            }
+            if guest.macs.isEmpty {
+                if let other = addressless[guest.port] {
+                    add(
+                        path + ".macs",
+                        "\(other) already has every address of port \(guest.port) that no other guest has: write macs for \(guest.name)")
+                } else {
+                    addressless[guest.port] = guest.name
+                }
+            }
+            checkClass(guest.inbound, path + ".inbound")
+            checkClass(guest.outbound, path + ".outbound")
+            for (name, classes) in guest.protocols.sorted(by: { $0.key < $1.key }) {
+                let inner = "\(path).protocols.\(name)"
+                if !table.contains(name) {
+                    let advice = hint(name, among: table, none: "")
+                    add(inner, "there is no protocol \(name): \(advice); the operator's own stand under protocols")
+                }
+                checkClass(classes.inbound, inner + ".inbound")
+                checkClass(classes.outbound, inner + ".outbound")
+            }
+            checkPlace(of: guest, path)
+        }
+    }
+
+    /// Where the guest is: its port, its group, and whether they are on one bridge.
+    private mutating func checkPlace(of guest: GuestSettings, _ path: String) {
+        guard let port = ports[guest.port] else {
+            checkReference(guest.port, to: model.ports.map(\.name), path + ".port", "port")
+            return
+        }
+        if port.isPhysical {
+            let inbound = guest.inbound != ClassSettings() || guest.protocols.values.contains { $0.inbound != ClassSettings() }
+            if inbound {
+                add(
+                    path + ".inbound",
+                    "traffic to \(guest.name) leaves through the physical port \(port.name), where the outbound settings of the"
+                        + " senders hold: leave inbound out")
+            }
+        }
+        guard let name = guest.group else { return }
+        guard let group = groups[name] else {
+            checkReference(name, to: model.groups.map(\.name), path + ".group", "group")
+            return
+        }
+        if group.bridge != port.bridge {
+            add(path + ".group", "the group \(name) is on bridge \(group.bridge), but port \(port.name) is on \(port.bridge)")
+        }
+    }
+
+    /// MAC addresses: each bridge has every one once.
+    mutating func checkAddresses() {
+        struct Place: Hashable {
+            var bridge: String
+            var mac: MACAddress
+        }
+        var owners: [Place: GuestSettings] = [:]
+        for (index, guest) in model.guests.enumerated() {
+            let bridge = ports[guest.port]?.bridge ?? ""
+            for (position, mac) in guest.macs.enumerated() {
+                let path = "guests[\(index)].macs[\(position)]"
+                checkStation(mac, path)
+                if let owner = owners[Place(bridge: bridge, mac: mac)] {
+                    add(path, "\(mac) is \(owner.name == guest.name ? "in this list" : "guest \(owner.name)'s") already: remove one")
+                } else {
+                    owners[Place(bridge: bridge, mac: mac)] = guest
+                }
+            }
+        }
+        for (index, bridge) in model.bridges.enumerated() {
+            var seen: Set<MACAddress> = []
+            for (position, entry) in bridge.staticEntries.enumerated() {
+                let path = "bridges[\(index)].static[\(position)].mac"
+                checkStation(entry.mac, path)
+                if !seen.insert(entry.mac).inserted { add(path, "\(entry.mac) has a static entry already: remove one") }
+                if let owner = owners[Place(bridge: bridge.name, mac: entry.mac)], owner.port != entry.port {
+                    add(path, "\(entry.mac) is guest \(owner.name)'s, on port \(owner.port), not on \(entry.port): remove one")
+                }
+            }
+        }
+    }
+
+    private mutating func checkStation(_ mac: MACAddress, _ path: String) {
+        if mac.isZero || mac.isMulticast {
+            let kind = mac.isZero ? "zero" : mac.isBroadcast ? "the broadcast address" : "a multicast address"
+            add(path, "\(mac) is \(kind), no station's: write one whose first octet is even and not all zero")
+        }
+    }
+
+    mutating func checkProtocols() {
+        checkUnique(model.protocols.map(\.name), "protocols", "protocol")
+        let builtIn = Set(ProtocolSettings.builtIn.map(\.name))
+        for (index, row) in model.protocols.enumerated() {
+            let path = "protocols[\(index)]"
+            checkName(row.name, path, reserved: ["none", "default"])
+            checkInteger(row.pcp, 0...7, path + ".pcp")
+            if row.matches.isEmpty, !builtIn.contains(row.name) {
+                add(path + ".match", "the protocol \(row.name) matches nothing: write match: [tcp 873], or another kind and value")
+            }
+        }
+        var owners: [ProtocolMatch: String] = [:]
+        for row in model.protocolTable {
+            let index = model.protocols.firstIndex { $0.name == row.name }
+            for match in row.matches {
+                let path = index.map { "protocols[\($0)].match" } ?? "protocols"
+                if let owner = owners[match] {
+                    let sentence =
+                        owner == row.name
+                        ? "\(match) stands twice in \(row.name)" : "\(match) is \(owner)'s already, and a frame has one protocol"
+                    add(path, "\(sentence): remove one")
+                } else {
+                    owners[match] = row.name
+                }
+            }
+        }
+    }
+}

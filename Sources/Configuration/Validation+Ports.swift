@@ -1,0 +1,130 @@
+import Packet
+
+extension Validator {
+    mutating func checkDaemon() {
+        checkInteger(model.daemon.buffers, 1_024...16_777_216, "daemon.buffers")
+        checkInteger(model.daemon.bufferSize, 512...65_536, "daemon.buffer-size")
+        for cpu in model.daemon.cpus { checkInteger(cpu, 0...4_095, "daemon.cpus") }
+    }
+
+    mutating func checkBridges() {
+        checkUnique(model.bridges.map(\.name), "bridges", "bridge")
+        for (index, bridge) in model.bridges.enumerated() {
+            let path = "bridges[\(index)]"
+            checkName(bridge.name, path)
+            checkRate(bridge.rate, path + ".rate")
+            checkInteger(bridge.ageing, 1...1_000_000, path + ".ageing")
+            checkInteger(bridge.fdbSize, 16...16_777_216, path + ".fdb-size")
+            checkInteger(bridge.overhead, 0...256, path + ".overhead")
+            for (position, entry) in bridge.staticEntries.enumerated() {
+                let inner = "\(path).static[\(position)]"
+                guard let port = ports[entry.port] else {
+                    checkReference(entry.port, to: model.ports.map(\.name), inner + ".port", "port")
+                    continue
+                }
+                if port.bridge != bridge.name {
+                    add(inner + ".port", "the port \(port.name) is on bridge \(port.bridge), not on \(bridge.name)")
+                }
+            }
+        }
+    }
+
+    mutating func checkPorts() {
+        checkUnique(model.ports.map(\.name), "ports", "port")
+        let bridgeNames = model.bridges.map(\.name)
+        let addressed = Set(model.guests.lazy.filter { !$0.macs.isEmpty }.map(\.port))
+        var owners: [String: String] = [:]
+        for (index, port) in model.ports.enumerated() {
+            let path = "ports[\(index)]"
+            checkName(port.name, path)
+            if bridges[port.name] != nil {
+                add(path + ".name", "a bridge is called \(port.name) too, and both have a scheduling tree: take another name")
+            }
+            if bridges[port.bridge] == nil { checkReference(port.bridge, to: bridgeNames, path + ".bridge", "bridge") }
+            checkInteger(port.mtu, 68...9_000, path + ".mtu")
+            checkInteger(port.overhead, 0...256, path + ".overhead")
+            checkRate(port.rate, path + ".rate")
+            for cpu in port.cpus { checkInteger(cpu, 0...4_095, path + ".cpus") }
+            if let pace = port.pace { checkPace(pace, path + ".pace") }
+            if port.spoofCheck, !addressed.contains(port.name) {
+                add(
+                    path + ".spoof-check",
+                    "spoof-check would drop everything from \(port.name), as no guest there has macs: write macs for a guest of"
+                        + " port \(port.name), or leave spoof-check out")
+            }
+            checkKind(port, path, &owners)
+        }
+    }
+
+    private mutating func checkPace(_ pace: PaceSettings, _ path: String) {
+        checkRate(pace.average, path + ".average")
+        checkRate(pace.peak, path + ".peak")
+        checkBurst(pace.burst, path + ".burst")
+        if let peak = pace.peak, peak < pace.average {
+            let average = Quantity.rate.format(pace.average)
+            add(path + ".peak", "the peak \(Quantity.rate.format(peak)) is below the average \(average): write at least \(average)")
+        }
+    }
+
+    /// `owners`: which port has a socket, an interface or a device name.
+    private mutating func checkKind(_ port: PortSettings, _ path: String, _ owners: inout [String: String]) {
+        func claim(_ key: String) -> String? {
+            defer { if owners[key] == nil { owners[key] = port.name } }
+            return owners[key]
+        }
+        switch port.kind {
+        case .vhost(let socket, _, let queues):
+            checkInteger(queues, 1...256, path + ".queues")
+            if !socket.hasPrefix("/") {
+                add(path + ".socket", "'\(socket)' is not an absolute path: write /run/sluice/\(port.name).sock")
+            }
+            if socket.utf8.count > 107 || socket.utf8.contains(0) {
+                // sun_path holds 108 bytes, the last one 0 (unix(7)).
+                add(path + ".socket", "a socket's path has at most 107 bytes, this one has \(socket.utf8.count): write a shorter one")
+            }
+            if let owner = claim("socket " + socket) {
+                add(path + ".socket", "the socket \(socket) is port \(owner)'s already: write another path")
+            }
+        case .tap(let interface, let netns, let mac):
+            if !Self.isInterfaceName(interface) {
+                add(
+                    path + ".interface",
+                    "'\(interface)' is not an interface's name: write 1 to 15 characters without spaces, slashes or colons")
+            }
+            if let netns, netns.isEmpty || netns.utf8.count > 255 || netns.contains("/") || netns == "." || netns == ".." {
+                add(path + ".netns", "'\(netns)' is not a network namespace's name: write one that `ip netns list` shows")
+            }
+            if let mac, mac.isMulticast || mac.isZero {
+                add(path + ".mac", "\(mac) is no station's address: write one whose first octet is even and not all zero")
+            }
+            if let owner = claim("interface \(netns ?? "")/\(interface)") {
+                add(path + ".interface", "the interface \(interface) is port \(owner)'s already: write another name")
+            }
+        case .physical(let device, let queues):
+            checkInteger(queues, 1...256, path + ".queues")
+            if device.isEmpty || device.utf8.count > 512 || device.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) {
+                add(path + ".device", "'\(device)' is not a device: write a PCI address, a DPDK device string or an interface's name")
+            }
+            let name = String(device.prefix { $0 != "," })
+            if let owner = claim("device " + name) {
+                let isVirtual = device.contains(",")
+                add(
+                    path + ".device",
+                    "the device \(name) is port \(owner)'s already: "
+                        + (isVirtual ? "give this one another number, as in \(Self.nextDevice(name))" : "write another device"))
+            }
+        }
+    }
+
+    private static func nextDevice(_ name: String) -> String {
+        let stem = name.reversed().drop { $0.isNumber }.reversed()
+        let number = Int(name.dropFirst(stem.count)) ?? 0
+        return String(stem) + String(number &+ 1)
+    }
+
+    /// As the kernel's dev_valid_name (net/core/dev.c), and printable.
+    static func isInterfaceName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= 15 && name != "." && name != ".."
+            && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
+    }
+}

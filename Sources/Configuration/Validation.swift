@@ -1,0 +1,142 @@
+import Packet
+
+extension Model {
+    /// Everything wrong with the model as a whole; empty: it can be applied.
+    ///
+    /// Floors are only added up where names and references are sound, as otherwise the sums would say nothing.
+    public var problems: [Problem] {
+        var validator = Validator(model: self)
+        validator.checkBridges()
+        validator.checkPorts()
+        validator.checkGroups()
+        validator.checkGuests()
+        validator.checkAddresses()
+        validator.checkProtocols()
+        validator.checkDaemon()
+        if validator.problems.isEmpty { validator.checkTrees() }
+        return validator.problems
+    }
+}
+
+/// Collects problems; the checks are in files by subject.
+struct Validator {
+    let model: Model
+    var problems: [Problem] = []
+    let bridges: [String: BridgeSettings]
+    let ports: [String: PortSettings]
+    let groups: [String: GroupSettings]
+
+    init(model: Model) {
+        self.model = model
+        bridges = Dictionary(model.bridges.map { ($0.name, $0) }) { first, _ in first }
+        ports = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
+        groups = Dictionary(model.groups.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    mutating func add(_ path: String, _ sentence: String) { problems.append(Problem(path, sentence)) }
+
+    // MARK: Names
+
+    /// 1 to 31 of `[A-Za-z0-9._-]`, and not a word with a meaning of its own.
+    mutating func checkName(_ name: String, _ path: String, reserved: [String] = ["none"]) {
+        let isAllowed = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
+            default: false
+            }
+        }
+        if name.isEmpty || name.utf8.count > 31 || !isAllowed {
+            add(path + ".name", "'\(name)' is not a name: write 1 to 31 letters, digits, dots, hyphens or underscores")
+        } else if reserved.contains(name) {
+            add(path + ".name", "'\(name)' has a meaning of its own: take another name")
+        }
+    }
+
+    mutating func checkUnique(_ names: [String], _ list: String, _ noun: String) {
+        var seen: [String: Int] = [:]
+        for (index, name) in names.enumerated() {
+            if let first = seen[name] {
+                add("\(list)[\(index)].name", "the \(noun) \(name) is there already, as \(list)[\(first)]: take another name")
+            } else {
+                seen[name] = index
+            }
+        }
+    }
+
+    mutating func checkReference(_ name: String, to candidates: [String], _ path: String, _ noun: String) {
+        if candidates.contains(name) { return }
+        add(path, "there is no \(noun) \(name): \(hint(name, among: candidates, none: "no \(noun) is configured"))")
+    }
+
+    // MARK: Numbers
+
+    /// Rates a token bucket keeps exactly.
+    static let rates: ClosedRange<UInt64> = 8_000...400_000_000_000
+    static let packetRates: ClosedRange<UInt64> = 1...1_000_000_000
+    /// 4 GiB: a second at 34 Gbit/s.
+    static let largestBurst: UInt64 = 4 << 30
+
+    mutating func checkRate(_ value: UInt64?, _ path: String) {
+        guard let value, !Self.rates.contains(value) else { return }
+        let shown = Quantity.rate.format(value)
+        if value == 0 {
+            add(path, "a rate of 0 lets nothing through: leave it out for none, or write at least 8kbit")
+        } else if value < Self.rates.lowerBound {
+            add(path, "\(shown) is too slow to be kept exactly: write at least 8kbit")
+        } else {
+            add(path, "\(shown) is faster than Sluice counts: write at most 400gbit, or leave it out for none")
+        }
+    }
+
+    mutating func checkPackets(_ value: UInt64?, _ path: String) {
+        guard let value, !Self.packetRates.contains(value) else { return }
+        add(path, "\(Quantity.packets.format(value)) is out of range: write 1pps to 1000mpps, or leave it out for none")
+    }
+
+    mutating func checkBurst(_ value: UInt64?, _ path: String) {
+        guard let value else { return }
+        if value == 0 { add(path, "a burst of 0 lets nothing through: leave it out for the default, or write at least 2kib") }
+        if value > Self.largestBurst { add(path, "a burst of \(Quantity.size.format(value)) is too large: write at most 4gib") }
+    }
+
+    mutating func checkInteger(_ value: Int?, _ range: ClosedRange<Int>, _ path: String) {
+        guard let value, !range.contains(value) else { return }
+        add(path, "\(value) is out of range: write \(range.lowerBound) to \(range.upperBound)")
+    }
+
+    mutating func checkClass(_ settings: ClassSettings, _ path: String) {
+        if settings == ClassSettings() { return }
+        checkRate(settings.floor, path + ".floor")
+        checkRate(settings.ceiling, path + ".ceiling")
+        checkRate(settings.peak, path + ".peak")
+        checkPackets(settings.floorPackets, path + ".floor-packets")
+        checkPackets(settings.ceilingPackets, path + ".ceiling-packets")
+        checkBurst(settings.burst, path + ".burst")
+        checkBurst(settings.ceilingBurst, path + ".ceiling-burst")
+        checkInteger(settings.priority, 0...7, path + ".priority")
+        checkInteger(settings.quantum, 64...16_777_216, path + ".quantum")
+        checkInteger(settings.limit, 1...1_048_576, path + ".limit")
+        checkInteger(settings.limitBytes, 1_024...1 << 40, path + ".limit-bytes")
+        if let floor = settings.floor, let ceiling = settings.ceiling, ceiling < floor {
+            let shown = Quantity.rate.format(floor)
+            add(
+                path + ".ceiling",
+                "the ceiling \(Quantity.rate.format(ceiling)) is below the floor \(shown): write at least \(shown)")
+        }
+        if let floor = settings.floorPackets, let ceiling = settings.ceilingPackets, ceiling < floor {
+            let shown = Quantity.packets.format(floor)
+            add(
+                path + ".ceiling-packets",
+                "the ceiling \(Quantity.packets.format(ceiling)) is below the floor \(shown): write at least \(shown)")
+        }
+        if let peak = settings.peak, let most = settings.ceiling ?? settings.floor, peak < most {
+            let name = settings.ceiling == nil ? "floor" : "ceiling"
+            add(
+                path + ".peak",
+                "the peak \(Quantity.rate.format(peak)) is below the \(name) \(Quantity.rate.format(most)), which could never be"
+                    + " reached: write at least \(Quantity.rate.format(most))")
+        }
+    }
+}

@@ -1,0 +1,225 @@
+import Foundation
+
+/// JSON-RPC 2.0 (https://www.jsonrpc.org/specification), one object a line, LF after each. Batches are refused; a request
+/// without an id is a notification: it is carried out and not answered.
+public enum JSONRPC {
+    /// Keys are written in snake case (`sentBytes` is `sent_bytes`), which is also how metrics name them, in the order of the
+    /// alphabet, so that equal replies are equal texts.
+    public static func encoder(pretty: Bool = false) -> JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+
+    public static func decoder() -> JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return decoder
+    }
+}
+
+/// What a reply repeats of its request.
+public enum RequestID: Codable, Hashable, Sendable {
+    case number(Int64)
+    case text(String)
+    case null
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() { self = .null; return }
+        if let number = try? container.decode(Int64.self) { self = .number(number); return }
+        self = .text(try container.decode(String.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .number(let value): try container.encode(value)
+        case .text(let value): try container.encode(value)
+        case .null: try container.encodeNil()
+        }
+    }
+}
+
+/// An error as JSON-RPC carries it. `message` is a sentence; where there are several problems it has one a line.
+public struct RPCError: Error, Codable, Equatable, Sendable, CustomStringConvertible {
+    public var code: Int
+    public var message: String
+    /// Each problem by itself.
+    public var data: [ProblemReport]?
+
+    public init(_ code: Int, _ message: String, data: [ProblemReport]? = nil) {
+        self.code = code
+        self.message = message
+        self.data = data
+    }
+
+    public var description: String { message }
+
+    /// Not JSON.
+    public static let parse = -32_700
+    /// JSON, but not a request.
+    public static let invalidRequest = -32_600
+    public static let methodNotFound = -32_601
+    public static let invalidParams = -32_602
+    public static let `internal` = -32_603
+    /// The configuration, or the change to it, is refused; nothing has changed.
+    public static let refused = -32_000
+    /// What the request names does not exist.
+    public static let notFound = -32_001
+    /// A device or the system said no; nothing has changed.
+    public static let failed = -32_002
+}
+
+/// `Configuration.Problem` on the wire.
+public struct ProblemReport: Codable, Equatable, Sendable {
+    public var line: Int?
+    public var path: String
+    public var sentence: String
+    public init(line: Int?, path: String, sentence: String) { self.line = line; self.path = path; self.sentence = sentence }
+}
+
+/// A request as the server hands it to its handler.
+public struct Request: Sendable {
+    /// nil: a notification.
+    public var id: RequestID?
+    public var method: String
+    /// The whole line, for `params`.
+    private let line: Data
+
+    /// Reads one line; a failure is the error to answer with, and the id to answer to.
+    public static func parse(_ line: Data) -> Result<Request, RequestFailure> {
+        let head: Head
+        do {
+            head = try JSONDecoder().decode(Head.self, from: line)
+        } catch DecodingError.dataCorrupted(let context) {
+            let reason = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
+            let detail = (reason ?? context.debugDescription).trimmingCharacters(in: CharacterSet(charactersIn: "."))
+            return .failure(RequestFailure(.parse, "this is not JSON: \(detail)"))
+        } catch {
+            let isBatch = line.first { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: "[")
+            return .failure(
+                RequestFailure(
+                    .invalidRequest,
+                    isBatch
+                        ? "batches are not supported: send one request a line"
+                        : "this is not a JSON-RPC request: write {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}"))
+        }
+        guard head.jsonrpc == "2.0", let method = head.method else {
+            let what = head.jsonrpc == "2.0" ? "method is missing" : "jsonrpc must be \"2.0\""
+            return .failure(RequestFailure(id: head.id ?? .null, .invalidRequest, "this is not a JSON-RPC request: \(what)"))
+        }
+        return .success(Request(id: head.hasID ? head.id ?? .null : nil, method: method, line: line))
+    }
+
+    /// The typed parameters; a method without any takes `NoParams`, and then `params` may be absent.
+    public func params<Params: Decodable>(_ type: Params.Type) throws(RPCError) -> Params {
+        do {
+            return try JSONRPC.decoder().decode(ParamsOnly<Params>.self, from: line).params
+        } catch DecodingError.keyNotFound(let key, let context) where context.codingPath.isEmpty && key.stringValue == "params" {
+            if let none = try? JSONRPC.decoder().decode(Params.self, from: Data("{}".utf8)) { return none }
+            throw RPCError(RPCError.invalidParams, "\(method) needs params")
+        } catch DecodingError.keyNotFound(let key, _) {
+            throw RPCError(RPCError.invalidParams, "\(method) needs the parameter '\(key.stringValue)'")
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
+            let name = context.codingPath.dropFirst().map(\.stringValue).joined(separator: ".")
+            throw RPCError(
+                RPCError.invalidParams,
+                name.isEmpty
+                    ? "params of \(method) must be an object" : "the parameter '\(name)' of \(method) has the wrong type")
+        } catch {
+            throw RPCError(RPCError.invalidParams, "the parameters of \(method) cannot be read")
+        }
+    }
+
+    /// The line to send, LF included.
+    public static func encode<Params: Encodable>(_ method: Method, _ params: Params, id: RequestID) throws -> Data {
+        try JSONRPC.encoder().encode(OutgoingRequest(id: id, method: method.rawValue, params: params)) + [0x0a]
+    }
+
+    private struct Head: Decodable {
+        var jsonrpc: String?
+        var method: String?
+        var id: RequestID?
+        var hasID: Bool
+
+        enum Key: String, CodingKey { case jsonrpc, method, id }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: Key.self)
+            jsonrpc = try? container.decode(String.self, forKey: .jsonrpc)
+            method = try? container.decode(String.self, forKey: .method)
+            hasID = container.contains(.id)
+            id = try? container.decode(RequestID.self, forKey: .id)
+        }
+    }
+}
+
+private struct ParamsOnly<Params: Decodable>: Decodable {
+    var params: Params
+}
+
+private struct OutgoingRequest<Params: Encodable>: Encodable {
+    var jsonrpc = "2.0"
+    var id: RequestID
+    var method: String
+    var params: Params
+}
+
+/// A line that is no request.
+public struct RequestFailure: Error, Equatable, Sendable {
+    public enum Kind: Sendable { case parse, invalidRequest }
+    public var id: RequestID
+    public var error: RPCError
+
+    init(id: RequestID = .null, _ kind: Kind, _ message: String) {
+        self.id = id
+        error = RPCError(kind == .parse ? RPCError.parse : RPCError.invalidRequest, message)
+    }
+}
+
+/// What a handler answers.
+public enum Response: Sendable {
+    /// A result, already JSON.
+    case result(Data)
+    case failure(RPCError)
+
+    /// Encodes a typed reply.
+    public static func reply(_ value: some Encodable) -> Response {
+        do {
+            return .result(try JSONRPC.encoder().encode(value))
+        } catch {
+            return .failure(RPCError(RPCError.internal, "the reply cannot be encoded: \(error)"))
+        }
+    }
+
+    /// The line to send, LF included.
+    public func encoded(id: RequestID) -> Data {
+        let encoder = JSONRPC.encoder()
+        let key: String
+        let body: Data
+        switch self {
+        case .result(let data): (key, body) = ("result", data)
+        case .failure(let error):
+            // Integers and strings always encode.
+            (key, body) = ("error", (try? encoder.encode(error)) ?? Data(#"{"code":-32603,"message":"internal error"}"#.utf8))
+        }
+        let identifier = (try? encoder.encode(id)) ?? Data("null".utf8)
+        var line = Data()
+        line.reserveCapacity(body.count + 64)
+        line.append(contentsOf: Data("{\"jsonrpc\":\"2.0\",\"id\":".utf8))
+        line.append(identifier)
+        line.append(contentsOf: Data(",\"\(key)\":".utf8))
+        line.append(body)
+        line.append(contentsOf: [UInt8(ascii: "}"), 0x0a])
+        return line
+    }
+}
+
+/// A reply as a client reads it.
+public struct Reply<Value: Decodable>: Decodable {
+    public var id: RequestID?
+    public var result: Value?
+    public var error: RPCError?
+}

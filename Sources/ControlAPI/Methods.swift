@@ -1,0 +1,126 @@
+import Configuration
+
+/// Every method of the control socket.
+public enum Method: String, CaseIterable, Sendable {
+    /// `NoParams` -> `VersionReply`
+    case version
+    /// `NoParams` -> `StatusReply`
+    case status
+    /// `NoParams` -> `ConfigReply`
+    case configGet = "config.get"
+    /// `ApplyParams` -> `ChangeReply`
+    case configApply = "config.apply"
+    /// `DiffParams` -> `ChangeReply`
+    case configDiff = "config.diff"
+    /// `EditParams` -> `ChangeReply`
+    case edit
+    /// `NameParams` -> `[PortStatus]`
+    case portShow = "port.show"
+    /// `NameParams` -> `QEMUReply`; the name is required.
+    case portQEMU = "port.qemu"
+    /// `NameParams` -> `[BridgeStatus]`
+    case bridgeShow = "bridge.show"
+    /// `NameParams` -> `[GuestStatus]`
+    case guestShow = "guest.show"
+    /// `FDBParams` -> `[FDBEntry]`
+    case fdbShow = "fdb.show"
+    /// `ClassParams` -> `[ClassStatus]`
+    case classShow = "class.show"
+    /// `NameParams` -> `[ProtocolStatus]`
+    case protocolShow = "protocol.show"
+    /// `NoParams` -> `[CoreStatus]`
+    case coreShow = "core.show"
+    /// `NoParams` -> `StatsReply`
+    case statsShow = "stats.show"
+}
+
+public struct NoParams: Codable, Sendable {
+    public init() {}
+}
+
+public struct NameParams: Codable, Sendable {
+    /// nil: all.
+    public var name: String?
+    public init(name: String? = nil) { self.name = name }
+}
+
+public struct FDBParams: Codable, Sendable {
+    public var bridge: String?
+    public var port: String?
+    public init(bridge: String? = nil, port: String? = nil) { self.bridge = bridge; self.port = port }
+}
+
+public struct ClassParams: Codable, Sendable {
+    /// Name of a bridge or a physical port; nil: all trees.
+    public var tree: String?
+    /// A class, and all below it; a path or its end, such as `vm1` or `vm1/iscsi`.
+    public var path: String?
+    public init(tree: String? = nil, path: String? = nil) { self.tree = tree; self.path = path }
+}
+
+public struct ApplyParams: Codable, Sendable {
+    public var yaml: String
+    /// True: say what would change, and whether it could, and change nothing.
+    public var dryRun: Bool?
+    public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
+}
+
+public struct DiffParams: Codable, Sendable {
+    public var yaml: String
+    public init(yaml: String) { self.yaml = yaml }
+}
+
+/// One change, as the words of the command line.
+public struct EditParams: Codable, Sendable {
+    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `fdb`
+    public var object: String
+    /// `add`, `set`, `del`
+    public var verb: String
+    /// `["vm1", "type", "vhost", ...]`
+    public var words: [String]
+    public init(object: String, verb: String, words: [String]) { self.object = object; self.verb = verb; self.words = words }
+}
+
+public struct ChangeReply: Codable, Equatable, Sendable {
+    /// One line a change, as `Plan.lines`; empty: nothing to do.
+    public var changes: [String]
+    /// False: a dry run or a diff.
+    public var applied: Bool
+    public init(changes: [String], applied: Bool) { self.changes = changes; self.applied = applied }
+}
+
+public struct ConfigReply: Codable, Equatable, Sendable {
+    public var yaml: String
+    /// The same document as JSON values.
+    public var json: JSONValue
+    public init(yaml: String, json: JSONValue) { self.yaml = yaml; self.json = json }
+}
+
+public struct VersionReply: Codable, Equatable, Sendable {
+    public var version: String
+    /// As DPDK tells it: `DPDK 22.11.11`.
+    public var dpdk: String
+    public init(version: String, dpdk: String) { self.version = version; self.dpdk = dpdk }
+}
+
+public struct QEMUReply: Codable, Equatable, Sendable {
+    public var port: String
+    /// One option with its value each, in the order QEMU takes them: `["-chardev", "socket,...", ...]`.
+    public var arguments: [String]
+    /// For the domain's XML.
+    public var libvirt: String
+    public init(port: String, arguments: [String], libvirt: String) {
+        self.port = port
+        self.arguments = arguments
+        self.libvirt = libvirt
+    }
+}
+
+extension RPCError {
+    /// A refused configuration or change.
+    public init(_ error: ConfigurationError) {
+        self.init(
+            Self.refused, error.description,
+            data: error.problems.map { ProblemReport(line: $0.line, path: $0.path, sentence: $0.sentence) })
+    }
+}

@@ -1,0 +1,234 @@
+/// What the `show` methods answer. Counters start at 0 when the daemon does, and never run backwards.
+
+public struct StatusReply: Codable, Equatable, Sendable {
+    public var version = ""
+    public var pid: Int32 = 0
+    public var uptimeSeconds: UInt64 = 0
+    public var socket = ""
+    /// nil: none was given.
+    public var configFile: String?
+    public var bridges = 0
+    public var ports = 0
+    public var portsUp = 0
+    public var guests = 0
+    public var classes = 0
+    public var cores = 0
+    public var hugepages = true
+    public var buffers = 0
+    public var buffersInUse = 0
+    /// Changes applied since the start.
+    public var changes: UInt64 = 0
+    public init() {}
+}
+
+/// Frames and their bytes, without FCS.
+public struct Traffic: Codable, Equatable, Sendable {
+    public var frames: UInt64
+    public var bytes: UInt64
+    public init(frames: UInt64 = 0, bytes: UInt64 = 0) { self.frames = frames; self.bytes = bytes }
+}
+
+public enum PortState: String, Codable, Sendable {
+    case up
+    case down
+    /// vhost: no guest is connected.
+    case waiting
+    /// The device is gone or broke; it is tried again.
+    case failed
+}
+
+public struct PortStatus: Codable, Equatable, Sendable {
+    public var name = ""
+    /// `vhost`, `tap` or `physical`
+    public var kind = ""
+    public var bridge = ""
+    public var state = PortState.down
+    /// Why it is not up, as a sentence; nil if it is.
+    public var reason: String?
+    public var mtu = 1500
+    /// Queue pairs in use now, and the most there may be.
+    public var queues = 0
+    public var queuesMax = 0
+    /// Such as `vhost`, `virtio_user`, `net_af_packet`.
+    public var driver = ""
+    /// The socket, the interface or the device.
+    public var device = ""
+    /// vhost: `client` or `server`.
+    public var mode: String?
+    public var mac: String?
+    public var numaNode: Int?
+    /// Names, implicit ones included.
+    public var guests: [String] = []
+    /// Read from the port.
+    public var rx = Traffic()
+    /// Written to the port.
+    public var tx = Traffic()
+    /// Frames dropped, by reason; only reasons that occurred.
+    public var drops: [String: UInt64] = [:]
+    /// Turns in which the port's own ring was full and its leaves waited.
+    public var txFull: UInt64 = 0
+    /// Nanoseconds reading was held back by `pace`.
+    public var pacedNanoseconds: UInt64 = 0
+    public init() {}
+}
+
+public struct BridgeStatus: Codable, Equatable, Sendable {
+    public var name = ""
+    public var ports: [String] = []
+    /// Seconds.
+    public var ageing = 300
+    public var fdbEntries = 0
+    public var fdbSize = 0
+    /// bit/s; nil: unlimited.
+    public var rate: UInt64?
+    /// Frames forwarded to one port, and to several.
+    public var forwarded: UInt64 = 0
+    public var flooded: UInt64 = 0
+    public var learned: UInt64 = 0
+    /// Addresses that moved from one port to another.
+    public var moved: UInt64 = 0
+    public var drops: [String: UInt64] = [:]
+    public init() {}
+}
+
+public struct GuestStatus: Codable, Equatable, Sendable {
+    public var name = ""
+    public var port = ""
+    public var bridge = ""
+    public var macs: [String] = []
+    public var group: String?
+    /// Made because the port has no guest of its own for such addresses.
+    public var implicit = false
+    public var protocols: [String] = []
+    /// Towards the guest and from it, over all its classes.
+    public var inbound = Traffic()
+    public var outbound = Traffic()
+    public init() {}
+}
+
+public struct FDBEntry: Codable, Equatable, Sendable {
+    public var bridge = ""
+    public var mac = ""
+    public var vlan: Int?
+    public var port = ""
+    public var guest: String?
+    public var `static` = false
+    /// Seconds since it was last seen; nil for static entries.
+    public var age: UInt64?
+    public init() {}
+}
+
+public struct ClassStatus: Codable, Equatable, Sendable {
+    public var tree = ""
+    /// `inbound` or `outbound`
+    public var direction = ""
+    /// 1 is the root.
+    public var id: UInt16 = 0
+    /// nil for the root.
+    public var parent: UInt16?
+    /// Empty for the root.
+    public var path = ""
+    public var leaf = false
+    public var guest: String?
+    public var `protocol`: String?
+    /// Inbound leaves.
+    public var port: String?
+
+    // Settings, defaults filled in; nil: none.
+    /// bit/s
+    public var floor: UInt64?
+    public var ceiling: UInt64?
+    public var peak: UInt64?
+    /// Bytes
+    public var burst: UInt64 = 0
+    public var ceilingBurst: UInt64 = 0
+    /// Packets per second
+    public var floorPackets: UInt64?
+    public var ceilingPackets: UInt64?
+    public var priority = 3
+    public var quantum: UInt32 = 0
+    public var limit = 0
+    public var limitBytes: Int?
+
+    // Counters, in tc's words.
+    public var sent = Traffic()
+    public var dropped = Traffic()
+    /// Frames dropped, by reason; only reasons that occurred.
+    public var drops: [String: UInt64] = [:]
+    /// Times the class had frames and had to wait for tokens.
+    public var overlimits: UInt64 = 0
+    /// Why it waited, by reason; only reasons that occurred.
+    public var holds: [String: UInt64] = [:]
+    /// Frames sent on this class's own tokens, for itself or for a class below it.
+    public var lends: UInt64 = 0
+    /// Frames sent on an ancestor's tokens.
+    public var borrows: UInt64 = 0
+    /// Bytes sent on an ancestor's tokens.
+    public var borrowedBytes: UInt64 = 0
+    /// Waiting now.
+    public var backlog = Traffic()
+    /// Credit left, in bytes; negative: owed.
+    public var tokens: Int64 = 0
+    public var ctokens: Int64 = 0
+    /// Over the last seconds, bit/s and packets per second.
+    public var rate: UInt64 = 0
+    public var rateSeconds: Double = 0
+    public var packetRate: UInt64 = 0
+    public init() {}
+}
+
+public struct ProtocolStatus: Codable, Equatable, Sendable {
+    public var name = ""
+    /// As they are written in `match`.
+    public var matches: [String] = []
+    public var pcp = 0
+    public var builtIn = false
+    /// Frames identified as this protocol's.
+    public var seen = Traffic()
+    public init() {}
+}
+
+public struct QueueAssignment: Codable, Equatable, Sendable {
+    public var port: String
+    public var queue: Int
+    public init(port: String, queue: Int) { self.port = port; self.queue = queue }
+}
+
+public struct CoreStatus: Codable, Equatable, Sendable {
+    public var cpu = 0
+    public var numaNode: Int?
+    /// Receive queues it polls.
+    public var queues: [QueueAssignment] = []
+    /// Share of turns' time in which there were frames, over the last second.
+    public var busyPercent: Double = 0
+    public var framesPerSecond: UInt64 = 0
+    public var frames: UInt64 = 0
+    /// Turns of the poll loop, and those that found nothing.
+    public var turns: UInt64 = 0
+    public var idleTurns: UInt64 = 0
+    /// Of busy turns, over the last second.
+    public var cyclesPerFrame: Double = 0
+    public init() {}
+}
+
+/// The daemon's totals. `received + copied == delivered + queued + the sum of dropped`.
+public struct StatsReply: Codable, Equatable, Sendable {
+    /// Frames read from all ports.
+    public var received = Traffic()
+    /// Frames made by flooding: copies beyond the first.
+    public var copied = Traffic()
+    /// Frames written to ports.
+    public var delivered = Traffic()
+    /// Frames in leaves and on their way now.
+    public var queued = Traffic()
+    /// Frames dropped, by reason.
+    public var dropped: [String: UInt64] = [:]
+    public init() {}
+
+    /// Frames that are not accounted for: 0 on a switch at rest.
+    public var missing: Int64 {
+        let there = received.frames &+ copied.frames
+        let told = dropped.values.reduce(delivered.frames &+ queued.frames, &+)
+        return Int64(bitPattern: there &- told)
+    }
+}

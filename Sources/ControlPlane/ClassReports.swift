@@ -1,0 +1,113 @@
+import Configuration
+import ControlAPI
+import DataPlane
+import Scheduler
+
+/// One class's counters, summed over the poll loops' instances.
+struct ClassFigures {
+    var sent = Traffic()
+    var backlog = Traffic()
+    var drops: [String: UInt64] = [:]
+    var holds: [String: UInt64] = [:]
+    var lends: UInt64 = 0
+    var borrows: UInt64 = 0
+    var borrowedBytes: UInt64 = 0
+    var tokens: Int64 = 0
+    var ceilingTokens: Int64 = 0
+
+    init(_ instances: [ClassCounters]) {
+        for counters in instances {
+            sent += Traffic(frames: counters.sentFrames, bytes: counters.sentBytes)
+            backlog += Traffic(frames: UInt64(counters.backlogFrames), bytes: UInt64(counters.backlogBytes))
+            count(&drops, "queue_limit", counters.droppedQueueLimit)
+            count(&drops, "buffer_share", counters.droppedBufferShare)
+            count(&drops, "buffer_full", counters.droppedBufferFull)
+            count(&drops, "active_queue", counters.droppedCoDel)
+            count(&holds, "own_ceiling", counters.waitsCeiling)
+            count(&holds, "peak", counters.waitsPeak)
+            count(&holds, "packet_ceiling", counters.waitsPackets)
+            count(&holds, "ancestor_ceiling", counters.waitsAncestor)
+            count(&holds, "nothing_to_lend", counters.waitsNothingToLend)
+            count(&holds, "output_full", counters.waitsOutput)
+            lends &+= counters.lentFrames
+            borrows &+= counters.borrowedFrames
+            borrowedBytes &+= counters.borrowedBytes
+            tokens &+= counters.floorTokens
+            ceilingTokens &+= counters.ceilingTokens
+        }
+    }
+
+    private func count(_ table: inout [String: UInt64], _ name: String, _ value: UInt64) {
+        if value != 0 { table[name, default: 0] &+= value }
+    }
+}
+
+extension Engine {
+    func classes(_ params: ClassParams) throws -> [ClassStatus] {
+        let trees = try select(dataPlane.treeDescriptions, params.tree, \.name, "tree")
+        let found = trees.flatMap { tree in
+            ([Self.root(tree)] + tree.classes).filter { item in params.path.map { Self.matches(item.path, $0) } ?? true }.map { status(of: $0, in: tree) }
+        }
+        if found.isEmpty, let path = params.path {
+            throw RPCError(RPCError.notFound, "no class '\(path)'\(params.tree.map { " in tree \($0)" } ?? ""); `sluice class show` lists all")
+        }
+        return found
+    }
+
+    private static func root(_ tree: TreeDescription) -> ClassDescription {
+        var settings = Configuration.ClassParameters()
+        settings.floor = tree.rate ?? 0
+        settings.ceiling = tree.rate ?? .max
+        settings.burst = tree.rootBurst
+        settings.ceilingBurst = tree.rootBurst
+        return ClassDescription(
+            id: ClassIDs.root, path: "", parent: 0, isLeaf: false, settings: settings, guest: nil, protocolName: nil, port: nil)
+    }
+
+    /// A path, its end, or a class below either.
+    private static func matches(_ path: String, _ wanted: String) -> Bool {
+        let parts = path.split(separator: "/")
+        let words = wanted.split(separator: "/")
+        guard !words.isEmpty, parts.count >= words.count else { return false }
+        return (0...(parts.count - words.count)).contains { Array(parts[$0..<($0 + words.count)]) == words }
+    }
+
+    private func status(of item: ClassDescription, in tree: TreeDescription) -> ClassStatus {
+        let figures = ClassFigures(dataPlane.classCounters(tree: tree.name, id: item.id))
+        var status = ClassStatus()
+        status.tree = tree.name
+        if case .inbound = tree.kind { status.direction = "inbound" } else { status.direction = "outbound" }
+        status.id = item.id
+        status.parent = item.id == ClassIDs.root ? nil : item.parent
+        status.path = item.path
+        status.leaf = item.isLeaf
+        status.guest = item.guest
+        status.protocol = item.protocolName
+        status.port = item.port
+        let settings = item.settings
+        status.floor = settings.floor == 0 ? nil : settings.floor
+        status.ceiling = settings.ceiling == .max ? nil : settings.ceiling
+        status.peak = settings.peak == 0 ? nil : settings.peak
+        status.burst = settings.burst
+        status.ceilingBurst = settings.ceilingBurst
+        status.floorPackets = settings.floorPackets == 0 ? nil : settings.floorPackets
+        status.ceilingPackets = settings.ceilingPackets == .max ? nil : settings.ceilingPackets
+        status.priority = Int(settings.priority)
+        status.quantum = settings.quantum
+        status.limit = settings.limit
+        status.limitBytes = settings.limitBytes == .max ? nil : settings.limitBytes
+        status.sent = figures.sent
+        status.backlog = figures.backlog
+        status.drops = figures.drops
+        status.dropped = Traffic(frames: figures.drops.values.reduce(0, &+), bytes: 0)
+        status.holds = figures.holds
+        status.overlimits = figures.holds.values.reduce(0, &+)
+        status.lends = figures.lends
+        status.borrows = figures.borrows
+        status.borrowedBytes = figures.borrowedBytes
+        status.tokens = figures.tokens
+        status.ctokens = figures.ceilingTokens
+        classRates.fill(&status)
+        return status
+    }
+}

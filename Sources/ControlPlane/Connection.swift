@@ -1,0 +1,228 @@
+import ControlAPI
+import Dispatch
+import Foundation
+import NIOCore
+
+/// One client of the control socket. Used on its event loop only.
+final class Connection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    struct Environment: Sendable {
+        let queue: DispatchQueue
+        let work: DispatchGroup
+        let ledger: Ledger
+        let handler: QueuedHandler
+    }
+
+    private enum State {
+        /// Waiting for a whole line.
+        case reading
+        /// A request is with the handler; nothing more is read.
+        case working
+        /// An error was the last answer; what still comes is thrown away.
+        case refusing
+    }
+
+    private let environment: Environment
+    private var state = State.reading
+    private var pending = ByteBuffer()
+    /// Bytes of `pending` known to hold no line feed.
+    private var searched = 0
+    private var hasEntered = false
+    private var inputEnded = false
+    private var isAdvancing = false
+    /// Bytes still taken from a client that was refused, so that it gets to read why.
+    private var patience = 1 << 30
+
+    init(_ environment: Environment) { self.environment = environment }
+
+    func channelActive(context: ChannelHandlerContext) {
+        hasEntered = environment.ledger.enter()
+        if !hasEntered {
+            refuse(context, RPCError(RPCError.failed, "there are \(environment.ledger.limits.clients) clients already: try again later"))
+        }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if hasEntered { environment.ledger.leave(holding: pending.readableBytes) }
+        hasEntered = false
+        pending = ByteBuffer()
+        searched = 0
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if case .refusing = state { discard(context, bytes.readableBytes); return }
+        let limits = environment.ledger.limits
+        let count = bytes.readableBytes
+        // Lines that are whole are not part of the next one's size, but what is held is bounded all the same.
+        if pending.readableBytes + count > limits.maximumRequest + 65_536 {
+            refuseSize(context)
+            discard(context, count)
+            return
+        }
+        guard environment.ledger.hold(count) else {
+            refuse(context, RPCError(RPCError.failed, "too much is being sent at once: try again later"))
+            discard(context, count)
+            return
+        }
+        pending.writeBuffer(&bytes)
+        advance(context)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event {
+            inputEnded = true
+            if case .refusing = state { context.close(promise: nil) } else { advance(context) }
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A client that went away, for all that matters here.
+        context.close(promise: nil)
+    }
+
+    // MARK: Lines
+
+    /// Takes up the next whole line, if no request is in progress. An answer that is written at once comes back here through
+    /// `resume`, which then leaves the next line to the loop: a client may have sent any number of them.
+    private func advance(_ context: ChannelHandlerContext) {
+        if isAdvancing { return }
+        isAdvancing = true
+        defer { isAdvancing = false }
+        while case .reading = state {
+            guard let line = nextLine() else {
+                if pending.readableBytes > environment.ledger.limits.maximumRequest {
+                    refuseSize(context)
+                } else if inputEnded {
+                    context.close(promise: nil)
+                }
+                return
+            }
+            if line.readableBytes > environment.ledger.limits.maximumRequest {
+                refuseSize(context)
+                return
+            }
+            let text = line.readableBytesView
+            if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }) { continue }
+            take(context, Data(text))
+        }
+    }
+
+    /// Up to a line feed; the last line needs none once the client has ended its sending.
+    private func nextLine() -> ByteBuffer? {
+        let view = pending.readableBytesView
+        if let end = view[(view.startIndex + searched)...].firstIndex(of: 0x0a) {
+            let length = end - view.startIndex
+            guard let line = pending.readSlice(length: length) else { return nil }
+            pending.moveReaderIndex(forwardBy: 1)
+            settle(length + 1)
+            return line
+        }
+        searched = view.count
+        guard inputEnded, !view.isEmpty, let line = pending.readSlice(length: view.count) else { return nil }
+        settle(line.readableBytes)
+        return line
+    }
+
+    private func settle(_ taken: Int) {
+        searched = 0
+        environment.ledger.release(taken)
+        // Moving what is left costs its length, so it is done when that is less than what has been read.
+        if pending.readableBytes == 0 {
+            pending = ByteBuffer()
+        } else if pending.readerIndex > max(pending.readableBytes, 65_536) {
+            pending.discardReadBytes()
+        }
+    }
+
+    private func take(_ context: ChannelHandlerContext, _ line: Data) {
+        let request: Request
+        switch Request.parse(line) {
+        case .success(let parsed): request = parsed
+        case .failure(let failure):
+            // Nothing more is read before this is written, or a client that never reads could make answers pile up.
+            state = .working
+            finish(context, Response.failure(failure.error).encoded(id: failure.id))
+            return
+        }
+        guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
+        state = .working
+        let environment = environment
+        let eventLoop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
+        environment.queue.async {
+            let response = environment.handler.run(request)
+            let answer = request.id.map { response.encoded(id: $0) }
+            eventLoop.execute {
+                let (connection, context) = bound.value
+                connection.finish(context, answer)
+                environment.work.leave()
+            }
+        }
+    }
+
+    private func finish(_ context: ChannelHandlerContext, _ answer: Data?) {
+        guard context.channel.isActive else { return }
+        guard let answer else { resume(context); return }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        write(context, answer).whenSuccess {
+            let (connection, context) = bound.value
+            connection.resume(context)
+        }
+    }
+
+    private func resume(_ context: ChannelHandlerContext) {
+        guard case .working = state else { return }
+        state = .reading
+        if isAdvancing { return }
+        advance(context)
+        context.read()
+    }
+
+    /// Reads are asked for again only when there is nothing to carry out, so that a client is slowed down by its own requests.
+    func read(context: ChannelHandlerContext) {
+        if case .working = state { return }
+        context.read()
+    }
+
+    private func write(_ context: ChannelHandlerContext, _ answer: Data) -> EventLoopFuture<Void> {
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: answer)))
+    }
+
+    // MARK: Refusing
+
+    private func refuseSize(_ context: ChannelHandlerContext) {
+        let most = environment.ledger.limits.maximumRequest
+        let size = most % (1 << 20) == 0 ? "\(most >> 20) MiB" : "\(most) bytes"
+        refuse(context, RPCError(RPCError.invalidRequest, "the request is larger than \(size), the most this socket takes"))
+    }
+
+    /// Answers with an error and ends; what the client still sends is read and thrown away for a while, because closing at once
+    /// would take the answer from it.
+    private func refuse(_ context: ChannelHandlerContext, _ error: RPCError) {
+        state = .refusing
+        environment.ledger.release(pending.readableBytes)
+        pending = ByteBuffer()
+        searched = 0
+        _ = write(context, Response.failure(error).encoded(id: .null))
+        context.close(mode: .output, promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .seconds(10)) { bound.value.close(promise: nil) }
+        if inputEnded { context.close(promise: nil) }
+    }
+
+    private func discard(_ context: ChannelHandlerContext, _ count: Int) {
+        patience -= count
+        if patience < 0 { context.close(promise: nil) }
+    }
+}
+
+extension Connection: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+}

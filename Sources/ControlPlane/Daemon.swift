@@ -1,0 +1,87 @@
+import Configuration
+import ControlAPI
+import DataPlane
+import Dispatch
+import Foundation
+import Logging
+
+/// The daemon's life: read what to run, start the poll loops, serve the control socket, end on a signal with everything given back.
+public struct Daemon {
+    private let configFile: String?
+    private let socket: String
+    private let stateFile: String?
+
+    public init(configFile: String?, socket: String, stateFile: String?) {
+        self.configFile = configFile
+        self.socket = socket
+        self.stateFile = stateFile
+    }
+
+    /// Returns when SIGTERM or SIGINT came.
+    /// - Throws: a sentence for whatever kept the daemon from starting.
+    public func run() throws {
+        var log = Logger(label: "sluiced", factory: { StreamLogHandler.standardError(label: $0) })
+        log.logLevel = .info
+        // Blocked before any thread is made, so that every thread inherits it and `sigwait` alone gets the signals.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        sigaddset(&signals, SIGINT)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        signal(SIGPIPE, SIG_IGN)
+
+        let state = stateFile.map { StateFile(path: $0) }
+        let saved = try state?.load()
+        let model = try wantedModel(saved)
+        // A second daemon must not get as far as taking hugepages and sockets from the first.
+        try ControlServer.requireFree(socket)
+
+        let dataPlane = try DataPlane(model.daemon)
+        let engine = Engine(dataPlane: dataPlane, ids: saved?.ids ?? ClassIDs(), stateFile: state, socket: socket, configFile: configFile)
+        let control = DispatchQueue(label: "control")
+        let server = ControlServer(path: socket, queue: control) { request in engine.handle(request) }
+        do {
+            try control.sync { _ = try engine.apply(model) }
+            try server.start()
+        } catch {
+            control.sync { dataPlane.close() }
+            throw error
+        }
+
+        let timer = DispatchSource.makeTimerSource(queue: control)
+        timer.schedule(deadline: .now() + 1, repeating: 1)
+        timer.setEventHandler { engine.tick() }
+        timer.resume()
+        FileHandle.standardOutput.write(Data("ready \(socket)\n".utf8))
+        log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
+
+        var caught: CInt = 0
+        sigwait(&signals, &caught)
+        log.info("ending", metadata: ["signal": "\(caught)"])
+        timer.cancel()
+        server.stop()
+        control.sync { dataPlane.close() }
+    }
+
+    /// The file's configuration, or what ran last, or nothing yet.
+    private func wantedModel(_ saved: StateFile.Contents?) throws -> Model {
+        guard let configFile else { return try saved.map { try Model.checked(yaml: $0.yaml) } ?? Model() }
+        let text: String
+        do {
+            text = try String(contentsOfFile: configFile, encoding: .utf8)
+        } catch {
+            throw DaemonError("\(configFile) cannot be read: \(error.localizedDescription)")
+        }
+        do {
+            return try Model.checked(yaml: text)
+        } catch {
+            throw DaemonError("\(configFile) is not a configuration to run:\n\(error)")
+        }
+    }
+}
+
+/// Why the daemon did not start.
+struct DaemonError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,136 @@
+import Configuration
+import ControlAPI
+import DataPlane
+import Foundation
+
+/// Carries out the methods of the control socket on the running data plane. One thread at a time uses it: the control thread.
+final class Engine {
+    let dataPlane: DataPlane
+    let startTime = Date()
+    let socket: String
+    let configFile: String?
+    private let stateFile: StateFile?
+    private(set) var ids: ClassIDs
+    private var changes: UInt64 = 0
+    var classRates = RateBook()
+    var coreRates = CoreBook()
+
+    /// - Parameters:
+    ///   - ids: as the last run left them.
+    ///   - stateFile: nil: ids and configuration do not outlive the daemon.
+    init(dataPlane: DataPlane, ids: ClassIDs, stateFile: StateFile?, socket: String, configFile: String?) {
+        self.dataPlane = dataPlane
+        self.ids = ids
+        self.stateFile = stateFile
+        self.socket = socket
+        self.configFile = configFile
+    }
+
+    /// Called about once a second.
+    func tick() {
+        dataPlane.tick()
+        classRates.sample(dataPlane)
+        coreRates.sample(dataPlane)
+    }
+
+    /// Brings the data plane to `model`, whole or not at all.
+    /// - Returns: what changed, a line each.
+    /// - Throws: `ConfigurationError` for a model with problems, `DataPlaneError` where a device or the system refuses.
+    @discardableResult
+    func apply(_ model: Model, isDryRun: Bool = false) throws -> [String] {
+        let problems = model.problems
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        let old = dataPlane.model
+        var newIDs = ids
+        let plan = diff(from: old, to: model, ids: &newIDs)
+        guard !plan.needsRestart else {
+            throw ConfigurationError("daemon", "these settings are fixed while the daemon runs: leave them as they are, or put them into the file and restart sluiced")
+        }
+        let lines = plan.lines(from: old, to: model)
+        if isDryRun || plan.isEmpty { return lines }
+        try dataPlane.apply(model, trees: trees(of: model, ids: &newIDs))
+        ids = newIDs
+        changes += 1
+        try stateFile?.save(ids: ids, yaml: model.yaml)
+        return lines
+    }
+
+    /// Answers one request.
+    func handle(_ request: Request) -> Response {
+        guard let method = Method(rawValue: request.method) else {
+            return .failure(RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.allCases.map(\.rawValue).joined(separator: ", "))"))
+        }
+        do {
+            return try answer(method, request)
+        } catch let error as RPCError {
+            return .failure(error)
+        } catch let error as ConfigurationError {
+            return .failure(RPCError(error))
+        } catch let error as DataPlaneError {
+            return .failure(RPCError(RPCError.failed, error.description))
+        } catch {
+            return .failure(RPCError(RPCError.failed, "\(error)"))
+        }
+    }
+
+    private func answer(_ method: ControlAPI.Method, _ request: Request) throws -> Response {
+        switch method {
+        case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
+        case .status: return .reply(status())
+        case .configGet:
+            let yaml = dataPlane.model.yaml
+            return .reply(ConfigReply(yaml: yaml, json: try JSONValue(yaml: yaml)))
+        case .configApply:
+            let params = try request.params(ApplyParams.self)
+            let isDryRun = params.dryRun ?? false
+            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), isDryRun: isDryRun), applied: !isDryRun))
+        case .configDiff:
+            let params = try request.params(DiffParams.self)
+            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), isDryRun: true), applied: false))
+        case .edit:
+            let params = try request.params(EditParams.self)
+            let model = try dataPlane.model.edited(params.object, params.verb, params.words)
+            return .reply(ChangeReply(changes: try apply(model), applied: true))
+        case .portShow: return .reply(try ports(try request.params(NameParams.self).name))
+        case .portQEMU: return .reply(try qemu(try request.params(NameParams.self).name))
+        case .bridgeShow: return .reply(try bridges(try request.params(NameParams.self).name))
+        case .guestShow: return .reply(try guests(try request.params(NameParams.self).name))
+        case .fdbShow: return .reply(try addresses(try request.params(FDBParams.self)))
+        case .classShow: return .reply(try classes(try request.params(ClassParams.self)))
+        case .protocolShow: return .reply(try protocols(try request.params(NameParams.self).name))
+        case .coreShow: return .reply(cores())
+        case .statsShow: return .reply(stats())
+        }
+    }
+
+    /// A document to apply: what it does not say about the daemon itself stays as it runs.
+    private func wanted(_ yaml: String) throws -> Model {
+        var model = try Model.checked(yaml: yaml)
+        if model.daemon == DaemonSettings() { model.daemon = dataPlane.model.daemon }
+        return model
+    }
+
+    private func status() -> StatusReply {
+        var reply = StatusReply()
+        let model = dataPlane.model
+        reply.version = sluiceVersion
+        reply.pid = getpid()
+        reply.uptimeSeconds = UInt64(max(0, -startTime.timeIntervalSinceNow))
+        reply.socket = socket
+        reply.configFile = configFile
+        reply.bridges = model.bridges.count
+        reply.ports = model.ports.count
+        reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }
+        reply.guests = model.effectiveGuests.count
+        reply.classes = dataPlane.treeDescriptions.reduce(0) { $0 + $1.classes.count + 1 }
+        reply.cores = dataPlane.coreReports().count
+        reply.hugepages = model.daemon.hugepages
+        reply.buffers = model.daemon.buffers
+        reply.buffersInUse = dataPlane.buffersInUse
+        reply.changes = changes
+        return reply
+    }
+}
+
+/// The version that `sluice version` prints.
+public let sluiceVersion = "0.1.0"

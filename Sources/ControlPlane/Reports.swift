@@ -1,0 +1,197 @@
+import Configuration
+import ControlAPI
+import DataPlane
+import Foundation
+import Packet
+
+// The show methods: the data plane's figures in the words of the control messages.
+
+extension Engine {
+    func ports(_ name: String?) throws -> [PortStatus] {
+        let model = dataPlane.model
+        let guests = Dictionary(grouping: model.effectiveGuests, by: \.settings.port)
+        return try select(model.ports, name, \.name, "port").compactMap { settings in
+            guard let report = dataPlane.portReport(settings.name) else { return nil }
+            var status = PortStatus()
+            status.name = settings.name
+            status.bridge = settings.bridge
+            status.mtu = settings.mtu
+            status.queues = report.queues
+            switch settings.kind {
+            case .vhost(_, let mode, let queues):
+                status.kind = "vhost"
+                status.mode = mode.rawValue
+                status.queuesMax = queues
+            case .tap(_, _, let mac):
+                status.kind = "tap"
+                status.mac = mac?.description
+                status.queuesMax = report.queues
+            case .physical:
+                status.kind = "physical"
+                status.queuesMax = report.queues
+            }
+            switch report.condition {
+            case "up": status.state = .up
+            case "down":
+                status.state = .down
+                status.reason = "no link"
+            default:
+                status.state = .waiting
+                status.reason = report.condition
+            }
+            status.driver = report.driver
+            status.device = report.device
+            status.numaNode = report.numaNode < 0 ? nil : report.numaNode
+            status.guests = guests[settings.name]?.map(\.settings.name) ?? []
+            status.rx = Traffic(report.received)
+            status.tx = Traffic(report.sent)
+            status.drops = report.drops
+            status.txFull = report.full
+            status.pacedNanoseconds = report.pacedNanoseconds
+            return status
+        }
+    }
+
+    func bridges(_ name: String?) throws -> [BridgeStatus] {
+        let model = dataPlane.model
+        return try select(model.bridges, name, \.name, "bridge").map { settings in
+            var status = BridgeStatus()
+            status.name = settings.name
+            status.ports = model.ports.filter { $0.bridge == settings.name }.map(\.name)
+            status.ageing = settings.ageing
+            status.fdbEntries = dataPlane.addressCount(bridge: settings.name)
+            status.fdbSize = settings.fdbSize
+            status.rate = settings.rate
+            for port in status.ports {
+                guard let report = dataPlane.portReport(port) else { continue }
+                let kept = ["runt", "oversized", "invalid_source", "spoofed_source", "mac_control", "reserved_address", "source_port", "no_destination"]
+                status.flooded += report.flooded
+                status.learned += report.learned
+                status.moved += report.moved
+                var refused: UInt64 = 0
+                for (reason, count) in report.drops where kept.contains(reason) {
+                    status.drops[reason, default: 0] += count
+                    refused += count
+                }
+                status.forwarded &+= report.received.frames &- report.flooded &- (refused - (report.drops["no_destination"] ?? 0))
+            }
+            return status
+        }
+    }
+
+    func guests(_ name: String?) throws -> [GuestStatus] {
+        let model = dataPlane.model
+        let bridgeOfPort = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
+        var amounts: [String: (inbound: Traffic, outbound: Traffic)] = [:]
+        for tree in dataPlane.treeDescriptions {
+            for item in tree.classes where item.isLeaf {
+                guard let guest = item.guest else { continue }
+                let sum = ClassFigures(dataPlane.classCounters(tree: tree.name, id: item.id))
+                var amount = amounts[guest] ?? (Traffic(), Traffic())
+                if case .inbound = tree.kind { amount.inbound += sum.sent } else { amount.outbound += sum.sent }
+                amounts[guest] = amount
+            }
+        }
+        return try select(model.effectiveGuests, name, \.settings.name, "guest").map { guest in
+            var status = GuestStatus()
+            status.name = guest.settings.name
+            status.port = guest.settings.port
+            status.bridge = bridgeOfPort[guest.settings.port] ?? ""
+            status.macs = guest.settings.macs.map(\.description)
+            status.group = guest.settings.group
+            status.implicit = guest.isImplicit
+            status.protocols = guest.settings.protocols.keys.sorted()
+            status.inbound = amounts[guest.settings.name]?.inbound ?? Traffic()
+            status.outbound = amounts[guest.settings.name]?.outbound ?? Traffic()
+            return status
+        }
+    }
+
+    func addresses(_ params: FDBParams) throws -> [FDBEntry] {
+        let model = dataPlane.model
+        if let bridge = params.bridge { _ = try select(model.bridges, bridge, \.name, "bridge") }
+        if let port = params.port { _ = try select(model.ports, port, \.name, "port") }
+        return dataPlane.addressReports(bridge: params.bridge).filter { params.port == nil || $0.port == params.port }.map { report in
+            var entry = FDBEntry()
+            entry.bridge = report.bridge
+            entry.mac = report.mac.description
+            entry.port = report.port
+            entry.guest = report.guest
+            entry.static = report.isStatic
+            entry.age = report.isStatic ? nil : report.age
+            return entry
+        }
+    }
+
+    func protocols(_ name: String?) throws -> [ProtocolStatus] {
+        let table = dataPlane.model.protocolTable
+        let amounts = dataPlane.protocolAmounts()
+        let builtIn = Set(ProtocolSettings.builtIn.map(\.name))
+        var rows = table.enumerated().map { row, settings in
+            var status = ProtocolStatus()
+            status.name = settings.name
+            status.matches = settings.matches.map(\.description)
+            status.pcp = settings.pcp
+            status.builtIn = builtIn.contains(settings.name)
+            status.seen = Traffic(amounts[row + 1])
+            return status
+        }
+        var rest = ProtocolStatus()
+        rest.name = "default"
+        rest.builtIn = true
+        rest.seen = Traffic(amounts[0])
+        rows.append(rest)
+        return try select(rows, name, \.name, "protocol")
+    }
+
+    func cores() -> [CoreStatus] {
+        dataPlane.coreReports().enumerated().map { index, report in
+            var status = CoreStatus()
+            status.cpu = report.cpu
+            status.numaNode = report.numaNode < 0 ? nil : report.numaNode
+            status.queues = report.queues.map { QueueAssignment(port: $0.port, queue: $0.queue) }
+            status.frames = report.frames
+            status.turns = report.turns
+            status.idleTurns = report.idleTurns
+            coreRates.fill(&status, index)
+            return status
+        }
+    }
+
+    func stats() -> StatsReply {
+        let totals = dataPlane.totals()
+        var reply = StatsReply()
+        reply.received = Traffic(totals.received)
+        reply.copied = Traffic(totals.copied)
+        reply.delivered = Traffic(totals.delivered)
+        reply.queued = Traffic(totals.queued)
+        reply.dropped = totals.drops
+        return reply
+    }
+
+    func qemu(_ name: String?) throws -> QEMUReply {
+        guard let name else { throw RPCError(RPCError.invalidParams, "port.qemu needs the parameter 'name'") }
+        let model = dataPlane.model
+        let port = try select(model.ports, name, \.name, "port")[0]
+        return try QEMUReply(port: port, guests: model.effectiveGuests.map(\.settings).filter { $0.port == name })
+    }
+
+    /// All, or the one of that name.
+    func select<Element>(_ all: [Element], _ name: String?, _ key: KeyPath<Element, String>, _ what: String) throws -> [Element] {
+        guard let name else { return all }
+        guard let found = all.first(where: { $0[keyPath: key] == name }) else {
+            let there = all.prefix(20).map { $0[keyPath: key] }.joined(separator: ", ")
+            throw RPCError(RPCError.notFound, "no \(what) '\(name)'" + (all.isEmpty ? "; there is none" : "; there are \(there)"))
+        }
+        return [found]
+    }
+}
+
+extension Traffic {
+    init(_ amount: DataPlane.Amount) { self.init(frames: amount.frames, bytes: amount.bytes) }
+
+    static func += (sum: inout Traffic, more: Traffic) {
+        sum.frames &+= more.frames
+        sum.bytes &+= more.bytes
+    }
+}

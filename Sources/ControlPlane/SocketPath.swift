@@ -1,0 +1,127 @@
+import Foundation
+
+/// Why a control socket cannot be served, as a sentence.
+public struct ControlSocketError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// The place of a Unix socket in the file system, and the lock beside it that keeps two daemons apart.
+struct SocketPath {
+    let path: String
+
+    private var lockPath: String { path + ".lock" }
+
+    // MARK: Who is there
+
+    /// - Throws: a sentence if a server answers at this path, or if something else than a socket is there.
+    func requireFree() throws(ControlSocketError) {
+        guard !path.isEmpty, path.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) else {
+            throw ControlSocketError("the control socket's path '\(path)' must have 1 to 107 bytes: give another one with --socket")
+        }
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw ControlSocketError("\(path) is there and is no socket: move it away, or give another path with --socket")
+        }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        // EAGAIN: a backlog is full, so somebody listens.
+        guard withAddress({ connect(descriptor, $0, $1) }) == 0 || errno == EAGAIN else {
+            if errno == EACCES || errno == EPERM {
+                throw ControlSocketError("the control socket \(path) is another user's: give another path with --socket")
+            }
+            return
+        }
+        // struct ucred (unix(7)): pid, uid, gid.
+        var peer: [Int32] = [0, 0, 0]
+        var length = socklen_t(MemoryLayout<Int32>.size * peer.count)
+        let isKnown = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer[0] > 0
+        throw ControlSocketError(
+            "another sluiced\(isKnown ? " (pid \(peer[0]))" : "") answers on \(path): stop it, or give another path with --socket")
+    }
+
+    /// A listening socket of mode 0660; one that nobody answers on any more is replaced.
+    func listen(backlog: Int32) throws(ControlSocketError) -> CInt {
+        try requireFree()
+        try makeDirectory()
+        unlink(path)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        guard descriptor >= 0 else { throw failure("a socket cannot be made") }
+        // Linux creates the file with the descriptor's mode less umask, so that it is never open to more than its group.
+        fchmod(descriptor, 0o660)
+        guard withAddress({ bind(descriptor, $0, $1) }) == 0, chmod(path, 0o660) == 0, Glibc.listen(descriptor, backlog) == 0 else {
+            let error = failure("the control socket \(path) cannot be made")
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    func remove() { unlink(path) }
+
+    // MARK: Lock
+
+    /// Takes the lock for as long as the descriptor is open; the kernel frees it when the process ends, however it ends.
+    func lock() throws(ControlSocketError) -> CInt {
+        try requireFree()
+        try makeDirectory()
+        for _ in 0..<16 {
+            let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw failure("\(lockPath) cannot be made") }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                let owner = Self.text(of: descriptor)
+                close(descriptor)
+                throw ControlSocketError(
+                    "another sluiced\(owner.isEmpty ? "" : " (pid \(owner))") holds \(path): stop it, or give another path with --socket")
+            }
+            // Its former owner may have removed the file in between; then the lock is on a file nobody else sees.
+            var mine = stat(), there = stat()
+            if fstat(descriptor, &mine) == 0, stat(lockPath, &there) == 0, mine.st_ino == there.st_ino, mine.st_dev == there.st_dev {
+                ftruncate(descriptor, 0)
+                let text = "\(getpid())\n"
+                _ = text.withCString { write(descriptor, $0, strlen($0)) }
+                return descriptor
+            }
+            close(descriptor)
+        }
+        throw ControlSocketError("\(lockPath) is made and removed all the time: another sluiced is starting over and over")
+    }
+
+    func unlock(_ descriptor: CInt) {
+        unlink(lockPath)
+        close(descriptor)
+    }
+
+    // MARK: Helpers
+
+    private func makeDirectory() throws(ControlSocketError) {
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
+        let directory = String(path[..<slash])
+        do {
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        } catch {
+            throw ControlSocketError("the folder \(directory) cannot be made: make it, or give another path with --socket")
+        }
+    }
+
+    private func failure(_ what: String) -> ControlSocketError {
+        ControlSocketError("\(what): \(String(cString: strerror(errno)))")
+    }
+
+    private static func text(of descriptor: CInt) -> String {
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)).prefix { $0 != 0x0a }, as: UTF8.self)
+    }
+
+    private func withAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Packet
+
+/// What happens to a frame's outermost tag on its way out of a physical port.
+///
+/// IEEE 802.1Q: a priority-tagged frame carries a tag with the null VID (9.6, table 9-2), so that a frame of no VLAN has a
+/// priority too; bridges take the priority out of the PCP (6.9.3) and choose the traffic class by it (8.6.6).
+@frozen
+public struct TagAction: Sendable {
+    @frozen
+    public enum Kind: UInt8, Sendable {
+        /// The frame leaves as it is.
+        case keep
+        /// Insert TPID 0x8100 and `tci` behind the source address: the frame gets 4 bytes longer.
+        case push
+        /// Replace the outermost tag's TCI by `tci`.
+        case rewrite
+    }
+
+    public var kind: Kind
+    /// Tag control information to write; 0 for `keep`.
+    public var tci: UInt16
+
+    @_noLocks @inlinable @inline(__always)
+    public init(_ kind: Kind, tci: UInt16 = 0) {
+        self.kind = kind
+        self.tci = tci
+    }
+
+    /// Bytes the frame grows by.
+    @inlinable @inline(__always) public var growth: Int { @_noLocks get { kind == .push ? HeaderSize.vlanTag : 0 } }
+}
+
+/// Decides and applies priority tags on physical ports: the PCP each row of the protocol table leaves with.
+///
+/// A trivial handle on 64 bytes; copies share it. One thread fills it before it is published to the lcores; while they read
+/// it, it must not change (publish another one instead).
+@frozen
+public struct PriorityTagger: @unchecked Sendable {
+    @usableFromInline let priorities: UnsafeMutablePointer<UInt8>
+
+    @usableFromInline init(priorities: UnsafeMutablePointer<UInt8>) { self.priorities = priorities }
+
+    /// In place of a PCP: frames of this row leave as they are, untagged or with the tag they have.
+    @inlinable @inline(__always) public static var leave: UInt8 { @_noLocks get { 0xff } }
+
+    /// A tagger that leaves every frame as it is.
+    public static func create() -> PriorityTagger {
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+        let priorities = raw.bindMemory(to: UInt8.self, capacity: 64)
+        priorities.initialize(repeating: leave, count: 64)
+        return PriorityTagger(priorities: priorities)
+    }
+
+    /// Frees the table; no lcore may still read it.
+    public func destroy() { UnsafeMutableRawPointer(priorities).deallocate() }
+
+    /// The PCP (0 to 7, or `leave`) of a row of the protocol table (0 to 63). Traps for others.
+    public func set(row: UInt8, pcp: UInt8) {
+        precondition(row < 64, "the protocol table has rows 0 to 63")
+        precondition(pcp < 8 || pcp == Self.leave, "a PCP is 0 to 7")
+        priorities[Int(row)] = pcp
+    }
+
+    /// The PCP of `row`, or `leave`.
+    @_noLocks @inlinable @inline(__always)
+    public func pcp(row: UInt8) -> UInt8 { priorities[Int(row & 63)] }
+
+    /// What to do with an outgoing frame whose `protocolID`, `tagCount` and `tci` are known.
+    ///
+    /// An untagged frame gets a priority tag (VID 0, DEI 0). Of a tagged one only the PCP of the outermost tag changes; VID and DEI
+    /// stay (IEEE 802.1Q, 6.9.3: DEI tells what may be dropped first, which is not ours to change).
+    @_noLocks @inlinable @inline(__always)
+    public func egress(_ record: UnsafePointer<FrameRecord>) -> TagAction {
+        let pcp = priorities[Int(record.pointee.protocolID & 63)]
+        if pcp == Self.leave { return TagAction(.keep) }
+        let bits = UInt16(pcp) &<< 13
+        if record.pointee.tagCount == 0 { return TagAction(.push, tci: bits) }
+        let tci = record.pointee.tci & 0x1fff | bits
+        return tci == record.pointee.tci ? TagAction(.keep) : TagAction(.rewrite, tci: tci)
+    }
+}

@@ -1,0 +1,60 @@
+import Packet
+
+/// Changes of a frame's outermost tag in its own bytes. Each function tells how many bytes it needs; the caller has checked them.
+public enum TagEditing {
+    /// Whether an incoming frame carries a priority tag (null VID) that must come off: a bridge passes the priority on, never the
+    /// tag (IEEE 802.1Q, 6.9.1: a frame with the null VID belongs to the port's own VLAN, as an untagged one does).
+    @_noLocks @inlinable @inline(__always)
+    public static func isPriorityTagged(_ record: UnsafePointer<FrameRecord>) -> Bool {
+        record.pointee.tagCount != 0 && record.pointee.tci & 0x0fff == 0
+    }
+
+    /// Takes the outermost tag out of a frame: moves the addresses 4 bytes up, so that the frame starts at `bytes + 4`, and
+    /// brings `record` in line. `record.pcp` keeps the tag's priority, by which PCP rows of the protocol table match.
+    ///
+    /// The caller moves the buffer's data start by 4. Needs `record.tagCount` of at least 1, as `parse` found it.
+    @_noLocks
+    public static func stripPriorityTag(_ bytes: UnsafeMutableRawPointer, _ record: UnsafeMutablePointer<FrameRecord>) {
+        removeTag(bytes)
+        let left = record.pointee.tagCount &- 1
+        record.pointee.tagCount = left
+        record.pointee.tci = left == 0 ? 0 : UnsafeRawPointer(bytes).bigEndian16(HeaderSize.ethernet &+ HeaderSize.vlanTag)
+        record.pointee.length &-= 4
+        record.pointee.l3Offset &-= 4
+        if record.pointee.l4Offset != 0 { record.pointee.l4Offset &-= 4 }
+        record.pointee.flags.mark(.priorityTagStripped)
+    }
+
+    /// Moves both addresses 4 bytes up, over the outermost tag. The frame then starts at `bytes + 4`. Needs 18 bytes.
+    @_noLocks @inlinable @inline(__always)
+    public static func removeTag(_ bytes: UnsafeMutableRawPointer) {
+        let first = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
+        let second = bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
+        bytes.storeBytes(of: first, toByteOffset: 4, as: UInt64.self)
+        bytes.storeBytes(of: second, toByteOffset: 12, as: UInt32.self)
+    }
+
+    /// Moves both addresses of the frame at `bytes + 4` down to `bytes` and writes TPID 0x8100 and `tci` behind them. `bytes` is
+    /// the frame's new start, 4 bytes of headroom before the old one. Needs 16 bytes from there. The caller adds 4 to the lengths.
+    @_noLocks @inlinable @inline(__always)
+    public static func pushTag(_ bytes: UnsafeMutableRawPointer, tci: UInt16) {
+        let first = bytes.loadUnaligned(fromByteOffset: 4, as: UInt64.self)
+        let second = bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self)
+        bytes.storeBytes(of: first, toByteOffset: 0, as: UInt64.self)
+        bytes.storeBytes(of: second, toByteOffset: 8, as: UInt32.self)
+        bytes.storeBytes(of: (UInt32(EtherType.vlan) &<< 16 | UInt32(tci)).bigEndian, toByteOffset: 12, as: UInt32.self)
+    }
+
+    /// Replaces the outermost tag's TCI, whatever its TPID. Needs 16 bytes.
+    @_noLocks @inlinable @inline(__always)
+    public static func rewriteTCI(_ bytes: UnsafeMutableRawPointer, tci: UInt16) {
+        bytes.storeBytes(of: tci.bigEndian, toByteOffset: HeaderSize.ethernet, as: UInt16.self)
+    }
+
+    /// Replaces the outermost tag's PCP (0 to 7) and nothing else. Needs 15 bytes.
+    @_noLocks @inlinable @inline(__always)
+    public static func rewritePCP(_ bytes: UnsafeMutableRawPointer, pcp: UInt8) {
+        let octet = bytes.load(fromByteOffset: HeaderSize.ethernet, as: UInt8.self)
+        bytes.storeBytes(of: octet & 0x1f | pcp &<< 5, toByteOffset: HeaderSize.ethernet, as: UInt8.self)
+    }
+}

@@ -1,0 +1,19 @@
+// What the traffic generator needs beyond the data path: whole-frame comparison, and frames of several segments.
+#ifndef SLUICE_SHIM_GENERATOR_H
+#define SLUICE_SHIM_GENERATOR_H
+
+#include "shim_base.h"
+#include <rte_memcpy.h>
+#include <rte_mbuf.h>
+#include <string.h>
+
+SLUICE_INLINE void sluice_bytes_copy(void *to, const void *from, size_t count) { rte_memcpy(to, from, count); }
+SLUICE_INLINE bool sluice_bytes_equal(const void *a, const void *b, size_t count) { return memcmp(a, b, count) == 0; }
+
+/// Copies the first `count` bytes of a frame, whatever its segments, to `buffer`.
+SLUICE_HOT void sluice_frame_gather(const struct rte_mbuf *m, uint32_t count, void *buffer);
+
+/// rte_eal_init, callable with Swift's argument vector. Returns a negative number, with rte_errno set, on failure.
+int sluice_generator_start_eal(int count, char **arguments);
+
+#endif

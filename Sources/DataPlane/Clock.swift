@@ -1,0 +1,19 @@
+import DPDKShim
+import Scheduler
+
+/// Turns the time-stamp counter into nanoseconds by one multiplication.
+struct Clock {
+    /// 2^60 * 10^9 / frequency.
+    private let scale: UInt64
+
+    /// - Parameter frequency: of the time-stamp counter, Hz; above 62.5 MHz.
+    init(frequency: UInt64) {
+        scale = frequency.dividingFullWidth((1_000_000_000 >> 4, 1_000_000_000 << 60)).quotient
+    }
+
+    @inline(__always) @_noLocks
+    func nanoseconds(_ cycles: UInt64) -> Nanoseconds {
+        let product = cycles.multipliedFullWidth(by: scale)
+        return product.high &<< 4 | product.low &>> 60
+    }
+}

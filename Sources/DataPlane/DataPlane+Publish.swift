@@ -1,0 +1,106 @@
+import Bridge
+import Configuration
+import DCB
+import DPDKShim
+import NUMA
+import Packet
+import Scheduler
+
+extension DataPlane {
+    /// Builds what each poll loop reads from what the control thread holds, publishes it, waits until no loop uses what it replaces, and frees
+    /// that. Queues that move are let go by their old loop before the new one takes them up.
+    func publish() {
+        let wanted = placement.placing(requests(), on: runtime.lcores.indices.map { Placement.Loop(cpu: runtime.lcores[cpu: $0], numaNode: cpuNodes[$0]) })
+        let moved = wanted.moved(from: placement)
+        placement = wanted
+        if !moved.isEmpty { exchange { snapshot(for: $0, leavingOut: moved) } }
+        exchange { snapshot(for: $0, leavingOut: []) }
+    }
+
+    private func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
+        let old = snapshots
+        snapshots = runtime.lcores.indices.map(build)
+        for index in runtime.lcores.indices {
+            (runtime.lcores.baseAddress! + index).pointee.snapshot.store(snapshots[index], ordering: .sequentiallyConsistent)
+        }
+        runtime.grace.wait()
+        for snapshot in old { free(snapshot) }
+    }
+
+    private func requests() -> [Placement.Request] {
+        ports.values.sorted { $0.index < $1.index }.map {
+            Placement.Request(
+                port: $0.index, queues: $0.backend.queues, cpus: $0.settings.cpus, numaNode: $0.backend.numaNode, together: $0.settings.pace != nil)
+        }
+    }
+
+    private func snapshot(for lcore: Int, leavingOut moved: Set<Placement.Queue>) -> UnsafeMutablePointer<Snapshot> {
+        let queues = placement.loops.filter { $0.value == lcore && !moved.contains($0.key) }.keys
+            .sorted { ($0.port, $0.queue) < ($1.port, $1.queue) }
+        let bridgeNames = bridges.keys.sorted()
+        let treeNames = trees.keys.sorted()
+        let bridgeNumbers = Dictionary(uniqueKeysWithValues: bridgeNames.enumerated().map { ($1, UInt16($0)) })
+        let treeNumbers = Dictionary(uniqueKeysWithValues: treeNames.enumerated().map { ($1, UInt16($0)) })
+        let catchAll = catchAllGuests()
+
+        let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
+        views.initialize(repeating: PortView(state: nil))
+        for port in ports.values {
+            views[Int(port.index)] = PortView(
+                state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAll[port.settings.name] ?? 0,
+                tree: treeNumbers[port.isPhysical ? port.settings.name : port.settings.bridge] ?? 0, isPhysical: port.isPhysical,
+                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, hardwareTags: port.backend.tagsInHardware,
+                maxFrame: port.maxFrame)
+        }
+        let result = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
+        result.initialize(to: Snapshot(
+            receiveQueues: .copy(queues.map { ReceiveQueue(port: $0.port, queue: UInt16($0.queue)) }),
+            ports: views,
+            bridges: .copy(bridgeNames.map { name in
+                BridgeView(fdb: bridges[name]!.fdb, members: .copy(ports.values.filter { $0.settings.bridge == name }.map(\.index).sorted()))
+            }),
+            trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
+            protocols: protocols, tagger: tagger()))
+        return result
+    }
+
+    private func view(of tree: Tree, _ lcore: Int) -> TreeView {
+        let rows = (guestIndices.values.max().map(Int.init) ?? 0) + 1
+        let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: rows * protocolRows)
+        leaves.initialize(repeating: 0)
+        let protocolNumbers = Dictionary(uniqueKeysWithValues: model.protocolTable.enumerated().map { ($1.name, $0 + 1) })
+        // A guest's leaf for everything first, then those of single protocols.
+        for item in tree.description.classes where item.isLeaf && item.protocolName == nil {
+            guard let guest = item.guest.flatMap({ guestIndices[$0] }) else { continue }
+            for row in 0..<protocolRows { leaves[Int(guest) * protocolRows + row] = item.id }
+        }
+        for item in tree.description.classes where item.isLeaf {
+            guard let guest = item.guest.flatMap({ guestIndices[$0] }), let row = item.protocolName.flatMap({ protocolNumbers[$0] }) else { continue }
+            leaves[Int(guest) * protocolRows + row] = item.id
+        }
+        let bySource = if case .outbound = tree.kind { true } else { false }
+        return TreeView(tree: tree.instances[lcore], bySource: bySource, leaves: leaves)
+    }
+
+    private func catchAllGuests() -> [String: GuestIndex] {
+        var result: [String: GuestIndex] = [:]
+        for guest in model.effectiveGuests where guest.isCatchAll { result[guest.settings.port] = guestIndices[guest.settings.name] }
+        return result
+    }
+
+    private func tagger() -> PriorityTagger {
+        let tagger = PriorityTagger.create()
+        tagger.set(row: ProtocolTable.defaultRow, pcp: 0)
+        for (row, item) in model.protocolTable.enumerated() { tagger.set(row: UInt8(row + 1), pcp: UInt8(item.pcp)) }
+        return tagger
+    }
+}
+
+extension UnsafeMutableBufferPointer {
+    /// A copy that the caller frees.
+    static func copy(_ elements: [Element]) -> Self {
+        let buffer = Self.allocate(capacity: elements.count)
+        _ = buffer.initialize(from: elements)
+        return buffer
+    }
+}

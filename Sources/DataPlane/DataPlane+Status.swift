@@ -1,0 +1,179 @@
+import Bridge
+import Configuration
+import DPDKShim
+import NUMA
+import Packet
+import Scheduler
+import Synchronization
+
+/// Figures for reports. Each is read where its one writer left it, without stopping anything: a report is true to within the frames that move
+/// while it is made, and exact at rest.
+extension DataPlane {
+    public struct PortReport: Sendable {
+        public var settings: PortSettings
+        public var condition: String
+        public var queues: Int
+        public var driver: String
+        public var device: String
+        public var numaNode: Int
+        public var received: Amount
+        public var sent: Amount
+        public var copied: UInt64
+        public var flooded: UInt64
+        public var learned: UInt64
+        public var moved: UInt64
+        public var full: UInt64
+        public var pacedNanoseconds: UInt64
+        /// Only reasons that occurred.
+        public var drops: [String: UInt64]
+    }
+
+    /// Frames and their bytes without FCS.
+    public struct Amount: Sendable {
+        public var frames: UInt64
+        public var bytes: UInt64
+        public init(frames: UInt64 = 0, bytes: UInt64 = 0) { self.frames = frames; self.bytes = bytes }
+    }
+
+    public func portReport(_ name: String) -> PortReport? {
+        guard let port = ports[name] else { return nil }
+        let sum = counters(of: port.index)
+        let state = port.state
+        let enabled = state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
+        return PortReport(
+            settings: port.settings, condition: port.backend.condition, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
+            device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
+            sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
+            moved: sum.moved, full: sum.full, pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
+    }
+
+    /// One class's figures, of each lcore's instance.
+    /// - Parameter id: `ClassIDs.root` for the root.
+    public func classCounters(tree: String, id: UInt16) -> [ClassCounters] {
+        trees[tree]?.instances.map { $0.pointee.counters(of: id) } ?? []
+    }
+
+    public struct CoreReport: Sendable {
+        public var cpu: Int
+        public var numaNode: Int
+        public var queues: [(port: String, queue: Int)]
+        public var turns: UInt64
+        public var frames: UInt64
+        public var busyCycles: UInt64
+        public var idleCycles: UInt64
+        public var idleTurns: UInt64
+    }
+
+    public func coreReports() -> [CoreReport] {
+        let names = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
+        return runtime.lcores.indices.map { index in
+            let lcore = runtime.lcores.baseAddress! + index
+            let queues = placement.loops.filter { $0.value == index }.keys.sorted { ($0.port, $0.queue) < ($1.port, $1.queue) }
+            return CoreReport(
+                cpu: lcore.pointee.cpu, numaNode: cpuNodes[index], queues: queues.compactMap { key in names[key.port].map { ($0, key.queue) } },
+                turns: lcore.pointee.turns.load(ordering: .relaxed), frames: lcore.pointee.handledFrames, busyCycles: lcore.pointee.busyCycles,
+                idleCycles: lcore.pointee.idleCycles, idleTurns: lcore.pointee.idleTurns)
+        }
+    }
+
+    public struct Totals: Sendable {
+        public var received = Amount()
+        public var copied = Amount()
+        public var delivered = Amount()
+        public var queued = Amount()
+        public var drops: [String: UInt64] = [:]
+    }
+
+    /// Received and copied frames are delivered, queued or dropped: the sums agree at rest.
+    public func totals() -> Totals {
+        var sum = retired
+        for index in 0..<maxPorts { sum += counters(of: PortIndex(index)) }
+        var totals = Totals()
+        totals.received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)
+        totals.delivered = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)
+        totals.copied = Amount(frames: sum.copiedFrames, bytes: sum.copiedBytes)
+        totals.drops = Self.drops(sum)
+        for tree in trees.values {
+            for instance in tree.instances {
+                totals.queued.frames += UInt64(instance.pointee.backlogFrames)
+                totals.queued.bytes += UInt64(instance.pointee.backlogBytes)
+            }
+        }
+        for index in runtime.lcores.indices {
+            let outputs = (runtime.lcores.baseAddress! + index).pointee.outputs
+            for port in ports.values {
+                let output = outputs + Int(port.index)
+                let count = min(output.pointee.count, Output.capacity)
+                totals.queued.frames += UInt64(count)
+                for place in 0..<count { totals.queued.bytes += UInt64(output.pointee.lengths[place]) }
+            }
+        }
+        return totals
+    }
+
+    /// Frames and bytes by row of `Model.protocolTable`, after the row of everything else.
+    public func protocolAmounts() -> [Amount] {
+        (0...model.protocolTable.count).map { row in
+            var sum = Amount()
+            for index in runtime.lcores.indices {
+                let counters = (runtime.lcores.baseAddress! + index).pointee.protocolCounters[row]
+                sum.frames &+= counters.frames
+                sum.bytes &+= counters.bytes
+            }
+            return sum
+        }
+    }
+
+    public struct AddressReport: Sendable {
+        public var bridge: String
+        public var mac: MACAddress
+        public var port: String
+        public var guest: String?
+        public var isStatic: Bool
+        /// Seconds since the address was seen last.
+        public var age: UInt64
+    }
+
+    public func addressReports(bridge wanted: String? = nil) -> [AddressReport] {
+        let portNames = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
+        let guestNames = Dictionary(guestIndices.map { ($1, $0) }) { first, _ in first }
+        let now = UInt32(truncatingIfNeeded: runtime.now >> 30)
+        var result: [AddressReport] = []
+        for (name, bridge) in bridges.sorted(by: { $0.key < $1.key }) where wanted == nil || wanted == name {
+            bridge.fdb.forEach { mac, value in
+                guard let port = portNames[value.port] else { return }
+                result.append(AddressReport(
+                    bridge: name, mac: MACAddress(value: mac), port: port, guest: guestNames[value.guest], isStatic: value.isStatic,
+                    age: UInt64(now &- value.seen & 0x7fff_ffff) << 30 / 1_000_000_000))
+            }
+        }
+        return result.sorted { ($0.bridge, $0.mac) < ($1.bridge, $1.mac) }
+    }
+
+    /// Addresses a bridge knows.
+    public func addressCount(bridge: String) -> Int { bridges[bridge]?.fdb.count ?? 0 }
+
+    /// The trees in force, by name.
+    public var treeDescriptions: [TreeDescription] { trees.values.map(\.description).sorted { $0.name < $1.name } }
+
+    /// Frequency of the cycles that reports count, Hz.
+    public var cyclesPerSecond: UInt64 { rte_get_tsc_hz() }
+    /// Frame buffers in use.
+    public var buffersInUse: Int { model.daemon.buffers - Int(sluice_pool_available(runtime.pool)) }
+    public static var dpdkVersion: String { String(cString: rte_version()) }
+
+    private func counters(of index: PortIndex) -> PortCounters {
+        var sum = PortCounters()
+        for lcore in runtime.lcores.indices { sum += (runtime.lcores.baseAddress! + lcore).pointee.counters[Int(index)] }
+        return sum
+    }
+
+    private static func drops(_ counters: PortCounters) -> [String: UInt64] {
+        var result: [String: UInt64] = [:]
+        for reason in DropReason.allCases {
+            let count = counters.drops[Int(reason.rawValue)]
+            if count != 0 { result[reason.name] = count }
+        }
+        return result
+    }
+}

@@ -1,0 +1,44 @@
+import DPDKShim
+import Scheduler
+
+/// Stage 6: takes from a tree what its outputs can take now, stages it by output and sends. Returns the frames taken.
+@inline(__always) @_noLocks
+func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
+    var taken = 0
+    // Bounded, so that the receive queues are polled again before their rings fill.
+    while taken < 1_024 {
+        let count = tree.pointee.dequeue(into: lcore.pointee.scheduled, limit: dequeueBatch, at: lcore.pointee.now)
+        for index in 0..<count {
+            let chosen = lcore.pointee.scheduled + index
+            let frame = Frame(chosen.pointee.handle)
+            lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
+            stage(frame, EgressTag(rawValue: chosen.pointee.tag), for: chosen.pointee.output, lcore, snapshot)
+        }
+        sendTouched(lcore, snapshot)
+        taken &+= count
+        if count < dequeueBatch { break }
+    }
+    discard(tree, lcore)
+    return taken
+}
+
+/// Frees what the tree took and then gave up: CoDel's drops and the backlog of removed classes.
+@inline(__always) @_noLocks
+func discard(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    while true {
+        let count = tree.pointee.takeDropped(into: lcore.pointee.discarded, limit: dequeueBatch)
+        if count == 0 { return }
+        free(discarded: count, lcore)
+    }
+}
+
+@inline(never) @_noLocks
+private func free(discarded count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+    for index in 0..<count {
+        let frame = Frame(lcore.pointee.discarded[index])
+        lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
+        sluice_frame_free(frame)
+    }
+    // A tree does not say which output a frame it gave up was for: they are counted at port 0, which is no port's.
+    lcore.pointee.counters[0].count(drop: .activeQueue, count)
+}

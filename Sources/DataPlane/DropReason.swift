@@ -1,0 +1,68 @@
+/// Why a frame that was received (or copied for flooding) was not delivered. A drop is counted at the port named with each reason.
+/// A new reason is one case and its name.
+public enum DropReason: UInt8, CaseIterable, Sendable {
+    // At the port it came in by.
+    /// Shorter than an Ethernet header, or longer than the port's MTU allows.
+    case runt, oversized
+    /// The source address is a group address or zero (IEEE 802.1D, 7.8).
+    case invalidSource
+    /// The source address is not one of the port's guests', or is bound to another port.
+    case spoofedSource
+    /// MAC control (pause, PFC): consumed by a bridge, never forwarded (IEEE 802.1Q, table 8-1).
+    case macControl
+    /// Another reserved group address 01-80-C2-00-00-0X, never forwarded (IEEE 802.1Q, table 8-1).
+    case reservedAddress
+    /// The destination is behind the port the frame came from.
+    case sourcePort
+    /// A flooded frame with nobody to flood it to.
+    case noDestination
+
+    // At the port it would have left by.
+    /// The port has no guest connected, or its link is down.
+    case portDown
+    /// Longer than the output's MTU allows.
+    case exceedsMTU
+    /// No class for it: the port was being removed.
+    case noClass
+    /// Its class's queue was full.
+    case queueLimit
+    /// Its class held all that it may of the shared buffer.
+    case bufferShare
+    /// The shared buffer was full.
+    case bufferFull
+    /// No buffer for the copy that flooding or tagging needed.
+    case noBuffer
+    /// Its class dropped it to keep its delay (CoDel), or was removed with a backlog.
+    case activeQueue
+    /// Its headers do not hold what its offload request says.
+    case badOffload
+    /// The receiver did not take it in 100 ms: its ring has room but no buffer as long as the frame, or it has stopped.
+    case notTaken
+    /// Its port was removed while it waited.
+    case portRemoved
+
+    /// The name under which CLI, JSON and metrics show it.
+    public var name: String {
+        switch self {
+        case .runt: "runt"
+        case .oversized: "oversized"
+        case .invalidSource: "invalid_source"
+        case .spoofedSource: "spoofed_source"
+        case .macControl: "mac_control"
+        case .reservedAddress: "reserved_address"
+        case .sourcePort: "source_port"
+        case .noDestination: "no_destination"
+        case .portDown: "port_down"
+        case .exceedsMTU: "exceeds_mtu"
+        case .noClass: "no_class"
+        case .queueLimit: "queue_limit"
+        case .bufferShare: "buffer_share"
+        case .bufferFull: "buffer_full"
+        case .noBuffer: "no_buffer"
+        case .activeQueue: "active_queue"
+        case .badOffload: "bad_offload"
+        case .notTaken: "not_taken"
+        case .portRemoved: "port_removed"
+        }
+    }
+}

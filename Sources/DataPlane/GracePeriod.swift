@@ -1,0 +1,25 @@
+import DPDKShim
+import Glibc
+
+/// Waits until every poll loop has finished a turn that began after the call: then none still uses what was unpublished before it.
+/// (Two turns: the loop counts a turn and loads its snapshot without a fence between, so the load may overtake the count.)
+/// May be called on any thread but a poll loop's. Loops take microseconds a turn, so the wait is short.
+struct GracePeriod: @unchecked Sendable {
+    let lcores: UnsafeMutableBufferPointer<Lcore>
+
+    func wait() {
+        for index in lcores.indices {
+            let lcore = lcores.baseAddress! + index
+            let seen = lcore.pointee.turns.load(ordering: .sequentiallyConsistent)
+            while lcore.pointee.running.load(ordering: .acquiring), lcore.pointee.turns.load(ordering: .acquiring) &- seen < 2 {
+                pause(microseconds: 20)
+            }
+        }
+    }
+}
+
+/// Gives the processor away for a moment: the control thread's waits for the poll loops, which never wait for it.
+func pause(microseconds: Int) {
+    var time = timespec(tv_sec: 0, tv_nsec: microseconds * 1_000)
+    nanosleep(&time, nil)
+}

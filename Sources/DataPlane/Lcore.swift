@@ -1,0 +1,107 @@
+import DPDKShim
+import Packet
+import Scheduler
+import Synchronization
+
+/// One poll loop: everything its thread touches, alone on its cache lines. Fields say who writes them.
+struct Lcore: ~Copyable {
+    // Set before the loop starts.
+    /// 0 upwards among the poll loops.
+    let index: Int
+    /// Poll loops there are.
+    let count: Int
+    /// EAL's number.
+    let id: UInt32
+    let cpu: Int
+    let clock: Clock
+    let pool: OpaquePointer
+    /// Most segments that may wait in this lcore's trees: its share of the pool.
+    let backlogLimit: Int
+
+    // Written by the control thread, read by the loop.
+    /// A `Snapshot`; never nil while the loop runs.
+    let snapshot: Atomic<UnsafeMutablePointer<Snapshot>?>
+    let stop = Atomic<Bool>(false)
+    let commands: LcoreCommandRing
+
+    // Written by the loop, read by anyone.
+    /// Turns begun. A reader that saw a turn begin and then a later one knows that nothing the loop read before is still in use.
+    let turns = Atomic<UInt64>(0)
+    let running = Atomic<Bool>(false)
+    /// Cycles of the turns that found work, and of those that found none.
+    var busyCycles: UInt64 = 0
+    var idleCycles: UInt64 = 0
+    var idleTurns: UInt64 = 0
+    var handledFrames: UInt64 = 0
+    /// By `PortIndex`.
+    let counters: UnsafeMutablePointer<PortCounters>
+    /// By protocol row.
+    let protocolCounters: UnsafeMutablePointer<ProtocolCounters>
+
+    // The loop's own.
+    /// When this turn began.
+    var now: Nanoseconds = 0
+    /// How long before that the turn before began.
+    var turnTime: Nanoseconds = 0
+    var seconds: UInt32 = 0
+    /// Segments waiting in this lcore's trees.
+    var backlog = 0
+    let received: UnsafeMutablePointer<Frame?>
+    let records: UnsafeMutablePointer<FrameRecord>
+    let scheduled: UnsafeMutablePointer<ScheduledFrame>
+    let discarded: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    /// By `PortIndex`.
+    let outputs: UnsafeMutablePointer<Output>
+    /// Outputs with frames staged in this turn.
+    let touched: UnsafeMutablePointer<PortIndex>
+    var touchedCount = 0
+    /// Outputs that could not take what was staged.
+    let parked: UnsafeMutablePointer<PortIndex>
+    var parkedCount = 0
+
+    init(index: Int, of count: Int, id: UInt32, cpu: Int, clock: Clock, pool: OpaquePointer, backlogLimit: Int) {
+        self.index = index
+        self.count = count
+        self.id = id
+        self.cpu = cpu
+        self.clock = clock
+        self.pool = pool
+        self.backlogLimit = backlogLimit
+        snapshot = Atomic(nil)
+        commands = LcoreCommandRing()
+        counters = .zeroed(maxPorts)
+        protocolCounters = .zeroed(protocolRows)
+        received = .zeroed(burstSize)
+        records = .zeroed(burstSize)
+        scheduled = .zeroed(dequeueBatch)
+        discarded = .allocate(capacity: dequeueBatch)
+        outputs = .zeroed(maxPorts)
+        touched = .zeroed(maxPorts)
+        parked = .zeroed(maxPorts)
+    }
+
+    deinit {
+        commands.deallocate()
+        counters.free()
+        protocolCounters.free()
+        received.free()
+        records.free()
+        scheduled.free()
+        discarded.deallocate()
+        outputs.free()
+        touched.free()
+        parked.free()
+    }
+}
+
+extension UnsafeMutablePointer {
+    /// Zeroed memory on cache lines of its own; the kernel gives pages only where it is touched.
+    static func zeroed(_ count: Int) -> UnsafeMutablePointer {
+        let bytes = (max(count, 1) * MemoryLayout<Pointee>.stride + 127) & ~127
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128)
+        raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+        return raw.assumingMemoryBound(to: Pointee.self)
+    }
+
+    func free() { UnsafeMutableRawPointer(self).deallocate() }
+}

@@ -1,0 +1,103 @@
+import Scheduler
+import Synchronization
+
+/// One change to what an lcore owns, carried out by it between two turns.
+struct LcoreCommand {
+    enum Operation: UInt8 {
+        /// To a class of `tree`.
+        case add, change, remove
+        /// Wakes the leaves of `parameters.output` in `tree`.
+        case unpark
+        /// Frees what `tree` gave up.
+        case drain
+        /// Sets `pacer` to `parameters`' floor (the average), peak and burst.
+        case pace
+    }
+    var operation: Operation
+    var tree: UnsafeMutablePointer<ClassTree>?
+    var pacer: UnsafeMutablePointer<Pacer>?
+    var id: ClassID = 0
+    var parent: ClassID = 0
+    var parameters = ClassParameters()
+}
+
+/// Commands from the control thread to one lcore: a ring with one writer and one reader.
+struct LcoreCommandRing {
+    private static let capacity: UInt64 = 1_024
+    private let slots: UnsafeMutablePointer<LcoreCommand>
+    /// Commands ever put in (control thread) and ever carried out (lcore).
+    private let indices: UnsafeMutablePointer<Indices>
+
+    struct Indices: ~Copyable {
+        let written = Atomic<UInt64>(0)
+        let done = Atomic<UInt64>(0)
+        /// Commands a tree refused: a fault of the plan that made them.
+        let refused = Atomic<UInt64>(0)
+    }
+
+    init() {
+        slots = .allocate(capacity: Int(Self.capacity))
+        indices = .allocate(capacity: 1)
+        indices.initialize(to: Indices())
+    }
+
+    func deallocate() {
+        slots.deallocate()
+        indices.deinitialize(count: 1)
+        indices.deallocate()
+    }
+
+    /// Control thread: false when the ring is full for now.
+    func put(_ command: LcoreCommand) -> Bool {
+        let written = indices.pointee.written.load(ordering: .relaxed)
+        guard written &- indices.pointee.done.load(ordering: .acquiring) < Self.capacity else { return false }
+        slots[Int(written % Self.capacity)] = command
+        indices.pointee.written.store(written &+ 1, ordering: .releasing)
+        return true
+    }
+
+    /// Control thread: everything put in was carried out.
+    var isDone: Bool { indices.pointee.done.load(ordering: .acquiring) == indices.pointee.written.load(ordering: .relaxed) }
+    var refused: UInt64 { indices.pointee.refused.load(ordering: .relaxed) }
+
+    /// The lcore: carries out up to 64 commands.
+    @inline(__always) @_noLocks
+    func run(_ lcore: UnsafeMutablePointer<Lcore>) {
+        let done = indices.pointee.done.load(ordering: .relaxed)
+        let written = indices.pointee.written.load(ordering: .acquiring)
+        if done == written { return }
+        runSome(done, min(written, done &+ 64), lcore)
+    }
+
+    @inline(never) @_noLocks
+    private func runSome(_ first: UInt64, _ end: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) {
+        let now = lcore.pointee.now
+        var next = first
+        while next != end {
+            let command = slots + Int(truncatingIfNeeded: next & (Self.capacity &- 1))
+            if let tree = command.pointee.tree {
+                if change(tree, command, lcore) != .done { indices.pointee.refused.add(1, ordering: .relaxed) }
+            } else if let pacer = command.pointee.pacer {
+                let parameters = command.pointee.parameters
+                pacer.pointee.set(average: parameters.floor, peak: parameters.peak, burst: parameters.burst, now: now)
+            }
+            next &+= 1
+        }
+        indices.pointee.done.store(next, ordering: .releasing)
+    }
+
+    @_noLocks
+    private func change(_ tree: UnsafeMutablePointer<ClassTree>, _ command: UnsafeMutablePointer<LcoreCommand>, _ lcore: UnsafeMutablePointer<Lcore>) -> ChangeVerdict {
+        let now = lcore.pointee.now
+        let id = command.pointee.id
+        switch command.pointee.operation {
+        case .add: return tree.pointee.add(id, under: command.pointee.parent, command.pointee.parameters, at: now)
+        case .change: return tree.pointee.change(id, command.pointee.parameters, at: now)
+        case .remove: return tree.pointee.remove(id, at: now)
+        case .unpark: tree.pointee.unpark(output: command.pointee.parameters.output)
+        case .drain: discard(tree, lcore)
+        case .pace: break
+        }
+        return .done
+    }
+}

@@ -1,0 +1,42 @@
+import DCB
+import Scheduler
+
+/// Frames chosen by a tree and not yet taken by their port, at one lcore. A port that cannot take all parks its leaves until this is empty,
+/// so it holds at most one batch of a dequeue beyond a burst.
+struct Output {
+    static let capacity = 128
+    var frames: InlineArray<128, Frame?>
+    var lengths: InlineArray<128, UInt32>
+    var count = 0
+    var isTouched = false
+    var isParked = false
+    /// When the port last took a frame, or was parked.
+    var progress: Nanoseconds = 0
+}
+
+/// Most frames taken from a tree at once.
+let dequeueBatch = 64
+
+/// What egress has to do to a frame's tag; decided while its record is at hand, it travels through the scheduler as the frame's `tag`.
+struct EgressTag {
+    /// kind 7-0, TCI 23-8
+    var rawValue: UInt32
+
+    @inline(__always) @_noLocks
+    init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    @inline(__always) @_noLocks
+    init(_ action: TagAction) {
+        switch action.kind {
+        case .keep: rawValue = 0
+        case .push: rawValue = 1 | UInt32(action.tci) &<< 8
+        case .rewrite: rawValue = 2 | UInt32(action.tci) &<< 8
+        }
+    }
+
+    @inline(__always) var keeps: Bool { @_noLocks get { rawValue == 0 } }
+    @inline(__always) var pushes: Bool { @_noLocks get { rawValue & 0xff == 1 } }
+    /// Bytes the frame grows by; they are charged, as they leave on the wire.
+    @inline(__always) var growth: UInt32 { @_noLocks get { pushes ? 4 : 0 } }
+    @inline(__always) var tci: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: rawValue &>> 8) } }
+}

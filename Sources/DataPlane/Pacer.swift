@@ -1,0 +1,67 @@
+import Scheduler
+
+/// Holds a guest's outbound traffic to `average`, `peak` and `burst` by polling its rings no sooner than that: back-pressure that loses
+/// nothing. The buckets may go into debt by one burst of frames, which later polls wait for, so the long-run rate is exact.
+package struct Pacer {
+    /// bit/s; 0: not paced.
+    package private(set) var average: UInt64 = 0
+    /// bit/s; 0: none.
+    package private(set) var peak: UInt64 = 0
+    /// Credit in 10^-9 bit, so that nanoseconds times bit/s needs no division and loses no remainder.
+    private var credit: Int64 = 0
+    private var peakCredit: Int64 = 0
+    private var burst: Int64 = 0
+    private var peakBurst: Int64 = 0
+    private var last: Nanoseconds = 0
+    /// Times after which the buckets are full whatever they held.
+    private var fillTime: UInt64 = 0
+    private var peakFillTime: UInt64 = 0
+
+    /// 10^-9 bit a byte.
+    private static let unit: Int64 = 8_000_000_000
+    /// The deepest debt one poll can make: a burst of the largest frames.
+    private static let debt = Int64(burstSize * 9_100) * unit
+
+    package init() {}
+
+    /// Sets the rates (bit/s) and burst (bytes, at most 2^29), keeping the credit where the pace only changes.
+    @_noLocks
+    package mutating func set(average: UInt64, peak: UInt64, burst: UInt64, now: Nanoseconds) {
+        let begins = self.average == 0
+        self.average = average
+        self.peak = peak
+        self.burst = Int64(min(burst, 1 << 29)) * Self.unit
+        // The peak's bucket holds what it earns in 100 us, and two of the largest frames at least.
+        peakBurst = max(Int64(min(peak / 80_000, 1 << 29)), 18_200) * Self.unit
+        fillTime = average == 0 ? 0 : UInt64(self.burst + Self.debt) / average + 1
+        peakFillTime = peak == 0 ? 0 : UInt64(peakBurst + Self.debt) / peak + 1
+        if begins { credit = self.burst; peakCredit = peakBurst; last = now }
+        credit = min(credit, self.burst)
+        peakCredit = min(peakCredit, peakBurst)
+    }
+
+    /// Frames that may be polled now; 0: not yet.
+    @inline(__always) @_noLocks
+    package mutating func allowance(at now: Nanoseconds) -> Int {
+        if average == 0 { return burstSize }
+        let elapsed = now &- last
+        last = now
+        credit = elapsed >= fillTime ? burst : min(burst, credit &+ Int64(truncatingIfNeeded: elapsed &* average))
+        var least = credit
+        if peak != 0 {
+            peakCredit = elapsed >= peakFillTime ? peakBurst : min(peakBurst, peakCredit &+ Int64(truncatingIfNeeded: elapsed &* peak))
+            least = min(least, peakCredit)
+        }
+        if least <= 0 { return 0 }
+        // About one frame for each 2^44 units, 2199 bytes, of credit: the debt stays near a frame, without a division.
+        return min(burstSize, Int(least &>> 44) &+ 1)
+    }
+
+    @inline(__always) @_noLocks
+    package mutating func charge(bytes: UInt64) {
+        if average == 0 { return }
+        let cost = Int64(truncatingIfNeeded: bytes) &* Self.unit
+        credit &-= cost
+        peakCredit &-= cost
+    }
+}

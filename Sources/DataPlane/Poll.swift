@@ -1,0 +1,40 @@
+import DPDKShim
+
+/// Stage 1: takes up to a burst of frames from one queue into `lcore.received`. Returns how many.
+@inline(__always) @_noLocks
+func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
+    let port = Int(queue.pointee.port)
+    let state = snapshot.pointee.ports[unchecked: port].state.unsafelyUnwrapped
+    let connection = state.pointee.connection.load(ordering: .acquiring)
+    if connection < 0 { return 0 }
+    let counters = lcore.pointee.counters + port
+
+    var wanted = burstSize
+    let pacer = state.pointee.pacer
+    if pacer.pointee.average != 0 {
+        wanted = pacer.pointee.allowance(at: lcore.pointee.now)
+        if wanted == 0 {
+            counters.pointee.pacedNanoseconds &+= lcore.pointee.turnTime
+            return 0
+        }
+    }
+
+    let frames = lcore.pointee.received
+    let count: Int
+    switch state.pointee.mechanism {
+    case .vhost: count = receiveFromGuest(connection, queue, state, wanted, lcore.pointee.pool, frames)
+    case .device: count = Int(sluice_device_receive(state.pointee.device, queue.pointee.queue, frames, UInt16(truncatingIfNeeded: wanted)))
+    }
+    if count == 0 { return 0 }
+
+    var bytes: UInt64 = 0
+    for index in 0..<count {
+        let frame = frames[index].unsafelyUnwrapped
+        sluice_prefetch_bytes(frame)
+        bytes &+= UInt64(sluice_frame_length(frame))
+    }
+    counters.pointee.receivedFrames &+= UInt64(truncatingIfNeeded: count)
+    counters.pointee.receivedBytes &+= bytes
+    pacer.pointee.charge(bytes: bytes)
+    return count
+}

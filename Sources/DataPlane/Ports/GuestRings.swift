@@ -1,0 +1,55 @@
+import DPDKShim
+
+// The vhost port kind as the poll loop sees it: librte_vhost's rings, called directly. In a virtio-net device ring 2q carries frames to the
+// guest and ring 2q + 1 frames from it (virtio 1.2, 5.1.2).
+
+/// Takes frames from a guest's ring; none where the guest has the ring disabled.
+@inline(__always) @_noLocks
+func receiveFromGuest(
+    _ vid: Int32, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>, _ wanted: Int,
+    _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>
+) -> Int {
+    if state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 == 0 { return 0 }
+    let ring = queue.pointee.queue &* 2 &+ 1
+    let changes = state.pointee.ringChanges.load(ordering: .relaxed)
+    if queue.pointee.seenChanges != changes {
+        // A polled ring needs no kicks; each would cost the guest an exit.
+        queue.pointee.seenChanges = changes
+        sluice_vhost_silence(vid, ring)
+    }
+    return Int(sluice_vhost_receive(vid, ring, pool, frames, UInt16(truncatingIfNeeded: wanted)))
+}
+
+/// Copies frames into a guest's ring and frees them. Returns how many fitted; the rest stay the caller's.
+@inline(__always) @_noLocks
+func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
+    let rings = state.pointee.transmitRings.load(ordering: .relaxed)
+    if rings == 0 { return 0 }
+    let (pair, isShared) = transmitQueue(rings, lcore)
+    let lock = state.pointee.transmitLocks + pair
+    // Another lcore is in the ring: what is staged waits a turn instead of this loop.
+    if isShared && !sluice_lock_try(lock) { return 0 }
+    var sent = 0
+    while sent < count {
+        let taken = Int(sluice_vhost_send(vid, UInt16(truncatingIfNeeded: pair &* 2), frames + sent, UInt16(truncatingIfNeeded: min(burstSize, count &- sent))))
+        sent &+= taken
+        if taken < burstSize { break }
+    }
+    if isShared { sluice_lock_release(lock) }
+    sluice_frames_free(frames, UInt32(truncatingIfNeeded: sent))
+    return sent
+}
+
+/// The transmit queue an lcore uses, and whether others use it too: one each where there are enough.
+@inline(__always) @_noLocks
+func transmitQueue(_ enabled: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) -> (Int, Bool) {
+    let queues = enabled.nonzeroBitCount
+    var place = lcore.pointee.index
+    while place >= queues { place &-= queues }
+    var rest = enabled
+    while place > 0 {
+        rest &= rest &- 1
+        place &-= 1
+    }
+    return (rest.trailingZeroBitCount, lcore.pointee.count > queues)
+}

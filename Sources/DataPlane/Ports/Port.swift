@@ -1,0 +1,55 @@
+import Configuration
+import DPDKShim
+
+/// A port as the control thread holds it: its settings, what it is made of, and the state the poll loops share.
+final class Port {
+    var settings: PortSettings
+    let index: PortIndex
+    let backend: any PortBackend
+    /// What the pacer was last told.
+    var appliedPace: PaceSettings?
+
+    init(settings: PortSettings, index: PortIndex, backend: any PortBackend) {
+        self.settings = settings
+        self.index = index
+        self.backend = backend
+    }
+
+    var state: UnsafeMutablePointer<PortState> { backend.state }
+    var isPhysical: Bool { if case .physical = settings.kind { true } else { false } }
+    /// Longest untagged frame.
+    var maxFrame: UInt32 { UInt32(settings.mtu + 14) }
+}
+
+/// What a port kind has to give the data plane. A new kind is one file that conforms to this.
+protocol PortBackend: AnyObject {
+    var state: UnsafeMutablePointer<PortState> { get }
+    /// Queue pairs that are polled.
+    var queues: Int { get }
+    /// The driver's name, for people.
+    var driver: String { get }
+    /// What the port is connected to: a socket, an interface, a device string.
+    var device: String { get }
+    /// NUMA node of its memory or device, -1 unknown.
+    var numaNode: Int { get }
+    /// Pushes tags by itself.
+    var tagsInHardware: Bool { get }
+    /// "up", "down", or what is waited for.
+    var condition: String { get }
+    /// Looks at the link again; called about once a second.
+    func refresh()
+    /// Releases everything. No poll loop uses the port any more, and none will.
+    func close()
+}
+
+/// Opens what a port's settings name.
+func openPort(_ settings: PortSettings, _ runtime: Runtime) throws(DataPlaneError) -> any PortBackend {
+    switch settings.kind {
+    case .vhost(let socket, let mode, let queues):
+        try VhostPort(name: settings.name, socket: socket, mode: mode, queues: queues, grace: runtime.grace)
+    case .tap(let interface, let netns, let mac):
+        try TapPort(settings, interface: interface, netns: netns, mac: mac, runtime)
+    case .physical(let device, let queues):
+        try PhysicalPort(settings, device: device, queues: queues, runtime)
+    }
+}

@@ -1,0 +1,50 @@
+import DPDKShim
+import Synchronization
+
+/// How the poll loop receives from and sends to a port. A device is whatever DPDK drives as an Ethernet device.
+enum PortMechanism: UInt8 {
+    case vhost, device
+}
+
+/// Most queue pairs of a port: one bit each in `PortState.receiveRings`.
+let maxQueuePairs = 64
+
+/// What changes about a port while it lives. Its address is the same from the port's creation until a grace period after its removal.
+struct PortState: ~Copyable {
+    let mechanism: PortMechanism
+    /// The port number of a `.device`.
+    let device: UInt16
+
+    /// `.vhost`: the connected guest's id in librte_vhost, -1 without one. `.device`: 0 while up, -1 while down.
+    /// Written by librte_vhost's threads or the control thread, read by lcores.
+    let connection = Atomic<Int32>(-1)
+    /// Queue pairs whose guest-to-switch ring is enabled. Written by librte_vhost's threads (`.device`: once).
+    let receiveRings = Atomic<UInt64>(0)
+    /// Queue pairs whose switch-to-guest ring is enabled.
+    let transmitRings = Atomic<UInt64>(0)
+    /// Counts changes of the rings, so that an lcore notices them by one comparison.
+    let ringChanges = Atomic<UInt32>(0)
+    /// The receiver cannot take unfinished checksums.
+    let finishChecksums = Atomic<Bool>(false)
+    /// Times a guest connected.
+    let connections = Atomic<UInt64>(0)
+
+    /// A lock for each queue pair, taken where several lcores share a transmit queue.
+    let transmitLocks: UnsafeMutablePointer<sluice_lock>
+    /// Written and read by the one lcore that polls all queues of a paced port.
+    let pacer: UnsafeMutablePointer<Pacer>
+
+    init(mechanism: PortMechanism, device: UInt16 = 0) {
+        self.mechanism = mechanism
+        self.device = device
+        transmitLocks = .allocate(capacity: maxQueuePairs)
+        for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
+        pacer = .allocate(capacity: 1)
+        pacer.initialize(to: Pacer())
+    }
+
+    deinit {
+        transmitLocks.deallocate()
+        pacer.deallocate()
+    }
+}

@@ -1,0 +1,53 @@
+import Configuration
+import DPDKShim
+import Glibc
+import Netlink
+import Packet
+
+/// A host interface: vhost-net accelerated through virtio_user where the kernel offers that, the tap driver otherwise.
+final class TapPort: PortBackend {
+    private let ethernet: EthernetDevice
+    let device: String
+
+    init(_ settings: PortSettings, interface: String, netns: String?, mac: MACAddress?, _ runtime: Runtime) throws(DataPlaneError) {
+        let name = settings.name
+        let namespace = netns.map { NetworkNamespace($0) } ?? .current
+        let exists: Bool
+        do {
+            // Opening the namespace shows that it is there before anything is made.
+            let inside = try LinkSocket(in: namespace)
+            exists = try LinkSocket().exists(interface) || inside.exists(interface)
+        } catch {
+            throw DataPlaneError("port \(name): \(error)")
+        }
+        guard !exists else {
+            throw DataPlaneError("port \(name): interface \(interface) exists already: choose another name, or remove it with `ip link del \(interface)`")
+        }
+        let lcores = runtime.lcores.count
+        let accelerated = access("/dev/vhost-net", R_OK | W_OK) == 0
+        let devargs = accelerated
+            ? "net_virtio_user_\(interface),path=/dev/vhost-net,iface=\(interface),queues=\(lcores),queue_size=1024"
+            : "net_tap_\(interface),iface=\(interface)"
+        device = interface
+        ethernet = try EthernetDevice(
+            port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, transmitQueues: lcores, equalQueues: true, pool: runtime.pool)
+        do {
+            // A move takes an interface down, so it comes first.
+            if namespace != .current { try LinkSocket().move(interface, to: namespace) }
+            try LinkSocket(in: namespace).change(interface, LinkChange(up: true, mtu: settings.mtu, mac: mac))
+        } catch {
+            ethernet.close()
+            throw DataPlaneError("port \(name): \(error)")
+        }
+        ethernet.isUp = true
+    }
+
+    var state: UnsafeMutablePointer<PortState> { ethernet.state }
+    var queues: Int { ethernet.queues }
+    var driver: String { ethernet.driver }
+    var numaNode: Int { ethernet.numaNode }
+    var tagsInHardware: Bool { false }
+    var condition: String { "up" }
+    func refresh() {}
+    func close() { ethernet.close() }
+}

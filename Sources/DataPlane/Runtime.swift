@@ -1,0 +1,139 @@
+import Configuration
+import DPDKShim
+import Glibc
+import NUMA
+import Scheduler
+
+/// DPDK's environment: once a process, from the daemon's start to its end.
+final class Runtime {
+    let lcores: UnsafeMutableBufferPointer<Lcore>
+    let clock: Clock
+    /// Frame buffers; shared by all ports.
+    let pool: OpaquePointer
+    let grace: GracePeriod
+    /// Frames that one tree of one poll loop can hold.
+    let bufferLimit: Int
+    private let runtimeDirectory: String
+
+    /// - Throws: `DataPlaneError` when memory or processors are not to be had; nothing is left behind then but EAL itself, which lives once a process.
+    init(_ settings: DaemonSettings) throws(DataPlaneError) {
+        let cpus = try Self.cpus(settings.cpus)
+        let bytesNeeded = UInt64(settings.buffers) * UInt64(settings.bufferSize + 512) + 48 << 20
+        if settings.hugepages { try Self.checkHugepages(needed: settings.memory > 0 ? settings.memory : bytesNeeded) }
+
+        let prefix = "sluice-\(getpid())"
+        runtimeDirectory = "/var/run/dpdk/\(prefix)"
+        let all = NUMA.allowedCPUs.map(String.init).joined(separator: ",")
+        let map = ["0@(\(all))"] + cpus.enumerated().map { "\($0.offset + 1)@\($0.element)" }
+        var arguments = [
+            "sluiced", "--lcores", map.joined(separator: ","), "--main-lcore", "0", "--file-prefix", prefix,
+            // A device list that names none keeps EAL from taking over devices that nobody configured.
+            "--allow", "ffff:ff:1f.7", "--log-level", "lib.*:warning", "--log-level", "pmd.*:warning", "--log-level", "user1:warning",
+        ]
+        arguments += settings.hugepages ? ["--in-memory"] : ["--no-huge", "-m", String(max(settings.memory, bytesNeeded * 5 / 4) >> 20)]
+        if settings.hugepages && settings.memory > 0 { arguments += ["-m", String(settings.memory >> 20)] }
+        try Self.startEAL(arguments)
+
+        clock = Clock(frequency: rte_get_tsc_hz())
+        guard let pool = rte_pktmbuf_pool_create(
+            "frames", UInt32(settings.buffers), 256, 0, UInt16(settings.bufferSize + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY)
+        else {
+            let reason = DataPlaneError.errorText(sluice_rte_errno())
+            throw DataPlaneError("""
+                no memory for \(settings.buffers) frame buffers of \(settings.bufferSize) bytes (\(reason)): lower daemon.buffers, or add \
+                hugepages: echo \(bytesNeeded / (2 << 20) + 1) > /proc/sys/vm/nr_hugepages
+                """)
+        }
+        self.pool = pool
+        lcores = .allocate(capacity: cpus.count)
+        for (index, cpu) in cpus.enumerated() {
+            (lcores.baseAddress! + index).initialize(to: Lcore(
+                index: index, of: cpus.count, id: UInt32(index + 1), cpu: cpu, clock: clock, pool: pool,
+                backlogLimit: settings.buffers * 3 / 4 / cpus.count))
+        }
+        bufferLimit = settings.buffers
+        grace = GracePeriod(lcores: lcores)
+    }
+
+    var now: Nanoseconds { clock.nanoseconds(sluice_cycles()) }
+
+    /// Starts the poll loops. Each must have a snapshot.
+    func launch() throws(DataPlaneError) {
+        for index in lcores.indices {
+            let lcore = lcores.baseAddress! + index
+            let result = rte_eal_remote_launch(pollLoop, lcore, lcore.pointee.id)
+            guard result == 0 else { throw DataPlaneError("poll loop on CPU \(lcore.pointee.cpu) did not start: \(DataPlaneError.errorText(result))") }
+            while !lcore.pointee.running.load(ordering: .acquiring) { pause(microseconds: 20) }
+        }
+    }
+
+    /// Ends the poll loops and waits for them.
+    func halt() {
+        for index in lcores.indices { (lcores.baseAddress! + index).pointee.stop.store(true, ordering: .relaxed) }
+        for index in lcores.indices { rte_eal_wait_lcore((lcores.baseAddress! + index).pointee.id) }
+    }
+
+    /// Gives everything back that would outlive the process; its memory ends with it. (`rte_eal_cleanup` would unmap what EAL's own threads
+    /// still use for the interrupts of memif devices.)
+    func close() {
+        for index in lcores.indices { (lcores.baseAddress! + index).deinitialize(count: 1) }
+        lcores.deallocate()
+        removeRuntimeDirectory()
+    }
+
+    private func removeRuntimeDirectory() {
+        guard let directory = opendir(runtimeDirectory) else { return }
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(cString: $0.bindMemory(to: CChar.self).baseAddress!) }
+            if name != "." && name != ".." { unlink("\(runtimeDirectory)/\(name)") }
+        }
+        closedir(directory)
+        rmdir(runtimeDirectory)
+    }
+
+    /// The CPUs that run poll loops.
+    private static func cpus(_ wanted: [Int]) throws(DataPlaneError) -> [Int] {
+        let allowed = NUMA.allowedCPUs
+        if let missing = wanted.first(where: { !allowed.contains($0) }) {
+            throw DataPlaneError("daemon.cpus names CPU \(missing), which this process may not use; it may use \(allowed.map(String.init).joined(separator: ", "))")
+        }
+        if !wanted.isEmpty { return wanted }
+        return allowed.count > 1 ? Array(allowed.dropFirst()) : allowed
+    }
+
+    /// EAL reports a want of hugepages in a log line only; the daemon says how to mend it before it comes to that.
+    private static func checkHugepages(needed: UInt64) throws(DataPlaneError) {
+        guard let file = fopen("/proc/meminfo", "r") else { return }
+        defer { fclose(file) }
+        var free: UInt64 = 0
+        var total: UInt64 = 0
+        var size: UInt64 = 2 << 20
+        var line: UnsafeMutablePointer<CChar>?
+        var capacity = 0
+        defer { Glibc.free(line) }
+        while getline(&line, &capacity, file) > 0 {
+            let words = String(cString: line!).split(whereSeparator: { $0 == " " || $0 == ":" || $0 == "\n" })
+            guard words.count >= 2, let value = UInt64(words[1]) else { continue }
+            switch words[0] {
+            case "HugePages_Free": free = value
+            case "HugePages_Total": total = value
+            case "Hugepagesize": size = value << 10
+            default: break
+            }
+        }
+        guard free * size < needed else { return }
+        let missing = (needed + size - 1) / size - free
+        throw DataPlaneError("""
+            not enough hugepages: \(needed >> 20) MiB are needed and \(free * size >> 20) MiB are free. Add them with \
+            `echo \(total + missing) > /proc/sys/vm/nr_hugepages`, lower daemon.buffers, or set daemon.hugepages: false for a trial
+            """)
+    }
+
+    private static func startEAL(_ arguments: [String]) throws(DataPlaneError) {
+        // EAL keeps pointers into its arguments.
+        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        guard rte_eal_init(CInt(arguments.count), &pointers) >= 0 else {
+            throw DataPlaneError("DPDK did not start: \(DataPlaneError.errorText(sluice_rte_errno())) (its arguments were: \(arguments.dropFirst().joined(separator: " ")))")
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import DPDKShim
+import Scheduler
+
+/// Stage 7, second half: sends what was staged in this batch, output by output.
+@inline(__always) @_noLocks
+func sendTouched(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    for index in 0..<lcore.pointee.touchedCount {
+        let port = lcore.pointee.touched[index]
+        let output = lcore.pointee.outputs + Int(port)
+        output.pointee.isTouched = false
+        send(port, output, lcore, snapshot)
+        if output.pointee.count != 0 && !output.pointee.isParked { park(port, output, lcore, snapshot) }
+    }
+    lcore.pointee.touchedCount = 0
+}
+
+/// Holds back an output's leaves until it has taken what is staged: a full ring costs nothing and delays nobody else.
+@inline(never) @_noLocks
+private func park(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
+    output.pointee.isParked = true
+    output.pointee.progress = lcore.pointee.now
+    lcore.pointee.counters[Int(port)].full &+= 1
+    snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree.pointee.park(output: port)
+    lcore.pointee.parked[lcore.pointee.parkedCount] = port
+    lcore.pointee.parkedCount &+= 1
+}
+
+/// Tries the full outputs again and wakes the leaves of those that took all.
+@inline(never) @_noLocks
+func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    var kept = 0
+    for index in 0..<lcore.pointee.parkedCount {
+        let port = lcore.pointee.parked[index]
+        let output = lcore.pointee.outputs + Int(port)
+        let waiting = output.pointee.count
+        send(port, output, lcore, snapshot)
+        if output.pointee.count != waiting {
+            output.pointee.progress = lcore.pointee.now
+        } else if lcore.pointee.now &- output.pointee.progress > longestWait {
+            dropFirst(port, output, lcore)
+        }
+        if output.pointee.count == 0 {
+            output.pointee.isParked = false
+            let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
+            if view.pointee.state != nil { snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree.pointee.unpark(output: port) }
+        } else {
+            lcore.pointee.parked[kept] = port
+            kept &+= 1
+        }
+    }
+    lcore.pointee.parkedCount = kept
+}
+
+/// How long a port may leave the first frame staged for it: one that fits none of a guest's buffers would otherwise block it for ever.
+@inline(__always) private var longestWait: Nanoseconds { @_noLocks get { 100_000_000 } }
+
+@inline(never) @_noLocks
+private func dropFirst(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(port)].count(drop: .notTaken)
+    sluice_frame_free(output.pointee.frames[unchecked: 0].unsafelyUnwrapped)
+    removeFirst(1, output)
+    output.pointee.progress = lcore.pointee.now
+}
+
+/// Moves what stays staged to the front.
+@inline(__always) @_noLocks
+private func removeFirst(_ sent: Int, _ output: UnsafeMutablePointer<Output>) {
+    let left = output.pointee.count &- sent
+    if sent != 0 {
+        for index in 0..<left {
+            output.pointee.frames[unchecked: index] = output.pointee.frames[unchecked: sent &+ index]
+            output.pointee.lengths[unchecked: index] = output.pointee.lengths[unchecked: sent &+ index]
+        }
+    }
+    output.pointee.count = left
+}
+
+/// Gives an output's staged frames to its port; what the port does not take stays staged.
+@inline(__always) @_noLocks
+private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    let count = output.pointee.count
+    let frames = UnsafeMutableRawPointer(output).assumingMemoryBound(to: Frame?.self)
+    let counters = lcore.pointee.counters + Int(port)
+    let sent: Int
+    if let state = snapshot.pointee.ports[unchecked: Int(port)].state {
+        let connection = state.pointee.connection.load(ordering: .acquiring)
+        if connection < 0 {
+            discard(frames, count, .portDown, counters)
+            output.pointee.count = 0
+            return
+        }
+        switch state.pointee.mechanism {
+        case .vhost: sent = sendToGuest(connection, state, frames, count, lcore)
+        case .device: sent = sendToDevice(state, frames, count, lcore)
+        }
+    } else {
+        discard(frames, count, .portRemoved, counters)
+        output.pointee.count = 0
+        return
+    }
+    var bytes: UInt64 = 0
+    for index in 0..<sent { bytes &+= UInt64(output.pointee.lengths[unchecked: index]) }
+    counters.pointee.sentFrames &+= UInt64(truncatingIfNeeded: sent)
+    counters.pointee.sentBytes &+= bytes
+    removeFirst(sent, output)
+}
+
+@inline(never) @_noLocks
+private func discard(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ counters: UnsafeMutablePointer<PortCounters>) {
+    counters.pointee.count(drop: reason, count)
+    sluice_frames_free(frames, UInt32(truncatingIfNeeded: count))
+}

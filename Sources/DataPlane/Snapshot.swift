@@ -1,0 +1,94 @@
+import Bridge
+import DCB
+import DPDKShim
+import Packet
+import Scheduler
+
+/// Index of a port in every table of the data plane.
+typealias PortIndex = UInt16
+/// Index of a guest, 1 upwards; 0: none.
+typealias GuestIndex = UInt16
+
+/// Most ports of a daemon.
+let maxPorts = 1_024
+/// Rows of the protocol table, a power of two: row 0 is "everything else".
+let protocolRows = 64
+
+/// What forwarding reads, as one lcore sees it: built by the control thread, never changed after it was published, freed a grace period
+/// after its successor was.
+struct Snapshot {
+    var receiveQueues: UnsafeMutableBufferPointer<ReceiveQueue>
+    /// By `PortIndex`.
+    var ports: UnsafeMutableBufferPointer<PortView>
+    var bridges: UnsafeMutableBufferPointer<BridgeView>
+    var trees: UnsafeMutableBufferPointer<TreeView>
+    var protocols: ProtocolTable
+    /// PCP by protocol row.
+    var tagger: PriorityTagger
+
+    func deallocate() {
+        receiveQueues.deallocate()
+        ports.deallocate()
+        for bridge in bridges { bridge.members.deallocate() }
+        bridges.deallocate()
+        for tree in trees { tree.leaves.deallocate() }
+        trees.deallocate()
+        tagger.destroy()
+    }
+}
+
+/// A queue that this lcore polls.
+struct ReceiveQueue {
+    var port: PortIndex
+    /// Queue pair.
+    var queue: UInt16
+    /// `PortState.ringChanges` when the lcore last looked.
+    var seenChanges: UInt32 = 0
+}
+
+struct PortView {
+    /// nil: no such port.
+    var state: UnsafeMutablePointer<PortState>?
+    var bridge: UInt16 = 0
+    /// The guest that traffic of the port's unlisted addresses belongs to.
+    var defaultGuest: GuestIndex = 0
+    /// The tree, in `Snapshot.trees`, that schedules what leaves by this port.
+    var tree: UInt16 = 0
+    var isPhysical = false
+    var spoofCheck = false
+    /// Priority tags are pushed on the way out.
+    var tags = false
+    /// The device pushes tags by itself.
+    var hardwareTags = false
+    /// Longest frame without tags, bytes: MTU + 14.
+    var maxFrame: UInt32 = 0
+}
+
+struct BridgeView {
+    var fdb: ForwardingDatabase
+    /// The ports frames are flooded to.
+    var members: UnsafeMutableBufferPointer<PortIndex>
+}
+
+struct TreeView {
+    /// This lcore's instance.
+    var tree: UnsafeMutablePointer<ClassTree>
+    /// Classified by the source's guest (outbound) instead of the destination's (inbound).
+    var bySource: Bool
+    /// Leaf by guest and protocol: `guest * protocolRows + protocol`. A guest the tree does not know has guest 0's.
+    var leaves: UnsafeMutableBufferPointer<ClassID>
+
+    @inline(__always) @_noLocks
+    func leaf(guest: GuestIndex, protocolID: UInt8) -> ClassID {
+        leaves[unchecked: Int(guest) &* protocolRows &+ Int(protocolID)]
+    }
+}
+
+extension UnsafeMutableBufferPointer {
+    /// The element without a bounds check: the index comes from a table built together with this one.
+    @inline(__always)
+    subscript(unchecked index: Int) -> Element {
+        get { baseAddress.unsafelyUnwrapped[index] }
+        nonmutating set { baseAddress.unsafelyUnwrapped[index] = newValue }
+    }
+}

@@ -1,0 +1,226 @@
+import CNetlink
+import Glibc
+import Packet
+
+/// A connection to the kernel's routing netlink (rtnetlink(7)) in one network namespace, for looking up and changing interfaces.
+///
+/// It stays in the namespace it was opened in, whatever thread uses it. One thread at a time.
+public final class LinkSocket {
+    public let namespace: NetworkNamespace
+    private let socket: OpaquePointer
+    /// IFF_LOWER_UP, which only linux/if.h has.
+    private static let lowerUp: UInt32 = 1 << 16
+    /// For ethtool, which has no netlink family on every kernel.
+    private let control: CInt
+
+    /// - Throws: `noSuchNamespace`, `notANamespace`, `notPermitted`, `unavailable`.
+    public init(in namespace: NetworkNamespace = .current) throws(NetlinkError) {
+        let opened = try namespace.run { () throws(NetlinkError) -> (OpaquePointer, CInt) in
+            guard let socket = nl_socket_alloc() else { throw .unavailable(reason: "out of memory") }
+            let status = nl_connect(socket, NETLINK_ROUTE)
+            guard status == 0 else {
+                nl_socket_free(socket)
+                throw .unavailable(reason: Self.reason(status))
+            }
+            let control = Glibc.socket(AF_INET, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            return (socket, control)
+        }
+        self.namespace = namespace
+        (socket, control) = opened
+    }
+
+    deinit {
+        nl_socket_free(socket)
+        if control >= 0 { close(control) }
+    }
+
+    // MARK: - Looking up
+
+    /// - Throws: `badName`, `noSuchLink`.
+    public func link(named name: String) throws(NetlinkError) -> Link {
+        let link = try find(name)
+        defer { rtnl_link_put(link) }
+        return describe(link)
+    }
+
+    /// - Throws: `noSuchIndex`.
+    public func link(index: Int) throws(NetlinkError) -> Link {
+        // libnl aborts the process when asked for an index that is not positive.
+        guard index > 0, let number = CInt(exactly: index) else { throw .noSuchIndex(index: index, place: namespace.place) }
+        var link: OpaquePointer?
+        guard rtnl_link_get_kernel(socket, number, nil, &link) == 0, let link else {
+            throw .noSuchIndex(index: index, place: namespace.place)
+        }
+        defer { rtnl_link_put(link) }
+        return describe(link)
+    }
+
+    /// Whether an interface of this name is there; false also for what cannot be a name.
+    public func exists(_ name: String) -> Bool {
+        guard let link = try? find(name) else { return false }
+        rtnl_link_put(link)
+        return true
+    }
+
+    /// All interfaces of the namespace, by index.
+    public func links() throws(NetlinkError) -> [Link] {
+        var cache: OpaquePointer?
+        let status = rtnl_link_alloc_cache(socket, AF_UNSPEC, &cache)
+        guard status == 0, let cache else { throw .unavailable(reason: Self.reason(status)) }
+        defer { nl_cache_free(cache) }
+        var links: [Link] = []
+        var object = nl_cache_get_first(cache)
+        while let link = object {
+            links.append(describe(link))
+            object = nl_cache_get_next(link)
+        }
+        return links.sorted { $0.index < $1.index }
+    }
+
+    // MARK: - Changing
+
+    /// Changes an interface in one request. The kernel takes the address first, then the MTU, then up or down, and stops at the
+    /// first it refuses; what came before stays (do_setlink in net/core/rtnetlink.c).
+    ///
+    /// - Throws: `badName`, `noSuchLink`, `notPermitted`, `refused`.
+    public func change(_ name: String, _ change: LinkChange) throws(NetlinkError) {
+        let doing = "\(change.words) on \(name)"
+        if let mtu = change.mtu, mtu < 68 || mtu > 65_535 {
+            throw .refused(doing: doing, reason: "an MTU is 68 to 65535 bytes")
+        }
+        if let mac = change.mac, mac.isMulticast || mac.isZero {
+            throw .refused(doing: doing, reason: "an interface's own address is neither a group address nor all zero; clear the lowest bit of its first octet")
+        }
+        let link = try find(name)
+        defer { rtnl_link_put(link) }
+        if change.isEmpty { return }
+        try withChanges { changes throws(NetlinkError) in
+            if let mtu = change.mtu { rtnl_link_set_mtu(changes, UInt32(mtu)) }
+            if let mac = change.mac { try Self.setAddress(mac, of: changes) }
+            if let up = change.up {
+                if up { rtnl_link_set_flags(changes, UInt32(IFF_UP)) } else { rtnl_link_unset_flags(changes, UInt32(IFF_UP)) }
+            }
+            try check(rtnl_link_change(socket, link, changes, 0), doing: doing, name: name, place: namespace.place)
+        }
+    }
+
+    public func setUp(_ name: String, _ up: Bool = true) throws(NetlinkError) { try change(name, LinkChange(up: up)) }
+    public func setMTU(_ name: String, _ mtu: Int) throws(NetlinkError) { try change(name, LinkChange(mtu: mtu)) }
+    public func setMAC(_ name: String, _ mac: MACAddress) throws(NetlinkError) { try change(name, LinkChange(mac: mac)) }
+
+    /// Moves an interface to another namespace. It arrives down and without addresses; a `LinkSocket` in that namespace brings it up.
+    ///
+    /// - Throws: besides what `change` throws `noSuchNamespace` and `nameTaken`.
+    public func move(_ name: String, to target: NetworkNamespace) throws(NetlinkError) {
+        let link = try find(name)
+        defer { rtnl_link_put(link) }
+        try target.withDescriptor { descriptor throws(NetlinkError) in
+            try withChanges { changes throws(NetlinkError) in
+                rtnl_link_set_ns_fd(changes, descriptor)
+                let status = rtnl_link_change(socket, link, changes, 0)
+                let doing = "move \(name) to the network namespace \(target.path ?? "of this process")"
+                // The kernel says EINVAL where the descriptor is not a network namespace's.
+                if status == -NLE_INVAL, let path = target.path { throw .notANamespace(path: path) }
+                try check(status, doing: doing, name: name, place: target.place)
+            }
+        }
+    }
+
+    /// Removes a virtual interface.
+    public func delete(_ name: String) throws(NetlinkError) {
+        let link = try find(name)
+        defer { rtnl_link_put(link) }
+        try check(rtnl_link_delete(socket, link), doing: "delete \(name)", name: name, place: namespace.place)
+    }
+
+    // MARK: - Within
+
+    /// The caller puts the link back.
+    private func find(_ name: String) throws(NetlinkError) -> OpaquePointer {
+        guard Self.isName(name) else { throw .badName(name) }
+        var link: OpaquePointer?
+        let status = rtnl_link_get_kernel(socket, 0, name, &link)
+        guard status == 0, let link else {
+            switch -status {
+            case NLE_NODEV, NLE_OBJ_NOTFOUND: throw .noSuchLink(name: name, place: namespace.place)
+            case NLE_PERM: throw .notPermitted(doing: "look up \(name)")
+            default: throw .unavailable(reason: Self.reason(status))
+            }
+        }
+        return link
+    }
+
+    /// The kernel's rule: dev_valid_name in net/core/dev.c.
+    static func isName(_ name: String) -> Bool {
+        (1...15).contains(name.utf8.count) && name != "." && name != ".."
+            && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") || $0 == 32 || (9...13).contains($0) || $0 == 0 }
+    }
+
+    private func withChanges(_ body: (OpaquePointer) throws(NetlinkError) -> Void) throws(NetlinkError) {
+        guard let changes = rtnl_link_alloc() else { throw .unavailable(reason: "out of memory") }
+        defer { rtnl_link_put(changes) }
+        try body(changes)
+    }
+
+    private static func setAddress(_ mac: MACAddress, of link: OpaquePointer) throws(NetlinkError) {
+        let octets = (0..<6).map { UInt8(truncatingIfNeeded: mac.value >> UInt64(40 - 8 * $0)) }
+        // `rtnl_link_set_addr` takes a reference of its own.
+        guard let address = octets.withUnsafeBytes({ nl_addr_build(AF_UNSPEC, $0.baseAddress, 6) }) else {
+            throw .unavailable(reason: "out of memory")
+        }
+        rtnl_link_set_addr(link, address)
+        nl_addr_put(address)
+    }
+
+    private func check(_ status: CInt, doing: String, name: String, place: String) throws(NetlinkError) {
+        switch -status {
+        case 0: return
+        case NLE_PERM, NLE_NOACCESS: throw .notPermitted(doing: doing)
+        case NLE_EXIST: throw .nameTaken(name: name, place: place)
+        case NLE_NODEV, NLE_OBJ_NOTFOUND: throw .noSuchLink(name: name, place: namespace.place)
+        case NLE_INVAL, NLE_RANGE:
+            throw .refused(doing: doing, reason: "the kernel calls it invalid for this interface; `ip -d link show \(name)` tells its limits")
+        case NLE_OPNOTSUPP: throw .refused(doing: doing, reason: "this kind of interface does not support it")
+        case NLE_BUSY: throw .refused(doing: doing, reason: "it is in use")
+        default: throw .refused(doing: doing, reason: Self.reason(status))
+        }
+    }
+
+    private static func reason(_ status: CInt) -> String { String(cString: nl_geterror(status)) }
+
+    private func describe(_ link: OpaquePointer) -> Link {
+        let name = String(cString: rtnl_link_get_name(link))
+        let flags = rtnl_link_get_flags(link)
+        let controller = Int(rtnl_link_get_master(link))
+        return Link(
+            index: Int(rtnl_link_get_ifindex(link)), name: name, kind: rtnl_link_get_type(link).map { String(cString: $0) },
+            driver: driver(of: name), mtu: Int(rtnl_link_get_mtu(link)), mac: Self.address(of: link),
+            isUp: flags & UInt32(IFF_UP) != 0, hasCarrier: flags & Self.lowerUp != 0,
+            isLoopback: flags & UInt32(IFF_LOOPBACK) != 0, receiveQueues: Int(rtnl_link_get_num_rx_queues(link)),
+            transmitQueues: Int(rtnl_link_get_num_tx_queues(link)), controller: controller == 0 ? nil : controller)
+    }
+
+    private static func address(of link: OpaquePointer) -> MACAddress? {
+        guard let address = rtnl_link_get_addr(link), nl_addr_get_len(address) == 6, let octets = nl_addr_get_binary_addr(address) else {
+            return nil
+        }
+        let bytes = UnsafeRawBufferPointer(start: octets, count: 6)
+        return MACAddress(value: bytes.reduce(0) { $0 << 8 | UInt64($1) })
+    }
+
+    /// ETHTOOL_GDRVINFO (linux/ethtool.h).
+    private func driver(of name: String) -> String? {
+        guard control >= 0 else { return nil }
+        var information = ethtool_drvinfo()
+        information.cmd = UInt32(ETHTOOL_GDRVINFO)
+        var request = interface_request()
+        withUnsafeMutableBytes(of: &request.name) { $0.copyBytes(from: name.utf8.prefix(15)) }
+        let status = withUnsafeMutablePointer(to: &information) { pointer in
+            request.data = UnsafeMutableRawPointer(pointer)
+            return ioctl(control, 0x8946 /* SIOCETHTOOL, linux/sockios.h */, &request)
+        }
+        guard status == 0 else { return nil }
+        let driver = withUnsafeBytes(of: information.driver) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return driver.isEmpty ? nil : driver
+    }
+}

@@ -1,0 +1,37 @@
+/// A log-linear histogram of nanoseconds, as HDR histograms are: 32 buckets an octave, so a value is known within 1/32.
+/// Values from 2^40 ns (18 minutes) count in the last bucket.
+public enum LatencyBuckets {
+    static let octave = 32
+    static let octaveBits = 5
+    public static let count = (40 - octaveBits + 1) * octave
+
+    @_noLocks @inline(__always)
+    public static func index(_ value: UInt64) -> Int {
+        if value < UInt64(octave) { return Int(truncatingIfNeeded: value) }
+        let exponent = 63 &- value.leadingZeroBitCount
+        if exponent >= 40 { return count &- 1 }
+        let shift = UInt64(truncatingIfNeeded: exponent &- octaveBits)
+        return (exponent &- octaveBits) &* octave &+ Int(truncatingIfNeeded: value &>> shift)
+    }
+
+    /// The middle of a bucket, in nanoseconds.
+    public static func value(_ index: Int) -> UInt64 {
+        if index < 2 * octave { return UInt64(index) }
+        let shift = index / octave - 1
+        return (UInt64(index % octave + octave) << UInt64(shift)) + (1 << UInt64(shift)) / 2
+    }
+
+    /// The value below which `fraction` of the counted lie; nil without any.
+    public static func percentile(_ counts: UnsafePointer<UInt64>, _ fraction: Double) -> UInt64? {
+        var total: UInt64 = 0
+        for index in 0..<count { total += counts[index] }
+        guard total > 0 else { return nil }
+        let rank = max(1, UInt64((Double(total) * fraction).rounded(.up)))
+        var seen: UInt64 = 0
+        for index in 0..<count {
+            seen += counts[index]
+            if seen >= rank { return value(index) }
+        }
+        return value(count - 1)
+    }
+}

@@ -1,0 +1,47 @@
+import DPDKShim
+
+/// The worker's thread: one loop over all ports until told to stop.
+@c(sluice_generator_worker)
+func generatorWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
+    guard let context else { return -1 }
+    runLoop(context.assumingMemoryBound(to: LoopState.self))
+    return 0
+}
+
+@_noLocks
+func runLoop(_ loop: UnsafeMutablePointer<LoopState>) {
+    while loop.pointee.stop == 0 {
+        for port in 0..<loop.pointee.portCount { receive(loop, port) }
+        advance(loop)
+        while loop.pointee.nextStep < loop.pointee.stepCount, loop.pointee.steps[loop.pointee.nextStep].at <= loop.pointee.now { step(loop) }
+        if loop.pointee.now < loop.pointee.sendUntil {
+            for port in 0..<loop.pointee.portCount { transmit(loop, loop.pointee.ports + port) }
+        }
+    }
+    let stage = loop.pointee.stage
+    if stage.stockCount > 0 { sluice_frames_free(stage.stock, UInt32(truncatingIfNeeded: stage.stockCount)) }
+    loop.pointee.stage.stockCount = 0
+}
+
+/// Reads the clock and moves on to the window of time it is in.
+@_noLocks @inline(__always)
+func advance(_ loop: UnsafeMutablePointer<LoopState>) {
+    let now = loop.pointee.clock.nanoseconds(sluice_cycles())
+    loop.pointee.now = now
+    while now >= loop.pointee.binEnd {
+        loop.pointee.binEnd &+= loop.pointee.binWidth
+        if loop.pointee.bin < loop.pointee.binCount &- 1 { loop.pointee.bin &+= 1 }
+    }
+}
+
+/// Takes the next known change of rate. Its flow starts afresh: what it owes at the old rate is forgotten.
+@_noLocks
+func step(_ loop: UnsafeMutablePointer<LoopState>) {
+    let step = loop.pointee.steps + loop.pointee.nextStep
+    let flow = loop.pointee.flows + step.pointee.flow
+    flow.pointee.pace.perByte = step.pointee.pace.perByte
+    flow.pointee.pace.perFrame = step.pointee.pace.perFrame
+    flow.pointee.pace.mode = step.pointee.pace.mode
+    flow.pointee.due = step.pointee.at &<< 16
+    loop.pointee.nextStep &+= 1
+}

@@ -1,0 +1,17 @@
+/// Nanoseconds from the start of the run, by the time-stamp counter.
+package struct LoopClock {
+    package var origin: UInt64
+    /// Nanoseconds a tick, 2^-32.
+    private var scale: UInt64
+
+    package init(origin: UInt64, hertz: UInt64) {
+        self.origin = origin
+        scale = UInt64((1e9 / Double(hertz) * 4_294_967_296).rounded())
+    }
+
+    @_noLocks @inline(__always)
+    package func nanoseconds(_ ticks: UInt64) -> UInt64 {
+        let product = (ticks &- origin).multipliedFullWidth(by: scale)
+        return product.high &<< 32 | product.low &>> 32
+    }
+}

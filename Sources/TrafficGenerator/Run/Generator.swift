@@ -1,0 +1,202 @@
+import DPDKShim
+import Foundation
+import Packet
+
+/// A run: ports open, a worker that sends and judges, and counters to read meanwhile. One in a process: DPDK starts once.
+///
+/// All methods belong to the thread that made it, which is DPDK's main lcore.
+public final class Generator {
+    public let scenario: Scenario
+    private let environment: Environment
+    private let ports: [OpenPort]
+    private let store: TemplateStore
+    private let pool: OpaquePointer
+    private var running = false
+    private var previous: Snapshot
+
+    /// Starts DPDK, opens the ports and waits until all are connected. `interrupted` is asked while waiting.
+    public init(_ scenario: Scenario, _ options: RunOptions, interrupted: @escaping () -> Bool) throws {
+        try scenario.check()
+        self.scenario = scenario
+        let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514
+        // Headroom, a tag, and room for the fixed copy of a template's beginning.
+        let bufferSize = max(2_048, longest + 4) + Int(RTE_PKTMBUF_HEADROOM)
+        let descriptors = scenario.ports.reduce(0) { $0 + 2 * $1.queues * $1.ring }
+        let buffers = descriptors + 4_096
+        let memory = buffers * (bufferSize + 512)
+        environment = try Environment(options, memory: memory, pci: scenario.ports.compactMap(\.pciAddress))
+        guard let pool = rte_pktmbuf_pool_create("sluice-gen", UInt32(buffers), 512, 0, UInt16(bufferSize), CInt(SOCKET_ID_ANY)) else {
+            environment.close()
+            throw RunError("no memory for \(buffers) frame buffers: \(reason(sluice_rte_errno()))")
+        }
+        self.pool = pool
+        let deadline = ContinuousClock.now + .nanoseconds(Int64(scenario.connect))
+        var open: [OpenPort] = []
+        do {
+            for (index, plan) in scenario.ports.enumerated() {
+                open.append(
+                    try OpenPort(plan, index: index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline, interrupted: interrupted))
+            }
+            try Self.awaitLinks(open, deadline, interrupted)
+            store = try TemplateStore(scenario, ports: open.map { ($0.device, $0.queues) }, pool: pool)
+        } catch {
+            for port in open { port.close() }
+            environment.close()
+            throw error
+        }
+        ports = open
+        previous = Snapshot(time: 0, flows: [], ports: [])
+    }
+
+    private static func awaitLinks(_ ports: [OpenPort], _ deadline: ContinuousClock.Instant, _ interrupted: () -> Bool) throws {
+        while true {
+            let down = ports.filter { !$0.isUp }
+            if down.isEmpty { return }
+            if interrupted() { throw RunError("interrupted while waiting for ports") }
+            if ContinuousClock.now >= deadline {
+                throw RunError("no link on port \(down.map(\.plan.name).joined(separator: ", ")) in time; is the other end up? (`connect` sets how long to wait)")
+            }
+            usleep(20_000)
+        }
+    }
+
+    /// Sends announcements of every source address from its port, three times, and discards what arrives meanwhile.
+    public func announce() {
+        for _ in 0..<3 {
+            for (port, mac, vlan) in announcements() {
+                let bytes = Announcement.bytes(mac, vlan: vlan, port: port)
+                guard let frame = sluice_frame_allocate(pool, UInt16(bytes.count)) else { continue }
+                sluice_frame_bytes(frame)?.copyMemory(from: bytes, byteCount: bytes.count)
+                var one: OpaquePointer? = frame
+                var sent: UInt16 = 0
+                for _ in 0..<100 where sent == 0 {
+                    sent = sluice_device_send(ports[port].device, 0, &one, 1)
+                    discard(0)
+                    if sent == 0 { usleep(100) }
+                }
+                if sent == 0 { sluice_frame_free(frame) }
+            }
+            discard(50_000)
+        }
+    }
+
+    private func announcements() -> [(Int, MACAddress, UInt16?)] {
+        var seen: Set<String> = []
+        var list: [(Int, MACAddress, UInt16?)] = []
+        func add(_ port: Int, _ mac: MACAddress, _ vlan: UInt16?) {
+            if seen.insert("\(port) \(mac) \(vlan ?? 4095)").inserted { list.append((port, mac, vlan)) }
+        }
+        for flow in TemplateStore.ordered(scenario) {
+            for number in 0..<flow.plan.macs { add(flow.source, TemplateStore.source(flow, number, scenario), flow.plan.vlan) }
+            if let port = flow.destination, !flow.target.isMulticast, flow.target == scenario.ports[port].mac {
+                add(port, flow.target, flow.plan.vlan)
+            }
+        }
+        for (index, port) in scenario.ports.enumerated() { add(index, port.mac, nil) }
+        return list
+    }
+
+    /// Takes and frees what arrives within some microseconds.
+    private func discard(_ microseconds: Int) {
+        let end = ContinuousClock.now + .microseconds(microseconds)
+        var batch = [OpaquePointer?](repeating: nil, count: SendStage.burst)
+        repeat {
+            for port in ports {
+                for queue in 0..<port.queues {
+                    let count = sluice_device_receive(port.device, queue, &batch, UInt16(batch.count))
+                    if count > 0 { sluice_frames_free(&batch, UInt32(count)) }
+                }
+            }
+            if microseconds > 0 { usleep(1_000) }
+        } while ContinuousClock.now < end
+    }
+
+    /// Starts the worker; the run's time begins.
+    public func start() throws {
+        store.loop.pointee.clock.origin = sluice_cycles()
+        let result = rte_eal_remote_launch(generatorWorker, store.loop, Environment.workerLcore)
+        guard result == 0 else { throw RunError("the worker did not start: \(reason(result))") }
+        running = true
+    }
+
+    /// Nanoseconds since the start.
+    public var elapsed: UInt64 { store.loop.pointee.clock.nanoseconds(sluice_cycles()) }
+
+    /// Changes the rate of flows by name; a name may end in `*`.
+    public func setRate(_ names: [String], _ rate: Rate) throws(ScenarioError) {
+        let chosen = Set(try scenario.select(names, of: "the command"))
+        for (index, place) in store.order.enumerated() where chosen.contains(place) {
+            let flow = store.loop.pointee.flows + index
+            let pace = Pace(rate)
+            flow.pointee.pace.perByte = pace.perByte
+            flow.pointee.pace.perFrame = pace.perFrame
+            flow.pointee.pace.mode = pace.mode
+            flow.pointee.pace.generation &+= 1
+        }
+    }
+
+    /// Ends sending now; frames on their way still count.
+    public func stopSending() {
+        let now = elapsed
+        if store.loop.pointee.sendUntil > now { store.loop.pointee.sendUntil = now }
+    }
+
+    /// When sending ends or ended.
+    public var sendUntil: UInt64 { store.loop.pointee.sendUntil }
+
+    /// Whether nothing can be on its way any more: all has arrived, or nothing came for 200 ms, or the drain time is over.
+    public var isDrained: Bool {
+        let loop = store.loop.pointee
+        let now = elapsed
+        guard now >= loop.sendUntil &+ 1_000_000 else { return false }
+        if now >= loop.sendUntil &+ scenario.drain { return true }
+        if now &- max(loop.lastArrival, loop.sendUntil) > 200_000_000 { return true }
+        return (0..<loop.flowCount).allSatisfy {
+            let flow = loop.flows[$0]
+            return flow.destination >= 0 && flow.counters.receivedFrames &- flow.counters.duplicated == flow.counters.sentFrames
+        }
+    }
+
+    /// The counters as they are; in the scenario's order.
+    public func snapshot() -> Snapshot {
+        let loop = store.loop.pointee
+        var flows = [FlowCounters](repeating: FlowCounters(), count: loop.flowCount)
+        for (index, place) in store.order.enumerated() { flows[place] = loop.flows[index].counters }
+        let ports = (0..<loop.portCount).map { index in
+            let port = loop.ports[index]
+            return PortCounters(
+                sentFrames: port.sentFrames, sentBytes: port.sentBytes, receivedFrames: port.receivedFrames,
+                receivedBytes: port.receivedBytes, refusals: port.refusals, foreign: port.foreign, damaged: port.damaged)
+        }
+        return Snapshot(time: elapsed, flows: flows, ports: ports)
+    }
+
+    /// Stops the worker and gives the report.
+    public func finish() -> Report {
+        stopSending()
+        let sendingEnd = store.loop.pointee.sendUntil
+        store.loop.pointee.stop = 1
+        if running { _ = rte_eal_wait_lcore(Environment.workerLcore) }
+        running = false
+        let snapshot = snapshot()
+        let loop = store.loop.pointee
+        var records = [FlowRecord?](repeating: nil, count: loop.flowCount)
+        for (index, place) in store.order.enumerated() {
+            let flow = loop.flows[index]
+            let bins = Array(UnsafeBufferPointer(start: flow.bins, count: min(loop.bin + 1, loop.binCount)))
+            records[place] = FlowRecord(
+                plan: scenario.flows[place], tracked: flow.destination >= 0, counters: flow.counters, bins: bins,
+                latency: LatencySummary(flow.counters, flow.latency))
+        }
+        return Report(
+            scenario: scenario, sendingEnd: sendingEnd, snapshot: snapshot, records: records.compactMap { $0 }, starved: loop.starved)
+    }
+
+    /// Closes the ports and leaves no file behind. The last call.
+    public func close() {
+        if running { _ = finish() }
+        for port in ports { port.close() }
+        rte_mempool_free(pool)
+        environment.close()
+    }
+}

@@ -1,0 +1,9 @@
+import DPDKShim
+
+/// Something this machine refuses, and what would mend it.
+public struct RunError: Error, CustomStringConvertible, Sendable {
+    public var description: String
+    public init(_ description: String) { self.description = description }
+}
+
+func reason(_ error: CInt) -> String { rte_strerror(error < 0 ? -error : error).map { String(cString: $0) } ?? "error \(error)" }

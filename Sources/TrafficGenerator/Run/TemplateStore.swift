@@ -1,0 +1,159 @@
+import DPDKShim
+import Packet
+
+/// The loop's memory: ports, flows, templates, counters. Freed with `deinit`, after the worker has left.
+final class TemplateStore {
+    /// Bytes kept of each template; what follows is filler that all share, and the signature.
+    static let prefix = 128
+    /// Windows kept of a run without an end.
+    static let mostBins = 360_000
+
+    let loop: UnsafeMutablePointer<LoopState>
+    private var blocks: [UnsafeMutableRawPointer] = []
+
+    init(_ scenario: Scenario, ports open: [(device: UInt16, queues: UInt16)], pool: OpaquePointer) throws {
+        let flows = Self.ordered(scenario)
+        let streamCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.macs }
+        let templateCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.macs * Set($1.plan.sizes).count }
+        let run = scenario.duration.map { $0 + scenario.drain }
+        let bins = run.map { min(Self.mostBins, Int($0 / scenario.bin) + 2) } ?? Self.mostBins
+        var blocks: [UnsafeMutableRawPointer] = []
+        func zeroed<Element>(_ type: Element.Type, _ count: Int) -> UnsafeMutablePointer<Element> {
+            let size = max(1, count) * MemoryLayout<Element>.stride
+            var block: UnsafeMutableRawPointer?
+            // A private mapping: windows never reached cost nothing.
+            block = mapZeroed(size)
+            let pointer = block!
+            blocks.append(pointer)
+            lengths.append(size)
+            return pointer.bindMemory(to: type, capacity: max(1, count))
+        }
+        var lengths: [Int] = []
+        let portStates = zeroed(PortState.self, open.count)
+        for (index, port) in open.enumerated() {
+            portStates[index] = PortState(device: port.device, queues: port.queues)
+            if scenario.learn { portStates[index].knownSince = 0 }
+        }
+        let flowStates = zeroed(FlowState.self, flows.count)
+        let streams = zeroed(StreamState.self, streamCount)
+        let shapes = zeroed(FrameShape.self, flows.count * FrameTemplate.mostDistinctSizes)
+        let patterns = zeroed(UInt8.self, flows.count * 64)
+        let prefixes = UnsafeMutableRawPointer(zeroed(UInt8.self, templateCount * Self.prefix + 64))
+        let scratchSize = 65_536
+        let filler = zeroed(UInt8.self, scratchSize)
+        for offset in 0..<scratchSize { filler[offset] = FrameTemplate.filler(offset) }
+        var nextStream = 0, nextTemplate = 0
+        var queueTurn = [Int](repeating: 0, count: open.count)
+        for (index, flow) in flows.enumerated() {
+            let plan = flow.plan
+            let sizes = Array(Set(plan.sizes)).sorted()
+            let queue = queueTurn[flow.source] % Int(open[flow.source].queues)
+            queueTurn[flow.source] += 1
+            let firstShape = index * FrameTemplate.mostDistinctSizes
+            for (step, size) in plan.sizes.enumerated() { patterns[index * 64 + step] = UInt8(sizes.firstIndex(of: size) ?? 0) }
+            flowStates[index] = FlowState(
+                pace: Pace(plan.rate), source: Int32(flow.source), destination: Int32(flow.destination ?? -1), queue: UInt16(queue),
+                sizeCount: UInt16(sizes.count), floods: flow.floods, trailer: 0, trailerLength: 0, firstStream: UInt32(nextStream),
+                streamCount: UInt32(plan.subflows * plan.macs), firstShape: firstShape, patternStart: index * 64,
+                patternCount: plan.sizes.count, start: plan.start, stop: plan.stop ?? UInt64.max,
+                bins: zeroed(FlowBin.self, bins), latency: zeroed(UInt64.self, LatencyBuckets.count))
+            let lane = FrameLane(source: flow.source, destination: flow.destination ?? open.count)
+            for mac in 0..<plan.macs {
+                let source = Self.source(flow, mac, scenario)
+                for subflow in 0..<plan.subflows {
+                    streams[nextStream] = StreamState(flow: UInt32(index), firstTemplate: UInt32(nextTemplate))
+                    nextStream += 1
+                    for (step, size) in sizes.enumerated() {
+                        let template = FrameTemplate(
+                            plan, size: size, source: source, destination: flow.target, subflow: subflow, lane: lane)
+                        shapes[firstShape + step] = FrameShape(
+                            size: UInt32(size), tagLength: UInt32(template.tagLength), signatureOffset: UInt32(template.signatureOffset))
+                        let kept = min(Self.prefix, template.bytes.count)
+                        (prefixes + nextTemplate * Self.prefix).copyMemory(from: template.bytes, byteCount: kept)
+                        nextTemplate += 1
+                        let after = template.signatureOffset + Signature.size
+                        if after < template.bytes.count {
+                            flowStates[index].trailerLength = template.bytes.count - after
+                            flowStates[index].trailer = template.bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: after, as: UInt64.self) }
+                        }
+                    }
+                }
+            }
+            if portStates[flow.source].flowCount == 0 { portStates[flow.source].firstFlow = index }
+            portStates[flow.source].flowCount += 1
+        }
+        let changes = Self.steps(scenario, flows)
+        let steps = zeroed(LoopStep.self, changes.count)
+        for (index, change) in changes.enumerated() { steps[index] = change }
+        let stage = SendStage(
+            frames: zeroed(OpaquePointer?.self, SendStage.burst), streams: zeroed(UInt32.self, SendStage.burst),
+            lengths: zeroed(UInt32.self, SendStage.burst), stock: zeroed(OpaquePointer?.self, SendStage.stockSize + SendStage.burst))
+        let batch = zeroed(OpaquePointer?.self, SendStage.burst)
+        let scratch = UnsafeMutableRawPointer(zeroed(UInt8.self, scratchSize))
+        loop = zeroed(LoopState.self, 1)
+        loop.initialize(
+            to: LoopState(
+                ports: portStates, portCount: open.count, flows: flowStates, flowCount: flows.count, streams: streams,
+                streamCount: UInt32(streamCount), shapes: shapes, prefixes: prefixes, filler: UnsafeMutableRawPointer(filler), patterns: patterns,
+                pool: pool, batch: batch, scratch: scratch, scratchSize: UInt32(scratchSize),
+                clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: scenario.catchUp, binWidth: scenario.bin,
+                binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? UInt64.max, stop: 0, binEnd: scenario.bin, stage: stage))
+        self.blocks = blocks
+        self.lengths = lengths
+        order = flows.map(\.place)
+    }
+
+    private let lengths: [Int]
+    /// The place in the scenario of each flow of the loop, which has them by source port.
+    let order: [Int]
+
+    deinit { for (block, length) in zip(blocks, lengths) { unmap(block, length) } }
+}
+
+/// A flow with its names resolved.
+struct ResolvedFlow {
+    var plan: FlowPlan
+    var place: Int
+    var source: Int
+    var destination: Int?
+    var target: MACAddress
+    /// A group address, or one that nobody here sends from.
+    var floods: Bool
+}
+
+extension TemplateStore {
+    /// Flows by source port, those of one queue in their own order.
+    static func ordered(_ scenario: Scenario) -> [ResolvedFlow] {
+        func index(_ name: String) -> Int? { scenario.ports.firstIndex { $0.name == name } }
+        let resolved = scenario.flows.enumerated().map { place, plan -> ResolvedFlow in
+            let source = index(plan.from) ?? 0
+            switch plan.to {
+            case .port(let name):
+                let port = index(name) ?? 0
+                return ResolvedFlow(plan: plan, place: place, source: source, destination: port, target: scenario.ports[port].mac, floods: false)
+            case .mac(let mac, let at):
+                let owner = scenario.ports.firstIndex { $0.mac == mac }
+                let announced = at != nil && scenario.flows.contains { $0.from == at && $0.mac == mac }
+                return ResolvedFlow(
+                    plan: plan, place: place, source: source, destination: at.flatMap(index) ?? owner, target: mac,
+                    floods: mac.isMulticast || (owner == nil && !announced))
+            }
+        }
+        return resolved.sorted { ($0.source, $0.place) < ($1.source, $1.place) }
+    }
+
+    /// The scenario's steps, one for each flow they touch.
+    static func steps(_ scenario: Scenario, _ flows: [ResolvedFlow]) -> [LoopStep] {
+        scenario.steps.flatMap { step in
+            let chosen = (try? scenario.select(step.flows, of: "a step")) ?? []
+            return flows.indices.filter { chosen.contains(flows[$0].place) }.map { LoopStep(at: step.at, flow: $0, pace: Pace(step.rate)) }
+        }
+    }
+
+    /// The n-th source address: counted up from the flow's own, or of a range where no port's address lies.
+    static func source(_ flow: ResolvedFlow, _ number: Int, _ scenario: Scenario) -> MACAddress {
+        if let mac = flow.plan.mac { return MACAddress(value: mac.value + UInt64(number)) }
+        if number == 0 { return scenario.ports[flow.source].mac }
+        return MACAddress(value: 0x065c_0000_0000 | UInt64(flow.source) << 24 | UInt64(flow.place & 0xff) << 16 | UInt64(number & 0xffff))
+    }
+}

@@ -1,0 +1,82 @@
+/// How fast a flow sends. Bits count Ethernet frames without FCS, as tc does.
+public enum Rate: Equatable, Sendable {
+    /// As many frames as the port takes.
+    case maximum
+    /// bit/s
+    case bits(UInt64)
+    /// frames per second
+    case frames(UInt64)
+
+    public static let off = Rate.bits(0)
+
+    /// Reads `200mbit`, `1.5mpps`, `max`, `off` or `0`; nil for anything else, a bare number included.
+    public init?(_ text: String) {
+        switch text.lowercased() {
+        case "max": self = .maximum
+        case "off", "0": self = .off
+        default:
+            let units: [(String, Bool, Double)] = [
+                ("kpps", false, 1e3), ("mpps", false, 1e6), ("gpps", false, 1e9), ("pps", false, 1),
+                ("kbit", true, 1e3), ("mbit", true, 1e6), ("gbit", true, 1e9), ("tbit", true, 1e12), ("bit", true, 1),
+            ]
+            guard let (value, unit) = Quantity.split(text, units.map(\.0)), let row = units.first(where: { $0.0 == unit })
+            else { return nil }
+            let amount = (value * row.2).rounded()
+            guard amount >= 0, amount <= 1e13 else { return nil }
+            self = row.1 ? .bits(UInt64(amount)) : .frames(UInt64(amount))
+        }
+    }
+
+    static let accepted = "a rate with its unit (500mbit, 2.5gbit, 64kbit, 100kpps, 1mpps), `max`, or `off`"
+}
+
+/// Numbers with units, as they stand in scenarios and on the command line.
+package enum Quantity {
+    /// The number and the unit, when the text ends in one of `units` (longer units listed ahead of their endings).
+    static func split(_ text: String, _ units: [String]) -> (Double, String)? {
+        let lowered = text.lowercased().filter { $0 != "_" && $0 != " " }
+        guard let unit = units.first(where: { lowered.hasSuffix($0) }) else { return nil }
+        let number = lowered.dropLast(unit.count)
+        guard let first = number.first, first.isNumber, let value = Double(number), value.isFinite else { return nil }
+        return (value, unit)
+    }
+
+    /// Nanoseconds of `250ms`, `1.5s`, `2m`; nil for anything else, a bare number other than 0 included.
+    package static func nanoseconds(_ text: String) -> UInt64? {
+        if text == "0" { return 0 }
+        let units: [(String, Double)] = [("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12)]
+        guard let (value, unit) = split(text, units.map(\.0)), let row = units.first(where: { $0.0 == unit }) else { return nil }
+        let amount = (value * row.1).rounded()
+        return amount >= 0 && amount <= Double(longestRun) ? UInt64(amount) : nil
+    }
+    static let acceptedDuration = "a time with its unit, at most 24h (250ms, 5s, 2m)"
+
+    /// Time stamps hold 48 bits of nanoseconds, which is 78 hours.
+    static let longestRun: UInt64 = 86_400_000_000_000
+
+    /// `0.01` of `1%`; nil for anything else.
+    package static func fraction(_ text: String) -> Double? {
+        guard let (value, _) = split(text, ["%"]), value <= 100 else { return nil }
+        return value / 100
+    }
+
+    /// `501.2mbit` for 501 200 000.
+    package static func bits(_ rate: Double) -> String {
+        switch rate {
+        case 1e9...: fixed(rate / 1e9, 3) + "gbit"
+        case 1e6...: fixed(rate / 1e6, 1) + "mbit"
+        case 1e3...: fixed(rate / 1e3, 1) + "kbit"
+        default: fixed(rate, 0) + "bit"
+        }
+    }
+
+    package static func fixed(_ value: Double, _ places: Int) -> String {
+        var scale = 1.0
+        for _ in 0..<places { scale *= 10 }
+        let whole = Int64((value * scale).rounded())
+        guard places > 0 else { return String(whole) }
+        let digits = String(whole.magnitude)
+        let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+        return (whole < 0 ? "-" : "") + padded.dropLast(places) + "." + padded.suffix(places)
+    }
+}

@@ -1,0 +1,95 @@
+import Packet
+import Yams
+
+/// One mapping of the document: typed access, and a refusal of keys nobody reads.
+struct ScenarioFields {
+    let path: String
+    private let mapping: Node.Mapping
+
+    init(_ node: Node, _ path: String, keys: [String]) throws(ScenarioError) {
+        guard let mapping = node.mapping else {
+            throw ScenarioError("\(Self.place(node))\(path) must be a set of `key: value` lines with keys among \(keys.joined(separator: ", "))")
+        }
+        self.path = path
+        self.mapping = mapping
+        for (key, _) in mapping {
+            let name = key.string ?? "?"
+            if !keys.contains(name) {
+                throw ScenarioError("\(Self.place(key))\(path) has no key `\(name)`; it takes \(keys.joined(separator: ", "))")
+            }
+        }
+    }
+
+    static func place(_ node: Node) -> String { node.mark.map { "line \($0.line): " } ?? "" }
+
+    private func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    private func refuse(_ key: String, _ node: Node, _ wanted: String) -> ScenarioError {
+        let value = node.scalar.map { "`\($0.string)`" } ?? "a list or mapping"
+        return ScenarioError("\(Self.place(node))\(name(key)) is \(value), but must be \(wanted)")
+    }
+
+    func node(_ key: String) -> Node? { mapping[Node(key)] }
+
+    func parsed<Value>(_ key: String, _ wanted: String, _ read: (String) -> Value?) throws(ScenarioError) -> Value? {
+        guard let node = node(key) else { return nil }
+        guard let text = node.scalar?.string, let value = read(text) else { throw refuse(key, node, wanted) }
+        return value
+    }
+
+    func required<Value>(_ key: String, _ value: Value?) throws(ScenarioError) -> Value {
+        guard let value else { throw ScenarioError("\(path) needs `\(key)`") }
+        return value
+    }
+
+    func text(_ key: String) throws(ScenarioError) -> String? { try parsed(key, "a word") { $0.isEmpty ? nil : $0 } }
+
+    func integer(_ key: String, _ range: ClosedRange<Int>) throws(ScenarioError) -> Int? {
+        try parsed(key, "a whole number from \(range.lowerBound) to \(range.upperBound)") { text in
+            let value = text.hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
+            return value.flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    func flag(_ key: String) throws(ScenarioError) -> Bool? {
+        try parsed(key, "`true` or `false`") { ["true": true, "yes": true, "false": false, "no": false][$0.lowercased()] }
+    }
+
+    func time(_ key: String) throws(ScenarioError) -> UInt64? {
+        try parsed(key, Quantity.acceptedDuration, Quantity.nanoseconds)
+    }
+
+    func rate(_ key: String) throws(ScenarioError) -> Rate? { try parsed(key, Rate.accepted) { Rate($0) } }
+
+    /// A rate in bit/s.
+    func bits(_ key: String) throws(ScenarioError) -> UInt64? {
+        try parsed(key, "a rate in bits with its unit (500mbit, 2.5gbit)") { text in
+            if case .bits(let bits) = Rate(text) { bits } else { nil }
+        }
+    }
+
+    func fraction(_ key: String) throws(ScenarioError) -> Double? { try parsed(key, "a percentage (1%, 0.5%)", Quantity.fraction) }
+
+    func mac(_ key: String) throws(ScenarioError) -> MACAddress? {
+        try parsed(key, "a MAC address (52:54:00:00:00:01)") { MACAddress($0) }
+    }
+
+    /// A list, or one item standing alone.
+    func list(_ key: String) throws(ScenarioError) -> [String]? {
+        guard let node = node(key) else { return nil }
+        if let text = node.scalar?.string { return [text] }
+        guard let items = node.sequence else { throw refuse(key, node, "a list") }
+        var texts: [String] = []
+        for item in items {
+            guard let text = item.scalar?.string else { throw refuse(key, node, "a list of words") }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    func items(_ key: String) throws(ScenarioError) -> [Node] {
+        guard let node = node(key) else { return [] }
+        guard let items = node.sequence else { throw refuse(key, node, "a list (lines that start with `- `)") }
+        return Array(items)
+    }
+}

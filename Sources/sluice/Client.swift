@@ -1,0 +1,118 @@
+import ControlAPI
+import Foundation
+
+/// One request, one reply, over the daemon's socket.
+struct Client {
+    static var standardPath: String {
+        let environment = ProcessInfo.processInfo.environment["SLUICE_SOCKET"] ?? ""
+        return environment.isEmpty ? "/run/sluice/control.sock" : environment
+    }
+
+    let path: String
+    /// A change may have to wait for devices.
+    private static let patienceSeconds = 120
+
+    /// - Throws: `Failure` with the daemon's sentences, or with why there is none to ask.
+    func call<Params: Encodable, Value: Decodable>(_ method: Method, _ params: Params) throws -> Value {
+        let line = try exchange(try Request.encode(method, params, id: .number(1)))
+        let reply: Reply<Value>
+        do {
+            reply = try JSONRPC.decoder().decode(Reply<Value>.self, from: line)
+        } catch {
+            throw Failure("the daemon's answer to \(method.rawValue) cannot be read: are sluice and sluiced of one version?")
+        }
+        if let error = reply.error { throw Failure(error.message, problems: error.data) }
+        guard let value = reply.result else { throw Failure("the daemon's answer to \(method.rawValue) has no result") }
+        return value
+    }
+
+    private func exchange(_ request: Data) throws -> Data {
+        let descriptor = try connected()
+        defer { close(descriptor) }
+        var refusal: Failure?
+        do {
+            try send(request, descriptor)
+        } catch let failure as Failure {
+            // The daemon may have answered why it did not want it all.
+            refusal = failure
+        }
+        var answer = Data()
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                throw Failure("the daemon on \(path) did not answer within \(Self.patienceSeconds) s; what was asked may still be done")
+            }
+            guard count > 0 else { break }
+            if let end = buffer[..<count].firstIndex(of: 0x0a) {
+                answer.append(contentsOf: buffer[..<end])
+                return answer
+            }
+            answer.append(contentsOf: buffer[..<count])
+        }
+        throw refusal ?? Failure("the daemon on \(path) ended the connection without an answer")
+    }
+
+    private func connected() throws -> CInt {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard !path.isEmpty, path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw Failure("the socket's path '\(path)' must have 1 to 107 bytes")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw Failure("no socket can be made: \(String(cString: strerror(errno)))") }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else {
+            let reason = errno
+            close(descriptor)
+            switch reason {
+            case ENOENT, ECONNREFUSED:
+                throw Failure("no daemon answers on \(path): start it with `sluiced`, or name its socket with -s or SLUICE_SOCKET")
+            case EACCES, EPERM:
+                throw Failure("\(path) may not be used by this user: its group may, so join it, or use sudo")
+            default: throw Failure("\(path) cannot be reached: \(String(cString: strerror(reason)))")
+            }
+        }
+        var patience = timeval(tv_sec: Self.patienceSeconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        return descriptor
+    }
+
+    private func send(_ data: Data, _ descriptor: CInt) throws {
+        try data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = Glibc.send(
+                    descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    throw Failure("the daemon on \(path) ended the connection")
+                }
+                rest = rest.dropFirst(count)
+            }
+        }
+    }
+}
+
+/// What a verb ends with when it cannot be done: sentences for stderr, and exit code 1.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+
+    /// - Parameter problems: told one by one instead of `message`, if there are any.
+    init(_ message: String, problems: [ProblemReport]? = nil) {
+        if let problems, !problems.isEmpty {
+            description = problems.map { problem in
+                [problem.line.map { "line \($0)" }, problem.path.isEmpty ? nil : problem.path, problem.sentence]
+                    .compactMap { $0 }.joined(separator: ": ")
+            }.joined(separator: "\n")
+        } else {
+            description = message
+        }
+    }
+}

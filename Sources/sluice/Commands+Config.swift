@@ -1,0 +1,114 @@
+import ArgumentParser
+import Configuration
+import ControlAPI
+import Foundation
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "The running configuration.", subcommands: [Show.self], defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print it as YAML, ready to be applied again.")
+        @OptionGroup var connecting: Connecting
+        func run() throws {
+            try reporting {
+                let reply: ConfigReply = try connecting.client.call(.configGet, NoParams())
+                Output.print(connecting.json ? try Output.json(reply.json) : reply.yaml)
+            }
+        }
+    }
+}
+
+struct ApplyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply", abstract: "Make the daemon run a configuration, whole or not at all.")
+    @OptionGroup var connecting: Connecting
+    @Flag(name: .shortAndLong, help: "Say what would change, and change nothing.") var dryRun = false
+    @Argument(help: "A YAML file, or - for standard input.") var file: String
+
+    func run() throws {
+        try reporting {
+            let document = try ConfigurationFile(file)
+            // What is wrong with the file itself needs no daemon to be told.
+            _ = try document.model()
+            let reply: ChangeReply = try connecting.client.call(.configApply, ApplyParams(yaml: document.text, dryRun: dryRun))
+            Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
+        }
+    }
+}
+
+struct DiffCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "diff", abstract: "What would change: from what runs to a file, or from one file to another.")
+    @OptionGroup var connecting: Connecting
+    @Argument(help: "A YAML file, or - for standard input.") var file: String
+    @Argument(help: "A second one; then no daemon is asked.") var other: String?
+
+    func run() throws {
+        try reporting {
+            let first = try ConfigurationFile(file)
+            let reply: ChangeReply
+            if let other {
+                let from = try first.model(), to = try ConfigurationFile(other).model()
+                reply = ChangeReply(changes: Configuration.diff(from: from, to: to).lines(from: from, to: to), applied: false)
+            } else {
+                _ = try first.model()
+                reply = try connecting.client.call(.configDiff, DiffParams(yaml: first.text))
+            }
+            Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
+        }
+    }
+}
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "check", abstract: "Check a configuration without a daemon.")
+    @Argument(help: "A YAML file, or - for standard input.") var file: String
+
+    func run() throws {
+        try reporting {
+            let model = try ConfigurationFile(file).model()
+            func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+            let parts = [
+                count(model.bridges.count, "bridge"), count(model.ports.count, "port"), count(model.groups.count, "group"),
+                count(model.effectiveGuests.count, "guest"),
+            ]
+            Output.print("\(file): good: \(parts.joined(separator: ", "))")
+        }
+    }
+}
+
+/// A configuration read from disk.
+struct ConfigurationFile {
+    let name: String
+    let text: String
+
+    init(_ name: String) throws {
+        self.name = name
+        let data: Data
+        if name == "-" {
+            data = FileHandle.standardInput.readDataToEndOfFile()
+        } else {
+            do {
+                data = try Data(contentsOf: URL(fileURLWithPath: name))
+            } catch {
+                let reason = errno == 0 ? error.localizedDescription : String(cString: strerror(errno))
+                throw Failure("\(name) cannot be read: \(reason)")
+            }
+        }
+        guard let text = String(validating: data, as: UTF8.self) else { throw Failure("\(name) is not UTF-8 text") }
+        self.text = text
+    }
+
+    /// - Throws: problems as `file:line: path: sentence`.
+    func model() throws -> Model {
+        do {
+            return try Model.checked(yaml: text)
+        } catch {
+            let lines = error.problems.map { problem in
+                let place = problem.line.map { "\(name):\($0)" } ?? name
+                return [place, problem.path.isEmpty ? nil : problem.path, problem.sentence].compactMap { $0 }.joined(separator: ": ")
+            }
+            throw Failure(lines.joined(separator: "\n"))
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import ArgumentParser
+import ControlAPI
+
+struct FDBCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self],
+        defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Addresses and their ports: show, show bridge br0, show port vm1")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "bridge NAME, port NAME") var words: [String] = []
+        func run() throws {
+            let words = try Words(words, keys: ["bridge", "port"])
+            try reporting {
+                try connecting.show(
+                    .fdbShow, FDBParams(bridge: words["bridge"], port: words["port"]), as: [FDBEntry].self, Tables.addresses)
+            }
+        }
+    }
+
+    struct Add: EditCommand {
+        static let object = "fdb", verb = "add"
+        static let configuration = CommandConfiguration(abstract: "Add a static entry: add 52:54:00:12:34:56 port vm1")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "ADDRESS port NAME") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "fdb", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Delete a static entry: del 52:54:00:12:34:56")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "ADDRESS") var words: [String]
+    }
+}
+
+struct ClassCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "class", abstract: "Traffic classes: floors, ceilings, borrowing.",
+        subcommands: [Show.self, Set.self, Del.self], defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Classes and their counters, as tc -s class show: show, show vm1, show dev uplink, show vm1/iscsi dir inbound")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A class's path or the end of it; dev BRIDGE-OR-PORT; dir inbound|outbound.") var words: [String] = []
+        func run() throws {
+            let words = try Words(words, keys: ["dev", "tree", "dir"], positional: true)
+            try reporting {
+                let params = ClassParams(tree: words["dev"] ?? words["tree"], path: words.first)
+                let all: [ClassStatus] = try connecting.client.call(.classShow, params)
+                let shown = all.filter { item in words["dir"].map { item.direction == $0 } ?? true }
+                Output.print(connecting.json ? try Output.json(shown) : Tables.classes(shown))
+            }
+        }
+    }
+
+    struct Set: EditCommand {
+        static let object = "class", verb = "set"
+        static let configuration = CommandConfiguration(
+            abstract: "Change a class: set vm1/iscsi dir inbound floor 200mbit ceiling 1gbit",
+            discussion: """
+                A class is a group, a guest, or GUEST/PROTOCOL. Without dir, both directions.
+                Keys: floor RATE, ceiling RATE, burst SIZE, ceiling-burst SIZE, peak RATE, floor-packets PPS, ceiling-packets PPS, \
+                priority 0-7, quantum SIZE, limit N, limit-bytes SIZE.
+                """)
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "CLASS [dir inbound|outbound] KEY VALUE ...; none unsets a value.") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "class", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Take a class's settings away: del vm1/iscsi dir inbound")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "CLASS [dir inbound|outbound]") var words: [String]
+    }
+}
+
+struct CoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "core", abstract: "Who polls what, and how busy.", subcommands: [Show.self], defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "All poll loops.")
+        @OptionGroup var connecting: Connecting
+        func run() throws { try reporting { try connecting.show(.coreShow, NoParams(), as: [CoreStatus].self, Tables.cores) } }
+    }
+}
+
+struct StatsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stats", abstract: "The daemon's totals.", subcommands: [Show.self], defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Frames received, delivered, queued and dropped.")
+        @OptionGroup var connecting: Connecting
+        func run() throws { try reporting { try connecting.show(.statsShow, NoParams(), as: StatsReply.self, Tables.stats) } }
+    }
+}
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "status", abstract: "The daemon in a few lines.")
+    @OptionGroup var connecting: Connecting
+    func run() throws { try reporting { try connecting.show(.status, NoParams(), as: StatusReply.self, Tables.status) } }
+}
+
+struct VersionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "version", abstract: "The running daemon's version.")
+    @OptionGroup var connecting: Connecting
+    func run() throws {
+        try reporting {
+            try connecting.show(.version, NoParams(), as: VersionReply.self) { "sluiced \($0.version), \($0.dpdk)" }
+        }
+    }
+}
+
+/// `bridge br0 port vm1`: pairs of a known key and a value, after at most one word that stands by itself.
+struct Words {
+    private(set) var first: String?
+    private var values: [String: String] = [:]
+
+    init(_ words: [String], keys: [String], positional: Bool = false) throws {
+        var rest = words[...]
+        if positional, let word = rest.first, !keys.contains(word) { first = rest.removeFirst() }
+        while let key = rest.popFirst() {
+            guard keys.contains(key) else { throw ValidationError("unknown word '\(key)': there is \(keys.joined(separator: ", "))") }
+            guard let value = rest.popFirst() else { throw ValidationError("'\(key)' needs a value") }
+            values[key] = value
+        }
+    }
+
+    subscript(key: String) -> String? { values[key] }
+}

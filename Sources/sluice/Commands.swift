@@ -1,0 +1,223 @@
+import ArgumentParser
+import ControlAPI
+
+// Verbs that change one thing: their words go to the daemon as they are, where they are read against the running
+// configuration, so that two people's changes cannot lose each other.
+
+protocol EditCommand: ParsableCommand {
+    static var object: String { get }
+    static var verb: String { get }
+    var connecting: Connecting { get }
+    var words: [String] { get }
+}
+
+extension EditCommand {
+    func run() throws { try reporting { try connecting.edit(Self.object, Self.verb, words) } }
+}
+
+/// Sentences go to stderr, one a line, and the exit code is 1.
+func reporting(_ body: () throws -> Void) throws {
+    do {
+        try body()
+    } catch let failure as Failure {
+        Output.error(failure.description)
+        throw ExitCode(1)
+    }
+}
+
+struct PortCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "port", abstract: "Ports: vhost, tap and physical.", subcommands: [Show.self, Add.self, Set.self, Del.self],
+        defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "State and counters of all ports, or of one.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A port's name.") var name: String?
+        @Flag(help: "Print what connects a QEMU guest to the port: arguments, and libvirt XML.") var qemu = false
+
+        func validate() throws {
+            if qemu, name == nil { throw ValidationError("which port? write sluice port show vm1 --qemu") }
+        }
+
+        func run() throws {
+            try reporting {
+                if qemu {
+                    try connecting.show(.portQEMU, NameParams(name: name), as: QEMUReply.self, Tables.qemu)
+                } else {
+                    try connecting.show(.portShow, NameParams(name: name), as: [PortStatus].self) {
+                        Tables.ports($0, details: name != nil)
+                    }
+                }
+            }
+        }
+    }
+
+    struct Add: EditCommand {
+        static let object = "port", verb = "add"
+        static let configuration = CommandConfiguration(
+            abstract: "Add a port: add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock mode client queues 4",
+            discussion: """
+                Any port: bridge, mtu, cpus 1,2, spoof-check on, pace average RATE peak RATE burst SIZE.
+                vhost: socket PATH, mode client|server, queues N.
+                tap: interface NAME, netns NAME, mac ADDRESS.
+                physical: device STRING, queues N, rate RATE, overhead BYTES, dcb on|off.
+                """)
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Set: EditCommand {
+        static let object = "port", verb = "set"
+        static let configuration = CommandConfiguration(abstract: "Change a port: set vm1 mtu 9000 pace average 1gbit")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "port", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Delete a port: del vm1")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME") var words: [String]
+    }
+}
+
+struct BridgeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bridge", abstract: "Bridges.", subcommands: [Show.self, Add.self, Set.self, Del.self], defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "State and counters of all bridges, or of one.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A bridge's name.") var name: String?
+        func run() throws {
+            try reporting { try connecting.show(.bridgeShow, NameParams(name: name), as: [BridgeStatus].self, Tables.bridges) }
+        }
+    }
+
+    struct Add: EditCommand {
+        static let object = "bridge", verb = "add"
+        static let configuration = CommandConfiguration(
+            abstract: "Add a bridge: add br0 rate 10gbit", discussion: "Keys: ageing TIME, fdb-size N, rate RATE, overhead BYTES.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Set: EditCommand {
+        static let object = "bridge", verb = "set"
+        static let configuration = CommandConfiguration(abstract: "Change a bridge: set br0 ageing 60s")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "bridge", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Delete a bridge without ports: del br0")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME") var words: [String]
+    }
+}
+
+struct GroupCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "group", abstract: "Classes above guests, such as tenants; `class show` shows them.",
+        subcommands: [Add.self, Set.self, Del.self])
+
+    struct Add: EditCommand {
+        static let object = "group", verb = "add"
+        static let configuration = CommandConfiguration(
+            abstract: "Add a group: add tenant-a bridge br0 inbound floor 2gbit outbound floor 800mbit")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Set: EditCommand {
+        static let object = "group", verb = "set"
+        static let configuration = CommandConfiguration(abstract: "Change a group: set tenant-a parent none")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "group", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Delete a group without guests: del tenant-a")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME") var words: [String]
+    }
+}
+
+struct GuestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "guest", abstract: "Guests: whose traffic it is, by MAC address.",
+        subcommands: [Show.self, Add.self, Set.self, Del.self], defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "All guests, or one.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A guest's name.") var name: String?
+        func run() throws {
+            try reporting { try connecting.show(.guestShow, NameParams(name: name), as: [GuestStatus].self, Tables.guests) }
+        }
+    }
+
+    struct Add: EditCommand {
+        static let object = "guest", verb = "add"
+        static let configuration = CommandConfiguration(
+            abstract: "Add a guest: add vm1 port vm1 macs 52:54:00:12:34:56 inbound floor 200mbit ceiling 1gbit",
+            discussion: "Keys: port, macs A,B, group, inbound and outbound with the keys of a class (`sluice class set --help`).")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Set: EditCommand {
+        static let object = "guest", verb = "set"
+        static let configuration = CommandConfiguration(abstract: "Change a guest: set vm1 macs 52:54:00:12:34:56,52:54:00:12:34:57")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "guest", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Delete a guest; its port stays: del vm1")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME") var words: [String]
+    }
+}
+
+struct ProtocolCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "protocol", abstract: "The protocol table.", subcommands: [Show.self, Add.self, Set.self, Del.self],
+        defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "All protocols, or one.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A protocol's name.") var name: String?
+        func run() throws {
+            try reporting { try connecting.show(.protocolShow, NameParams(name: name), as: [ProtocolStatus].self, Tables.protocols) }
+        }
+    }
+
+    struct Add: EditCommand {
+        static let object = "protocol", verb = "add"
+        static let configuration = CommandConfiguration(
+            abstract: "Add a row: add backup match \"tcp 873,dscp 10\" pcp 1",
+            discussion: "Matches: tcp PORT, udp PORT, ethertype 0xTYPE, dscp N, pcp N.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Set: EditCommand {
+        static let object = "protocol", verb = "set"
+        static let configuration = CommandConfiguration(abstract: "Change a row, a built-in one too: set iscsi pcp 5")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "protocol", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Delete a row, or the changes to a built-in one: del backup")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "NAME") var words: [String]
+    }
+}

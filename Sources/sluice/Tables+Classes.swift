@@ -1,0 +1,92 @@
+import Configuration
+import ControlAPI
+
+extension Tables {
+    /// As `tc -s class show`: two or more lines a class.
+    package static func classes(_ classes: [ClassStatus]) -> String { classes.map(one).joined(separator: "\n") }
+
+    private static func one(_ item: ClassStatus) -> String {
+        var head = "class \(item.tree) \(item.direction) 1:\(String(item.id, radix: 16))"
+        if let parent = item.parent { head += " parent 1:\(String(parent, radix: 16))" } else { head += " root" }
+        if !item.path.isEmpty { head += " \(item.path)" }
+        if item.leaf { head += " leaf" }
+        return ([head, settings(item), sent(item)] + counters(item)).joined(separator: "\n")
+    }
+
+    private static func settings(_ item: ClassStatus) -> String {
+        var words: [String] = []
+        func add(_ name: String, _ value: String?) { if let value { words.append("\(name) \(value)") } }
+        add("floor", item.floor.map(Quantity.rate.format) ?? "none")
+        add("ceiling", item.ceiling.map(Quantity.rate.format) ?? "none")
+        add("burst", Quantity.size.format(item.burst))
+        add("ceiling-burst", Quantity.size.format(item.ceilingBurst))
+        add("peak", item.peak.map(Quantity.rate.format))
+        add("floor-packets", item.floorPackets.map(Quantity.packets.format))
+        add("ceiling-packets", item.ceilingPackets.map(Quantity.packets.format))
+        add("priority", String(item.priority))
+        add("quantum", Quantity.size.format(UInt64(item.quantum)))
+        if item.leaf {
+            add("limit", "\(item.limit)p")
+            add("limit-bytes", item.limitBytes.map { Quantity.size.format(UInt64(max(0, $0))) })
+        }
+        if let port = item.port { add("port", port) }
+        return " " + words.joined(separator: " ")
+    }
+
+    private static func sent(_ item: ClassStatus) -> String {
+        " Sent \(item.sent.bytes) bytes \(item.sent.frames) pkt (dropped \(item.dropped.frames), overlimits \(item.overlimits))"
+    }
+
+    private static func counters(_ item: ClassStatus) -> [String] {
+        var lines = [
+            " rate \(rate(item.rate)) \(packets(item.packetRate)) backlog \(item.backlog.bytes)b \(item.backlog.frames)p",
+            " lended \(item.lends) borrowed \(item.borrows) (\(item.borrowedBytes) bytes) tokens \(item.tokens) ctokens \(item.ctokens)",
+        ]
+        if !item.holds.isEmpty { lines.append(" held \(reasons(item.holds))") }
+        if !item.drops.isEmpty { lines.append(" dropped \(reasons(item.drops))") }
+        return lines
+    }
+
+    // MARK: The daemon
+
+    package static func cores(_ cores: [CoreStatus]) -> String {
+        aligned(
+            ["CPU", "NUMA", "BUSY", "FRAMES/S", "CYCLES/FRAME", "TURNS", "QUEUES"],
+            cores.map { core in
+                [
+                    String(core.cpu), core.numaNode.map(String.init) ?? "-", "\(decimal(core.busyPercent))%", packets(core.framesPerSecond),
+                    decimal(core.cyclesPerFrame), String(core.turns),
+                    core.queues.isEmpty ? "-" : core.queues.map { "\($0.port):\($0.queue)" }.joined(separator: " "),
+                ]
+            }, right: [0, 1, 2, 3, 4, 5])
+    }
+
+    /// One decimal, without Foundation's formatters.
+    private static func decimal(_ value: Double) -> String {
+        guard value.isFinite, abs(value) < 1e15 else { return "-" }
+        let tenths = Int64((value * 10).rounded())
+        return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
+    }
+
+    package static func stats(_ stats: StatsReply) -> String {
+        func row(_ name: String, _ traffic: Traffic) -> [String] { [name, String(traffic.frames), String(traffic.bytes)] }
+        var rows = [
+            row("received", stats.received), row("copied", stats.copied), row("delivered", stats.delivered), row("queued", stats.queued),
+            ["dropped", String(stats.dropped.values.reduce(0, +)), ""],
+        ]
+        rows += stats.dropped.sorted { $0.key < $1.key }.map { ["  \($0.key)", String($0.value), ""] }
+        if stats.missing != 0 { rows.append(["on the way", String(stats.missing), ""]) }
+        return aligned(["", "FRAMES", "BYTES"], rows, right: [1, 2])
+    }
+
+    package static func status(_ status: StatusReply) -> String {
+        let hours = status.uptimeSeconds / 3_600, minutes = status.uptimeSeconds / 60 % 60, seconds = status.uptimeSeconds % 60
+        return """
+            sluiced \(status.version) pid \(status.pid) up \(hours)h\(minutes)min\(seconds)s socket \(status.socket)
+            config \(status.configFile ?? "none") changes \(status.changes)
+            bridges \(status.bridges) ports \(status.portsUp)/\(status.ports) up guests \(status.guests) classes \(status.classes) \
+            cores \(status.cores)
+            buffers \(status.buffersInUse)/\(status.buffers) in use hugepages \(status.hugepages ? "on" : "off")
+            """
+    }
+}

@@ -1,0 +1,138 @@
+import Configuration
+import ControlAPI
+
+/// Replies as a person reads them, in the manner of `ip`, `tc -s class show` and `bridge fdb show`.
+package enum Tables {
+    /// Columns as wide as their widest cell; numbers to the right.
+    static func aligned(_ header: [String], _ rows: [[String]], right: Set<Int> = []) -> String {
+        let all = [header] + rows
+        let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        return all.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                let space = String(repeating: " ", count: widths[column] - cell.count)
+                if column > 0 { line += "  " }
+                line += right.contains(column) ? space + cell : cell + space
+            }
+            while line.last == " " { line.removeLast() }
+            return line
+        }.joined(separator: "\n")
+    }
+
+    static func rate(_ value: UInt64) -> String { Quantity.rate.format(rounded(value)) }
+    static func packets(_ value: UInt64) -> String { Quantity.packets.format(rounded(value)) }
+
+    /// Measured rates to four digits, so that they can be read.
+    private static func rounded(_ value: UInt64) -> UInt64 {
+        var unit: UInt64 = 1
+        while value / unit >= 10_000 { unit *= 10 }
+        let rest = value % unit
+        return rest * 2 >= unit && unit > 1 ? value - rest + unit : value - rest
+    }
+
+    static func reasons(_ table: [String: UInt64]) -> String {
+        table.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")
+    }
+
+    // MARK: Ports
+
+    package static func ports(_ ports: [PortStatus], details: Bool = false) -> String {
+        if details { return ports.map(port).joined(separator: "\n") }
+        let rows = ports.map { port in
+            [
+                port.name, port.kind, port.bridge, port.state.rawValue, String(port.mtu), "\(port.queues)/\(port.queuesMax)",
+                String(port.rx.frames), String(port.tx.frames), String(port.drops.values.reduce(0, +)), port.device,
+            ]
+        }
+        let header = ["PORT", "TYPE", "BRIDGE", "STATE", "MTU", "QUEUES", "RX", "TX", "DROPPED", "DEVICE"]
+        return aligned(header, rows, right: [4, 6, 7, 8])
+    }
+
+    /// As `ip -s link show`.
+    private static func port(_ port: PortStatus) -> String {
+        var head = "\(port.name): \(port.kind) bridge \(port.bridge) state \(port.state.rawValue) mtu \(port.mtu)"
+        head += " queues \(port.queues)/\(port.queuesMax) driver \(port.driver)"
+        if let node = port.numaNode { head += " numa \(node)" }
+        var place = "    device \(port.device)"
+        if let mode = port.mode { place += " mode \(mode)" }
+        if let mac = port.mac { place += " mac \(mac)" }
+        var lines = [head, place]
+        if let reason = port.reason { lines.append("    \(reason)") }
+        if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
+        lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
+        lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.txFull)")
+        if port.pacedNanoseconds > 0 { lines.append("    paced \(port.pacedNanoseconds / 1_000_000)ms") }
+        if !port.drops.isEmpty { lines.append("    dropped \(reasons(port.drops))") }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Options one a line, ready for a shell.
+    package static func qemu(_ reply: QEMUReply) -> String {
+        var lines: [String] = []
+        for argument in reply.arguments {
+            if argument.hasPrefix("-") { lines.append(argument) } else { lines[lines.count - 1] += " " + shellQuoted(argument) }
+        }
+        return """
+            # QEMU: size= is the guest's memory, as -m
+            \(lines.joined(separator: " \\\n"))
+
+            # libvirt: memoryBacking belongs into <domain>, the interface into <devices>
+            \(reply.libvirt)
+            """
+    }
+
+    private static func shellQuoted(_ text: String) -> String {
+        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./,=:+@".contains($0)) }
+        return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+    }
+
+    // MARK: Bridges, guests, addresses, protocols
+
+    package static func bridges(_ bridges: [BridgeStatus]) -> String {
+        bridges.map { bridge in
+            var lines = [
+                "\(bridge.name): rate \(bridge.rate.map(Quantity.rate.format) ?? "none") ageing \(bridge.ageing)s"
+                    + " fdb \(bridge.fdbEntries)/\(bridge.fdbSize)",
+                "    ports \(bridge.ports.isEmpty ? "none" : bridge.ports.joined(separator: " "))",
+                "    forwarded \(bridge.forwarded) flooded \(bridge.flooded) learned \(bridge.learned) moved \(bridge.moved)",
+            ]
+            if !bridge.drops.isEmpty { lines.append("    dropped \(reasons(bridge.drops))") }
+            return lines.joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
+    package static func guests(_ guests: [GuestStatus]) -> String {
+        let rows = guests.map { guest in
+            [
+                guest.name + (guest.implicit ? "*" : ""), guest.port, guest.bridge, guest.group ?? "-",
+                String(guest.inbound.frames), String(guest.outbound.frames),
+                guest.protocols.isEmpty ? "-" : guest.protocols.joined(separator: ","),
+                guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ","),
+            ]
+        }
+        return aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "OUTBOUND", "PROTOCOLS", "MACS"], rows, right: [4, 5])
+    }
+
+    /// As `bridge fdb show`.
+    package static func addresses(_ entries: [FDBEntry]) -> String {
+        entries.map { entry in
+            var line = "\(entry.mac) dev \(entry.port)"
+            if let vlan = entry.vlan { line += " vlan \(vlan)" }
+            line += " master \(entry.bridge)"
+            if let guest = entry.guest { line += " guest \(guest)" }
+            if entry.static { line += " static" } else if let age = entry.age { line += " age \(age)s" }
+            return line
+        }.joined(separator: "\n")
+    }
+
+    package static func protocols(_ rows: [ProtocolStatus]) -> String {
+        aligned(
+            ["PROTOCOL", "PCP", "FRAMES", "BYTES", "MATCH"],
+            rows.map { row in
+                [
+                    row.name, String(row.pcp), String(row.seen.frames), String(row.seen.bytes),
+                    row.matches.isEmpty ? "everything else" : row.matches.joined(separator: ", "),
+                ]
+            }, right: [1, 2, 3])
+    }
+}

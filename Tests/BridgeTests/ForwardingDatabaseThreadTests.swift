@@ -1,0 +1,117 @@
+import Bridge
+import Dispatch
+import Synchronization
+import Testing
+
+@Suite("Forwarding database: several lcores")
+struct ForwardingDatabaseThreadTests {
+    /// Learners and readers on real threads over a table far too small, so that entries are moved, evicted and contended all the
+    /// time, while another thread sweeps, flushes and sets static entries. An entry's guest tells which address it was made for, so
+    /// that no look-up can mistake another address's value for its own.
+    @Test func nobodyEverReadsAnotherAddressesValue() {
+        let fdb = ForwardingDatabase.create(lines: 32, capacity: 120, multiplier: 0x9e37_79b9_7f4a_7c15)
+        defer { fdb.destroy() }
+        let wrong = Atomic<Int>(0)
+        let running = Atomic<Int>(4)
+        let verdicts = Counts()
+        DispatchQueue.concurrentPerform(iterations: 5) { thread in
+            var random = Seeded(UInt64(thread))
+            if thread == 4 {
+                control(fdb, &random, wrong: wrong, while: { running.load(ordering: .relaxed) > 0 })
+                return
+            }
+            for turn in 0..<300_000 {
+                let mac = random.next() % 200 + 1
+                if turn & 1 == 0 {
+                    let result = fdb.learn(mac: mac, port: UInt16(mac & 3) + UInt16(thread & 1), guest: UInt16(mac), now: UInt32(turn >> 8))
+                    if result.value.guest != mac { wrong.add(1, ordering: .relaxed) }
+                    verdicts.count(result.verdict)
+                } else {
+                    let value = fdb.lookup(mac: mac)
+                    if !value.isNone, value.guest != mac { wrong.add(1, ordering: .relaxed) }
+                }
+            }
+            running.subtract(1, ordering: .relaxed)
+        }
+        #expect(wrong.load(ordering: .relaxed) == 0)
+        for verdict in [LearnVerdict.known, .learned, .evicted, .moved] { #expect(verdicts[verdict] > 0, "\(verdict) never happened") }
+        // At rest nothing is left half done.
+        var seen: Set<UInt64> = []
+        fdb.forEach { mac, value in
+            #expect(seen.insert(mac).inserted, "two entries of one address")
+            #expect(value.guest == mac && fdb.lookup(mac: mac) == value)
+        }
+        #expect(seen.count == fdb.count)
+        for mac in 1...200 as ClosedRange<UInt64> { fdb.remove(mac: mac) }
+        #expect(fdb.count == 0)
+        for mac in 1...100 as ClosedRange<UInt64> { #expect(fdb.learn(mac: mac, port: 1, guest: 1, now: 1).verdict == .learned) }
+    }
+
+    private func control(
+        _ fdb: ForwardingDatabase, _ random: inout Seeded, wrong: borrowing Atomic<Int>, while condition: () -> Bool
+    ) {
+        var cursor = 0
+        while condition() {
+            let mac = random.next() % 200 + 1
+            switch random.next() % 16 {
+            case 0...7:
+                if fdb.addStatic(mac: mac, port: 9, guest: UInt16(mac)) {
+                    // It may be on the move at this moment, but no learner may have taken it.
+                    for _ in 0..<20 {
+                        let value = fdb.lookup(mac: mac)
+                        if !value.isNone && !value.isStatic { wrong.add(1, ordering: .relaxed) }
+                    }
+                    if !fdb.removeStatic(mac: mac) { wrong.add(1, ordering: .relaxed) }
+                }
+            case 8, 9: fdb.remove(mac: mac)
+            case 10: fdb.flush(port: UInt16(mac & 3))
+            case 11: fdb.forEach { if UInt64($1.guest) != $0 { wrong.add(1, ordering: .relaxed) } }
+            default: cursor = fdb.sweep(olderThan: UInt32(random.next() % 1200), from: cursor, count: 3).next
+            }
+        }
+    }
+
+    /// Threads that all see the same new addresses at once leave one entry for each.
+    @Test func oneAddressLearnedByAllAtOnceHasOneEntry() {
+        let fdb = ForwardingDatabase.create(capacity: 60_000)
+        defer { fdb.destroy() }
+        DispatchQueue.concurrentPerform(iterations: 4) { thread in
+            for mac in 1...20_000 as ClosedRange<UInt64> {
+                // Whoever comes second finds the entry, or withdraws.
+                while fdb.learn(mac: mac, port: UInt16(thread), guest: 0, now: 1).verdict == .contended {}
+            }
+        }
+        #expect(fdb.count == 20_000)
+        var listed: Set<UInt64> = []
+        fdb.forEach { mac, _ in #expect(listed.insert(mac).inserted) }
+        #expect(listed.count == 20_000)
+    }
+}
+
+/// How often each verdict was given, counted by all threads.
+private final class Counts: Sendable {
+    private let known = Atomic<Int>(0)
+    private let learned = Atomic<Int>(0)
+    private let evicted = Atomic<Int>(0)
+    private let moved = Atomic<Int>(0)
+
+    func count(_ verdict: LearnVerdict) {
+        switch verdict {
+        case .known: known.add(1, ordering: .relaxed)
+        case .learned: learned.add(1, ordering: .relaxed)
+        case .evicted: evicted.add(1, ordering: .relaxed)
+        case .moved: moved.add(1, ordering: .relaxed)
+        default: break
+        }
+    }
+
+    subscript(verdict: LearnVerdict) -> Int {
+        switch verdict {
+        case .known: known.load(ordering: .relaxed)
+        case .learned: learned.load(ordering: .relaxed)
+        case .evicted: evicted.load(ordering: .relaxed)
+        case .moved: moved.load(ordering: .relaxed)
+        default: 0
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import Configuration
+import Packet
+import Testing
+
+/// Runs one command line, `port add vm9 type vhost ...`.
+private func edit(_ model: Model, _ line: String) throws(ConfigurationError) -> Model {
+    var words = line.split(separator: " ").map { String($0).replacing("~", with: " ") }
+    return try model.edited(words.removeFirst(), words.removeFirst(), words)
+}
+
+private func refusal(_ model: Model, _ line: String) -> String {
+    do {
+        _ = try edit(model, line)
+        return "accepted"
+    } catch {
+        return error.description
+    }
+}
+
+@Suite struct EditingTests {
+    @Test func aWholeConfigurationByWords() throws {
+        var model = Model()
+        for line in [
+            "bridge add br0 rate 10gbit",
+            "port add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock queues 4",
+            "port add vm2 type vhost socket /run/sluice/vm2.sock mode server pace average 1gbit peak 2gbit burst 1mib",
+            "port add host type tap interface tap0 netns lab",
+            "port add uplink type physical device net_af_packet0,iface=eth1 rate 1gbit overhead 24",
+            "fdb add 52:54:00:aa:00:01 port host",
+            "group add tenant-a inbound floor 2gbit outbound floor 800mbit",
+            "guest add vm1 macs 52:54:00:00:00:01 group tenant-a inbound floor 1.5gbit ceiling 5gbit outbound floor 600mbit ceiling 1gbit",
+            "class set vm1/iscsi dir inbound floor 1gbit",
+            "class set tenant-a/vm1/iscsi dir outbound floor 200mbit priority 1",
+            "class set vm2 dir outbound floor 100mbit",
+            "protocol add backup match tcp~873,udp~4000,ethertype~0x88b5,dscp~10,pcp~2 pcp 1",
+            "protocol set iscsi pcp 5",
+        ] { model = try edit(model, line) }
+        #expect(model == (try office()))
+    }
+
+    @Test func setChangesOnlyWhatIsNamed() throws {
+        let model = try office()
+        #expect(try edit(model, "port set vm1 mtu 9000").ports[0].mtu == 9_000)
+        #expect(try edit(model, "port set vm1 mtu 9000").ports[0].kind == model.ports[0].kind)
+        #expect(try edit(model, "port set vm2 pace average 1500mbit").ports[1].pace?.peak == 2_000_000_000)
+        #expect(try edit(model, "port set vm2 pace none").ports[1].pace == nil)
+        #expect(
+            try edit(model, "port set vm1 type tap interface tap7").ports[0].kind == .tap(interface: "tap7", netns: nil, mac: nil))
+        #expect(try edit(model, "class set vm1 dir inbound ceiling none").guests[0].inbound.ceiling == nil)
+        #expect(try edit(model, "class set vm1 dir inbound ceiling none").guests[0].inbound.floor == 1_500_000_000)
+        #expect(try edit(model, "class set vm2 ceiling 900mbit").guests[1].inbound.ceiling == 900_000_000)
+        #expect(try edit(model, "class set vm2 ceiling 900mbit").guests[1].outbound.ceiling == 900_000_000)
+        #expect(try edit(model, "class del vm1/iscsi dir inbound").guests[0].protocols["iscsi"]?.outbound.floor == 200_000_000)
+        #expect(try edit(model, "class del vm1/iscsi").guests[0].protocols.isEmpty)
+        #expect(try edit(model, "protocol del iscsi").protocolTable.first { $0.name == "iscsi" }?.pcp == 4)
+        #expect(try edit(model, "bridge set br0 ageing 1min").bridges[0].ageing == 60)
+        #expect(try edit(model, "fdb del 52:54:00:aa:00:01").bridges[0].staticEntries == [])
+        #expect(try edit(model, "guest set vm1 group none").guests[0].group == nil)
+    }
+
+    @Test func aPortsOwnClassIsWrittenWhenSet() throws {
+        let model = try edit(try office(), "class set host dir inbound ceiling 1gbit")
+        #expect(model.guests.last?.name == "host")
+        #expect(model.guests.last?.inbound.ceiling == 1_000_000_000)
+    }
+
+    @Test(arguments: [
+        ("prot add x", "there is nothing called 'prot': did you mean port?"),
+        ("port new x", "port has no verb 'new': there is add, set, del"),
+        ("port add", "which port? write port add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock"),
+        ("port add vm1 type tap interface tap9", "the port vm1 is there already: change it with `port set vm1 ...`"),
+        ("port set vm9 mtu 9000", "there is no port vm9: did you mean vm1?"),
+        ("port set vm1 mtu", "port vm1.mtu: 'mtu' needs a value"),
+        ("port set vm1 mut 9000", "port vm1: a port has no key 'mut': did you mean 'mtu'?"),
+        ("port set vm1 mtu 9001", "port vm1.mtu: '9001' is not a whole number from 68 to 9000"),
+        ("port set vm1 mtu 1500 mtu 9000", "port vm1.mtu: 'mtu' stands twice: write it once"),
+        ("port set vm1 interface tap3", "port vm1: 'interface' belongs to tap ports, not to a vhost port: leave it out"),
+        ("port set vm2 pace average 1000", "port vm2.pace.average: rate 1000 has no unit: write 1000mbit"),
+        ("port set vm2 pace mean 1gbit", "port vm2.pace: pace has no key 'mean': its keys are average, peak, burst"),
+        ("port add vm9 type vhost", "port vm9: a vhost port needs a socket: write socket: /run/sluice/vm9.sock"),
+        (
+            "port add vm9 type vhost socket /run/sluice/vm1.sock",
+            "port vm9 socket: the socket /run/sluice/vm1.sock is port vm1's already: write another path"
+        ),
+        ("port del vm1", "the port vm1 is in use by guest vm1: delete or change those first"),
+        ("port del host", "the port host is in use by fdb 52:54:00:aa:00:01: delete or change those first"),
+        ("port del uplink now", "'now' is too much: del takes a name only"),
+        (
+            "bridge del br0",
+            "the bridge br0 is in use by port vm1, port vm2, port host, port uplink, group tenant-a: delete or change those first"
+        ),
+        ("group del tenant-a", "the group tenant-a is in use by guest vm1: delete or change those first"),
+        ("protocol del iscsi2", "there is no protocol iscsi2: did you mean iscsi?"),
+        ("protocol del fcoe", "the protocol fcoe is built in and stays: change it with `protocol set fcoe ...`"),
+        ("protocol add none match tcp~1", "protocol none name: 'none' has a meaning of its own: take another name"),
+        ("fdb add 52:54:00:00:00 port vm1", "'52:54:00:00:00' is not a MAC address: write fdb add 52:54:00:12:34:56 port vm1"),
+        ("fdb add 52:54:00:00:00:09", "fdb 52:54:00:00:00:09: an entry needs a port: write fdb add 52:54:00:12:34:56 port vm1"),
+        ("fdb del 52:54:00:00:00:09", "there is no static entry 52:54:00:00:00:09: learned ones age by themselves"),
+        ("class set vm9 floor 1mbit", "there is no class vm9: did you mean vm1?"),
+        ("class set vm1/iscis floor 1mbit", "there is no protocol iscis: did you mean iscsi?"),
+        ("class set vm1/default floor 1mbit", "vm1/default has what vm1's protocols leave over: set vm1 instead"),
+        ("class set other/vm1 floor 1mbit", "there is no class other/vm1: other is not a group above it"),
+        ("class set vm1", "class vm1: nothing to set: write class set vm1/iscsi dir inbound floor 200mbit"),
+        ("class set vm1 dir sideways floor 1mbit", "class vm1: dir is inbound (towards the guest) or outbound (from it)"),
+        ("class del vm2 dir inbound", "class vm2: it has no settings to delete"),
+        (
+            "class set vm2 dir outbound floor 300mbit",
+            "port uplink rate: floors of tenant-a (800mbit) and vm2 (300mbit) sum to 1.1gbit, 100mbit more than uplink's rate 1gbit"
+        ),
+        (
+            "class set vm1/iscsi dir inbound floor 1.6gbit",
+            "guest vm1 inbound.floor: the floor of iscsi (1.6gbit) is 1.6gbit, 100mbit more than vm1's floor 1.5gbit"
+        ),
+    ])
+    func refusals(_ line: String, _ sentence: String) throws { #expect(refusal(try office(), line) == sentence) }
+
+    @Test func theClassOfOtherAddressesIsNotSet() throws {
+        var model = try edit(try office(), "guest set vm2 macs 52:54:00:00:00:02")
+        model = try edit(model, "guest add vm2b port vm2 macs 52:54:00:00:00:03")
+        #expect(
+            refusal(model, "class set vm2:others ceiling 1gbit")
+                == "vm2:others stands for the addresses no guest of port vm2 has: to set it, add a guest without macs on vm2")
+    }
+}

@@ -1,0 +1,129 @@
+import Configuration
+import Packet
+
+/// SplitMix64: the same cases in every run.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+    init(_ seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}
+
+let officeYAML = """
+    bridges:
+      - name: br0
+        rate: 10gbit
+        static: [{mac: 52:54:00:aa:00:01, port: host}]
+    ports:
+      - {name: vm1, type: vhost, bridge: br0, socket: /run/sluice/vm1.sock, queues: 4}
+      - name: vm2
+        type: vhost
+        bridge: br0
+        socket: /run/sluice/vm2.sock
+        mode: server
+        pace: {average: 1gbit, peak: 2gbit, burst: 1mib}
+      - {name: host, type: tap, bridge: br0, interface: tap0, netns: lab}
+      - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=eth1", rate: 1gbit, overhead: 24}
+    groups:
+      - {name: tenant-a, bridge: br0, inbound: {floor: 2gbit}, outbound: {floor: 800mbit}}
+    guests:
+      - name: vm1
+        port: vm1
+        macs: [52:54:00:00:00:01]
+        group: tenant-a
+        inbound: {floor: 1.5gbit, ceiling: 5gbit}
+        outbound: {floor: 600mbit, ceiling: 1gbit}
+        protocols:
+          iscsi:
+            inbound: {floor: 1gbit}
+            outbound: {floor: 200mbit, priority: 1}
+      - {name: vm2, port: vm2, outbound: {floor: 100mbit}}
+    protocols:
+      - {name: backup, match: [tcp 873, "udp 4000", "ethertype 0x88b5", "dscp 10", "pcp 2"], pcp: 1}
+      - {name: iscsi, pcp: 5}
+
+    """
+
+func office() throws -> Model { try Model.checked(yaml: officeYAML) }
+
+/// The problems a document has, one a line, as the operator sees them.
+func problems(_ yaml: String) -> [String] {
+    do {
+        _ = try Model.checked(yaml: yaml)
+        return []
+    } catch {
+        return error.problems.map(\.description)
+    }
+}
+
+/// A valid model of random shape.
+func randomModel(_ random: inout SeededGenerator) -> Model {
+    var model = Model()
+    if Bool.random(using: &random) { model.daemon.cpus = [Int.random(in: 0...7, using: &random)] }
+    var station: UInt64 = 0x5254_0000_0000
+    func rate(_ range: ClosedRange<UInt64>, _ random: inout SeededGenerator) -> UInt64 {
+        UInt64.random(in: range, using: &random)
+    }
+    for bridgeNumber in 0..<Int.random(in: 1...2, using: &random) {
+        var bridge = BridgeSettings(name: "br\(bridgeNumber)")
+        bridge.rate = rate(10_000_000_000...40_000_000_000, &random)
+        bridge.ageing = Int.random(in: 10...400, using: &random)
+        let groupCount = Int.random(in: 0...2, using: &random)
+        for number in 0..<groupCount {
+            var group = GroupSettings(name: "tenant\(bridgeNumber)\(number)", bridge: bridge.name)
+            group.inbound.floor = rate(2_000_000_000...3_000_000_000, &random)
+            group.outbound.ceiling = rate(1_000_000_000...2_000_000_000, &random)
+            model.groups.append(group)
+        }
+        for number in 0..<Int.random(in: 1...5, using: &random) {
+            let name = "p\(bridgeNumber)\(number)"
+            let kind: PortKind =
+                switch Int.random(in: 0...3, using: &random) {
+                case 0: .tap(interface: "tap\(bridgeNumber)\(number)", netns: Bool.random(using: &random) ? "lab" : nil, mac: nil)
+                case 1: .physical(device: "net_af_packet\(bridgeNumber)\(number),iface=e\(number)", queues: 1)
+                default:
+                    .vhost(
+                        socket: "/run/sluice/\(name).sock", mode: VhostMode.allCases.randomElement(using: &random)!,
+                        queues: Int.random(in: 1...4, using: &random))
+                }
+            var port = PortSettings(name: name, bridge: bridge.name, kind: kind)
+            port.mtu = [1_500, 9_000, 1_280].randomElement(using: &random)!
+            if Bool.random(using: &random) { port.pace = PaceSettings(average: rate(8_000...1_000_000_000, &random)) }
+            if port.isPhysical { port.rate = rate(1_000_000_000...10_000_000_000, &random) }
+            model.ports.append(port)
+            for guestNumber in 0..<Int.random(in: 0...2, using: &random) {
+                var guest = GuestSettings(name: guestNumber == 0 ? name : "\(name)g\(guestNumber)", port: name)
+                station += 1
+                guest.macs = [MACAddress(value: station)]
+                if groupCount > 0, Bool.random(using: &random) { guest.group = "tenant\(bridgeNumber)0" }
+                guest.outbound.ceilingPackets = rate(1...1_000_000, &random)
+                if !port.isPhysical {
+                    guest.inbound.floor = rate(10_000_000...100_000_000, &random)
+                    guest.inbound.priority = Int.random(in: 0...7, using: &random)
+                    if Bool.random(using: &random) {
+                        var classes = ProtocolClasses()
+                        classes.inbound.floor = rate(8_000...9_000_000, &random)
+                        classes.inbound.limitBytes = 65_536
+                        guest.protocols["iscsi"] = classes
+                    }
+                }
+                model.guests.append(guest)
+            }
+            if Bool.random(using: &random) {
+                station += 1
+                bridge.staticEntries.append(StaticEntry(mac: MACAddress(value: station), port: name))
+            }
+        }
+        model.bridges.append(bridge)
+    }
+    if Bool.random(using: &random) {
+        model.protocols.append(ProtocolSettings(name: "backup", matches: [.tcp(873), .etherType(0x88b5), .dscp(10)], pcp: 1))
+    }
+    if Bool.random(using: &random) { model.protocols.append(ProtocolSettings(name: "iscsi", matches: [], pcp: 6)) }
+    return model
+}

@@ -1,0 +1,162 @@
+import Configuration
+import Packet
+import Testing
+
+@Suite struct TreeTests {
+    @Test func officeTrees() throws {
+        var ids = ClassIDs()
+        let all = trees(of: try office(), ids: &ids)
+        #expect(all.map(\.name) == ["br0", "uplink"])
+        #expect(all.map(\.kind) == [.inbound(bridge: "br0"), .outbound(port: "uplink")])
+        #expect(all[0].rate == 10_000_000_000)
+        #expect(all[1].rate == 1_000_000_000)
+        #expect(all[1].overhead == 24)
+        let inbound = all[0].classes
+        #expect(inbound.map(\.path) == [
+            "tenant-a", "tenant-a/vm1", "tenant-a/vm1/iscsi", "tenant-a/vm1/default", "vm2", "host",
+        ])
+        #expect(inbound.map(\.id) == [2, 3, 4, 5, 6, 7])
+        #expect(inbound.map(\.parent) == [1, 2, 3, 3, 1, 1])
+        #expect(inbound.map(\.isLeaf) == [false, false, true, true, true, true])
+        #expect(inbound.map(\.guest) == [nil, "vm1", "vm1", "vm1", "vm2", "host"])
+        #expect(inbound.map(\.protocolName) == [nil, nil, "iscsi", nil, nil, nil])
+        #expect(inbound.map(\.port) == [nil, nil, "vm1", "vm1", "vm2", "host"])
+        #expect(all[1].classes.map(\.port) == [nil, nil, nil, nil, nil, nil])
+    }
+
+    @Test func defaultsAreFilledIn() throws {
+        var ids = ClassIDs()
+        let all = trees(of: try office(), ids: &ids)
+        let vm1 = all[0].classes[1].settings, iscsi = all[0].classes[2].settings, rest = all[0].classes[3].settings
+        #expect(vm1.floor == 1_500_000_000)
+        #expect(vm1.ceiling == 5_000_000_000)
+        #expect(vm1.burst == 1_875_000)
+        #expect(vm1.ceilingBurst == 6_250_000)
+        #expect(vm1.quantum == 39_321)
+        #expect(vm1.priority == 3)
+        #expect(vm1.limit == 1_000)
+        #expect(vm1.limitBytes == .max)
+        #expect(vm1.floorPackets == 0)
+        #expect(vm1.ceilingPackets == .max)
+        #expect(iscsi.ceiling == .max)
+        #expect(iscsi.ceilingBurst == 3_044)
+        #expect(rest.floor == 500_000_000)
+        #expect(rest.ceiling == .max)
+        #expect(all[1].classes[2].settings.priority == 1)
+        #expect(all[0].classes[5].settings.quantum == 1_600)
+    }
+
+    @Test func quantaFollowFloors() {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0")]
+        model.bridges[0].rate = 400_000_000_000
+        for (index, floor) in [8_000, 10_000_000_000, 400_000_000_000 - 10_000_008_000].enumerated() {
+            model.ports.append(PortSettings(name: "p\(index)", bridge: "br0", kind: .tap(interface: "t\(index)", netns: nil, mac: nil)))
+            model.guests.append(GuestSettings(name: "p\(index)", port: "p\(index)"))
+            model.guests[index].inbound.floor = UInt64(floor)
+        }
+        var ids = ClassIDs()
+        #expect(trees(of: model, ids: &ids)[0].classes.map(\.settings.quantum) == [1_600, 6_553, 200_000])
+    }
+
+    @Test func everyPortHasACatchAll() {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0")]
+        for name in ["none", "one", "two", "rest"].map({ "p-" + $0 }) {
+            model.ports.append(PortSettings(name: name, bridge: "br0", kind: .tap(interface: name, netns: nil, mac: nil)))
+        }
+        func guest(_ name: String, _ port: String, _ mac: UInt64?) -> GuestSettings {
+            var guest = GuestSettings(name: name, port: port)
+            guest.macs = mac.map { [MACAddress(value: 0x5254_0000_0000 + $0)] } ?? []
+            return guest
+        }
+        model.guests = [
+            guest("a", "p-one", 1), guest("b", "p-two", 2), guest("c", "p-two", 3), guest("d", "p-rest", nil), guest("e", "p-rest", 4),
+        ]
+        #expect(model.problems == [])
+        let guests = model.effectiveGuests
+        #expect(guests.map(\.settings.name) == ["p-none", "a", "b", "c", "p-two:others", "e", "d"])
+        #expect(guests.map(\.isCatchAll) == [true, true, false, false, true, false, true])
+        #expect(guests.map(\.isImplicit) == [true, false, false, false, true, false, false])
+    }
+
+    @Test func uplinksSeeEachOther() {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0"), BridgeSettings(name: "br1")]
+        for (name, bridge) in [("up1", "br0"), ("up2", "br0"), ("up3", "br1")] {
+            model.ports.append(PortSettings(name: name, bridge: bridge, kind: .physical(device: name, queues: 1)))
+        }
+        model.ports.append(PortSettings(name: "tap", bridge: "br0", kind: .tap(interface: "tap0", netns: nil, mac: nil)))
+        var ids = ClassIDs()
+        let all = trees(of: model, ids: &ids)
+        #expect(all.map(\.name) == ["br0", "br1", "up1", "up2", "up3"])
+        #expect(all.map { $0.classes.map(\.path) } == [["tap"], [], ["up2", "tap"], ["up1", "tap"], []])
+    }
+
+    @Test func groupsWithoutGuestsHaveNoClass() {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0")]
+        model.groups = [GroupSettings(name: "empty", bridge: "br0")]
+        var ids = ClassIDs()
+        #expect(trees(of: model, ids: &ids)[0].classes == [])
+    }
+
+    @Test func parentsComeFirstAndIDsAreUnique() {
+        var random = SeededGenerator(3)
+        for _ in 0..<100 {
+            var ids = ClassIDs()
+            for tree in trees(of: randomModel(&random), ids: &ids) {
+                var seen: Set<UInt16> = [1]
+                for item in tree.classes {
+                    #expect(seen.contains(item.parent))
+                    #expect(seen.insert(item.id).inserted)
+                }
+                let parents = Set(tree.classes.map(\.parent))
+                #expect(tree.classes.allSatisfy { $0.isLeaf != parents.contains($0.id) })
+            }
+        }
+    }
+}
+
+@Suite struct ClassIDsTests {
+    private func model(_ names: [String]) -> Model {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0")]
+        model.ports = names.map { PortSettings(name: $0, bridge: "br0", kind: .tap(interface: $0, netns: nil, mac: nil)) }
+        return model
+    }
+
+    private func assigned(_ names: [String], _ ids: inout ClassIDs) -> [UInt16] { trees(of: model(names), ids: &ids)[0].classes.map(\.id) }
+
+    @Test func lowestFreeFirstAndStable() {
+        var ids = ClassIDs()
+        #expect(assigned(["a", "b", "c"], &ids) == [2, 3, 4])
+        #expect(assigned(["c", "a"], &ids) == [4, 2])
+        #expect(assigned(["d", "c", "e", "a"], &ids) == [3, 4, 5, 2])
+    }
+
+    @Test func noIDMeansTwoClassesInOneStep() {
+        var ids = ClassIDs()
+        _ = assigned(["a", "b"], &ids)
+        #expect(assigned(["c", "b"], &ids) == [4, 3])
+        #expect(assigned(["c", "b", "d"], &ids) == [4, 3, 2])
+    }
+
+    @Test func allIDsCanBeUsed() {
+        var ids = ClassIDs()
+        let names = (0..<65_534).map { "p\($0)" }
+        #expect(assigned(names, &ids) == Array(2...65_535))
+        var other = names
+        other[7] = "new"
+        #expect(assigned(other, &ids)[7] == 9)
+        #expect(assigned(names + ["too-many"], &ids).last == 0)
+    }
+
+    @Test func treesThatAreGoneAreForgotten() throws {
+        var ids = ClassIDs()
+        _ = trees(of: try office(), ids: &ids)
+        #expect(ids.id(tree: "uplink", path: "vm2") != nil)
+        _ = trees(of: Model(), ids: &ids)
+        #expect(ids == ClassIDs())
+    }
+}

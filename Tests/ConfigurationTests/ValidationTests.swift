@@ -1,0 +1,295 @@
+import Configuration
+import Packet
+import Testing
+
+/// A bridge and two tap ports, and what the case adds.
+private func with(_ change: (inout Model) -> Void) -> [String] {
+    var model = Model()
+    model.bridges = [BridgeSettings(name: "br0")]
+    model.ports = ["a", "b"].map { PortSettings(name: $0, bridge: "br0", kind: .tap(interface: "tap-\($0)", netns: nil, mac: nil)) }
+    change(&model)
+    return model.problems.map(\.description)
+}
+
+private func guest(_ name: String, _ port: String, _ macs: String..., change: (inout GuestSettings) -> Void = { _ in }) -> GuestSettings {
+    var guest = GuestSettings(name: name, port: port)
+    guest.macs = macs.map { MACAddress($0)! }
+    change(&guest)
+    return guest
+}
+
+@Suite struct ValidationTests {
+    @Test func nothingIsWrong() { #expect(with { _ in } == []) }
+
+    @Test func names() {
+        #expect(with { $0.ports[0].name = "b" } == ["ports[1].name: the port b is there already, as ports[0]: take another name"])
+        #expect(
+            with { $0.ports[0].name = "a/b" } == [
+                "ports[0].name: 'a/b' is not a name: write 1 to 31 letters, digits, dots, hyphens or underscores"
+            ])
+        #expect(with { $0.ports[0].name = "" }.count == 1)
+        #expect(with { $0.ports[0].name = String(repeating: "x", count: 31) } == [])
+        #expect(with { $0.ports[0].name = String(repeating: "x", count: 32) }.count == 1)
+        #expect(with { $0.ports[0].name = "é" }.count == 1)
+        #expect(with { $0.ports[0].name = "none" } == ["ports[0].name: 'none' has a meaning of its own: take another name"])
+        #expect(
+            with { $0.ports[0].name = "br0" } == [
+                "ports[0].name: a bridge is called br0 too, and both have a scheduling tree: take another name"
+            ])
+        #expect(
+            with { $0.guests = [guest("a", "b")] } == [
+                "guests[0].name: a port is called a too, but this guest is on port b: take another name, or write port: a"
+            ])
+        #expect(
+            with {
+                $0.groups = [GroupSettings(name: "g", bridge: "br0")]
+                $0.guests = [guest("g", "b")]
+            } == ["guests[0].name: a group is called g too, and both have a class: take another name"])
+        #expect(
+            with { $0.groups = [GroupSettings(name: "a", bridge: "br0")] } == [
+                "groups[0].name: a port is called a too, and both have a class: take another name"
+            ])
+        #expect(with { $0.bridges.append($0.bridges[0]) }.count == 1)
+        #expect(with { $0.guests = [guest("x", "a", "52:54:00:00:00:01"), guest("x", "b")] }.count == 1)
+    }
+
+    @Test func references() {
+        #expect(with { $0.ports[0].bridge = "br1" } == ["ports[0].bridge: there is no bridge br1: did you mean br0?"])
+        #expect(with { $0.ports[0].bridge = "lan" } == ["ports[0].bridge: there is no bridge lan: there is br0"])
+        #expect(with { $0.bridges = [] }.first == "ports[0].bridge: there is no bridge br0: no bridge is configured")
+        #expect(with { $0.guests = [guest("x", "c")] } == ["guests[0].port: there is no port c: did you mean a?"])
+        #expect(
+            with { $0.guests = [guest("x", "a") { $0.group = "tenant" }] } == [
+                "guests[0].group: there is no group tenant: no group is configured"
+            ])
+        #expect(
+            with { $0.guests = [guest("x", "a") { $0.protocols["iscis"] = ProtocolClasses() }] } == [
+                "guests[0].protocols.iscis: there is no protocol iscis: did you mean iscsi?; the operator's own stand under protocols"
+            ])
+        #expect(
+            with { $0.bridges[0].staticEntries = [StaticEntry(mac: MACAddress(value: 0x5254_0000_0001), port: "c")] } == [
+                "bridges[0].static[0].port: there is no port c: did you mean a?"
+            ])
+    }
+
+    @Test func placesOnOtherBridges() {
+        let other = with {
+            $0.bridges.append(BridgeSettings(name: "br1"))
+            $0.groups = [GroupSettings(name: "g", bridge: "br1"), GroupSettings(name: "h", bridge: "br0")]
+            $0.groups[1].parent = "g"
+            $0.guests = [guest("x", "a") { $0.group = "g" }]
+            $0.bridges[1].staticEntries = [StaticEntry(mac: MACAddress(value: 0x5254_0000_0001), port: "a")]
+        }
+        #expect(
+            other == [
+                "bridges[1].static[0].port: the port a is on bridge br0, not on br1",
+                "groups[1].parent: the group g is on bridge br1, not on br0",
+                "guests[0].group: the group g is on bridge br1, but port a is on br0",
+            ])
+    }
+
+    @Test func addresses() {
+        #expect(
+            with { $0.guests = [guest("x", "a", "52:54:00:00:00:01"), guest("y", "b", "52:54:00:00:00:01")] } == [
+                "guests[1].macs[0]: 52:54:00:00:00:01 is guest x's already: remove one"
+            ])
+        #expect(
+            with { $0.guests = [guest("x", "a", "52:54:00:00:00:01", "52:54:00:00:00:01")] } == [
+                "guests[0].macs[1]: 52:54:00:00:00:01 is in this list already: remove one"
+            ])
+        #expect(
+            with { $0.guests = [guest("x", "a", "01:00:5e:00:00:01", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")] } == [
+                "guests[0].macs[0]: 01:00:5e:00:00:01 is a multicast address, no station's: write one whose first octet is even and not all"
+                    + " zero",
+                "guests[0].macs[1]: 00:00:00:00:00:00 is zero, no station's: write one whose first octet is even and not all zero",
+                "guests[0].macs[2]: ff:ff:ff:ff:ff:ff is the broadcast address, no station's: write one whose first octet is even and not"
+                    + " all zero",
+            ])
+        let mac = MACAddress("52:54:00:00:00:01")!
+        #expect(
+            with {
+                $0.guests = [guest("x", "a", "52:54:00:00:00:01")]
+                $0.bridges[0].staticEntries = [StaticEntry(mac: mac, port: "b"), StaticEntry(mac: mac, port: "b")]
+            } == [
+                "bridges[0].static[0].mac: 52:54:00:00:00:01 is guest x's, on port a, not on b: remove one",
+                "bridges[0].static[1].mac: 52:54:00:00:00:01 has a static entry already: remove one",
+                "bridges[0].static[1].mac: 52:54:00:00:00:01 is guest x's, on port a, not on b: remove one",
+            ])
+        #expect(
+            with {
+                $0.guests = [guest("x", "a", "52:54:00:00:00:01")]
+                $0.bridges[0].staticEntries = [StaticEntry(mac: mac, port: "a")]
+            } == [])
+        #expect(
+            with { $0.guests = [guest("x", "a"), guest("y", "a")] } == [
+                "guests[1].macs: x already has every address of port a that no other guest has: write macs for y"
+            ])
+        #expect(
+            with { $0.ports[0].spoofCheck = true } == [
+                "ports[0].spoof-check: spoof-check would drop everything from a, as no guest there has macs: write macs for a guest of port"
+                    + " a, or leave spoof-check out"
+            ])
+    }
+
+    @Test func devices() {
+        func kinds(_ first: PortKind, _ second: PortKind) -> [String] {
+            with {
+                $0.ports[0].kind = first
+                $0.ports[1].kind = second
+            }
+        }
+        let socket = PortKind.vhost(socket: "/s", mode: .client, queues: 1)
+        #expect(kinds(socket, socket) == ["ports[1].socket: the socket /s is port a's already: write another path"])
+        #expect(
+            kinds(socket, .vhost(socket: "s", mode: .client, queues: 1)) == [
+                "ports[1].socket: 's' is not an absolute path: write /run/sluice/b.sock"
+            ])
+        let long = "/" + String(repeating: "x", count: 107)
+        #expect(
+            kinds(socket, .vhost(socket: long, mode: .client, queues: 1)) == [
+                "ports[1].socket: a socket's path has at most 107 bytes, this one has 108: write a shorter one"
+            ])
+        #expect(kinds(socket, .vhost(socket: String(long.dropLast()), mode: .client, queues: 1)) == [])
+        #expect(kinds(socket, .vhost(socket: "/t", mode: .client, queues: 0)) == ["ports[1].queues: 0 is out of range: write 1 to 256"])
+        let tap = PortKind.tap(interface: "t", netns: nil, mac: nil)
+        #expect(kinds(tap, tap) == ["ports[1].interface: the interface t is port a's already: write another name"])
+        #expect(kinds(tap, .tap(interface: "t", netns: "lab", mac: nil)) == [])
+        for name in ["", "sixteen-letters-", "a b", "a/b", "a:b", ".", ".."] {
+            #expect(kinds(socket, .tap(interface: name, netns: nil, mac: nil)).count == 1)
+        }
+        #expect(kinds(socket, .tap(interface: "fifteen-letters", netns: nil, mac: nil)) == [])
+        #expect(kinds(socket, .tap(interface: "t", netns: "a/b", mac: nil)).count == 1)
+        #expect(kinds(socket, .tap(interface: "t", netns: nil, mac: MACAddress("01:00:00:00:00:00"))).count == 1)
+        #expect(
+            kinds(.physical(device: "net_af_packet0,iface=e1", queues: 1), .physical(device: "net_af_packet0,iface=e2", queues: 1)) == [
+                "ports[1].device: the device net_af_packet0 is port a's already: give this one another number, as in net_af_packet1"
+            ])
+        #expect(
+            kinds(.physical(device: "eth1", queues: 1), .physical(device: "eth1", queues: 1)) == [
+                "ports[1].device: the device eth1 is port a's already: write another device"
+            ])
+        #expect(kinds(socket, .physical(device: "a b", queues: 1)).count == 1)
+    }
+
+    @Test func numbers() {
+        #expect(with { $0.ports[0].mtu = 67 } == ["ports[0].mtu: 67 is out of range: write 68 to 9000"])
+        #expect(with { $0.ports[0].mtu = 9_001 }.count == 1)
+        #expect(with { $0.bridges[0].rate = 7_999 } == ["bridges[0].rate: 7.999kbit is too slow to be kept exactly: write at least 8kbit"])
+        #expect(
+            with { $0.bridges[0].rate = 400_000_000_001 } == [
+                "bridges[0].rate: 400000000.001kbit is faster than Sluice counts: write at most 400gbit, or leave it out for none"
+            ])
+        #expect(with { $0.bridges[0].rate = 400_000_000_000 } == [])
+        #expect(
+            with { $0.ports[0].pace = PaceSettings(average: 2_000_000, peak: 1_000_000) } == [
+                "ports[0].pace.peak: the peak 1mbit is below the average 2mbit: write at least 2mbit"
+            ])
+        func classes(_ change: (inout ClassSettings) -> Void) -> [String] {
+            with { model in
+                var settings = ClassSettings()
+                change(&settings)
+                model.guests = [guest("x", "a") { $0.outbound = settings }]
+            }
+        }
+        #expect(
+            classes {
+                $0.floor = 2_000_000
+                $0.ceiling = 1_000_000
+            } == ["guests[0].outbound.ceiling: the ceiling 1mbit is below the floor 2mbit: write at least 2mbit"])
+        #expect(
+            classes {
+                $0.floorPackets = 2_000
+                $0.ceilingPackets = 1_000
+            }.first == "guests[0].outbound.ceiling-packets: the ceiling 1kpps is below the floor 2kpps: write at least 2kpps")
+        #expect(
+            classes {
+                $0.ceiling = 2_000_000
+                $0.peak = 1_000_000
+            } == [
+                "guests[0].outbound.peak: the peak 1mbit is below the ceiling 2mbit, which could never be reached: write at least 2mbit"
+            ])
+        #expect(
+            classes { $0.ceiling = 0 } == [
+                "guests[0].outbound.ceiling: a rate of 0 lets nothing through: leave it out for none, or write at least 8kbit"
+            ])
+        #expect(classes { $0.priority = 8 } == ["guests[0].outbound.priority: 8 is out of range: write 0 to 7"])
+        #expect(classes { $0.burst = 0 }.count == 1)
+        #expect(classes { $0.burst = 5 << 30 } == ["guests[0].outbound.burst: a burst of 5gib is too large: write at most 4gib"])
+        #expect(classes { $0.limit = 0 }.count == 1)
+        #expect(classes { $0.ceilingPackets = 0 }.count == 1)
+    }
+
+    @Test func groups() {
+        func group(_ name: String, in parent: String?) -> GroupSettings {
+            var group = GroupSettings(name: name, bridge: "br0")
+            group.parent = parent
+            return group
+        }
+        #expect(
+            with { $0.groups = [group("g", in: "h"), group("h", in: "g")] } == [
+                "groups[0].parent: g is in h is in g: a group cannot be in itself; change one parent",
+                "groups[1].parent: h is in g is in h: a group cannot be in itself; change one parent",
+            ])
+        #expect(with { $0.groups = [group("g", in: "g")] }.count == 1)
+        func nested(_ depth: Int, _ protocols: [String]) -> [String] {
+            with { model in
+                model.groups = (1...depth).map { group("g\($0)", in: $0 == 1 ? nil : "g\($0 - 1)") }
+                model.guests = [
+                    guest("x", "a") { guest in
+                        guest.group = "g\(depth)"
+                        for name in protocols {
+                            guest.protocols[name] = ProtocolClasses()
+                            guest.protocols[name]?.inbound.priority = 1
+                        }
+                    }
+                ]
+            }
+        }
+        #expect(nested(6, []) == [])
+        #expect(nested(5, ["iscsi"]) == [])
+        #expect(
+            nested(6, ["iscsi"]) == [
+                "guests[0].group: the class g1/g2/g3/g4/g5/g6/x/default of br0 stands 9 levels deep, the root counted: at most 8 are kept;"
+                    + " take away a group"
+            ])
+        #expect(nested(12, []).count == 1)
+        #expect(nested(2_000, []).count == 1)
+    }
+
+    @Test func protocolRows() {
+        func rows(_ rows: ProtocolSettings...) -> [String] { with { $0.protocols = rows } }
+        #expect(
+            rows(ProtocolSettings(name: "x", matches: [.tcp(3260)], pcp: 1)) == [
+                "protocols[0].match: tcp 3260 is iscsi's already, and a frame has one protocol: remove one"
+            ])
+        #expect(
+            rows(ProtocolSettings(name: "x", matches: [], pcp: 1)) == [
+                "protocols[0].match: the protocol x matches nothing: write match: [tcp 873], or another kind and value"
+            ])
+        #expect(rows(ProtocolSettings(name: "x", matches: [.tcp(1), .tcp(1)], pcp: 1)) == ["protocols[0].match: tcp 1 stands twice in x: remove one"])
+        #expect(rows(ProtocolSettings(name: "x", matches: [.tcp(1)], pcp: 8)) == ["protocols[0].pcp: 8 is out of range: write 0 to 7"])
+        #expect(rows(ProtocolSettings(name: "default", matches: [.tcp(1)], pcp: 0)) == ["protocols[0].name: 'default' has a meaning of its own: take another name"])
+        #expect(rows(ProtocolSettings(name: "iscsi", matches: [.tcp(860)], pcp: 0), ProtocolSettings(name: "x", matches: [.tcp(3260)], pcp: 1)) == [])
+    }
+
+    @Test func guestsBehindPhysicalPorts() {
+        let sentences = with { model in
+            model.ports[0].kind = .physical(device: "eth1", queues: 1)
+            model.guests = [guest("x", "a") { $0.inbound.ceiling = 1_000_000 }]
+        }
+        #expect(
+            sentences == [
+                "guests[0].inbound: traffic to x leaves through the physical port a, where the outbound settings of the senders hold: leave"
+                    + " inbound out"
+            ])
+    }
+
+    @Test func moreClassesThanIDs() {
+        let sentences = with { model in
+            model.guests = (1...65_535).map { number in
+                guest("g\(number)", "a") { $0.macs = [MACAddress(value: 0x5254_0000_0000 + UInt64(number))] }
+            }
+        }
+        #expect(sentences == ["bridges[0]: br0's tree would have 65537 classes: at most 65534 fit its 16-bit ids"])
+    }
+}

@@ -1,0 +1,175 @@
+import Configuration
+import Packet
+import Testing
+
+@Suite struct YAMLTests {
+    @Test func everythingIsRead() throws {
+        let model = try office()
+        #expect(model.bridges[0].rate == 10_000_000_000)
+        #expect(model.bridges[0].staticEntries == [StaticEntry(mac: MACAddress("52:54:00:aa:00:01")!, port: "host")])
+        #expect(model.ports[0].kind == .vhost(socket: "/run/sluice/vm1.sock", mode: .client, queues: 4))
+        #expect(model.ports[1].kind == .vhost(socket: "/run/sluice/vm2.sock", mode: .server, queues: 1))
+        #expect(model.ports[1].pace == PaceSettings(average: 1_000_000_000, peak: 2_000_000_000, burst: 1_048_576))
+        #expect(model.ports[2].kind == .tap(interface: "tap0", netns: "lab", mac: nil))
+        #expect(model.ports[3].kind == .physical(device: "net_af_packet0,iface=eth1", queues: 1))
+        #expect(model.ports[3].overhead == 24)
+        #expect(model.guests[0].macs == [MACAddress("52:54:00:00:00:01")!])
+        #expect(model.guests[0].protocols["iscsi"]?.outbound.priority == 1)
+        #expect(model.guests[1].outbound.floor == 100_000_000)
+        #expect(model.protocols[0].matches == [.tcp(873), .udp(4_000), .etherType(0x88b5), .dscp(10), .pcp(2)])
+        #expect(model.protocolTable.first { $0.name == "iscsi" } == ProtocolSettings(name: "iscsi", matches: [.tcp(3260), .tcp(860)], pcp: 5))
+    }
+
+    @Test func aModelSurvivesBeingWritten() throws {
+        #expect(try Model(yaml: office().yaml) == office())
+        var random = SeededGenerator(2)
+        for _ in 0..<200 {
+            let model = randomModel(&random)
+            #expect(model.problems == [])
+            #expect(try Model(yaml: model.yaml) == model)
+        }
+    }
+
+    @Test func namesThatYAMLTakesForSomethingElse() throws {
+        for name in ["null", "yes", "123", "1e3", "0x10", "12.5", "true", "on", "y", "52.54"] {
+            var model = Model()
+            model.bridges = [BridgeSettings(name: name)]
+            #expect(try Model.checked(yaml: model.yaml) == model)
+        }
+    }
+
+    @Test func emptyDocuments() throws {
+        #expect(try Model(yaml: "") == Model())
+        #expect(try Model(yaml: "# nothing\n") == Model())
+        #expect(try Model(yaml: "bridges:\nports: []\n") == Model())
+        #expect(try Model(yaml: Model().yaml) == Model())
+    }
+
+    @Test(arguments: [
+        ("bridges: [{name: br0, rate: 500}]", "line 1: bridges[0].rate: rate 500 has no unit: write 500mbit"),
+        ("bridge: []", "line 1: bridge: the configuration has no key 'bridge': did you mean 'bridges'?"),
+        (
+            "bridges:\n  - name: br0\n    raet: 1gbit\n",
+            "line 3: bridges[0].raet: a bridge has no key 'raet': did you mean 'rate'?"
+        ),
+        (
+            "bridges:\n  - name: br0\n    colour: red\n",
+            "line 3: bridges[0].colour: a bridge has no key 'colour': the keys are name, ageing, fdb-size, rate, overhead, static"
+        ),
+        (
+            "bridges:\n  - name: br0\n    rate: 1gbit\n    rate: 2gbit\n",
+            "line 4: bridges[0].rate: the key 'rate' stands twice in this map: keep one"
+        ),
+        ("bridges: 5", "line 1: bridges: expected a list, found '5': write [{name: br0}]"),
+        ("bridges: [br0]", "line 1: bridges[0]: a bridge is a map of keys and values, not 'br0': write {name: br0}"),
+        ("bridges: [{rate: 1gbit}]", "line 1: bridges[0]: a bridge needs a name: write name: ..."),
+        ("- br0", "line 1: the configuration is a map of keys and values, not a list"),
+        ("bridges: [{name: br0, rate: [1gbit]}]", "line 1: bridges[0].rate: expected one value, found a list: write a rate such as 500mbit"),
+        ("bridges: [{name: br0, ageing: 1500ms}]", "line 1: bridges[0].ageing: ageing is whole seconds from 1s to 1000000s, such as 300s"),
+        ("bridges: [{name: br0, overhead: lots}]", "line 1: bridges[0].overhead: 'lots' is not a whole number from 0 to 256"),
+        (
+            "bridges: [{name: br0, static: [{mac: 52:54:00:00:00:01}]}]",
+            "line 1: bridges[0].static[0]: a static entry needs mac and port: write {mac: 52:54:00:12:34:56, port: vm1}"
+        ),
+        ("ports:\n- name: vm1\n", "line 2: ports[0]: a port needs a type: write type: vhost, type: tap or type: physical"),
+        ("ports: [{name: vm1, type: usb}]", "line 1: ports[0].type: 'usb' is not vhost or tap or physical"),
+        (
+            "ports: [{name: vm1, type: vhost, bridge: br0}]",
+            "line 1: ports[0]: a vhost port needs a socket: write socket: /run/sluice/vm1.sock"
+        ),
+        (
+            "ports: [{name: t, type: tap, bridge: br0, interface: tap0, socket: /x}]",
+            "line 1: ports[0]: 'socket' belongs to vhost ports, not to a tap port: leave it out"
+        ),
+        (
+            "ports: [{name: t, type: tap, bridge: br0, interface: tap0, rate: 1gbit}]",
+            "line 1: ports[0]: 'rate' belongs to physical ports, not to a tap port: leave it out; the root of the inbound tree is the"
+                + " bridge's rate"
+        ),
+        (
+            "ports: [{name: t, type: tap, bridge: br0, interface: tap0, pace: {peak: 1gbit}}]",
+            "line 1: ports[0].pace: pace needs an average: write pace: {average: 1gbit}"
+        ),
+        (
+            "ports: [{name: t, type: tap, bridge: br0, interface: tap0, mtu: 9001}]",
+            "line 1: ports[0].mtu: '9001' is not a whole number from 68 to 9000"
+        ),
+        (
+            "guests:\n- {name: vm1, port: vm1, macs: [52:54:00]}",
+            "line 2: guests[0].macs[0]: '52:54:00' is not a MAC address: write six octets, such as 52:54:00:12:34:56"
+        ),
+        (
+            "guests:\n- name: vm1\n  port: vm1\n  protocols:\n    iscsi:\n      inbound: {floor: 5}\n",
+            "line 6: guests[0].protocols.iscsi.inbound.floor: rate 5 has no unit: write 5mbit"
+        ),
+        (
+            "protocols: [{name: x, match: [sctp 5]}]",
+            "line 1: protocols[0].match[0]: 'sctp 5': match by tcp, udp, ethertype, dscp or pcp, not by sctp"
+        ),
+        (
+            "protocols: [{name: x, match: [ethertype 0x100]}]",
+            "line 1: protocols[0].match[0]: 'ethertype 0x100': ethertype takes a number from 0x0600 to 0xffff"
+        ),
+        ("protocols: [{name: x, match: [tcp]}]", "line 1: protocols[0].match[0]: 'tcp' is not a match: write a kind and a value, such as tcp 873 or ethertype 0x88b5"),
+        ("protocols: [{name: x, match: [dscp 64]}]", "line 1: protocols[0].match[0]: 'dscp 64': dscp takes a number from 0 to 63"),
+        ("daemon: {hugepages: maybe}", "line 1: daemon.hugepages: 'maybe' is neither true nor false"),
+    ])
+    func refusals(_ yaml: String, _ sentence: String) { #expect(problems(yaml) == [sentence]) }
+
+    @Test func severalProblemsAreToldTogether() {
+        let yaml = """
+            bridges:
+              - name: br0
+                rate: 500
+                rate: 1gbit
+              - {name: br1, ageing: 5, colour: red, colour: blue}
+            guests: 7
+            """
+        #expect(
+            Set(problems(yaml)) == [
+                "line 3: bridges[0].rate: rate 500 has no unit: write 500mbit",
+                "line 4: bridges[0].rate: the key 'rate' stands twice in this map: keep one",
+                "line 5: bridges[1].colour: the key 'colour' stands twice in this map: keep one",
+                "line 5: bridges[1].ageing: time 5 has no unit: write 5s",
+                "line 5: bridges[1].colour: a bridge has no key 'colour': the keys are name, ageing, fdb-size, rate, overhead, static",
+                "line 6: guests: expected a list, found '7': write [{name: vm1, port: vm1}]",
+            ])
+    }
+
+    @Test(arguments: [
+        "bridges: [", "a: b: c", "\tbridges: []", "bridges: *nowhere", "---\na: 1\n---\nb: 2\n", "\u{1}", "{a: 1, a: 2, ? [x, y] : z, ? [x, y] : w}",
+        String(repeating: "[", count: 100_000), String(repeating: "{a: ", count: 5_000),
+        "a: &a [x, x]\nb: &b [*a, *a]\nbridges: *b",
+    ])
+    func whatIsNotConfigurationIsRefused(_ yaml: String) { #expect(problems(yaml) != []) }
+
+    @Test func aliasesCannotMakeAShortTextLong() {
+        var yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        for level in 1...30 { yaml += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ") + "]\n" }
+        #expect(problems(yaml) == ["this document has more than 2000000 values: write fewer, or fewer aliases"])
+    }
+
+    @Test func aliasesStandForWhatTheyName() throws {
+        let yaml = """
+            bridges: [{name: br0, rate: 10gbit}]
+            ports:
+              - {name: a, type: tap, bridge: br0, interface: a}
+              - {name: b, type: tap, bridge: br0, interface: b}
+            guests:
+              - {name: a, port: a, inbound: &gold {floor: 1gbit}}
+              - {name: b, port: b, inbound: *gold}
+            """
+        #expect(try Model.checked(yaml: yaml).guests.map(\.inbound.floor) == [1_000_000_000, 1_000_000_000])
+    }
+
+    @Test func malformedYAMLSaysWhere() {
+        let sentences = problems("bridges:\n  - name: br0\n   rate: 1gbit\n")
+        #expect(sentences.count == 1)
+        #expect(sentences[0].hasPrefix("line 3: this is not YAML: "))
+    }
+
+    @Test func problemsOfTheWholeHaveLinesToo() {
+        let yaml = "bridges:\n  - name: br0\nports:\n  - name: t\n    type: tap\n    bridge: br1\n    interface: tap0\n"
+        #expect(problems(yaml) == ["line 6: ports[0].bridge: there is no bridge br1: did you mean br0?"])
+    }
+}

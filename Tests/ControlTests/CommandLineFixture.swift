@@ -1,0 +1,180 @@
+import Configuration
+import ControlAPI
+import ControlPlane
+import Dispatch
+import Foundation
+import Testing
+
+/// What one run of `sluice` did.
+struct Run: Equatable {
+    var status: Int32
+    var output: String
+    var errors: String
+}
+
+/// Runs the `sluice` that was built along with these tests.
+func sluice(_ arguments: String..., socket: String = "/nonexistent/control.sock", input: String? = nil) throws -> Run {
+    let here = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    let process = Process()
+    process.executableURL = here.appendingPathComponent("sluice")
+    process.arguments = arguments
+    process.environment = ["SLUICE_SOCKET": socket]
+    let output = Pipe(), errors = Pipe(), source = Pipe()
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = source
+    try process.run()
+    try source.fileHandleForWriting.write(contentsOf: Data((input ?? "").utf8))
+    try source.fileHandleForWriting.close()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let sentences = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return Run(
+        status: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
+        errors: String(decoding: sentences, as: UTF8.self))
+}
+
+/// A daemon without a data plane: it keeps a configuration, and shows figures made for the purpose.
+final class CannedDaemon: Sendable {
+    let folder = TemporaryFolder()
+    let path: String
+    private let server: ControlServer
+
+    init(_ yaml: String = "bridges: [{name: br0, rate: 10gbit}]\n") throws {
+        path = folder("control.sock")
+        nonisolated(unsafe) var model = try Model.checked(yaml: yaml)
+        server = ControlServer(path: path, queue: DispatchQueue(label: "canned")) { request in
+            do {
+                return try Self.answer(request, &model)
+            } catch let error as RPCError {
+                return .failure(error)
+            } catch let error as ConfigurationError {
+                return .failure(RPCError(error))
+            } catch {
+                return .failure(RPCError(RPCError.internal, "\(error)"))
+            }
+        }
+        try server.start()
+    }
+
+    deinit { server.stop() }
+
+    private static func answer(_ request: Request, _ model: inout Model) throws -> Response {
+        func change(to new: Model, dryRun: Bool) -> Response {
+            let lines = diff(from: model, to: new).lines(from: model, to: new)
+            if !dryRun { model = new }
+            return .reply(ChangeReply(changes: lines, applied: !dryRun))
+        }
+        switch Method(rawValue: request.method) {
+        case .edit:
+            let params = try request.params(EditParams.self)
+            return change(to: try model.edited(params.object, params.verb, params.words), dryRun: false)
+        case .configApply:
+            let params = try request.params(ApplyParams.self)
+            return change(to: try Model.checked(yaml: params.yaml), dryRun: params.dryRun ?? false)
+        case .configDiff: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml), dryRun: true)
+        case .configGet: return .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document)))
+        case .version: return .reply(VersionReply(version: "1.2.3", dpdk: "DPDK 22.11.11"))
+        case .status: return .reply(Canned.status)
+        case .portShow: return .reply(try request.params(NameParams.self).name == "vm9" ? [] : Canned.ports)
+        case .portQEMU: return .reply(try QEMUReply(port: model.ports[0], guests: model.guests))
+        case .bridgeShow: return .reply([Canned.bridge])
+        case .guestShow: return .reply(Canned.guests)
+        case .fdbShow:
+            let params = try request.params(FDBParams.self)
+            return .reply(Canned.addresses.filter { params.port == nil || $0.port == params.port })
+        case .classShow: return .reply(Canned.classes)
+        case .protocolShow: return .reply(Canned.protocols)
+        case .coreShow: return .reply(Canned.cores)
+        case .statsShow: return .reply(Canned.stats)
+        case nil: throw RPCError(RPCError.methodNotFound, "no method \(request.method)")
+        }
+    }
+}
+
+/// Replies with a value in every field.
+enum Canned {
+    static var status: StatusReply {
+        var status = StatusReply()
+        (status.version, status.pid, status.uptimeSeconds) = ("1.2.3", 42, 3_725)
+        (status.socket, status.configFile, status.changes) = ("/run/sluice/control.sock", "/etc/sluice/sluice.yaml", 7)
+        (status.bridges, status.ports, status.portsUp, status.guests, status.classes, status.cores) = (1, 4, 3, 5, 12, 2)
+        (status.buffers, status.buffersInUse) = (65_536, 1_024)
+        return status
+    }
+
+    static var ports: [PortStatus] {
+        var vm1 = PortStatus()
+        (vm1.name, vm1.kind, vm1.bridge, vm1.state, vm1.queues, vm1.queuesMax) = ("vm1", "vhost", "br0", .up, 2, 4)
+        (vm1.driver, vm1.device, vm1.mode, vm1.numaNode) = ("vhost", "/run/sluice/vm1.sock", "client", 0)
+        (vm1.guests, vm1.rx, vm1.tx) = (["vm1"], Traffic(frames: 1_000, bytes: 64_000), Traffic(frames: 20, bytes: 1_280))
+        (vm1.drops, vm1.txFull, vm1.pacedNanoseconds) = (["spoofed_source": 3, "runt": 1], 5, 2_500_000)
+        var uplink = PortStatus()
+        (uplink.name, uplink.kind, uplink.bridge, uplink.state) = ("uplink", "physical", "br0", .waiting)
+        (uplink.reason, uplink.driver, uplink.device, uplink.queuesMax) = ("no link", "net_af_packet", "eth1", 1)
+        return [vm1, uplink]
+    }
+
+    static var bridge: BridgeStatus {
+        var bridge = BridgeStatus()
+        (bridge.name, bridge.ports, bridge.fdbEntries, bridge.fdbSize, bridge.rate) = ("br0", ["vm1", "uplink"], 12, 65_536, 10_000_000_000)
+        (bridge.forwarded, bridge.flooded, bridge.learned, bridge.moved, bridge.drops) = (1_000, 5, 12, 1, ["reserved_address": 2])
+        return bridge
+    }
+
+    static var guests: [GuestStatus] {
+        var vm1 = GuestStatus()
+        (vm1.name, vm1.port, vm1.bridge, vm1.macs, vm1.group) = ("vm1", "vm1", "br0", ["52:54:00:00:00:01"], "tenant-a")
+        (vm1.protocols, vm1.inbound.frames, vm1.outbound.frames) = (["iscsi"], 20, 1_000)
+        var host = GuestStatus()
+        (host.name, host.port, host.bridge, host.implicit) = ("host", "host", "br0", true)
+        return [vm1, host]
+    }
+
+    static var addresses: [FDBEntry] {
+        var learned = FDBEntry()
+        (learned.bridge, learned.mac, learned.port, learned.guest, learned.age) = ("br0", "52:54:00:00:00:01", "vm1", "vm1", 12)
+        var fixed = FDBEntry()
+        (fixed.bridge, fixed.mac, fixed.port, fixed.static, fixed.vlan) = ("br0", "52:54:00:aa:00:01", "host", true, 7)
+        return [learned, fixed]
+    }
+
+    static var classes: [ClassStatus] {
+        var root = ClassStatus()
+        (root.tree, root.direction, root.id, root.floor, root.ceiling) = ("uplink", "outbound", 1, 1_000_000_000, 1_000_000_000)
+        (root.burst, root.ceilingBurst, root.quantum) = (1_250_000, 1_250_000, 200_000)
+        var leaf = ClassStatus()
+        (leaf.tree, leaf.direction, leaf.id, leaf.parent, leaf.path, leaf.leaf) = ("br0", "inbound", 26, 1, "vm1/iscsi", true)
+        (leaf.port, leaf.floor, leaf.burst, leaf.ceilingBurst, leaf.quantum) = ("vm1", 200_000_000, 262_144, 3_044, 1_600)
+        (leaf.ceilingPackets, leaf.limit, leaf.limitBytes) = (100_000, 1_000, 65_536)
+        (leaf.sent, leaf.dropped, leaf.drops) = (Traffic(frames: 10, bytes: 15_140), Traffic(frames: 2, bytes: 3_028), ["queue_limit": 2])
+        (leaf.overlimits, leaf.holds, leaf.lends, leaf.borrows, leaf.borrowedBytes) = (4, ["nothing_to_lend": 4], 6, 4, 6_056)
+        (leaf.backlog, leaf.tokens, leaf.ctokens) = (Traffic(frames: 1, bytes: 1_514), 12_345, -6_789)
+        (leaf.rate, leaf.packetRate) = (198_765_432, 16_412)
+        return [root, leaf]
+    }
+
+    static var protocols: [ProtocolStatus] {
+        var iscsi = ProtocolStatus()
+        (iscsi.name, iscsi.matches, iscsi.pcp, iscsi.builtIn) = ("iscsi", ["tcp 3260", "tcp 860"], 4, true)
+        iscsi.seen = Traffic(frames: 10, bytes: 15_140)
+        var rest = ProtocolStatus()
+        rest.name = "default"
+        return [iscsi, rest]
+    }
+
+    static var cores: [CoreStatus] {
+        var core = CoreStatus()
+        (core.cpu, core.numaNode, core.queues) = (1, 0, [QueueAssignment(port: "vm1", queue: 0), QueueAssignment(port: "uplink", queue: 0)])
+        (core.busyPercent, core.framesPerSecond, core.turns, core.cyclesPerFrame) = (12.345, 1_234_567, 99, 187.26)
+        return [core]
+    }
+
+    static var stats: StatsReply {
+        var stats = StatsReply()
+        (stats.received, stats.copied) = (Traffic(frames: 100, bytes: 6_400), Traffic(frames: 20, bytes: 1_280))
+        (stats.delivered, stats.queued) = (Traffic(frames: 110, bytes: 7_040), Traffic(frames: 3, bytes: 192))
+        stats.dropped = ["queue_limit": 5, "runt": 2]
+        return stats
+    }
+}

@@ -1,0 +1,213 @@
+import ControlAPI
+import Foundation
+import Testing
+
+@Suite struct CommandLineTests {
+    @Test func tables() throws {
+        let daemon = try CannedDaemon()
+        func shows(_ verb: String..., text: String, line: SourceLocation = #_sourceLocation) throws {
+            let run =
+                verb.count == 1
+                ? try sluice(verb[0], socket: daemon.path)
+                : verb.count == 2
+                    ? try sluice(verb[0], verb[1], socket: daemon.path) : try sluice(verb[0], verb[1], verb[2], socket: daemon.path)
+            #expect(run == Run(status: 0, output: text + "\n", errors: ""), sourceLocation: line)
+        }
+        try shows(
+            "port", "show",
+            text: """
+                PORT    TYPE      BRIDGE  STATE     MTU  QUEUES    RX  TX  DROPPED  DEVICE
+                vm1     vhost     br0     up       1500  2/4     1000  20        4  /run/sluice/vm1.sock
+                uplink  physical  br0     waiting  1500  0/1        0   0        0  eth1
+                """)
+        try shows(
+            "port", "show", "vm1",
+            text: """
+                vm1: vhost bridge br0 state up mtu 1500 queues 2/4 driver vhost numa 0
+                    device /run/sluice/vm1.sock mode client
+                    guests vm1
+                    rx 1000 frames 64000 bytes
+                    tx 20 frames 1280 bytes full 5
+                    paced 2ms
+                    dropped runt 1 spoofed_source 3
+                uplink: physical bridge br0 state waiting mtu 1500 queues 0/1 driver net_af_packet
+                    device eth1
+                    no link
+                    rx 0 frames 0 bytes
+                    tx 0 frames 0 bytes full 0
+                """)
+        try shows(
+            "bridge",
+            text: """
+                br0: rate 10gbit ageing 300s fdb 12/65536
+                    ports vm1 uplink
+                    forwarded 1000 flooded 5 learned 12 moved 1
+                    dropped reserved_address 2
+                """)
+        try shows(
+            "guest", "show",
+            text: """
+                GUEST  PORT  BRIDGE  GROUP     INBOUND  OUTBOUND  PROTOCOLS  MACS
+                vm1    vm1   br0     tenant-a       20      1000  iscsi      52:54:00:00:00:01
+                host*  host  br0     -               0         0  -          others
+                """)
+        try shows(
+            "fdb", "show",
+            text: """
+                52:54:00:00:00:01 dev vm1 master br0 guest vm1 age 12s
+                52:54:00:aa:00:01 dev host vlan 7 master br0 static
+                """)
+        try shows(
+            "class", "show",
+            text: """
+                class uplink outbound 1:1 root
+                 floor 1gbit ceiling 1gbit burst 1250000b ceiling-burst 1250000b priority 3 quantum 200000b
+                 Sent 0 bytes 0 pkt (dropped 0, overlimits 0)
+                 rate 0bit 0pps backlog 0b 0p
+                 lended 0 borrowed 0 (0 bytes) tokens 0 ctokens 0
+                class br0 inbound 1:1a parent 1:1 vm1/iscsi leaf
+                 floor 200mbit ceiling none burst 256kib ceiling-burst 3044b ceiling-packets 100kpps priority 3 quantum 1600b limit 1000p \
+                limit-bytes 64kib port vm1
+                 Sent 15140 bytes 10 pkt (dropped 2, overlimits 4)
+                 rate 198.8mbit 16.41kpps backlog 1514b 1p
+                 lended 6 borrowed 4 (6056 bytes) tokens 12345 ctokens -6789
+                 held nothing_to_lend 4
+                 dropped queue_limit 2
+                """)
+        try shows(
+            "protocol",
+            text: """
+                PROTOCOL  PCP  FRAMES  BYTES  MATCH
+                iscsi       4      10  15140  tcp 3260, tcp 860
+                default     0       0      0  everything else
+                """)
+        try shows(
+            "core",
+            text: """
+                CPU  NUMA   BUSY   FRAMES/S  CYCLES/FRAME  TURNS  QUEUES
+                  1     0  12.3%  1.235mpps         187.3     99  vm1:0 uplink:0
+                """)
+        try shows(
+            "stats",
+            text: """
+                               FRAMES  BYTES
+                received          100   6400
+                copied             20   1280
+                delivered         110   7040
+                queued              3    192
+                dropped             7
+                  queue_limit       5
+                  runt              2
+                """)
+        try shows(
+            "status",
+            text: """
+                sluiced 1.2.3 pid 42 up 1h2min5s socket /run/sluice/control.sock
+                config /etc/sluice/sluice.yaml changes 7
+                bridges 1 ports 3/4 up guests 5 classes 12 cores 2
+                buffers 1024/65536 in use hugepages on
+                """)
+        try shows("version", text: "sluiced 1.2.3, DPDK 22.11.11")
+    }
+
+    @Test func filters() throws {
+        let daemon = try CannedDaemon()
+        #expect(try sluice("fdb", "show", "port", "host", socket: daemon.path).output == "52:54:00:aa:00:01 dev host vlan 7 master br0 static\n")
+        let outbound = try sluice("class", "show", "vm1", "dir", "outbound", socket: daemon.path).output
+        #expect(outbound.hasPrefix("class uplink outbound 1:1 root"))
+        #expect(!outbound.contains("inbound"))
+        #expect(try sluice("fdb", "show", "prot", "host", socket: daemon.path).status == 64)
+    }
+
+    @Test func json() throws {
+        let daemon = try CannedDaemon()
+        let ports = try sluice("port", "show", "-j", socket: daemon.path)
+        #expect(try JSONRPC.decoder().decode([PortStatus].self, from: Data(ports.output.utf8)) == Canned.ports)
+        #expect(ports.output.contains("\"numa_node\""))
+        let classes = try sluice("class", "show", "--json", socket: daemon.path)
+        #expect(try JSONRPC.decoder().decode([ClassStatus].self, from: Data(classes.output.utf8)) == Canned.classes)
+        // Options may stand before the verb, as with ip and tc.
+        #expect(try sluice("-j", "-s", daemon.path, "class") == classes)
+        let stats = try sluice("stats", "-j", socket: daemon.path)
+        #expect(try JSONRPC.decoder().decode(StatsReply.self, from: Data(stats.output.utf8)) == Canned.stats)
+    }
+
+    @Test func changesOneByOne() throws {
+        let daemon = try CannedDaemon()
+        func ok(_ run: Run, _ text: String, line: SourceLocation = #_sourceLocation) {
+            #expect(run == Run(status: 0, output: text + "\n", errors: ""), sourceLocation: line)
+        }
+        ok(
+            try sluice("port", "add", "vm1", "type", "vhost", "bridge", "br0", "socket", "/run/sluice/vm1.sock", "queues", "4", socket: daemon.path),
+            "+ port vm1 type vhost bridge br0 socket /run/sluice/vm1.sock queues 4")
+        ok(
+            try sluice("guest", "add", "vm1", "macs", "52:54:00:00:00:01", "inbound", "floor", "1gbit", socket: daemon.path),
+            "+ guest vm1 port vm1 macs 52:54:00:00:00:01 inbound {floor 1gbit}")
+        ok(
+            try sluice("class", "set", "vm1/iscsi", "dir", "inbound", "floor", "200mbit", socket: daemon.path),
+            "~ guest vm1 protocols default -> {iscsi {inbound {floor 200mbit}}}")
+        ok(try sluice("protocol", "add", "backup", "match", "tcp 873,dscp 10", "pcp", "1", socket: daemon.path), "+ protocol backup match tcp 873,dscp 10 pcp 1")
+        ok(try sluice("fdb", "add", "52:54:00:aa:00:01", "port", "vm1", socket: daemon.path), "+ fdb 52:54:00:aa:00:01 port vm1 bridge br0")
+        ok(try sluice("group", "add", "tenant-a", socket: daemon.path), "+ group tenant-a bridge br0")
+        ok(try sluice("bridge", "set", "br0", "ageing", "60s", socket: daemon.path), "~ bridge br0 ageing default -> 60s")
+        ok(try sluice("bridge", "set", "br0", "ageing", "60s", socket: daemon.path), "nothing to change")
+        let refused = try sluice("port", "del", "vm1", socket: daemon.path)
+        #expect(
+            refused
+                == Run(
+                    status: 1, output: "",
+                    errors: "the port vm1 is in use by guest vm1, fdb 52:54:00:aa:00:01: delete or change those first\n"))
+        let yaml = try sluice("config", "show", socket: daemon.path).output
+        #expect(yaml.contains("name: vm1"))
+        ok(try sluice("diff", "-", socket: daemon.path, input: yaml), "nothing to change")
+        let qemu = try sluice("port", "show", "vm1", "--qemu", socket: daemon.path).output
+        #expect(qemu.contains("-chardev socket,id=chr-vm1,path=/run/sluice/vm1.sock,server=on,wait=off \\\n"))
+        #expect(qemu.contains("<interface type='vhostuser'>"))
+    }
+
+    @Test func files() throws {
+        let folder = TemporaryFolder()
+        func write(_ name: String, _ text: String) throws -> String {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: folder(name)))
+            return folder(name)
+        }
+        let good = try write("good.yaml", "bridges:\n  - {name: br0}\nports:\n  - {name: a, type: tap, bridge: br0, interface: a}\n")
+        let more = try write("more.yaml", "bridges:\n  - {name: br0, rate: 1gbit}\nports:\n  - {name: a, type: tap, bridge: br0, interface: a}\n")
+        let bad = try write("bad.yaml", "bridges:\n  - name: br0\n    rate: 500\n    colour: red\n")
+        #expect(try sluice("check", good) == Run(status: 0, output: "\(good): good: 1 bridge, 1 port, 0 groups, 1 guest\n", errors: ""))
+        #expect(
+            try sluice("check", bad)
+                == Run(
+                    status: 1, output: "",
+                    errors: "\(bad):3: bridges[0].rate: rate 500 has no unit: write 500mbit\n\(bad):4: bridges[0].colour: a bridge has no key"
+                        + " 'colour': the keys are name, ageing, fdb-size, rate, overhead, static\n"))
+        #expect(try sluice("check", folder("none.yaml")).errors == "\(folder("none.yaml")) cannot be read: No such file or directory\n")
+        #expect(try sluice("diff", good, more) == Run(status: 0, output: "~ bridge br0 rate default -> 1gbit\n", errors: ""))
+        #expect(try sluice("diff", good, good).output == "nothing to change\n")
+        #expect(try sluice("check", "-", input: "bridges: 5").errors == "-:1: bridges: expected a list, found '5': write [{name: br0}]\n")
+
+        let daemon = try CannedDaemon()
+        #expect(try sluice("diff", good, socket: daemon.path).output == "~ bridge br0 rate 10gbit -> default\n+ port a type tap bridge br0 interface a\n")
+        #expect(try sluice("apply", "--dry-run", good, socket: daemon.path).status == 0)
+        #expect(try sluice("apply", bad, socket: daemon.path).status == 1)
+        #expect(try sluice("apply", good, socket: daemon.path).output == "~ bridge br0 rate 10gbit -> default\n+ port a type tap bridge br0 interface a\n")
+        #expect(try sluice("apply", good, socket: daemon.path).output == "nothing to change\n")
+    }
+
+    @Test func withoutADaemon() throws {
+        let sentence = "no daemon answers on /nonexistent/control.sock: start it with `sluiced`, or name its socket with -s or SLUICE_SOCKET\n"
+        #expect(try sluice("status") == Run(status: 1, output: "", errors: sentence))
+        #expect(try sluice("port", "show", "-s", "/nonexistent/control.sock", socket: "/elsewhere").errors == sentence)
+    }
+
+    @Test func usage() throws {
+        #expect(try sluice("port", "show", "--qemu").status == 64)
+        #expect(try sluice("nonsense").status == 64)
+        #expect(try sluice("apply").status == 64)
+        let help = try sluice("--help")
+        #expect(help.status == 0)
+        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "core", "stats", "config", "apply", "diff", "check", "status", "version"] {
+            #expect(help.output.contains("\n  \(verb)"))
+        }
+    }
+}

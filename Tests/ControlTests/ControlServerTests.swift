@@ -1,0 +1,245 @@
+import ControlAPI
+import ControlPlane
+import Dispatch
+import Foundation
+import Testing
+
+private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)"}"# }
+
+@Suite struct ControlServerTests {
+    @Test func aRequestIsAnswered() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        #expect(client.ask(request("hello")) == #"{"jsonrpc":"2.0","id":1,"result":"hello"}"#)
+        #expect(client.ask(request("fail", "\"x\"")) == #"{"jsonrpc":"2.0","id":"x","error":{"code":-32000,"message":"refused, as asked"}}"#)
+    }
+
+    @Test func malformedRequestsHarmNothing() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        #expect(client.ask("{nonsense")?.contains("\"id\":null,\"error\":{\"code\":-32700") == true)
+        #expect(client.ask("[]")?.contains("-32600") == true)
+        #expect(client.ask("\u{0}\u{1}\u{2}")?.contains("-32700") == true)
+        client.send([0xff, 0xfe, 0x0a])
+        #expect(client.line()?.contains("-32700") == true)
+        client.send("\n  \n\r\n")
+        #expect(client.ask(request("after"))?.contains("after") == true)
+    }
+
+    @Test func requestsInOneWriteAreAnsweredInOrder() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        client.send((0..<500).map { request("m\($0)", "\($0)") + "\n" }.joined())
+        for number in 0..<500 { #expect(client.line() == #"{"jsonrpc":"2.0","id":\#(number),"result":"m\#(number)"}"#) }
+    }
+
+    @Test func aClientThatSendsNonsenseWithoutReadingIsHeldUp() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        let count = 30_000
+        let sent = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) let sender = client
+        Thread.detachNewThread {
+            sender.send(String(repeating: "x\n", count: count))
+            sent.signal()
+        }
+        for _ in 0..<count where client.line()?.contains("-32700") != true { Issue.record("an answer is missing"); break }
+        sent.wait()
+        #expect(client.ask(request("after"))?.contains("after") == true)
+    }
+
+    @Test func aRequestInPieces() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        for byte in Array((request("pieces") + "\n").utf8) { client.send([byte]) }
+        #expect(client.line()?.contains("pieces") == true)
+    }
+
+    @Test func notificationsAreCarriedOutAndNotAnswered() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        client.send(#"{"jsonrpc":"2.0","method":"quiet"}"# + "\n")
+        #expect(client.ask(request("count")) == #"{"jsonrpc":"2.0","id":1,"result":2}"#)
+    }
+
+    @Test func theLastLineNeedsNoLineFeed() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        client.send(request("one") + "\n" + request("two"))
+        client.endSending()
+        #expect(client.line()?.contains("one") == true)
+        #expect(client.line()?.contains("two") == true)
+        #expect(client.line() == nil)
+    }
+
+    @Test func largeReplies() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        client.send(request("large") + "\n" + request("small") + "\n")
+        #expect(client.line()?.count ?? 0 > 8 << 20)
+        #expect(client.line()?.contains("small") == true)
+    }
+
+    @Test func aClientThatLeavesHarmsNothing() throws {
+        let echo = try EchoServer()
+        for text in ["", "{\"jsonrpc\":", request("left") + "\n", request("large") + "\n"] {
+            let client = try RawClient(echo.path)
+            client.send(text)
+        }
+        let client = try RawClient(echo.path)
+        #expect(client.ask(request("still"))?.contains("still") == true)
+    }
+
+    @Test func manyClientsAreServedOneRequestAtATime() throws {
+        let echo = try EchoServer()
+        let clients = try (0..<100).map { _ in try RawClient(echo.path) }
+        for client in clients { client.send(request("count") + "\n") }
+        let counts = clients.compactMap { $0.line() }.compactMap { Int($0.dropFirst(#"{"jsonrpc":"2.0","id":1,"result":"#.count).dropLast()) }
+        #expect(counts.sorted() == Array(1...100))
+    }
+
+    @Test func tooManyClientsAreToldSo() throws {
+        var limits = ControlServer.Limits()
+        limits.clients = 2
+        let echo = try EchoServer(limits: limits)
+        let first = try RawClient(echo.path), second = try RawClient(echo.path)
+        #expect(first.ask(request("a")) != nil)
+        #expect(second.ask(request("b")) != nil)
+        let third = try RawClient(echo.path)
+        #expect(third.line()?.contains("there are 2 clients already") == true)
+        #expect(third.line() == nil)
+        #expect(first.ask(request("c"))?.contains("\"c\"") == true)
+    }
+
+    @Test func aHundredMegabytesAreNotHeld() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        let megabyte = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)
+        for _ in 0..<100 where !client.send(megabyte) { break }
+        let answer = client.line()
+        #expect(answer?.contains("\"code\":-32600") == true)
+        #expect(answer?.contains("the request is larger than 16 MiB, the most this socket takes") == true)
+        #expect(client.line() == nil)
+        #expect(echo.server.peakPendingBytes <= 17 << 20)
+        let other = try RawClient(echo.path)
+        #expect(other.ask(request("still"))?.contains("still") == true)
+    }
+
+    @Test func theLargestRequestIsTaken() throws {
+        var limits = ControlServer.Limits()
+        limits.maximumRequest = 1 << 20
+        let echo = try EchoServer(limits: limits)
+        let client = try RawClient(echo.path)
+        let bare = request("x")
+        let padded = bare.dropLast() + #","params":""# + String(repeating: "y", count: limits.maximumRequest - bare.count - 12) + "\"}"
+        #expect(padded.count == limits.maximumRequest)
+        #expect(client.ask(String(padded)) == #"{"jsonrpc":"2.0","id":1,"result":"x"}"#)
+        #expect(client.ask(padded + " ")?.contains("larger than 1 MiB") == true)
+        #expect(client.line() == nil)
+    }
+
+    @Test func clientsTogetherHoldABoundedAmount() throws {
+        var limits = ControlServer.Limits()
+        limits.maximumRequest = 1 << 20
+        limits.pending = 2 << 20
+        let echo = try EchoServer(limits: limits)
+        let clients = try (0..<4).map { _ in try RawClient(echo.path) }
+        let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 900 << 10)
+        for client in clients { client.send(bytes) }
+        // Whoever came too late is told; the others are ended by sending too much themselves.
+        for client in clients { client.send(bytes) }
+        let answers = clients.compactMap { $0.line() }
+        #expect(answers.count == 4)
+        #expect(answers.allSatisfy { $0.contains("too much is being sent at once") || $0.contains("larger than 1 MiB") })
+        #expect(echo.server.peakPendingBytes <= 2 << 20)
+    }
+
+    @Test func theSocketIsTheGroups() throws {
+        let echo = try EchoServer()
+        var status = stat()
+        #expect(stat(echo.path, &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o660)
+        #expect(status.st_mode & S_IFMT == S_IFSOCK)
+    }
+
+    @Test func aSecondServerIsRefused() throws {
+        let echo = try EchoServer()
+        let second = ControlServer(path: echo.path, queue: echo.queue) { _ in .reply(0) }
+        let sentence = "another sluiced (pid \(getpid())) answers on \(echo.path): stop it, or give another path with --socket"
+        #expect { try second.start() } throws: { "\($0)" == sentence }
+        #expect { try ControlServer.requireFree(echo.path) } throws: { "\($0)" == sentence }
+        let client = try RawClient(echo.path)
+        #expect(client.ask(request("first"))?.contains("first") == true)
+    }
+
+    @Test func aSocketNobodyAnswersOnIsReplaced() throws {
+        let folder = TemporaryFolder()
+        let path = folder("control.sock")
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        #expect(bound == 0)
+        close(descriptor)
+        let server = ControlServer(path: path, queue: DispatchQueue(label: "stale")) { .reply($0.method) }
+        try server.start()
+        #expect(try RawClient(path).ask(request("fresh"))?.contains("fresh") == true)
+        server.stop()
+        #expect(access(path, F_OK) != 0)
+        #expect(access(path + ".lock", F_OK) != 0)
+    }
+
+    @Test func whatIsNoSocketStays() throws {
+        let folder = TemporaryFolder()
+        let path = folder("control.sock")
+        try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
+        let server = ControlServer(path: path, queue: DispatchQueue(label: "file")) { .reply($0.method) }
+        #expect { try server.start() } throws: {
+            "\($0)" == "\(path) is there and is no socket: move it away, or give another path with --socket"
+        }
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
+    }
+
+    @Test func pathsThatAreTooLong() {
+        let server = ControlServer(path: "/" + String(repeating: "x", count: 107), queue: DispatchQueue(label: "long")) { .reply($0.method) }
+        #expect { try server.start() } throws: { "\($0)".contains("must have 1 to 107 bytes") }
+    }
+
+    @Test func startsAgainAfterAStop() throws {
+        let folder = TemporaryFolder()
+        for round in 0..<5 {
+            let server = ControlServer(path: folder("sub/control.sock"), queue: DispatchQueue(label: "again")) { .reply($0.method) }
+            try server.start()
+            #expect(try RawClient(folder("sub/control.sock")).ask(request("r\(round)"))?.contains("r\(round)") == true)
+            server.stop()
+        }
+    }
+
+    @Test func stoppingWaitsForTheRequestInProgress() throws {
+        let folder = TemporaryFolder()
+        let begun = DispatchSemaphore(value: 0), goOn = DispatchSemaphore(value: 0), stopped = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) var isDone = false
+        let server = ControlServer(path: folder("s"), queue: DispatchQueue(label: "slow")) { _ in
+            begun.signal()
+            goOn.wait()
+            isDone = true
+            return .reply(1)
+        }
+        try server.start()
+        let client = try RawClient(folder("s"))
+        client.send(request("slow") + "\n")
+        begun.wait()
+        nonisolated(unsafe) var wasDone = false
+        Thread.detachNewThread {
+            server.stop()
+            wasDone = isDone
+            stopped.signal()
+        }
+        goOn.signal()
+        stopped.wait()
+        #expect(wasDone)
+    }
+}

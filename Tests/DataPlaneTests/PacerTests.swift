@@ -1,0 +1,57 @@
+import DataPlane
+import Testing
+
+/// A ring that always has frames, polled every `turn` ns; bytes taken in `duration`.
+private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start: UInt64, duration: UInt64) -> UInt64 {
+    var bytes: UInt64 = 0
+    var now = start
+    while now < start + duration {
+        let frames = UInt64(pacer.allowance(at: now))
+        pacer.charge(bytes: frames * frame)
+        bytes += frames * frame
+        now += turn
+    }
+    return bytes
+}
+
+@Suite struct PacerTests {
+    @Test("A guest's average is exact over a second, whatever the rate, the frame and the turn", arguments: [
+        (1_000_000, 60, 2_000), (10_000_000, 1_514, 5_000), (1_000_000_000, 1_514, 2_000), (1_000_000_000, 9_014, 20_000), (40_000_000_000, 1_514, 2_000),
+    ] as [(UInt64, UInt64, UInt64)])
+    func average(rate: UInt64, frame: UInt64, turn: UInt64) {
+        var pacer = Pacer()
+        pacer.set(average: rate, peak: 0, burst: 65_536, now: 0)
+        _ = taken(&pacer, frame: frame, turn: turn, from: 0, duration: 1_000_000_000)
+        let bytes = taken(&pacer, frame: frame, turn: turn, from: 1_000_000_000, duration: 1_000_000_000)
+        let expected = Double(rate) / 8
+        // One poll's overshoot of up to a burst of frames is carried as debt.
+        #expect(abs(Double(bytes) - expected) <= expected * 0.001 + Double(33 * frame))
+    }
+
+    @Test("A burst leaves at once, and at the peak where there is one")
+    func burst() {
+        var free = Pacer()
+        free.set(average: 8_000_000, peak: 0, burst: 1_000_000, now: 0)
+        #expect(taken(&free, frame: 1_000, turn: 1_000, from: 0, duration: 10_000_000) >= 1_000_000)
+        var limited = Pacer()
+        limited.set(average: 8_000_000, peak: 80_000_000, burst: 1_000_000, now: 0)
+        let bytes = taken(&limited, frame: 1_000, turn: 1_000, from: 0, duration: 10_000_000)
+        #expect(bytes <= 100_000 + 18_200 + 33_000)
+        #expect(bytes >= 100_000)
+    }
+
+    @Test("A stalled loop gives no more than the burst afterwards")
+    func stall() {
+        var pacer = Pacer()
+        pacer.set(average: 1_000_000_000, peak: 0, burst: 65_536, now: 0)
+        _ = taken(&pacer, frame: 1_500, turn: 2_000, from: 0, duration: 10_000_000)
+        let bytes = taken(&pacer, frame: 1_500, turn: 100, from: 10_000_000_000, duration: 1_000)
+        #expect(bytes <= 65_536 + 33 * 1_500)
+    }
+
+    @Test("Without a pace every poll takes a full burst")
+    func unpaced() {
+        var pacer = Pacer()
+        #expect(pacer.allowance(at: 5) == 32)
+    }
+}

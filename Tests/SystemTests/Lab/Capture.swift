@@ -1,0 +1,42 @@
+import Foundation
+
+/// tshark on an interface: what really is on the wire, told by a dissector that is not ours.
+final class Capture {
+    private let tshark: ChildProcess
+    private let fields: [String]
+
+    /// Starts it and waits until it captures.
+    init(_ lab: Lab, _ interface: String, fields: [String], filter: String = "", namespace: Namespace? = nil) throws {
+        self.fields = fields
+        var arguments = ["tshark", "-l", "-n", "-i", interface, "-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
+        for field in fields { arguments += ["-e", field] }
+        if !filter.isEmpty { arguments += ["-f", filter] }
+        // Its temporary files go with the lab's folder; its user's preferences do not count.
+        let child = try ChildProcess(
+            arguments, namespace: namespace?.name, cpus: "0", environment: ["TMPDIR": lab.folder, "HOME": lab.folder, "WIRESHARK_CONFIG_DIR": lab.folder])
+        tshark = child
+        lab.atClose { child.stop() }
+        _ = try child.waitForLine(in: child.errors, within: 30) { $0.contains("Capture started") }
+    }
+
+    /// Frames so far, one dictionary each; fields that a frame lacks are empty.
+    var frames: [[String: String]] { Capture.parse(tshark.output.text, fields) }
+
+    /// Waits until `count` frames that `match` have been seen, and gives these back.
+    func waitFor(_ count: Int, within seconds: Double = 30, _ match: ([String: String]) -> Bool = { _ in true }) throws -> [[String: String]] {
+        let fields = fields
+        let found = tshark.output.wait(until: .after(seconds)) { text -> [[String: String]]? in
+            let matching = Capture.parse(text, fields).filter(match)
+            return matching.count >= count ? matching : nil
+        }
+        if let found { return found }
+        throw LabError("\(count) frames awaited within \(Int(seconds)) s; captured:\n\(tshark.output.text)\(tshark.errors.text)")
+    }
+
+    private static func parse(_ text: String, _ fields: [String]) -> [[String: String]] {
+        text.split(separator: "\n").filter { $0.contains("|") || fields.count == 1 }.map { line in
+            let values = line.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
+            return Dictionary(zip(fields, values)) { first, _ in first }
+        }
+    }
+}

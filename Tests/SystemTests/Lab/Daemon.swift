@@ -1,0 +1,147 @@
+import Foundation
+import Testing
+
+/// The daemon under test, in the foreground, with a configuration of its own.
+final class Daemon {
+    let lab: Lab
+    let socket: String
+    let state: String
+    let config: String
+    private(set) var process: ChildProcess
+    private let environment: [String: String]
+    /// Start to `ready`, seconds.
+    private(set) var startSeconds = 0.0
+
+    /// What every test's configuration begins with, unless it has a `daemon:` of its own: one poll loop on CPU 1 (guests and generators
+    /// run on CPU 0), few buffers.
+    static let preamble = "daemon: {cpus: [1], buffers: 16384}\n"
+
+    /// Starts it and waits until it serves.
+    init(_ lab: Lab, _ yaml: String, name: String = "control", environment: [String: String] = [:]) throws {
+        self.lab = lab
+        self.environment = environment
+        socket = lab.path("\(name).sock")
+        state = lab.path("\(name).state.json")
+        config = try lab.write("\(name).yaml", yaml.contains("daemon:") ? yaml : Daemon.preamble + yaml)
+        process = try Daemon.launch(lab, config, socket, state, environment)
+        try waitUntilReady()
+    }
+
+    static func command(_ config: String, _ socket: String, _ state: String) -> [String] {
+        [Build.program("sluiced"), "--config", config, "--socket", socket, "--state", state]
+    }
+
+    private static func launch(_ lab: Lab, _ config: String, _ socket: String, _ state: String, _ environment: [String: String]) throws -> ChildProcess {
+        let process = try ChildProcess(command(config, socket, state), environment: environment)
+        lab.atClose {
+            // One that was stopped as it should be has nothing to say; what a failure left is not the next test's business.
+            process.stop()
+            try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)")
+        }
+        return process
+    }
+
+    private func waitUntilReady() throws {
+        let start = ContinuousClock.now
+        _ = try process.waitForLine(in: process.output, within: 30) { $0.hasPrefix("ready") }
+        startSeconds = Double((ContinuousClock.now - start) / .seconds(1))
+    }
+
+    /// Kills it as a crash would, and starts it again with the same files. Guests are not told.
+    func crashAndRestart() throws {
+        process.signal(SIGKILL)
+        guard process.waitForExit(until: .after(20)) == .signal(SIGKILL) else { throw LabError("sluiced did not die of SIGKILL") }
+        process = try Daemon.launch(lab, config, socket, state, environment)
+        try waitUntilReady()
+    }
+
+    /// Ends it as an operator does, and holds it to leaving nothing behind.
+    func stop(_ signal: Int32 = SIGTERM, sourceLocation: SourceLocation = #_sourceLocation) {
+        process.signal(signal)
+        let exit = process.waitForExit(until: .after(30))
+        #expect(exit == .code(0), "sluiced did not end by itself with status 0; it said:\n\(process.errors.text)", sourceLocation: sourceLocation)
+        let left = [socket, "/var/run/dpdk/sluice-\(process.pid)"].filter { FileManager.default.fileExists(atPath: $0) }
+        #expect(left.isEmpty, "sluiced left \(left) behind", sourceLocation: sourceLocation)
+    }
+
+    var isRunning: Bool { process.isRunning }
+    var log: String { process.errors.text }
+
+    // MARK: The command line
+
+    /// Runs `sluice WORDS...` with this daemon's socket.
+    func sluice(_ words: String...) throws -> Finished { try sluice(words) }
+    func sluice(_ words: [String]) throws -> Finished {
+        try finish([Build.program("sluice")] + words, environment: ["SLUICE_SOCKET": socket], within: 30)
+    }
+
+    /// Runs a command that must succeed.
+    @discardableResult
+    func command(_ words: String...) throws -> String {
+        let result = try sluice(words)
+        guard result.status == 0 else {
+            throw LabError("sluice \(words.joined(separator: " ")) ended with \(result.status):\n\(result.output)\(result.errors)")
+        }
+        return result.output
+    }
+
+    /// Runs `sluice WORDS... -j` and reads its JSON.
+    func show(_ words: String...) throws -> JSON {
+        let result = try sluice(words + ["-j"])
+        guard result.status == 0 else {
+            throw LabError("sluice \(words.joined(separator: " ")) -j ended with \(result.status):\n\(result.output)\(result.errors)")
+        }
+        return try JSON(result.output)
+    }
+
+    // MARK: What it shows
+
+    func port(_ name: String) throws -> JSON { try named(show("port", "show", name), name, "port") }
+    func protocolRow(_ name: String) throws -> JSON { try named(show("protocol", "show", name), name, "protocol") }
+
+    private func named(_ list: JSON, _ name: String, _ what: String) throws -> JSON {
+        guard let found = list.items.first(where: { $0["name"].string == name }) else { throw LabError("no \(what) \(name) in \(list)") }
+        return found
+    }
+
+    /// The class at `path` of the tree of a bridge (inbound) or a physical port (outbound).
+    func classStatus(_ tree: String, _ path: String) throws -> JSON {
+        let all = try show("class", "show")
+        guard let found = all.items.first(where: { $0["tree"].string == tree && $0["path"].string == path }) else {
+            throw LabError("no class \(path) in tree \(tree): \(all)")
+        }
+        return found
+    }
+
+    func waitUntil(port name: String, is state: String, within seconds: Double = 60) throws {
+        try eventually("port \(name) is \(state)", within: seconds) { try port(name)["state"].string == state }
+    }
+
+    /// The configuration in force, as text.
+    func configuration() throws -> String {
+        let reply = try ControlClient(socket).call("config.get")
+        guard let yaml = reply["result"]["yaml"].string else { throw LabError("no configuration in \(reply)") }
+        return yaml
+    }
+
+    /// Frames that no counter accounts for, once nothing moves: received + copied - delivered - queued - dropped.
+    func unaccountedFrames() throws -> Int {
+        let stats = try atRest()
+        let dropped = stats["dropped"].members.values.reduce(0) { $0 + ($1.int ?? 0) }
+        func frames(_ key: String) throws -> Int {
+            guard let value = stats[key]["frames"].int else { throw LabError("no \(key) in \(stats)") }
+            return value
+        }
+        return try frames("received") + frames("copied") - frames("delivered") - frames("queued") - dropped
+    }
+
+    /// The totals when two readings in a row are the same.
+    func atRest() throws -> JSON {
+        var last = try show("stats", "show")
+        return try eventually("the switch is at rest") {
+            let now = try show("stats", "show")
+            defer { last = now }
+            return now == last ? now : nil
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// What went wrong in the lab itself or with what it runs, told as a sentence.
+struct LabError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+/// The instant after which waiting is a failure. Deadlines are wide: they bound a hang, they do not measure speed.
+struct Deadline: Sendable {
+    private let instant: ContinuousClock.Instant
+
+    static func after(_ seconds: Double) -> Deadline { Deadline(instant: .now + .seconds(seconds)) }
+
+    var remaining: Double { max(0, Double((instant - .now) / .seconds(1))) }
+    var date: Date { Date(timeIntervalSinceNow: remaining) }
+    var passed: Bool { remaining == 0 }
+    /// For poll(2), rounded up.
+    var milliseconds: Int32 { Int32((remaining * 1000).rounded(.up)) }
+}
+
+/// Asks again until the answer is there. For states that no event tells; each question is itself a round trip to a process.
+func eventually<T>(_ what: String, within seconds: Double = 30, _ question: () throws -> T?) throws -> T {
+    let deadline = Deadline.after(seconds)
+    var lastError: Error?
+    while !deadline.passed {
+        do {
+            if let answer = try question() { return answer }
+            lastError = nil
+        } catch { lastError = error }
+        _ = poll(nil, 0, 20)
+    }
+    throw LabError("not within \(Int(seconds)) s: \(what)" + (lastError.map { " (\($0))" } ?? ""))
+}
+
+func eventually(_ what: String, within seconds: Double = 30, _ question: () throws -> Bool) throws {
+    let _: Bool = try eventually(what, within: seconds) { try question() ? true : nil }
+}

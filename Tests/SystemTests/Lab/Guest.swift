@@ -1,0 +1,138 @@
+import Foundation
+
+/// A real Linux guest under QEMU, its network cards on vhost-user sockets.
+final class Guest {
+    struct NIC {
+        var mac: String
+        var socket: String
+        /// True: QEMU listens on the socket (Sluice's client mode); false: QEMU connects to it, again and again.
+        var listens = true
+        var queues = 1
+        var packed = false
+        var mtu: Int?
+    }
+
+    let name: String
+    private let qemu: ChildProcess
+    private var commands = 0
+    static let bootSeconds = 60.0
+
+    /// Folder with the guest's kernel and initramfs, built once.
+    private static let image = Result {
+        let folder = ProcessInfo.processInfo.environment["SLUICE_LAB"] ?? "\(Build.repository)/.build-lab"
+        try SystemTests.run("\(Build.repository)/scripts/lab/guest-image", folder, within: 300)
+        return folder
+    }
+
+    /// Starts QEMU without waiting: QEMU itself waits for its vhost-user sockets to be connected before the guest boots.
+    convenience init(_ lab: Lab, _ name: String, _ nics: [NIC], cpus: String = "0") throws {
+        var arguments = ["-object", Guest.memory, "-M", "pc,memory-backend=m0"]
+        for (index, nic) in nics.enumerated() {
+            let side = nic.listens ? "server=on,wait=off" : "reconnect=1"
+            var device = "virtio-net-pci,netdev=n\(index),mac=\(nic.mac)"
+            if nic.queues > 1 { device += ",mq=on" }
+            if nic.packed { device += ",packed=on" }
+            if let mtu = nic.mtu { device += ",host_mtu=\(mtu)" }
+            arguments += [
+                "-chardev", "socket,id=c\(index),path=\(nic.socket),\(side)",
+                "-netdev", "vhost-user,id=n\(index),chardev=c\(index),queues=\(nic.queues)", "-device", device,
+            ]
+        }
+        try self.init(lab, name, arguments: arguments, processors: nics.map(\.queues).max() ?? 1, cpus: cpus)
+    }
+
+    convenience init(_ lab: Lab, _ name: String, mac: String, socket: String, listens: Bool = true) throws {
+        try self.init(lab, name, [NIC(mac: mac, socket: socket, listens: listens)])
+    }
+
+    /// - Parameter arguments: QEMU's arguments for network and shared memory, as `sluice port show --qemu` prints them.
+    init(_ lab: Lab, _ name: String, arguments: [String], processors: Int = 1, cpus: String = "0") throws {
+        self.name = name
+        let image = try Guest.image.get()
+        let kernel = "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check "
+            + "mitigations=off net.ifnames=0 harness"
+        let fixed = [
+            "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "\(processors)",
+            // QEMU 7.2 crashes with TCG, vhost-user and MSI-X together.
+            "-global", "virtio-net-pci.vectors=0",
+            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+            "-kernel", "\(image)/vmlinuz", "-initrd", "\(image)/initramfs", "-append", kernel,
+        ]
+        let memory = arguments.contains("-m") ? [] : ["-m", "\(Guest.mebibytes)"]
+        let child = try ChildProcess(fixed + memory + arguments, cpus: cpus, keepsInput: true)
+        qemu = child
+        lab.atClose { child.stop() }
+    }
+
+    private static let mebibytes = 192
+    private static let memory = "memory-backend-memfd,id=m0,size=\(mebibytes)M,share=on"
+
+    /// Waits for the shell.
+    @discardableResult
+    func booted() throws -> Guest {
+        _ = try qemu.waitForLine(in: qemu.output, within: Guest.bootSeconds) { $0 == "READY" }
+        return self
+    }
+
+    func configure(_ address: String, interface: String = "eth0") throws {
+        try run("ip addr add \(address) dev \(interface) && ip link set \(interface) up")
+    }
+
+    /// A command that was given to the guest's shell and has not been answered yet.
+    struct Running { fileprivate let number: Int, offset: Int, command: String }
+
+    func begin(_ command: String) throws -> Running {
+        commands += 1
+        let running = Running(number: commands, offset: qemu.output.count, command: command)
+        guard qemu.isRunning else { throw LabError("guest \(name) has ended:\n\(qemu.errors.text)") }
+        try qemu.write("\(commands) \(command)\n")
+        return running
+    }
+
+    func end(_ running: Running, within seconds: Double = 60) throws -> (status: Int, output: String) {
+        let marker = "@@\(running.number) "
+        let found = qemu.output.wait(from: running.offset, until: .after(seconds)) { text -> (Int, String)? in
+            guard let start = text.range(of: marker), let end = text.range(of: "\n", range: start.upperBound..<text.endIndex),
+                let status = Int(text[start.upperBound..<end.lowerBound])
+            else { return nil }
+            return (status, String(text[..<start.lowerBound]))
+        }
+        if let found { return found }
+        throw LabError(
+            "guest \(name) did not answer '\(running.command)' within \(Int(seconds)) s; it said:\n"
+                + qemu.output.text(from: running.offset) + qemu.errors.text)
+    }
+
+    func finish(_ command: String, within seconds: Double = 60) throws -> (status: Int, output: String) {
+        try end(begin(command), within: seconds)
+    }
+
+    @discardableResult
+    func run(_ command: String, within seconds: Double = 60) throws -> String {
+        let result = try finish(command, within: seconds)
+        guard result.status == 0 else { throw LabError("in guest \(name): \(command) ended with \(result.status):\n\(result.output)") }
+        return result.output
+    }
+
+    /// Pings until one answer comes: the path is up.
+    func reaches(_ address: String, within seconds: Double = 30) throws {
+        try eventually("guest \(name) reaches \(address)", within: seconds) {
+            try finish("ping -c 1 -W 1 \(address)").status == 0
+        }
+    }
+
+    /// Makes a file of random content under /tmp, serves /tmp over HTTP, and answers the file's SHA-256.
+    func serveRandomFile(_ file: String, kib: Int) throws -> String {
+        try run("dd if=/dev/urandom of=/tmp/\(file) bs=1k count=\(kib) 2>/dev/null")
+        try run("pidof httpd >/dev/null || httpd -p 80 -h /tmp")
+        return try String(run("sha256sum /tmp/\(file)").prefix(64))
+    }
+
+    func fetchedDigest(_ url: String, within seconds: Double = 90) throws -> String {
+        try String(run("set -o pipefail; timeout 80 wget -q -O - \(url) | sha256sum", within: seconds).prefix(64))
+    }
+
+    var isRunning: Bool { qemu.isRunning }
+    /// The guest's power cord.
+    func pullThePlug() { qemu.stop() }
+}

@@ -1,0 +1,72 @@
+import Foundation
+
+/// A network namespace: another host, as far as the network is concerned.
+final class Namespace {
+    let name: String
+
+    init(_ lab: Lab, _ name: String) throws {
+        self.name = "\(lab.tag)-\(name)"
+        let full = self.name
+        try SystemTests.run("ip", "netns", "add", full)
+        lab.atClose { _ = try? SystemTests.run("ip", "netns", "del", full) }
+        try run("ip", "link", "set", "lo", "up")
+    }
+
+    @discardableResult
+    func run(_ arguments: String..., environment: [String: String] = [:], within seconds: Double = 60) throws -> String {
+        let result = try finish(arguments, namespace: name, environment: environment, within: seconds)
+        guard result.status == 0 else {
+            throw LabError("in \(name): \(arguments.joined(separator: " ")) ended with \(result.status):\n\(result.output)\(result.errors)")
+        }
+        return result.output
+    }
+
+    func configure(_ interface: String, address: String) throws {
+        try run("ip", "addr", "add", address, "dev", interface)
+        try run("ip", "link", "set", interface, "up")
+    }
+
+    /// Pings until one answer comes: the path is up.
+    func reaches(_ address: String, within seconds: Double = 30) throws {
+        try eventually("\(name) reaches \(address)", within: seconds) {
+            try finish(["ping", "-n", "-c", "1", "-W", "1", address], namespace: name).status == 0
+        }
+    }
+
+    /// Serves the files of `folder` over HTTP on port 80.
+    func serve(_ lab: Lab, _ folder: String) throws {
+        _ = try lab.start("busybox", "httpd", "-f", "-p", "80", "-h", folder, namespace: self)
+    }
+
+    func fetchedDigest(_ url: String, within seconds: Double = 60) throws -> String {
+        try String(run("sh", "-c", "busybox wget -q -O - \(url) | sha256sum", within: seconds).prefix(64))
+    }
+}
+
+/// Two interfaces joined back to back; the near one stays here (for a `physical` port), the far one may live in a namespace.
+struct VethPair {
+    let near: String
+    let far: String
+
+    init(_ lab: Lab, _ name: String, farIn namespace: Namespace? = nil) throws {
+        near = "\(lab.tag)\(name)a"
+        far = "\(lab.tag)\(name)b"
+        precondition(near.utf8.count < 16, "interface name \(near) is too long for Linux")
+        let near = near, far = far
+        try run("ip", "link", "add", near, "type", "veth", "peer", "name", far)
+        lab.atClose { _ = try? run("ip", "link", "del", near) }
+        for end in [near, far] {
+            // Offloads would put frames on the "wire" that no wire carries: unfinished checksums and 64 KiB segments.
+            _ = try? run("ethtool", "-K", end, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+            // No router solicitations among the frames that a test counts.
+            try? "1".write(toFile: "/proc/sys/net/ipv6/conf/\(end)/disable_ipv6", atomically: false, encoding: .utf8)
+        }
+        try run("ip", "link", "set", near, "up", "promisc", "on")
+        if let namespace {
+            try run("ip", "link", "set", far, "netns", namespace.name)
+            try namespace.run("ip", "link", "set", far, "up")
+        } else {
+            try run("ip", "link", "set", far, "up", "promisc", "on")
+        }
+    }
+}

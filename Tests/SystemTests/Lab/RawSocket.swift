@@ -1,0 +1,31 @@
+import Foundation
+
+/// Sends frames by hand through an interface of this namespace (packet(7)).
+final class RawSocket {
+    private let descriptor: Int32
+
+    init(_ interface: String) throws {
+        let index = if_nametoindex(interface)
+        guard index > 0 else { throw LabError("no interface \(interface)") }
+        descriptor = socket(AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
+        guard descriptor >= 0 else { throw LabError("packet socket: \(String(cString: strerror(errno)))") }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        // struct sockaddr_ll: family, protocol (network order), index, then the address that sending does not need.
+        var address = [UInt8](repeating: 0, count: 20)
+        address.withUnsafeMutableBytes {
+            $0.storeBytes(of: UInt16(AF_PACKET), as: UInt16.self)
+            $0.storeBytes(of: UInt32(index), toByteOffset: 4, as: UInt32.self)
+        }
+        let result = address.withUnsafeBytes {
+            bind(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+        }
+        guard result == 0 else { throw LabError("bind to \(interface): \(String(cString: strerror(errno)))") }
+    }
+
+    deinit { close(descriptor) }
+
+    func send(_ frame: [UInt8]) throws {
+        let count = frame.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, 0) }
+        guard count == frame.count else { throw LabError("sending a frame: \(String(cString: strerror(errno)))") }
+    }
+}

@@ -1,0 +1,34 @@
+import Foundation
+
+/// What a process has written so far. One thread appends, others wait for what they need to see.
+final class Transcript: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var bytes: [UInt8] = []
+    private var ended = false
+
+    func append(_ more: UnsafeRawBufferPointer) {
+        condition.withLock { bytes.append(contentsOf: more); condition.broadcast() }
+    }
+    func end() { condition.withLock { ended = true; condition.broadcast() } }
+
+    var text: String { condition.withLock { String(decoding: bytes, as: UTF8.self) } }
+    var count: Int { condition.withLock { bytes.count } }
+    func text(from offset: Int) -> String { condition.withLock { String(decoding: bytes[offset...], as: UTF8.self) } }
+
+    /// Waits until `find` answers for what was written after byte `offset`; nil when the deadline passes or the writer is gone.
+    func wait<T>(from offset: Int = 0, until deadline: Deadline, _ find: (String) throws -> T?) rethrows -> T? {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let found = try find(String(decoding: bytes[min(offset, bytes.count)...], as: UTF8.self)) { return found }
+            if ended || !condition.wait(until: deadline.date) { return try find(String(decoding: bytes[min(offset, bytes.count)...], as: UTF8.self)) }
+        }
+    }
+
+    func waitForEnd(until deadline: Deadline) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        while !ended { if !condition.wait(until: deadline.date) { return ended } }
+        return true
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Start, stop and answer", .needs(.hugepages))
+    struct LifecycleTests {
+        private func configuration(_ lab: Lab) -> String {
+            "bridges: [{name: br0}]\nports:\n" + (1...4).map {
+                "  - {name: vm\($0), type: vhost, bridge: br0, socket: \(lab.path("vm\($0)")), mode: \($0 == 1 ? "server" : "client")}\n"
+            }.joined() + "  - {name: host, type: tap, bridge: br0, interface: \(lab.tag)t}\n"
+        }
+
+        @Test("SIGTERM and SIGINT end the daemon cleanly: no socket, interface, file or process stays", arguments: [SIGTERM, SIGINT])
+        func stop(_ signal: Int32) throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, configuration(lab))
+                #expect(if_nametoindex("\(lab.tag)t") != 0)
+                #expect(FileManager.default.fileExists(atPath: lab.path("vm1")))
+                let free = Hugepages.free
+                daemon.stop(signal)
+                #expect(if_nametoindex("\(lab.tag)t") == 0, "the tap is still there")
+                #expect(!FileManager.default.fileExists(atPath: lab.path("vm1")), "the vhost socket is still there")
+                #expect(Hugepages.free >= free)
+            }
+        }
+
+        @Test("how long it takes to serve and to answer (told, not judged)")
+        func speed() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, configuration(lab))
+                print("start to ready: \(Int(daemon.startSeconds * 1000)) ms")
+                let times = try (0..<20).map { _ in
+                    let result = try daemon.sluice("port", "show")
+                    #expect(result.status == 0, "\(result.errors)")
+                    return result.seconds
+                }.sorted()
+                print("sluice port show: median \(Int(times[10] * 1000)) ms, most \(Int(times[19] * 1000)) ms")
+                let raw = try ControlClient(daemon.socket)
+                let start = ContinuousClock.now
+                for _ in 0..<100 { _ = try raw.call("port.show") }
+                print("port.show on the socket: \((ContinuousClock.now - start) / 100) each")
+                daemon.stop()
+            }
+        }
+
+        @Test("without a configuration file to speak of, everything can be built by commands, and is shown back as a file")
+        func builtByCommands() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, "daemon: {cpus: [1], buffers: 16384}\n")
+                try daemon.command("bridge", "add", "br0", "rate", "1gbit")
+                try daemon.command("port", "add", "vm1", "type", "vhost", "bridge", "br0", "socket", lab.path("vm1"), "queues", "2")
+                try daemon.command("port", "add", "host", "type", "tap", "bridge", "br0", "interface", "\(lab.tag)t")
+                try daemon.command("guest", "add", "web", "port", "vm1", "macs", "52:54:00:00:00:01")
+                try daemon.command("class", "set", "web", "dir", "inbound", "floor", "100mbit", "ceiling", "500mbit")
+                try daemon.command("protocol", "add", "backup", "match", "tcp 873", "pcp", "1")
+                try daemon.command("fdb", "add", "52:54:00:00:00:01", "bridge", "br0", "port", "vm1")
+
+                let leaf = try daemon.classStatus("br0", "web")
+                #expect(leaf["floor"].int == 100_000_000 && leaf["ceiling"].int == 500_000_000)
+                #expect(try daemon.show("fdb", "show").items.contains { $0["mac"].string == "52:54:00:00:00:01" && $0["static"].bool == true })
+                #expect(try daemon.show("core", "show").items.first?["cpu"].int == 1)
+                for object in ["port", "bridge", "fdb", "class", "protocol", "core", "stats"] { #expect(try !daemon.command(object, "show").isEmpty) }
+
+                // What it shows is a configuration file: applying it changes nothing.
+                let yaml = try daemon.configuration()
+                let file = try lab.write("shown.yaml", yaml)
+                try daemon.command("check", file)
+                try daemon.command("apply", file)
+                #expect(try daemon.configuration() == yaml)
+                let reply = try ControlClient(daemon.socket).call("config.diff", "{\"yaml\":\(JSON.quoted(yaml))}")
+                #expect(reply["result"]["changes"].items.isEmpty, "\(reply)")
+                daemon.stop()
+            }
+        }
+    }
+}
