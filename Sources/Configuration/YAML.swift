@@ -72,9 +72,10 @@ extension Element {
                 throw ConfigurationError([Problem("", "a key stands twice in one map: keep one", line: duplicate.line)])
             }
             guard let node else { return (Element(line: 1, path: "", content: .empty), []) }
-            var duplicates: [Problem] = []
-            let element = Element(node, path: "", &duplicates)
-            return (element, duplicates)
+            var walk = Walk()
+            let element = Element(node, path: "", &walk)
+            if walk.budget < 0 { throw ConfigurationError("", "this document has more than \(Walk.most) values: write fewer, or fewer aliases") }
+            return (element, walk.duplicates)
         }
         throw ConfigurationError("", "more than 32 keys stand twice in one map")
     }
@@ -113,19 +114,33 @@ extension Element {
         return String(scalars)
     }
 
-    private init(_ node: Node, path: String, _ duplicates: inout [Problem]) {
+    /// What is collected on the way through a document.
+    private struct Walk {
+        /// Aliases can make a short text stand for any number of values.
+        static let most = 2_000_000
+        var budget = Self.most
+        var duplicates: [Problem] = []
+    }
+
+    private init(_ node: Node, path: String, _ walk: inout Walk) {
         self.path = path
         line = node.mark?.line
+        walk.budget -= 1
+        guard walk.budget >= 0 else { content = .empty; return }
         switch node {
         case .scalar(let scalar):
             let isEmpty = scalar.style == .plain && ["", "~", "null"].contains(scalar.string.lowercased())
             content = isEmpty ? .empty : .scalar(scalar.string)
         case .sequence(let sequence):
-            content = .list(sequence.enumerated().map { Element($1, path: "\(path)[\($0)]", &duplicates) })
+            var items: [Element] = []
+            for (index, item) in sequence.enumerated() where walk.budget >= 0 {
+                items.append(Element(item, path: "\(path)[\(index)]", &walk))
+            }
+            content = .list(items)
         case .mapping(let mapping):
             var entries: [Entry] = []
             var seen: Set<String> = []
-            for (keyNode, value) in mapping {
+            for (keyNode, value) in mapping where walk.budget >= 0 {
                 var key = keyNode.scalar?.string ?? "?"
                 if key.unicodeScalars.first == Self.duplicateMark {
                     key.unicodeScalars.removeAll { $0 == Self.duplicateMark }
@@ -134,9 +149,9 @@ extension Element {
                 let inner = path.isEmpty ? key : "\(path).\(key)"
                 if !seen.insert(key).inserted {
                     let sentence = "the key '\(key)' stands twice in this map: keep one"
-                    duplicates.append(Problem(inner, sentence, line: keyNode.mark?.line))
+                    walk.duplicates.append(Problem(inner, sentence, line: keyNode.mark?.line))
                 } else {
-                    entries.append(Entry(key: key, line: keyNode.mark?.line, value: Element(value, path: inner, &duplicates)))
+                    entries.append(Entry(key: key, line: keyNode.mark?.line, value: Element(value, path: inner, &walk)))
                 }
             }
             content = .map(entries)

@@ -3,11 +3,12 @@ import Foundation
 /// JSON-RPC 2.0 (https://www.jsonrpc.org/specification), one object a line, LF after each. Batches are refused; a request
 /// without an id is a notification: it is carried out and not answered.
 public enum JSONRPC {
-    /// Keys are written in snake case (`sentBytes` is `sent_bytes`), which is also how metrics name them.
+    /// Keys are written in snake case (`sentBytes` is `sent_bytes`), which is also how metrics name them, in the order of the
+    /// alphabet, so that equal replies are equal texts.
     public static func encoder(pretty: Bool = false) -> JSONEncoder {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        encoder.outputFormatting = pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.withoutEscapingSlashes]
+        encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
         return encoder
     }
 

@@ -98,7 +98,7 @@ public struct ConfigReply: Codable, Equatable, Sendable {
 
 public struct VersionReply: Codable, Equatable, Sendable {
     public var version: String
-    /// As DPDK tells it.
+    /// As DPDK tells it: `DPDK 22.11.11`.
     public var dpdk: String
     public init(version: String, dpdk: String) { self.version = version; self.dpdk = dpdk }
 }

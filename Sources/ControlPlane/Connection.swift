@@ -31,6 +31,7 @@ final class Connection: ChannelInboundHandler {
     private var searched = 0
     private var hasEntered = false
     private var inputEnded = false
+    private var isAdvancing = false
     /// Bytes still taken from a client that was refused, so that it gets to read why.
     private var patience = 1 << 30
 
@@ -88,8 +89,12 @@ final class Connection: ChannelInboundHandler {
 
     // MARK: Lines
 
-    /// Takes up the next whole line, if no request is in progress.
+    /// Takes up the next whole line, if no request is in progress. An answer that is written at once comes back here through
+    /// `resume`, which then leaves the next line to the loop: a client may have sent any number of them.
     private func advance(_ context: ChannelHandlerContext) {
+        if isAdvancing { return }
+        isAdvancing = true
+        defer { isAdvancing = false }
         while case .reading = state {
             guard let line = nextLine() else {
                 if pending.readableBytes > environment.ledger.limits.maximumRequest {
@@ -128,7 +133,12 @@ final class Connection: ChannelInboundHandler {
     private func settle(_ taken: Int) {
         searched = 0
         environment.ledger.release(taken)
-        if pending.readableBytes == 0 { pending = ByteBuffer() } else { pending.discardReadBytes() }
+        // Moving what is left costs its length, so it is done when that is less than what has been read.
+        if pending.readableBytes == 0 {
+            pending = ByteBuffer()
+        } else if pending.readerIndex > max(pending.readableBytes, 65_536) {
+            pending.discardReadBytes()
+        }
     }
 
     private func take(_ context: ChannelHandlerContext, _ line: Data) {
@@ -136,7 +146,9 @@ final class Connection: ChannelInboundHandler {
         switch Request.parse(line) {
         case .success(let parsed): request = parsed
         case .failure(let failure):
-            send(context, Response.failure(failure.error).encoded(id: failure.id))
+            // Nothing more is read before this is written, or a client that never reads could make answers pile up.
+            state = .working
+            finish(context, Response.failure(failure.error).encoded(id: failure.id))
             return
         }
         guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
@@ -168,6 +180,7 @@ final class Connection: ChannelInboundHandler {
     private func resume(_ context: ChannelHandlerContext) {
         guard case .working = state else { return }
         state = .reading
+        if isAdvancing { return }
         advance(context)
         context.read()
     }
@@ -177,8 +190,6 @@ final class Connection: ChannelInboundHandler {
         if case .working = state { return }
         context.read()
     }
-
-    private func send(_ context: ChannelHandlerContext, _ answer: Data) { _ = write(context, answer) }
 
     private func write(_ context: ChannelHandlerContext, _ answer: Data) -> EventLoopFuture<Void> {
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: answer)))
@@ -199,7 +210,7 @@ final class Connection: ChannelInboundHandler {
         environment.ledger.release(pending.readableBytes)
         pending = ByteBuffer()
         searched = 0
-        send(context, Response.failure(error).encoded(id: .null))
+        _ = write(context, Response.failure(error).encoded(id: .null))
         context.close(mode: .output, promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: .seconds(10)) { bound.value.close(promise: nil) }

@@ -66,7 +66,7 @@ public final class DataPlane {
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {
             // The database's seconds are 2^30 ns long.
-            let ageing = UInt32(clamping: max(bridge.settings.ageing * 1_000_000_000 >> 30, 1))
+            let ageing = UInt32(clamping: max((bridge.settings.ageing * 1_000_000_000) >> 30, 1))
             if seconds > ageing { _ = bridge.fdb.sweep(olderThan: seconds - ageing, from: 0, count: bridge.fdb.lines) }
         }
     }

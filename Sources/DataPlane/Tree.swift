@@ -10,6 +10,8 @@ final class Tree {
     private(set) var description: TreeDescription
     /// By lcore index.
     let instances: [UnsafeMutablePointer<ClassTree>]
+    /// Where the instances of several loops lease their rates; nil for a single loop, which has them to itself.
+    private let shared: SharedTree?
 
     init(_ description: TreeDescription, _ runtime: Runtime) {
         name = description.name
@@ -18,13 +20,20 @@ final class Tree {
         self.description.classes = []
         let now = runtime.now
         let root = Self.root(description)
-        instances = runtime.lcores.indices.map { _ in
-            ClassTree.create(root: root, frames: runtime.bufferLimit, outputs: maxPorts, overhead: description.overhead, now: now)
+        let shared = runtime.lcores.count > 1 ? SharedTree.create() : nil
+        self.shared = shared
+        instances = runtime.lcores.indices.map { index in
+            ClassTree.create(
+                root: root, frames: runtime.bufferLimit, outputs: maxPorts, overhead: description.overhead, now: now, shared: shared,
+                instance: index)
         }
     }
 
     /// No poll loop uses the tree, and no frame is left in it.
-    func close() { for instance in instances { ClassTree.destroy(instance) } }
+    func close() {
+        for instance in instances { ClassTree.destroy(instance) }
+        if let shared { SharedTree.destroy(shared) }
+    }
 
     /// The commands that bring the tree from what it has to `wanted`, in the order in which they must run: additions and changes, to be done
     /// before leaves are used, and removals, to be done after they are no longer. `output` gives the port a leaf delivers to.

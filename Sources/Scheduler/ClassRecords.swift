@@ -20,6 +20,8 @@ enum ClassFlags {
     static let codel: UInt8 = 16
     /// The leaf hangs in its output's list of parked leaves.
     static let parked: UInt8 = 32
+    /// Credit is booked from a `SharedTree`.
+    static let shared: UInt8 = 64
     static let metered: UInt8 = meteredFloor | meteredCeiling | extra
 }
 

@@ -114,7 +114,21 @@ extension ClassTree {
             codels[Int(id)].target = min(p.codelTarget, 1 << 33)
             codels[Int(id)].interval = min(p.codelInterval == 0 ? codels[Int(id)].target &* 20 : p.codelInterval, 1 << 38)
         }
+        if shared != nil {
+            flags |= ClassFlags.shared
+            if !existed {
+                state.pointee.floorTokens = 0
+                state.pointee.ceilingTokens = 0
+                if flags & ClassFlags.extra != 0 {
+                    extras[Int(id)].peakTokens = 0
+                    extras[Int(id)].floorTokens = 0
+                    extras[Int(id)].ceilingTokens = 0
+                }
+                feedWeights[Int(id)] = 0
+            }
+        }
         state.pointee.flags = flags
+        if shared != nil { configureLeases(id, existed: existed) }
         node.pointee.limitPackets = p.limitPackets == 0 ? .max : p.limitPackets
         node.pointee.limitBytes = p.limitBytes == 0 ? .max : p.limitBytes
         node.pointee.quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))

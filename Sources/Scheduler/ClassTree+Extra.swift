@@ -1,7 +1,7 @@
 /// Peak and packet rates: the buckets most classes do not have.
 extension ClassTree {
     @_noLocks
-    func refillExtra(_ id: ClassID, elapsed: Nanoseconds) {
+    mutating func refillExtra(_ id: ClassID, elapsed: Nanoseconds) {
         let extra = extras + Int(id)
         if extra.pointee.peakRate != 0 {
             extra.pointee.peakTokens = Credit.refilled(
@@ -19,13 +19,13 @@ extension ClassTree {
 
     /// Buckets without a rate stay at 0 and forbid nothing.
     @_noLocks
-    func extraForbids(_ id: ClassID) -> Bool { extras[Int(id)].peakTokens < 0 || extras[Int(id)].ceilingTokens < 0 }
+    mutating func extraForbids(_ id: ClassID) -> Bool { extras[Int(id)].peakTokens < 0 || extras[Int(id)].ceilingTokens < 0 }
 
     @_noLocks
-    func extraFloorSpent(_ id: ClassID) -> Bool { extras[Int(id)].floorTokens < 0 }
+    mutating func extraFloorSpent(_ id: ClassID) -> Bool { extras[Int(id)].floorTokens < 0 }
 
     @_noLocks
-    func extraCeilingWait(_ id: ClassID) -> Nanoseconds {
+    mutating func extraCeilingWait(_ id: ClassID) -> Nanoseconds {
         let extra = extras + Int(id)
         return max(
             Credit.wait(extra.pointee.peakTokens, rate: extra.pointee.peakRate, reciprocal: extra.pointee.peakReciprocal),
@@ -33,14 +33,14 @@ extension ClassTree {
     }
 
     @_noLocks
-    func extraFloorWait(_ id: ClassID) -> Nanoseconds {
+    mutating func extraFloorWait(_ id: ClassID) -> Nanoseconds {
         let extra = extras + Int(id)
         return Credit.wait(extra.pointee.floorTokens, rate: extra.pointee.floorRate, reciprocal: extra.pointee.floorReciprocal)
     }
 
     /// Narrows what a visit may take, in nanobits and in billionths of a packet.
     @_noLocks
-    func limitByExtra(_ id: ClassID, lends: Bool, _ budget: inout Int64, _ packets: inout Int64) {
+    mutating func limitByExtra(_ id: ClassID, lends: Bool, _ budget: inout Int64, _ packets: inout Int64) {
         let extra = extras + Int(id)
         if extra.pointee.peakRate != 0 { budget = min(budget, extra.pointee.peakTokens) }
         if extra.pointee.ceilingRate != 0 { packets = min(packets, extra.pointee.ceilingTokens) }
@@ -48,7 +48,7 @@ extension ClassTree {
     }
 
     @_noLocks
-    func chargeExtra(_ id: ClassID, lends: Bool, cost: Int64, packetCost: Int64) {
+    mutating func chargeExtra(_ id: ClassID, lends: Bool, cost: Int64, packetCost: Int64) {
         let extra = extras + Int(id)
         if extra.pointee.peakRate != 0 { extra.pointee.peakTokens = Credit.charged(extra.pointee.peakTokens, cost) }
         if extra.pointee.ceilingRate != 0 {

@@ -1,10 +1,12 @@
 extension ClassTree {
     /// Brings the class's tokens up to `now`.
     @_noLocks @inline(__always)
-    func refill(_ id: ClassID, at now: Nanoseconds) {
+    mutating func refill(_ id: ClassID, at now: Nanoseconds) {
         let state = states + Int(id)
         let flags = state.pointee.flags
-        guard flags & ClassFlags.metered != 0, now > state.pointee.checkpoint else { return }
+        guard flags & ClassFlags.metered != 0 else { return }
+        if flags & ClassFlags.shared != 0 { return refillShared(id, at: now) }
+        guard now > state.pointee.checkpoint else { return }
         let elapsed = now &- state.pointee.checkpoint
         state.pointee.checkpoint = now
         if flags & ClassFlags.meteredFloor != 0 {
@@ -22,7 +24,7 @@ extension ClassTree {
 
     /// What the tokens, which must be up to date, allow.
     @_noLocks @inline(__always)
-    func currentMode(_ id: ClassID) -> UInt8 {
+    mutating func currentMode(_ id: ClassID) -> UInt8 {
         let state = states + Int(id)
         let flags = state.pointee.flags
         if flags & ClassFlags.meteredCeiling != 0, state.pointee.ceilingTokens < 0 { return Mode.cannotSend }
@@ -40,6 +42,12 @@ extension ClassTree {
         let state = states + Int(id), timer = timers + Int(id)
         let flags = state.pointee.flags
         var wait: Nanoseconds = 0
+        if flags & ClassFlags.shared != 0 {
+            guard state.pointee.mode != Mode.canSend else { return }
+            let due = leaseDue(id, mode: state.pointee.mode)
+            if due != 0 { wheel.arm(id, at: due) }
+            return
+        }
         if state.pointee.mode == Mode.cannotSend {
             if flags & ClassFlags.meteredCeiling != 0 {
                 wait = Credit.wait(
@@ -133,6 +141,7 @@ extension ClassTree {
 
     @_noLocks @inline(__always)
     mutating func deactivate(leaf id: ClassID) {
+        if states[Int(id)].flags & ClassFlags.shared != 0 { wheel.arm(id, at: latest &+ Self.leaseReturn) }
         let priorities = states[Int(id)].active
         states[Int(id)].active = 0
         detach(id, priorities)
@@ -142,6 +151,8 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func updateMode(_ id: ClassID, at now: Nanoseconds) {
         let state = states + Int(id)
+        // A debt is booked at once, so that its end is known.
+        if state.pointee.flags & ClassFlags.shared != 0 { refillShared(id, at: now) }
         let mode = currentMode(id), old = state.pointee.mode
         if mode == old { return }
         state.pointee.mode = mode
@@ -169,7 +180,10 @@ extension ClassTree {
         while true {
             let id = wheel.takeFired()
             guard id != 0 else { return }
-            guard states[Int(id)].active != 0 else { continue }
+            guard states[Int(id)].active != 0 else {
+                if states[Int(id)].flags & ClassFlags.shared != 0 { returnLeases(id, at: now) }
+                continue
+            }
             refill(id, at: now)
             let old = states[Int(id)].mode
             updateMode(id, at: now)

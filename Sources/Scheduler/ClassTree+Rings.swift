@@ -4,7 +4,7 @@
 /// otherwise lose its turn to borrow each time its floor grants it a frame.
 extension ClassTree {
     @_noLocks @inline(__always)
-    func slot(_ id: ClassID, _ priority: Int) -> UnsafeMutablePointer<PrioritySlot> {
+    mutating func slot(_ id: ClassID, _ priority: Int) -> UnsafeMutablePointer<PrioritySlot> {
         if states[Int(id)].level == 0 {
             return UnsafeMutableRawPointer(nodes + Int(id)).assumingMemoryBound(to: PrioritySlot.self)
         }
@@ -52,6 +52,9 @@ extension ClassTree {
     /// Puts `id` last in its parent's feed. True if the feed was empty.
     @_noLocks @inline(__always)
     mutating func insertInFeed(_ id: ClassID, _ priority: Int) -> Bool {
+        if states[Int(id)].flags & ClassFlags.shared != 0 {
+            feedWeights[Int(states[Int(id)].parent)] &+= UInt32(bitPattern: nodes[Int(id)].quantum)
+        }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         let mine = slot(id, priority)
         let head = feed.pointee.feedHead
@@ -74,6 +77,9 @@ extension ClassTree {
     /// Takes `id` out of its parent's feed. True if the feed is now empty.
     @_noLocks @inline(__always)
     mutating func removeFromFeed(_ id: ClassID, _ priority: Int) -> Bool {
+        if states[Int(id)].flags & ClassFlags.shared != 0 {
+            feedWeights[Int(states[Int(id)].parent)] &-= UInt32(bitPattern: nodes[Int(id)].quantum)
+        }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         let mine = slot(id, priority)
         let next = mine.pointee.feedNext

@@ -4,7 +4,7 @@
 extension ClassTree {
     /// Where the chain of lenders above `id` ends.
     @_noLocks @inline(__always)
-    func blocker(above id: ClassID) -> ClassID {
+    mutating func blocker(above id: ClassID) -> ClassID {
         var last = id
         var ancestor = states[Int(id)].parent
         while ancestor != 0 {
@@ -31,7 +31,7 @@ extension ClassTree {
     }
 
     @_noLocks
-    func countOwnLimit(_ id: ClassID) {
+    mutating func countOwnLimit(_ id: ClassID) {
         let flags = states[Int(id)].flags
         if flags & ClassFlags.meteredCeiling != 0, states[Int(id)].ceilingTokens < 0 { blocks[Int(id)].waitsCeiling &+= 1 }
         if flags & ClassFlags.extra != 0 {
@@ -42,7 +42,7 @@ extension ClassTree {
 
     /// The leaf has frames left: counts what holds it, if an ancestor does.
     @_noLocks @inline(__always)
-    func noteLeft(waiting leaf: ClassID) {
+    mutating func noteLeft(waiting leaf: ClassID) {
         exhausted[Int(leaf)] = exhaustions
         guard states[Int(leaf)].mode == Mode.mayBorrow else { return }
         let culprit = blocker(above: leaf)
@@ -52,7 +52,7 @@ extension ClassTree {
 
     /// The leaf's turn has come: counts whoever was exhausted since it was last looked at.
     @_noLocks @inline(__always)
-    func noteTurn(of leaf: ClassID) {
+    mutating func noteTurn(of leaf: ClassID) {
         let last = exhausted[Int(leaf)]
         if last == exhaustions { return }
         exhausted[Int(leaf)] = exhaustions
@@ -69,7 +69,7 @@ extension ClassTree {
     }
 
     @_noLocks
-    private func countWait(_ leaf: ClassID, for ancestor: ClassID, atCeiling: Bool) {
+    private mutating func countWait(_ leaf: ClassID, for ancestor: ClassID, atCeiling: Bool) {
         guard atCeiling else { blocks[Int(leaf)].waitsNothingToLend &+= 1; return }
         blocks[Int(leaf)].waitsAncestor &+= 1
         let level = states[Int(ancestor)].level

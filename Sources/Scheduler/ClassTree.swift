@@ -28,6 +28,9 @@ public struct ClassTree {
     let exhausted: UnsafeMutablePointer<UInt32>
     /// Number of the last such event; even.
     var exhaustions: UInt32 = 0
+    /// Bookings, and the quanta of all children in an inner class's feeds. Used only if `shared` is set.
+    let leases: UnsafeMutablePointer<ClassLeases>
+    let feedWeights: UnsafeMutablePointer<UInt32>
     /// Bit per class id: it exists; it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
     let leaves: UnsafeMutablePointer<UInt64>
@@ -79,6 +82,7 @@ public struct ClassTree {
     ) -> UnsafeMutablePointer<ClassTree> {
         precondition(classes >= 2 && classes <= 65_536, "a tree holds 1 to 65 535 classes")
         precondition(frames > 0 && frames < Int(UInt32.max), "a tree queues 1 to 4 294 967 294 frames")
+        precondition(shared == nil || shared!.classes >= classes, "the shared tree has room for fewer classes than this one")
         precondition(outputs > 0 && outputs <= 65_536, "a tree has 1 to 65 536 outputs")
         let tree = UnsafeMutablePointer<ClassTree>.allocate(capacity: 1)
         tree.initialize(to: ClassTree(
@@ -100,6 +104,8 @@ public struct ClassTree {
         borrowedBytes = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
         exhausted = Self.reserve(classes)
+        leases = Self.reserve(shared == nil ? 1 : classes)
+        feedWeights = Self.reserve(shared == nil ? 1 : classes)
         self.frames = Self.reserve(frames + 1)
         existing = Self.reserve(1024)
         existing.initialize(repeating: 0, count: 1024)
@@ -134,6 +140,8 @@ public struct ClassTree {
         it.borrowedBytes.deallocate()
         it.ceilingWaits.deallocate()
         it.exhausted.deallocate()
+        it.leases.deallocate()
+        it.feedWeights.deallocate()
         it.existing.deallocate()
         it.leaves.deallocate()
         it.rowHeads.deallocate()

@@ -64,7 +64,7 @@ extension ClassTree {
 
     /// Whether the frame waited above the target for an interval on end. The last frame of a queue never did.
     @_noLocks
-    private func isStale(_ leaf: ClassID, _ index: UInt32, at now: Nanoseconds) -> Bool {
+    private mutating func isStale(_ leaf: ClassID, _ index: UInt32, at now: Nanoseconds) -> Bool {
         let state = codels + Int(leaf)
         guard index != 0 else { state.pointee.firstAbove = 0; return false }
         let frame = frames[Int(index)]

@@ -1,4 +1,93 @@
-/// What instances of one tree on several lcores share.
+import Synchronization
+
+/// What instances of one tree on several lcores share: for each rate of each class the time up to which it has been handed out.
+///
+/// An instance that needs credit books a stretch of that time, behind what others booked before it: one compare-and-swap on one 64-bit
+/// word that has its cache line to itself. The stretch is worth exactly its length times the rate, and its credit may be spent once it
+/// has passed. So bookings never overlap, the long-run rate is exact whatever the number of instances, and instances that want the same
+/// rate take turns in the order in which they asked. A booking is a lease `Q`, or the instance's debt if that is
+/// more. `Q` is one round of turns of the
+/// children that borrow there (of the class itself, at a leaf), so that shares follow demand and not the number of instances: at least
+/// 8 us a quantum of 1514 bytes and at most 500 us or 11 frames of that size, whichever is more.
+///
+/// Bounds, for a class of rate r and burst b whose largest frame is F, shared by N instances:
+/// - In any window of length t no more than r * t + b + N * (Q + F) leaves: leases handed out but not yet spent are at most one each,
+///   and each instance may overdraw by one frame.
+/// - A leaf that wants its floor again after a pause waits at most N * (Q + F) / r for it, once the b it had saved is used up: every other
+///   instance may have one booking before its own. With Q at its least and F small against r * 8 us that is 8 us for each instance.
+/// - An instance that falls idle keeps at most one lease, and returns it after `ClassTree.leaseReturn` (1 ms).
+///
+/// Floors come before loans by the rules themselves: a class borrows only while its own booking has not passed.
 public struct SharedTree: @unchecked Sendable {
-    let instances: Int
+    /// For each class three cache lines: floor; ceiling; peak, floor packets and ceiling packets.
+    let words: UnsafeMutablePointer<SharedWord>
+    public let classes: Int
+
+    static let wordsPerClass = 24
+    static let floor = 0, ceiling = 8, peak = 16, floorPackets = 17, ceilingPackets = 18
+
+    /// Room for classes 1 to `classes` - 1, each with full buckets.
+    public static func create(classes: Int = 65_536) -> SharedTree {
+        let count = classes * wordsPerClass
+        let words = UnsafeMutableRawPointer.allocate(byteCount: count * 8, alignment: 64).bindMemory(to: SharedWord.self, capacity: count)
+        for index in 0..<count { (words + index).initialize(to: SharedWord()) }
+        return SharedTree(words: words, classes: classes)
+    }
+
+    /// Frees it. No instance may be left.
+    public static func destroy(_ shared: SharedTree) { shared.words.deallocate() }
+
+    /// Books `length` ns of time not handed out yet, starting no earlier than `earliest`. Returns when it will have passed.
+    @_noLocks @inline(__always)
+    func book(_ word: Int, length: Nanoseconds, earliest: Nanoseconds) -> Nanoseconds {
+        let end = words + word
+        var old = end.pointee.end.load(ordering: .relaxed)
+        while true {
+            let new = max(old, earliest) &+ length
+            let (done, current) = end.pointee.end.compareExchange(expected: old, desired: new, successOrdering: .relaxed, failureOrdering: .relaxed)
+            if done { return new }
+            old = current
+        }
+    }
+
+    /// Hands time back that was booked and not used.
+    @_noLocks @inline(__always)
+    func giveBack(_ word: Int, length: Nanoseconds) { words[word].end.wrappingSubtract(length, ordering: .relaxed) }
+}
+
+/// Time up to which one rate of one class has been handed out. Any lcore writes it.
+struct SharedWord: ~Copyable {
+    let end = Atomic<UInt64>(0)
+}
+
+/// One instance's bookings for one class: the length, 0 if there is none, and when it will have passed.
+struct ClassLeases {
+    var floor = Lease()
+    var ceiling = Lease()
+    var peak = Lease()
+    var floorPackets = Lease()
+    var ceilingPackets = Lease()
+}
+
+struct Lease {
+    var length: Nanoseconds = 0
+    var due: Nanoseconds = 0
+    /// ns the bucket's depth takes to fill: bookings reach back no further.
+    var depth: Nanoseconds = 0
+    /// ns a byte of turn adds to a booking, times 2^16.
+    var perTurnByte: UInt64 = 0
+    /// Longest lease in ns.
+    var most: Nanoseconds = 0
+
+    /// For a bucket of `burst` units that cost `unit` each at `rate` (`Credit`), where `frame` units are one frame.
+    static func configured(rate: UInt64, burst: Int64, perFrame: UInt64, from old: Lease) -> Lease {
+        guard rate != 0 else { return Lease() }
+        var lease = old
+        lease.depth = UInt64(max(burst, 0)) / rate &+ 1
+        // One frame of turn takes what it takes at this rate, at least 8 us.
+        let frameTime = max(perFrame / rate, 8_000)
+        lease.perTurnByte = (min(frameTime, 1 << 40) << 16) / 1_514
+        lease.most = max(500_000, min(perFrame / rate, 1 << 40) &* 11)
+        return lease
+    }
 }

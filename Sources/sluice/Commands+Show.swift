@@ -109,7 +109,7 @@ struct VersionCommand: ParsableCommand {
     @OptionGroup var connecting: Connecting
     func run() throws {
         try reporting {
-            try connecting.show(.version, NoParams(), as: VersionReply.self) { "sluiced \($0.version), DPDK \($0.dpdk)" }
+            try connecting.show(.version, NoParams(), as: VersionReply.self) { "sluiced \($0.version), \($0.dpdk)" }
         }
     }
 }

@@ -16,6 +16,26 @@ struct Sluice: ParsableCommand {
             ProtocolCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
             CheckCommand.self, StatusCommand.self, VersionCommand.self,
         ])
+
+    static func main() { main(Self.withOptionsLast(Array(CommandLine.arguments.dropFirst()))) }
+
+    /// `sluice -j -s PATH port show`, as with ip and tc, means `sluice port show -j -s PATH`: options belong to the verb that uses them.
+    static func withOptionsLast(_ arguments: [String]) -> [String] {
+        var rest = arguments[...]
+        var options: [String] = []
+        while let word = rest.first {
+            if ["-j", "--json"].contains(word) {
+                options.append(word)
+                rest = rest.dropFirst()
+            } else if ["-s", "--socket"].contains(word), rest.count > 1 {
+                options += rest.prefix(2)
+                rest = rest.dropFirst(2)
+            } else {
+                break
+            }
+        }
+        return rest + options
+    }
 }
 
 /// What every verb that asks the daemon takes.

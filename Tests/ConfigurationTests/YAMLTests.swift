@@ -143,6 +143,25 @@ import Testing
     ])
     func whatIsNotConfigurationIsRefused(_ yaml: String) { #expect(problems(yaml) != []) }
 
+    @Test func aliasesCannotMakeAShortTextLong() {
+        var yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        for level in 1...30 { yaml += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ") + "]\n" }
+        #expect(problems(yaml) == ["this document has more than 2000000 values: write fewer, or fewer aliases"])
+    }
+
+    @Test func aliasesStandForWhatTheyName() throws {
+        let yaml = """
+            bridges: [{name: br0, rate: 10gbit}]
+            ports:
+              - {name: a, type: tap, bridge: br0, interface: a}
+              - {name: b, type: tap, bridge: br0, interface: b}
+            guests:
+              - {name: a, port: a, inbound: &gold {floor: 1gbit}}
+              - {name: b, port: b, inbound: *gold}
+            """
+        #expect(try Model.checked(yaml: yaml).guests.map(\.inbound.floor) == [1_000_000_000, 1_000_000_000])
+    }
+
     @Test func malformedYAMLSaysWhere() {
         let sentences = problems("bridges:\n  - name: br0\n   rate: 1gbit\n")
         #expect(sentences.count == 1)

@@ -124,10 +124,10 @@ import Testing
         let ports = try sluice("port", "show", "-j", socket: daemon.path)
         #expect(try JSONRPC.decoder().decode([PortStatus].self, from: Data(ports.output.utf8)) == Canned.ports)
         #expect(ports.output.contains("\"numa_node\""))
-        let classes = try sluice("-j", "class", socket: daemon.path)
-        #expect(classes.status == 64)
-        let listed = try sluice("class", "show", "--json", socket: daemon.path)
-        #expect(try JSONRPC.decoder().decode([ClassStatus].self, from: Data(listed.output.utf8)) == Canned.classes)
+        let classes = try sluice("class", "show", "--json", socket: daemon.path)
+        #expect(try JSONRPC.decoder().decode([ClassStatus].self, from: Data(classes.output.utf8)) == Canned.classes)
+        // Options may stand before the verb, as with ip and tc.
+        #expect(try sluice("-j", "-s", daemon.path, "class") == classes)
         let stats = try sluice("stats", "-j", socket: daemon.path)
         #expect(try JSONRPC.decoder().decode(StatsReply.self, from: Data(stats.output.utf8)) == Canned.stats)
     }

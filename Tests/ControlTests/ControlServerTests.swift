@@ -33,6 +33,21 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         for number in 0..<500 { #expect(client.line() == #"{"jsonrpc":"2.0","id":\#(number),"result":"m\#(number)"}"#) }
     }
 
+    @Test func aClientThatSendsNonsenseWithoutReadingIsHeldUp() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        let count = 30_000
+        let sent = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) let sender = client
+        Thread.detachNewThread {
+            sender.send(String(repeating: "x\n", count: count))
+            sent.signal()
+        }
+        for _ in 0..<count where client.line()?.contains("-32700") != true { Issue.record("an answer is missing"); break }
+        sent.wait()
+        #expect(client.ask(request("after"))?.contains("after") == true)
+    }
+
     @Test func aRequestInPieces() throws {
         let echo = try EchoServer()
         let client = try RawClient(echo.path)

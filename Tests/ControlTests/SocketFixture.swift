@@ -81,7 +81,7 @@ final class RawClient {
 
     func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    private var rest: [UInt8] = []
+    private var rest: ArraySlice<UInt8> = []
 
     /// Up to the next line feed, or the end; nil at the end.
     func line() -> String? {
@@ -89,7 +89,7 @@ final class RawClient {
         while true {
             if let end = rest.firstIndex(of: 0x0a) {
                 let text = String(decoding: rest[..<end], as: UTF8.self)
-                rest.removeFirst(end + 1)
+                rest = rest[(end + 1)...]
                 return text
             }
             let count = recv(descriptor, &buffer, buffer.count, 0)

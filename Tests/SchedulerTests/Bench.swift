@@ -25,17 +25,25 @@ final class Bench {
     private let freed = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: 64)
 
     init(
-        root: ClassParameters = ClassParameters(), frames: Int = 65_536, outputs: Int = 1, overhead: Int = 0, now: Nanoseconds = 0,
-        shared: SharedTree? = nil, instance: Int = 0
+        root: ClassParameters = ClassParameters(), classes: Int = 65_536, frames: Int = 65_536, outputs: Int = 1, overhead: Int = 0,
+        now: Nanoseconds = 0, shared: SharedTree? = nil, instance: Int = 0
     ) {
         tree = ClassTree.create(
-            root: root, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared, instance: instance)
+            root: root, classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared, instance: instance)
         self.outputs = outputs
         self.now = now
     }
 
+    private var disposed = false
+
+    /// Frees the tree before its shared part goes.
+    func dispose() {
+        if !disposed { ClassTree.destroy(tree) }
+        disposed = true
+    }
+
     deinit {
-        ClassTree.destroy(tree)
+        dispose()
         into.deallocate()
         freed.deallocate()
     }

@@ -39,13 +39,14 @@ public final class Session {
         if output.stream { Self.say("{\"started\":true}") }
         while !generator.isDrained {
             let now = generator.elapsed
-            while let step = steps.first, step.at <= now {
-                steps.removeFirst()
-                note(step)
-            }
             if now >= nextReport {
                 if now < generator.sendUntil + generator.scenario.reportEvery { report() }
                 while nextReport <= now { nextReport += generator.scenario.reportEvery }
+            }
+            // After the report, whose interval they end.
+            while let step = steps.first, step.at <= now {
+                steps.removeFirst()
+                note(step)
             }
             rest(until: wakeTime())
             if quitting { generator.stopSending() }

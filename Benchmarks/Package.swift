@@ -1,0 +1,28 @@
+// swift-tools-version: 6.2
+// Sluice beside its peers, in one run each. A package of its own: the switch itself depends on none of this.
+
+import PackageDescription
+
+#if arch(arm64)
+let multiarch = "aarch64-linux-gnu"
+let machine = "armv8-a+crc"
+#else
+let multiarch = "x86_64-linux-gnu"
+let machine = "x86-64-v3"
+#endif
+
+let package = Package(
+    name: "benchmarks",
+    dependencies: [.package(name: "sluice", path: "..")],
+    targets: [
+        // DPDK's own hierarchical scheduler on its public interface.
+        .target(
+            name: "SchedPeer",
+            cSettings: [.unsafeFlags(["-O3", "-march=\(machine)", "-I/usr/include/dpdk", "-I/usr/include/\(multiarch)/dpdk"])],
+            linkerSettings: ["rte_eal", "rte_mempool", "rte_mbuf", "rte_sched"].map { .linkedLibrary($0) }),
+        .executableTarget(
+            name: "scheduler-benchmark",
+            dependencies: ["SchedPeer", .product(name: "Scheduler", package: "sluice")],
+            path: "Sources/SchedulerBenchmark"),
+    ]
+)

@@ -1,0 +1,81 @@
+import SchedPeer
+import Scheduler
+
+/// How the tree of a run is limited.
+enum Load: String, CaseIterable {
+    /// Every class within its floor: floor and ceiling buckets of all three levels are charged.
+    case floors
+    /// No leaf has a floor to speak of: all borrow from their group, which has one.
+    case borrowing
+}
+
+/// A tree of depth 3 (root, groups of 64, leaves) with all buckets live, driven as the peer is: bursts of 32 to random leaves.
+struct OwnSide {
+    let tree: UnsafeMutablePointer<ClassTree>
+    let leaves: [ClassID]
+    let length: UInt32
+    var queued = 0
+    var now: Nanoseconds = 1
+
+    init(classes: Int, rate: UInt64, length: UInt32, load: Load) {
+        // The root and the groups count as classes.
+        let groups = max(1, classes / 65)
+        var root = ClassParameters(floor: rate, ceiling: rate, burst: 1_000_000, ceilingBurst: 1_000_000)
+        root.limitPackets = 64
+        tree = ClassTree.create(root: root, frames: 131_072, outputs: 1, overhead: 24, now: now)
+        self.length = length
+        var leaves: [ClassID] = []
+        let perGroup = (classes - groups + groups - 1) / groups
+        var next: ClassID = 2
+        for _ in 0..<groups {
+            let group = next
+            var p = ClassParameters(floor: rate / UInt64(groups), ceiling: rate, burst: 1_000_000, ceilingBurst: 1_000_000)
+            p.limitPackets = 64
+            precondition(tree.pointee.add(group, under: 1, p, at: now) == .done)
+            next &+= 1
+            for _ in 0..<perGroup where leaves.count + groups + 1 < classes {
+                var p = ClassParameters(
+                    floor: load == .floors ? max(rate / UInt64(classes), 100_000_000) : 8_000, ceiling: rate, burst: load == .floors ? 1_000_000 : 0,
+                    ceilingBurst: 1_000_000)
+                p.limitPackets = 64
+                precondition(tree.pointee.add(next, under: group, p, at: now) == .done)
+                leaves.append(next)
+                next &+= 1
+            }
+        }
+        self.leaves = leaves
+    }
+
+    /// As `sched_peer_run`. A nanosecond clock is read once a burst, as a poll loop does; nil: each burst advances it by 1 600 ns, for
+    /// runs that must execute the same instructions each time.
+    mutating func run(_ picks: UnsafePointer<UInt32>, mask: Int, packets: Int, standing: Int, clock: Bool) -> Double {
+        withUnsafeTemporaryAllocation(of: ScheduledFrame.self, capacity: 32) { burst in
+            let into = burst.baseAddress!
+            let handle = UnsafeMutableRawPointer(bitPattern: 64)!
+            var at = 0, sent = 0
+            leaves.withUnsafeBufferPointer { leaves in
+                func put() {
+                    at += 32
+                    for i in 0..<32 where tree.pointee.enqueue(
+                        handle, length: length, tag: 0, to: leaves[Int(picks[(at + i) & mask])], at: now) == .queued {
+                        queued += 1
+                    }
+                }
+                now = clock ? sched_peer_now() : now + 1_600
+                while queued < standing { put() }
+                let begin = sched_peer_now()
+                while sent < packets {
+                    now = clock ? sched_peer_now() : now + 1_600
+                    if queued <= standing { put() }
+                    let count = tree.pointee.dequeue(into: into, limit: 32, at: now)
+                    queued -= count
+                    sent += count
+                }
+                sent = max(sent, 1)
+                result = Double(sched_peer_now() - begin) / Double(sent)
+            }
+            return result
+        }
+    }
+    private var result = 0.0
+}
