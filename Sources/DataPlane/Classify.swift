@@ -36,7 +36,7 @@ func enqueue(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>, _ lcor
             let leaf = tree.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
             let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
             let verdict = tree.pointee.tree.pointee.enqueue(
-                UnsafeMutableRawPointer(frame), length: record.pointee.length, tag: tag.rawValue, to: leaf, at: lcore.pointee.now)
+                UnsafeMutableRawPointer(frame), length: record.pointee.length &+ tag.growth, tag: tag.rawValue, to: leaf, at: lcore.pointee.now)
             switch verdict {
             case .queued:
                 lcore.pointee.backlog &+= segments

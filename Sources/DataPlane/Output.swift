@@ -33,5 +33,7 @@ struct EgressTag {
 
     @inline(__always) var keeps: Bool { @_noLocks get { rawValue == 0 } }
     @inline(__always) var pushes: Bool { @_noLocks get { rawValue & 0xff == 1 } }
+    /// Bytes the frame grows by; they are charged, as they leave on the wire.
+    @inline(__always) var growth: UInt32 { @_noLocks get { pushes ? 4 : 0 } }
     @inline(__always) var tci: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: rawValue &>> 8) } }
 }

@@ -39,7 +39,6 @@ final class Runtime {
             "frames", UInt32(settings.buffers), 256, 0, UInt16(settings.bufferSize + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY)
         else {
             let reason = DataPlaneError.errorText(sluice_rte_errno())
-            rte_eal_cleanup()
             throw DataPlaneError("""
                 no memory for \(settings.buffers) frame buffers of \(settings.bufferSize) bytes (\(reason)): lower daemon.buffers, or add \
                 hugepages: echo \(bytesNeeded / (2 << 20) + 1) > /proc/sys/vm/nr_hugepages
@@ -74,12 +73,11 @@ final class Runtime {
         for index in lcores.indices { rte_eal_wait_lcore((lcores.baseAddress! + index).pointee.id) }
     }
 
-    /// Gives everything back; the process can have no second runtime.
+    /// Gives everything back that would outlive the process; its memory ends with it. (`rte_eal_cleanup` would unmap what EAL's own threads
+    /// still use for the interrupts of memif devices.)
     func close() {
-        rte_mempool_free(pool)
         for index in lcores.indices { (lcores.baseAddress! + index).deinitialize(count: 1) }
         lcores.deallocate()
-        rte_eal_cleanup()
         removeRuntimeDirectory()
     }
 

@@ -63,6 +63,26 @@ import TrafficGenerator
         return UInt16(total)
     }
 
+    /// The switch's own rules know every frame by its protocol.
+    @Test func theSwitchKnowsEveryKind() {
+        let table = ProtocolTable.builtIn()
+        defer { table.destroy() }
+        for (plan, bytes) in Self.frames() {
+            var record = FrameRecord()
+            bytes.withUnsafeBytes { parse($0.baseAddress!, contiguous: $0.count, length: UInt32($0.count), into: &record) }
+            let known = KnownProtocol.all.first { $0.row == table.identify(&record) }
+            let place: Comment = "\(plan.kind.name) of \(bytes.count) bytes"
+            switch plan.kind {
+            case .udp, .tcp, .etherType: #expect(known == nil, place)
+            default: #expect(known?.name == plan.kind.name, place)
+            }
+            #expect(record.source == Self.source.value && record.destination == Self.destination.value)
+            #expect(record.tagCount == (plan.vlan == nil ? 0 : 1))
+            if plan.vlan != nil { #expect(record.vid == 7 && record.pcp == 5) }
+            #expect(!record.flags.has(.truncated) && !record.flags.has(.malformed), place)
+        }
+    }
+
     /// An independent dissector reads every frame as what it claims to be, and finds no bad checksum.
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/tshark"), "tshark is not installed"))
     func tsharkAgrees() throws {
