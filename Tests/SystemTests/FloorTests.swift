@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The promise itself. Rates count frame bytes without FCS; intervals leave out the first second, in which bursts are spent.
+/// The promise itself. Rates count frame bytes without FCS; intervals leave out the first second, in which bursts are spent. Where floors
+/// fill the link, bursts are wide, so that a poll loop that other programs keep from its CPU for a while catches up.
 extension EndToEnd {
     @Suite("Floors, borrowing and ceilings", .needs(.hugepages))
     struct FloorTests {
@@ -41,9 +42,9 @@ extension EndToEnd {
             try withLab { lab in
                 let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n" + vhost(lab, "vm1", "vm2", "vm3") + uplink(lab, "200mbit") + """
                     guests:
-                      - {name: vm1, port: vm1, outbound: {floor: 120mbit}}
-                      - {name: vm2, port: vm2, outbound: {floor: 60mbit}}
-                      - {name: vm3, port: vm3, outbound: {floor: 20mbit}}
+                      - {name: vm1, port: vm1, outbound: {floor: 120mbit, burst: 512kib}}
+                      - {name: vm2, port: vm2, outbound: {floor: 60mbit, burst: 512kib}}
+                      - {name: vm3, port: vm3, outbound: {floor: 20mbit, burst: 512kib}}
                     """)
                 let report = try measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3") + farEnd(lab) + """
                     flows:
@@ -68,9 +69,9 @@ extension EndToEnd {
             try withLab { lab in
                 let daemon = try Daemon(lab, "bridges: [{name: br0, rate: 200mbit}]\nports:\n" + vhost(lab, "vm1", "vm2", "vm3", "src") + """
                     guests:
-                      - {name: vm1, port: vm1, inbound: {floor: 120mbit}}
-                      - {name: vm2, port: vm2, inbound: {floor: 60mbit}}
-                      - {name: vm3, port: vm3, inbound: {floor: 20mbit}}
+                      - {name: vm1, port: vm1, inbound: {floor: 120mbit, burst: 512kib}}
+                      - {name: vm2, port: vm2, inbound: {floor: 60mbit, burst: 512kib}}
+                      - {name: vm3, port: vm3, inbound: {floor: 20mbit, burst: 512kib}}
                     """)
                 let report = try measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3", "src") + """
                     flows:
@@ -124,8 +125,8 @@ extension EndToEnd {
             try withLab { lab in
                 let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n" + vhost(lab, "vm1", "vm2") + uplink(lab, "200mbit") + """
                     guests:
-                      - {name: vm1, port: vm1, outbound: {floor: 120mbit}, protocols: {iscsi: {outbound: {floor: 90mbit}}}}
-                      - {name: vm2, port: vm2, outbound: {floor: 80mbit}}
+                      - {name: vm1, port: vm1, outbound: {floor: 120mbit, burst: 512kib}, protocols: {iscsi: {outbound: {floor: 90mbit, burst: 512kib}}}}
+                      - {name: vm2, port: vm2, outbound: {floor: 80mbit, burst: 512kib}}
                     """)
                 let report = try measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2") + farEnd(lab) + """
                     flows:
@@ -150,7 +151,7 @@ extension EndToEnd {
             try withLab { lab in
                 let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n" + vhost(lab, "vm1") + uplink(lab, "500mbit") + """
                     guests:
-                      - {name: vm1, port: vm1, outbound: {floor: 20mbit, ceiling: 80mbit}}
+                      - {name: vm1, port: vm1, outbound: {floor: 20mbit, ceiling: 80mbit, burst: 1mib, ceiling-burst: 1mib}}
                     """)
                 let scenario = "learn: true\nports:\n" + simulated(lab, "vm1") + farEnd(lab) + """
                     flows: [{name: a, from: vm1, to: far, size: 1514, rate: 300mbit}]
