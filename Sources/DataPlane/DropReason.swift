@@ -36,6 +36,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case activeQueue
     /// Its headers do not hold what its offload request says.
     case badOffload
+    /// The receiver did not take it in 100 ms: its ring has room but no buffer as long as the frame, or it has stopped.
+    case notTaken
     /// Its port was removed while it waited.
     case portRemoved
 
@@ -59,6 +61,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .noBuffer: "no_buffer"
         case .activeQueue: "active_queue"
         case .badOffload: "bad_offload"
+        case .notTaken: "not_taken"
         case .portRemoved: "port_removed"
         }
     }

@@ -1,4 +1,5 @@
 import DCB
+import Scheduler
 
 /// Frames chosen by a tree and not yet taken by their port, at one lcore. A port that cannot take all parks its leaves until this is empty,
 /// so it holds at most one batch of a dequeue beyond a burst.
@@ -9,6 +10,8 @@ struct Output {
     var count = 0
     var isTouched = false
     var isParked = false
+    /// When the port last took a frame, or was parked.
+    var progress: Nanoseconds = 0
 }
 
 /// Most frames taken from a tree at once.

@@ -19,6 +19,7 @@ func sendTouched(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
 private func park(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     output.pointee.isParked = true
+    output.pointee.progress = lcore.pointee.now
     lcore.pointee.counters[Int(port)].full &+= 1
     snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree.pointee.park(output: port)
     lcore.pointee.parked[lcore.pointee.parkedCount] = port
@@ -32,7 +33,13 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
     for index in 0..<lcore.pointee.parkedCount {
         let port = lcore.pointee.parked[index]
         let output = lcore.pointee.outputs + Int(port)
+        let waiting = output.pointee.count
         send(port, output, lcore, snapshot)
+        if output.pointee.count != waiting {
+            output.pointee.progress = lcore.pointee.now
+        } else if lcore.pointee.now &- output.pointee.progress > longestWait {
+            dropFirst(port, output, lcore)
+        }
         if output.pointee.count == 0 {
             output.pointee.isParked = false
             let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
@@ -43,6 +50,30 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         }
     }
     lcore.pointee.parkedCount = kept
+}
+
+/// How long a port may leave the first frame staged for it: one that fits none of a guest's buffers would otherwise block it for ever.
+@inline(__always) private var longestWait: Nanoseconds { @_noLocks get { 100_000_000 } }
+
+@inline(never) @_noLocks
+private func dropFirst(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(port)].count(drop: .notTaken)
+    sluice_frame_free(output.pointee.frames[unchecked: 0].unsafelyUnwrapped)
+    removeFirst(1, output)
+    output.pointee.progress = lcore.pointee.now
+}
+
+/// Moves what stays staged to the front.
+@inline(__always) @_noLocks
+private func removeFirst(_ sent: Int, _ output: UnsafeMutablePointer<Output>) {
+    let left = output.pointee.count &- sent
+    if sent != 0 {
+        for index in 0..<left {
+            output.pointee.frames[unchecked: index] = output.pointee.frames[unchecked: sent &+ index]
+            output.pointee.lengths[unchecked: index] = output.pointee.lengths[unchecked: sent &+ index]
+        }
+    }
+    output.pointee.count = left
 }
 
 /// Gives an output's staged frames to its port; what the port does not take stays staged.
@@ -72,14 +103,7 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     for index in 0..<sent { bytes &+= UInt64(output.pointee.lengths[unchecked: index]) }
     counters.pointee.sentFrames &+= UInt64(truncatingIfNeeded: sent)
     counters.pointee.sentBytes &+= bytes
-    let left = count &- sent
-    if left != 0 && sent != 0 {
-        for index in 0..<left {
-            output.pointee.frames[unchecked: index] = output.pointee.frames[unchecked: sent &+ index]
-            output.pointee.lengths[unchecked: index] = output.pointee.lengths[unchecked: sent &+ index]
-        }
-    }
-    output.pointee.count = left
+    removeFirst(sent, output)
 }
 
 @inline(never) @_noLocks
