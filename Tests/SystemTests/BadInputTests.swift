@@ -15,8 +15,8 @@ extension EndToEnd {
 
         /// Whatever is wrong with these shows without touching a device. All hold the running ports, so that a refusal is not about these.
         static let refusals = [
-            Refusal("malformed YAML", "bridges: [{name: br0\nports: }", "line"),
-            Refusal("malformed JSON", #"{"bridges": [{"name": "br0"}], "ports": [}"#, "line"),
+            Refusal("malformed YAML", "bridges: [{name: br0\nports: }", "this is not YAML", ":3"),
+            Refusal("malformed JSON", #"{"bridges": [{"name": "br0"}], "ports": [}"#, "this is not YAML|this is not JSON", ":1"),
             Refusal("a list instead of a document", "- bridges", "map"),
             Refusal("an unknown top key", base + "brigdes: []\n", "brigdes", "bridges"),
             Refusal("an unknown key of a port", base(port: "sokcet: /tmp/x"), "sokcet", "socket"),
@@ -39,12 +39,12 @@ extension EndToEnd {
                 "52:54:00:00:00:01"),
             Refusal("a group address for a guest", base + "guests: [{name: a, port: one, macs: [\"01:54:00:00:00:01\"]}]\n", "01:54:00:00:00:01"),
             Refusal("a MAC address that is none", base + "guests: [{name: a, port: one, macs: [\"52:54:00\"]}]\n", "52:54:00"),
-            Refusal("a port on a bridge that does not exist", base(port: "bridge: br9"), "br9"),
+            Refusal("a port on a bridge that does not exist", base(port: "bridge: br9, socket: /tmp/x.sock"), "br9"),
             Refusal("a guest on a port that does not exist", base + "guests: [{name: a, port: three}]\n", "three"),
             Refusal("a protocol that nobody knows", base + "guests: [{name: a, port: one, protocols: {iscsii: {inbound: {floor: 1mbit}}}}]\n", "iscsii", "iscsi"),
             Refusal("a priority beyond seven", base + "protocols: [{name: p, match: [tcp 99], pcp: 9}]\n", "9", "7"),
             Refusal("two ports on one socket", "bridges: [{name: br0}]\nports: [{name: one, type: vhost, bridge: br0, socket: /tmp/x.sock}, {name: two, type: vhost, bridge: br0, socket: /tmp/x.sock}]\n", "/tmp/x.sock"),
-            Refusal("an MTU beyond jumbo", base(port: "mtu: 100000"), "9000"),
+            Refusal("an MTU beyond jumbo", base(port: "socket: /tmp/x.sock, mtu: 100000"), "9000"),
         ]
 
         private static let ports = "ports: [{name: one, type: tap, bridge: br0, interface: TAG1}, {name: two, type: tap, bridge: br0, interface: TAG2}]\n"

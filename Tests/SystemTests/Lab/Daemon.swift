@@ -67,12 +67,29 @@ final class Daemon {
     var isRunning: Bool { process.isRunning }
     var log: String { process.errors.text }
 
+    /// How long its threads were ready to run and others ran instead (proc(5): schedstat, second figure), and what the hypervisor took.
+    func secondsWithoutCPU() throws -> Double {
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.pid)/task")
+        let waited = threads.reduce(0.0) { sum, thread in
+            let text = try? String(contentsOfFile: "/proc/\(process.pid)/task/\(thread)/schedstat", encoding: .utf8)
+            return sum + (text?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1e9
+        }
+        let cpu = try String(contentsOfFile: "/proc/stat", encoding: .utf8).split(separator: "\n").first { $0.hasPrefix("cpu1 ") }
+        let stolen = cpu?.split(separator: " ").dropFirst(8).first.flatMap { Double($0) } ?? 0
+        return waited + stolen / 100
+    }
+
     // MARK: The command line
 
     /// Runs `sluice WORDS...` with this daemon's socket.
     func sluice(_ words: String...) throws -> Finished { try sluice(words) }
     func sluice(_ words: [String]) throws -> Finished {
-        try finish([Build.program("sluice")] + words, environment: ["SLUICE_SOCKET": socket], within: 30)
+        let result = try finish([Build.program("sluice")] + words, environment: ["SLUICE_SOCKET": socket], within: 30)
+        guard process.isRunning else {
+            let exit = process.waitForExit(until: .after(1))
+            throw LabError("sluiced ended (\(exit.map { "\($0)" } ?? "?")) while `sluice \(words.joined(separator: " "))` asked it; it said:\n\(process.errors.text)")
+        }
+        return result
     }
 
     /// Runs a command that must succeed.

@@ -29,7 +29,7 @@ final class Namespace {
     /// Pings until one answer comes: the path is up.
     func reaches(_ address: String, within seconds: Double = 30) throws {
         try eventually("\(name) reaches \(address)", within: seconds) {
-            try finish(["ping", "-n", "-c", "1", "-W", "1", address], namespace: name).status == 0
+            try finish(["busybox", "ping", "-c", "1", "-W", "1", address], namespace: name).status == 0
         }
     }
 
