@@ -14,6 +14,11 @@ extension DataPlane {
     public func apply(_ new: Model, trees descriptions: [TreeDescription]) throws(DataPlaneError) {
         let old = model
         let change = PortChange(from: old, to: new)
+        // Frames may wait in the trees for a port that is gone until its classes are removed: no other port may have its index before that.
+        defer {
+            for index in closedIndices { freeIndices.give(back: index) }
+            closedIndices = []
+        }
         guard ports.count - change.removed.count + change.added.count < maxPorts else {
             throw DataPlaneError("a daemon has at most \(maxPorts - 1) ports")
         }
@@ -57,7 +62,8 @@ extension DataPlane {
 
         /// A device takes its MTU when it is opened; a guest's ring has none.
         private static func mustReopen(_ old: PortSettings, _ new: PortSettings) -> Bool {
-            if old.kind != new.kind { return true }
+            // What was learned about a port is of no use, and must not be known, on another bridge.
+            if old.kind != new.kind || old.bridge != new.bridge { return true }
             if case .vhost = new.kind { return false }
             return old.mtu != new.mtu
         }
@@ -116,7 +122,7 @@ extension DataPlane {
     private func close(_ name: String) {
         guard let port = ports.removeValue(forKey: name) else { return }
         port.backend.close()
-        freeIndices.give(back: Int(port.index))
+        closedIndices.append(Int(port.index))
     }
 
     /// Takes ports away from the poll loops, then closes them.
@@ -126,12 +132,12 @@ extension DataPlane {
         // What waits for a port in a tree is dropped when it is next chosen; a parked port is tried, and let go, once a turn.
         publish()
         for port in going {
-            for bridge in bridges.values { bridge.fdb.flush(port: port.index) }
+            for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
             for name in bridges.keys { bridges[name]!.bound = bridges[name]!.bound.filter { $0.value.port != port.index } }
             port.backend.close()
             retire(port.index)
             unparkEverywhere(port.index)
-            freeIndices.give(back: Int(port.index))
+            closedIndices.append(Int(port.index))
         }
     }
 
@@ -282,7 +288,7 @@ extension DataPlane {
                 wanted[bridge.name, default: [:]][entry.mac] = Binding(port: port.index, guest: guest)
             }
         }
-        let guestsMoved = old.effectiveGuests.map(\.settings.name) != model.effectiveGuests.map(\.settings.name)
+        let guestsMoved = old.effectiveGuests.map(Whereabouts.init) != model.effectiveGuests.map(Whereabouts.init)
         for (name, bridge) in bridges {
             let wanted = wanted[name] ?? [:]
             for (mac, binding) in bridge.bound where wanted[mac] != binding { bridge.fdb.removeStatic(mac: mac.value) }
@@ -292,6 +298,15 @@ extension DataPlane {
             bridges[name]!.bound = wanted
             // What was learned names the guest it was learned for; after guests came or went it is learned anew.
             if guestsMoved { for port in ports.values where port.settings.bridge == name { bridge.fdb.flush(port: port.index) } }
+        }
+    }
+
+    private struct Whereabouts: Equatable {
+        var name: String, port: String, isCatchAll: Bool
+        init(_ guest: EffectiveGuest) {
+            name = guest.settings.name
+            port = guest.settings.port
+            isCatchAll = guest.isCatchAll
         }
     }
 

@@ -13,6 +13,8 @@ public final class DataPlane {
     public internal(set) var model: Model
     var ports: [String: Port] = [:]
     var freeIndices = IndexPool(1..<maxPorts)
+    /// Of ports closed by the change in progress.
+    var closedIndices: [Int] = []
     var bridges: [String: BridgeState] = [:]
     var guestIndices: [String: GuestIndex] = [:]
     var freeGuests = IndexPool(1..<65_535)

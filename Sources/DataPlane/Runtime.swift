@@ -23,8 +23,10 @@ final class Runtime {
 
         let prefix = "sluice-\(getpid())"
         runtimeDirectory = "/var/run/dpdk/\(prefix)"
-        let all = NUMA.allowedCPUs.map(String.init).joined(separator: ",")
-        let map = ["0@(\(all))"] + cpus.enumerated().map { "\($0.offset + 1)@\($0.element)" }
+        // The control thread, and librte_vhost's and EAL's own, which inherit its CPUs, keep off the poll loops' where there are others.
+        let others = NUMA.allowedCPUs.filter { !cpus.contains($0) }
+        let control = (others.isEmpty ? cpus : others).map(String.init).joined(separator: ",")
+        let map = ["0@(\(control))"] + cpus.enumerated().map { "\($0.offset + 1)@\($0.element)" }
         var arguments = [
             "sluiced", "--lcores", map.joined(separator: ","), "--main-lcore", "0", "--file-prefix", prefix,
             // A device list that names none keeps EAL from taking over devices that nobody configured.

@@ -43,6 +43,29 @@ extension EndToEnd {
             }
         }
 
+        @Test("an address whose guest and port are gone is bound to nobody, and free for the next port")
+        func addressesAreReleased() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, configuration(lab))
+                try daemon.command("guest", "add", "vm2", "port", "vm2", "macs", "52:54:00:00:00:02")
+                #expect(try daemon.show("fdb", "show").items.contains { $0["mac"].string == "52:54:00:00:00:02" && $0["port"].string == "vm2" })
+                try daemon.command("guest", "del", "vm2")
+                try daemon.command("guest", "add", "vm2", "port", "vm2", "macs", "52:54:00:00:00:12")
+                // One change takes guest and port away and gives the port's socket, and so its place in every table, to another.
+                let model = try daemon.configuration().replacingOccurrences(of: "name: vm2", with: "name: vm9").replacingOccurrences(of: "port: vm2", with: "port: vm9")
+                    .replacingOccurrences(of: "52:54:00:00:00:12", with: "52:54:00:00:00:19")
+                try daemon.command("apply", try lab.write("renamed.yaml", model))
+                let bound = try daemon.show("fdb", "show").items.filter { $0["static"].bool == true }
+                #expect(bound.map(\.["mac"].string) == ["52:54:00:00:00:19"], "\(bound)")
+                #expect(bound.map(\.["port"].string) == ["vm9"], "\(bound)")
+                try daemon.command("guest", "del", "vm9")
+                try daemon.command("port", "del", "vm9")
+                try daemon.command("port", "add", "vm7", "type", "vhost", "bridge", "br0", "socket", lab.path("vm7"))
+                #expect(try daemon.show("fdb", "show").items.allSatisfy { $0["static"].bool != true })
+                daemon.stop()
+            }
+        }
+
         @Test("without a configuration file to speak of, everything can be built by commands, and is shown back as a file")
         func builtByCommands() throws {
             try withLab { lab in
