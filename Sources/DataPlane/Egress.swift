@@ -37,8 +37,8 @@ private func prepare(
 ) -> Frame? {
     var frame = frame
     let inHardware = tag.pushes && view.pointee.hardwareTags
-    if (unfinished || (!tag.keeps && !inHardware)) && !sluice_frame_is_writable(frame) {
-        // A flooded frame shares its bytes with the other ports' copies.
+    if (unfinished || !tag.keeps) && !sluice_frame_is_writable(frame) {
+        // A flooded frame shares its bytes with the other ports' copies; drivers that insert tags in software refuse it.
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
         sluice_frame_free(frame)
         frame = copy

@@ -40,7 +40,7 @@ public struct ClassParameters: Equatable, Sendable {
     public var output: UInt16
 
     /// Smaller quanta only add empty turns: a large frame would need hundreds of them.
-    public static let leastQuantum: UInt32 = 256
+    @inline(__always) public static var leastQuantum: UInt32 { @_noLocks get { 256 } }
 
     /// An unlimited class with neither floor nor limits. Bursts are two largest Ethernet frames.
     public init(

@@ -1,28 +1,30 @@
 /// Whether a class may send now: the three modes of Linux HTB (net/sched/sch_htb.c, htb_class_mode).
 enum Mode {
     /// Within its floor: sends, and lends to its descendants.
-    static let canSend: UInt8 = 0
+    @inline(__always) static var canSend: UInt8 { @_noLocks get { 0 } }
     /// Above its floor, below its ceiling: sends if an ancestor lends.
-    static let mayBorrow: UInt8 = 1
+    @inline(__always) static var mayBorrow: UInt8 { @_noLocks get { 1 } }
     /// At its ceiling.
-    static let cannotSend: UInt8 = 2
+    @inline(__always) static var cannotSend: UInt8 { @_noLocks get { 2 } }
 }
 
 enum ClassFlags {
     /// The floor bucket is filled at a finite rate.
-    static let meteredFloor: UInt8 = 1
+    @inline(__always) static var meteredFloor: UInt8 { @_noLocks get { 1 } }
     /// Always within its floor.
-    static let endlessFloor: UInt8 = 2
-    static let meteredCeiling: UInt8 = 4
+    @inline(__always) static var endlessFloor: UInt8 { @_noLocks get { 2 } }
+    @inline(__always) static var meteredCeiling: UInt8 { @_noLocks get { 4 } }
     /// Peak or packet rates: `ClassExtra` is in use.
-    static let extra: UInt8 = 8
+    @inline(__always) static var extra: UInt8 { @_noLocks get { 8 } }
     /// `CoDelState` is in use.
-    static let codel: UInt8 = 16
+    @inline(__always) static var codel: UInt8 { @_noLocks get { 16 } }
     /// The leaf hangs in its output's list of parked leaves.
-    static let parked: UInt8 = 32
+    @inline(__always) static var parked: UInt8 { @_noLocks get { 32 } }
     /// Credit is booked from a `SharedTree`.
-    static let shared: UInt8 = 64
-    static let metered: UInt8 = meteredFloor | meteredCeiling | extra
+    @inline(__always) static var shared: UInt8 { @_noLocks get { 64 } }
+    /// What keeps a class from the shortest ways.
+    @inline(__always) static var special: UInt8 { @_noLocks get { extra | codel | shared } }
+    @inline(__always) static var metered: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra } }
 }
 
 /// What every frame of a class and of its descendants touches: one cache line.
@@ -49,6 +51,29 @@ struct ClassState {
     var inRow: UInt8
     /// Bit per priority: hangs in its parent's feed.
     var inFeed: UInt8
+
+    @_noLocks @inline(__always)
+    init(
+        checkpoint: Nanoseconds, floorTokens: Int64, floorRate: UInt64, ceilingTokens: Int64, ceilingRate: UInt64, floorBurst: UInt32,
+        ceilingBurst: UInt32, sentBytes: UInt64, parent: ClassID, mode: UInt8, flags: UInt8, level: UInt8, active: UInt8, inRow: UInt8,
+        inFeed: UInt8
+    ) {
+        self.checkpoint = checkpoint
+        self.floorTokens = floorTokens
+        self.floorRate = floorRate
+        self.ceilingTokens = ceilingTokens
+        self.ceilingRate = ceilingRate
+        self.floorBurst = floorBurst
+        self.ceilingBurst = ceilingBurst
+        self.sentBytes = sentBytes
+        self.parent = parent
+        self.mode = mode
+        self.flags = flags
+        self.level = level
+        self.active = active
+        self.inRow = inRow
+        self.inFeed = inFeed
+    }
 }
 
 /// A class's place, for one priority, in the rings it is served from.
@@ -61,7 +86,23 @@ struct PrioritySlot {
     var feedDeficit: Int32
     /// First in this class's own feed: the child whose turn it is; 0: empty. Inner classes only.
     var feedHead: ClassID
-    var unused: UInt16
+    /// In `ClassNode.slot` alone. An inner class: the number of the event in which it last had nothing left for its descendants (odd:
+    /// nothing to lend; even: at its ceiling). A leaf: the last such event it has taken notice of.
+    var exhausted: UInt16
+
+    @_noLocks @inline(__always)
+    init(
+        rowNext: ClassID, rowPrevious: ClassID, feedNext: ClassID, feedPrevious: ClassID, feedDeficit: Int32, feedHead: ClassID,
+        exhausted: UInt16
+    ) {
+        self.rowNext = rowNext
+        self.rowPrevious = rowPrevious
+        self.feedNext = feedNext
+        self.feedPrevious = feedPrevious
+        self.feedDeficit = feedDeficit
+        self.feedHead = feedHead
+        self.exhausted = exhausted
+    }
 }
 
 /// The rest of a class: its queue, if it is a leaf, and its turn. One cache line.
@@ -88,6 +129,30 @@ struct ClassNode {
     /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use.
     var blockers: UInt8
     var sentFrames: UInt64
+
+    @_noLocks @inline(__always)
+    init(
+        slot: PrioritySlot, head: UInt32, tail: UInt32, count: UInt32, bytes: UInt32, limitPackets: UInt32, limitBytes: UInt32,
+        quantum: Int32, rowDeficit: Int32, output: UInt16, children: UInt16, depth: UInt8, priority: UInt8, lenders: UInt8,
+        blockers: UInt8, sentFrames: UInt64
+    ) {
+        self.slot = slot
+        self.head = head
+        self.tail = tail
+        self.count = count
+        self.bytes = bytes
+        self.limitPackets = limitPackets
+        self.limitBytes = limitBytes
+        self.quantum = quantum
+        self.rowDeficit = rowDeficit
+        self.output = output
+        self.children = children
+        self.depth = depth
+        self.priority = priority
+        self.lenders = lenders
+        self.blockers = blockers
+        self.sentFrames = sentFrames
+    }
 }
 
 /// When a class that waits for tokens has to be looked at again.
@@ -101,6 +166,20 @@ struct ClassTimer {
     /// Which bucket of the wheel it is in, plus 1; 0: not armed.
     var bucket: UInt16
     var unused: UInt16
+
+    @_noLocks @inline(__always)
+    init(
+        expiry: Nanoseconds, floorReciprocal: UInt64, ceilingReciprocal: UInt64, next: ClassID, previous: ClassID, bucket: UInt16,
+        unused: UInt16
+    ) {
+        self.expiry = expiry
+        self.floorReciprocal = floorReciprocal
+        self.ceilingReciprocal = ceilingReciprocal
+        self.next = next
+        self.previous = previous
+        self.bucket = bucket
+        self.unused = unused
+    }
 }
 
 /// Buckets few classes have. Tokens of peak in nanobits, of packet rates in billionths of a packet.
@@ -119,6 +198,28 @@ struct ClassExtra {
     var ceilingReciprocal: UInt64
     var waitsPeak: UInt64
     var waitsPackets: UInt64
+
+    @_noLocks @inline(__always)
+    init(
+        peakTokens: Int64, peakRate: UInt64, peakBurst: Int64, peakReciprocal: UInt64, floorTokens: Int64, floorRate: UInt64,
+        floorBurst: Int64, floorReciprocal: UInt64, ceilingTokens: Int64, ceilingRate: UInt64, ceilingBurst: Int64,
+        ceilingReciprocal: UInt64, waitsPeak: UInt64, waitsPackets: UInt64
+    ) {
+        self.peakTokens = peakTokens
+        self.peakRate = peakRate
+        self.peakBurst = peakBurst
+        self.peakReciprocal = peakReciprocal
+        self.floorTokens = floorTokens
+        self.floorRate = floorRate
+        self.floorBurst = floorBurst
+        self.floorReciprocal = floorReciprocal
+        self.ceilingTokens = ceilingTokens
+        self.ceilingRate = ceilingRate
+        self.ceilingBurst = ceilingBurst
+        self.ceilingReciprocal = ceilingReciprocal
+        self.waitsPeak = waitsPeak
+        self.waitsPackets = waitsPackets
+    }
 }
 
 /// A frame in a queue.
@@ -130,6 +231,18 @@ struct FrameNode {
     var tag: UInt32
     var next: UInt32
     var unused: UInt32
+
+    @_noLocks @inline(__always)
+    init(
+        handle: UnsafeMutableRawPointer, since: Nanoseconds, length: UInt32, tag: UInt32, next: UInt32, unused: UInt32
+    ) {
+        self.handle = handle
+        self.since = since
+        self.length = length
+        self.tag = tag
+        self.next = next
+        self.unused = unused
+    }
 }
 
 /// Written by the owning lcore alone; any thread may read (aligned 64-bit loads and stores).
@@ -144,4 +257,22 @@ struct CounterBlock {
     var waitsAncestor: UInt64 = 0
     var waitsNothingToLend: UInt64 = 0
     var waitsOutput: UInt64 = 0
+
+    @_noLocks @inline(__always)
+    init(
+        droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0, borrowedFrames: UInt64 = 0,
+        lentFrames: UInt64 = 0, lentBytes: UInt64 = 0, waitsCeiling: UInt64 = 0, waitsAncestor: UInt64 = 0,
+        waitsNothingToLend: UInt64 = 0, waitsOutput: UInt64 = 0
+    ) {
+        self.droppedQueueLimit = droppedQueueLimit
+        self.droppedBufferShare = droppedBufferShare
+        self.droppedBufferFull = droppedBufferFull
+        self.borrowedFrames = borrowedFrames
+        self.lentFrames = lentFrames
+        self.lentBytes = lentBytes
+        self.waitsCeiling = waitsCeiling
+        self.waitsAncestor = waitsAncestor
+        self.waitsNothingToLend = waitsNothingToLend
+        self.waitsOutput = waitsOutput
+    }
 }

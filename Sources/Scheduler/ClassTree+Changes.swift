@@ -10,6 +10,7 @@ extension ClassTree {
         guard Int(parent) < classes, Self.has(existing, parent) else { return .unknownParent }
         guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
         guard nodes[Int(parent)].depth < 7 else { return .tooDeep }
+        admitArrivals(at: now)
         initialize(id, under: parent, p, at: now)
         if Self.has(leaves, parent) { becomeParent(parent, of: id, at: now) }
         nodes[Int(parent)].children &+= 1
@@ -22,6 +23,7 @@ extension ClassTree {
     public mutating func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
         guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
+        admitArrivals(at: now)
         let isLeaf = states[Int(id)].level == 0
         let active = states[Int(id)].active
         // Out of every ring under the old parameters, in again under the new ones.
@@ -44,6 +46,7 @@ extension ClassTree {
         guard id > 1 else { return .reservedID }
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
         guard Self.has(leaves, id) else { return .hasChildren }
+        admitArrivals(at: now)
         withdraw(leaf: id)
         giveUpQueue(id)
         wheel.disarm(id)
@@ -63,6 +66,7 @@ extension ClassTree {
     @_noLocks
     public func exists(_ id: ClassID) -> Bool { Self.has(existing, id) }
 
+    @_noLocks
     mutating func initialize(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) {
         let depth = parent == 0 ? 0 : nodes[Int(parent)].depth &+ 1
         states[Int(id)] = ClassState(
@@ -74,7 +78,6 @@ extension ClassTree {
         timers[Int(id)] = ClassTimer(
             expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
         blocks[Int(id)] = CounterBlock()
-        exhausted[Int(id)] = 0
         configure(id, p, existed: false)
         nodes[Int(id)].rowDeficit = nodes[Int(id)].quantum
         nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
@@ -83,6 +86,7 @@ extension ClassTree {
     }
 
     /// Writes what follows from the parameters. The class is in no ring and its tokens are up to date.
+    @_noLocks
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
         let state = states + Int(id), node = nodes + Int(id), timer = timers + Int(id)
         let old = existed ? state.pointee.flags : 0
@@ -146,6 +150,7 @@ extension ClassTree {
     }
 
     /// Takes a leaf out of every ring and list; its queue stays.
+    @_noLocks
     private mutating func withdraw(leaf id: ClassID) {
         if states[Int(id)].flags & ClassFlags.parked != 0 {
             leaveParked(leaf: id)
@@ -154,18 +159,21 @@ extension ClassTree {
         }
     }
 
+    @_noLocks
     private mutating func readmit(leaf id: ClassID, at now: Nanoseconds) {
         guard nodes[Int(id)].count != 0 else { return }
         if outputStates[Int(nodes[Int(id)].output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
     }
 
     /// Takes an inner class out of every ring; its children stay in its feeds.
+    @_noLocks
     private mutating func setAside(_ id: ClassID) {
         let active = states[Int(id)].active
         detach(id, active)
         states[Int(id)].active = 0
     }
 
+    @_noLocks
     private mutating func giveUpQueue(_ id: ClassID) {
         let node = nodes + Int(id)
         guard node.pointee.count != 0 else { return }
@@ -178,6 +186,7 @@ extension ClassTree {
         node.pointee.bytes = 0
     }
 
+    @_noLocks
     private mutating func becomeParent(_ id: ClassID, of child: ClassID, at now: Nanoseconds) {
         let node = nodes + Int(id)
         withdraw(leaf: id)
@@ -201,7 +210,8 @@ extension ClassTree {
 }
 
 extension PrioritySlot {
+    @_noLocks
     static func unlinked(deficit: Int32) -> PrioritySlot {
-        PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, unused: 0)
+        PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, exhausted: 0)
     }
 }

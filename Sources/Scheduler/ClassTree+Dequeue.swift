@@ -7,15 +7,29 @@ extension ClassTree {
     public mutating func dequeue(into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         latest = now
         if wheel.nextDue <= now { wake(at: now) }
+        admitArrivals(at: now)
         var sent = 0
         while sent < limit, rows != 0 {
+            // Only leaves in their floors ask nobody.
+            if owedFrames != 0, rows & 0xff == 0 {
+                chargeRoot(at: now)
+                continue
+            }
+            if rows & 0xff != 0 {
+                let count = serveInFloor(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
+                if count != 0 {
+                    sent &+= count
+                    continue
+                }
+            }
             sent &+= visit(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
         }
+        if owedFrames != 0 { chargeRoot(at: now) }
         return sent
     }
 
     /// Serves the leaf whose turn it is in `row`. 0 if it only put something aside: a turn still owed, a parked leaf, stale frames.
-    @_noLocks @inline(__always)
+    @_noLocks @inline(never)
     private mutating func visit(
         row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds
     ) -> Int {
@@ -118,6 +132,8 @@ extension ClassTree {
         while id != 0 {
             if states[Int(id)].active != 0 { updateMode(id, at: now) }
             id = states[Int(id)].parent
+            // The root is not charged yet.
+            if id == 1, leaf == lender { break }
         }
         if index != 0 { noteLeft(waiting: leaf) }
         return sent
@@ -133,6 +149,12 @@ extension ClassTree {
         var id = leaf
         var lends = false
         while id != 0 {
+            if id == 1, leaf == lender, leaf != 1 {
+                owedFrames &+= UInt64(frames)
+                owedBytes &+= UInt64(bytes)
+                owedCharge &+= cost
+                break
+            }
             let state = states + Int(id)
             let flags = state.pointee.flags
             let parent = state.pointee.parent
@@ -155,6 +177,25 @@ extension ClassTree {
             id = parent
         }
         if leaf != lender { countLoan(leaf, lender, frames: frames, bytes: bytes) }
+    }
+
+    /// Charges the root for what leaves sent in their floors: once for as many as possible.
+    @_noLocks
+    private mutating func chargeRoot(at now: Nanoseconds) {
+        refill(1, at: now)
+        let state = states + 1
+        let flags = state.pointee.flags
+        if flags & ClassFlags.meteredCeiling != 0 { state.pointee.ceilingTokens = Credit.charged(state.pointee.ceilingTokens, owedCharge) }
+        if flags & ClassFlags.meteredFloor != 0 { state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, owedCharge) }
+        if flags & ClassFlags.extra != 0 {
+            chargeExtra(1, lends: true, cost: owedCharge, packetCost: Int64(bitPattern: owedFrames) &* Credit.perPacket)
+        }
+        state.pointee.sentBytes &+= owedBytes
+        nodes[1].sentFrames &+= owedFrames
+        owedFrames = 0
+        owedBytes = 0
+        owedCharge = 0
+        if state.pointee.active != 0 { updateMode(1, at: now) }
     }
 
     @_noLocks @inline(__always)

@@ -42,7 +42,9 @@ extension ClassTree {
         node.pointee.head = index
         node.pointee.tail = index
         if outputStates[Int(node.pointee.output)].isParked == 0 {
-            activate(leaf: leaf, at: now)
+            arrivals[arrived] = leaf
+            arrived &+= 1
+            if arrived == Self.mostArrivals { admitArrivals(at: now) }
         } else {
             park(leaf: leaf)
         }

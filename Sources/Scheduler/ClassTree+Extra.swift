@@ -60,6 +60,7 @@ extension ClassTree {
     }
 
     /// Takes new peak and packet rates over; a bucket that was there keeps its tokens, a new one is full.
+    @_noLocks
     mutating func configureExtra(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
         let extra = extras + Int(id)
         let old = existed ? extra.pointee : Self.noExtra
@@ -83,8 +84,10 @@ extension ClassTree {
     }
 
     static var noExtra: ClassExtra {
-        ClassExtra(
-            peakTokens: 0, peakRate: 0, peakBurst: 0, peakReciprocal: 0, floorTokens: 0, floorRate: 0, floorBurst: 0, floorReciprocal: 0,
-            ceilingTokens: 0, ceilingRate: 0, ceilingBurst: 0, ceilingReciprocal: 0, waitsPeak: 0, waitsPackets: 0)
+        @_noLocks get {
+            ClassExtra(
+                peakTokens: 0, peakRate: 0, peakBurst: 0, peakReciprocal: 0, floorTokens: 0, floorRate: 0, floorBurst: 0, floorReciprocal: 0,
+                ceilingTokens: 0, ceilingRate: 0, ceilingBurst: 0, ceilingReciprocal: 0, waitsPeak: 0, waitsPackets: 0)
+        }
     }
 }

@@ -1,7 +1,7 @@
 /// Tokens of a tree that shares its rates with instances on other lcores (`SharedTree`): credit is booked, not earned.
 extension ClassTree {
     /// An idle class gives unused leases back after this many ns.
-    public static let leaseReturn: Nanoseconds = 1_000_000
+    @inline(__always) public static var leaseReturn: Nanoseconds { @_noLocks get { 1_000_000 } }
 
     @_noLocks
     mutating func refillShared(_ id: ClassID, at now: Nanoseconds) {
@@ -121,6 +121,7 @@ extension ClassTree {
     }
 
     /// Sizes of bookings that follow from the parameters. A shared class starts with nothing of its own: the burst is in `SharedTree`.
+    @_noLocks
     mutating func configureLeases(_ id: ClassID, existed: Bool) {
         let state = states + Int(id), lease = leases + Int(id)
         if !existed { lease.pointee = ClassLeases() }

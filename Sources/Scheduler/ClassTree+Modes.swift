@@ -68,7 +68,7 @@ extension ClassTree {
     }
 
     /// Puts a class that has frames at `priorities` where its mode says, and wakes its ancestors as far as that matters to them.
-    @_noLocks @inline(__always)
+    @_noLocks @inline(never)
     mutating func attach(_ id: ClassID, _ priorities: UInt8, at now: Nanoseconds) {
         var id = id, priorities = priorities
         while true {
@@ -108,7 +108,7 @@ extension ClassTree {
     }
 
     /// Takes a class out of row and feed at `priorities`; ancestors with nothing left there follow.
-    @_noLocks @inline(__always)
+    @_noLocks @inline(never)
     mutating func detach(_ id: ClassID, _ priorities: UInt8) {
         var id = id, priorities = priorities
         while true {
@@ -132,14 +132,35 @@ extension ClassTree {
         }
     }
 
+    /// Lets the leaves that arrived join.
+    @_noLocks
+    mutating func admitArrivals(at now: Nanoseconds) {
+        guard arrived != 0 else { return }
+        // Loads that wait for nothing but memory, before the work that needs them one by one.
+        var touched: UInt8 = 0
+        var index = 0
+        while index < arrived {
+            touched |= states[Int(arrivals[index])].active
+            index &+= 1
+        }
+        idle = touched
+        index = 0
+        while index < arrived {
+            let leaf = arrivals[index]
+            if !joinInFloor(leaf, at: now) { activate(leaf: leaf, at: now) }
+            index &+= 1
+        }
+        arrived = 0
+    }
+
     /// A leaf that has frames and an output that takes them.
-    @_noLocks @inline(__always)
+    @_noLocks @inline(never)
     mutating func activate(leaf id: ClassID, at now: Nanoseconds) {
         attach(id, 1 &<< nodes[Int(id)].priority, at: now)
         noteLeft(waiting: id)
     }
 
-    @_noLocks @inline(__always)
+    @_noLocks @inline(never)
     mutating func deactivate(leaf id: ClassID) {
         if states[Int(id)].flags & ClassFlags.shared != 0 { wheel.arm(id, at: latest &+ Self.leaseReturn) }
         let priorities = states[Int(id)].active
@@ -148,7 +169,7 @@ extension ClassTree {
     }
 
     /// Moves an active class whose tokens changed to where its new mode says.
-    @_noLocks @inline(__always)
+    @_noLocks @inline(never)
     mutating func updateMode(_ id: ClassID, at now: Nanoseconds) {
         let state = states + Int(id)
         // A debt is booked at once, so that its end is known.

@@ -27,7 +27,7 @@ extension ClassTree {
         guard culprit != 0 else { return }
         exhaustions &+= 2
         // Odd: not at a ceiling, but without anything to lend.
-        exhausted[Int(culprit)] = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
+        nodes[Int(culprit)].slot.exhausted = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
     }
 
     @_noLocks
@@ -43,7 +43,7 @@ extension ClassTree {
     /// The leaf has frames left: counts what holds it, if an ancestor does.
     @_noLocks @inline(__always)
     mutating func noteLeft(waiting leaf: ClassID) {
-        exhausted[Int(leaf)] = exhaustions
+        nodes[Int(leaf)].slot.exhausted = exhaustions
         guard states[Int(leaf)].mode == Mode.mayBorrow else { return }
         let culprit = blocker(above: leaf)
         guard culprit != 0 else { return }
@@ -53,14 +53,14 @@ extension ClassTree {
     /// The leaf's turn has come: counts whoever was exhausted since it was last looked at.
     @_noLocks @inline(__always)
     mutating func noteTurn(of leaf: ClassID) {
-        let last = exhausted[Int(leaf)]
+        let last = nodes[Int(leaf)].slot.exhausted
         if last == exhaustions { return }
-        exhausted[Int(leaf)] = exhaustions
+        nodes[Int(leaf)].slot.exhausted = exhaustions
         var ancestor = states[Int(leaf)].parent
         while ancestor != 0 {
-            let event = exhausted[Int(ancestor)]
+            let event = nodes[Int(ancestor)].slot.exhausted
             // Numbers wrap; what counts is which came first.
-            if Int32(bitPattern: (event & ~1) &- last) > 0 {
+            if Int16(bitPattern: (event & ~1) &- last) > 0 {
                 countWait(leaf, for: ancestor, atCeiling: event & 1 == 0)
                 return
             }

@@ -23,17 +23,26 @@ public struct ClassTree {
     let borrowedBytes: UnsafeMutablePointer<UInt64>
     /// Times held by an ancestor's ceiling, by that ancestor's level; as `borrowedBytes`.
     let ceilingWaits: UnsafeMutablePointer<UInt32>
-    /// An inner class: the number of the event in which it last had nothing left for its descendants (odd: nothing to lend; even: at
-    /// its ceiling). A leaf: the last such event it has taken notice of.
-    let exhausted: UnsafeMutablePointer<UInt32>
-    /// Number of the last such event; even.
-    var exhaustions: UInt32 = 0
+    /// Number of the last event in which an inner class had nothing left for its descendants; even.
+    var exhaustions: UInt16 = 0
     /// Bookings, and the quanta of all children in an inner class's feeds. Used only if `shared` is set.
     let leases: UnsafeMutablePointer<ClassLeases>
     let feedWeights: UnsafeMutablePointer<UInt32>
     /// Bit per class id: it exists; it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
     let leaves: UnsafeMutablePointer<UInt64>
+    /// Leaves that got their first frame since the last dequeue, in that order. They join the rings together, so that their memory is
+    /// fetched together.
+    let arrivals: UnsafeMutablePointer<ClassID>
+    var arrived = 0
+    /// Or of the activity of leaves that arrive: 0, as they were idle. Kept so that looking is not optimized away.
+    var idle: UInt8 = 0
+    /// What leaves in their floors sent and the root has not been charged yet. Never outlives a dequeue.
+    var owedFrames: UInt64 = 0
+    var owedBytes: UInt64 = 0
+    var owedCharge: Int64 = 0
+    /// An ancestor just charged is active, so its mode may change.
+    var owedByActive = false
     /// First class of each row; 8 levels of 8 priorities.
     let rowHeads: UnsafeMutablePointer<ClassID>
     /// Bit per row that is not empty: the lowest is served next.
@@ -103,7 +112,6 @@ public struct ClassTree {
         blocks = Self.reserve(classes)
         borrowedBytes = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
-        exhausted = Self.reserve(classes)
         leases = Self.reserve(shared == nil ? 1 : classes)
         feedWeights = Self.reserve(shared == nil ? 1 : classes)
         self.frames = Self.reserve(frames + 1)
@@ -111,6 +119,7 @@ public struct ClassTree {
         existing.initialize(repeating: 0, count: 1024)
         leaves = Self.reserve(1024)
         leaves.initialize(repeating: 0, count: 1024)
+        arrivals = Self.reserve(Self.mostArrivals)
         rowHeads = Self.reserve(64)
         rowHeads.initialize(repeating: 0, count: 64)
         outputStates = Self.reserve(outputs)
@@ -139,11 +148,11 @@ public struct ClassTree {
         it.blocks.deallocate()
         it.borrowedBytes.deallocate()
         it.ceilingWaits.deallocate()
-        it.exhausted.deallocate()
         it.leases.deallocate()
         it.feedWeights.deallocate()
         it.existing.deallocate()
         it.leaves.deallocate()
+        it.arrivals.deallocate()
         it.rowHeads.deallocate()
         it.outputStates.deallocate()
         it.wheel.deallocate()
@@ -160,8 +169,11 @@ public struct ClassTree {
     /// nothing waits. It may be somewhat early, never late.
     @_noLocks
     public func nextEvent(at now: Nanoseconds) -> Nanoseconds {
-        rows != 0 || wheel.nextDue <= now ? now : wheel.nextDue
+        rows != 0 || arrived != 0 || wheel.nextDue <= now ? now : wheel.nextDue
     }
+
+    /// Arrivals beyond this join before the next dequeue.
+    @inline(__always) static var mostArrivals: Int { @_noLocks get { 64 } }
 
     @_noLocks @inline(__always)
     static func has(_ bits: UnsafeMutablePointer<UInt64>, _ id: ClassID) -> Bool {
@@ -186,6 +198,6 @@ extension ClassTree {
     /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
     public static var bytesPerClass: Int {
         MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
-            + MemoryLayout<UInt64>.stride + 2 * MemoryLayout<UInt32>.stride
+            + MemoryLayout<UInt64>.stride + MemoryLayout<UInt32>.stride
     }
 }

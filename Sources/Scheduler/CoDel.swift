@@ -11,8 +11,11 @@ struct CoDelState {
     var dropping: Bool
     var dropped: UInt64
 
-    static let idle = CoDelState(
-        target: 0, interval: 0, firstAbove: 0, dropNext: 0, count: 0, lastCount: 0, dropping: false, dropped: 0)
+    static var idle: CoDelState {
+        @_noLocks get {
+            CoDelState(target: 0, interval: 0, firstAbove: 0, dropNext: 0, count: 0, lastCount: 0, dropping: false, dropped: 0)
+        }
+    }
 
     /// RFC 8289, section 5.5: drops come closer with the square root of their number.
     @_noLocks @inline(__always)

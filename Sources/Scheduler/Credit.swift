@@ -1,32 +1,32 @@
 /// Exact token arithmetic. Credit is counted so finely that time times rate is a whole number: nothing is rounded, so nothing drifts.
 enum Credit {
     /// Nanobits a byte costs.
-    static let perByte: Int64 = 8_000_000_000
+    @inline(__always) static var perByte: Int64 { @_noLocks get { 8_000_000_000 } }
     /// Billionths of a packet a packet costs.
-    static let perPacket: Int64 = 1_000_000_000
+    @inline(__always) static var perPacket: Int64 { @_noLocks get { 1_000_000_000 } }
     /// Deepest bucket in bytes: 2^62 nanobits.
-    static let mostBytes: UInt64 = 576_460_752
+    @inline(__always) static var mostBytes: UInt64 { @_noLocks get { 576_460_752 } }
     /// Debt stops growing here (288 MB), so that sums stay within 64 bits. Only floors that were never admitted lead this far.
-    static let mostDebt: Int64 = -(1 << 61)
+    @inline(__always) static var mostDebt: Int64 { @_noLocks get { -(1 << 61) } }
     /// Rates from here on count as unlimited.
-    static let endlessRate: UInt64 = 1 << 42
+    @inline(__always) static var endlessRate: UInt64 { @_noLocks get { 1 << 42 } }
 
     /// Tokens after `elapsed` ns more at `rate`, never above `burst`. Requires tokens <= burst.
-    @inline(__always)
+    @_noLocks @inline(__always)
     static func refilled(_ tokens: Int64, rate: UInt64, elapsed: Nanoseconds, burst: Int64) -> Int64 {
         let earned = rate.multipliedFullWidth(by: elapsed)
         let room = UInt64(bitPattern: burst &- tokens)
         return earned.high != 0 || earned.low >= room ? burst : tokens &+ Int64(bitPattern: earned.low)
     }
 
-    @inline(__always)
+    @_noLocks @inline(__always)
     static func charged(_ tokens: Int64, _ cost: Int64) -> Int64 {
         let rest = tokens &- cost
         return rest < mostDebt ? mostDebt : rest
     }
 
     /// Least time in ns after which tokens are no longer negative: -tokens / rate, rounded up.
-    @inline(__always)
+    @_noLocks @inline(__always)
     static func wait(_ tokens: Int64, rate: UInt64, reciprocal: UInt64) -> Nanoseconds {
         guard tokens < 0 else { return 0 }
         let debt = UInt64(bitPattern: 0 &- tokens)
@@ -38,9 +38,11 @@ enum Credit {
 
     /// Depth in bytes of a bucket for `bytes`. It holds at least what a nanosecond earns: time is counted in whole ones, and what is
     /// earned between the moment a frame was due and the end of that nanosecond must not be lost.
+    @_noLocks
     static func depth(_ bytes: UInt64, rate: UInt64) -> UInt32 {
         UInt32(min(max(bytes, min(rate, endlessRate) / 8_000_000_000 + 1), mostBytes))
     }
 
+    @_noLocks
     static func reciprocal(_ rate: UInt64) -> UInt64 { rate == 0 ? 0 : UInt64.max / rate }
 }

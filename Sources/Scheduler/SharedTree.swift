@@ -23,8 +23,12 @@ public struct SharedTree: @unchecked Sendable {
     let words: UnsafeMutablePointer<SharedWord>
     public let classes: Int
 
-    static let wordsPerClass = 24
-    static let floor = 0, ceiling = 8, peak = 16, floorPackets = 17, ceilingPackets = 18
+    @inline(__always) static var wordsPerClass: Int { @_noLocks get { 24 } }
+    @inline(__always) static var floor: Int { @_noLocks get { 0 } }
+    @inline(__always) static var ceiling: Int { @_noLocks get { 8 } }
+    @inline(__always) static var peak: Int { @_noLocks get { 16 } }
+    @inline(__always) static var floorPackets: Int { @_noLocks get { 17 } }
+    @inline(__always) static var ceilingPackets: Int { @_noLocks get { 18 } }
 
     /// Room for classes 1 to `classes` - 1, each with full buckets.
     public static func create(classes: Int = 65_536) -> SharedTree {
@@ -67,6 +71,13 @@ struct ClassLeases {
     var peak = Lease()
     var floorPackets = Lease()
     var ceilingPackets = Lease()
+
+    @_noLocks @inline(__always)
+    init(
+        
+    ) {
+
+    }
 }
 
 struct Lease {
@@ -80,6 +91,7 @@ struct Lease {
     var most: Nanoseconds = 0
 
     /// For a bucket of `burst` units that cost `unit` each at `rate` (`Credit`), where `frame` units are one frame.
+    @_noLocks
     static func configured(rate: UInt64, burst: Int64, perFrame: UInt64, from old: Lease) -> Lease {
         guard rate != 0 else { return Lease() }
         var lease = old
@@ -89,5 +101,16 @@ struct Lease {
         lease.perTurnByte = (min(frameTime, 1 << 40) << 16) / 1_514
         lease.most = max(500_000, min(perFrame / rate, 1 << 40) &* 11)
         return lease
+    }
+
+    @_noLocks @inline(__always)
+    init(
+        length: Nanoseconds = 0, due: Nanoseconds = 0, depth: Nanoseconds = 0, perTurnByte: UInt64 = 0, most: Nanoseconds = 0
+    ) {
+        self.length = length
+        self.due = due
+        self.depth = depth
+        self.perTurnByte = perTurnByte
+        self.most = most
     }
 }

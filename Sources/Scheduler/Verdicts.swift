@@ -10,7 +10,7 @@ public struct ScheduledFrame {
     /// That leaf's output.
     public var output: UInt16
 
-    @inlinable
+    @_noLocks @inlinable
     public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID, output: UInt16) {
         self.handle = handle
         self.length = length

@@ -85,6 +85,8 @@ final class Oracle {
     let overhead: Int
     let frames: Int
     var held = 0
+    /// Leaves that got their first frame since the last dequeue; the 64th makes them join at once.
+    var arrivals: [ClassID] = []
 
     init(root: ClassParameters, frames: Int, overhead: Int, now: Nanoseconds) {
         self.overhead = overhead
@@ -127,6 +129,7 @@ final class Oracle {
 
     func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> Bool {
         guard let above = classes[parent], classes[id] == nil, above.depth < 7 else { return false }
+        admitArrivals(at: now)
         if above.isLeaf {
             withdraw(above)
             above.feeds = Array(repeating: [], count: 8)
@@ -146,6 +149,7 @@ final class Oracle {
 
     func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> Bool {
         guard let c = classes[id] else { return false }
+        admitArrivals(at: now)
         if c.isLeaf {
             withdraw(c)
             c.refill(now)
@@ -162,8 +166,9 @@ final class Oracle {
         return true
     }
 
-    func remove(_ id: ClassID) -> Bool {
+    func remove(_ id: ClassID, at now: Nanoseconds) -> Bool {
         guard id != 1, let c = classes[id], c.isLeaf else { return false }
+        admitArrivals(at: now)
         withdraw(c)
         held -= c.queue.count
         classes[id] = nil
@@ -264,13 +269,22 @@ final class Oracle {
         if c.queue.count >= frames - held { return .bufferShare }
         held += 1
         c.queue.append((length, tag))
-        if c.queue.count == 1 { readmit(c, at: now) }
+        if c.queue.count == 1 {
+            if parked.contains(c.p.output) { park(c) } else { arrivals.append(id) }
+            if arrivals.count == 64 { admitArrivals(at: now) }
+        }
         return .queued
+    }
+
+    func admitArrivals(at now: Nanoseconds) {
+        for id in arrivals { attach(classes[id]!, [classes[id]!.priority], at: now) }
+        arrivals = []
     }
 
     func wake(at now: Nanoseconds) {
         latest = now
         for id in classes.keys.sorted() { updateMode(classes[id]!, at: now) }
+        admitArrivals(at: now)
     }
 
     /// The next frame to leave now, or nil. `wake` comes first.

@@ -131,7 +131,7 @@ final class Duel {
         case 98:
             let id = dice.one(of: ids)
             let done = tree.pointee.remove(id, at: now) == .done
-            if done != oracle.remove(id) { return "remove \(id)" }
+            if done != oracle.remove(id, at: now) { return "remove \(id)" }
             if done { ids.removeAll { $0 == id } }
             collect()
         default:

@@ -1,0 +1,34 @@
+import Scheduler
+import Testing
+
+/// The same trees and loads through the kernel's HTB, in a network namespace, and through `ClassTree`, in virtual time.
+@Suite(.serialized) struct KernelComparisonTests {
+    /// What the rules give, to 1 %: this holds on any machine.
+    @Test(arguments: KernelScenario.all) func sluiceKeepsTheRules(scenario: KernelScenario) {
+        let time = second
+        let sent = scenario.sluice(for: time)
+        for (leaf, rate) in scenario.expected {
+            let got = Double(sent[leaf]!) * 8e3 / Double(time)
+            #expect(near(got, rate, within: 0.01), "class \(leaf) of \(scenario): \(got) Mbit/s instead of \(rate)")
+        }
+    }
+
+    /// Shares agree within 2 % of the whole where the kernel keeps its rules; where it errs, both figures are shown.
+    @Test(.enabled(if: KernelScenario.available, "needs root, tc with HTB and python3"), arguments: KernelScenario.all)
+    func theKernelAgrees(scenario: KernelScenario) throws {
+        let kernel = try scenario.kernel(seconds: 1)
+        let sluice = scenario.sluice(for: Nanoseconds(kernel.elapsed * 1e9))
+        let leaves = scenario.flows.map(\.leaf)
+        let all = (kernel: leaves.reduce(0.0) { $0 + Double(kernel.bytes[$1]!) }, sluice: leaves.reduce(0.0) { $0 + Double(sluice[$1]!) })
+        var figures: [String] = [], agrees = true
+        for leaf in leaves {
+            let rates = (kernel: Double(kernel.bytes[leaf]!) * 8e-6 / kernel.elapsed, sluice: Double(sluice[leaf]!) * 8e-6 / kernel.elapsed)
+            figures.append("\(leaf): \(Self.short(rates.kernel)) and \(Self.short(rates.sluice))")
+            agrees = agrees && abs(Double(kernel.bytes[leaf]!) / all.kernel - Double(sluice[leaf]!) / all.sluice) <= 0.02
+        }
+        print("\(scenario) (Mbit/s, kernel and Sluice): \(figures.joined(separator: ", "))\(scenario.kernelFault.map { "; " + $0 } ?? "")")
+        if scenario.kernelFault == nil { #expect(agrees, "\(scenario): \(figures.joined(separator: ", "))") }
+    }
+
+    static func short(_ rate: Double) -> String { "\((rate * 100).rounded() / 100)" }
+}
