@@ -11,8 +11,8 @@
 /// Classes that wait for tokens hang in a timing wheel and are looked at only when their time has come. Classes whose time comes in
 /// the same call join in the order of their ids.
 public struct ClassTree {
-    let states: UnsafeMutablePointer<ClassState>
-    let nodes: UnsafeMutablePointer<ClassNode>
+    let states: StateTable
+    let nodes: NodeTable
     let slots: UnsafeMutablePointer<PrioritySlot>
     let timers: UnsafeMutablePointer<ClassTimer>
     let frames: UnsafeMutablePointer<FrameNode>
@@ -103,8 +103,9 @@ public struct ClassTree {
     private init(
         classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?, instance: Int
     ) {
-        states = Self.reserve(classes)
-        nodes = Self.reserve(classes)
+        let lines = UnsafeMutableRawPointer.allocate(byteCount: classes * 128, alignment: 128)
+        states = StateTable(lines: lines)
+        nodes = NodeTable(lines: lines)
         slots = Self.reserve(classes * 8)
         timers = Self.reserve(classes)
         extras = Self.reserve(classes)
@@ -138,8 +139,7 @@ public struct ClassTree {
     /// Frees the tree. Frames still queued are the caller's to find: remove the classes and `takeDropped` first.
     public static func destroy(_ tree: UnsafeMutablePointer<ClassTree>) {
         let it = tree.pointee
-        it.states.deallocate()
-        it.nodes.deallocate()
+        it.states.lines.deallocate()
         it.slots.deallocate()
         it.timers.deallocate()
         it.frames.deallocate()

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The promise itself. Rates count frame bytes without FCS; intervals leave out the first second, in which bursts are spent. Where floors
+/// The promise itself. Rates count frame bytes without FCS; intervals leave out the first two seconds, in which links come up and bursts are spent. Where floors
 /// fill the link, bursts are wide, so that a poll loop that other programs keep from its CPU for a while catches up.
 extension EndToEnd {
     @Suite("Floors, borrowing and ceilings", .needs(.hugepages))
@@ -9,6 +9,24 @@ extension EndToEnd {
         private func vhost(_ lab: Lab, _ names: String...) -> String {
             names.map { "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0))}\n" }.joined()
         }
+        /// Knows where the far end is before it has said anything: a port's link may come up a second after the cable.
+        private let bridge = "bridges: [{name: br0, static: [{mac: \"02:00:00:00:00:99\", port: uplink}]}]\nports:\n"
+
+        private func simulated(_ lab: Lab, _ names: String...) -> String {
+            names.map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
+        }
+        /// A physical port, and the generator at the other end of its cable. The rings are deep, so that the far end loses nothing to a
+        /// pause of its own.
+        private func uplink(_ wire: VethPair, _ rate: String) -> String {
+            "  - {name: uplink, type: physical, bridge: br0, device: \"net_af_packet0,iface=\(wire.near),\(Self.rings)\", rate: \(rate)}\n"
+        }
+        private func farEnd(_ wire: VethPair) -> String {
+            "  - {name: far, device: \"net_af_packet0,iface=\(wire.far),\(Self.rings)\", mac: \"02:00:00:00:00:99\"}\n"
+        }
+        private static let rings = "qpairs=1,framesz=2048,blocksz=65536,framecnt=8192"
+        /// Knows where the far end is before it has said anything: a port's link may come up a second after the cable.
+        private let bridge = "bridges: [{name: br0, static: [{mac: \"02:00:00:00:00:99\", port: uplink}]}]\nports:\n"
+
         private func simulated(_ lab: Lab, _ names: String...) -> String {
             names.map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
         }
@@ -40,22 +58,23 @@ extension EndToEnd {
         @Test("outbound: with every guest offering more than the link, each gets its floor")
         func outboundFloors() throws {
             try withLab { lab in
-                let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n" + vhost(lab, "vm1", "vm2", "vm3") + uplink(lab, "200mbit") + """
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, bridge + vhost(lab, "vm1", "vm2", "vm3") + uplink(wire, "200mbit") + """
                     guests:
                       - {name: vm1, port: vm1, outbound: {floor: 120mbit, burst: 512kib}}
                       - {name: vm2, port: vm2, outbound: {floor: 60mbit, burst: 512kib}}
                       - {name: vm3, port: vm3, outbound: {floor: 20mbit, burst: 512kib}}
                     """)
-                let report = try measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3") + farEnd(lab) + """
+                let report = try measure(lab, daemon, "duration: 7s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3") + farEnd(wire) + """
                     flows:
                       - {name: a, from: vm1, to: far, size: 1514, rate: 250mbit}
                       - {name: b, from: vm2, to: far, size: 590, rate: 250mbit}
                       - {name: c, from: vm3, to: far, size: [60, 1514], rate: 250mbit}
                     expect:
-                      - {name: vm1, flows: [a], from: 1s, at-least: 120mbit}
-                      - {name: vm2, flows: [b], from: 1s, at-least: 60mbit}
-                      - {name: vm3, flows: [c], from: 1s, at-least: 20mbit}
-                      - {name: link, flows: ["*"], from: 1s, at-least: 200mbit, at-most: 200mbit, intact: true}
+                      - {name: vm1, flows: [a], from: 2s, at-least: 120mbit}
+                      - {name: vm2, flows: [b], from: 2s, at-least: 60mbit}
+                      - {name: vm3, flows: [c], from: 2s, at-least: 20mbit}
+                      - {name: link, flows: ["*"], from: 2s, at-least: 200mbit, at-most: 200mbit, intact: true}
                     """)
                 #expect(Generator.missed(report) == [])
                 for name in ["vm1", "vm2", "vm3"] { #expect(try daemon.classStatus("uplink", name)["dropped"]["frames"].int ?? 0 > 0, "\(name) was offered more") }
@@ -73,16 +92,16 @@ extension EndToEnd {
                       - {name: vm2, port: vm2, inbound: {floor: 60mbit, burst: 512kib}}
                       - {name: vm3, port: vm3, inbound: {floor: 20mbit, burst: 512kib}}
                     """)
-                let report = try measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3", "src") + """
+                let report = try measure(lab, daemon, "duration: 7s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3", "src") + """
                     flows:
                       - {name: a, from: src, to: vm1, size: 1514, rate: 250mbit}
                       - {name: b, from: src, to: vm2, size: 1514, rate: 250mbit}
                       - {name: c, from: src, to: vm3, size: 1514, rate: 250mbit}
                     expect:
-                      - {name: vm1, flows: [a], from: 1s, at-least: 120mbit}
-                      - {name: vm2, flows: [b], from: 1s, at-least: 60mbit}
-                      - {name: vm3, flows: [c], from: 1s, at-least: 20mbit}
-                      - {name: all, flows: ["*"], from: 1s, at-most: 200mbit, intact: true}
+                      - {name: vm1, flows: [a], from: 2s, at-least: 120mbit}
+                      - {name: vm2, flows: [b], from: 2s, at-least: 60mbit}
+                      - {name: vm3, flows: [c], from: 2s, at-least: 20mbit}
+                      - {name: all, flows: ["*"], from: 2s, at-most: 200mbit, intact: true}
                     """)
                 #expect(Generator.missed(report) == [])
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -93,25 +112,26 @@ extension EndToEnd {
         @Test("what one guest leaves unused is lent to the others in proportion to their floors, and given back when it is wanted")
         func borrowing() throws {
             try withLab { lab in
-                let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n" + vhost(lab, "vm1", "vm2", "vm3") + uplink(lab, "200mbit") + """
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, bridge + vhost(lab, "vm1", "vm2", "vm3") + uplink(wire, "200mbit") + """
                     guests:
                       - {name: vm1, port: vm1, outbound: {floor: 100mbit}}
                       - {name: vm2, port: vm2, outbound: {floor: 60mbit}}
                       - {name: vm3, port: vm3, outbound: {floor: 20mbit}}
                     """)
-                // vm1 sends from 4 s on. Until then 120 Mbit/s of others' and nobody's floors are shared 60 : 20 on top of the floors.
-                let report = try measure(lab, daemon, "duration: 8s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3") + farEnd(lab) + """
+                // vm1 sends from 5 s on. Until then 120 Mbit/s of others' and nobody's floors are shared 60 : 20 on top of the floors.
+                let report = try measure(lab, daemon, "duration: 10s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3") + farEnd(wire) + """
                     flows:
-                      - {name: a, from: vm1, to: far, size: 1514, rate: 250mbit, start: 4s}
+                      - {name: a, from: vm1, to: far, size: 1514, rate: 250mbit, start: 5s}
                       - {name: b, from: vm2, to: far, size: 1514, rate: 250mbit}
                       - {name: c, from: vm3, to: far, size: 1514, rate: 250mbit}
                     expect:
-                      - {name: "vm2 borrowing", flows: [b], from: 1s, to: 4s, at-least: 150mbit, at-most: 150mbit, within: 2%}
-                      - {name: "vm3 borrowing", flows: [c], from: 1s, to: 4s, at-least: 50mbit, at-most: 50mbit, within: 2%}
-                      - {name: "vm1 back", flows: [a], from: 5s, at-least: 100mbit}
-                      - {name: "vm2 floor", flows: [b], from: 5s, at-least: 60mbit}
-                      - {name: "vm3 floor", flows: [c], from: 5s, at-least: 20mbit}
-                      - {name: link, flows: ["*"], from: 1s, at-least: 200mbit, at-most: 200mbit, intact: true}
+                      - {name: "vm2 borrowing", flows: [b], from: 2s, to: 5s, at-least: 150mbit, at-most: 150mbit, within: 2%}
+                      - {name: "vm3 borrowing", flows: [c], from: 2s, to: 5s, at-least: 50mbit, at-most: 50mbit, within: 2%}
+                      - {name: "vm1 back", flows: [a], from: 6s, at-least: 100mbit}
+                      - {name: "vm2 floor", flows: [b], from: 6s, at-least: 60mbit}
+                      - {name: "vm3 floor", flows: [c], from: 6s, at-least: 20mbit}
+                      - {name: link, flows: ["*"], from: 2s, at-least: 200mbit, at-most: 200mbit, intact: true}
                     """)
                 #expect(Generator.missed(report) == [])
                 let lender = try daemon.classStatus("uplink", "vm2")
@@ -123,22 +143,23 @@ extension EndToEnd {
         @Test("a guest's iSCSI floor holds against the guest's own bulk traffic and its neighbour's")
         func iscsiFloorInsideAGuest() throws {
             try withLab { lab in
-                let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n" + vhost(lab, "vm1", "vm2") + uplink(lab, "200mbit") + """
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, bridge + vhost(lab, "vm1", "vm2") + uplink(wire, "200mbit") + """
                     guests:
                       - {name: vm1, port: vm1, outbound: {floor: 120mbit, burst: 512kib}, protocols: {iscsi: {outbound: {floor: 90mbit, burst: 512kib}}}}
                       - {name: vm2, port: vm2, outbound: {floor: 80mbit, burst: 512kib}}
                     """)
-                let report = try measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2") + farEnd(lab) + """
+                let report = try measure(lab, daemon, "duration: 7s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2") + farEnd(wire) + """
                     flows:
                       - {name: disk, from: vm1, to: far, protocol: iscsi, size: 1514, rate: 150mbit}
                       - {name: bulk, from: vm1, to: far, protocol: tcp, size: 1514, rate: 250mbit}
                       - {name: neighbour, from: vm2, to: far, size: 1514, rate: 250mbit}
                     expect:
-                      - {name: iscsi, flows: [disk], from: 1s, at-least: 90mbit}
-                      - {name: bulk, flows: [bulk], from: 1s, at-least: 30mbit}
-                      - {name: vm1, flows: [disk, bulk], from: 1s, at-least: 120mbit}
-                      - {name: vm2, flows: [neighbour], from: 1s, at-least: 80mbit}
-                      - {name: link, flows: ["*"], from: 1s, at-least: 200mbit, at-most: 200mbit, intact: true}
+                      - {name: iscsi, flows: [disk], from: 2s, at-least: 90mbit}
+                      - {name: bulk, flows: [bulk], from: 2s, at-least: 30mbit}
+                      - {name: vm1, flows: [disk, bulk], from: 2s, at-least: 120mbit}
+                      - {name: vm2, flows: [neighbour], from: 2s, at-least: 80mbit}
+                      - {name: link, flows: ["*"], from: 2s, at-least: 200mbit, at-most: 200mbit, intact: true}
                     """)
                 #expect(Generator.missed(report) == [])
                 #expect((try daemon.classStatus("uplink", "vm1/iscsi")["sent"]["bytes"].int ?? 0) > 0)
@@ -149,20 +170,21 @@ extension EndToEnd {
         @Test("a ceiling holds although nobody else wants the link, and changes while traffic runs")
         func ceilings() throws {
             try withLab { lab in
-                let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n" + vhost(lab, "vm1") + uplink(lab, "500mbit") + """
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, bridge + vhost(lab, "vm1") + uplink(wire, "500mbit") + """
                     guests:
                       - {name: vm1, port: vm1, outbound: {floor: 20mbit, ceiling: 80mbit, burst: 1mib, ceiling-burst: 1mib}}
                     """)
-                let scenario = "learn: true\nports:\n" + simulated(lab, "vm1") + farEnd(lab) + """
+                let scenario = "learn: true\nports:\n" + simulated(lab, "vm1") + farEnd(wire) + """
                     flows: [{name: a, from: vm1, to: far, size: 1514, rate: 300mbit}]
 
                     """
-                let before = try measure(lab, daemon, "duration: 4s\n" + scenario
-                    + "expect: [{name: ceiling, flows: [a], from: 1s, at-least: 80mbit, at-most: 80mbit, intact: true}]")
+                let before = try measure(lab, daemon, "duration: 5s\n" + scenario
+                    + "expect: [{name: ceiling, flows: [a], from: 2s, at-least: 80mbit, at-most: 80mbit, intact: true}]")
                 #expect(Generator.missed(before) == [])
                 try daemon.command("class", "set", "vm1", "dir", "outbound", "ceiling", "160mbit")
-                let after = try measure(lab, daemon, "duration: 4s\n" + scenario
-                    + "expect: [{name: raised, flows: [a], from: 1s, at-least: 160mbit, at-most: 160mbit, intact: true}]")
+                let after = try measure(lab, daemon, "duration: 5s\n" + scenario
+                    + "expect: [{name: raised, flows: [a], from: 2s, at-least: 160mbit, at-most: 160mbit, intact: true}]")
                 #expect(Generator.missed(after) == [])
                 #expect(try daemon.unaccountedFrames() == 0)
                 daemon.stop()
@@ -178,9 +200,9 @@ extension EndToEnd {
                       - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1")), pace: {average: 100mbit}}
                       - {name: vm2, type: vhost, bridge: br0, socket: \(lab.path("vm2"))}
                     """)
-                let report = try measure(lab, daemon, "duration: 5s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2") + """
+                let report = try measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2") + """
                     flows: [{name: a, from: vm1, to: vm2, size: 1514, rate: 300mbit}]
-                    expect: [{name: paced, flows: [a], from: 1s, to: 5s, at-least: 100mbit, at-most: 100mbit, intact: true, loss-at-most: 0%}]
+                    expect: [{name: paced, flows: [a], from: 2s, to: 6s, at-least: 100mbit, at-most: 100mbit, intact: true, loss-at-most: 0%}]
                     """)
                 #expect(Generator.missed(report) == [])
                 #expect((try daemon.port("vm1")["paced_nanoseconds"].int ?? 0) > 0)
