@@ -1,5 +1,6 @@
 import DPDKShim
 import Glibc
+import Synchronization
 
 /// Waits until every poll loop has finished a turn that began after the call: then none still uses what was unpublished before it.
 /// (Two turns: the loop counts a turn and loads its snapshot without a fence between, so the load may overtake the count.)
@@ -17,6 +18,19 @@ struct GracePeriod: @unchecked Sendable {
         }
     }
 }
+
+/// The loops that a device's memory must outlive; set while they run.
+private let running = Mutex<GracePeriod?>(nil)
+
+extension GracePeriod {
+    /// From now on no device's memory is unmapped by EAL's interrupt thread before the loops have let go of it; nil ends that.
+    static func guardDevices(_ grace: GracePeriod?) {
+        running.withLock { $0 = grace }
+        sluice_before_unmapping(grace == nil ? nil : waitForLoops)
+    }
+}
+
+@c private func waitForLoops() { running.withLock { $0 }?.wait() }
 
 /// Gives the processor away for a moment: the control thread's waits for the poll loops, which never wait for it.
 func pause(microseconds: Int) {

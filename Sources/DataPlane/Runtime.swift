@@ -55,6 +55,7 @@ final class Runtime {
         }
         bufferLimit = settings.buffers
         grace = GracePeriod(lcores: lcores)
+        GracePeriod.guardDevices(grace)
     }
 
     var now: Nanoseconds { clock.nanoseconds(sluice_cycles()) }
@@ -78,6 +79,7 @@ final class Runtime {
     /// Gives everything back that would outlive the process; its memory ends with it. (`rte_eal_cleanup` would unmap what EAL's own threads
     /// still use for the interrupts of memif devices.)
     func close() {
+        GracePeriod.guardDevices(nil)
         for index in lcores.indices { (lcores.baseAddress! + index).deinitialize(count: 1) }
         lcores.deallocate()
         removeRuntimeDirectory()

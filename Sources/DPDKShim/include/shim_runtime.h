@@ -31,6 +31,10 @@ SLUICE_INLINE bool sluice_lock_try(sluice_lock *lock) { return rte_spinlock_tryl
 SLUICE_INLINE void sluice_lock_release(sluice_lock *lock) { rte_spinlock_unlock(&lock->lock); }
 static inline void sluice_lock_init(sluice_lock *lock) { rte_spinlock_init(&lock->lock); }
 
+/// Has EAL's interrupt thread call `wait` before it unmaps memory; NULL: it does not. The memif driver handles a peer's leaving on that
+/// thread: it marks the device as disconnected and unmaps the rings at once, while a poll loop may still read them.
+void sluice_before_unmapping(void (*wait)(void));
+
 /// Sends DPDK's log to a file descriptor of the caller's; -1 restores the default. Returns 0 or a negative errno.
 int sluice_log_to(int fd);
 /// Sets the level (RTE_LOG_*) of all logs that match a shell pattern.
