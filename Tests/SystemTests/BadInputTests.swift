@@ -146,7 +146,7 @@ extension EndToEnd {
                     (["class", "set", "one", "dir", "inbound", "floor", "500"], ["500mbit"]),
                     (["class", "set", "one", "dir", "inbound", "floor", "2gbit"], ["2gbit", "1gbit"]),
                     (["fdb", "add", "ff:ff:ff:ff:ff:ff", "port", "one"], ["ff:ff:ff:ff:ff:ff"]),
-                    (["port", "frobnicate", "one"], ["frobnicate"]),
+                    (["port", "frobnicate"], ["frobnicate"]),
                     (["prot", "show"], ["prot"]),
                 ]
                 for edit in edits {

@@ -24,19 +24,6 @@ extension EndToEnd {
             "  - {name: far, device: \"net_af_packet0,iface=\(wire.far),\(Self.rings)\", mac: \"02:00:00:00:00:99\"}\n"
         }
         private static let rings = "qpairs=1,framesz=2048,blocksz=65536,framecnt=8192"
-        /// Knows where the far end is before it has said anything: a port's link may come up a second after the cable.
-        private let bridge = "bridges: [{name: br0, static: [{mac: \"02:00:00:00:00:99\", port: uplink}]}]\nports:\n"
-
-        private func simulated(_ lab: Lab, _ names: String...) -> String {
-            names.map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
-        }
-        /// A physical port whose far end the generator holds.
-        private func uplink(_ lab: Lab, _ rate: String) -> String {
-            "  - {name: uplink, type: physical, bridge: br0, device: \"net_memif0,role=server,id=0,socket=\(lab.path("memif")),socket-abstract=no\", rate: \(rate)}\n"
-        }
-        private func farEnd(_ lab: Lab) -> String {
-            "  - {name: far, device: \"net_memif0,role=client,id=0,socket=\(lab.path("memif")),socket-abstract=no\", mac: \"02:00:00:00:00:99\"}\n"
-        }
 
         /// Plays the scenario, again if other programs took the poll loop's CPU meanwhile: what was due then and is more than a burst is
         /// lost to everybody, on any switch. The last of three measurements counts in any case.

@@ -87,7 +87,9 @@ final class Daemon {
         let result = try finish([Build.program("sluice")] + words, environment: ["SLUICE_SOCKET": socket], within: 30)
         guard process.isRunning else {
             let exit = process.waitForExit(until: .after(1))
-            throw LabError("sluiced ended (\(exit.map { "\($0)" } ?? "?")) while `sluice \(words.joined(separator: " "))` asked it; it said:\n\(process.errors.text)")
+            throw LabError(
+                "sluiced ended (\(exit.map { "\($0)" } ?? "?")) while `sluice \(words.joined(separator: " "))` asked it; it said:\n\(process.errors.text)",
+                isFinal: true)
         }
         return result
     }

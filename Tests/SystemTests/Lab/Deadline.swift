@@ -3,7 +3,9 @@ import Foundation
 /// What went wrong in the lab itself or with what it runs, told as a sentence.
 struct LabError: Error, CustomStringConvertible {
     let description: String
-    init(_ description: String) { self.description = description }
+    /// True: asking again is of no use, because what was asked has ended.
+    let isFinal: Bool
+    init(_ description: String, isFinal: Bool = false) { (self.description, self.isFinal) = (description, isFinal) }
 }
 
 /// The instant after which waiting is a failure. Deadlines are wide: they bound a hang, they do not measure speed.
@@ -27,6 +29,8 @@ func eventually<T>(_ what: String, within seconds: Double = 30, _ question: () t
         do {
             if let answer = try question() { return answer }
             lastError = nil
+        } catch let error as LabError where error.isFinal {
+            throw error
         } catch { lastError = error }
         _ = poll(nil, 0, 20)
     }

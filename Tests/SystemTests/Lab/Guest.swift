@@ -84,7 +84,7 @@ final class Guest {
     func begin(_ command: String) throws -> Running {
         commands += 1
         let running = Running(number: commands, offset: qemu.output.count, command: command)
-        guard qemu.isRunning else { throw LabError("guest \(name) has ended:\n\(qemu.errors.text)") }
+        guard qemu.isRunning else { throw LabError("guest \(name) has ended:\n\(qemu.errors.text)", isFinal: true) }
         try qemu.write("\(commands) \(command)\n")
         return running
     }

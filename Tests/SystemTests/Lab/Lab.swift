@@ -7,11 +7,13 @@ final class Lab {
     let folder: String
     private var undo: [() -> Void] = []
     private static let serial = Counter()
+    /// `scripts/test` gives its runs a number, to find what they leave behind.
+    private static let run = ProcessInfo.processInfo.environment["SLUICE_TEST_RUN"] ?? "\(getpid() % 100_000)"
     /// Distinguishes this test's interfaces and namespaces from other runs'.
     let tag: String
 
     init() throws {
-        tag = "sl\(getpid() % 100_000)\(Lab.serial.next())"
+        tag = "sl\(Lab.run)x\(Lab.serial.next())"
         // Short: a Unix socket's path holds 107 bytes.
         folder = "/tmp/\(tag)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
