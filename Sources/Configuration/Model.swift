@@ -168,12 +168,5 @@ public struct ProtocolSettings: Equatable, Sendable {
     public init(name: String, matches: [ProtocolMatch], pcp: Int) { self.name = name; self.matches = matches; self.pcp = pcp }
 }
 
-public enum ProtocolMatch: Hashable, Sendable {
-    case etherType(UInt16)
-    /// Either port of a TCP segment.
-    case tcp(UInt16)
-    /// Either port of a UDP datagram.
-    case udp(UInt16)
-    case dscp(UInt8)
-    case pcp(UInt8)
-}
+/// How a protocol is known.
+public typealias ProtocolMatch = ProtocolTable.Match

@@ -1,14 +1,8 @@
+import Packet
+
 extension ProtocolSettings {
-    /// The rows every table starts with. Ports from the IANA registry, EtherTypes from the IEEE's; priorities as in the
-    /// usual converged-Ethernet set-up: FCoE and RDMA on 3 (lossless), iSCSI on 4.
-    public static let builtIn: [ProtocolSettings] = [
-        ProtocolSettings(name: "iscsi", matches: [.tcp(3260), .tcp(860)], pcp: 4),
-        ProtocolSettings(name: "fcoe", matches: [.etherType(0x8906)], pcp: 3),
-        ProtocolSettings(name: "fip", matches: [.etherType(0x8914)], pcp: 3),
-        ProtocolSettings(name: "roce", matches: [.etherType(0x8915)], pcp: 3),
-        ProtocolSettings(name: "rocev2", matches: [.udp(4791)], pcp: 3),
-        ProtocolSettings(name: "nvme-tcp", matches: [.tcp(4420), .tcp(8009)], pcp: 0),
-    ]
+    /// The rows every table starts with: `KnownProtocol.all`.
+    public static let builtIn = KnownProtocol.all.map { ProtocolSettings(name: $0.name, matches: $0.matches, pcp: Int($0.pcp)) }
 }
 
 extension Model {

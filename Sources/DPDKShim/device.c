@@ -109,13 +109,6 @@ bool sluice_device_link(uint16_t port, uint32_t *megabits) {
     return link.link_status == RTE_ETH_LINK_UP;
 }
 
-int sluice_device_mac(uint16_t port, uint8_t mac[6]) {
-    struct rte_ether_addr address;
-    int result = rte_eth_macaddr_get(port, &address);
-    if (result == 0) memcpy(mac, address.addr_bytes, 6);
-    return result;
-}
-
 const char *sluice_device_driver(uint16_t port) {
     struct rte_eth_dev_info info;
     return rte_eth_dev_info_get(port, &info) == 0 ? info.driver_name : "unknown";

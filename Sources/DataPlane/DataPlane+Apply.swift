@@ -192,16 +192,7 @@ extension DataPlane {
         let replaced = protocols
         protocols = ProtocolTable.create()
         for (row, item) in new.protocolTable.enumerated() {
-            for match in item.matches {
-                let row = UInt8(row + 1)
-                switch match {
-                case .etherType(let value): protocols.set(.etherType(value), row: row)
-                case .tcp(let port): protocols.set(.tcp(port), row: row)
-                case .udp(let port): protocols.set(.udp(port), row: row)
-                case .dscp(let value): protocols.set(.dscp(value), row: row)
-                case .pcp(let value): protocols.set(.pcp(value), row: row)
-                }
-            }
+            for match in item.matches { protocols.set(match, row: UInt8(row + 1)) }
         }
         return replaced
     }

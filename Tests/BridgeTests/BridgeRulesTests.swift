@@ -51,38 +51,3 @@ struct BridgeRulesTests {
         #expect(BridgeRules.verdict(&record) == .runt)
     }
 }
-
-@Suite("Flooding")
-struct FloodSetTests {
-    private func targets(_ set: FloodSet, from source: UInt16) -> [UInt16] {
-        var result: [UInt16] = []
-        var targets = set.targets(from: source)
-        while let port = targets.next() { result.append(port) }
-        return result
-    }
-
-    @Test func neverBackToTheSource() {
-        let set = FloodSet.create(capacity: 300)
-        defer { set.destroy() }
-        #expect(targets(set, from: 0).isEmpty)
-        let ports: [UInt16] = [0, 1, 63, 64, 65, 127, 200, 299]
-        for port in ports { set.insert(port) }
-        #expect(set.count == ports.count)
-        for source in ports { #expect(targets(set, from: source) == ports.filter { $0 != source }) }
-        // A port that does not take part itself, and one beyond the set.
-        #expect(targets(set, from: 5) == ports)
-        #expect(targets(set, from: 60_000) == ports)
-        set.remove(64)
-        set.remove(64)
-        set.remove(60_000)
-        #expect(targets(set, from: 0) == [1, 63, 65, 127, 200, 299])
-        #expect(set.contains(299) && !set.contains(64) && !set.contains(60_000))
-    }
-
-    @Test func aSetOfOnePort() {
-        let set = FloodSet.create(capacity: 1)
-        defer { set.destroy() }
-        set.insert(0)
-        #expect(targets(set, from: 0).isEmpty && targets(set, from: 1) == [0])
-    }
-}

@@ -31,7 +31,6 @@ int sluice_device_remove(uint16_t port);
 /// Probes a device string and gives its port number. Returns 0, or a negative errno (-EEXIST when it was there before).
 int sluice_device_probe(const char *devargs, uint16_t *port);
 bool sluice_device_link(uint16_t port, uint32_t *megabits);
-int sluice_device_mac(uint16_t port, uint8_t mac[6]);
 const char *sluice_device_driver(uint16_t port);
 
 #endif

@@ -8,8 +8,6 @@
 #include <rte_prefetch.h>
 #include <string.h>
 
-typedef struct rte_mbuf *sluice_frame;
-
 SLUICE_INLINE void *sluice_frame_bytes(struct rte_mbuf *m) { return rte_pktmbuf_mtod(m, void *); }
 /// Bytes in the first segment.
 SLUICE_INLINE uint16_t sluice_frame_contiguous(const struct rte_mbuf *m) { return m->data_len; }
@@ -20,14 +18,9 @@ SLUICE_INLINE uint64_t sluice_frame_flags(const struct rte_mbuf *m) { return m->
 SLUICE_INLINE void sluice_frame_set_flags(struct rte_mbuf *m, uint64_t flags) { m->ol_flags = flags; }
 SLUICE_INLINE uint16_t sluice_frame_tci(const struct rte_mbuf *m) { return m->vlan_tci; }
 SLUICE_INLINE void sluice_frame_set_tci(struct rte_mbuf *m, uint16_t tci) { m->vlan_tci = tci; }
-SLUICE_INLINE uint16_t sluice_frame_segment_size(const struct rte_mbuf *m) { return m->tso_segsz; }
-SLUICE_INLINE void sluice_frame_set_header_lengths(struct rte_mbuf *m, uint8_t l2, uint16_t l3, uint8_t l4) {
-    m->l2_len = l2; m->l3_len = l3; m->l4_len = l4;
-}
 SLUICE_INLINE bool sluice_frame_is_writable(const struct rte_mbuf *m) {
     return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
 }
-SLUICE_INLINE void sluice_prefetch_frame(struct rte_mbuf *m) { rte_mbuf_prefetch_part1(m); }
 SLUICE_INLINE void sluice_prefetch(const void *p) { rte_prefetch0(p); }
 /// Prefetches the first cache line of the frame's data (reads the mbuf's header).
 SLUICE_INLINE void sluice_prefetch_bytes(struct rte_mbuf *m) { rte_prefetch0(rte_pktmbuf_mtod(m, void *)); }
@@ -57,12 +50,6 @@ SLUICE_HOT int sluice_frame_finish_checksums(struct rte_mbuf *m);
 /// Offload flags, which are macros over shifted constants that Swift does not import.
 static const uint64_t sluice_flag_tx_vlan = RTE_MBUF_F_TX_VLAN;
 static const uint64_t sluice_flag_rx_vlan_stripped = RTE_MBUF_F_RX_VLAN_STRIPPED;
-static const uint64_t sluice_flag_rx_vlan = RTE_MBUF_F_RX_VLAN;
-static const uint64_t sluice_flag_tx_tcp_seg = RTE_MBUF_F_TX_TCP_SEG;
-static const uint64_t sluice_flag_tx_udp_seg = RTE_MBUF_F_TX_UDP_SEG;
-static const uint64_t sluice_flag_tx_l4_mask = RTE_MBUF_F_TX_L4_MASK;
-static const uint64_t sluice_flag_tx_ip_checksum = RTE_MBUF_F_TX_IP_CKSUM;
 static const uint64_t sluice_flag_tx_offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
-static const uint64_t sluice_flag_rx_l4_bad = RTE_MBUF_F_RX_L4_CKSUM_BAD;
 
 #endif

@@ -8,7 +8,6 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
-#include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_pause.h>
@@ -34,10 +33,5 @@ static inline void sluice_lock_init(sluice_lock *lock) { rte_spinlock_init(&lock
 /// Has EAL's interrupt thread call `wait` before it unmaps memory; NULL: it does not. The memif driver handles a peer's leaving on that
 /// thread: it marks the device as disconnected and unmaps the rings at once, while a poll loop may still read them.
 void sluice_before_unmapping(void (*wait)(void));
-
-/// Sends DPDK's log to a file descriptor of the caller's; -1 restores the default. Returns 0 or a negative errno.
-int sluice_log_to(int fd);
-/// Sets the level (RTE_LOG_*) of all logs that match a shell pattern.
-static inline int sluice_log_level(const char *pattern, uint32_t level) { return rte_log_set_level_pattern(pattern, level); }
 
 #endif
