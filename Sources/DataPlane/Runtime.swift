@@ -30,7 +30,8 @@ final class Runtime {
         var arguments = [
             "sluiced", "--lcores", map.joined(separator: ","), "--main-lcore", "0", "--file-prefix", prefix,
             // A device list that names none keeps EAL from taking over devices that nobody configured.
-            "--allow", "ffff:ff:1f.7", "--log-level", "lib.*:warning", "--log-level", "pmd.*:warning", "--log-level", "user1:warning",
+            "--allow", "ffff:ff:1f.7", "--log-level", "lib.*:warning", "--log-level", "lib.eal:error", "--log-level", "lib.telemetry:error", "--log-level", "pmd.*:warning",
+            "--log-level", "user1:warning",
         ]
         arguments += settings.hugepages ? ["--in-memory"] : ["--no-huge", "-m", String(max(settings.memory, bytesNeeded * 5 / 4) >> 20)]
         if settings.hugepages && settings.memory > 0 { arguments += ["-m", String(settings.memory >> 20)] }
