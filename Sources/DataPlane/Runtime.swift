@@ -21,8 +21,9 @@ final class Runtime {
         let bytesNeeded = UInt64(settings.buffers) * UInt64(settings.bufferSize + 512) + 48 << 20
         if settings.hugepages { try Self.checkHugepages(needed: settings.memory > 0 ? settings.memory : bytesNeeded) }
 
-        let prefix = "sluice-\(getpid())"
-        runtimeDirectory = "/var/run/dpdk/\(prefix)"
+        Self.removeStaleDirectories()
+        let prefix = "\(Self.prefix)\(getpid())"
+        runtimeDirectory = "\(Self.runtimeFolders)/\(prefix)"
         // The control thread, and librte_vhost's and EAL's own, which inherit its CPUs, keep off the poll loops' where there are others.
         let others = NUMA.allowedCPUs.filter { !cpus.contains($0) }
         let control = (others.isEmpty ? cpus : others).map(String.init).joined(separator: ",")
@@ -83,17 +84,35 @@ final class Runtime {
         GracePeriod.guardDevices(nil)
         for index in lcores.indices { (lcores.baseAddress! + index).deinitialize(count: 1) }
         lcores.deallocate()
-        removeRuntimeDirectory()
+        Self.removeDirectory(runtimeDirectory)
     }
 
-    private func removeRuntimeDirectory() {
-        guard let directory = opendir(runtimeDirectory) else { return }
+    /// Where EAL keeps its telemetry socket; one folder a process, named by its pid.
+    private static let runtimeFolders = "/var/run/dpdk"
+    private static let prefix = "sluice-"
+
+    /// Removes the folders of daemons that were killed.
+    private static func removeStaleDirectories() {
+        for name in names(in: runtimeFolders) where name.hasPrefix(prefix) {
+            guard let pid = pid_t(name.dropFirst(prefix.count)), kill(pid, 0) != 0, errno == ESRCH else { continue }
+            removeDirectory("\(runtimeFolders)/\(name)")
+        }
+    }
+
+    private static func removeDirectory(_ path: String) {
+        for name in names(in: path) { unlink("\(path)/\(name)") }
+        rmdir(path)
+    }
+
+    private static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { String(cString: $0.bindMemory(to: CChar.self).baseAddress!) }
-            if name != "." && name != ".." { unlink("\(runtimeDirectory)/\(name)") }
+            if name != "." && name != ".." { names.append(name) }
         }
-        closedir(directory)
-        rmdir(runtimeDirectory)
+        return names
     }
 
     /// The CPUs that run poll loops.

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension EndToEnd {
@@ -27,6 +28,8 @@ extension EndToEnd {
                     let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--no-bins")
                     try eventually("frames flow both ways") { try zip(sent(daemon), before).allSatisfy { $0 > $1 + 10_000 } }
                     generator.stop()
+                    // What a killed process could not remove itself.
+                    try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-gen-\(generator.pid)")
                 }
                 #expect(try daemon.unaccountedFrames() == 0)
                 daemon.stop()
