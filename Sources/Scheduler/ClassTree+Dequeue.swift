@@ -217,7 +217,7 @@ extension ClassTree {
     }
 
     @_noLocks @inline(__always)
-    private mutating func countLoan(_ leaf: ClassID, _ lender: ClassID, frames: Int, bytes: UInt32) {
+    mutating func countLoan(_ leaf: ClassID, _ lender: ClassID, frames: Int, bytes: UInt32) {
         blocks[Int(lender)].lentFrames &+= UInt64(frames)
         blocks[Int(lender)].lentBytes &+= UInt64(bytes)
         var id = leaf

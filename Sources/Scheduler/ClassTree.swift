@@ -49,7 +49,7 @@ public struct ClassTree {
     var rows: UInt64 = 0
 
     var wheel: TimingWheel
-    /// Time of the last dequeue.
+    /// Time of the last dequeue or bypass.
     var latest: Nanoseconds
 
     /// Free frames last in, first out, so that they are found in the cache; 0: none.

@@ -101,7 +101,9 @@ final class Duel {
 
     private func act() -> String? {
         switch dice.below(100) {
-        case 0..<45:
+        case 0..<8:
+            return bypass()
+        case 8..<45:
             let leaf = dice.one(of: ids), length = dice.one(of: [60, 300, 1_514, 9_000, 65_550] as [UInt32])
             tag += 1
             let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 8)!, length: length, tag: tag, to: leaf, at: now)
@@ -138,6 +140,15 @@ final class Duel {
             if !add() { return "add" }
         }
         return nil
+    }
+
+    private func bypass() -> String? {
+        let leaf = dice.one(of: ids)
+        let lengths = (0..<1 + dice.below(4)).map { _ in dice.one(of: [60, 300, 1_514, 9_000] as [UInt32]) }
+        let passed = tree.pointee.bypass(lengths, count: lengths.count, to: leaf, at: now)
+        oracle.update(at: now)
+        let expected = oracle.bypass(lengths, to: leaf, at: now)
+        return passed == expected ? nil : "\(passed) of \(lengths) pass to \(leaf), the oracle lets \(expected) pass"
     }
 
     private func dequeue(limit: Int) -> String? {

@@ -1,0 +1,90 @@
+/// Past the queue: where nothing waits that could leave now, a frame that may leave at once needs no place in it (Linux calls that a
+/// qdisc's bypass, TCQ_F_CAN_BYPASS). What is charged and counted is what an enqueue followed by a dequeue would.
+extension ClassTree {
+    /// Lets as many of a run of frames to one leaf leave at once as every bucket on their way allows. They are charged, and the caller's to
+    /// send to the leaf's output, in order; the rest, from the first that must wait, are the caller's to enqueue.
+    ///
+    /// None pass while another leaf could send, while the leaf itself has a backlog, or while its output is parked, so that a frame that
+    /// passes overtakes nobody. Turns are not touched: they are for those who wait.
+    ///
+    /// - Parameter lengths: of `count` frames, in bytes, as for `enqueue`.
+    /// - Returns: how many passed.
+    @_noLocks
+    public mutating func bypass(_ lengths: UnsafePointer<UInt32>, count: Int, to leaf: ClassID, at now: Nanoseconds) -> Int {
+        latest = now
+        if wheel.nextDue <= now { wake(at: now) }
+        guard rows == 0, arrived == 0, Self.has(leaves, leaf) else { return 0 }
+        let node = nodes + Int(leaf)
+        guard node.pointee.count == 0, states[Int(leaf)].flags & ClassFlags.codel == 0, outputStates[Int(node.pointee.output)].isParked == 0 else {
+            return 0
+        }
+        var budget = Int64.max, packets = Int64.max
+        let lender = findLender(leaf, &budget, &packets, at: now)
+        if lender == 0 { return 0 }
+
+        var passed = 0, bytes: UInt32 = 0
+        var charged: Int64 = 0, packetCost: Int64 = 0
+        while passed < count, charged &* Credit.perByte <= budget, packetCost <= packets {
+            bytes &+= lengths[passed]
+            charged &+= max(Int64(lengths[passed]) &+ overhead, 0)
+            packetCost &+= Credit.perPacket
+            passed &+= 1
+        }
+        chargeBypass(leaf, lender, frames: passed, bytes: bytes, cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
+        return passed
+    }
+
+    /// The class whose floor a frame of the leaf would leave on, 0 if it has to wait; and what all buckets up to it allow.
+    @_noLocks @inline(__always)
+    private mutating func findLender(_ leaf: ClassID, _ budget: inout Int64, _ packets: inout Int64, at now: Nanoseconds) -> ClassID {
+        var id = leaf
+        while id != 0 {
+            refill(id, at: now)
+            let state = states + Int(id)
+            let flags = state.pointee.flags
+            let mode = currentMode(id)
+            if mode == Mode.cannotSend { return 0 }
+            if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, state.pointee.ceilingTokens) }
+            if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: mode == Mode.canSend, &budget, &packets) }
+            if mode == Mode.canSend {
+                if flags & ClassFlags.meteredFloor != 0 { budget = min(budget, state.pointee.floorTokens) }
+                return id
+            }
+            id = state.pointee.parent
+        }
+        return 0
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func chargeBypass(
+        _ leaf: ClassID, _ lender: ClassID, frames: Int, bytes: UInt32, cost: Int64, packetCost: Int64, at now: Nanoseconds
+    ) {
+        var id = leaf
+        var lends = false
+        var active: UInt8 = 0
+        while id != 0 {
+            if lends { refill(id, at: now) } else { lends = id == lender }
+            let state = states + Int(id)
+            let flags = state.pointee.flags
+            if flags & ClassFlags.meteredCeiling != 0 { state.pointee.ceilingTokens = Credit.charged(state.pointee.ceilingTokens, cost) }
+            if lends, flags & ClassFlags.meteredFloor != 0 { state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost) }
+            if flags & ClassFlags.extra != 0 { chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost) }
+            state.pointee.sentBytes &+= UInt64(bytes)
+            nodes[Int(id)].sentFrames &+= UInt64(truncatingIfNeeded: frames)
+            active |= state.pointee.active
+            id = state.pointee.parent
+        }
+        if leaf != lender { countLoan(leaf, lender, frames: frames, bytes: bytes) }
+        if active != 0 { updateCharged(leaf, at: now) }
+    }
+
+    /// Others wait below an ancestor that was charged.
+    @_noLocks @inline(never)
+    private mutating func updateCharged(_ leaf: ClassID, at now: Nanoseconds) {
+        var id = leaf
+        while id != 0 {
+            if states[Int(id)].active != 0 { updateMode(id, at: now) }
+            id = states[Int(id)].parent
+        }
+    }
+}
