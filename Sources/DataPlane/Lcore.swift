@@ -48,6 +48,9 @@ struct Lcore: ~Copyable {
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>
     let records: UnsafeMutablePointer<FrameRecord>
+    /// Bytes to be charged for each frame of the burst, and what becomes of its tag.
+    let lengths: UnsafeMutablePointer<UInt32>
+    let tags: UnsafeMutablePointer<EgressTag>
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<UnsafeMutableRawPointer>
     /// By `PortIndex`.
@@ -73,6 +76,8 @@ struct Lcore: ~Copyable {
         protocolCounters = .zeroed(protocolRows)
         received = .zeroed(burstSize)
         records = .zeroed(burstSize)
+        lengths = .zeroed(burstSize)
+        tags = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .allocate(capacity: dequeueBatch)
         outputs = .zeroed(maxPorts)
@@ -86,6 +91,8 @@ struct Lcore: ~Copyable {
         protocolCounters.free()
         received.free()
         records.free()
+        lengths.free()
+        tags.free()
         scheduled.free()
         discarded.deallocate()
         outputs.free()

@@ -48,6 +48,8 @@ func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
         classifyAndEnqueue(forwarded, queues[unchecked: index].port, lcore, snapshot)
     }
 
+    // What passed the trees goes before what they held.
+    sendTouched(lcore, snapshot)
     let trees = snapshot.pointee.trees
     for index in 0..<trees.count { work &+= dequeue(trees[unchecked: index].tree, lcore, snapshot) }
     if lcore.pointee.parkedCount != 0 { retryParked(lcore, snapshot) }

@@ -13,9 +13,10 @@ func receiveFromGuest(
     let ring = queue.pointee.queue &* 2 &+ 1
     let changes = state.pointee.ringChanges.load(ordering: .relaxed)
     if queue.pointee.seenChanges != changes {
-        // A polled ring needs no kicks; each would cost the guest an exit.
+        // Polled rings need no kicks, neither for frames nor for buffers refilled; each would cost the guest an exit.
         queue.pointee.seenChanges = changes
         sluice_vhost_silence(vid, ring)
+        sluice_vhost_silence(vid, ring &- 1)
     }
     return Int(sluice_vhost_receive(vid, ring, pool, frames, UInt16(truncatingIfNeeded: wanted)))
 }
