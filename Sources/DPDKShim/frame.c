@@ -6,6 +6,23 @@
 
 void sluice_frame_free(struct rte_mbuf *m) { rte_pktmbuf_free(m); }
 void sluice_frames_free(struct rte_mbuf **frames, unsigned count) { rte_pktmbuf_free_bulk(frames, count); }
+
+/* One segment, one reference, no attachment: all in the first cache line, and all that a buffer in the pool has to have. */
+static inline bool is_plain(const struct rte_mbuf *m, const struct rte_mempool *pool) {
+    return m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) && m->pool == pool;
+}
+
+void sluice_frames_return(struct rte_mbuf **frames, unsigned count, struct rte_mempool *pool) {
+    unsigned first = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (likely(is_plain(frames[i], pool))) continue;
+        if (i != first) rte_mempool_put_bulk(pool, (void **)(frames + first), i - first);
+        rte_pktmbuf_free(frames[i]);
+        first = i + 1;
+    }
+    if (count != first) rte_mempool_put_bulk(pool, (void **)(frames + first), count - first);
+}
+
 struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool) { return rte_pktmbuf_clone(m, pool); }
 struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool) {
     return rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);

@@ -13,6 +13,8 @@ func admit(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
     let protocols = snapshot.pointee.protocols
     let maxFrame = port.pointee.maxFrame
     var kept = 0
+    // Counted by runs: most bursts are of one protocol.
+    var run = ProtocolRun(of: 0)
     for index in 0..<count {
         let frame = frames[index].unsafelyUnwrapped
         let record = records + kept
@@ -25,14 +27,35 @@ func admit(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
         }
         let protocolID = protocols.identify(record)
         record.pointee.protocolID = protocolID
-        let seen = lcore.pointee.protocolCounters + Int(protocolID)
-        seen.pointee.frames &+= 1
-        seen.pointee.bytes &+= UInt64(record.pointee.length)
+        if protocolID != run.protocolID {
+            run.count(lcore)
+            run = ProtocolRun(of: protocolID)
+        }
+        run.frames &+= 1
+        run.bytes &+= UInt64(record.pointee.length)
         if port.pointee.isPhysical && TagEditing.isPriorityTagged(record) { stripPriorityTag(frame, record) }
         frames[kept] = frame
         kept &+= 1
     }
+    run.count(lcore)
     return kept
+}
+
+/// Frames of one protocol, one after the other.
+private struct ProtocolRun {
+    let protocolID: UInt8
+    var frames: UInt64 = 0
+    var bytes: UInt64 = 0
+
+    @inline(__always) @_noLocks
+    init(of protocolID: UInt8) { self.protocolID = protocolID }
+
+    @inline(__always) @_noLocks
+    func count(_ lcore: UnsafeMutablePointer<Lcore>) {
+        let seen = lcore.pointee.protocolCounters + Int(protocolID)
+        seen.pointee.frames &+= frames
+        seen.pointee.bytes &+= bytes
+    }
 }
 
 /// Why a frame may not enter, nil if it may.

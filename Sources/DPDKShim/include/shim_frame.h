@@ -27,6 +27,8 @@ SLUICE_INLINE void sluice_prefetch_bytes(struct rte_mbuf *m) { rte_prefetch0(rte
 
 SLUICE_HOT void sluice_frame_free(struct rte_mbuf *m);
 SLUICE_HOT void sluice_frames_free(struct rte_mbuf **frames, unsigned count);
+/// The same for frames that mostly are whole, unshared buffers of `pool`: those go back in one piece.
+SLUICE_HOT void sluice_frames_return(struct rte_mbuf **frames, unsigned count, struct rte_mempool *pool);
 /// A second reference to the same bytes; NULL when the pool is empty. The bytes must not be written through it.
 SLUICE_HOT struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool);
 /// A copy of the bytes and of the offload fields; NULL when the pool is empty.

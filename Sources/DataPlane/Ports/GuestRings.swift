@@ -37,7 +37,7 @@ func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frame
         if taken < burstSize { break }
     }
     if isShared { sluice_lock_release(lock) }
-    sluice_frames_free(frames, UInt32(truncatingIfNeeded: sent))
+    sluice_frames_return(frames, UInt32(truncatingIfNeeded: sent), lcore.pointee.pool)
     return sent
 }
 
