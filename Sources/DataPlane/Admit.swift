@@ -3,59 +3,68 @@ import DCB
 import DPDKShim
 import Packet
 
-/// Stage 2: parses each frame once and drops what may not enter. Returns how many stay, in their order.
+/// Stage 2: parses the frames and drops what may not enter. Frames that follow one another with the same headers and length are one run:
+/// they share a record, and what is decided for it is decided for all. Returns the runs that stay, in their order.
 @inline(__always) @_noLocks
 func admit(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(source)
-    let counters = lcore.pointee.counters + Int(source)
     let frames = lcore.pointee.received
-    let records = lcore.pointee.records
     let protocols = snapshot.pointee.protocols
-    let maxFrame = port.pointee.maxFrame
-    var kept = 0
-    // Counted by runs: most bursts are of one protocol.
-    var run = ProtocolRun(of: 0)
-    for index in 0..<count {
+    var runs = 0, kept = 0, index = 0
+    while index < count {
         let frame = frames[index].unsafelyUnwrapped
-        let record = records + kept
-        parse(UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped), contiguous: Int(sluice_frame_contiguous(frame)),
-              length: sluice_frame_length(frame), into: record)
-        if let reason = refusal(record, maxFrame) {
-            counters.pointee.count(drop: reason)
-            sluice_frame_free(frame)
+        let record = lcore.pointee.records + runs
+        let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
+        parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: sluice_frame_length(frame), into: record)
+        var end = index &+ 1
+        if record.pointee.isPlain {
+            while end < count, isAlike(frames[end].unsafelyUnwrapped, frame, bytes) { end &+= 1 }
+        }
+        let run = index..<end
+        index = end
+        if let reason = refusal(record, port.pointee.maxFrame) {
+            drop(run, reason, source, lcore)
             continue
         }
         let protocolID = protocols.identify(record)
         record.pointee.protocolID = protocolID
-        if protocolID != run.protocolID {
-            run.count(lcore)
-            run = ProtocolRun(of: protocolID)
-        }
-        run.frames &+= 1
-        run.bytes &+= UInt64(record.pointee.length)
+        let seen = lcore.pointee.protocolCounters + Int(protocolID)
+        seen.pointee.frames &+= UInt64(truncatingIfNeeded: run.count)
+        seen.pointee.bytes &+= UInt64(truncatingIfNeeded: run.count) &* UInt64(record.pointee.length)
+        // A tagged frame is a run of its own.
         if port.pointee.isPhysical && TagEditing.isPriorityTagged(record) { stripPriorityTag(frame, record) }
-        frames[kept] = frame
-        kept &+= 1
+        keep(run, &kept, lcore)
+        lcore.pointee.runEnds[runs] = kept
+        runs &+= 1
     }
-    run.count(lcore)
-    return kept
+    return runs
 }
 
-/// Frames of one protocol, one after the other.
-private struct ProtocolRun {
-    let protocolID: UInt8
-    var frames: UInt64 = 0
-    var bytes: UInt64 = 0
+@inline(__always) @_noLocks
+private func isAlike(_ frame: Frame, _ first: Frame, _ bytes: UnsafeRawPointer) -> Bool {
+    sluice_frame_length(frame) == sluice_frame_length(first) && sluice_frame_contiguous(frame) == sluice_frame_contiguous(first)
+        && parsesAlike(UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped), bytes)
+}
 
-    @inline(__always) @_noLocks
-    init(of protocolID: UInt8) { self.protocolID = protocolID }
-
-    @inline(__always) @_noLocks
-    func count(_ lcore: UnsafeMutablePointer<Lcore>) {
-        let seen = lcore.pointee.protocolCounters + Int(protocolID)
-        seen.pointee.frames &+= frames
-        seen.pointee.bytes &+= bytes
+/// Moves a run's frames up behind those kept so far.
+@inline(__always) @_noLocks
+func keep(_ run: Range<Int>, _ kept: inout Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+    if kept == run.lowerBound {
+        kept = run.upperBound
+        return
     }
+    let frames = lcore.pointee.received
+    for index in run {
+        frames[kept] = frames[index]
+        kept &+= 1
+    }
+}
+
+/// Frees a run of received frames and counts it at the port it came in by.
+@inline(never) @_noLocks
+func drop(_ run: Range<Int>, _ reason: DropReason, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(source)].count(drop: reason, run.count)
+    sluice_frames_free(lcore.pointee.received + run.lowerBound, UInt32(truncatingIfNeeded: run.count))
 }
 
 /// Why a frame may not enter, nil if it may.

@@ -3,72 +3,75 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// Stages 4 and 5: finds the leaf of each run of frames from their output, guest and protocol; lets them pass the tree, or puts them into the
+/// Stages 4 and 5: finds the leaf of the frames from their output, guest and protocol; lets them pass the tree, or puts them into the
 /// leaf's queue.
 @inline(__always) @_noLocks
-func classifyAndEnqueue(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    let records = lcore.pointee.records
-    var first = 0
-    while first < count {
-        if records[first].output == flooded {
-            flood(lcore.pointee.received[first].unsafelyUnwrapped, records + first, source, lcore, snapshot)
-            first &+= 1
-            continue
+func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    let records = lcore.pointee.records, lengths = lcore.pointee.lengths
+    var run = 0, start = 0
+    while run < runs {
+        let record = records + run
+        // Runs of one leaf go together.
+        var next = start
+        var longest: UInt32 = 0
+        repeat {
+            let length = records[run].length
+            longest = max(longest, length)
+            while next < lcore.pointee.runEnds[run] {
+                lengths[next] = length
+                next &+= 1
+            }
+            run &+= 1
+        } while run < runs && records[run].fares(as: record)
+        if record.pointee.output == flooded {
+            flood(start..<next, record, source, lcore, snapshot)
+        } else {
+            enqueue(start..<next, record, longest, lcore, snapshot)
         }
-        var end = first &+ 1
-        while end < count, records[end].fares(as: records[first]) { end &+= 1 }
-        enqueue(run: first, end, lcore, snapshot)
-        first = end
+        start = next
     }
 }
 
 extension FrameRecord {
-    /// The same output, guests and protocol, and so the same leaf.
+    /// The same output, guests, protocol and tag, and so the same leaf and the same treatment on the way out.
     @inline(__always) @_noLocks
-    fileprivate func fares(as other: FrameRecord) -> Bool {
-        output == other.output && destinationGuest == other.destinationGuest && sourceGuest == other.sourceGuest && protocolID == other.protocolID
+    fileprivate func fares(as other: UnsafeMutablePointer<FrameRecord>) -> Bool {
+        output == other.pointee.output && destinationGuest == other.pointee.destinationGuest && sourceGuest == other.pointee.sourceGuest
+            && protocolID == other.pointee.protocolID && tagCount == other.pointee.tagCount && tci == other.pointee.tci
     }
 }
 
-/// Gives frames of one leaf, from `first` to before `end` in the burst, to the tree of their output. Those that may leave at once are staged.
+/// Gives frames of one leaf to the tree of their output. Those that may leave at once are staged.
 @inline(__always) @_noLocks
-private func enqueue(run first: Int, _ end: Int, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    let records = lcore.pointee.records, frames = lcore.pointee.received
-    let lengths = lcore.pointee.lengths, tags = lcore.pointee.tags
-    let index = records[first].output
+private func enqueue(
+    _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let frames = lcore.pointee.received, lengths = lcore.pointee.lengths
+    let index = record.pointee.output
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(index)
-    var longest: UInt32 = 0
-    for place in first..<end {
-        let length = records[place].length
-        longest = max(longest, length)
-        lengths[place] = length
-    }
-    guard longest <= port.pointee.maxFrame, let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else {
-        return enqueueSingly(first, end, lcore, snapshot)
-    }
+    guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return refuse(run, .portDown, index, lcore) }
+    var tag = EgressTag(rawValue: 0)
     if port.pointee.tags {
-        for place in first..<end {
-            let tag = EgressTag(snapshot.pointee.tagger.egress(records + place))
-            tags[place] = tag
-            lengths[place] &+= tag.growth
-        }
-    } else {
-        for place in first..<end { tags[place] = EgressTag(rawValue: 0) }
+        tag = EgressTag(snapshot.pointee.tagger.egress(record))
+        for place in run { lengths[place] &+= tag.growth }
     }
+    let most = port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount)
     let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-    let guest = view.pointee.bySource ? records[first].sourceGuest : records[first].destinationGuest
-    let leaf = view.pointee.leaf(guest: guest, protocolID: records[first].protocolID)
+    let guest = view.pointee.bySource ? record.pointee.sourceGuest : record.pointee.destinationGuest
+    let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
     let output = lcore.pointee.outputs + Int(index)
     if output.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }
-    var next = first
-    if !output.pointee.isParked {
-        next &+= view.pointee.tree.pointee.bypass(lengths + first, count: end &- first, to: leaf, at: lcore.pointee.now)
-        for place in first..<next { stage(frames[place].unsafelyUnwrapped, tags[place], for: index, lcore, snapshot) }
+    var next = run.lowerBound
+    if !output.pointee.isParked, longest <= most {
+        next &+= view.pointee.tree.pointee.bypass(lengths + next, count: run.count, to: leaf, at: lcore.pointee.now)
+        stage(run.lowerBound..<next, tag, for: index, state, lcore, snapshot)
     }
-    while next < end {
+    while next < run.upperBound {
         let frame = frames[next].unsafelyUnwrapped
-        let reason = put(frame, lengths[next], tags[next], leaf, view.pointee.tree, lcore)
-        if let reason { drop(frame, reason, index, lcore) }
+        // What the tag adds is not the receiver's to take.
+        let reason = lengths[next] &- tag.growth > most ? DropReason.exceedsMTU : put(frame, lengths[next], tag, leaf, view.pointee.tree, lcore)
+        if let reason { refuse(next..<(next &+ 1), reason, index, lcore) }
         next &+= 1
     }
 }
@@ -91,67 +94,69 @@ private func put(
     }
 }
 
+/// Frees frames and counts them at the port they would have left by.
 @inline(never) @_noLocks
-private func drop(_ frame: Frame, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+private func refuse(_ run: Range<Int>, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(output)].count(drop: reason, run.count)
+    sluice_frames_free(lcore.pointee.received + run.lowerBound, UInt32(truncatingIfNeeded: run.count))
+}
+
+/// Enqueues frames for every other port of their bridge. The copies share the frames' bytes; who must write them copies first.
+@inline(never) @_noLocks
+private func flood(
+    _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
+    lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
+    for place in run {
+        let frame = lcore.pointee.received[place].unsafelyUnwrapped
+        let length = lcore.pointee.lengths[place]
+        // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
+        var waiting: PortIndex = flooded
+        for index in 0..<members.count {
+            let member = members[unchecked: index]
+            if member == source { continue }
+            let state = snapshot.pointee.ports[unchecked: Int(member)].state.unsafelyUnwrapped
+            if state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
+            if waiting != flooded {
+                let counters = lcore.pointee.counters + Int(waiting)
+                counters.pointee.copiedFrames &+= 1
+                counters.pointee.copiedBytes &+= UInt64(length)
+                if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
+                    deliver(copy, length, to: waiting, record, lcore, snapshot)
+                } else {
+                    counters.pointee.count(drop: .noBuffer)
+                }
+            }
+            waiting = member
+        }
+        if waiting == flooded {
+            drop(place..<(place &+ 1), .noDestination, source, lcore)
+        } else {
+            deliver(frame, length, to: waiting, record, lcore, snapshot)
+        }
+    }
+}
+
+/// Queues one frame for a port, or frees and counts it.
+@_noLocks
+private func deliver(
+    _ frame: Frame, _ length: UInt32, to output: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
+    var reason: DropReason?
+    if length > port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount) {
+        reason = .exceedsMTU
+    } else {
+        let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
+        let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
+        let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
+        let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
+        reason = put(frame, length &+ tag.growth, tag, leaf, view.pointee.tree, lcore)
+    }
+    guard let reason else { return }
     lcore.pointee.counters[Int(output)].count(drop: reason)
     sluice_frame_free(frame)
-}
-
-/// A run that not all may leave by its output.
-@inline(never) @_noLocks
-private func enqueueSingly(_ first: Int, _ end: Int, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    for place in first..<end { enqueue(lcore.pointee.received[place].unsafelyUnwrapped, lcore.pointee.records + place, lcore, snapshot) }
-}
-
-/// Queues one frame for its output, or frees and counts it.
-@inline(__always) @_noLocks
-func enqueue(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    let output = record.pointee.output
-    let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
-    guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return drop(frame, .portDown, output, lcore) }
-    if record.pointee.length > port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount) { return drop(frame, .exceedsMTU, output, lcore) }
-    let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-    let guest = view.pointee.bySource ? record.pointee.sourceGuest : record.pointee.destinationGuest
-    let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-    let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
-    if let reason = put(frame, record.pointee.length &+ tag.growth, tag, leaf, view.pointee.tree, lcore) { drop(frame, reason, output, lcore) }
-}
-
-/// Enqueues a frame for every other port of its bridge. The copies share the frame's bytes; who must write them copies first.
-@inline(never) @_noLocks
-func flood(_ frame: Frame, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
-    lcore.pointee.counters[Int(source)].floodedFrames &+= 1
-    // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
-    var waiting: PortIndex = flooded
-    for index in 0..<members.count {
-        let member = members[unchecked: index]
-        if member == source { continue }
-        let state = snapshot.pointee.ports[unchecked: Int(member)].state.unsafelyUnwrapped
-        if state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
-        if waiting != flooded {
-            let counters = lcore.pointee.counters + Int(waiting)
-            counters.pointee.copiedFrames &+= 1
-            counters.pointee.copiedBytes &+= UInt64(record.pointee.length)
-            if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
-                deliver(copy, to: waiting, record, lcore, snapshot)
-            } else {
-                counters.pointee.count(drop: .noBuffer)
-            }
-        }
-        waiting = member
-    }
-    if waiting == flooded {
-        lcore.pointee.counters[Int(source)].count(drop: .noDestination)
-        sluice_frame_free(frame)
-    } else {
-        deliver(frame, to: waiting, record, lcore, snapshot)
-    }
-}
-
-@inline(__always) @_noLocks
-private func deliver(_ frame: Frame, to port: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    record.pointee.output = port
-    record.pointee.destinationGuest = snapshot.pointee.ports[unchecked: Int(port)].defaultGuest
-    enqueue(frame, record, lcore, snapshot)
 }

@@ -10,23 +10,63 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
         sluice_frame_free(frame)
         return
     }
-    var ready = frame
-    let unfinished = state.pointee.finishChecksums.load(ordering: .relaxed)
-        && sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0
-    if !tag.keeps || unfinished {
-        guard let prepared = prepare(frame, tag, view, unfinished, port, lcore) else { return }
-        ready = prepared
+    let output = touch(port, lcore)
+    append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, view, output, lcore)
+}
+
+/// The same for frames of the burst just received that have the same tag.
+@inline(__always) @_noLocks
+func stage(
+    _ run: Range<Int>, _ tag: EgressTag, for port: PortIndex, _ state: UnsafeMutablePointer<PortState>, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    if run.isEmpty { return }
+    let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
+    let output = touch(port, lcore)
+    let frames = lcore.pointee.received
+    let finishes = state.pointee.finishChecksums.load(ordering: .relaxed)
+    var requests: UInt64 = 0
+    if finishes { for index in run { requests |= sluice_frame_flags(frames[index].unsafelyUnwrapped) } }
+    if tag.keeps && requests & sluice_flag_tx_offload_mask == 0 {
+        var count = output.pointee.count
+        for index in run {
+            output.pointee.frames[unchecked: count] = frames[index]
+            output.pointee.lengths[unchecked: count] = lcore.pointee.lengths[index]
+            count &+= 1
+        }
+        output.pointee.count = count
+    } else {
+        for index in run { append(frames[index].unsafelyUnwrapped, tag, finishes, port, view, output, lcore) }
     }
+}
+
+/// The port's output, noted as one that has something to send.
+@inline(__always) @_noLocks
+private func touch(_ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> UnsafeMutablePointer<Output> {
     let output = lcore.pointee.outputs + Int(port)
-    let count = output.pointee.count
-    output.pointee.frames[unchecked: count] = ready
-    output.pointee.lengths[unchecked: count] = sluice_frame_length(ready)
-    output.pointee.count = count &+ 1
     if !output.pointee.isTouched {
         output.pointee.isTouched = true
         lcore.pointee.touched[lcore.pointee.touchedCount] = port
         lcore.pointee.touchedCount &+= 1
     }
+    return output
+}
+
+@inline(__always) @_noLocks
+private func append(
+    _ frame: Frame, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex, _ view: UnsafeMutablePointer<PortView>,
+    _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>
+) {
+    var ready = frame
+    let unfinished = finishes && sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0
+    if !tag.keeps || unfinished {
+        guard let prepared = prepare(frame, tag, view, unfinished, port, lcore) else { return }
+        ready = prepared
+    }
+    let count = output.pointee.count
+    output.pointee.frames[unchecked: count] = ready
+    output.pointee.lengths[unchecked: count] = sluice_frame_length(ready)
+    output.pointee.count = count &+ 1
 }
 
 /// Tags a frame and finishes its checksums. nil: it was dropped.

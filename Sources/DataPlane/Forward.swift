@@ -5,52 +5,45 @@ import Packet
 /// `FrameRecord.output` of a frame for every port of the bridge but its own.
 let flooded: PortIndex = .max
 
-/// Stage 3: learns each frame's source, finds its output. Returns how many stay, in their order.
+/// Stage 3: learns the source of each run of frames, finds its output. Returns the runs that stay, in their order.
 @inline(__always) @_noLocks
-func bridge(_ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
+func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(source)
     let fdb = snapshot.pointee.bridges[unchecked: Int(port.pointee.bridge)].fdb
-    let frames = lcore.pointee.received
     let records = lcore.pointee.records
-    prefetch(count, records, fdb)
-    // Frames of a burst often follow one another between the same two addresses: those are looked up once.
+    prefetch(runs, records, fdb)
+    // Runs often follow one another between the same two addresses: those are looked up once.
     var known: UnsafeMutablePointer<FrameRecord>?
-    var kept = 0
-    for index in 0..<count {
+    var start = 0, kept = 0, keptRuns = 0
+    for index in 0..<runs {
         let record = records + index
+        let run = start..<lcore.pointee.runEnds[index]
+        start = run.upperBound
         if let known, known.pointee.source == record.pointee.source, known.pointee.destination == record.pointee.destination {
             record.pointee.sourceGuest = known.pointee.sourceGuest
             record.pointee.destinationGuest = known.pointee.destinationGuest
             record.pointee.output = known.pointee.output
         } else if let reason = lookUp(record, source, port, fdb, lcore) {
             known = nil
-            lcore.pointee.counters[Int(source)].count(drop: reason)
-            sluice_frame_free(frames[index].unsafelyUnwrapped)
+            drop(run, reason, source, lcore)
             continue
         }
-        if kept != index {
-            records[kept] = records[index]
-            frames[kept] = frames[index]
-        }
-        known = records + kept
-        kept &+= 1
+        if keptRuns != index { records[keptRuns] = records[index] }
+        keep(run, &kept, lcore)
+        lcore.pointee.runEnds[keptRuns] = kept
+        known = records + keptRuns
+        keptRuns &+= 1
     }
-    return kept
+    return keptRuns
 }
 
-/// Fetches the lines of the database that the burst's addresses lie in.
+/// Fetches the lines of the database that the addresses lie in.
 @inline(__always) @_noLocks
-private func prefetch(_ count: Int, _ records: UnsafeMutablePointer<FrameRecord>, _ fdb: ForwardingDatabase) {
-    var source: UInt64 = 0, destination: UInt64 = 0
-    for index in 0..<count {
-        if records[index].source != source {
-            source = records[index].source
-            sluice_prefetch(fdb.firstLine(of: source))
-        }
-        if records[index].destination != destination {
-            destination = records[index].destination
-            sluice_prefetch(fdb.firstLine(of: destination))
-        }
+private func prefetch(_ runs: Int, _ records: UnsafeMutablePointer<FrameRecord>, _ fdb: ForwardingDatabase) {
+    if runs < 4 { return }
+    for index in 0..<runs {
+        sluice_prefetch(fdb.firstLine(of: records[index].source))
+        sluice_prefetch(fdb.firstLine(of: records[index].destination))
     }
 }
 

@@ -48,9 +48,10 @@ struct Lcore: ~Copyable {
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>
     let records: UnsafeMutablePointer<FrameRecord>
-    /// Bytes to be charged for each frame of the burst, and what becomes of its tag.
+    /// Where in `received` the run of frames ends that a record speaks of; it begins where the one before ends.
+    let runEnds: UnsafeMutablePointer<Int>
+    /// Bytes to be charged for each frame received.
     let lengths: UnsafeMutablePointer<UInt32>
-    let tags: UnsafeMutablePointer<EgressTag>
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<UnsafeMutableRawPointer>
     /// By `PortIndex`.
@@ -77,7 +78,7 @@ struct Lcore: ~Copyable {
         received = .zeroed(burstSize)
         records = .zeroed(burstSize)
         lengths = .zeroed(burstSize)
-        tags = .zeroed(burstSize)
+        runEnds = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .allocate(capacity: dequeueBatch)
         outputs = .zeroed(maxPorts)
@@ -92,7 +93,7 @@ struct Lcore: ~Copyable {
         received.free()
         records.free()
         lengths.free()
-        tags.free()
+        runEnds.free()
         scheduled.free()
         discarded.deallocate()
         outputs.free()

@@ -43,9 +43,10 @@ func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
         let frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
         if frames == 0 { continue }
         work &+= frames
-        let admitted = admit(frames, queues[unchecked: index].port, lcore, snapshot)
-        let forwarded = bridge(admitted, queues[unchecked: index].port, lcore, snapshot)
-        classifyAndEnqueue(forwarded, queues[unchecked: index].port, lcore, snapshot)
+        let source = queues[unchecked: index].port
+        let admitted = admit(frames, source, lcore, snapshot)
+        let forwarded = bridge(admitted, source, lcore, snapshot)
+        classifyAndEnqueue(forwarded, source, lcore, snapshot)
     }
 
     // What passed the trees goes before what they held.

@@ -44,7 +44,13 @@ struct ReceiveQueue {
     var queue: UInt16
     /// `PortState.ringChanges` when the lcore last looked.
     var seenChanges: UInt32 = 0
+    /// Frames to ask for: about what the last poll found.
+    var expected = leastPoll
 }
+
+/// Fewest frames asked of a guest's ring: librte_vhost takes as many buffers from the pool as it is asked for frames, and gives back those
+/// that it finds no use for, so that asking an idle ring for a whole burst costs more than a few frames do.
+let leastPoll = 4
 
 struct PortView {
     /// nil: no such port.

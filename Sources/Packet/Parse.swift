@@ -47,6 +47,24 @@ public func parse(
     record.pointee.pcp = FrameRecord.noPCP
 }
 
+/// Whether `parse` finds in the frame at `bytes` what it found in the one at `first`, whose record `isPlain`. Both are of one length, with as
+/// many readable bytes. Compares all that `parse` looks at in such frames: those that follow one another in a burst mostly belong to one flow.
+@_noLocks @inlinable @inline(__always)
+public func parsesAlike(_ bytes: UnsafeRawPointer, _ first: UnsafeRawPointer) -> Bool {
+    func difference(_ offset: Int, _ mask: UInt64) -> UInt64 {
+        (bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) ^ first.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) & mask.littleEndian
+    }
+    // Addresses, type, version, header length, DSCP; total length, fragment and protocol (not identification, TTL and checksum); ports.
+    let ports = bytes.loadUnaligned(fromByteOffset: 34, as: UInt32.self) ^ first.loadUnaligned(fromByteOffset: 34, as: UInt32.self)
+    return difference(0, .max) | difference(8, .max) | difference(16, 0xff00_ffff_0000_ffff) | UInt64(ports) == 0
+}
+
+extension FrameRecord {
+    /// Whether `parsesAlike` may be asked about frames beside this record's.
+    @inlinable @inline(__always)
+    public var isPlain: Bool { @_noLocks get { flags.has(.ports) && l4Offset == 34 && l3Offset == 14 } }
+}
+
 /// Extension headers followed before a datagram counts as malformed. RFC 8200, 4.1 names each of six at most once
 /// (destination options twice).
 @inlinable @inline(__always) public var maximumExtensionHeaders: Int { @_noLocks get { 8 } }

@@ -84,6 +84,31 @@ struct ParsePropertyTests {
         }
     }
 
+    @Test func framesThatParseAlikeHaveTheSameRecord() {
+        var random = Seeded(0x53)
+        let tcp = FrameBuilder.tcp(40_000, 3260), udp = FrameBuilder.udp(40_000, 4791)
+        let firsts = [FrameBuilder().ipv4(6, payload: tcp).padded(to: 60).bytes, FrameBuilder().ipv4(17, payload: udp).padded(to: 60).bytes]
+        let otherMemory = GuardedMemory()
+        var alike = 0
+        for round in 0..<100_000 {
+            let first = firsts[round % 2]
+            var second = first
+            for _ in 0..<Int.random(in: 0...2, using: &random) { second[Int.random(in: 0..<60, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+            let contiguous = Int.random(in: 42...60, using: &random)
+            let record = memory.parse(first.prefix(contiguous), length: 60)
+            guard record.isPlain else { continue }
+            let same = parsesAlike(otherMemory.place(Array(second.prefix(contiguous))), memory.place(Array(first.prefix(contiguous))))
+            alike += same ? 1 : 0
+            let other = otherMemory.parse(second.prefix(contiguous), length: 60)
+            if same, describe(other) != describe(record) {
+                Issue.record("round \(round): \(second)\n\(record)\n\(other)")
+                return
+            }
+        }
+        // Identification, TTL, checksums, addresses of layer 3 and payload do not matter.
+        #expect(alike > 30_000)
+    }
+
     @Test func laterStagesFieldsAreNotTouched() {
         var record = FrameRecord()
         (record.sourceGuest, record.destinationGuest, record.input, record.output, record.leaf) = (1, 2, 3, 4, 5)

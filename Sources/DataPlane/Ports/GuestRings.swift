@@ -18,7 +18,10 @@ func receiveFromGuest(
         sluice_vhost_silence(vid, ring)
         sluice_vhost_silence(vid, ring &- 1)
     }
-    return Int(sluice_vhost_receive(vid, ring, pool, frames, UInt16(truncatingIfNeeded: wanted)))
+    let asked = min(wanted, queue.pointee.expected)
+    let count = Int(sluice_vhost_receive(vid, ring, pool, frames, UInt16(truncatingIfNeeded: asked)))
+    queue.pointee.expected = count == asked ? min(asked &* 2, burstSize) : max(count &+ leastPoll, leastPoll)
+    return count
 }
 
 /// Copies frames into a guest's ring and frees them. Returns how many fitted; the rest stay the caller's.
