@@ -10,14 +10,13 @@ func receiveFromGuest(
     _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>
 ) -> Int {
     if state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 == 0 { return 0 }
-    let ring = queue.pointee.queue &* 2 &+ 1
     let changes = state.pointee.ringChanges.load(ordering: .relaxed)
     if queue.pointee.seenChanges != changes {
         // A polled ring needs no kicks; each would cost the guest an exit.
         queue.pointee.seenChanges = changes
-        sluice_vhost_silence(vid, ring)
+        sluice_vhost_silence(vid, queue.pointee.queue)
     }
-    return Int(sluice_vhost_receive(vid, ring, pool, frames, UInt16(truncatingIfNeeded: wanted)))
+    return Int(sluice_vhost_receive(vid, queue.pointee.queue &* 2 &+ 1, pool, frames, UInt16(truncatingIfNeeded: wanted)))
 }
 
 /// Copies frames into a guest's ring and frees them. Returns how many fitted; the rest stay the caller's.
