@@ -1,6 +1,6 @@
 /// What a single change acts on.
 public enum EditObject: String, CaseIterable, Sendable {
-    case port, bridge, group, guest, `class`, `protocol`, fdb
+    case port, bridge, group, guest, `class`, `protocol`, fdb, core
 }
 
 public enum EditVerb: String, CaseIterable, Sendable {
@@ -29,6 +29,7 @@ extension Model {
         case .class: try editor.class(verb, words)
         case .protocol: try editor.protocol(verb, words)
         case .fdb: try editor.fdb(verb, words)
+        case .core: try editor.core(verb, words)
         }
         let problems = editor.model.problems
         if !problems.isEmpty { throw ConfigurationError(problems.map { editor.named($0) }) }

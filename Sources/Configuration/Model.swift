@@ -14,7 +14,8 @@ public struct Model: Equatable, Sendable {
     public init() {}
 }
 
-/// What is fixed while the daemon lives; a change takes effect at its next start.
+/// The daemon itself. `polling` and `cores` change at run time; the rest is fixed while the daemon lives, and a change takes effect at its
+/// next start.
 public struct DaemonSettings: Equatable, Sendable {
     /// CPUs that run poll loops; empty: every CPU the daemon may use but the first, or that one if it is the only one.
     public var cpus: [Int] = []
@@ -26,6 +27,10 @@ public struct DaemonSettings: Equatable, Sendable {
     public var hugepages = true
     /// Hugepage memory to take, in bytes; 0: what the buffers need.
     public var memory: UInt64 = 0
+    /// What poll loops do when there is nothing to do. Adaptive: an idle switch costs next to nothing, and a loop with traffic never sleeps.
+    public var polling = PollingMode.adaptive
+    /// Cores with a mode of their own.
+    public var cores: [CoreSettings] = []
     public init() {}
 }
 

@@ -39,6 +39,7 @@ extension Plan {
                 guard let before = old.guests.first(where: { $0.name == settings.name }) else { return [] }
                 return ["~ guest \(settings.name) \(changes(before, settings, fields.guest))"]
             case .setProtocols: return protocolLines(from: old, to: new, fields)
+            case .setPolling(let settings): return ["~ daemon \(changes(old.daemon, settings, fields.daemon))"]
             case .setDaemon(let settings):
                 return ["! daemon \(changes(old.daemon, settings, fields.daemon)) (takes a restart of sluiced)"]
             }

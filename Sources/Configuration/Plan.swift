@@ -18,6 +18,8 @@ public enum Action: Equatable, Sendable {
     /// The operator's rows; the table in force is `Model.protocolTable`.
     case setProtocols([ProtocolSettings])
     case addStaticEntry(bridge: String, StaticEntry)
+    /// How poll loops wait.
+    case setPolling(DaemonSettings)
     /// Not at run time: refused by apply, taken at the next start.
     case setDaemon(DaemonSettings)
 }
@@ -93,7 +95,11 @@ private func actions(from old: Model, to new: Model) -> [Action] {
     result += guests.changed.map { .changeGuest($0.new) }
     if old.protocolTable != new.protocolTable { result.append(.setProtocols(new.protocols)) }
     result += newEntries.filter { !kept.contains($0) }.map { .addStaticEntry(bridge: $0.bridge, $0.entry) }
-    if old.daemon != new.daemon { result.append(.setDaemon(new.daemon)) }
+    if old.daemon.changingInPlace(to: new.daemon) != new.daemon {
+        result.append(.setDaemon(new.daemon))
+    } else if old.daemon != new.daemon {
+        result.append(.setPolling(new.daemon))
+    }
     return result
 }
 

@@ -5,6 +5,14 @@ extension Validator {
         checkInteger(model.daemon.buffers, 1_024...16_777_216, "daemon.buffers")
         checkInteger(model.daemon.bufferSize, 512...65_536, "daemon.buffer-size")
         for cpu in model.daemon.cpus { checkInteger(cpu, 0...4_095, "daemon.cpus") }
+        for (index, core) in model.daemon.cores.enumerated() {
+            let path = "daemon.cores[\(index)]"
+            if model.daemon.cores[..<index].contains(where: { $0.cpu == core.cpu }) {
+                add(path, "CPU \(core.cpu) stands twice: write it once")
+            } else if !model.daemon.cpus.isEmpty, !model.daemon.cpus.contains(core.cpu) {
+                add(path, "no poll loop runs on CPU \(core.cpu): daemon.cpus is \(model.daemon.cpus.map(String.init).joined(separator: ", "))")
+            }
+        }
     }
 
     mutating func checkBridges() {

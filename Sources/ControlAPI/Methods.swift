@@ -72,7 +72,7 @@ public struct DiffParams: Codable, Sendable {
 
 /// One change, as the words of the command line.
 public struct EditParams: Codable, Sendable {
-    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `fdb`
+    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `fdb`, `core`
     public var object: String
     /// `add`, `set`, `del`
     public var verb: String

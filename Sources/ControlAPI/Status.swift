@@ -199,8 +199,11 @@ public struct CoreStatus: Codable, Equatable, Sendable {
     public var numaNode: Int?
     /// Receive queues it polls.
     public var queues: [QueueAssignment] = []
-    /// Share of turns' time in which there were frames, over the last second.
+    /// What it does when there is nothing to do: `polling`, `adaptive` or `interrupt`.
+    public var polling = ""
+    /// Share of the time in turns with frames, and asleep, over the last second.
     public var busyPercent: Double = 0
+    public var asleepPercent: Double = 0
     public var framesPerSecond: UInt64 = 0
     public var frames: UInt64 = 0
     /// Turns of the poll loop, and those that found nothing.
@@ -208,6 +211,12 @@ public struct CoreStatus: Codable, Equatable, Sendable {
     public var idleTurns: UInt64 = 0
     /// Of busy turns, over the last second.
     public var cyclesPerFrame: Double = 0
+    /// Times it slept, and what ended that: `traffic` (a kick or an interrupt), `control` (a change), `time` (a class was due, or a look
+    /// at ports that cannot wake it).
+    public var sleeps: UInt64 = 0
+    public var wakeups: [String: UInt64] = [:]
+    /// Ports it polls whose frames cannot wake it: their drivers have no receive interrupts. While it sleeps it looks at them every 0.5 ms.
+    public var lookedAt: [String] = []
     public init() {}
 }
 

@@ -58,8 +58,14 @@ struct CoreBook {
         guard before.indices.contains(index), last.indices.contains(index), lastTime > beforeTime else { return }
         let busy = Double(last[index].busyCycles &- before[index].busyCycles)
         let idle = Double(last[index].idleCycles &- before[index].idleCycles)
+        let asleep = Double(last[index].asleepCycles &- before[index].asleepCycles)
         let frames = last[index].frames &- before[index].frames
-        if busy + idle > 0 { status.busyPercent = busy / (busy + idle) * 100 }
+        // A sleep that lasts is counted when it ends.
+        let all = busy + idle + asleep
+        if all > 0 {
+            status.busyPercent = busy / all * 100
+            status.asleepPercent = asleep / all * 100
+        }
         status.framesPerSecond = UInt64(Double(frames) / (Double(lastTime - beforeTime) / 1e9))
         if frames > 0 { status.cyclesPerFrame = busy / Double(frames) }
     }

@@ -153,6 +153,11 @@ extension Engine {
             status.frames = report.frames
             status.turns = report.turns
             status.idleTurns = report.idleTurns
+            status.polling = report.polling.rawValue
+            status.sleeps = report.sleeps
+            let wakeups = [("traffic", report.wokenByTraffic), ("control", report.wokenByControl), ("time", report.wokenByTime)]
+            status.wakeups = Dictionary(uniqueKeysWithValues: wakeups.filter { $0.1 != 0 })
+            status.lookedAt = report.lookedAt
             coreRates.fill(&status, index)
             return status
         }

@@ -11,13 +11,14 @@ uint16_t sluice_device_send(uint16_t port, uint16_t queue, struct rte_mbuf **fra
 
 static uint16_t at_most(uint16_t wanted, uint16_t most) { return wanted < most ? wanted : most; }
 
-int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup) {
+static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup, bool interrupts) {
     struct rte_eth_dev_info info;
     setup->failed_step = "rte_eth_dev_info_get";
     int result = rte_eth_dev_info_get(port, &info);
     if (result != 0) return result;
 
     struct rte_eth_conf conf = {0};
+    conf.intr_conf.rxq = interrupts;
     const uint64_t checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
     const uint64_t scatter = RTE_ETH_RX_OFFLOAD_SCATTER;
     setup->vlan_insert = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
@@ -77,6 +78,15 @@ int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_s
     (void)rte_eth_promiscuous_enable(port);
     setup->failed_step = NULL;
     return 0;
+}
+
+int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup) {
+    const sluice_device_setup wanted = *setup;
+    if (start(port, pool, setup, true) == 0) return 0;
+    /* A loop that sleeps wants receive interrupts; a device that refuses them, or has too few, is looked at instead. */
+    (void)rte_eth_dev_stop(port);
+    *setup = wanted;
+    return start(port, pool, setup, false);
 }
 
 int sluice_device_remove(uint16_t port) {

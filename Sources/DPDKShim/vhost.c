@@ -9,7 +9,10 @@ uint16_t sluice_vhost_send(int vid, uint16_t ring, struct rte_mbuf **frames, uin
     return rte_vhost_enqueue_burst(vid, ring, frames, count);
 }
 
-void sluice_vhost_silence(int vid, uint16_t ring) { (void)rte_vhost_enable_guest_notification(vid, ring, 0); }
+void sluice_vhost_silence(int vid, uint16_t pair) {
+    (void)rte_vhost_enable_guest_notification(vid, 2 * pair, 0);
+    (void)rte_vhost_enable_guest_notification(vid, 2 * pair + 1, 0);
+}
 
 /* librte_vhost keeps the pointer it is given, so one table serves every socket. */
 static struct rte_vhost_device_ops operations;

@@ -5,11 +5,16 @@ import Scheduler
 struct Clock {
     /// 2^60 * 10^9 / frequency.
     private let scale: UInt64
+    private let frequency: UInt64
 
     /// - Parameter frequency: of the time-stamp counter, Hz; above 62.5 MHz.
     init(frequency: UInt64) {
+        self.frequency = frequency
         scale = frequency.dividingFullWidth((1_000_000_000 >> 4, 1_000_000_000 << 60)).quotient
     }
+
+    /// Cycles in up to a second; divides, so it is for set-up.
+    func cycles(_ nanoseconds: Nanoseconds) -> UInt64 { nanoseconds * frequency / 1_000_000_000 }
 
     @inline(__always) @_noLocks
     func nanoseconds(_ cycles: UInt64) -> Nanoseconds {

@@ -19,6 +19,7 @@ extension DataPlane {
             for index in closedIndices { freeIndices.give(back: index) }
             closedIndices = []
         }
+        try Self.check(new.daemon, runtime.lcores)
         guard ports.count - change.removed.count + change.added.count < maxPorts else {
             throw DataPlaneError("a daemon has at most \(maxPorts - 1) ports")
         }
@@ -33,6 +34,7 @@ extension DataPlane {
         adoptBridges(new)
         adoptGuests(new)
         let oldProtocols = adoptProtocols(old, new)
+        if model.daemon != new.daemon { setModes(new.daemon) }
         model = new
         adoptTrees(descriptions)
         oldProtocols?.destroy()
@@ -240,10 +242,14 @@ extension DataPlane {
     }
 
     private func send(_ command: LcoreCommand, to lcore: Int) {
-        while !(runtime.lcores.baseAddress! + lcore).pointee.commands.put(command) { pause(microseconds: 50) }
+        while !(runtime.lcores.baseAddress! + lcore).pointee.commands.put(command) {
+            runtime.lcores.wake()
+            pause(microseconds: 50)
+        }
     }
 
     private func awaitCommands() {
+        runtime.lcores.wake()
         for index in runtime.lcores.indices {
             while !(runtime.lcores.baseAddress! + index).pointee.commands.isDone { pause(microseconds: 20) }
         }

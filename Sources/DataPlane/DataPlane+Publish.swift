@@ -19,10 +19,12 @@ extension DataPlane {
 
     private func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
         let old = snapshots
+        published += 1
         snapshots = runtime.lcores.indices.map(build)
         for index in runtime.lcores.indices {
             (runtime.lcores.baseAddress! + index).pointee.snapshot.store(snapshots[index], ordering: .sequentiallyConsistent)
         }
+        runtime.lcores.wake()
         runtime.grace.wait()
         for snapshot in old { free(snapshot) }
     }
@@ -54,7 +56,7 @@ extension DataPlane {
         }
         let result = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
         result.initialize(to: Snapshot(
-            receiveQueues: .copy(queues.map { ReceiveQueue(port: $0.port, queue: UInt16($0.queue)) }),
+            number: published, receiveQueues: .copy(queues.map { ReceiveQueue(port: $0.port, queue: UInt16($0.queue)) }),
             ports: views,
             bridges: .copy(bridgeNames.map { name in
                 BridgeView(fdb: bridges[name]!.fdb, members: .copy(ports.values.filter { $0.settings.bridge == name }.map(\.index).sorted()))

@@ -62,17 +62,30 @@ extension DataPlane {
         public var busyCycles: UInt64
         public var idleCycles: UInt64
         public var idleTurns: UInt64
+        public var polling: PollingMode
+        public var sleeps: UInt64
+        public var asleepCycles: UInt64
+        public var wokenByTraffic: UInt64
+        public var wokenByControl: UInt64
+        public var wokenByTime: UInt64
+        /// Ports whose frames cannot wake it.
+        public var lookedAt: [String]
     }
 
     public func coreReports() -> [CoreReport] {
         let names = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
+        let silent = Set(ports.values.filter { !$0.backend.wakes }.map(\.index))
         return runtime.lcores.indices.map { index in
             let lcore = runtime.lcores.baseAddress! + index
             let queues = placement.loops.filter { $0.value == index }.keys.sorted { ($0.port, $0.queue) < ($1.port, $1.queue) }
+            let sleep = lcore.pointee.sleeper.counters
             return CoreReport(
                 cpu: lcore.pointee.cpu, numaNode: cpuNodes[index], queues: queues.compactMap { key in names[key.port].map { ($0, key.queue) } },
                 turns: lcore.pointee.turns.load(ordering: .relaxed), frames: lcore.pointee.handledFrames, busyCycles: lcore.pointee.busyCycles,
-                idleCycles: lcore.pointee.idleCycles, idleTurns: lcore.pointee.idleTurns)
+                idleCycles: lcore.pointee.idleCycles, idleTurns: lcore.pointee.idleTurns,
+                polling: model.daemon.polling(ofCPU: lcore.pointee.cpu), sleeps: sleep.sleeps, asleepCycles: sleep.cycles,
+                wokenByTraffic: sleep.wokenByTraffic, wokenByControl: sleep.wokenByControl, wokenByTime: sleep.wokenByTime,
+                lookedAt: Set(queues.map(\.port)).intersection(silent).compactMap { names[$0] }.sorted())
         }
     }
 

@@ -22,6 +22,8 @@ public final class DataPlane {
     var placement = Placement()
     /// By lcore index: what it was given last.
     var snapshots: [UnsafeMutablePointer<Snapshot>] = []
+    /// Times that snapshots were published.
+    var published: UInt64 = 0
     var protocols: ProtocolTable
     /// Counters of ports that are gone, so that totals go on adding up.
     var retired = PortCounters()
@@ -43,6 +45,7 @@ public final class DataPlane {
     /// - Throws: `DataPlaneError` when memory or processors are not to be had.
     public init(_ settings: DaemonSettings) throws(DataPlaneError) {
         runtime = try Runtime(settings)
+        try Self.check(settings, runtime.lcores)
         model = Model()
         model.daemon = settings
         protocols = ProtocolTable.create()

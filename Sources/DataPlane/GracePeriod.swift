@@ -2,17 +2,21 @@ import DPDKShim
 import Glibc
 import Synchronization
 
-/// Waits until every poll loop has finished a turn that began after the call: then none still uses what was unpublished before it.
+/// Waits until every poll loop has finished a turn that began after the call, or sleeps: then none still uses what was unpublished before it.
 /// (Two turns: the loop counts a turn and loads its snapshot without a fence between, so the load may overtake the count.)
 /// May be called on any thread but a poll loop's. Loops take microseconds a turn, so the wait is short.
 struct GracePeriod: @unchecked Sendable {
     let lcores: UnsafeMutableBufferPointer<Lcore>
 
     func wait() {
+        // A loop that sleeps from here on has woken, if at all, to what is published now.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
         for index in lcores.indices {
             let lcore = lcores.baseAddress! + index
             let seen = lcore.pointee.turns.load(ordering: .sequentiallyConsistent)
-            while lcore.pointee.running.load(ordering: .acquiring), lcore.pointee.turns.load(ordering: .acquiring) &- seen < 2 {
+            while lcore.pointee.running.load(ordering: .acquiring), !lcore.pointee.sleeper.isAsleep.load(ordering: .sequentiallyConsistent),
+                lcore.pointee.turns.load(ordering: .acquiring) &- seen < 2
+            {
                 pause(microseconds: 20)
             }
         }

@@ -1,3 +1,4 @@
+import Configuration
 import DPDKShim
 import Packet
 import Scheduler
@@ -23,6 +24,7 @@ struct Lcore: ~Copyable {
     let snapshot: Atomic<UnsafeMutablePointer<Snapshot>?>
     let stop = Atomic<Bool>(false)
     let commands: LcoreCommandRing
+    var sleeper: Sleeper
 
     // Written by the loop, read by anyone.
     /// Turns begun. A reader that saw a turn begin and then a later one knows that nothing the loop read before is still in use.
@@ -44,6 +46,9 @@ struct Lcore: ~Copyable {
     /// How long before that the turn before began.
     var turnTime: Nanoseconds = 0
     var seconds: UInt32 = 0
+    /// `Patience.shortestSpin` and `.longestSpin` in cycles.
+    let shortestSpin: UInt64
+    let longestSpin: UInt64
     /// Segments waiting in this lcore's trees.
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>
@@ -63,7 +68,7 @@ struct Lcore: ~Copyable {
     let parked: UnsafeMutablePointer<PortIndex>
     var parkedCount = 0
 
-    init(index: Int, of count: Int, id: UInt32, cpu: Int, clock: Clock, pool: OpaquePointer, backlogLimit: Int) {
+    init(index: Int, of count: Int, id: UInt32, cpu: Int, clock: Clock, pool: OpaquePointer, backlogLimit: Int, event: Int32, mode: PollingMode) {
         self.index = index
         self.count = count
         self.id = id
@@ -71,6 +76,10 @@ struct Lcore: ~Copyable {
         self.clock = clock
         self.pool = pool
         self.backlogLimit = backlogLimit
+        shortestSpin = clock.cycles(Patience.shortestSpin)
+        longestSpin = clock.cycles(Patience.longestSpin)
+        sleeper = Sleeper(event: event, mode: mode)
+        sleeper.spin = shortestSpin
         snapshot = Atomic(nil)
         commands = LcoreCommandRing()
         counters = .zeroed(maxPorts)

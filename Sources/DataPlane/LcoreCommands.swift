@@ -60,6 +60,11 @@ struct LcoreCommandRing {
     var isDone: Bool { indices.pointee.done.load(ordering: .acquiring) == indices.pointee.written.load(ordering: .relaxed) }
     var refused: UInt64 { indices.pointee.refused.load(ordering: .relaxed) }
 
+    /// The lcore: there are commands that were not carried out.
+    @inline(__always) var hasMore: Bool {
+        @_noLocks get { indices.pointee.done.load(ordering: .relaxed) != indices.pointee.written.load(ordering: .acquiring) }
+    }
+
     /// The lcore: carries out up to 64 commands.
     @inline(__always) @_noLocks
     func run(_ lcore: UnsafeMutablePointer<Lcore>) {

@@ -57,6 +57,17 @@ package struct Pacer {
         return min(burstSize, Int(least &>> 44) &+ 1)
     }
 
+    /// When frames may be polled again; `.max`: they may now, as far as was known when it was last asked. Divides, so it is for who sleeps.
+    package var nextAllowance: Nanoseconds {
+        @_noLocks get {
+            if average == 0 { return .max }
+            var wait: UInt64 = 0
+            if credit <= 0 { wait = UInt64(bitPattern: 0 &- credit) / average &+ 1 }
+            if peak != 0 && peakCredit <= 0 { wait = max(wait, UInt64(bitPattern: 0 &- peakCredit) / peak &+ 1) }
+            return wait == 0 ? .max : last &+ wait
+        }
+    }
+
     @inline(__always) @_noLocks
     package mutating func charge(bytes: UInt64) {
         if average == 0 { return }

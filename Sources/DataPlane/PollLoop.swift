@@ -6,20 +6,23 @@ import Synchronization
 @c(sluice_poll_loop) @_noLocks
 func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
     let lcore = argument.unsafelyUnwrapped.assumingMemoryBound(to: Lcore.self)
+    sluice_wait_exactly()
     lcore.pointee.running.store(true, ordering: .releasing)
     var began = sluice_cycles()
+    noteWork(lcore, at: began)
     while !lcore.pointee.stop.load(ordering: .relaxed) {
         let work = turn(lcore, at: began)
         let ended = sluice_cycles()
         if work != 0 {
             lcore.pointee.busyCycles &+= ended &- began
             lcore.pointee.handledFrames &+= UInt64(truncatingIfNeeded: work)
+            noteWork(lcore, at: ended)
+            began = ended
         } else {
             lcore.pointee.idleCycles &+= ended &- began
             lcore.pointee.idleTurns &+= 1
-            sluice_pause()
+            began = rest(lcore, at: ended)
         }
-        began = ended
     }
     lcore.pointee.running.store(false, ordering: .releasing)
     return 0
@@ -53,6 +56,6 @@ func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
     sendTouched(lcore, snapshot)
     let trees = snapshot.pointee.trees
     for index in 0..<trees.count { work &+= dequeue(trees[unchecked: index].tree, lcore, snapshot) }
-    if lcore.pointee.parkedCount != 0 { retryParked(lcore, snapshot) }
+    if lcore.pointee.parkedCount != 0 { work &+= retryParked(lcore, snapshot) }
     return work
 }

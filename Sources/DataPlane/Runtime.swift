@@ -51,9 +51,11 @@ final class Runtime {
         self.pool = pool
         lcores = .allocate(capacity: cpus.count)
         for (index, cpu) in cpus.enumerated() {
+            let event = sluice_event_create()
+            guard event >= 0 else { throw DataPlaneError("no eventfd for the poll loop on CPU \(cpu): \(DataPlaneError.errorText(event))") }
             (lcores.baseAddress! + index).initialize(to: Lcore(
                 index: index, of: cpus.count, id: UInt32(index + 1), cpu: cpu, clock: clock, pool: pool,
-                backlogLimit: settings.buffers * 3 / 4 / cpus.count))
+                backlogLimit: settings.buffers * 3 / 4 / cpus.count, event: event, mode: settings.polling(ofCPU: cpu)))
         }
         bufferLimit = settings.buffers
         grace = GracePeriod(lcores: lcores)
@@ -75,6 +77,7 @@ final class Runtime {
     /// Ends the poll loops and waits for them.
     func halt() {
         for index in lcores.indices { (lcores.baseAddress! + index).pointee.stop.store(true, ordering: .relaxed) }
+        lcores.wake()
         for index in lcores.indices { rte_eal_wait_lcore((lcores.baseAddress! + index).pointee.id) }
     }
 

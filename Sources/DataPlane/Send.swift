@@ -26,15 +26,17 @@ private func park(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     lcore.pointee.parkedCount &+= 1
 }
 
-/// Tries the full outputs again and wakes the leaves of those that took all.
+/// Tries the full outputs again and wakes the leaves of those that took all. Returns the frames they took.
 @inline(never) @_noLocks
-func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     var kept = 0
+    var taken = 0
     for index in 0..<lcore.pointee.parkedCount {
         let port = lcore.pointee.parked[index]
         let output = lcore.pointee.outputs + Int(port)
         let waiting = output.pointee.count
         send(port, output, lcore, snapshot)
+        taken &+= waiting &- output.pointee.count
         if output.pointee.count != waiting {
             output.pointee.progress = lcore.pointee.now
         } else if lcore.pointee.now &- output.pointee.progress > longestWait {
@@ -50,6 +52,7 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         }
     }
     lcore.pointee.parkedCount = kept
+    return taken
 }
 
 /// How long a port may leave the first frame staged for it: one that fits none of a guest's buffers would otherwise block it for ever.

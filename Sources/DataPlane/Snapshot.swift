@@ -17,6 +17,8 @@ let protocolRows = 64
 /// What forwarding reads, as one lcore sees it: built by the control thread, never changed after it was published, freed a grace period
 /// after its successor was.
 struct Snapshot {
+    /// 1 for the first published, 2 for the next.
+    var number: UInt64
     var receiveQueues: UnsafeMutableBufferPointer<ReceiveQueue>
     /// By `PortIndex`.
     var ports: UnsafeMutableBufferPointer<PortView>

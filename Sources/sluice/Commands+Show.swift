@@ -78,12 +78,24 @@ struct ClassCommand: ParsableCommand {
 
 struct CoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "core", abstract: "Who polls what, and how busy.", subcommands: [Show.self], defaultSubcommand: Show.self)
+        commandName: "core", abstract: "Who polls what, and how busy.", subcommands: [Show.self, Set.self], defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All poll loops.")
         @OptionGroup var connecting: Connecting
         func run() throws { try reporting { try connecting.show(.coreShow, NoParams(), as: [CoreStatus].self, Tables.cores) } }
+    }
+
+    struct Set: EditCommand {
+        static let object = "core", verb = "set"
+        static let configuration = CommandConfiguration(
+            abstract: "Change how a poll loop waits: set 3 polling polling, set all polling adaptive",
+            discussion: """
+                polling: it never sleeps. adaptive: it sleeps after a while without frames. interrupt: it sleeps as soon as there are none.
+                default takes a core's own mode away.
+                """)
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "CPU|all polling polling|adaptive|interrupt|default") var words: [String]
     }
 }
 

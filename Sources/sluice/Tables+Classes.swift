@@ -50,15 +50,26 @@ extension Tables {
     // MARK: The daemon
 
     package static func cores(_ cores: [CoreStatus]) -> String {
-        aligned(
-            ["CPU", "NUMA", "BUSY", "FRAMES/S", "CYCLES/FRAME", "TURNS", "QUEUES"],
+        let table = aligned(
+            ["CPU", "NUMA", "POLLING", "BUSY", "ASLEEP", "FRAMES/S", "CYCLES/FRAME", "TURNS", "SLEEPS", "QUEUES"],
             cores.map { core in
                 [
-                    String(core.cpu), core.numaNode.map(String.init) ?? "-", "\(decimal(core.busyPercent))%", packets(core.framesPerSecond),
-                    decimal(core.cyclesPerFrame), String(core.turns),
-                    core.queues.isEmpty ? "-" : core.queues.map { "\($0.port):\($0.queue)" }.joined(separator: " "),
+                    String(core.cpu), core.numaNode.map(String.init) ?? "-", core.polling, "\(decimal(core.busyPercent))%",
+                    "\(decimal(core.asleepPercent))%", packets(core.framesPerSecond), decimal(core.cyclesPerFrame), String(core.turns),
+                    String(core.sleeps), core.queues.isEmpty ? "-" : core.queues.map { "\($0.port):\($0.queue)" }.joined(separator: " "),
                 ]
-            }, right: [0, 1, 2, 3, 4, 5])
+            }, right: [0, 1, 3, 4, 5, 6, 7, 8])
+        return ([table] + cores.flatMap(sleep)).joined(separator: "\n")
+    }
+
+    /// What ended a core's sleeps, and what could not.
+    private static func sleep(_ core: CoreStatus) -> [String] {
+        var lines: [String] = []
+        if !core.wakeups.isEmpty { lines.append("CPU \(core.cpu) was woken by \(reasons(core.wakeups))") }
+        if core.polling != "polling", !core.lookedAt.isEmpty {
+            lines.append("CPU \(core.cpu) looks every 0.5 ms while idle: no receive interrupts at \(core.lookedAt.joined(separator: ", "))")
+        }
+        return lines
     }
 
     /// One decimal, without Foundation's formatters.

@@ -38,6 +38,20 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(model == (try office()))
     }
 
+    @Test func coresWaitAsTheyAreTold() throws {
+        var model = try edit(try office(), "core set 3 polling polling")
+        #expect(model.daemon.polling(ofCPU: 3) == .polling && model.daemon.polling(ofCPU: 2) == .adaptive)
+        model = try edit(model, "core set 3 polling default")
+        #expect(model.daemon.cores.isEmpty)
+        model = try edit(try edit(model, "core set 1 polling polling"), "core set all polling interrupt")
+        #expect(model.daemon.polling == .interrupt && model.daemon.cores.isEmpty)
+        #expect(!diff(from: try office(), to: model).needsRestart)
+        #expect(refusal(model, "core set one polling adaptive").contains("'one' is not a core"))
+        #expect(refusal(model, "core set 1 polling lazy").contains("'lazy' is not polling or adaptive or interrupt, or default"))
+        #expect(refusal(model, "core set 1 speed fast").contains("a core has one key: write core set 1 polling"))
+        #expect(refusal(model, "core del 1").contains("core has no verb 'del'"))
+    }
+
     @Test func setChangesOnlyWhatIsNamed() throws {
         let model = try office()
         #expect(try edit(model, "port set vm1 mtu 9000").ports[0].mtu == 9_000)

@@ -49,7 +49,7 @@ private func apply(_ plan: Plan, to model: Model) -> Model {
             add(&model.guests, guest, \.name)
         case .changeGuest(let guest): replace(&model.guests, guest, \.name)
         case .setProtocols(let rows): model.protocols = rows
-        case .setDaemon(let settings): model.daemon = settings
+        case .setDaemon(let settings), .setPolling(let settings): model.daemon = settings
         }
     }
     return model
@@ -124,6 +124,7 @@ private func canonical(_ model: Model) -> Model {
         #expect(lines { $0.guests[1].outbound.floor = 150_000_000 } == ["~ guest vm2 outbound {floor 100mbit} -> {floor 150mbit}"])
         #expect(lines { $0.protocols[1].pcp = 6 } == ["~ protocol iscsi pcp 5 -> 6"])
         #expect(lines { $0.protocols.removeFirst() }.first?.hasPrefix("- protocol backup match tcp 873,udp 4000") == true)
+        #expect(lines { $0.daemon.polling = .interrupt } == ["~ daemon polling default -> interrupt"])
         #expect(lines { $0.daemon.cpus = [1, 2] } == ["! daemon cpus default -> 1,2 (takes a restart of sluiced)"])
         #expect(
             lines { $0.bridges[0].staticEntries = [] } == ["- fdb 52:54:00:aa:00:01 port host bridge br0"])

@@ -112,6 +112,8 @@ import Testing
         ),
         ("protocols: [{name: x, match: [tcp]}]", "line 1: protocols[0].match[0]: 'tcp' is not a match: write a kind and a value, such as tcp 873 or ethertype 0x88b5"),
         ("protocols: [{name: x, match: [dscp 64]}]", "line 1: protocols[0].match[0]: 'dscp 64': dscp takes a number from 0 to 63"),
+        ("daemon: {polling: lazy}", "line 1: daemon.polling: 'lazy' is not polling or adaptive or interrupt"),
+        ("daemon: {cores: [{cpu: 1}]}", "line 1: daemon.cores[0]: a core needs cpu and polling: write {cpu: 3, polling: polling}"),
         ("daemon: {hugepages: maybe}", "line 1: daemon.hugepages: 'maybe' is neither true nor false"),
     ])
     func refusals(_ yaml: String, _ sentence: String) { #expect(problems(yaml) == [sentence]) }

@@ -167,6 +167,8 @@ enum Canned {
         var core = CoreStatus()
         (core.cpu, core.numaNode, core.queues) = (1, 0, [QueueAssignment(port: "vm1", queue: 0), QueueAssignment(port: "uplink", queue: 0)])
         (core.busyPercent, core.framesPerSecond, core.turns, core.cyclesPerFrame) = (12.345, 1_234_567, 99, 187.26)
+        (core.polling, core.asleepPercent, core.sleeps, core.wakeups) = ("adaptive", 80, 7, ["traffic": 5, "control": 2])
+        core.lookedAt = ["uplink"]
         return [core]
     }
 

@@ -84,8 +84,10 @@ import Testing
         try shows(
             "core",
             text: """
-                CPU  NUMA   BUSY   FRAMES/S  CYCLES/FRAME  TURNS  QUEUES
-                  1     0  12.3%  1.235mpps         187.3     99  vm1:0 uplink:0
+                CPU  NUMA  POLLING    BUSY  ASLEEP   FRAMES/S  CYCLES/FRAME  TURNS  SLEEPS  QUEUES
+                  1     0  adaptive  12.3%   80.0%  1.235mpps         187.3     99       7  vm1:0 uplink:0
+                CPU 1 was woken by control 2 traffic 5
+                CPU 1 looks every 0.5 ms while idle: no receive interrupts at uplink
                 """)
         try shows(
             "stats",

@@ -40,6 +40,25 @@ private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start
         #expect(bytes >= 100_000)
     }
 
+    @Test("Who sleeps until the next allowance finds it, and no more than a turn early")
+    func nextAllowance() {
+        var pacer = Pacer()
+        #expect(pacer.nextAllowance == .max)
+        pacer.set(average: 7_000_000, peak: 50_000_000, burst: 65_536, now: 0)
+        #expect(pacer.nextAllowance == .max)
+        var now: UInt64 = 0
+        for _ in 0..<1_000 {
+            while pacer.allowance(at: now) != 0 { pacer.charge(bytes: 1_514) }
+            let next = pacer.nextAllowance
+            #expect(next > now && next != .max)
+            var early = pacer
+            #expect(early.allowance(at: next - 1) == 0)
+            now = next
+            #expect(pacer.allowance(at: now) != 0)
+            pacer.charge(bytes: 1_514)
+        }
+    }
+
     @Test("A stalled loop gives no more than the burst afterwards")
     func stall() {
         var pacer = Pacer()

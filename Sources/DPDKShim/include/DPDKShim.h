@@ -9,6 +9,7 @@
 #include "shim_frame.h"
 #include "shim_device.h"
 #include "shim_vhost.h"
+#include "shim_sleep.h"
 #include "shim_generator.h"
 
 #endif

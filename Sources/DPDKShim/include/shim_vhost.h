@@ -8,8 +8,8 @@
 SLUICE_HOT uint16_t sluice_vhost_receive(int vid, uint16_t ring, struct rte_mempool *pool, struct rte_mbuf **frames, uint16_t count);
 SLUICE_HOT uint16_t sluice_vhost_send(int vid, uint16_t ring, struct rte_mbuf **frames, uint16_t count);
 
-/// Tells the guest not to kick a ring that is polled.
-SLUICE_HOT void sluice_vhost_silence(int vid, uint16_t ring);
+/// Tells the guest not to kick for a queue pair: its ring from the guest is polled, and room in the other one is looked for when there is need.
+SLUICE_HOT void sluice_vhost_silence(int vid, uint16_t pair);
 
 /// Called on librte_vhost's own threads.
 typedef struct {

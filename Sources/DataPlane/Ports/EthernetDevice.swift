@@ -43,7 +43,13 @@ final class EthernetDevice {
         state.pointee.finishChecksums.store(!setup.checksum, ordering: .relaxed)
         state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)
         state.pointee.transmitRings.store(Self.mask(Int(setup.transmit_queues)), ordering: .relaxed)
+        for queue in 0..<min(self.queues, maxQueuePairs) {
+            state.pointee.interrupts[queue] = sluice_device_interrupt(number, UInt16(queue), &state.pointee.armsInterrupts)
+        }
     }
+
+    /// Frames wake a loop that sleeps; otherwise it looks for them now and then.
+    var wakes: Bool { (0..<queues).allSatisfy { $0 < maxQueuePairs && state.pointee.interrupts[$0] >= 0 } }
 
     var isUp: Bool {
         get { state.pointee.connection.load(ordering: .acquiring) >= 0 }

@@ -10,16 +10,14 @@ func receiveFromGuest(
     _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>
 ) -> Int {
     if state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 == 0 { return 0 }
-    let ring = queue.pointee.queue &* 2 &+ 1
     let changes = state.pointee.ringChanges.load(ordering: .relaxed)
     if queue.pointee.seenChanges != changes {
         // Polled rings need no kicks, neither for frames nor for buffers refilled; each would cost the guest an exit.
         queue.pointee.seenChanges = changes
-        sluice_vhost_silence(vid, ring)
-        sluice_vhost_silence(vid, ring &- 1)
+        sluice_vhost_silence(vid, queue.pointee.queue)
     }
     let asked = min(wanted, queue.pointee.expected)
-    let count = Int(sluice_vhost_receive(vid, ring, pool, frames, UInt16(truncatingIfNeeded: asked)))
+    let count = Int(sluice_vhost_receive(vid, queue.pointee.queue &* 2 &+ 1, pool, frames, UInt16(truncatingIfNeeded: asked)))
     queue.pointee.expected = count == asked ? min(asked &* 2, burstSize) : max(count &+ leastPoll, leastPoll)
     return count
 }

@@ -32,6 +32,7 @@ final class PhysicalPort: PortBackend {
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
     var tagsInHardware: Bool { ethernet.tagsInHardware }
+    var wakes: Bool { ethernet.wakes }
     var condition: String { ethernet.isUp ? "up" : "down" }
     func refresh() { ethernet.isUp = ethernet.link.isUp }
     func close() { ethernet.close() }

@@ -34,6 +34,8 @@ protocol PortBackend: AnyObject {
     var numaNode: Int { get }
     /// Pushes tags by itself.
     var tagsInHardware: Bool { get }
+    /// Its frames wake a poll loop that sleeps; otherwise the loop naps, and looks.
+    var wakes: Bool { get }
     /// "up", "down", or what is waited for.
     var condition: String { get }
     /// Looks at the link again; called about once a second.

@@ -29,6 +29,12 @@ struct PortState: ~Copyable {
     /// Times a guest connected.
     let connections = Atomic<UInt64>(0)
 
+    // `.device`: set before any loop is given the port.
+    /// The descriptor that tells of frames, by receive queue; -1: none.
+    let interrupts: UnsafeMutablePointer<Int32>
+    /// The descriptors count interrupts, which are asked for one by one; otherwise they are readable as long as there are frames.
+    var armsInterrupts = false
+
     /// A lock for each queue pair, taken where several lcores share a transmit queue.
     let transmitLocks: UnsafeMutablePointer<sluice_lock>
     /// Written and read by the one lcore that polls all queues of a paced port.
@@ -37,6 +43,8 @@ struct PortState: ~Copyable {
     init(mechanism: PortMechanism, device: UInt16 = 0) {
         self.mechanism = mechanism
         self.device = device
+        interrupts = .allocate(capacity: maxQueuePairs)
+        interrupts.initialize(repeating: -1, count: maxQueuePairs)
         transmitLocks = .allocate(capacity: maxQueuePairs)
         for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
         pacer = .allocate(capacity: 1)
@@ -44,6 +52,7 @@ struct PortState: ~Copyable {
     }
 
     deinit {
+        interrupts.deallocate()
         transmitLocks.deallocate()
         pacer.deallocate()
     }

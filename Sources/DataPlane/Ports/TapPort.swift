@@ -47,6 +47,7 @@ final class TapPort: PortBackend {
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
     var tagsInHardware: Bool { false }
+    var wakes: Bool { ethernet.wakes }
     var condition: String { "up" }
     func refresh() {}
     func close() { ethernet.close() }

@@ -44,6 +44,7 @@ final class VhostPort: PortBackend {
         return connection < 0 ? -1 : Int(rte_vhost_get_numa_node(connection))
     }
     var tagsInHardware: Bool { false }
+    var wakes: Bool { true }
     var condition: String { state.pointee.connection.load(ordering: .acquiring) >= 0 ? "up" : "waiting for the guest" }
     func refresh() {}
 
@@ -117,6 +118,7 @@ private func guest(_ vid: CInt) -> Guest? {
     guest.state.pointee.connections.add(1, ordering: .relaxed)
     guest.state.pointee.ringChanges.add(1, ordering: .relaxed)
     guest.state.pointee.connection.store(vid, ordering: .sequentiallyConsistent)
+    guest.grace.lcores.wake()
     return 0
 }
 
@@ -124,6 +126,8 @@ private func guest(_ vid: CInt) -> Guest? {
 @c private func guestGone(_ vid: CInt) {
     guard let guest = guest(vid) else { return }
     guest.state.pointee.connection.store(-1, ordering: .sequentiallyConsistent)
+    guest.state.pointee.ringChanges.add(1, ordering: .releasing)
+    guest.grace.lcores.wake()
     guest.grace.wait()
 }
 
@@ -140,5 +144,6 @@ private func guest(_ vid: CInt) -> Guest? {
     case (false, false): guest.state.pointee.receiveRings.bitwiseAnd(~bit, ordering: .acquiringAndReleasing)
     }
     guest.state.pointee.ringChanges.add(1, ordering: .releasing)
+    guest.grace.lcores.wake()
     return 0
 }

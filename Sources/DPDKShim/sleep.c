@@ -1,0 +1,87 @@
+// epoll_pwait2
+#define _GNU_SOURCE
+#include <rte_config.h>
+#include "DPDKShim.h"
+#include <errno.h>
+#include <poll.h>
+#include <rte_log.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+int sluice_event_create(void) {
+    int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return event < 0 ? -errno : event;
+}
+
+void sluice_event_signal(int event) {
+    const uint64_t one = 1;
+    ssize_t written = write(event, &one, sizeof one);
+    (void)written;
+}
+
+void sluice_event_close(int event) { close(event); }
+
+/* What an entry of the set is for. */
+enum { THE_EVENT, A_QUEUE };
+
+static int add(int set, int descriptor, bool edge, uint64_t what) {
+    struct epoll_event entry = { .events = edge ? EPOLLIN | EPOLLET : EPOLLIN, .data.u64 = what };
+    return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &entry) == 0 ? 0 : -errno;
+}
+
+int sluice_wait_set_open(int event) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    if (set < 0) return -errno;
+    int result = add(set, event, true, THE_EVENT);
+    if (result == 0) return set;
+    close(set);
+    return result;
+}
+
+void sluice_wait_set_close(int set) { close(set); }
+
+int sluice_wait_set_add(int set, int descriptor, bool edge) { return add(set, descriptor, edge, A_QUEUE); }
+
+unsigned sluice_wait(int set, uint64_t nanoseconds) {
+    const struct timespec time = { .tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000 };
+    if (set < 0) {
+        ppoll(NULL, 0, &time, NULL);
+        return 0;
+    }
+    struct epoll_event events[32];
+    int count = epoll_pwait2(set, events, 32, &time, NULL);
+    /* Linux before 5.11 knows milliseconds only: a shorter wait is none, which costs time but loses nothing. */
+    if (count < 0 && errno == ENOSYS) count = epoll_wait(set, events, 32, (int)(nanoseconds / 1000000));
+    unsigned woken = 0;
+    for (int index = 0; index < count; index++) woken |= events[index].data.u64 == THE_EVENT ? SLUICE_WOKEN_BY_EVENT : SLUICE_WOKEN_BY_QUEUE;
+    return woken;
+}
+
+void sluice_wait_exactly(void) { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
+
+int sluice_vhost_kick(int vid, uint16_t ring) {
+    struct rte_vhost_vring vring;
+    return rte_vhost_get_vhost_vring(vid, ring, &vring) == 0 ? vring.kickfd : -1;
+}
+
+void sluice_vhost_expect(int vid, uint16_t ring) {
+    (void)rte_vhost_enable_guest_notification(vid, ring, 1);
+    /* The guest must see the request before the ring is looked into again (virtio 1.2, 2.7.7.2). */
+    rte_smp_mb();
+}
+
+int sluice_device_interrupt(uint16_t port, uint16_t queue, bool *armed) {
+    /* Most virtual devices have no interrupts, which is no error to log. */
+    rte_log_set_level_pattern("lib.ethdev", RTE_LOG_CRIT);
+    int descriptor = rte_eth_dev_rx_intr_ctl_q_get_fd(port, queue);
+    *armed = descriptor >= 0 && rte_eth_dev_rx_intr_enable(port, queue) == 0;
+    if (*armed) rte_eth_dev_rx_intr_disable(port, queue);
+    rte_log_set_level_pattern("lib.ethdev", RTE_LOG_WARNING);
+    return descriptor;
+}
+
+void sluice_device_expect(uint16_t port, uint16_t queue) { (void)rte_eth_dev_rx_intr_enable(port, queue); }
+void sluice_device_silence(uint16_t port, uint16_t queue) { (void)rte_eth_dev_rx_intr_disable(port, queue); }

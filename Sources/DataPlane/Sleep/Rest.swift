@@ -1,0 +1,114 @@
+import DPDKShim
+import Scheduler
+import Synchronization
+
+/// After a turn with work.
+@inline(__always) @_noLocks
+func noteWork(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) {
+    lcore.pointee.sleeper.lastWork = cycles
+    if lcore.pointee.sleeper.isArmed { disarm(lcore) }
+}
+
+/// After an empty turn that ended at `cycles`: pauses, or blocks until there is something to do. Returns when the next turn begins.
+@inline(__always) @_noLocks
+func rest(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> UInt64 {
+    let mode = lcore.pointee.sleeper.mode.load(ordering: .relaxed)
+    let idle = cycles &- lcore.pointee.sleeper.lastWork
+    // Adaptive: the longer there was nothing, the longer the pause, up to 16 of the processor's.
+    if mode == 1 && idle < lcore.pointee.sleeper.spin {
+        var pauses = idle &>> 13
+        while pauses > 0 {
+            sluice_pause()
+            pauses = pauses > 16 ? 15 : pauses &- 1
+        }
+        sluice_pause()
+        return cycles
+    }
+    if mode == 0 && !lcore.pointee.sleeper.isArmed {
+        sluice_pause()
+        return cycles
+    }
+    return doze(lcore, mode, at: cycles, idle: idle)
+}
+
+/// One step towards sleep: asks to be woken, or, if that was done before the turn that has just found nothing, blocks.
+@inline(never) @_noLocks
+private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles: UInt64, idle: UInt64) -> UInt64 {
+    let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
+    let wait = mode == 0 ? 0 : longestWait(lcore, snapshot, at: lcore.pointee.clock.nanoseconds(cycles), idle: lcore.pointee.clock.nanoseconds(idle))
+    if wait < Patience.shortestWait || lcore.pointee.commands.hasMore {
+        if lcore.pointee.sleeper.isArmed { disarm(lcore) }
+        sluice_pause()
+        return cycles
+    }
+    if !lcore.pointee.sleeper.isArmed {
+        arm(lcore, snapshot)
+        return cycles
+    }
+    // Where the rings or the snapshot changed since, the turn told guests to be quiet that had been asked to kick.
+    if !isArmed(lcore, for: snapshot) {
+        disarm(lcore)
+        return cycles
+    }
+    return sleep(lcore, mode, for: wait, from: cycles)
+}
+
+@inline(never) @_noLocks
+private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait: Nanoseconds, from cycles: UInt64) -> UInt64 {
+    lcore.pointee.sleeper.isAsleep.store(true, ordering: .sequentiallyConsistent)
+    let woken = sluice_wait(lcore.pointee.sleeper.waitSet, wait)
+    lcore.pointee.sleeper.isAsleep.store(false, ordering: .sequentiallyConsistent)
+    // Who saw the loop asleep has unpublished what it freed: nothing is to be read from before this.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    disarm(lcore)
+
+    let now = sluice_cycles()
+    let slept = lcore.pointee.clock.nanoseconds(now &- cycles)
+    lcore.pointee.sleeper.counters.sleeps &+= 1
+    lcore.pointee.sleeper.counters.cycles &+= now &- cycles
+    if woken & UInt32(SLUICE_WOKEN_BY_QUEUE) != 0 {
+        lcore.pointee.sleeper.counters.wokenByTraffic &+= 1
+        adapt(lcore, slept)
+        // Turns that find nothing yet go on for a while: a device tells of a frame before its driver gives it out.
+        lcore.pointee.sleeper.lastWork = now
+    } else if woken & UInt32(SLUICE_WOKEN_BY_EVENT) != 0 {
+        lcore.pointee.sleeper.counters.wokenByControl &+= 1
+    } else {
+        lcore.pointee.sleeper.counters.wokenByTime &+= 1
+    }
+    return now
+}
+
+/// Spins longer where sleeps prove short, and shorter again where they prove long.
+@_noLocks
+private func adapt(_ lcore: UnsafeMutablePointer<Lcore>, _ slept: Nanoseconds) {
+    let spin = lcore.pointee.sleeper.spin
+    if slept < Patience.shortSleep {
+        lcore.pointee.sleeper.spin = min(spin &* 2, lcore.pointee.longestSpin)
+    } else if slept > Patience.longSleep {
+        lcore.pointee.sleeper.spin = max(spin &>> 1, lcore.pointee.shortestSpin)
+    }
+}
+
+/// How long the loop may sleep: until a class of one of its trees or a paced port is due, and no longer than what cannot wake it may wait.
+@_noLocks
+private func longestWait(
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, at now: Nanoseconds, idle: Nanoseconds
+) -> Nanoseconds {
+    var due = Nanoseconds.max
+    let trees = snapshot.pointee.trees
+    for index in 0..<trees.count { due = min(due, trees[unchecked: index].tree.pointee.nextEvent(at: now)) }
+    let queues = snapshot.pointee.receiveQueues
+    for index in 0..<queues.count {
+        let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: index].port)].state.unsafelyUnwrapped
+        if state.pointee.pacer.pointee.average == 0 || state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
+        due = min(due, state.pointee.pacer.pointee.nextAllowance)
+    }
+    var wait = Patience.longestSleep
+    if lcore.pointee.sleeper.isBlind || lcore.pointee.parkedCount != 0 {
+        // An output that is full says nothing when there is room again.
+        wait = max(Patience.shortestNap, min(Patience.longestNap, idle &>> 2))
+    }
+    if due == .max { return wait }
+    return due < now &+ Patience.lead ? 0 : min(wait, due &- now &- Patience.lead)
+}

@@ -1,0 +1,95 @@
+import DPDKShim
+import Synchronization
+
+/// Asks everything this lcore polls to wake it.
+@inline(never) @_noLocks
+func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    let changes = ringChanges(snapshot)
+    if lcore.pointee.sleeper.setNumber != snapshot.pointee.number || lcore.pointee.sleeper.setChanges != changes {
+        rebuild(lcore, snapshot)
+        lcore.pointee.sleeper.setNumber = snapshot.pointee.number
+        lcore.pointee.sleeper.setChanges = changes
+    }
+    let queues = snapshot.pointee.receiveQueues
+    for index in 0..<queues.count {
+        let queue = queues.baseAddress.unsafelyUnwrapped + index
+        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
+        switch state.pointee.mechanism {
+        case .vhost:
+            if let vid = guest(of: queue, state) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
+        case .device:
+            if state.pointee.armsInterrupts { sluice_device_expect(state.pointee.device, queue.pointee.queue) }
+        }
+    }
+    lcore.pointee.sleeper.isArmed = true
+}
+
+/// Takes that back: devices at once, guests when their ring is next polled.
+@inline(never) @_noLocks
+func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.sleeper.isArmed = false
+    let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
+    let queues = snapshot.pointee.receiveQueues
+    for index in 0..<queues.count {
+        let queue = queues.baseAddress.unsafelyUnwrapped + index
+        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
+        switch state.pointee.mechanism {
+        case .vhost: queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .relaxed) &- 1
+        case .device: if state.pointee.armsInterrupts { sluice_device_silence(state.pointee.device, queue.pointee.queue) }
+        }
+    }
+}
+
+/// Whether what was asked still holds: neither the queues nor their rings changed since.
+@_noLocks
+func isArmed(_ lcore: UnsafeMutablePointer<Lcore>, for snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
+    lcore.pointee.sleeper.setNumber == snapshot.pointee.number && lcore.pointee.sleeper.setChanges == ringChanges(snapshot)
+}
+
+/// The set is made anew when anything changed: a guest's descriptor that librte_vhost has closed cannot be taken out of it, as the guest
+/// holds the same one open.
+@inline(never) @_noLocks
+private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    if lcore.pointee.sleeper.waitSet >= 0 { sluice_wait_set_close(lcore.pointee.sleeper.waitSet) }
+    let set = sluice_wait_set_open(lcore.pointee.sleeper.event)
+    lcore.pointee.sleeper.waitSet = set
+    // Without a set the loop naps.
+    lcore.pointee.sleeper.isBlind = set < 0
+    let queues = snapshot.pointee.receiveQueues
+    for index in 0..<queues.count {
+        let queue = queues.baseAddress.unsafelyUnwrapped + index
+        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
+        var descriptor: Int32 = -1
+        var countsEvents = true
+        switch state.pointee.mechanism {
+        case .vhost:
+            // A ring that is not polled wakes nobody; librte_vhost's callbacks wake the loop when that changes.
+            guard let vid = guest(of: queue, state) else { continue }
+            descriptor = sluice_vhost_kick(vid, queue.pointee.queue &* 2 &+ 1)
+        case .device:
+            descriptor = state.pointee.interrupts[Int(queue.pointee.queue)]
+            countsEvents = state.pointee.armsInterrupts
+        }
+        if descriptor < 0 || set < 0 || sluice_wait_set_add(set, descriptor, countsEvents) != 0 { lcore.pointee.sleeper.isBlind = true }
+    }
+}
+
+/// The guest whose ring this queue is; nil where it is not polled.
+@inline(__always) @_noLocks
+private func guest(of queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>) -> Int32? {
+    let connection = state.pointee.connection.load(ordering: .acquiring)
+    let isEnabled = state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 != 0
+    return connection >= 0 && isEnabled ? connection : nil
+}
+
+/// Grows with every change of any ring that the snapshot's queues belong to.
+@_noLocks
+private func ringChanges(_ snapshot: UnsafeMutablePointer<Snapshot>) -> UInt64 {
+    var sum: UInt64 = 0
+    let queues = snapshot.pointee.receiveQueues
+    for index in 0..<queues.count {
+        let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: index].port)].state.unsafelyUnwrapped
+        sum &+= UInt64(state.pointee.ringChanges.load(ordering: .acquiring))
+    }
+    return sum
+}

@@ -1,0 +1,29 @@
+import Configuration
+import DPDKShim
+import Synchronization
+
+extension UnsafeMutableBufferPointer<Lcore> {
+    /// Has every loop that sleeps begin a turn. Whoever changes what a loop looks at calls this after the change; it costs a system call a
+    /// loop, and a loop that is awake hears of it before it next sleeps.
+    func wake() {
+        for index in indices { sluice_event_signal((baseAddress! + index).pointee.sleeper.event) }
+    }
+}
+
+extension DataPlane {
+    /// Has the loops wait as the settings say.
+    func setModes(_ settings: DaemonSettings) {
+        for index in runtime.lcores.indices {
+            let lcore = runtime.lcores.baseAddress! + index
+            lcore.pointee.sleeper.mode.store(settings.polling(ofCPU: lcore.pointee.cpu).number, ordering: .relaxed)
+        }
+        runtime.lcores.wake()
+    }
+
+    /// - Throws: a sentence where settings name a CPU that has no poll loop.
+    static func check(_ settings: DaemonSettings, _ lcores: UnsafeMutableBufferPointer<Lcore>) throws(DataPlaneError) {
+        let cpus = lcores.indices.map { lcores[cpu: $0] }
+        guard let missing = settings.cores.first(where: { !cpus.contains($0.cpu) }) else { return }
+        throw DataPlaneError("no poll loop runs on CPU \(missing.cpu): they run on \(cpus.map(String.init).joined(separator: ", "))")
+    }
+}
