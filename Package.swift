@@ -38,6 +38,9 @@ let package = Package(
         .library(name: "Scheduler", targets: ["Scheduler"]),
         .library(name: "Packet", targets: ["Packet"]),
         .library(name: "Bridge", targets: ["Bridge"]),
+        .library(name: "Configuration", targets: ["Configuration"]),
+        .library(name: "DataPlane", targets: ["DataPlane"]),
+        .library(name: "NUMA", targets: ["NUMA"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
