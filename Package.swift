@@ -38,6 +38,9 @@ let package = Package(
         .library(name: "Scheduler", targets: ["Scheduler"]),
         .library(name: "Packet", targets: ["Packet"]),
         .library(name: "Bridge", targets: ["Bridge"]),
+        .library(name: "Configuration", targets: ["Configuration"]),
+        .library(name: "DataPlane", targets: ["DataPlane"]),
+        .library(name: "NUMA", targets: ["NUMA"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -92,9 +95,10 @@ let package = Package(
             dependencies: ["TrafficGenerator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: dpdkSwift),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "PacketTests", dependencies: ["Packet"]),
-        .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"]),
-        .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet"]),
+        .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "TestSupport"]),
+        .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet", "TestSupport"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
         .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane"], swiftSettings: dpdkSwift),

@@ -11,18 +11,37 @@ let multiarch = "x86_64-linux-gnu"
 let machine = "x86-64-v3"
 #endif
 
+let dpdkFlags = ["-march=\(machine)", "-I/usr/include/dpdk", "-I/usr/include/\(multiarch)/dpdk"]
+let dpdkC: [CSetting] = [.unsafeFlags(["-O3"] + dpdkFlags)]
+
 let package = Package(
     name: "benchmarks",
-    dependencies: [.package(name: "sluice", path: "..")],
+    dependencies: [
+        .package(name: "sluice", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
     targets: [
         // DPDK's own hierarchical scheduler on its public interface.
         .target(
             name: "SchedPeer",
-            cSettings: [.unsafeFlags(["-O3", "-march=\(machine)", "-I/usr/include/dpdk", "-I/usr/include/\(multiarch)/dpdk"])],
+            cSettings: dpdkC,
             linkerSettings: ["rte_eal", "rte_mempool", "rte_mbuf", "rte_sched"].map { .linkedLibrary($0) }),
         .executableTarget(
             name: "scheduler-benchmark",
             dependencies: ["SchedPeer", .product(name: "Scheduler", package: "sluice")],
             path: "Sources/SchedulerBenchmark"),
+        // Devices in memory, for poll loops without anybody at the other end.
+        .target(
+            name: "RingPorts", cSettings: dpdkC,
+            linkerSettings: ["rte_eal", "rte_mempool", "rte_mbuf", "rte_ring", "rte_ethdev", "rte_net_ring"].map { .linkedLibrary($0) }),
+        .executableTarget(
+            name: "forwarding-benchmark",
+            dependencies: [
+                "RingPorts", .product(name: "DataPlane", package: "sluice"), .product(name: "Configuration", package: "sluice"),
+                .product(name: "NUMA", package: "sluice"), .product(name: "Packet", package: "sluice"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/ForwardingBenchmark",
+            swiftSettings: [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]),
     ]
 )

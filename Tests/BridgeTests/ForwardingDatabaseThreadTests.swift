@@ -1,6 +1,6 @@
 import Bridge
-import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Forwarding database: several lcores")
@@ -14,7 +14,7 @@ struct ForwardingDatabaseThreadTests {
         let wrong = Atomic<Int>(0)
         let running = Atomic<Int>(4)
         let verdicts = Counts()
-        DispatchQueue.concurrentPerform(iterations: 5) { thread in
+        onThreads(5) { thread in
             var random = Seeded(UInt64(thread))
             if thread == 4 {
                 control(fdb, &random, wrong: wrong, while: { running.load(ordering: .relaxed) > 0 })
@@ -75,7 +75,7 @@ struct ForwardingDatabaseThreadTests {
     @Test func oneAddressLearnedByAllAtOnceHasOneEntry() {
         let fdb = ForwardingDatabase.create(capacity: 60_000)
         defer { fdb.destroy() }
-        DispatchQueue.concurrentPerform(iterations: 4) { thread in
+        onThreads(4) { thread in
             for mac in 1...20_000 as ClosedRange<UInt64> {
                 // Whoever comes second finds the entry, or withdraws.
                 while fdb.learn(mac: mac, port: UInt16(thread), guest: 0, now: 1).verdict == .contended {}

@@ -1,6 +1,4 @@
-import Dispatch
 import Scheduler
-import Synchronization
 import Testing
 
 /// Instances of one tree, each with its own arrivals, on one virtual clock.
@@ -140,33 +138,5 @@ final class Cluster {
         cluster.run(for: 20 * millisecond)
         #expect(cluster.instances[0].tree.pointee.counters(of: 2).ceilingTokens <= 0)
         #expect(cluster.instances[0].tree.pointee.nextEvent(at: cluster.now) == .max)
-    }
-
-    /// The same code on real threads: what leaves in all never exceeds the rate by more than the bound.
-    @Test func threadsShareOneRate() {
-        let shared = SharedTree.create(classes: 8)
-        let total = Atomic<UInt64>(0)
-        let clock = ContinuousClock()
-        let start = clock.now
-        let time: Nanoseconds = 100 * millisecond
-        DispatchQueue.concurrentPerform(iterations: 4) { index in
-            let bench = Bench(root: .mbit(1_000, ceil: 1_000), classes: 8, now: second, shared: shared, instance: index)
-            bench.add(2, under: 1, .mbit(500, ceil: 800))
-            bench.add(3, under: 1, .mbit(100))
-            bench.greedy = [2: 1_514, 3: 300]
-            while bench.now < second + time {
-                bench.drain()
-                let passed = (clock.now - start).components
-                bench.advance(to: second + UInt64(passed.seconds) * second + UInt64(passed.attoseconds / 1_000_000_000))
-            }
-            total.add(bench.sentBytes[2, default: 0] + bench.sentBytes[3, default: 0], ordering: .relaxed)
-            bench.dispose()
-        }
-        let passed = (clock.now - start).components
-        let nanoseconds = Double(passed.seconds) * 1e9 + Double(passed.attoseconds) / 1e9
-        let sent = Double(total.load(ordering: .relaxed))
-        #expect(sent <= nanoseconds / 8 + 3_028 + 4 * (Self.lease(1e9) + 1_514))
-        #expect(sent > 0)
-        SharedTree.destroy(shared)
     }
 }

@@ -1,0 +1,58 @@
+import Configuration
+import DataPlane
+import Glibc
+import RingPorts
+
+/// A running data plane whose ports send to each other, with the frames that circulate.
+struct Bed {
+    let plane: DataPlane
+    private let load: Load
+    private let pairs: [PortPair]
+
+    init(_ load: Load, cpus: [Int]) throws {
+        self.load = load
+        pairs = load.pairs(cpus)
+        let model = try load.model(cpus)
+        plane = try DataPlane(model.daemon)
+        for pair in pairs {
+            try Self.check(ring_ports_create(pair.a, pair.b, UInt32(pair.queues), UInt32(Self.ringSize(load.circulating))), "making the devices \(pair.a) and \(pair.b)")
+        }
+        // Before a poll loop has the ports: a ring has one producer at a time.
+        try fill()
+        var ids = ClassIDs()
+        try plane.apply(model, trees: trees(of: model, ids: &ids))
+    }
+
+    /// Puts the frames into the rings. What is received by `a` leaves by `b`, whose transmit ring is `a`'s receive ring.
+    private func fill() throws {
+        for pair in pairs {
+            for queue in 0..<UInt32(pair.queues) {
+                for number in 0..<load.circulating {
+                    for (side, port) in [pair.a, pair.b].enumerated() {
+                        let frame = load.frame(from: side, number)
+                        try Self.check(ring_ports_put(port, queue, frame, UInt16(frame.count)), "filling the ring of \(port)")
+                    }
+                }
+            }
+        }
+    }
+
+    private static func check(_ result: CInt, _ what: String) throws {
+        guard result == 0 else { throw Failure("\(what) failed: \(String(cString: strerror(-result)))") }
+    }
+
+    /// A ring holds one frame less than its size, and all that circulates may be in one.
+    private static func ringSize(_ frames: Int) -> Int {
+        var size = 64
+        while size <= 2 * frames { size *= 2 }
+        return size
+    }
+
+    /// - Throws: if a frame was lost; then fewer circulate.
+    func check() throws {
+        let drops = plane.totals().drops
+        guard drops.isEmpty else {
+            throw Failure("frames were dropped: \(drops.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))")
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import Configuration
+import Packet
+
+/// What the poll loops are given to do.
+struct Load: ParsableArguments {
+    @Flag(help: "One bridge and one pair of ports with a queue for each poll loop, instead of a pair of ports and a bridge each.")
+    var shared = false
+    @Option(help: "Guests behind each port, each with a MAC address.")
+    var guests = 1
+    @Option(help: "Classes of each guest, 1 to 16: the default one and one for each of so many protocols.")
+    var classes = 3
+    @Option(help: "Bytes of a frame without FCS, 60 to 1514.")
+    var size = 60
+    @Option(help: "Frames that circulate in each direction of a poll loop; default: 128, or one of each guest and class.")
+    var frames: Int?
+    @Option(help: "Rate of each port, such as 1gbit, with a ceiling and a floor for every class: shaping at work, all borrowing. Default: no limits.")
+    var limited: String?
+    @Flag(help: "Push priority tags on the way out and strip them on the way in.")
+    var tags = false
+    @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
+    var noHuge = false
+
+    var circulating: Int { frames ?? max(128, guests * classes) }
+
+    mutating func validate() throws {
+        guard 1...16 ~= classes else { throw ValidationError("--classes takes 1 to 16") }
+        guard 60...1_514 ~= size else { throw ValidationError("--size takes 60 to 1514 bytes") }
+        guard 1...10_000 ~= guests else { throw ValidationError("--guests takes 1 to 10000") }
+        guard 32...65_536 ~= circulating else { throw ValidationError("--frames takes 32 to 65536") }
+        if let limited { _ = try Self.rate(limited) }
+    }
+
+    static func rate(_ text: String) throws -> UInt64 {
+        do { return try Quantity.rate.parse(text) } catch { throw ValidationError("--limited: \(error)") }
+    }
+
+    /// On the command line of another process.
+    var arguments: [String] {
+        var result = ["--guests", "\(guests)", "--classes", "\(classes)", "--size", "\(size)"]
+        if let frames { result += ["--frames", "\(frames)"] }
+        if let limited { result += ["--limited", limited] }
+        if shared { result.append("--shared") }
+        if tags { result.append("--tags") }
+        if noHuge { result.append("--no-huge") }
+        return result
+    }
+}
+
+/// A pair of ports that send to each other.
+struct PortPair {
+    let a: String
+    let b: String
+    let bridge: String
+    let queues: Int
+    /// CPUs whose poll loops serve it.
+    let cpus: [Int]
+}
+
+extension Load {
+    func pairs(_ cpus: [Int]) -> [PortPair] {
+        if shared { return [PortPair(a: "a0", b: "b0", bridge: "br0", queues: cpus.count, cpus: cpus)] }
+        return cpus.enumerated().map { PortPair(a: "a\($0)", b: "b\($0)", bridge: "br\($0)", queues: 1, cpus: [$1]) }
+    }
+
+    func daemon(_ cpus: [Int]) -> DaemonSettings {
+        var daemon = DaemonSettings()
+        daemon.cpus = cpus
+        daemon.hugepages = !noHuge
+        // What waits in trees is three quarters of the buffers at most, shared by the loops.
+        daemon.buffers = max(4_096, circulating * 4 * cpus.count)
+        return daemon
+    }
+
+    func model(_ cpus: [Int]) throws -> Model {
+        var model = Model()
+        model.daemon = daemon(cpus)
+        model.protocols = (1..<max(classes, 2)).map { ProtocolSettings(name: Self.protocolName($0), matches: [.udp(Self.port($0))], pcp: 0) }
+        let rate = try limited.map(Self.rate)
+        for pair in pairs(cpus) {
+            model.bridges.append(BridgeSettings(name: pair.bridge))
+            for (side, name) in [pair.a, pair.b].enumerated() {
+                var port = PortSettings(name: name, bridge: pair.bridge, kind: .physical(device: "net_ring_\(name)", queues: pair.queues))
+                port.cpus = pair.cpus
+                port.dcb = tags
+                port.rate = rate
+                model.ports.append(port)
+                model.guests += (0..<guests).map { guest(name, side, $0, rate) }
+            }
+        }
+        let problems = model.problems
+        guard problems.isEmpty else { throw Failure(problems.map(\.description).joined(separator: "\n")) }
+        return model
+    }
+
+    private func guest(_ port: String, _ side: Int, _ number: Int, _ rate: UInt64?) -> GuestSettings {
+        var guest = GuestSettings(name: "\(port)g\(number)", port: port)
+        guest.macs = [Self.address(side, number)]
+        func limit(_ settings: inout ClassSettings, of parts: Int) {
+            guard let rate else { return }
+            // Half the rate is guaranteed, so that every class borrows the rest.
+            settings.floor = max(rate / UInt64(2 * parts), 8_000)
+            settings.ceiling = rate
+        }
+        limit(&guest.outbound, of: guests)
+        for number in 1..<max(classes, 1) {
+            var own = ProtocolClasses()
+            own.outbound.priority = 3
+            limit(&own.outbound, of: guests * classes)
+            guest.protocols[Self.protocolName(number)] = own
+        }
+        return guest
+    }
+
+    static func protocolName(_ number: Int) -> String { "p\(number)" }
+    /// Destination port of the frames of a guest's class.
+    static func port(_ number: Int) -> UInt16 { UInt16(20_000 + number) }
+    static func address(_ side: Int, _ number: Int) -> MACAddress { MACAddress(value: 0x5254_0000_0000 | UInt64(side) << 24 | UInt64(number + 1)) }
+
+    /// The frame of a guest's class that goes from one side of a pair to the other: Ethernet, IPv4, UDP.
+    func frame(from side: Int, _ number: Int) -> [UInt8] {
+        let guest = number % guests, kind = number / guests % classes
+        func bytes(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
+        var frame = bytes(Self.address(1 - side, guest).value, 6) + bytes(Self.address(side, guest).value, 6) + [0x08, 0x00]
+        let length = UInt64(size - 14)
+        frame += [0x45, 0] + bytes(length, 2) + [0, 0, 0x40, 0, 64, 17, 0, 0] + [10, UInt8(side), 0, 1, 10, UInt8(1 - side), 0, 1]
+        frame += bytes(4_096, 2) + bytes(UInt64(kind == 0 ? 9 : Self.port(kind)), 2) + bytes(length - 20, 2) + [0, 0]
+        return frame + [UInt8](repeating: 0, count: size - frame.count)
+    }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import DataPlane
+import Foundation
+
+/// One measurement in this process.
+struct Measure: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Measure once, in this process.")
+
+    @Option(help: "CPUs of the poll loops, such as 1 or 0,1.")
+    var cpus: String
+    @Option(help: "Length of the measurement, seconds.")
+    var seconds = 1.0
+    @Flag(name: .customShort("j"), help: "Print JSON.")
+    var json = false
+    @OptionGroup var load: Load
+
+    func run() throws {
+        let bed = try Bed(load, cpus: try cpuList(cpus))
+        defer { bed.plane.close() }
+        // Addresses are learned and buckets drained by then.
+        Thread.sleep(forTimeInterval: 0.2)
+        let before = Reading(bed.plane)
+        Thread.sleep(forTimeInterval: seconds)
+        let after = Reading(bed.plane)
+        try bed.check()
+        let result = MeasurementResult(before, after, cyclesPerSecond: bed.plane.cyclesPerSecond)
+        if json {
+            print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
+        } else {
+            for loop in result.loops { print(loop.line) }
+        }
+    }
+}
+
+func cpuList(_ text: String) throws -> [Int] {
+    let cpus = text.split(separator: ",").compactMap { Int($0) }
+    guard !cpus.isEmpty, cpus.count == text.split(separator: ",").count else { throw ValidationError("--cpus takes numbers, such as 1 or 0,1") }
+    return cpus
+}
+
+/// What the poll loops' own counters show at one time.
+private struct Reading {
+    let seconds: Double
+    let loops: [DataPlane.CoreReport]
+    /// What the ports sent; the loops also count a frame when they receive it.
+    let sent: UInt64
+
+    init(_ plane: DataPlane) {
+        loops = plane.coreReports()
+        sent = plane.totals().delivered.frames
+        seconds = Double(DispatchTime.now().uptimeNanoseconds) / 1e9
+    }
+}
+
+struct MeasurementResult: Codable {
+    struct Loop: Codable {
+        var cpu: Int
+        /// Frames received, and sent again, a second.
+        var framesPerSecond: Double
+        /// Time-stamp counter cycles of turns with work, by frame.
+        var cyclesPerFrame: Double
+        /// Of its time, in turns that found no frame.
+        var idle: Double
+        var framesPerTurn: Double
+
+        var line: String {
+            String(
+                format: "CPU %d: %6.2f Mpps, %5.1f cycles a frame, %4.1f frames a turn, idle %.1f %%", cpu, framesPerSecond / 1e6, cyclesPerFrame,
+                framesPerTurn, idle * 100)
+        }
+    }
+    var loops: [Loop]
+    var sentPerSecond: Double
+}
+
+extension MeasurementResult {
+    fileprivate init(_ before: Reading, _ after: Reading, cyclesPerSecond: UInt64) {
+        let seconds = after.seconds - before.seconds
+        sentPerSecond = Double(after.sent - before.sent) / seconds
+        let handled = zip(before.loops, after.loops).reduce(0.0) { $0 + Double($1.1.frames - $1.0.frames) }
+        // A turn's work is what it received and what it sent.
+        let part = handled == 0 ? 0 : Double(after.sent - before.sent) / handled
+        loops = zip(before.loops, after.loops).map { old, new in
+            let frames = max(Double(new.frames - old.frames) * part, 1)
+            let busy = Double(new.busyCycles - old.busyCycles), idle = Double(new.idleCycles - old.idleCycles)
+            let turns = max(Double(new.turns - old.turns) - Double(new.idleTurns - old.idleTurns), 1)
+            return Loop(
+                cpu: new.cpu, framesPerSecond: frames / seconds, cyclesPerFrame: busy / frames, idle: idle / max(busy + idle, 1), framesPerTurn: frames / turns)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import Glibc
+
+/// Calls `body` with 0 to `count` - 1, each on a thread of its own, all at once. Returns when all have ended.
+/// (`DispatchQueue.concurrentPerform` has no more threads than the machine has processors: calls that wait for each other would never end.)
+package func onThreads(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    withoutActuallyEscaping(body) { body in
+        let threads = (0..<count).map { index in
+            var thread = pthread_t()
+            let work = Unmanaged.passRetained(Work { body(index) })
+            let result = pthread_create(&thread, nil, { argument in
+                Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().run()
+                return nil
+            }, work.toOpaque())
+            precondition(result == 0, "no more threads")
+            return thread
+        }
+        for thread in threads { pthread_join(thread, nil) }
+    }
+}
+
+private final class Work {
+    let run: () -> Void
+    init(_ run: @escaping () -> Void) { self.run = run }
+}
