@@ -13,7 +13,10 @@ let machine = "x86-64-v3"
 
 let package = Package(
     name: "benchmarks",
-    dependencies: [.package(name: "sluice", path: "..")],
+    dependencies: [
+        .package(name: "sluice", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
     targets: [
         // DPDK's own hierarchical scheduler on its public interface.
         .target(
@@ -24,5 +27,12 @@ let package = Package(
             name: "scheduler-benchmark",
             dependencies: ["SchedPeer", .product(name: "Scheduler", package: "sluice")],
             path: "Sources/SchedulerBenchmark"),
+        // Searching, judging and drawing: no processes, no clock.
+        .target(name: "Measuring"),
+        .executableTarget(
+            name: "benchmark-suite",
+            dependencies: ["Measuring", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/BenchmarkSuite"),
+        .testTarget(name: "MeasuringTests", dependencies: ["Measuring"]),
     ]
 )

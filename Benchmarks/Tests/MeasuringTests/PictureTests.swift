@@ -1,0 +1,61 @@
+import Foundation
+import Measuring
+import Testing
+
+#if canImport(FoundationXML)
+import FoundationXML
+#endif
+
+@Suite struct PictureTests {
+    private func parse(_ svg: String) throws -> XMLDocument { try XMLDocument(data: Data(svg.utf8)) }
+
+    @Test func barsAreInProportion() throws {
+        let chart = BarChart(
+            "Rates <of> \"peers\" & more", unit: "Mpps",
+            groups: [("64b", [.init("us", Spread([2, 4, 6])!), .init("them", Spread([8])!)]), ("imix", [.init("us", Spread([0])!)])])
+        let document = try parse(chart.svg)
+        let bars = try document.nodes(forXPath: "//*[local-name()='rect'][@height='11']").compactMap { ($0 as? XMLElement)?.attribute(forName: "width")?.stringValue }
+        let widths = bars.compactMap(Double.init)
+        #expect(widths.count == 3 && abs(widths[1] - 2 * widths[0]) < 0.2 && widths[2] == 0)
+    }
+
+    @Test func linesHaveAPointForEachValue() throws {
+        let chart = LineChart(
+            "Latency", x: "1/(1-percentile)", y: "us", logarithmic: true,
+            series: [.init("a", x: [1, 10, 100], y: [1, 2, 30]), .init("b", x: [1, 10, 1_000], y: [3, 3, 3])])
+        let lines = try parse(chart.svg).nodes(forXPath: "//*[local-name()='polyline']")
+        #expect(lines.count == 2)
+        let points = try #require((lines[0] as? XMLElement)?.attribute(forName: "points")?.stringValue).split(separator: " ")
+        #expect(points.count == 3)
+    }
+
+    @Test func drawsNothingAndHugeValues() throws {
+        _ = try parse(BarChart("empty", unit: "", groups: []).svg)
+        _ = try parse(LineChart("empty", x: "", y: "", series: []).svg)
+        _ = try parse(BarChart("huge", unit: "", groups: [("x", [.init("us", Spread([1e15])!)])]).svg)
+    }
+
+    @Test func tablesNameWhatIsMissing() {
+        var measurement = Measurement("64b-1c-vhost-l2", "MRR", unit: "frames/s", targets: [.init(against: "testpmd-io", 0.92)])
+        for value in [7.0e6, 7.2e6] {
+            measurement.add("sluice", value)
+            measurement.add("testpmd-io", 7.5e6)
+        }
+        measurement.add("ovs-dpdk", nil)
+        let text = Table.text([measurement])
+        #expect(text.contains("7.100 Mpps") && text.contains("7.000 Mpps to 7.200 Mpps"))
+        #expect(text.contains("0.947") && text.contains("at least 0.920: reached"))
+        #expect(text.contains("failed"))
+        #expect(Set(text.split(separator: "\n").map(\.count)).count == 1)
+        #expect(Table.amount(1_234, "frames/s") == "1.23 kpps" && Table.fixed(-0.04, 1) == "0.0" && Table.fixed(2.345, 0) == "2")
+    }
+
+    @Test func resultsAreReadBack() throws {
+        var results = Results()
+        results.measurements = [Measurement("a", "MRR", unit: "frames/s")]
+        results.measurements[0].add("sluice", nil)
+        results.failures = [.init("a", "ovs-dpdk", "it did not start")]
+        let read = try JSONDecoder().decode(Results.self, from: Data(try results.json().utf8))
+        #expect(read.failures == results.failures && read.measurements[0].peers[0].rounds == [nil])
+    }
+}
