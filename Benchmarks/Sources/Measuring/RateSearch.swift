@@ -30,9 +30,8 @@ public struct RateSearch: Sendable {
         for goal in goals {
             let (lower, upper) = bounds(goal)
             // A load that has had trials and no majority yet.
-            if let open = losses.keys.filter({ $0 > lower && upper.map { upper in $0 < upper } ?? true && holds($0, goal) == nil }).max() {
-                return open
-            }
+            let between = losses.keys.filter { $0 > lower && $0 < upper ?? .max }
+            if let open = between.filter({ holds($0, goal) == nil }).max() { return open }
             guard let upper else {
                 if lower < most { return most }
                 continue
@@ -64,7 +63,7 @@ public struct RateSearch: Sendable {
     /// The least load that failed, and the greatest one below it that held.
     private func bounds(_ goal: Double) -> (lower: Int, upper: Int?) {
         let upper = losses.keys.filter { holds($0, goal) == false }.min()
-        let lower = losses.keys.filter { load in holds(load, goal) == true && upper.map { load < $0 } ?? true }.max()
+        let lower = losses.keys.filter { load in holds(load, goal) == true && load < upper ?? .max }.max()
         return (lower ?? 0, upper)
     }
 }

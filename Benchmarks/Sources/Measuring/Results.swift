@@ -1,7 +1,7 @@
 import Foundation
 
 /// One figure of one benchmark, for each peer, by rounds that were measured in turn.
-public struct Measurement: Codable, Sendable {
+public struct Figure: Codable, Sendable {
     public var benchmark: String
     /// `MRR`, `NDR`, `p99 at 50 % of NDR`
     public var quantity: String
@@ -90,7 +90,7 @@ public struct Results: Codable, Sendable {
     public var machine: [String: String] = [:]
     public var rounds = 0
     public var seconds = 0.0
-    public var measurements: [Measurement] = []
+    public var measurements: [Figure] = []
     public var curves: [Curve] = []
     /// What did not run, and why.
     public var skipped: [Remark] = []

@@ -17,6 +17,14 @@ public enum SluiceText {
         lines.append("guests:")
         let guests = workload.ports * workload.guestsPerPort
         for port in 0..<workload.ports {
+            if port == 1, !workload.shapes.isEmpty {
+                for (guest, shape) in workload.shapes.enumerated() {
+                    let floor = shape.floor.map { "floor: \(Int($0))bit, " } ?? ""
+                    lines.append(
+                        "  - {name: p1g\(guest), port: p1, macs: [\"\(Workload.mac(port: 1, guest))\"], inbound: {\(floor)ceiling: \(Int(shape.ceiling))bit}}")
+                }
+                continue
+            }
             let each = max(1, workload.macsPerPort / workload.guestsPerPort)
             for guest in 0..<workload.guestsPerPort {
                 let macs = (0..<each).map { "\"\(Workload.mac(port: port, guest * each + $0))\"" }.joined(separator: ", ")
@@ -28,7 +36,7 @@ public enum SluiceText {
 
     /// Three classes: where the link is limited, each has a small floor, borrows most of what it sends, and may have twice its share.
     private static func classes(_ workload: Workload, _ guests: Int) -> String {
-        guard let link = workload.link else {
+        guard let link = workload.link, workload.shapes.isEmpty else {
             let rows = Workload.protocols.enumerated().map { "\($1.0): {inbound: {priority: \($0 + 1)}}" }
             return ", protocols: {\(rows.joined(separator: ", "))}"
         }

@@ -3,7 +3,7 @@ public enum Table {
     static let head = ["benchmark", "quantity", "peer", "median", "of rounds", "ratio", "of rounds", "wanted"]
 
     /// One line for each benchmark and peer: the median with the least and the greatest of the rounds, and the own value's ratio to it.
-    public static func text(_ measurements: [Measurement]) -> String {
+    public static func text(_ measurements: [Figure]) -> String {
         var rows: [[String]] = []
         for measurement in measurements {
             for (index, peer) in measurement.peers.enumerated() {
@@ -24,7 +24,7 @@ public enum Table {
         return markdown([head] + rows)
     }
 
-    private static func wanted(_ target: Measurement.Target, _ measurement: Measurement) -> String {
+    private static func wanted(_ target: Figure.Target, _ measurement: Figure) -> String {
         let limit = target.against == nil ? amount(target.value, measurement.unit) : ratioText(target.value)
         let verdict = measurement.reaches(target).map { $0 ? "reached" : "missed" } ?? "not measured"
         return "\(measurement.higherIsBetter ? "at least" : "at most") \(limit): \(verdict)"

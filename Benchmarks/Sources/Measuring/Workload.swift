@@ -18,10 +18,19 @@ public struct Workload: Sendable {
     public var cores = 1
     /// bit/s that all guests share; nil: nothing limits.
     public var link: Double?
+    /// Guests behind the second port with rates of their own, one address each, instead of guests with three classes.
+    public var shapes: [Shape] = []
     /// Of the daemon's section of Sluice's configuration, besides what every run has.
     public var daemon: [String] = []
 
     public init() {}
+
+    /// bit/s
+    public struct Shape: Sendable {
+        public var floor: Double?
+        public var ceiling: Double
+        public init(floor: Double? = nil, ceiling: Double) { self.floor = floor; self.ceiling = ceiling }
+    }
 
     public enum FrameSize: Sendable, Equatable {
         /// Without FCS.

@@ -36,7 +36,7 @@ import FoundationXML
     }
 
     @Test func tablesNameWhatIsMissing() {
-        var measurement = Measurement("64b-1c-vhost-l2", "MRR", unit: "frames/s", targets: [.init(against: "testpmd-io", 0.92)])
+        var measurement = Figure("64b-1c-vhost-l2", "MRR", unit: "frames/s", targets: [.init(against: "testpmd-io", 0.92)])
         for value in [7.0e6, 7.2e6] {
             measurement.add("sluice", value)
             measurement.add("testpmd-io", 7.5e6)
@@ -52,7 +52,7 @@ import FoundationXML
 
     @Test func resultsAreReadBack() throws {
         var results = Results()
-        results.measurements = [Measurement("a", "MRR", unit: "frames/s")]
+        results.measurements = [Figure("a", "MRR", unit: "frames/s")]
         results.measurements[0].add("sluice", nil)
         results.failures = [.init("a", "ovs-dpdk", "it did not start")]
         let read = try JSONDecoder().decode(Results.self, from: Data(try results.json().utf8))

@@ -13,7 +13,7 @@ import Testing
 
     /// A machine that is twice as slow in one round changes no ratio.
     @Test func pairsRounds() {
-        var measurement = Measurement("b", "MRR", unit: "frames/s", targets: [.init(against: "them", 1.9)])
+        var measurement = Figure("b", "MRR", unit: "frames/s", targets: [.init(against: "them", 1.9)])
         for (ours, theirs) in [(10.0, 5.0), (5, 2.5), (8, 4)] {
             measurement.add("us", ours)
             measurement.add("them", theirs)

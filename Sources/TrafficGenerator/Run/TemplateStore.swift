@@ -7,6 +7,8 @@ final class TemplateStore {
     static let prefix = 128
     /// Windows kept of a run without an end.
     static let mostBins = 360_000
+    /// When a run without a duration ends, in nanoseconds: never, and with room for sums.
+    static let noEnd = UInt64.max / 4
 
     let loop: UnsafeMutablePointer<LoopState>
     private var blocks: [UnsafeMutableRawPointer] = []
@@ -102,7 +104,7 @@ final class TemplateStore {
                 streamCount: UInt32(streamCount), shapes: shapes, prefixes: prefixes, filler: UnsafeMutableRawPointer(filler), patterns: patterns,
                 pool: pool, batch: batch, scratch: scratch, scratchSize: UInt32(scratchSize),
                 clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: scenario.catchUp, binWidth: scenario.bin,
-                binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? UInt64.max, stop: 0, binEnd: scenario.bin, stage: stage))
+                binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? Self.noEnd, stop: 0, binEnd: scenario.bin, stage: stage))
         self.blocks = blocks
         self.lengths = lengths
         order = flows.map(\.place)
