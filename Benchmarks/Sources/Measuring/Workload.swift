@@ -74,10 +74,12 @@ public struct GeneratorPort: Sendable {
 public struct ScenarioText {
     private var lines: [String] = []
 
-    /// - Parameter duration: seconds; nil: until told to end.
-    public init(ports: [GeneratorPort], duration: Double? = nil, binMilliseconds: Int = 10) {
+    /// - Parameters:
+    ///   - duration: seconds; nil: until told to end.
+    ///   - learn: announce all source addresses first.
+    public init(ports: [GeneratorPort], duration: Double? = nil, binMilliseconds: Int = 10, learn: Bool = true) {
         if let duration { lines.append("duration: \(Int((duration * 1e3).rounded()))ms") }
-        lines += ["bin: \(binMilliseconds)ms", "learn: true", "drain: 1s", "connect: 30s", "ports:"]
+        lines += ["bin: \(binMilliseconds)ms", "learn: \(learn)", "drain: 1s", "connect: 30s", "ports:"]
         for (index, port) in ports.enumerated() {
             let ring = port.device.hasPrefix("virtio_user") ? ", packed: true, ring: 1024" : ""
             lines.append("  - {name: p\(index), device: \"\(port.device)\", mac: \"\(Workload.mac(port: index))\"\(ring)}")

@@ -45,7 +45,19 @@ final class GeneratorSession {
         try offer(each(load), seconds, warmUp)
     }
 
+    /// Measured again, up to twice, when others had the CPUs for more than a twentieth of the time; the least disturbed counts.
     private func offer(_ text: String, _ seconds: Double, _ warmUp: Double) throws -> (frames: Double, bits: Double) {
+        var best = try once(text, seconds, warmUp)
+        var least = disturbed
+        for _ in 0..<2 where least > 0.05 {
+            let again = try once(text, seconds, warmUp)
+            if disturbed < least { (best, least) = (again, disturbed) }
+        }
+        disturbed = least
+        return best
+    }
+
+    private func once(_ text: String, _ seconds: Double, _ warmUp: Double) throws -> (frames: Double, bits: Double) {
         try rate(text)
         sleep(warmUp)
         let without = secondsWithoutCPU

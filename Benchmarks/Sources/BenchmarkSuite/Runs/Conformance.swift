@@ -29,6 +29,8 @@ struct Conformance {
                 try peer.whileRunning(workload(bytes), bench) { running in
                     for rate in try rates(peer, bench, running) where frame(rate) == bytes {
                         let (long, p99) = try measure(bench, running, rate, bytes)
+                        let fine = p99.map { ", p99 over 10 ms \(Table.fixed($0, 3)) %" } ?? ""
+                        bench.say("  \(peer.name), \(Table.amount(rate, "bit/s")): over 1 s \(Table.fixed(long, 3)) %\(fine)")
                         seconds.append(long)
                         p99.map { shorts.append($0) }
                         if round == 0 { curves[peer.name, default: []].append((rate, long)) }

@@ -99,7 +99,7 @@ struct GeneratorCheck {
         let log = try forwarding(bench) { running in
             let sink = try far(bench, "rxonly", running.ports[1])
             try command(sink, "start", answer: "rxonly packet forwarding")
-            var scenario = ScenarioText(ports: [running.ports[0]], duration: 1)
+            var scenario = ScenarioText(ports: [running.ports[0]], duration: 1, learn: false)
             scenario.line("  - {name: f, from: p0, to: \"\(Workload.mac(port: 1))\", rate: 20kpps, size: [60, 590, 1514]}")
             sent = Int(try GeneratorRun.play(bench, running, scenario, seconds: 1).ports.first?.counters.sentFrames ?? 0)
             usleep(500_000)

@@ -4,7 +4,7 @@ import Measuring
 /// How long a class that was idle waits for its floor: its sibling has borrowed everything, then the class comes back, several times.
 struct Recovery {
     var peers: [any Peer]
-    static let link = 500e6, floors = [300e6, 200e6]
+    static let link = 200e6, floors = [120e6, 80e6]
     /// Milliseconds: when it first comes back, how often after that, and how long it stays.
     static let first = 500, period = 400, stay = 200, times = 8
 
@@ -50,7 +50,7 @@ struct Recovery {
         }
         result.notes = ["a floor is back from the first ms after which 10 ms deliver 99 % of it; \(Self.times) times a round"]
         bench.add(result, most)
-        bench.results.curves.append(Curve(name, "A class with a floor of 300 Mbit/s returns at 0", x: "ms", y: "Mbit/s in each ms", series: curves))
+        bench.results.curves.append(Curve(name, "A class with a floor of \(Table.amount(Self.floors[0], "bit/s")) returns at 0", x: "ms", y: "Mbit/s in each ms", series: curves))
     }
 
     private func scenario(_ running: Running) -> ScenarioText {
