@@ -16,7 +16,7 @@ struct Suite: ParsableCommand {
     @Flag(help: "Name the benchmarks and end.") var list = false
     @Flag(help: "The most telling ones with 2 rounds of 1 s, in under five minutes.") var quick = false
     @Option(help: "Rounds, in each of which all peers are measured once (default: 5).") var rounds: Int?
-    @Option(help: "Seconds of each measurement (default: 2).") var seconds: Double?
+    @Option(help: "Seconds of each figure (default: 2).") var seconds: Double?
     @Option(help: "Only these peers, with commas between: sluice, testpmd-io, ovs-dpdk, kernel-htb, sluice-adaptive.") var peers = ""
     @Option(help: "Where results go.") var output = ".build-bench"
     @Option(help: .hidden) var programs = ".build/release"

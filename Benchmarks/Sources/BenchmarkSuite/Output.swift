@@ -6,12 +6,12 @@ enum Output {
     static func write(_ bench: Bench) throws {
         let results = bench.results
         try put(try results.json(), bench, "results.json")
-        let table = Table.text(results.measurements)
+        let table = Table.text(results.figures)
         try put(table + remarks(results), bench, "results.md")
         print(table + remarks(results))
         for (unit, file, title, scale) in [("frames/s", "rates.svg", "Frames delivered per second", 1e6), ("us", "latency.svg", "Latency", 1), ("ns", "scheduler.svg", "Scheduler, time per packet", 1)] {
-            let groups = results.measurements.filter { $0.unit == unit }.map { measurement in
-                (measurement.benchmark + (measurement.quantity == "MRR" ? "" : " " + short(measurement.quantity)), bars(measurement, scale))
+            let groups = results.figures.filter { $0.unit == unit }.map { figure in
+                (figure.benchmark + (figure.quantity == "MRR" ? "" : " " + short(figure.quantity)), bars(figure, scale))
             }
             if groups.isEmpty { continue }
             let chart = BarChart(title + ": medians, and the least and greatest of the rounds", unit: unit == "frames/s" ? "Mpps" : unit, groups: groups)
@@ -26,8 +26,8 @@ enum Output {
 
     private static func short(_ quantity: String) -> String { quantity.count < 24 ? quantity : String(quantity.prefix(21)) + "..." }
 
-    private static func bars(_ measurement: Figure, _ scale: Double) -> [BarChart.Bar] {
-        measurement.peers.compactMap { peer in
+    private static func bars(_ figure: Figure, _ scale: Double) -> [BarChart.Bar] {
+        figure.peers.compactMap { peer in
             Spread(peer.rounds.compactMap { $0.map { $0 / scale } }).map { BarChart.Bar(peer.peer, $0) }
         }
     }
@@ -35,11 +35,11 @@ enum Output {
     /// What did not run or disturbed the figures.
     private static func remarks(_ results: Results) -> String {
         var lines: [String] = []
-        for measurement in results.measurements {
-            for note in measurement.notes { lines.append("\(measurement.benchmark), \(measurement.quantity): \(note)") }
-            for peer in measurement.peers {
+        for figure in results.figures {
+            for note in figure.notes { lines.append("\(figure.benchmark), \(figure.quantity): \(note)") }
+            for peer in figure.peers {
                 let worst = peer.disturbed.max() ?? 0
-                if worst > 0.02 { lines.append("\(measurement.benchmark), \(peer.peer): others had its CPUs for up to \(Int(worst * 100)) % of a round") }
+                if worst > 0.02 { lines.append("\(figure.benchmark), \(peer.peer): others had its CPUs for up to \(Int(worst * 100)) % of a round") }
             }
         }
         lines += results.skipped.map { "Skipped: \($0.benchmark): \($0.reason)" }

@@ -90,7 +90,7 @@ public struct Results: Codable, Sendable {
     public var machine: [String: String] = [:]
     public var rounds = 0
     public var seconds = 0.0
-    public var measurements: [Figure] = []
+    public var figures: [Figure] = []
     public var curves: [Curve] = []
     /// What did not run, and why.
     public var skipped: [Remark] = []

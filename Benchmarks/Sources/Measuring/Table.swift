@@ -3,31 +3,31 @@ public enum Table {
     static let head = ["benchmark", "quantity", "peer", "median", "of rounds", "ratio", "of rounds", "wanted"]
 
     /// One line for each benchmark and peer: the median with the least and the greatest of the rounds, and the own value's ratio to it.
-    public static func text(_ measurements: [Figure]) -> String {
+    public static func text(_ figures: [Figure]) -> String {
         var rows: [[String]] = []
-        for measurement in measurements {
-            for (index, peer) in measurement.peers.enumerated() {
-                var row = index == 0 ? [measurement.benchmark, measurement.quantity] : ["", ""]
+        for figure in figures {
+            for (index, peer) in figure.peers.enumerated() {
+                var row = index == 0 ? [figure.benchmark, figure.quantity] : ["", ""]
                 row.append(peer.peer)
-                if let spread = measurement.spread(peer.peer) {
-                    row += [amount(spread.median, measurement.unit), amount(spread.least, measurement.unit) + " to " + amount(spread.most, measurement.unit)]
+                if let spread = figure.spread(peer.peer) {
+                    row += [amount(spread.median, figure.unit), amount(spread.least, figure.unit) + " to " + amount(spread.most, figure.unit)]
                 } else {
                     row += ["failed", ""]
                 }
-                let ratio = measurement.ratio(to: peer.peer)
+                let ratio = figure.ratio(to: peer.peer)
                 row += [ratio.map { ratioText($0.median) } ?? "", ratio.map { "\(ratioText($0.least)) to \(ratioText($0.most))" } ?? ""]
-                let target = measurement.targets.first { $0.against == (index == 0 ? nil : peer.peer) }
-                row.append(target.map { wanted($0, measurement) } ?? "")
+                let target = figure.targets.first { $0.against == (index == 0 ? nil : peer.peer) }
+                row.append(target.map { wanted($0, figure) } ?? "")
                 rows.append(row)
             }
         }
         return markdown([head] + rows)
     }
 
-    private static func wanted(_ target: Figure.Target, _ measurement: Figure) -> String {
-        let limit = target.against == nil ? amount(target.value, measurement.unit) : ratioText(target.value)
-        let verdict = measurement.reaches(target).map { $0 ? "reached" : "missed" } ?? "not measured"
-        return "\(measurement.higherIsBetter ? "at least" : "at most") \(limit): \(verdict)"
+    private static func wanted(_ target: Figure.Target, _ figure: Figure) -> String {
+        let limit = target.against == nil ? amount(target.value, figure.unit) : ratioText(target.value)
+        let verdict = figure.reaches(target).map { $0 ? "reached" : "missed" } ?? "not measured"
+        return "\(figure.higherIsBetter ? "at least" : "at most") \(limit): \(verdict)"
     }
 
     static func ratioText(_ value: Double) -> String { fixed(value, value < 10 ? 3 : 1) }

@@ -47,13 +47,13 @@ import FoundationXML
     }
 
     @Test func tablesNameWhatIsMissing() {
-        var measurement = Figure("64b-1c-vhost-l2", "MRR", unit: "frames/s", targets: [.init(against: "testpmd-io", 0.92)])
+        var figure = Figure("64b-1c-vhost-l2", "MRR", unit: "frames/s", targets: [.init(against: "testpmd-io", 0.92)])
         for value in [7.0e6, 7.2e6] {
-            measurement.add("sluice", value)
-            measurement.add("testpmd-io", 7.5e6)
+            figure.add("sluice", value)
+            figure.add("testpmd-io", 7.5e6)
         }
-        measurement.add("ovs-dpdk", nil)
-        let text = Table.text([measurement])
+        figure.add("ovs-dpdk", nil)
+        let text = Table.text([figure])
         #expect(text.contains("7.100 Mpps") && text.contains("7.000 Mpps to 7.200 Mpps"))
         #expect(text.contains("0.947") && text.contains("at least 0.920: reached"))
         #expect(text.contains("failed"))
@@ -63,10 +63,10 @@ import FoundationXML
 
     @Test func resultsAreReadBack() throws {
         var results = Results()
-        results.measurements = [Figure("a", "MRR", unit: "frames/s")]
-        results.measurements[0].add("sluice", nil)
+        results.figures = [Figure("a", "MRR", unit: "frames/s")]
+        results.figures[0].add("sluice", nil)
         results.failures = [.init("a", "ovs-dpdk", "it did not start")]
         let read = try JSONDecoder().decode(Results.self, from: Data(try results.json().utf8))
-        #expect(read.failures == results.failures && read.measurements[0].peers[0].rounds == [nil])
+        #expect(read.failures == results.failures && read.figures[0].peers[0].rounds == [nil])
     }
 }

@@ -13,20 +13,20 @@ import Testing
 
     /// A machine that is twice as slow in one round changes no ratio.
     @Test func pairsRounds() {
-        var measurement = Figure("b", "MRR", unit: "frames/s", targets: [.init(against: "them", 1.9)])
+        var figure = Figure("b", "MRR", unit: "frames/s", targets: [.init(against: "them", 1.9)])
         for (ours, theirs) in [(10.0, 5.0), (5, 2.5), (8, 4)] {
-            measurement.add("us", ours)
-            measurement.add("them", theirs)
+            figure.add("us", ours)
+            figure.add("them", theirs)
         }
-        #expect(measurement.ratio(to: "them") == Spread([2]))
-        #expect(measurement.ratio(to: "us") == nil)
-        #expect(measurement.reaches(measurement.targets[0]) == true)
-        #expect(measurement.reaches(.init(against: "nobody", 1)) == nil)
-        measurement.add("us", 9)
-        measurement.add("them", nil)
-        #expect(measurement.ratio(to: "them") == Spread([2]))
-        measurement.higherIsBetter = false
-        #expect(measurement.reaches(.init(against: "them", 1.9)) == false)
+        #expect(figure.ratio(to: "them") == Spread([2]))
+        #expect(figure.ratio(to: "us") == nil)
+        #expect(figure.reaches(figure.targets[0]) == true)
+        #expect(figure.reaches(.init(against: "nobody", 1)) == nil)
+        figure.add("us", 9)
+        figure.add("them", nil)
+        #expect(figure.ratio(to: "them") == Spread([2]))
+        figure.higherIsBetter = false
+        #expect(figure.reaches(.init(against: "them", 1.9)) == false)
     }
 
     @Test func slidesWindows() {

@@ -88,14 +88,14 @@ final class Bench {
     }
 
     /// Tells a result when it is there.
-    func add(_ measurements: Figure...) {
-        for measurement in measurements where !measurement.peers.isEmpty {
-            results.measurements.append(measurement)
-            let peers = measurement.peers.map { peer in
-                let ratio = measurement.ratio(to: peer.peer).map { " (ratio \(Table.fixed($0.median, 3)))" } ?? ""
-                return peer.peer + " " + (measurement.spread(peer.peer).map { Table.amount($0.median, measurement.unit) } ?? "failed") + ratio
+    func add(_ figures: Figure...) {
+        for figure in figures where !figure.peers.isEmpty {
+            results.figures.append(figure)
+            let peers = figure.peers.map { peer in
+                let ratio = figure.ratio(to: peer.peer).map { " (ratio \(Table.fixed($0.median, 3)))" } ?? ""
+                return peer.peer + " " + (figure.spread(peer.peer).map { Table.amount($0.median, figure.unit) } ?? "failed") + ratio
             }
-            say("  \(measurement.quantity): " + peers.joined(separator: ", "))
+            say("  \(figure.quantity): " + peers.joined(separator: ", "))
         }
     }
 }

@@ -6,7 +6,7 @@ final class GeneratorSession {
     private let process: ChildProcess
     private let running: Running
     private let flows: Int
-    /// Time without CPU, of switch and generator, in the last measurement, as a share of it.
+    /// Time without CPU, of switch and generator, in the last figure, as a share of it.
     private(set) var disturbed = 0.0
 
     /// Starts the generator and waits until all ports are connected and all addresses announced.

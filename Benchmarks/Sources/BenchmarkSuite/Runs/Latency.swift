@@ -1,62 +1,66 @@
 import Foundation
 import Measuring
 
-/// Latency from the generator's sending to its receiving call, at 10, 50 and 90 % of each switch's own NDR, which is searched for first.
+/// Latency from the generator's sending to its receiving call, at 10, 50 and 90 % of each switch's own NDR, as CSIT has it, and at one load
+/// for all: half of the least NDR.
 struct Latency {
     var workload: Workload
     var peers: [any Peer]
+    /// The benchmark whose NDR serves, when it ran before this one.
+    var search: String
     static let shares = [0.1, 0.5, 0.9]
 
     func run(_ bench: Bench, _ name: String) {
         var loads: [String: Double] = [:]
-        var results: [String: Figure] = [:]
-        var order: [String] = []
-        var curves: [Double: [String: LineChart.Series]] = [:]
-        func add(_ quantity: String, _ peer: String, _ value: Double?, _ targets: [Figure.Target] = []) {
-            if results[quantity] == nil {
-                results[quantity] = Figure(name, quantity, unit: "us", higherIsBetter: false, targets: targets)
-                order.append(quantity)
-            }
-            results[quantity]?.add(peer, value)
-        }
-        let shares = bench.quick ? [0.5] : Self.shares
-        bench.turns(name, peers) { peer, round in
+        bench.turns(name, peers, rounds: 1) { peer, _ in loads[peer.name] = try load(peer, bench) }
+        var table = FigureTable(name, unit: "us")
+        var curves: [String: [LineChart.Series]] = [:]
+        let common = (loads.values.min() ?? 0) / 2
+        let able = peers.filter { loads[$0.name] != nil }
+        bench.turns(name, able) { peer, round in
             try peer.whileRunning(workload, bench) { running in
-                if loads[peer.name] == nil {
-                    let generator = try GeneratorSession(bench, running, workload)
-                    let search = try LossSearch.search(generator, seconds: min(0.5, bench.seconds))
-                    try generator.close()
-                    // A machine that never leaves a trial alone has no NDR; its PDR serves.
-                    let ndr = search.result(0), pdr = search.result(0.005)
-                    if ndr == 0 { bench.say("  \(peer.name): no load without loss; the shares are of its PDR") }
-                    guard max(ndr, pdr) > 0 else { throw Fault("no load was found at which \(peer.name) loses at most 0.5 %") }
-                    loads[peer.name] = Double(ndr > 0 ? ndr : pdr)
-                }
-                for share in shares {
+                let own = bench.quick ? [0.5] : Self.shares
+                var tries = own.map { ("\(Int($0 * 100)) % of its NDR", $0 * (loads[peer.name] ?? 0)) }
+                tries.append(("the same load", common))
+                for (what, load) in tries {
+                    let file = "\(bench.output)/\(name)-\(peer.name)-\(what.filter { $0.isLetter || $0.isNumber }).hgrm"
                     var scenario = ScenarioText(ports: running.ports, duration: bench.seconds)
-                    let load = (loads[peer.name] ?? 0) * share
                     _ = scenario.bothWays(workload) { "\(max(1, Int(load / Double($0))))pps" }
-                    let percent = Int(share * 100)
-                    let file = "\(bench.output)/\(name)-\(peer.name)-\(percent).hgrm"
                     let report = try GeneratorRun.play(bench, running, scenario, seconds: bench.seconds, histogram: file)
                     guard let latency = report.latency else { throw Fault("nothing arrived from \(peer.name) at \(Int(load)) frames/s") }
-                    let targets = percent == 50 ? [Figure.Target(against: nil, 20), .init(against: "ovs-dpdk", 1)] : []
-                    add("p50 at \(percent) % of NDR", peer.name, latency.p50)
-                    add("p90 at \(percent) % of NDR", peer.name, latency.p90)
-                    add("p99 at \(percent) % of NDR", peer.name, latency.p99, targets)
-                    if round == 0 { curves[share, default: [:]][peer.name] = Self.curve(peer.name, file) }
+                    let targets = what.hasPrefix("50") ? [Figure.Target(against: nil, 20), .init(against: "ovs-dpdk", 1)] : []
+                    table.add("p50 at \(what)", peer.name, latency.p50)
+                    table.add("p99 at \(what)", peer.name, latency.p99, targets)
+                    table.add("p99.9 at \(what)", peer.name, latency.p999)
+                    if round == 0 { curves[what, default: []].append(Self.curve(peer.name, file)) }
                 }
             }
         }
-        for quantity in order { if let result = results[quantity] { bench.add(result) } }
-        let load = Figure(name, "load that 100 % stands for", unit: "frames/s")
-        bench.add(peers.reduce(into: load) { result, peer in loads[peer.name].map { result.add(peer.name, $0) } })
-        for share in shares {
-            let series = peers.compactMap { curves[share]?[$0.name] }
-            if series.isEmpty { continue }
+        for figure in table.figures { bench.add(figure) }
+        var load = Figure(name, "its NDR", unit: "frames/s")
+        for peer in able { load.add(peer.name, loads[peer.name]) }
+        bench.add(load)
+        for (what, series) in curves.sorted(by: { $0.key < $1.key }) {
             bench.results.curves.append(
-                Curve(name, "Latency at \(Int(share * 100)) % of NDR", x: "1 / (1 - percentile)", y: "us", logarithmic: true, series: series))
+                Curve(name, "Latency at \(what)", x: "1 / (1 - percentile)", y: "us", logarithmic: true, series: series))
         }
+    }
+
+    /// A switch's NDR: the search's median if there was one in this run.
+    private func load(_ peer: any Peer, _ bench: Bench) throws -> Double {
+        let known = bench.results.figures.first { $0.benchmark == search && $0.quantity == "NDR" }?.spread(peer.name)?.median
+        if let known, known > 0 { return known }
+        let found = try peer.whileRunning(workload, bench) { running in
+            let generator = try GeneratorSession(bench, running, workload)
+            let found = try LossSearch.search(generator, seconds: min(0.5, bench.seconds))
+            try generator.close()
+            return found
+        }
+        // A machine that never leaves a trial alone has no NDR; its PDR serves.
+        let ndr = found.result(0), pdr = found.result(0.005)
+        if ndr == 0 { bench.say("  \(peer.name): no load without loss; its PDR stands for its NDR") }
+        guard max(ndr, pdr) > 0 else { throw Fault("no load was found at which \(peer.name) loses at most 0.5 %") }
+        return Double(ndr > 0 ? ndr : pdr)
     }
 
     /// The lines of a percentile distribution up to 99.99 %, beyond which a picture shows one frame's luck.
@@ -67,5 +71,26 @@ struct Latency {
             return columns.count == 4 && columns[3] <= 10_000 ? (columns[3], columns[0]) : nil
         }
         return .init(name, x: rows.map(\.0), y: rows.map(\.1))
+    }
+}
+
+/// Figures of one benchmark that come up as it goes, in their order.
+struct FigureTable {
+    private let benchmark: String
+    private let unit: String
+    private(set) var figures: [Figure] = []
+
+    init(_ benchmark: String, unit: String) {
+        self.benchmark = benchmark
+        self.unit = unit
+    }
+
+    /// Lower is better.
+    mutating func add(_ quantity: String, _ peer: String, _ value: Double?, _ targets: [Figure.Target] = []) {
+        if !figures.contains(where: { $0.quantity == quantity }) {
+            figures.append(Figure(benchmark, quantity, unit: unit, higherIsBetter: false, targets: targets))
+        }
+        guard let index = figures.firstIndex(where: { $0.quantity == quantity }) else { return }
+        figures[index].add(peer, value)
     }
 }

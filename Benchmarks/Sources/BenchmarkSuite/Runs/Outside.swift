@@ -32,7 +32,7 @@ enum Outside {
                 bench.add(result)
             }
         }
-        if !bench.results.measurements.contains(where: { $0.benchmark == name }) {
+        if !bench.results.figures.contains(where: { $0.benchmark == name }) {
             throw Fault("scheduler-benchmark printed no figures:\n\(text.suffix(600))")
         }
     }
