@@ -66,7 +66,7 @@ enum Catalogue {
                     $0.ports = 4
                     $0.cores = 2
                 },
-                Benchmark(name: "64b-Nc-rings-l2", title: "scaling over lcores, rings in memory, no generator", run: Outside.rings),
+                Benchmark(name: "scaling-Nc-rings", title: "scaling over lcores, rings in memory, no generator", run: Outside.rings),
             ]
     }
 

@@ -81,7 +81,8 @@ public struct ScenarioText {
         if let duration { lines.append("duration: \(Int((duration * 1e3).rounded()))ms") }
         lines += ["bin: \(binMilliseconds)ms", "learn: \(learn)", "drain: 1s", "connect: 30s", "ports:"]
         for (index, port) in ports.enumerated() {
-            let ring = port.device.hasPrefix("virtio_user") ? ", packed: true, ring: 1024" : ""
+            // QEMU's default where there are many: the generator has buffers for all descriptors.
+            let ring = port.device.hasPrefix("virtio_user") ? ", packed: true, ring: \(ports.count > 8 ? 256 : 1_024)" : ""
             lines.append("  - {name: p\(index), device: \"\(port.device)\", mac: \"\(Workload.mac(port: index))\"\(ring)}")
         }
         lines.append("flows:")

@@ -12,7 +12,7 @@ struct Latency {
 
     func run(_ bench: Bench, _ name: String) {
         var loads: [String: Double] = [:]
-        bench.turns(name, peers, rounds: 1) { peer, _ in loads[peer.name] = try load(peer, bench) }
+        bench.turns(name, peers, rounds: 1, { peer, _ in loads[peer.name] = try startingLoad(peer, bench) })
         var table = FigureTable(name, unit: "us")
         var curves: [String: [LineChart.Series]] = [:]
         let common = (loads.values.min() ?? 0) / 2
@@ -37,9 +37,9 @@ struct Latency {
             }
         }
         for figure in table.figures { bench.add(figure) }
-        var load = Figure(name, "its NDR", unit: "frames/s")
-        for peer in able { load.add(peer.name, loads[peer.name]) }
-        bench.add(load)
+        var rates = Figure(name, "its NDR", unit: "frames/s")
+        for peer in able { rates.add(peer.name, loads[peer.name]) }
+        bench.add(rates)
         for (what, series) in curves.sorted(by: { $0.key < $1.key }) {
             bench.results.curves.append(
                 Curve(name, "Latency at \(what)", x: "1 / (1 - percentile)", y: "us", logarithmic: true, series: series))
@@ -47,7 +47,7 @@ struct Latency {
     }
 
     /// A switch's NDR: the search's median if there was one in this run.
-    private func load(_ peer: any Peer, _ bench: Bench) throws -> Double {
+    private func startingLoad(_ peer: any Peer, _ bench: Bench) throws -> Double {
         let known = bench.results.figures.first { $0.benchmark == search && $0.quantity == "NDR" }?.spread(peer.name)?.median
         if let known, known > 0 { return known }
         let found = try peer.whileRunning(workload, bench) { running in

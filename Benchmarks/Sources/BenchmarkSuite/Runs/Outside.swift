@@ -37,11 +37,32 @@ enum Outside {
         }
     }
 
-    /// Scaling over lcores without generator cores.
+    /// What `forwarding-benchmark -j` says of one number of poll loops.
+    private struct Loops: Decodable {
+        var loops: Int
+        var framesPerSecond: Double
+        /// Frames of all loops by those of one, round by round.
+        var ratios: [Double]
+    }
+
+    /// Scaling over lcores without generator cores: frames in rings in memory.
     static func rings(_ bench: Bench, _ name: String) throws {
         guard let program = program("forwarding-benchmark") else {
             return bench.skip(name, "forwarding-benchmark is not built: swift build -c release --package-path Benchmarks")
         }
-        bench.say(try shell([program], within: 300))
+        let rounds = String(bench.rounds), seconds = String(min(1, bench.seconds))
+        let text = try shell([program, "-j", "--rounds", rounds, "--seconds", seconds], within: 600)
+        guard let start = text.firstIndex(of: "["), let rows = try? JSONDecoder().decode([Loops].self, from: Data(text[start...].utf8)) else {
+            throw Fault("forwarding-benchmark printed no figures:\n\(text.suffix(600))")
+        }
+        for row in rows {
+            var rate = Figure(name, "\(row.loops) poll loop\(row.loops == 1 ? "" : "s")", unit: "frames/s")
+            rate.add("sluice", row.framesPerSecond)
+            bench.add(rate)
+            if row.loops == 1 { continue }
+            var ratio = Figure(name, "\(row.loops) poll loops to one", unit: "x", targets: row.loops == 2 ? [.init(against: nil, 1.9)] : [])
+            for value in row.ratios { ratio.add("sluice", value) }
+            bench.add(ratio)
+        }
     }
 }
