@@ -43,5 +43,12 @@ let package = Package(
             ],
             path: "Sources/ForwardingBenchmark",
             swiftSettings: [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]),
+        // Searching, judging and drawing: no processes, no clock.
+        .target(name: "Measuring"),
+        .executableTarget(
+            name: "benchmark-suite",
+            dependencies: ["Measuring", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/BenchmarkSuite"),
+        .testTarget(name: "MeasuringTests", dependencies: ["Measuring"]),
     ]
 )

@@ -19,6 +19,8 @@ struct Run: ParsableCommand {
     @Option(help: "Overrides the scenario's duration (5s).") var duration: String?
     @Flag(help: "Announce all source addresses before the run.") var learn = false
     @Option(help: ArgumentHelp("Write the report as JSON; - is standard output.", valueName: "file")) var json: String?
+    @Option(help: ArgumentHelp("Write the latency of all flows as a percentile distribution, as HdrHistogram's plotter reads it.", valueName: "file"))
+    var hgrm: String?
     @Flag(inversion: .prefixedNo, help: "Have the report hold each flow's windows of time.") var bins = true
     @Flag(help: "Print counters as a line of JSON each interval.") var stream = false
     @Flag(help: "Take commands from standard input.") var control = false
@@ -59,6 +61,10 @@ struct Run: ParsableCommand {
         if !report.expectations.isEmpty { lines += [""] + report.expectations.map(\.text) }
         let people = stream || json == "-" ? FileHandle.standardError : FileHandle.standardOutput
         people.write(Data(("\n" + lines.joined(separator: "\n") + "\n").utf8))
+        if let hgrm {
+            let text = Histogram(counts: report.latencyCounts).percentileDistribution()
+            do { try text.write(toFile: hgrm, atomically: true, encoding: .utf8) } catch { throw fail(error) }
+        }
         guard let json else { return }
         let text = try report.json(bins: bins) + "\n"
         if json == "-" {

@@ -2,17 +2,17 @@ import Testing
 import TrafficGenerator
 
 @Suite struct CountingTests {
-    @Test func bucketsHoldTheirValuesWithinAThirtySecond() {
+    @Test func bucketsHoldTheirValuesWithinAHundredTwentyEighth() {
         var previous = -1
         for exponent in 0..<40 {
-            for step in 0..<64 as Range<UInt64> {
-                let value = (1 << UInt64(exponent)) + (step << UInt64(exponent)) / 64
+            for step in 0..<256 as Range<UInt64> {
+                let value = (1 << UInt64(exponent)) + (step << UInt64(exponent)) / 256
                 let index = LatencyBuckets.index(value)
                 #expect(index >= previous && index < LatencyBuckets.count)
                 previous = index
                 let middle = LatencyBuckets.value(index)
                 let error = middle > value ? middle - value : value - middle
-                #expect(error * 32 <= value, "\(value) became \(middle)")
+                #expect(error * 128 <= value && LatencyBuckets.upperBound(index) >= value, "\(value) became \(middle)")
             }
         }
         #expect(LatencyBuckets.index(.max) == LatencyBuckets.count - 1)
@@ -25,8 +25,24 @@ import TrafficGenerator
         for value in 1...100 as ClosedRange<UInt64> { counts[LatencyBuckets.index(value * 1_000)] += 1 }
         for (fraction, wanted) in [(0.5, 50_000.0), (0.9, 90_000), (0.99, 99_000), (1, 100_000)] {
             let found = Double(LatencyBuckets.percentile(counts, fraction) ?? 0)
-            #expect(abs(found - wanted) <= wanted / 32)
+            #expect(abs(found - wanted) <= wanted / 128)
         }
+    }
+
+    /// The form that HdrHistogram's plotter reads: rising values and percentiles, the last line at 100 %.
+    @Test func writesPercentileDistributions() throws {
+        var counts = [UInt64](repeating: 0, count: LatencyBuckets.count)
+        for value in 1...100_000 as ClosedRange<UInt64> { counts[LatencyBuckets.index(value)] += 1 }
+        let lines = Histogram(counts: counts).percentileDistribution().split(separator: "\n").map(String.init)
+        #expect(lines[0].split(separator: " ") == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"])
+        let rows = lines.dropFirst().filter { !$0.hasPrefix("#") }.map { $0.split(separator: " ").map(String.init) }
+        try #require(rows.count > 40 && rows.allSatisfy { $0.count == 4 })
+        let values = rows.compactMap { Double($0[0]) }, percentiles = rows.compactMap { Double($0[1]) }
+        #expect(values == values.sorted() && percentiles == percentiles.sorted())
+        #expect(rows.last.map { [$0[1], $0[2], $0[3]] } == ["1.000000000000", "100000", "inf"])
+        for (value, percentile) in zip(values, percentiles) { #expect(abs(value - percentile * 100) <= percentile * 100 / 100 + 0.001) }
+        #expect(lines.contains { $0.hasPrefix("#[Mean    =") && $0.contains("50.0") })
+        #expect(Histogram(counts: [UInt64](repeating: 0, count: LatencyBuckets.count)).percentileDistribution().contains("Total count    =            0"))
     }
 
     @Test func followsOrder() {

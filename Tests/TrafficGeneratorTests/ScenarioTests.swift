@@ -7,11 +7,12 @@ import TrafficGenerator
         let scenario = try Scenario(yaml: Scenario.example)
         #expect(scenario.ports.map(\.name) == ["vm1", "vm2", "far"])
         #expect(scenario.ports[0].server && !scenario.ports[2].server)
-        #expect(scenario.flows.count == 5)
+        #expect(scenario.flows.count == 7)
         #expect(scenario.flows[0].floor == 500_000_000)
         #expect(scenario.flows[3].kind == .etherType(0x88b5))
         #expect(scenario.flows[3].sizes == FlowPlan.internetMix)
         #expect(scenario.flows[4].to == .mac(MACAddress("02:00:00:00:00:50")!, at: "vm1"))
+        #expect(scenario.flows[5].pairs == 500 && scenario.flows[5].toMACs == 500)
         #expect(scenario.steps == [Step(at: 5_000_000_000, flows: ["bulk"], rate: .maximum, note: "vm1 wants everything")])
         #expect(scenario.expectations[1].lossAtMost == 0.5)
     }

@@ -1,8 +1,8 @@
-/// A log-linear histogram of nanoseconds, as HDR histograms are: 32 buckets an octave, so a value is known within 1/32.
-/// Values from 2^40 ns (18 minutes) count in the last bucket.
+/// A log-linear histogram of nanoseconds: the buckets of an HdrHistogram of two significant digits, 128 an octave, so a value is known
+/// within 1/128. Values from 2^40 ns (18 minutes) count in the last bucket.
 public enum LatencyBuckets {
-    static let octave = 32
-    static let octaveBits = 5
+    package static let octave = 128
+    static let octaveBits = 7
     public static let count = (40 - octaveBits + 1) * octave
 
     @_noLocks @inline(__always)
@@ -19,6 +19,13 @@ public enum LatencyBuckets {
         if index < 2 * octave { return UInt64(index) }
         let shift = index / octave - 1
         return (UInt64(index % octave + octave) << UInt64(shift)) + (1 << UInt64(shift)) / 2
+    }
+
+    /// The greatest value that counts in a bucket, in nanoseconds.
+    public static func upperBound(_ index: Int) -> UInt64 {
+        if index < 2 * octave { return UInt64(index) }
+        let shift = UInt64(index / octave - 1)
+        return (UInt64(index % octave + octave + 1) << shift) - 1
     }
 
     /// The value below which `fraction` of the counted lie; nil without any.

@@ -181,15 +181,18 @@ public final class Generator {
         let snapshot = snapshot()
         let loop = store.loop.pointee
         var records = [FlowRecord?](repeating: nil, count: loop.flowCount)
+        var latencyCounts = [UInt64](repeating: 0, count: LatencyBuckets.count)
         for (index, place) in store.order.enumerated() {
             let flow = loop.flows[index]
+            for bucket in 0..<LatencyBuckets.count { latencyCounts[bucket] += flow.latency[bucket] }
             let bins = Array(UnsafeBufferPointer(start: flow.bins, count: min(loop.bin + 1, loop.binCount)))
             records[place] = FlowRecord(
                 plan: scenario.flows[place], tracked: flow.destination >= 0, counters: flow.counters, bins: bins,
                 latency: LatencySummary(flow.counters, flow.latency))
         }
         return Report(
-            scenario: scenario, sendingEnd: sendingEnd, snapshot: snapshot, records: records.compactMap { $0 }, starved: loop.starved)
+            scenario: scenario, sendingEnd: sendingEnd, snapshot: snapshot, records: records.compactMap { $0 }, latencyCounts: latencyCounts,
+            starved: loop.starved)
     }
 
     /// Closes the ports and leaves no file behind. The last call.

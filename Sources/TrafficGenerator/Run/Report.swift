@@ -7,12 +7,20 @@ public struct Report: Codable, Sendable {
     public var ports: [PortReport]
     public var flows: [FlowReport]
     public var expectations: [Verdict]
+    /// Of all flows together; nil when nothing was received.
+    public var latency: LatencySummary?
+    /// Counts of all flows together by bucket (`LatencyBuckets`), for `Histogram`; not part of the JSON.
+    public var latencyCounts: [UInt64] = []
     /// Bursts that found no free buffer.
     public var starved: UInt64
     /// Nothing reordered, duplicated, corrupted, damaged or misdelivered.
     public var intact: Bool
     /// All expectations are met.
     public var passed: Bool
+
+    private enum CodingKeys: String, CodingKey {
+        case seconds, ports, flows, expectations, latency, starved, intact, passed
+    }
 
     public struct PortReport: Codable, Sendable {
         public var name: String
@@ -98,10 +106,18 @@ struct FlowRecord {
 }
 
 extension Report {
-    init(scenario: Scenario, sendingEnd: UInt64, snapshot: Snapshot, records: [FlowRecord], starved: UInt64) {
+    init(scenario: Scenario, sendingEnd: UInt64, snapshot: Snapshot, records: [FlowRecord], latencyCounts: [UInt64], starved: UInt64) {
         let seconds = max(1e-9, Double(sendingEnd) / 1e9)
         self.seconds = seconds
         self.starved = starved
+        self.latencyCounts = latencyCounts
+        var all = FlowCounters()
+        for record in records {
+            all.receivedFrames += record.counters.receivedFrames
+            all.latencySum += record.counters.latencySum
+            all.latencyMost = max(all.latencyMost, record.counters.latencyMost)
+        }
+        latency = LatencySummary(all, latencyCounts)
         ports = zip(scenario.ports, snapshot.ports).map { PortReport(name: $0.name, counters: $1) }
         flows = records.map { FlowReport($0, seconds: seconds, binWidth: scenario.bin) }
         intact = flows.allSatisfy(\.isIntact) && snapshot.ports.allSatisfy { $0.damaged == 0 }
@@ -130,7 +146,7 @@ extension FlowReport {
         receivedRate = Double(receivedBytes) * 8 / seconds
         sentFrameRate = Double(sentFrames) / seconds
         receivedFrameRate = Double(receivedFrames) / seconds
-        heldSeconds = Double(counters.heldTime) / 65_536 / 1e9
+        heldSeconds = counters.heldSeconds
         latency = record.latency
         bins = BinReport(
             widthMilliseconds: Double(binWidth) / 1e6, sentFrames: record.bins.map(\.sentFrames), sentBytes: record.bins.map(\.sentBytes),
@@ -138,6 +154,11 @@ extension FlowReport {
     }
 
     var isIntact: Bool { reordered == 0 && duplicated == 0 && corrupted == 0 && misdelivered == 0 }
+}
+
+extension FlowCounters {
+    /// Seconds of its own pace that the flow could not offer.
+    var heldSeconds: Double { Double(heldTime) / 65_536 / 1e9 }
 }
 
 extension FlowRecord {

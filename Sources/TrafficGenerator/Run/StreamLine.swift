@@ -19,6 +19,8 @@ struct StreamLine: Codable {
         var misdelivered: UInt64
         var sentRate: Double
         var receivedRate: Double
+        /// As in the report.
+        var heldSeconds: Double
     }
 
     init(_ scenario: Scenario, _ before: Snapshot, _ after: Snapshot) {
@@ -31,7 +33,7 @@ struct StreamLine: Codable {
                 name: plan.name, sentFrames: now.sentFrames, sentBytes: now.sentBytes, receivedFrames: now.receivedFrames,
                 receivedBytes: now.receivedBytes, missing: now.missing, reordered: now.reordered, duplicated: now.duplicated,
                 corrupted: now.corrupted, flooded: now.flooded, misdelivered: now.misdelivered, sentRate: interval.sent.rounded(),
-                receivedRate: interval.received.rounded())
+                receivedRate: interval.received.rounded(), heldSeconds: now.heldSeconds)
         }
     }
 

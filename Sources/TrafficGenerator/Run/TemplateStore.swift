@@ -7,14 +7,16 @@ final class TemplateStore {
     static let prefix = 128
     /// Windows kept of a run without an end.
     static let mostBins = 360_000
+    /// When a run without a duration ends, in nanoseconds: never, and with room for sums.
+    static let noEnd = UInt64.max / 4
 
     let loop: UnsafeMutablePointer<LoopState>
     private var blocks: [UnsafeMutableRawPointer] = []
 
     init(_ scenario: Scenario, ports open: [(device: UInt16, queues: UInt16)], pool: OpaquePointer) throws {
         let flows = Self.ordered(scenario)
-        let streamCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.macs }
-        let templateCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.macs * Set($1.plan.sizes).count }
+        let streamCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.pairs }
+        let templateCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.pairs * Set($1.plan.sizes).count }
         let run = scenario.duration.map { $0 + scenario.drain }
         let bins = run.map { min(Self.mostBins, Int($0 / scenario.bin) + 2) } ?? Self.mostBins
         var blocks: [UnsafeMutableRawPointer] = []
@@ -54,22 +56,27 @@ final class TemplateStore {
             flowStates[index] = FlowState(
                 pace: Pace(plan.rate), source: Int32(flow.source), destination: Int32(flow.destination ?? -1), queue: UInt16(queue),
                 sizeCount: UInt16(sizes.count), floods: flow.floods, trailer: 0, trailerLength: 0, firstStream: UInt32(nextStream),
-                streamCount: UInt32(plan.subflows * plan.macs), firstShape: firstShape, patternStart: index * 64,
+                streamCount: UInt32(plan.subflows * plan.pairs), firstShape: firstShape, patternStart: index * 64,
                 patternCount: plan.sizes.count, start: plan.start, stop: plan.stop ?? UInt64.max,
                 bins: zeroed(FlowBin.self, bins), latency: zeroed(UInt64.self, LatencyBuckets.count))
             let lane = FrameLane(source: flow.source, destination: flow.destination ?? open.count)
-            for mac in 0..<plan.macs {
-                let source = Self.source(flow, mac, scenario)
-                for subflow in 0..<plan.subflows {
+            let pairs = (0..<plan.pairs).map { Self.addresses(flow, $0, scenario) }
+            for subflow in 0..<plan.subflows {
+                let templates = sizes.map {
+                    FrameTemplate(plan, size: $0, source: pairs[0].source, destination: pairs[0].destination, subflow: subflow, lane: lane)
+                }
+                // Of one sub-flow, the frames of all address pairs differ in nothing else: no checksum covers these addresses.
+                for pair in pairs {
                     streams[nextStream] = StreamState(flow: UInt32(index), firstTemplate: UInt32(nextTemplate))
                     nextStream += 1
-                    for (step, size) in sizes.enumerated() {
-                        let template = FrameTemplate(
-                            plan, size: size, source: source, destination: flow.target, subflow: subflow, lane: lane)
+                    for (step, template) in templates.enumerated() {
                         shapes[firstShape + step] = FrameShape(
-                            size: UInt32(size), tagLength: UInt32(template.tagLength), signatureOffset: UInt32(template.signatureOffset))
+                            size: UInt32(sizes[step]), tagLength: UInt32(template.tagLength), signatureOffset: UInt32(template.signatureOffset))
                         let kept = min(Self.prefix, template.bytes.count)
-                        (prefixes + nextTemplate * Self.prefix).copyMemory(from: template.bytes, byteCount: kept)
+                        let place = prefixes + nextTemplate * Self.prefix
+                        place.copyMemory(from: template.bytes, byteCount: kept)
+                        Self.store(pair.destination, at: place)
+                        Self.store(pair.source, at: place + 6)
                         nextTemplate += 1
                         let after = template.signatureOffset + Signature.size
                         if after < template.bytes.count {
@@ -97,7 +104,7 @@ final class TemplateStore {
                 streamCount: UInt32(streamCount), shapes: shapes, prefixes: prefixes, filler: UnsafeMutableRawPointer(filler), patterns: patterns,
                 pool: pool, batch: batch, scratch: scratch, scratchSize: UInt32(scratchSize),
                 clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: scenario.catchUp, binWidth: scenario.bin,
-                binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? UInt64.max, stop: 0, binEnd: scenario.bin, stage: stage))
+                binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? Self.noEnd, stop: 0, binEnd: scenario.bin, stage: stage))
         self.blocks = blocks
         self.lengths = lengths
         order = flows.map(\.place)
@@ -133,10 +140,10 @@ extension TemplateStore {
                 return ResolvedFlow(plan: plan, place: place, source: source, destination: port, target: scenario.ports[port].mac, floods: false)
             case .mac(let mac, let at):
                 let owner = scenario.ports.firstIndex { $0.mac == mac }
-                let announced = at != nil && scenario.flows.contains { $0.from == at && $0.mac == mac }
+                let announced = at != nil && scenario.flows.contains { $0.from == at && $0.announces(mac, plan.toMACs) }
                 return ResolvedFlow(
                     plan: plan, place: place, source: source, destination: at.flatMap(index) ?? owner, target: mac,
-                    floods: mac.isMulticast || (owner == nil && !announced))
+                    floods: mac.isMulticast || ((owner == nil || plan.toMACs > 1) && !announced))
             }
         }
         return resolved.sorted { ($0.source, $0.place) < ($1.source, $1.place) }
@@ -150,10 +157,29 @@ extension TemplateStore {
         }
     }
 
+    /// The n-th pair of addresses.
+    static func addresses(_ flow: ResolvedFlow, _ number: Int, _ scenario: Scenario) -> (source: MACAddress, destination: MACAddress) {
+        let destination = MACAddress(value: flow.target.value + UInt64(number % flow.plan.toMACs))
+        return (source(flow, number % flow.plan.macs, scenario), destination)
+    }
+
+    /// Writes an address as it stands in a frame.
+    static func store(_ address: MACAddress, at place: UnsafeMutableRawPointer) {
+        for byte in 0..<6 { place.storeBytes(of: UInt8(truncatingIfNeeded: address.value >> UInt64(40 - 8 * byte)), toByteOffset: byte, as: UInt8.self) }
+    }
+
     /// The n-th source address: counted up from the flow's own, or of a range where no port's address lies.
     static func source(_ flow: ResolvedFlow, _ number: Int, _ scenario: Scenario) -> MACAddress {
         if let mac = flow.plan.mac { return MACAddress(value: mac.value + UInt64(number)) }
         if number == 0 { return scenario.ports[flow.source].mac }
         return MACAddress(value: 0x065c_0000_0000 | UInt64(flow.source) << 24 | UInt64(flow.place & 0xff) << 16 | UInt64(number & 0xffff))
+    }
+}
+
+extension FlowPlan {
+    /// Whether all of `count` addresses from `mac` up are among its sources.
+    func announces(_ first: MACAddress, _ count: Int) -> Bool {
+        guard let mac else { return false }
+        return mac.value <= first.value && first.value + UInt64(count) <= mac.value + UInt64(macs)
     }
 }

@@ -19,9 +19,9 @@ extension Scenario {
             owners[port.mac] = port.name
         }
         for flow in flows { try check(flow) }
-        let streams = flows.reduce(0) { $0 + $1.subflows * $1.macs }
+        let streams = flows.reduce(0) { $0 + $1.subflows * $1.pairs }
         guard streams <= Self.mostStreams else {
-            throw ScenarioError("the flows have \(streams) sub-flows together (subflows x macs); the most is \(Self.mostStreams)")
+            throw ScenarioError("the flows have \(streams) sub-flows together (subflows x addresses); the most is \(Self.mostStreams)")
         }
         for step in steps { _ = try select(step.flows, of: "a step") }
         for expectation in expectations {

@@ -48,7 +48,7 @@ extension PortPlan {
 
 extension FlowPlan {
     static let keys = [
-        "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "pcp", "dscp", "port", "ipv6", "subflows", "macs", "mac",
+        "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "pcp", "dscp", "port", "ipv6", "subflows", "macs", "mac", "to-macs",
         "start", "stop", "floor", "part-of",
     ]
 
@@ -87,6 +87,7 @@ extension FlowPlan {
         subflows = try fields.integer("subflows", 1...65_536) ?? 1
         macs = try fields.integer("macs", 1...65_536) ?? 1
         mac = try fields.mac("mac")
+        toMACs = try fields.integer("to-macs", 1...65_536) ?? 1
         start = try fields.time("start") ?? 0
         stop = try fields.time("stop")
         floor = try fields.bits("floor")

@@ -78,9 +78,14 @@ public struct FlowPlan: Equatable, Sendable {
     public var ipv6 = false
     /// Differing in source port and address.
     public var subflows = 1
+    /// Address pairs that differ, each with all sub-flows.
+    public var pairs: Int { max(macs, toMACs) }
     /// Source addresses, each with all sub-flows. The first is `mac`, or the port's own.
     public var macs = 1
     public var mac: MACAddress?
+    /// Destination addresses, counted up from the destination. The n-th of the `max(macs, toMACs)` pairs has the n-th of each, which
+    /// start again when there are fewer; consecutive frames go between different pairs.
+    public var toMACs = 1
     public var start: UInt64 = 0
     public var stop: UInt64?
     /// The guarantee this flow (or its guest) has at the switch: shown beside what is delivered.

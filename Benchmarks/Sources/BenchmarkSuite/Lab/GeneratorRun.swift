@@ -1,0 +1,63 @@
+import Foundation
+import Measuring
+
+/// What `sluice-gen` reports of a scenario played to its end.
+struct GeneratorReport: Decodable {
+    struct Flow: Decodable {
+        struct Bins: Decodable {
+            var widthMilliseconds: Double
+            var receivedBytes: [UInt32]
+        }
+        var name: String
+        var sentFrames: UInt64
+        var receivedFrames: UInt64
+        var corrupted: UInt64
+        var misdelivered: UInt64
+        var bins: Bins?
+    }
+    struct Latency: Decodable {
+        var p50: Double
+        var p90: Double
+        var p99: Double
+        var p999: Double
+        var most: Double
+    }
+    struct Port: Decodable {
+        struct Counters: Decodable {
+            var sentFrames: UInt64
+            var receivedFrames: UInt64
+        }
+        var name: String
+        var counters: Counters
+    }
+    var flows: [Flow]
+    var ports: [Port]
+    /// Microseconds, of all flows together.
+    var latency: Latency?
+
+    func windows(_ flow: String) throws -> (bytes: [UInt32], milliseconds: Double) {
+        guard let bins = flows.first(where: { $0.name == flow })?.bins else { throw Fault("the generator's report has no windows of \(flow)") }
+        return (bins.receivedBytes, bins.widthMilliseconds)
+    }
+}
+
+enum GeneratorRun {
+    /// - Parameters:
+    ///   - histogram: a file for the latency distribution.
+    static func play(
+        _ bench: Bench, _ running: Running, _ scenario: ScenarioText, seconds: Double, bins: Bool = false, histogram: String? = nil
+    ) throws -> GeneratorReport {
+        let file = try bench.file("scenario.yaml", scenario.text), report = bench.path("report.json")
+        let process = try ChildProcess(
+            running.prefix + ["\(bench.programs)/sluice-gen", "run", file, "--no-table", "--cpu", String(bench.generatorCPU), "--json", report]
+                + (bins ? [] : ["--no-bins"]) + (histogram.map { ["--hgrm", $0] } ?? []),
+            log: bench.path("generator.log"))
+        guard process.waitForExit(within: seconds + 60) else { throw process.failed("did not end in time") }
+        guard let data = FileManager.default.contents(atPath: report) else { throw process.failed("ended without a report") }
+        let read: GeneratorReport
+        do { read = try JSONDecoder().decode(GeneratorReport.self, from: data) } catch { throw Fault("the generator's report cannot be read: \(error)") }
+        let faults = read.flows.reduce(0) { $0 + $1.corrupted + $1.misdelivered }
+        if faults > 0 { throw Fault("\(faults) frames arrived corrupted or at the wrong port") }
+        return read
+    }
+}

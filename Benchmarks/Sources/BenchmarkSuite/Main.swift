@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+
+/// Started by `scripts/bench`, which installs and builds what it needs.
+@main
+struct Suite: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Sluice beside its peers: in turn, in one run, on the same CPUs, with the same generator.",
+        discussion: """
+            Writes a table, JSON and pictures. Other load on the machine moves all sides: believe ratios of the same round, not rates. The exit \
+            status is 1 when something failed that should have been measured; the rest has been measured then, too.
+            """)
+
+    @Argument(help: "Benchmarks to run, as --list names them; * stands for anything (default: all).") var names: [String] = []
+    @Flag(help: "Name the benchmarks and end.") var list = false
+    @Flag(help: "The most telling ones with 2 rounds of 1 s, in under five minutes.") var quick = false
+    @Option(help: "Rounds, in each of which all peers are measured once (default: 5).") var rounds: Int?
+    @Option(help: "Seconds of each figure (default: 2).") var seconds: Double?
+    @Option(help: "Only these peers, with commas between: sluice, testpmd-io, ovs-dpdk, kernel-htb, sluice-adaptive.") var peers = ""
+    @Option(help: "Where results go.") var output = ".build-bench"
+    @Option(help: .hidden) var programs = ".build/release"
+    @Option(help: .hidden) var work: String?
+    @Option(help: .hidden) var tag: String?
+
+    func validate() throws {
+        if let rounds, rounds < 1 { throw ValidationError("--rounds must be at least 1") }
+        if let seconds, !(0.2...60).contains(seconds) { throw ValidationError("--seconds must be from 0.2 to 60") }
+    }
+
+    func run() throws {
+        if list {
+            let width = Catalogue.all.map(\.name.count).max() ?? 0
+            for benchmark in Catalogue.all {
+                let pad = String(repeating: " ", count: width - benchmark.name.count)
+                print("\(benchmark.name)\(pad)  \(benchmark.quick ? "quick" : "     ")  \(benchmark.title)")
+            }
+            return
+        }
+        do { try measure() } catch let fault as Fault {
+            FileHandle.standardError.write(Data("bench: \(fault)\n".utf8))
+            throw ExitCode(2)
+        }
+    }
+
+    private func measure() throws {
+        let chosen = try Catalogue.select(names, quick: quick)
+        guard geteuid() == 0 else { throw Fault("run it as root: hugepages, taps and vhost sockets need it") }
+        Interruption.watch()
+        let folder = work ?? "/tmp/sluice-bench-\(getpid())"
+        for path in [folder, output] {
+            do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch { throw Fault("cannot make \(path): \(error)") }
+        }
+        defer { if work == nil { try? FileManager.default.removeItem(atPath: folder) } }
+        let bench = try Bench(
+            programs: programs, folder: folder, output: output, tag: tag ?? "slb\(getpid())", rounds: rounds ?? (quick ? 2 : 5),
+            seconds: seconds ?? (quick ? 1 : 2), quick: quick, peers: peers.split(separator: ",").map(String.init))
+        bench.results.command = (["scripts/bench"] + CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("/") }).joined(separator: " ")
+        bench.results.date = Date().formatted(.iso8601)
+        for benchmark in chosen {
+            bench.say("\(benchmark.name): \(benchmark.title)")
+            guard bench.allowedCPUs.count >= benchmark.cpus else {
+                bench.skip(benchmark.name, "it needs \(benchmark.cpus) CPUs, and this process may run on \(bench.allowedCPUs.count)")
+                continue
+            }
+            do { try benchmark.run(bench, benchmark.name) } catch { bench.fail(benchmark.name, nil, error) }
+        }
+        try Output.write(bench)
+        if !bench.results.failures.isEmpty { throw ExitCode(1) }
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Measuring
+
+/// Open vSwitch's userspace datapath with the NORMAL action: a learning bridge without classes. With a database and folders of its own, so
+/// that one the host runs is left alone.
+struct OpenvSwitchPeer: Peer {
+    let name = "ovs-dpdk"
+    private static let program = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+    private static let schema = "/usr/share/openvswitch/vswitch.ovsschema"
+
+    func start(_ workload: Workload, _ bench: Bench) throws -> Running {
+        guard FileManager.default.isExecutableFile(atPath: Self.program) else {
+            throw Fault("\(Self.program) is not there: apt-get install openvswitch-switch-dpdk")
+        }
+        let running = Running()
+        let folder = bench.path("o")
+        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch { throw Fault("\(error)") }
+        let prefix = bench.tag + "o"
+        running.atEnd {
+            try? FileManager.default.removeItem(atPath: "/var/run/dpdk/\(prefix)")
+            try? FileManager.default.removeItem(atPath: folder)
+        }
+        let environment = ["OVS_RUNDIR": folder, "OVS_DBDIR": folder, "OVS_LOGDIR": folder, "OVS_SYSCONFDIR": folder]
+        let database = "unix:\(folder)/db"
+        func configure(_ words: [String]) throws {
+            try shell(["ovs-vsctl", "--db=\(database)", "--timeout=30"] + words, environment: environment)
+        }
+        try shell("ovsdb-tool", "create", "\(folder)/conf.db", Self.schema)
+        let store = try ChildProcess(
+            ["ovsdb-server", "\(folder)/conf.db", "--remote=p\(database)", "--unixctl=\(folder)/dbctl"], log: bench.path("ovsdb.log"),
+            environment: environment)
+        running.processes = [store]
+        for _ in 0..<200 where !FileManager.default.fileExists(atPath: "\(folder)/db") { usleep(10_000) }
+        let mask = bench.switchCPUs(workload.cores).reduce(0) { $0 | 1 << $1 }
+        try configure([
+            "--no-wait", "--", "init", "--", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+            "other_config:pmd-cpu-mask=0x\(String(mask, radix: 16))", "other_config:dpdk-lcore-mask=0x\(String(1 << bench.generatorCPU, radix: 16))",
+            "other_config:dpdk-socket-mem=512", "other_config:dpdk-extra=\"--no-pci --in-memory --no-telemetry --file-prefix \(prefix)\"",
+            "other_config:vhost-sock-dir=.",
+        ])
+        let log = bench.path("ovs.log")
+        let daemon = try ChildProcess(
+            ["taskset", "-c", String(bench.generatorCPU), Self.program, database, "--unixctl=\(folder)/ctl", "-vconsole:info", "-vsyslog:off"], log: log,
+            environment: environment)
+        running.processes.append(daemon)
+        // As many addresses as the others' tables hold; the default of 8192 would flood what comes after them.
+        var words = ["add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "other_config:mac-table-size=65536"]
+        for port in 0..<(workload.ports + workload.idlePorts) {
+            words += ["--", "add-port", "br0", "p\(port)", "--", "set", "interface", "p\(port)", "type=dpdkvhostuser"]
+            if workload.mtu != 1_500 { words.append("mtu_request=\(workload.mtu)") }
+        }
+        do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
+        running.ports = try (0..<workload.ports).map { port in
+            let socket = "\(folder)/p\(port)"
+            guard FileManager.default.fileExists(atPath: socket) else { throw daemon.failed("made no socket for port p\(port)") }
+            return GeneratorPort(device: "virtio_user:\(socket)")
+        }
+        return running
+    }
+}

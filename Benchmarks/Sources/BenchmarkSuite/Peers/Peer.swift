@@ -1,0 +1,44 @@
+import Foundation
+import Measuring
+
+/// A switch that can be measured.
+protocol Peer: Sendable {
+    /// As tables and files name it.
+    var name: String { get }
+    /// Starts it, ready to forward, on the CPUs that `Bench` has for switches.
+    func start(_ workload: Workload, _ bench: Bench) throws -> Running
+}
+
+/// A switch that forwards.
+final class Running {
+    /// What the generator opens, by port.
+    var ports: [GeneratorPort] = []
+    /// What the generator is started through.
+    var prefix: [String] = []
+    /// Its processes; none where the kernel forwards.
+    var processes: [ChildProcess] = []
+    /// Limits the first shaped guest to a rate (bit/s), where the switch can.
+    var setCeiling: ((Double) throws -> Void)?
+    private var endings: [() -> Void] = []
+
+    /// Does something when it is stopped; the last first.
+    func atEnd(_ ending: @escaping () -> Void) { endings.append(ending) }
+
+    func stop() {
+        for process in processes.reversed() { process.stop() }
+        processes = []
+        for ending in endings.reversed() { ending() }
+        endings = []
+    }
+
+    deinit { stop() }
+}
+
+extension Peer {
+    /// Starts it, does something, and stops it in any case.
+    func whileRunning<Value>(_ workload: Workload, _ bench: Bench, _ body: (Running) throws -> Value) throws -> Value {
+        let running = try start(workload, bench)
+        defer { running.stop() }
+        return try body(running)
+    }
+}

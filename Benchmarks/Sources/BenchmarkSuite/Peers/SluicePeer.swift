@@ -1,0 +1,40 @@
+import Foundation
+import Measuring
+
+/// The project itself, every stage on.
+struct SluicePeer: Peer {
+    var name = "sluice"
+    /// Added to the workload's lines for the daemon's section.
+    var daemon: [String] = []
+
+    func start(_ workload: Workload, _ bench: Bench) throws -> Running {
+        let running = Running()
+        var workload = workload
+        workload.daemon += daemon
+        let sockets = (0..<(workload.ports + workload.idlePorts)).map { _ in bench.path("s") }
+        let config = try bench.file("sluice.yaml", SluiceText.yaml(workload, sockets: sockets, cpus: bench.switchCPUs(workload.cores)))
+        let control = bench.path("c")
+        let process = try ChildProcess(
+            ["\(bench.programs)/sluiced", "--config", config, "--socket", control, "--state", "none"], log: bench.path("sluiced.log"))
+        running.processes = [process]
+        try process.waitFor("ready", within: 120)
+        running.ports = sockets.prefix(workload.ports).map { GeneratorPort(device: "virtio_user:\($0)") }
+        let program = "\(bench.programs)/sluice"
+        running.setCeiling = { rate in
+            try shell(program, "--socket", control, "class", "set", "p1g0", "dir", "inbound", "ceiling", "\(Int(rate))bit")
+        }
+        return running
+    }
+
+    /// Why this daemon does not take the configuration; nil if it does.
+    func refusal(_ workload: Workload, _ bench: Bench) throws -> String? {
+        var workload = workload
+        workload.daemon += daemon
+        let text = SluiceText.yaml(workload, sockets: (0..<workload.ports).map { "/tmp/s\($0)" }, cpus: bench.switchCPUs(workload.cores))
+        let file = try bench.file("check.yaml", text)
+        do {
+            try shell("\(bench.programs)/sluice", "check", file)
+            return nil
+        } catch { return "\(error)" }
+    }
+}

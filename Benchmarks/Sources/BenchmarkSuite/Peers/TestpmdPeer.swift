@@ -1,0 +1,27 @@
+import Foundation
+import Measuring
+
+/// dpdk-testpmd in io mode: moves frames between ports of a pair and looks at nothing. The limit of what vhost-user ports allow.
+struct TestpmdPeer: Peer {
+    let name = "testpmd-io"
+
+    func start(_ workload: Workload, _ bench: Bench) throws -> Running {
+        let running = Running()
+        let prefix = bench.tag + "t"
+        running.atEnd { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/\(prefix)") }
+        let sockets = (0..<(workload.ports + workload.idlePorts)).map { _ in bench.path("s") }
+        let cpus = bench.switchCPUs(workload.cores)
+        // Its main lcore does not forward: it waits on standard input, on the generator's CPU.
+        var arguments = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores"]
+        arguments.append((["0@\(bench.generatorCPU)"] + cpus.enumerated().map { "\($0 + 1)@\($1)" }).joined(separator: ","))
+        arguments += ["--in-memory", "--no-pci", "--no-telemetry", "--file-prefix", prefix]
+        for (index, socket) in sockets.enumerated() { arguments += ["--vdev", "net_vhost\(index),iface=\(socket),queues=1"] }
+        arguments += ["--", "--forward-mode=io", "--auto-start", "--nb-cores=\(cpus.count)", "--total-num-mbufs=16384", "--stats-period=0"]
+        if workload.mtu > 1_500 { arguments.append("--max-pkt-len=\(workload.mtu + 18)") }
+        let process = try ChildProcess(arguments, log: bench.path("testpmd.log"), keepsInput: true)
+        running.processes = [process]
+        try process.waitFor("io packet forwarding", within: 30)
+        running.ports = sockets.prefix(workload.ports).map { GeneratorPort(device: "virtio_user:\($0)") }
+        return running
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Measuring
+
+/// What a daemon that may sleep costs when nothing happens, and how soon it is awake.
+struct Idle {
+    static let adaptive = SluicePeer(name: "sluice-adaptive", daemon: ["polling: adaptive"])
+
+    /// Why it cannot be measured; nil when it can.
+    static func refusal(_ bench: Bench) throws -> String? {
+        try adaptive.refusal(Workload(), bench).map { "this sluiced has no adaptive polling: \($0.split(separator: "\n").first ?? "")" }
+    }
+
+    /// CPU time of an idle daemon as a share of one CPU, and the latency of frames that come one by one after it went to sleep.
+    static func run(_ bench: Bench, _ name: String) throws {
+        if let refusal = try refusal(bench) { return bench.skip(name, refusal) }
+        var workload = Workload()
+        workload.ports = 8
+        var share = Figure(name, "CPU of an idle daemon with 8 ports", unit: "%", higherIsBetter: false, targets: [.init(against: nil, 2)])
+        var wake = Figure(name, "p99 of frames 20 ms apart", unit: "us", higherIsBetter: false, targets: [.init(against: nil, 100)])
+        var median = Figure(name, "p50 of frames 20 ms apart", unit: "us", higherIsBetter: false)
+        bench.turns(name, [adaptive, SluicePeer()]) { peer, _ in
+            try peer.whileRunning(workload, bench) { running in
+                let generator = try GeneratorSession(bench, running, workload)
+                // It backs off gradually.
+                usleep(500_000)
+                let before = running.processes.reduce(0) { $0 + $1.secondsOfCPU }
+                let start = ContinuousClock.now
+                usleep(UInt32(max(1, bench.seconds) * 1e6))
+                let used = running.processes.reduce(0) { $0 + $1.secondsOfCPU } - before
+                share.add(peer.name, used / ((ContinuousClock.now - start) / .seconds(1)) * 100)
+                try generator.close()
+                let seconds = max(4, bench.seconds)
+                var scenario = ScenarioText(ports: running.ports, duration: seconds)
+                scenario.flow("one", from: 0, to: 1, workload, rate: "50pps")
+                scenario.flow("back", from: 1, to: 0, workload, rate: "off")
+                guard let latency = try GeneratorRun.play(bench, running, scenario, seconds: seconds).latency else {
+                    throw Fault("nothing arrived from \(peer.name)")
+                }
+                wake.add(peer.name, latency.p99)
+                median.add(peer.name, latency.p50)
+            }
+        } failed: { peer in
+            share.add(peer.name, nil)
+            wake.add(peer.name, nil)
+            median.add(peer.name, nil)
+        }
+        bench.add(share, wake, median)
+    }
+
+    /// Throughput of a daemon that may sleep beside one that never does.
+    static func throughput(_ bench: Bench, _ name: String) throws {
+        if let refusal = try refusal(bench) { return bench.skip(name, refusal) }
+        Throughput(workload: Workload(), peers: [adaptive, SluicePeer()], targets: [.init(against: "sluice", 0.98)]).run(bench, name)
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import Measuring
+
+/// Latency from the generator's sending to its receiving call, at 10, 50 and 90 % of each switch's own NDR, as CSIT has it, and at one load
+/// for all: half of the least NDR.
+struct Latency {
+    var workload: Workload
+    var peers: [any Peer]
+    /// The benchmark whose NDR serves, when it ran before this one.
+    var search: String
+    static let shares = [0.1, 0.5, 0.9]
+
+    func run(_ bench: Bench, _ name: String) {
+        var loads: [String: Double] = [:]
+        bench.turns(name, peers, rounds: 1, { peer, _ in loads[peer.name] = try startingLoad(peer, bench) })
+        var table = FigureTable(name, unit: "us")
+        var curves: [String: [LineChart.Series]] = [:]
+        let common = (loads.values.min() ?? 0) / 2
+        let able = peers.filter { loads[$0.name] != nil }
+        bench.turns(name, able) { peer, round in
+            try peer.whileRunning(workload, bench) { running in
+                let own = bench.quick ? [0.5] : Self.shares
+                var tries = own.map { ("\(Int($0 * 100)) % of its NDR", $0 * (loads[peer.name] ?? 0)) }
+                tries.append(("the same load", common))
+                for (what, load) in tries {
+                    let file = "\(bench.output)/\(name)-\(peer.name)-\(what.filter { $0.isLetter || $0.isNumber }).hgrm"
+                    var scenario = ScenarioText(ports: running.ports, duration: bench.seconds)
+                    _ = scenario.bothWays(workload) { "\(max(1, Int(load / Double($0))))pps" }
+                    let report = try GeneratorRun.play(bench, running, scenario, seconds: bench.seconds, histogram: file)
+                    guard let latency = report.latency else { throw Fault("nothing arrived from \(peer.name) at \(Int(load)) frames/s") }
+                    let targets = what.hasPrefix("50") ? [Figure.Target(against: nil, 20), .init(against: "ovs-dpdk", 1)] : []
+                    table.add("p50 at \(what)", peer.name, latency.p50)
+                    table.add("p99 at \(what)", peer.name, latency.p99, targets)
+                    table.add("p99.9 at \(what)", peer.name, latency.p999)
+                    if round == 0 { curves[what, default: []].append(Self.curve(peer.name, file)) }
+                }
+            }
+        }
+        for figure in table.figures { bench.add(figure) }
+        var rates = Figure(name, "its NDR", unit: "frames/s")
+        for peer in able { rates.add(peer.name, loads[peer.name]) }
+        bench.add(rates)
+        for (what, series) in curves.sorted(by: { $0.key < $1.key }) {
+            bench.results.curves.append(
+                Curve(name, "Latency at \(what)", x: "1 / (1 - percentile)", y: "us", logarithmic: true, series: series))
+        }
+    }
+
+    /// A switch's NDR: the search's median if there was one in this run.
+    private func startingLoad(_ peer: any Peer, _ bench: Bench) throws -> Double {
+        let known = bench.results.figures.first { $0.benchmark == search && $0.quantity == "NDR" }?.spread(peer.name)?.median
+        if let known, known > 0 { return known }
+        let found = try peer.whileRunning(workload, bench) { running in
+            let generator = try GeneratorSession(bench, running, workload)
+            let found = try LossSearch.search(generator, seconds: min(0.5, bench.seconds))
+            try generator.close()
+            return found
+        }
+        // A machine that never leaves a trial alone has no NDR; its PDR serves.
+        let ndr = found.result(0), pdr = found.result(0.005)
+        if ndr == 0 { bench.say("  \(peer.name): no load without loss; its PDR stands for its NDR") }
+        guard max(ndr, pdr) > 0 else { throw Fault("no load was found at which \(peer.name) loses at most 0.5 %") }
+        return Double(ndr > 0 ? ndr : pdr)
+    }
+
+    /// The lines of a percentile distribution up to 99.99 %, beyond which a picture shows one frame's luck.
+    static func curve(_ name: String, _ file: String) -> LineChart.Series {
+        let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+        let rows = text.split(separator: "\n").compactMap { line -> (Double, Double)? in
+            let columns = line.split(separator: " ").compactMap { Double($0) }
+            return columns.count == 4 && columns[3] <= 10_000 ? (columns[3], columns[0]) : nil
+        }
+        return .init(name, x: rows.map(\.0), y: rows.map(\.1))
+    }
+}
+
+/// Figures of one benchmark that come up as it goes, in their order.
+struct FigureTable {
+    private let benchmark: String
+    private let unit: String
+    private(set) var figures: [Figure] = []
+
+    init(_ benchmark: String, unit: String) {
+        self.benchmark = benchmark
+        self.unit = unit
+    }
+
+    /// Lower is better.
+    mutating func add(_ quantity: String, _ peer: String, _ value: Double?, _ targets: [Figure.Target] = []) {
+        if !figures.contains(where: { $0.quantity == quantity }) {
+            figures.append(Figure(benchmark, quantity, unit: unit, higherIsBetter: false, targets: targets))
+        }
+        guard let index = figures.firstIndex(where: { $0.quantity == quantity }) else { return }
+        figures[index].add(peer, value)
+    }
+}

@@ -1,0 +1,62 @@
+import Foundation
+import Measuring
+
+/// MRR (CSIT's maximum receive rate): frames delivered per second, all ports together, while the generator offers all that the rings take.
+struct Throughput {
+    var workload: Workload
+    var peers: [any Peer]
+    var targets: [Figure.Target] = []
+    var notes: [String] = []
+
+    func run(_ bench: Bench, _ name: String) {
+        var result = Figure(name, "MRR", unit: "frames/s", targets: targets)
+        result.notes = notes
+        bench.turns(name, peers) { peer, _ in
+            let (rate, disturbed) = try peer.whileRunning(workload, bench) { running in
+                let generator = try GeneratorSession(bench, running, workload)
+                let rate = try generator.flood(bench.seconds).frames
+                try generator.close()
+                return (rate, generator.disturbed)
+            }
+            result.add(peer.name, rate, disturbed: disturbed)
+        } failed: { result.add($0.name, nil) }
+        bench.add(result)
+    }
+}
+
+/// Throughput at the shaper's rate: the link is set a little below what testpmd moved in the same round, every class is limited and borrows
+/// most of what it sends, and more is offered than the link takes.
+struct ShapedThroughput {
+    var workload: Workload
+    var targets: [Figure.Target] = []
+    /// The link's rate as a share of testpmd's, and the offered load as a share of the link's.
+    static let link = 0.9, offered = 1.1
+
+    func run(_ bench: Bench, _ name: String) {
+        var result = Figure(name, "delivered of a link of 0.9 x testpmd-io", unit: "frames/s", targets: targets)
+        var share = Figure(name, "delivered, share of the link's rate", unit: "%")
+        var limit: Double?
+        bench.turns(name, [TestpmdPeer(), SluicePeer()]) { peer, _ in
+            var own = workload
+            let isLimit = peer is TestpmdPeer
+            if isLimit { limit = nil }
+            if !isLimit {
+                guard let limit else { throw Fault("there is no rate of testpmd-io in this round to set the link by") }
+                own.link = limit * workload.meanBytes * 8 * Self.link
+            }
+            let (rate, disturbed) = try peer.whileRunning(own, bench) { running in
+                let generator = try GeneratorSession(bench, running, own)
+                let rate = isLimit
+                    ? try generator.flood(bench.seconds).frames
+                    : try generator.offered((limit ?? 0) * Self.link * Self.offered, bench.seconds).frames
+                try generator.close()
+                return (rate, generator.disturbed)
+            }
+            if isLimit { limit = rate } else { share.add(peer.name, rate / ((limit ?? 1) * Self.link) * 100) }
+            result.add(peer.name, rate, disturbed: disturbed)
+        } failed: { result.add($0.name, nil) }
+        // The project's own value stands first, although the other was measured first.
+        result.peers.sort { $0.peer == "sluice" && $1.peer != "sluice" }
+        bench.add(result, share)
+    }
+}

@@ -1,0 +1,69 @@
+/// Finds the greatest loads at which a device loses no more than given shares of the frames: NDR (none) and PDR (0.5 %).
+///
+/// Bisection as in RFC 2544, section 26.1, with two ideas of MLRsearch (draft-ietf-bmwg-mlrsearch): all goals share one history of
+/// trials, and where one trial may lie, a load is judged by the majority of several. Loads are frames per second.
+public struct RateSearch: Sendable {
+    /// Accepted loss ratios, the most tolerant first.
+    public let goals: [Double]
+    /// The greatest load worth trying: what the device delivered under a flood.
+    public let most: Int
+    /// A goal is reached when its bounds are this close, as a share of the upper one.
+    public let width: Double
+    /// Trials of a load at most; more than half of them decide.
+    public let trialsPerLoad: Int
+    /// Trials in all; what is known then counts.
+    public let mostTrials: Int
+    public private(set) var trials = 0
+    private var losses: [Int: [Double]] = [:]
+
+    public init(goals: [Double], most: Int, width: Double = 0.02, trialsPerLoad: Int = 3, mostTrials: Int = 40) {
+        self.goals = goals.sorted(by: >)
+        self.most = max(1, most)
+        self.width = width
+        self.trialsPerLoad = trialsPerLoad
+        self.mostTrials = mostTrials
+    }
+
+    /// The next load to try; nil when all goals are reached or the trials are used up.
+    public var next: Int? {
+        guard trials < mostTrials else { return nil }
+        for goal in goals {
+            let (lower, upper) = bounds(goal)
+            // A load that has had trials and no majority yet.
+            let between = losses.keys.filter { $0 > lower && $0 < upper ?? .max }
+            if let open = between.filter({ holds($0, goal) == nil }).max() { return open }
+            guard let upper else {
+                if lower < most { return most }
+                continue
+            }
+            guard Double(upper - lower) > max(1, width * Double(upper)) else { continue }
+            return lower + (upper - lower) / 2
+        }
+        return nil
+    }
+
+    /// - Parameter loss: frames not delivered, as a share of those that should have been sent.
+    public mutating func record(load: Int, loss: Double) {
+        losses[load, default: []].append(loss)
+        trials += 1
+    }
+
+    /// The greatest load known to keep to a loss ratio; 0 when none was found.
+    public func result(_ goal: Double) -> Int { bounds(goal).lower }
+
+    /// Whether a load keeps to a loss ratio; nil while undecided.
+    func holds(_ load: Int, _ goal: Double) -> Bool? {
+        let all = losses[load] ?? []
+        let good = all.count { $0 <= goal }
+        let majority = trialsPerLoad / 2 + 1
+        if good >= majority { return true }
+        return all.count - good >= majority ? false : nil
+    }
+
+    /// The least load that failed, and the greatest one below it that held.
+    private func bounds(_ goal: Double) -> (lower: Int, upper: Int?) {
+        let upper = losses.keys.filter { holds($0, goal) == false }.min()
+        let lower = losses.keys.filter { load in holds(load, goal) == true && load < upper ?? .max }.max()
+        return (lower ?? 0, upper)
+    }
+}

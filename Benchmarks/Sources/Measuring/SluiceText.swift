@@ -1,0 +1,49 @@
+/// A configuration for `sluiced`.
+public enum SluiceText {
+    /// - Parameters:
+    ///   - sockets: of the vhost ports, idle ones last.
+    ///   - cpus: that switch.
+    public static func yaml(_ workload: Workload, sockets: [String], cpus: [Int]) -> String {
+        let daemon = ["cpus: [\(cpus.map(String.init).joined(separator: ", "))]", "buffers: 16384"] + workload.daemon
+        var lines = ["daemon: {\(daemon.joined(separator: ", "))}", "bridges:"]
+        lines.append("  - {name: br0" + (workload.link.map { ", rate: \(Int($0))bit" } ?? "") + "}")
+        lines.append("protocols:")
+        for (name, port) in Workload.protocols { lines.append("  - {name: \(name), match: [\"udp \(port)\"], pcp: 1}") }
+        lines.append("ports:")
+        for (index, socket) in sockets.enumerated() {
+            let mtu = workload.mtu == 1_500 ? "" : ", mtu: \(workload.mtu)"
+            lines.append("  - {name: p\(index), type: vhost, bridge: br0, socket: \(socket), mode: server\(mtu)}")
+        }
+        lines.append("guests:")
+        let guests = workload.ports * workload.guestsPerPort
+        for port in 0..<workload.ports {
+            if port == 1, !workload.shapes.isEmpty {
+                for (guest, shape) in workload.shapes.enumerated() {
+                    let floor = shape.floor.map { "floor: \(Int($0))bit, " } ?? ""
+                    lines.append(
+                        "  - {name: p1g\(guest), port: p1, macs: [\"\(Workload.mac(port: 1, guest))\"], inbound: {\(floor)ceiling: \(Int(shape.ceiling))bit}}")
+                }
+                continue
+            }
+            let each = max(1, workload.macsPerPort / workload.guestsPerPort)
+            for guest in 0..<workload.guestsPerPort {
+                let macs = (0..<each).map { "\"\(Workload.mac(port: port, guest * each + $0))\"" }.joined(separator: ", ")
+                lines.append("  - {name: p\(port)g\(guest), port: p\(port), macs: [\(macs)]" + classes(workload, guests) + "}")
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Three classes: where the link is limited, each has a small floor, borrows most of what it sends, and may have twice its share.
+    private static func classes(_ workload: Workload, _ guests: Int) -> String {
+        guard let link = workload.link, workload.shapes.isEmpty else {
+            let rows = Workload.protocols.enumerated().map { "\($1.0): {inbound: {priority: \($0 + 1)}}" }
+            return ", protocols: {\(rows.joined(separator: ", "))}"
+        }
+        let share = link / Double(guests)
+        // Room for two frames' worth of rounding: the floors' sum stays below the link.
+        let floor = "\(Int(share / 4))bit", part = "\(Int(share / 16))bit", most = "\(Int(share * 2))bit"
+        let rows = Workload.protocols.map { "\($0.0): {inbound: {floor: \(part), ceiling: \(most)}}" }
+        return ", inbound: {floor: \(floor), ceiling: \(most)}, protocols: {\(rows.joined(separator: ", "))}"
+    }
+}

@@ -1,0 +1,119 @@
+/// What a benchmark plays, for every peer alike: ports in pairs, addresses behind them, frames and flows.
+public struct Workload: Sendable {
+    /// Connected ports; the first sends to the second and back, the third to the fourth, and so on.
+    public var ports = 2
+    /// Ports that the switch polls although nobody is connected, besides.
+    public var idlePorts = 0
+    public var size = FrameSize.bytes(60)
+    /// Guests behind each port, each with three classes: two protocols and the rest.
+    public var guestsPerPort = 1
+    /// Addresses behind each port, shared out evenly among its guests.
+    public var macsPerPort = 1
+    /// Flows that differ in source port and address, for each pair of addresses.
+    public var subflows = 1
+    /// Whether traffic goes to all three classes of each guest, or to one.
+    public var allClasses = false
+    public var mtu = 1_500
+    /// Switching cores.
+    public var cores = 1
+    /// bit/s that all guests share; nil: nothing limits.
+    public var link: Double?
+    /// Guests behind the second port with rates of their own, one address each, instead of guests with three classes.
+    public var shapes: [Shape] = []
+    /// Of the daemon's section of Sluice's configuration, besides what every run has.
+    public var daemon: [String] = []
+
+    public init() {}
+
+    /// bit/s
+    public struct Shape: Sendable {
+        public var floor: Double?
+        public var ceiling: Double
+        public init(floor: Double? = nil, ceiling: Double) { self.floor = floor; self.ceiling = ceiling }
+    }
+
+    public enum FrameSize: Sendable, Equatable {
+        /// Without FCS.
+        case bytes(Int)
+        /// 7 : 4 : 1 of 60, 590 and 1514 bytes.
+        case imix
+    }
+
+    /// Frame bytes without FCS, on average.
+    public var meanBytes: Double {
+        switch size {
+        case .bytes(let bytes): Double(bytes)
+        case .imix: (7 * 60 + 4 * 590 + 1514) / 12
+        }
+    }
+
+    /// Classes of all guests, without inner ones.
+    public var classes: Int { ports * guestsPerPort * 3 }
+
+    /// The first of a port's addresses; the others count up.
+    public static func mac(port: Int, _ number: Int = 0) -> String {
+        let value = 0x5254_0000_0000 + UInt64(port + 1) << 24 + UInt64(number)
+        return (0..<6).map { byte in
+            let text = String(value >> UInt64(40 - 8 * byte) & 0xff, radix: 16)
+            return text.count < 2 ? "0" + text : text
+        }.joined(separator: ":")
+    }
+
+    /// UDP ports that stand for protocols with classes of their own.
+    public static let protocols = [("bulk", 5_002), ("media", 5_003)]
+}
+
+/// How the generator reaches a port of a switch.
+public struct GeneratorPort: Sendable {
+    /// A device as the generator's scenario names it.
+    public var device: String
+    public init(device: String) { self.device = device }
+}
+
+/// A scenario for `sluice-gen`.
+public struct ScenarioText {
+    private var lines: [String] = []
+
+    /// - Parameters:
+    ///   - duration: seconds; nil: until told to end.
+    ///   - learn: announce all source addresses first.
+    public init(ports: [GeneratorPort], duration: Double? = nil, binMilliseconds: Int = 10, learn: Bool = true) {
+        if let duration { lines.append("duration: \(Int((duration * 1e3).rounded()))ms") }
+        lines += ["bin: \(binMilliseconds)ms", "learn: \(learn)", "drain: 1s", "connect: 30s", "ports:"]
+        for (index, port) in ports.enumerated() {
+            // QEMU's default where there are many: the generator has buffers for all descriptors.
+            let ring = port.device.hasPrefix("virtio_user") ? ", packed: true, ring: \(ports.count > 8 ? 256 : 1_024)" : ""
+            lines.append("  - {name: p\(index), device: \"\(port.device)\", mac: \"\(Workload.mac(port: index))\"\(ring)}")
+        }
+        lines.append("flows:")
+    }
+
+    /// A flow from all of one port's addresses to all of another's.
+    public mutating func flow(
+        _ name: String, from: Int, to: Int, _ workload: Workload, rate: String, port: Int? = nil, firstMAC: Int = 0, extra: String = ""
+    ) {
+        let size = switch workload.size { case .bytes(let bytes): String(bytes); case .imix: "imix" }
+        let macs = workload.macsPerPort
+        lines.append(
+            "  - {name: \(name), from: p\(from), to: \"\(Workload.mac(port: to, firstMAC))\", at: p\(to), mac: \"\(Workload.mac(port: from, firstMAC))\""
+                + ", macs: \(macs), to-macs: \(macs), subflows: \(workload.subflows), size: \(size), rate: \(rate)"
+                + (port.map { ", port: \($0)" } ?? "") + extra + "}")
+    }
+
+    public mutating func line(_ line: String) { lines.append(line) }
+
+    /// Every pair of ports both ways, and every class if the workload wants it. Gives the number of flows.
+    public mutating func bothWays(_ workload: Workload, rate: (Int) -> String) -> Int {
+        let kinds: [Int?] = workload.allClasses ? [nil] + Workload.protocols.map { $0.1 } : [nil]
+        let count = workload.ports * kinds.count
+        for first in stride(from: 0, to: workload.ports, by: 2) {
+            for (kind, port) in kinds.enumerated() {
+                flow("f\(first)k\(kind)", from: first, to: first + 1, workload, rate: rate(count), port: port)
+                flow("f\(first + 1)k\(kind)", from: first + 1, to: first, workload, rate: rate(count), port: port)
+            }
+        }
+        return count
+    }
+
+    public var text: String { lines.joined(separator: "\n") + "\n" }
+}
