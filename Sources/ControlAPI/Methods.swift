@@ -28,7 +28,7 @@ public enum Method: String, CaseIterable, Sendable {
     case classShow = "class.show"
     /// `NameParams` -> `[ProtocolStatus]`
     case protocolShow = "protocol.show"
-    /// `NoParams` -> `[CoreStatus]`
+    /// `CoreParams` -> `[CoreStatus]`
     case coreShow = "core.show"
     /// `NoParams` -> `StatsReply`
     case statsShow = "stats.show"
@@ -48,6 +48,12 @@ public struct FDBParams: Codable, Sendable {
     public var bridge: String?
     public var port: String?
     public init(bridge: String? = nil, port: String? = nil) { self.bridge = bridge; self.port = port }
+}
+
+public struct CoreParams: Codable, Sendable {
+    /// True: measure what the stages of a turn take, from now on for three seconds more.
+    public var stages: Bool?
+    public init(stages: Bool? = nil) { self.stages = stages }
 }
 
 public struct ClassParams: Codable, Sendable {

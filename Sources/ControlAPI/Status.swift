@@ -215,9 +215,21 @@ public struct CoreStatus: Codable, Equatable, Sendable {
     /// at ports that cannot wake it).
     public var sleeps: UInt64 = 0
     public var wakeups: [String: UInt64] = [:]
+    /// Where stages were measured: the cycles each took, in the order of the frames' way, and the frames received meanwhile. They only grow:
+    /// the difference between two replies tells of the time between them.
+    public var stages: [StageStatus] = []
+    public var measuredFrames: UInt64 = 0
     /// Ports it polls whose frames cannot wake it: their drivers have no receive interrupts. While it sleeps it looks at them every 0.5 ms.
     public var lookedAt: [String] = []
     public init() {}
+}
+
+/// One stage of a poll loop's turn.
+public struct StageStatus: Codable, Equatable, Sendable {
+    /// `poll`, `admit`, `bridge`, `classify`, `schedule`, `send`
+    public var name: String
+    public var cycles: UInt64
+    public init(name: String, cycles: UInt64) { self.name = name; self.cycles = cycles }
 }
 
 /// The daemon's totals. `received + copied == delivered + queued + the sum of dropped`.
@@ -239,5 +251,16 @@ public struct StatsReply: Codable, Equatable, Sendable {
         let there = received.frames &+ copied.frames
         let told = dropped.values.reduce(delivered.frames &+ queued.frames, &+)
         return Int64(bitPattern: there &- told)
+    }
+}
+
+extension CoreStatus {
+    /// `last`, with the stages' cycles and the measured frames of the time between it and `first` alone.
+    public static func stages(from first: CoreStatus, to last: CoreStatus) -> CoreStatus {
+        var status = last
+        status.measuredFrames &-= first.measuredFrames
+        let before = Dictionary(first.stages.map { ($0.name, $0.cycles) }) { first, _ in first }
+        status.stages = last.stages.map { StageStatus(name: $0.name, cycles: $0.cycles &- (before[$0.name] ?? 0)) }
+        return status
     }
 }

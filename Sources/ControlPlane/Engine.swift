@@ -98,7 +98,9 @@ final class Engine {
         case .fdbShow: return .reply(try addresses(try request.params(FDBParams.self)))
         case .classShow: return .reply(try classes(try request.params(ClassParams.self)))
         case .protocolShow: return .reply(try protocols(try request.params(NameParams.self).name))
-        case .coreShow: return .reply(cores())
+        case .coreShow:
+            if try request.params(CoreParams.self).stages == true { dataPlane.measureStages(seconds: 3) }
+            return .reply(cores())
         case .statsShow: return .reply(stats())
         }
     }

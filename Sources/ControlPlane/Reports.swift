@@ -153,6 +153,10 @@ extension Engine {
             status.frames = report.frames
             status.turns = report.turns
             status.idleTurns = report.idleTurns
+            status.measuredFrames = report.measuredFrames
+            if report.measuredFrames > 0 {
+                status.stages = Stage.allCases.map { StageStatus(name: "\($0)", cycles: report.stageCycles[$0] ?? 0) }
+            }
             status.polling = report.polling.rawValue
             status.sleeps = report.sleeps
             let wakeups = [("traffic", report.wokenByTraffic), ("control", report.wokenByControl), ("time", report.wokenByTime)]

@@ -62,6 +62,9 @@ extension DataPlane {
         public var busyCycles: UInt64
         public var idleCycles: UInt64
         public var idleTurns: UInt64
+        /// Cycles of each stage in the turns that were measured, and the frames received in those; they only grow.
+        public var stageCycles: [Stage: UInt64]
+        public var measuredFrames: UInt64
         public var polling: PollingMode
         public var sleeps: UInt64
         public var asleepCycles: UInt64
@@ -83,6 +86,8 @@ extension DataPlane {
                 cpu: lcore.pointee.cpu, numaNode: cpuNodes[index], queues: queues.compactMap { key in names[key.port].map { ($0, key.queue) } },
                 turns: lcore.pointee.turns.load(ordering: .relaxed), frames: lcore.pointee.handledFrames, busyCycles: lcore.pointee.busyCycles,
                 idleCycles: lcore.pointee.idleCycles, idleTurns: lcore.pointee.idleTurns,
+                stageCycles: .init(uniqueKeysWithValues: Stage.allCases.map { ($0, lcore.pointee.stageCycles[$0.rawValue]) }),
+                measuredFrames: lcore.pointee.measuredFrames,
                 polling: model.daemon.polling(ofCPU: lcore.pointee.cpu), sleeps: sleep.sleeps, asleepCycles: sleep.cycles,
                 wokenByTraffic: sleep.wokenByTraffic, wokenByControl: sleep.wokenByControl, wokenByTime: sleep.wokenByTime,
                 lookedAt: Set(queues.map(\.port)).intersection(silent).compactMap { names[$0] }.sorted())

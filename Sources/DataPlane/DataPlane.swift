@@ -28,6 +28,8 @@ public final class DataPlane {
     /// Counters of ports that are gone, so that totals go on adding up.
     var retired = PortCounters()
     let cpuNodes: [Int]
+    /// `Runtime.now` at which poll loops stop telling stages apart; 0: they do not.
+    var stagesMeasuredUntil: UInt64 = 0
 
     /// A bridge as the control thread holds it.
     struct BridgeState {
@@ -68,6 +70,7 @@ public final class DataPlane {
     /// Housekeeping that poll loops leave to others, about once a second: ageing and link states.
     public func tick() {
         for port in ports.values { port.backend.refresh() }
+        endStageMeasurement()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {
             // The database's seconds are 2^30 ns long.

@@ -3,7 +3,7 @@ import Scheduler
 
 /// Stage 6: takes from a tree what its outputs can take now, stages it by output and sends. Returns the frames taken.
 @inline(__always) @_noLocks
-func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
+func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, _ stages: inout StageClock) -> Int {
     var taken = 0
     // Bounded, so that the receive queues are polled again before their rings fill.
     while taken < 1_024 {
@@ -14,11 +14,15 @@ func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePoin
             lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
             stage(frame, EgressTag(rawValue: chosen.pointee.tag), for: chosen.pointee.output, lcore, snapshot)
         }
+        if count == 0 { break }
+        stages.lap(.schedule, lcore)
         sendTouched(lcore, snapshot)
+        stages.lap(.send, lcore)
         taken &+= count
         if count < dequeueBatch { break }
     }
     discard(tree, lcore)
+    stages.skip()
     return taken
 }
 

@@ -23,6 +23,7 @@ struct Lcore: ~Copyable {
     /// A `Snapshot`; never nil while the loop runs.
     let snapshot: Atomic<UnsafeMutablePointer<Snapshot>?>
     let stop = Atomic<Bool>(false)
+    let measuresStages = Atomic<Bool>(false)
     let commands: LcoreCommandRing
     var sleeper: Sleeper
 
@@ -34,7 +35,11 @@ struct Lcore: ~Copyable {
     var busyCycles: UInt64 = 0
     var idleCycles: UInt64 = 0
     var idleTurns: UInt64 = 0
+    /// Frames received.
     var handledFrames: UInt64 = 0
+    /// Of the turns that were measured: cycles by `Stage`, and frames received.
+    let stageCycles: UnsafeMutablePointer<UInt64>
+    var measuredFrames: UInt64 = 0
     /// By `PortIndex`.
     let counters: UnsafeMutablePointer<PortCounters>
     /// By protocol row.
@@ -84,6 +89,7 @@ struct Lcore: ~Copyable {
         commands = LcoreCommandRing()
         counters = .zeroed(maxPorts)
         protocolCounters = .zeroed(protocolRows)
+        stageCycles = .zeroed(Stage.allCases.count)
         received = .zeroed(burstSize)
         records = .zeroed(burstSize)
         lengths = .zeroed(burstSize)
@@ -99,6 +105,7 @@ struct Lcore: ~Copyable {
         commands.deallocate()
         counters.free()
         protocolCounters.free()
+        stageCycles.free()
         received.free()
         records.free()
         lengths.free()

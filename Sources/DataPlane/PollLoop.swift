@@ -11,11 +11,10 @@ func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
     var began = sluice_cycles()
     noteWork(lcore, at: began)
     while !lcore.pointee.stop.load(ordering: .relaxed) {
-        let work = turn(lcore, at: began)
+        let work = lcore.pointee.measuresStages.load(ordering: .relaxed) ? measuredTurn(lcore, at: began) : turn(lcore, at: began, StageClock(isOn: false))
         let ended = sluice_cycles()
         if work != 0 {
             lcore.pointee.busyCycles &+= ended &- began
-            lcore.pointee.handledFrames &+= UInt64(truncatingIfNeeded: work)
             noteWork(lcore, at: ended)
             began = ended
         } else {
@@ -28,9 +27,20 @@ func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
     return 0
 }
 
-/// One turn: poll, admit, bridge, classify and enqueue a burst of each queue; then dequeue from each tree and send. Returns the frames handled.
+/// A turn that tells how long each stage takes.
+@inline(never) @_noLocks
+private func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
+    let before = lcore.pointee.handledFrames
+    let work = turn(lcore, at: cycles, StageClock(isOn: true))
+    lcore.pointee.measuredFrames &+= lcore.pointee.handledFrames &- before
+    return work
+}
+
+/// One turn: poll, admit, bridge, classify and enqueue a burst of each queue; then dequeue from each tree and send. Returns 0 if there was
+/// nothing to do.
 @inline(__always) @_noLocks
-func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
+private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ stages: StageClock) -> Int {
+    var stages = stages
     lcore.pointee.turns.store(lcore.pointee.turns.load(ordering: .relaxed) &+ 1, ordering: .releasing)
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let now = lcore.pointee.clock.nanoseconds(cycles)
@@ -40,22 +50,38 @@ func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
     lcore.pointee.commands.run(lcore)
 
-    var work = 0
+    var received = 0
     let queues = snapshot.pointee.receiveQueues
+    stages.skip()
     for index in 0..<queues.count {
         let frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
-        if frames == 0 { continue }
-        work &+= frames
+        if frames == 0 {
+            stages.skip()
+            continue
+        }
+        stages.lap(.poll, lcore)
+        received &+= frames
         let source = queues[unchecked: index].port
         let admitted = admit(frames, source, lcore, snapshot)
+        stages.lap(.admit, lcore)
         let forwarded = bridge(admitted, source, lcore, snapshot)
+        stages.lap(.bridge, lcore)
         classifyAndEnqueue(forwarded, source, lcore, snapshot)
+        stages.lap(.classify, lcore)
     }
+    lcore.pointee.handledFrames &+= UInt64(truncatingIfNeeded: received)
 
     // What passed the trees goes before what they held.
-    sendTouched(lcore, snapshot)
+    if lcore.pointee.touchedCount != 0 {
+        sendTouched(lcore, snapshot)
+        stages.lap(.send, lcore)
+    }
+    var taken = 0
     let trees = snapshot.pointee.trees
-    for index in 0..<trees.count { work &+= dequeue(trees[unchecked: index].tree, lcore, snapshot) }
-    if lcore.pointee.parkedCount != 0 { work &+= retryParked(lcore, snapshot) }
-    return work
+    for index in 0..<trees.count { taken &+= dequeue(trees[unchecked: index].tree, lcore, snapshot, &stages) }
+    if lcore.pointee.parkedCount != 0 {
+        taken &+= retryParked(lcore, snapshot)
+        stages.lap(.send, lcore)
+    }
+    return received &+ taken
 }

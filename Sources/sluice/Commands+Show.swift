@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlAPI
+import Foundation
 
 struct FDBCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -83,7 +84,17 @@ struct CoreCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All poll loops.")
         @OptionGroup var connecting: Connecting
-        func run() throws { try reporting { try connecting.show(.coreShow, NoParams(), as: [CoreStatus].self, Tables.cores) } }
+        @Flag(help: "Measure for a second what each stage of the loops takes, in cycles a frame.") var stages = false
+        func run() throws {
+            try reporting {
+                guard stages else { return try connecting.show(.coreShow, CoreParams(), as: [CoreStatus].self, Tables.cores) }
+                let before: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
+                Thread.sleep(forTimeInterval: 1)
+                let after: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
+                let cores = zip(before, after).map { CoreStatus.stages(from: $0, to: $1) }
+                Output.print(connecting.json ? try Output.json(cores) : Tables.stages(cores))
+            }
+        }
     }
 
     struct Set: EditCommand {

@@ -62,6 +62,18 @@ extension Tables {
         return ([table] + cores.flatMap(sleep)).joined(separator: "\n")
     }
 
+    /// Cycles a frame, stage by stage.
+    package static func stages(_ cores: [CoreStatus]) -> String {
+        let names = cores.first { !$0.stages.isEmpty }?.stages.map(\.name) ?? []
+        let rows = cores.map { core in
+            let frames = Double(core.measuredFrames)
+            let each = core.stages.map { Double($0.cycles) / frames }
+            return [String(core.cpu), String(core.measuredFrames)] + (frames == 0 ? names.map { _ in "-" } : each.map(decimal))
+                + [frames == 0 ? "-" : decimal(each.reduce(0, +))]
+        }
+        return aligned(["CPU", "FRAMES"] + names.map { $0.uppercased() } + ["CYCLES/FRAME"], rows, right: Set(0..<names.count + 3))
+    }
+
     /// What ended a core's sleeps, and what could not.
     private static func sleep(_ core: CoreStatus) -> [String] {
         var lines: [String] = []
