@@ -101,9 +101,14 @@ extension ClassTree {
         if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 { flags |= ClassFlags.extra }
         if p.codelTarget != 0 { flags |= ClassFlags.codel }
+        if flags & ClassFlags.meteredFloor != 0 && floor > Credit.mostShortRate
+            || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
+            flags |= ClassFlags.steep
+        }
         let burst = Credit.depth(p.burst, rate: floor), ceilingBurst = Credit.depth(p.ceilingBurst, rate: p.ceiling)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
-        let keepsFloor = old & ClassFlags.meteredFloor != 0, keepsCeiling = old & ClassFlags.meteredCeiling != 0
+        // A bucket without a rate stays full.
+        let keepsFloor = old & flags & ClassFlags.meteredFloor != 0, keepsCeiling = old & flags & ClassFlags.meteredCeiling != 0
         state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor
         state.pointee.ceilingTokens = keepsCeiling ? min(state.pointee.ceilingTokens, fullCeiling) : fullCeiling
         state.pointee.floorRate = floor

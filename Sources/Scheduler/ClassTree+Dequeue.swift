@@ -16,7 +16,7 @@ extension ClassTree {
                 continue
             }
             if rows & 0xff != 0 {
-                let count = serveInFloor(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
+                let count = serveLeaves(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
                 if count != 0 {
                     sent &+= count
                     continue
@@ -38,7 +38,7 @@ extension ClassTree {
         var turn = nodes[Int(lender)].rowDeficit
         if turn < 0 {
             nodes[Int(lender)].rowDeficit = turn &+ nodes[Int(lender)].quantum
-            rowHeads[row] = slot(lender, priority).pointee.rowNext
+            rotate(row: row)
             return 0
         }
         // Down to the leaf whose turn it is.
@@ -103,7 +103,7 @@ extension ClassTree {
             into[sent] = ScheduledFrame(
                 handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
             let next = frame.pointee.next
-            release(index)
+            release(index, index, count: 1)
             index = next
             sent &+= 1
             bytes &+= length
@@ -204,7 +204,7 @@ extension ClassTree {
         node.pointee.rowDeficit &-= turn
         guard node.pointee.rowDeficit < 0 else { return }
         node.pointee.rowDeficit &+= node.pointee.quantum
-        rowHeads[Int(states[Int(id)].level) &* 8 &+ priority] = slot(id, priority).pointee.rowNext
+        rotate(row: Int(states[Int(id)].level) &* 8 &+ priority)
     }
 
     @_noLocks @inline(__always)

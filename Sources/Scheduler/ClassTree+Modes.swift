@@ -132,24 +132,11 @@ extension ClassTree {
         }
     }
 
-    /// Lets the leaves that arrived join.
+    /// Lets the leaves that arrived above their floors join.
     @_noLocks
     mutating func admitArrivals(at now: Nanoseconds) {
         guard arrived != 0 else { return }
-        // Loads that wait for nothing but memory, before the work that needs them one by one.
-        var touched: UInt8 = 0
-        var index = 0
-        while index < arrived {
-            touched |= states[Int(arrivals[index])].active
-            index &+= 1
-        }
-        idle = touched
-        index = 0
-        while index < arrived {
-            let leaf = arrivals[index]
-            if !joinInFloor(leaf, at: now) { activate(leaf: leaf, at: now) }
-            index &+= 1
-        }
+        for index in 0..<arrived { activate(leaf: arrivals[index], at: now) }
         arrived = 0
     }
 

@@ -50,16 +50,17 @@ struct OwnSide {
     /// runs that must execute the same instructions each time.
     mutating func run(_ picks: UnsafePointer<UInt32>, mask: Int, packets: Int, standing: Int, clock: Bool) -> Double {
         withUnsafeTemporaryAllocation(of: ScheduledFrame.self, capacity: 32) { burst in
-            let into = burst.baseAddress!
+        withUnsafeTemporaryAllocation(of: OfferedFrame.self, capacity: 32) { offers in
+            let into = burst.baseAddress!, offered = offers.baseAddress!
             let handle = UnsafeMutableRawPointer(bitPattern: 64)!
             var at = 0, sent = 0
             leaves.withUnsafeBufferPointer { leaves in
                 func put() {
                     at += 32
-                    for i in 0..<32 where tree.pointee.enqueue(
-                        handle, length: length, tag: 0, to: leaves[Int(picks[(at + i) & mask])], at: now) == .queued {
-                        queued += 1
+                    for i in 0..<32 {
+                        offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: leaves[Int(picks[(at + i) & mask])])
                     }
+                    queued += tree.pointee.enqueue(offered, count: 32, at: now)
                 }
                 now = clock ? sched_peer_now() : now + 1_600
                 while queued < standing { put() }
@@ -75,6 +76,7 @@ struct OwnSide {
                 result = Double(sched_peer_now() - begin) / Double(sent)
             }
             return result
+        }
         }
     }
     private var result = 0.0
