@@ -24,7 +24,7 @@ public struct ClassCounters: Equatable, Sendable {
     public var waitsNothingToLend: UInt64 = 0
     /// The output was full.
     public var waitsOutput: UInt64 = 0
-    /// Credit in bytes, rounded down; negative: owed.
+    /// Credit in bytes, rounded down; negative: owed; 0 where there is no such rate.
     public var floorTokens: Int64 = 0
     public var ceilingTokens: Int64 = 0
 
@@ -60,8 +60,8 @@ extension ClassTree {
             result.waitsPeak = extras[Int(id)].waitsPeak
             result.waitsPackets = extras[Int(id)].waitsPackets
         }
-        result.floorTokens = state.floorTokens / Credit.perByte
-        result.ceilingTokens = state.ceilingTokens / Credit.perByte
+        if state.flags & ClassFlags.meteredFloor != 0 { result.floorTokens = state.floorTokens / Credit.perByte }
+        if state.flags & ClassFlags.meteredCeiling != 0 { result.ceilingTokens = state.ceilingTokens / Credit.perByte }
         return result
     }
 

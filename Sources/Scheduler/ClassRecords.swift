@@ -22,7 +22,7 @@ enum ClassFlags {
     @inline(__always) static var parked: UInt8 { @_noLocks get { 32 } }
     /// Credit is booked from a `SharedTree`.
     @inline(__always) static var shared: UInt8 { @_noLocks get { 64 } }
-    /// A rate above `Credit.mostShortRate`.
+    /// A rate above `Credit.mostShortRate`, or the root.
     @inline(__always) static var steep: UInt8 { @_noLocks get { 128 } }
     /// What keeps a class from the shortest ways.
     @inline(__always) static var special: UInt8 { @_noLocks get { extra | codel | shared | steep } }

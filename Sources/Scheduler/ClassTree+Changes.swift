@@ -105,14 +105,18 @@ extension ClassTree {
             || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
             flags |= ClassFlags.steep
         }
-        let burst = Credit.depth(p.burst, rate: floor), ceilingBurst = Credit.depth(p.ceilingBurst, rate: p.ceiling)
+        // As a leaf the root has no one above it, which the short ways rely on.
+        if id == 1 { flags |= ClassFlags.steep }
+        // A bucket without a rate: see `PlainBuckets`.
+        let hasFloor = flags & ClassFlags.meteredFloor != 0, hasCeiling = flags & ClassFlags.meteredCeiling != 0
+        let burst = hasFloor ? Credit.depth(p.burst, rate: floor) : UInt32(Credit.mostBytes)
+        let ceilingBurst = hasCeiling ? Credit.depth(p.ceilingBurst, rate: p.ceiling) : UInt32(Credit.mostBytes)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
-        // A bucket without a rate stays full.
         let keepsFloor = old & flags & ClassFlags.meteredFloor != 0, keepsCeiling = old & flags & ClassFlags.meteredCeiling != 0
         state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor
         state.pointee.ceilingTokens = keepsCeiling ? min(state.pointee.ceilingTokens, fullCeiling) : fullCeiling
-        state.pointee.floorRate = floor
-        state.pointee.ceilingRate = p.ceiling
+        state.pointee.floorRate = hasFloor ? floor : Credit.mostShortRate
+        state.pointee.ceilingRate = hasCeiling ? p.ceiling : Credit.mostShortRate
         state.pointee.floorBurst = burst
         state.pointee.ceilingBurst = ceilingBurst
         timer.pointee.floorReciprocal = Credit.reciprocal(floor)

@@ -116,10 +116,10 @@ extension ClassTree {
 
     /// Puts the chain of `count` frames from `head` to `tail` back among the free ones.
     @_noLocks @inline(__always)
-    mutating func release(_ head: UInt32, _ tail: UInt32, count: Int) {
+    mutating func release(_ head: UInt32, _ tail: UInt32, count: UInt32) {
         frames[Int(tail)].next = freeHead
         freeHead = head
-        free &+= UInt32(truncatingIfNeeded: count)
+        free &+= count
     }
 
     /// Appends the chain from `head` to `tail` to the frames given up.

@@ -7,7 +7,7 @@ extension ClassTree {
         let state = states + Int(leaf), node = nodes + Int(leaf)
         let flags = state.pointee.flags
         guard flags & ClassFlags.special == 0, flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
-        // Tokens only grow while a leaf is idle, and buckets without a rate stay at their depth.
+        // Tokens only grow while a leaf is idle.
         if (state.pointee.floorTokens | state.pointee.ceilingTokens) < 0 {
             refill(leaf, at: now)
             guard (state.pointee.floorTokens | state.pointee.ceilingTokens) >= 0 else { return false }
@@ -25,19 +25,19 @@ extension ClassTree {
     /// its head. The root is not charged yet: see `chargeRoot`.
     @_noLocks
     mutating func serveLeaves(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
-        var sent = 0
-        while sent < limit, rows &>> UInt64(row) & 1 != 0 {
+        var place = Place(next: into, room: limit)
+        while place.room > 0, rows &>> UInt64(row) & 1 != 0 {
             let leaf = rowHeads[row]
             let state = states + Int(leaf), node = nodes + Int(leaf)
             let turn = node.pointee.rowDeficit
-            guard turn >= 0, leaf != 1, state.pointee.flags & ClassFlags.special == 0,
+            guard turn >= 0, state.pointee.flags & ClassFlags.special == 0,
                 parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0 else { break }
             if node.pointee.slot.exhausted != exhaustions { noteTurn(of: leaf) }
 
-            let allowed = state.pointee.refillPlain(at: now)
-            let taken = take(leaf, node, into: into + sent, limit: limit &- sent, budget: min(Int64(turn) &* Credit.perByte, allowed))
-            sent &+= taken.frames
-            let least = state.pointee.chargePlain(taken.cost)
+            state.pointee.refillPlain(at: now)
+            let credit = min(state.pointee.floorTokens, state.pointee.ceilingTokens)
+            let taken = take(leaf, node, into: &place, budget: min(Int64(turn) &* Credit.perByte, credit))
+            let isSpent = state.pointee.chargePlain(taken.cost)
             state.pointee.sentBytes &+= UInt64(taken.bytes)
             let activeAncestors = payAncestors(of: state.pointee.parent, taken, at: now)
             owedBytes &+= UInt64(taken.bytes)
@@ -56,19 +56,33 @@ extension ClassTree {
                 if activeAncestors != 0 { updateAncestors(of: leaf, at: now) }
             } else {
                 if rest < 0 { rotate(leafRow: row) }
-                if least < 0 { updateMode(leaf, at: now) }
+                if isSpent { updateMode(leaf, at: now) }
                 if activeAncestors != 0 { updateAncestors(of: leaf, at: now) }
                 noteLeft(waiting: leaf)
             }
         }
+        let sent = limit &- place.room
         owedFrames &+= UInt64(truncatingIfNeeded: sent)
         backlogFrames &-= sent
         return sent
     }
 
+    /// Where frames taken are written.
+    struct Place {
+        var next: UnsafeMutablePointer<ScheduledFrame>
+        /// Frames that still fit; at least 1 when frames are taken.
+        var room: Int
+
+        @_noLocks @inline(__always)
+        init(next: UnsafeMutablePointer<ScheduledFrame>, room: Int) {
+            self.next = next
+            self.room = room
+        }
+    }
+
     /// What one visit to a leaf took from its queue.
     struct Taken {
-        var frames: Int
+        var frames: UInt32
         var bytes: UInt32
         /// Bytes with overhead. A turn is at most 2^29 bytes and a frame is shorter than 2^29, so they fit 32 bits.
         var charged: Int64
@@ -78,7 +92,7 @@ extension ClassTree {
         var next: UInt32
 
         @_noLocks @inline(__always)
-        init(frames: Int, bytes: UInt32, charged: Int64, cost: Int64, next: UInt32) {
+        init(frames: UInt32, bytes: UInt32, charged: Int64, cost: Int64, next: UInt32) {
             self.frames = frames
             self.bytes = bytes
             self.charged = charged
@@ -89,33 +103,30 @@ extension ClassTree {
 
     /// Takes frames from a leaf's queue, one at least and as many as `budget` (in nanobits) allows to begin.
     @_noLocks @inline(__always)
-    mutating func take(
-        _ leaf: ClassID, _ node: UnsafeMutablePointer<ClassNode>, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, budget: Int64
-    ) -> Taken {
+    mutating func take(_ leaf: ClassID, _ node: UnsafeMutablePointer<ClassNode>, into place: inout Place, budget: Int64) -> Taken {
         let frames = frames, overhead = overhead, output = node.pointee.output, head = node.pointee.head
-        var next = head, last = head, bytes: UInt32 = 0
+        var next = head, last = head, count: UInt32 = 0, bytes: UInt32 = 0
         var charged: Int64 = 0, cost: Int64 = 0
-        var into = into
-        let first = into, end = into + limit
         repeat {
             let frame = frames + Int(next)
             let length = frame.pointee.length
-            into.pointee = ScheduledFrame(
+            place.next.pointee = ScheduledFrame(
                 handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
-            into += 1
+            place.next += 1
+            place.room &-= 1
             last = next
             next = frame.pointee.next
+            count &+= 1
             bytes &+= length
             let size = Int64(length) &+ overhead
             charged &+= size > 0 ? size : 0
             cost = charged &* Credit.perByte
-        } while next != 0 && into != end && cost <= budget
-        let count = into - first
+        } while next != 0 && place.room != 0 && cost <= budget
         release(head, last, count: count)
         node.pointee.head = next
-        node.pointee.count &-= UInt32(truncatingIfNeeded: count)
+        node.pointee.count &-= count
         node.pointee.bytes &-= bytes
-        node.pointee.sentFrames &+= UInt64(truncatingIfNeeded: count)
+        node.pointee.sentFrames &+= UInt64(count)
         backlogBytes &-= Int(bytes)
         return Taken(frames: count, bytes: bytes, charged: charged, cost: cost, next: next)
     }
@@ -129,12 +140,13 @@ extension ClassTree {
             let state = states + Int(id)
             let flags = state.pointee.flags
             if flags & ClassFlags.special == 0 {
-                state.pointee.payPlain(taken.cost, at: now)
+                state.pointee.refillPlain(at: now)
+                _ = state.pointee.chargePlain(taken.cost)
             } else {
                 paySpecial(id, frames: taken.frames, cost: taken.cost, at: now)
             }
             state.pointee.sentBytes &+= UInt64(taken.bytes)
-            nodes[Int(id)].sentFrames &+= UInt64(truncatingIfNeeded: taken.frames)
+            nodes[Int(id)].sentFrames &+= UInt64(taken.frames)
             active |= state.pointee.active
             id = state.pointee.parent
         }
@@ -142,14 +154,14 @@ extension ClassTree {
     }
 
     @_noLocks @inline(never)
-    private mutating func paySpecial(_ id: ClassID, frames: Int, cost: Int64, at now: Nanoseconds) {
+    private mutating func paySpecial(_ id: ClassID, frames: UInt32, cost: Int64, at now: Nanoseconds) {
         refill(id, at: now)
         let state = states + Int(id)
         let flags = state.pointee.flags
         if flags & ClassFlags.meteredCeiling != 0 { state.pointee.ceilingTokens = Credit.charged(state.pointee.ceilingTokens, cost) }
         if flags & ClassFlags.meteredFloor != 0 { state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost) }
         if flags & ClassFlags.extra != 0 {
-            chargeExtra(id, lends: true, cost: cost, packetCost: Int64(truncatingIfNeeded: frames) &* Credit.perPacket)
+            chargeExtra(id, lends: true, cost: cost, packetCost: Int64(frames) &* Credit.perPacket)
         }
     }
 
@@ -163,66 +175,3 @@ extension ClassTree {
     }
 }
 
-extension ClassState {
-    /// Moves the checkpoint to `now` and returns by how much.
-    @_noLocks @inline(__always)
-    private mutating func pass(to now: Nanoseconds) -> Nanoseconds {
-        let elapsed = now > checkpoint ? now &- checkpoint : 0
-        checkpoint &+= elapsed
-        return elapsed
-    }
-
-    /// Tokens of a metered floor after `elapsed` ns more.
-    @_noLocks @inline(__always)
-    private func earnedFloor(_ elapsed: Nanoseconds) -> Int64 {
-        let burst = Int64(floorBurst) &* Credit.perByte
-        if elapsed >= Credit.shortTime { return Credit.refilled(floorTokens, rate: floorRate, elapsed: elapsed, burst: burst) }
-        return min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), burst)
-    }
-
-    @_noLocks @inline(__always)
-    private func earnedCeiling(_ elapsed: Nanoseconds) -> Int64 {
-        let burst = Int64(ceilingBurst) &* Credit.perByte
-        if elapsed >= Credit.shortTime { return Credit.refilled(ceilingTokens, rate: ceilingRate, elapsed: elapsed, burst: burst) }
-        return min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), burst)
-    }
-
-    /// Brings both buckets of a plain class up to `now` and returns the smaller credit.
-    @_noLocks @inline(__always)
-    mutating func refillPlain(at now: Nanoseconds) -> Int64 {
-        let elapsed = pass(to: now)
-        var least = Int64.max
-        if flags & ClassFlags.meteredFloor != 0 {
-            floorTokens = earnedFloor(elapsed)
-            least = floorTokens
-        }
-        if flags & ClassFlags.meteredCeiling != 0 {
-            ceilingTokens = earnedCeiling(elapsed)
-            least = min(least, ceilingTokens)
-        }
-        return least
-    }
-
-    /// Charges both buckets of a plain leaf that was within them, and returns the smaller credit left.
-    @_noLocks @inline(__always)
-    mutating func chargePlain(_ cost: Int64) -> Int64 {
-        var least = Int64.max
-        if flags & ClassFlags.meteredFloor != 0 {
-            floorTokens &-= cost
-            least = floorTokens
-        }
-        if flags & ClassFlags.meteredCeiling != 0 {
-            ceilingTokens &-= cost
-            least = min(least, ceilingTokens)
-        }
-        return least
-    }
-
-    /// Brings both buckets of a plain class up to `now` and charges them.
-    @_noLocks @inline(__always)
-    mutating func payPlain(_ cost: Int64, at now: Nanoseconds) {
-        let elapsed = pass(to: now)
-        if flags & ClassFlags.meteredFloor != 0 { floorTokens = Credit.charged(earnedFloor(elapsed), cost) }
-        if flags & ClassFlags.meteredCeiling != 0 { ceilingTokens = Credit.charged(earnedCeiling(elapsed), cost) }
-    }
-}
