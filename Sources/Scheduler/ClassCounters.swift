@@ -47,9 +47,9 @@ extension ClassTree {
         result.droppedBufferFull = block.droppedBufferFull
         result.lentFrames = block.lentFrames
         result.lentBytes = block.lentBytes
-        result.borrowedFrames = block.borrowedFrames
         for level in 1..<8 where node.lenders >> UInt8(level) & 1 != 0 {
-            result.borrowedBytes &+= borrowedBytes[level * classes + Int(id)]
+            result.borrowedFrames &+= loans[level * classes + Int(id)].frames
+            result.borrowedBytes &+= loans[level * classes + Int(id)].bytes
         }
         result.waitsCeiling = block.waitsCeiling
         result.waitsAncestor = block.waitsAncestor
@@ -73,7 +73,7 @@ extension ClassTree {
         while lender != 0 {
             let level = states[Int(lender)].level
             if nodes[Int(id)].lenders >> level & 1 != 0 {
-                result.append((lender, borrowedBytes[Int(level) * classes + Int(id)]))
+                result.append((lender, loans[Int(level) * classes + Int(id)].bytes))
             }
             lender = states[Int(lender)].parent
         }

@@ -9,7 +9,7 @@ extension ClassTree {
         guard flags & ClassFlags.special == 0, flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
         // Tokens only grow while a leaf is idle.
         if (state.pointee.floorTokens | state.pointee.ceilingTokens) < 0 {
-            refill(leaf, at: now)
+            state.pointee.refillPlain(at: now)
             guard (state.pointee.floorTokens | state.pointee.ceilingTokens) >= 0 else { return false }
         }
         let bit: UInt8 = 1 &<< node.pointee.priority
@@ -133,7 +133,7 @@ extension ClassTree {
 
     /// Charges all ancestors below the root. Not 0 if one of them is active, so that its mode may have changed.
     @_noLocks @inline(__always)
-    private mutating func payAncestors(of parent: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
+    mutating func payAncestors(of parent: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
         var id = parent
         var active: UInt8 = 0
         while id != 1 {
@@ -166,7 +166,7 @@ extension ClassTree {
     }
 
     @_noLocks @inline(never)
-    private mutating func updateAncestors(of leaf: ClassID, at now: Nanoseconds) {
+    mutating func updateAncestors(of leaf: ClassID, at now: Nanoseconds) {
         var id = states[Int(leaf)].parent
         while id != 1 {
             if states[Int(id)].active != 0 { updateMode(id, at: now) }

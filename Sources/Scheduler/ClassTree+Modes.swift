@@ -61,6 +61,7 @@ extension ClassTree {
                 return
             }
             if flags & ClassFlags.extra != 0 { wait = max(wait, extraFloorWait(id)) }
+            nodes[Int(id)].timed = 1
         } else {
             return
         }
@@ -136,7 +137,7 @@ extension ClassTree {
     @_noLocks
     mutating func admitArrivals(at now: Nanoseconds) {
         guard arrived != 0 else { return }
-        for index in 0..<arrived { activate(leaf: arrivals[index], at: now) }
+        for index in 0..<arrived where !joinBorrowers(arrivals[index], at: now) { activate(leaf: arrivals[index], at: now) }
         arrived = 0
     }
 
@@ -188,6 +189,7 @@ extension ClassTree {
         while true {
             let id = wheel.takeFired()
             guard id != 0 else { return }
+            nodes[Int(id)].timed = 0
             guard states[Int(id)].active != 0 else {
                 if states[Int(id)].flags & ClassFlags.shared != 0 { returnLeases(id, at: now) }
                 continue

@@ -19,9 +19,9 @@ public struct ClassTree {
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
     let blocks: UnsafeMutablePointer<CounterBlock>
-    /// Bytes borrowed, by the level of the lender: `classes` entries for each of eight levels.
-    let borrowedBytes: UnsafeMutablePointer<UInt64>
-    /// Times held by an ancestor's ceiling, by that ancestor's level; as `borrowedBytes`.
+    /// What was borrowed, by the level of the lender: `classes` entries for each of eight levels.
+    let loans: UnsafeMutablePointer<Loan>
+    /// Times held by an ancestor's ceiling, by that ancestor's level; as `loans`.
     let ceilingWaits: UnsafeMutablePointer<UInt32>
     /// Number of the last event in which an inner class had nothing left for its descendants; even.
     var exhaustions: UInt16 = 0
@@ -111,7 +111,7 @@ public struct ClassTree {
         extras = Self.reserve(classes)
         codels = Self.reserve(classes)
         blocks = Self.reserve(classes)
-        borrowedBytes = Self.reserve(classes * 8)
+        loans = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
         leases = Self.reserve(shared == nil ? 1 : classes)
         feedWeights = Self.reserve(shared == nil ? 1 : classes)
@@ -148,7 +148,7 @@ public struct ClassTree {
         it.extras.deallocate()
         it.codels.deallocate()
         it.blocks.deallocate()
-        it.borrowedBytes.deallocate()
+        it.loans.deallocate()
         it.ceilingWaits.deallocate()
         it.leases.deallocate()
         it.feedWeights.deallocate()
@@ -201,6 +201,6 @@ extension ClassTree {
     /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
     public static var bytesPerClass: Int {
         MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
-            + MemoryLayout<UInt64>.stride + MemoryLayout<UInt32>.stride
+            + MemoryLayout<Loan>.stride + MemoryLayout<UInt32>.stride
     }
 }

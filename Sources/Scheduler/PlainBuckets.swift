@@ -30,6 +30,32 @@ extension ClassState {
         return restore()
     }
 
+    /// Charges the ceiling of a class that borrows. True if it is in debt.
+    @_noLocks @inline(__always)
+    mutating func chargeCeiling(_ cost: Int64) -> Bool {
+        ceilingTokens &-= cost
+        if ceilingTokens >= 0 { return false }
+        _ = restore()
+        return ceilingTokens < 0
+    }
+
+    /// Both buckets allow to send. They must be up to date.
+    @inline(__always)
+    var isInFloor: Bool {
+        @_noLocks get {
+            (floorTokens | ceilingTokens) >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0
+        }
+    }
+
+    /// The ceiling allows to send and the floor does not. They must be up to date.
+    @inline(__always)
+    var mayOnlyBorrow: Bool {
+        @_noLocks get {
+            ceilingTokens >= 0
+                && (floorTokens < 0 || flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) == 0)
+        }
+    }
+
     /// Fills buckets without a rate and ends debts at `Credit.mostDebt`. True if a bucket is in debt after all.
     @_noLocks @inline(never)
     private mutating func restore() -> Bool {
