@@ -1,6 +1,10 @@
 /// Past the queue: where nothing waits that could leave now, a frame that may leave at once needs no place in it (Linux calls that a
 /// qdisc's bypass, TCQ_F_CAN_BYPASS). What is charged and counted is what an enqueue followed by a dequeue would.
 extension ClassTree {
+    /// Whether asking `bypass` is of use: no leaf could send now.
+    @inline(__always)
+    public var mayBypass: Bool { @_noLocks get { rows == 0 && arrived == 0 } }
+
     /// Lets as many of a run of frames to one leaf leave at once as every bucket on their way allows. They are charged, and the caller's to
     /// send to the leaf's output, in order; the rest, from the first that must wait, are the caller's to enqueue.
     ///
