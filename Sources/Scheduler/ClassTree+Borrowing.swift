@@ -31,7 +31,6 @@ extension ClassTree {
     mutating func serveBorrowers(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         let priority = row & 7
         var place = Place(next: into, room: limit)
-        var touched: UInt8 = 0
         while place.room > 0, rows != 0, rows.trailingZeroBitCount == row {
             let lender = rowHeads[row]
             let above = states + Int(lender)
@@ -42,9 +41,6 @@ extension ClassTree {
             guard turn >= 0, state.pointee.level == 0, (state.pointee.flags | above.pointee.flags) & ClassFlags.special == 0,
                 parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0 else { break }
             if node.pointee.slot.exhausted != exhaustions { noteTurn(of: leaf) }
-            // Memory of the next turn comes while this one is served.
-            let next = slots + (Int(feed.pointee.rowNext) &* 8 &+ priority)
-            touched |= states[Int(next.pointee.feedHead)].active | nodes[Int(next.pointee.feedHead)].timed
 
             state.pointee.refillPlain(at: now)
             above.pointee.refillPlain(at: now)
@@ -75,7 +71,6 @@ extension ClassTree {
             if lenderIsSpent { chargeRoot(at: now) }
             if taken.next != 0 { noteLeft(waiting: leaf) }
         }
-        self.touched = touched
         let sent = limit &- place.room
         backlogFrames &-= sent
         return sent

@@ -26,7 +26,6 @@ extension ClassTree {
     @_noLocks
     mutating func serveLeaves(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         var place = Place(next: into, room: limit)
-        var touched: UInt8 = 0
         while place.room > 0, rows &>> UInt64(row) & 1 != 0 {
             let leaf = rowHeads[row]
             let state = states + Int(leaf), node = nodes + Int(leaf)
@@ -34,10 +33,6 @@ extension ClassTree {
             guard turn >= 0, state.pointee.flags & ClassFlags.special == 0,
                 parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0 else { break }
             if node.pointee.slot.exhausted != exhaustions { noteTurn(of: leaf) }
-            // Memory of those behind it comes while this one is served: the leaf after the next, whose link the next visit follows, and
-            // the next one's parent.
-            let next = Int(node.pointee.slot.rowNext), afterNext = Int(nodes[next].slot.rowNext)
-            touched |= states[afterNext].active | nodes[afterNext].timed | states[Int(states[next].parent)].active
 
             state.pointee.refillPlain(at: now)
             let credit = min(state.pointee.floorTokens, state.pointee.ceilingTokens)
@@ -66,7 +61,6 @@ extension ClassTree {
                 noteLeft(waiting: leaf)
             }
         }
-        self.touched = touched
         let sent = limit &- place.room
         owedFrames &+= UInt64(truncatingIfNeeded: sent)
         backlogFrames &-= sent

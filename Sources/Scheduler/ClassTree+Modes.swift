@@ -137,13 +137,6 @@ extension ClassTree {
     @_noLocks
     mutating func admitArrivals(at now: Nanoseconds) {
         guard arrived != 0 else { return }
-        // Loads that wait for nothing but memory, before the work that needs them one by one.
-        var touched: UInt8 = 0
-        for index in 0..<arrived {
-            let leaf = Int(arrivals[index]), parent = Int(states[leaf].parent)
-            touched |= states[parent].active | UInt8(truncatingIfNeeded: slots[parent &* 8 &+ Int(nodes[leaf].priority)].feedHead)
-        }
-        self.touched = touched
         for index in 0..<arrived where !joinBorrowers(arrivals[index], at: now) { activate(leaf: arrivals[index], at: now) }
         arrived = 0
     }

@@ -106,8 +106,6 @@ public struct ClassTree {
         classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?, instance: Int
     ) {
         lines = UnsafeMutableRawPointer.allocate(byteCount: classes * 128, alignment: 128)
-        // Class 0, which is none, is looked at where a list ends.
-        lines.initializeMemory(as: UInt8.self, repeating: 0, count: 128)
         slots = Self.reserve(classes * 8)
         timers = Self.reserve(classes)
         extras = Self.reserve(classes)
