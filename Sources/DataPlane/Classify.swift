@@ -30,6 +30,7 @@ func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutable
         }
         start = next
     }
+    giveOffered(lcore)
 }
 
 extension FrameRecord {
@@ -63,34 +64,17 @@ private func enqueue(
     let output = lcore.pointee.outputs + Int(index)
     if output.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }
     var next = run.lowerBound
-    if !output.pointee.isParked, longest <= most {
+    if !output.pointee.isParked, longest <= most, view.pointee.tree.pointee.mayBypass {
+        giveOffered(lcore)
         next &+= view.pointee.tree.pointee.bypass(lengths + next, count: run.count, to: leaf, at: lcore.pointee.now)
         stage(run.lowerBound..<next, tag, for: index, state, lcore, snapshot)
     }
     while next < run.upperBound {
         let frame = frames[next].unsafelyUnwrapped
         // What the tag adds is not the receiver's to take.
-        let reason = lengths[next] &- tag.growth > most ? DropReason.exceedsMTU : put(frame, lengths[next], tag, leaf, view.pointee.tree, lcore)
+        let reason = lengths[next] &- tag.growth > most ? DropReason.exceedsMTU : offer(frame, lengths[next], tag, leaf, for: index, view.pointee.tree, lcore)
         if let reason { refuse(next..<(next &+ 1), reason, index, lcore) }
         next &+= 1
-    }
-}
-
-/// Queues a frame in a leaf; nil, or why not.
-@inline(__always) @_noLocks
-private func put(
-    _ frame: Frame, _ length: UInt32, _ tag: EgressTag, _ leaf: ClassID, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
-) -> DropReason? {
-    let segments = Int(sluice_frame_segments(frame))
-    if lcore.pointee.backlog &+ segments > lcore.pointee.backlogLimit { return .bufferFull }
-    switch tree.pointee.enqueue(UnsafeMutableRawPointer(frame), length: length, tag: tag.rawValue, to: leaf, at: lcore.pointee.now) {
-    case .queued:
-        lcore.pointee.backlog &+= segments
-        return nil
-    case .notALeaf: return .noClass
-    case .queueLimit: return .queueLimit
-    case .bufferShare: return .bufferShare
-    case .bufferFull: return .bufferFull
     }
 }
 
@@ -154,7 +138,7 @@ private func deliver(
         let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
         let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
         let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
-        reason = put(frame, length &+ tag.growth, tag, leaf, view.pointee.tree, lcore)
+        reason = offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
     }
     guard let reason else { return }
     lcore.pointee.counters[Int(output)].count(drop: reason)

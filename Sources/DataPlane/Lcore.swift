@@ -62,6 +62,11 @@ struct Lcore: ~Copyable {
     let runEnds: UnsafeMutablePointer<Int>
     /// Bytes to be charged for each frame received.
     let lengths: UnsafeMutablePointer<UInt32>
+    /// Frames to be queued, all in one tree, and the ports they are for: see `offer`.
+    let offered: UnsafeMutablePointer<OfferedFrame>
+    let offeredOutputs: UnsafeMutablePointer<PortIndex>
+    var offeredCount = 0
+    var offeredTree: UnsafeMutablePointer<ClassTree>?
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<UnsafeMutableRawPointer>
     /// By `PortIndex`.
@@ -94,6 +99,8 @@ struct Lcore: ~Copyable {
         records = .zeroed(burstSize)
         lengths = .zeroed(burstSize)
         runEnds = .zeroed(burstSize)
+        offered = .allocate(capacity: burstSize)
+        offeredOutputs = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .allocate(capacity: dequeueBatch)
         outputs = .zeroed(maxPorts)
@@ -110,6 +117,8 @@ struct Lcore: ~Copyable {
         records.free()
         lengths.free()
         runEnds.free()
+        offered.deallocate()
+        offeredOutputs.free()
         scheduled.free()
         discarded.deallocate()
         outputs.free()

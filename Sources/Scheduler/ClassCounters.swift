@@ -24,7 +24,7 @@ public struct ClassCounters: Equatable, Sendable {
     public var waitsNothingToLend: UInt64 = 0
     /// The output was full.
     public var waitsOutput: UInt64 = 0
-    /// Credit in bytes, rounded down; negative: owed.
+    /// Credit in bytes, rounded down; negative: owed; 0 where there is no such rate.
     public var floorTokens: Int64 = 0
     public var ceilingTokens: Int64 = 0
 
@@ -47,9 +47,9 @@ extension ClassTree {
         result.droppedBufferFull = block.droppedBufferFull
         result.lentFrames = block.lentFrames
         result.lentBytes = block.lentBytes
-        result.borrowedFrames = block.borrowedFrames
         for level in 1..<8 where node.lenders >> UInt8(level) & 1 != 0 {
-            result.borrowedBytes &+= borrowedBytes[level * classes + Int(id)]
+            result.borrowedFrames &+= loans[level * classes + Int(id)].frames
+            result.borrowedBytes &+= loans[level * classes + Int(id)].bytes
         }
         result.waitsCeiling = block.waitsCeiling
         result.waitsAncestor = block.waitsAncestor
@@ -60,8 +60,8 @@ extension ClassTree {
             result.waitsPeak = extras[Int(id)].waitsPeak
             result.waitsPackets = extras[Int(id)].waitsPackets
         }
-        result.floorTokens = state.floorTokens / Credit.perByte
-        result.ceilingTokens = state.ceilingTokens / Credit.perByte
+        if state.flags & ClassFlags.meteredFloor != 0 { result.floorTokens = state.floorTokens / Credit.perByte }
+        if state.flags & ClassFlags.meteredCeiling != 0 { result.ceilingTokens = state.ceilingTokens / Credit.perByte }
         return result
     }
 
@@ -73,7 +73,7 @@ extension ClassTree {
         while lender != 0 {
             let level = states[Int(lender)].level
             if nodes[Int(id)].lenders >> level & 1 != 0 {
-                result.append((lender, borrowedBytes[Int(level) * classes + Int(id)]))
+                result.append((lender, loans[Int(level) * classes + Int(id)].bytes))
             }
             lender = states[Int(lender)].parent
         }

@@ -22,8 +22,10 @@ enum ClassFlags {
     @inline(__always) static var parked: UInt8 { @_noLocks get { 32 } }
     /// Credit is booked from a `SharedTree`.
     @inline(__always) static var shared: UInt8 { @_noLocks get { 64 } }
+    /// A rate above `Credit.mostShortRate`, or the root.
+    @inline(__always) static var steep: UInt8 { @_noLocks get { 128 } }
     /// What keeps a class from the shortest ways.
-    @inline(__always) static var special: UInt8 { @_noLocks get { extra | codel | shared } }
+    @inline(__always) static var special: UInt8 { @_noLocks get { extra | codel | shared | steep } }
     @inline(__always) static var metered: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra } }
 }
 
@@ -121,10 +123,10 @@ struct ClassNode {
     var rowDeficit: Int32
     var output: UInt16
     var children: UInt16
-    /// Classes above it.
-    var depth: UInt8
+    /// 1: its timer is set no later than the time at which its floor will allow it to send again.
+    var timed: UInt8
     var priority: UInt8
-    /// Bit per level of the ancestors it borrowed from so far: only those entries of `borrowedBytes` are in use.
+    /// Bit per level of the ancestors it borrowed from so far: only those entries of `loans` are in use.
     var lenders: UInt8
     /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use.
     var blockers: UInt8
@@ -133,7 +135,7 @@ struct ClassNode {
     @_noLocks @inline(__always)
     init(
         slot: PrioritySlot, head: UInt32, tail: UInt32, count: UInt32, bytes: UInt32, limitPackets: UInt32, limitBytes: UInt32,
-        quantum: Int32, rowDeficit: Int32, output: UInt16, children: UInt16, depth: UInt8, priority: UInt8, lenders: UInt8,
+        quantum: Int32, rowDeficit: Int32, output: UInt16, children: UInt16, timed: UInt8, priority: UInt8, lenders: UInt8,
         blockers: UInt8, sentFrames: UInt64
     ) {
         self.slot = slot
@@ -147,7 +149,7 @@ struct ClassNode {
         self.rowDeficit = rowDeficit
         self.output = output
         self.children = children
-        self.depth = depth
+        self.timed = timed
         self.priority = priority
         self.lenders = lenders
         self.blockers = blockers
@@ -245,12 +247,23 @@ struct FrameNode {
     }
 }
 
+/// What a class borrowed from one ancestor. Written as `CounterBlock` is.
+struct Loan {
+    var frames: UInt64
+    var bytes: UInt64
+
+    @_noLocks @inline(__always)
+    init(frames: UInt64, bytes: UInt64) {
+        self.frames = frames
+        self.bytes = bytes
+    }
+}
+
 /// Written by the owning lcore alone; any thread may read (aligned 64-bit loads and stores).
 struct CounterBlock {
     var droppedQueueLimit: UInt64 = 0
     var droppedBufferShare: UInt64 = 0
     var droppedBufferFull: UInt64 = 0
-    var borrowedFrames: UInt64 = 0
     var lentFrames: UInt64 = 0
     var lentBytes: UInt64 = 0
     var waitsCeiling: UInt64 = 0
@@ -260,14 +273,13 @@ struct CounterBlock {
 
     @_noLocks @inline(__always)
     init(
-        droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0, borrowedFrames: UInt64 = 0,
+        droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0,
         lentFrames: UInt64 = 0, lentBytes: UInt64 = 0, waitsCeiling: UInt64 = 0, waitsAncestor: UInt64 = 0,
         waitsNothingToLend: UInt64 = 0, waitsOutput: UInt64 = 0
     ) {
         self.droppedQueueLimit = droppedQueueLimit
         self.droppedBufferShare = droppedBufferShare
         self.droppedBufferFull = droppedBufferFull
-        self.borrowedFrames = borrowedFrames
         self.lentFrames = lentFrames
         self.lentBytes = lentBytes
         self.waitsCeiling = waitsCeiling

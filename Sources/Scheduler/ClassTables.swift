@@ -27,3 +27,8 @@ struct NodeTable {
         @_noLocks @inline(__always) nonmutating unsafeMutableAddress { self + index }
     }
 }
+
+extension ClassTree {
+    var states: StateTable { @_noLocks @inline(__always) get { StateTable(lines: lines) } }
+    var nodes: NodeTable { @_noLocks @inline(__always) get { NodeTable(lines: lines) } }
+}

@@ -1,6 +1,10 @@
 /// Past the queue: where nothing waits that could leave now, a frame that may leave at once needs no place in it (Linux calls that a
 /// qdisc's bypass, TCQ_F_CAN_BYPASS). What is charged and counted is what an enqueue followed by a dequeue would.
 extension ClassTree {
+    /// Whether asking `bypass` is of use: no leaf could send now.
+    @inline(__always)
+    public var mayBypass: Bool { @_noLocks get { rows == 0 && arrived == 0 } }
+
     /// Lets as many of a run of frames to one leaf leave at once as every bucket on their way allows. They are charged, and the caller's to
     /// send to the leaf's output, in order; the rest, from the first that must wait, are the caller's to enqueue.
     ///
@@ -18,6 +22,8 @@ extension ClassTree {
         guard node.pointee.count == 0, states[Int(leaf)].flags & ClassFlags.codel == 0, outputStates[Int(node.pointee.output)].isParked == 0 else {
             return 0
         }
+        let passedInFloor = passInFloor(lengths, count: count, leaf, at: now)
+        if passedInFloor != 0 { return passedInFloor }
         var budget = Int64.max, packets = Int64.max
         let lender = findLender(leaf, &budget, &packets, at: now)
         if lender == 0 { return 0 }
@@ -32,6 +38,33 @@ extension ClassTree {
         }
         chargeBypass(leaf, lender, frames: passed, bytes: bytes, cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         return passed
+    }
+
+    /// The short way of a plain leaf within its floor; 0: the general way must decide.
+    @_noLocks @inline(__always)
+    private mutating func passInFloor(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+        let state = states + Int(leaf)
+        guard count > 0, state.pointee.flags & ClassFlags.special == 0 else { return 0 }
+        state.pointee.refillPlain(at: now)
+        guard state.pointee.isInFloor else { return 0 }
+        let credit = min(state.pointee.floorTokens, state.pointee.ceilingTokens)
+        var taken = Taken(frames: 0, bytes: 0, charged: 0, cost: 0, next: 0)
+        repeat {
+            let length = lengths[Int(taken.frames)]
+            taken.frames &+= 1
+            taken.bytes &+= length
+            taken.charged &+= max(Int64(length) &+ overhead, 0)
+            taken.cost = taken.charged &* Credit.perByte
+        } while Int(taken.frames) < count && taken.cost <= credit
+        _ = state.pointee.chargePlain(taken.cost)
+        state.pointee.sentBytes &+= UInt64(taken.bytes)
+        nodes[Int(leaf)].sentFrames &+= UInt64(taken.frames)
+        if payAncestors(of: state.pointee.parent, taken, at: now) != 0 { updateAncestors(of: leaf, at: now) }
+        owedFrames &+= UInt64(taken.frames)
+        owedBytes &+= UInt64(taken.bytes)
+        owedCharge &+= taken.cost
+        chargeRoot(at: now)
+        return Int(taken.frames)
     }
 
     /// The class whose floor a frame of the leaf would leave on, 0 if it has to wait; and what all buckets up to it allow.

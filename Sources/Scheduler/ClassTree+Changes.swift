@@ -9,7 +9,7 @@ extension ClassTree {
         guard !Self.has(existing, id) else { return .alreadyExists }
         guard Int(parent) < classes, Self.has(existing, parent) else { return .unknownParent }
         guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
-        guard nodes[Int(parent)].depth < 7 else { return .tooDeep }
+        guard depth(of: parent) < 7 else { return .tooDeep }
         admitArrivals(at: now)
         initialize(id, under: parent, p, at: now)
         if Self.has(leaves, parent) { becomeParent(parent, of: id, at: now) }
@@ -30,7 +30,7 @@ extension ClassTree {
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
         configure(id, p, existed: true)
-        wheel.disarm(id)
+        disarm(id)
         if isLeaf {
             readmit(leaf: id, at: now)
         } else if active != 0 {
@@ -49,7 +49,7 @@ extension ClassTree {
         admitArrivals(at: now)
         withdraw(leaf: id)
         giveUpQueue(id)
-        wheel.disarm(id)
+        disarm(id)
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
         let parent = states[Int(id)].parent
@@ -68,13 +68,12 @@ extension ClassTree {
 
     @_noLocks
     mutating func initialize(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) {
-        let depth = parent == 0 ? 0 : nodes[Int(parent)].depth &+ 1
         states[Int(id)] = ClassState(
             checkpoint: now, floorTokens: 0, floorRate: 0, ceilingTokens: 0, ceilingRate: 0, floorBurst: 0, ceilingBurst: 0, sentBytes: 0,
             parent: parent, mode: Mode.mayBorrow, flags: 0, level: 0, active: 0, inRow: 0, inFeed: 0)
         nodes[Int(id)] = ClassNode(
             slot: .unlinked(deficit: 0), head: 0, tail: 0, count: 0, bytes: 0, limitPackets: 0, limitBytes: 0, quantum: 0, rowDeficit: 0,
-            output: 0, children: 0, depth: depth, priority: 0, lenders: 0, blockers: 0, sentFrames: 0)
+            output: 0, children: 0, timed: 0, priority: 0, lenders: 0, blockers: 0, sentFrames: 0)
         timers[Int(id)] = ClassTimer(
             expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
         blocks[Int(id)] = CounterBlock()
@@ -101,13 +100,22 @@ extension ClassTree {
         if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 { flags |= ClassFlags.extra }
         if p.codelTarget != 0 { flags |= ClassFlags.codel }
-        let burst = Credit.depth(p.burst, rate: floor), ceilingBurst = Credit.depth(p.ceilingBurst, rate: p.ceiling)
+        if flags & ClassFlags.meteredFloor != 0 && floor > Credit.mostShortRate
+            || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
+            flags |= ClassFlags.steep
+        }
+        // As a leaf the root has no one above it, which the short ways rely on.
+        if id == 1 { flags |= ClassFlags.steep }
+        // A bucket without a rate: see `PlainBuckets`.
+        let hasFloor = flags & ClassFlags.meteredFloor != 0, hasCeiling = flags & ClassFlags.meteredCeiling != 0
+        let burst = hasFloor ? Credit.depth(p.burst, rate: floor) : UInt32(Credit.mostBytes)
+        let ceilingBurst = hasCeiling ? Credit.depth(p.ceilingBurst, rate: p.ceiling) : UInt32(Credit.mostBytes)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
-        let keepsFloor = old & ClassFlags.meteredFloor != 0, keepsCeiling = old & ClassFlags.meteredCeiling != 0
+        let keepsFloor = old & flags & ClassFlags.meteredFloor != 0, keepsCeiling = old & flags & ClassFlags.meteredCeiling != 0
         state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor
         state.pointee.ceilingTokens = keepsCeiling ? min(state.pointee.ceilingTokens, fullCeiling) : fullCeiling
-        state.pointee.floorRate = floor
-        state.pointee.ceilingRate = p.ceiling
+        state.pointee.floorRate = hasFloor ? floor : Credit.mostShortRate
+        state.pointee.ceilingRate = hasCeiling ? p.ceiling : Credit.mostShortRate
         state.pointee.floorBurst = burst
         state.pointee.ceilingBurst = ceilingBurst
         timer.pointee.floorReciprocal = Credit.reciprocal(floor)
@@ -147,6 +155,16 @@ extension ClassTree {
         }
         node.pointee.priority = min(p.priority, 7)
         node.pointee.output = p.output
+    }
+
+    /// Classes above it: those are inner classes, whose level tells their depth.
+    @_noLocks
+    private func depth(of id: ClassID) -> UInt8 { id == 1 ? 0 : 8 &- states[Int(states[Int(id)].parent)].level }
+
+    @_noLocks
+    private mutating func disarm(_ id: ClassID) {
+        wheel.disarm(id)
+        nodes[Int(id)].timed = 0
     }
 
     /// Takes a leaf out of every ring and list; its queue stays.
@@ -190,7 +208,7 @@ extension ClassTree {
     private mutating func becomeParent(_ id: ClassID, of child: ClassID, at now: Nanoseconds) {
         let node = nodes + Int(id)
         withdraw(leaf: id)
-        wheel.disarm(id)
+        disarm(id)
         if nodes[Int(child)].output == node.pointee.output {
             nodes[Int(child)].head = node.pointee.head
             nodes[Int(child)].tail = node.pointee.tail
@@ -203,7 +221,7 @@ extension ClassTree {
             giveUpQueue(id)
         }
         Self.set(leaves, id, false)
-        states[Int(id)].level = 7 &- node.pointee.depth
+        states[Int(id)].level = 7 &- depth(of: id)
         for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: node.pointee.quantum) }
         readmit(leaf: child, at: now)
     }

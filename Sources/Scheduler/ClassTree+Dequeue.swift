@@ -10,19 +10,20 @@ extension ClassTree {
         admitArrivals(at: now)
         var sent = 0
         while sent < limit, rows != 0 {
+            let row = rows.trailingZeroBitCount
+            let count = row < 8
+                ? serveLeaves(row: row, into: into + sent, limit: limit &- sent, at: now)
+                : serveBorrowers(row: row, into: into + sent, limit: limit &- sent, at: now)
+            if count != 0 {
+                sent &+= count
+                continue
+            }
             // Only leaves in their floors ask nobody.
-            if owedFrames != 0, rows & 0xff == 0 {
+            if owedFrames != 0, row >= 8 {
                 chargeRoot(at: now)
                 continue
             }
-            if rows & 0xff != 0 {
-                let count = serveInFloor(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
-                if count != 0 {
-                    sent &+= count
-                    continue
-                }
-            }
-            sent &+= visit(row: rows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
+            sent &+= visit(row: row, into: into + sent, limit: limit &- sent, at: now)
         }
         if owedFrames != 0 { chargeRoot(at: now) }
         return sent
@@ -38,7 +39,7 @@ extension ClassTree {
         var turn = nodes[Int(lender)].rowDeficit
         if turn < 0 {
             nodes[Int(lender)].rowDeficit = turn &+ nodes[Int(lender)].quantum
-            rowHeads[row] = slot(lender, priority).pointee.rowNext
+            rotate(row: row)
             return 0
         }
         // Down to the leaf whose turn it is.
@@ -103,7 +104,7 @@ extension ClassTree {
             into[sent] = ScheduledFrame(
                 handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
             let next = frame.pointee.next
-            release(index)
+            release(index, index, count: 1)
             index = next
             sent &+= 1
             bytes &+= length
@@ -181,7 +182,7 @@ extension ClassTree {
 
     /// Charges the root for what leaves sent in their floors: once for as many as possible.
     @_noLocks
-    private mutating func chargeRoot(at now: Nanoseconds) {
+    mutating func chargeRoot(at now: Nanoseconds) {
         refill(1, at: now)
         let state = states + 1
         let flags = state.pointee.flags
@@ -199,16 +200,16 @@ extension ClassTree {
     }
 
     @_noLocks @inline(__always)
-    private mutating func payRowTurn(_ id: ClassID, _ priority: Int, _ turn: Int32) {
+    mutating func payRowTurn(_ id: ClassID, _ priority: Int, _ turn: Int32) {
         let node = nodes + Int(id)
         node.pointee.rowDeficit &-= turn
         guard node.pointee.rowDeficit < 0 else { return }
         node.pointee.rowDeficit &+= node.pointee.quantum
-        rowHeads[Int(states[Int(id)].level) &* 8 &+ priority] = slot(id, priority).pointee.rowNext
+        rotate(row: Int(states[Int(id)].level) &* 8 &+ priority)
     }
 
     @_noLocks @inline(__always)
-    private mutating func payFeedTurn(_ id: ClassID, _ parent: ClassID, _ priority: Int, _ turn: Int32) {
+    mutating func payFeedTurn(_ id: ClassID, _ parent: ClassID, _ priority: Int, _ turn: Int32) {
         let place = slot(id, priority)
         place.pointee.feedDeficit &-= turn
         guard place.pointee.feedDeficit < 0 else { return }
@@ -221,16 +222,21 @@ extension ClassTree {
         blocks[Int(lender)].lentFrames &+= UInt64(frames)
         blocks[Int(lender)].lentBytes &+= UInt64(bytes)
         var id = leaf
-        let level = Int(states[Int(lender)].level)
+        let level = states[Int(lender)].level
         while id != lender {
-            blocks[Int(id)].borrowedFrames &+= UInt64(frames)
-            let entry = borrowedBytes + (level &* classes &+ Int(id))
-            if nodes[Int(id)].lenders &>> UInt8(level) & 1 == 0 {
-                nodes[Int(id)].lenders |= 1 &<< UInt8(level)
-                entry.pointee = 0
-            }
-            entry.pointee &+= UInt64(bytes)
+            countLoan(of: id, fromLevel: level, frames: UInt64(frames), bytes: bytes)
             id = states[Int(id)].parent
         }
+    }
+
+    @_noLocks @inline(__always)
+    mutating func countLoan(of id: ClassID, fromLevel level: UInt8, frames: UInt64, bytes: UInt32) {
+        let loan = loans + (Int(level) &* classes &+ Int(id))
+        if nodes[Int(id)].lenders &>> level & 1 == 0 {
+            nodes[Int(id)].lenders |= 1 &<< level
+            loan.pointee = Loan(frames: 0, bytes: 0)
+        }
+        loan.pointee.frames &+= frames
+        loan.pointee.bytes &+= UInt64(bytes)
     }
 }

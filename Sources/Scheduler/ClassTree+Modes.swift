@@ -61,6 +61,7 @@ extension ClassTree {
                 return
             }
             if flags & ClassFlags.extra != 0 { wait = max(wait, extraFloorWait(id)) }
+            nodes[Int(id)].timed = 1
         } else {
             return
         }
@@ -132,24 +133,11 @@ extension ClassTree {
         }
     }
 
-    /// Lets the leaves that arrived join.
+    /// Lets the leaves that arrived above their floors join.
     @_noLocks
     mutating func admitArrivals(at now: Nanoseconds) {
         guard arrived != 0 else { return }
-        // Loads that wait for nothing but memory, before the work that needs them one by one.
-        var touched: UInt8 = 0
-        var index = 0
-        while index < arrived {
-            touched |= states[Int(arrivals[index])].active
-            index &+= 1
-        }
-        idle = touched
-        index = 0
-        while index < arrived {
-            let leaf = arrivals[index]
-            if !joinInFloor(leaf, at: now) { activate(leaf: leaf, at: now) }
-            index &+= 1
-        }
+        for index in 0..<arrived where !joinBorrowers(arrivals[index], at: now) { activate(leaf: arrivals[index], at: now) }
         arrived = 0
     }
 
@@ -201,6 +189,7 @@ extension ClassTree {
         while true {
             let id = wheel.takeFired()
             guard id != 0 else { return }
+            nodes[Int(id)].timed = 0
             guard states[Int(id)].active != 0 else {
                 if states[Int(id)].flags & ClassFlags.shared != 0 { returnLeases(id, at: now) }
                 continue

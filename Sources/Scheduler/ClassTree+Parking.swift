@@ -3,8 +3,9 @@ extension ClassTree {
     /// nothing until `unpark`; their queues go on accepting frames.
     @_noLocks
     public mutating func park(output: UInt16) {
-        guard Int(output) < outputs else { return }
+        guard Int(output) < outputs, outputStates[Int(output)].isParked == 0 else { return }
         outputStates[Int(output)].isParked = 1
+        parkedOutputs &+= 1
     }
 
     /// Takes the output's leaves back in, at the tail of their rings.
@@ -14,6 +15,7 @@ extension ClassTree {
     public mutating func unpark(output: UInt16) {
         guard Int(output) < outputs, outputStates[Int(output)].isParked != 0 else { return }
         outputStates[Int(output)].isParked = 0
+        parkedOutputs &-= 1
         var id = outputStates[Int(output)].parkedHead
         outputStates[Int(output)].parkedHead = 0
         while id != 0 {

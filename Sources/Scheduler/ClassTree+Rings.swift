@@ -14,9 +14,10 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func insertInRow(_ id: ClassID, _ priority: Int) {
         let row = Int(states[Int(id)].level) &* 8 &+ priority
+        states[Int(id)].inRow |= 1 &<< UInt8(priority)
+        if row < 8 { return append(id, nodes + Int(id), toLeafRow: row) }
         let mine = slot(id, priority)
         let head = rowHeads[row]
-        states[Int(id)].inRow |= 1 &<< UInt8(priority)
         if head == 0 {
             mine.pointee.rowNext = id
             mine.pointee.rowPrevious = id
@@ -35,9 +36,10 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func removeFromRow(_ id: ClassID, _ priority: Int) {
         let row = Int(states[Int(id)].level) &* 8 &+ priority
+        states[Int(id)].inRow &= ~(1 &<< UInt8(priority))
+        if row < 8 { return remove(id, fromLeafRow: row) }
         let mine = slot(id, priority)
         let next = mine.pointee.rowNext
-        states[Int(id)].inRow &= ~(1 &<< UInt8(priority))
         if next == id {
             rowHeads[row] = 0
             rows &= ~(1 &<< UInt64(row))
@@ -47,6 +49,13 @@ extension ClassTree {
             slot(previous, priority).pointee.rowNext = next
             if rowHeads[row] == id { rowHeads[row] = next }
         }
+    }
+
+    /// The turn of the first class of `row` is over: it goes to the tail.
+    @_noLocks @inline(__always)
+    mutating func rotate(row: Int) {
+        if row < 8 { return rotate(leafRow: row) }
+        rowHeads[row] = slot(rowHeads[row], row & 7).pointee.rowNext
     }
 
     /// Puts `id` last in its parent's feed. True if the feed was empty.

@@ -11,17 +11,17 @@
 /// Classes that wait for tokens hang in a timing wheel and are looked at only when their time has come. Classes whose time comes in
 /// the same call join in the order of their ids.
 public struct ClassTree {
-    let states: StateTable
-    let nodes: NodeTable
+    /// State and node of every class: see `ClassTables`.
+    let lines: UnsafeMutableRawPointer
     let slots: UnsafeMutablePointer<PrioritySlot>
     let timers: UnsafeMutablePointer<ClassTimer>
     let frames: UnsafeMutablePointer<FrameNode>
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
     let blocks: UnsafeMutablePointer<CounterBlock>
-    /// Bytes borrowed, by the level of the lender: `classes` entries for each of eight levels.
-    let borrowedBytes: UnsafeMutablePointer<UInt64>
-    /// Times held by an ancestor's ceiling, by that ancestor's level; as `borrowedBytes`.
+    /// What was borrowed, by the level of the lender: `classes` entries for each of eight levels.
+    let loans: UnsafeMutablePointer<Loan>
+    /// Times held by an ancestor's ceiling, by that ancestor's level; as `loans`.
     let ceilingWaits: UnsafeMutablePointer<UInt32>
     /// Number of the last event in which an inner class had nothing left for its descendants; even.
     var exhaustions: UInt16 = 0
@@ -31,20 +31,20 @@ public struct ClassTree {
     /// Bit per class id: it exists; it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
     let leaves: UnsafeMutablePointer<UInt64>
-    /// Leaves that got their first frame since the last dequeue, in that order. They join the rings together, so that their memory is
-    /// fetched together.
+    /// Leaves above their floors that got their first frame since the last dequeue, in that order. They join with the next, when it is
+    /// known which of their ancestors' time has come.
     let arrivals: UnsafeMutablePointer<ClassID>
     var arrived = 0
-    /// Or of the activity of leaves that arrive: 0, as they were idle. Kept so that looking is not optimized away.
-    var idle: UInt8 = 0
+    /// What loads of memory that is needed soon found. Kept so that they are not optimized away.
+    var touched: UInt8 = 0
     /// What leaves in their floors sent and the root has not been charged yet. Never outlives a dequeue.
     var owedFrames: UInt64 = 0
     var owedBytes: UInt64 = 0
     var owedCharge: Int64 = 0
-    /// An ancestor just charged is active, so its mode may change.
-    var owedByActive = false
     /// First class of each row; 8 levels of 8 priorities.
     let rowHeads: UnsafeMutablePointer<ClassID>
+    /// Last leaf of each row of leaves that is not empty, by priority.
+    let leafRowTails: UnsafeMutablePointer<ClassID>
     /// Bit per row that is not empty: the lowest is served next.
     var rows: UInt64 = 0
 
@@ -64,6 +64,8 @@ public struct ClassTree {
 
     let outputStates: UnsafeMutablePointer<OutputState>
     let outputs: Int
+    /// Outputs that are parked.
+    var parkedOutputs = 0
     let classes: Int
     let overhead: Int64
     let shared: SharedTree?
@@ -103,15 +105,13 @@ public struct ClassTree {
     private init(
         classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?, instance: Int
     ) {
-        let lines = UnsafeMutableRawPointer.allocate(byteCount: classes * 128, alignment: 128)
-        states = StateTable(lines: lines)
-        nodes = NodeTable(lines: lines)
+        lines = UnsafeMutableRawPointer.allocate(byteCount: classes * 128, alignment: 128)
         slots = Self.reserve(classes * 8)
         timers = Self.reserve(classes)
         extras = Self.reserve(classes)
         codels = Self.reserve(classes)
         blocks = Self.reserve(classes)
-        borrowedBytes = Self.reserve(classes * 8)
+        loans = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
         leases = Self.reserve(shared == nil ? 1 : classes)
         feedWeights = Self.reserve(shared == nil ? 1 : classes)
@@ -123,6 +123,8 @@ public struct ClassTree {
         arrivals = Self.reserve(Self.mostArrivals)
         rowHeads = Self.reserve(64)
         rowHeads.initialize(repeating: 0, count: 64)
+        leafRowTails = Self.reserve(8)
+        leafRowTails.initialize(repeating: 0, count: 8)
         outputStates = Self.reserve(outputs)
         outputStates.initialize(repeating: OutputState(parkedHead: 0, isParked: 0), count: outputs)
         wheel = TimingWheel(timers: timers, now: now)
@@ -139,14 +141,14 @@ public struct ClassTree {
     /// Frees the tree. Frames still queued are the caller's to find: remove the classes and `takeDropped` first.
     public static func destroy(_ tree: UnsafeMutablePointer<ClassTree>) {
         let it = tree.pointee
-        it.states.lines.deallocate()
+        it.lines.deallocate()
         it.slots.deallocate()
         it.timers.deallocate()
         it.frames.deallocate()
         it.extras.deallocate()
         it.codels.deallocate()
         it.blocks.deallocate()
-        it.borrowedBytes.deallocate()
+        it.loans.deallocate()
         it.ceilingWaits.deallocate()
         it.leases.deallocate()
         it.feedWeights.deallocate()
@@ -154,6 +156,7 @@ public struct ClassTree {
         it.leaves.deallocate()
         it.arrivals.deallocate()
         it.rowHeads.deallocate()
+        it.leafRowTails.deallocate()
         it.outputStates.deallocate()
         it.wheel.deallocate()
         tree.deinitialize(count: 1)
@@ -198,6 +201,6 @@ extension ClassTree {
     /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
     public static var bytesPerClass: Int {
         MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
-            + MemoryLayout<UInt64>.stride + MemoryLayout<UInt32>.stride
+            + MemoryLayout<Loan>.stride + MemoryLayout<UInt32>.stride
     }
 }

@@ -11,6 +11,12 @@ enum Credit {
     /// Rates from here on count as unlimited.
     @inline(__always) static var endlessRate: UInt64 { @_noLocks get { 1 << 42 } }
 
+    /// Tokens of a full bucket of that depth.
+    @inline(__always) static var endless: Int64 { @_noLocks get { 576_460_752 * 8_000_000_000 } }
+    /// What a rate up to this (2^37 bit/s) earns in less than `shortTime` ns (2^25) fits 62 bits, and with any tokens 63.
+    @inline(__always) static var mostShortRate: UInt64 { @_noLocks get { 1 << 37 } }
+    @inline(__always) static var shortTime: Nanoseconds { @_noLocks get { 1 << 25 } }
+
     /// Tokens after `elapsed` ns more at `rate`, never above `burst`. Requires tokens <= burst.
     @_noLocks @inline(__always)
     static func refilled(_ tokens: Int64, rate: UInt64, elapsed: Nanoseconds, burst: Int64) -> Int64 {

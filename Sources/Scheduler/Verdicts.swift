@@ -20,6 +20,27 @@ public struct ScheduledFrame {
     }
 }
 
+/// A frame on its way in: see `ClassTree.enqueue`.
+public struct OfferedFrame {
+    public var handle: UnsafeMutableRawPointer
+    /// Bytes, without the tree's overhead.
+    public var length: UInt32
+    /// Comes out with the frame; means nothing to the scheduler.
+    public var tag: UInt32
+    public var leaf: ClassID
+    /// Set by `enqueue`.
+    public var verdict: EnqueueVerdict
+
+    @_noLocks @inlinable @inline(__always)
+    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID) {
+        self.handle = handle
+        self.length = length
+        self.tag = tag
+        self.leaf = leaf
+        verdict = .queued
+    }
+}
+
 /// What became of a frame offered to a leaf. Whatever is not `queued` still belongs to the caller; all but `notALeaf` are counted.
 public enum EnqueueVerdict: UInt8, Sendable {
     case queued

@@ -85,7 +85,7 @@ final class Oracle {
     let overhead: Int
     let frames: Int
     var held = 0
-    /// Leaves that got their first frame since the last dequeue; the 64th makes them join at once.
+    /// Leaves above their floors that got their first frame since the last dequeue; the 64th makes them join at once.
     var arrivals: [ClassID] = []
 
     init(root: ClassParameters, frames: Int, overhead: Int, now: Nanoseconds) {
@@ -270,7 +270,13 @@ final class Oracle {
         held += 1
         c.queue.append((length, tag))
         if c.queue.count == 1 {
-            if parked.contains(c.p.output) { park(c) } else { arrivals.append(id) }
+            if parked.contains(c.p.output) {
+                park(c)
+            } else if c.modeNow(now) == .can {
+                attach(c, [c.priority], at: now)
+            } else {
+                arrivals.append(id)
+            }
             if arrivals.count == 64 { admitArrivals(at: now) }
         }
         return .queued

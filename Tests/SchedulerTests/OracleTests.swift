@@ -106,7 +106,7 @@ final class Duel {
         case 8..<45:
             let leaf = dice.one(of: ids), length = dice.one(of: [60, 300, 1_514, 9_000, 65_550] as [UInt32])
             tag += 1
-            let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 8)!, length: length, tag: tag, to: leaf, at: now)
+            let verdict = offer(length, to: leaf)
             let expected = oracle.enqueue(length, tag: tag, to: leaf, at: now)
             return verdict == expected ? nil : "enqueue to \(leaf): \(verdict), the oracle says \(expected)"
         case 45..<75:
@@ -149,6 +149,16 @@ final class Duel {
         oracle.update(at: now)
         let expected = oracle.bypass(lengths, to: leaf, at: now)
         return passed == expected ? nil : "\(passed) of \(lengths) pass to \(leaf), the oracle lets \(expected) pass"
+    }
+
+    /// By both ways in, in turn.
+    private func offer(_ length: UInt32, to leaf: ClassID) -> EnqueueVerdict {
+        let handle = UnsafeMutableRawPointer(bitPattern: 8)!
+        if tag % 2 == 0 { return tree.pointee.enqueue(handle, length: length, tag: tag, to: leaf, at: now) }
+        var frame = OfferedFrame(handle: handle, length: length, tag: tag, leaf: leaf)
+        let queued = tree.pointee.enqueue(&frame, count: 1, at: now)
+        precondition(queued == (frame.verdict == .queued ? 1 : 0))
+        return frame.verdict
     }
 
     private func dequeue(limit: Int) -> String? {

@@ -17,6 +17,27 @@ import Testing
         #expect(bench.tree.pointee.counters(of: 3).droppedQueueLimit == 9)
     }
 
+    @Test func aBurstIsQueuedInOrderAndEachRefusalIsNamed() {
+        let bench = Bench()
+        var p = ClassParameters.mbit(1, burst: 10_000)
+        p.limitPackets = 2
+        bench.add(2, under: 1, p)
+        bench.add(3, under: 1, .mbit(0))
+        let leaves: [ClassID] = [3, 2, 2, 77, 2, 1, 3]
+        var burst = leaves.indices.map {
+            OfferedFrame(handle: UnsafeMutableRawPointer(bitPattern: 64)!, length: 60, tag: UInt32($0), leaf: leaves[$0])
+        }
+        #expect(bench.tree.pointee.enqueue(&burst, count: burst.count, at: 0) == 4)
+        #expect(burst.map(\.verdict) == [.queued, .queued, .queued, .notALeaf, .queueLimit, .notALeaf, .queued])
+        #expect(bench.tree.pointee.backlogFrames == 4)
+        #expect(bench.tree.pointee.counters(of: 2).droppedQueueLimit == 1)
+        let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 8)
+        defer { into.deallocate() }
+        // 2 is in its floor, 3 has none.
+        #expect(bench.tree.pointee.dequeue(into: into, limit: 8, at: 0) == 4)
+        #expect((0..<4).map { into[$0].tag } == [1, 2, 0, 6])
+    }
+
     /// One guest floods, 99 are quiet: nothing of theirs is dropped, and their floors hold.
     @Test func aFloodCannotTakeTheBufferOthersNeed() {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000), frames: 4_096)

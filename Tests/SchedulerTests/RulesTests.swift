@@ -149,6 +149,21 @@ import Testing
         #expect(bench.sentBytes[2]! > 8_000)
     }
 
+    /// Buckets without a rate are deep, but not endless: a class that empties one goes on.
+    @Test func whatHasNoLimitNeverRunsDry() {
+        let bench = Bench(root: .mbit(0))
+        bench.add(2, under: 1, .mbit(0))
+        bench.add(3, under: 2, ClassParameters(floor: 1 << 42))
+        bench.greedy[3] = 65_550
+        // All within one nanosecond, and more than a bucket's depth of 576 460 752 bytes.
+        bench.drain(limit: 20_000)
+        #expect(bench.sentBytes[3] == 20_000 * 65_550)
+        #expect(bench.tree.pointee.counters(of: 3).waitsCeiling == 0)
+        #expect(bench.tree.pointee.counters(of: 3).borrowedFrames == 0)
+        bench.greedy = [:]
+        #expect(bench.drain() == bench.accepted - 20_000)
+    }
+
     @Test func verdictsSayWhatWasWrong() {
         let bench = Bench(outputs: 2)
         #expect(bench.add(0, under: 1, .mbit(1)) == .reservedID)

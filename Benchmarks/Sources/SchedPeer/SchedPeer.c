@@ -16,6 +16,7 @@ struct sched_peer {
     struct rte_mbuf **spare;
     uint32_t spares;
     uint32_t pipes;
+    uint32_t pipe_bits;
     uint32_t length;
     uint32_t queued;
 };
@@ -66,6 +67,7 @@ sched_peer *sched_peer_create(uint32_t classes, uint64_t rate, uint32_t length)
     sched_peer *peer = calloc(1, sizeof *peer);
     peer->port = rte_sched_port_config(&port);
     peer->pipes = pipes;
+    peer->pipe_bits = (uint32_t)__builtin_ctz(pipes);
     peer->length = length;
     if (!peer->port)
         return NULL;
@@ -93,7 +95,7 @@ static void put(sched_peer *peer, const uint32_t *picks, uint32_t mask, uint64_t
     for (int i = 0; i < BURST; i++) {
         uint32_t pick = picks[(from + (uint64_t)i) & mask];
         struct rte_mbuf *m = peer->spare[--peer->spares];
-        rte_sched_port_pkt_write(peer->port, m, pick / peer->pipes, pick % peer->pipes, RTE_SCHED_TRAFFIC_CLASS_BE, 0, RTE_COLOR_GREEN);
+        rte_sched_port_pkt_write(peer->port, m, pick >> peer->pipe_bits, pick & (peer->pipes - 1), RTE_SCHED_TRAFFIC_CLASS_BE, 0, RTE_COLOR_GREEN);
         burst[i] = m;
     }
     int taken = rte_sched_port_enqueue(peer->port, burst, BURST);

@@ -1,7 +1,8 @@
 import SchedPeer
 import Scheduler
 
-/// `scheduler-benchmark`: Sluice's scheduler beside librte_sched, ns per packet (enqueue and dequeue), best of several rounds that alternate.
+/// `scheduler-benchmark [CLASSES]`: Sluice's scheduler beside librte_sched, ns per packet (enqueue and dequeue), best of several rounds that
+/// alternate; at 8, 1 000 and 65 535 classes, or at the one number given.
 /// `scheduler-benchmark count CLASSES LOAD PACKETS`: Sluice's side alone on a virtual clock, for counting instructions.
 @main struct Main {
     static func main() {
@@ -9,11 +10,12 @@ import Scheduler
         if arguments.count == 5, arguments[1] == "count", let classes = Int(arguments[2]), let load = Load(rawValue: arguments[3]),
             let packets = Int(arguments[4]) {
             var own = OwnSide(classes: classes, rate: 100_000_000_000, length: 60, load: load)
-            let picks = randomPicks(own.leaves.count)
-            _ = own.run(picks, mask: picks.count - 1, packets: packets, standing: 256, clock: false)
+            _ = own.run(randomPicks(own.leaves.count), packets: packets, standing: 256, clock: false)
             return
         }
-        compare()
+        if arguments.count == 2, let classes = Int(arguments[1]), classes >= 3, classes <= 65_535 { return compare([classes]) }
+        guard arguments.count == 1 else { return print("usage: scheduler-benchmark [CLASSES from 3 to 65535]") }
+        compare([8, 1_000, 65_535])
     }
 
     /// The same sequence on every machine.
@@ -25,10 +27,10 @@ import Scheduler
         }
     }
 
-    static func compare() {
+    static func compare(_ sizes: [Int]) {
         print("classes  standing  librte_sched  sluice floors      sluice borrowing")
         var atEight = 0.0, atMost = 0.0
-        for classes in [8, 1_000, 65_535] {
+        for classes in sizes {
             guard let peer = sched_peer_create(UInt32(classes), 12_500_000_000, 60) else { return print("librte_sched refused \(classes) classes") }
             var own = Load.allCases.map { OwnSide(classes: classes, rate: 100_000_000_000, length: 60, load: $0) }
             for standing in [32, 2_048] where classes > 8 || standing == 32 {
@@ -39,17 +41,18 @@ import Scheduler
                 for _ in 0..<5 {
                     best[0] = min(best[0], sched_peer_run(peer, peerPicks, UInt32(peerPicks.count - 1), UInt64(packets), UInt32(standing)))
                     for i in own.indices {
-                        best[i + 1] = min(best[i + 1], own[i].run(picks, mask: picks.count - 1, packets: packets, standing: standing, clock: true))
+                        best[i + 1] = min(best[i + 1], own[i].run(picks, packets: packets, standing: standing, clock: true))
                     }
                 }
                 if classes == 8 { atEight = best[1] }
-                if standing == 32 { atMost = best[1] }
+                if classes == 65_535, standing == 32 { atMost = best[1] }
                 let row = [pad("\(classes)", 7), pad("\(standing)", 9), pad(fixed(best[0]), 10) + " ns"]
                     + best.dropFirst().map { pad(fixed($0), 8) + " ns (\(fixed($0 / best[0])))" }
                 print(row.joined(separator: " "))
             }
         }
-        print("65 535 classes take \(fixed(atMost / atEight)) times as long as 8; \(ClassTree.bytesPerClass) bytes a class")
+        if atEight != 0, atMost != 0 { print("65 535 classes take \(fixed(atMost / atEight)) times as long as 8") }
+        print("\(ClassTree.bytesPerClass) bytes a class")
     }
 
     static func fixed(_ value: Double) -> String {

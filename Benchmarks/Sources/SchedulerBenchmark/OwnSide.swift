@@ -46,36 +46,46 @@ struct OwnSide {
         self.leaves = leaves
     }
 
-    /// As `sched_peer_run`. A nanosecond clock is read once a burst, as a poll loop does; nil: each burst advances it by 1 600 ns, for
-    /// runs that must execute the same instructions each time.
-    mutating func run(_ picks: UnsafePointer<UInt32>, mask: Int, packets: Int, standing: Int, clock: Bool) -> Double {
-        withUnsafeTemporaryAllocation(of: ScheduledFrame.self, capacity: 32) { burst in
-            let into = burst.baseAddress!
-            let handle = UnsafeMutableRawPointer(bitPattern: 64)!
-            var at = 0, sent = 0
-            leaves.withUnsafeBufferPointer { leaves in
-                func put() {
-                    at += 32
-                    for i in 0..<32 where tree.pointee.enqueue(
-                        handle, length: length, tag: 0, to: leaves[Int(picks[(at + i) & mask])], at: now) == .queued {
-                        queued += 1
-                    }
+    /// As `sched_peer_run`; `picks` are numbers of leaves, a power of two of them. `clock`: a nanosecond clock is read once a burst, as a
+    /// poll loop does; otherwise each burst advances it by 1 600 ns, for runs that must execute the same instructions each time.
+    mutating func run(_ picks: [UInt32], packets: Int, standing: Int, clock: Bool) -> Double {
+        let sequence = picks.map { leaves[Int($0)] }, mask = picks.count - 1
+        return sequence.withUnsafeBufferPointer { sequence in
+            withUnsafeTemporaryAllocation(of: ScheduledFrame.self, capacity: Self.burst) { scheduled in
+                withUnsafeTemporaryAllocation(of: OfferedFrame.self, capacity: Self.burst) { offered in
+                    run(
+                        sequence.baseAddress!, mask: mask, packets: packets, standing: standing, clock: clock, offered: offered.baseAddress!,
+                        scheduled: scheduled.baseAddress!)
                 }
-                now = clock ? sched_peer_now() : now + 1_600
-                while queued < standing { put() }
-                let begin = sched_peer_now()
-                while sent < packets {
-                    now = clock ? sched_peer_now() : now + 1_600
-                    if queued <= standing { put() }
-                    let count = tree.pointee.dequeue(into: into, limit: 32, at: now)
-                    queued -= count
-                    sent += count
-                }
-                sent = max(sent, 1)
-                result = Double(sched_peer_now() - begin) / Double(sent)
             }
-            return result
         }
     }
-    private var result = 0.0
+
+    private mutating func run(
+        _ sequence: UnsafePointer<ClassID>, mask: Int, packets: Int, standing: Int, clock: Bool, offered: UnsafeMutablePointer<OfferedFrame>,
+        scheduled: UnsafeMutablePointer<ScheduledFrame>
+    ) -> Double {
+        let handle = UnsafeMutableRawPointer(bitPattern: 64)!
+        var at = 0, sent = 0
+        func put() {
+            at += Self.burst
+            for i in 0..<Self.burst {
+                offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: sequence[(at + i) & mask])
+            }
+            queued += tree.pointee.enqueue(offered, count: Self.burst, at: now)
+        }
+        now = clock ? sched_peer_now() : now + 1_600
+        while queued < standing { put() }
+        let begin = sched_peer_now()
+        while sent < packets {
+            now = clock ? sched_peer_now() : now + 1_600
+            if queued <= standing { put() }
+            let count = tree.pointee.dequeue(into: scheduled, limit: Self.burst, at: now)
+            queued -= count
+            sent += count
+        }
+        return Double(sched_peer_now() - begin) / Double(sent)
+    }
+
+    private static let burst = 32
 }

@@ -1,0 +1,51 @@
+import DPDKShim
+import Scheduler
+
+/// Stage 5, where frames must wait: they are collected as they are classified and given to their tree together, which then fetches the
+/// memory of all their leaves at once (`ClassTree.enqueue`).
+///
+/// Nothing may overtake what was offered: `giveOffered` comes before anything else is done with the tree.
+@inline(__always) @_noLocks
+func offer(
+    _ frame: Frame, _ length: UInt32, _ tag: EgressTag, _ leaf: ClassID, for output: PortIndex, _ tree: UnsafeMutablePointer<ClassTree>,
+    _ lcore: UnsafeMutablePointer<Lcore>
+) -> DropReason? {
+    let segments = Int(sluice_frame_segments(frame))
+    if lcore.pointee.backlog &+ segments > lcore.pointee.backlogLimit { return .bufferFull }
+    if lcore.pointee.offeredCount == burstSize || lcore.pointee.offeredTree != tree { giveOffered(lcore) }
+    let place = lcore.pointee.offeredCount
+    lcore.pointee.offered[place] = OfferedFrame(handle: UnsafeMutableRawPointer(frame), length: length, tag: tag.rawValue, leaf: leaf)
+    lcore.pointee.offeredOutputs[place] = output
+    lcore.pointee.offeredCount = place &+ 1
+    lcore.pointee.offeredTree = tree
+    lcore.pointee.backlog &+= segments
+    return nil
+}
+
+/// Queues the frames offered; frees and counts those that their leaves refuse.
+@inline(__always) @_noLocks
+func giveOffered(_ lcore: UnsafeMutablePointer<Lcore>) {
+    let count = lcore.pointee.offeredCount
+    guard count != 0, let tree = lcore.pointee.offeredTree else { return }
+    lcore.pointee.offeredCount = 0
+    let queued = tree.pointee.enqueue(lcore.pointee.offered, count: count, at: lcore.pointee.now)
+    if queued != count { dropRefused(count, lcore) }
+}
+
+@inline(never) @_noLocks
+private func dropRefused(_ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+    for index in 0..<count {
+        let reason: DropReason
+        switch lcore.pointee.offered[index].verdict {
+        case .queued: continue
+        case .notALeaf: reason = .noClass
+        case .queueLimit: reason = .queueLimit
+        case .bufferShare: reason = .bufferShare
+        case .bufferFull: reason = .bufferFull
+        }
+        let frame = Frame(lcore.pointee.offered[index].handle)
+        lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
+        lcore.pointee.counters[Int(lcore.pointee.offeredOutputs[index])].count(drop: reason)
+        sluice_frame_free(frame)
+    }
+}

@@ -1,0 +1,66 @@
+/// The two buckets of a plain class (no peak, packet rates or leases; rates up to `Credit.mostShortRate`), without a question that its
+/// parameters answer: a bucket without a rate is a deep one that fills fast, and is full again should it ever run dry (`restore`).
+extension ClassState {
+    /// Brings both buckets up to `now`.
+    @_noLocks @inline(__always)
+    mutating func refillPlain(at now: Nanoseconds) {
+        let elapsed = now &- checkpoint
+        // A checkpoint in the future makes a very long time.
+        guard elapsed < Credit.shortTime else { return refillLong(at: now) }
+        checkpoint = now
+        floorTokens = min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), Int64(floorBurst) &* Credit.perByte)
+        ceilingTokens = min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte)
+    }
+
+    @_noLocks @inline(never)
+    private mutating func refillLong(at now: Nanoseconds) {
+        guard now > checkpoint else { return }
+        let elapsed = now &- checkpoint
+        checkpoint = now
+        floorTokens = Credit.refilled(floorTokens, rate: floorRate, elapsed: elapsed, burst: Int64(floorBurst) &* Credit.perByte)
+        ceilingTokens = Credit.refilled(ceilingTokens, rate: ceilingRate, elapsed: elapsed, burst: Int64(ceilingBurst) &* Credit.perByte)
+    }
+
+    /// Charges both buckets. True if one is in debt.
+    @_noLocks @inline(__always)
+    mutating func chargePlain(_ cost: Int64) -> Bool {
+        floorTokens &-= cost
+        ceilingTokens &-= cost
+        if (floorTokens | ceilingTokens) >= 0 { return false }
+        return restore()
+    }
+
+    /// Charges the ceiling of a class that borrows. True if it is in debt.
+    @_noLocks @inline(__always)
+    mutating func chargeCeiling(_ cost: Int64) -> Bool {
+        ceilingTokens &-= cost
+        if ceilingTokens >= 0 { return false }
+        _ = restore()
+        return ceilingTokens < 0
+    }
+
+    /// Both buckets allow to send. They must be up to date.
+    @inline(__always)
+    var isInFloor: Bool {
+        @_noLocks get {
+            (floorTokens | ceilingTokens) >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0
+        }
+    }
+
+    /// The ceiling allows to send and the floor does not. They must be up to date.
+    @inline(__always)
+    var mayOnlyBorrow: Bool {
+        @_noLocks get {
+            ceilingTokens >= 0
+                && (floorTokens < 0 || flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) == 0)
+        }
+    }
+
+    /// Fills buckets without a rate and ends debts at `Credit.mostDebt`. True if a bucket is in debt after all.
+    @_noLocks @inline(never)
+    private mutating func restore() -> Bool {
+        floorTokens = flags & ClassFlags.meteredFloor == 0 ? Credit.endless : max(floorTokens, Credit.mostDebt)
+        ceilingTokens = flags & ClassFlags.meteredCeiling == 0 ? Credit.endless : max(ceilingTokens, Credit.mostDebt)
+        return (floorTokens | ceilingTokens) < 0
+    }
+}
