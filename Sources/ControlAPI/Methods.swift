@@ -20,6 +20,8 @@ public enum Method: String, CaseIterable, Sendable {
     case portQEMU = "port.qemu"
     /// `NameParams` -> `[BridgeStatus]`
     case bridgeShow = "bridge.show"
+    /// `NameParams` -> `[GroupStatus]`
+    case groupShow = "group.show"
     /// `NameParams` -> `[GuestStatus]`
     case guestShow = "guest.show"
     /// `FDBParams` -> `[FDBEntry]`

@@ -91,6 +91,25 @@ public struct BridgeStatus: Codable, Equatable, Sendable {
     public init() {}
 }
 
+/// A class above guests.
+public struct GroupStatus: Codable, Equatable, Sendable {
+    public var name = ""
+    public var bridge = ""
+    /// The group above; nil: none.
+    public var parent: String?
+    /// Directly in it.
+    public var guests: [String] = []
+    /// bit/s; nil: none.
+    public var inboundFloor: UInt64?
+    public var inboundCeiling: UInt64?
+    public var outboundFloor: UInt64?
+    public var outboundCeiling: UInt64?
+    /// Of its guests and those of the groups below.
+    public var inbound = Traffic()
+    public var outbound = Traffic()
+    public init() {}
+}
+
 public struct GuestStatus: Codable, Equatable, Sendable {
     public var name = ""
     public var port = ""

@@ -94,6 +94,7 @@ final class Engine {
         case .portShow: return .reply(try ports(try request.params(NameParams.self).name))
         case .portQEMU: return .reply(try qemu(try request.params(NameParams.self).name))
         case .bridgeShow: return .reply(try bridges(try request.params(NameParams.self).name))
+        case .groupShow: return .reply(try groups(try request.params(NameParams.self).name))
         case .guestShow: return .reply(try guests(try request.params(NameParams.self).name))
         case .fdbShow: return .reply(try addresses(try request.params(FDBParams.self)))
         case .classShow: return .reply(try classes(try request.params(ClassParams.self)))

@@ -79,9 +79,8 @@ extension Engine {
         }
     }
 
-    func guests(_ name: String?) throws -> [GuestStatus] {
-        let model = dataPlane.model
-        let bridgeOfPort = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
+    /// What each guest's classes sent.
+    private func guestAmounts() -> [String: (inbound: Traffic, outbound: Traffic)] {
         var amounts: [String: (inbound: Traffic, outbound: Traffic)] = [:]
         for tree in dataPlane.treeDescriptions {
             for item in tree.classes where item.isLeaf {
@@ -92,6 +91,38 @@ extension Engine {
                 amounts[guest] = amount
             }
         }
+        return amounts
+    }
+
+    func groups(_ name: String?) throws -> [GroupStatus] {
+        let model = dataPlane.model
+        let amounts = guestAmounts()
+        let parents = Dictionary(model.groups.map { ($0.name, $0.parent) }) { first, _ in first }
+        return try select(model.groups, name, \.name, "group").map { settings in
+            var status = GroupStatus()
+            status.name = settings.name
+            status.bridge = settings.bridge
+            status.parent = settings.parent
+            status.inboundFloor = settings.inbound.floor
+            status.inboundCeiling = settings.inbound.ceiling
+            status.outboundFloor = settings.outbound.floor
+            status.outboundCeiling = settings.outbound.ceiling
+            for guest in model.guests {
+                var group = guest.group
+                while let name = group, name != settings.name { group = parents[name] ?? nil }
+                guard group != nil else { continue }
+                if guest.group == settings.name { status.guests.append(guest.name) }
+                status.inbound += amounts[guest.name]?.inbound ?? Traffic()
+                status.outbound += amounts[guest.name]?.outbound ?? Traffic()
+            }
+            return status
+        }
+    }
+
+    func guests(_ name: String?) throws -> [GuestStatus] {
+        let model = dataPlane.model
+        let bridgeOfPort = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
+        let amounts = guestAmounts()
         return try select(model.effectiveGuests, name, \.settings.name, "guest").map { guest in
             var status = GuestStatus()
             status.name = guest.settings.name

@@ -3,6 +3,8 @@ import ControlAPI
 import Foundation
 
 struct FDBCommand: ParsableCommand {
+    /// Of what is shown.
+    static let keys = ["bridge", "port"]
     static let configuration = CommandConfiguration(
         commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self],
         defaultSubcommand: Show.self)
@@ -12,7 +14,7 @@ struct FDBCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "bridge NAME, port NAME") var words: [String] = []
         func run() throws {
-            let words = try Words(words, keys: ["bridge", "port"])
+            let words = try Words(words, keys: FDBCommand.keys)
             try reporting {
                 try connecting.show(
                     .fdbShow, FDBParams(bridge: words["bridge"], port: words["port"]), as: [FDBEntry].self, Tables.addresses)
@@ -36,6 +38,8 @@ struct FDBCommand: ParsableCommand {
 }
 
 struct ClassCommand: ParsableCommand {
+    /// Of what is shown.
+    static let keys = ["dev", "tree", "dir"]
     static let configuration = CommandConfiguration(
         commandName: "class", abstract: "Traffic classes: floors, ceilings, borrowing.",
         subcommands: [Show.self, Set.self, Del.self], defaultSubcommand: Show.self)
@@ -46,7 +50,7 @@ struct ClassCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A class's path or the end of it; dev BRIDGE-OR-PORT; dir inbound|outbound.") var words: [String] = []
         func run() throws {
-            let words = try Words(words, keys: ["dev", "tree", "dir"], positional: true)
+            let words = try Words(words, keys: ClassCommand.keys, positional: true)
             try reporting {
                 let params = ClassParams(tree: words["dev"] ?? words["tree"], path: words.first)
                 let all: [ClassStatus] = try connecting.client.call(.classShow, params)
@@ -84,16 +88,17 @@ struct CoreCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All poll loops.")
         @OptionGroup var connecting: Connecting
+        @OptionGroup var watching: Watching
         @Flag(help: "Measure for a second what each stage of the loops takes, in cycles a frame.") var stages = false
-        func run() throws {
-            try reporting {
-                guard stages else { return try connecting.show(.coreShow, CoreParams(), as: [CoreStatus].self, Tables.cores) }
-                let before: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
-                Thread.sleep(forTimeInterval: 1)
-                let after: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
-                let cores = zip(before, after).map { CoreStatus.stages(from: $0, to: $1) }
-                Output.print(connecting.json ? try Output.json(cores) : Tables.stages(cores))
-            }
+        func run() throws { try reporting { try watching.repeating(show) } }
+
+        private func show() throws {
+            guard stages else { return try connecting.show(.coreShow, CoreParams(), as: [CoreStatus].self, Tables.cores) }
+            let before: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
+            Thread.sleep(forTimeInterval: 1)
+            let after: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
+            let cores = zip(before, after).map { CoreStatus.stages(from: $0, to: $1) }
+            Output.print(connecting.json ? try Output.json(cores) : Tables.stages(cores))
         }
     }
 
@@ -117,7 +122,12 @@ struct StatsCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Frames received, delivered, queued and dropped.")
         @OptionGroup var connecting: Connecting
-        func run() throws { try reporting { try connecting.show(.statsShow, NoParams(), as: StatsReply.self, Tables.stats) } }
+        @OptionGroup var watching: Watching
+        func run() throws {
+            try reporting {
+                try watching.repeating { try connecting.show(.statsShow, NoParams(), as: StatsReply.self, Tables.stats) }
+            }
+        }
     }
 }
 

@@ -120,8 +120,17 @@ struct BridgeCommand: ParsableCommand {
 
 struct GroupCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "group", abstract: "Classes above guests, such as tenants; `class show` shows them.",
-        subcommands: [Add.self, Set.self, Del.self])
+        commandName: "group", abstract: "Classes above guests, such as tenants.",
+        subcommands: [Show.self, Add.self, Set.self, Del.self], defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "All groups, or one: limits, guests, what they sent.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A group's name.") var name: String?
+        func run() throws {
+            try reporting { try connecting.show(.groupShow, NameParams(name: name), as: [GroupStatus].self, Tables.groups) }
+        }
+    }
 
     struct Add: EditCommand {
         static let object = "group", verb = "add"

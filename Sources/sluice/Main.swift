@@ -17,7 +17,35 @@ struct Sluice: ParsableCommand {
             CheckCommand.self, StatusCommand.self, VersionCommand.self,
         ])
 
-    static func main() { main(Self.withOptionsLast(Array(CommandLine.arguments.dropFirst()))) }
+    static func main() {
+        let arguments = Self.withOptionsLast(Array(CommandLine.arguments.dropFirst()))
+        if let sentence = Self.unknownWord(arguments) {
+            Output.error("sluice: \(sentence); sluice --help explains them")
+            exit(withError: ExitCode.validationFailure)
+        }
+        main(arguments)
+    }
+
+    /// What is wrong with the object or verb, nil if nothing is. Without this a verb nobody knows is taken for a name to show, and what
+    /// follows it is what gets the blame.
+    static func unknownWord(_ arguments: [String]) -> String? {
+        let words = arguments.prefix { !$0.hasPrefix("-") }
+        let objects = configuration.subcommands.map { $0.configuration }
+        guard let first = words.first, first != "help" else { return nil }
+        guard let object = objects.first(where: { $0.commandName == first }) else {
+            return "there is no '\(first)'; there are \(objects.compactMap(\.commandName).joined(separator: ", "))"
+        }
+        let verbs = object.subcommands.map { $0._commandName }
+        guard !verbs.isEmpty, words.count > 1, !verbs.contains(words[1]) else { return nil }
+        // Without a verb it is shown: by its name, or by pairs of a key and a value, the first of them behind a path perhaps.
+        let keys = ["fdb": FDBCommand.keys, "class": ClassCommand.keys][first]
+        if let keys {
+            if keys.contains(words[1]) || first == "class" && (words.count == 2 || keys.contains(words[2])) { return nil }
+        } else if words.count == 2 {
+            return nil
+        }
+        return "\(first) has no verb '\(words[1])'; there are \(verbs.joined(separator: ", "))"
+    }
 
     /// `sluice -j -s PATH port show`, as with ip and tc, means `sluice port show -j -s PATH`: options belong to the verb that uses them.
     static func withOptionsLast(_ arguments: [String]) -> [String] {

@@ -3,9 +3,9 @@ import Foundation
 
 /// What goes to the terminal.
 enum Output {
-    static func print(_ text: String) {
+    static func print(_ text: String, newline: Bool = true) {
         if text.isEmpty { return }
-        FileHandle.standardOutput.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
+        FileHandle.standardOutput.write(Data((!newline || text.hasSuffix("\n") ? text : text + "\n").utf8))
     }
 
     static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }

@@ -101,6 +101,19 @@ package enum Tables {
         }.joined(separator: "\n")
     }
 
+    package static func groups(_ groups: [GroupStatus]) -> String {
+        func limits(_ floor: UInt64?, _ ceiling: UInt64?) -> String {
+            "floor \(floor.map(Quantity.rate.format) ?? "none") ceiling \(ceiling.map(Quantity.rate.format) ?? "none")"
+        }
+        return groups.map { group in
+            """
+            \(group.name): bridge \(group.bridge) parent \(group.parent ?? "none") guests \(group.guests.isEmpty ? "none" : group.guests.joined(separator: " "))
+                inbound \(limits(group.inboundFloor, group.inboundCeiling)) sent \(group.inbound.frames) frames \(group.inbound.bytes) bytes
+                outbound \(limits(group.outboundFloor, group.outboundCeiling)) sent \(group.outbound.frames) frames \(group.outbound.bytes) bytes
+            """
+        }.joined(separator: "\n")
+    }
+
     package static func guests(_ guests: [GuestStatus]) -> String {
         let rows = guests.map { guest in
             [

@@ -14,6 +14,10 @@ struct Run: Equatable {
 
 /// Runs the `sluice` that was built along with these tests.
 func sluice(_ arguments: String..., socket: String = "/nonexistent/control.sock", input: String? = nil) throws -> Run {
+    try sluice(arguments, socket: socket, input: input)
+}
+
+func sluice(_ arguments: [String], socket: String = "/nonexistent/control.sock", input: String? = nil) throws -> Run {
     let here = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
     let process = Process()
     process.executableURL = here.appendingPathComponent("sluice")
@@ -79,6 +83,7 @@ final class CannedDaemon: Sendable {
         case .portShow: return .reply(try request.params(NameParams.self).name == "vm9" ? [] : Canned.ports)
         case .portQEMU: return .reply(try QEMUReply(port: model.ports[0], guests: model.guests))
         case .bridgeShow: return .reply([Canned.bridge])
+        case .groupShow: return .reply([Canned.group])
         case .guestShow: return .reply(Canned.guests)
         case .fdbShow:
             let params = try request.params(FDBParams.self)
@@ -113,6 +118,14 @@ enum Canned {
         (uplink.name, uplink.kind, uplink.bridge, uplink.state) = ("uplink", "physical", "br0", .waiting)
         (uplink.reason, uplink.driver, uplink.device, uplink.queuesMax) = ("no link", "net_af_packet", "eth1", 1)
         return [vm1, uplink]
+    }
+
+    static var group: GroupStatus {
+        var group = GroupStatus()
+        (group.name, group.bridge, group.guests) = ("tenant-a", "br0", ["vm1", "vm2"])
+        (group.inboundFloor, group.inboundCeiling, group.outboundFloor) = (2_000_000_000, 4_000_000_000, 800_000_000)
+        (group.inbound, group.outbound) = (Traffic(frames: 20, bytes: 1_280), Traffic(frames: 1_000, bytes: 64_000))
+        return group
     }
 
     static var bridge: BridgeStatus {

@@ -45,6 +45,13 @@ import Testing
                     dropped reserved_address 2
                 """)
         try shows(
+            "group", "show",
+            text: """
+                tenant-a: bridge br0 parent none guests vm1 vm2
+                    inbound floor 2gbit ceiling 4gbit sent 20 frames 1280 bytes
+                    outbound floor 800mbit ceiling none sent 1000 frames 64000 bytes
+                """)
+        try shows(
             "guest", "show",
             text: """
                 GUEST  PORT  BRIDGE  GROUP     INBOUND  OUTBOUND  PROTOCOLS  MACS
@@ -200,6 +207,37 @@ import Testing
         let sentence = "no daemon answers on /nonexistent/control.sock: start it with `sluiced`, or name its socket with -s or SLUICE_SOCKET\n"
         #expect(try sluice("status") == Run(status: 1, output: "", errors: sentence))
         #expect(try sluice("port", "show", "-s", "/nonexistent/control.sock", socket: "/elsewhere").errors == sentence)
+    }
+
+    @Test func showingAgainAndAgain() throws {
+        let daemon = try CannedDaemon()
+        let once = try sluice("stats", "show", socket: daemon.path).output
+        #expect(try sluice("stats", "--count", "3", "--interval", "100ms", socket: daemon.path).output == [once, once, once].joined(separator: "\n"))
+        #expect(try sluice("core", "show", "--watch", "--count", "1", socket: daemon.path) == sluice("core", socket: daemon.path))
+        let refused = try sluice("stats", "--interval", "5", socket: daemon.path)
+        #expect(refused.status == 64 && refused.errors.contains("--interval: time 5 has no unit"), "\(refused)")
+        #expect(try sluice("stats", "--interval", "1ms", socket: daemon.path).errors.contains("--interval takes 100ms to 1h, not 1ms"))
+        #expect(try sluice("stats", "--count", "0", socket: daemon.path).errors.contains("--count takes a number from 1"))
+    }
+
+    @Test(arguments: [
+        (["port", "frobnicate", "one"], "port has no verb 'frobnicate'; there are show, add, set, del"),
+        (["fdb", "frobnicate"], "fdb has no verb 'frobnicate'; there are show, add, del"),
+        (["class", "frobnicate", "one"], "class has no verb 'frobnicate'; there are show, set, del"),
+        (["stats", "frobnicate", "one"], "stats has no verb 'frobnicate'; there are show"),
+        (["frobnicate"], "there is no 'frobnicate'; there are port, bridge, group"),
+    ])
+    func unknownVerbsAreNamed(_ words: [String], _ sentence: String) throws {
+        let run = try sluice(words)
+        #expect(run.status == 64)
+        #expect(run.errors.hasPrefix("sluice: \(sentence)"), "\(run.errors)")
+    }
+
+    @Test func whatNeedsNoVerbNeedsNone() throws {
+        let daemon = try CannedDaemon()
+        for words in [["port", "vm1"], ["class", "vm1", "dir", "outbound"], ["class", "vm1"], ["class", "dir", "inbound"], ["fdb", "port", "host"], ["core"]] {
+            #expect(try sluice(words, socket: daemon.path).status == 0, "\(words)")
+        }
     }
 
     @Test func usage() throws {
