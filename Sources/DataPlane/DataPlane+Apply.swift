@@ -16,7 +16,12 @@ extension DataPlane {
         let change = PortChange(from: old, to: new)
         // Frames may wait in the trees for a port that is gone until its classes are removed: no other port may have its index before that.
         defer {
-            for index in closedIndices { freeIndices.give(back: index) }
+            // What was dropped since then must not be counted at another port either.
+            if !closedIndices.isEmpty { runtime.grace.wait() }
+            for index in closedIndices {
+                retire(PortIndex(index))
+                freeIndices.give(back: index)
+            }
             closedIndices = []
         }
         try Self.check(new.daemon, runtime.lcores)

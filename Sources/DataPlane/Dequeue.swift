@@ -39,10 +39,10 @@ func discard(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePoin
 @inline(never) @_noLocks
 private func free(discarded count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
     for index in 0..<count {
-        let frame = Frame(lcore.pointee.discarded[index])
+        let dropped = lcore.pointee.discarded + index
+        let frame = Frame(dropped.pointee.handle)
         lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
         sluice_frame_free(frame)
+        lcore.pointee.counters[Int(dropped.pointee.output)].count(drop: dropped.pointee.reason == .codel ? .codel : .classRemoved)
     }
-    // A tree does not say which output a frame it gave up was for: they are counted at port 0, which is no port's.
-    lcore.pointee.counters[0].count(drop: .activeQueue, count)
 }

@@ -32,8 +32,10 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case bufferFull
     /// No buffer for the copy that flooding or tagging needed.
     case noBuffer
-    /// Its class dropped it to keep its delay (CoDel), or was removed with a backlog.
-    case activeQueue
+    /// Its class dropped it to keep its delay (CoDel).
+    case codel
+    /// Its class was removed while it waited.
+    case classRemoved
     /// Its headers do not hold what its offload request says.
     case badOffload
     /// The receiver did not take it in 100 ms: its ring has room but no buffer as long as the frame, or it has stopped.
@@ -59,7 +61,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .bufferShare: "buffer_share"
         case .bufferFull: "buffer_full"
         case .noBuffer: "no_buffer"
-        case .activeQueue: "active_queue"
+        case .codel: "codel"
+        case .classRemoved: "class_removed"
         case .badOffload: "bad_offload"
         case .notTaken: "not_taken"
         case .portRemoved: "port_removed"

@@ -68,7 +68,7 @@ struct Lcore: ~Copyable {
     var offeredCount = 0
     var offeredTree: UnsafeMutablePointer<ClassTree>?
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
-    let discarded: UnsafeMutablePointer<UnsafeMutableRawPointer>
+    let discarded: UnsafeMutablePointer<DroppedFrame>
     /// By `PortIndex`.
     let outputs: UnsafeMutablePointer<Output>
     /// Outputs with frames staged in this turn.

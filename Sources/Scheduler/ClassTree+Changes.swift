@@ -195,7 +195,7 @@ extension ClassTree {
     private mutating func giveUpQueue(_ id: ClassID) {
         let node = nodes + Int(id)
         guard node.pointee.count != 0 else { return }
-        giveUp(node.pointee.head, node.pointee.tail)
+        giveUp(node.pointee.head, node.pointee.tail, of: id, .classRemoved)
         droppedByRemoval &+= UInt64(node.pointee.count)
         backlogFrames &-= Int(node.pointee.count)
         backlogBytes &-= Int(node.pointee.bytes)

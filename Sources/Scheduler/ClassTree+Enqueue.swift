@@ -101,11 +101,13 @@ extension ClassTree {
     /// Moves up to `limit` frames that were given up after they were accepted (by CoDel, or because their class was removed) to
     /// `into`; they are the caller's to free. They keep their place in the buffer until then.
     @_noLocks
-    public mutating func takeDropped(into: UnsafeMutablePointer<UnsafeMutableRawPointer>, limit: Int) -> Int {
+    public mutating func takeDropped(into: UnsafeMutablePointer<DroppedFrame>, limit: Int) -> Int {
         var taken = 0
         while droppedHead != 0, taken < limit {
             let index = droppedHead
-            into[taken] = frames[Int(index)].handle
+            let mark = frames[Int(index)].tag
+            into[taken] = DroppedFrame(
+                handle: frames[Int(index)].handle, output: UInt16(truncatingIfNeeded: mark), reason: mark &>> 16 == 0 ? .codel : .classRemoved)
             taken &+= 1
             droppedHead = frames[Int(index)].next
             if droppedHead == 0 { droppedTail = 0 }
@@ -122,9 +124,17 @@ extension ClassTree {
         free &+= count
     }
 
-    /// Appends the chain from `head` to `tail` to the frames given up.
-    @_noLocks @inline(__always)
-    mutating func giveUp(_ head: UInt32, _ tail: UInt32) {
+    /// Appends the chain from `head` to `tail` to the frames given up. The caller's tag has no use any more: why, and for which output they were,
+    /// stands in its place.
+    @_noLocks
+    mutating func giveUp(_ head: UInt32, _ tail: UInt32, of leaf: ClassID, _ reason: DroppedFrame.Reason) {
+        let mark = UInt32(nodes[Int(leaf)].output) | UInt32(reason.rawValue) &<< 16
+        var index = head
+        while index != tail {
+            frames[Int(index)].tag = mark
+            index = frames[Int(index)].next
+        }
+        frames[Int(tail)].tag = mark
         if droppedTail == 0 { droppedHead = head } else { frames[Int(droppedTail)].next = head }
         droppedTail = tail
         frames[Int(tail)].next = 0

@@ -91,7 +91,7 @@ extension ClassTree {
         backlogFrames &-= 1
         backlogBytes &-= Int(length)
         codels[Int(leaf)].dropped &+= 1
-        giveUp(index, index)
+        giveUp(index, index, of: leaf, .codel)
         return next
     }
 }

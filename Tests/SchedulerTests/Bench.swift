@@ -12,6 +12,8 @@ final class Bench {
     var greedy: [ClassID: UInt32] = [:]
     /// Sees every frame with the time it left.
     var onSend: ((ScheduledFrame, Nanoseconds) -> Void)?
+    /// Sees every frame that the tree gave up.
+    var onDrop: ((DroppedFrame) -> Void)?
     var accepted = 0, delivered = 0, dropped = 0
     /// Every frame is numbered within its leaf, from 1; the last number that came out.
     private var lastIn = Tally()
@@ -22,7 +24,7 @@ final class Bench {
     /// Frames given up by the tree make gaps; then only the order is checked.
     var gapsAllowed = false
     private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 64)
-    private let freed = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: 64)
+    private let freed = UnsafeMutablePointer<DroppedFrame>.allocate(capacity: 64)
 
     init(
         root: ClassParameters = ClassParameters(), classes: Int = 65_536, frames: Int = 65_536, outputs: Int = 1, overhead: Int = 0,
@@ -96,6 +98,7 @@ final class Bench {
         while true {
             let count = tree.pointee.takeDropped(into: freed, limit: 64)
             dropped += count
+            for frame in UnsafeBufferPointer(start: freed, count: count) { onDrop?(frame) }
             if count == 0 { return }
         }
     }

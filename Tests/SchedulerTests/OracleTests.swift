@@ -42,7 +42,7 @@ final class Duel {
     var ids: [ClassID] = [1]
     var tag: UInt32 = 0
     let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 16)
-    let freed = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: 64)
+    let freed = UnsafeMutablePointer<DroppedFrame>.allocate(capacity: 64)
 
     init(seed: UInt64) {
         dice = Dice(state: seed)

@@ -74,6 +74,29 @@ import Testing
         #expect(bench.tree.pointee.counters(of: 2).backlogFrames <= 25)
     }
 
+    @Test func whatIsGivenUpTellsItsOutputAndWhy() {
+        let bench = Bench(outputs: 8)
+        var p = ClassParameters.mbit(0, ceil: 1, output: 5)
+        p.codelTarget = 5 * millisecond
+        bench.add(2, under: 1, p)
+        bench.add(3, under: 1, .mbit(0, ceil: 1, output: 7))
+        bench.gapsAllowed = true
+        var seen: [UInt16: [DroppedFrame.Reason]] = [:]
+        bench.onDrop = { seen[$0.output, default: []].append($0.reason) }
+        for _ in 0..<100 { bench.offer(2, 1_250) }
+        for _ in 0..<10 { bench.offer(3, 1_250) }
+        bench.run(until: 500 * millisecond)
+        bench.collectDropped()
+        let stale = bench.tree.pointee.counters(of: 2).droppedCoDel
+        #expect(stale > 0 && seen == [5: Array(repeating: .codel, count: Int(stale))])
+        seen = [:]
+        for _ in 0..<4 { bench.offer(3, 1_250) }
+        let waiting = bench.tree.pointee.counters(of: 3).backlogFrames
+        #expect(waiting > 1 && bench.tree.pointee.remove(3, at: bench.now) == .done)
+        bench.collectDropped()
+        #expect(seen == [7: Array(repeating: .classRemoved, count: Int(waiting))])
+    }
+
     /// A standing queue: CoDel brings the delay near its target; tail drop leaves it as long as the queue.
     @Test func coDelKeepsTheDelayNearItsTarget() {
         func delay(codel: Bool) -> (mean: Double, bench: Bench) {
