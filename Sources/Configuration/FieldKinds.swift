@@ -32,6 +32,8 @@ extension Field {
     static func packets(_ key: String, _ path: WritableKeyPath<Object, UInt64?>) -> Field { quantity(key, .packets, path) }
     static func size(_ key: String, _ path: WritableKeyPath<Object, UInt64?>) -> Field { quantity(key, .size, path) }
 
+    static func delay(_ key: String, _ path: WritableKeyPath<Object, UInt64?>) -> Field { quantity(key, .delay, path) }
+
     static func integer(
         _ key: String, _ path: WritableKeyPath<Object, Int>, _ range: ClosedRange<Int>, standard: Int
     ) -> Field {

@@ -156,6 +156,14 @@ struct Fields {
                     if let value = problems.bytes(element, 1_024...1 << 40) { settings.limitBytes = value }
                 },
                 write: { $0.limitBytes.map { .text(Quantity.size.format(UInt64($0))) } }),
+            Field(
+                key: "queue",
+                read: { settings, element, problems in
+                    if element.isNone { settings.queue = nil; return }
+                    if let value = problems.choice(element, QueueDiscipline.self) { settings.queue = value }
+                },
+                write: { $0.queue.map { .text($0.rawValue) } }),
+            .delay("codel-target", \.codelTarget), .delay("codel-interval", \.codelInterval),
         ]
     }
 

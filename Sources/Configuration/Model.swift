@@ -128,7 +128,19 @@ public struct ClassSettings: Equatable, Sendable {
     public var limit: Int?
     /// Most bytes in a leaf's queue; nil: no limit of its own.
     public var limitBytes: Int?
+    /// What a leaf drops; nil: `tail`.
+    public var queue: QueueDiscipline?
+    /// CoDel's target and interval in microseconds; nil: 5 ms, and 20 targets.
+    public var codelTarget: UInt64?
+    public var codelInterval: UInt64?
     public init() {}
+}
+
+public enum QueueDiscipline: String, Equatable, Sendable, CaseIterable {
+    /// Frames for which a full queue has no room.
+    case tail
+    /// Those as well, and frames of a queue whose delay stays above a target (RFC 8289).
+    case codel
 }
 
 /// A class above guests, such as a tenant: its guests share its floor and ceiling.

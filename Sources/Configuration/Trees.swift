@@ -70,6 +70,9 @@ public struct ClassParameters: Equatable, Sendable {
     public var limit: Int = 1_000
     /// Bytes in a leaf's queue; `.max`: no limit of its own.
     public var limitBytes: Int = .max
+    /// Microseconds; 0: no CoDel.
+    public var codelTarget: UInt64 = 0
+    public var codelInterval: UInt64 = 0
 
     public init() {}
 
@@ -88,7 +91,14 @@ public struct ClassParameters: Equatable, Sendable {
         quantum = settings.quantum.map { UInt32(clamping: $0) } ?? Self.defaultQuantum(floor: floor, rootRate: rootRate)
         limit = settings.limit ?? 1_000
         limitBytes = settings.limitBytes ?? .max
+        if settings.queue == .codel {
+            codelTarget = settings.codelTarget ?? Self.codelTarget
+            codelInterval = settings.codelInterval ?? 20 * codelTarget
+        }
     }
+
+    /// RFC 8289, section 4.4, in microseconds.
+    static let codelTarget: UInt64 = 5_000
 
     /// 10 ms of the rate, at least two of the largest frames.
     static func defaultBurst(rate: UInt64?, largestFrame: Int) -> UInt64 {
@@ -222,6 +232,9 @@ private func defaultLeaf(of guest: ClassSettings, protocols: [ClassSettings]) ->
     leaf.quantum = guest.quantum
     leaf.limit = guest.limit
     leaf.limitBytes = guest.limitBytes
+    leaf.queue = guest.queue
+    leaf.codelTarget = guest.codelTarget
+    leaf.codelInterval = guest.codelInterval
     return leaf
 }
 

@@ -11,6 +11,8 @@ public enum Quantity: Sendable {
     case size
     /// Milliseconds
     case time
+    /// Microseconds
+    case delay
 
     /// The word for it in messages.
     var noun: String {
@@ -19,6 +21,7 @@ public enum Quantity: Sendable {
         case .packets: "packet rate"
         case .size: "size"
         case .time: "time"
+        case .delay: "delay"
         }
     }
 
@@ -33,6 +36,7 @@ public enum Quantity: Sendable {
                 ("gib", 1 << 30), ("tb", 1 << 40), ("tib", 1 << 40),
             ]
         case .time: [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000)]
+        case .delay: [("us", 1), ("ms", 1_000), ("s", 1_000_000)]
         }
     }
 
@@ -51,6 +55,7 @@ public enum Quantity: Sendable {
         case .packets: "pps, kpps or mpps"
         case .size: "b, kib, mib or gib"
         case .time: "ms, s, min or h"
+        case .delay: "us, ms or s"
         }
     }
 }
@@ -92,6 +97,7 @@ extension Quantity {
             case .packets: [("mpps", 1_000_000), ("kpps", 1_000), ("pps", 1)]
             case .size: [("gib", 1 << 30), ("mib", 1 << 20), ("kib", 1 << 10), ("b", 1)]
             case .time: [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)]
+            case .delay: [("s", 1_000_000), ("ms", 1_000), ("us", 1)]
             }
         for (name, worth) in ladder where value >= worth {
             if value % worth == 0 { return "\(value / worth)\(name)" }
@@ -111,6 +117,7 @@ extension Quantity {
         case .packets: "100kpps"
         case .size: "64kib"
         case .time: "300s"
+        case .delay: "5ms"
         }
     }
 
@@ -120,6 +127,7 @@ extension Quantity {
         case .packets: "packets per second"
         case .size: "bytes"
         case .time: "milliseconds"
+        case .delay: "microseconds"
         }
     }
 
@@ -131,6 +139,7 @@ extension Quantity {
         case .packets: return whole >= 1_000 ? format(whole) : "\(number)kpps"
         case .size: return whole >= 1_024 ? format(whole) : "\(number)kib"
         case .time: return "\(number)s"
+        case .delay: return "\(number)ms"
         }
     }
 }

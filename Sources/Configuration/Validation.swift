@@ -119,6 +119,7 @@ struct Validator {
         checkInteger(settings.quantum, 64...16_777_216, path + ".quantum")
         checkInteger(settings.limit, 1...1_048_576, path + ".limit")
         checkInteger(settings.limitBytes, 1_024...1 << 40, path + ".limit-bytes")
+        checkQueue(settings, path)
         if let floor = settings.floor, let ceiling = settings.ceiling, ceiling < floor {
             let shown = Quantity.rate.format(floor)
             add(
@@ -137,6 +138,19 @@ struct Validator {
                 path + ".peak",
                 "the peak \(Quantity.rate.format(peak)) is below the \(name) \(Quantity.rate.format(most)), which could never be"
                     + " reached: write at least \(Quantity.rate.format(most))")
+        }
+    }
+
+    private mutating func checkQueue(_ settings: ClassSettings, _ path: String) {
+        for (key, value) in [("codel-target", settings.codelTarget), ("codel-interval", settings.codelInterval)] {
+            guard let value else { continue }
+            if settings.queue != .codel { add("\(path).\(key)", "it needs CoDel: write queue: codel too") }
+            if !(10...10_000_000).contains(value) { add("\(path).\(key)", "\(Quantity.delay.format(value)) is out of range: write 10us to 10s") }
+        }
+        let target = settings.codelTarget ?? ClassParameters.codelTarget
+        if let interval = settings.codelInterval, interval < target {
+            let shown = Quantity.delay.format(target)
+            add("\(path).codel-interval", "\(Quantity.delay.format(interval)) is shorter than the target \(shown): write twenty times that, or at least \(shown)")
         }
     }
 }

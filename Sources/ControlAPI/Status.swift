@@ -168,6 +168,9 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var quantum: UInt32 = 0
     public var limit = 0
     public var limitBytes: Int?
+    /// CoDel's target and interval; nil: tail drop.
+    public var codelTargetMicroseconds: UInt64?
+    public var codelIntervalMicroseconds: UInt64?
 
     // Counters, in tc's words.
     public var sent = Traffic()

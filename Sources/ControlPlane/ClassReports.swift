@@ -22,7 +22,7 @@ struct ClassFigures {
             count(&drops, "queue_limit", counters.droppedQueueLimit)
             count(&drops, "buffer_share", counters.droppedBufferShare)
             count(&drops, "buffer_full", counters.droppedBufferFull)
-            count(&drops, "active_queue", counters.droppedCoDel)
+            count(&drops, "codel", counters.droppedCoDel)
             count(&holds, "own_ceiling", counters.waitsCeiling)
             count(&holds, "peak", counters.waitsPeak)
             count(&holds, "packet_ceiling", counters.waitsPackets)
@@ -96,6 +96,10 @@ extension Engine {
         status.quantum = settings.quantum
         status.limit = settings.limit
         status.limitBytes = settings.limitBytes == .max ? nil : settings.limitBytes
+        if item.isLeaf, settings.codelTarget != 0 {
+            status.codelTargetMicroseconds = settings.codelTarget
+            status.codelIntervalMicroseconds = settings.codelInterval
+        }
         status.sent = figures.sent
         status.backlog = figures.backlog
         status.drops = figures.drops

@@ -105,6 +105,8 @@ extension Scheduler.ClassParameters {
         quantum = settings.quantum
         limitPackets = UInt32(clamping: settings.limit)
         limitBytes = settings.limitBytes == .max ? 0 : UInt32(clamping: settings.limitBytes)
+        codelTarget = settings.codelTarget * 1_000
+        codelInterval = settings.codelInterval * 1_000
         self.output = output
     }
 }

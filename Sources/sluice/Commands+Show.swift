@@ -67,7 +67,7 @@ struct ClassCommand: ParsableCommand {
             discussion: """
                 A class is a group, a guest, or GUEST/PROTOCOL. Without dir, both directions.
                 Keys: floor RATE, ceiling RATE, burst SIZE, ceiling-burst SIZE, peak RATE, floor-packets PPS, ceiling-packets PPS, \
-                priority 0-7, quantum SIZE, limit N, limit-bytes SIZE.
+                priority 0-7, quantum SIZE, limit N, limit-bytes SIZE, queue tail|codel, codel-target TIME, codel-interval TIME.
                 """)
         @OptionGroup var connecting: Connecting
         @Argument(help: "CLASS [dir inbound|outbound] KEY VALUE ...; none unsets a value.") var words: [String]

@@ -28,6 +28,9 @@ extension Tables {
         if item.leaf {
             add("limit", "\(item.limit)p")
             add("limit-bytes", item.limitBytes.map { Quantity.size.format(UInt64(max(0, $0))) })
+            if let target = item.codelTargetMicroseconds, let interval = item.codelIntervalMicroseconds {
+                add("queue", "codel target \(Quantity.delay.format(target)) interval \(Quantity.delay.format(interval))")
+            }
         }
         if let port = item.port { add("port", port) }
         return " " + words.joined(separator: " ")

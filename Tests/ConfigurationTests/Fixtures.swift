@@ -111,6 +111,8 @@ func randomModel(_ random: inout SeededGenerator) -> Model {
                         var classes = ProtocolClasses()
                         classes.inbound.floor = rate(8_000...9_000_000, &random)
                         classes.inbound.limitBytes = 65_536
+                        classes.inbound.queue = .codel
+                        classes.inbound.codelTarget = rate(10...5_000, &random)
                         guest.protocols["iscsi"] = classes
                     }
                 }

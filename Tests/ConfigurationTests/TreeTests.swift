@@ -46,6 +46,19 @@ import Testing
         #expect(all[0].classes[5].settings.quantum == 1_600)
     }
 
+    @Test func coDelIsRFC8289sUnlessSaidOtherwise() throws {
+        var model = try office()
+        model.guests[0].inbound.queue = .codel
+        model.guests[0].protocols["iscsi"]?.inbound.queue = .codel
+        model.guests[0].protocols["iscsi"]?.inbound.codelTarget = 200
+        var ids = ClassIDs()
+        let all = trees(of: model, ids: &ids)
+        let iscsi = all[0].classes[2].settings, rest = all[0].classes[3].settings
+        #expect((iscsi.codelTarget, iscsi.codelInterval) == (200, 4_000))
+        #expect((rest.codelTarget, rest.codelInterval) == (5_000, 100_000))
+        #expect(all[0].classes[5].settings.codelTarget == 0)
+    }
+
     @Test func quantaFollowFloors() {
         var model = Model()
         model.bridges = [BridgeSettings(name: "br0")]

@@ -21,6 +21,9 @@ import Testing
         #expect(try Quantity.time.parse("300s") == 300_000)
         #expect(try Quantity.time.parse("5min") == 300_000)
         #expect(try Quantity.time.parse("250ms") == 250)
+        #expect(try Quantity.delay.parse("500us") == 500)
+        #expect(try Quantity.delay.parse("1.5ms") == 1_500)
+        #expect(Quantity.delay.format(5_000) == "5ms")
     }
 
     @Test(arguments: [
@@ -31,6 +34,7 @@ import Testing
         (.size, "65536", "size 65536 has no unit: write 64kib"),
         (.packets, "100", "packet rate 100 has no unit: write 100kpps"),
         (.time, "300", "time 300 has no unit: write 300s"),
+        (.delay, "5", "delay 5 has no unit: write 5ms"),
         (.rate, "fast", "'fast' is not a rate: write a number and a unit, such as 500mbit"),
         (.rate, "-5mbit", "'-5mbit' is not a rate: write a number and a unit, such as 500mbit"),
         (.rate, "1..5mbit", "'1..5mbit' is not a rate: write a number and a unit, such as 500mbit"),

@@ -212,6 +212,14 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             classes { $0.ceiling = 0 } == [
                 "guests[0].outbound.ceiling: a rate of 0 lets nothing through: leave it out for none, or write at least 8kbit"
             ])
+        #expect(classes { $0.codelTarget = 5_000 } == ["guests[0].outbound.codel-target: it needs CoDel: write queue: codel too"])
+        #expect(
+            classes { ($0.queue, $0.codelTarget) = (.codel, 5) }
+                == ["guests[0].outbound.codel-target: 5us is out of range: write 10us to 10s"])
+        #expect(
+            classes { ($0.queue, $0.codelInterval) = (.codel, 1_000) }
+                == ["guests[0].outbound.codel-interval: 1ms is shorter than the target 5ms: write twenty times that, or at least 5ms"])
+        #expect(classes { ($0.queue, $0.codelTarget, $0.codelInterval) = (.codel, 500, 10_000) } == [])
         #expect(classes { $0.priority = 8 } == ["guests[0].outbound.priority: 8 is out of range: write 0 to 7"])
         #expect(classes { $0.burst = 0 }.count == 1)
         #expect(classes { $0.burst = 5 << 30 } == ["guests[0].outbound.burst: a burst of 5gib is too large: write at most 4gib"])

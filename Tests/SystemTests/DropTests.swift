@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("What is accepted and then dropped has a name, at its port", .needs(.hugepages, .testpmd))
+    struct DropTests {
+        private static let sink = "52:54:00:00:00:02"
+
+        private func daemon(_ lab: Lab, _ guest: String) throws -> (Daemon, RawSocket) {
+            let daemon = try Daemon(lab, """
+                bridges: [{name: br0}]
+                ports:
+                  - {name: host, type: tap, bridge: br0, interface: \(lab.tag)t}
+                  - {name: vm, type: vhost, bridge: br0, socket: \(lab.path("vm")), mode: server}
+                guests:
+                  - {name: vm, port: vm, macs: ["\(Self.sink)"], \(guest)}
+                """)
+            try run("ip", "link", "set", "\(lab.tag)t", "up")
+            return (daemon, try RawSocket("\(lab.tag)t"))
+        }
+
+        /// dpdk-testpmd takes what comes and throws it away.
+        private func startSink(_ lab: Lab, _ daemon: Daemon, _ device: String = "", _ options: [String] = []) throws -> Testpmd {
+            let sink = try Testpmd(
+                lab, "sink", devices: ["net_virtio_user0,path=\(lab.path("vm")),mac=\(Self.sink)\(device)"],
+                options: ["-i", "--forward-mode=rxonly", "--no-lsc-interrupt"] + options, cpu: 0)
+            try sink.waitFor("testpmd>")
+            try daemon.waitUntil(port: "vm", is: "up")
+            try sink.command("start", answer: "testpmd>")
+            return sink
+        }
+
+        private func frame(_ length: Int) -> [UInt8] {
+            // IEEE 802 local experimental EtherType 1.
+            Frames.ethernet(to: Self.sink, from: "52:54:00:00:00:01", type: 0x88b5, [UInt8](repeating: 7, count: length - 14))
+        }
+
+        @Test("a frame longer than every buffer of a guest blocks its port for a moment only")
+        func smallBuffers() throws {
+            try withLab { lab in
+                let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}")
+                // 512 bytes of data a buffer, and none may be joined with the next.
+                let sink = try startSink(lab, daemon, ",mrg_rxbuf=0,queue_size=256", ["--mbuf-size=640", "--max-pkt-len=400"])
+                // Before the sink had given its buffers, what the host itself said was not taken either.
+                func figures() throws -> (sent: Int, notTaken: Int) {
+                    let port = try daemon.port("vm")
+                    return (port["tx"]["frames"].int ?? 0, port["drops"]["not_taken"].int ?? 0)
+                }
+                _ = try daemon.atRest()
+                let before = try figures()
+                for length in [100, 1_400, 100, 1_400, 100] { try sender.send(frame(length)) }
+                try eventually("the small frames pass, the large ones are dropped") {
+                    let now = try figures()
+                    return now.sent >= before.sent + 3 && now.notTaken >= before.notTaken + 2
+                }
+                #expect(try daemon.port("vm")["tx_full"].int ?? 0 > 0)
+                #expect(try daemon.unaccountedFrames() == 0)
+                #expect(try figures().notTaken == before.notTaken + 2)
+                try sink.quit()
+                daemon.stop()
+            }
+        }
+
+        @Test("CoDel's drops, and the backlog of a class that is removed")
+        func givenUp() throws {
+            try withLab { lab in
+                let (daemon, sender) = try daemon(lab, "inbound: {ceiling: 1mbit, queue: codel, codel-target: 1ms, codel-interval: 2ms}")
+                _ = try startSink(lab, daemon)
+                #expect(try daemon.classStatus("br0", "vm")["codel_target_microseconds"].int == 1_000)
+                for _ in 0..<300 { try sender.send(frame(1_400)) }
+                try eventually("CoDel drops") { try (daemon.port("vm")["drops"]["codel"].int ?? 0) > 2 }
+                #expect(try (daemon.classStatus("br0", "vm")["drops"]["codel"].int ?? 0) > 2)
+                try daemon.command("class", "set", "vm", "dir", "inbound", "queue", "tail", "codel-target", "none", "codel-interval", "none")
+                for _ in 0..<300 { try sender.send(frame(1_400)) }
+                try eventually("frames wait") { try (daemon.classStatus("br0", "vm")["backlog"]["frames"].int ?? 0) > 100 }
+                let less = try lab.write("less.yaml", "bridges: [{name: br0}]\nports: [{name: host, type: tap, bridge: br0, interface: \(lab.tag)t}]\n")
+                try daemon.command("apply", less)
+                let dropped = try daemon.atRest()["dropped"]
+                #expect(dropped["class_removed"].int ?? 0 > 0 && dropped["codel"].int ?? 0 > 2, "\(dropped)")
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+    }
+}
