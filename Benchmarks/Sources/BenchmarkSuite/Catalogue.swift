@@ -34,7 +34,7 @@ enum Catalogue {
                 $0.macsPerPort = 500
                 $0.subflows = 1_000
             },
-            mrr("64b-1c-vhost-l2-1kmacs-3kcls", "1 000 guests with 3 000 classes behind two ports", bridges, [("testpmd-io", 0.85)], quick: true) { manyClasses(&$0, 500) },
+            mrr("64b-1c-vhost-l2-1kmacs-3kcls", "1 000 guests with 3 000 classes behind two ports", bridges, [("testpmd-io", 0.85)]) { manyClasses(&$0, 500) },
             Benchmark(name: "64b-1c-vhost-l2-1kmacs-3kcls-shaped", title: "the same, every class limited and borrowing, the link full", quick: true) {
                 ShapedThroughput(workload: workload { manyClasses(&$0, 500) }, targets: [.init(against: "testpmd-io", 0.75)]).run($0, $1)
             },
