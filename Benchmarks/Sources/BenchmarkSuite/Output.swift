@@ -9,7 +9,11 @@ enum Output {
         let table = Table.text(results.figures)
         try put(table + remarks(results), bench, "results.md")
         print(table + remarks(results))
-        for (unit, file, title, scale) in [("frames/s", "rates.svg", "Frames delivered per second", 1e6), ("us", "latency.svg", "Latency", 1), ("ns", "scheduler.svg", "Scheduler, time per packet", 1)] {
+        let charts = [
+            ("frames/s", "rates.svg", "Frames delivered per second", 1e6), ("us", "latency.svg", "Latency", 1),
+            ("ns", "scheduler.svg", "Scheduler, time per packet", 1),
+        ]
+        for (unit, file, title, scale) in charts {
             let groups = results.figures.filter { $0.unit == unit }.map { figure in
                 (figure.benchmark + (figure.quantity == "MRR" ? "" : " " + short(figure.quantity)), bars(figure, scale))
             }
@@ -48,6 +52,7 @@ enum Output {
     }
 
     private static func put(_ text: String, _ bench: Bench, _ name: String) throws {
-        do { try text.write(toFile: "\(bench.output)/\(name)", atomically: true, encoding: .utf8) } catch { throw Fault("cannot write \(bench.output)/\(name): \(error)") }
+        let path = "\(bench.output)/\(name)"
+        do { try text.write(toFile: path, atomically: true, encoding: .utf8) } catch { throw Fault("cannot write \(path): \(error)") }
     }
 }

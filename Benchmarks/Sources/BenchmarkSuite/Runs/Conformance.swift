@@ -26,7 +26,9 @@ struct Conformance {
     }
 
     func run(_ bench: Bench, _ name: String) {
-        let quantities = [("over 1 s, median window", 0.1), ("over 1 s, worst window", 0.1), ("over 10 ms, median window", 1.0), ("over 10 ms, p99 of windows", 1)]
+        let quantities = [
+            ("over 1 s, median window", 0.1), ("over 1 s, worst window", 0.1), ("over 10 ms, median window", 1.0), ("over 10 ms, p99 of windows", 1),
+        ]
         var figures = quantities.map { Figure(name, "error \($0.0)", unit: "%", higherIsBetter: false, targets: [.init(against: nil, $0.1)]) }
         var curves: [String: [(Double, Double)]] = [:]
         bench.turns(name, peers, rounds: bench.quick ? 1 : min(bench.rounds, 3)) { peer, round in
@@ -41,9 +43,8 @@ struct Conformance {
                     }
                 }
             }
-            for (index, value) in [all.map(\.second.median), all.map(\.second.worst), all.compactMap(\.short?.median), all.compactMap(\.short?.p99)].enumerated() {
-                figures[index].add(peer.name, value.max())
-            }
+            let values = [all.map(\.second.median), all.map(\.second.worst), all.compactMap(\.short?.median), all.compactMap(\.short?.p99)]
+            for (index, value) in values.enumerated() { figures[index].add(peer.name, value.max()) }
         } failed: { peer in
             for index in figures.indices { figures[index].add(peer.name, nil) }
         }
