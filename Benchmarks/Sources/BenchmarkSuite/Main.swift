@@ -64,8 +64,10 @@ struct Suite: ParsableCommand {
                 continue
             }
             do { try benchmark.run(bench, benchmark.name) } catch { bench.fail(benchmark.name, nil, error) }
+            // A run that is ended early leaves what it has measured.
+            try Output.write(bench)
         }
-        try Output.write(bench)
+        Output.tell(bench)
         if !bench.results.failures.isEmpty { throw ExitCode(1) }
     }
 }

@@ -8,7 +8,6 @@ enum Output {
         try put(try results.json(), bench, "results.json")
         let table = Table.text(results.figures)
         try put(table + remarks(results), bench, "results.md")
-        print(table + remarks(results))
         let charts = [
             ("frames/s", "rates.svg", "Frames delivered per second", 1e6), ("us", "latency.svg", "Latency", 1),
             ("ns", "scheduler.svg", "Scheduler, time per packet", 1),
@@ -25,6 +24,11 @@ enum Output {
             let chart = LineChart("\(curve.benchmark): \(curve.title)", x: curve.xTitle, y: curve.yTitle, logarithmic: curve.logarithmic, series: curve.series)
             try put(chart.svg, bench, "\(curve.benchmark)-\(number + 1).svg")
         }
+    }
+
+    /// The table on standard output.
+    static func tell(_ bench: Bench) {
+        print(Table.text(bench.results.figures) + remarks(bench.results))
         bench.say("\(bench.output): results.md, results.json and pictures")
     }
 
