@@ -12,12 +12,14 @@ struct Suite: ParsableCommand {
             status is 1 when something failed that should have been measured; the rest has been measured then, too.
             """)
 
+    static let knownPeers = ["sluice", "testpmd-io", "ovs-dpdk", "kernel-htb", "sluice-adaptive"]
+
     @Argument(help: "Benchmarks to run, as --list names them; * stands for anything (default: all).") var names: [String] = []
     @Flag(help: "Name the benchmarks and end.") var list = false
     @Flag(help: "The most telling ones with 2 rounds of 1 s, in under five minutes.") var quick = false
     @Option(help: "Rounds, in each of which all peers are measured once (default: 5).") var rounds: Int?
     @Option(help: "Seconds of each figure (default: 2).") var seconds: Double?
-    @Option(help: "Only these peers, with commas between: sluice, testpmd-io, ovs-dpdk, kernel-htb, sluice-adaptive.") var peers = ""
+    @Option(help: "Only these peers, with commas between: \(knownPeers.joined(separator: ", ")).") var peers = ""
     @Option(help: "Where results go.") var output = ".build-bench"
     @Option(help: .hidden) var programs = ".build/release"
     @Option(help: .hidden) var work: String?
@@ -25,6 +27,9 @@ struct Suite: ParsableCommand {
 
     func validate() throws {
         if let rounds, rounds < 1 { throw ValidationError("--rounds must be at least 1") }
+        for peer in peers.split(separator: ",") where !Self.knownPeers.contains(String(peer)) {
+            throw ValidationError("no peer is called \(peer); there are \(Self.knownPeers.joined(separator: ", "))")
+        }
         if let seconds, !(0.2...60).contains(seconds) { throw ValidationError("--seconds must be from 0.2 to 60") }
     }
 
@@ -64,8 +69,10 @@ struct Suite: ParsableCommand {
                 continue
             }
             do { try benchmark.run(bench, benchmark.name) } catch { bench.fail(benchmark.name, nil, error) }
+            // A run that is ended early leaves what it has measured.
+            try Output.write(bench)
         }
-        try Output.write(bench)
+        Output.tell(bench)
         if !bench.results.failures.isEmpty { throw ExitCode(1) }
     }
 }

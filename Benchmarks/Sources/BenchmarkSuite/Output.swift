@@ -8,8 +8,11 @@ enum Output {
         try put(try results.json(), bench, "results.json")
         let table = Table.text(results.figures)
         try put(table + remarks(results), bench, "results.md")
-        print(table + remarks(results))
-        for (unit, file, title, scale) in [("frames/s", "rates.svg", "Frames delivered per second", 1e6), ("us", "latency.svg", "Latency", 1), ("ns", "scheduler.svg", "Scheduler, time per packet", 1)] {
+        let charts = [
+            ("frames/s", "rates.svg", "Frames delivered per second", 1e6), ("us", "latency.svg", "Latency", 1),
+            ("ns", "scheduler.svg", "Scheduler, time per packet", 1),
+        ]
+        for (unit, file, title, scale) in charts {
             let groups = results.figures.filter { $0.unit == unit }.map { figure in
                 (figure.benchmark + (figure.quantity == "MRR" ? "" : " " + short(figure.quantity)), bars(figure, scale))
             }
@@ -21,6 +24,11 @@ enum Output {
             let chart = LineChart("\(curve.benchmark): \(curve.title)", x: curve.xTitle, y: curve.yTitle, logarithmic: curve.logarithmic, series: curve.series)
             try put(chart.svg, bench, "\(curve.benchmark)-\(number + 1).svg")
         }
+    }
+
+    /// The table on standard output.
+    static func tell(_ bench: Bench) {
+        print(Table.text(bench.results.figures) + remarks(bench.results))
         bench.say("\(bench.output): results.md, results.json and pictures")
     }
 
@@ -48,6 +56,7 @@ enum Output {
     }
 
     private static func put(_ text: String, _ bench: Bench, _ name: String) throws {
-        do { try text.write(toFile: "\(bench.output)/\(name)", atomically: true, encoding: .utf8) } catch { throw Fault("cannot write \(bench.output)/\(name): \(error)") }
+        let path = "\(bench.output)/\(name)"
+        do { try text.write(toFile: path, atomically: true, encoding: .utf8) } catch { throw Fault("cannot write \(path): \(error)") }
     }
 }

@@ -15,7 +15,7 @@ public struct BarChart: Sendable {
         self.groups = groups
     }
 
-    private static let left = 250.0, right = 70.0, barHeight = 13.0, gap = 12.0, plot = 560.0
+    private static let left = 330.0, right = 70.0, barHeight = 13.0, gap = 12.0, plot = 560.0
 
     public var svg: String {
         let top = 62.0
@@ -36,7 +36,7 @@ public struct BarChart: Sendable {
             drawing.line(x, top - 6, x, height - 24, stroke: "#ddd")
             drawing.text(Table.fixed(tick, tick < 1 && tick > 0 ? 2 : tick == tick.rounded() ? 0 : 1), x, height - 10, anchor: .middle)
         }
-        drawing.text(unit, Self.left + Self.plot + 8, height - 10)
+        drawing.text(unit, Self.left + Self.plot, 39, anchor: .end)
         var y = top
         for group in groups {
             drawing.text(group.name, Self.left - 8, y + Double(group.bars.count) * Self.barHeight / 2 + 4, anchor: .end)

@@ -31,7 +31,8 @@ struct KernelPeer: Peer {
         try ip("link", "set", "br0", "up")
         running.ports = (0..<workload.ports).map { GeneratorPort(device: "net_tap\($0),iface=t\($0)") }
         running.setCeiling = { rate in
-            try tc("class change dev t1 parent 1:ffff classid 1:1 htb rate \(Int(rate))bit ceil \(Int(rate))bit quantum 60000".split(separator: " ").map(String.init))
+            let words = "class change dev t1 parent 1:ffff classid 1:1 htb rate \(Int(rate))bit ceil \(Int(rate))bit quantum 60000"
+            try tc(words.split(separator: " ").map(String.init))
         }
         return running
     }

@@ -50,7 +50,8 @@ struct Recovery {
         }
         result.notes = ["a floor is back from the first ms after which 10 ms deliver 99 % of it; \(Self.times) times a round"]
         bench.add(result, most)
-        bench.results.curves.append(Curve(name, "A class with a floor of \(Table.amount(Self.floors[0], "bit/s")) returns at 0", x: "ms", y: "Mbit/s in each ms", series: curves))
+        let title = "A class with a floor of \(Table.amount(Self.floors[0], "bit/s")) returns at 0"
+        bench.results.curves.append(Curve(name, title, x: "ms", y: "Mbit/s in each ms", series: curves))
     }
 
     private func scenario(_ running: Running) -> ScenarioText {
