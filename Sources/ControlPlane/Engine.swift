@@ -99,6 +99,7 @@ final class Engine {
         case .classShow: return .reply(try classes(try request.params(ClassParams.self)))
         case .protocolShow: return .reply(try protocols(try request.params(NameParams.self).name))
         case .coreShow: return .reply(cores())
+        case .coreBalance: return .reply(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
         case .statsShow: return .reply(stats())
         }
     }
@@ -128,6 +129,7 @@ final class Engine {
         reply.buffers = model.daemon.buffers
         reply.buffersInUse = dataPlane.buffersInUse
         reply.changes = changes
+        reply.queueMoves = dataPlane.queueMoves
         return reply
     }
 }
