@@ -22,6 +22,8 @@ public final class DataPlane {
     var placement = Placement()
     var loads = Loads()
     var balancer = Balancer()
+    /// Times that guests had connected at the last `tick`.
+    var seenConnections: UInt64 = 0
     /// Queues that balancing moved.
     public internal(set) var queueMoves: UInt64 = 0
     /// By lcore index: what it was given last.

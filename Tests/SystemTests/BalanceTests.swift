@@ -79,9 +79,9 @@ extension EndToEnd {
                 #expect(try names.allSatisfy { try cpu(of: $0, daemon) == 1 }, "an unpinned queue stays where it is")
                 let traffic = try start(lab, daemon, 15, """
                     flows:
-                      - {name: a, from: vm1, to: vm2, size: 60, rate: 60kpps}
-                      - {name: b, from: vm3, to: vm4, size: 60, rate: 60kpps}
-                    expect: [{name: all, flows: ["*"], intact: true, loss-at-most: 0%}]
+                      - {name: a, from: vm1, to: vm2, size: 60, rate: 400kpps}
+                      - {name: b, from: vm3, to: vm4, size: 60, rate: 400kpps}
+                    expect: [{name: all, flows: ["*"], intact: true}]
                     """)
                 let planned = try eventually("there is something to move") {
                     let moves = try daemon.show("core", "balance", "--dry-run").items
@@ -111,8 +111,8 @@ extension EndToEnd {
                 for port in names { try daemon.command("port", "set", port, "cpus", "none") }
                 let traffic = try start(lab, daemon, 15, """
                     flows:
-                      - {name: a, from: vm1, to: vm2, size: 590, rate: 60kpps}
-                      - {name: b, from: vm3, to: vm4, size: 590, rate: 60kpps}
+                      - {name: a, from: vm1, to: vm2, size: 590, rate: 400kpps}
+                      - {name: b, from: vm3, to: vm4, size: 590, rate: 400kpps}
                     expect: [{name: all, flows: ["*"], intact: true}]
                     """)
                 let tried = try eventually("there is something to move") {

@@ -1,4 +1,5 @@
 import Configuration
+import Synchronization
 
 extension DataPlane {
     public struct MoveReport: Sendable {
@@ -22,8 +23,12 @@ extension DataPlane {
     /// The loads' share of `tick`, about once a second.
     func watchLoads() {
         loads.sample(snapshots, runtime.lcores, placement)
-        // A guest's memory, or a device, may have turned out to be on another NUMA node than was known when its queues were placed.
-        if placement.placing(requests(), on: placementLoops).moved(from: placement).isEmpty == false { publish() }
+        // A guest that connects shows which NUMA node its memory is on, which was not known when its queues were placed.
+        let connections = ports.values.reduce(0) { $0 &+ $1.state.pointee.connections.load(ordering: .relaxed) }
+        if connections != seenConnections {
+            seenConnections = connections
+            if !placement.placing(requests(), on: placementLoops).moved(from: placement).isEmpty { publish() }
+        }
         guard model.daemon.balance, runtime.lcores.count > 1 else { return }
         let moves = plan(gain: Balancer.leastAutomaticGain)
         if balancer.decides(load: loads.loops.max() ?? 0, hasMoves: !moves.isEmpty), let move = moves.first { _ = make(move) }
