@@ -18,7 +18,7 @@ public enum Action: Equatable, Sendable {
     /// The operator's rows; the table in force is `Model.protocolTable`.
     case setProtocols([ProtocolSettings])
     case addStaticEntry(bridge: String, StaticEntry)
-    /// How poll loops wait.
+    /// How poll loops wait, and whether queues move by themselves.
     case setPolling(DaemonSettings)
     /// Not at run time: refused by apply, taken at the next start.
     case setDaemon(DaemonSettings)

@@ -24,6 +24,7 @@ extension DaemonSettings {
         var settings = self
         settings.polling = other.polling
         settings.cores = other.cores
+        settings.balance = other.balance
         return settings
     }
 }
@@ -66,8 +67,11 @@ extension Editor {
         guard name == "all" || Int(name) != nil else {
             throw ConfigurationError("", "'\(name)' is not a core: write a CPU's number, or all")
         }
+        if name == "all", rest.first == "balance", rest.count == 2 {
+            return try read(rest, into: &model.daemon, fields.daemon.filter { $0.key == "balance" }, path, of: "a core")
+        }
         guard rest.first == "polling", rest.count == 2, let word = rest.last else {
-            throw ConfigurationError(path, "a core has one key: write core set \(name) polling polling, adaptive or interrupt")
+            throw ConfigurationError(path, "a core has one key: write core set \(name) polling polling, adaptive or interrupt" + (name == "all" ? "; or core set all balance on" : ""))
         }
         let mode = PollingMode(rawValue: word)
         guard mode != nil || word == "default" else {

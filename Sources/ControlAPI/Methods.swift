@@ -32,6 +32,8 @@ public enum Method: String, CaseIterable, Sendable {
     case protocolShow = "protocol.show"
     /// `CoreParams` -> `[CoreStatus]`
     case coreShow = "core.show"
+    /// `BalanceParams` -> `[MoveStatus]`
+    case coreBalance = "core.balance"
     /// `NoParams` -> `StatsReply`
     case statsShow = "stats.show"
 }
@@ -71,6 +73,12 @@ public struct ApplyParams: Codable, Sendable {
     /// True: say what would change, and whether it could, and change nothing.
     public var dryRun: Bool?
     public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
+}
+
+public struct BalanceParams: Codable, Sendable {
+    /// True: plan only.
+    public var dryRun: Bool?
+    public init(dryRun: Bool = false) { self.dryRun = dryRun }
 }
 
 public struct DiffParams: Codable, Sendable {

@@ -18,6 +18,8 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var buffersInUse = 0
     /// Changes applied since the start.
     public var changes: UInt64 = 0
+    /// Queues that balancing moved from one core to another since the start.
+    public var queueMoves: UInt64 = 0
     public init() {}
 }
 
@@ -213,7 +215,24 @@ public struct ProtocolStatus: Codable, Equatable, Sendable {
 public struct QueueAssignment: Codable, Equatable, Sendable {
     public var port: String
     public var queue: Int
-    public init(port: String, queue: Int) { self.port = port; self.queue = queue }
+    /// Of a core, over the last second.
+    public var loadPercent: Double
+    public init(port: String, queue: Int, loadPercent: Double = 0) { self.port = port; self.queue = queue; self.loadPercent = loadPercent }
+}
+
+/// A queue that is to go, or went, from one core to another.
+public struct MoveStatus: Codable, Equatable, Sendable {
+    public var port = ""
+    /// More than one: the queues of a paced port, which stay together.
+    public var queues: [Int] = []
+    /// CPUs.
+    public var from = 0
+    public var to = 0
+    /// Of a core, over the last second.
+    public var loadPercent: Double = 0
+    /// False: planned only, or given up because its old core holds frames that may not leave yet.
+    public var done = false
+    public init() {}
 }
 
 public struct CoreStatus: Codable, Equatable, Sendable {

@@ -102,6 +102,7 @@ final class Engine {
         case .coreShow:
             if try request.params(CoreParams.self).stages == true { dataPlane.measureStages(seconds: 3) }
             return .reply(cores())
+        case .coreBalance: return .reply(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
         case .statsShow: return .reply(stats())
         }
     }
@@ -131,6 +132,7 @@ final class Engine {
         reply.buffers = model.daemon.buffers
         reply.buffersInUse = dataPlane.buffersInUse
         reply.changes = changes
+        reply.queueMoves = dataPlane.queueMoves
         return reply
     }
 }

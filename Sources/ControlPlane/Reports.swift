@@ -180,7 +180,7 @@ extension Engine {
             var status = CoreStatus()
             status.cpu = report.cpu
             status.numaNode = report.numaNode < 0 ? nil : report.numaNode
-            status.queues = report.queues.map { QueueAssignment(port: $0.port, queue: $0.queue) }
+            status.queues = report.queues.map { QueueAssignment(port: $0.port, queue: $0.queue, loadPercent: $0.load * 100) }
             status.frames = report.frames
             status.turns = report.turns
             status.idleTurns = report.idleTurns
@@ -194,6 +194,15 @@ extension Engine {
             status.wakeups = Dictionary(uniqueKeysWithValues: wakeups.filter { $0.1 != 0 })
             status.lookedAt = report.lookedAt
             coreRates.fill(&status, index)
+            return status
+        }
+    }
+
+    func balance(isDryRun: Bool) -> [MoveStatus] {
+        dataPlane.balance(isDryRun: isDryRun).map { report in
+            var status = MoveStatus()
+            (status.port, status.queues, status.from, status.to) = (report.port, report.queues, report.from, report.to)
+            (status.loadPercent, status.done) = (report.load * 100, report.isDone)
             return status
         }
     }

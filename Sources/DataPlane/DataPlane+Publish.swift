@@ -10,14 +10,14 @@ extension DataPlane {
     /// Builds what each poll loop reads from what the control thread holds, publishes it, waits until no loop uses what it replaces, and frees
     /// that. Queues that move are let go by their old loop before the new one takes them up.
     func publish() {
-        let wanted = placement.placing(requests(), on: runtime.lcores.indices.map { Placement.Loop(cpu: runtime.lcores[cpu: $0], numaNode: cpuNodes[$0]) })
-        let moved = wanted.moved(from: placement)
-        placement = wanted
-        if !moved.isEmpty { exchange { snapshot(for: $0, leavingOut: moved) } }
-        exchange { snapshot(for: $0, leavingOut: []) }
+        take(placement.placing(requests(), on: placementLoops))
     }
 
-    private func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
+    var placementLoops: [Placement.Loop] {
+        runtime.lcores.indices.map { Placement.Loop(cpu: runtime.lcores[cpu: $0], numaNode: cpuNodes[$0]) }
+    }
+
+    func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
         let old = snapshots
         published += 1
         snapshots = runtime.lcores.indices.map(build)
@@ -26,17 +26,20 @@ extension DataPlane {
         }
         runtime.lcores.wake()
         runtime.grace.wait()
-        for snapshot in old { free(snapshot) }
+        for snapshot in old {
+            loads.retire(snapshot)
+            free(snapshot)
+        }
     }
 
-    private func requests() -> [Placement.Request] {
+    func requests() -> [Placement.Request] {
         ports.values.sorted { $0.index < $1.index }.map {
             Placement.Request(
                 port: $0.index, queues: $0.backend.queues, cpus: $0.settings.cpus, numaNode: $0.backend.numaNode, together: $0.settings.pace != nil)
         }
     }
 
-    private func snapshot(for lcore: Int, leavingOut moved: Set<Placement.Queue>) -> UnsafeMutablePointer<Snapshot> {
+    func snapshot(for lcore: Int, leavingOut moved: Set<Placement.Queue>) -> UnsafeMutablePointer<Snapshot> {
         let queues = placement.loops.filter { $0.value == lcore && !moved.contains($0.key) }.keys
             .sorted { ($0.port, $0.queue) < ($1.port, $1.queue) }
         let bridgeNames = bridges.keys.sorted()

@@ -56,7 +56,7 @@ extension DataPlane {
     public struct CoreReport: Sendable {
         public var cpu: Int
         public var numaNode: Int
-        public var queues: [(port: String, queue: Int)]
+        public var queues: [(port: String, queue: Int, load: Double)]
         public var turns: UInt64
         public var frames: UInt64
         public var busyCycles: UInt64
@@ -83,7 +83,7 @@ extension DataPlane {
             let queues = placement.loops.filter { $0.value == index }.keys.sorted { ($0.port, $0.queue) < ($1.port, $1.queue) }
             let sleep = lcore.pointee.sleeper.counters
             return CoreReport(
-                cpu: lcore.pointee.cpu, numaNode: cpuNodes[index], queues: queues.compactMap { key in names[key.port].map { ($0, key.queue) } },
+                cpu: lcore.pointee.cpu, numaNode: cpuNodes[index], queues: queues.compactMap { key in names[key.port].map { ($0, key.queue, loads.queues[key] ?? 0) } },
                 turns: lcore.pointee.turns.load(ordering: .relaxed), frames: lcore.pointee.handledFrames, busyCycles: lcore.pointee.busyCycles,
                 idleCycles: lcore.pointee.idleCycles, idleTurns: lcore.pointee.idleTurns,
                 stageCycles: .init(uniqueKeysWithValues: Stage.allCases.map { ($0, lcore.pointee.stageCycles[$0.rawValue]) }),

@@ -20,6 +20,12 @@ public final class DataPlane {
     var freeGuests = IndexPool(1..<65_535)
     var trees: [String: Tree] = [:]
     var placement = Placement()
+    var loads = Loads()
+    var balancer = Balancer()
+    /// Times that guests had connected at the last `tick`.
+    var seenConnections: UInt64 = 0
+    /// Queues that balancing moved.
+    public internal(set) var queueMoves: UInt64 = 0
     /// By lcore index: what it was given last.
     var snapshots: [UnsafeMutablePointer<Snapshot>] = []
     /// Times that snapshots were published.
@@ -67,10 +73,11 @@ public final class DataPlane {
         runtime.close()
     }
 
-    /// Housekeeping that poll loops leave to others, about once a second: ageing and link states.
+    /// Housekeeping that poll loops leave to others, about once a second: ageing, link states and loads.
     public func tick() {
         for port in ports.values { port.backend.refresh() }
         endStageMeasurement()
+        watchLoads()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {
             // The database's seconds are 2^30 ns long.

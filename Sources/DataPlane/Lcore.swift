@@ -54,6 +54,7 @@ struct Lcore: ~Copyable {
     /// `Patience.shortestSpin` and `.longestSpin` in cycles.
     let shortestSpin: UInt64
     let longestSpin: UInt64
+    var settling = Settling()
     /// Segments waiting in this lcore's trees.
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>

@@ -10,6 +10,8 @@ struct LcoreCommand {
         case unpark
         /// Frees what `tree` gave up.
         case drain
+        /// Takes as many turns as it takes to send all that the lcore holds now, unless it is abandoned.
+        case settle
         /// Sets `pacer` to `parameters`' floor (the average), peak and burst.
         case pace
     }
@@ -33,6 +35,8 @@ struct LcoreCommandRing {
         let done = Atomic<UInt64>(0)
         /// Commands a tree refused: a fault of the plan that made them.
         let refused = Atomic<UInt64>(0)
+        /// The control thread waits no longer for the command that takes many turns.
+        let abandoned = Atomic<Bool>(false)
     }
 
     init() {
@@ -54,6 +58,13 @@ struct LcoreCommandRing {
         slots[Int(written % Self.capacity)] = command
         indices.pointee.written.store(written &+ 1, ordering: .releasing)
         return true
+    }
+
+    /// Control thread: ends a `settle`, whatever the lcore still holds. The ring is empty afterwards.
+    func abandon() {
+        indices.pointee.abandoned.store(true, ordering: .releasing)
+        while !isDone { pause(microseconds: 20) }
+        indices.pointee.abandoned.store(false, ordering: .releasing)
     }
 
     /// Control thread: everything put in was carried out.
@@ -80,7 +91,10 @@ struct LcoreCommandRing {
         var next = first
         while next != end {
             let command = slots + Int(truncatingIfNeeded: next & (Self.capacity &- 1))
-            if let tree = command.pointee.tree {
+            if command.pointee.operation == .settle {
+                if !indices.pointee.abandoned.load(ordering: .relaxed) && !settle(lcore) { break }
+                lcore.pointee.settling = Settling()
+            } else if let tree = command.pointee.tree {
                 if change(tree, command, lcore) != .done { indices.pointee.refused.add(1, ordering: .relaxed) }
             } else if let pacer = command.pointee.pacer {
                 let parameters = command.pointee.parameters
@@ -101,7 +115,7 @@ struct LcoreCommandRing {
         case .remove: return tree.pointee.remove(id, at: now)
         case .unpark: tree.pointee.unpark(output: command.pointee.parameters.output)
         case .drain: discard(tree, lcore)
-        case .pace: break
+        case .pace, .settle: break
         }
         return .done
     }

@@ -63,7 +63,9 @@ package struct Placement {
         return result
     }
 
-    private static func allowed(_ request: Request, _ all: [Loop]) -> [Int] {
+    mutating func put(_ queue: Queue, on loop: Int) { loops[queue] = loop }
+
+    static func allowed(_ request: Request, _ all: [Loop]) -> [Int] {
         let pinned = all.indices.filter { request.cpus.contains(all[$0].cpu) }
         if !pinned.isEmpty { return pinned }
         let near = all.indices.filter { request.numaNode >= 0 && all[$0].numaNode == request.numaNode }

@@ -83,7 +83,7 @@ struct ClassCommand: ParsableCommand {
 
 struct CoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "core", abstract: "Who polls what, and how busy.", subcommands: [Show.self, Set.self], defaultSubcommand: Show.self)
+        commandName: "core", abstract: "Who polls what, and how busy.", subcommands: [Show.self, Set.self, Balance.self], defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All poll loops.")
@@ -111,7 +111,20 @@ struct CoreCommand: ParsableCommand {
                 default takes a core's own mode away.
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(help: "CPU|all polling polling|adaptive|interrupt|default") var words: [String]
+        @Argument(help: "CPU|all polling polling|adaptive|interrupt|default; all balance on|off") var words: [String]
+    }
+
+    struct Balance: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Move queues from busy cores to idle ones, by their load over the last second.",
+            discussion: "No frame is lost or overtaken: a queue whose old core holds frames that may not leave yet stays where it is.")
+        @OptionGroup var connecting: Connecting
+        @Flag(name: .long, help: "Say what would move, and move nothing.") var dryRun = false
+        func run() throws {
+            try reporting {
+                try connecting.show(.coreBalance, BalanceParams(dryRun: dryRun), as: [MoveStatus].self) { Tables.moves($0, planned: dryRun) }
+            }
+        }
     }
 }
 

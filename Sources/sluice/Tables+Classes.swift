@@ -87,6 +87,15 @@ extension Tables {
         return lines
     }
 
+    package static func moves(_ moves: [MoveStatus], planned: Bool) -> String {
+        if moves.isEmpty { return "nothing to move" }
+        return moves.map { move in
+            let queues = move.queues.map { "\(move.port):\($0)" }.joined(separator: " ")
+            let outcome = planned ? "would move" : move.done ? "moved" : "stays: its core holds frames that may not leave yet; it would have moved"
+            return "\(queues) (\(decimal(move.loadPercent))% of a core) \(outcome) from CPU \(move.from) to CPU \(move.to)"
+        }.joined(separator: "\n")
+    }
+
     /// One decimal, without Foundation's formatters.
     private static func decimal(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "-" }

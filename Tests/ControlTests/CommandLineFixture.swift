@@ -91,6 +91,7 @@ final class CannedDaemon: Sendable {
         case .classShow: return .reply(Canned.classes)
         case .protocolShow: return .reply(Canned.protocols)
         case .coreShow: return .reply(Canned.cores)
+        case .coreBalance: return .reply(Canned.moves)
         case .statsShow: return .reply(Canned.stats)
         case nil: throw RPCError(RPCError.methodNotFound, "no method \(request.method)")
         }
@@ -184,6 +185,13 @@ enum Canned {
         (core.polling, core.asleepPercent, core.sleeps, core.wakeups) = ("adaptive", 80, 7, ["traffic": 5, "control": 2])
         core.lookedAt = ["uplink"]
         return [core]
+    }
+
+    static var moves: [MoveStatus] {
+        var (first, second) = (MoveStatus(), MoveStatus())
+        (first.port, first.queues, first.from, first.to, first.loadPercent, first.done) = ("vm1", [0], 1, 2, 40.26, true)
+        (second.port, second.queues, second.from, second.to, second.loadPercent) = ("vm2", [0, 1], 1, 3, 10)
+        return [first, second]
     }
 
     static var stats: StatsReply {

@@ -97,6 +97,12 @@ import Testing
                 CPU 1 looks every 0.5 ms while idle: no receive interrupts at uplink
                 """)
         try shows(
+            "core", "balance",
+            text: """
+                vm1:0 (40.3% of a core) moved from CPU 1 to CPU 2
+                vm2:0 vm2:1 (10.0% of a core) stays: its core holds frames that may not leave yet; it would have moved from CPU 1 to CPU 3
+                """)
+        try shows(
             "stats",
             text: """
                                FRAMES  BYTES

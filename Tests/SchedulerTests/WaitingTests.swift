@@ -1,0 +1,50 @@
+import Scheduler
+import Testing
+
+@Suite struct WaitingTests {
+    /// Runs `hasSent` to its end or to the leaf it stops at, a few leaves a call.
+    private func hasSent(_ bench: Bench, since time: Nanoseconds, _ next: inout UInt32) -> Bool {
+        for _ in 0..<10_000 {
+            let before = next
+            if bench.tree.pointee.hasSent(since: time, from: &next, most: 3) { return true }
+            if next == before { return false }
+        }
+        return false
+    }
+
+    @Test("What a tree held at a time is known to have left, whatever came since")
+    func markers() {
+        let bench = Bench()
+        // Many leaves, far apart; one is slow: 8 ms a frame.
+        let leaves = stride(from: ClassID(2), to: 60_000, by: 997).map { $0 }
+        for id in leaves { bench.add(id, under: 1, id == leaves[20] ? .mbit(1, ceil: 1, burst: 1_000) : ClassParameters()) }
+        bench.advance(to: 1_000)
+        for id in leaves { for _ in 0..<6 { bench.offer(id, 1_000) } }
+        let time = bench.now
+        var next: UInt32 = 0
+        #expect(!hasSent(bench, since: time, &next))
+        #expect(next == UInt32(leaves[0]))
+
+        bench.advance(to: 2_000)
+        bench.drain()
+        for id in leaves { bench.offer(id, 1_000) }
+        #expect(!hasSent(bench, since: time, &next))
+        #expect(next == UInt32(leaves[20]), "it waits for the slow one only")
+        bench.advance(to: 100_000_000)
+        bench.drain()
+        for id in leaves { bench.offer(id, 1_000) }
+        #expect(hasSent(bench, since: time, &next), "later frames do not count")
+
+        next = 0
+        #expect(hasSent(bench, since: time, &next))
+        next = 0
+        #expect(!hasSent(bench, since: bench.now, &next))
+    }
+
+    @Test("An empty tree has sent everything")
+    func empty() {
+        let bench = Bench()
+        var next: UInt32 = 0
+        #expect(hasSent(bench, since: .max - 1, &next))
+    }
+}

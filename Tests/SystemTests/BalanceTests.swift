@@ -1,0 +1,158 @@
+import Foundation
+import Testing
+
+/// Two poll loops, one of which shares its CPU with the generator: what arrives and in which order, and long-run shares; no speed.
+extension EndToEnd {
+    @Suite("Queues that move between poll loops", .needs(.hugepages))
+    struct BalanceTests {
+        private let settings = "daemon: {cpus: [0, 1], buffers: 16384, polling: adaptive}\n"
+        private let names = ["vm1", "vm2", "vm3", "vm4"]
+
+        private func guests(_ lab: Lab) -> String {
+            names.map { "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0)), cpus: [1]}\n" }.joined()
+        }
+        private func simulated(_ lab: Lab) -> String {
+            names.map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
+        }
+
+        /// The generator in the background; `verdict` is its report.
+        private struct Traffic {
+            let process: ChildProcess
+            func verdict() throws -> JSON {
+                let exit = process.waitForExit(until: .after(90))
+                let text = process.output.text
+                try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-gen-\(process.pid)")
+                guard let exit, let start = text.firstIndex(of: "{") else { throw LabError("no verdict: \(text)\(process.errors.text)") }
+                print("\(exit)", process.errors.text)
+                return try JSON(String(text[start...]))
+            }
+        }
+
+        private func start(_ lab: Lab, _ daemon: Daemon, _ seconds: Int, _ flows: String) throws -> Traffic {
+            let scenario = try lab.write("scenario.yaml", "duration: \(seconds)s\nlearn: true\nports:\n" + simulated(lab) + flows)
+            let process = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
+            try eventually("frames flow") { try (daemon.port("vm2")["tx"]["frames"].int ?? 0) > 1_000 }
+            return Traffic(process: process)
+        }
+
+        private func cpu(of port: String, _ daemon: Daemon) throws -> Int? {
+            try daemon.show("core", "show").items.first { $0["queues"].items.contains { $0["port"].string == port } }?["cpu"].int
+        }
+
+        @Test("nothing is lost or overtaken by a queue that moves to and fro, with a backlog in its class")
+        func movesUnderLoad() throws {
+            try withLab { lab in
+                // What vm2 is sent stands in a queue of 200 frames, 48 ms: without waiting for it, every move would reorder.
+                let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports:\n" + guests(lab) + """
+                    guests:
+                      - {name: vm2, port: vm2, inbound: {ceiling: 50mbit, limit: 200}}
+                    """)
+                let traffic = try start(lab, daemon, 12, """
+                    flows:
+                      - {name: limited, from: vm1, to: vm2, size: 1514, rate: 60mbit}
+                      - {name: back, from: vm2, to: vm1, size: 60, rate: 20kpps}
+                      - {name: free, from: vm3, to: vm4, size: 590, rate: 20kpps}
+                    expect:
+                      - {name: unlimited, flows: [back, free], intact: true, loss-at-most: 0%}
+                      - {name: limited, flows: [limited], intact: true}
+                    """)
+                for round in 0..<10 {
+                    let target = round % 2
+                    for port in ["vm1", "vm3"] { try daemon.command("port", "set", port, "cpus", "\(target)") }
+                    #expect(try cpu(of: "vm1", daemon) == target && cpu(of: "vm3", daemon) == target)
+                    let sent = try daemon.port("vm2")["tx"]["frames"].int ?? 0
+                    try eventually("frames flow on") { try (daemon.port("vm2")["tx"]["frames"].int ?? 0) > sent + 500 }
+                }
+                let report = try traffic.verdict()
+                #expect(Generator.missed(report) == [])
+                #expect(Generator.faults(report) == Generator.noFaults)
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
+        @Test("a busy core's queues are balanced on demand, and a dry run moves none")
+        func balance() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports:\n" + guests(lab))
+                for port in names { try daemon.command("port", "set", port, "cpus", "none") }
+                #expect(try names.allSatisfy { try cpu(of: $0, daemon) == 1 }, "an unpinned queue stays where it is")
+                let traffic = try start(lab, daemon, 15, """
+                    flows:
+                      - {name: a, from: vm1, to: vm2, size: 60, rate: 400kpps}
+                      - {name: b, from: vm3, to: vm4, size: 60, rate: 400kpps}
+                    expect: [{name: all, flows: ["*"], intact: true}]
+                    """)
+                let planned = try eventually("there is something to move") {
+                    let moves = try daemon.show("core", "balance", "--dry-run").items
+                    return moves.isEmpty ? nil : moves
+                }
+                #expect(planned.allSatisfy { $0["done"].bool == false })
+                #expect(try names.allSatisfy { try cpu(of: $0, daemon) == 1 })
+                let moved = try eventually("a queue moved") { try daemon.show("core", "balance").items.first { $0["done"].bool == true } }
+                let port = try #require(moved["port"].string)
+                #expect(try cpu(of: port, daemon) == 0)
+                #expect(try (daemon.show("status")["queue_moves"].int ?? 0) > 0)
+                let report = try traffic.verdict()
+                #expect(Generator.missed(report) == [])
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
+        @Test("a queue whose frames may not leave yet stays, and says so")
+        func givenUp() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports:\n" + guests(lab) + """
+                    guests:
+                      - {name: vm2, port: vm2, inbound: {ceiling: 1mbit}}
+                      - {name: vm4, port: vm4, inbound: {ceiling: 1mbit}}
+                    """)
+                for port in names { try daemon.command("port", "set", port, "cpus", "none") }
+                let traffic = try start(lab, daemon, 15, """
+                    flows:
+                      - {name: a, from: vm1, to: vm2, size: 590, rate: 400kpps}
+                      - {name: b, from: vm3, to: vm4, size: 590, rate: 400kpps}
+                    expect: [{name: all, flows: ["*"], intact: true}]
+                    """)
+                let tried = try eventually("there is something to move") {
+                    let moves = try daemon.show("core", "balance").items
+                    return moves.isEmpty ? nil : moves
+                }
+                #expect(tried.allSatisfy { $0["done"].bool == false }, "\(tried)")
+                #expect(try names.allSatisfy { try cpu(of: $0, daemon) == 1 })
+                let report = try traffic.verdict()
+                #expect(Generator.missed(report) == [])
+                daemon.stop()
+            }
+        }
+
+        @Test("two loops keep the floors of one tree between them")
+        func sharedFloors() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, settings + "bridges: [{name: br0, rate: 100mbit}]\nports:\n" + guests(lab) + """
+                    guests:
+                      - {name: vm3, port: vm3, inbound: {floor: 60mbit, burst: 256kib}}
+                      - {name: vm4, port: vm4, inbound: {floor: 40mbit, burst: 256kib}}
+                    """)
+                try daemon.command("port", "set", "vm1", "cpus", "0")
+                let scenario = "duration: 10s\nlearn: true\nports:\n" + simulated(lab) + """
+                    flows:
+                      - {name: 1to3, from: vm1, to: vm3, size: 1514, rate: 60mbit}
+                      - {name: 2to3, from: vm2, to: vm3, size: 1514, rate: 60mbit}
+                      - {name: 1to4, from: vm1, to: vm4, size: 1514, rate: 60mbit}
+                      - {name: 2to4, from: vm2, to: vm4, size: 1514, rate: 60mbit}
+                    expect:
+                      - {name: vm3, flows: [1to3, 2to3], from: 3s, at-least: 60mbit, within: 5%}
+                      - {name: vm4, flows: [1to4, 2to4], from: 3s, at-least: 40mbit, within: 5%}
+                      - {name: all, flows: ["*"], from: 3s, at-most: 100mbit, within: 5%, intact: true}
+                    """
+                let report = try Generator.run(lab, scenario)
+                #expect(Generator.missed(report) == [])
+                for name in ["1to3", "2to3", "1to4", "2to4"] { #expect((try Generator.flow(report, name)["received"].int ?? 0) > 100, "\(name) starves") }
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+    }
+}
