@@ -50,6 +50,7 @@ enum Output {
                 if worst > 0.02 { lines.append("\(figure.benchmark), \(peer.peer): others had its CPUs for up to \(Int(worst * 100)) % of a round") }
             }
         }
+        lines += results.warnings
         lines += results.skipped.map { "Skipped: \($0.benchmark): \($0.reason)" }
         lines += results.failures.map { "FAILED: \($0.benchmark)\($0.peer.map { ", \($0)" } ?? ""): \($0.reason)" }
         return lines.isEmpty ? "" : "\n" + lines.joined(separator: "\n") + "\n"

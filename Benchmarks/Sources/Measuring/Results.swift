@@ -92,6 +92,8 @@ public struct Results: Codable, Sendable {
     public var seconds = 0.0
     public var figures: [Figure] = []
     public var curves: [Curve] = []
+    /// What speaks against believing some of it.
+    public var warnings: [String] = []
     /// What did not run, and why.
     public var skipped: [Remark] = []
     public var failures: [Remark] = []

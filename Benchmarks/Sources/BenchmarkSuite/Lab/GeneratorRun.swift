@@ -48,6 +48,7 @@ enum GeneratorRun {
         _ bench: Bench, _ running: Running, _ scenario: ScenarioText, seconds: Double, bins: Bool = false, histogram: String? = nil
     ) throws -> GeneratorReport {
         let file = try bench.file("scenario.yaml", scenario.text), report = bench.path("report.json")
+        let without = running.processes.reduce(0) { $0 + $1.secondsWithoutCPU }
         let process = try ChildProcess(
             running.prefix + ["\(bench.programs)/sluice-gen", "run", file, "--no-table", "--cpu", String(bench.generatorCPU), "--json", report]
                 + (bins ? [] : ["--no-bins"]) + (histogram.map { ["--hgrm", $0] } ?? []),
@@ -56,6 +57,12 @@ enum GeneratorRun {
         guard let data = FileManager.default.contents(atPath: report) else { throw process.failed("ended without a report") }
         let read: GeneratorReport
         do { read = try JSONDecoder().decode(GeneratorReport.self, from: data) } catch { throw Fault("the generator's report cannot be read: \(error)") }
+        let disturbed = (running.processes.reduce(0) { $0 + $1.secondsWithoutCPU } - without) / seconds
+        if disturbed > 0.02 {
+            let warning = "others had the switch's CPU for \(Int(disturbed * 100)) % of a run of \(Table.fixed(seconds, 1)) s: \(running.processes.last?.name ?? "")"
+            bench.results.warnings.append(warning)
+            bench.say("  " + warning)
+        }
         let faults = read.flows.reduce(0) { $0 + $1.corrupted + $1.misdelivered }
         if faults > 0 { throw Fault("\(faults) frames arrived corrupted or at the wrong port") }
         return read

@@ -4,6 +4,8 @@ import Measuring
 /// What a daemon that may sleep costs when nothing happens, and how soon it is awake.
 struct Idle {
     static let adaptive = SluicePeer(name: "sluice-adaptive", daemon: ["polling: adaptive"])
+    /// Named, whatever the default is.
+    static let polling = SluicePeer(name: "sluice-polling", daemon: ["polling: polling"])
 
     /// Why it cannot be measured; nil when it can.
     static func refusal(_ bench: Bench) throws -> String? {
@@ -18,7 +20,7 @@ struct Idle {
         var share = Figure(name, "CPU of an idle daemon with 8 ports", unit: "%", higherIsBetter: false, targets: [.init(against: nil, 2)])
         var wake = Figure(name, "p99 of frames 20 ms apart", unit: "us", higherIsBetter: false, targets: [.init(against: nil, 100)])
         var median = Figure(name, "p50 of frames 20 ms apart", unit: "us", higherIsBetter: false)
-        bench.turns(name, [adaptive, SluicePeer()]) { peer, _ in
+        bench.turns(name, [adaptive, polling]) { peer, _ in
             try peer.whileRunning(workload, bench) { running in
                 let generator = try GeneratorSession(bench, running, workload)
                 // It backs off gradually.
@@ -50,6 +52,6 @@ struct Idle {
     /// Throughput of a daemon that may sleep beside one that never does.
     static func throughput(_ bench: Bench, _ name: String) throws {
         if let refusal = try refusal(bench) { return bench.skip(name, refusal) }
-        Throughput(workload: Workload(), peers: [adaptive, SluicePeer()], targets: [.init(against: "sluice", 0.98)]).run(bench, name)
+        Throughput(workload: Workload(), peers: [adaptive, polling], targets: [.init(against: "sluice-polling", 0.98)]).run(bench, name)
     }
 }
