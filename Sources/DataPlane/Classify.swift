@@ -72,7 +72,8 @@ private func enqueue(
     while next < run.upperBound {
         let frame = frames[next].unsafelyUnwrapped
         // What the tag adds is not the receiver's to take.
-        let reason = lengths[next] &- tag.growth > most ? DropReason.exceedsMTU : offer(frame, lengths[next], tag, leaf, for: index, view.pointee.tree, lcore)
+        let reason = lengths[next] &- tag.growth > most
+            ? DropReason.exceedsMTU : offer(frame, lengths[next], tag, leaf, for: index, view.pointee.tree, lcore)
         if let reason { refuse(next..<(next &+ 1), reason, index, lcore) }
         next &+= 1
     }

@@ -44,7 +44,8 @@ extension ClassTree {
     @_noLocks @inline(__always)
     private mutating func passInFloor(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         let state = states + Int(leaf)
-        guard count > 0, state.pointee.flags & ClassFlags.special == 0 else { return 0 }
+        let flags = state.pointee.flags
+        guard count > 0, flags & ClassFlags.special == 0, flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return 0 }
         state.pointee.refillPlain(at: now)
         guard state.pointee.isInFloor else { return 0 }
         let credit = min(state.pointee.floorTokens, state.pointee.ceilingTokens)
