@@ -7,39 +7,32 @@ import Scheduler
 /// leaf's queue.
 @inline(__always) @_noLocks
 func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    let records = lcore.pointee.records, lengths = lcore.pointee.lengths
-    var run = 0, start = 0
-    while run < runs {
-        let record = records + run
-        // Runs of one leaf go together.
-        var next = start
+    gather(runs, lcore)
+    let records = lcore.pointee.records, order = lcore.pointee.order, ends = lcore.pointee.runEnds
+    let frames = lcore.pointee.classified, lengths = lcore.pointee.lengths
+    var place = 0, next = 0
+    while place < runs {
+        let record = records + Int(order[place])
+        let start = next
         var longest: UInt32 = 0
         repeat {
+            let run = Int(order[place])
             let length = records[run].length
             longest = max(longest, length)
-            while next < lcore.pointee.runEnds[run] {
+            for index in (run == 0 ? 0 : ends[run &- 1])..<ends[run] {
+                frames[next] = lcore.pointee.received[index]
                 lengths[next] = length
                 next &+= 1
             }
-            run &+= 1
-        } while run < runs && records[run].fares(as: record)
+            place &+= 1
+        } while place < runs && records[Int(order[place])].fares(as: record)
         if record.pointee.output == flooded {
             flood(start..<next, record, source, lcore, snapshot)
         } else {
             enqueue(start..<next, record, longest, lcore, snapshot)
         }
-        start = next
     }
     giveOffered(lcore)
-}
-
-extension FrameRecord {
-    /// The same output, guests, protocol and tag, and so the same leaf and the same treatment on the way out.
-    @inline(__always) @_noLocks
-    fileprivate func fares(as other: UnsafeMutablePointer<FrameRecord>) -> Bool {
-        output == other.pointee.output && destinationGuest == other.pointee.destinationGuest && sourceGuest == other.pointee.sourceGuest
-            && protocolID == other.pointee.protocolID && tagCount == other.pointee.tagCount && tci == other.pointee.tci
-    }
 }
 
 /// Gives frames of one leaf to the tree of their output. Those that may leave at once are staged.
@@ -48,7 +41,7 @@ private func enqueue(
     _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
-    let frames = lcore.pointee.received, lengths = lcore.pointee.lengths
+    let frames = lcore.pointee.classified, lengths = lcore.pointee.lengths
     let index = record.pointee.output
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(index)
     guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return refuse(run, .portDown, index, lcore) }
@@ -83,7 +76,7 @@ private func enqueue(
 @inline(never) @_noLocks
 private func refuse(_ run: Range<Int>, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(output)].count(drop: reason, run.count)
-    sluice_frames_free(lcore.pointee.received + run.lowerBound, UInt32(truncatingIfNeeded: run.count))
+    sluice_frames_free(lcore.pointee.classified + run.lowerBound, UInt32(truncatingIfNeeded: run.count))
 }
 
 /// Enqueues frames for every other port of their bridge. The copies share the frames' bytes; who must write them copies first.
@@ -95,7 +88,7 @@ private func flood(
     let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
     lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
     for place in run {
-        let frame = lcore.pointee.received[place].unsafelyUnwrapped
+        let frame = lcore.pointee.classified[place].unsafelyUnwrapped
         let length = lcore.pointee.lengths[place]
         // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
         var waiting: PortIndex = flooded
@@ -117,7 +110,8 @@ private func flood(
             waiting = member
         }
         if waiting == flooded {
-            drop(place..<(place &+ 1), .noDestination, source, lcore)
+            lcore.pointee.counters[Int(source)].count(drop: .noDestination)
+            sluice_frame_free(frame)
         } else {
             deliver(frame, length, to: waiting, record, lcore, snapshot)
         }

@@ -14,7 +14,7 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
     append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, view, output, lcore)
 }
 
-/// The same for frames of the burst just received that have the same tag.
+/// The same for frames of the burst just classified that have the same tag.
 @inline(__always) @_noLocks
 func stage(
     _ run: Range<Int>, _ tag: EgressTag, for port: PortIndex, _ state: UnsafeMutablePointer<PortState>, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -23,7 +23,7 @@ func stage(
     if run.isEmpty { return }
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     let output = touch(port, lcore)
-    let frames = lcore.pointee.received
+    let frames = lcore.pointee.classified
     let finishes = state.pointee.finishChecksums.load(ordering: .relaxed)
     var requests: UInt64 = 0
     if finishes { for index in run { requests |= sluice_frame_flags(frames[index].unsafelyUnwrapped) } }

@@ -61,7 +61,10 @@ struct Lcore: ~Copyable {
     let records: UnsafeMutablePointer<FrameRecord>
     /// Where in `received` the run of frames ends that a record speaks of; it begins where the one before ends.
     let runEnds: UnsafeMutablePointer<Int>
-    /// Bytes to be charged for each frame received.
+    /// The order in which the runs are classified, and the frames in that order.
+    let order: UnsafeMutablePointer<UInt8>
+    let classified: UnsafeMutablePointer<Frame?>
+    /// Bytes to be charged for each frame classified.
     let lengths: UnsafeMutablePointer<UInt32>
     /// Frames to be queued, all in one tree, and the ports they are for: see `offer`.
     let offered: UnsafeMutablePointer<OfferedFrame>
@@ -100,6 +103,8 @@ struct Lcore: ~Copyable {
         records = .zeroed(burstSize)
         lengths = .zeroed(burstSize)
         runEnds = .zeroed(burstSize)
+        order = .zeroed(burstSize)
+        classified = .zeroed(burstSize)
         offered = .allocate(capacity: burstSize)
         offeredOutputs = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
@@ -118,6 +123,8 @@ struct Lcore: ~Copyable {
         records.free()
         lengths.free()
         runEnds.free()
+        order.free()
+        classified.free()
         offered.deallocate()
         offeredOutputs.free()
         scheduled.free()

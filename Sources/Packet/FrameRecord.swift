@@ -77,6 +77,13 @@ public struct FrameRecord {
     /// `pcp` where there is none.
     @inlinable @inline(__always) public static var noPCP: UInt8 { @_noLocks get { 8 } }
 
+    /// Guests and ports as one word: equal for frames that come and go alike.
+    @inlinable @inline(__always) public var forwarding: UInt64 {
+        @_noLocks get {
+            UInt64(sourceGuest) | UInt64(destinationGuest) &<< 16 | UInt64(input) &<< 32 | UInt64(output) &<< 48
+        }
+    }
+
     /// VLAN identifier of the outermost tag; 0 without a tag or with a priority tag.
     @inlinable @inline(__always) public var vid: UInt16 { @_noLocks get { tci & 0x0fff } }
 
