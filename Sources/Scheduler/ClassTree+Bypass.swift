@@ -24,6 +24,8 @@ extension ClassTree {
         }
         let passedInFloor = passInFloor(lengths, count: count, leaf, at: now)
         if passedInFloor != 0 { return passedInFloor }
+        let passedBorrowing = passBorrowing(lengths, count: count, leaf, at: now)
+        if passedBorrowing != 0 { return passedBorrowing }
         var budget = Int64.max, packets = Int64.max
         let lender = findLender(leaf, &budget, &packets, at: now)
         if lender == 0 { return 0 }
@@ -48,7 +50,81 @@ extension ClassTree {
         guard count > 0, flags & ClassFlags.special == 0, flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return 0 }
         state.pointee.refillPlain(at: now)
         guard state.pointee.isInFloor else { return 0 }
-        let credit = min(state.pointee.floorTokens, state.pointee.ceilingTokens)
+        let taken = measure(lengths, count: count, credit: min(state.pointee.floorTokens, state.pointee.ceilingTokens))
+        _ = state.pointee.chargePlain(taken.cost)
+        state.pointee.sentBytes &+= UInt64(taken.bytes)
+        nodes[Int(leaf)].sentFrames &+= UInt64(taken.frames)
+        if payAncestors(of: state.pointee.parent, taken, at: now) != 0 { updateAncestors(of: leaf, at: now) }
+        owe(taken, at: now)
+        return Int(taken.frames)
+    }
+
+    /// The short way of a leaf that borrows, all classes from it to the lender being plain, except that the lender may be a root without
+    /// peak, packet rates and leases; 0: the general way must decide.
+    @_noLocks @inline(__always)
+    private mutating func passBorrowing(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+        if count == 0 || leaf == 1 { return 0 }
+        var lender = leaf
+        var credit = Int64.max
+        while true {
+            let state = states + Int(lender)
+            if lender == 1 {
+                guard rootLends(&credit, at: now) else { return 0 }
+                break
+            }
+            if state.pointee.flags & ClassFlags.special != 0 { return 0 }
+            state.pointee.refillPlain(at: now)
+            credit = min(credit, state.pointee.ceilingTokens)
+            if state.pointee.isInFloor {
+                credit = min(credit, state.pointee.floorTokens)
+                break
+            }
+            if !state.pointee.mayOnlyBorrow { return 0 }
+            lender = state.pointee.parent
+        }
+        let above = states + Int(lender)
+        let taken = measure(lengths, count: count, credit: credit)
+        let frames = UInt64(taken.frames), bytes = UInt64(taken.bytes)
+        var id = leaf
+        var active: UInt8 = 0
+        while id != lender {
+            let state = states + Int(id)
+            _ = state.pointee.chargeCeiling(taken.cost)
+            state.pointee.sentBytes &+= bytes
+            nodes[Int(id)].sentFrames &+= frames
+            countLoan(of: id, fromLevel: above.pointee.level, frames: frames, bytes: taken.bytes)
+            active |= state.pointee.active
+            id = state.pointee.parent
+        }
+        blocks[Int(lender)].lentFrames &+= frames
+        blocks[Int(lender)].lentBytes &+= bytes
+        if lender != 1 {
+            _ = above.pointee.chargePlain(taken.cost)
+            above.pointee.sentBytes &+= bytes
+            nodes[Int(lender)].sentFrames &+= frames
+            active |= above.pointee.active | payAncestors(of: above.pointee.parent, taken, at: now)
+        }
+        owe(taken, at: now)
+        if active != 0 { updateCharged(leaf, at: now) }
+        return Int(taken.frames)
+    }
+
+    /// Whether the root can send, and what it allows.
+    @_noLocks @inline(__always)
+    private mutating func rootLends(_ credit: inout Int64, at now: Nanoseconds) -> Bool {
+        let state = states + 1
+        let flags = state.pointee.flags
+        if flags & (ClassFlags.extra | ClassFlags.shared | ClassFlags.codel) != 0 { return false }
+        refill(1, at: now)
+        if currentMode(1) != Mode.canSend { return false }
+        if flags & ClassFlags.meteredCeiling != 0 { credit = min(credit, state.pointee.ceilingTokens) }
+        if flags & ClassFlags.meteredFloor != 0 { credit = min(credit, state.pointee.floorTokens) }
+        return true
+    }
+
+    /// As many of the frames as credit allows: each is sent whole while there is any.
+    @_noLocks @inline(__always)
+    private func measure(_ lengths: UnsafePointer<UInt32>, count: Int, credit: Int64) -> Taken {
         var taken = Taken(frames: 0, bytes: 0, charged: 0, cost: 0, next: 0)
         repeat {
             let length = lengths[Int(taken.frames)]
@@ -57,15 +133,16 @@ extension ClassTree {
             taken.charged &+= max(Int64(length) &+ overhead, 0)
             taken.cost = taken.charged &* Credit.perByte
         } while Int(taken.frames) < count && taken.cost <= credit
-        _ = state.pointee.chargePlain(taken.cost)
-        state.pointee.sentBytes &+= UInt64(taken.bytes)
-        nodes[Int(leaf)].sentFrames &+= UInt64(taken.frames)
-        if payAncestors(of: state.pointee.parent, taken, at: now) != 0 { updateAncestors(of: leaf, at: now) }
+        return taken
+    }
+
+    /// Charges the root.
+    @_noLocks @inline(__always)
+    private mutating func owe(_ taken: Taken, at now: Nanoseconds) {
         owedFrames &+= UInt64(taken.frames)
         owedBytes &+= UInt64(taken.bytes)
         owedCharge &+= taken.cost
         chargeRoot(at: now)
-        return Int(taken.frames)
     }
 
     /// The class whose floor a frame of the leaf would leave on, 0 if it has to wait; and what all buckets up to it allow.

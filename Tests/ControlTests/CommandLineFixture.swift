@@ -3,6 +3,7 @@ import ControlAPI
 import ControlPlane
 import Dispatch
 import Foundation
+import Synchronization
 import Testing
 
 /// What one run of `sluice` did.
@@ -63,6 +64,9 @@ final class CannedDaemon: Sendable {
 
     deinit { server.stop() }
 
+    /// Times that stages were asked for.
+    private static let looks = Atomic<Int>(0)
+
     private static func answer(_ request: Request, _ model: inout Model) throws -> Response {
         func change(to new: Model, dryRun: Bool) -> Response {
             let lines = diff(from: model, to: new).lines(from: model, to: new)
@@ -90,7 +94,9 @@ final class CannedDaemon: Sendable {
             return .reply(Canned.addresses.filter { params.port == nil || $0.port == params.port })
         case .classShow: return .reply(Canned.classes)
         case .protocolShow: return .reply(Canned.protocols)
-        case .coreShow: return .reply(Canned.cores)
+        case .coreShow:
+            guard try request.params(CoreParams.self).stages == true else { return .reply(Canned.cores) }
+            return .reply(Canned.cores(looks: looks.add(1, ordering: .relaxed).newValue))
         case .coreBalance: return .reply(Canned.moves)
         case .statsShow: return .reply(Canned.stats)
         case nil: throw RPCError(RPCError.methodNotFound, "no method \(request.method)")
@@ -185,6 +191,16 @@ enum Canned {
         (core.polling, core.asleepPercent, core.sleeps, core.wakeups) = ("adaptive", 80, 7, ["traffic": 5, "control": 2])
         core.lookedAt = ["uplink"]
         return [core]
+    }
+
+    /// The same as the looks at measured stages go on.
+    static func cores(looks: Int) -> [CoreStatus] {
+        cores.map {
+            var core = $0
+            core.measuredFrames = 1_000 + 100 * UInt64(looks)
+            core.stages = [StageStatus(name: "poll", cycles: 40_000 + 3_000 * UInt64(looks)), StageStatus(name: "admit", cycles: 7_000 + 550 * UInt64(looks))]
+            return core
+        }
     }
 
     static var moves: [MoveStatus] {

@@ -96,6 +96,13 @@ import Testing
                 CPU 1 was woken by control 2 traffic 5
                 CPU 1 looks every 0.5 ms while idle: no receive interrupts at uplink
                 """)
+        // Two looks, a second apart: what grew between them.
+        try shows(
+            "core", "show", "--stages",
+            text: """
+                CPU  FRAMES  POLL  ADMIT  CYCLES/FRAME
+                  1     100  30.0    5.5          35.5
+                """)
         try shows(
             "core", "balance",
             text: """

@@ -85,6 +85,9 @@ extension EndToEnd {
                       - {name: b, from: vm3, to: vm4, size: 60, rate: 400kpps}
                     expect: [{name: all, flows: ["*"], intact: true}]
                     """)
+                let busy = try #require(try daemon.show("core", "show", "--stages").items.first { ($0["measured_frames"].int ?? 0) > 10_000 })
+                #expect(busy["stages"].items.compactMap { $0["name"].string } == ["poll", "admit", "bridge", "classify", "schedule", "send"])
+                #expect(busy["stages"].items.allSatisfy { ($0["cycles"].int ?? 0) > 0 || $0["name"].string == "schedule" })
                 let planned = try eventually("there is something to move") {
                     let moves = try daemon.show("core", "balance", "--dry-run").items
                     return moves.isEmpty ? nil : moves

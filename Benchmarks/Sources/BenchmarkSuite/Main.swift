@@ -24,6 +24,7 @@ struct Suite: ParsableCommand {
     @Option(help: .hidden) var programs = ".build/release"
     @Option(help: .hidden) var work: String?
     @Option(help: .hidden) var tag: String?
+    @Option(help: .hidden) var hugeDir: String?
 
     func validate() throws {
         if let rounds, rounds < 1 { throw ValidationError("--rounds must be at least 1") }
@@ -59,7 +60,7 @@ struct Suite: ParsableCommand {
         defer { if work == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let bench = try Bench(
             programs: programs, folder: folder, output: output, tag: tag ?? "slb\(getpid())", rounds: rounds ?? (quick ? 2 : 5),
-            seconds: seconds ?? (quick ? 1 : 2), quick: quick, peers: peers.split(separator: ",").map(String.init))
+            seconds: seconds ?? (quick ? 1 : 2), quick: quick, peers: peers.split(separator: ",").map(String.init), hugeDirectory: hugeDir)
         bench.results.command = (["scripts/bench"] + CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("/") }).joined(separator: " ")
         bench.results.date = Date().formatted(.iso8601)
         for benchmark in chosen {

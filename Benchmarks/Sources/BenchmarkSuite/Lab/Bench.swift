@@ -16,13 +16,15 @@ final class Bench {
     let quick: Bool
     /// Only these peers; empty: all.
     let chosenPeers: [String]
+    /// A hugetlbfs mount that the generator takes its memory from; nil: ordinary memory, which is slower.
+    let hugeDirectory: String?
     /// One poller owns the first CPU, the others are switches': two pollers on one CPU would measure the kernel's time slices.
     let generatorCPU: Int
     let allowedCPUs: [Int]
     var results = Results()
     private var count = 0
 
-    init(programs: String, folder: String, output: String, tag: String, rounds: Int, seconds: Double, quick: Bool, peers: [String]) throws {
+    init(programs: String, folder: String, output: String, tag: String, rounds: Int, seconds: Double, quick: Bool, peers: [String], hugeDirectory: String?) throws {
         self.programs = programs
         self.folder = folder
         self.output = output
@@ -31,6 +33,7 @@ final class Bench {
         self.seconds = seconds
         self.quick = quick
         chosenPeers = peers
+        self.hugeDirectory = hugeDirectory
         allowedCPUs = Machine.allowedCPUs
         guard allowedCPUs.count >= 2 else {
             throw Fault("this process may run on one CPU only (\(allowedCPUs)); generator and switch need one each: allow two, as with taskset -c 0,1")
@@ -43,6 +46,9 @@ final class Bench {
 
     /// The last CPUs allowed.
     func switchCPUs(_ count: Int) -> [Int] { Array(allowedCPUs.dropFirst().suffix(count)) }
+
+    /// What `sluice-gen run` is started with in every benchmark.
+    var generatorOptions: [String] { ["--no-table", "--cpu", String(generatorCPU)] + (hugeDirectory.map { ["--huge-dir", $0] } ?? []) }
 
     /// A path in the run's folder that is new; short, as a socket's must be.
     func path(_ name: String) -> String {

@@ -50,7 +50,7 @@ enum GeneratorRun {
         let file = try bench.file("scenario.yaml", scenario.text), report = bench.path("report.json")
         let without = running.processes.reduce(0) { $0 + $1.secondsWithoutCPU }
         let process = try ChildProcess(
-            running.prefix + ["\(bench.programs)/sluice-gen", "run", file, "--no-table", "--cpu", String(bench.generatorCPU), "--json", report]
+            running.prefix + ["\(bench.programs)/sluice-gen", "run", file, "--json", report] + bench.generatorOptions
                 + (bins ? [] : ["--no-bins"]) + (histogram.map { ["--hgrm", $0] } ?? []),
             log: bench.path("generator.log"))
         guard process.waitForExit(within: seconds + 60) else { throw process.failed("did not end in time") }

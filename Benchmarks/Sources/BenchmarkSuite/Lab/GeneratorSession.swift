@@ -16,7 +16,7 @@ final class GeneratorSession {
         flows = scenario.bothWays(workload) { _ in "off" }
         let file = try bench.file("scenario.yaml", scenario.text)
         process = try ChildProcess(
-            running.prefix + ["\(bench.programs)/sluice-gen", "run", file, "--control", "--no-table", "--cpu", String(bench.generatorCPU)],
+            running.prefix + ["\(bench.programs)/sluice-gen", "run", file, "--control"] + bench.generatorOptions,
             log: bench.path("generator.log"), talks: true)
         _ = try counters(within: 120)
     }
