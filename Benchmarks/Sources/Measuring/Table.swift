@@ -12,7 +12,7 @@ public enum Table {
                 if let spread = figure.spread(peer.peer) {
                     row += [amount(spread.median, figure.unit), amount(spread.least, figure.unit) + " to " + amount(spread.most, figure.unit)]
                 } else {
-                    row += ["failed", ""]
+                    row += ["not measured", ""]
                 }
                 let ratio = figure.ratio(to: peer.peer)
                 row += [ratio.map { ratioText($0.median) } ?? "", ratio.map { "\(ratioText($0.least)) to \(ratioText($0.most))" } ?? ""]

@@ -99,7 +99,7 @@ final class Bench {
             results.figures.append(figure)
             let peers = figure.peers.map { peer in
                 let ratio = figure.ratio(to: peer.peer).map { " (ratio \(Table.fixed($0.median, 3)))" } ?? ""
-                return peer.peer + " " + (figure.spread(peer.peer).map { Table.amount($0.median, figure.unit) } ?? "failed") + ratio
+                return peer.peer + " " + (figure.spread(peer.peer).map { Table.amount($0.median, figure.unit) } ?? "not measured") + ratio
             }
             say("  \(figure.quantity): " + peers.joined(separator: ", "))
         }
