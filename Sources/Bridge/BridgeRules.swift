@@ -33,11 +33,15 @@ public enum BridgeRules {
     public static func verdict(_ record: UnsafePointer<FrameRecord>) -> Verdict {
         let source = record.pointee.source
         let destination = record.pointee.destination
-        if source & groupBit != 0 || source == 0 { return badSource(record) }
+        if !isIndividual(source) { return badSource(record) }
         if destination & groupBit == 0 { return .unicast }
         if destination & ~0x0f == reservedGroup { return reserved(destination) }
         return .flood
     }
+
+    /// Whether `mac` may be a source: neither a group's nor zero.
+    @_noLocks @inlinable @inline(__always)
+    public static func isIndividual(_ mac: UInt64) -> Bool { mac & groupBit == 0 && mac != 0 }
 
     /// Bit 40: the first octet's least significant bit (IEEE 802, 8.2).
     @inlinable @inline(__always) static var groupBit: UInt64 { @_noLocks get { 1 &<< 40 } }

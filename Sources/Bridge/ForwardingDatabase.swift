@@ -98,21 +98,31 @@ public struct ForwardingDatabase: @unchecked Sendable {
         return entries + Int(truncatingIfNeeded: ((hash &>> 40 & mask) ^ distance) &* 4)
     }
 
-    /// The line a look-up of `mac` reads first, to be prefetched while other frames of a burst are parsed.
+    /// The hash of `mac`, for a burst's look-ups: the lines of all addresses are fetched before the first is read, and hashed once.
     @_noLocks @inlinable @inline(__always)
-    public func firstLine(of mac: UInt64) -> UnsafeRawPointer { UnsafeRawPointer(firstLine(hash(key(mac)))) }
+    public func hash(of mac: UInt64) -> UInt64 { hash(key(mac)) }
+
+    /// The line that a look-up of an address with this hash reads first, to be prefetched.
+    @_noLocks @inlinable @inline(__always)
+    public func firstLine(ofHash hash: UInt64) -> UnsafeRawPointer { UnsafeRawPointer(firstLine(hash)) }
 
     // MARK: - Look-up
 
     /// What is known about `mac`: bits 47-0 address, bits 59-48 VLAN (0 where the bridge does not know VLANs). `FDBValue.none` if
     /// nothing is. Group addresses are never found.
     @_noLocks @inlinable @inline(__always)
-    public func lookup(mac: UInt64) -> FDBValue {
-        let key = key(mac)
-        let hash = hash(key)
-        guard let entry = find(key, hash) else { return .none }
+    public func lookup(mac: UInt64) -> FDBValue { lookup(mac: mac, hash: hash(of: mac)) }
+
+    /// The same, with the address's `hash(of:)`.
+    @_noLocks @inlinable @inline(__always)
+    public func lookup(mac: UInt64, hash: UInt64) -> FDBValue {
+        guard let entry = find(key(mac), hash) else { return .none }
         return entry.value
     }
+
+    /// What is known about an individual address if it is in the line that is read first; nil if it is not, or is being changed.
+    @_noLocks @inlinable @inline(__always)
+    public func lookup(mac: UInt64, inFirstLineOf hash: UInt64) -> FDBValue? { find(key(mac), in: firstLine(hash))?.value }
 
     /// An entry found at rest, with its value.
     @usableFromInline

@@ -36,17 +36,6 @@ int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, u
     return rte_pktmbuf_alloc_bulk(pool, frames, count);
 }
 
-void *sluice_frame_grow_front(struct rte_mbuf *m, uint16_t bytes) {
-    void *start = rte_pktmbuf_prepend(m, bytes);
-    if (start && (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK)) m->l2_len += bytes;
-    return start;
-}
-
-void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
-    rte_pktmbuf_adj(m, bytes);
-    if (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK) m->l2_len -= bytes;
-}
-
 int sluice_frame_finish_checksums(struct rte_mbuf *m) {
     uint64_t flags = m->ol_flags;
     uint64_t l4 = flags & RTE_MBUF_F_TX_L4_MASK;

@@ -7,135 +7,147 @@ import Scheduler
 /// leaf's queue.
 @inline(__always) @_noLocks
 func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    gather(runs, lcore)
-    let records = lcore.pointee.records, order = lcore.pointee.order, ends = lcore.pointee.runEnds
-    let frames = lcore.pointee.classified, lengths = lcore.pointee.lengths
-    var place = 0, next = 0
-    while place < runs {
-        let record = records + Int(order[place])
-        let start = next
-        var longest: UInt32 = 0
-        repeat {
-            let run = Int(order[place])
-            let length = records[run].length
-            longest = max(longest, length)
-            for index in (run == 0 ? 0 : ends[run &- 1])..<ends[run] {
-                frames[next] = lcore.pointee.received[index]
-                lengths[next] = length
-                next &+= 1
-            }
-            place &+= 1
-        } while place < runs && records[Int(order[place])].fares(as: record)
-        if record.pointee.output == flooded {
-            flood(start..<next, record, source, lcore, snapshot)
-        } else {
-            enqueue(start..<next, record, longest, lcore, snapshot)
-        }
+    if runs == 0 { return }
+    let groups = lcore.pointee.groups
+    let found = classify(runs, groups, lcore, snapshot)
+    var frames = lcore.pointee.received
+    if found.groups != runs {
+        groups.pointee.gather(found.groups, lcore)
+        frames = lcore.pointee.classified
     }
+    let burst = Burst(frames: frames, groups: groups, count: found.groups, isUniform: found.isUniform)
+    var group = 0, next = 0
+    repeat {
+        let key = groups.pointee.keys[unchecked: group]
+        if key.passes {
+            pass(burst, &group, &next, key, lcore, snapshot)
+        } else {
+            let end = burst.end(of: group)
+            divert(burst, next..<end, key, source, lcore, snapshot)
+            group &+= 1
+            next = end
+        }
+    } while group < found.groups
     giveOffered(lcore)
 }
 
-/// Gives frames of one leaf to the tree of their output. Those that may leave at once are staged.
+/// The frames of a burst in the order of their groups.
+struct Burst {
+    let frames: UnsafeMutablePointer<Frame?>
+    let groups: UnsafeMutablePointer<Groups>
+    /// Groups.
+    let count: Int
+    /// The groups' keys differ in leaves alone.
+    let isUniform: Bool
+
+    @inline(__always) @_noLocks
+    init(frames: UnsafeMutablePointer<Frame?>, groups: UnsafeMutablePointer<Groups>, count: Int, isUniform: Bool) {
+        self.frames = frames
+        self.groups = groups
+        self.count = count
+        self.isUniform = isUniform
+    }
+
+    @inline(__always) @_noLocks
+    func end(of group: Int) -> Int { Int(groups.pointee.leaves[unchecked: group].end) }
+}
+
+/// Finds what becomes of each run, and the groups that they are: how many, and whether their keys differ in leaves alone. Fills `lcore.groups`, the
+/// lengths and ends of groups only as long as each run is a group.
 @inline(__always) @_noLocks
-private func enqueue(
-    _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ lcore: UnsafeMutablePointer<Lcore>,
-    _ snapshot: UnsafeMutablePointer<Snapshot>
-) {
-    let frames = lcore.pointee.classified, lengths = lcore.pointee.lengths
-    let index = record.pointee.output
-    let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(index)
-    guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return refuse(run, .portDown, index, lcore) }
-    var tag = EgressTag(rawValue: 0)
-    if port.pointee.tags {
-        tag = EgressTag(snapshot.pointee.tagger.egress(record))
-        for place in run { lengths[place] &+= tag.growth }
-    }
-    let most = port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount)
-    let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-    let guest = view.pointee.bySource ? record.pointee.sourceGuest : record.pointee.destinationGuest
-    let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-    let output = lcore.pointee.outputs + Int(index)
-    if output.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }
-    var next = run.lowerBound
-    if !output.pointee.isParked, longest <= most, view.pointee.tree.pointee.mayBypass {
-        giveOffered(lcore)
-        next &+= view.pointee.tree.pointee.bypass(lengths + next, count: run.count, to: leaf, at: lcore.pointee.now)
-        stage(run.lowerBound..<next, tag, for: index, state, lcore, snapshot)
-    }
-    while next < run.upperBound {
-        let frame = frames[next].unsafelyUnwrapped
-        // What the tag adds is not the receiver's to take.
-        let reason = lengths[next] &- tag.growth > most
-            ? DropReason.exceedsMTU : offer(frame, lengths[next], tag, leaf, for: index, view.pointee.tree, lcore)
-        if let reason { refuse(next..<(next &+ 1), reason, index, lcore) }
-        next &+= 1
-    }
-}
-
-/// Frees frames and counts them at the port they would have left by.
-@inline(never) @_noLocks
-private func refuse(_ run: Range<Int>, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
-    lcore.pointee.counters[Int(output)].count(drop: reason, run.count)
-    sluice_frames_free(lcore.pointee.classified + run.lowerBound, UInt32(truncatingIfNeeded: run.count))
-}
-
-/// Enqueues frames for every other port of their bridge. The copies share the frames' bytes; who must write them copies first.
-@inline(never) @_noLocks
-private func flood(
-    _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
-    _ snapshot: UnsafeMutablePointer<Snapshot>
-) {
-    let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
-    lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
-    for place in run {
-        let frame = lcore.pointee.classified[place].unsafelyUnwrapped
-        let length = lcore.pointee.lengths[place]
-        // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
-        var waiting: PortIndex = flooded
-        for index in 0..<members.count {
-            let member = members[unchecked: index]
-            if member == source { continue }
-            let state = snapshot.pointee.ports[unchecked: Int(member)].state.unsafelyUnwrapped
-            if state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
-            if waiting != flooded {
-                let counters = lcore.pointee.counters + Int(waiting)
-                counters.pointee.copiedFrames &+= 1
-                counters.pointee.copiedBytes &+= UInt64(length)
-                if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
-                    deliver(copy, length, to: waiting, record, lcore, snapshot)
-                } else {
-                    counters.pointee.count(drop: .noBuffer)
+private func classify(
+    _ runs: Int, _ groups: UnsafeMutablePointer<Groups>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> (groups: Int, isUniform: Bool) {
+    var record = lcore.pointee.records, ends = UnsafePointer(lcore.pointee.runEnds)
+    var way = Way.none
+    var count = 0, run = 0, index = 0
+    var difference: UInt64 = 0
+    repeat {
+        if record.pointee.output != way.output { way = Way(to: record.pointee.output, lcore, snapshot) }
+        var length = record.pointee.length
+        // Without a leaf: the number of the run.
+        var key = way.key.with(leaf: UInt16(truncatingIfNeeded: run))
+        if way.hasTree {
+            let guest = GuestIndex(truncatingIfNeeded: record.pointee.forwarding &>> way.guestShift)
+            let leaf = way.leaves[Int(guest) &* protocolRows &+ Int(record.pointee.protocolID)]
+            let line = way.lines + Int(leaf) &* 128
+            sluice_prefetch(line)
+            sluice_prefetch(line + 64)
+            if length > way.longest &+ 4 &* UInt32(record.pointee.tagCount) {
+                key = GroupKey(.exceedsMTU, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
+            } else {
+                key = way.key.with(leaf: leaf)
+                if way.tags {
+                    let tag = EgressTag(snapshot.pointee.tagger.egress(record))
+                    length &+= tag.growth
+                    key = key.with(tag: tag)
                 }
             }
-            waiting = member
         }
-        if waiting == flooded {
-            lcore.pointee.counters[Int(source)].count(drop: .noDestination)
-            sluice_frame_free(frame)
+        let end = ends.pointee
+        // Otherwise the frames have to be moved: `Groups.gather`.
+        if groups.pointee.add(run, key, &count) {
+            difference |= key.rawValue ^ groups.pointee.keys[unchecked: 0].rawValue
+            groups.pointee.leaves[unchecked: count &- 1] = LeafRun(leaf: key.leaf, end: UInt32(truncatingIfNeeded: end))
+            groups.pointee.lengths[unchecked: index] = length
+            index &+= 1
+            while index < end {
+                groups.pointee.lengths[unchecked: index] = length
+                index &+= 1
+            }
         } else {
-            deliver(frame, length, to: waiting, record, lcore, snapshot)
+            index = end
         }
-    }
+        run &+= 1
+        record += 1
+        ends += 1
+    } while run < runs
+    return (count, difference &>> 16 == 0)
 }
 
-/// Queues one frame for a port, or frees and counts it.
-@_noLocks
-private func deliver(
-    _ frame: Frame, _ length: UInt32, to output: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ lcore: UnsafeMutablePointer<Lcore>,
-    _ snapshot: UnsafeMutablePointer<Snapshot>
-) {
-    let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
-    var reason: DropReason?
-    if length > port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount) {
-        reason = .exceedsMTU
-    } else {
-        let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-        let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
-        let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-        let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
-        reason = offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
+/// What is the same for all frames to an output.
+private struct Way {
+    var output: PortIndex
+    var key: GroupKey
+    var hasTree = false
+    var tags = false
+    /// Of `FrameRecord.forwarding`, to the guest by which the tree classifies.
+    var guestShift: UInt64 = 0
+    /// MTU + 14.
+    var longest: UInt32 = 0
+    var leaves: UnsafeMutablePointer<ClassID>
+    var lines: UnsafeRawPointer
+
+    /// For `flooded`, and to begin with.
+    @inline(__always) static var none: Way {
+        @_noLocks get { Way(flooded, .flood) }
     }
-    guard let reason else { return }
-    lcore.pointee.counters[Int(output)].count(drop: reason)
-    sluice_frame_free(frame)
+
+    @inline(__always) @_noLocks
+    private init(_ output: PortIndex, _ fate: Fate) {
+        self.output = output
+        key = GroupKey(fate, output)
+        let nothing = UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped
+        leaves = nothing.assumingMemoryBound(to: ClassID.self)
+        lines = UnsafeRawPointer(nothing)
+    }
+
+    @inline(__always) @_noLocks
+    init(to output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+        self.init(output, output == flooded ? .flood : .portDown)
+        if output == flooded { return }
+        let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
+        guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return }
+        let staged = lcore.pointee.outputs + Int(output)
+        // Room for the whole burst.
+        if staged.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }
+        key = GroupKey(staged.pointee.isParked ? .queue : .pass, output)
+        hasTree = true
+        tags = port.pointee.tags
+        longest = port.pointee.maxFrame
+        let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
+        guestShift = view.pointee.bySource ? 0 : 16
+        leaves = view.pointee.leaves.baseAddress.unsafelyUnwrapped
+        lines = view.pointee.lines
+    }
 }

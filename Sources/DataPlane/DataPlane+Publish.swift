@@ -84,7 +84,7 @@ extension DataPlane {
             leaves[Int(guest) * protocolRows + row] = item.id
         }
         let bySource = if case .outbound = tree.kind { true } else { false }
-        return TreeView(tree: tree.instances[lcore], bySource: bySource, leaves: leaves)
+        return TreeView(tree: tree.instances[lcore], bySource: bySource, leaves: leaves, lines: tree.instances[lcore].pointee.classLines)
     }
 
     private func catchAllGuests() -> [String: GuestIndex] {

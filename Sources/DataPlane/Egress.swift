@@ -14,29 +14,61 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
     append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, view, output, lcore)
 }
 
-/// The same for frames of the burst just classified that have the same tag.
+/// The same for frames of the burst just classified that have the same tag. There is room for them.
 @inline(__always) @_noLocks
 func stage(
-    _ run: Range<Int>, _ tag: EgressTag, for port: PortIndex, _ state: UnsafeMutablePointer<PortState>, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ burst: Burst, _ run: Range<Int>, _ tag: EgressTag, for port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
-    if run.isEmpty { return }
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     let output = touch(port, lcore)
-    let frames = lcore.pointee.classified
-    let finishes = state.pointee.finishChecksums.load(ordering: .relaxed)
+    let frames = burst.frames + run.lowerBound
+    let finishes = view.pointee.state.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
     var requests: UInt64 = 0
-    if finishes { for index in run { requests |= sluice_frame_flags(frames[index].unsafelyUnwrapped) } }
-    if tag.keeps && requests & sluice_flag_tx_offload_mask == 0 {
-        var count = output.pointee.count
-        for index in run {
-            output.pointee.frames[unchecked: count] = frames[index]
-            output.pointee.lengths[unchecked: count] = lcore.pointee.lengths[index]
-            count &+= 1
+    if finishes { for index in 0..<run.count { requests |= sluice_frame_flags(frames[index].unsafelyUnwrapped) } }
+    let unfinished = requests & sluice_flag_tx_offload_mask != 0
+    if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, view, output, lcore) }
+    let staged = output.pointee.count
+    copy(frames, Groups.lengths(burst.groups) + run.lowerBound, run.count, to: output, staged)
+    output.pointee.count = staged &+ run.count
+}
+
+/// Frames that may need another tag or checksums.
+@inline(never) @_noLocks
+private func stageChanged(
+    _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex, _ view: UnsafeMutablePointer<PortView>,
+    _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>
+) {
+    let pushes = tag.pushes && !view.pointee.hardwareTags
+    var index = 0
+    repeat {
+        let frame = frames[index].unsafelyUnwrapped
+        // The common case of `append`.
+        if pushes, !finishes || sluice_frame_flags(frame) & sluice_flag_tx_offload_mask == 0, sluice_frame_is_writable(frame),
+            let bytes = sluice_frame_grow_front(frame, 4) {
+            TagEditing.pushTag(bytes, tci: tag.tci)
+            let staged = output.pointee.count
+            output.pointee.frames[unchecked: staged] = frame
+            output.pointee.lengths[unchecked: staged] = sluice_frame_length(frame)
+            output.pointee.count = staged &+ 1
+        } else {
+            append(frame, tag, finishes, port, view, output, lcore)
         }
-        output.pointee.count = count
-    } else {
-        for index in run { append(frames[index].unsafelyUnwrapped, tag, finishes, port, view, output, lcore) }
+        index &+= 1
+    } while index < count
+}
+
+@inline(__always) @_noLocks
+private func copy(
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, to output: UnsafeMutablePointer<Output>, _ place: Int
+) {
+    output.pointee.frames[unchecked: place] = frames[0]
+    output.pointee.lengths[unchecked: place] = lengths[0]
+    var index = 1
+    while index < count {
+        output.pointee.frames[unchecked: place &+ index] = frames[index]
+        output.pointee.lengths[unchecked: place &+ index] = lengths[index]
+        index &+= 1
     }
 }
 

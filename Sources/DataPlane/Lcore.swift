@@ -61,11 +61,12 @@ struct Lcore: ~Copyable {
     let records: UnsafeMutablePointer<FrameRecord>
     /// Where in `received` the run of frames ends that a record speaks of; it begins where the one before ends.
     let runEnds: UnsafeMutablePointer<Int>
-    /// The order in which the runs are classified, and the frames in that order.
-    let order: UnsafeMutablePointer<UInt8>
+    /// Of each run its source's and its destination's hash.
+    let hashes: UnsafeMutablePointer<UInt64>
+    /// What `classify` finds out.
+    let groups: UnsafeMutablePointer<Groups>
+    /// The frames in the order of their groups, unless that is the one in which they were received.
     let classified: UnsafeMutablePointer<Frame?>
-    /// Bytes to be charged for each frame classified.
-    let lengths: UnsafeMutablePointer<UInt32>
     /// Frames to be queued, all in one tree, and the ports they are for: see `offer`.
     let offered: UnsafeMutablePointer<OfferedFrame>
     let offeredOutputs: UnsafeMutablePointer<PortIndex>
@@ -101,9 +102,9 @@ struct Lcore: ~Copyable {
         stageCycles = .zeroed(Stage.allCases.count)
         received = .zeroed(burstSize)
         records = .zeroed(burstSize)
-        lengths = .zeroed(burstSize)
         runEnds = .zeroed(burstSize)
-        order = .zeroed(burstSize)
+        hashes = .zeroed(2 * burstSize)
+        groups = .zeroed(1)
         classified = .zeroed(burstSize)
         offered = .allocate(capacity: burstSize)
         offeredOutputs = .zeroed(burstSize)
@@ -121,9 +122,9 @@ struct Lcore: ~Copyable {
         stageCycles.free()
         received.free()
         records.free()
-        lengths.free()
         runEnds.free()
-        order.free()
+        hashes.free()
+        groups.free()
         classified.free()
         offered.deallocate()
         offeredOutputs.free()

@@ -87,6 +87,8 @@ struct TreeView {
     var bySource: Bool
     /// Leaf by guest and protocol: `guest * protocolRows + protocol`. A guest the tree does not know has guest 0's.
     var leaves: UnsafeMutableBufferPointer<ClassID>
+    /// What the tree looks at first of each class, 128 bytes a class: to be fetched.
+    var lines: UnsafeRawPointer
 
     @inline(__always) @_noLocks
     func leaf(guest: GuestIndex, protocolID: UInt8) -> ClassID {

@@ -77,10 +77,16 @@ public struct FrameRecord {
     /// `pcp` where there is none.
     @inlinable @inline(__always) public static var noPCP: UInt8 { @_noLocks get { 8 } }
 
-    /// Guests and ports as one word: equal for frames that come and go alike.
+    /// Guests and ports as one word: source guest in bits 15-0, destination guest 31-16, input 47-32, output 63-48.
     @inlinable @inline(__always) public var forwarding: UInt64 {
         @_noLocks get {
             UInt64(sourceGuest) | UInt64(destinationGuest) &<< 16 | UInt64(input) &<< 32 | UInt64(output) &<< 48
+        }
+        @_noLocks set {
+            sourceGuest = UInt16(truncatingIfNeeded: newValue)
+            destinationGuest = UInt16(truncatingIfNeeded: newValue &>> 16)
+            input = UInt16(truncatingIfNeeded: newValue &>> 32)
+            output = UInt16(truncatingIfNeeded: newValue &>> 48)
         }
     }
 

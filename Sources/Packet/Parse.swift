@@ -7,62 +7,96 @@
 ///   - bytes: the destination address's first octet.
 ///   - contiguous: readable bytes at `bytes`; headers that lie behind them count as truncated.
 ///   - length: the whole frame without FCS; a smaller `length` than `contiguous` (padding of the buffer) is the limit.
-@_noLocks @inlinable @inline(__always)
+///
+/// - Returns: whether the frame `isPlain`.
+@_noLocks @inlinable @inline(__always) @discardableResult
 public func parse(
     _ bytes: UnsafeRawPointer, contiguous: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>
-) {
+) -> Bool {
     let limit = min(contiguous, Int(length))
     // An untagged frame with a whole IPv4 header (no options) and the smallest of layer 4 headers: the common one.
-    guard limit >= HeaderSize.ethernet + HeaderSize.ipv4 + HeaderSize.udp else {
-        return parseAnyFrame(bytes, limit: limit, length: length, into: record)
+    if limit >= HeaderSize.ethernet + HeaderSize.ipv4 + HeaderSize.udp {
+        if parsePlain(bytes, from: 14, limit: limit, length: length, tci: 0, pcp: FrameRecord.noPCP, into: record) { return true }
+        if bytes.bigEndian16(12) == EtherType.vlan { return parseTagged(bytes, limit: limit, length: length, into: record) }
     }
-    let sourceAndType = bytes.bigEndian64(6)
-    let ipv4Start = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 14, as: UInt64.self))
-    // Octet 0: version 4, header of 5 words. Octets 6 and 7: neither "more fragments" nor an offset (RFC 791, 3.1).
-    guard UInt16(truncatingIfNeeded: sourceAndType) == EtherType.ipv4, ipv4Start & 0xff3f_0000_0000_00ff == 0x45 else {
-        return parseAnyFrame(bytes, limit: limit, length: length, into: record)
+    parseAnyFrame(bytes, limit: limit, length: length, into: record)
+    return record.pointee.isPlain
+}
+
+/// A frame with one tag that otherwise is as the common one.
+@_noLocks @usableFromInline @inline(never)
+func parseTagged(_ bytes: UnsafeRawPointer, limit: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>) -> Bool {
+    if limit >= HeaderSize.ethernet + HeaderSize.vlanTag + HeaderSize.ipv4 + HeaderSize.udp {
+        let tci = bytes.bigEndian16(14)
+        if parsePlain(bytes, from: 18, limit: limit, length: length, tci: tci, pcp: UInt8(truncatingIfNeeded: tci &>> 13), into: record) { return true }
     }
-    let ipProtocol = bytes.load(fromByteOffset: 23, as: UInt8.self)
+    parseAnyFrame(bytes, limit: limit, length: length, into: record)
+    return record.pointee.isPlain
+}
+
+/// Reads a frame whose IPv4 header, if it has no options and a TCP or UDP header behind it, starts at `start` (14 or 18) behind its type. False: it
+/// is of another kind, and nothing was written. `limit` is 28 more than `start` at least.
+@_noLocks @inlinable @inline(__always)
+func parsePlain(
+    _ bytes: UnsafeRawPointer, from start: Int, limit: Int, length: UInt32, tci: UInt16, pcp: UInt8, into record: UnsafeMutablePointer<FrameRecord>
+) -> Bool {
+    // Type, then octet 0: version 4, header of 5 words.
+    let typeAndStart = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start &- 2, as: UInt32.self))
+    guard typeAndStart & 0xff_ffff == 0x45_0008 else { return false }
+    // Octets 2 to 9. Octets 6 and 7: neither "more fragments" nor an offset (RFC 791, 3.1).
+    let header = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: start &+ 2, as: UInt64.self))
+    guard header & 0xff3f_0000_0000 == 0 else { return false }
+    let ipProtocol = UInt8(truncatingIfNeeded: header &>> 56)
     let isTCP = ipProtocol == IPProtocol.tcp
-    let datagram = Int(UInt16(truncatingIfNeeded: ipv4Start >> 16).byteSwapped)
+    let datagram = Int(UInt16(truncatingIfNeeded: header).byteSwapped)
     let needed = HeaderSize.ipv4 &+ (isTCP ? HeaderSize.tcp : HeaderSize.udp)
-    guard isTCP || ipProtocol == IPProtocol.udp, min(datagram, limit &- HeaderSize.ethernet) >= needed else {
-        return parseAnyFrame(bytes, limit: limit, length: length, into: record)
-    }
-    let destination = bytes.bigEndian64(0) &>> 16
-    record.pointee.destination = destination
-    record.pointee.source = sourceAndType &>> 16
-    record.pointee.length = length
-    record.pointee.etherType = EtherType.ipv4
-    record.pointee.tci = 0
+    guard isTCP || ipProtocol == IPProtocol.udp, min(datagram, limit &- start) >= needed else { return false }
     // Neighbouring fields are written as words; the compiler does not join them by itself. A test holds their offsets.
     let fields = UnsafeMutableRawPointer(record)
-    fields.storeBytes(of: bytes.bigEndian32(34).littleEndian, toByteOffset: 24, as: UInt32.self)  // both ports
-    let flags = UInt32(groupFlag(destination) | 5)  // .ipv4, .ports
-    fields.storeBytes(of: (34 | flags &<< 16).littleEndian, toByteOffset: 28, as: UInt32.self)  // l4Offset, flags
-    let dscp = (UInt32(truncatingIfNeeded: ipv4Start) & 0xfc00) &<< 14
-    let offsets = 14 | UInt32(ipProtocol) &<< 16 | dscp
+    // Both addresses, the first octet of each most significant: one shuffle where there are vectors.
+    let v = bytes.loadUnaligned(as: SIMD16<UInt8>.self)
+    #if _endian(little)
+    fields.storeBytes(
+        of: SIMD16<UInt8>(v[5], v[4], v[3], v[2], v[1], v[0], 0, 0, v[11], v[10], v[9], v[8], v[7], v[6], 0, 0), as: SIMD16<UInt8>.self)
+    #else
+    fields.storeBytes(
+        of: SIMD16<UInt8>(0, 0, v[0], v[1], v[2], v[3], v[4], v[5], 0, 0, v[6], v[7], v[8], v[9], v[10], v[11]), as: SIMD16<UInt8>.self)
+    #endif
+    let group = UInt32(v[0] & 1) &<< 7  // .multicast
+    fields.storeBytes(of: (UInt64(length) | UInt64(EtherType.ipv4) &<< 32 | UInt64(tci) &<< 48).littleEndian, toByteOffset: 16, as: UInt64.self)
+    fields.storeBytes(of: bytes.bigEndian32(start &+ 20).littleEndian, toByteOffset: 24, as: UInt32.self)  // both ports
+    let flags = group | 5  // .ipv4, .ports
+    fields.storeBytes(of: (UInt32(start &+ 20) | flags &<< 16).littleEndian, toByteOffset: 28, as: UInt32.self)  // l4Offset, flags
+    let dscp = typeAndStart &>> 2 & 0x3f00_0000
+    let offsets = UInt32(start) | UInt32((start &- 14) / 4) &<< 8 | UInt32(ipProtocol) &<< 16 | dscp
     fields.storeBytes(of: offsets.littleEndian, toByteOffset: 32, as: UInt32.self)  // l3Offset, tagCount, ipProtocol, dscp
     record.pointee.protocolID = 0
-    record.pointee.pcp = FrameRecord.noPCP
+    record.pointee.pcp = pcp
+    return true
 }
 
-/// Whether `parse` finds in the frame at `bytes` what it found in the one at `first`, whose record `isPlain`. Both are of one length, with as
-/// many readable bytes. Compares all that `parse` looks at in such frames: those that follow one another in a burst mostly belong to one flow.
+/// Whether `parse` finds in the frame at `bytes` what it found in the one at `first`, whose record `isPlain` with its layer 3 header at `start`,
+/// but for the ports. Both are of one length, with as many readable bytes. Compares all else that `parse` looks at in such frames: those that
+/// follow one another in a burst often are of one flow, or of flows between two guests.
 @_noLocks @inlinable @inline(__always)
-public func parsesAlike(_ bytes: UnsafeRawPointer, _ first: UnsafeRawPointer) -> Bool {
-    func difference(_ offset: Int, _ mask: UInt64) -> UInt64 {
-        (bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) ^ first.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) & mask.littleEndian
-    }
-    // Addresses, type, version, header length, DSCP; total length, fragment and protocol (not identification, TTL and checksum); ports.
-    let ports = bytes.loadUnaligned(fromByteOffset: 34, as: UInt32.self) ^ first.loadUnaligned(fromByteOffset: 34, as: UInt32.self)
-    return difference(0, .max) | difference(8, .max) | difference(16, 0xff00_ffff_0000_ffff) | UInt64(ports) == 0
+public func parsesAlike(_ bytes: UnsafeRawPointer, _ first: UnsafeRawPointer, from start: Int) -> Bool {
+    // Addresses and, without a tag, all up to DSCP; with one, its TCI.
+    let addresses = bytes.loadUnaligned(as: SIMD2<UInt64>.self) ^ first.loadUnaligned(as: SIMD2<UInt64>.self)
+    guard addresses == .zero else { return false }
+    // Type, version, header length, DSCP, total length, fragment and protocol (not identification, TTL and checksum).
+    let header = bytes.loadUnaligned(fromByteOffset: start &- 2, as: SIMD2<UInt64>.self)
+        ^ first.loadUnaligned(fromByteOffset: start &- 2, as: SIMD2<UInt64>.self)
+    return header & SIMD2(UInt64(0x0000_ffff_ffff_ffff).littleEndian, UInt64(0xff00_ffff).littleEndian) == .zero
 }
+
+/// Both ports of a plain frame whose layer 3 header starts at `start`, as they lie there.
+@_noLocks @inlinable @inline(__always)
+public func ports(_ bytes: UnsafeRawPointer, from start: Int) -> UInt32 { bytes.loadUnaligned(fromByteOffset: start &+ 20, as: UInt32.self) }
 
 extension FrameRecord {
-    /// Whether `parsesAlike` may be asked about frames beside this record's.
+    /// One tag at most, IPv4 without options, and TCP or UDP: `parsesAlike` may be asked about frames beside this record's.
     @inlinable @inline(__always)
-    public var isPlain: Bool { @_noLocks get { flags.has(.ports) && l4Offset == 34 && l3Offset == 14 } }
+    public var isPlain: Bool { @_noLocks get { flags.has(.ports) && flags.has(.ipv4) && l4Offset == UInt16(l3Offset) &+ 20 && tagCount < 2 } }
 }
 
 /// Extension headers followed before a datagram counts as malformed. RFC 8200, 4.1 names each of six at most once

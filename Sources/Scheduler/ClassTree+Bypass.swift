@@ -5,197 +5,158 @@ extension ClassTree {
     @inline(__always)
     public var mayBypass: Bool { @_noLocks get { rows == 0 && arrived == 0 } }
 
-    /// Lets as many of a run of frames to one leaf leave at once as every bucket on their way allows. They are charged, and the caller's to
-    /// send to the leaf's output, in order; the rest, from the first that must wait, are the caller's to enqueue.
+    /// What is read first of each class, 128 bytes a class: for a caller that fetches the lines of a burst's leaves. Stays where it is.
+    public var classLines: UnsafeRawPointer { UnsafeRawPointer(lines) }
+
+    /// Lets as many frames of a burst leave at once as every bucket on their way allows, up to the first that must wait. They are charged, and
+    /// the caller's to send to their leaves' outputs, in order; the others are the caller's to enqueue, or to ask for again from the next run on.
     ///
-    /// None pass while another leaf could send, while the leaf itself has a backlog, or while its output is parked, so that a frame that
+    /// None pass while another leaf could send. None of a leaf pass while it has a backlog or its output is parked, so that a frame that
     /// passes overtakes nobody. Turns are not touched: they are for those who wait.
     ///
-    /// - Parameter lengths: of `count` frames, in bytes, as for `enqueue`.
-    /// - Returns: how many passed.
+    /// - Parameters:
+    ///   - lengths: of the burst's frames, in bytes, as for `enqueue`.
+    ///   - first: where the frames of the first run begin.
+    ///   - runs: of `count` leaves.
+    /// - Returns: where the frames end that passed; `first` if none did.
     @_noLocks
-    public mutating func bypass(_ lengths: UnsafePointer<UInt32>, count: Int, to leaf: ClassID, at now: Nanoseconds) -> Int {
+    public mutating func bypass(_ lengths: UnsafePointer<UInt32>, from first: Int, _ runs: UnsafePointer<LeafRun>, count: Int, at now: Nanoseconds) -> Int {
         latest = now
         if wheel.nextDue <= now { wake(at: now) }
-        guard rows == 0, arrived == 0, Self.has(leaves, leaf) else { return 0 }
+        var next = first
+        var run = runs
+        let last = runs + count
+        if !mayBypass { return next }
+        var root = RootCredit(loans: loans + 7 &* classes)
+        while run != last, mayPass(run.pointee.leaf) {
+            let end = Int(run.pointee.end)
+            if next != end {
+                var passed = passUnheld(lengths + next, count: end &- next, run.pointee.leaf, &root, at: now)
+                if passed == 0 {
+                    passed = passHeld(lengths + next, count: end &- next, run.pointee.leaf, at: now)
+                    root.isKnown = false
+                }
+                next &+= passed
+                if next != end { break }
+                // Only then may anybody be able to send who could not before.
+                if !root.isKnown, !mayBypass { break }
+            }
+            run += 1
+        }
+        if owedFrames != 0 { chargeRoot(at: now) }
+        return next
+    }
+
+    /// The same for frames of one leaf. Returns how many passed.
+    @_noLocks
+    public mutating func bypass(_ lengths: UnsafePointer<UInt32>, count: Int, to leaf: ClassID, at now: Nanoseconds) -> Int {
+        var run = LeafRun(leaf: leaf, end: UInt32(truncatingIfNeeded: count))
+        return bypass(lengths, from: 0, &run, count: 1, at: now)
+    }
+
+    /// Whether frames of a leaf would overtake none by passing.
+    @_noLocks @inline(__always)
+    private func mayPass(_ leaf: ClassID) -> Bool {
         let node = nodes + Int(leaf)
-        guard node.pointee.count == 0, states[Int(leaf)].flags & ClassFlags.codel == 0, outputStates[Int(node.pointee.output)].isParked == 0 else {
-            return 0
-        }
-        let passedInFloor = passInFloor(lengths, count: count, leaf, at: now)
-        if passedInFloor != 0 { return passedInFloor }
-        let passedBorrowing = passBorrowing(lengths, count: count, leaf, at: now)
-        if passedBorrowing != 0 { return passedBorrowing }
-        var budget = Int64.max, packets = Int64.max
-        let lender = findLender(leaf, &budget, &packets, at: now)
-        if lender == 0 { return 0 }
-
-        var passed = 0, bytes: UInt32 = 0
-        var charged: Int64 = 0, packetCost: Int64 = 0
-        while passed < count, charged &* Credit.perByte <= budget, packetCost <= packets {
-            bytes &+= lengths[passed]
-            charged &+= max(Int64(lengths[passed]) &+ overhead, 0)
-            packetCost &+= Credit.perPacket
-            passed &+= 1
-        }
-        chargeBypass(leaf, lender, frames: passed, bytes: bytes, cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
-        return passed
+        return Self.has(leaves, leaf) && node.pointee.count == 0 && (parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0)
     }
 
-    /// The short way of a plain leaf within its floor; 0: the general way must decide.
-    @_noLocks @inline(__always)
-    private mutating func passInFloor(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        let state = states + Int(leaf)
-        let flags = state.pointee.flags
-        guard count > 0, flags & ClassFlags.special == 0, flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return 0 }
-        state.pointee.refillPlain(at: now)
-        guard state.pointee.isInFloor else { return 0 }
-        let taken = measure(lengths, count: count, credit: min(state.pointee.floorTokens, state.pointee.ceilingTokens))
-        _ = state.pointee.chargePlain(taken.cost)
-        state.pointee.sentBytes &+= UInt64(taken.bytes)
-        nodes[Int(leaf)].sentFrames &+= UInt64(taken.frames)
-        if payAncestors(of: state.pointee.parent, taken, at: now) != 0 { updateAncestors(of: leaf, at: now) }
-        owe(taken, at: now)
-        return Int(taken.frames)
+    /// What the root allows that others borrow, as long as it is not charged.
+    private struct RootCredit {
+        /// Less what is owed; negative: nothing, or the general way must say.
+        var tokens: Int64 = 0
+        var isKnown = false
+        /// Of its level, 7, since it has children.
+        let loans: UnsafeMutablePointer<Loan>
+
+        @_noLocks @inline(__always)
+        init(loans: UnsafeMutablePointer<Loan>) { self.loans = loans }
     }
 
-    /// The short way of a leaf that borrows, all classes from it to the lender being plain, except that the lender may be a root without
-    /// peak, packet rates and leases; 0: the general way must decide.
+    /// The shortest way, of a leaf that has neither floor nor ceiling, and so all above it up to the root: how many frames pass. 0: it is not one,
+    /// or the root does not lend.
     @_noLocks @inline(__always)
-    private mutating func passBorrowing(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        if count == 0 || leaf == 1 { return 0 }
-        var lender = leaf
-        var credit = Int64.max
-        while true {
-            let state = states + Int(lender)
-            if lender == 1 {
-                guard rootLends(&credit, at: now) else { return 0 }
-                break
-            }
-            if state.pointee.flags & ClassFlags.special != 0 { return 0 }
-            state.pointee.refillPlain(at: now)
-            credit = min(credit, state.pointee.ceilingTokens)
-            if state.pointee.isInFloor {
-                credit = min(credit, state.pointee.floorTokens)
-                break
-            }
-            if !state.pointee.mayOnlyBorrow { return 0 }
-            lender = state.pointee.parent
+    private mutating func passUnheld(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, _ root: inout RootCredit, at now: Nanoseconds) -> Int {
+        var id = leaf
+        repeat {
+            let state = states + Int(id)
+            if state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0 { return 0 }
+            id = state.pointee.parent
+        } while id != 1
+        if !root.isKnown {
+            root.tokens = .max
+            if !rootLends(&root.tokens, owed: 0, at: now) { root.tokens = -1 }
+            root.isKnown = true
         }
-        let above = states + Int(lender)
+        let credit = root.tokens &- owedCharge
+        if credit < 0 { return 0 }
         let taken = measure(lengths, count: count, credit: credit)
         let frames = UInt64(taken.frames), bytes = UInt64(taken.bytes)
-        var id = leaf
-        var active: UInt8 = 0
-        while id != lender {
-            let state = states + Int(id)
-            _ = state.pointee.chargeCeiling(taken.cost)
-            state.pointee.sentBytes &+= bytes
-            nodes[Int(id)].sentFrames &+= frames
-            countLoan(of: id, fromLevel: above.pointee.level, frames: frames, bytes: taken.bytes)
+        owedFrames &+= frames
+        owedBytes &+= bytes
+        owedCharge &+= taken.cost
+        blocks[1].lentFrames &+= frames
+        blocks[1].lentBytes &+= bytes
+        var active = states[1].active
+        id = leaf
+        repeat {
+            let state = states + Int(id), node = nodes + Int(id), loan = root.loans + Int(id)
+            countSent(taken, state, node)
+            if node.pointee.lenders & 1 &<< 7 == 0 {
+                node.pointee.lenders |= 1 &<< 7
+                loan.pointee = Loan(frames: 0, bytes: 0)
+            }
+            loan.pointee.frames &+= frames
+            loan.pointee.bytes &+= bytes
             active |= state.pointee.active
             id = state.pointee.parent
+        } while id != 1
+        if active != 0 {
+            updateCharged(leaf, 1, at: now)
+            root.isKnown = false
         }
-        blocks[Int(lender)].lentFrames &+= frames
-        blocks[Int(lender)].lentBytes &+= bytes
-        if lender != 1 {
-            _ = above.pointee.chargePlain(taken.cost)
-            above.pointee.sentBytes &+= bytes
-            nodes[Int(lender)].sentFrames &+= frames
-            active |= above.pointee.active | payAncestors(of: above.pointee.parent, taken, at: now)
-        }
-        owe(taken, at: now)
-        if active != 0 { updateCharged(leaf, at: now) }
         return Int(taken.frames)
     }
 
-    /// Whether the root can send, and what it allows.
     @_noLocks @inline(__always)
-    private mutating func rootLends(_ credit: inout Int64, at now: Nanoseconds) -> Bool {
+    func countSent(_ taken: Taken, _ state: UnsafeMutablePointer<ClassState>, _ node: UnsafeMutablePointer<ClassNode>) {
+        state.pointee.sentBytes &+= UInt64(taken.bytes)
+        node.pointee.sentFrames &+= UInt64(taken.frames)
+    }
+
+    /// Whether the root can send, and what it allows when it has paid what it owes.
+    @_noLocks @inline(__always)
+    mutating func rootLends(_ credit: inout Int64, owed: Int64, at now: Nanoseconds) -> Bool {
         let state = states + 1
         let flags = state.pointee.flags
-        if flags & (ClassFlags.extra | ClassFlags.shared | ClassFlags.codel) != 0 { return false }
+        if flags & ClassFlags.kept == 0 { return flags & ClassFlags.endlessFloor != 0 }
+        if flags & (ClassFlags.extra | ClassFlags.codel) != 0 { return false }
         refill(1, at: now)
-        if currentMode(1) != Mode.canSend { return false }
-        if flags & ClassFlags.meteredCeiling != 0 { credit = min(credit, state.pointee.ceilingTokens) }
-        if flags & ClassFlags.meteredFloor != 0 { credit = min(credit, state.pointee.floorTokens) }
-        return true
+        var left = Int64.max
+        if flags & ClassFlags.meteredCeiling != 0 { left = state.pointee.ceilingTokens &- owed }
+        if flags & ClassFlags.meteredFloor != 0 { left = min(left, state.pointee.floorTokens &- owed) }
+        credit = min(credit, left)
+        return left >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0
     }
 
     /// As many of the frames as credit allows: each is sent whole while there is any.
     @_noLocks @inline(__always)
-    private func measure(_ lengths: UnsafePointer<UInt32>, count: Int, credit: Int64) -> Taken {
-        var taken = Taken(frames: 0, bytes: 0, charged: 0, cost: 0, next: 0)
-        repeat {
+    func measure(_ lengths: UnsafePointer<UInt32>, count: Int, credit: Int64) -> Taken {
+        let first = lengths[0]
+        let size = max(Int64(first) &+ overhead, 0)
+        var taken = Taken(frames: 1, bytes: first, charged: size, cost: size &* Credit.perByte, next: 0)
+        while Int(taken.frames) < count, taken.cost <= credit {
             let length = lengths[Int(taken.frames)]
             taken.frames &+= 1
             taken.bytes &+= length
             taken.charged &+= max(Int64(length) &+ overhead, 0)
             taken.cost = taken.charged &* Credit.perByte
-        } while Int(taken.frames) < count && taken.cost <= credit
+        }
         return taken
     }
+}
 
-    /// Charges the root.
-    @_noLocks @inline(__always)
-    private mutating func owe(_ taken: Taken, at now: Nanoseconds) {
-        owedFrames &+= UInt64(taken.frames)
-        owedBytes &+= UInt64(taken.bytes)
-        owedCharge &+= taken.cost
-        chargeRoot(at: now)
-    }
-
-    /// The class whose floor a frame of the leaf would leave on, 0 if it has to wait; and what all buckets up to it allow.
-    @_noLocks @inline(__always)
-    private mutating func findLender(_ leaf: ClassID, _ budget: inout Int64, _ packets: inout Int64, at now: Nanoseconds) -> ClassID {
-        var id = leaf
-        while id != 0 {
-            refill(id, at: now)
-            let state = states + Int(id)
-            let flags = state.pointee.flags
-            let mode = currentMode(id)
-            if mode == Mode.cannotSend { return 0 }
-            if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, state.pointee.ceilingTokens) }
-            if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: mode == Mode.canSend, &budget, &packets) }
-            if mode == Mode.canSend {
-                if flags & ClassFlags.meteredFloor != 0 { budget = min(budget, state.pointee.floorTokens) }
-                return id
-            }
-            id = state.pointee.parent
-        }
-        return 0
-    }
-
-    @_noLocks @inline(__always)
-    private mutating func chargeBypass(
-        _ leaf: ClassID, _ lender: ClassID, frames: Int, bytes: UInt32, cost: Int64, packetCost: Int64, at now: Nanoseconds
-    ) {
-        var id = leaf
-        var lends = false
-        var active: UInt8 = 0
-        while id != 0 {
-            if lends { refill(id, at: now) } else { lends = id == lender }
-            let state = states + Int(id)
-            let flags = state.pointee.flags
-            if flags & ClassFlags.meteredCeiling != 0 { state.pointee.ceilingTokens = Credit.charged(state.pointee.ceilingTokens, cost) }
-            if lends, flags & ClassFlags.meteredFloor != 0 { state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost) }
-            if flags & ClassFlags.extra != 0 { chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost) }
-            state.pointee.sentBytes &+= UInt64(bytes)
-            nodes[Int(id)].sentFrames &+= UInt64(truncatingIfNeeded: frames)
-            active |= state.pointee.active
-            id = state.pointee.parent
-        }
-        if leaf != lender { countLoan(leaf, lender, frames: frames, bytes: bytes) }
-        if active != 0 { updateCharged(leaf, at: now) }
-    }
-
-    /// Others wait below an ancestor that was charged.
-    @_noLocks @inline(never)
-    private mutating func updateCharged(_ leaf: ClassID, at now: Nanoseconds) {
-        var id = leaf
-        while id != 0 {
-            if states[Int(id)].active != 0 { updateMode(id, at: now) }
-            id = states[Int(id)].parent
-        }
-    }
+extension ClassFlags {
+    /// Without any of these a class has no buckets to look at.
+    @inline(__always) static var kept: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra | codel } }
 }

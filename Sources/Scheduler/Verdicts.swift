@@ -71,3 +71,16 @@ public enum ChangeVerdict: UInt8, Sendable {
     /// A ceiling of 0, or an output the tree does not have.
     case badParameters
 }
+
+/// Frames of one leaf that follow one another in a burst: see `ClassTree.bypass`.
+public struct LeafRun {
+    public var leaf: ClassID
+    /// Where they end in the burst; they begin where the run before ends.
+    public var end: UInt32
+
+    @_noLocks @inlinable @inline(__always)
+    public init(leaf: ClassID, end: UInt32) {
+        self.leaf = leaf
+        self.end = end
+    }
+}

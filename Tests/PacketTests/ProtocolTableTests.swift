@@ -28,6 +28,27 @@ struct ProtocolTableTests {
         #expect(row(table, FrameBuilder().type(0x0806).padded(to: 60)) == 0)
     }
 
+    @Test func portsThatIdentifyAlikeGiveOneRow() {
+        let table = ProtocolTable.builtIn()
+        defer { table.destroy() }
+        func alike(_ proto: Int, _ first: (Int, Int), _ second: (Int, Int)) -> Bool {
+            func rows(_ pair: (Int, Int)) -> ProtocolTable.PortRows {
+                let frame = FrameBuilder().ipv4(proto, payload: FrameBuilder.tcp(pair.0, pair.1))
+                var record = memory.parse(frame.bytes)
+                let rows = table.portRows(ports(memory.place(frame.bytes), from: 14), ipProtocol: UInt8(proto))
+                #expect(rows == table.portRows(&record))
+                return rows
+            }
+            return rows(first) == rows(second)
+        }
+        #expect(alike(6, (50_000, 3260), (50_001, 3260)))
+        #expect(alike(6, (50_000, 443), (50_001, 80)))
+        #expect(!alike(6, (50_000, 3260), (50_000, 443)))
+        #expect(!alike(6, (3260, 443), (50_000, 443)))
+        #expect(alike(17, (50_000, 3260), (50_000, 443)))
+        #expect(!alike(17, (50_000, 4791), (50_000, 443)))
+    }
+
     @Test func rowsAreNumberedInOrder() {
         #expect(KnownProtocol.all.map(\.row) == Array(1...UInt8(KnownProtocol.all.count)))
         #expect(KnownProtocol.firstFreeRow == UInt8(KnownProtocol.all.count) + 1)

@@ -42,6 +42,27 @@ final class Cluster {
     /// The lease Q of the written bounds: 500 us of the rate or 11 frames.
     static func lease(_ rate: Double) -> Double { max(rate * 500e-6 / 8, 11 * 1_514) }
 
+    /// Frames that pass instead of being queued: held to the same sums, whoever of root, parent and leaf it is that holds them.
+    @Test(arguments: counts, [false, true]) func theSumOfAllInstancesIsTheRateWhereFramesPass(count: Int, borrowing: Bool) {
+        let cluster = Cluster(count, root: Self.mbit(1_000))
+        cluster.add(2, under: 1, Self.mbit(600, ceil: 800))
+        cluster.add(3, under: 2, borrowing ? Self.mbit(0, ceil: 700) : Self.mbit(500, ceil: 700))
+        let lengths = [UInt32](repeating: 1_514, count: 4)
+        func pass(for time: Nanoseconds) -> Double {
+            var bytes = 0
+            let end = cluster.now + time
+            while cluster.now < end {
+                for instance in cluster.instances {
+                    bytes += 1_514 * instance.tree.pointee.bypass(lengths, count: 4, to: 3, at: instance.now)
+                    instance.advance(to: instance.now + 5_000)
+                }
+            }
+            return Double(bytes) * 8e9 / Double(time)
+        }
+        _ = pass(for: 200 * millisecond)
+        #expect(abs(pass(for: 2 * second) - 700e6) <= 700e3)
+    }
+
     @Test(arguments: counts, [UInt64(10), 1_000, 10_000]) func theSumOfAllInstancesIsTheRate(count: Int, mbit: UInt64) {
         let cluster = Cluster(count, root: Self.mbit(mbit))
         cluster.add(2, under: 1, Self.mbit(mbit / 2, ceil: mbit))

@@ -143,12 +143,36 @@ final class Duel {
     }
 
     private func bypass() -> String? {
+        if dice.chance(50) { return bypassBurst() }
         let leaf = dice.one(of: ids)
-        let lengths = (0..<1 + dice.below(4)).map { _ in dice.one(of: [60, 300, 1_514, 9_000] as [UInt32]) }
+        let lengths = someLengths()
         let passed = tree.pointee.bypass(lengths, count: lengths.count, to: leaf, at: now)
         oracle.update(at: now)
         let expected = oracle.bypass(lengths, to: leaf, at: now)
         return passed == expected ? nil : "\(passed) of \(lengths) pass to \(leaf), the oracle lets \(expected) pass"
+    }
+
+    private func someLengths() -> [UInt32] { (0..<1 + dice.below(4)).map { _ in dice.one(of: [60, 300, 1_514, 9_000] as [UInt32]) } }
+
+    /// Several leaves, some of them twice; all that is said of one must hold before the next.
+    private func bypassBurst() -> String? {
+        let first = dice.below(3)
+        var lengths = [UInt32](repeating: 1, count: first)
+        var runs: [LeafRun] = []
+        var expected = first
+        oracle.update(at: now)
+        var goesOn = true
+        for _ in 0..<1 + dice.below(6) {
+            let leaf = dice.one(of: ids), own = someLengths()
+            lengths += own
+            runs.append(LeafRun(leaf: leaf, end: UInt32(lengths.count)))
+            guard goesOn else { continue }
+            let passed = oracle.bypass(own, to: leaf, at: now)
+            expected += passed
+            goesOn = passed == own.count
+        }
+        let end = tree.pointee.bypass(lengths, from: first, runs, count: runs.count, at: now)
+        return end == expected ? nil : "of \(lengths) those before \(end) pass to \(runs), the oracle lets those before \(expected) pass"
     }
 
     /// By both ways in, in turn.

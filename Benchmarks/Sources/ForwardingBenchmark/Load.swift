@@ -10,9 +10,11 @@ struct Load: ParsableArguments {
     var guests = 1
     @Option(help: "Classes of each guest, 1 to 16: the default one and one for each of so many protocols.")
     var classes = 3
+    @Option(help: "Flows of each guest and class, by their source ports.")
+    var flows = 1
     @Option(help: "Bytes of a frame without FCS, 60 to 1514.")
     var size = 60
-    @Option(help: "Frames that circulate in each direction of a poll loop; default: 128, or one of each guest and class.")
+    @Option(help: "Frames that circulate in each direction of a poll loop; default: 128, or one of each flow.")
     var frames: Int?
     @Option(help: "Rate of each port, such as 1gbit, with a ceiling and a floor for every class: shaping at work, all borrowing. Default: no limits.")
     var limited: String?
@@ -21,12 +23,13 @@ struct Load: ParsableArguments {
     @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
     var noHuge = false
 
-    var circulating: Int { frames ?? max(128, guests * classes) }
+    var circulating: Int { frames ?? max(128, guests * classes * flows) }
 
     mutating func validate() throws {
         guard 1...16 ~= classes else { throw ValidationError("--classes takes 1 to 16") }
         guard 60...1_514 ~= size else { throw ValidationError("--size takes 60 to 1514 bytes") }
         guard 1...10_000 ~= guests else { throw ValidationError("--guests takes 1 to 10000") }
+        guard 1...16_384 ~= flows else { throw ValidationError("--flows takes 1 to 16384") }
         guard 32...65_536 ~= circulating else { throw ValidationError("--frames takes 32 to 65536") }
         if let limited { _ = try Self.rate(limited) }
     }
@@ -37,7 +40,7 @@ struct Load: ParsableArguments {
 
     /// On the command line of another process.
     var arguments: [String] {
-        var result = ["--guests", "\(guests)", "--classes", "\(classes)", "--size", "\(size)"]
+        var result = ["--guests", "\(guests)", "--classes", "\(classes)", "--flows", "\(flows)", "--size", "\(size)"]
         if let frames { result += ["--frames", "\(frames)"] }
         if let limited { result += ["--limited", limited] }
         if shared { result.append("--shared") }
@@ -119,12 +122,12 @@ extension Load {
 
     /// The frame of a guest's class that goes from one side of a pair to the other: Ethernet, IPv4, UDP.
     func frame(from side: Int, _ number: Int) -> [UInt8] {
-        let guest = number % guests, kind = number / guests % classes
+        let guest = number % guests, kind = number / guests % classes, flow = number / guests / classes % flows
         func bytes(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
         var frame = bytes(Self.address(1 - side, guest).value, 6) + bytes(Self.address(side, guest).value, 6) + [0x08, 0x00]
         let length = UInt64(size - 14)
         frame += [0x45, 0] + bytes(length, 2) + [0, 0, 0x40, 0, 64, 17, 0, 0] + [10, UInt8(side), 0, 1, 10, UInt8(1 - side), 0, 1]
-        frame += bytes(4_096, 2) + bytes(UInt64(kind == 0 ? 9 : Self.port(kind)), 2) + bytes(length - 20, 2) + [0, 0]
+        frame += bytes(32_768 + UInt64(flow), 2) + bytes(UInt64(kind == 0 ? 9 : Self.port(kind)), 2) + bytes(length - 20, 2) + [0, 0]
         return frame + [UInt8](repeating: 0, count: size - frame.count)
     }
 }

@@ -41,9 +41,18 @@ SLUICE_INLINE void sluice_frame_set_length(struct rte_mbuf *m, uint16_t length) 
 
 /// Gives `bytes` more room in front of the frame and returns its new start; NULL where there is no headroom.
 /// Offload requests go on to mean the same headers.
-SLUICE_HOT void *sluice_frame_grow_front(struct rte_mbuf *m, uint16_t bytes);
+SLUICE_INLINE void *sluice_frame_grow_front(struct rte_mbuf *m, uint16_t bytes) {
+    void *start = rte_pktmbuf_prepend(m, bytes);
+    if (unlikely(start && (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK))) m->l2_len += bytes;
+    return start;
+}
 /// Takes `bytes` off the front; the first segment holds more than that.
-SLUICE_HOT void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes);
+SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
+    m->data_off += bytes;
+    m->data_len -= bytes;
+    m->pkt_len -= bytes;
+    if (unlikely(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK)) m->l2_len -= bytes;
+}
 
 /// Computes in software what the flags ask of the hardware (IPv4 header, TCP and UDP checksums) and clears the flags.
 /// The frame must be writable. Returns 0, or -1 where headers do not hold what the flags say.

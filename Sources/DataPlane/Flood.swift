@@ -1,0 +1,64 @@
+import DPDKShim
+import Packet
+import Scheduler
+
+/// Enqueues frames for every other port of their bridge. The copies share the frames' bytes; who must write them copies first.
+@inline(never) @_noLocks
+func flood(
+    _ burst: Burst, _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
+    lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
+    for place in run {
+        let frame = burst.frames[place].unsafelyUnwrapped
+        let length = burst.groups.pointee.lengths[unchecked: place]
+        // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
+        var waiting: PortIndex = flooded
+        for index in 0..<members.count {
+            let member = members[unchecked: index]
+            if member == source { continue }
+            let state = snapshot.pointee.ports[unchecked: Int(member)].state.unsafelyUnwrapped
+            if state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
+            if waiting != flooded {
+                let counters = lcore.pointee.counters + Int(waiting)
+                counters.pointee.copiedFrames &+= 1
+                counters.pointee.copiedBytes &+= UInt64(length)
+                if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
+                    deliver(copy, length, to: waiting, record, lcore, snapshot)
+                } else {
+                    counters.pointee.count(drop: .noBuffer)
+                }
+            }
+            waiting = member
+        }
+        if waiting == flooded {
+            lcore.pointee.counters[Int(source)].count(drop: .noDestination)
+            sluice_frame_free(frame)
+        } else {
+            deliver(frame, length, to: waiting, record, lcore, snapshot)
+        }
+    }
+}
+
+/// Queues one frame for a port, or frees and counts it.
+@_noLocks
+private func deliver(
+    _ frame: Frame, _ length: UInt32, to output: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
+    var reason: DropReason?
+    if length > port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount) {
+        reason = .exceedsMTU
+    } else {
+        let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
+        let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
+        let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
+        let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
+        reason = offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
+    }
+    guard let reason else { return }
+    lcore.pointee.counters[Int(output)].count(drop: reason)
+    sluice_frame_free(frame)
+}

@@ -1,0 +1,118 @@
+import DPDKShim
+import Packet
+import Scheduler
+
+/// The runs of a burst by what becomes of them: those with equal keys are one group, whose frames follow one another. Frames of one flow have one
+/// leaf and stay in order; between leaves a burst has none to keep.
+struct Groups {
+    /// Per group.
+    var keys: InlineArray<32, GroupKey>
+    /// Per group: its leaf, and where its frames end.
+    var leaves: InlineArray<32, LeafRun>
+    /// Bytes to be charged for each frame, in the order of the groups.
+    var lengths: InlineArray<32, UInt32>
+    /// The first and last run of each group, and for each run the next of its group.
+    private var firsts: InlineArray<32, UInt8>
+    private var lasts: InlineArray<32, UInt8>
+    private var following: InlineArray<32, UInt8>
+    /// A group by the low bits of its leaf. What is left from bursts before does no harm: a group is found by its number and its key.
+    private var found: InlineArray<64, UInt8>
+
+    /// Adds a run. Returns true if it is a group of its own so far.
+    @inline(__always) @_noLocks
+    mutating func add(_ run: Int, _ key: GroupKey, _ count: inout Int) -> Bool {
+        let number = UInt8(truncatingIfNeeded: run)
+        let place = Int(key.rawValue & 63)
+        let group = Int(found[unchecked: place])
+        if group < count, keys[unchecked: group].rawValue == key.rawValue {
+            following[unchecked: Int(lasts[unchecked: group])] = number
+            lasts[unchecked: group] = number
+            return false
+        }
+        found[unchecked: place] = UInt8(truncatingIfNeeded: count)
+        keys[unchecked: count] = key
+        firsts[unchecked: count] = number
+        lasts[unchecked: count] = number
+        count &+= 1
+        return true
+    }
+
+    /// Brings the frames of each group together in `lcore.classified`, and their lengths.
+    @inline(never) @_noLocks
+    mutating func gather(_ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+        let received = lcore.pointee.received, classified = lcore.pointee.classified
+        let ends = lcore.pointee.runEnds, records = lcore.pointee.records
+        var next = 0
+        for group in 0..<count {
+            let key = keys[unchecked: group]
+            let growth = key.tag.growth
+            var run = Int(firsts[unchecked: group])
+            while true {
+                let length = records[run].length &+ growth
+                var index = run == 0 ? 0 : ends[run &- 1]
+                let end = ends[run]
+                repeat {
+                    classified[next] = received[index]
+                    lengths[unchecked: next] = length
+                    next &+= 1
+                    index &+= 1
+                } while index < end
+                if run == Int(lasts[unchecked: group]) { break }
+                run = Int(following[unchecked: run])
+            }
+            leaves[unchecked: group] = LeafRun(leaf: key.leaf, end: UInt32(truncatingIfNeeded: next))
+        }
+    }
+
+    /// Those of the groups, and the lengths, as pointers into `groups`.
+    @inline(__always) @_noLocks
+    static func leaves(_ groups: UnsafeMutablePointer<Groups>) -> UnsafeMutablePointer<LeafRun> {
+        (UnsafeMutableRawPointer(groups) + leavesOffset).assumingMemoryBound(to: LeafRun.self)
+    }
+
+    @inline(__always) @_noLocks
+    static func lengths(_ groups: UnsafeMutablePointer<Groups>) -> UnsafeMutablePointer<UInt32> {
+        (UnsafeMutableRawPointer(groups) + lengthsOffset).assumingMemoryBound(to: UInt32.self)
+    }
+
+    @inline(__always) private static var leavesOffset: Int { @_noLocks get { burstSize &* MemoryLayout<GroupKey>.stride } }
+    @inline(__always) private static var lengthsOffset: Int { @_noLocks get { leavesOffset &+ burstSize &* MemoryLayout<LeafRun>.stride } }
+}
+
+/// What becomes of a frame: leaf 15-0 (of a frame that has none the number of its run), output 31-16, egress tag 55-32, `Fate` 63-56.
+struct GroupKey {
+    var rawValue: UInt64
+
+    @inline(__always) @_noLocks
+    init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// Without leaf and tag.
+    @inline(__always) @_noLocks
+    init(_ fate: Fate, _ output: PortIndex) { rawValue = UInt64(fate.rawValue) &<< 56 | UInt64(output) &<< 16 }
+
+    @inline(__always) @_noLocks
+    func with(leaf: UInt16) -> GroupKey { GroupKey(rawValue: rawValue | UInt64(leaf)) }
+    @inline(__always) @_noLocks
+    func with(tag: EgressTag) -> GroupKey { GroupKey(rawValue: rawValue | UInt64(tag.rawValue) &<< 32) }
+
+    @inline(__always) var leaf: ClassID { @_noLocks get { ClassID(truncatingIfNeeded: rawValue) } }
+    @inline(__always) var output: PortIndex { @_noLocks get { PortIndex(truncatingIfNeeded: rawValue &>> 16) } }
+    @inline(__always) var tag: EgressTag { @_noLocks get { EgressTag(rawValue: UInt32(truncatingIfNeeded: rawValue &>> 32) & 0xff_ffff) } }
+    @inline(__always) var passes: Bool { @_noLocks get { rawValue &>> 56 == 0 } }
+    @inline(__always) var fate: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: rawValue &>> 56) } }
+
+    /// Equal but for the leaf.
+    @inline(__always) @_noLocks
+    func leaves(as other: GroupKey) -> Bool { (rawValue ^ other.rawValue) &>> 16 == 0 }
+}
+
+enum Fate: UInt8 {
+    /// To its leaf's tree, and past its queue if nothing is in the way.
+    case pass
+    /// To its leaf's queue: the output is parked.
+    case queue
+    /// To all ports of the bridge.
+    case flood
+    /// Nowhere: the output is down; the frame is too long for it.
+    case portDown, exceedsMTU
+}

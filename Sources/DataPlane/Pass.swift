@@ -1,0 +1,117 @@
+import DPDKShim
+import Scheduler
+
+/// Gives groups from `group` on, whose frames begin at `next`, to the tree of their outputs, as many as have the same. What may leave at once is
+/// staged, what may not is offered.
+@inline(__always) @_noLocks
+func pass(
+    _ burst: Burst, _ group: inout Int, _ next: inout Int, _ key: GroupKey, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let index = snapshot.pointee.ports[unchecked: Int(key.output)].tree
+    let tree = snapshot.pointee.trees[unchecked: Int(index)].tree
+    let stop = burst.isUniform ? burst.count : burst.stretch(from: group, to: index, snapshot)
+    if tree.pointee.mayBypass {
+        giveOffered(lcore)
+        let passed = tree.pointee.bypass(Groups.lengths(burst.groups), from: next, Groups.leaves(burst.groups) + group, count: stop &- group, at: lcore.pointee.now)
+        if next != passed {
+            if burst.isUniform {
+                stage(burst, next..<passed, key.tag, for: key.output, lcore, snapshot)
+            } else {
+                stagePassed(burst, group, next..<passed, lcore, snapshot)
+            }
+            next = passed
+            if burst.end(of: stop &- 1) == passed { group = stop }
+            while group < stop, burst.end(of: group) <= passed { group &+= 1 }
+        }
+    } else {
+        while group &+ 1 < stop {
+            next = queue(burst, next, group, tree, lcore)
+            group &+= 1
+        }
+    }
+    // The first that may not pass.
+    if group < stop {
+        next = queue(burst, next, group, tree, lcore)
+        group &+= 1
+    }
+}
+
+extension Burst {
+    /// Where the groups end that follow `group` and pass the tree `index`.
+    @inline(never) @_noLocks
+    fileprivate func stretch(from group: Int, to index: UInt16, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
+        var stop = group &+ 1
+        while stop < count {
+            let key = groups.pointee.keys[unchecked: stop]
+            if !key.passes || snapshot.pointee.ports[unchecked: Int(key.output)].tree != index { break }
+            stop &+= 1
+        }
+        return stop
+    }
+}
+
+/// Stages frames that passed, from the first of `group` on, which are for several outputs or have several tags.
+@inline(never) @_noLocks
+private func stagePassed(
+    _ burst: Burst, _ group: Int, _ passed: Range<Int>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    var group = group
+    var begin = passed.lowerBound
+    while begin < passed.upperBound {
+        let key = burst.groups.pointee.keys[unchecked: group]
+        var end = burst.end(of: group)
+        group &+= 1
+        while end < passed.upperBound, burst.groups.pointee.keys[unchecked: group].leaves(as: key) {
+            end = burst.end(of: group)
+            group &+= 1
+        }
+        end = min(end, passed.upperBound)
+        stage(burst, begin..<end, key.tag, for: key.output, lcore, snapshot)
+        begin = end
+    }
+}
+
+/// Offers the frames of a group to its leaf's queue, from `next` on. Returns where they end.
+@inline(never) @_noLocks
+private func queue(_ burst: Burst, _ next: Int, _ group: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
+    let end = burst.end(of: group)
+    offer(burst, next..<end, burst.groups.pointee.keys[unchecked: group], tree, lcore)
+    return end
+}
+
+@inline(__always) @_noLocks
+private func offer(
+    _ burst: Burst, _ run: Range<Int>, _ key: GroupKey, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
+) {
+    for index in run {
+        let frame = burst.frames[index].unsafelyUnwrapped, length = burst.groups.pointee.lengths[unchecked: index]
+        if let reason = offer(frame, length, key.tag, key.leaf, for: key.output, tree, lcore) {
+            refuse(burst, index..<(index &+ 1), reason, key.output, lcore)
+        }
+    }
+}
+
+/// What becomes of the frames of a group that may not pass their tree, or have none.
+@inline(never) @_noLocks
+func divert(
+    _ burst: Burst, _ run: Range<Int>, _ key: GroupKey, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    switch Fate(rawValue: key.fate) {
+    case .flood:
+        flood(burst, run, lcore.pointee.records + Int(key.leaf), source, lcore, snapshot)
+    case .queue, .pass:
+        let tree = snapshot.pointee.trees[unchecked: Int(snapshot.pointee.ports[unchecked: Int(key.output)].tree)].tree
+        offer(burst, run, key, tree, lcore)
+    case .exceedsMTU:
+        refuse(burst, run, .exceedsMTU, key.output, lcore)
+    case .portDown, nil:
+        refuse(burst, run, .portDown, key.output, lcore)
+    }
+}
+
+/// Frees frames and counts them at the port they would have left by.
+@inline(never) @_noLocks
+private func refuse(_ burst: Burst, _ run: Range<Int>, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(output)].count(drop: reason, run.count)
+    sluice_frames_free(burst.frames + run.lowerBound, UInt32(truncatingIfNeeded: run.count))
+}
