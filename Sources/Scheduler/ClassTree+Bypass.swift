@@ -54,7 +54,7 @@ extension ClassTree {
         _ = state.pointee.chargePlain(taken.cost)
         state.pointee.sentBytes &+= UInt64(taken.bytes)
         nodes[Int(leaf)].sentFrames &+= UInt64(taken.frames)
-        if payAncestors(of: state.pointee.parent, taken, at: now) != 0 { updateAncestors(of: leaf, at: now) }
+        if payAncestors(of: state.pointee.parent, taken, at: now) != 0 { updateAncestors(of: state, at: now) }
         owe(taken, at: now)
         return Int(taken.frames)
     }
