@@ -78,7 +78,7 @@ struct ClassState {
     }
 }
 
-/// A class's place, for one priority, in the rings it is served from.
+/// A class's place, for one priority, in the lists it is served from.
 struct PrioritySlot {
     var rowNext: ClassID
     var rowPrevious: ClassID
@@ -91,6 +91,12 @@ struct PrioritySlot {
     /// In `ClassNode.slot` alone. An inner class: the number of the event in which it last had nothing left for its descendants (odd:
     /// nothing to lend; even: at its ceiling). A leaf: the last such event it has taken notice of.
     var exhausted: UInt16
+
+    /// In the slots of inner classes, where the place is free: last in this class's own feed, unless that is empty.
+    var feedTail: ClassID {
+        @_noLocks @inline(__always) get { exhausted }
+        @_noLocks @inline(__always) set { exhausted = newValue }
+    }
 
     @_noLocks @inline(__always)
     init(
@@ -224,24 +230,24 @@ struct ClassExtra {
     }
 }
 
-/// A frame in a queue.
+/// A frame in a queue. Begins as `OfferedFrame` and `ScheduledFrame` do, so that it is copied in one piece.
 struct FrameNode {
     var handle: UnsafeMutableRawPointer
-    /// When it was queued, for CoDel.
-    var since: Nanoseconds
     var length: UInt32
     var tag: UInt32
+    /// When it was queued, for CoDel.
+    var since: Nanoseconds
     var next: UInt32
     var unused: UInt32
 
     @_noLocks @inline(__always)
     init(
-        handle: UnsafeMutableRawPointer, since: Nanoseconds, length: UInt32, tag: UInt32, next: UInt32, unused: UInt32
+        handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, since: Nanoseconds, next: UInt32, unused: UInt32
     ) {
         self.handle = handle
-        self.since = since
         self.length = length
         self.tag = tag
+        self.since = since
         self.next = next
         self.unused = unused
     }

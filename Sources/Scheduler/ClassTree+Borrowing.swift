@@ -7,18 +7,26 @@ extension ClassTree {
         let state = states + Int(leaf), node = nodes + Int(leaf)
         let parent = state.pointee.parent
         let above = states + Int(parent)
-        guard (state.pointee.flags | above.pointee.flags) & ClassFlags.special == 0 else { return false }
-        state.pointee.refillPlain(at: now)
+        guard _fastPath((state.pointee.flags | above.pointee.flags) & ClassFlags.special == 0) else { return false }
+        // Mostly it has been looked at a moment ago.
+        if state.pointee.checkpoint != now { state.pointee.refillPlain(at: now) }
         guard state.pointee.mayOnlyBorrow else { return false }
-        if above.pointee.active == 0 { above.pointee.refillPlain(at: now) }
-        guard above.pointee.isInFloor, above.pointee.active == 0 || above.pointee.mode == Mode.canSend else { return false }
+        if above.pointee.active == 0 {
+            // Tokens only grow while a class is idle.
+            if _slowPath((above.pointee.floorTokens | above.pointee.ceilingTokens) < 0) { above.pointee.refillPlain(at: now) }
+        } else if above.pointee.mode != Mode.canSend {
+            return false
+        }
+        guard above.pointee.isInFloor else { return false }
         let priority = Int(node.pointee.priority)
         let bit: UInt8 = 1 &<< node.pointee.priority
         state.pointee.mode = Mode.mayBorrow
         state.pointee.active = bit
         node.pointee.slot.exhausted = exhaustions
-        if node.pointee.timed == 0, state.pointee.flags & ClassFlags.meteredFloor != 0 { armIfWaiting(leaf, at: now) }
-        guard insertInFeed(leaf, priority) else { return true }
+        if _slowPath(node.pointee.timed == 0), state.pointee.flags & ClassFlags.meteredFloor != 0 { armIfWaiting(leaf, at: now) }
+        state.pointee.inFeed |= bit
+        let mine = UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self)
+        guard append(leaf, mine, to: slots + (Int(parent) &* 8 &+ priority), priority) else { return true }
         above.pointee.mode = Mode.canSend
         above.pointee.active |= bit
         if above.pointee.inRow & bit == 0 { insertInRow(parent, priority) }
@@ -29,63 +37,128 @@ extension ClassTree {
     /// general way need not look. The root is not charged yet: see `chargeRoot`.
     @_noLocks
     mutating func serveBorrowers(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
-        let priority = row & 7
-        var place = Place(next: into, room: limit)
-        while place.room > 0, rows != 0, rows.trailingZeroBitCount == row {
-            let lender = rowHeads[row]
-            let above = states + Int(lender)
-            let feed = slots + (Int(lender) &* 8 &+ priority)
-            let leaf = feed.pointee.feedHead
-            let state = states + Int(leaf), node = nodes + Int(leaf)
-            let turn = min(nodes[Int(lender)].rowDeficit, node.pointee.slot.feedDeficit)
-            guard turn >= 0, state.pointee.level == 0, (state.pointee.flags | above.pointee.flags) & ClassFlags.special == 0,
-                parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0 else { break }
-            if node.pointee.slot.exhausted != exhaustions { noteTurn(of: leaf) }
-
-            state.pointee.refillPlain(at: now)
-            above.pointee.refillPlain(at: now)
-            let credit = min(state.pointee.ceilingTokens, min(above.pointee.floorTokens, above.pointee.ceilingTokens))
-            let taken = take(leaf, node, into: &place, budget: min(Int64(turn) &* Credit.perByte, credit))
-            let isSpent = state.pointee.chargeCeiling(taken.cost)
-            state.pointee.sentBytes &+= UInt64(taken.bytes)
-            let lenderIsSpent = above.pointee.chargePlain(taken.cost)
-            above.pointee.sentBytes &+= UInt64(taken.bytes)
-            nodes[Int(lender)].sentFrames &+= UInt64(taken.frames)
-            blocks[Int(lender)].lentFrames &+= UInt64(taken.frames)
-            blocks[Int(lender)].lentBytes &+= UInt64(taken.bytes)
-            countLoan(of: leaf, fromLevel: above.pointee.level, frames: UInt64(taken.frames), bytes: taken.bytes)
-            let activeAncestors = payAncestors(of: above.pointee.parent, taken, at: now)
-            owedFrames &+= UInt64(taken.frames)
-            owedBytes &+= UInt64(taken.bytes)
-            owedCharge &+= taken.cost
-            payFeedTurn(leaf, lender, priority, Int32(truncatingIfNeeded: taken.charged))
-            payRowTurn(lender, priority, Int32(truncatingIfNeeded: taken.charged))
-
-            if taken.next == 0 {
-                leaveBorrowers(leaf, state, lender, above, priority)
-            } else if isSpent {
-                updateMode(leaf, at: now)
-            }
-            if lenderIsSpent || activeAncestors != 0 { updateAncestors(of: leaf, at: now) }
-            // Whether anyone lends now that this one does not may depend on the root.
-            if lenderIsSpent { chargeRoot(at: now) }
-            if taken.next != 0 { noteLeft(waiting: leaf) }
-        }
+        var place = Place(next: into, room: limit, free: freeHead)
+        while place.room > 0, rows != 0, rows.trailingZeroBitCount == row, serveFeed(of: rowHeads[row], row, into: &place, at: now) {}
         let sent = limit &- place.room
+        freeHead = place.free
+        free &+= UInt32(truncatingIfNeeded: sent)
         backlogFrames &-= sent
         return sent
     }
 
-    /// Takes an emptied leaf out of the feed, and its parent, if that was the last, out of its row.
+    /// Serves the leaves in the feed of the class that is first in a row, until its turn or its credit is used up or the general way must look.
+    /// What it lends is charged to it and to all above it once, unless somebody waits below one of those. False if nothing was sent.
     @_noLocks @inline(__always)
-    private mutating func leaveBorrowers(
-        _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ parent: ClassID, _ above: UnsafeMutablePointer<ClassState>, _ priority: Int
+    private mutating func serveFeed(of lender: ClassID, _ row: Int, into place: inout Place, at now: Nanoseconds) -> Bool {
+        let priority = row & 7
+        let above = states + Int(lender), lenderNode = nodes + Int(lender)
+        let feed = slots + (Int(lender) &* 8 &+ priority)
+        var turn = lenderNode.pointee.rowDeficit
+        guard above.pointee.flags & ClassFlags.special == 0, turn >= 0 else { return false }
+        let loanRow = loans + Int(above.pointee.level) &* classes
+        let loanBit: UInt8 = 1 &<< above.pointee.level
+        let oneByOne = hasActiveAncestors(above)
+        var tokens = above.pointee.drawPlain(at: now)
+        var lent = Taken(frames: 0, bytes: 0, charged: 0, cost: 0, next: 0)
+        var last: ClassID = 0, isSpent = false
+        repeat {
+            let leaf = feed.pointee.feedHead
+            let state = states + Int(leaf), node = nodes + Int(leaf)
+            let leafTurn = node.pointee.slot.feedDeficit
+            if _slowPath(
+                leafTurn < 0 || state.pointee.level != 0 || state.pointee.flags & ClassFlags.special != 0
+                    || parkedOutputs != 0 && mustBeVisited(leaf)) {
+                if lent.frames != 0 { break }
+                _ = above.pointee.keep(floor: tokens.floor, ceiling: tokens.ceiling)
+                return false
+            }
+            if _slowPath(node.pointee.slot.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if state.pointee.checkpoint != now { state.pointee.refillPlain(at: now) }
+            let credit = min(state.pointee.ceilingTokens, min(tokens.floor, tokens.ceiling))
+            let taken = take(leaf, node, into: &place, turn: min(turn, leafTurn), credit: credit)
+            last = leaf
+            isSpent = state.pointee.chargeCeiling(taken.cost) && taken.next != 0
+            state.pointee.sentBytes &+= UInt64(taken.bytes)
+            if _slowPath(node.pointee.lenders & loanBit == 0) { beginLoan(of: leaf, fromLevel: above.pointee.level) }
+            loanRow[Int(leaf)].frames &+= UInt64(taken.frames)
+            loanRow[Int(leaf)].bytes &+= UInt64(taken.bytes)
+
+            let charged = Int32(truncatingIfNeeded: taken.charged)
+            tokens.floor &-= taken.cost
+            tokens.ceiling &-= taken.cost
+            turn &-= charged
+            lent.add(taken)
+            let rest = leafTurn &- charged
+            node.pointee.slot.feedDeficit = rest < 0 ? rest &+ node.pointee.quantum : rest
+            if taken.next == 0 {
+                state.pointee.active = 0
+                state.pointee.inFeed = 0
+                feed.pointee.feedHead = node.pointee.slot.feedNext
+                if feed.pointee.feedHead == 0 { break }
+            } else {
+                node.pointee.slot.exhausted = exhaustions
+                if rest < 0 { rotate(feed, UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self), priority) }
+                if _slowPath(isSpent) { break }
+            }
+        } while place.room > 0 && (tokens.floor | tokens.ceiling | Int64(turn)) >= 0 && !oneByOne
+        settle(lender, row, lent, turn: turn, floor: tokens.floor, ceiling: tokens.ceiling, last: last, isSpent: isSpent, at: now)
+        return true
+    }
+
+    /// Somebody waits below an ancestor of a class, the root aside.
+    @_noLocks @inline(__always)
+    private func hasActiveAncestors(_ state: UnsafeMutablePointer<ClassState>) -> Bool {
+        var id = state.pointee.parent
+        var active: UInt8 = 0
+        while _slowPath(id != 1) {
+            active |= states[Int(id)].active
+            id = states[Int(id)].parent
+        }
+        return active != 0
+    }
+
+    /// Charges a lender for what the leaves in its feed sent, `last` the last of them, and moves all who are in another mode now.
+    ///
+    /// - Parameters:
+    ///   - turn: what is left of the lender's turn.
+    ///   - floor: what is left of its tokens.
+    ///   - isSpent: whether `last` has more to send and is at its ceiling.
+    @_noLocks @inline(__always)
+    private mutating func settle(
+        _ lender: ClassID, _ row: Int, _ lent: Taken, turn: Int32, floor: Int64, ceiling: Int64, last: ClassID, isSpent: Bool, at now: Nanoseconds
     ) {
+        let priority = row & 7
         let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: priority)
-        if (state.pointee.inRow | above.pointee.inFeed) & bit != 0 { return deactivate(leaf: leaf) }
-        state.pointee.active = 0
-        guard removeFromFeed(leaf, priority) else { return }
-        above.pointee.active &= ~bit
-        removeFromRow(parent, priority)
+        let above = states + Int(lender), node = nodes + Int(lender)
+        let lenderIsSpent = above.pointee.keep(floor: floor, ceiling: ceiling)
+        above.pointee.sentBytes &+= UInt64(lent.bytes)
+        node.pointee.sentFrames &+= UInt64(lent.frames)
+        blocks[Int(lender)].lentFrames &+= UInt64(lent.frames)
+        blocks[Int(lender)].lentBytes &+= UInt64(lent.bytes)
+        let activeAncestors = payAncestors(of: above.pointee.parent, lent, at: now)
+        owedFrames &+= UInt64(lent.frames)
+        owedBytes &+= UInt64(lent.bytes)
+        owedCharge &+= lent.cost
+        backlogBytes &-= Int(lent.bytes)
+
+        node.pointee.rowDeficit = turn < 0 ? turn &+ node.pointee.quantum : turn
+        let place = slots + (Int(lender) &* 8 &+ priority)
+        if place.pointee.feedHead == 0 {
+            above.pointee.active &= ~bit
+            if _fastPath(above.pointee.inFeed & bit == 0) {
+                above.pointee.inRow &= ~bit
+                removeHead(ofRow: row, next: place.pointee.rowNext)
+            } else {
+                detach(lender, bit)
+            }
+        } else if turn < 0 {
+            rotate(row: row)
+        }
+        if _fastPath(!isSpent && !lenderIsSpent && activeAncestors == 0) { return }
+        if isSpent { updateMode(last, at: now) }
+        if lenderIsSpent || activeAncestors != 0 { updateAncestors(of: states + Int(last), at: now) }
+        // Whether anyone lends now that this one does not may depend on the root.
+        if lenderIsSpent { chargeRoot(at: now) }
+        if nodes[Int(last)].count != 0 { noteLeft(waiting: last) }
     }
 }

@@ -149,7 +149,7 @@ extension ClassTree {
     /// Others wait below an ancestor that was charged. Those of a leaf that sent on its own floor come before the root.
     @_noLocks @inline(never)
     mutating func updateCharged(_ leaf: ClassID, _ lender: ClassID, at now: Nanoseconds) {
-        if leaf == lender { updateAncestors(of: leaf, at: now) }
+        if leaf == lender { updateAncestors(of: states + Int(leaf), at: now) }
         if owedFrames != 0 { chargeRoot(at: now) }
         var id = leaf
         while id != 0 {

@@ -26,7 +26,7 @@ extension ClassTree {
         admitArrivals(at: now)
         let isLeaf = states[Int(id)].level == 0
         let active = states[Int(id)].active
-        // Out of every ring under the old parameters, in again under the new ones.
+        // Out of every list under the old parameters, in again under the new ones.
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
         configure(id, p, existed: true)
@@ -84,7 +84,7 @@ extension ClassTree {
         Self.set(leaves, id, true)
     }
 
-    /// Writes what follows from the parameters. The class is in no ring and its tokens are up to date.
+    /// Writes what follows from the parameters. The class is in no list and its tokens are up to date.
     @_noLocks
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
         let state = states + Int(id), node = nodes + Int(id), timer = timers + Int(id)
@@ -167,7 +167,7 @@ extension ClassTree {
         nodes[Int(id)].timed = 0
     }
 
-    /// Takes a leaf out of every ring and list; its queue stays.
+    /// Takes a leaf out of every list; its queue stays.
     @_noLocks
     private mutating func withdraw(leaf id: ClassID) {
         if states[Int(id)].flags & ClassFlags.parked != 0 {
@@ -183,7 +183,7 @@ extension ClassTree {
         if outputStates[Int(nodes[Int(id)].output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
     }
 
-    /// Takes an inner class out of every ring; its children stay in its feeds.
+    /// Takes an inner class out of every list; its children stay in its feeds.
     @_noLocks
     private mutating func setAside(_ id: ClassID) {
         let active = states[Int(id)].active

@@ -51,7 +51,7 @@ extension ClassTree {
             let deficit = place.pointee.feedDeficit
             if deficit < 0 {
                 place.pointee.feedDeficit = deficit &+ nodes[Int(child)].quantum
-                feed.pointee.feedHead = place.pointee.feedNext
+                rotate(feed, place, priority)
                 continue
             }
             turn = min(turn, deficit)
@@ -214,7 +214,7 @@ extension ClassTree {
         place.pointee.feedDeficit &-= turn
         guard place.pointee.feedDeficit < 0 else { return }
         place.pointee.feedDeficit &+= nodes[Int(id)].quantum
-        slots[Int(parent) &* 8 &+ priority].feedHead = place.pointee.feedNext
+        rotate(slots + (Int(parent) &* 8 &+ priority), place, priority)
     }
 
     @_noLocks @inline(__always)
@@ -231,12 +231,15 @@ extension ClassTree {
 
     @_noLocks @inline(__always)
     mutating func countLoan(of id: ClassID, fromLevel level: UInt8, frames: UInt64, bytes: UInt32) {
+        if nodes[Int(id)].lenders &>> level & 1 == 0 { beginLoan(of: id, fromLevel: level) }
         let loan = loans + (Int(level) &* classes &+ Int(id))
-        if nodes[Int(id)].lenders &>> level & 1 == 0 {
-            nodes[Int(id)].lenders |= 1 &<< level
-            loan.pointee = Loan(frames: 0, bytes: 0)
-        }
         loan.pointee.frames &+= frames
         loan.pointee.bytes &+= UInt64(bytes)
+    }
+
+    @_noLocks @inline(never)
+    mutating func beginLoan(of id: ClassID, fromLevel level: UInt8) {
+        nodes[Int(id)].lenders |= 1 &<< level
+        loans[Int(level) &* classes &+ Int(id)] = Loan(frames: 0, bytes: 0)
     }
 }

@@ -5,22 +5,33 @@ extension ClassTree {
     /// The memory of all leaves of the burst is fetched at once, which is what makes this cheaper than a call for each frame.
     @_noLocks
     public mutating func enqueue(_ offered: UnsafeMutablePointer<OfferedFrame>, count: Int, at now: Nanoseconds) -> Int {
-        // Loads that wait for nothing but memory, before the work that needs them one by one.
+        fetch(offered, count: count)
+        var queued = 0
+        for index in 0..<count {
+            let frame = offered + index
+            let verdict = hold(frame.pointee.handle, length: frame.pointee.length, tag: frame.pointee.tag, in: frame.pointee.leaf, at: now)
+            frame.pointee.verdict = verdict
+            guard verdict == .queued else { continue }
+            queued &+= 1
+        }
+        backlogFrames &+= queued
+        return queued
+    }
+
+    /// Loads that wait for nothing but memory, before the work that needs them one by one: the leaves of a burst, then their parents.
+    @_noLocks @inline(__always)
+    private mutating func fetch(_ offered: UnsafeMutablePointer<OfferedFrame>, count: Int) {
         var touched: UInt8 = 0
         for index in 0..<count {
             let leaf = min(Int(offered[index].leaf), classes &- 1)
             touched |= states[leaf].active | nodes[leaf].priority
         }
-        self.touched = touched
-        var queued = 0
         for index in 0..<count {
-            let frame = offered + index
-            let verdict = enqueue(
-                frame.pointee.handle, length: frame.pointee.length, tag: frame.pointee.tag, to: frame.pointee.leaf, at: now)
-            frame.pointee.verdict = verdict
-            if verdict == .queued { queued &+= 1 }
+            let leaf = min(Int(offered[index].leaf), classes &- 1)
+            let parent = min(Int(states[leaf].parent), classes &- 1)
+            touched |= states[parent].active | nodes[parent].priority
         }
-        return queued
+        self.touched = touched
     }
 
     /// Queues a frame of `length` bytes in a leaf. The tree owns the frame only if the verdict is `queued`.
@@ -28,7 +39,17 @@ extension ClassTree {
     public mutating func enqueue(
         _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, to leaf: ClassID, at now: Nanoseconds
     ) -> EnqueueVerdict {
-        guard Self.has(leaves, leaf) else { return .notALeaf }
+        let verdict = hold(handle, length: length, tag: tag, in: leaf, at: now)
+        if verdict == .queued { backlogFrames &+= 1 }
+        return verdict
+    }
+
+    /// As `enqueue`, but the frame is the caller's to count in `backlogFrames`.
+    @_noLocks @inline(__always)
+    private mutating func hold(
+        _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, in leaf: ClassID, at now: Nanoseconds
+    ) -> EnqueueVerdict {
+        guard _fastPath(Self.has(leaves, leaf)) else { return .notALeaf }
         let node = nodes + Int(leaf)
         let count = node.pointee.count
         if count >= node.pointee.limitPackets || UInt64(node.pointee.bytes) &+ UInt64(length) > UInt64(node.pointee.limitBytes)
@@ -36,7 +57,7 @@ extension ClassTree {
             return refuse(leaf, length: length)
         }
         var index = freeHead
-        if index != 0 {
+        if _fastPath(index != 0) {
             freeHead = frames[Int(index)].next
         } else {
             fresh &+= 1
@@ -49,10 +70,9 @@ extension ClassTree {
         frame.pointee.tag = tag
         frame.pointee.since = now
         frame.pointee.next = 0
-        backlogFrames &+= 1
-        backlogBytes &+= Int(length)
         node.pointee.count = count &+ 1
         node.pointee.bytes &+= length
+        backlogBytes &+= Int(length)
         if count != 0 {
             frames[Int(node.pointee.tail)].next = index
             node.pointee.tail = index
@@ -60,7 +80,11 @@ extension ClassTree {
         }
         node.pointee.head = index
         node.pointee.tail = index
-        if parkedOutputs != 0 || !joinInFloor(leaf, at: now) { arrive(leaf, at: now) }
+        if _slowPath(parkedOutputs != 0 || states[Int(leaf)].flags & ClassFlags.special != 0) {
+            arrive(leaf, at: now)
+        } else if !joinInFloor(leaf, at: now) {
+            putOff(leaf, at: now)
+        }
         return .queued
     }
 
@@ -93,9 +117,14 @@ extension ClassTree {
             refill(leaf, at: now)
             if currentMode(leaf) == Mode.canSend { return activate(leaf: leaf, at: now) }
         }
+        putOff(leaf, at: now)
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func putOff(_ leaf: ClassID, at now: Nanoseconds) {
         arrivals[arrived] = leaf
         arrived &+= 1
-        if arrived == Self.mostArrivals { admitArrivals(at: now) }
+        if _slowPath(arrived == Self.mostArrivals) { admitArrivals(at: now) }
     }
 
     /// Moves up to `limit` frames that were given up after they were accepted (by CoDel, or because their class was removed) to

@@ -1,12 +1,12 @@
 /// The shortest ways: a plain leaf (no peak, packet rates, CoDel or leases) that is within its floor. They do what the general ways do,
 /// with less to look at.
 extension ClassTree {
-    /// True if the leaf joined its row; false if the general way must decide. The leaf has just got its first frame and its output is open.
+    /// True if the plain leaf joined its row; false if the general way must decide. It has just got its first frame and its output is open.
     @_noLocks @inline(__always)
     mutating func joinInFloor(_ leaf: ClassID, at now: Nanoseconds) -> Bool {
         let state = states + Int(leaf), node = nodes + Int(leaf)
         let flags = state.pointee.flags
-        guard flags & ClassFlags.special == 0, flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
+        guard flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
         // Tokens only grow while a leaf is idle.
         if (state.pointee.floorTokens | state.pointee.ceilingTokens) < 0 {
             state.pointee.refillPlain(at: now)
@@ -25,46 +25,61 @@ extension ClassTree {
     /// its head. The root is not charged yet: see `chargeRoot`.
     @_noLocks
     mutating func serveLeaves(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
-        var place = Place(next: into, room: limit)
-        while place.room > 0, rows &>> UInt64(row) & 1 != 0 {
-            let leaf = rowHeads[row]
+        var place = Place(next: into, room: limit, free: freeHead)
+        // Every leaf in its floor has some flag: all are looked at again while an output is parked.
+        let suspect = parkedOutputs == 0 ? ClassFlags.special : UInt8.max
+        var bytes: UInt64 = 0
+        var charged: Int64 = 0
+        var leaf = rowHeads[row]
+        while leaf != 0, place.room > 0 {
             let state = states + Int(leaf), node = nodes + Int(leaf)
             let turn = node.pointee.rowDeficit
-            guard turn >= 0, state.pointee.flags & ClassFlags.special == 0,
-                parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0 else { break }
-            if node.pointee.slot.exhausted != exhaustions { noteTurn(of: leaf) }
+            if _slowPath(turn < 0 || state.pointee.flags & suspect != 0 && mustBeVisited(leaf)) { break }
+            if _slowPath(node.pointee.slot.exhausted != exhaustions) { noteTurn(of: leaf) }
 
-            state.pointee.refillPlain(at: now)
-            let credit = min(state.pointee.floorTokens, state.pointee.ceilingTokens)
-            let taken = take(leaf, node, into: &place, budget: min(Int64(turn) &* Credit.perByte, credit))
-            let isSpent = state.pointee.chargePlain(taken.cost)
+            let tokens = state.pointee.drawPlain(at: now)
+            let taken = take(leaf, node, into: &place, turn: turn, credit: min(tokens.floor, tokens.ceiling))
+            let isSpent = state.pointee.keep(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
             state.pointee.sentBytes &+= UInt64(taken.bytes)
             let activeAncestors = payAncestors(of: state.pointee.parent, taken, at: now)
-            owedBytes &+= UInt64(taken.bytes)
-            owedCharge &+= taken.cost
+            bytes &+= UInt64(taken.bytes)
+            charged &+= taken.charged
 
             let rest = turn &- Int32(truncatingIfNeeded: taken.charged)
             node.pointee.rowDeficit = rest < 0 ? rest &+ node.pointee.quantum : rest
+            if taken.next == 0, _fastPath(state.pointee.inFeed == 0) {
+                state.pointee.active = 0
+                state.pointee.inRow = 0
+                leaf = node.pointee.slot.rowNext
+                removeHead(ofRow: row, next: leaf)
+                if _slowPath(activeAncestors != 0) { updateAncestors(of: state, at: now) }
+                continue
+            }
             if taken.next == 0 {
-                if state.pointee.inFeed == 0 {
-                    state.pointee.active = 0
-                    state.pointee.inRow = 0
-                    removeHead(ofLeafRow: row, next: node.pointee.slot.rowNext)
-                } else {
-                    deactivate(leaf: leaf)
-                }
-                if activeAncestors != 0 { updateAncestors(of: leaf, at: now) }
+                deactivate(leaf: leaf)
             } else {
                 if rest < 0 { rotate(leafRow: row) }
-                if isSpent { updateMode(leaf, at: now) }
-                if activeAncestors != 0 { updateAncestors(of: leaf, at: now) }
-                noteLeft(waiting: leaf)
+                if _slowPath(isSpent) { updateMode(leaf, at: now) }
             }
+            if _slowPath(activeAncestors != 0) { updateAncestors(of: state, at: now) }
+            if taken.next != 0 { noteLeft(waiting: leaf) }
+            leaf = rowHeads[row]
         }
         let sent = limit &- place.room
+        freeHead = place.free
+        free &+= UInt32(truncatingIfNeeded: sent)
         owedFrames &+= UInt64(truncatingIfNeeded: sent)
+        owedBytes &+= bytes
+        owedCharge &+= charged &* Credit.perByte
         backlogFrames &-= sent
+        backlogBytes &-= Int(bytes)
         return sent
+    }
+
+    /// Whether a leaf at the head of a row is one for the general way.
+    @_noLocks @inline(never)
+    mutating func mustBeVisited(_ leaf: ClassID) -> Bool {
+        states[Int(leaf)].flags & ClassFlags.special != 0 || outputStates[Int(nodes[Int(leaf)].output)].isParked != 0
     }
 
     /// Where frames taken are written.
@@ -72,11 +87,22 @@ extension ClassTree {
         var next: UnsafeMutablePointer<ScheduledFrame>
         /// Frames that still fit; at least 1 when frames are taken.
         var room: Int
+        /// First of the free frames: `ClassTree.freeHead` with those taken in front.
+        var free: UInt32
 
         @_noLocks @inline(__always)
-        init(next: UnsafeMutablePointer<ScheduledFrame>, room: Int) {
+        init(next: UnsafeMutablePointer<ScheduledFrame>, room: Int, free: UInt32) {
             self.next = next
             self.room = room
+            self.free = free
+        }
+
+        @_noLocks @inline(__always)
+        mutating func put(_ frame: UnsafeMutablePointer<FrameNode>, _ leaf: ClassID, _ output: UInt16) {
+            next.pointee = ScheduledFrame(
+                handle: frame.pointee.handle, length: frame.pointee.length, tag: frame.pointee.tag, leaf: leaf, output: output)
+            next += 1
+            room &-= 1
         }
     }
 
@@ -99,58 +125,93 @@ extension ClassTree {
             self.cost = cost
             self.next = next
         }
+
+        /// What a later visit to another leaf took comes on top; `next` has no meaning then.
+        @_noLocks @inline(__always)
+        mutating func add(_ other: Taken) {
+            frames &+= other.frames
+            bytes &+= other.bytes
+            charged &+= other.charged
+            cost &+= other.cost
+        }
     }
 
-    /// Takes frames from a leaf's queue, one at least and as many as `budget` (in nanobits) allows to begin.
+    /// Takes frames from a leaf's queue: one at least, and as many as its `turn` (in bytes) and `credit` allow to begin. The backlog of the tree
+    /// and its free frames are the caller's to count.
     @_noLocks @inline(__always)
-    mutating func take(_ leaf: ClassID, _ node: UnsafeMutablePointer<ClassNode>, into place: inout Place, budget: Int64) -> Taken {
-        let frames = frames, overhead = overhead, output = node.pointee.output, head = node.pointee.head
-        var next = head, last = head, count: UInt32 = 0, bytes: UInt32 = 0
-        var charged: Int64 = 0, cost: Int64 = 0
-        repeat {
-            let frame = frames + Int(next)
+    mutating func take(
+        _ leaf: ClassID, _ node: UnsafeMutablePointer<ClassNode>, into place: inout Place, turn: Int32, credit: Int64
+    ) -> Taken {
+        let head = node.pointee.head, output = node.pointee.output
+        let first = frames + Int(head)
+        let length = first.pointee.length
+        place.put(first, leaf, output)
+        let size = max(Int64(length) &+ overhead, 0)
+        var taken = Taken(frames: 1, bytes: length, charged: size, cost: size &* Credit.perByte, next: first.pointee.next)
+        if taken.next == 0 {
+            // Mostly, with many classes.
+            first.pointee.next = place.free
+            place.free = head
+            node.pointee.count = 0
+            node.pointee.bytes = 0
+            node.pointee.sentFrames &+= 1
+            return taken
+        }
+        let frames = frames, overhead = overhead
+        let budget = min(Int64(turn) &* Credit.perByte, credit)
+        var last = head
+        while taken.next != 0, place.room != 0, taken.cost <= budget {
+            let frame = frames + Int(taken.next)
             let length = frame.pointee.length
-            place.next.pointee = ScheduledFrame(
-                handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
-            place.next += 1
-            place.room &-= 1
-            last = next
-            next = frame.pointee.next
-            count &+= 1
-            bytes &+= length
-            let size = Int64(length) &+ overhead
-            charged &+= size > 0 ? size : 0
-            cost = charged &* Credit.perByte
-        } while next != 0 && place.room != 0 && cost <= budget
-        release(head, last, count: count)
-        node.pointee.head = next
-        node.pointee.count &-= count
-        node.pointee.bytes &-= bytes
-        node.pointee.sentFrames &+= UInt64(count)
-        backlogBytes &-= Int(bytes)
-        return Taken(frames: count, bytes: bytes, charged: charged, cost: cost, next: next)
+            place.put(frame, leaf, output)
+            last = taken.next
+            taken.next = frame.pointee.next
+            taken.frames &+= 1
+            taken.bytes &+= length
+            taken.charged &+= max(Int64(length) &+ overhead, 0)
+            taken.cost = taken.charged &* Credit.perByte
+        }
+        frames[Int(last)].next = place.free
+        place.free = head
+        node.pointee.head = taken.next
+        node.pointee.count &-= taken.frames
+        node.pointee.bytes &-= taken.bytes
+        node.pointee.sentFrames &+= UInt64(taken.frames)
+        return taken
     }
 
     /// Charges all ancestors below the root. Not 0 if one of them is active, so that its mode may have changed.
     @_noLocks @inline(__always)
     mutating func payAncestors(of parent: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
-        var id = parent
+        if _slowPath(parent == 1) { return 0 }
+        let active = pay(parent, taken, at: now)
+        let above = states[Int(parent)].parent
+        return _fastPath(above == 1) ? active : active | payHigher(above, taken, at: now)
+    }
+
+    @_noLocks @inline(never)
+    private mutating func payHigher(_ id: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
+        var id = id
         var active: UInt8 = 0
         while id != 1 {
-            let state = states + Int(id)
-            let flags = state.pointee.flags
-            if flags & ClassFlags.special == 0 {
-                state.pointee.refillPlain(at: now)
-                _ = state.pointee.chargePlain(taken.cost)
-            } else {
-                paySpecial(id, frames: taken.frames, cost: taken.cost, at: now)
-            }
-            state.pointee.sentBytes &+= UInt64(taken.bytes)
-            nodes[Int(id)].sentFrames &+= UInt64(taken.frames)
-            active |= state.pointee.active
-            id = state.pointee.parent
+            active |= pay(id, taken, at: now)
+            id = states[Int(id)].parent
         }
         return active
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func pay(_ id: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
+        let state = states + Int(id)
+        if _slowPath(state.pointee.flags & ClassFlags.special != 0) {
+            paySpecial(id, frames: taken.frames, cost: taken.cost, at: now)
+        } else {
+            let tokens = state.pointee.drawPlain(at: now)
+            _ = state.pointee.keep(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
+        }
+        state.pointee.sentBytes &+= UInt64(taken.bytes)
+        nodes[Int(id)].sentFrames &+= UInt64(taken.frames)
+        return state.pointee.active
     }
 
     @_noLocks @inline(never)
@@ -166,8 +227,8 @@ extension ClassTree {
     }
 
     @_noLocks @inline(never)
-    mutating func updateAncestors(of leaf: ClassID, at now: Nanoseconds) {
-        var id = states[Int(leaf)].parent
+    mutating func updateAncestors(of leaf: UnsafeMutablePointer<ClassState>, at now: Nanoseconds) {
+        var id = leaf.pointee.parent
         while id != 1 {
             if states[Int(id)].active != 0 { updateMode(id, at: now) }
             id = states[Int(id)].parent

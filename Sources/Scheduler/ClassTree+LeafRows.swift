@@ -9,27 +9,11 @@ extension ClassTree {
             rowHeads[row] = leaf
             rows |= 1 &<< UInt64(row)
         } else {
-            let tail = leafRowTails[row]
+            let tail = rowTails[row]
             nodes[Int(tail)].slot.rowNext = leaf
             node.pointee.slot.rowPrevious = tail
         }
-        leafRowTails[row] = leaf
-    }
-
-    /// Takes the first leaf out; `next` is the one behind it, or 0.
-    @_noLocks @inline(__always)
-    mutating func removeHead(ofLeafRow row: Int, next: ClassID) {
-        rowHeads[row] = next
-        if next == 0 { rows &= ~(1 &<< UInt64(row)) }
-    }
-
-    @_noLocks
-    mutating func remove(_ leaf: ClassID, fromLeafRow row: Int) {
-        let next = nodes[Int(leaf)].slot.rowNext
-        if rowHeads[row] == leaf { return removeHead(ofLeafRow: row, next: next) }
-        let previous = nodes[Int(leaf)].slot.rowPrevious
-        nodes[Int(previous)].slot.rowNext = next
-        if next == 0 { leafRowTails[row] = previous } else { nodes[Int(next)].slot.rowPrevious = previous }
+        rowTails[row] = leaf
     }
 
     /// The first leaf's turn is over: it goes to the tail.

@@ -8,7 +8,7 @@ extension ClassTree {
         parkedOutputs &+= 1
     }
 
-    /// Takes the output's leaves back in, at the tail of their rings.
+    /// Takes the output's leaves back in, at the tail of their lists.
     ///
     /// Their credit grew meanwhile, as for any class that waits, up to its burst: the next `dequeue` brings it up to date.
     @_noLocks
@@ -26,7 +26,7 @@ extension ClassTree {
         }
     }
 
-    /// Hangs a backlogged leaf that is in no ring in its output's list.
+    /// Hangs a backlogged leaf that is in no other list in its output's list.
     @_noLocks @inline(__always)
     mutating func park(leaf id: ClassID) {
         let node = nodes + Int(id)

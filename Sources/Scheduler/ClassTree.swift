@@ -43,8 +43,8 @@ public struct ClassTree {
     var owedCharge: Int64 = 0
     /// First class of each row; 8 levels of 8 priorities.
     let rowHeads: UnsafeMutablePointer<ClassID>
-    /// Last leaf of each row of leaves that is not empty, by priority.
-    let leafRowTails: UnsafeMutablePointer<ClassID>
+    /// Last class of each row that is not empty.
+    let rowTails: UnsafeMutablePointer<ClassID>
     /// Bit per row that is not empty: the lowest is served next.
     var rows: UInt64 = 0
 
@@ -123,8 +123,8 @@ public struct ClassTree {
         arrivals = Self.reserve(Self.mostArrivals)
         rowHeads = Self.reserve(64)
         rowHeads.initialize(repeating: 0, count: 64)
-        leafRowTails = Self.reserve(8)
-        leafRowTails.initialize(repeating: 0, count: 8)
+        rowTails = Self.reserve(64)
+        rowTails.initialize(repeating: 0, count: 64)
         outputStates = Self.reserve(outputs)
         outputStates.initialize(repeating: OutputState(parkedHead: 0, isParked: 0), count: outputs)
         wheel = TimingWheel(timers: timers, now: now)
@@ -156,7 +156,7 @@ public struct ClassTree {
         it.leaves.deallocate()
         it.arrivals.deallocate()
         it.rowHeads.deallocate()
-        it.leafRowTails.deallocate()
+        it.rowTails.deallocate()
         it.outputStates.deallocate()
         it.wheel.deallocate()
         tree.deinitialize(count: 1)

@@ -12,6 +12,29 @@ extension ClassState {
         ceilingTokens = min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte)
     }
 
+    /// What the buckets hold at `now`, to be put back by `keep`.
+    @_noLocks @inline(__always)
+    mutating func drawPlain(at now: Nanoseconds) -> (floor: Int64, ceiling: Int64) {
+        let elapsed = now &- checkpoint
+        if _slowPath(elapsed >= Credit.shortTime) {
+            refillLong(at: now)
+            return (floorTokens, ceilingTokens)
+        }
+        checkpoint = now
+        return (
+            min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), Int64(floorBurst) &* Credit.perByte),
+            min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte)
+        )
+    }
+
+    /// What is left of them after a charge. True if one is in debt.
+    @_noLocks @inline(__always)
+    mutating func keep(floor: Int64, ceiling: Int64) -> Bool {
+        floorTokens = floor
+        ceilingTokens = ceiling
+        return _slowPath((floor | ceiling) < 0) ? restore() : false
+    }
+
     @_noLocks @inline(never)
     private mutating func refillLong(at now: Nanoseconds) {
         guard now > checkpoint else { return }

@@ -7,10 +7,10 @@ import Scheduler
 @main struct Main {
     static func main() {
         let arguments = CommandLine.arguments
-        if arguments.count == 5, arguments[1] == "count", let classes = Int(arguments[2]), let load = Load(rawValue: arguments[3]),
+        if arguments.count >= 5, arguments[1] == "count", let classes = Int(arguments[2]), let load = Load(rawValue: arguments[3]),
             let packets = Int(arguments[4]) {
             var own = OwnSide(classes: classes, rate: 100_000_000_000, length: 60, load: load)
-            _ = own.run(randomPicks(own.leaves.count), packets: packets, standing: 256, clock: false)
+            _ = own.run(randomPicks(own.leaves.count), packets: packets, standing: arguments.count > 5 ? Int(arguments[5])! : 256, clock: false)
             return
         }
         if arguments.count == 2, let classes = Int(arguments[1]), classes >= 3, classes <= 65_535 { return compare([classes]) }

@@ -1,0 +1,130 @@
+/// Lists: the rows of classes that can send, by level and priority, and the feed of children every inner class serves, by priority.
+/// A class joins at the tail and keeps its place until it has nothing to send or hits its ceiling. In particular it stays in its
+/// parent's feed while it is within its floor: rows of lower levels are served first, so nothing is served twice, and it would
+/// otherwise lose its turn to borrow each time its floor grants it a frame.
+///
+/// One that joins touches the last class alone, one that leaves from the head touches no other. The rows of leaves have shorter ways of their
+/// own: `ClassTree+LeafRows`.
+extension ClassTree {
+    @_noLocks @inline(__always)
+    mutating func slot(_ id: ClassID, _ priority: Int) -> UnsafeMutablePointer<PrioritySlot> {
+        if states[Int(id)].level == 0 {
+            return UnsafeMutableRawPointer(nodes + Int(id)).assumingMemoryBound(to: PrioritySlot.self)
+        }
+        return slots + (Int(id) &* 8 &+ priority)
+    }
+
+    @_noLocks @inline(__always)
+    mutating func insertInRow(_ id: ClassID, _ priority: Int) {
+        let row = Int(states[Int(id)].level) &* 8 &+ priority
+        states[Int(id)].inRow |= 1 &<< UInt8(truncatingIfNeeded: priority)
+        if row < 8 { append(id, nodes + Int(id), toLeafRow: row) } else { append(id, toRow: row) }
+    }
+
+    /// `row` is one of inner classes.
+    @_noLocks @inline(__always)
+    private mutating func append(_ id: ClassID, toRow row: Int) {
+        let mine = slots + (Int(id) &* 8 &+ row & 7)
+        mine.pointee.rowNext = 0
+        if rows &>> UInt64(row) & 1 == 0 {
+            rowHeads[row] = id
+            rows |= 1 &<< UInt64(row)
+        } else {
+            let tail = rowTails[row]
+            slots[Int(tail) &* 8 &+ row & 7].rowNext = id
+            mine.pointee.rowPrevious = tail
+        }
+        rowTails[row] = id
+    }
+
+    @_noLocks @inline(__always)
+    mutating func removeFromRow(_ id: ClassID, _ priority: Int) {
+        let row = Int(states[Int(id)].level) &* 8 &+ priority
+        states[Int(id)].inRow &= ~(1 &<< UInt8(truncatingIfNeeded: priority))
+        let mine = slot(id, priority)
+        let next = mine.pointee.rowNext
+        if rowHeads[row] == id { return removeHead(ofRow: row, next: next) }
+        let previous = mine.pointee.rowPrevious
+        slot(previous, priority).pointee.rowNext = next
+        if next == 0 { rowTails[row] = previous } else { slot(next, priority).pointee.rowPrevious = previous }
+    }
+
+    /// Takes the first class out; `next` is the one behind it, or 0.
+    @_noLocks @inline(__always)
+    mutating func removeHead(ofRow row: Int, next: ClassID) {
+        rowHeads[row] = next
+        if next == 0 { rows &= ~(1 &<< UInt64(row)) }
+    }
+
+    /// The turn of the first class of `row` is over: it goes to the tail.
+    @_noLocks @inline(__always)
+    mutating func rotate(row: Int) {
+        if row < 8 { return rotate(leafRow: row) }
+        let id = rowHeads[row]
+        let next = slots[Int(id) &* 8 &+ row & 7].rowNext
+        if next == 0 { return }
+        rowHeads[row] = next
+        append(id, toRow: row)
+    }
+
+    /// Puts `id` last in its parent's feed. True if the feed was empty.
+    @_noLocks @inline(__always)
+    mutating func insertInFeed(_ id: ClassID, _ priority: Int) -> Bool {
+        if states[Int(id)].flags & ClassFlags.shared != 0 {
+            feedWeights[Int(states[Int(id)].parent)] &+= UInt32(bitPattern: nodes[Int(id)].quantum)
+        }
+        let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
+        states[Int(id)].inFeed |= 1 &<< UInt8(truncatingIfNeeded: priority)
+        return append(id, slot(id, priority), to: feed, priority)
+    }
+
+    /// Puts `id`, whose slot is `mine`, last in a feed. True if that was empty.
+    @_noLocks @inline(__always)
+    mutating func append(
+        _ id: ClassID, _ mine: UnsafeMutablePointer<PrioritySlot>, to feed: UnsafeMutablePointer<PrioritySlot>, _ priority: Int
+    ) -> Bool {
+        let wasEmpty = feed.pointee.feedHead == 0
+        mine.pointee.feedNext = 0
+        if wasEmpty {
+            feed.pointee.feedHead = id
+        } else {
+            let tail = feed.pointee.feedTail
+            slot(tail, priority).pointee.feedNext = id
+            mine.pointee.feedPrevious = tail
+        }
+        feed.pointee.feedTail = id
+        return wasEmpty
+    }
+
+    /// Takes `id` out of its parent's feed. True if the feed is now empty.
+    @_noLocks @inline(__always)
+    mutating func removeFromFeed(_ id: ClassID, _ priority: Int) -> Bool {
+        if states[Int(id)].flags & ClassFlags.shared != 0 {
+            feedWeights[Int(states[Int(id)].parent)] &-= UInt32(bitPattern: nodes[Int(id)].quantum)
+        }
+        let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
+        let mine = slot(id, priority)
+        let next = mine.pointee.feedNext
+        states[Int(id)].inFeed &= ~(1 &<< UInt8(truncatingIfNeeded: priority))
+        if feed.pointee.feedHead == id {
+            feed.pointee.feedHead = next
+            return next == 0
+        }
+        let previous = mine.pointee.feedPrevious
+        slot(previous, priority).pointee.feedNext = next
+        if next == 0 { feed.pointee.feedTail = previous } else { slot(next, priority).pointee.feedPrevious = previous }
+        return false
+    }
+
+    /// The turn of the first class of a feed is over: it goes to the tail. `mine` is its slot.
+    @_noLocks @inline(__always)
+    mutating func rotate(
+        _ feed: UnsafeMutablePointer<PrioritySlot>, _ mine: UnsafeMutablePointer<PrioritySlot>, _ priority: Int
+    ) {
+        let next = mine.pointee.feedNext
+        if next == 0 { return }
+        let id = feed.pointee.feedHead
+        feed.pointee.feedHead = next
+        _ = append(id, mine, to: feed, priority)
+    }
+}
