@@ -29,8 +29,9 @@ extension ClassTree {
         // Out of every ring under the old parameters, in again under the new ones.
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
-        configure(id, p, existed: true)
+        configure(id, p, existed: true, at: now)
         disarm(id)
+        comeBackForLeases(of: id, at: now)
         if isLeaf {
             readmit(leaf: id, at: now)
         } else if active != 0 {
@@ -50,6 +51,7 @@ extension ClassTree {
         withdraw(leaf: id)
         giveUpQueue(id)
         disarm(id)
+        forgetLeases(of: id)
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
         let parent = states[Int(id)].parent
@@ -77,7 +79,7 @@ extension ClassTree {
         timers[Int(id)] = ClassTimer(
             expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
         blocks[Int(id)] = CounterBlock()
-        configure(id, p, existed: false)
+        configure(id, p, existed: false, at: now)
         nodes[Int(id)].rowDeficit = nodes[Int(id)].quantum
         nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
         Self.set(existing, id, true)
@@ -86,9 +88,10 @@ extension ClassTree {
 
     /// Writes what follows from the parameters. The class is in no ring and its tokens are up to date.
     @_noLocks
-    private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
+    private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id), timer = timers + Int(id)
         let old = existed ? state.pointee.flags : 0
+        let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
         // A root without a floor guarantees all it may send.
         let floor = p.floor == 0 && id == 1 ? p.ceiling : p.floor
@@ -128,19 +131,10 @@ extension ClassTree {
         }
         if shared != nil {
             flags |= ClassFlags.shared
-            if !existed {
-                state.pointee.floorTokens = 0
-                state.pointee.ceilingTokens = 0
-                if flags & ClassFlags.extra != 0 {
-                    extras[Int(id)].peakTokens = 0
-                    extras[Int(id)].floorTokens = 0
-                    extras[Int(id)].ceilingTokens = 0
-                }
-                feedWeights[Int(id)] = 0
-            }
+            if !existed { feedWeights[Int(id)] = 0 }
         }
         state.pointee.flags = flags
-        if shared != nil { configureLeases(id, existed: existed) }
+        configureLeases(id, existed: existed, old: leased, at: now)
         node.pointee.limitPackets = p.limitPackets == 0 ? .max : p.limitPackets
         node.pointee.limitBytes = p.limitBytes == 0 ? .max : p.limitBytes
         node.pointee.quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
