@@ -111,7 +111,7 @@ struct PrioritySlot {
 struct ClassNode {
     /// A leaf has one priority and needs one slot; an inner class has eight, kept elsewhere.
     var slot: PrioritySlot
-    /// Frames in order, as indices into the slab; 0: none.
+    /// Frames in order, as indices into the slab; 0: none. An inner class: the upper part of the number in `slot.exhausted`.
     var head: UInt32
     var tail: UInt32
     var count: UInt32

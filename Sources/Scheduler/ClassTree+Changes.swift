@@ -58,6 +58,7 @@ extension ClassTree {
         nodes[Int(parent)].children &-= 1
         if nodes[Int(parent)].children == 0 {
             states[Int(parent)].level = 0
+            nodes[Int(parent)].head = 0
             nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: nodes[Int(parent)].quantum)
             Self.set(leaves, parent, true)
         }
