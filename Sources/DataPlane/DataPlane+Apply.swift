@@ -142,7 +142,6 @@ extension DataPlane {
             for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
             for name in bridges.keys { bridges[name]!.bound = bridges[name]!.bound.filter { $0.value.port != port.index } }
             port.backend.close()
-            retire(port.index)
             unparkEverywhere(port.index)
             closedIndices.append(Int(port.index))
         }
@@ -215,7 +214,7 @@ extension DataPlane {
             trees[description.name] = tree
             let (before, after) = tree.commands(to: description) { item in outputIndex(of: item, in: description) }
             run(before, on: tree)
-            tree.adopt(description)
+            tree.adopt(description) { item in outputIndex(of: item, in: description) }
             removals.append((tree, after))
         }
         publish()
@@ -323,6 +322,7 @@ extension DataPlane {
                 Tree.Step(.change, $0.id, $0.parent, Scheduler.ClassParameters($0.settings, output: outputIndex(of: $0, in: description)))
             }
             run(steps, on: tree)
+            tree.adopt(description) { item in outputIndex(of: item, in: description) }
         }
     }
 }

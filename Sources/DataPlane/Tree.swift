@@ -5,8 +5,8 @@ import Scheduler
 final class Tree {
     let name: String
     let kind: TreeDescription.Kind
-    /// Classes in force, by id.
-    private(set) var classes: [UInt16: ClassDescription] = [:]
+    /// What the instances were told of each class last, by id.
+    private var told: [UInt16: Scheduler.ClassParameters] = [:]
     private(set) var description: TreeDescription
     /// By lcore index.
     let instances: [UnsafeMutablePointer<ClassTree>]
@@ -50,8 +50,8 @@ final class Tree {
         let moved = Set(gone.map(\.id))
         for item in wanted.classes {
             let parameters = Scheduler.ClassParameters(item.settings, output: output(item))
-            if let old = classes[item.id], !moved.contains(item.id) {
-                if Scheduler.ClassParameters(old.settings, output: output(old)) != parameters { before.append(Step(.change, item.id, item.parent, parameters)) }
+            if let old = told[item.id], !moved.contains(item.id) {
+                if old != parameters { before.append(Step(.change, item.id, item.parent, parameters)) }
             } else {
                 before.append(Step(.add, item.id, item.parent, parameters))
             }
@@ -59,9 +59,10 @@ final class Tree {
         return (before, after)
     }
 
-    func adopt(_ wanted: TreeDescription) {
+    /// The instances have been told what `wanted` says. A port that was opened anew has another index, though its classes stay the same.
+    func adopt(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) {
         description = wanted
-        classes = Dictionary(wanted.classes.map { ($0.id, $0) }) { first, _ in first }
+        told = Dictionary(wanted.classes.map { ($0.id, Scheduler.ClassParameters($0.settings, output: output($0))) }) { first, _ in first }
     }
 
     struct Step {
