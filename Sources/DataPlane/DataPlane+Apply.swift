@@ -206,7 +206,7 @@ extension DataPlane {
     /// Adds and changes classes, publishes what leads frames to them, then removes the classes that nothing leads to any more.
     private func adoptTrees(_ descriptions: [TreeDescription]) {
         let wanted = Dictionary(descriptions.map { ($0.name, $0) }) { first, _ in first }
-        let gone = trees.filter { name, tree in wanted[name].map { $0.kind != tree.kind || $0.overhead != tree.description.overhead } ?? true }
+        let gone = trees.filter { name, tree in wanted[name]?.kind != tree.kind }
         for name in gone.keys { trees[name] = nil }
         var removals: [(Tree, [Tree.Step])] = []
         for description in descriptions {

@@ -40,6 +40,9 @@ final class Tree {
     func commands(to wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> (before: [Step], after: [Step]) {
         var before: [Step] = []
         var after: [Step] = []
+        if wanted.overhead != description.overhead {
+            before.append(Step(.overhead, 0, 0, Scheduler.ClassParameters(burst: UInt64(wanted.overhead))))
+        }
         if wanted.rate != description.rate { before.append(Step(.change, ClassIDs.root, 0, Self.root(wanted))) }
         let new = Dictionary(wanted.classes.map { ($0.id, $0) }) { first, _ in first }
         // Children come after their parents in a description, so removals go backwards.

@@ -40,6 +40,10 @@ extension ClassTree {
         return .done
     }
 
+    /// Charges `bytes` more for each frame from now on, the queued ones included.
+    @_noLocks
+    public mutating func change(overhead bytes: Int) { overhead = Int64(bytes) }
+
     /// Removes a class without children. Frames in its queue are given up (see `takeDropped`) and counted in `droppedByRemoval`.
     /// A parent that loses its last child is a leaf again. The counters of the class can be read until its id is used again.
     @_noLocks

@@ -69,7 +69,7 @@ public struct ClassTree {
     /// Outputs that are parked.
     var parkedOutputs = 0
     let classes: Int
-    let overhead: Int64
+    var overhead: Int64
     let shared: SharedTree?
     let instance: Int
 
