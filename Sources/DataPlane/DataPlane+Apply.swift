@@ -318,7 +318,7 @@ extension DataPlane {
         for (name, tree) in trees {
             var description = tree.description
             description.name = name
-            let steps = description.classes.map {
+            let steps = description.classes.filter(\.isLeaf).map {
                 Tree.Step(.change, $0.id, $0.parent, Scheduler.ClassParameters($0.settings, output: outputIndex(of: $0, in: description)))
             }
             run(steps, on: tree)

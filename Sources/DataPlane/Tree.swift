@@ -47,12 +47,15 @@ final class Tree {
         let new = Dictionary(wanted.classes.map { ($0.id, $0) }) { first, _ in first }
         // Children come after their parents in a description, so removals go backwards.
         let gone = description.classes.filter { old in new[old.id].map { $0.parent != old.parent } ?? true }
-        after = gone.reversed().filter { new[$0.id] == nil }.map { Step(.remove, $0.id, 0, .init()) }
+        // What a parent was as a leaf its last child is: see `ClassTree.heir`.
+        after = (gone.filter { $0.protocolName != nil } + gone.filter { $0.protocolName == nil }.reversed())
+            .filter { new[$0.id] == nil }.map { Step(.remove, $0.id, 0, .init()) }
         // A class that changes its parent cannot be in both places: it goes before it comes.
         before += gone.reversed().filter { new[$0.id] != nil }.map { Step(.remove, $0.id, 0, .init()) }
         let moved = Set(gone.map(\.id))
-        for item in wanted.classes {
-            let parameters = Scheduler.ClassParameters(item.settings, output: output(item))
+        // What a leaf holds goes to the first child it gets: that is to be the one its frames go to from then on.
+        for item in wanted.classes.filter({ $0.protocolName == nil }) + wanted.classes.filter({ $0.protocolName != nil }) {
+            let parameters = parameters(of: item, output)
             if let old = told[item.id], !moved.contains(item.id) {
                 if old != parameters { before.append(Step(.change, item.id, item.parent, parameters)) }
             } else {
@@ -65,7 +68,14 @@ final class Tree {
     /// The instances have been told what `wanted` says. A port that was opened anew has another index, though its classes stay the same.
     func adopt(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) {
         description = wanted
-        told = Dictionary(wanted.classes.map { ($0.id, Scheduler.ClassParameters($0.settings, output: output($0))) }) { first, _ in first }
+        told = Dictionary(wanted.classes.map { ($0.id, parameters(of: $0, output)) }) { first, _ in first }
+    }
+
+    /// A class that has become a parent delivers nowhere. It keeps the output it had, which is where its queue is to go.
+    private func parameters(of item: ClassDescription, _ output: (ClassDescription) -> PortIndex) -> Scheduler.ClassParameters {
+        var parameters = Scheduler.ClassParameters(item.settings, output: output(item))
+        if !item.isLeaf, let old = told[item.id] { parameters.output = old.output }
+        return parameters
     }
 
     struct Step {

@@ -59,6 +59,7 @@ extension ClassTree {
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
         let parent = states[Int(id)].parent
+        if nodes[Int(parent)].tail == UInt32(id) { nodes[Int(parent)].tail = 0 }
         nodes[Int(parent)].children &-= 1
         if nodes[Int(parent)].children == 0 {
             states[Int(parent)].level = 0
@@ -67,6 +68,18 @@ extension ClassTree {
             Self.set(leaves, parent, true)
         }
         return .done
+    }
+
+    /// The leaf that took over the queue of a class that was a leaf and is a parent now; 0: there is none. Who still has frames for
+    /// that class gives them to this leaf, behind what it took over.
+    @_noLocks
+    public func heir(of id: ClassID) -> ClassID {
+        var id = id
+        while Int(id) < classes, Self.has(existing, id) {
+            if Self.has(leaves, id) { return id }
+            id = ClassID(truncatingIfNeeded: nodes[Int(id)].tail)
+        }
+        return 0
     }
 
     /// Whether a class of this id exists.
@@ -219,6 +232,7 @@ extension ClassTree {
         } else {
             giveUpQueue(id)
         }
+        node.pointee.tail = nodes[Int(child)].output == node.pointee.output ? UInt32(child) : 0
         Self.set(leaves, id, false)
         states[Int(id)].level = 7 &- depth(of: id)
         for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: node.pointee.quantum) }
