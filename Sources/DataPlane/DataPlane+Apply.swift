@@ -23,6 +23,8 @@ extension DataPlane {
                 freeIndices.give(back: index)
             }
             closedIndices = []
+            for index in closedGuests { freeGuests.give(back: index) }
+            closedGuests = []
         }
         try Self.check(new.daemon, runtime.lcores)
         guard ports.count - change.removed.count + change.added.count < maxPorts else {
@@ -187,7 +189,8 @@ extension DataPlane {
         let names = Set(new.effectiveGuests.map(\.settings.name))
         for (name, index) in guestIndices where !names.contains(name) {
             guestIndices[name] = nil
-            freeGuests.give(back: Int(index))
+            // Until `bindAddresses` addresses lead to it: it must not be another guest's before that.
+            closedGuests.append(Int(index))
         }
         for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
     }

@@ -18,6 +18,8 @@ public final class DataPlane {
     var bridges: [String: BridgeState] = [:]
     var guestIndices: [String: GuestIndex] = [:]
     var freeGuests = IndexPool(1..<65_535)
+    /// Of guests that the change in progress took away.
+    var closedGuests: [Int] = []
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()
@@ -94,7 +96,8 @@ public final class DataPlane {
 
 /// Numbers that are given out lowest first and taken back.
 struct IndexPool {
-    private var next: Int
+    /// Behind the highest that was ever given out.
+    private(set) var next: Int
     private let end: Int
     private var returned: Set<Int> = []
 
