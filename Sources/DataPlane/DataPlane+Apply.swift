@@ -26,7 +26,7 @@ extension DataPlane {
             for index in closedGuests { freeGuests.give(back: index) }
             closedGuests = []
         }
-        try Self.check(new.daemon, runtime.lcores)
+        try Self.check(new.daemon, new.ports, runtime.lcores)
         guard ports.count - change.removed.count + change.added.count < maxPorts else {
             throw DataPlaneError("a daemon has at most \(maxPorts - 1) ports")
         }
