@@ -34,7 +34,7 @@ struct Fields {
             .cores,
             .flag("balance", \.balance, standard: false),
             .integer("buffers", \.buffers, 1_024...16_777_216, standard: standard.buffers),
-            .bytes("buffer-size", \.bufferSize, 512...65_536, standard: standard.bufferSize),
+            .bytes("buffer-size", \.bufferSize, DaemonSettings.bufferSizes, standard: standard.bufferSize),
             .flag("hugepages", \.hugepages, standard: true),
             Field(
                 key: "memory",
@@ -101,7 +101,7 @@ struct Fields {
                 key: "mode", read: { if let value = $2.choice($1, VhostMode.self) { $0.mode = value } },
                 write: { $0.mode == .client ? nil : $0.mode.map { .text($0.rawValue) } }),
             Field(
-                key: "queues", read: { if let value = $2.integer($1, 1...256) { $0.queues = value } },
+                key: "queues", read: { if let value = $2.integer($1, 1...64) { $0.queues = value } },
                 write: { $0.queues == 1 ? nil : $0.queues.map { .number(Int64($0)) } }),
             .text("interface", \.interface, example: "tap0"),
             .text("netns", \.netns, example: "lab"),

@@ -93,11 +93,11 @@ public struct LibvirtBandwidth: Equatable, Sendable {
     }
 
     /// Traffic from the guest: libvirt polices it to `average` and ignores `peak`. Sluice paces instead of dropping. Without a burst
-    /// libvirt allows as many KiB as the average has.
+    /// libvirt allows as many KiB as the average has; here the deepest bucket bounds that.
     public func outboundPace() throws(LibvirtBandwidthError) -> PaceSettings? {
         try check(.interface)
         guard let average = outbound?.average else { return nil }
-        return PaceSettings(average: Self.rate(average), burst: Self.size(outbound?.burst ?? average))
+        return PaceSettings(average: Self.rate(average), burst: outbound?.burst.map(Self.size) ?? min(Self.size(average), Validator.largestBurst))
     }
 
     /// bit/s

@@ -23,6 +23,8 @@ public struct DaemonSettings: Equatable, Sendable {
     public var buffers: Int = 65_536
     /// Bytes of data one frame buffer holds; longer frames span several.
     public var bufferSize: Int = 2_048
+    /// DPDK counts a buffer's bytes, its 128 of headroom included, in 16 bits.
+    static let bufferSizes = 512...63 << 10
     /// False: ordinary memory instead of hugepages (slower; for trials on machines without them).
     public var hugepages = true
     /// Hugepage memory to take, in bytes; 0: what the buffers need.

@@ -3,8 +3,11 @@ import Packet
 extension Validator {
     mutating func checkDaemon() {
         checkInteger(model.daemon.buffers, 1_024...16_777_216, "daemon.buffers")
-        checkInteger(model.daemon.bufferSize, 512...65_536, "daemon.buffer-size")
-        for cpu in model.daemon.cpus { checkInteger(cpu, 0...4_095, "daemon.cpus") }
+        checkInteger(model.daemon.bufferSize, DaemonSettings.bufferSizes, "daemon.buffer-size")
+        for (index, cpu) in model.daemon.cpus.enumerated() {
+            checkInteger(cpu, 0...4_095, "daemon.cpus")
+            if model.daemon.cpus[..<index].contains(cpu) { add("daemon.cpus", "CPU \(cpu) stands twice: write it once") }
+        }
         for (index, core) in model.daemon.cores.enumerated() {
             let path = "daemon.cores[\(index)]"
             if model.daemon.cores[..<index].contains(where: { $0.cpu == core.cpu }) {
@@ -82,7 +85,7 @@ extension Validator {
         }
         switch port.kind {
         case .vhost(let socket, _, let queues):
-            checkInteger(queues, 1...256, path + ".queues")
+            checkInteger(queues, 1...64, path + ".queues")
             if !socket.hasPrefix("/") {
                 add(path + ".socket", "'\(socket)' is not an absolute path: write /run/sluice/\(port.name).sock")
             }
@@ -109,7 +112,7 @@ extension Validator {
                 add(path + ".interface", "the interface \(interface) is port \(owner)'s already: write another name")
             }
         case .physical(let device, let queues):
-            checkInteger(queues, 1...256, path + ".queues")
+            checkInteger(queues, 1...64, path + ".queues")
             if device.isEmpty || device.utf8.count > 512 || device.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) {
                 add(path + ".device", "'\(device)' is not a device: write a PCI address, a DPDK device string or an interface's name")
             }

@@ -75,8 +75,8 @@ struct Validator {
     /// Rates a token bucket keeps exactly.
     static let rates: ClosedRange<UInt64> = 8_000...400_000_000_000
     static let packetRates: ClosedRange<UInt64> = 1...1_000_000_000
-    /// 4 GiB: a second at 34 Gbit/s.
-    static let largestBurst: UInt64 = 4 << 30
+    /// 512 MiB: 10 ms at 400 Gbit/s. Token buckets are not much deeper.
+    static let largestBurst: UInt64 = 512 << 20
 
     mutating func checkRate(_ value: UInt64?, _ path: String) {
         guard let value, !Self.rates.contains(value) else { return }
@@ -98,7 +98,7 @@ struct Validator {
     mutating func checkBurst(_ value: UInt64?, _ path: String) {
         guard let value else { return }
         if value == 0 { add(path, "a burst of 0 lets nothing through: leave it out for the default, or write at least 2kib") }
-        if value > Self.largestBurst { add(path, "a burst of \(Quantity.size.format(value)) is too large: write at most 4gib") }
+        if value > Self.largestBurst { add(path, "a burst of \(Quantity.size.format(value)) is too large: write at most 512mib") }
     }
 
     mutating func checkInteger(_ value: Int?, _ range: ClosedRange<Int>, _ path: String) {

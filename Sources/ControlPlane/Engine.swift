@@ -48,10 +48,18 @@ final class Engine {
         }
         let lines = plan.lines(from: old, to: model)
         if isDryRun || plan.isEmpty { return lines }
-        try dataPlane.apply(model, trees: trees(of: model, ids: &newIDs))
+        let descriptions = trees(of: model, ids: &newIDs)
+        // Saved first: what could not be kept over a restart is not to run.
+        let saved = stateFile?.contents
+        try stateFile?.save(ids: newIDs, yaml: model.yaml)
+        do {
+            try dataPlane.apply(model, trees: descriptions)
+        } catch {
+            try? stateFile?.restore(saved)
+            throw error
+        }
         ids = newIDs
         changes += 1
-        try stateFile?.save(ids: ids, yaml: model.yaml)
         return lines
     }
 

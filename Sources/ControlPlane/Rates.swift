@@ -4,12 +4,28 @@ import DataPlane
 import Dispatch
 import Scheduler
 
+/// What a class had sent by one moment.
+package struct ClassSample: Equatable {
+    package var frames: UInt64
+    package var bytes: UInt64
+
+    package init(frames: UInt64, bytes: UInt64) {
+        self.frames = frames
+        self.bytes = bytes
+    }
+
+    /// Per second since an earlier sample; nil where there is no telling, as another class has the id by now.
+    package func rate(since first: ClassSample, seconds: Double) -> (bits: UInt64, packets: UInt64)? {
+        guard frames >= first.frames, bytes >= first.bytes, seconds > 0 else { return nil }
+        return (UInt64(Double(bytes - first.bytes) * 8 / seconds), UInt64(Double(frames - first.frames) / seconds))
+    }
+}
+
 /// What classes sent lately: the difference of the last two samples, about a second apart.
 struct RateBook {
     private struct Key: Hashable { var tree: String; var id: UInt16 }
-    private struct Sample { var frames: UInt64; var bytes: UInt64 }
-    private var before: [Key: Sample] = [:]
-    private var last: [Key: Sample] = [:]
+    private var before: [Key: ClassSample] = [:]
+    private var last: [Key: ClassSample] = [:]
     private var beforeTime: UInt64 = 0
     private var lastTime: UInt64 = 0
 
@@ -20,7 +36,7 @@ struct RateBook {
         last.removeAll(keepingCapacity: true)
         for tree in dataPlane.treeDescriptions {
             for id in [ClassIDs.root] + tree.classes.map(\.id) {
-                var sum = Sample(frames: 0, bytes: 0)
+                var sum = ClassSample(frames: 0, bytes: 0)
                 for counters in dataPlane.classCounters(tree: tree.name, id: id) {
                     sum.frames &+= counters.sentFrames
                     sum.bytes &+= counters.sentBytes
@@ -32,11 +48,12 @@ struct RateBook {
 
     func fill(_ status: inout ClassStatus) {
         let key = Key(tree: status.tree, id: status.id)
-        guard beforeTime != 0, lastTime > beforeTime, let first = before[key], let second = last[key], second.frames >= first.frames else { return }
+        guard beforeTime != 0, lastTime > beforeTime, let first = before[key], let second = last[key] else { return }
         let seconds = Double(lastTime - beforeTime) / 1e9
+        guard let rate = second.rate(since: first, seconds: seconds) else { return }
         status.rateSeconds = seconds
-        status.rate = UInt64(Double(second.bytes &- first.bytes) * 8 / seconds)
-        status.packetRate = UInt64(Double(second.frames - first.frames) / seconds)
+        status.rate = rate.bits
+        status.packetRate = rate.packets
     }
 }
 

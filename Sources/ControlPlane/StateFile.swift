@@ -40,14 +40,25 @@ public struct StateFile: Sendable {
 
     /// Returns when the disk has it.
     public func save(ids: ClassIDs, yaml: String) throws(StateFileError) {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        try replace { try encoder.encode(Contents(ids: ids, yaml: yaml)) }
+    }
+
+    /// What the file holds now, for `restore`; nil: there is none.
+    var contents: Data? { FileManager.default.contents(atPath: path) }
+
+    /// Takes a `save` back.
+    func restore(_ contents: Data?) throws(StateFileError) {
+        if let contents { try replace { contents } } else { unlink(path) }
+    }
+
+    private func replace(_ contents: () throws -> Data) throws(StateFileError) {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let temporary = "\(path).\(getpid()).new"
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            let data = try encoder.encode(Contents(ids: ids, yaml: yaml))
-            try write(data, to: temporary)
+            try write(contents(), to: temporary)
             guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         } catch {
             unlink(temporary)

@@ -23,8 +23,10 @@ extension DataPlane {
                 freeIndices.give(back: index)
             }
             closedIndices = []
+            for index in closedGuests { freeGuests.give(back: index) }
+            closedGuests = []
         }
-        try Self.check(new.daemon, runtime.lcores)
+        try Self.check(new.daemon, new.ports, runtime.lcores)
         guard ports.count - change.removed.count + change.added.count < maxPorts else {
             throw DataPlaneError("a daemon has at most \(maxPorts - 1) ports")
         }
@@ -142,7 +144,6 @@ extension DataPlane {
             for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
             for name in bridges.keys { bridges[name]!.bound = bridges[name]!.bound.filter { $0.value.port != port.index } }
             port.backend.close()
-            retire(port.index)
             unparkEverywhere(port.index)
             closedIndices.append(Int(port.index))
         }
@@ -188,7 +189,8 @@ extension DataPlane {
         let names = Set(new.effectiveGuests.map(\.settings.name))
         for (name, index) in guestIndices where !names.contains(name) {
             guestIndices[name] = nil
-            freeGuests.give(back: Int(index))
+            // Until `bindAddresses` addresses lead to it: it must not be another guest's before that.
+            closedGuests.append(Int(index))
         }
         for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
     }
@@ -207,7 +209,7 @@ extension DataPlane {
     /// Adds and changes classes, publishes what leads frames to them, then removes the classes that nothing leads to any more.
     private func adoptTrees(_ descriptions: [TreeDescription]) {
         let wanted = Dictionary(descriptions.map { ($0.name, $0) }) { first, _ in first }
-        let gone = trees.filter { name, tree in wanted[name].map { $0.kind != tree.kind || $0.overhead != tree.description.overhead } ?? true }
+        let gone = trees.filter { name, tree in wanted[name]?.kind != tree.kind }
         for name in gone.keys { trees[name] = nil }
         var removals: [(Tree, [Tree.Step])] = []
         for description in descriptions {
@@ -215,7 +217,7 @@ extension DataPlane {
             trees[description.name] = tree
             let (before, after) = tree.commands(to: description) { item in outputIndex(of: item, in: description) }
             run(before, on: tree)
-            tree.adopt(description)
+            tree.adopt(description) { item in outputIndex(of: item, in: description) }
             removals.append((tree, after))
         }
         publish()
@@ -319,10 +321,11 @@ extension DataPlane {
         for (name, tree) in trees {
             var description = tree.description
             description.name = name
-            let steps = description.classes.map {
+            let steps = description.classes.filter(\.isLeaf).map {
                 Tree.Step(.change, $0.id, $0.parent, Scheduler.ClassParameters($0.settings, output: outputIndex(of: $0, in: description)))
             }
             run(steps, on: tree)
+            tree.adopt(description) { item in outputIndex(of: item, in: description) }
         }
     }
 }

@@ -32,8 +32,13 @@ extension DataPlane {
         }
     }
 
+    /// The ports that the loops are given: a change opens ports before it has made their bridge and tree.
+    private var connectedPorts: [Port] {
+        ports.values.filter { bridges[$0.settings.bridge] != nil && trees[$0.treeName] != nil }
+    }
+
     func requests() -> [Placement.Request] {
-        ports.values.sorted { $0.index < $1.index }.map {
+        connectedPorts.sorted { $0.index < $1.index }.map {
             Placement.Request(
                 port: $0.index, queues: $0.backend.queues, cpus: $0.settings.cpus, numaNode: $0.backend.numaNode, together: $0.settings.pace != nil)
         }
@@ -50,10 +55,11 @@ extension DataPlane {
 
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
         views.initialize(repeating: PortView(state: nil))
-        for port in ports.values {
+        let connected = connectedPorts
+        for port in connected {
             views[Int(port.index)] = PortView(
                 state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAll[port.settings.name] ?? 0,
-                tree: treeNumbers[port.isPhysical ? port.settings.name : port.settings.bridge] ?? 0, isPhysical: port.isPhysical,
+                tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
                 spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, hardwareTags: port.backend.tagsInHardware,
                 maxFrame: port.maxFrame)
         }
@@ -62,7 +68,7 @@ extension DataPlane {
             number: published, receiveQueues: .copy(queues.map { ReceiveQueue(port: $0.port, queue: UInt16($0.queue)) }),
             ports: views,
             bridges: .copy(bridgeNames.map { name in
-                BridgeView(fdb: bridges[name]!.fdb, members: .copy(ports.values.filter { $0.settings.bridge == name }.map(\.index).sorted()))
+                BridgeView(fdb: bridges[name]!.fdb, members: .copy(connected.filter { $0.settings.bridge == name }.map(\.index).sorted()))
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
             protocols: protocols, tagger: tagger()))
@@ -70,7 +76,8 @@ extension DataPlane {
     }
 
     private func view(of tree: Tree, _ lcore: Int) -> TreeView {
-        let rows = (guestIndices.values.max().map(Int.init) ?? 0) + 1
+        // A row for every number that an address may still lead to.
+        let rows = freeGuests.next
         let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: rows * protocolRows)
         leaves.initialize(repeating: 0)
         let protocolNumbers = Dictionary(uniqueKeysWithValues: model.protocolTable.enumerated().map { ($1.name, $0 + 1) })

@@ -18,6 +18,8 @@ public final class DataPlane {
     var bridges: [String: BridgeState] = [:]
     var guestIndices: [String: GuestIndex] = [:]
     var freeGuests = IndexPool(1..<65_535)
+    /// Of guests that the change in progress took away.
+    var closedGuests: [Int] = []
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()
@@ -53,7 +55,7 @@ public final class DataPlane {
     /// - Throws: `DataPlaneError` when memory or processors are not to be had.
     public init(_ settings: DaemonSettings) throws(DataPlaneError) {
         runtime = try Runtime(settings)
-        try Self.check(settings, runtime.lcores)
+        try Self.check(settings, [], runtime.lcores)
         model = Model()
         model.daemon = settings
         protocols = ProtocolTable.create()
@@ -94,7 +96,8 @@ public final class DataPlane {
 
 /// Numbers that are given out lowest first and taken back.
 struct IndexPool {
-    private var next: Int
+    /// Behind the highest that was ever given out.
+    private(set) var next: Int
     private let end: Int
     private var returned: Set<Int> = []
 

@@ -6,6 +6,8 @@ struct LcoreCommand {
     enum Operation: UInt8 {
         /// To a class of `tree`.
         case add, change, remove
+        /// Has `tree` charge each frame `parameters`' burst more.
+        case overhead
         /// Wakes the leaves of `parameters.output` in `tree`.
         case unpark
         /// Frees what `tree` gave up.
@@ -113,6 +115,7 @@ struct LcoreCommandRing {
         case .add: return tree.pointee.add(id, under: command.pointee.parent, command.pointee.parameters, at: now)
         case .change: return tree.pointee.change(id, command.pointee.parameters, at: now)
         case .remove: return tree.pointee.remove(id, at: now)
+        case .overhead: tree.pointee.change(overhead: Int(command.pointee.parameters.burst))
         case .unpark: tree.pointee.unpark(output: command.pointee.parameters.output)
         case .drain: discard(tree, lcore)
         case .pace, .settle: break

@@ -29,14 +29,21 @@ func giveOffered(_ lcore: UnsafeMutablePointer<Lcore>) {
     guard count != 0, let tree = lcore.pointee.offeredTree else { return }
     lcore.pointee.offeredCount = 0
     let queued = tree.pointee.enqueue(lcore.pointee.offered, count: count, at: lcore.pointee.now)
-    if queued != count { dropRefused(count, lcore) }
+    if queued != count { dropRefused(count, tree, lcore) }
 }
 
 @inline(never) @_noLocks
-private func dropRefused(_ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+private func dropRefused(_ count: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
     for index in 0..<count {
         let reason: DropReason
-        switch lcore.pointee.offered[index].verdict {
+        var verdict = lcore.pointee.offered[index].verdict
+        if verdict == .notALeaf {
+            // The class became a parent by a change whose snapshot is yet to come.
+            lcore.pointee.offered[index].leaf = tree.pointee.heir(of: lcore.pointee.offered[index].leaf)
+            if tree.pointee.enqueue(lcore.pointee.offered + index, count: 1, at: lcore.pointee.now) == 1 { continue }
+            verdict = lcore.pointee.offered[index].verdict
+        }
+        switch verdict {
         case .queued: continue
         case .notALeaf: reason = .noClass
         case .queueLimit: reason = .queueLimit

@@ -85,7 +85,7 @@ struct TreeView {
     var tree: UnsafeMutablePointer<ClassTree>
     /// Classified by the source's guest (outbound) instead of the destination's (inbound).
     var bySource: Bool
-    /// Leaf by guest and protocol: `guest * protocolRows + protocol`. A guest the tree does not know has guest 0's.
+    /// Leaf by guest and protocol: `guest * protocolRows + protocol`; 0, which is no leaf, for a guest that the tree does not know.
     var leaves: UnsafeMutableBufferPointer<ClassID>
     /// What the tree looks at first of each class, 128 bytes a class: to be fetched.
     var lines: UnsafeRawPointer

@@ -5,8 +5,8 @@ import Scheduler
 final class Tree {
     let name: String
     let kind: TreeDescription.Kind
-    /// Classes in force, by id.
-    private(set) var classes: [UInt16: ClassDescription] = [:]
+    /// What the instances were told of each class last, by id.
+    private var told: [UInt16: Scheduler.ClassParameters] = [:]
     private(set) var description: TreeDescription
     /// By lcore index.
     let instances: [UnsafeMutablePointer<ClassTree>]
@@ -40,18 +40,24 @@ final class Tree {
     func commands(to wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> (before: [Step], after: [Step]) {
         var before: [Step] = []
         var after: [Step] = []
+        if wanted.overhead != description.overhead {
+            before.append(Step(.overhead, 0, 0, Scheduler.ClassParameters(burst: UInt64(wanted.overhead))))
+        }
         if wanted.rate != description.rate { before.append(Step(.change, ClassIDs.root, 0, Self.root(wanted))) }
         let new = Dictionary(wanted.classes.map { ($0.id, $0) }) { first, _ in first }
         // Children come after their parents in a description, so removals go backwards.
         let gone = description.classes.filter { old in new[old.id].map { $0.parent != old.parent } ?? true }
-        after = gone.reversed().filter { new[$0.id] == nil }.map { Step(.remove, $0.id, 0, .init()) }
+        // What a parent was as a leaf its last child is: see `ClassTree.heir`.
+        after = (gone.filter { $0.protocolName != nil } + gone.filter { $0.protocolName == nil }.reversed())
+            .filter { new[$0.id] == nil }.map { Step(.remove, $0.id, 0, .init()) }
         // A class that changes its parent cannot be in both places: it goes before it comes.
         before += gone.reversed().filter { new[$0.id] != nil }.map { Step(.remove, $0.id, 0, .init()) }
         let moved = Set(gone.map(\.id))
-        for item in wanted.classes {
-            let parameters = Scheduler.ClassParameters(item.settings, output: output(item))
-            if let old = classes[item.id], !moved.contains(item.id) {
-                if Scheduler.ClassParameters(old.settings, output: output(old)) != parameters { before.append(Step(.change, item.id, item.parent, parameters)) }
+        // What a leaf holds goes to the first child it gets: that is to be the one its frames go to from then on.
+        for item in wanted.classes.filter({ $0.protocolName == nil }) + wanted.classes.filter({ $0.protocolName != nil }) {
+            let parameters = parameters(of: item, output)
+            if let old = told[item.id], !moved.contains(item.id) {
+                if old != parameters { before.append(Step(.change, item.id, item.parent, parameters)) }
             } else {
                 before.append(Step(.add, item.id, item.parent, parameters))
             }
@@ -59,9 +65,17 @@ final class Tree {
         return (before, after)
     }
 
-    func adopt(_ wanted: TreeDescription) {
+    /// The instances have been told what `wanted` says. A port that was opened anew has another index, though its classes stay the same.
+    func adopt(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) {
         description = wanted
-        classes = Dictionary(wanted.classes.map { ($0.id, $0) }) { first, _ in first }
+        told = Dictionary(wanted.classes.map { ($0.id, parameters(of: $0, output)) }) { first, _ in first }
+    }
+
+    /// A class that has become a parent delivers nowhere. It keeps the output it had, which is where its queue is to go.
+    private func parameters(of item: ClassDescription, _ output: (ClassDescription) -> PortIndex) -> Scheduler.ClassParameters {
+        var parameters = Scheduler.ClassParameters(item.settings, output: output(item))
+        if !item.isLeaf, let old = told[item.id] { parameters.output = old.output }
+        return parameters
     }
 
     struct Step {

@@ -117,8 +117,9 @@ struct PrioritySlot {
 struct ClassNode {
     /// A leaf has one priority and needs one slot; an inner class has eight, kept elsewhere.
     var slot: PrioritySlot
-    /// Frames in order, as indices into the slab; 0: none.
+    /// Frames in order, as indices into the slab; 0: none. An inner class: the upper part of the number in `slot.exhausted`.
     var head: UInt32
+    /// An inner class: the child that took its queue over when it became a parent; 0: none.
     var tail: UInt32
     var count: UInt32
     var bytes: UInt32

@@ -29,8 +29,9 @@ extension ClassTree {
         // Out of every list under the old parameters, in again under the new ones.
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
-        configure(id, p, existed: true)
+        configure(id, p, existed: true, at: now)
         disarm(id)
+        comeBackForLeases(of: id, at: now)
         if isLeaf {
             readmit(leaf: id, at: now)
         } else if active != 0 {
@@ -38,6 +39,10 @@ extension ClassTree {
         }
         return .done
     }
+
+    /// Charges `bytes` more for each frame from now on, the queued ones included.
+    @_noLocks
+    public mutating func change(overhead bytes: Int) { overhead = Int64(bytes) }
 
     /// Removes a class without children. Frames in its queue are given up (see `takeDropped`) and counted in `droppedByRemoval`.
     /// A parent that loses its last child is a leaf again. The counters of the class can be read until its id is used again.
@@ -50,16 +55,31 @@ extension ClassTree {
         withdraw(leaf: id)
         giveUpQueue(id)
         disarm(id)
+        forgetLeases(of: id)
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
         let parent = states[Int(id)].parent
+        if nodes[Int(parent)].tail == UInt32(id) { nodes[Int(parent)].tail = 0 }
         nodes[Int(parent)].children &-= 1
         if nodes[Int(parent)].children == 0 {
             states[Int(parent)].level = 0
+            nodes[Int(parent)].head = 0
             nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: nodes[Int(parent)].quantum)
             Self.set(leaves, parent, true)
         }
         return .done
+    }
+
+    /// The leaf that took over the queue of a class that was a leaf and is a parent now; 0: there is none. Who still has frames for
+    /// that class gives them to this leaf, behind what it took over.
+    @_noLocks
+    public func heir(of id: ClassID) -> ClassID {
+        var id = id
+        while Int(id) < classes, Self.has(existing, id) {
+            if Self.has(leaves, id) { return id }
+            id = ClassID(truncatingIfNeeded: nodes[Int(id)].tail)
+        }
+        return 0
     }
 
     /// Whether a class of this id exists.
@@ -77,7 +97,7 @@ extension ClassTree {
         timers[Int(id)] = ClassTimer(
             expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
         blocks[Int(id)] = CounterBlock()
-        configure(id, p, existed: false)
+        configure(id, p, existed: false, at: now)
         nodes[Int(id)].rowDeficit = nodes[Int(id)].quantum
         nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
         Self.set(existing, id, true)
@@ -86,9 +106,10 @@ extension ClassTree {
 
     /// Writes what follows from the parameters. The class is in no list and its tokens are up to date.
     @_noLocks
-    private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
+    private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id), timer = timers + Int(id)
         let old = existed ? state.pointee.flags : 0
+        let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
         // A root without a floor guarantees all it may send.
         let floor = p.floor == 0 && id == 1 ? p.ceiling : p.floor
@@ -128,19 +149,10 @@ extension ClassTree {
         }
         if shared != nil {
             flags |= ClassFlags.shared
-            if !existed {
-                state.pointee.floorTokens = 0
-                state.pointee.ceilingTokens = 0
-                if flags & ClassFlags.extra != 0 {
-                    extras[Int(id)].peakTokens = 0
-                    extras[Int(id)].floorTokens = 0
-                    extras[Int(id)].ceilingTokens = 0
-                }
-                feedWeights[Int(id)] = 0
-            }
+            if !existed { feedWeights[Int(id)] = 0 }
         }
         state.pointee.flags = flags
-        if shared != nil { configureLeases(id, existed: existed) }
+        configureLeases(id, existed: existed, old: leased, at: now)
         node.pointee.limitPackets = p.limitPackets == 0 ? .max : p.limitPackets
         node.pointee.limitBytes = p.limitBytes == 0 ? .max : p.limitBytes
         node.pointee.quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
@@ -220,6 +232,7 @@ extension ClassTree {
         } else {
             giveUpQueue(id)
         }
+        node.pointee.tail = nodes[Int(child)].output == node.pointee.output ? UInt32(child) : 0
         Self.set(leaves, id, false)
         states[Int(id)].level = 7 &- depth(of: id)
         for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: node.pointee.quantum) }

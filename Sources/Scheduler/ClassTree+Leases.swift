@@ -120,23 +120,74 @@ extension ClassTree {
         return 0
     }
 
-    /// Sizes of bookings that follow from the parameters. A shared class starts with nothing of its own: the burst is in `SharedTree`.
+    /// Whoever is left with leases when it falls idle, or when its timer was taken away, has to give them back in time.
     @_noLocks
-    mutating func configureLeases(_ id: ClassID, existed: Bool) {
-        let state = states + Int(id), lease = leases + Int(id)
-        if !existed { lease.pointee = ClassLeases() }
-        let frame = 1_514 * UInt64(Credit.perByte)
-        func depth(_ bytes: UInt32) -> Int64 { Int64(bytes) * Credit.perByte }
-        lease.pointee.floor = .configured(
-            rate: state.pointee.floorRate, burst: depth(state.pointee.floorBurst), perFrame: frame, from: lease.pointee.floor)
-        lease.pointee.ceiling = .configured(
-            rate: state.pointee.ceilingRate, burst: depth(state.pointee.ceilingBurst), perFrame: frame, from: lease.pointee.ceiling)
-        guard state.pointee.flags & ClassFlags.extra != 0 else { return }
-        let extra = extras[Int(id)], packet = UInt64(Credit.perPacket)
-        lease.pointee.peak = .configured(rate: extra.peakRate, burst: extra.peakBurst, perFrame: frame, from: lease.pointee.peak)
-        lease.pointee.floorPackets = .configured(
-            rate: extra.floorRate, burst: extra.floorBurst, perFrame: packet, from: lease.pointee.floorPackets)
-        lease.pointee.ceilingPackets = .configured(
-            rate: extra.ceilingRate, burst: extra.ceilingBurst, perFrame: packet, from: lease.pointee.ceilingPackets)
+    mutating func comeBackForLeases(of id: ClassID, at now: Nanoseconds) {
+        if states[Int(id)].flags & ClassFlags.shared != 0 { wheel.arm(id, at: now &+ Self.leaseReturn) }
     }
+
+    /// The next class of this id starts with full buckets, whatever this one booked.
+    @_noLocks
+    mutating func forgetLeases(of id: ClassID) {
+        guard let shared else { return }
+        let base = Int(id) &* SharedTree.wordsPerClass
+        shared.rewind(base &+ SharedTree.floor, to: 0)
+        shared.rewind(base &+ SharedTree.ceiling, to: 0)
+        shared.rewind(base &+ SharedTree.peak, to: 0)
+        shared.rewind(base &+ SharedTree.floorPackets, to: 0)
+        shared.rewind(base &+ SharedTree.ceilingPackets, to: 0)
+    }
+
+    @_noLocks
+    func leasedRates(of id: ClassID) -> LeasedRates {
+        let state = states[Int(id)]
+        var rates = LeasedRates()
+        if state.flags & ClassFlags.meteredFloor != 0 { rates.floor = state.floorRate }
+        if state.flags & ClassFlags.meteredCeiling != 0 { rates.ceiling = state.ceilingRate }
+        if state.flags & ClassFlags.extra != 0 {
+            rates.peak = extras[Int(id)].peakRate
+            rates.floorPackets = extras[Int(id)].floorRate
+            rates.ceilingPackets = extras[Int(id)].ceilingRate
+        }
+        return rates
+    }
+
+    /// Sizes of bookings that follow from the parameters. A bucket that is new starts with nothing of its own: its burst is in `SharedTree`.
+    @_noLocks
+    mutating func configureLeases(_ id: ClassID, existed: Bool, old: LeasedRates, at now: Nanoseconds) {
+        guard let shared else { return }
+        let state = states + Int(id), lease = leases + Int(id), extra = extras + Int(id)
+        let base = Int(id) &* SharedTree.wordsPerClass
+        if !existed { lease.pointee = ClassLeases() }
+        let rates = leasedRates(of: id), frame = 1_514 * UInt64(Credit.perByte), packet = UInt64(Credit.perPacket)
+        func depth(_ bytes: UInt32) -> Int64 { Int64(bytes) * Credit.perByte }
+        lease.pointee.floor.configure(
+            rate: rates.floor, old: old.floor, burst: depth(state.pointee.floorBurst), perFrame: frame, &state.pointee.floorTokens, shared,
+            base &+ SharedTree.floor, at: now)
+        lease.pointee.ceiling.configure(
+            rate: rates.ceiling, old: old.ceiling, burst: depth(state.pointee.ceilingBurst), perFrame: frame, &state.pointee.ceilingTokens,
+            shared, base &+ SharedTree.ceiling, at: now)
+        guard state.pointee.flags & ClassFlags.extra != 0 else { return }
+        lease.pointee.peak.configure(
+            rate: rates.peak, old: old.peak, burst: extra.pointee.peakBurst, perFrame: frame, &extra.pointee.peakTokens, shared,
+            base &+ SharedTree.peak, at: now)
+        lease.pointee.floorPackets.configure(
+            rate: rates.floorPackets, old: old.floorPackets, burst: extra.pointee.floorBurst, perFrame: packet, &extra.pointee.floorTokens,
+            shared, base &+ SharedTree.floorPackets, at: now)
+        lease.pointee.ceilingPackets.configure(
+            rate: rates.ceilingPackets, old: old.ceilingPackets, burst: extra.pointee.ceilingBurst, perFrame: packet,
+            &extra.pointee.ceilingTokens, shared, base &+ SharedTree.ceilingPackets, at: now)
+    }
+}
+
+/// The rates of a class that have a bucket; 0: there is none.
+struct LeasedRates {
+    var floor: UInt64 = 0
+    var ceiling: UInt64 = 0
+    var peak: UInt64 = 0
+    var floorPackets: UInt64 = 0
+    var ceilingPackets: UInt64 = 0
+
+    @_noLocks
+    init() {}
 }

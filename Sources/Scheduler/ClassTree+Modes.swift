@@ -129,6 +129,7 @@ extension ClassTree {
             if emptied == 0 { return }
             id = state.pointee.parent
             states[Int(id)].active &= ~emptied
+            if states[Int(id)].active == 0 { comeBackForLeases(of: id, at: latest) }
             priorities = emptied
         }
     }
@@ -150,7 +151,7 @@ extension ClassTree {
 
     @_noLocks @inline(never)
     mutating func deactivate(leaf id: ClassID) {
-        if states[Int(id)].flags & ClassFlags.shared != 0 { wheel.arm(id, at: latest &+ Self.leaseReturn) }
+        comeBackForLeases(of: id, at: latest)
         let priorities = states[Int(id)].active
         states[Int(id)].active = 0
         detach(id, priorities)

@@ -26,6 +26,9 @@ extension ClassTree {
         let culprit = mode == Mode.cannotSend ? id : blocker(above: id)
         guard culprit != 0 else { return }
         exhaustions &+= 2
+        if exhaustions == 0 { exhaustionRounds &+= 1 }
+        // An inner class has no queue; its `head` tells apart what the short number does not.
+        nodes[Int(culprit)].head = exhaustionRounds
         // Odd: not at a ceiling, but without anything to lend.
         nodes[Int(culprit)].slot.exhausted = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
     }
@@ -56,11 +59,12 @@ extension ClassTree {
         let last = nodes[Int(leaf)].slot.exhausted
         if last == exhaustions { return }
         nodes[Int(leaf)].slot.exhausted = exhaustions
+        // Events since the leaf's: of 65 536 and more it knows the rest, and may take notice of none.
+        let since = UInt64(exhaustions &- last), now = UInt64(exhaustionRounds) &<< 16 | UInt64(exhaustions)
         var ancestor = states[Int(leaf)].parent
         while ancestor != 0 {
             let event = nodes[Int(ancestor)].slot.exhausted
-            // Numbers wrap; what counts is which came first.
-            if Int16(bitPattern: (event & ~1) &- last) > 0 {
+            if now &- (UInt64(nodes[Int(ancestor)].head) &<< 16 | UInt64(event & ~1)) < since {
                 countWait(leaf, for: ancestor, atCeiling: event & 1 == 0)
                 return
             }

@@ -25,6 +25,8 @@ public struct ClassTree {
     let ceilingWaits: UnsafeMutablePointer<UInt32>
     /// Number of the last event in which an inner class had nothing left for its descendants; even.
     var exhaustions: UInt16 = 0
+    /// Times that number began anew.
+    var exhaustionRounds: UInt32 = 0
     /// Bookings, and the quanta of all children in an inner class's feeds. Used only if `shared` is set.
     let leases: UnsafeMutablePointer<ClassLeases>
     let feedWeights: UnsafeMutablePointer<UInt32>
@@ -67,7 +69,7 @@ public struct ClassTree {
     /// Outputs that are parked.
     var parkedOutputs = 0
     let classes: Int
-    let overhead: Int64
+    var overhead: Int64
     let shared: SharedTree?
     let instance: Int
 

@@ -56,7 +56,21 @@ public struct SharedTree: @unchecked Sendable {
 
     /// Hands time back that was booked and not used.
     @_noLocks @inline(__always)
-    func giveBack(_ word: Int, length: Nanoseconds) { words[word].end.wrappingSubtract(length, ordering: .relaxed) }
+    func giveBack(_ word: Int, length: Nanoseconds) {
+        let end = words + word
+        var old = end.pointee.end.load(ordering: .relaxed)
+        while true {
+            // Never beyond the beginning: another instance may have removed the class meanwhile.
+            let (done, current) = end.pointee.end.compareExchange(
+                expected: old, desired: old - min(old, length), successOrdering: .relaxed, failureOrdering: .relaxed)
+            if done { return }
+            old = current
+        }
+    }
+
+    /// Makes `time` the end of what is handed out, where that was later.
+    @_noLocks
+    func rewind(_ word: Int, to time: Nanoseconds) { words[word].end.min(time, ordering: .relaxed) }
 }
 
 /// Time up to which one rate of one class has been handed out. Any lcore writes it.
@@ -90,17 +104,25 @@ struct Lease {
     /// Longest lease in ns.
     var most: Nanoseconds = 0
 
-    /// For a bucket of `burst` units that cost `unit` each at `rate` (`Credit`), where `frame` units are one frame.
+    /// For a bucket of `burst` units at `rate` (`Credit`), where `perFrame` units are one frame.
+    ///
+    /// What was booked at another rate is worth something else now, so it is given up: all instances make the same change at about the same
+    /// time, and each lets the rate's time begin anew. What they booked in between counts twice, at most one lease each.
     @_noLocks
-    static func configured(rate: UInt64, burst: Int64, perFrame: UInt64, from old: Lease) -> Lease {
-        guard rate != 0 else { return Lease() }
-        var lease = old
-        lease.depth = UInt64(max(burst, 0)) / rate &+ 1
+    mutating func configure(
+        rate: UInt64, old: UInt64, burst: Int64, perFrame: UInt64, _ tokens: inout Int64, _ shared: SharedTree, _ word: Int, at now: Nanoseconds
+    ) {
+        if rate != old {
+            length = 0
+            if old != 0 { shared.rewind(word, to: now) }
+        }
+        if old == 0 { tokens = 0 } else if rate != old { tokens = min(tokens, 0) }
+        guard rate != 0 else { return }
+        depth = UInt64(max(burst, 0)) / rate &+ 1
         // One frame of turn takes what it takes at this rate, at least 8 us.
         let frameTime = max(perFrame / rate, 8_000)
-        lease.perTurnByte = (min(frameTime, 1 << 40) << 16) / 1_514
-        lease.most = max(500_000, min(perFrame / rate, 1 << 40) &* 11)
-        return lease
+        perTurnByte = (min(frameTime, 1 << 40) << 16) / 1_514
+        most = max(500_000, min(perFrame / rate, 1 << 40) &* 11)
     }
 
     @_noLocks @inline(__always)

@@ -63,10 +63,20 @@ struct DiffCommand: ParsableCommand {
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "check", abstract: "Check a configuration without a daemon.")
     @Argument(help: "A YAML file, or - for standard input.") var file: String
+    @Flag(name: .shortAndLong, help: "Print JSON.") var json = false
+
+    /// What a good configuration has.
+    private struct Contents: Codable {
+        var bridges: Int, ports: Int, groups: Int, guests: Int
+    }
 
     func run() throws {
         try reporting {
             let model = try ConfigurationFile(file).model()
+            if json {
+                return Output.print(try Output.json(Contents(
+                    bridges: model.bridges.count, ports: model.ports.count, groups: model.groups.count, guests: model.effectiveGuests.count)))
+            }
             func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
             let parts = [
                 count(model.bridges.count, "bridge"), count(model.ports.count, "port"), count(model.groups.count, "group"),

@@ -51,6 +51,9 @@ struct ClassCommand: ParsableCommand {
         @Argument(help: "A class's path or the end of it; dev BRIDGE-OR-PORT; dir inbound|outbound.") var words: [String] = []
         func run() throws {
             let words = try Words(words, keys: ClassCommand.keys, positional: true)
+            if let direction = words["dir"], !["inbound", "outbound"].contains(direction) {
+                throw ValidationError("dir is inbound (towards the guest) or outbound (from it), not '\(direction)'")
+            }
             try reporting {
                 let params = ClassParams(tree: words["dev"] ?? words["tree"], path: words.first)
                 let all: [ClassStatus] = try connecting.client.call(.classShow, params)

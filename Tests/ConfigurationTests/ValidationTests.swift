@@ -150,7 +150,8 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
                 "ports[1].socket: a socket's path has at most 107 bytes, this one has 108: write a shorter one"
             ])
         #expect(kinds(socket, .vhost(socket: String(long.dropLast()), mode: .client, queues: 1)) == [])
-        #expect(kinds(socket, .vhost(socket: "/t", mode: .client, queues: 0)) == ["ports[1].queues: 0 is out of range: write 1 to 256"])
+        #expect(kinds(socket, .vhost(socket: "/t", mode: .client, queues: 0)) == ["ports[1].queues: 0 is out of range: write 1 to 64"])
+        #expect(kinds(socket, .vhost(socket: "/t", mode: .client, queues: 65)) == ["ports[1].queues: 65 is out of range: write 1 to 64"])
         let tap = PortKind.tap(interface: "t", netns: nil, mac: nil)
         #expect(kinds(tap, tap) == ["ports[1].interface: the interface t is port a's already: write another name"])
         #expect(kinds(tap, .tap(interface: "t", netns: "lab", mac: nil)) == [])
@@ -222,7 +223,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         #expect(classes { ($0.queue, $0.codelTarget, $0.codelInterval) = (.codel, 500, 10_000) } == [])
         #expect(classes { $0.priority = 8 } == ["guests[0].outbound.priority: 8 is out of range: write 0 to 7"])
         #expect(classes { $0.burst = 0 }.count == 1)
-        #expect(classes { $0.burst = 5 << 30 } == ["guests[0].outbound.burst: a burst of 5gib is too large: write at most 4gib"])
+        #expect(classes { $0.burst = 1 << 30 } == ["guests[0].outbound.burst: a burst of 1gib is too large: write at most 512mib"])
         #expect(classes { $0.limit = 0 }.count == 1)
         #expect(classes { $0.ceilingPackets = 0 }.count == 1)
     }
@@ -299,5 +300,11 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             }
         }
         #expect(sentences == ["bridges[0]: br0's tree would have 65537 classes: at most 65534 fit its 16-bit ids"])
+    }
+
+    @Test func onePollLoopACPU() {
+        var model = Model()
+        model.daemon.cpus = [1, 2, 1]
+        #expect(model.problems == [Problem("daemon.cpus", "CPU 1 stands twice: write it once")])
     }
 }

@@ -67,6 +67,7 @@ import Testing
         ("bridges: [{name: br0, rate: [1gbit]}]", "line 1: bridges[0].rate: expected one value, found a list: write a rate such as 500mbit"),
         ("bridges: [{name: br0, ageing: 1500ms}]", "line 1: bridges[0].ageing: ageing is whole seconds from 1s to 1000000s, such as 300s"),
         ("bridges: [{name: br0, overhead: lots}]", "line 1: bridges[0].overhead: 'lots' is not a whole number from 0 to 256"),
+        ("daemon: {buffer-size: 64kib}", "line 1: daemon.buffer-size: 64kib is not a size from 512b to 63kib"),
         (
             "bridges: [{name: br0, static: [{mac: 52:54:00:00:00:01}]}]",
             "line 1: bridges[0].static[0]: a static entry needs mac and port: write {mac: 52:54:00:12:34:56, port: vm1}"

@@ -197,6 +197,8 @@ import Testing
         let more = try write("more.yaml", "bridges:\n  - {name: br0, rate: 1gbit}\nports:\n  - {name: a, type: tap, bridge: br0, interface: a}\n")
         let bad = try write("bad.yaml", "bridges:\n  - name: br0\n    rate: 500\n    colour: red\n")
         #expect(try sluice("check", good) == Run(status: 0, output: "\(good): good: 1 bridge, 1 port, 0 groups, 1 guest\n", errors: ""))
+        let counts = try JSONDecoder().decode([String: Int].self, from: Data(sluice("check", good, "-j").output.utf8))
+        #expect(counts == ["bridges": 1, "ports": 1, "groups": 0, "guests": 1])
         #expect(
             try sluice("check", bad)
                 == Run(
@@ -254,6 +256,8 @@ import Testing
     }
 
     @Test func usage() throws {
+        let sideways = try sluice("class", "show", "dir", "sideways")
+        #expect(sideways.status == 64 && sideways.errors.contains("dir is inbound (towards the guest) or outbound (from it), not 'sideways'"))
         #expect(try sluice("port", "show", "--qemu").status == 64)
         #expect(try sluice("nonsense").status == 64)
         #expect(try sluice("apply").status == 64)

@@ -56,11 +56,14 @@ import Testing
         bench.add(20, under: 2, .mbit(5))
         #expect(bench.offer(2, 1_000) == .notALeaf)
         #expect(bench.tree.pointee.counters(of: 20).backlogFrames == 20)
+        #expect(bench.tree.pointee.heir(of: 2) == 20 && bench.tree.pointee.heir(of: 20) == 20 && bench.tree.pointee.heir(of: 77) == 0)
         // One on another output cannot inherit.
         bench.add(200, under: 20, .mbit(5, output: 1))
         #expect(bench.tree.pointee.droppedByRemoval == 20)
         bench.collectDropped()
+        #expect(bench.tree.pointee.heir(of: 2) == 0)
         #expect(bench.tree.pointee.remove(200, at: bench.now) == .done)
+        #expect(bench.tree.pointee.heir(of: 2) == 20)
         #expect(bench.offer(20, 1_000) == .queued)
         #expect(bench.drain() == 1)
     }

@@ -61,6 +61,62 @@ extension EndToEnd {
             }
         }
 
+        @Test("what a frame is charged changes while the output is full")
+        func overheadOfAFullOutput() throws {
+            try withLab { lab in
+                let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}")
+                // A guest that has given its buffers and takes nothing out of them.
+                let sink = try Testpmd(
+                    lab, "sink", devices: ["net_virtio_user0,path=\(lab.path("vm")),mac=\(Self.sink),queue_size=256"],
+                    options: ["-i", "--forward-mode=rxonly", "--no-lsc-interrupt"], cpu: 0)
+                try sink.waitFor("testpmd>")
+                try daemon.waitUntil(port: "vm", is: "up")
+                func fill(_ frames: Int) throws { for _ in 0..<frames { try sender.send(frame(100)) } }
+                func backlog() throws -> Int { try daemon.classStatus("br0", "vm")["backlog"]["frames"].int ?? 0 }
+                try eventually("frames wait for the guest") {
+                    try fill(64)
+                    return try backlog() > 100
+                }
+                let sent = try daemon.classStatus("br0", "vm")["sent"]["frames"].int ?? 0
+                try daemon.command("bridge", "set", "br0", "overhead", "24")
+                // The backlog, the counters and the order are the same class's.
+                #expect(try backlog() > 0)
+                #expect(try daemon.classStatus("br0", "vm")["sent"]["frames"].int ?? 0 >= sent)
+                try fill(600)
+                try sink.command("start", answer: "testpmd>")
+                try eventually("the guest has taken all") { try backlog() == 0 }
+                #expect(try daemon.unaccountedFrames() == 0)
+                #expect(try (daemon.atRest()["dropped"]["class_removed"].int ?? 0) == 0)
+                try sink.quit()
+                daemon.stop()
+            }
+        }
+
+        @Test("a guest that gets its first protocol class, and loses it again, is never without a class")
+        func firstProtocolClass() throws {
+            try withLab { lab in
+                let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}")
+                let sink = try startSink(lab, daemon)
+                let isDone = Flag()
+                let sending = Thread { [frame = frame(100)] in
+                    while !isDone.isSet { try? sender.send(frame) }
+                    isDone.end()
+                }
+                sending.start()
+                for _ in 0..<20 {
+                    try daemon.command("class", "set", "vm/iscsi", "dir", "inbound", "priority", "2")
+                    try daemon.command("class", "del", "vm/iscsi", "dir", "inbound")
+                }
+                isDone.set()
+                isDone.waitForEnd()
+                // The backlog of a class that is removed is dropped, and counted as that.
+                #expect(try daemon.atRest()["dropped"]["no_class"].int ?? 0 == 0)
+                #expect(try daemon.unaccountedFrames() == 0)
+                try sink.quit()
+                daemon.stop()
+            }
+        }
+
         @Test("CoDel's drops, and the backlog of a class that is removed")
         func givenUp() throws {
             try withLab { lab in
@@ -82,4 +138,14 @@ extension EndToEnd {
             }
         }
     }
+}
+
+/// Ends a thread and waits for its end.
+private final class Flag: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var set_ = false, ended = false
+    var isSet: Bool { condition.withLock { set_ } }
+    func set() { condition.withLock { set_ = true } }
+    func end() { condition.withLock { ended = true; condition.signal() } }
+    func waitForEnd() { condition.withLock { while !ended { condition.wait() } } }
 }

@@ -66,6 +66,58 @@ extension EndToEnd {
             }
         }
 
+        @Test("a port that is opened anew, as another interface, goes on getting what its classes hold, and no other port does")
+        func reopened() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: a, type: tap, bridge: br0, interface: \(lab.tag)a}
+                      - {name: b, type: tap, bridge: br0, interface: \(lab.tag)b}
+                    guests: [{name: b, port: b, macs: ["52:54:00:00:00:02"], inbound: {ceiling: 10mbit}}]
+                    """)
+                let sender = try RawSocket("\(lab.tag)a")
+                let frame = Frames.ethernet(to: "52:54:00:00:00:02", from: "52:54:00:00:00:01", type: 0x88b5, [UInt8](repeating: 7, count: 1_000))
+                // More than its bursts, so that most have to wait.
+                func sendAndCount() throws -> Int {
+                    let before = try daemon.port("b")["tx"]["frames"].int ?? 0
+                    for _ in 0..<60 { try sender.send(frame) }
+                    _ = try daemon.atRest()
+                    return try (daemon.port("b")["tx"]["frames"].int ?? 0) - before
+                }
+                #expect(try sendAndCount() >= 60)
+                try daemon.command("port", "set", "b", "interface", "\(lab.tag)c")
+                #expect(try sendAndCount() >= 60)
+                // It gets the index that was b's.
+                try daemon.command("port", "add", "d", "type", "tap", "bridge", "br0", "interface", "\(lab.tag)d")
+                #expect(try sendAndCount() >= 60)
+                #expect(try daemon.atRest()["dropped"]["port_removed"].int == nil)
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
+        @Test("a change that cannot be kept over a restart is refused, and nothing changes")
+        func stateCannotBeSaved() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, configuration(lab))
+                let before = try daemon.configuration()
+                // A folder in the file's place: it cannot be replaced, whoever one is.
+                try FileManager.default.removeItem(atPath: daemon.state)
+                try FileManager.default.createDirectory(atPath: daemon.state, withIntermediateDirectories: false)
+                let refused = try daemon.sluice("port", "set", "vm2", "mtu", "9000")
+                #expect(refused.status == 1 && refused.errors.contains("the state cannot be saved in \(daemon.state)"), "\(refused.errors)")
+                #expect(try daemon.configuration() == before)
+                try FileManager.default.removeItem(atPath: daemon.state)
+                try daemon.command("port", "set", "vm2", "mtu", "9000")
+                // A change that the system refuses is not kept either.
+                #expect(try daemon.sluice("port", "add", "host2", "type", "tap", "bridge", "br0", "interface", "lo").status == 1)
+                let kept = try daemon.configuration()
+                #expect(try JSON(String(contentsOfFile: daemon.state, encoding: .utf8))["yaml"].string == kept)
+                daemon.stop()
+            }
+        }
+
         @Test("without a configuration file to speak of, everything can be built by commands, and is shown back as a file")
         func builtByCommands() throws {
             try withLab { lab in

@@ -17,6 +17,8 @@ final class Port {
 
     var state: UnsafeMutablePointer<PortState> { backend.state }
     var isPhysical: Bool { if case .physical = settings.kind { true } else { false } }
+    /// The tree of what leaves by it: its own, or its bridge's.
+    var treeName: String { isPhysical ? settings.name : settings.bridge }
     /// Longest untagged frame.
     var maxFrame: UInt32 { UInt32(settings.mtu + 14) }
 }

@@ -16,6 +16,8 @@ func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<
         let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
         switch state.pointee.mechanism {
         case .vhost:
+            // The polls until the loop sleeps are not to take that back, one that comes late because the port is paced in particular.
+            queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .acquiring)
             if let vid = guest(of: queue, state) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
         case .device:
             if state.pointee.armsInterrupts { sluice_device_expect(state.pointee.device, queue.pointee.queue) }

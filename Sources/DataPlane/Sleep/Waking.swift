@@ -20,10 +20,17 @@ extension DataPlane {
         runtime.lcores.wake()
     }
 
-    /// - Throws: a sentence where settings name a CPU that has no poll loop.
-    static func check(_ settings: DaemonSettings, _ lcores: UnsafeMutableBufferPointer<Lcore>) throws(DataPlaneError) {
+    /// - Throws: a sentence where settings name a CPU that has no poll loop, or a port none that has one.
+    static func check(
+        _ settings: DaemonSettings, _ ports: [PortSettings], _ lcores: UnsafeMutableBufferPointer<Lcore>
+    ) throws(DataPlaneError) {
         let cpus = lcores.indices.map { lcores[cpu: $0] }
-        guard let missing = settings.cores.first(where: { !cpus.contains($0.cpu) }) else { return }
-        throw DataPlaneError("no poll loop runs on CPU \(missing.cpu): they run on \(cpus.map(String.init).joined(separator: ", "))")
+        let there = "they run on \(cpus.map(String.init).joined(separator: ", "))"
+        if let missing = settings.cores.first(where: { !cpus.contains($0.cpu) }) {
+            throw DataPlaneError("no poll loop runs on CPU \(missing.cpu): \(there)")
+        }
+        if let port = ports.first(where: { !$0.cpus.isEmpty && !$0.cpus.contains(where: cpus.contains) }) {
+            throw DataPlaneError("port \(port.name): no poll loop runs on CPU \(port.cpus.map(String.init).joined(separator: ", ")): \(there)")
+        }
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Sends frames by hand through an interface of this namespace (packet(7)).
-final class RawSocket {
+final class RawSocket: Sendable {
     private let descriptor: Int32
 
     init(_ interface: String) throws {

@@ -1,0 +1,112 @@
+import Scheduler
+import Testing
+
+/// Rates that change while instances hold leases of them.
+@Suite struct LeaseChangeTests {
+    /// A rate that a class did not have before is leased from the start: no instance has a burst of its own to give back.
+    @Test(arguments: [1, 2]) func aCeilingGivenLaterHoldsAndEnds(count: Int) {
+        let cluster = Cluster(count, root: ClassParameters())
+        cluster.add(2, under: 1, .mbit(0))
+        cluster.change(2, .mbit(0, ceil: 100, ceilingBurst: 30_000))
+        for instance in cluster.instances {
+            for _ in 0..<3 { instance.offer(2, 1_000) }
+        }
+        cluster.run(for: 10 * millisecond)
+        #expect(cluster.bytes(2) == UInt64(count) * 3_000)
+        for instance in cluster.instances { instance.greedy = [2: 1_514] }
+        cluster.forget()
+        cluster.run(for: second)
+        #expect(near(cluster.rate(2, over: second), 100e6, within: 0.01))
+    }
+
+    @Test(arguments: [1, 2]) func aFloorGivenLaterHolds(count: Int) {
+        let cluster = Cluster(count, root: .mbit(1_000, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000))
+        cluster.add(2, under: 1, .mbit(0))
+        cluster.add(3, under: 1, .mbit(100, ceil: 1_000))
+        cluster.change(2, .mbit(800, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000))
+        for instance in cluster.instances { instance.offer(2, 1_000) }
+        cluster.run(for: 10 * millisecond)
+        for instance in cluster.instances { instance.greedy = [2: 1_514, 3: 1_514] }
+        cluster.run(for: 10 * millisecond)
+        cluster.forget()
+        cluster.run(for: 100 * millisecond)
+        #expect(cluster.rate(2, over: 100 * millisecond) >= 790e6)
+    }
+
+    /// What was booked at the old rate is worth nothing at the new one, and nobody waits for it.
+    @Test(arguments: [1, 2, 4]) func aRaisedRateHoldsAtOnce(count: Int) {
+        let cluster = Cluster(count, root: ClassParameters())
+        let slow = ClassParameters(ceiling: 8_000), fast = ClassParameters(ceiling: 1_000_000_000, ceilingBurst: 30_000)
+        cluster.add(2, under: 1, slow)
+        for instance in cluster.instances { instance.greedy = [2: 1_514] }
+        cluster.run(for: 20 * millisecond)
+        cluster.change(2, fast)
+        cluster.forget()
+        cluster.run(for: 20 * millisecond)
+        let rate = cluster.rate(2, over: 20 * millisecond)
+        #expect(rate >= 0.95e9)
+        #expect(rate <= 1e9 + (30_000 + Double(count) * (LeaseTests.lease(1e9) + 1_514)) * 8 / 0.02)
+    }
+
+    /// The same with credit for packets, and with a class that takes the id of one that was removed.
+    @Test func aNewClassDoesNotWaitForWhatTheOldOneBooked() {
+        let cluster = Cluster(2, root: ClassParameters())
+        var slow = ClassParameters()
+        slow.ceilingPackets = 1
+        slow.peak = 8_000
+        cluster.add(2, under: 1, slow)
+        for instance in cluster.instances { instance.greedy = [2: 1_514] }
+        cluster.run(for: 20 * millisecond)
+        for instance in cluster.instances {
+            #expect(instance.tree.pointee.remove(2, at: instance.now) == .done)
+            instance.greedy = [:]
+            instance.gapsAllowed = true
+            instance.collectDropped()
+        }
+        var fast = ClassParameters()
+        fast.ceilingPackets = 100_000
+        fast.peak = 1_000_000_000
+        cluster.add(2, under: 1, fast)
+        cluster.forget()
+        for _ in 0..<100 {
+            for instance in cluster.instances { for _ in 0..<64 { instance.offer(2, 1_000) } }
+            cluster.run(for: millisecond)
+        }
+        #expect(cluster.rate(2, over: 100 * millisecond) >= 780e6)
+    }
+
+    /// Inner classes lease too, a round of turns of their children at once, and have to come back for what those leave.
+    @Test func anIdleInnerClassReturnsItsLease() {
+        let cluster = Cluster(2, root: ClassParameters())
+        cluster.add(2, under: 1, .mbit(1_000, ceil: 1_000, burst: 1 << 20, ceilingBurst: 1 << 20))
+        for id in ClassID(3)...6 { cluster.add(id, under: 2, .mbit(0, quantum: 60_000)) }
+        let bench = cluster.instances[0]
+        bench.greedy = [3: 1_514, 4: 1_514, 5: 1_514, 6: 1_514]
+        cluster.run(for: 5 * millisecond)
+        bench.greedy = [:]
+        while bench.tree.pointee.backlogFrames > 0 { cluster.run(for: 10_000) }
+        #expect(bench.tree.pointee.counters(of: 2).floorTokens > 0)
+        cluster.run(for: 20 * millisecond)
+        let counters = bench.tree.pointee.counters(of: 2)
+        #expect(counters.floorTokens <= 0 && counters.ceilingTokens <= 0)
+        #expect(bench.tree.pointee.nextEvent(at: cluster.now) == .max)
+    }
+
+    /// A change does not keep an idle class from giving back what it holds.
+    @Test func anIdleClassReturnsItsLeaseAcrossAChange() {
+        let cluster = Cluster(2, root: ClassParameters())
+        cluster.add(2, under: 1, .mbit(0, ceil: 1_000, quantum: 60_000, ceilingBurst: 1 << 20))
+        for _ in 0..<4 {
+            cluster.instances[0].offer(2, 1_000)
+            cluster.run(for: 10_000)
+        }
+        #expect(cluster.instances[0].tree.pointee.counters(of: 2).ceilingTokens > 0)
+        cluster.change(2, .mbit(0, ceil: 1_000, priority: 1, quantum: 60_000, ceilingBurst: 1 << 20))
+        cluster.run(for: 20 * millisecond)
+        #expect(cluster.instances[0].tree.pointee.counters(of: 2).ceilingTokens <= 0)
+    }
+}
+
+extension Cluster {
+    func change(_ id: ClassID, _ p: ClassParameters) { for instance in instances { instance.tree.pointee.change(id, p, at: instance.now) } }
+}
