@@ -12,7 +12,9 @@ import TrafficGenerator
     }
 
     /// Runs a scenario; gives the exit status and the report.
-    private func play(_ yaml: String, _ options: [String] = []) throws -> (Int32, Report?) {
+    private func play(_ yaml: String, _ options: [String] = []) throws -> (Int32, Report?) { try play("run", yaml, options) }
+
+    private func play<Figures: Decodable>(_ verb: String, _ yaml: String, _ options: [String]) throws -> (Int32, Figures?) {
         let file = folder.appendingPathComponent("scenario.yaml")
         try yaml.write(to: file, atomically: true, encoding: .utf8)
         let report = folder.appendingPathComponent("report.json")
@@ -20,9 +22,9 @@ import TrafficGenerator
         let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().appendingPathComponent("sluice-gen")
         let built = FileManager.default.isExecutableFile(atPath: program.path)
             ? program : URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("sluice-gen")
-        let command = try Command.run(built.path, ["run", file.path, "--json", report.path] + options)
+        let command = try Command.run(built.path, [verb, file.path, "--json", report.path] + options)
         let data = FileManager.default.contents(atPath: report.path)
-        return (command.status, try data.map { try JSONDecoder().decode(Report.self, from: $0) })
+        return (command.status, try data.map { try JSONDecoder().decode(Figures.self, from: $0) })
     }
 
     private var memif: String {
@@ -149,5 +151,22 @@ import TrafficGenerator
         let socket = folder.appendingPathComponent("vm.sock").path
         #expect(try play("connect: 200ms\nports: [{name: a, device: 'virtio_user:\(socket)', server: true}]\nduration: 100ms").0 == 2)
         #expect(!FileManager.default.fileExists(atPath: socket))
+    }
+
+    /// A wire for a switch: what one port sends, the other gets.
+    @Test func framesGoRoundOverAMemif() throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (status, figures): (Int32, CirculationReport?) = try play(
+            "circulate",
+            memif + """
+                flows:
+                  - {name: to, from: a, to: "52:54:00:07:00:00", at: b, mac: "52:54:00:08:00:00", macs: 4, to-macs: 4, subflows: 5, size: imix}
+                  - {name: second, from: a, to: b, size: imix, port: 5002}
+                  - {name: back, from: b, to: "52:54:00:08:00:00", at: a, mac: "52:54:00:07:00:00", macs: 4, to-macs: 4}
+                """, ["--slices", "3", "--slice", "20ms", "--warm-up", "1ms", "--settle", "0", "--window", "64"])
+        #expect(status == 0)
+        let report = try #require(figures)
+        #expect(report.complete && report.astray == 0 && report.switches.count == 1 && report.switches[0].slices.count == 3)
+        #expect(report.switches[0].slices.allSatisfy { $0.frames > 0 && $0.bytes > 60 * $0.frames })
     }
 }

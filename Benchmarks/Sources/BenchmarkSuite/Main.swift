@@ -17,7 +17,7 @@ struct Suite: ParsableCommand {
     @Argument(help: "Benchmarks to run, as --list names them; * stands for anything (default: all).") var names: [String] = []
     @Flag(help: "Name the benchmarks and end.") var list = false
     @Flag(help: "The most telling ones with 2 rounds of 1 s, in under five minutes.") var quick = false
-    @Option(help: "Rounds, in each of which all peers are measured once (default: 5).") var rounds: Int?
+    @Option(help: "Rounds, in each of which all peers are measured once (default: 5); where frames circulate, rounds x seconds are cut into slices.") var rounds: Int?
     @Option(help: "Seconds of each figure (default: 2).") var seconds: Double?
     @Option(help: "Only these peers, with commas between: \(knownPeers.joined(separator: ", ")).") var peers = ""
     @Option(help: "Where results go.") var output = ".build-bench"

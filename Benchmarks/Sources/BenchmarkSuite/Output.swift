@@ -17,7 +17,7 @@ enum Output {
                 (figure.benchmark + (figure.quantity == "MRR" ? "" : " " + short(figure.quantity)), bars(figure, scale))
             }
             if groups.isEmpty { continue }
-            let chart = BarChart(title + ": medians, and the least and greatest of the rounds", unit: unit == "frames/s" ? "Mpps" : unit, groups: groups)
+            let chart = BarChart(title + ": medians and the spread of the rounds", unit: unit == "frames/s" ? "Mpps" : unit, groups: groups)
             try put(chart.svg, bench, file)
         }
         for (number, curve) in results.curves.enumerated() {
@@ -46,8 +46,11 @@ enum Output {
         for figure in results.figures {
             for note in figure.notes { lines.append("\(figure.benchmark), \(figure.quantity): \(note)") }
             for peer in figure.peers {
-                let worst = peer.disturbed.max() ?? 0
-                if worst > 0.02 { lines.append("\(figure.benchmark), \(peer.peer): others had its CPUs for up to \(Int(worst * 100)) % of a round") }
+                let worst = Spread(peer.disturbed)?.high ?? 0
+                if worst > 0.02 {
+                    let rounds = peer.disturbed.count >= Spread.many ? "three of four rounds" : "any round"
+                    lines.append("\(figure.benchmark), \(peer.peer): others had its CPUs for up to \(Int(worst * 100)) % of \(rounds)")
+                }
             }
         }
         lines += results.warnings

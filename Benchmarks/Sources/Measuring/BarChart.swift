@@ -22,7 +22,7 @@ public struct BarChart: Sendable {
         let bars = groups.reduce(0) { $0 + $1.bars.count }
         let height = top + Double(bars) * Self.barHeight + Double(groups.count) * Self.gap + 30
         var drawing = Drawing(width: Self.left + Self.plot + Self.right, height: height)
-        let ticks = Drawing.ticks(upTo: groups.flatMap(\.bars).map(\.spread.most).max() ?? 1)
+        let ticks = Drawing.ticks(upTo: groups.flatMap(\.bars).map(\.spread.high).max() ?? 1)
         let scale = Self.plot / max(ticks.last ?? 1, .leastNormalMagnitude)
         drawing.text(title, 10, 20, size: 14, bold: true)
         var names: [String] = []
@@ -43,12 +43,12 @@ public struct BarChart: Sendable {
             for bar in group.bars {
                 let middle = y + Self.barHeight / 2
                 drawing.rectangle(Self.left, y + 1, bar.spread.median * scale, Self.barHeight - 2, fill: colour(names, bar.series))
-                drawing.line(Self.left + bar.spread.least * scale, middle, Self.left + bar.spread.most * scale, middle)
-                for end in [bar.spread.least, bar.spread.most] {
+                drawing.line(Self.left + bar.spread.low * scale, middle, Self.left + bar.spread.high * scale, middle)
+                for end in [bar.spread.low, bar.spread.high] {
                     drawing.line(Self.left + end * scale, middle - 3, Self.left + end * scale, middle + 3)
                 }
                 let number = Table.fixed(bar.spread.median, bar.spread.median < 10 ? 2 : 1)
-                drawing.text(number, Self.left + max(bar.spread.most, bar.spread.median) * scale + 6, middle + 4, size: 10)
+                drawing.text(number, Self.left + max(bar.spread.high, bar.spread.median) * scale + 6, middle + 4, size: 10)
                 y += Self.barHeight
             }
             y += Self.gap

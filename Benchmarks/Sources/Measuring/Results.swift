@@ -50,9 +50,14 @@ public struct Figure: Codable, Sendable {
         peers.first { $0.peer == peer }.flatMap { Spread($0.rounds.compactMap { $0 }) }
     }
 
-    /// The first peer's value over another's, round by round.
+    /// The first peer's value over another's, round by round. One that was not measured in turn with it, and so has another number of rounds,
+    /// is compared with the median.
     public func ratio(to peer: String) -> Spread? {
         guard let own = peers.first, own.peer != peer, let other = peers.first(where: { $0.peer == peer }) else { return nil }
+        if own.rounds.count != other.rounds.count {
+            let median = spread(own.peer)?.median
+            return Spread(Spread.ratios(other.rounds.map { _ in median }, other.rounds))
+        }
         return Spread(Spread.ratios(own.rounds, other.rounds))
     }
 

@@ -4,7 +4,8 @@ public enum SluiceText {
     ///   - sockets: of the vhost ports, idle ones last.
     ///   - cpus: that switch.
     public static func yaml(_ workload: Workload, sockets: [String], cpus: [Int]) -> String {
-        let daemon = ["cpus: [\(cpus.map(String.init).joined(separator: ", "))]", "buffers: 16384"] + workload.daemon
+        let daemon = ["cpus: [\(cpus.map(String.init).joined(separator: ", "))]", "buffers: 16384"]
+            + (workload.bufferKibibytes.map { ["buffer-size: \($0)kib"] } ?? []) + workload.daemon
         var lines = ["daemon: {\(daemon.joined(separator: ", "))}", "bridges:"]
         lines.append("  - {name: br0" + (workload.link.map { ", rate: \(Int($0))bit" } ?? "") + "}")
         lines.append("protocols:")

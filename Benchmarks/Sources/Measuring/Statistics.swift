@@ -3,13 +3,21 @@ public struct Spread: Codable, Equatable, Sendable {
     public var median: Double
     public var least: Double
     public var most: Double
+    /// What tables and pictures show of the spread: the least and the greatest value, or of many values the quartiles, which say more than
+    /// the worst and the best luck of fifty.
+    public var low: Double
+    public var high: Double
+    public static let many = 12
 
     /// nil without values.
     public init?(_ values: [Double]) {
         guard let median = Self.quantile(values, 0.5) else { return nil }
         self.median = median
-        least = values.min() ?? median
-        most = values.max() ?? median
+        let (least, most) = (values.min() ?? median, values.max() ?? median)
+        (self.least, self.most) = (least, most)
+        let isMany = values.count >= Self.many
+        low = isMany ? Self.quantile(values, 0.25) ?? least : least
+        high = isMany ? Self.quantile(values, 0.75) ?? most : most
     }
 
     /// The value below which `fraction` of the values lie, interpolated between neighbours; nil without values.

@@ -1,8 +1,8 @@
 /// Results for people, in Markdown that is legible as it stands.
 public enum Table {
-    static let head = ["benchmark", "quantity", "peer", "median", "of rounds", "ratio", "of rounds", "wanted"]
+    static let head = ["benchmark", "quantity", "peer", "median", "spread", "ratio", "spread", "wanted"]
 
-    /// One line for each benchmark and peer: the median with the least and the greatest of the rounds, and the own value's ratio to it.
+    /// One line for each benchmark and peer: the median with the spread of the rounds (`Spread.low`), and the own value's ratio to it.
     public static func text(_ figures: [Figure]) -> String {
         var rows: [[String]] = []
         for figure in figures {
@@ -10,12 +10,12 @@ public enum Table {
                 var row = index == 0 ? [figure.benchmark, figure.quantity] : ["", ""]
                 row.append(peer.peer)
                 if let spread = figure.spread(peer.peer) {
-                    row += [amount(spread.median, figure.unit), amount(spread.least, figure.unit) + " to " + amount(spread.most, figure.unit)]
+                    row += [amount(spread.median, figure.unit), amount(spread.low, figure.unit) + " to " + amount(spread.high, figure.unit)]
                 } else {
                     row += ["not measured", ""]
                 }
                 let ratio = figure.ratio(to: peer.peer)
-                row += [ratio.map { ratioText($0.median) } ?? "", ratio.map { "\(ratioText($0.least)) to \(ratioText($0.most))" } ?? ""]
+                row += [ratio.map { ratioText($0.median) } ?? "", ratio.map { "\(ratioText($0.low)) to \(ratioText($0.high))" } ?? ""]
                 let target = figure.targets.first { $0.against == (index == 0 ? nil : peer.peer) }
                 row.append(target.map { wanted($0, figure) } ?? "")
                 rows.append(row)

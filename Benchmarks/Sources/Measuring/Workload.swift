@@ -47,6 +47,9 @@ public struct Workload: Sendable {
         }
     }
 
+    /// Kibibytes of a buffer that holds a whole frame, tag and FCS included; nil: buffers of 2 KiB do. Open vSwitch takes such buffers by itself.
+    public var bufferKibibytes: Int? { mtu > 2_000 ? (mtu + 22 + 1_023) / 1_024 : nil }
+
     /// Classes of all guests, without inner ones.
     public var classes: Int { ports * guestsPerPort * 3 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Measuring
 import Testing
 
@@ -27,6 +28,35 @@ import Testing
         #expect(figure.ratio(to: "them") == Spread([2]))
         figure.higherIsBetter = false
         #expect(figure.reaches(.init(against: "them", 1.9)) == false)
+    }
+
+    /// The worst and the best luck of fifty rounds says little.
+    @Test func showsQuartilesOfMany() throws {
+        let few = try #require(Spread((1...11).map(Double.init))), many = try #require(Spread((1...13).map(Double.init)))
+        #expect(few.low == 1 && few.high == 11)
+        #expect(many.low == 4 && many.high == 10 && many.least == 1 && many.most == 13)
+    }
+
+    @Test func comparesWithTheMedianWhatWasNotInTurn() {
+        var figure = Figure("b", "MRR", unit: "frames/s")
+        for value in [8.0, 10, 30] { figure.add("us", value) }
+        for value in [1.0, 2] { figure.add("kernel", value) }
+        #expect(figure.ratio(to: "kernel") == Spread([10, 5]))
+    }
+
+    @Test func readsSlices() throws {
+        let report = try CirculationReport(
+            json: Data(
+                """
+                {"astray": 0, "complete": true, "repeated": 1, "sliceSeconds": 0.1, "ratios": [], "switches": [
+                  {"name": "us", "framesPerSecond": {"median": 5000}, "slices": [
+                    {"frames": 500, "bytes": 30000, "seconds": 0.1, "lost": 2, "busy": 0.5, "disturbed": 0.01},
+                    {"frames": 600, "bytes": 36000, "seconds": 0.1, "lost": 1, "busy": 0.7, "disturbed": 0}]},
+                  {"name": "them", "slices": []}]}
+                """.utf8))
+        #expect(report.switches[0].slices.map(\.rate) == [5_000, 6_000])
+        #expect(report.lost("us") == 3 && report.lost("them") == 0)
+        #expect(report.limit.hasSuffix("us 60 %"))
     }
 
     @Test func slidesWindows() {

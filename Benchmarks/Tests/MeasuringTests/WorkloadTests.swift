@@ -30,4 +30,12 @@ import Testing
         #expect(yaml.contains("rate: 1000000000bit"))
         #expect(yaml.contains("{name: p1g1, port: p1, macs: [\"52:54:02:00:00:02\", \"52:54:02:00:00:03\"], inbound: {floor: 62500000bit, ceiling: 500000000bit}"))
     }
+
+    /// A frame longer than a buffer of the usual size has one of its own, as in Open vSwitch.
+    @Test func buffersHoldWholeFrames() {
+        var workload = Workload()
+        #expect(!SluiceText.yaml(workload, sockets: ["/a", "/b"], cpus: [1]).contains("buffer-size"))
+        workload.mtu = 9_000
+        #expect(SluiceText.yaml(workload, sockets: ["/a", "/b"], cpus: [1]).contains("buffers: 16384, buffer-size: 9kib}"))
+    }
 }

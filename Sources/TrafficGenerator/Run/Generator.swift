@@ -1,6 +1,5 @@
 import DPDKShim
 import Foundation
-import Packet
 
 /// A run: ports open, a worker that sends and judges, and counters to read meanwhile. One in a process: DPDK starts once.
 ///
@@ -37,7 +36,7 @@ public final class Generator {
                 open.append(
                     try OpenPort(plan, index: index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline, interrupted: interrupted))
             }
-            try Self.awaitLinks(open, deadline, interrupted)
+            try OpenPort.awaitLinks(open, deadline, interrupted)
             store = try TemplateStore(scenario, ports: open.map { ($0.device, $0.queues) }, pool: pool)
         } catch {
             for port in open { port.close() }
@@ -48,68 +47,8 @@ public final class Generator {
         previous = Snapshot(time: 0, flows: [], ports: [])
     }
 
-    private static func awaitLinks(_ ports: [OpenPort], _ deadline: ContinuousClock.Instant, _ interrupted: () -> Bool) throws {
-        while true {
-            let down = ports.filter { !$0.isUp }
-            if down.isEmpty { return }
-            if interrupted() { throw RunError("interrupted while waiting for ports") }
-            if ContinuousClock.now >= deadline {
-                throw RunError("no link on port \(down.map(\.plan.name).joined(separator: ", ")) in time; is the other end up? (`connect` sets how long to wait)")
-            }
-            usleep(20_000)
-        }
-    }
-
     /// Sends announcements of every source address from its port, three times, and discards what arrives meanwhile.
-    public func announce() {
-        for _ in 0..<3 {
-            for (port, mac, vlan) in announcements() {
-                let bytes = Announcement.bytes(mac, vlan: vlan, port: port)
-                guard let frame = sluice_frame_allocate(pool, UInt16(bytes.count)) else { continue }
-                sluice_frame_bytes(frame)?.copyMemory(from: bytes, byteCount: bytes.count)
-                var one: OpaquePointer? = frame
-                var sent: UInt16 = 0
-                for _ in 0..<100 where sent == 0 {
-                    sent = sluice_device_send(ports[port].device, 0, &one, 1)
-                    discard(0)
-                    if sent == 0 { usleep(100) }
-                }
-                if sent == 0 { sluice_frame_free(frame) }
-            }
-            discard(50_000)
-        }
-    }
-
-    private func announcements() -> [(Int, MACAddress, UInt16?)] {
-        var seen: Set<String> = []
-        var list: [(Int, MACAddress, UInt16?)] = []
-        func add(_ port: Int, _ mac: MACAddress, _ vlan: UInt16?) {
-            if seen.insert("\(port) \(mac) \(vlan ?? 4095)").inserted { list.append((port, mac, vlan)) }
-        }
-        for flow in TemplateStore.ordered(scenario) {
-            for number in 0..<flow.plan.macs { add(flow.source, TemplateStore.source(flow, number, scenario), flow.plan.vlan) }
-            if let port = flow.destination, !flow.target.isMulticast, flow.target == scenario.ports[port].mac {
-                add(port, flow.target, flow.plan.vlan)
-            }
-        }
-        for (index, port) in scenario.ports.enumerated() { add(index, port.mac, nil) }
-        return list
-    }
-
-    /// Takes and frees what arrives within some microseconds.
-    private func discard(_ microseconds: Int) {
-        let end = ContinuousClock.now + .microseconds(microseconds)
-        var batch = [OpaquePointer?](repeating: nil, count: SendStage.burst)
-        repeat {
-            for port in ports {
-                for queue in 0..<port.queues {
-                    let count = sluice_device_receive(port.device, queue, &batch, UInt16(batch.count))
-                    if count > 0 { sluice_frames_free(&batch, UInt32(count)) }
-                }
-            }
-            if microseconds > 0 { usleep(1_000) }
-        } while ContinuousClock.now < end
-    }
+    public func announce() { Announcer(scenario, ports, pool).announce() }
 
     /// Starts the worker; the run's time begins.
     public func start() throws {

@@ -53,6 +53,19 @@ struct OpenPort {
         return sluice_device_link(device, &megabits)
     }
 
+    /// Waits until all are connected.
+    static func awaitLinks(_ ports: [OpenPort], _ deadline: ContinuousClock.Instant, _ interrupted: () -> Bool) throws {
+        while true {
+            let down = ports.filter { !$0.isUp }
+            if down.isEmpty { return }
+            if interrupted() { throw RunError("interrupted while waiting for ports") }
+            if ContinuousClock.now >= deadline {
+                throw RunError("no link on port \(down.map(\.plan.name).joined(separator: ", ")) in time; is the other end up? (`connect` sets how long to wait)")
+            }
+            usleep(20_000)
+        }
+    }
+
     func close() {
         _ = sluice_device_remove(device)
         if plan.server, let socket = plan.socket { unlink(socket) }

@@ -64,10 +64,12 @@ final class Bench {
 
     func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
+    func chosen(_ peers: [any Peer]) -> [any Peer] { peers.filter { chosenPeers.isEmpty || chosenPeers.contains($0.name) } }
+
     /// Peers in turn, round after round. One that fails is named with its log and left out of the benchmark's other rounds.
     func turns(_ benchmark: String, _ peers: [any Peer], rounds: Int? = nil, _ turn: (any Peer, Int) throws -> Void, failed: (any Peer) -> Void = { _ in }) {
         var broken: Set<String> = []
-        let all = peers.filter { chosenPeers.isEmpty || chosenPeers.contains($0.name) }
+        let all = chosen(peers)
         for round in 0..<(rounds ?? self.rounds) {
             for peer in all {
                 if broken.contains(peer.name) {

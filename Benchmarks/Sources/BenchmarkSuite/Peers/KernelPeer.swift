@@ -7,6 +7,7 @@ import Measuring
 /// switch's CPU, where softirqs bridge and schedule it; without steering that would be done on the generator's CPU, too.
 struct KernelPeer: Peer {
     let name = "kernel-htb"
+    let circulates = false
 
     func start(_ workload: Workload, _ bench: Bench) throws -> Running {
         let running = Running()

@@ -35,7 +35,9 @@ struct OpenvSwitchPeer: Peer {
         try configure([
             "--no-wait", "--", "init", "--", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
             "other_config:pmd-cpu-mask=0x\(String(mask, radix: 16))", "other_config:dpdk-lcore-mask=0x\(String(1 << bench.generatorCPU, radix: 16))",
-            "other_config:dpdk-socket-mem=512", "other_config:dpdk-extra=\"--no-pci --in-memory --no-telemetry --file-prefix \(prefix)\"",
+            // Without a limit it takes a gigabyte more for buffers where it finds one, and the others are up at the same time.
+            "other_config:dpdk-socket-mem=512", "other_config:dpdk-socket-limit=512",
+            "other_config:dpdk-extra=\"--no-pci --in-memory --no-telemetry --file-prefix \(prefix)\"",
             "other_config:vhost-sock-dir=.",
         ])
         let log = bench.path("ovs.log")

@@ -5,6 +5,8 @@ import Measuring
 protocol Peer: Sendable {
     /// As tables and files name it.
     var name: String { get }
+    /// Whether all its ports are vhost-user sockets of processes that can be stopped, so that frames circulate through it in turn with others.
+    var circulates: Bool { get }
     /// Starts it, ready to forward, on the CPUs that `Bench` has for switches.
     func start(_ workload: Workload, _ bench: Bench) throws -> Running
 }
@@ -35,6 +37,8 @@ final class Running {
 }
 
 extension Peer {
+    var circulates: Bool { true }
+
     /// Starts it, does something, and stops it in any case.
     func whileRunning<Value>(_ workload: Workload, _ bench: Bench, _ body: (Running) throws -> Value) throws -> Value {
         let running = try start(workload, bench)

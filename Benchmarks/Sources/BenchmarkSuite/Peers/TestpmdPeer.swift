@@ -18,6 +18,8 @@ struct TestpmdPeer: Peer {
         for (index, socket) in sockets.enumerated() { arguments += ["--vdev", "net_vhost\(index),iface=\(socket),queues=1"] }
         arguments += ["--", "--forward-mode=io", "--auto-start", "--nb-cores=\(cpus.count)", "--total-num-mbufs=16384", "--stats-period=0"]
         if workload.mtu > 1_500 { arguments.append("--max-pkt-len=\(workload.mtu + 18)") }
+        // With 128 bytes of headroom.
+        if let size = workload.bufferKibibytes { arguments.append("--mbuf-size=\(size * 1_024 + 128)") }
         let process = try ChildProcess(arguments, log: bench.path("testpmd.log"), keepsInput: true)
         running.processes = [process]
         try process.waitFor("io packet forwarding", within: 30)

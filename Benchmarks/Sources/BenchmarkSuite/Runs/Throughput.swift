@@ -1,17 +1,24 @@
 import Foundation
 import Measuring
 
-/// MRR (CSIT's maximum receive rate): frames delivered per second, all ports together, while the generator offers all that the rings take.
+/// MRR (CSIT's maximum receive rate): frames delivered per second, all ports together, by a switch that always has frames to pass.
+///
+/// Switches whose ports are vhost-user sockets are all up at once, and frames circulate through one after the other in slices of time; a round
+/// is a slice. The others are flooded, each round by itself.
 struct Throughput {
     var workload: Workload
     var peers: [any Peer]
     var targets: [Figure.Target] = []
-    var notes: [String] = []
 
     func run(_ bench: Bench, _ name: String) {
         var result = Figure(name, "MRR", unit: "frames/s", targets: targets)
-        result.notes = notes
-        bench.turns(name, peers) { peer, _ in
+        let chosen = bench.chosen(peers)
+        var circulating = chosen.filter(\.circulates)
+        // One generator plays no more.
+        if circulating.count * workload.ports > Circulation.mostPorts { circulating = [] }
+        if !circulating.isEmpty { Circulation(workload: workload, peers: circulating).measure(bench, name, into: &result) }
+        let flooded = chosen.filter { peer in !circulating.contains { $0.name == peer.name } }
+        bench.turns(name, flooded) { peer, _ in
             let (rate, disturbed) = try peer.whileRunning(workload, bench) { running in
                 let generator = try GeneratorSession(bench, running, workload)
                 let rate = try generator.flood(bench.seconds).frames

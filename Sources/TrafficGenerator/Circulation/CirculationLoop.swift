@@ -1,0 +1,194 @@
+import DPDKShim
+
+/// One slice of one switch on the worker's thread: frames go round, are counted after the warm-up, and are all taken back in the end.
+@c(sluice_circulation_worker)
+func circulationWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
+    guard let context else { return -1 }
+    circulate(context.assumingMemoryBound(to: CirculationState.self))
+    return 0
+}
+
+@_noLocks
+func circulate(_ state: UnsafeMutablePointer<CirculationState>) {
+    state.pointee.now = sluice_cycles()
+    for index in 0..<state.pointee.laneCount {
+        let lane = state.pointee.lanes + index
+        fill(state, lane)
+        lane.pointee.lastArrival = state.pointee.now
+    }
+    run(state, for: state.pointee.warmUp)
+    (state.pointee.idle, state.pointee.gaps) = (0, 0)
+    let (frames, bytes) = arrived(state)
+    state.pointee.ticks = run(state, for: state.pointee.slice)
+    let (framesAfter, bytesAfter) = arrived(state)
+    state.pointee.frames = framesAfter &- frames
+    state.pointee.bytes = bytesAfter &- bytes
+    takeBack(state)
+}
+
+/// Turns for so many ticks, or until told to stop. Gives how many passed.
+@_noLocks @discardableResult
+func run(_ state: UnsafeMutablePointer<CirculationState>, for ticks: UInt64) -> UInt64 {
+    let start = state.pointee.now
+    while state.pointee.now &- start < ticks, state.pointee.stop == 0 {
+        var moved = 0
+        for index in 0..<state.pointee.laneCount {
+            let lane = state.pointee.lanes + index
+            moved &+= take(state, lane)
+            pass(lane)
+        }
+        tick(state, moved)
+        if moved == 0 { giveUp(state) }
+    }
+    return state.pointee.now &- start
+}
+
+@_noLocks @inline(__always)
+func tick(_ state: UnsafeMutablePointer<CirculationState>, _ moved: Int) {
+    let now = sluice_cycles()
+    let passed = now &- state.pointee.now
+    state.pointee.now = now
+    if passed > state.pointee.longestTurn {
+        state.pointee.gaps &+= passed
+    } else if moved == 0 {
+        state.pointee.idle &+= passed
+    }
+}
+
+@_noLocks
+func arrived(_ state: UnsafeMutablePointer<CirculationState>) -> (UInt64, UInt64) {
+    var frames: UInt64 = 0, bytes: UInt64 = 0
+    for index in 0..<state.pointee.laneCount {
+        frames &+= state.pointee.lanes[index].frames
+        bytes &+= state.pointee.lanes[index].bytes
+    }
+    return (frames, bytes)
+}
+
+/// Takes what has come back.
+@_noLocks @inline(__always)
+func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) -> Int {
+    let batch = lane.pointee.held + lane.pointee.heldCount
+    let count = Int(sluice_device_receive(lane.pointee.input, 0, batch, UInt16(CirculationState.burst)))
+    if count == 0 { return 0 }
+    lane.pointee.lastArrival = state.pointee.now
+    lane.pointee.frames &+= UInt64(count)
+    lane.pointee.away = lane.pointee.away > count ? lane.pointee.away &- count : 0
+    lane.pointee.turns &+= 1
+    if lane.pointee.turns & 0xff == 0 { inspect(lane, batch[0]) }
+    if lane.pointee.rewrites { for index in 0..<count { if let frame = batch[index] { sluice_prefetch_bytes(frame) } } }
+    var kept = 0
+    for index in 0..<count {
+        guard let frame = batch[index] else { continue }
+        let length = sluice_frame_length(frame)
+        lane.pointee.bytes &+= UInt64(length)
+        let size = place(lane, of: length)
+        if size < 0 {
+            lane.pointee.astray &+= 1
+            sluice_frame_free(frame)
+            continue
+        }
+        if lane.pointee.rewrites { rewrite(lane, frame, size) }
+        batch[kept] = frame
+        kept &+= 1
+    }
+    lane.pointee.heldCount &+= kept
+    // Frames that were given up and came after all.
+    while lane.pointee.heldCount > lane.pointee.window {
+        lane.pointee.heldCount &-= 1
+        sluice_frame_free(lane.pointee.held[lane.pointee.heldCount])
+        lane.pointee.lost = lane.pointee.lost > 0 ? lane.pointee.lost &- 1 : 0
+    }
+    return count
+}
+
+/// Which of the lane's sizes a length is; negative: none.
+@_noLocks @inline(__always)
+func place(_ lane: UnsafeMutablePointer<Lane>, of length: UInt32) -> Int {
+    for size in 0..<lane.pointee.sizeCount where lane.pointee.sizes[size] == length { return size }
+    return -1
+}
+
+/// Whether a frame came out where it was meant to.
+@_noLocks
+func inspect(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer?) {
+    guard let frame, let bytes = sluice_frame_bytes(frame) else { return }
+    let value = bytes.loadUnaligned(as: UInt64.self).bigEndian &>> 16
+    if value &- lane.pointee.target >= lane.pointee.targetCount { lane.pointee.astray &+= 1 }
+}
+
+/// Makes a frame one of the next flow.
+@_noLocks @inline(__always)
+func rewrite(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer, _ size: Int) {
+    guard let bytes = sluice_frame_bytes(frame) else { return }
+    let flow = lane.pointee.flows + lane.pointee.cycle.flow
+    let row = lane.pointee.cycle.header &* lane.pointee.sizeCount &+ size
+    sluice_frame_readdress(
+        bytes, flow.pointee.addresses + lane.pointee.cycle.address &* HeaderCycle.addressSize,
+        flow.pointee.headers + row &* HeaderCycle.headerSize)
+    lane.pointee.cycle.advance(flows: lane.pointee.flowCount, headers: flow.pointee.headerCount, addresses: flow.pointee.addressCount)
+}
+
+/// Sends what is in hand.
+@_noLocks @inline(__always)
+func pass(_ lane: UnsafeMutablePointer<Lane>) {
+    let count = lane.pointee.heldCount
+    if count == 0 { return }
+    let offered = count < CirculationState.burst ? count : CirculationState.burst
+    let taken = Int(sluice_device_send(lane.pointee.output, 0, lane.pointee.held, UInt16(truncatingIfNeeded: offered)))
+    lane.pointee.away &+= taken
+    lane.pointee.heldCount = count &- taken
+    if taken == 0 { return }
+    for index in taken..<count { lane.pointee.held[index &- taken] = lane.pointee.held[index] }
+}
+
+/// New frames for those that were lost.
+@_noLocks
+func fill(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) {
+    while lane.pointee.heldCount &+ lane.pointee.away < lane.pointee.window {
+        let size = Int(lane.pointee.pattern[lane.pointee.nextPattern])
+        let length = lane.pointee.sizes[size]
+        guard let frame = sluice_frame_allocate(state.pointee.pool, UInt16(truncatingIfNeeded: length)), let bytes = sluice_frame_bytes(frame) else {
+            state.pointee.starved &+= 1
+            return
+        }
+        lane.pointee.nextPattern = lane.pointee.nextPattern &+ 1 == lane.pointee.patternCount ? 0 : lane.pointee.nextPattern &+ 1
+        sluice_bytes_copy(bytes, lane.pointee.bodies[size], Int(length))
+        rewrite(lane, frame, size)
+        lane.pointee.held[lane.pointee.heldCount] = frame
+        lane.pointee.heldCount &+= 1
+    }
+}
+
+/// Counts frames as lost that have not come back for long, and sends others in their place.
+@_noLocks
+func giveUp(_ state: UnsafeMutablePointer<CirculationState>) {
+    for index in 0..<state.pointee.laneCount {
+        let lane = state.pointee.lanes + index
+        guard lane.pointee.away > 0, state.pointee.now &- lane.pointee.lastArrival > state.pointee.patience else { continue }
+        lane.pointee.lost &+= UInt64(lane.pointee.away)
+        lane.pointee.away = 0
+        lane.pointee.lastArrival = state.pointee.now
+        fill(state, lane)
+    }
+}
+
+/// Waits for all frames on their way, so that the switch can be stopped while it has none.
+@_noLocks
+func takeBack(_ state: UnsafeMutablePointer<CirculationState>) {
+    let start = state.pointee.now
+    var waiting = true
+    while waiting, state.pointee.now &- start < state.pointee.patience {
+        waiting = false
+        for index in 0..<state.pointee.laneCount {
+            let lane = state.pointee.lanes + index
+            _ = take(state, lane)
+            if lane.pointee.away > 0 { waiting = true }
+        }
+        state.pointee.now = sluice_cycles()
+    }
+    for index in 0..<state.pointee.laneCount {
+        state.pointee.lanes[index].lost &+= UInt64(state.pointee.lanes[index].away)
+        state.pointee.lanes[index].away = 0
+    }
+}

@@ -1,0 +1,98 @@
+/// How long circulating frames are measured, and what of it counts. Times are nanoseconds.
+public struct CirculationPlan: Equatable, Sendable {
+    /// What is counted of each turn of a switch.
+    public var slice: UInt64 = 150_000_000
+    /// What passes before, while its caches fill and its poll loops wake.
+    public var warmUp: UInt64 = 20_000_000
+    /// Slices of each switch. One of each, side by side in time, make a set.
+    public var sets = 60
+    /// Sets ahead of these, in which switches learn flows.
+    public var settle = 3
+    /// Frames on their way in each direction.
+    public var window = 256
+    /// The share of a slice in which others had a CPU of switch or generator, from which it is measured again.
+    public var mostDisturbed = 0.02
+    /// How often a slice is measured at most; the least disturbed counts.
+    static let attempts = 3
+    public init() {}
+
+    /// Of `150ms`; nil for what has no unit.
+    public static func nanoseconds(_ text: String) -> UInt64? { Quantity.nanoseconds(text) }
+
+    public func check() throws(ScenarioError) {
+        guard (10_000_000...10_000_000_000).contains(slice) else { throw ScenarioError("a slice must last from 10ms to 10s") }
+        guard warmUp <= 10_000_000_000 else { throw ScenarioError("the warm-up must be at most 10s") }
+        guard (1...100_000).contains(sets) else { throw ScenarioError("there must be 1 to 100000 slices") }
+        guard (0...1_000).contains(settle) else { throw ScenarioError("there may be 0 to 1000 sets to settle") }
+        guard (1...16_384).contains(window) else { throw ScenarioError("the window must be 1 to 16384 frames") }
+    }
+}
+
+/// A switch that frames go round through: its processes, and the sockets that stand for the scenario's ports, in their order.
+public struct CirculatedSwitch: Equatable, Sendable {
+    public var name: String
+    /// All of them are stopped while another switch has its turn.
+    public var processes: [Int32]
+    public var sockets: [String]
+
+    public init(name: String, processes: [Int32], sockets: [String]) {
+        self.name = name
+        self.processes = processes
+        self.sockets = sockets
+    }
+
+    static let accepted = "NAME=PID[+PID]:SOCKET,SOCKET (sluice=4711:/run/vm1.sock,/run/vm2.sock)"
+
+    /// Reads `NAME=PID[+PID]:SOCKET,SOCKET`.
+    public init(_ text: String) throws(ScenarioError) {
+        let refusal = ScenarioError("`\(text)` is no switch; write \(Self.accepted)")
+        guard let equals = text.firstIndex(of: "="), let colon = text[equals...].firstIndex(of: ":") else { throw refusal }
+        name = String(text[..<equals])
+        let numbers = text[text.index(after: equals)..<colon].split(separator: "+", omittingEmptySubsequences: false)
+        processes = numbers.compactMap { Int32($0) }
+        sockets = text[text.index(after: colon)...].split(separator: ",").map(String.init)
+        guard !name.isEmpty, processes.count == numbers.count, !sockets.isEmpty else { throw refusal }
+        guard processes.allSatisfy({ $0 > 1 }) else { throw ScenarioError("switch \(name): \(processes.min() ?? 0) is no process of a switch") }
+    }
+}
+
+extension Scenario {
+    /// Whether frames can go round in it: what a port receives, its counterpart sends again.
+    public func checkCirculation(_ switches: [CirculatedSwitch]) throws(ScenarioError) {
+        guard !flows.isEmpty else { throw ScenarioError("no flow says what circulates; the scenario needs `flows:`") }
+        guard steps.isEmpty, expectations.isEmpty else { throw ScenarioError("frames that circulate take no `steps` and no `expect`") }
+        for port in ports where port.queues != 1 { throw ScenarioError("port \(port.name) has \(port.queues) queues; frames circulate over one") }
+        try checkLanes()
+        var seen: Set<String> = []
+        for one in switches {
+            guard seen.insert(one.name).inserted else { throw ScenarioError("two switches are called \(one.name)") }
+            guard one.sockets.count == ports.count else {
+                throw ScenarioError("switch \(one.name) has \(one.sockets.count) sockets; the scenario has \(ports.count) ports, each needs one")
+            }
+        }
+        let all = max(1, switches.count) * ports.count
+        guard all <= 32 else { throw ScenarioError("\(switches.count) switches of \(ports.count) ports are \(all); one process plays at most 32") }
+    }
+
+    private func checkLanes() throws(ScenarioError) {
+        var from: [Int: Int] = [:], to: [Int: Int] = [:]
+        for flow in TemplateStore.ordered(self) {
+            let plan = flow.plan, name = "flow \(plan.name)"
+            guard plan.kind == .udp || plan.kind == .tcp, !plan.ipv6 else { throw ScenarioError("\(name): udp and tcp over IPv4 circulate, nothing else") }
+            guard plan.rate == .maximum, plan.start == 0, plan.stop == nil else {
+                throw ScenarioError("\(name): frames circulate as fast as a switch passes them; leave out `rate`, `start` and `stop`")
+            }
+            guard let destination = flow.destination, destination != flow.source, !flow.target.isMulticast else {
+                throw ScenarioError("\(name) goes to no one other port; name it in `to`, or with `at`")
+            }
+            guard from[flow.source] ?? destination == destination, to[destination] ?? flow.source == flow.source else {
+                throw ScenarioError("\(name): a port that circulates frames sends to one other port and receives from one")
+            }
+            from[flow.source] = destination
+            to[destination] = flow.source
+            if let first = flows.first(where: { $0.from == plan.from }), first.sizes != plan.sizes || first.vlan != plan.vlan || first.pcp != plan.pcp {
+                throw ScenarioError("\(name): all flows from one port have the same `size` and tag; \(first.name) has others")
+            }
+        }
+    }
+}

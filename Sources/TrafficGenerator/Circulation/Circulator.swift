@@ -1,0 +1,152 @@
+import DPDKShim
+import Foundation
+
+/// Measures switches by frames that go round through them: what comes out of one port is sent again by the other, nothing is built or
+/// judged on the way, so that the switch is the slower side. Several switches on the same CPU have their turns in slices of time, in which the
+/// others are stopped: a machine that is faster at one time than at another is so for all of a set of slices.
+///
+/// One in a process, on the thread that made it, which is DPDK's main lcore.
+public final class Circulator {
+    private let scenario: Scenario
+    private let plan: CirculationPlan
+    private let names: [String]
+    private let held: HeldProcesses
+    private let environment: Environment
+    private let pool: OpaquePointer
+    private var ports: [[OpenPort]] = []
+    private let lanes: LaneStore
+    private var repeated = 0
+
+    /// Opens the ports of all switches, has them learn all addresses, and stops them. Without switches the scenario's own ports are one, which
+    /// nobody stops. `interrupted` is asked while waiting.
+    public init(
+        _ scenario: Scenario, _ plan: CirculationPlan, _ switches: [CirculatedSwitch], _ options: RunOptions, interrupted: @escaping () -> Bool
+    ) throws {
+        try plan.check()
+        try scenario.checkCirculation(switches)
+        self.scenario = scenario
+        self.plan = plan
+        names = switches.isEmpty ? ["the switch"] : switches.map(\.name)
+        held = try HeldProcesses(switches)
+        let plans = switches.isEmpty ? [scenario.ports] : switches.map { one in
+            zip(scenario.ports, one.sockets).map { port, socket in
+                var port = port
+                port.device = PortPlan.virtioUser + socket
+                return port
+            }
+        }
+        let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514
+        // Headroom, and a tag.
+        let bufferSize = max(2_048, longest + 4) + Int(RTE_PKTMBUF_HEADROOM)
+        let buffers = plans.joined().reduce(0) { $0 + 2 * $1.ring + 2 * plan.window } + 4_096
+        // All of it ahead: memory that is added later is told to every switch, and one that is stopped does not answer.
+        let memory = buffers * (bufferSize + 512) + plans.count * scenario.ports.count << 21
+        environment = try Environment(options, memory: memory, pci: scenario.ports.compactMap { switches.isEmpty ? $0.pciAddress : nil })
+        guard let pool = rte_pktmbuf_pool_create("sluice-gen", UInt32(buffers), 512, 0, UInt16(bufferSize), CInt(SOCKET_ID_ANY)) else {
+            environment.close()
+            throw RunError("no memory for \(buffers) frame buffers: \(reason(sluice_rte_errno()))")
+        }
+        self.pool = pool
+        let deadline = ContinuousClock.now + .nanoseconds(Int64(scenario.connect))
+        var open: [[OpenPort]] = []
+        do {
+            for (number, own) in plans.enumerated() {
+                open.append([])
+                for (index, port) in own.enumerated() {
+                    do {
+                        open[number].append(try OpenPort(
+                            port, index: number * own.count + index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline, interrupted: interrupted))
+                    } catch { throw switches.isEmpty ? error : RunError("switch \(names[number]): \(error)") }
+                }
+            }
+            for own in open { try OpenPort.awaitLinks(own, deadline, interrupted) }
+            for index in names.indices { try held.hold(index) }
+            for (index, own) in open.enumerated() {
+                if interrupted() { throw RunError("interrupted while switches learned addresses") }
+                try held.resume(index)
+                Announcer(scenario, own, pool).announce()
+                try held.hold(index)
+            }
+        } catch {
+            held.release()
+            for port in open.joined() { port.close() }
+            environment.close()
+            throw error
+        }
+        ports = open
+        lanes = LaneStore(scenario, plan, devices: open.map { $0.map(\.device) }, pool: pool, hertz: rte_get_tsc_hz())
+    }
+
+    /// Slice by slice; on a signal it ends with what it has.
+    public func run() throws -> CirculationReport {
+        var slices = [[SliceFigures]](repeating: [], count: names.count)
+        var complete = true
+        measuring: for set in 0..<plan.settle + plan.sets {
+            for index in names.indices {
+                guard let figures = try leastDisturbed(index, attempts: set < plan.settle ? 1 : CirculationPlan.attempts) else {
+                    complete = false
+                    break measuring
+                }
+                if set >= plan.settle { slices[index].append(figures) }
+            }
+        }
+        let astray = lanes.states.reduce(0) { sum, state in (0..<state.pointee.laneCount).reduce(sum) { $0 + state.pointee.lanes[$1].astray } }
+        return CirculationReport(
+            Array(zip(names, slices)), sliceSeconds: Double(plan.slice) / 1e9, repeated: repeated, astray: astray, complete: complete)
+    }
+
+    /// nil after a signal. All repetitions together are as many as there are slices, at most.
+    private func leastDisturbed(_ index: Int, attempts: Int) throws -> SliceFigures? {
+        var best: SliceFigures?
+        for attempt in 0..<attempts {
+            guard let figures = try slice(index) else { return nil }
+            if attempt > 0 { repeated += 1 }
+            if figures.disturbed < best?.disturbed ?? .infinity { best = figures }
+            if figures.disturbed <= plan.mostDisturbed || repeated >= plan.sets * names.count { break }
+        }
+        return best
+    }
+
+    private func slice(_ index: Int) throws -> SliceFigures? {
+        let state = lanes.states[index]
+        let lostBefore = lostFrames(state)
+        try held.check(index)
+        try held.resume(index)
+        let before = held.times(index), start = DispatchTime.now().uptimeNanoseconds
+        let launched = rte_eal_remote_launch(circulationWorker, state, Environment.workerLcore)
+        guard launched == 0 else { throw RunError("the worker did not start: \(reason(launched))") }
+        var signalled = Signals.wait(nanoseconds: Int(plan.warmUp + plan.slice))
+        while !signalled, rte_eal_get_lcore_state(Environment.workerLcore) != WAIT { signalled = Signals.wait(nanoseconds: 1_000_000) }
+        if signalled { state.pointee.stop = 1 }
+        _ = rte_eal_wait_lcore(Environment.workerLcore)
+        let elapsed = DispatchTime.now().uptimeNanoseconds - start
+        let waited = held.times(index).disturbance(since: before, elapsed: elapsed)
+        try held.hold(index)
+        if signalled { return nil }
+        try held.check(index)
+        let result = state.pointee
+        guard result.starved == 0 else { throw RunError("no buffers left for frames; give the switch a smaller --window") }
+        guard result.frames > 0 else {
+            throw RunError("no frame came back through \(names[index]) in \(plan.slice / 1_000_000) ms; does it forward between these ports?")
+        }
+        let ticks = Double(max(1, result.ticks))
+        // Frames given up in one slice may come in the next.
+        let lost = max(lostFrames(state), lostBefore) - lostBefore
+        return SliceFigures(
+            frames: result.frames, bytes: result.bytes, seconds: ticks / Double(rte_get_tsc_hz()), lost: lost,
+            busy: 1 - Double(result.idle) / ticks, disturbed: max(waited, Double(result.gaps) / ticks))
+    }
+
+    private func lostFrames(_ state: UnsafeMutablePointer<CirculationState>) -> UInt64 {
+        (0..<state.pointee.laneCount).reduce(0) { $0 + state.pointee.lanes[$1].lost }
+    }
+
+    /// Continues all switches, closes the ports and leaves no file behind. The last call.
+    public func close() {
+        held.release()
+        lanes.emptyHands()
+        for port in ports.joined() { port.close() }
+        rte_mempool_free(pool)
+        environment.close()
+    }
+}

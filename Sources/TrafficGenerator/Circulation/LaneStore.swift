@@ -1,0 +1,98 @@
+import DPDKShim
+import Packet
+
+/// The memory of all lanes of all switches; the lanes of one switch are another's but for devices and frames.
+final class LaneStore {
+    private(set) var states: [UnsafeMutablePointer<CirculationState>] = []
+    private var blocks: [(UnsafeMutableRawPointer, Int)] = []
+
+    /// - Parameter devices: of each switch, in the order of the scenario's ports.
+    init(_ scenario: Scenario, _ plan: CirculationPlan, devices: [[UInt16]], pool: OpaquePointer, hertz: UInt64) {
+        let flows = TemplateStore.ordered(scenario)
+        // Flows stand by their source, and each source is one lane's.
+        let sources = flows.reduce(into: [Int]()) { if $0.last != $1.source { $0.append($1.source) } }
+        let lanes = sources.map { source in lane(scenario, plan, flows.filter { $0.source == source }) }
+        func ticks(_ nanoseconds: UInt64) -> UInt64 { UInt64(Double(nanoseconds) * Double(hertz) / 1e9) }
+        for own in devices {
+            let memory = zeroed(Lane.self, lanes.count)
+            for (index, shared) in lanes.enumerated() {
+                var lane = shared
+                lane.output = own[Int(shared.output)]
+                lane.input = own[Int(shared.input)]
+                lane.held = zeroed(OpaquePointer?.self, plan.window + 2 * CirculationState.burst)
+                (memory + index).initialize(to: lane)
+            }
+            let state = zeroed(CirculationState.self, 1)
+            state.initialize(
+                to: CirculationState(
+                    lanes: memory, laneCount: lanes.count, pool: pool, warmUp: ticks(plan.warmUp), slice: ticks(plan.slice),
+                    longestTurn: ticks(100_000), patience: ticks(20_000_000)))
+            states.append(state)
+        }
+    }
+
+    /// Frees the frames in hand.
+    func emptyHands() {
+        for state in states {
+            for index in 0..<state.pointee.laneCount {
+                let lane = state.pointee.lanes + index
+                for place in 0..<lane.pointee.heldCount { sluice_frame_free(lane.pointee.held[place]) }
+                lane.pointee.heldCount = 0
+            }
+        }
+    }
+
+    deinit { for (block, size) in blocks { unmap(block, size) } }
+
+    private func zeroed<Element>(_ type: Element.Type, _ count: Int) -> UnsafeMutablePointer<Element> {
+        let size = max(1, count) * MemoryLayout<Element>.stride
+        blocks.append((mapZeroed(size), size))
+        return blocks[blocks.count - 1].0.bindMemory(to: type, capacity: max(1, count))
+    }
+
+    /// A lane with the places of its ports for devices, and no room for frames yet.
+    private func lane(_ scenario: Scenario, _ plan: CirculationPlan, _ flows: [ResolvedFlow]) -> Lane {
+        let first = flows[0], destination = first.destination ?? 0
+        let way = FrameLane(source: first.source, destination: destination)
+        let sizes = Array(Set(first.plan.sizes)).sorted()
+        func template(_ flow: ResolvedFlow, _ size: Int, _ subflow: Int) -> [UInt8] {
+            let (source, target) = TemplateStore.addresses(flow, 0, scenario)
+            return FrameTemplate(flow.plan, size: size, source: source, destination: target, subflow: subflow, lane: way).bytes
+        }
+        let memory = zeroed(CirculatedFlow.self, flows.count)
+        for (index, flow) in flows.enumerated() {
+            let addresses = UnsafeMutableRawPointer(zeroed(UInt8.self, flow.plan.pairs * HeaderCycle.addressSize))
+            for pair in 0..<flow.plan.pairs {
+                let (source, target) = TemplateStore.addresses(flow, pair, scenario)
+                TemplateStore.store(target, at: addresses + pair * HeaderCycle.addressSize)
+                TemplateStore.store(source, at: addresses + pair * HeaderCycle.addressSize + 6)
+            }
+            let headers = UnsafeMutableRawPointer(zeroed(UInt8.self, flow.plan.subflows * sizes.count * HeaderCycle.headerSize))
+            for subflow in 0..<flow.plan.subflows {
+                for (place, size) in sizes.enumerated() {
+                    let bytes = Array(template(flow, size, subflow)[12..<12 + HeaderCycle.headerSize])
+                    (headers + (subflow * sizes.count + place) * HeaderCycle.headerSize).copyMemory(from: bytes, byteCount: bytes.count)
+                }
+            }
+            memory[index] = CirculatedFlow(addresses: addresses, addressCount: flow.plan.pairs, headers: headers, headerCount: flow.plan.subflows)
+        }
+        let lengths = zeroed(UInt32.self, sizes.count), bodies = zeroed(UnsafeMutableRawPointer.self, sizes.count)
+        for (place, size) in sizes.enumerated() {
+            let bytes = template(first, size, 0)
+            let body = UnsafeMutableRawPointer(zeroed(UInt8.self, bytes.count))
+            body.copyMemory(from: bytes, byteCount: bytes.count)
+            lengths[place] = UInt32(bytes.count)
+            (bodies + place).initialize(to: body)
+        }
+        let pattern = zeroed(UInt8.self, first.plan.sizes.count)
+        for (step, size) in first.plan.sizes.enumerated() { pattern[step] = UInt8(sizes.firstIndex(of: size) ?? 0) }
+        // Addresses count up from one; several flows of a lane may have ranges of their own.
+        let targets = flows.flatMap { [$0.target.value, $0.target.value + UInt64($0.plan.toMACs)] }
+        let least = targets.min() ?? 0
+        return Lane(
+            input: UInt16(destination), output: UInt16(first.source), window: plan.window, flows: memory, flowCount: flows.count,
+            rewrites: flows.count > 1 || first.plan.pairs * first.plan.subflows > 1, sizes: lengths, sizeCount: sizes.count, bodies: bodies,
+            pattern: pattern, patternCount: first.plan.sizes.count, target: least, targetCount: (targets.max() ?? 0) - least,
+            held: zeroed(OpaquePointer?.self, 1))
+    }
+}
