@@ -175,7 +175,7 @@ extension DataPlane {
     public var treeDescriptions: [TreeDescription] { trees.values.map(\.description).sorted { $0.name < $1.name } }
 
     /// Frequency of the cycles that reports count, Hz.
-    public var cyclesPerSecond: UInt64 { rte_get_tsc_hz() }
+    public var cyclesPerSecond: UInt64 { runtime.cyclesPerSecond }
     /// Frame buffers in use.
     public var buffersInUse: Int { model.daemon.buffers - Int(sluice_pool_available(runtime.pool)) }
     public static var dpdkVersion: String { String(cString: rte_version()) }

@@ -38,7 +38,7 @@ public final class Generator {
                     try OpenPort(plan, index: index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline, interrupted: interrupted))
             }
             try Self.awaitLinks(open, deadline, interrupted)
-            store = try TemplateStore(scenario, ports: open.map { ($0.device, $0.queues) }, pool: pool)
+            store = try TemplateStore(scenario, ports: open.map { ($0.device, $0.queues) }, pool: pool, hertz: environment.hertz)
         } catch {
             for port in open { port.close() }
             environment.close()

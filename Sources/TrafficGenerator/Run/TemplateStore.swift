@@ -13,7 +13,8 @@ final class TemplateStore {
     let loop: UnsafeMutablePointer<LoopState>
     private var blocks: [UnsafeMutableRawPointer] = []
 
-    init(_ scenario: Scenario, ports open: [(device: UInt16, queues: UInt16)], pool: OpaquePointer) throws {
+    /// - Parameter hertz: of the time-stamp counter.
+    init(_ scenario: Scenario, ports open: [(device: UInt16, queues: UInt16)], pool: OpaquePointer, hertz: UInt64) throws {
         let flows = Self.ordered(scenario)
         let streamCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.pairs }
         let templateCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.pairs * Set($1.plan.sizes).count }
@@ -103,7 +104,7 @@ final class TemplateStore {
                 ports: portStates, portCount: open.count, flows: flowStates, flowCount: flows.count, streams: streams,
                 streamCount: UInt32(streamCount), shapes: shapes, prefixes: prefixes, filler: UnsafeMutableRawPointer(filler), patterns: patterns,
                 pool: pool, batch: batch, scratch: scratch, scratchSize: UInt32(scratchSize),
-                clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: scenario.catchUp, binWidth: scenario.bin,
+                clock: LoopClock(origin: sluice_cycles(), hertz: hertz), catchUp: scenario.catchUp, binWidth: scenario.bin,
                 binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? Self.noEnd, stop: 0, binEnd: scenario.bin, stage: stage))
         self.blocks = blocks
         self.lengths = lengths
