@@ -35,6 +35,9 @@ struct Lcore: ~Copyable {
     var busyCycles: UInt64 = 0
     var idleCycles: UInt64 = 0
     var idleTurns: UInt64 = 0
+    var stalls: StallMeter
+    /// The kernel's number of its thread; 0 before it runs.
+    var thread: Int32 = 0
     /// Frames received.
     var handledFrames: UInt64 = 0
     /// Of the turns that were measured: cycles by `Stage`, and frames received.
@@ -92,6 +95,7 @@ struct Lcore: ~Copyable {
         self.backlogLimit = backlogLimit
         shortestSpin = clock.cycles(Patience.shortestSpin)
         longestSpin = clock.cycles(Patience.longestSpin)
+        stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
         sleeper = Sleeper(event: event, mode: mode)
         sleeper.spin = shortestSpin
         snapshot = Atomic(nil)

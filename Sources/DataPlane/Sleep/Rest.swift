@@ -43,7 +43,10 @@ private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles
     }
     if !lcore.pointee.sleeper.isArmed {
         arm(lcore, snapshot)
-        return cycles
+        // Asking takes a while; it is no time in which the loop did not get to poll.
+        let now = sluice_cycles()
+        lcore.pointee.idleCycles &+= now &- cycles
+        return now
     }
     // Where the rings or the snapshot changed since, the turn told guests to be quiet that had been asked to kick.
     if !isArmed(lcore, for: snapshot) {

@@ -7,6 +7,8 @@ public struct RunOptions: Sendable {
     public var cpu: Int?
     /// A hugetlbfs mount to take memory from; nil: ordinary memory.
     public var hugeDirectory: String?
+    /// The control socket of a sluiced between the ports, which knows when its poll loops lost their CPUs; nil: it is not asked.
+    public var switchSocket: String?
     /// DPDK's own log on standard error.
     public var verbose = false
     public init() {}
