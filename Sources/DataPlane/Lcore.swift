@@ -54,9 +54,10 @@ struct Lcore: ~Copyable {
     /// How long before that the turn before began.
     var turnTime: Nanoseconds = 0
     var seconds: UInt32 = 0
-    /// `Patience.shortestSpin` and `.longestSpin` in cycles.
+    /// `Patience.shortestSpin`, `.longestSpin` and `.busySpin` in cycles.
     let shortestSpin: UInt64
     let longestSpin: UInt64
+    let busySpin: UInt64
     var settling = Settling()
     /// Segments waiting in this lcore's trees.
     var backlog = 0
@@ -95,6 +96,7 @@ struct Lcore: ~Copyable {
         self.backlogLimit = backlogLimit
         shortestSpin = clock.cycles(Patience.shortestSpin)
         longestSpin = clock.cycles(Patience.longestSpin)
+        busySpin = clock.cycles(Patience.busySpin)
         stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
         sleeper = Sleeper(event: event, mode: mode)
         sleeper.spin = shortestSpin

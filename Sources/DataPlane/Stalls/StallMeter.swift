@@ -90,4 +90,10 @@ package struct Stall: Equatable, Sendable {
     /// Cycles of the time-stamp counter.
     package var began: UInt64
     package var took: UInt64
+
+    @_noLocks @inline(__always)
+    package init(began: UInt64, took: UInt64) {
+        self.began = began
+        self.took = took
+    }
 }
