@@ -32,6 +32,7 @@ struct Fields {
                 key: "polling", read: { if let value = $2.choice($1, PollingMode.self) { $0.polling = value } },
                 write: { $0.polling == standard.polling ? nil : .text($0.polling.rawValue) }),
             .cores,
+            .wakeLatency,
             .flag("balance", \.balance, standard: false),
             .integer("buffers", \.buffers, 1_024...16_777_216, standard: standard.buffers),
             .bytes("buffer-size", \.bufferSize, DaemonSettings.bufferSizes, standard: standard.bufferSize),

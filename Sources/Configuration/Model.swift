@@ -14,7 +14,7 @@ public struct Model: Equatable, Sendable {
     public init() {}
 }
 
-/// The daemon itself. `polling`, `cores` and `balance` change at run time; the rest is fixed while the daemon lives, and a change takes effect at its
+/// The daemon itself. `polling`, `cores`, `wakeLatency` and `balance` change at run time; the rest is fixed while the daemon lives, and a change takes effect at its
 /// next start.
 public struct DaemonSettings: Equatable, Sendable {
     /// CPUs that run poll loops; empty: every CPU the daemon may use but the first, or that one if it is the only one.
@@ -31,6 +31,9 @@ public struct DaemonSettings: Equatable, Sendable {
     public var memory: UInt64 = 0
     /// What poll loops do when there is nothing to do. Adaptive: an idle switch costs next to nothing, and a loop with traffic never sleeps.
     public var polling = PollingMode.adaptive
+    /// Longest time that CPUs may take to leave an idle state, microseconds; nil: as long as the kernel finds right. For loops that sleep: a shorter time
+    /// wakes them sooner and costs power on every CPU, down to 0, which keeps idle CPUs turning in the kernel.
+    public var wakeLatency: UInt64?
     /// Queues move from busy poll loops to idle ones by themselves. Off: a move costs the queue a pause and its new core cold caches, so it is
     /// for who has several poll loops and load that shifts.
     public var balance = false

@@ -24,12 +24,26 @@ extension DaemonSettings {
         var settings = self
         settings.polling = other.polling
         settings.cores = other.cores
+        settings.wakeLatency = other.wakeLatency
         settings.balance = other.balance
         return settings
     }
 }
 
 extension Field<DaemonSettings> {
+    /// `wake-latency: 10us`
+    static var wakeLatency: Field {
+        let usual = Field.delay("wake-latency", \.wakeLatency)
+        return Field(
+            key: usual.key,
+            read: { daemon, element, problems in
+                usual.read(&daemon, element, &problems)
+                guard let value = daemon.wakeLatency, value > 100_000 else { return }
+                problems.add(element, "wake-latency is 0us to 100ms, such as 10us; or none")
+            },
+            write: usual.write)
+    }
+
     /// `cores: [{cpu: 3, polling: polling}]`
     static var cores: Field {
         Field(
@@ -67,11 +81,11 @@ extension Editor {
         guard name == "all" || Int(name) != nil else {
             throw ConfigurationError("", "'\(name)' is not a core: write a CPU's number, or all")
         }
-        if name == "all", rest.first == "balance", rest.count == 2 {
-            return try read(rest, into: &model.daemon, fields.daemon.filter { $0.key == "balance" }, path, of: "a core")
+        if name == "all", let key = rest.first, ["balance", "wake-latency"].contains(key), rest.count == 2 {
+            return try read(rest, into: &model.daemon, fields.daemon.filter { $0.key == key }, path, of: "a core")
         }
         guard rest.first == "polling", rest.count == 2, let word = rest.last else {
-            throw ConfigurationError(path, "a core has one key: write core set \(name) polling polling, adaptive or interrupt" + (name == "all" ? "; or core set all balance on" : ""))
+            throw ConfigurationError(path, "a core has one key: write core set \(name) polling polling, adaptive or interrupt" + (name == "all" ? "; or core set all balance on, core set all wake-latency 10us" : ""))
         }
         let mode = PollingMode(rawValue: word)
         guard mode != nil || word == "default" else {

@@ -57,7 +57,9 @@ public struct FDBParams: Codable, Sendable {
 public struct CoreParams: Codable, Sendable {
     /// True: measure what the stages of a turn take, from now on for three seconds more.
     public var stages: Bool?
-    public init(stages: Bool? = nil) { self.stages = stages }
+    /// True: list the latest stalls of each core.
+    public var stalls: Bool?
+    public init(stages: Bool? = nil, stalls: Bool? = nil) { self.stages = stages; self.stalls = stalls }
 }
 
 public struct ClassParams: Codable, Sendable {

@@ -260,6 +260,8 @@ public struct CoreStatus: Codable, Equatable, Sendable {
     /// the difference between two replies tells of the time between them.
     public var stages: [StageStatus] = []
     public var measuredFrames: UInt64 = 0
+    /// When it did not run though it had the right to.
+    public var stalls = StallStatus()
     /// Ports it polls whose frames cannot wake it: their drivers have no receive interrupts. While it sleeps it looks at them every 0.5 ms.
     public var lookedAt: [String] = []
     public init() {}

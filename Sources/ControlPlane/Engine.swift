@@ -108,8 +108,9 @@ final class Engine {
         case .classShow: return .reply(try classes(try request.params(ClassParams.self)))
         case .protocolShow: return .reply(try protocols(try request.params(NameParams.self).name))
         case .coreShow:
-            if try request.params(CoreParams.self).stages == true { dataPlane.measureStages(seconds: 3) }
-            return .reply(cores())
+            let params = try request.params(CoreParams.self)
+            if params.stages == true { dataPlane.measureStages(seconds: 3) }
+            return .reply(cores(listsStalls: params.stalls == true))
         case .coreBalance: return .reply(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
         case .statsShow: return .reply(stats())
         }

@@ -175,7 +175,7 @@ extension Engine {
         return try select(rows, name, \.name, "protocol")
     }
 
-    func cores() -> [CoreStatus] {
+    func cores(listsStalls: Bool) -> [CoreStatus] {
         dataPlane.coreReports().enumerated().map { index, report in
             var status = CoreStatus()
             status.cpu = report.cpu
@@ -193,8 +193,32 @@ extension Engine {
             let wakeups = [("traffic", report.wokenByTraffic), ("control", report.wokenByControl), ("time", report.wokenByTime)]
             status.wakeups = Dictionary(uniqueKeysWithValues: wakeups.filter { $0.1 != 0 })
             status.lookedAt = report.lookedAt
+            status.stalls = stalls(report)
+            if listsStalls { status.stalls.latest = latestStalls(index) }
             coreRates.fill(&status, index)
             return status
+        }
+    }
+
+    private var cyclesPerMicrosecond: Double { Double(dataPlane.cyclesPerSecond) / 1e6 }
+
+    private func stalls(_ report: DataPlane.CoreReport) -> StallStatus {
+        var status = StallStatus()
+        status.count = report.stalls
+        status.totalMicroseconds = Double(report.stalledCycles) / cyclesPerMicrosecond
+        status.longestMicroseconds = Double(report.longestStall) / cyclesPerMicrosecond
+        status.awakeMicroseconds = Double(report.busyCycles &+ report.idleCycles) / cyclesPerMicrosecond
+        status.waitedMicroseconds = report.waitedNanoseconds.map { Double($0) / 1e3 }
+        status.stolenMicroseconds = report.stolenNanoseconds.map { Double($0) / 1e3 }
+        return status
+    }
+
+    private func latestStalls(_ core: Int) -> [StallStatus.Stall] {
+        let now = dataPlane.cycles
+        return dataPlane.stalls(ofCore: core).map { stall in
+            StallStatus.Stall(
+                beganCycles: stall.began, microseconds: Double(stall.cycles) / cyclesPerMicrosecond,
+                secondsAgo: Double(now &- stall.began) / cyclesPerMicrosecond / 1e6)
         }
     }
 

@@ -30,11 +30,19 @@ extension DataPlane {
         guard ports.count - change.removed.count + change.added.count < maxPorts else {
             throw DataPlaneError("a daemon has at most \(maxPorts - 1) ports")
         }
-        try openAdded(change)
+        let hasNewLatency = model.daemon.wakeLatency != new.daemon.wakeLatency
+        if hasNewLatency { try setWakeLatency(new.daemon) }
+        do {
+            try openAdded(change)
+        } catch {
+            if hasNewLatency { try setWakeLatency(model.daemon) }
+            throw error
+        }
         do {
             try replace(change, old)
         } catch {
             for settings in change.added { close(settings.name) }
+            if hasNewLatency { try setWakeLatency(model.daemon) }
             throw error
         }
         for settings in change.kept { ports[settings.name]?.settings = settings }

@@ -65,6 +65,14 @@ extension DataPlane {
         /// Cycles of each stage in the turns that were measured, and the frames received in those; they only grow.
         public var stageCycles: [Stage: UInt64]
         public var measuredFrames: UInt64
+        /// Times that the loop did not run though it had the right to (`StallMeter`), and cycles: all of them together, the longest.
+        public var stalls: UInt64
+        public var stalledCycles: UInt64
+        public var longestStall: UInt64
+        /// Nanoseconds that others ran while its thread was ready to, by the kernel's count, and that the hypervisor took from its CPU since the loop
+        /// started; nil: not counted here.
+        public var waitedNanoseconds: UInt64?
+        public var stolenNanoseconds: UInt64?
         public var polling: PollingMode
         public var sleeps: UInt64
         public var asleepCycles: UInt64
@@ -88,11 +96,21 @@ extension DataPlane {
                 idleCycles: lcore.pointee.idleCycles, idleTurns: lcore.pointee.idleTurns,
                 stageCycles: .init(uniqueKeysWithValues: Stage.allCases.map { ($0, lcore.pointee.stageCycles[$0.rawValue]) }),
                 measuredFrames: lcore.pointee.measuredFrames,
+                stalls: lcore.pointee.stalls.count, stalledCycles: lcore.pointee.stalls.total, longestStall: lcore.pointee.stalls.longest,
+                waitedNanoseconds: CPUTime.waited(thread: lcore.pointee.thread),
+                stolenNanoseconds: CPUTime.stolen(cpu: lcore.pointee.cpu).map { $0 - min($0, stolenBefore[index]) },
                 polling: model.daemon.polling(ofCPU: lcore.pointee.cpu), sleeps: sleep.sleeps, asleepCycles: sleep.cycles,
                 wokenByTraffic: sleep.wokenByTraffic, wokenByControl: sleep.wokenByControl, wokenByTime: sleep.wokenByTime,
                 lookedAt: Set(queues.map(\.port)).intersection(silent).compactMap { names[$0] }.sorted())
         }
     }
+
+    /// The latest times that a loop did not run, oldest first: when they began, in cycles of the time-stamp counter, and how long they took.
+    public func stalls(ofCore index: Int) -> [(began: UInt64, cycles: UInt64)] {
+        (runtime.lcores.baseAddress! + index).pointee.stalls.latest.map { ($0.began, $0.took) }
+    }
+    /// The time-stamp counter now.
+    public var cycles: UInt64 { sluice_cycles() }
 
     public struct Totals: Sendable {
         public var received = Amount()
@@ -175,7 +193,7 @@ extension DataPlane {
     public var treeDescriptions: [TreeDescription] { trees.values.map(\.description).sorted { $0.name < $1.name } }
 
     /// Frequency of the cycles that reports count, Hz.
-    public var cyclesPerSecond: UInt64 { rte_get_tsc_hz() }
+    public var cyclesPerSecond: UInt64 { runtime.cyclesPerSecond }
     /// Frame buffers in use.
     public var buffersInUse: Int { model.daemon.buffers - Int(sluice_pool_available(runtime.pool)) }
     public static var dpdkVersion: String { String(cString: rte_version()) }

@@ -24,6 +24,7 @@ public final class DataPlane {
     var placement = Placement()
     var loads = Loads()
     var balancer = Balancer()
+    private let wakeLatency = WakeLatency()
     /// Times that guests had connected at the last `tick`.
     var seenConnections: UInt64 = 0
     /// Queues that balancing moved.
@@ -36,6 +37,8 @@ public final class DataPlane {
     /// Counters of ports that are gone, so that totals go on adding up.
     var retired = PortCounters()
     let cpuNodes: [Int]
+    /// Nanoseconds that the hypervisor had taken from each loop's CPU before it started.
+    let stolenBefore: [UInt64]
     /// `Runtime.now` at which poll loops stop telling stages apart; 0: they do not.
     var stagesMeasuredUntil: UInt64 = 0
 
@@ -60,9 +63,14 @@ public final class DataPlane {
         model.daemon = settings
         protocols = ProtocolTable.create()
         cpuNodes = runtime.lcores.indices.map { [runtime] in NUMA.node(ofCPU: runtime.lcores[cpu: $0]) ?? -1 }
+        stolenBefore = runtime.lcores.indices.map { [runtime] in CPUTime.stolen(cpu: runtime.lcores[cpu: $0]) ?? 0 }
+        try setWakeLatency(settings)
         publish()
         try runtime.launch()
     }
+
+    /// - Throws: a sentence where the kernel takes no request; nothing has changed then.
+    func setWakeLatency(_ settings: DaemonSettings) throws(DataPlaneError) { try wakeLatency.set(settings.wakeLatency) }
 
     /// Stops the loops, closes every port and gives DPDK's memory back.
     public func close() {

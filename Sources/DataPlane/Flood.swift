@@ -10,6 +10,7 @@ func flood(
 ) {
     let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
     lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
+    lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: run.count &* members.count)
     for place in run {
         let frame = burst.frames[place].unsafelyUnwrapped
         let length = burst.groups.pointee.lengths[unchecked: place]

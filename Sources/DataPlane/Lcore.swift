@@ -35,6 +35,9 @@ struct Lcore: ~Copyable {
     var busyCycles: UInt64 = 0
     var idleCycles: UInt64 = 0
     var idleTurns: UInt64 = 0
+    var stalls: StallMeter
+    /// The kernel's number of its thread; 0 before it runs.
+    var thread: Int32 = 0
     /// Frames received.
     var handledFrames: UInt64 = 0
     /// Of the turns that were measured: cycles by `Stage`, and frames received.
@@ -51,9 +54,10 @@ struct Lcore: ~Copyable {
     /// How long before that the turn before began.
     var turnTime: Nanoseconds = 0
     var seconds: UInt32 = 0
-    /// `Patience.shortestSpin` and `.longestSpin` in cycles.
+    /// `Patience.shortestSpin`, `.longestSpin` and `.busySpin` in cycles.
     let shortestSpin: UInt64
     let longestSpin: UInt64
+    let busySpin: UInt64
     var settling = Settling()
     /// Segments waiting in this lcore's trees.
     var backlog = 0
@@ -93,6 +97,8 @@ struct Lcore: ~Copyable {
         self.backlogLimit = backlogLimit
         shortestSpin = clock.cycles(Patience.shortestSpin)
         longestSpin = clock.cycles(Patience.longestSpin)
+        busySpin = clock.cycles(Patience.busySpin)
+        stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
         sleeper = Sleeper(event: event, mode: mode)
         sleeper.spin = shortestSpin
         snapshot = Atomic(nil)

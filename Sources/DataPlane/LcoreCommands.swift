@@ -1,3 +1,4 @@
+import DPDKShim
 import Scheduler
 import Synchronization
 
@@ -90,6 +91,7 @@ struct LcoreCommandRing {
     @inline(never) @_noLocks
     private func runSome(_ first: UInt64, _ end: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) {
         let now = lcore.pointee.now
+        let began = sluice_cycles()
         var next = first
         while next != end {
             let command = slots + Int(truncatingIfNeeded: next & (Self.capacity &- 1))
@@ -104,6 +106,7 @@ struct LcoreCommandRing {
             }
             next &+= 1
         }
+        lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), cycles: sluice_cycles() &- began)
         indices.pointee.done.store(next, ordering: .releasing)
     }
 

@@ -7,24 +7,34 @@ import Synchronization
 func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
     let lcore = argument.unsafelyUnwrapped.assumingMemoryBound(to: Lcore.self)
     sluice_wait_exactly()
+    lcore.pointee.thread = sluice_thread_id()
     lcore.pointee.running.store(true, ordering: .releasing)
     var began = sluice_cycles()
     noteWork(lcore, at: began)
     while !lcore.pointee.stop.load(ordering: .relaxed) {
         let work = lcore.pointee.measuresStages.load(ordering: .relaxed) ? measuredTurn(lcore, at: began) : turn(lcore, at: began, StageClock(isOn: false))
         let ended = sluice_cycles()
+        let took = ended &- began
+        if took > lcore.pointee.stalls.bound { noteStall(lcore, began, took, work) }
         if work != 0 {
-            lcore.pointee.busyCycles &+= ended &- began
+            lcore.pointee.busyCycles &+= took
             noteWork(lcore, at: ended)
             began = ended
         } else {
-            lcore.pointee.idleCycles &+= ended &- began
+            lcore.pointee.idleCycles &+= took
             lcore.pointee.idleTurns &+= 1
             began = rest(lcore, at: ended)
         }
     }
     lcore.pointee.running.store(false, ordering: .releasing)
     return 0
+}
+
+@inline(never) @_noLocks
+private func noteStall(_ lcore: UnsafeMutablePointer<Lcore>, _ began: UInt64, _ took: UInt64, _ work: Int) {
+    lcore.pointee.stalls.judge(
+        turn: lcore.pointee.turns.load(ordering: .relaxed), began: began, took: took, work: work, busyCycles: lcore.pointee.busyCycles,
+        handledFrames: lcore.pointee.handledFrames)
 }
 
 /// A turn that tells how long each stage takes.

@@ -8,6 +8,8 @@ import Scheduler
 final class Runtime {
     let lcores: UnsafeMutableBufferPointer<Lcore>
     let clock: Clock
+    /// Of the time-stamp counter, Hz.
+    let cyclesPerSecond: UInt64
     /// Frame buffers; shared by all ports.
     let pool: OpaquePointer
     let grace: GracePeriod
@@ -36,9 +38,11 @@ final class Runtime {
         ]
         arguments += settings.hugepages ? ["--in-memory"] : ["--no-huge", "-m", String(max(settings.memory, bytesNeeded * 5 / 4) >> 20)]
         if settings.hugepages && settings.memory > 0 { arguments += ["-m", String(settings.memory >> 20)] }
+        let before = sluice_instant_now()
         try Self.startEAL(arguments)
-
-        clock = Clock(frequency: rte_get_tsc_hz())
+        // EAL takes long enough to start for this to wait for nothing.
+        cyclesPerSecond = sluice_cycles_per_second(before)
+        clock = Clock(frequency: cyclesPerSecond)
         guard let pool = rte_pktmbuf_pool_create(
             "frames", UInt32(settings.buffers), 256, 0, UInt16(settings.bufferSize + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY)
         else {

@@ -7,7 +7,7 @@ struct SluiceGen: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sluice-gen",
         abstract: "Plays guests and other ends of a switch: sends flows between ports and judges what arrives.",
-        subcommands: [Run.self, Circulate.self, Check.self, Example.self])
+        subcommands: [Run.self, Circulate.self, Check.self, Example.self, HiccupsCommand.self, WakesCommand.self])
 }
 
 /// Exit statuses: 0 all expectations met, 1 not, 2 the scenario or the machine refuses.

@@ -21,6 +21,9 @@ struct Run: ParsableCommand {
     @Option(help: ArgumentHelp("Write the report as JSON; - is standard output.", valueName: "file")) var json: String?
     @Option(help: ArgumentHelp("Write the latency of all flows as a percentile distribution, as HdrHistogram's plotter reads it.", valueName: "file"))
     var hgrm: String?
+    @Option(name: .customLong("switch"), help: ArgumentHelp(
+        "Control socket of the sluiced between the ports: tell latency without the times apart in which its poll loops lost their CPUs, too.", valueName: "socket"))
+    var switchSocket: String?
     @Flag(inversion: .prefixedNo, help: "Have the report hold each flow's windows of time.") var bins = true
     @Flag(help: "Print counters as a line of JSON each interval.") var stream = false
     @Flag(help: "Take commands from standard input.") var control = false
@@ -41,6 +44,7 @@ struct Run: ParsableCommand {
         options.cpu = cpu
         options.hugeDirectory = hugeDir
         options.verbose = verbose
+        options.switchSocket = switchSocket
         var output = Session.Output()
         output.stream = stream
         output.control = control
@@ -58,6 +62,7 @@ struct Run: ParsableCommand {
 
     private func show(_ report: Report, _ plan: Scenario) throws {
         var lines = Table(plan).summary(report)
+        lines += report.stalls.lines(report.latency)
         if !report.expectations.isEmpty { lines += [""] + report.expectations.map(\.text) }
         let people = stream || json == "-" ? FileHandle.standardError : FileHandle.standardOutput
         people.write(Data(("\n" + lines.joined(separator: "\n") + "\n").utf8))

@@ -93,10 +93,26 @@ struct CoreCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @OptionGroup var watching: Watching
         @Flag(help: "Measure for a second what each stage of the loops takes, in cycles a frame.") var stages = false
-        func run() throws { try reporting { try watching.repeating(show) } }
+        @Flag(help: "List when each loop lost its CPU lately, and for how long.") var stalls = false
 
-        private func show() throws {
-            guard stages else { return try connecting.show(.coreShow, CoreParams(), as: [CoreStatus].self, Tables.cores) }
+        func validate() throws {
+            if stages && stalls { throw ValidationError("--stages and --stalls show different things: choose one") }
+        }
+
+        func run() throws {
+            var before: [CoreStatus] = []
+            try reporting { try watching.repeating { try show(&before) } }
+        }
+
+        /// - Parameter last: what was shown before, if anything: what cores lost is told from then on.
+        private func show(_ last: inout [CoreStatus]) throws {
+            guard stages else {
+                let cores: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stalls: stalls ? true : nil))
+                if connecting.json { return Output.print(try Output.json(cores)) }
+                Output.print(stalls ? Tables.stalls(cores) : Tables.cores(cores, since: last))
+                last = cores
+                return
+            }
             let before: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
             Thread.sleep(forTimeInterval: 1)
             let after: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
@@ -111,10 +127,10 @@ struct CoreCommand: ParsableCommand {
             abstract: "Change how a poll loop waits: set 3 polling polling, set all polling adaptive",
             discussion: """
                 polling: it never sleeps. adaptive: it sleeps after a while without frames. interrupt: it sleeps as soon as there are none.
-                default takes a core's own mode away.
+                default takes a core's own mode away. wake-latency: the longest that idle CPUs may take to wake, such as 10us; none: as the kernel likes.
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(help: "CPU|all polling polling|adaptive|interrupt|default; all balance on|off") var words: [String]
+        @Argument(help: "CPU|all polling polling|adaptive|interrupt|default; all balance on|off; all wake-latency TIME|none") var words: [String]
     }
 
     struct Balance: ParsableCommand {

@@ -52,7 +52,8 @@ extension Tables {
 
     // MARK: The daemon
 
-    package static func cores(_ cores: [CoreStatus]) -> String {
+    /// - Parameter before: what was shown last; what was lost is told from then on.
+    package static func cores(_ cores: [CoreStatus], since before: [CoreStatus] = []) -> String {
         let table = aligned(
             ["CPU", "NUMA", "POLLING", "BUSY", "ASLEEP", "FRAMES/S", "CYCLES/FRAME", "TURNS", "SLEEPS", "QUEUES"],
             cores.map { core in
@@ -62,7 +63,8 @@ extension Tables {
                     String(core.sleeps), core.queues.isEmpty ? "-" : core.queues.map { "\($0.port):\($0.queue)" }.joined(separator: " "),
                 ]
             }, right: [0, 1, 3, 4, 5, 6, 7, 8])
-        return ([table] + cores.flatMap(sleep)).joined(separator: "\n")
+        let stalls = cores.compactMap { core in lost(core, since: before.first { $0.cpu == core.cpu }) }
+        return ([table] + cores.flatMap(sleep) + stalls).joined(separator: "\n")
     }
 
     /// Cycles a frame, stage by stage.
@@ -97,7 +99,7 @@ extension Tables {
     }
 
     /// One decimal, without Foundation's formatters.
-    private static func decimal(_ value: Double) -> String {
+    static func decimal(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "-" }
         let tenths = Int64((value * 10).rounded())
         return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"

@@ -67,6 +67,7 @@ func randomModel(_ random: inout SeededGenerator) -> Model {
     if Bool.random(using: &random) { model.daemon.cpus = [Int.random(in: 0...7, using: &random)] }
     if let cpu = model.daemon.cpus.first, Bool.random(using: &random) { model.daemon.cores = [CoreSettings(cpu: cpu, polling: .polling)] }
     model.daemon.polling = PollingMode.allCases.randomElement(using: &random)!
+    if Bool.random(using: &random) { model.daemon.wakeLatency = UInt64.random(in: 0...100_000, using: &random) }
     var station: UInt64 = 0x5254_0000_0000
     func rate(_ range: ClosedRange<UInt64>, _ random: inout SeededGenerator) -> UInt64 {
         UInt64.random(in: range, using: &random)

@@ -95,7 +95,9 @@ final class CannedDaemon: Sendable {
         case .classShow: return .reply(Canned.classes)
         case .protocolShow: return .reply(Canned.protocols)
         case .coreShow:
-            guard try request.params(CoreParams.self).stages == true else { return .reply(Canned.cores) }
+            let params = try request.params(CoreParams.self)
+            if params.stalls == true { return .reply(Canned.cores(listsStalls: true)) }
+            guard params.stages == true else { return .reply(Canned.cores) }
             return .reply(Canned.cores(looks: looks.add(1, ordering: .relaxed).newValue))
         case .coreBalance: return .reply(Canned.moves)
         case .statsShow: return .reply(Canned.stats)
@@ -191,6 +193,17 @@ enum Canned {
         (core.polling, core.asleepPercent, core.sleeps, core.wakeups) = ("adaptive", 80, 7, ["traffic": 5, "control": 2])
         core.lookedAt = ["uplink"]
         return [core]
+    }
+
+    /// With what it lost of its CPU.
+    static func cores(listsStalls: Bool) -> [CoreStatus] {
+        cores.map {
+            var core = $0
+            (core.stalls.count, core.stalls.totalMicroseconds, core.stalls.longestMicroseconds) = (12, 3_400, 3_100)
+            (core.stalls.awakeMicroseconds, core.stalls.waitedMicroseconds, core.stalls.stolenMicroseconds) = (17_000_000, 1_200.26, 10_000)
+            core.stalls.latest = [.init(beganCycles: 1, microseconds: 3_100, secondsAgo: 4), .init(beganCycles: 2, microseconds: 25.04, secondsAgo: 0.0015)]
+            return core
+        }
     }
 
     /// The same as the looks at measured stages go on.

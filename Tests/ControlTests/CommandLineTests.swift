@@ -104,6 +104,14 @@ import Testing
                   1     100  30.0    5.5          35.5
                 """)
         try shows(
+            "core", "show", "--stalls",
+            text: """
+                CPU 1 was lost 12 times, longest 3.1 ms, 0.02 % of the time awake (by the kernel's count others ran for 1.2 ms, the hypervisor took 10.0 ms)
+                CPU     AGO      FOR
+                  1  1.5 ms  25.0 us
+                  1   4.0 s   3.1 ms
+                """)
+        try shows(
             "core", "balance",
             text: """
                 vm1:0 (40.3% of a core) moved from CPU 1 to CPU 2

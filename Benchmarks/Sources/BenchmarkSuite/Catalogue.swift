@@ -82,7 +82,7 @@ enum Catalogue {
             }
         } + [
             Benchmark(name: "64b-1c-vhost-l2-latency", title: "latency at 10, 50 and 90 % of NDR, and at one load for all", quick: true) {
-                Latency(workload: Workload(), peers: bridges, search: "64b-1c-vhost-l2-ndrpdr").run($0, $1)
+                Latency(workload: Workload(), peers: bridges + [Idle.polling], search: "64b-1c-vhost-l2-ndrpdr").run($0, $1)
             },
             Benchmark(name: "1c-vhost-l2-conformance", title: "delivered against configured rate, 10 rates", quick: true) {
                 Conformance(peers: [SluicePeer(), KernelPeer()]).run($0, $1)

@@ -20,6 +20,8 @@ struct Load: ParsableArguments {
     var limited: String?
     @Flag(help: "Push priority tags on the way out and strip them on the way in.")
     var tags = false
+    @Option(help: "What the poll loops do when there is nothing to do: polling, adaptive or interrupt.")
+    var polling = "adaptive"
     @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
     var noHuge = false
 
@@ -32,6 +34,7 @@ struct Load: ParsableArguments {
         guard 1...16_384 ~= flows else { throw ValidationError("--flows takes 1 to 16384") }
         guard 32...65_536 ~= circulating else { throw ValidationError("--frames takes 32 to 65536") }
         if let limited { _ = try Self.rate(limited) }
+        guard PollingMode(rawValue: polling) != nil else { throw ValidationError("--polling takes \(PollingMode.allCases.map(\.rawValue).joined(separator: ", "))") }
     }
 
     static func rate(_ text: String) throws -> UInt64 {
@@ -40,7 +43,7 @@ struct Load: ParsableArguments {
 
     /// On the command line of another process.
     var arguments: [String] {
-        var result = ["--guests", "\(guests)", "--classes", "\(classes)", "--flows", "\(flows)", "--size", "\(size)"]
+        var result = ["--guests", "\(guests)", "--classes", "\(classes)", "--flows", "\(flows)", "--size", "\(size)", "--polling", polling]
         if let frames { result += ["--frames", "\(frames)"] }
         if let limited { result += ["--limited", limited] }
         if shared { result.append("--shared") }
@@ -70,6 +73,7 @@ extension Load {
         var daemon = DaemonSettings()
         daemon.cpus = cpus
         daemon.hugepages = !noHuge
+        daemon.polling = PollingMode(rawValue: polling) ?? .adaptive
         // What waits in trees is three quarters of the buffers at most, shared by the loops.
         daemon.buffers = max(4_096, circulating * 4 * cpus.count)
         return daemon

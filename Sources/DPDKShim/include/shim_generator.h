@@ -22,4 +22,7 @@ SLUICE_HOT void sluice_frame_gather(const struct rte_mbuf *m, uint32_t count, vo
 /// rte_eal_init, callable with Swift's argument vector. Returns a negative number, with rte_errno set, on failure.
 int sluice_generator_start_eal(int count, char **arguments);
 
+/// Has the calling thread run on one CPU alone. Returns 0 or a negative errno.
+int sluice_generator_pin(int cpu);
+
 #endif

@@ -21,6 +21,16 @@ static inline int sluice_rte_errno(void) { return rte_errno; }
 SLUICE_INLINE uint64_t sluice_cycles(void) { return rte_rdtsc(); }
 SLUICE_INLINE void sluice_pause(void) { rte_pause(); }
 
+/// One moment by the time-stamp counter and by CLOCK_MONOTONIC_RAW.
+typedef struct { uint64_t cycles, nanoseconds; } sluice_instant;
+sluice_instant sluice_instant_now(void);
+/// Frequency of the time-stamp counter, Hz, by the kernel's clock since an earlier moment, best 0.1 s ago or more: it waits until then. Exact to
+/// some millionths, where `rte_get_tsc_hz` rounds to 10 MHz (DPDK 22.11, get_tsc_freq), which makes every rate wrong by up to 0.3 %.
+uint64_t sluice_cycles_per_second(sluice_instant since);
+
+/// The kernel's number of the calling thread.
+SLUICE_INLINE int32_t sluice_thread_id(void) { return rte_gettid(); }
+
 /// Frame buffers of a pool in use and free; walks the per-lcore caches, so it is for reports.
 static inline unsigned sluice_pool_available(struct rte_mempool *pool) { return rte_mempool_avail_count(pool); }
 

@@ -15,7 +15,7 @@ func rest(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> UInt64 {
     let mode = lcore.pointee.sleeper.mode.load(ordering: .relaxed)
     let idle = cycles &- lcore.pointee.sleeper.lastWork
     // Adaptive: the longer there was nothing, the longer the pause, up to 16 of the processor's.
-    if mode == 1 && idle < lcore.pointee.sleeper.spin {
+    if mode == 1 && idle < patience(lcore) {
         var pauses = idle &>> 13
         while pauses > 0 {
             sluice_pause()
@@ -31,6 +31,15 @@ func rest(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> UInt64 {
     return doze(lcore, mode, at: cycles, idle: idle)
 }
 
+/// How long an adaptive loop turns without work before it sleeps: as long as it had been awake and busy, within limits. So it burns at most about as much
+/// as it worked; a lonely frame costs little, and a gap in steady traffic, such as a sender's that lost its CPU for a while, does not cost a wake.
+@inline(__always) @_noLocks
+private func patience(_ lcore: UnsafeMutablePointer<Lcore>) -> UInt64 {
+    let (last, since) = (lcore.pointee.sleeper.lastWork, lcore.pointee.sleeper.awakeSince)
+    // Woken for nothing, it has done no work since.
+    return max(lcore.pointee.sleeper.spin, last > since ? min(last &- since, lcore.pointee.busySpin) : 0)
+}
+
 /// One step towards sleep: asks to be woken, or, if that was done before the turn that has just found nothing, blocks.
 @inline(never) @_noLocks
 private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles: UInt64, idle: UInt64) -> UInt64 {
@@ -43,7 +52,10 @@ private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles
     }
     if !lcore.pointee.sleeper.isArmed {
         arm(lcore, snapshot)
-        return cycles
+        // Asking takes a while; it is no time in which the loop did not get to poll.
+        let now = sluice_cycles()
+        lcore.pointee.idleCycles &+= now &- cycles
+        return now
     }
     // Where the rings or the snapshot changed since, the turn told guests to be quiet that had been asked to kick.
     if !isArmed(lcore, for: snapshot) {
@@ -66,6 +78,7 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
     let slept = lcore.pointee.clock.nanoseconds(now &- cycles)
     lcore.pointee.sleeper.counters.sleeps &+= 1
     lcore.pointee.sleeper.counters.cycles &+= now &- cycles
+    lcore.pointee.sleeper.awakeSince = now
     if woken & UInt32(SLUICE_WOKEN_BY_QUEUE) != 0 {
         lcore.pointee.sleeper.counters.wokenByTraffic &+= 1
         adapt(lcore, slept)

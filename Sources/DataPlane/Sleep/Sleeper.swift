@@ -33,6 +33,8 @@ struct Sleeper: ~Copyable {
     /// Cycles: when there was work last; how long turns stay empty before the loop blocks.
     var lastWork: UInt64 = 0
     var spin: UInt64 = 0
+    /// When it woke last, or began.
+    var awakeSince: UInt64 = 0
 
     init(event: Int32, mode: PollingMode) {
         self.event = event
@@ -60,6 +62,8 @@ enum Patience {
     /// Least time without work after which an adaptive loop blocks, and the most that it grows to where sleeps prove short.
     @inline(__always) static var shortestSpin: Nanoseconds { @_noLocks get { 50_000 } }
     @inline(__always) static var longestSpin: Nanoseconds { @_noLocks get { 800_000 } }
+    /// The most that it grows to where the loop had been busy for as long.
+    @inline(__always) static var busySpin: Nanoseconds { @_noLocks get { 2_000_000 } }
     /// Traffic that ends a sleep sooner than this had better been spun for; later than this it did not matter.
     @inline(__always) static var shortSleep: Nanoseconds { @_noLocks get { 100_000 } }
     @inline(__always) static var longSleep: Nanoseconds { @_noLocks get { 5_000_000 } }

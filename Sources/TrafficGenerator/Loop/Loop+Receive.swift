@@ -8,8 +8,11 @@ func receive(_ loop: UnsafeMutablePointer<LoopState>, _ number: Int) {
     for queue in 0..<port.pointee.queues {
         let count = Int(sluice_device_receive(port.pointee.device, queue, batch, UInt16(SendStage.burst)))
         if count == 0 { continue }
+        loop.pointee.work &+= UInt64(truncatingIfNeeded: count)
         for index in 0..<count { if let frame = batch[index] { sluice_prefetch_bytes(frame) } }
         advance(loop)
+        // What inspecting them takes is in the next reading.
+        loop.pointee.work = UInt64(truncatingIfNeeded: count)
         for index in 0..<count { if let frame = batch[index] { inspect(loop, port, number, frame) } }
         sluice_frames_free(batch, UInt32(truncatingIfNeeded: count))
     }
@@ -50,7 +53,15 @@ func inspect(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePoint
     bin.pointee.receivedBytes &+= length
     stream.pointee.follow(signature.sequence, &flow.pointee.counters)
     let latency = (loop.pointee.now &- signature.time) & Signature.timeMask
-    flow.pointee.latency[LatencyBuckets.index(latency)] &+= 1
+    let bucket = LatencyBuckets.index(latency)
+    flow.pointee.latency[bucket] &+= 1
+    let sent = loop.pointee.now &- latency
+    if loop.pointee.disturbance.touches(sent: sent, arrived: loop.pointee.now) {
+        loop.pointee.disturbedLatency[bucket] &+= 1
+    } else if latency > SlowFrame.bound {
+        if loop.pointee.slowCount < loop.pointee.slowCapacity { loop.pointee.slow[loop.pointee.slowCount] = SlowFrame(sent: sent, latency: latency) }
+        loop.pointee.slowCount &+= 1
+    }
     flow.pointee.counters.latencySum &+= latency
     if latency > flow.pointee.counters.latencyMost { flow.pointee.counters.latencyMost = latency }
     if !isWhole(loop, stream, flow, bytes, length, frame) { flow.pointee.counters.corrupted &+= 1 }

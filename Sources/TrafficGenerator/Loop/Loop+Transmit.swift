@@ -23,6 +23,7 @@ func transmit(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePoin
         if mode == Pace.paced {
             if flow.pointee.due > due { continue }
             let behind = due &- flow.pointee.due
+            if behind > Disturbance.bound &<< 16 { loop.pointee.disturbance.late(at: now) }
             if behind > most {
                 flow.pointee.counters.heldTime &+= behind &- most
                 flow.pointee.due = due &- most
@@ -103,6 +104,7 @@ func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer
     let offered = loop.pointee.stage.count
     guard offered > 0 else { return true }
     loop.pointee.stage.count = 0
+    loop.pointee.work &+= UInt64(truncatingIfNeeded: offered)
     let frames = loop.pointee.stage.frames
     let taken = Int(sluice_device_send(port.pointee.device, queue, frames, UInt16(truncatingIfNeeded: offered)))
     let bin = loop.pointee.bin

@@ -10,6 +10,8 @@ func generatorWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
 
 @_noLocks
 func runLoop(_ loop: UnsafeMutablePointer<LoopState>) {
+    // The time until the thread ran is no stall.
+    loop.pointee.now = loop.pointee.clock.nanoseconds(sluice_cycles())
     while loop.pointee.stop == 0 {
         for port in 0..<loop.pointee.portCount { receive(loop, port) }
         advance(loop)
@@ -23,10 +25,14 @@ func runLoop(_ loop: UnsafeMutablePointer<LoopState>) {
     loop.pointee.stage.stockCount = 0
 }
 
-/// Reads the clock and moves on to the window of time it is in.
+/// Reads the clock, notices a stall, and moves on to the window of time it is in.
 @_noLocks @inline(__always)
 func advance(_ loop: UnsafeMutablePointer<LoopState>) {
     let now = loop.pointee.clock.nanoseconds(sluice_cycles())
+    if now &- loop.pointee.now > Disturbance.bound &+ loop.pointee.work &* loop.pointee.timePerFrame {
+        loop.pointee.disturbance.stall(from: loop.pointee.now, to: now)
+    }
+    loop.pointee.work = 0
     loop.pointee.now = now
     while now >= loop.pointee.binEnd {
         loop.pointee.binEnd &+= loop.pointee.binWidth

@@ -25,6 +25,13 @@ struct LoopState {
     var catchUp: UInt64
     var binWidth: UInt64
     var binCount: Int
+    /// Nanoseconds that handling a frame may take.
+    var timePerFrame: UInt64
+    /// Frames by latency whose latency the generator's stalls account for.
+    var disturbedLatency: UnsafeMutablePointer<UInt64>
+    /// The slow ones of the others, where they are kept.
+    var slow: UnsafeMutablePointer<SlowFrame>
+    var slowCapacity: Int
     /// Changes of rate known ahead, by time.
     var steps: UnsafeMutablePointer<LoopStep>
     var stepCount: Int
@@ -38,6 +45,11 @@ struct LoopState {
     var binEnd: UInt64
     var nextStep = 0
     var starved: UInt64 = 0
+    var disturbance = Disturbance()
+    /// Frames handled since the clock was read.
+    var work: UInt64 = 0
+    /// Slow frames, kept or not.
+    var slowCount = 0
     /// When the last frame of a flow arrived.
     var lastArrival: UInt64 = 0
     var stage: SendStage

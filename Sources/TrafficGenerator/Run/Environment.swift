@@ -7,6 +7,8 @@ public struct RunOptions: Sendable {
     public var cpu: Int?
     /// A hugetlbfs mount to take memory from; nil: ordinary memory.
     public var hugeDirectory: String?
+    /// The control socket of a sluiced between the ports, which knows when its poll loops lost their CPUs; nil: it is not asked.
+    public var switchSocket: String?
     /// DPDK's own log on standard error.
     public var verbose = false
     public init() {}
@@ -16,6 +18,8 @@ public struct RunOptions: Sendable {
 final class Environment {
     static let workerLcore: UInt32 = 1
     let prefix: String
+    /// Of the time-stamp counter, Hz.
+    let hertz: UInt64
     private let options: RunOptions
 
     /// `memory` is in bytes; `pci` are the addresses of devices the run may take.
@@ -42,8 +46,10 @@ final class Environment {
         arguments += pci.isEmpty ? ["--no-pci"] : pci.flatMap { ["-a", $0] }
         arguments += options.verbose ? ["--log-level", "*:info"] : ["--log-level", "*:emergency"]
         var pointers = arguments.map { strdup($0) }
+        let before = sluice_instant_now()
         // EAL keeps what it is given.
         let result = pointers.withUnsafeMutableBufferPointer { sluice_generator_start_eal(CInt($0.count), $0.baseAddress) }
+        hertz = sluice_cycles_per_second(before)
         guard result >= 0 else {
             throw RunError("DPDK did not start: \(reason(sluice_rte_errno())); run as root, with \(megabytes) MiB of memory free (--verbose shows DPDK's own log)")
         }

@@ -10,6 +10,7 @@ public final class Generator {
     private let ports: [OpenPort]
     private let store: TemplateStore
     private let pool: OpaquePointer
+    private let switchSocket: String?
     private var running = false
     private var previous: Snapshot
 
@@ -17,6 +18,7 @@ public final class Generator {
     public init(_ scenario: Scenario, _ options: RunOptions, interrupted: @escaping () -> Bool) throws {
         try scenario.check()
         self.scenario = scenario
+        switchSocket = options.switchSocket
         let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514
         // Headroom, a tag, and room for the fixed copy of a template's beginning.
         let bufferSize = max(2_048, longest + 4) + Int(RTE_PKTMBUF_HEADROOM)
@@ -37,7 +39,8 @@ public final class Generator {
                     try OpenPort(plan, index: index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline, interrupted: interrupted))
             }
             try OpenPort.awaitLinks(open, deadline, interrupted)
-            store = try TemplateStore(scenario, ports: open.map { ($0.device, $0.queues) }, pool: pool)
+            store = try TemplateStore(
+                scenario, ports: open.map { ($0.device, $0.queues) }, pool: pool, hertz: environment.hertz, keepsSlowFrames: options.switchSocket != nil)
         } catch {
             for port in open { port.close() }
             environment.close()
@@ -45,6 +48,21 @@ public final class Generator {
         }
         ports = open
         previous = Snapshot(time: 0, flows: [], ports: [])
+    }
+
+    /// What stalls did to the latencies counted in `counts`.
+    private func stalls(_ counts: [UInt64]) -> StallReport {
+        let loop = store.loop.pointee
+        let disturbed = Array(UnsafeBufferPointer(start: loop.disturbedLatency, count: LatencyBuckets.count))
+        var report = StallReport(loop.disturbance, elapsed: loop.now, counts: counts, disturbed: disturbed)
+        guard let switchSocket else { return report }
+        do {
+            guard loop.slowCount <= loop.slowCapacity else { throw RunError("more than \(loop.slowCapacity) frames took over 20 us: let the run be shorter") }
+            let known = try SwitchStalls(socket: switchSocket, clock: loop.clock, end: loop.now)
+            let slow = UnsafeBufferPointer(start: loop.slow, count: loop.slowCount)
+            report.add(known, slow, counts: counts, disturbed: disturbed)
+        } catch { report.switchUnknown = "\(error)" }
+        return report
     }
 
     /// Sends announcements of every source address from its port, three times, and discards what arrives meanwhile.
@@ -131,7 +149,7 @@ public final class Generator {
         }
         return Report(
             scenario: scenario, sendingEnd: sendingEnd, snapshot: snapshot, records: records.compactMap { $0 }, latencyCounts: latencyCounts,
-            starved: loop.starved)
+            starved: loop.starved, stalls: stalls(latencyCounts))
     }
 
     /// Closes the ports and leaves no file behind. The last call.

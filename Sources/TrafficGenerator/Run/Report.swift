@@ -11,6 +11,8 @@ public struct Report: Codable, Sendable {
     public var latency: LatencySummary?
     /// Counts of all flows together by bucket (`LatencyBuckets`), for `Histogram`; not part of the JSON.
     public var latencyCounts: [UInt64] = []
+    /// When the generator, and the switch if it was asked, lost their CPUs, and the latency of the frames that were not in flight then.
+    public var stalls: StallReport
     /// Bursts that found no free buffer.
     public var starved: UInt64
     /// Nothing reordered, duplicated, corrupted, damaged or misdelivered.
@@ -19,7 +21,7 @@ public struct Report: Codable, Sendable {
     public var passed: Bool
 
     private enum CodingKeys: String, CodingKey {
-        case seconds, ports, flows, expectations, latency, starved, intact, passed
+        case seconds, ports, flows, expectations, latency, stalls, starved, intact, passed
     }
 
     public struct PortReport: Codable, Sendable {
@@ -96,6 +98,21 @@ public struct LatencySummary: Codable, Sendable {
     }
 }
 
+extension LatencySummary {
+    /// Of counts by bucket alone: the mean and the greatest are those of the buckets.
+    package init?(_ counts: [UInt64]) {
+        let total = counts.reduce(0, +)
+        guard total > 0 else { return nil }
+        func percentile(_ fraction: Double) -> Double { Double(LatencyBuckets.percentile(counts, fraction) ?? 0) / 1e3 }
+        mean = counts.indices.reduce(0.0) { $0 + Double(LatencyBuckets.value($1)) * Double(counts[$1]) } / Double(total) / 1e3
+        p50 = percentile(0.5)
+        p90 = percentile(0.9)
+        p99 = percentile(0.99)
+        p999 = percentile(0.999)
+        most = percentile(1)
+    }
+}
+
 /// One flow at the end of the run.
 struct FlowRecord {
     var plan: FlowPlan
@@ -106,10 +123,11 @@ struct FlowRecord {
 }
 
 extension Report {
-    init(scenario: Scenario, sendingEnd: UInt64, snapshot: Snapshot, records: [FlowRecord], latencyCounts: [UInt64], starved: UInt64) {
+    init(scenario: Scenario, sendingEnd: UInt64, snapshot: Snapshot, records: [FlowRecord], latencyCounts: [UInt64], starved: UInt64, stalls: StallReport) {
         let seconds = max(1e-9, Double(sendingEnd) / 1e9)
         self.seconds = seconds
         self.starved = starved
+        self.stalls = stalls
         self.latencyCounts = latencyCounts
         var all = FlowCounters()
         for record in records {

@@ -13,7 +13,10 @@ final class TemplateStore {
     let loop: UnsafeMutablePointer<LoopState>
     private var blocks: [UnsafeMutableRawPointer] = []
 
-    init(_ scenario: Scenario, ports open: [(device: UInt16, queues: UInt16)], pool: OpaquePointer) throws {
+    /// - Parameters:
+    ///   - hertz: of the time-stamp counter.
+    ///   - keepsSlowFrames: for the stalls of the switch.
+    init(_ scenario: Scenario, ports open: [(device: UInt16, queues: UInt16)], pool: OpaquePointer, hertz: UInt64, keepsSlowFrames: Bool) throws {
         let flows = Self.ordered(scenario)
         let streamCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.pairs }
         let templateCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.pairs * Set($1.plan.sizes).count }
@@ -89,6 +92,11 @@ final class TemplateStore {
             if portStates[flow.source].flowCount == 0 { portStates[flow.source].firstFlow = index }
             portStates[flow.source].flowCount += 1
         }
+        let longest = scenario.flows.flatMap(\.sizes).max() ?? 60
+        let slowCapacity = keepsSlowFrames ? SlowFrame.most : 0
+        let slow = zeroed(SlowFrame.self, slowCapacity)
+        // Pages that the worker would touch first while it measures.
+        for index in 0..<slowCapacity { slow[index] = SlowFrame(sent: 1, latency: 1) }
         let changes = Self.steps(scenario, flows)
         let steps = zeroed(LoopStep.self, changes.count)
         for (index, change) in changes.enumerated() { steps[index] = change }
@@ -103,8 +111,9 @@ final class TemplateStore {
                 ports: portStates, portCount: open.count, flows: flowStates, flowCount: flows.count, streams: streams,
                 streamCount: UInt32(streamCount), shapes: shapes, prefixes: prefixes, filler: UnsafeMutableRawPointer(filler), patterns: patterns,
                 pool: pool, batch: batch, scratch: scratch, scratchSize: UInt32(scratchSize),
-                clock: LoopClock(origin: sluice_cycles(), hertz: rte_get_tsc_hz()), catchUp: scenario.catchUp, binWidth: scenario.bin,
-                binCount: bins, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? Self.noEnd, stop: 0, binEnd: scenario.bin, stage: stage))
+                clock: LoopClock(origin: sluice_cycles(), hertz: hertz), catchUp: scenario.catchUp, binWidth: scenario.bin,
+                binCount: bins, timePerFrame: 250 + UInt64(longest) / 4,
+                disturbedLatency: zeroed(UInt64.self, LatencyBuckets.count), slow: slow, slowCapacity: slowCapacity, steps: steps, stepCount: changes.count, sendUntil: scenario.duration ?? Self.noEnd, stop: 0, binEnd: scenario.bin, stage: stage))
         self.blocks = blocks
         self.lengths = lengths
         order = flows.map(\.place)

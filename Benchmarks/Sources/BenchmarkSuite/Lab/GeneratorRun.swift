@@ -30,10 +30,27 @@ struct GeneratorReport: Decodable {
         var name: String
         var counters: Counters
     }
+    struct Stalls: Decodable {
+        struct Summary: Decodable {
+            var count: UInt64
+            var share: Double
+        }
+        struct Rest: Decodable {
+            var disturbedShare: Double
+            var latency: Latency
+        }
+        var generator: Summary
+        var `switch`: Summary?
+        var switchUnknown: String?
+        /// Without frames that stalls of the generator's thread delayed, and without those of the switch's either, where it knows.
+        var undisturbed: Rest?
+        var undisturbedByEither: Rest?
+    }
     var flows: [Flow]
     var ports: [Port]
     /// Microseconds, of all flows together.
     var latency: Latency?
+    var stalls: Stalls
 
     func windows(_ flow: String) throws -> (bytes: [UInt32], milliseconds: Double) {
         guard let bins = flows.first(where: { $0.name == flow })?.bins else { throw Fault("the generator's report has no windows of \(flow)") }
@@ -44,14 +61,15 @@ struct GeneratorReport: Decodable {
 enum GeneratorRun {
     /// - Parameters:
     ///   - histogram: a file for the latency distribution.
+    ///   - asksSwitch: learn from the switch when it lost its CPU, if it knows.
     static func play(
-        _ bench: Bench, _ running: Running, _ scenario: ScenarioText, seconds: Double, bins: Bool = false, histogram: String? = nil
+        _ bench: Bench, _ running: Running, _ scenario: ScenarioText, seconds: Double, bins: Bool = false, histogram: String? = nil, asksSwitch: Bool = false
     ) throws -> GeneratorReport {
         let file = try bench.file("scenario.yaml", scenario.text), report = bench.path("report.json")
         let without = running.processes.reduce(0) { $0 + $1.secondsWithoutCPU }
         let process = try ChildProcess(
             running.prefix + ["\(bench.programs)/sluice-gen", "run", file, "--json", report] + bench.generatorOptions
-                + (bins ? [] : ["--no-bins"]) + (histogram.map { ["--hgrm", $0] } ?? []),
+                + (bins ? [] : ["--no-bins"]) + (histogram.map { ["--hgrm", $0] } ?? []) + (asksSwitch ? running.control.map { ["--switch", $0] } ?? [] : []),
             log: bench.path("generator.log"))
         guard process.waitForExit(within: seconds + 60) else { throw process.failed("did not end in time") }
         guard let data = FileManager.default.contents(atPath: report) else { throw process.failed("ended without a report") }

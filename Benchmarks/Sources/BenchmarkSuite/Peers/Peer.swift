@@ -21,6 +21,8 @@ final class Running {
     var processes: [ChildProcess] = []
     /// Limits the first shaped guest to a rate (bit/s), where the switch can.
     var setCeiling: ((Double) throws -> Void)?
+    /// The socket on which a sluiced answers; nil: it is another switch.
+    var control: String?
     private var endings: [() -> Void] = []
 
     /// Does something when it is stopped; the last first.

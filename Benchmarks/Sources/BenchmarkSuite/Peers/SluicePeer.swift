@@ -18,6 +18,7 @@ struct SluicePeer: Peer {
             ["\(bench.programs)/sluiced", "--config", config, "--socket", control, "--state", "none"], log: bench.path("sluiced.log"))
         running.processes = [process]
         try process.waitFor("ready", within: 120)
+        running.control = control
         running.ports = sockets.prefix(workload.ports).map { GeneratorPort(device: "virtio_user:\($0)") }
         let program = "\(bench.programs)/sluice"
         running.setCeiling = { rate in

@@ -31,7 +31,7 @@ struct Conformance {
         ]
         var figures = quantities.map { Figure(name, "error \($0.0)", unit: "%", higherIsBetter: false, targets: [.init(against: nil, $0.1)]) }
         var curves: [String: [(Double, Double)]] = [:]
-        bench.turns(name, peers, rounds: bench.quick ? 1 : min(bench.rounds, 3)) { peer, round in
+        bench.turns(name, peers, rounds: bench.quick ? 1 : bench.rounds) { peer, round in
             var all: [Errors] = []
             for bytes in [60, 1_514] {
                 try peer.whileRunning(workload(bytes), bench) { running in

@@ -7,12 +7,16 @@ struct Idle {
     /// Named, whatever the default is.
     static let polling = SluicePeer(name: "sluice-polling", daemon: ["polling: polling"])
 
+    /// Idle CPUs that do not leave the processor to others: what the wake of an idle state costs.
+    static let awake = SluicePeer(name: "sluice-adaptive-0us", daemon: ["polling: adaptive", "wake-latency: 0us"])
+
     /// Why it cannot be measured; nil when it can.
     static func refusal(_ bench: Bench) throws -> String? {
         try adaptive.refusal(Workload(), bench).map { "this sluiced has no adaptive polling: \($0.split(separator: "\n").first ?? "")" }
     }
 
-    /// CPU time of an idle daemon as a share of one CPU, and the latency of frames that come one by one after it went to sleep.
+    /// CPU time of an idle daemon as a share of one CPU, and the latency of frames that come one by one after it went to sleep, beside what waking a
+    /// thread by an eventfd takes at the same time without it.
     static func run(_ bench: Bench, _ name: String) throws {
         if let refusal = try refusal(bench) { return bench.skip(name, refusal) }
         var workload = Workload()
@@ -20,7 +24,8 @@ struct Idle {
         var share = Figure(name, "CPU of an idle daemon with 8 ports", unit: "%", higherIsBetter: false, targets: [.init(against: nil, 2)])
         var wake = Figure(name, "p99 of frames 20 ms apart", unit: "us", higherIsBetter: false, targets: [.init(against: nil, 100)])
         var median = Figure(name, "p50 of frames 20 ms apart", unit: "us", higherIsBetter: false)
-        bench.turns(name, [adaptive, polling]) { peer, _ in
+        bench.turns(name, [adaptive, awake, polling]) { peer, _ in
+            var bareWake: [(String, Double, Double)] = []
             try peer.whileRunning(workload, bench) { running in
                 let generator = try GeneratorSession(bench, running, workload)
                 // It backs off gradually.
@@ -31,7 +36,12 @@ struct Idle {
                 let used = running.processes.reduce(0) { $0 + $1.secondsOfCPU } - before
                 share.add(peer.name, used / ((ContinuousClock.now - start) / .seconds(1)) * 100)
                 try generator.close()
-                let seconds = max(4, bench.seconds)
+                let seconds = max(5, bench.seconds)
+                if peer.name != polling.name {
+                    let bare = try BareMachine.wakes(bench, seconds: seconds)
+                    let name = "bare-eventfd" + (peer.name == awake.name ? "-0us" : "")
+                    bareWake.append((name, bare.p50, bare.p99))
+                }
                 var scenario = ScenarioText(ports: running.ports, duration: seconds)
                 scenario.flow("one", from: 0, to: 1, workload, rate: "50pps")
                 scenario.flow("back", from: 1, to: 0, workload, rate: "off")
@@ -40,6 +50,10 @@ struct Idle {
                 }
                 wake.add(peer.name, latency.p99)
                 median.add(peer.name, latency.p50)
+                for (name, p50, p99) in bareWake {
+                    median.add(name, p50)
+                    wake.add(name, p99)
+                }
             }
         } failed: { peer in
             share.add(peer.name, nil)

@@ -2,7 +2,8 @@ import Foundation
 import Measuring
 
 /// Latency from the generator's sending to its receiving call, at 10, 50 and 90 % of each switch's own NDR, as CSIT has it, and at one load
-/// for all: half of the least NDR.
+/// for all: half of the least NDR. Beside the figures of all frames stand those of the frames that no stall of the generator's thread delayed, and of those
+/// that no stall of the switch's delayed either, where it knows of them; and what the bare machine takes from threads that only spin.
 struct Latency {
     var workload: Workload
     var peers: [any Peer]
@@ -13,11 +14,14 @@ struct Latency {
     func run(_ bench: Bench, _ name: String) {
         var loads: [String: Double] = [:]
         bench.turns(name, peers, rounds: 1, { peer, _ in loads[peer.name] = try startingLoad(peer, bench) })
-        var table = FigureTable(name, unit: "us")
+        var table = FigureTable(name, unit: "us"), shares = FigureTable(name, unit: "%")
         var curves: [String: [LineChart.Series]] = [:]
         let common = (loads.values.min() ?? 0) / 2
         let able = peers.filter { loads[$0.name] != nil }
         bench.turns(name, able) { peer, round in
+            let bare = try BareMachine.hiccups(bench)
+            shares.add("time a bare spinning thread loses in gaps of 20 us and more, the generator's CPU", peer.name, bare.generator * 100)
+            shares.add("likewise, the switch's CPU", peer.name, bare.switch * 100)
             try peer.whileRunning(workload, bench) { running in
                 let own = bench.quick ? [0.5] : Self.shares
                 var tries = own.map { ("\(Int($0 * 100)) % of its NDR", $0 * (loads[peer.name] ?? 0)) }
@@ -26,17 +30,27 @@ struct Latency {
                     let file = "\(bench.output)/\(name)-\(peer.name)-\(what.filter { $0.isLetter || $0.isNumber }).hgrm"
                     var scenario = ScenarioText(ports: running.ports, duration: bench.seconds)
                     _ = scenario.bothWays(workload) { "\(max(1, Int(load / Double($0))))pps" }
-                    let report = try GeneratorRun.play(bench, running, scenario, seconds: bench.seconds, histogram: file)
+                    let report = try GeneratorRun.play(bench, running, scenario, seconds: bench.seconds, histogram: file, asksSwitch: true)
                     guard let latency = report.latency else { throw Fault("nothing arrived from \(peer.name) at \(Int(load)) frames/s") }
+                    if round == 0 { curves[what, default: []].append(Self.curve(peer.name, file)) }
                     let targets = what.hasPrefix("50") ? [Figure.Target(against: nil, 20), .init(against: "ovs-dpdk", 1)] : []
                     table.add("p50 at \(what)", peer.name, latency.p50)
                     table.add("p99 at \(what)", peer.name, latency.p99, targets)
                     table.add("p99.9 at \(what)", peer.name, latency.p999)
-                    if round == 0 { curves[what, default: []].append(Self.curve(peer.name, file)) }
+                    let stalls = report.stalls
+                    table.add("p99 at \(what), frames undisturbed by stalls of the generator", peer.name, stalls.undisturbed?.latency.p99, targets)
+                    table.add("p50 at \(what), frames undisturbed by stalls of the generator", peer.name, stalls.undisturbed?.latency.p50)
+                    shares.add("frames that stalls of the generator disturbed at \(what)", peer.name, (stalls.undisturbed?.disturbedShare ?? 1) * 100)
+                    guard let own = stalls.switch else {
+                        if let reason = stalls.switchUnknown { bench.say("  \(peer.name): \(reason)") }
+                        continue
+                    }
+                    table.add("p99 at \(what), frames undisturbed by stalls of either", peer.name, stalls.undisturbedByEither?.latency.p99, targets.filter { $0.against == nil })
+                    shares.add("time the switch was stalled at \(what)", peer.name, own.share * 100)
                 }
             }
         }
-        for figure in table.figures { bench.add(figure) }
+        for figure in table.figures + shares.figures { bench.add(figure) }
         var rates = Figure(name, "its NDR", unit: "frames/s")
         for peer in able { rates.add(peer.name, loads[peer.name]) }
         bench.add(rates)
