@@ -13,7 +13,8 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
     let fdb = snapshot.pointee.bridges[unchecked: Int(port.pointee.bridge)].fdb
     let records = lcore.pointee.records, hashes = lcore.pointee.hashes
     fetch(runs, records, hashes, fdb)
-    let learner = Learner(port: source, spoofCheck: port.pointee.spoofCheck, value: FDBValue(port: source, guest: port.pointee.defaultGuest, seen: lcore.pointee.seconds))
+    let own = FDBValue(port: source, guest: port.pointee.defaultGuest, seen: lcore.pointee.seconds)
+    let learner = Learner(port: source, spoofCheck: port.pointee.spoofCheck, value: own)
     // Runs often follow one another between the same two addresses: those are looked up once.
     var record = records, hash = UnsafePointer(hashes)
     let end = records + runs

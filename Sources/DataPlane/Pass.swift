@@ -5,14 +5,16 @@ import Scheduler
 /// staged, what may not is offered.
 @inline(__always) @_noLocks
 func pass(
-    _ burst: Burst, _ group: inout Int, _ next: inout Int, _ key: GroupKey, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ burst: Burst, _ group: inout Int, _ next: inout Int, _ key: GroupKey, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     let index = snapshot.pointee.ports[unchecked: Int(key.output)].tree
     let tree = snapshot.pointee.trees[unchecked: Int(index)].tree
     let stop = burst.isUniform ? burst.count : burst.stretch(from: group, to: index, snapshot)
     if tree.pointee.mayBypass {
         giveOffered(lcore)
-        let passed = tree.pointee.bypass(Groups.lengths(burst.groups), from: next, Groups.leaves(burst.groups) + group, count: stop &- group, at: lcore.pointee.now)
+        let passed = tree.pointee.bypass(
+            Groups.lengths(burst.groups), from: next, Groups.leaves(burst.groups) + group, count: stop &- group, at: lcore.pointee.now)
         if next != passed {
             if burst.isUniform {
                 stage(burst, next..<passed, key.tag, for: key.output, lcore, snapshot)

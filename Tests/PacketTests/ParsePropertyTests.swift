@@ -95,7 +95,9 @@ struct ParsePropertyTests {
         for round in 0..<150_000 {
             let first = firsts[round % firsts.count]
             var second = first
-            for _ in 0..<Int.random(in: 0...2, using: &random) { second[Int.random(in: 0..<64, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+            for _ in 0..<Int.random(in: 0...2, using: &random) {
+                second[Int.random(in: 0..<64, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
             let contiguous = Int.random(in: 42...64, using: &random)
             let record = memory.parse(first.prefix(contiguous), length: 64)
             guard record.isPlain else { continue }
