@@ -23,12 +23,11 @@ extension ClassTree {
     private mutating func fetch(_ offered: UnsafeMutablePointer<OfferedFrame>, count: Int) {
         var touched: UInt8 = 0
         for index in 0..<count {
-            let leaf = min(Int(offered[index].leaf), classes &- 1)
+            let leaf = Int(offered[index].leaf)
             touched |= states[leaf].active | nodes[leaf].priority
         }
         for index in 0..<count {
-            let leaf = min(Int(offered[index].leaf), classes &- 1)
-            let parent = min(Int(states[leaf].parent), classes &- 1)
+            let parent = Int(states[Int(offered[index].leaf)].parent)
             touched |= states[parent].active | nodes[parent].priority
         }
         self.touched = touched

@@ -107,7 +107,8 @@ public struct ClassTree {
     private init(
         classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?, instance: Int
     ) {
-        lines = UnsafeMutableRawPointer.allocate(byteCount: classes * 128, alignment: 128)
+        // Address space for every id there can be: `fetch` looks at a leaf before it is known to exist.
+        lines = UnsafeMutableRawPointer.allocate(byteCount: 65_536 * 128, alignment: 128)
         slots = Self.reserve(classes * 8)
         timers = Self.reserve(classes)
         extras = Self.reserve(classes)
