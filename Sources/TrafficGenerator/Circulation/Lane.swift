@@ -82,7 +82,7 @@ struct CirculationState {
     var pool: OpaquePointer
     var warmUp: UInt64
     var slice: UInt64
-    /// A turn of the loop that lasts longer was one in which others had the CPU.
+    /// A turn of the loop that lasts longer was one in which others had the CPU: a burst of each lane takes 5 to 40 us.
     var longestTurn: UInt64
     /// Frames that do not come back for so long are lost.
     var patience: UInt64

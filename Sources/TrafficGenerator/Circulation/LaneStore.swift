@@ -26,7 +26,7 @@ final class LaneStore {
             state.initialize(
                 to: CirculationState(
                     lanes: memory, laneCount: lanes.count, pool: pool, warmUp: ticks(plan.warmUp), slice: ticks(plan.slice),
-                    longestTurn: ticks(100_000), patience: ticks(20_000_000)))
+                    longestTurn: ticks(50_000 * UInt64(max(2, lanes.count))), patience: ticks(20_000_000)))
             states.append(state)
         }
     }
