@@ -37,7 +37,8 @@ private struct Loop: ~Copyable {
         #expect(loop.meter.count <= 5, "once the loop knows what its frames take, none of it is lost")
         let before = loop.meter.total
         loop.turn(took: 5_000_000, frames: 256)
-        #expect(loop.meter.total - before == 3_750_000, "only what they do not take is")
+        let lost = loop.meter.total - before
+        #expect((3_700_000...3_800_000).contains(lost), "only what they do not take is")
     }
 
     @Test func changesAndFloodsAreNoStalls() {
