@@ -18,7 +18,10 @@ extension ForwardingDatabase {
                 unlock(place, FDBWord.next(word, key: key))
                 return true
             }
-            guard let place = makeRoom(hash) ?? evict(hash, for: port) ?? evictAny(hash) else {
+            var isContended = false
+            var room = makeRoom(hash, &isContended)
+            if room == nil && !isContended { room = evict(hash, for: port) ?? evictAny(hash) }
+            guard let place = room else {
                 if isFullOfStatics(hash) { return false }
                 continue
             }

@@ -46,8 +46,10 @@ extension ForwardingDatabase {
             return LearnResult(old.port == wanted.port ? .known : .moved, wanted)
         }
         var verdict = LearnVerdict.learned
-        var room = count < capacity ? makeRoom(hash) : nil
+        var isContended = false
+        var room = count < capacity ? makeRoom(hash, &isContended) : nil
         if room == nil {
+            if isContended { return LearnResult(.contended, wanted) }
             room = evict(hash, for: wanted.port)
             verdict = .evicted
         }

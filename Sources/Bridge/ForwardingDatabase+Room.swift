@@ -3,17 +3,22 @@ import Synchronization
 /// Finding a place for a new address.
 extension ForwardingDatabase {
     /// A free place in one of the two lines, others being moved if need be. In the first line, where look-ups begin, unless the
-    /// second one has at least two more. Nil if there is none.
+    /// second one has at least two more. Nil if there is none, or another lcore was quicker: then `isContended` is set, and nobody has to
+    /// go for want of room.
     @_noLocks
-    func makeRoom(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
+    func makeRoom(_ hash: UInt64, _ isContended: inout Bool) -> UnsafeMutablePointer<FDBEntry>? {
         let first = firstLine(hash)
         let second = secondLine(hash)
         let inFirst = freePlaces(first)
         let inSecond = freePlaces(second)
-        if inFirst != 0 || inSecond != 0 { return freePlace(inFirst != 0 && inSecond <= inFirst &+ 1 ? first : second) }
+        if inFirst != 0 || inSecond != 0 {
+            let place = freePlace(inFirst != 0 && inSecond <= inFirst &+ 1 ? first : second)
+            if place == nil { isContended = true }
+            return place
+        }
         // The fewest moves first.
         for moves in 1...3 {
-            if let place = vacate(first, moves: moves) ?? vacate(second, moves: moves) { return place }
+            if let place = vacate(first, moves: moves, &isContended) ?? vacate(second, moves: moves, &isContended) { return place }
         }
         return nil
     }
@@ -33,12 +38,14 @@ extension ForwardingDatabase {
 
     /// Moves one entry of `line` to its other line, after making room there with at most `moves` - 1 moves of others.
     @_noLocks
-    func vacate(_ line: UnsafeMutablePointer<FDBEntry>, moves: Int) -> UnsafeMutablePointer<FDBEntry>? {
+    func vacate(_ line: UnsafeMutablePointer<FDBEntry>, moves: Int, _ isContended: inout Bool) -> UnsafeMutablePointer<FDBEntry>? {
         for index in 0..<4 {
             let place = line + index
             let other = otherLine(place, line)
-            let target = freePlace(other) ?? (moves > 1 ? vacate(other, moves: moves &- 1) : nil)
-            if let target, relocate(place, to: target) { return place }
+            let target = freePlace(other) ?? (moves > 1 ? vacate(other, moves: moves &- 1, &isContended) : nil)
+            guard let target else { continue }
+            if relocate(place, to: target) { return place }
+            isContended = true
         }
         return nil
     }

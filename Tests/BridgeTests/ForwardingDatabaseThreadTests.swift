@@ -71,9 +71,9 @@ struct ForwardingDatabaseThreadTests {
         }
     }
 
-    /// Threads that all see the same new addresses at once leave one entry for each.
-    @Test func oneAddressLearnedByAllAtOnceHasOneEntry() {
-        let fdb = ForwardingDatabase.create(capacity: 60_000)
+    /// Threads that all see the same new addresses at once leave one entry for each, and none goes for want of room while there is some.
+    @Test(arguments: [32_768, 8_192]) func oneAddressLearnedByAllAtOnceHasOneEntry(lines: Int) {
+        let fdb = ForwardingDatabase.create(lines: lines, capacity: 60_000, multiplier: .random(in: .min ... .max))
         defer { fdb.destroy() }
         onThreads(4) { thread in
             for mac in 1...20_000 as ClosedRange<UInt64> {
