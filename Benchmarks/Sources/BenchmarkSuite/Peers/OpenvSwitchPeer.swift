@@ -16,7 +16,11 @@ struct OpenvSwitchPeer: Peer {
         let folder = bench.path("o")
         do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch { throw Fault("\(error)") }
         let prefix = bench.tag + "o"
+        // Its taps outlive it when it ends by a signal. The second one always has this name: it may be that of an Open vSwitch the host runs.
+        let bridge = bench.tag + "b"
+        let taps = [bridge, "ovs-netdev"].filter { !FileManager.default.fileExists(atPath: "/sys/class/net/\($0)") }
         running.atEnd {
+            for tap in taps where FileManager.default.fileExists(atPath: "/sys/class/net/\(tap)") { _ = try? shell("ip", "link", "del", tap) }
             try? FileManager.default.removeItem(atPath: "/var/run/dpdk/\(prefix)")
             try? FileManager.default.removeItem(atPath: folder)
         }
@@ -46,9 +50,9 @@ struct OpenvSwitchPeer: Peer {
             environment: environment)
         running.processes.append(daemon)
         // As many addresses as the others' tables hold; the default of 8192 would flood what comes after them.
-        var words = ["add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "other_config:mac-table-size=65536"]
+        var words = ["add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev", "other_config:mac-table-size=65536"]
         for port in 0..<(workload.ports + workload.idlePorts) {
-            words += ["--", "add-port", "br0", "p\(port)", "--", "set", "interface", "p\(port)", "type=dpdkvhostuser"]
+            words += ["--", "add-port", bridge, "p\(port)", "--", "set", "interface", "p\(port)", "type=dpdkvhostuser"]
             if workload.mtu != 1_500 { words.append("mtu_request=\(workload.mtu)") }
         }
         do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
