@@ -49,6 +49,8 @@ public final class Circulator {
         self.pool = pool
         let deadline = ContinuousClock.now + .nanoseconds(Int64(scenario.connect))
         var open: [[OpenPort]] = []
+        let names = names
+        func named(_ number: Int, _ error: any Error) -> any Error { switches.isEmpty ? error : RunError("switch \(names[number]): \(error)") }
         do {
             for (number, own) in plans.enumerated() {
                 open.append([])
@@ -56,10 +58,12 @@ public final class Circulator {
                     do {
                         open[number].append(try OpenPort(
                             port, index: number * own.count + index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline, interrupted: interrupted))
-                    } catch { throw switches.isEmpty ? error : RunError("switch \(names[number]): \(error)") }
+                    } catch { throw named(number, error) }
                 }
             }
-            for own in open { try OpenPort.awaitLinks(own, deadline, interrupted) }
+            for (number, own) in open.enumerated() {
+                do { try OpenPort.awaitLinks(own, deadline, interrupted) } catch { throw named(number, error) }
+            }
             for index in names.indices { try held.hold(index) }
             for (index, own) in open.enumerated() {
                 if interrupted() { throw RunError("interrupted while switches learned addresses") }
