@@ -19,6 +19,8 @@ import Synchronization
 ///   as unknown. (Two bits of generation: the same owner would have to come back at the fourth change within two loads.)
 /// - Two lcores learn one address at once: each claims a place, then looks for the other's claim; at least one sees it and withdraws,
 ///   so that an address never has two entries. If both withdraw, the next frame is learned.
+/// - Two lcores want one place, for two addresses: one gets it, the other's verdict is `contended`, and the next frame is learned. Nobody is displaced
+///   for that.
 /// - A refresh meets a removal: the entry goes although it was just seen; the next frame is learned.
 /// - A refresh's compare-and-exchange meets an entry that has a new owner with the very same value: the new owner is refreshed.
 /// - An address moves to another port while room-making moves its entry: the entry is busy, the verdict is `contended`, the next frame
