@@ -10,7 +10,9 @@ final class TemporaryFolder: Sendable {
 
     init() {
         var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
-        path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp"
+        // Nothing else may stand in for it: `path` is removed at the end.
+        guard let made = mkdtemp(&template) else { fatalError("no temporary folder: \(String(cString: strerror(errno)))") }
+        path = String(cString: made)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -97,20 +97,23 @@ extension EndToEnd {
             try withLab { lab in
                 let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}")
                 let sink = try startSink(lab, daemon)
-                let isDone = Flag()
-                let sending = Thread { [frame = frame(100)] in
-                    while !isDone.isSet { try? sender.send(frame) }
-                    isDone.end()
-                }
+                let load = Load()
+                let sending = Thread { [frame = frame(100)] in load.run { try sender.send(frame) } }
                 sending.start()
-                for _ in 0..<20 {
-                    try daemon.command("class", "set", "vm/iscsi", "dir", "inbound", "priority", "2")
-                    try daemon.command("class", "del", "vm/iscsi", "dir", "inbound")
+                do {
+                    defer { load.stop() }
+                    for _ in 0..<20 {
+                        // Without traffic at every change this would show nothing.
+                        let sent = load.sent
+                        try eventually("frames are sent") { load.sent > sent }
+                        try daemon.command("class", "set", "vm/iscsi", "dir", "inbound", "priority", "2")
+                        try daemon.command("class", "del", "vm/iscsi", "dir", "inbound")
+                    }
                 }
-                isDone.set()
-                isDone.waitForEnd()
+                let stats = try daemon.atRest()
+                #expect(try #require(stats["received"]["frames"].int) > 20)
                 // The backlog of a class that is removed is dropped, and counted as that.
-                #expect(try daemon.atRest()["dropped"]["no_class"].int ?? 0 == 0)
+                #expect(stats["dropped"]["no_class"].int ?? 0 == 0)
                 #expect(try daemon.unaccountedFrames() == 0)
                 try sink.quit()
                 daemon.stop()
@@ -140,12 +143,30 @@ extension EndToEnd {
     }
 }
 
-/// Ends a thread and waits for its end.
-private final class Flag: @unchecked Sendable {
+/// Sends on a thread of its own until it is stopped.
+private final class Load: @unchecked Sendable {
     private let condition = NSCondition()
-    private var set_ = false, ended = false
-    var isSet: Bool { condition.withLock { set_ } }
-    func set() { condition.withLock { set_ = true } }
-    func end() { condition.withLock { ended = true; condition.signal() } }
-    func waitForEnd() { condition.withLock { while !ended { condition.wait() } } }
+    private var isStopping = false, hasEnded = false, frames = 0
+
+    /// Frames the kernel took so far. A full queue of the tap may refuse some.
+    var sent: Int { condition.withLock { frames } }
+
+    /// The thread's body.
+    func run(_ send: () throws -> Void) {
+        while !condition.withLock({ isStopping }) {
+            if (try? send()) != nil { condition.withLock { frames += 1 } }
+        }
+        condition.withLock {
+            hasEnded = true
+            condition.signal()
+        }
+    }
+
+    /// Returns when the thread sends no more.
+    func stop() {
+        condition.withLock {
+            isStopping = true
+            while !hasEnded { condition.wait() }
+        }
+    }
 }
