@@ -31,5 +31,5 @@ func hint(_ word: String, among candidates: [String], none: String) -> String {
     if let name = nearest(to: word, among: candidates) { return "did you mean \(name)?" }
     if candidates.isEmpty { return none }
     let shown = candidates.prefix(12).joined(separator: ", ")
-    return "there is \(shown)\(candidates.count > 12 ? " and \(candidates.count - 12) more" : "")"
+    return "there \(candidates.count == 1 ? "is" : "are") \(shown)\(candidates.count > 12 ? " and \(candidates.count - 12) more" : "")"
 }

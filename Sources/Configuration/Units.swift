@@ -75,7 +75,7 @@ extension Quantity {
             throw UnitError(description: "'\(trimmed)' is not a \(noun): write a number and a unit, such as \(example)")
         }
         if unit.isEmpty {
-            throw UnitError(description: "\(noun) \(number) has no unit: write \(suggestion(number, decimal))")
+            throw UnitError(description: "\(noun) \(number) has no unit: write \(decimal.isZero ? "one, as in \(example)" : suggestion(number, decimal))")
         }
         guard let worth = units.first(where: { $0.name == unit })?.worth else {
             throw UnitError(description: "'\(unit)' is not a unit of a \(noun): write \(number) with one of \(recommended)")
@@ -167,6 +167,8 @@ private struct Decimal {
         }
         digits = value
     }
+
+    var isZero: Bool { digits == 0 && beyond == nil }
 
     enum Product { case exact(UInt64), inexact, overflow }
 

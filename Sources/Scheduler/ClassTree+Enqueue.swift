@@ -11,7 +11,7 @@ extension ClassTree {
             let frame = offered + index
             let verdict = hold(frame.pointee.handle, length: frame.pointee.length, tag: frame.pointee.tag, in: frame.pointee.leaf, at: now)
             frame.pointee.verdict = verdict
-            guard verdict == .queued else { continue }
+            guard case .queued = verdict else { continue }
             queued &+= 1
         }
         backlogFrames &+= queued
@@ -39,7 +39,7 @@ extension ClassTree {
         _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, to leaf: ClassID, at now: Nanoseconds
     ) -> EnqueueVerdict {
         let verdict = hold(handle, length: length, tag: tag, in: leaf, at: now)
-        if verdict == .queued { backlogFrames &+= 1 }
+        if case .queued = verdict { backlogFrames &+= 1 }
         return verdict
     }
 
@@ -156,7 +156,7 @@ extension ClassTree {
     /// stands in its place.
     @_noLocks
     mutating func giveUp(_ head: UInt32, _ tail: UInt32, of leaf: ClassID, _ reason: DroppedFrame.Reason) {
-        let mark = UInt32(nodes[Int(leaf)].output) | UInt32(reason.rawValue) &<< 16
+        let mark = UInt32(nodes[Int(leaf)].output) | UInt32(reason.code) &<< 16
         var index = head
         while index != tail {
             frames[Int(index)].tag = mark

@@ -5,6 +5,9 @@ public struct DroppedFrame {
         case codel
         /// Its class was removed.
         case classRemoved
+
+        /// `rawValue`, which code that may not take a lock cannot ask for where nothing is optimised.
+        @inline(__always) var code: UInt8 { @_noLocks get { if case .codel = self { 0 } else { 1 } } }
     }
     public var handle: UnsafeMutableRawPointer
     /// The output it was for.

@@ -26,14 +26,14 @@ struct FDBCommand: ParsableCommand {
         static let object = "fdb", verb = "add"
         static let configuration = CommandConfiguration(abstract: "Add a static entry: add 52:54:00:12:34:56 port vm1")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "ADDRESS port NAME") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "ADDRESS port NAME") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "fdb", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a static entry: del 52:54:00:12:34:56")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "ADDRESS") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "ADDRESS") var words: [String]
     }
 }
 
@@ -73,14 +73,14 @@ struct ClassCommand: ParsableCommand {
                 priority 0-7, quantum SIZE, limit N, limit-bytes SIZE, queue tail|codel, codel-target TIME, codel-interval TIME.
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(help: "CLASS [dir inbound|outbound] KEY VALUE ...; none unsets a value.") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound] KEY VALUE ...; none unsets a value.") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "class", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Take a class's settings away: del vm1/iscsi dir inbound")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "CLASS [dir inbound|outbound]") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound]") var words: [String]
     }
 }
 
@@ -130,7 +130,7 @@ struct CoreCommand: ParsableCommand {
                 default takes a core's own mode away. wake-latency: the longest that idle CPUs may take to wake, such as 10us; none: as the kernel likes.
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(help: "CPU|all polling polling|adaptive|interrupt|default; all balance on|off; all wake-latency TIME|none") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CPU|all polling polling|adaptive|interrupt|default; all balance on|off; all wake-latency TIME|none") var words: [String]
     }
 
     struct Balance: ParsableCommand {

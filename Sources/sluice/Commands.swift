@@ -12,6 +12,13 @@ protocol EditCommand: ParsableCommand {
 }
 
 extension EditCommand {
+    /// A word with a sign before digits is a value, for the daemon to refuse by the name of its key; any other with a dash is no option there is.
+    func validate() throws {
+        for word in words where word.hasPrefix("-") && word.dropFirst().first?.isNumber != true {
+            throw ValidationError("Unknown option '\(word)'")
+        }
+    }
+
     func run() throws { try reporting { try connecting.edit(Self.object, Self.verb, words) } }
 }
 
@@ -64,21 +71,21 @@ struct PortCommand: ParsableCommand {
                 physical: device STRING, queues N, rate RATE, overhead BYTES, dcb on|off.
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "port", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a port: set vm1 mtu 9000 pace average 1gbit")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "port", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a port: del vm1")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME") var words: [String]
     }
 }
 
@@ -100,21 +107,21 @@ struct BridgeCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a bridge: add br0 rate 10gbit", discussion: "Keys: ageing TIME, fdb-size N, rate RATE, overhead BYTES.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "bridge", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a bridge: set br0 ageing 60s")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "bridge", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a bridge without ports: del br0")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME") var words: [String]
     }
 }
 
@@ -137,21 +144,21 @@ struct GroupCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a group: add tenant-a bridge br0 inbound floor 2gbit outbound floor 800mbit")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "group", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a group: set tenant-a parent none")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "group", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a group without guests: del tenant-a")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME") var words: [String]
     }
 }
 
@@ -175,21 +182,21 @@ struct GuestCommand: ParsableCommand {
             abstract: "Add a guest: add vm1 port vm1 macs 52:54:00:12:34:56 inbound floor 200mbit ceiling 1gbit",
             discussion: "Keys: port, macs A,B, group, inbound and outbound with the keys of a class (`sluice class set --help`).")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "guest", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a guest: set vm1 macs 52:54:00:12:34:56,52:54:00:12:34:57")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "guest", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a guest; its port stays: del vm1")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME") var words: [String]
     }
 }
 
@@ -213,20 +220,20 @@ struct ProtocolCommand: ParsableCommand {
             abstract: "Add a row: add backup match \"tcp 873,dscp 10\" pcp 1",
             discussion: "Matches: tcp PORT, udp PORT, ethertype 0xTYPE, dscp N, pcp N.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "protocol", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a row, a built-in one too: set iscsi pcp 5")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME KEY VALUE ...") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "protocol", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a row, or the changes to a built-in one: del backup")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "NAME") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME") var words: [String]
     }
 }

@@ -84,7 +84,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
 
     @Test(arguments: [
         ("prot add x", "there is nothing called 'prot': did you mean port?"),
-        ("port new x", "port has no verb 'new': there is add, set, del"),
+        ("port new x", "port has no verb 'new': there are add, set, del"),
         ("port add", "which port? write port add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock"),
         ("port add vm1 type tap interface tap9", "the port vm1 is there already: change it with `port set vm1 ...`"),
         ("port set vm9 mtu 9000", "there is no port vm9: did you mean vm1?"),

@@ -28,6 +28,7 @@ import Testing
 
     @Test(arguments: [
         (Quantity.rate, "500", "rate 500 has no unit: write 500mbit"),
+        (.rate, "0", "rate 0 has no unit: write one, as in 500mbit"),
         (.rate, "500000000", "rate 500000000 has no unit: write 500mbit"),
         (.rate, "1.5", "rate 1.5 has no unit: write 1.5mbit"),
         (.size, "64", "size 64 has no unit: write 64kib"),

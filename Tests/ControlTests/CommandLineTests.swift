@@ -195,6 +195,18 @@ import Testing
         #expect(qemu.contains("<interface type='vhostuser'>"))
     }
 
+    @Test func negativeValuesAreRefusedByTheirKey() throws {
+        let daemon = try CannedDaemon()
+        _ = try sluice("port", "add", "vm1", "type", "vhost", "bridge", "br0", "socket", "/run/sluice/vm1.sock", socket: daemon.path)
+        _ = try sluice("guest", "add", "vm1", "macs", "52:54:00:00:00:01", socket: daemon.path)
+        let limit = try sluice("class", "set", "vm1", "dir", "inbound", "limit", "-5", socket: daemon.path)
+        #expect(limit.status == 1 && limit.errors.contains("limit: '-5' is not a whole number from 1"), "\(limit)")
+        let floor = try sluice("class", "set", "vm1", "dir", "inbound", "floor", "-1gbit", "-j", socket: daemon.path)
+        #expect(floor.status == 1 && floor.errors.contains("floor: '-1gbit' is not a rate: write a number and a unit"), "\(floor)")
+        let option = try sluice("class", "set", "vm1", "dir", "inbound", "--floor", "1gbit", socket: daemon.path)
+        #expect(option.status == 64 && option.errors.contains("Unknown option '--floor'"), "\(option)")
+    }
+
     @Test func files() throws {
         let folder = TemporaryFolder()
         func write(_ name: String, _ text: String) throws -> String {
