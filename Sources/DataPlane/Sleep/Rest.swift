@@ -108,6 +108,8 @@ private func adapt(_ lcore: UnsafeMutablePointer<Lcore>, _ slept: Nanoseconds) {
 private func longestWait(
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, at now: Nanoseconds, idle: Nanoseconds
 ) -> Nanoseconds {
+    // Staged for a queue that another lcore was in, which will not take long.
+    if lcore.pointee.touchedCount != 0 { return 0 }
     var due = Nanoseconds.max
     let trees = snapshot.pointee.trees
     for index in 0..<trees.count { due = min(due, trees[unchecked: index].tree.pointee.nextEvent(at: now)) }
