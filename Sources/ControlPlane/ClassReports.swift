@@ -46,7 +46,10 @@ extension Engine {
     func classes(_ params: ClassParams) throws -> [ClassStatus] {
         let trees = try select(dataPlane.treeDescriptions, params.tree, \.name, "tree")
         let found = trees.flatMap { tree in
-            ([Self.root(tree)] + tree.classes).filter { item in params.path.map { Self.matches(item.path, $0) } ?? true }.map { status(of: $0, in: tree) }
+            let figures = dataPlane.classCounters(tree: tree.name)
+            return ([Self.root(tree)] + tree.classes).filter { item in params.path.map { Self.matches(item.path, $0) } ?? true }.map { item in
+                status(of: item, in: tree, ClassFigures(figures.of(item.id)))
+            }
         }
         if found.isEmpty, let path = params.path {
             throw RPCError(RPCError.notFound, "no class '\(path)'\(params.tree.map { " in tree \($0)" } ?? ""); `sluice class show` lists all")
@@ -72,8 +75,7 @@ extension Engine {
         return (0...(parts.count - words.count)).contains { Array(parts[$0..<($0 + words.count)]) == words }
     }
 
-    private func status(of item: ClassDescription, in tree: TreeDescription) -> ClassStatus {
-        let figures = ClassFigures(dataPlane.classCounters(tree: tree.name, id: item.id))
+    private func status(of item: ClassDescription, in tree: TreeDescription, _ figures: ClassFigures) -> ClassStatus {
         var status = ClassStatus()
         status.tree = tree.name
         if case .inbound = tree.kind { status.direction = "inbound" } else { status.direction = "outbound" }

@@ -35,9 +35,10 @@ struct RateBook {
         lastTime = DispatchTime.now().uptimeNanoseconds
         last.removeAll(keepingCapacity: true)
         for tree in dataPlane.treeDescriptions {
+            let figures = dataPlane.classCounters(tree: tree.name)
             for id in [ClassIDs.root] + tree.classes.map(\.id) {
                 var sum = ClassSample(frames: 0, bytes: 0)
-                for counters in dataPlane.classCounters(tree: tree.name, id: id) {
+                for counters in figures.of(id) {
                     sum.frames &+= counters.sentFrames
                     sum.bytes &+= counters.sentBytes
                 }

@@ -83,9 +83,10 @@ extension Engine {
     private func guestAmounts() -> [String: (inbound: Traffic, outbound: Traffic)] {
         var amounts: [String: (inbound: Traffic, outbound: Traffic)] = [:]
         for tree in dataPlane.treeDescriptions {
+            let figures = dataPlane.classCounters(tree: tree.name)
             for item in tree.classes where item.isLeaf {
                 guard let guest = item.guest else { continue }
-                let sum = ClassFigures(dataPlane.classCounters(tree: tree.name, id: item.id))
+                let sum = ClassFigures(figures.of(item.id))
                 var amount = amounts[guest] ?? (Traffic(), Traffic())
                 if case .inbound = tree.kind { amount.inbound += sum.sent } else { amount.outbound += sum.sent }
                 amounts[guest] = amount

@@ -47,10 +47,17 @@ extension DataPlane {
             moved: sum.moved, full: sum.full, pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 
-    /// One class's figures, of each lcore's instance.
-    /// - Parameter id: `ClassIDs.root` for the root.
-    public func classCounters(tree: String, id: UInt16) -> [ClassCounters] {
-        trees[tree]?.instances.map { $0.pointee.counters(of: id) } ?? []
+    /// Figures of a tree's classes, of each lcore's instance. What inner classes sent is summed up once, when these are made.
+    public struct TreeCounters {
+        fileprivate let instances: [(tree: UnsafeMutablePointer<ClassTree>, totals: ClassTotals)]
+
+        /// - Parameter id: `ClassIDs.root` for the root.
+        public func of(_ id: UInt16) -> [ClassCounters] { instances.map { $0.tree.pointee.counters(of: id, in: $0.totals) } }
+    }
+
+    /// Not to be kept: the tree may be closed with the next change.
+    public func classCounters(tree: String) -> TreeCounters {
+        TreeCounters(instances: trees[tree]?.instances.map { ($0, $0.pointee.totals()) } ?? [])
     }
 
     public struct CoreReport: Sendable {

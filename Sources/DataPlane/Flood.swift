@@ -49,17 +49,14 @@ private func deliver(
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
-    var reason: DropReason?
     if length > port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount) {
-        reason = .exceedsMTU
-    } else {
-        let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-        let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
-        let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-        let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
-        reason = offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
+        lcore.pointee.counters[Int(output)].count(drop: .exceedsMTU)
+        sluice_frame_free(frame)
+        return
     }
-    guard let reason else { return }
-    lcore.pointee.counters[Int(output)].count(drop: reason)
-    sluice_frame_free(frame)
+    let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
+    let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
+    let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
+    let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
+    offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
 }

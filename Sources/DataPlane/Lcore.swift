@@ -16,7 +16,7 @@ struct Lcore: ~Copyable {
     let cpu: Int
     let clock: Clock
     let pool: OpaquePointer
-    /// Most segments that may wait in this lcore's trees: its share of the pool.
+    /// Segments that may wait in this lcore's trees: its share of the pool, exceeded by less than a burst.
     let backlogLimit: Int
 
     // Written by the control thread, read by the loop.
@@ -77,7 +77,10 @@ struct Lcore: ~Copyable {
     let offered: UnsafeMutablePointer<OfferedFrame>
     let offeredOutputs: UnsafeMutablePointer<PortIndex>
     var offeredCount = 0
+    var offeredSegments = 0
     var offeredTree: UnsafeMutablePointer<ClassTree>?
+    /// Those of them that their leaves refused.
+    let refused: UnsafeMutablePointer<Frame?>
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
     /// By `PortIndex`.
@@ -116,6 +119,7 @@ struct Lcore: ~Copyable {
         classified = .zeroed(burstSize)
         offered = .allocate(capacity: burstSize)
         offeredOutputs = .zeroed(burstSize)
+        refused = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .allocate(capacity: dequeueBatch)
         outputs = .zeroed(maxPorts)
@@ -136,12 +140,18 @@ struct Lcore: ~Copyable {
         classified.free()
         offered.deallocate()
         offeredOutputs.free()
+        refused.free()
         scheduled.free()
         discarded.deallocate()
         outputs.free()
         touched.free()
         parked.free()
     }
+}
+
+extension Lcore {
+    /// Places left for frames that have to wait, in all of this lcore's trees together.
+    @inline(__always) var room: UInt32 { @_noLocks get { backlog < backlogLimit ? UInt32(truncatingIfNeeded: backlogLimit &- backlog) : 0 } }
 }
 
 extension UnsafeMutablePointer {

@@ -9,17 +9,14 @@ import Scheduler
 func offer(
     _ frame: Frame, _ length: UInt32, _ tag: EgressTag, _ leaf: ClassID, for output: PortIndex, _ tree: UnsafeMutablePointer<ClassTree>,
     _ lcore: UnsafeMutablePointer<Lcore>
-) -> DropReason? {
-    let segments = Int(sluice_frame_segments(frame))
-    if lcore.pointee.backlog &+ segments > lcore.pointee.backlogLimit { return .bufferFull }
+) {
     if lcore.pointee.offeredCount == burstSize || lcore.pointee.offeredTree != tree { giveOffered(lcore) }
     let place = lcore.pointee.offeredCount
     lcore.pointee.offered[place] = OfferedFrame(handle: UnsafeMutableRawPointer(frame), length: length, tag: tag.rawValue, leaf: leaf)
     lcore.pointee.offeredOutputs[place] = output
     lcore.pointee.offeredCount = place &+ 1
     lcore.pointee.offeredTree = tree
-    lcore.pointee.backlog &+= segments
-    return nil
+    lcore.pointee.offeredSegments &+= Int(sluice_frame_segments(frame))
 }
 
 /// Queues the frames offered; frees and counts those that their leaves refuse.
@@ -28,19 +25,23 @@ func giveOffered(_ lcore: UnsafeMutablePointer<Lcore>) {
     let count = lcore.pointee.offeredCount
     guard count != 0, let tree = lcore.pointee.offeredTree else { return }
     lcore.pointee.offeredCount = 0
-    let queued = tree.pointee.enqueue(lcore.pointee.offered, count: count, at: lcore.pointee.now)
+    let room = lcore.pointee.room
+    lcore.pointee.backlog &+= lcore.pointee.offeredSegments
+    lcore.pointee.offeredSegments = 0
+    let queued = tree.pointee.enqueue(lcore.pointee.offered, count: count, room: room, at: lcore.pointee.now)
     if queued != count { dropRefused(count, tree, lcore) }
 }
 
 @inline(never) @_noLocks
 private func dropRefused(_ count: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    var refused = 0
     for index in 0..<count {
         let reason: DropReason
         var verdict = lcore.pointee.offered[index].verdict
         if verdict == .notALeaf {
             // The class became a parent by a change whose snapshot is yet to come.
             lcore.pointee.offered[index].leaf = tree.pointee.heir(of: lcore.pointee.offered[index].leaf)
-            if tree.pointee.enqueue(lcore.pointee.offered + index, count: 1, at: lcore.pointee.now) == 1 { continue }
+            if tree.pointee.enqueue(lcore.pointee.offered + index, count: 1, room: lcore.pointee.room, at: lcore.pointee.now) == 1 { continue }
             verdict = lcore.pointee.offered[index].verdict
         }
         switch verdict {
@@ -53,6 +54,8 @@ private func dropRefused(_ count: Int, _ tree: UnsafeMutablePointer<ClassTree>, 
         let frame = Frame(lcore.pointee.offered[index].handle)
         lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
         lcore.pointee.counters[Int(lcore.pointee.offeredOutputs[index])].count(drop: reason)
-        sluice_frame_free(frame)
+        lcore.pointee.refused[refused] = frame
+        refused &+= 1
     }
+    sluice_frames_free(lcore.pointee.refused, UInt32(truncatingIfNeeded: refused))
 }

@@ -87,9 +87,7 @@ private func offer(
 ) {
     for index in run {
         let frame = burst.frames[index].unsafelyUnwrapped, length = burst.groups.pointee.lengths[unchecked: index]
-        if let reason = offer(frame, length, key.tag, key.leaf, for: key.output, tree, lcore) {
-            refuse(burst, index..<(index &+ 1), reason, key.output, lcore)
-        }
+        offer(frame, length, key.tag, key.leaf, for: key.output, tree, lcore)
     }
 }
 

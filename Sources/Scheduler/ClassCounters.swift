@@ -32,25 +32,24 @@ public struct ClassCounters: Equatable, Sendable {
 }
 
 extension ClassTree {
-    /// A class's counters; zeros if it never existed. Any thread may call this: each number is written whole by the owning lcore
+    /// A class's counters; zeros if there is none. Any thread may call this: each number is written whole by the owning lcore
     /// alone, but numbers read together may be a few frames apart.
-    public func counters(of id: ClassID) -> ClassCounters {
+    ///
+    /// For an inner class this looks at all classes: who wants the counters of many makes their `totals` once for all.
+    public func counters(of id: ClassID) -> ClassCounters { counters(of: id, totals: nil) }
+
+    /// - Parameter totals: of this tree, made a moment ago.
+    public func counters(of id: ClassID, in totals: ClassTotals) -> ClassCounters { counters(of: id, totals: totals) }
+
+    private func counters(of id: ClassID, totals: ClassTotals?) -> ClassCounters {
         var result = ClassCounters()
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return result }
         let state = states[Int(id)], node = nodes[Int(id)], block = blocks[Int(id)]
-        result.sentFrames = node.sentFrames
-        result.sentBytes = state.sentBytes
         result.backlogFrames = node.count
         result.backlogBytes = node.bytes
         result.droppedQueueLimit = block.droppedQueueLimit
         result.droppedBufferShare = block.droppedBufferShare
         result.droppedBufferFull = block.droppedBufferFull
-        result.lentFrames = block.lentFrames
-        result.lentBytes = block.lentBytes
-        for level in 1..<8 where node.lenders >> UInt8(level) & 1 != 0 {
-            result.borrowedFrames &+= loans[level * classes + Int(id)].frames
-            result.borrowedBytes &+= loans[level * classes + Int(id)].bytes
-        }
         result.waitsCeiling = block.waitsCeiling
         result.waitsAncestor = block.waitsAncestor
         result.waitsNothingToLend = block.waitsNothingToLend
@@ -62,20 +61,16 @@ extension ClassTree {
         }
         if state.flags & ClassFlags.meteredFloor != 0 { result.floorTokens = state.floorTokens / Credit.perByte }
         if state.flags & ClassFlags.meteredCeiling != 0 { result.ceilingTokens = state.ceilingTokens / Credit.perByte }
-        return result
-    }
-
-    /// Bytes a class borrowed, by the ancestor that lent them, nearest first.
-    public func loans(of id: ClassID) -> [(lender: ClassID, bytes: UInt64)] {
-        guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
-        var result: [(lender: ClassID, bytes: UInt64)] = []
-        var lender = states[Int(id)].parent
-        while lender != 0 {
-            let level = states[Int(lender)].level
-            if nodes[Int(id)].lenders >> level & 1 != 0 {
-                result.append((lender, loans[Int(level) * classes + Int(id)].bytes))
-            }
-            lender = states[Int(lender)].parent
+        let amounts = amounts(of: id, totals), own = ownLevel(of: id)
+        result.sentFrames = amounts[0].frames
+        result.sentBytes = amounts[0].bytes
+        if own != 0 {
+            result.lentFrames = amounts[own].frames
+            result.lentBytes = amounts[own].bytes
+        }
+        for lender in (own + 1)..<8 {
+            result.borrowedFrames &+= amounts[lender].frames
+            result.borrowedBytes &+= amounts[lender].bytes
         }
         return result
     }

@@ -41,6 +41,7 @@ struct ClassState {
     /// Depth of the buckets in bytes.
     var floorBurst: UInt32
     var ceilingBurst: UInt32
+    /// By the class as a leaf, and by children that are gone: see `ClassTotals`.
     var sentBytes: UInt64
     var parent: ClassID
     var mode: UInt8
@@ -133,10 +134,11 @@ struct ClassNode {
     /// 1: its timer is set no later than the time at which its floor will allow it to send again.
     var timed: UInt8
     var priority: UInt8
-    /// Bit per level of the ancestors it borrowed from so far: only those entries of `loans` are in use.
+    /// Bit per level of the ancestors it borrowed from so far (an inner class: and its own, see `Loan`): only those entries of `loans` are in use.
     var lenders: UInt8
     /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use.
     var blockers: UInt8
+    /// As `ClassState.sentBytes`.
     var sentFrames: UInt64
 
     @_noLocks @inline(__always)
@@ -254,7 +256,8 @@ struct FrameNode {
     }
 }
 
-/// What a class borrowed from one ancestor. Written as `CounterBlock` is.
+/// What a leaf borrowed from one ancestor. An inner class: what its removed children had, or lent to them, if the level is its own. Written as
+/// `CounterBlock` is.
 struct Loan {
     var frames: UInt64
     var bytes: UInt64
@@ -271,8 +274,6 @@ struct CounterBlock {
     var droppedQueueLimit: UInt64 = 0
     var droppedBufferShare: UInt64 = 0
     var droppedBufferFull: UInt64 = 0
-    var lentFrames: UInt64 = 0
-    var lentBytes: UInt64 = 0
     var waitsCeiling: UInt64 = 0
     var waitsAncestor: UInt64 = 0
     var waitsNothingToLend: UInt64 = 0
@@ -281,14 +282,12 @@ struct CounterBlock {
     @_noLocks @inline(__always)
     init(
         droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0,
-        lentFrames: UInt64 = 0, lentBytes: UInt64 = 0, waitsCeiling: UInt64 = 0, waitsAncestor: UInt64 = 0,
+        waitsCeiling: UInt64 = 0, waitsAncestor: UInt64 = 0,
         waitsNothingToLend: UInt64 = 0, waitsOutput: UInt64 = 0
     ) {
         self.droppedQueueLimit = droppedQueueLimit
         self.droppedBufferShare = droppedBufferShare
         self.droppedBufferFull = droppedBufferFull
-        self.lentFrames = lentFrames
-        self.lentBytes = lentBytes
         self.waitsCeiling = waitsCeiling
         self.waitsAncestor = waitsAncestor
         self.waitsNothingToLend = waitsNothingToLend

@@ -131,13 +131,8 @@ extension ClassTree {
         let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: priority)
         let above = states + Int(lender), node = nodes + Int(lender)
         let lenderIsSpent = above.pointee.keep(floor: floor, ceiling: ceiling)
-        above.pointee.sentBytes &+= UInt64(lent.bytes)
-        node.pointee.sentFrames &+= UInt64(lent.frames)
-        blocks[Int(lender)].lentFrames &+= UInt64(lent.frames)
-        blocks[Int(lender)].lentBytes &+= UInt64(lent.bytes)
         let activeAncestors = payAncestors(of: above.pointee.parent, lent, at: now)
         owedFrames &+= UInt64(lent.frames)
-        owedBytes &+= UInt64(lent.bytes)
         owedCharge &+= lent.cost
         backlogBytes &-= Int(lent.bytes)
 

@@ -27,7 +27,7 @@ extension ClassTree {
         var run = runs
         let last = runs + count
         if !mayBypass { return next }
-        var root = RootCredit(loans: loans + 7 &* classes)
+        var root = RootCredit()
         while run != last, mayPass(run.pointee.leaf) {
             let end = Int(run.pointee.end)
             if next != end {
@@ -66,11 +66,9 @@ extension ClassTree {
         /// Less what is owed; negative: nothing, or the general way must say.
         var tokens: Int64 = 0
         var isKnown = false
-        /// Of its level, 7, since it has children.
-        let loans: UnsafeMutablePointer<Loan>
 
         @_noLocks @inline(__always)
-        init(loans: UnsafeMutablePointer<Loan>) { self.loans = loans }
+        init() {}
     }
 
     /// The shortest way, of a leaf that has neither floor nor ceiling, and so all above it up to the root: how many frames pass. 0: it is not one,
@@ -78,9 +76,11 @@ extension ClassTree {
     @_noLocks @inline(__always)
     private mutating func passUnheld(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, _ root: inout RootCredit, at now: Nanoseconds) -> Int {
         var id = leaf
+        var active = states[1].active
         repeat {
             let state = states + Int(id)
             if state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0 { return 0 }
+            active |= state.pointee.active
             id = state.pointee.parent
         } while id != 1
         if !root.isKnown {
@@ -91,37 +91,15 @@ extension ClassTree {
         let credit = root.tokens &- owedCharge
         if credit < 0 { return 0 }
         let taken = measure(lengths, count: count, credit: credit)
-        let frames = UInt64(taken.frames), bytes = UInt64(taken.bytes)
+        let frames = UInt64(taken.frames)
         owedFrames &+= frames
-        owedBytes &+= bytes
         owedCharge &+= taken.cost
-        blocks[1].lentFrames &+= frames
-        blocks[1].lentBytes &+= bytes
-        var active = states[1].active
-        id = leaf
-        repeat {
-            let state = states + Int(id), node = nodes + Int(id), loan = root.loans + Int(id)
-            countSent(taken, state, node)
-            if node.pointee.lenders & 1 &<< 7 == 0 {
-                node.pointee.lenders |= 1 &<< 7
-                loan.pointee = Loan(frames: 0, bytes: 0)
-            }
-            loan.pointee.frames &+= frames
-            loan.pointee.bytes &+= bytes
-            active |= state.pointee.active
-            id = state.pointee.parent
-        } while id != 1
+        countSent(by: leaf, lender: 1, frames: frames, bytes: UInt64(taken.bytes))
         if active != 0 {
             updateCharged(leaf, 1, at: now)
             root.isKnown = false
         }
         return Int(taken.frames)
-    }
-
-    @_noLocks @inline(__always)
-    func countSent(_ taken: Taken, _ state: UnsafeMutablePointer<ClassState>, _ node: UnsafeMutablePointer<ClassNode>) {
-        state.pointee.sentBytes &+= UInt64(taken.bytes)
-        node.pointee.sentFrames &+= UInt64(taken.frames)
     }
 
     /// Whether the root can send, and what it allows when it has paid what it owes.

@@ -38,25 +38,20 @@ extension ClassTree {
         }
         if lender == 1, leaf == 1 || !rootLends(&credit, owed: owedCharge, at: now) { return 0 }
         let taken = measure(lengths, count: count, credit: credit)
-        let frames = UInt64(taken.frames), bytes = UInt64(taken.bytes)
+        let frames = UInt64(taken.frames)
+        countSent(by: leaf, lender: lender, frames: frames, bytes: UInt64(taken.bytes))
         owedFrames &+= frames
-        owedBytes &+= bytes
         owedCharge &+= taken.cost
 
         var active: UInt8 = 0
         if lender != leaf {
-            let level = states[Int(lender)].level
             var id = leaf
             repeat {
                 let state = states + Int(id)
                 if state.pointee.flags & ClassFlags.kept != 0 { _ = state.pointee.chargeCeiling(taken.cost) }
-                countSent(taken, state, nodes + Int(id))
-                countLoan(of: id, fromLevel: level, frames: frames, bytes: taken.bytes)
                 active |= state.pointee.active
                 id = state.pointee.parent
             } while id != lender
-            blocks[Int(lender)].lentFrames &+= frames
-            blocks[Int(lender)].lentBytes &+= bytes
         }
         if lender != 1 { active |= payLender(lender, taken, at: now) }
         if active | states[1].active != 0 { updateCharged(leaf, lender, at: now) }
@@ -68,13 +63,11 @@ extension ClassTree {
     private mutating func payLender(_ lender: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
         let lending = states + Int(lender)
         if lending.pointee.flags & ClassFlags.kept != 0 { _ = lending.pointee.chargePlain(taken.cost) }
-        countSent(taken, lending, nodes + Int(lender))
         var active = lending.pointee.active
         var id = lending.pointee.parent
         while id != 1 {
             let state = states + Int(id)
             if state.pointee.flags & ClassFlags.kept != 0 { return active | payAncestors(of: id, taken, at: now) }
-            countSent(taken, state, nodes + Int(id))
             active |= state.pointee.active
             id = state.pointee.parent
         }
@@ -137,12 +130,10 @@ extension ClassTree {
             if flags & ClassFlags.meteredCeiling != 0 { state.pointee.ceilingTokens = Credit.charged(state.pointee.ceilingTokens, cost) }
             if lends, flags & ClassFlags.meteredFloor != 0 { state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost) }
             if flags & ClassFlags.extra != 0 { chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost) }
-            state.pointee.sentBytes &+= UInt64(bytes)
-            nodes[Int(id)].sentFrames &+= UInt64(truncatingIfNeeded: frames)
             active |= state.pointee.active
             id = state.pointee.parent
         }
-        if leaf != lender { countLoan(leaf, lender, frames: frames, bytes: bytes) }
+        countSent(by: leaf, lender: lender, frames: UInt64(truncatingIfNeeded: frames), bytes: UInt64(bytes))
         if active != 0 { updateCharged(leaf, 0, at: now) }
     }
 

@@ -59,6 +59,7 @@ extension ClassTree {
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
         let parent = states[Int(id)].parent
+        leaveCounters(of: id, to: parent)
         if nodes[Int(parent)].tail == UInt32(id) { nodes[Int(parent)].tail = 0 }
         nodes[Int(parent)].children &-= 1
         if nodes[Int(parent)].children == 0 {

@@ -152,7 +152,6 @@ extension ClassTree {
         while id != 0 {
             if id == 1, leaf == lender, leaf != 1 {
                 owedFrames &+= UInt64(frames)
-                owedBytes &+= UInt64(bytes)
                 owedCharge &+= cost
                 break
             }
@@ -173,11 +172,9 @@ extension ClassTree {
                 state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost)
             }
             if flags & ClassFlags.extra != 0 { chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost) }
-            state.pointee.sentBytes &+= UInt64(bytes)
-            nodes[Int(id)].sentFrames &+= UInt64(frames)
             id = parent
         }
-        if leaf != lender { countLoan(leaf, lender, frames: frames, bytes: bytes) }
+        countSent(by: leaf, lender: lender, frames: UInt64(frames), bytes: UInt64(bytes))
     }
 
     /// Charges the root for what leaves sent in their floors: once for as many as possible.
@@ -191,10 +188,7 @@ extension ClassTree {
         if flags & ClassFlags.extra != 0 {
             chargeExtra(1, lends: true, cost: owedCharge, packetCost: Int64(bitPattern: owedFrames) &* Credit.perPacket)
         }
-        state.pointee.sentBytes &+= owedBytes
-        nodes[1].sentFrames &+= owedFrames
         owedFrames = 0
-        owedBytes = 0
         owedCharge = 0
         if state.pointee.active != 0 { updateMode(1, at: now) }
     }
@@ -217,24 +211,20 @@ extension ClassTree {
         rotate(slots + (Int(parent) &* 8 &+ priority), place, priority)
     }
 
+    /// Only leaves count: what all above them sent and lent follows from it (`ClassTotals`).
     @_noLocks @inline(__always)
-    mutating func countLoan(_ leaf: ClassID, _ lender: ClassID, frames: Int, bytes: UInt32) {
-        blocks[Int(lender)].lentFrames &+= UInt64(frames)
-        blocks[Int(lender)].lentBytes &+= UInt64(bytes)
-        var id = leaf
-        let level = states[Int(lender)].level
-        while id != lender {
-            countLoan(of: id, fromLevel: level, frames: UInt64(frames), bytes: bytes)
-            id = states[Int(id)].parent
-        }
+    mutating func countSent(by leaf: ClassID, lender: ClassID, frames: UInt64, bytes: UInt64) {
+        states[Int(leaf)].sentBytes &+= bytes
+        nodes[Int(leaf)].sentFrames &+= frames
+        if leaf != lender { countLoan(of: leaf, fromLevel: states[Int(lender)].level, frames: frames, bytes: bytes) }
     }
 
     @_noLocks @inline(__always)
-    mutating func countLoan(of id: ClassID, fromLevel level: UInt8, frames: UInt64, bytes: UInt32) {
+    mutating func countLoan(of id: ClassID, fromLevel level: UInt8, frames: UInt64, bytes: UInt64) {
         if nodes[Int(id)].lenders &>> level & 1 == 0 { beginLoan(of: id, fromLevel: level) }
         let loan = loans + (Int(level) &* classes &+ Int(id))
         loan.pointee.frames &+= frames
-        loan.pointee.bytes &+= UInt64(bytes)
+        loan.pointee.bytes &+= bytes
     }
 
     @_noLocks @inline(never)

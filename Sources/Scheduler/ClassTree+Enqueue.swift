@@ -3,9 +3,18 @@ extension ClassTree {
     /// still belong to the caller.
     ///
     /// The memory of all leaves of the burst is fetched at once, which is what makes this cheaper than a call for each frame.
+    ///
+    /// `room`: places left in a buffer that this tree shares with others. A leaf may hold as many frames as there are places left, in that
+    /// buffer and in the tree's own, whichever are fewer.
     @_noLocks
-    public mutating func enqueue(_ offered: UnsafeMutablePointer<OfferedFrame>, count: Int, at now: Nanoseconds) -> Int {
+    public mutating func enqueue(
+        _ offered: UnsafeMutablePointer<OfferedFrame>, count: Int, room: UInt32 = .max, at now: Nanoseconds
+    ) -> Int {
         fetch(offered, count: count)
+        // What others hold is not there for as long as a burst is looked at.
+        let withheld = free > room ? free &- room : 0
+        free &-= withheld
+        defer { free &+= withheld }
         var queued = 0
         for index in 0..<count {
             let frame = offered + index

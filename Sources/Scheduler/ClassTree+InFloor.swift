@@ -69,7 +69,6 @@ extension ClassTree {
         freeHead = place.free
         free &+= UInt32(truncatingIfNeeded: sent)
         owedFrames &+= UInt64(truncatingIfNeeded: sent)
-        owedBytes &+= bytes
         owedCharge &+= charged &* Credit.perByte
         backlogFrames &-= sent
         backlogBytes &-= Int(bytes)
@@ -209,8 +208,6 @@ extension ClassTree {
             let tokens = state.pointee.drawPlain(at: now)
             _ = state.pointee.keep(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
         }
-        state.pointee.sentBytes &+= UInt64(taken.bytes)
-        nodes[Int(id)].sentFrames &+= UInt64(taken.frames)
         return state.pointee.active
     }
 

@@ -41,7 +41,6 @@ public struct ClassTree {
     var touched: UInt8 = 0
     /// What leaves in their floors sent and the root has not been charged yet. Never outlives a dequeue.
     var owedFrames: UInt64 = 0
-    var owedBytes: UInt64 = 0
     var owedCharge: Int64 = 0
     /// First class of each row; 8 levels of 8 priorities.
     let rowHeads: UnsafeMutablePointer<ClassID>

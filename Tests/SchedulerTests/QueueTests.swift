@@ -61,6 +61,30 @@ import Testing
         #expect(bench.accepted == bench.delivered + bench.tree.pointee.backlogFrames)
     }
 
+    /// Two trees have one buffer. What the flooded one holds is gone for the other, and the flood stops while there is room for both.
+    @Test func aFloodInOneTreeLeavesRoomInAnother() {
+        let trees = [Bench(root: .mbit(1, ceil: 1)), Bench(root: .mbit(1, ceil: 1))]
+        for bench in trees {
+            var p = ClassParameters()
+            p.limitPackets = 0
+            for id in ClassID(2)...4 { bench.add(id, under: 1, p) }
+        }
+        let buffer = 1_000
+        func offer(_ tree: Int, _ leaf: ClassID) -> EnqueueVerdict {
+            let held = trees.reduce(0) { $0 + $1.tree.pointee.backlogFrames }
+            var frame = OfferedFrame(handle: UnsafeMutableRawPointer(bitPattern: 64)!, length: 60, tag: 0, leaf: leaf)
+            _ = trees[tree].tree.pointee.enqueue(&frame, count: 1, room: UInt32(buffer - held), at: 0)
+            return frame.verdict
+        }
+        var last = EnqueueVerdict.queued
+        for _ in 0..<2_000 { for leaf in ClassID(2)...3 { last = offer(0, leaf) } }
+        #expect(last == .bufferShare)
+        #expect(trees[0].tree.pointee.backlogFrames == 667)
+        #expect((0..<110).allSatisfy { _ in offer(1, 2) == .queued && offer(0, 4) == .queued })
+        // What was withheld is the tree's again.
+        #expect(trees[0].offer(2, 60) == .queued)
+    }
+
     @Test func manyFloodsStillLeaveRoom() {
         let bench = Bench(root: .mbit(1, ceil: 1), frames: 1_000)
         for id in ClassID(2)...51 {

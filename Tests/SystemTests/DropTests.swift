@@ -61,6 +61,44 @@ extension EndToEnd {
             }
         }
 
+        @Test("a flood that may queue without end takes no buffer that a quiet guest needs, in frames of one buffer and of several", arguments: [60, 9_000])
+        func floodedBuffers(_ length: Int) throws {
+            try withLab { lab in
+                // Each loop has 3/8 of the buffers; the flood alone, at half of what its tree could hold, would have more.
+                let names = ["source", "flooded", "quiet"]
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [0, 1], buffers: 16384}
+                    bridges: [{name: br0}]
+                    ports:
+                    \(names.map { "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0)), cpus: [1], mtu: 9000}" }.joined(separator: "\n"))
+                    guests:
+                      - {name: flooded, port: flooded, inbound: {ceiling: 20mbit, limit: 1000000}}
+                      - {name: quiet, port: quiet, inbound: {ceiling: 20mbit}}
+                    """)
+                let report = try Generator.run(lab, """
+                    duration: 4s
+                    learn: true
+                    ports:
+                    \(names.enumerated().map {
+                        "  - {name: \($1), device: \"virtio_user:\(lab.path($1))\", server: true, mac: \"52:54:00:00:00:0\($0 + 1)\"}"
+                    }.joined(separator: "\n"))
+                    flows:
+                      - {name: flood, from: source, to: flooded, size: \(length), rate: \(length > 1_000 ? "20kpps" : "200kpps")}
+                      - {name: quiet, from: source, to: quiet, size: 600, rate: 1kpps}
+                    expect:
+                      - {name: quiet, flows: [quiet], intact: true, loss-at-most: 0%}
+                    """)
+                #expect(Generator.missed(report) == [])
+                #expect(Generator.faults(report) == Generator.noFaults)
+                let drops = try daemon.port("flooded")["drops"]
+                #expect(drops["buffer_share"].int ?? 0 > 0)
+                #expect(try daemon.port("quiet")["drops"].members.isEmpty)
+                #expect(try daemon.classStatus("br0", "flooded")["drops"]["buffer_share"].int == drops["buffer_share"].int)
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
         @Test("what a frame is charged changes while the output is full")
         func overheadOfAFullOutput() throws {
             try withLab { lab in

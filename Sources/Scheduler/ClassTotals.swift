@@ -1,0 +1,109 @@
+/// What inner classes sent, lent and borrowed. Only leaves count their frames: a class sent what the leaves below it sent, lent what they borrowed
+/// from its level, and borrowed what they borrowed from levels above. What a class counted as a leaf stays its own when it becomes a parent, and
+/// what its children counted becomes its own when they are removed.
+public struct ClassTotals {
+    /// By id: 0 for a leaf, otherwise where in `sums` the class's eight begin.
+    private var places: [UInt32]
+    /// Sent, then lent and borrowed by the level of the lender.
+    private var sums: [Loan]
+
+    fileprivate init(_ tree: ClassTree) {
+        places = Array(repeating: 0, count: tree.classes)
+        sums = ClassTree.noAmounts
+        var inner: [[ClassID]] = Array(repeating: [], count: 8)
+        for id in tree.ids(in: tree.existing) where !ClassTree.has(tree.leaves, id) {
+            places[Int(id)] = UInt32(sums.count)
+            sums += ClassTree.noAmounts
+            tree.addOwn(of: id, from: tree.ownLevel(of: id), to: &sums, at: Int(places[Int(id)]))
+            inner[tree.ownLevel(of: id)].append(id)
+        }
+        for id in tree.ids(in: tree.leaves) {
+            let parent = tree.states[Int(id)].parent
+            guard let to = place(of: parent) else { continue }
+            tree.addOwn(of: id, from: tree.ownLevel(of: parent), to: &sums, at: to)
+        }
+        // From the bottom up: a parent's level is the higher one.
+        for level in 1..<7 {
+            for id in inner[level] {
+                guard let to = place(of: tree.states[Int(id)].parent) else { continue }
+                let from = Int(places[Int(id)])
+                sums[to].add(sums[from])
+                for lender in (level + 1)..<8 { sums[to + lender].add(sums[from + lender]) }
+            }
+        }
+    }
+
+    private func place(of id: ClassID) -> Int? { Int(id) < places.count && places[Int(id)] != 0 ? Int(places[Int(id)]) : nil }
+
+    /// Nil for a leaf.
+    fileprivate func amounts(of id: ClassID) -> [Loan]? { place(of: id).map { Array(sums[$0..<($0 + 8)]) } }
+}
+
+extension ClassTree {
+    /// One pass over all classes. Any thread may call this: see `counters`.
+    public func totals() -> ClassTotals { ClassTotals(self) }
+
+    /// Bytes a class borrowed, by the ancestor that lent them, nearest first.
+    public func loans(of id: ClassID) -> [(lender: ClassID, bytes: UInt64)] {
+        guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
+        let amounts = amounts(of: id, nil)
+        var result: [(lender: ClassID, bytes: UInt64)] = []
+        var lender = states[Int(id)].parent
+        while lender != 0 {
+            let bytes = amounts[ownLevel(of: lender)].bytes
+            if bytes != 0 { result.append((lender, bytes)) }
+            lender = states[Int(lender)].parent
+        }
+        return result
+    }
+
+    /// What the class and all below it sent and lent, and borrowed from levels above.
+    func amounts(of id: ClassID, _ totals: ClassTotals?) -> [Loan] {
+        if !Self.has(leaves, id), let sums = (totals ?? self.totals()).amounts(of: id) { return sums }
+        var amounts = Self.noAmounts
+        addOwn(of: id, from: ownLevel(of: id), to: &amounts, at: 0)
+        return amounts
+    }
+
+    /// The level a class has, or would have if it were an inner class.
+    func ownLevel(of id: ClassID) -> Int { id == 1 ? 7 : max(Int(states[Int(states[Int(id)].parent)].level) - 1, 0) }
+
+    /// - Parameter level: the lowest of the levels whose loans are added.
+    fileprivate func addOwn(of id: ClassID, from level: Int, to amounts: inout [Loan], at place: Int) {
+        amounts[place].add(Loan(frames: nodes[Int(id)].sentFrames, bytes: states[Int(id)].sentBytes))
+        let lenders = nodes[Int(id)].lenders
+        for level in max(level, 1)..<8 where lenders >> UInt8(level) & 1 != 0 { amounts[place + level].add(loans[level * classes + Int(id)]) }
+    }
+
+    /// What a class that is removed counted becomes its parent's own.
+    @_noLocks
+    mutating func leaveCounters(of id: ClassID, to parent: ClassID) {
+        states[Int(parent)].sentBytes &+= states[Int(id)].sentBytes
+        nodes[Int(parent)].sentFrames &+= nodes[Int(id)].sentFrames
+        for level in states[Int(parent)].level..<8 where nodes[Int(id)].lenders &>> level & 1 != 0 {
+            let loan = loans[Int(level) &* classes &+ Int(id)]
+            countLoan(of: parent, fromLevel: level, frames: loan.frames, bytes: loan.bytes)
+        }
+    }
+
+    fileprivate static var noAmounts: [Loan] { Array(repeating: Loan(frames: 0, bytes: 0), count: 8) }
+
+    fileprivate func ids(in bits: UnsafeMutablePointer<UInt64>) -> [ClassID] {
+        var ids: [ClassID] = []
+        for word in 0..<(classes + 63) / 64 {
+            var rest = bits[word]
+            while rest != 0 {
+                ids.append(ClassID(word * 64 + rest.trailingZeroBitCount))
+                rest &= rest - 1
+            }
+        }
+        return ids
+    }
+}
+
+extension Loan {
+    fileprivate mutating func add(_ other: Loan) {
+        frames &+= other.frames
+        bytes &+= other.bytes
+    }
+}
