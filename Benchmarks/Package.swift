@@ -37,7 +37,7 @@ let package = Package(
         .executableTarget(
             name: "forwarding-benchmark",
             dependencies: [
-                "RingPorts", .product(name: "DataPlane", package: "sluice"), .product(name: "Configuration", package: "sluice"),
+                "Measuring", "RingPorts", .product(name: "DataPlane", package: "sluice"), .product(name: "Configuration", package: "sluice"),
                 .product(name: "NUMA", package: "sluice"), .product(name: "Packet", package: "sluice"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

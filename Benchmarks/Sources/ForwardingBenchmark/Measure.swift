@@ -19,11 +19,7 @@ struct Measure: ParsableCommand {
         defer { bed.plane.close() }
         // Addresses are learned and buckets drained by then.
         Thread.sleep(forTimeInterval: 0.2)
-        let before = Reading(bed.plane)
-        Thread.sleep(forTimeInterval: seconds)
-        let after = Reading(bed.plane)
-        try bed.check()
-        let result = MeasurementResult(before, after, cyclesPerSecond: bed.plane.cyclesPerSecond)
+        let result = try MeasurementResult(of: bed, seconds: seconds)
         if json {
             print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
         } else {
@@ -71,13 +67,29 @@ struct MeasurementResult: Codable {
     }
     var loops: [Loop]
     var sentPerSecond: Double
+    /// The share of the time in which one of the loops did not run though it had the right to, the worst one's.
+    var disturbed: Double
 }
 
 extension MeasurementResult {
-    fileprivate init(_ before: Reading, _ after: Reading, cyclesPerSecond: UInt64) {
+    /// Of what passes in so many seconds from now.
+    /// - Throws: if a frame was lost; then fewer circulate.
+    init(of bed: Bed, seconds: Double) throws {
+        let before = Reading(bed.plane)
+        Thread.sleep(forTimeInterval: seconds)
+        self.init(before, Reading(bed.plane), cyclesPerSecond: bed.plane.cyclesPerSecond)
+        try bed.check()
+    }
+
+    private init(_ before: Reading, _ after: Reading, cyclesPerSecond: UInt64) {
         let seconds = after.seconds - before.seconds
         sentPerSecond = Double(after.sent - before.sent) / seconds
         let handled = zip(before.loops, after.loops).reduce(0.0) { $0 + Double($1.1.frames - $1.0.frames) }
+        disturbed = zip(before.loops, after.loops).map { old, new in
+            let stalled = Double(new.stalledCycles - old.stalledCycles) / Double(cyclesPerSecond)
+            let waited = Double((new.waitedNanoseconds ?? 0) - min(new.waitedNanoseconds ?? 0, old.waitedNanoseconds ?? 0)) / 1e9
+            return max(stalled, waited) / seconds
+        }.max() ?? 0
         // A turn's work is what it received and what it sent.
         let part = handled == 0 ? 0 : Double(after.sent - before.sent) / handled
         loops = zip(before.loops, after.loops).map { old, new in

@@ -76,23 +76,7 @@ func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
     lane.pointee.away = lane.pointee.away > count ? lane.pointee.away &- count : 0
     lane.pointee.turns &+= 1
     if lane.pointee.turns & 0xff == 0 { inspect(lane, batch[0]) }
-    if lane.pointee.rewrites { for index in 0..<count { if let frame = batch[index] { sluice_prefetch_bytes(frame) } } }
-    var kept = 0
-    for index in 0..<count {
-        guard let frame = batch[index] else { continue }
-        let length = sluice_frame_length(frame)
-        lane.pointee.bytes &+= UInt64(length)
-        let size = place(lane, of: length)
-        if size < 0 {
-            lane.pointee.astray &+= 1
-            sluice_frame_free(frame)
-            continue
-        }
-        if lane.pointee.rewrites { rewrite(lane, frame, size) }
-        batch[kept] = frame
-        kept &+= 1
-    }
-    lane.pointee.heldCount &+= kept
+    lane.pointee.heldCount &+= prepare(lane, batch, count)
     // Frames that were given up and came after all.
     while lane.pointee.heldCount > lane.pointee.window {
         lane.pointee.heldCount &-= 1
@@ -102,11 +86,33 @@ func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
     return count
 }
 
-/// Which of the lane's sizes a length is; negative: none.
+/// Makes frames ready to be sent again and gives how many there are then. The lane's fields are read once a burst: stores into frames would have each
+/// frame read them anew.
 @_noLocks @inline(__always)
-func place(_ lane: UnsafeMutablePointer<Lane>, of length: UInt32) -> Int {
-    for size in 0..<lane.pointee.sizeCount where lane.pointee.sizes[size] == length { return size }
-    return -1
+func prepare(_ lane: UnsafeMutablePointer<Lane>, _ batch: UnsafeMutablePointer<OpaquePointer?>, _ count: Int) -> Int {
+    let rewrites = lane.pointee.rewrites, sizes = lane.pointee.sizes, sizeCount = lane.pointee.sizeCount
+    if rewrites { for index in 0..<count { if let frame = batch[index] { sluice_prefetch_bytes(frame) } } }
+    var headers = HeaderSource(lane)
+    var kept = 0
+    var bytes: UInt64 = 0
+    for index in 0..<count {
+        guard let frame = batch[index] else { continue }
+        let length = sluice_frame_length(frame)
+        bytes &+= UInt64(length)
+        var size = 0
+        while size < sizeCount, sizes[size] != length { size &+= 1 }
+        if size == sizeCount {
+            lane.pointee.astray &+= 1
+            sluice_frame_free(frame)
+            continue
+        }
+        if rewrites { headers.write(frame, size) }
+        batch[kept] = frame
+        kept &+= 1
+    }
+    lane.pointee.cycle = headers.cycle
+    lane.pointee.bytes &+= bytes
+    return kept
 }
 
 /// Whether a frame came out where it was meant to.
@@ -117,25 +123,12 @@ func inspect(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer?) {
     if value &- lane.pointee.target >= lane.pointee.targetCount { lane.pointee.astray &+= 1 }
 }
 
-/// Makes a frame one of the next flow.
-@_noLocks @inline(__always)
-func rewrite(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer, _ size: Int) {
-    guard let bytes = sluice_frame_bytes(frame) else { return }
-    let flow = lane.pointee.flows + lane.pointee.cycle.flow
-    let row = lane.pointee.cycle.header &* lane.pointee.sizeCount &+ size
-    sluice_frame_readdress(
-        bytes, flow.pointee.addresses + lane.pointee.cycle.address &* HeaderCycle.addressSize,
-        flow.pointee.headers + row &* HeaderCycle.headerSize)
-    lane.pointee.cycle.advance(flows: lane.pointee.flowCount, headers: flow.pointee.headerCount, addresses: flow.pointee.addressCount)
-}
-
-/// Sends what is in hand.
+/// Sends all that is in hand, as frames that wait here are missing where the switch looks for some.
 @_noLocks @inline(__always)
 func pass(_ lane: UnsafeMutablePointer<Lane>) {
     let count = lane.pointee.heldCount
     if count == 0 { return }
-    let offered = count < CirculationState.burst ? count : CirculationState.burst
-    let taken = Int(sluice_device_send(lane.pointee.output, 0, lane.pointee.held, UInt16(truncatingIfNeeded: offered)))
+    let taken = Int(sluice_device_send(lane.pointee.output, 0, lane.pointee.held, UInt16(truncatingIfNeeded: count)))
     lane.pointee.away &+= taken
     lane.pointee.heldCount = count &- taken
     if taken == 0 { return }
@@ -154,7 +147,9 @@ func fill(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
         }
         lane.pointee.nextPattern = lane.pointee.nextPattern &+ 1 == lane.pointee.patternCount ? 0 : lane.pointee.nextPattern &+ 1
         sluice_bytes_copy(bytes, lane.pointee.bodies[size], Int(length))
-        rewrite(lane, frame, size)
+        var headers = HeaderSource(lane)
+        headers.write(frame, size)
+        lane.pointee.cycle = headers.cycle
         lane.pointee.held[lane.pointee.heldCount] = frame
         lane.pointee.heldCount &+= 1
     }

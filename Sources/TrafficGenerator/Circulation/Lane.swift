@@ -36,6 +36,35 @@ package struct HeaderCycle {
     }
 }
 
+/// The headers of a lane's next frames.
+struct HeaderSource {
+    var cycle: HeaderCycle
+    private let flows: UnsafeMutablePointer<CirculatedFlow>
+    private let flowCount: Int
+    private let sizeCount: Int
+    /// The one whose turn it is.
+    private var flow: CirculatedFlow
+
+    @_noLocks @inline(__always)
+    init(_ lane: UnsafeMutablePointer<Lane>) {
+        cycle = lane.pointee.cycle
+        flows = lane.pointee.flows
+        flowCount = lane.pointee.flowCount
+        sizeCount = lane.pointee.sizeCount
+        flow = flows[cycle.flow]
+    }
+
+    /// Makes a frame of one of the lane's sizes one of the next flow.
+    @_noLocks @inline(__always)
+    mutating func write(_ frame: OpaquePointer, _ size: Int) {
+        guard let bytes = sluice_frame_bytes(frame) else { return }
+        let row = cycle.header &* sizeCount &+ size
+        sluice_frame_readdress(bytes, flow.addresses + cycle.address &* HeaderCycle.addressSize, flow.headers + row &* HeaderCycle.headerSize)
+        cycle.advance(flows: flowCount, headers: flow.headerCount, addresses: flow.addressCount)
+        if cycle.header == 0, cycle.address == 0 { flow = flows[cycle.flow] }
+    }
+}
+
 /// Frames on their way from one port to another, and back by the generator's hand. Written by the worker during a slice, by the control
 /// thread between slices.
 struct Lane {
@@ -97,5 +126,6 @@ struct CirculationState {
     var bytes: UInt64 = 0
     /// New frames that found no buffer.
     var starved: UInt64 = 0
-    static let burst = 32
+    /// What is taken at once: as much as virtio_user gives.
+    static let burst = 64
 }

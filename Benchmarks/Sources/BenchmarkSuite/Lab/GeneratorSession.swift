@@ -47,14 +47,12 @@ final class GeneratorSession {
 
     /// Measured again, up to twice, when others had the CPUs for more than a twentieth of the time; the least disturbed counts.
     private func offer(_ text: String, _ seconds: Double, _ warmUp: Double) throws -> (frames: Double, bits: Double) {
-        var best = try once(text, seconds, warmUp)
-        var least = disturbed
-        for _ in 0..<2 where least > 0.05 {
-            let again = try once(text, seconds, warmUp)
-            if disturbed < least { (best, least) = (again, disturbed) }
+        let best = try LeastDisturbed(most: 0.05) {
+            let rates = try once(text, seconds, warmUp)
+            return (rates, disturbed)
         }
-        disturbed = least
-        return best
+        disturbed = best.disturbed
+        return best.value
     }
 
     private func once(_ text: String, _ seconds: Double, _ warmUp: Double) throws -> (frames: Double, bits: Double) {

@@ -49,11 +49,16 @@ struct OpenvSwitchPeer: Peer {
             ["taskset", "-c", String(bench.generatorCPU), Self.program, database, "--unixctl=\(folder)/ctl", "-vconsole:info", "-vsyslog:off"], log: log,
             environment: environment)
         running.processes.append(daemon)
+        let mtu = workload.mtu == 1_500 ? [] : ["mtu_request=\(workload.mtu)"]
         // As many addresses as the others' tables hold; the default of 8192 would flood what comes after them.
         var words = ["add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev", "other_config:mac-table-size=65536"]
+        // It would make the buffers when the first guest connects, and take all memory while it tries how many there is room for: a second guest that
+        // connects meanwhile gets none, and is never served. A port that is there from the start has them made, and they outlive it.
+        words += ["--", "add-port", bridge, "first", "--", "set", "interface", "first", "type=dpdk", "options:dpdk-devargs=net_ring_first"] + mtu
+        do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
+        words = ["del-port", bridge, "first"]
         for port in 0..<(workload.ports + workload.idlePorts) {
-            words += ["--", "add-port", bridge, "p\(port)", "--", "set", "interface", "p\(port)", "type=dpdkvhostuser"]
-            if workload.mtu != 1_500 { words.append("mtu_request=\(workload.mtu)") }
+            words += ["--", "add-port", bridge, "p\(port)", "--", "set", "interface", "p\(port)", "type=dpdkvhostuser"] + mtu
         }
         do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
         running.ports = try (0..<workload.ports).map { port in
