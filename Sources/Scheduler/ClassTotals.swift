@@ -80,9 +80,9 @@ extension ClassTree {
     mutating func leaveCounters(of id: ClassID, to parent: ClassID) {
         states[Int(parent)].sentBytes &+= states[Int(id)].sentBytes
         nodes[Int(parent)].sentFrames &+= nodes[Int(id)].sentFrames
-        for level in states[Int(parent)].level..<8 where nodes[Int(id)].lenders &>> level & 1 != 0 {
-            let loan = loans[Int(level) &* classes &+ Int(id)]
-            countLoan(of: parent, fromLevel: level, frames: loan.frames, bytes: loan.bytes)
+        for level in Int(states[Int(parent)].level)..<8 where nodes[Int(id)].lenders &>> UInt8(truncatingIfNeeded: level) & 1 != 0 {
+            let loan = loans[level &* classes &+ Int(id)]
+            countLoan(of: parent, fromLevel: UInt8(truncatingIfNeeded: level), frames: loan.frames, bytes: loan.bytes)
         }
     }
 

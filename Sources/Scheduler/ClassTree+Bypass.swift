@@ -61,6 +61,10 @@ extension ClassTree {
         return Self.has(leaves, leaf) && node.pointee.count == 0 && (parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0)
     }
 
+    /// Whether a class has anything of its own: a limit, or a floor.
+    @_noLocks @inline(__always)
+    func holds(_ id: ClassID) -> Bool { states[Int(id)].flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0 }
+
     /// What the root allows that others borrow, as long as it is not charged.
     private struct RootCredit {
         /// Less what is owed; negative: nothing, or the general way must say.
@@ -75,14 +79,17 @@ extension ClassTree {
     /// or the root does not lend.
     @_noLocks @inline(__always)
     private mutating func passUnheld(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, _ root: inout RootCredit, at now: Nanoseconds) -> Int {
-        var id = leaf
+        if holds(leaf) { return 0 }
         var active = states[1].active
-        repeat {
-            let state = states + Int(id)
-            if state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0 { return 0 }
-            active |= state.pointee.active
-            id = state.pointee.parent
-        } while id != 1
+        // Otherwise there is nothing above it to look at.
+        if _slowPath(holders | backlogFrames != 0) {
+            var id = states[Int(leaf)].parent
+            while id != 1 {
+                if holds(id) { return 0 }
+                active |= states[Int(id)].active
+                id = states[Int(id)].parent
+            }
+        }
         if !root.isKnown {
             root.tokens = .max
             if !rootLends(&root.tokens, owed: 0, at: now) { root.tokens = -1 }

@@ -29,7 +29,9 @@ extension ClassTree {
         // Out of every list under the old parameters, in again under the new ones.
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
+        let held = holds(id)
         configure(id, p, existed: true, at: now)
+        if !isLeaf, id != 1 { holders &+= (holds(id) ? 1 : 0) &- (held ? 1 : 0) }
         disarm(id)
         comeBackForLeases(of: id, at: now)
         if isLeaf {
@@ -67,6 +69,7 @@ extension ClassTree {
             nodes[Int(parent)].head = 0
             nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: nodes[Int(parent)].quantum)
             Self.set(leaves, parent, true)
+            if parent != 1, holds(parent) { holders &-= 1 }
         }
         return .done
     }
@@ -235,6 +238,7 @@ extension ClassTree {
         }
         node.pointee.tail = nodes[Int(child)].output == node.pointee.output ? UInt32(child) : 0
         Self.set(leaves, id, false)
+        if id != 1, holds(id) { holders &+= 1 }
         states[Int(id)].level = 7 &- depth(of: id)
         for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: node.pointee.quantum) }
         readmit(leaf: child, at: now)

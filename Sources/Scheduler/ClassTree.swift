@@ -44,6 +44,8 @@ public struct ClassTree {
     var owedCharge: Int64 = 0
     /// First class of each row; 8 levels of 8 priorities.
     let rowHeads: UnsafeMutablePointer<ClassID>
+    /// Inner classes below the root that hold frames or send on their own: see `holds`.
+    var holders = 0
     /// Last class of each row that is not empty.
     let rowTails: UnsafeMutablePointer<ClassID>
     /// Bit per row that is not empty: the lowest is served next.

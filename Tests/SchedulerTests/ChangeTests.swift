@@ -94,6 +94,32 @@ import Testing
         #expect(bench.outOfOrder == 0)
     }
 
+    /// Passing looks at the classes above a leaf only if one of them holds frames, whichever way it came to.
+    @Test func aCeilingAboveALeafHoldsFramesThatPass() {
+        let bench = Bench(root: .mbit(1_000, ceil: 1_000, burst: 100_000, ceilingBurst: 100_000))
+        func passed(_ leaf: ClassID) -> Int {
+            bench.advance(to: bench.now + second)
+            return bench.tree.pointee.bypass([1_000, 1_000, 1_000, 1_000], count: 4, to: leaf, at: bench.now)
+        }
+        let free = ClassParameters.mbit(0), held = ClassParameters.mbit(0, ceil: 8, ceilingBurst: 1_500)
+        bench.add(2, under: 1, free); bench.add(20, under: 2, free); bench.add(200, under: 20, free)
+        #expect(passed(200) == 4)
+        for _ in 0..<2 {
+            #expect(bench.tree.pointee.change(2, held, at: bench.now) == .done)
+            #expect(passed(200) == 2)
+            #expect(bench.tree.pointee.change(2, free, at: bench.now) == .done)
+            #expect(passed(200) == 4)
+        }
+        // A leaf with a ceiling becomes a parent, and a leaf again.
+        bench.add(21, under: 2, held); bench.add(210, under: 21, free)
+        #expect(passed(210) == 2 && passed(200) == 4)
+        #expect(bench.tree.pointee.remove(210, at: bench.now) == .done)
+        #expect(passed(21) == 2 && passed(200) == 4)
+        #expect(bench.tree.pointee.remove(21, at: bench.now) == .done)
+        #expect(bench.tree.pointee.change(20, held, at: bench.now) == .done)
+        #expect(passed(200) == 2)
+    }
+
     @Test func aChangedOutputMovesTheQueue() {
         let bench = Bench(outputs: 2)
         bench.add(2, under: 1, .mbit(0, output: 0))
