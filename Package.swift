@@ -101,7 +101,8 @@ let package = Package(
         .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet", "TestSupport"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
-        .testTarget(name: "DataPlaneTests", dependencies: ["DataPlane"], swiftSettings: dpdkSwift),
+        .testTarget(
+            name: "DataPlaneTests", dependencies: ["DataPlane", "Bridge", "DCB", "Packet"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
         .testTarget(name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration"], swiftSettings: dpdkSwift),
         .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet"], swiftSettings: dpdkSwift),

@@ -9,13 +9,13 @@ extension ForwardingDatabase {
     /// - Parameter seconds: of any clock that never steps back; 31 bits.
     @_noLocks @inlinable @inline(__always)
     public func learn(mac: UInt64, port: UInt16, guest: UInt16, now seconds: UInt32) -> LearnResult {
-        learn(mac: mac, hash: hash(of: mac), FDBValue(port: port, guest: guest, seen: seconds))
+        learn(mac: mac, FDBValue(port: port, guest: guest, seen: seconds))
     }
 
-    /// The same, with the address's `hash(of:)` and what is to be learned.
+    /// The same, with what is to be learned.
     @_noLocks @inlinable @inline(__always)
-    public func learn(mac: UInt64, hash: UInt64, _ wanted: FDBValue) -> LearnResult {
-        let key = key(mac)
+    public func learn(mac: UInt64, _ wanted: FDBValue) -> LearnResult {
+        let key = key(mac), hash = hash(key)
         if let found = find(key, hash) {
             if found.value.raw == wanted.raw { return LearnResult(.known, wanted) }
             if found.value.port == wanted.port {

@@ -29,7 +29,7 @@ import Synchronization
 public struct ForwardingDatabase: @unchecked Sendable {
     @usableFromInline let entries: UnsafeMutablePointer<FDBEntry>
     @usableFromInline let shared: UnsafeMutablePointer<FDBShared>
-    /// Lines - 1; the number of lines is a power of two.
+    /// Bytes of all lines but one: masks the offset of a line. The number of lines is a power of two.
     @usableFromInline let mask: UInt64
     /// Odd and drawn at random for each table, so that nobody outside can choose addresses that share their lines.
     @usableFromInline let multiplier: UInt64
@@ -64,7 +64,7 @@ public struct ForwardingDatabase: @unchecked Sendable {
         let counters = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128).bindMemory(to: FDBShared.self, capacity: 1)
         counters.initialize(to: FDBShared())
         return ForwardingDatabase(
-            entries: entries, shared: counters, mask: UInt64(lines - 1), multiplier: multiplier | 1, capacity: capacity)
+            entries: entries, shared: counters, mask: UInt64(lines - 1) &<< 6, multiplier: multiplier | 1, capacity: capacity)
     }
 
     /// Frees the table; no lcore may still use it.
@@ -76,55 +76,53 @@ public struct ForwardingDatabase: @unchecked Sendable {
     /// Addresses held, static ones included.
     public var count: Int { @_noLocks get { shared.pointee.count.load(ordering: .relaxed) } }
     /// Cache lines of four places each; `sweep` goes over them in slices.
-    public var lines: Int { Int(mask) + 1 }
+    public var lines: Int { Int(mask &>> 6) + 1 }
 
     // MARK: - Hashing
 
     @_noLocks @inlinable @inline(__always)
     func key(_ mac: UInt64) -> UInt64 { mac & FDBWord.keyMask | FDBWord.used }
 
-    /// Two multiplications with a fold between them: one alone leaves evenly spaced addresses evenly spaced.
+    /// Two multiplications, between them the octets turned round, which brings the bits that depend on all others to where the second spreads them
+    /// again. One alone leaves evenly spaced addresses evenly spaced. Of address and VLAN alone.
     @_noLocks @inlinable @inline(__always)
-    func hash(_ key: UInt64) -> UInt64 {
-        let product = key &* multiplier
-        return (product ^ product &>> 32) &* 0x9e37_79b9_7f4a_7c15
+    func scattered(_ mac: UInt64) -> UInt64 { (mac &* multiplier).byteSwapped &* 0x9e37_79b9_7f4a_7c15 }
+
+    @_noLocks @inlinable @inline(__always)
+    func hash(_ key: UInt64) -> UInt64 { scattered(key & FDBWord.keyMask) }
+
+    @_noLocks @inlinable @inline(__always)
+    func line(_ offset: UInt64) -> UnsafeMutablePointer<FDBEntry> {
+        (UnsafeMutableRawPointer(entries) + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: FDBEntry.self)
     }
 
     @_noLocks @inlinable @inline(__always)
-    func firstLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { entries + Int(truncatingIfNeeded: (hash &>> 40 & mask) &* 4) }
+    func firstLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { line(hash &>> 34 & mask) }
 
     /// Never the first one: their numbers differ in the lowest bit, and in others by chance.
     @_noLocks @inlinable @inline(__always)
-    func secondLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> {
-        let distance = hash &>> 16 & mask | 1
-        return entries + Int(truncatingIfNeeded: ((hash &>> 40 & mask) ^ distance) &* 4)
-    }
+    func secondLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { line(hash &>> 34 & mask ^ (hash &>> 10 & mask | 64)) }
 
-    /// The hash of `mac`, for a burst's look-ups: the lines of all addresses are fetched before the first is read, and hashed once.
+    /// The line that a look-up of `mac` (60 bits, as in `lookup`) reads first, to be prefetched and given to `lookup(mac:inFirstLine:)`.
     @_noLocks @inlinable @inline(__always)
-    public func hash(of mac: UInt64) -> UInt64 { hash(key(mac)) }
-
-    /// The line that a look-up of an address with this hash reads first, to be prefetched.
-    @_noLocks @inlinable @inline(__always)
-    public func firstLine(ofHash hash: UInt64) -> UnsafeRawPointer { UnsafeRawPointer(firstLine(hash)) }
+    public func firstLine(of mac: UInt64) -> UnsafeRawPointer { UnsafeRawPointer(firstLine(scattered(mac))) }
 
     // MARK: - Look-up
 
     /// What is known about `mac`: bits 47-0 address, bits 59-48 VLAN (0 where the bridge does not know VLANs). `FDBValue.none` if
     /// nothing is. Group addresses are never found.
     @_noLocks @inlinable @inline(__always)
-    public func lookup(mac: UInt64) -> FDBValue { lookup(mac: mac, hash: hash(of: mac)) }
-
-    /// The same, with the address's `hash(of:)`.
-    @_noLocks @inlinable @inline(__always)
-    public func lookup(mac: UInt64, hash: UInt64) -> FDBValue {
-        guard let entry = find(key(mac), hash) else { return .none }
+    public func lookup(mac: UInt64) -> FDBValue {
+        let key = key(mac)
+        guard let entry = find(key, hash(key)) else { return .none }
         return entry.value
     }
 
-    /// What is known about an individual address if it is in the line that is read first; nil if it is not, or is being changed.
+    /// What is known about an individual address if it is in its `firstLine(of:)`; nil if it is not, or is being changed.
     @_noLocks @inlinable @inline(__always)
-    public func lookup(mac: UInt64, inFirstLineOf hash: UInt64) -> FDBValue? { find(key(mac), in: firstLine(hash))?.value }
+    public func lookup(mac: UInt64, inFirstLine line: UnsafeRawPointer) -> FDBValue? {
+        find(mac | FDBWord.used, in: UnsafeMutableRawPointer(mutating: line).assumingMemoryBound(to: FDBEntry.self))?.value
+    }
 
     /// An entry found at rest, with its value.
     @usableFromInline
@@ -144,20 +142,26 @@ public struct ForwardingDatabase: @unchecked Sendable {
         return find(key, in: secondLine(hash))
     }
 
+    /// Most addresses are in the first place of their first line.
     @_noLocks @inlinable @inline(__always)
     func find(_ key: UInt64, in line: UnsafeMutablePointer<FDBEntry>) -> Found? {
-        var place = line
-        let end = line + 4
+        let word = line.pointee.word.load(ordering: .acquiring)
+        if FDBWord.holds(word, key) { return atRest(line, word) }
+        var place = line + 1
         repeat {
             let word = place.pointee.word.load(ordering: .acquiring)
-            if FDBWord.holds(word, key) {
-                let value = place.pointee.value.load(ordering: .acquiring)
-                guard place.pointee.word.load(ordering: .relaxed) == word else { return nil }
-                return Found(place: place, value: FDBValue(raw: value))
-            }
+            if FDBWord.holds(word, key) { return atRest(place, word) }
             place += 1
-        } while place != end
+        } while place != line + 4
         return nil
+    }
+
+    /// An entry with its value, unless its word has changed meanwhile.
+    @_noLocks @inlinable @inline(__always)
+    func atRest(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) -> Found? {
+        let value = place.pointee.value.load(ordering: .acquiring)
+        guard place.pointee.word.load(ordering: .relaxed) == word else { return nil }
+        return Found(place: place, value: FDBValue(raw: value))
     }
 }
 

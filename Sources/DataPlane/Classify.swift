@@ -9,13 +9,13 @@ import Scheduler
 func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     if runs == 0 { return }
     let groups = lcore.pointee.groups
-    let found = classify(runs, groups, lcore, snapshot)
-    var frames = lcore.pointee.received
+    let found = classify(runs, lcore, snapshot)
+    var burst = Burst(
+        frames: lcore.pointee.received, lengths: lcore.pointee.lengths, groups: groups, count: found.groups, isUniform: found.isUniform)
     if found.groups != runs {
         groups.pointee.gather(found.groups, lcore)
-        frames = lcore.pointee.classified
+        (burst.frames, burst.lengths) = (lcore.pointee.classified, Groups.lengths(groups))
     }
-    let burst = Burst(frames: frames, groups: groups, count: found.groups, isUniform: found.isUniform)
     var group = 0, next = 0
     repeat {
         let key = groups.pointee.keys[unchecked: group]
@@ -33,7 +33,9 @@ func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutable
 
 /// The frames of a burst in the order of their groups.
 struct Burst {
-    let frames: UnsafeMutablePointer<Frame?>
+    var frames: UnsafeMutablePointer<Frame?>
+    /// Bytes to be charged for each.
+    var lengths: UnsafeMutablePointer<UInt32>
     let groups: UnsafeMutablePointer<Groups>
     /// Groups.
     let count: Int
@@ -41,8 +43,12 @@ struct Burst {
     let isUniform: Bool
 
     @inline(__always) @_noLocks
-    init(frames: UnsafeMutablePointer<Frame?>, groups: UnsafeMutablePointer<Groups>, count: Int, isUniform: Bool) {
+    init(
+        frames: UnsafeMutablePointer<Frame?>, lengths: UnsafeMutablePointer<UInt32>, groups: UnsafeMutablePointer<Groups>, count: Int,
+        isUniform: Bool
+    ) {
         self.frames = frames
+        self.lengths = lengths
         self.groups = groups
         self.count = count
         self.isUniform = isUniform
@@ -52,57 +58,84 @@ struct Burst {
     func end(of group: Int) -> Int { Int(groups.pointee.leaves[unchecked: group].end) }
 }
 
-/// Finds what becomes of each run, and the groups that they are: how many, and whether their keys differ in leaves alone. Fills `lcore.groups`, the
-/// lengths and ends of groups only as long as each run is a group.
-@inline(__always) @_noLocks
+/// Finds what becomes of each run, and the groups that they are: how many, and whether their keys differ in leaves alone. Ends of groups and lengths
+/// of frames that grow are right as long as each run is a group; otherwise `Groups.gather` finds them.
+@inline(never) @_noLocks
 private func classify(
-    _ runs: Int, _ groups: UnsafeMutablePointer<Groups>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> (groups: Int, isUniform: Bool) {
-    var record = lcore.pointee.records, ends = UnsafePointer(lcore.pointee.runEnds)
-    var way = Way.none
-    var count = 0, run = 0, index = 0
-    var difference: UInt64 = 0
+    _ runs: Int, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Found {
+    var found = Found()
     repeat {
-        if record.pointee.output != way.output { way = Way(to: record.pointee.output, lcore, snapshot) }
-        var length = record.pointee.length
-        // Without a leaf: the number of the run.
-        var key = way.key.with(leaf: UInt16(truncatingIfNeeded: run))
-        if way.hasTree {
-            let guest = GuestIndex(truncatingIfNeeded: record.pointee.forwarding &>> way.guestShift)
-            let leaf = way.leaves[Int(guest) &* protocolRows &+ Int(record.pointee.protocolID)]
-            let line = way.lines + Int(leaf) &* 128
-            sluice_prefetch(line)
-            sluice_prefetch(line + 64)
-            if length > way.longest &+ 4 &* UInt32(record.pointee.tagCount) {
-                key = GroupKey(.exceedsMTU, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
-            } else {
-                key = way.key.with(leaf: leaf)
-                if way.tags {
-                    let tag = EgressTag(snapshot.pointee.tagger.egress(record))
-                    length &+= tag.growth
-                    key = key.with(tag: tag)
-                }
-            }
-        }
-        let end = ends.pointee
-        // Otherwise the frames have to be moved: `Groups.gather`.
-        if groups.pointee.add(run, key, &count) {
-            difference |= key.rawValue ^ groups.pointee.keys[unchecked: 0].rawValue
-            groups.pointee.leaves[unchecked: count &- 1] = LeafRun(leaf: key.leaf, end: UInt32(truncatingIfNeeded: end))
-            groups.pointee.lengths[unchecked: index] = length
-            index &+= 1
-            while index < end {
-                groups.pointee.lengths[unchecked: index] = length
-                index &+= 1
-            }
+        let way = Way(to: lcore.pointee.records[found.runs].output, lcore, snapshot)
+        // Groups for one output differ in their leaves alone, unless they say otherwise.
+        if found.runs != 0 { found.isUniform = false }
+        if !way.hasTree {
+            sortWithoutTree(way, runs, &found, lcore)
+        } else if way.tags {
+            sort(way, tags: true, runs, &found, lcore, snapshot)
         } else {
-            index = end
+            sort(way, tags: false, runs, &found, lcore, snapshot)
         }
+    } while found.runs < runs
+    return found
+}
+
+/// What `classify` has found so far.
+private struct Found {
+    /// Runs looked at.
+    var runs = 0
+    var groups = 0
+    /// The groups' keys differ in leaves alone.
+    var isUniform = true
+
+    @inline(__always) @_noLocks
+    init() {}
+}
+
+/// Sorts runs for one output, which has a tree, as many as follow one another.
+@inline(__always) @_noLocks
+private func sort(
+    _ way: Way, tags: Bool, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let groups = lcore.pointee.groups, ends = lcore.pointee.runEnds
+    var record = lcore.pointee.records + found.runs
+    var run = found.runs, count = found.groups
+    repeat {
+        let guest = GuestIndex(truncatingIfNeeded: record.pointee.forwarding &>> way.guestShift)
+        let leaf = way.leaves[Int(guest) &* protocolRows &+ Int(record.pointee.protocolID)]
+        let line = way.lines + Int(leaf) &* 128
+        sluice_prefetch(line)
+        sluice_prefetch(line + 64)
+        var key = way.key.with(leaf: leaf)
+        if tags {
+            let tag = EgressTag(snapshot.pointee.tagger.egress(record))
+            key = key.with(tag: tag)
+            if tag.growth != 0 {
+                for index in (run == 0 ? 0 : ends[run &- 1])..<ends[run] { lcore.pointee.lengths[index] &+= tag.growth }
+            }
+        }
+        if record.pointee.length > way.longest, way.isTooLong(record) {
+            key = GroupKey(.exceedsMTU, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
+            found.isUniform = false
+        }
+        groups.pointee.add(run, key, end: ends[run], &count)
+        if tags, !key.leaves(as: groups.pointee.keys[unchecked: 0]) { found.isUniform = false }
         run &+= 1
         record += 1
-        ends += 1
-    } while run < runs
-    return (count, difference &>> 16 == 0)
+    } while run < runs && record.pointee.output == way.output
+    found.runs = run
+    found.groups = count
+}
+
+/// The same for an output without a tree: each run is a group.
+@inline(never) @_noLocks
+private func sortWithoutTree(_ way: Way, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>) {
+    found.isUniform = false
+    repeat {
+        let key = way.key.with(leaf: UInt16(truncatingIfNeeded: found.runs))
+        lcore.pointee.groups.pointee.add(found.runs, key, end: lcore.pointee.runEnds[found.runs], &found.groups)
+        found.runs &+= 1
+    } while found.runs < runs && lcore.pointee.records[found.runs].output == way.output
 }
 
 /// What is the same for all frames to an output.
@@ -117,11 +150,6 @@ private struct Way {
     var longest: UInt32 = 0
     var leaves: UnsafeMutablePointer<ClassID>
     var lines: UnsafeRawPointer
-
-    /// For `flooded`, and to begin with.
-    @inline(__always) static var none: Way {
-        @_noLocks get { Way(flooded, .flood) }
-    }
 
     @inline(__always) @_noLocks
     private init(_ output: PortIndex, _ fate: Fate) {
@@ -149,5 +177,11 @@ private struct Way {
         guestShift = view.pointee.bySource ? 0 : 16
         leaves = view.pointee.leaves.baseAddress.unsafelyUnwrapped
         lines = view.pointee.lines
+    }
+
+    /// Tags do not count.
+    @inline(never) @_noLocks
+    func isTooLong(_ record: UnsafeMutablePointer<FrameRecord>) -> Bool {
+        record.pointee.length > longest &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
     }
 }

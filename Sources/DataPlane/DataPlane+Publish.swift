@@ -68,7 +68,8 @@ extension DataPlane {
             number: published, receiveQueues: .copy(queues.map { ReceiveQueue(port: $0.port, queue: UInt16($0.queue)) }),
             ports: views,
             bridges: .copy(bridgeNames.map { name in
-                BridgeView(fdb: bridges[name]!.fdb, members: .copy(connected.filter { $0.settings.bridge == name }.map(\.index).sorted()))
+                let members = connected.filter { $0.settings.bridge == name }
+                return BridgeView(fdb: bridges[name]!.fdb, members: .copy(members.map(\.index).sorted()), fitsAll: members.map(\.maxFrame).min() ?? 0)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
             protocols: protocols, tagger: tagger()))

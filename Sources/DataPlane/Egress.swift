@@ -22,14 +22,13 @@ func stage(
 ) {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     let output = touch(port, lcore)
-    let frames = burst.frames + run.lowerBound
-    let finishes = view.pointee.state.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
-    var requests: UInt64 = 0
-    if finishes { for index in 0..<run.count { requests |= sluice_frame_flags(frames[index].unsafelyUnwrapped) } }
-    let unfinished = requests & sluice_flag_tx_offload_mask != 0
+    let frames = burst.frames + run.lowerBound, lengths = burst.lengths + run.lowerBound
+    let unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0
+        && view.pointee.state.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
     if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, view, output, lcore) }
     let staged = output.pointee.count
-    copy(frames, Groups.lengths(burst.groups) + run.lowerBound, run.count, to: output, staged)
+    sluice_copy(Output.frames(output) + staged, frames, run.count &* MemoryLayout<Frame?>.stride)
+    sluice_copy(Output.lengths(output) + staged, lengths, run.count &* MemoryLayout<UInt32>.stride)
     output.pointee.count = staged &+ run.count
 }
 
@@ -56,20 +55,6 @@ private func stageChanged(
         }
         index &+= 1
     } while index < count
-}
-
-@inline(__always) @_noLocks
-private func copy(
-    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, to output: UnsafeMutablePointer<Output>, _ place: Int
-) {
-    output.pointee.frames[unchecked: place] = frames[0]
-    output.pointee.lengths[unchecked: place] = lengths[0]
-    var index = 1
-    while index < count {
-        output.pointee.frames[unchecked: place &+ index] = frames[index]
-        output.pointee.lengths[unchecked: place &+ index] = lengths[index]
-        index &+= 1
-    }
 }
 
 /// The port's output, noted as one that has something to send.

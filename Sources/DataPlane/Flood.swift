@@ -13,7 +13,7 @@ func flood(
     lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: run.count &* members.count)
     for place in run {
         let frame = burst.frames[place].unsafelyUnwrapped
-        let length = burst.groups.pointee.lengths[unchecked: place]
+        let length = burst.lengths[place]
         // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
         var waiting: PortIndex = flooded
         for index in 0..<members.count {

@@ -9,7 +9,7 @@ struct Groups {
     var keys: InlineArray<32, GroupKey>
     /// Per group: its leaf, and where its frames end.
     var leaves: InlineArray<32, LeafRun>
-    /// Bytes to be charged for each frame, in the order of the groups.
+    /// Bytes to be charged for each frame, in the order of the groups, once they are gathered.
     var lengths: InlineArray<32, UInt32>
     /// The first and last run of each group, and for each run the next of its group.
     private var firsts: InlineArray<32, UInt8>
@@ -18,42 +18,42 @@ struct Groups {
     /// A group by the low bits of its leaf. What is left from bursts before does no harm: a group is found by its number and its key.
     private var found: InlineArray<64, UInt8>
 
-    /// Adds a run. Returns true if it is a group of its own so far.
+    /// Adds a run, whose frames end at `end` in the order in which they were received.
     @inline(__always) @_noLocks
-    mutating func add(_ run: Int, _ key: GroupKey, _ count: inout Int) -> Bool {
+    mutating func add(_ run: Int, _ key: GroupKey, end: Int, _ count: inout Int) {
         let number = UInt8(truncatingIfNeeded: run)
         let place = Int(key.rawValue & 63)
         let group = Int(found[unchecked: place])
         if group < count, keys[unchecked: group].rawValue == key.rawValue {
             following[unchecked: Int(lasts[unchecked: group])] = number
             lasts[unchecked: group] = number
-            return false
+            return
         }
         found[unchecked: place] = UInt8(truncatingIfNeeded: count)
         keys[unchecked: count] = key
+        leaves[unchecked: count] = LeafRun(leaf: key.leaf, end: UInt32(truncatingIfNeeded: end))
         firsts[unchecked: count] = number
         lasts[unchecked: count] = number
         count &+= 1
-        return true
     }
 
     /// Brings the frames of each group together in `lcore.classified`, and their lengths.
     @inline(never) @_noLocks
     mutating func gather(_ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
         let received = lcore.pointee.received, classified = lcore.pointee.classified
-        let ends = lcore.pointee.runEnds, records = lcore.pointee.records
+        let ends = lcore.pointee.runEnds
         var next = 0
         for group in 0..<count {
             let key = keys[unchecked: group]
             let growth = key.tag.growth
             var run = Int(firsts[unchecked: group])
             while true {
-                let length = records[run].length &+ growth
                 var index = run == 0 ? 0 : ends[run &- 1]
                 let end = ends[run]
                 repeat {
-                    classified[next] = received[index]
-                    lengths[unchecked: next] = length
+                    let frame = received[index].unsafelyUnwrapped
+                    classified[next] = frame
+                    lengths[unchecked: next] = sluice_frame_length(frame) &+ growth
                     next &+= 1
                     index &+= 1
                 } while index < end

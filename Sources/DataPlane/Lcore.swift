@@ -64,11 +64,16 @@ struct Lcore: ~Copyable {
     /// Segments waiting in this lcore's trees.
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>
+    /// Bytes of each frame in `received`; once classified, what its tree charges.
+    let lengths: UnsafeMutablePointer<UInt32>
+    /// Offload flags that any of them came with.
+    var receivedFlags: UInt64 = 0
+    /// One stands before the first: of addresses that no frame has.
     let records: UnsafeMutablePointer<FrameRecord>
     /// Where in `received` the run of frames ends that a record speaks of; it begins where the one before ends.
     let runEnds: UnsafeMutablePointer<Int>
-    /// Of each run its source's and its destination's hash.
-    let hashes: UnsafeMutablePointer<UInt64>
+    /// Of each run the lines of the forwarding database in which its source and its destination are looked for first.
+    let lines: UnsafeMutablePointer<UnsafeRawPointer?>
     /// What `classify` finds out.
     let groups: UnsafeMutablePointer<Groups>
     /// The frames in the order of their groups, unless that is the one in which they were received.
@@ -112,9 +117,11 @@ struct Lcore: ~Copyable {
         protocolCounters = .zeroed(protocolRows)
         stageCycles = .zeroed(Stage.allCases.count)
         received = .zeroed(burstSize)
-        records = .zeroed(burstSize)
+        lengths = .zeroed(burstSize)
+        records = .zeroed(burstSize + 1) + 1
+        (records - 1).pointee.destination = .max
         runEnds = .zeroed(burstSize)
-        hashes = .zeroed(2 * burstSize)
+        lines = .zeroed(2 * burstSize)
         groups = .zeroed(1)
         classified = .zeroed(burstSize)
         offered = .allocate(capacity: burstSize)
@@ -133,9 +140,10 @@ struct Lcore: ~Copyable {
         protocolCounters.free()
         stageCycles.free()
         received.free()
-        records.free()
+        lengths.free()
+        (records - 1).free()
         runEnds.free()
-        hashes.free()
+        lines.free()
         groups.free()
         classified.free()
         offered.deallocate()

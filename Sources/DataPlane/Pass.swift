@@ -14,7 +14,7 @@ func pass(
     if tree.pointee.mayBypass {
         giveOffered(lcore)
         let passed = tree.pointee.bypass(
-            Groups.lengths(burst.groups), from: next, Groups.leaves(burst.groups) + group, count: stop &- group, at: lcore.pointee.now)
+            burst.lengths, from: next, Groups.leaves(burst.groups) + group, count: stop &- group, at: lcore.pointee.now)
         if next != passed {
             if burst.isUniform {
                 stage(burst, next..<passed, key.tag, for: key.output, lcore, snapshot)
@@ -86,7 +86,7 @@ private func offer(
     _ burst: Burst, _ run: Range<Int>, _ key: GroupKey, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
 ) {
     for index in run {
-        let frame = burst.frames[index].unsafelyUnwrapped, length = burst.groups.pointee.lengths[unchecked: index]
+        let frame = burst.frames[index].unsafelyUnwrapped, length = burst.lengths[index]
         offer(frame, length, key.tag, key.leaf, for: key.output, tree, lcore)
     }
 }

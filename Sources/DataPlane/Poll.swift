@@ -1,6 +1,6 @@
 import DPDKShim
 
-/// Stage 1: takes up to a burst of frames from one queue into `lcore.received`. Returns how many.
+/// Stage 1: takes up to a burst of frames from one queue into `lcore.received`, and their lengths. Returns how many.
 @inline(__always) @_noLocks
 func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     let port = Int(queue.pointee.port)
@@ -27,12 +27,17 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
     }
     if count == 0 { return 0 }
 
-    var bytes: UInt64 = 0
+    let lengths = lcore.pointee.lengths
+    var bytes: UInt64 = 0, flags: UInt64 = 0
     for index in 0..<count {
         let frame = frames[index].unsafelyUnwrapped
         sluice_prefetch_bytes(frame)
-        bytes &+= UInt64(sluice_frame_length(frame))
+        let length = sluice_frame_length(frame)
+        lengths[index] = length
+        bytes &+= UInt64(length)
+        flags |= sluice_frame_flags(frame)
     }
+    lcore.pointee.receivedFlags = flags
     counters.pointee.receivedFrames &+= UInt64(truncatingIfNeeded: count)
     counters.pointee.receivedBytes &+= bytes
     pacer.pointee.charge(bytes: bytes)

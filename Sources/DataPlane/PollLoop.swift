@@ -78,7 +78,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         stages.lap(.poll, lcore)
         received &+= frames
         let source = queues[unchecked: index].port
-        let admitted = admit(frames, source, lcore, snapshot)
+        let admitted = admit(frames, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
         stages.lap(.admit, lcore)
         let forwarded = bridge(admitted, source, lcore, snapshot)
         stages.lap(.bridge, lcore)

@@ -93,7 +93,7 @@ private func removeFirst(_ sent: Int, _ output: UnsafeMutablePointer<Output>) {
 @inline(__always) @_noLocks
 private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
     let count = output.pointee.count
-    let frames = UnsafeMutableRawPointer(output).assumingMemoryBound(to: Frame?.self)
+    let frames = Output.frames(output)
     let counters = lcore.pointee.counters + Int(port)
     let taken: Int?
     if let state = snapshot.pointee.ports[unchecked: Int(port)].state {

@@ -41,6 +41,8 @@ struct Snapshot {
 
 /// A queue that this lcore polls.
 struct ReceiveQueue {
+    /// What the frame parsed last taught. Written by the lcore. It stands first: `pattern(of:)`.
+    var pattern = AdmissionPattern()
     var port: PortIndex
     /// Queue pair.
     var queue: UInt16
@@ -50,6 +52,14 @@ struct ReceiveQueue {
     var expected = leastPoll
     /// Cycles from polling to enqueueing in turns that found frames; one turn in eight is measured and counts for eight. Written by the lcore.
     var cycles: UInt64 = 0
+}
+
+extension ReceiveQueue {
+    /// In the place, for what reads and writes it for every frame.
+    @inline(__always) @_noLocks
+    static func pattern(of queue: UnsafeMutablePointer<ReceiveQueue>) -> UnsafeMutablePointer<AdmissionPattern> {
+        UnsafeMutableRawPointer(queue).assumingMemoryBound(to: AdmissionPattern.self)
+    }
 }
 
 /// Fewest frames asked of a guest's ring: librte_vhost takes as many buffers from the pool as it is asked for frames, and gives back those
@@ -78,6 +88,8 @@ struct BridgeView {
     var fdb: ForwardingDatabase
     /// The ports frames are flooded to.
     var members: UnsafeMutableBufferPointer<PortIndex>
+    /// Bytes of a frame without tags that no port finds too long.
+    var fitsAll: UInt32
 }
 
 struct TreeView {

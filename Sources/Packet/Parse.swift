@@ -7,31 +7,27 @@
 ///   - bytes: the destination address's first octet.
 ///   - contiguous: readable bytes at `bytes`; headers that lie behind them count as truncated.
 ///   - length: the whole frame without FCS; a smaller `length` than `contiguous` (padding of the buffer) is the limit.
-///
-/// - Returns: whether the frame `isPlain`.
-@_noLocks @inlinable @inline(__always) @discardableResult
+@_noLocks @inlinable @inline(__always)
 public func parse(
     _ bytes: UnsafeRawPointer, contiguous: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>
-) -> Bool {
+) {
     let limit = min(contiguous, Int(length))
     // An untagged frame with a whole IPv4 header (no options) and the smallest of layer 4 headers: the common one.
     if limit >= HeaderSize.ethernet + HeaderSize.ipv4 + HeaderSize.udp {
-        if parsePlain(bytes, from: 14, limit: limit, length: length, tci: 0, pcp: FrameRecord.noPCP, into: record) { return true }
+        if parsePlain(bytes, from: 14, limit: limit, length: length, tci: 0, pcp: FrameRecord.noPCP, into: record) { return }
         if bytes.bigEndian16(12) == EtherType.vlan { return parseTagged(bytes, limit: limit, length: length, into: record) }
     }
     parseAnyFrame(bytes, limit: limit, length: length, into: record)
-    return record.pointee.isPlain
 }
 
 /// A frame with one tag that otherwise is as the common one.
 @_noLocks @usableFromInline @inline(never)
-func parseTagged(_ bytes: UnsafeRawPointer, limit: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>) -> Bool {
+func parseTagged(_ bytes: UnsafeRawPointer, limit: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>) {
     if limit >= HeaderSize.ethernet + HeaderSize.vlanTag + HeaderSize.ipv4 + HeaderSize.udp {
         let tci = bytes.bigEndian16(14)
-        if parsePlain(bytes, from: 18, limit: limit, length: length, tci: tci, pcp: UInt8(truncatingIfNeeded: tci &>> 13), into: record) { return true }
+        if parsePlain(bytes, from: 18, limit: limit, length: length, tci: tci, pcp: UInt8(truncatingIfNeeded: tci &>> 13), into: record) { return }
     }
     parseAnyFrame(bytes, limit: limit, length: length, into: record)
-    return record.pointee.isPlain
 }
 
 /// Reads a frame whose IPv4 header, if it has no options and a TCP or UDP header behind it, starts at `start` (14 or 18) behind its type. False: it
@@ -53,16 +49,8 @@ func parsePlain(
     guard isTCP || ipProtocol == IPProtocol.udp, min(datagram, limit &- start) >= needed else { return false }
     // Neighbouring fields are written as words; the compiler does not join them by itself. A test holds their offsets.
     let fields = UnsafeMutableRawPointer(record)
-    // Both addresses, the first octet of each most significant: one shuffle where there are vectors.
-    let v = bytes.loadUnaligned(as: SIMD16<UInt8>.self)
-    #if _endian(little)
-    fields.storeBytes(
-        of: SIMD16<UInt8>(v[5], v[4], v[3], v[2], v[1], v[0], 0, 0, v[11], v[10], v[9], v[8], v[7], v[6], 0, 0), as: SIMD16<UInt8>.self)
-    #else
-    fields.storeBytes(
-        of: SIMD16<UInt8>(0, 0, v[0], v[1], v[2], v[3], v[4], v[5], 0, 0, v[6], v[7], v[8], v[9], v[10], v[11]), as: SIMD16<UInt8>.self)
-    #endif
-    let group = UInt32(v[0] & 1) &<< 7  // .multicast
+    FrameAddresses(of: bytes).store(in: record)
+    let group = UInt32(bytes.load(as: UInt8.self) & 1) &<< 7  // .multicast
     fields.storeBytes(of: (UInt64(length) | UInt64(EtherType.ipv4) &<< 32 | UInt64(tci) &<< 48).littleEndian, toByteOffset: 16, as: UInt64.self)
     fields.storeBytes(of: bytes.bigEndian32(start &+ 20).littleEndian, toByteOffset: 24, as: UInt32.self)  // both ports
     let flags = group | 5  // .ipv4, .ports
@@ -73,30 +61,6 @@ func parsePlain(
     record.pointee.protocolID = 0
     record.pointee.pcp = pcp
     return true
-}
-
-/// Whether `parse` finds in the frame at `bytes` what it found in the one at `first`, whose record `isPlain` with its layer 3 header at `start`,
-/// but for the ports. Both are of one length, with as many readable bytes. Compares all else that `parse` looks at in such frames: those that
-/// follow one another in a burst often are of one flow, or of flows between two guests.
-@_noLocks @inlinable @inline(__always)
-public func parsesAlike(_ bytes: UnsafeRawPointer, _ first: UnsafeRawPointer, from start: Int) -> Bool {
-    // Addresses and, without a tag, all up to DSCP; with one, its TCI.
-    let addresses = bytes.loadUnaligned(as: SIMD2<UInt64>.self) ^ first.loadUnaligned(as: SIMD2<UInt64>.self)
-    guard addresses == .zero else { return false }
-    // Type, version, header length, DSCP, total length, fragment and protocol (not identification, TTL and checksum).
-    let header = bytes.loadUnaligned(fromByteOffset: start &- 2, as: SIMD2<UInt64>.self)
-        ^ first.loadUnaligned(fromByteOffset: start &- 2, as: SIMD2<UInt64>.self)
-    return header & SIMD2(UInt64(0x0000_ffff_ffff_ffff).littleEndian, UInt64(0xff00_ffff).littleEndian) == .zero
-}
-
-/// Both ports of a plain frame whose layer 3 header starts at `start`, as they lie there.
-@_noLocks @inlinable @inline(__always)
-public func ports(_ bytes: UnsafeRawPointer, from start: Int) -> UInt32 { bytes.loadUnaligned(fromByteOffset: start &+ 20, as: UInt32.self) }
-
-extension FrameRecord {
-    /// One tag at most, IPv4 without options, and TCP or UDP: `parsesAlike` may be asked about frames beside this record's.
-    @inlinable @inline(__always)
-    public var isPlain: Bool { @_noLocks get { flags.has(.ports) && flags.has(.ipv4) && l4Offset == UInt16(l3Offset) &+ 20 && tagCount < 2 } }
 }
 
 /// Extension headers followed before a datagram counts as malformed. RFC 8200, 4.1 names each of six at most once

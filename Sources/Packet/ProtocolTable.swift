@@ -72,57 +72,42 @@ public struct ProtocolTable: @unchecked Sendable {
         case pcp(UInt8)
     }
 
-    /// The rows of both ports of a TCP or UDP header.
-    @frozen
-    public struct PortRows: Sendable {
-        public var destination: UInt8
-        public var source: UInt8
-
-        @_noLocks @inlinable @inline(__always)
-        init(destination: UInt8, source: UInt8) {
-            self.destination = destination
-            self.source = source
-        }
-
-        @_noLocks @inlinable @inline(__always)
-        public static func == (a: PortRows, b: PortRows) -> Bool { a.destination == b.destination && a.source == b.source }
-    }
-
-    /// Of a parsed frame; those of "none" if it has no ports.
-    @_noLocks @inlinable @inline(__always)
-    public func portRows(_ record: UnsafePointer<FrameRecord>) -> PortRows {
-        // TCP is 6, UDP 17: the lowest bit tells them apart. Records of anything else have ports 0, which no row has.
-        let ports = rows + Int(record.pointee.ipProtocol & 1) &* Self.udpTable
-        return PortRows(destination: ports[Int(record.pointee.destinationPort)], source: ports[Int(record.pointee.sourcePort)])
-    }
-
-    /// Of ports as they lie in the header (`Packet.ports`). Frames that differ in their ports alone have the same row if they have these.
-    @_noLocks @inlinable @inline(__always)
-    public func portRows(_ word: UInt32, ipProtocol: UInt8) -> PortRows {
-        let ports = rows + Int(ipProtocol & 1) &* Self.udpTable
-        let both = UInt32(bigEndian: word)
-        return PortRows(destination: ports[Int(both & 0xffff)], source: ports[Int(both &>> 16)])
-    }
-
     /// The frame's row, from the most to the least telling: destination port, source port, EtherType, DSCP, PCP, default.
     ///
     /// The destination port comes before the source port because a client's own port is drawn by chance and may be one of the
     /// table's, while the server's is meant. EtherType precedes DSCP and PCP because the latter two only tell what a sender
     /// wishes for.
     @_noLocks @inlinable @inline(__always)
-    public func identify(_ record: UnsafePointer<FrameRecord>) -> UInt8 { identify(record, portRows(record)) }
+    public func identify(_ record: UnsafePointer<FrameRecord>) -> UInt8 {
+        identify(
+            destinationPort: record.pointee.destinationPort, sourcePort: record.pointee.sourcePort, ipProtocol: record.pointee.ipProtocol,
+            otherwise: identifyWithoutPorts(record))
+    }
 
-    /// The same, with the rows of the frame's ports.
+    /// The row that a frame has if neither of its ports has one.
     @_noLocks @inlinable @inline(__always)
-    public func identify(_ record: UnsafePointer<FrameRecord>, _ ports: PortRows) -> UInt8 {
+    public func identifyWithoutPorts(_ record: UnsafePointer<FrameRecord>) -> UInt8 {
         let type = rows[Self.etherTypeTable &+ Int(record.pointee.etherType)]
-        let dscp = rows[Self.dscpTable &+ Int(record.pointee.dscp)]
-        let pcp = rows[Self.pcpTable &+ Int(record.pointee.pcp)]
-        // Most frames are nobody's: one test for all five.
-        if ports.destination | ports.source | type | dscp | pcp == 0 { return Self.defaultRow }
-        if ports.destination != 0 { return ports.destination }
-        if ports.source != 0 { return ports.source }
         if type != 0 { return type }
-        return dscp != 0 ? dscp : pcp
+        let dscp = rows[Self.dscpTable &+ Int(record.pointee.dscp)]
+        return dscp != 0 ? dscp : rows[Self.pcpTable &+ Int(record.pointee.pcp)]
+    }
+
+    /// The row of a TCP or UDP frame with both ports as they lie in its header (`ParsePattern.ports`) that has the row `other` without them.
+    @_noLocks @inlinable @inline(__always)
+    public func identify(ports word: UInt32, ipProtocol: UInt8, otherwise other: UInt8) -> UInt8 {
+        let both = UInt32(bigEndian: word)
+        return identify(
+            destinationPort: UInt16(truncatingIfNeeded: both), sourcePort: UInt16(truncatingIfNeeded: both &>> 16), ipProtocol: ipProtocol,
+            otherwise: other)
+    }
+
+    @_noLocks @inlinable @inline(__always)
+    func identify(destinationPort: UInt16, sourcePort: UInt16, ipProtocol: UInt8, otherwise other: UInt8) -> UInt8 {
+        // TCP is 6, UDP 17: the lowest bit tells them apart. Frames of anything else have ports 0, which no row has.
+        let ports = rows + Int(ipProtocol & 1) &* Self.udpTable
+        let destination = ports[Int(destinationPort)], source = ports[Int(sourcePort)]
+        if destination != 0 { return destination }
+        return source != 0 ? source : other
     }
 }

@@ -28,25 +28,21 @@ struct ProtocolTableTests {
         #expect(row(table, FrameBuilder().type(0x0806).padded(to: 60)) == 0)
     }
 
-    @Test func portsThatIdentifyAlikeGiveOneRow() {
+    @Test func portsAsTheyLieThereIdentifyAsTheRecordDoes() {
         let table = ProtocolTable.builtIn()
         defer { table.destroy() }
-        func alike(_ proto: Int, _ first: (Int, Int), _ second: (Int, Int)) -> Bool {
-            func rows(_ pair: (Int, Int)) -> ProtocolTable.PortRows {
-                let frame = FrameBuilder().ipv4(proto, payload: FrameBuilder.tcp(pair.0, pair.1))
+        table.set(.etherType(0x0800), row: 9)
+        table.set(.dscp(10), row: 10)
+        for (proto, dscp) in [(6, 0), (6, 10), (17, 0), (17, 10)] {
+            for pair in [(50_000, 3260), (3260, 50_000), (3260, 4791), (4791, 443), (50_000, 443), (0, 0), (0, 4420)] {
+                let frame = FrameBuilder().ipv4(proto, dscp: dscp, payload: FrameBuilder.tcp(pair.0, pair.1))
                 var record = memory.parse(frame.bytes)
-                let rows = table.portRows(ports(memory.place(frame.bytes), from: 14), ipProtocol: UInt8(proto))
-                #expect(rows == table.portRows(&record))
-                return rows
+                let pattern = ParsePattern(of: memory.place(frame.bytes), &record)
+                let row = table.identify(
+                    ports: pattern.ports(memory.place(frame.bytes)), ipProtocol: UInt8(proto), otherwise: table.identifyWithoutPorts(&record))
+                #expect(row == table.identify(&record), "\(proto) \(pair)")
             }
-            return rows(first) == rows(second)
         }
-        #expect(alike(6, (50_000, 3260), (50_001, 3260)))
-        #expect(alike(6, (50_000, 443), (50_001, 80)))
-        #expect(!alike(6, (50_000, 3260), (50_000, 443)))
-        #expect(!alike(6, (3260, 443), (50_000, 443)))
-        #expect(alike(17, (50_000, 3260), (50_000, 443)))
-        #expect(!alike(17, (50_000, 4791), (50_000, 443)))
     }
 
     @Test func rowsAreNumberedInOrder() {

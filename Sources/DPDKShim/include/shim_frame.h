@@ -25,6 +25,8 @@ SLUICE_INLINE void sluice_prefetch(const void *p) { rte_prefetch0(p); }
 /// Prefetches the first cache line of the frame's data (reads the mbuf's header).
 SLUICE_INLINE void sluice_prefetch_bytes(struct rte_mbuf *m) { rte_prefetch0(rte_pktmbuf_mtod(m, void *)); }
 
+SLUICE_INLINE void sluice_copy(void *to, const void *from, size_t bytes) { memcpy(to, from, bytes); }
+
 SLUICE_HOT void sluice_frame_free(struct rte_mbuf *m);
 SLUICE_HOT void sluice_frames_free(struct rte_mbuf **frames, unsigned count);
 /// The same for frames that mostly are whole, unshared buffers of `pool`: those go back in one piece.

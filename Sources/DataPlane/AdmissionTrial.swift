@@ -1,0 +1,87 @@
+import Bridge
+import DCB
+import DPDKShim
+import Packet
+
+/// Admission by itself, for tests: one lcore and one port, without devices. Frames are buffers of its own.
+package final class AdmissionTrial {
+    /// A frame that stays, and the run it is of.
+    package struct Admitted {
+        /// Its place in the burst.
+        package var number: Int
+        package var run: Int
+        package var length: UInt32
+        package var record: FrameRecord
+        package var bytes: [UInt8]
+    }
+
+    private let lcore = UnsafeMutablePointer<Lcore>.allocate(capacity: 1)
+    private let snapshot = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
+    private let fdb = ForwardingDatabase.create(capacity: 1)
+    private let buffers = UnsafeMutableRawPointer.allocate(byteCount: burstSize * bufferSize, alignment: 128)
+
+    /// - Parameters:
+    ///   - maxFrame: the port's.
+    ///   - fitsAll: its bridge's.
+    package init(isPhysical: Bool, maxFrame: UInt32, fitsAll: UInt32, protocols: ProtocolTable) {
+        lcore.initialize(to: Lcore(
+            index: 0, of: 1, id: 0, cpu: 0, clock: Clock(frequency: 1_000_000_000), pool: OpaquePointer(buffers), backlogLimit: 1, event: -1, mode: .polling))
+        snapshot.initialize(to: Snapshot(
+            number: 1, receiveQueues: .copy([ReceiveQueue(port: 0, queue: 0)]), ports: .copy([PortView(isPhysical: isPhysical, maxFrame: maxFrame)]),
+            bridges: .copy([BridgeView(fdb: fdb, members: .copy([0]), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create()))
+    }
+
+    deinit {
+        lcore.deinitialize(count: 1)
+        lcore.deallocate()
+        snapshot.pointee.deallocate()
+        snapshot.deallocate()
+        fdb.destroy()
+        buffers.deallocate()
+    }
+
+    /// Admits one burst of up to 32 frames of up to 1 792 bytes, of which `contiguous` are in the first segment.
+    package func take(_ frames: [(bytes: [UInt8], contiguous: Int)]) -> [Admitted] {
+        for (number, frame) in frames.enumerated() { place(frame.bytes, frame.contiguous, number) }
+        let runs = admit(frames.count, snapshot.pointee.receiveQueues.baseAddress!, lcore, snapshot)
+        var admitted: [Admitted] = []
+        for run in 0..<runs {
+            for index in admitted.count..<lcore.pointee.runEnds[run] {
+                let frame = lcore.pointee.received[index]!, length = lcore.pointee.lengths[index]
+                precondition(sluice_frame_length(frame) == length, "a frame and what is known of it differ in length")
+                admitted.append(Admitted(
+                    number: (UnsafeMutableRawPointer(frame) - buffers) / Self.bufferSize, run: run, length: length, record: lcore.pointee.records[run],
+                    bytes: Array(UnsafeRawBufferPointer(start: sluice_frame_bytes(frame), count: Int(length)))))
+            }
+        }
+        return admitted
+    }
+
+    /// Frames and bytes counted so far, by row of the protocol table.
+    package var protocolCounts: [(frames: UInt64, bytes: UInt64)] {
+        (0..<protocolRows).map { (lcore.pointee.protocolCounters[$0].frames, lcore.pointee.protocolCounters[$0].bytes) }
+    }
+
+    /// Frames dropped so far, by `DropReason`.
+    package var drops: [UInt64] { DropReason.allCases.map { lcore.pointee.counters[0].drops[Int($0.rawValue)] } }
+
+    /// A `struct rte_mbuf`, room in front of the data, and the data.
+    private static let bufferSize = 2_048
+
+    private func place(_ bytes: [UInt8], _ contiguous: Int, _ number: Int) {
+        let buffer = buffers + number * Self.bufferSize, data = 256
+        precondition(bytes.count <= Self.bufferSize - data)
+        buffer.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bufferSize)
+        // As DPDK 22.11 lays it out (rte_mbuf_core.h): buffer's address 0, data's offset 16, references 18, segments 20, length 36, length of the first
+        // segment 40. There are references enough that none is the last: there is no pool for a buffer to go back to.
+        buffer.storeBytes(of: UInt64(UInt(bitPattern: buffer)), as: UInt64.self)
+        buffer.storeBytes(of: UInt16(data), toByteOffset: 16, as: UInt16.self)
+        buffer.storeBytes(of: 1_000, toByteOffset: 18, as: UInt16.self)
+        buffer.storeBytes(of: 1, toByteOffset: 20, as: UInt16.self)
+        buffer.storeBytes(of: UInt32(bytes.count), toByteOffset: 36, as: UInt32.self)
+        buffer.storeBytes(of: UInt16(contiguous), toByteOffset: 40, as: UInt16.self)
+        UnsafeMutableRawBufferPointer(start: buffer + data, count: bytes.count).copyBytes(from: bytes)
+        lcore.pointee.received[number] = Frame(buffer)
+        lcore.pointee.lengths[number] = UInt32(bytes.count)
+    }
+}

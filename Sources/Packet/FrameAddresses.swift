@@ -1,0 +1,38 @@
+/// Both addresses of a frame as they lie in its record: destination, then source, each a number whose most significant octet is first on the wire.
+@frozen
+public struct FrameAddresses: Sendable {
+    @usableFromInline let both: SIMD2<UInt64>
+
+    @_noLocks @inlinable @inline(__always)
+    init(both: SIMD2<UInt64>) { self.both = both }
+
+    /// Of the frame at `bytes`, of which 16 octets may be read: one shuffle where there are vectors.
+    @_noLocks @inlinable @inline(__always)
+    public init(of bytes: UnsafeRawPointer) {
+        let v = bytes.loadUnaligned(as: SIMD16<UInt8>.self)
+        #if _endian(little)
+        let octets = SIMD16<UInt8>(v[5], v[4], v[3], v[2], v[1], v[0], 0, 0, v[11], v[10], v[9], v[8], v[7], v[6], 0, 0)
+        #else
+        let octets = SIMD16<UInt8>(0, 0, v[0], v[1], v[2], v[3], v[4], v[5], 0, 0, v[6], v[7], v[8], v[9], v[10], v[11])
+        #endif
+        both = unsafeBitCast(octets, to: SIMD2<UInt64>.self)
+    }
+
+    @inlinable @inline(__always) public var destination: UInt64 { @_noLocks get { both[0] } }
+    @inlinable @inline(__always) public var source: UInt64 { @_noLocks get { both[1] } }
+
+    @_noLocks @inlinable @inline(__always)
+    public func areThose(of record: UnsafePointer<FrameRecord>) -> Bool {
+        destination == record.pointee.destination && source == record.pointee.source
+    }
+
+    /// Neither is a group's (IEEE 802, 8.2: the lowest bit of the first octet), and the source is not zero.
+    @inlinable @inline(__always) public var areIndividual: Bool {
+        @_noLocks get { (destination | source) & 1 &<< 40 == 0 && source != 0 }
+    }
+
+    @_noLocks @inlinable @inline(__always)
+    func store(in record: UnsafeMutablePointer<FrameRecord>) {
+        UnsafeMutableRawPointer(record).storeBytes(of: both, as: SIMD2<UInt64>.self)
+    }
+}

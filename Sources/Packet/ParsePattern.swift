@@ -1,0 +1,114 @@
+/// What a frame that was parsed looks like where `parse` looks: one that looks the same needs no parse of its own, whatever its addresses, length
+/// and ports are.
+///
+/// Only frames with at most one tag, IPv4 without options or IPv6 without extension headers, and a whole TCP or UDP header have a pattern: all that
+/// tells them from others lies in octets 12 to 27 and in the length that the IP header states. It holds copies; the frame may go.
+@frozen
+public struct ParsePattern: Sendable {
+    /// Octets 12 to 27 as they lie there, and which of their bits count.
+    @usableFromInline var header = SIMD2<UInt64>()
+    @usableFromInline var mask = SIMD2<UInt64>()
+    /// Of those octets the length that the IP header states.
+    @usableFromInline var datagramMask = SIMD2<UInt64>()
+    /// Octets 16 to 47 of the record.
+    @usableFromInline var fields = SIMD4<UInt64>()
+    /// Bytes that a frame must have: to the end of its TCP or UDP header. Without a pattern more than any has.
+    @usableFromInline var needed: UInt32 = .max
+    /// The least length that the IP header may state, and where it does.
+    @usableFromInline var leastDatagram: UInt16 = 0
+    @usableFromInline var datagramOffset: UInt16 = 0
+    @usableFromInline var portsOffset: UInt16 = 0
+
+    /// Of nothing: no frame matches.
+    @_noLocks @inlinable @inline(__always)
+    public init() {}
+
+    /// Of the frame at `bytes`, of which `parse` has just written the record; of nothing if it is of another kind.
+    @_noLocks @inline(never)
+    public init(of bytes: UnsafeRawPointer, _ record: UnsafePointer<FrameRecord>) {
+        self.init()
+        let isIPv4 = record.pointee.flags.has(.ipv4), isTagged = record.pointee.tagCount == 1
+        let layer3 = Int(record.pointee.l3Offset), layer4 = Int(record.pointee.l4Offset)
+        let ipHeader = isIPv4 ? HeaderSize.ipv4 : HeaderSize.ipv6
+        guard record.pointee.hasPorts, record.pointee.tagCount < 2, layer4 == layer3 &+ ipHeader else { return }
+        let layer4Header = record.pointee.ipProtocol == IPProtocol.tcp ? HeaderSize.tcp : HeaderSize.udp
+        needed = UInt32(truncatingIfNeeded: layer4 &+ layer4Header)
+        leastDatagram = UInt16(truncatingIfNeeded: isIPv4 ? ipHeader &+ layer4Header : layer4Header)
+        datagramOffset = UInt16(truncatingIfNeeded: isIPv4 ? layer3 &+ 2 : layer3 &+ 4)
+        portsOffset = record.pointee.l4Offset
+        // From the type on, the first octet lowest. IPv4: type, version and header length, DSCP; "more fragments" and offset, protocol.
+        // IPv6: type, version, DSCP; next header.
+        var first: UInt64 = isIPv4 ? 0xfcff_ffff : 0xc0ff_ffff
+        var second: UInt64 = isIPv4 ? 0xff00_ff3f : 0x0000_00ff
+        let datagram: UInt64 = isIPv4 ? 0x0000_ffff_0000_0000 : 0xffff_0000_0000_0000
+        // A tag stands before all that.
+        if isTagged { (first, second) = (first &<< 32 | 0xffff_ffff, second &<< 32 | first &>> 32) }
+        mask = SIMD2(first.littleEndian, second.littleEndian)
+        datagramMask = isTagged ? SIMD2(0, (datagram &>> 32).littleEndian) : SIMD2(datagram.littleEndian, 0)
+        header = bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self)
+        keep(record)
+    }
+
+    @inlinable @inline(__always) public var isNone: Bool { @_noLocks get { needed == .max } }
+
+    /// Has `fill` write what this record says, but for addresses, length and ports: since the parse its frame's tag may have come off.
+    @_noLocks @inlinable @inline(__always)
+    public mutating func keep(_ record: UnsafePointer<FrameRecord>) {
+        fields = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: 16, as: SIMD4<UInt64>.self)
+        // Flags lie in octets 30 and 31.
+        fields[1] &= ~(UInt64(FrameRecord.Flags.multicast.rawValue) &<< 48).littleEndian
+    }
+
+    /// Whether `parse` would find in the frame at `bytes` what it found in the pattern's, but for addresses, length and ports. `readable` bytes may be
+    /// read.
+    @_noLocks @inlinable @inline(__always)
+    public func matches(_ bytes: UnsafeRawPointer, readable: UInt32) -> Bool {
+        guard readable >= needed else { return false }
+        guard (bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self) ^ header) & mask == .zero else { return false }
+        return bytes.bigEndian16(Int(datagramOffset)) >= leastDatagram
+    }
+
+    /// Both ports of a frame that matches, as they lie there.
+    @_noLocks @inlinable @inline(__always)
+    public func ports(_ bytes: UnsafeRawPointer) -> UInt32 { bytes.loadUnaligned(fromByteOffset: Int(portsOffset), as: UInt32.self) }
+
+    /// What two frames share whose records differ in ports alone: more than the pattern, since their lengths agree.
+    @frozen
+    public struct Likeness {
+        @usableFromInline let start: SIMD2<UInt64>
+        @usableFromInline let header: SIMD2<UInt64>
+        @usableFromInline let mask: SIMD2<UInt64>
+        @usableFromInline let portsOffset: Int
+
+        /// Of a frame that matches `pattern`.
+        @_noLocks @inlinable @inline(__always)
+        public init(_ bytes: UnsafeRawPointer, _ pattern: ParsePattern) {
+            start = bytes.loadUnaligned(as: SIMD2<UInt64>.self)
+            header = bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self)
+            mask = pattern.mask | pattern.datagramMask
+            portsOffset = Int(pattern.portsOffset)
+        }
+
+        /// Whether a frame with as many bytes, and as many of them readable, has the same record but for ports.
+        @_noLocks @inlinable @inline(__always)
+        public func isShared(_ bytes: UnsafeRawPointer) -> Bool {
+            let here = bytes.loadUnaligned(as: SIMD2<UInt64>.self) ^ start
+            let there = bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self) ^ header
+            return (here | there & mask) == .zero
+        }
+
+        /// `ParsePattern.ports`.
+        @_noLocks @inlinable @inline(__always)
+        public func ports(_ bytes: UnsafeRawPointer) -> UInt32 { bytes.loadUnaligned(fromByteOffset: portsOffset, as: UInt32.self) }
+    }
+
+    /// Writes the record of a frame that matches and whose addresses are individual: what `parse` would, and anything for the later stages.
+    @_noLocks @inlinable @inline(__always)
+    public func fill(_ record: UnsafeMutablePointer<FrameRecord>, _ addresses: FrameAddresses, length: UInt32, ports: UInt32) {
+        let raw = UnsafeMutableRawPointer(record)
+        addresses.store(in: record)
+        raw.storeBytes(of: fields, toByteOffset: 16, as: SIMD4<UInt64>.self)
+        record.pointee.length = length
+        raw.storeBytes(of: UInt32(bigEndian: ports).littleEndian, toByteOffset: 24, as: UInt32.self)
+    }
+}

@@ -1,0 +1,104 @@
+import Bridge
+import DCB
+import DataPlane
+import Packet
+import Testing
+
+/// Admission takes frames together that look alike; each must fare as if it had come alone.
+@Suite("Admission of mixed bursts") struct AdmissionTests {
+    @Test(arguments: [(1, true, 1_514), (2, false, 1_514), (3, true, 100), (4, false, 590), (5, true, 590)] as [(UInt64, Bool, UInt32)])
+    func framesFareAsIfAlone(seed: UInt64, isPhysical: Bool, fitsAll: UInt32) {
+        var random = Seeded(seed)
+        let protocols = ProtocolTable.builtIn()
+        defer { protocols.destroy() }
+        protocols.set(.dscp(10), row: 9)
+        protocols.set(.pcp(5), row: 10)
+        let trial = AdmissionTrial(isPhysical: isPhysical, maxFrame: 1_514, fitsAll: fitsAll, protocols: protocols)
+        var counts = Array(repeating: (frames: UInt64(0), bytes: UInt64(0)), count: 64)
+        var shared = 0, refused: UInt64 = 0
+        for round in 0..<2_000 {
+            let frames = MixedTraffic.burst(&random)
+            let expected = frames.map { FrameAlone($0.bytes, contiguous: $0.contiguous, isPhysical: isPhysical, maxFrame: 1_514, protocols) }
+            let admitted = trial.take(frames)
+            guard admitted.map(\.number) == expected.indices.filter({ expected[$0].isAdmitted }) else {
+                Issue.record("seed \(seed), round \(round): other frames stay of \(frames)")
+                return
+            }
+            for frame in admitted {
+                let own = expected[frame.number]
+                let lengthsAgree = frame.record.length == own.record.length || max(frame.record.length, own.record.length) <= fitsAll
+                if frame.bytes != own.bytes || !lengthsAgree || !own.isDecided(as: frame.record) {
+                    Issue.record("seed \(seed), round \(round), frame \(frame.number): \(frame)\n\(own)\n\(frames)")
+                    return
+                }
+                counts[Int(own.record.protocolID)].frames += 1
+                counts[Int(own.record.protocolID)].bytes += UInt64(frames[frame.number].bytes.count)
+            }
+            shared += admitted.count - Set(admitted.map(\.run)).count
+            refused += UInt64(frames.count - admitted.count)
+            #expect(trial.drops.reduce(0, +) == refused)
+        }
+        #expect(trial.protocolCounts.elementsEqual(counts) { $0 == $1 })
+        // Both happen often enough to tell something.
+        #expect(shared > 2_000)
+        #expect(refused > 1_000)
+    }
+
+    @Test("Frames between guests of which none is in two frames need one parse; the record of each is its own")
+    func noTwoFramesShareAGuest() {
+        let protocols = ProtocolTable.builtIn()
+        defer { protocols.destroy() }
+        let trial = AdmissionTrial(isPhysical: false, maxFrame: 1_514, fitsAll: 1_514, protocols: protocols)
+        let frames = (0..<32).map { MixedTraffic.udp(from: UInt8($0), to: UInt8(100 + $0), port: $0 % 2 == 0 ? 4_791 : 80, size: 60 + $0) }
+        let admitted = trial.take(frames.map { ($0, $0.count) })
+        #expect(admitted.map(\.run) == Array(0..<32))
+        for (number, frame) in admitted.enumerated() {
+            let own = FrameAlone(frames[number], contiguous: frames[number].count, isPhysical: false, maxFrame: 1_514, protocols)
+            #expect(own.isDecided(as: frame.record) && frame.record.length == own.record.length && frame.record.destinationPort == own.record.destinationPort)
+        }
+    }
+
+    @Test("Frames of one flow are one run whatever their lengths, as long as all ports take them")
+    func lengthsDoNotEndARun() {
+        let protocols = ProtocolTable.builtIn()
+        defer { protocols.destroy() }
+        let frames = [60, 590, 1_514, 60, 1_514].map { MixedTraffic.udp(from: 1, to: 2, port: 80, size: $0) }
+        func runs(fitsAll: UInt32) -> [Int] {
+            let trial = AdmissionTrial(isPhysical: false, maxFrame: 1_514, fitsAll: fitsAll, protocols: protocols)
+            return trial.take(frames.map { ($0, $0.count) }).map(\.run)
+        }
+        #expect(runs(fitsAll: 1_514) == [0, 0, 0, 0, 0])
+        #expect(runs(fitsAll: 600) == [0, 0, 1, 2, 3])
+    }
+}
+
+/// What becomes of a frame that is parsed by itself.
+private struct FrameAlone {
+    var record = FrameRecord()
+    var isAdmitted = false
+    /// As it leaves admission.
+    var bytes: [UInt8]
+
+    init(_ frame: [UInt8], contiguous: Int, isPhysical: Bool, maxFrame: UInt32, _ protocols: ProtocolTable) {
+        var changed = frame, stripped = 0
+        var record = FrameRecord(), isAdmitted = false
+        changed.withUnsafeMutableBytes { bytes in
+            parse(UnsafeRawPointer(bytes.baseAddress!), contiguous: contiguous, length: UInt32(bytes.count), into: &record)
+            record.protocolID = protocols.identify(&record)
+            let verdict = BridgeRules.verdict(&record)
+            isAdmitted = record.length <= maxFrame + 4 * UInt32(record.tagCount) && (verdict == .unicast || verdict == .flood)
+            if isAdmitted, isPhysical, TagEditing.isPriorityTagged(&record) {
+                TagEditing.stripPriorityTag(bytes.baseAddress!, &record)
+                stripped = 4
+            }
+        }
+        (self.record, self.isAdmitted, bytes) = (record, isAdmitted, Array(changed.dropFirst(stripped)))
+    }
+
+    /// Whether all that later stages look at is the same but for the length.
+    func isDecided(as run: FrameRecord) -> Bool {
+        run.destination == record.destination && run.source == record.source && run.etherType == record.etherType && run.tci == record.tci
+            && run.tagCount == record.tagCount && run.flags == record.flags && run.l3Offset == record.l3Offset && run.l4Offset == record.l4Offset
+            && run.ipProtocol == record.ipProtocol && run.dscp == record.dscp && run.pcp == record.pcp && run.protocolID == record.protocolID
+    }
+}
