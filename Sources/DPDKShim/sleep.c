@@ -24,11 +24,11 @@ void sluice_event_signal(int event) {
 
 void sluice_event_close(int event) { close(event); }
 
-/* What an entry of the set is for. */
-enum { THE_EVENT, A_QUEUE };
+/* What an entry of the set is for: a queue by its number, or this. */
+#define THE_EVENT UINT32_MAX
 
-static int add(int set, int descriptor, bool edge, uint64_t what) {
-    struct epoll_event entry = { .events = edge ? EPOLLIN | EPOLLET : EPOLLIN, .data.u64 = what };
+static int add(int set, int descriptor, bool edge, uint32_t what) {
+    struct epoll_event entry = { .events = edge ? EPOLLIN | EPOLLET : EPOLLIN, .data.u32 = what };
     return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &entry) == 0 ? 0 : -errno;
 }
 
@@ -43,20 +43,27 @@ int sluice_wait_set_open(int event) {
 
 void sluice_wait_set_close(int set) { close(set); }
 
-int sluice_wait_set_add(int set, int descriptor, bool edge) { return add(set, descriptor, edge, A_QUEUE); }
+int sluice_wait_set_add(int set, int descriptor, bool edge, uint32_t queue) { return add(set, descriptor, edge, queue); }
 
-unsigned sluice_wait(int set, uint64_t nanoseconds) {
+sluice_woken sluice_wait(int set, uint64_t nanoseconds) {
+    sluice_woken woken = {0};
     const struct timespec time = { .tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000 };
     if (set < 0) {
         ppoll(NULL, 0, &time, NULL);
-        return 0;
+        return woken;
     }
     struct epoll_event events[32];
     int count = epoll_pwait2(set, events, 32, &time, NULL);
     /* Linux before 5.11 knows milliseconds only: a shorter wait is none, which costs time but loses nothing. */
     if (count < 0 && errno == ENOSYS) count = epoll_wait(set, events, 32, (int)(nanoseconds / 1000000));
-    unsigned woken = 0;
-    for (int index = 0; index < count; index++) woken |= events[index].data.u64 == THE_EVENT ? SLUICE_WOKEN_BY_EVENT : SLUICE_WOKEN_BY_QUEUE;
+    for (int index = count - 1; index >= 0; index--) {
+        if (events[index].data.u32 == THE_EVENT) {
+            woken.by_event = true;
+        } else {
+            woken.by_queue = true;
+            woken.queue = events[index].data.u32;
+        }
+    }
     return woken;
 }
 

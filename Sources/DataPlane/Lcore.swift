@@ -59,6 +59,8 @@ struct Lcore: ~Copyable {
     let longestSpin: UInt64
     let busySpin: UInt64
     var settling = Settling()
+    /// The place of the queue, of the snapshot's, with which a turn begins: the one that ended the last sleep.
+    var firstQueue = 0
     /// Segments waiting in this lcore's trees.
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>

@@ -66,7 +66,10 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     stages.skip()
     // One turn in eight is measured, queue by queue.
     var measured = number & 7 == 0 ? cycles : 0
-    for index in 0..<queues.count {
+    var next = lcore.pointee.firstQueue < queues.count ? lcore.pointee.firstQueue : 0
+    for _ in 0..<queues.count {
+        let index = next
+        next = index &+ 1 == queues.count ? 0 : index &+ 1
         let frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
         if frames == 0 {
             stages.skip()

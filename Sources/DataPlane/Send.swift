@@ -4,14 +4,24 @@ import Scheduler
 /// Stage 7, second half: sends what was staged in this batch, output by output.
 @inline(__always) @_noLocks
 func sendTouched(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    var kept = 0
     for index in 0..<lcore.pointee.touchedCount {
         let port = lcore.pointee.touched[index]
         let output = lcore.pointee.outputs + Int(port)
         output.pointee.isTouched = false
-        send(port, output, lcore, snapshot)
-        if output.pointee.count != 0 && !output.pointee.isParked { park(port, output, lcore, snapshot) }
+        let isContended = send(port, output, lcore, snapshot)
+        if output.pointee.count == 0 || output.pointee.isParked { continue }
+        if isContended && output.pointee.count <= Output.capacity - dequeueBatch {
+            // The queue is not full, only another lcore's at this moment: the next turn tries again.
+            output.pointee.isTouched = true
+            lcore.pointee.touched[kept] = port
+            kept &+= 1
+        } else {
+            if !isContended { lcore.pointee.counters[Int(port)].full &+= 1 }
+            park(port, output, lcore, snapshot)
+        }
     }
-    lcore.pointee.touchedCount = 0
+    lcore.pointee.touchedCount = kept
 }
 
 /// Holds back an output's leaves until it has taken what is staged: a full ring costs nothing and delays nobody else.
@@ -20,7 +30,6 @@ private func park(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     output.pointee.isParked = true
     output.pointee.progress = lcore.pointee.now
-    lcore.pointee.counters[Int(port)].full &+= 1
     snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree.pointee.park(output: port)
     lcore.pointee.parked[lcore.pointee.parkedCount] = port
     lcore.pointee.parkedCount &+= 1
@@ -35,9 +44,9 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         let port = lcore.pointee.parked[index]
         let output = lcore.pointee.outputs + Int(port)
         let waiting = output.pointee.count
-        send(port, output, lcore, snapshot)
+        let isContended = send(port, output, lcore, snapshot)
         taken &+= waiting &- output.pointee.count
-        if output.pointee.count != waiting {
+        if output.pointee.count != waiting || isContended {
             output.pointee.progress = lcore.pointee.now
         } else if lcore.pointee.now &- output.pointee.progress > longestWait {
             dropFirst(port, output, lcore)
@@ -79,34 +88,37 @@ private func removeFirst(_ sent: Int, _ output: UnsafeMutablePointer<Output>) {
     output.pointee.count = left
 }
 
-/// Gives an output's staged frames to its port; what the port does not take stays staged.
+/// Gives an output's staged frames to its port; what the port does not take stays staged. Returns whether it was not asked, since another lcore was in
+/// the queue.
 @inline(__always) @_noLocks
-private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
     let count = output.pointee.count
     let frames = UnsafeMutableRawPointer(output).assumingMemoryBound(to: Frame?.self)
     let counters = lcore.pointee.counters + Int(port)
-    let sent: Int
+    let taken: Int?
     if let state = snapshot.pointee.ports[unchecked: Int(port)].state {
         let connection = state.pointee.connection.load(ordering: .acquiring)
         if connection < 0 {
             discard(frames, count, .portDown, counters)
             output.pointee.count = 0
-            return
+            return false
         }
         switch state.pointee.mechanism {
-        case .vhost: sent = sendToGuest(connection, state, frames, count, lcore)
-        case .device: sent = sendToDevice(state, frames, count, lcore)
+        case .vhost: taken = sendToGuest(connection, state, frames, count, lcore)
+        case .device: taken = sendToDevice(state, frames, count, lcore)
         }
     } else {
         discard(frames, count, .portRemoved, counters)
         output.pointee.count = 0
-        return
+        return false
     }
+    guard let sent = taken else { return true }
     var bytes: UInt64 = 0
     for index in 0..<sent { bytes &+= UInt64(output.pointee.lengths[unchecked: index]) }
     counters.pointee.sentFrames &+= UInt64(truncatingIfNeeded: sent)
     counters.pointee.sentBytes &+= bytes
     removeFirst(sent, output)
+    return false
 }
 
 @inline(never) @_noLocks

@@ -36,6 +36,21 @@ extension EndToEnd {
             }
         }
 
+        @Test("a memif port that nobody is connected to is down from the first")
+        func withoutPeer() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, "bridges: [{name: br0}]\n")
+                // The daemon looks at links once a second; nothing is up until then.
+                try daemon.command(
+                    "port", "add", "uplink", "type", "physical", "bridge", "br0", "device",
+                    "net_memif0,role=server,id=0,socket=\(lab.path("memif")),socket-abstract=no")
+                let port = try daemon.port("uplink")
+                #expect(port["state"].string == "down")
+                #expect(port["reason"].string == "no link")
+                daemon.stop()
+            }
+        }
+
         private func sent(_ daemon: Daemon) throws -> [Int] {
             try ["vm1", "uplink"].map { try daemon.port($0)["tx"]["frames"].int ?? 0 }
         }

@@ -13,12 +13,17 @@ void sluice_event_close(int event);
 SLUICE_HOT int sluice_wait_set_open(int event);
 SLUICE_HOT void sluice_wait_set_close(int set);
 /// `edge`: the descriptor counts events and is not read; otherwise it is ready for as long as there is something in it.
-/// Returns 0 or a negative errno.
-SLUICE_HOT int sluice_wait_set_add(int set, int descriptor, bool edge);
+/// `queue`: whose it is, any number the caller knows the queue by. Returns 0 or a negative errno.
+SLUICE_HOT int sluice_wait_set_add(int set, int descriptor, bool edge, uint32_t queue);
 
-enum { SLUICE_WOKEN_BY_EVENT = 1, SLUICE_WOKEN_BY_QUEUE = 2 };
-/// Waits for `nanoseconds` at most. Returns what ended the wait; 0: the time did. Without a set (negative) it waits for the time alone.
-SLUICE_HOT unsigned sluice_wait(int set, uint64_t nanoseconds);
+/// What ended a wait; neither: the time did.
+typedef struct {
+    bool by_event;
+    bool by_queue;
+    uint32_t queue;  ///< the first of those that were ready, where there are any
+} sluice_woken;
+/// Waits for `nanoseconds` at most. Without a set (negative) it waits for the time alone.
+SLUICE_HOT sluice_woken sluice_wait(int set, uint64_t nanoseconds);
 
 /// Makes the calling thread's waits as exact as the kernel can; by default they may last 50 us longer.
 SLUICE_HOT void sluice_wait_exactly(void);

@@ -25,6 +25,6 @@ func settle(_ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
         lcore.pointee.settling.tree &+= 1
         lcore.pointee.settling.next = 0
     }
-    // What was staged for an output that was full comes before anything else for that output.
-    return lcore.pointee.parkedCount == 0
+    // What was staged for an output that was full, or whose queue another lcore was in, comes before anything else for that output.
+    return lcore.pointee.parkedCount == 0 && lcore.pointee.touchedCount == 0
 }

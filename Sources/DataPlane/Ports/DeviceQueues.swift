@@ -1,12 +1,12 @@
 import DPDKShim
 
-/// Gives frames to a device, which frees them when they have left. Returns how many it took; the rest stay the caller's.
+/// Gives frames to a device, which frees them when they have left. Returns how many it took; the rest stay the caller's. nil: another lcore is in
+/// the queue, and what is staged waits a turn instead of this loop.
 @inline(__always) @_noLocks
-func sendToDevice(_ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
+func sendToDevice(_ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
     let (queue, isShared) = transmitQueue(state.pointee.transmitRings.load(ordering: .relaxed), lcore)
     let lock = state.pointee.transmitLocks + queue
-    // Another lcore is in the queue: what is staged waits a turn instead of this loop.
-    if isShared && !sluice_lock_try(lock) { return 0 }
+    if isShared && !sluice_lock_try(lock) { return nil }
     let sent = Int(sluice_device_send(state.pointee.device, UInt16(truncatingIfNeeded: queue), frames, UInt16(truncatingIfNeeded: count)))
     if isShared { sluice_lock_release(lock) }
     return sent

@@ -22,15 +22,15 @@ func receiveFromGuest(
     return count
 }
 
-/// Copies frames into a guest's ring and frees them. Returns how many fitted; the rest stay the caller's.
+/// Copies frames into a guest's ring and frees them. Returns how many fitted; the rest stay the caller's. nil: another lcore is in the ring, and what
+/// is staged waits a turn instead of this loop.
 @inline(__always) @_noLocks
-func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
+func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
     let rings = state.pointee.transmitRings.load(ordering: .relaxed)
     if rings == 0 { return 0 }
     let (pair, isShared) = transmitQueue(rings, lcore)
     let lock = state.pointee.transmitLocks + pair
-    // Another lcore is in the ring: what is staged waits a turn instead of this loop.
-    if isShared && !sluice_lock_try(lock) { return 0 }
+    if isShared && !sluice_lock_try(lock) { return nil }
     var sent = 0
     while sent < count {
         let taken = Int(sluice_vhost_send(vid, UInt16(truncatingIfNeeded: pair &* 2), frames + sent, UInt16(truncatingIfNeeded: min(burstSize, count &- sent))))

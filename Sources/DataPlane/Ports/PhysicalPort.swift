@@ -24,7 +24,7 @@ final class PhysicalPort: PortBackend {
             try Self.bringUp(device, settings)
             ethernet = try Self.openInterface(device, settings, queues, open)
         }
-        ethernet.isUp = true
+        refresh()
     }
 
     var state: UnsafeMutablePointer<PortState> { ethernet.state }

@@ -50,8 +50,9 @@ private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles
         sluice_pause()
         return cycles
     }
-    if !lcore.pointee.sleeper.isArmed {
+    if !lcore.pointee.sleeper.isArmed || lcore.pointee.sleeper.isSpent {
         arm(lcore, snapshot)
+        lcore.pointee.sleeper.isSpent = false
         // Asking takes a while; it is no time in which the loop did not get to poll.
         let now = sluice_cycles()
         lcore.pointee.idleCycles &+= now &- cycles
@@ -72,19 +73,22 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
     lcore.pointee.sleeper.isAsleep.store(false, ordering: .sequentiallyConsistent)
     // Who saw the loop asleep has unpublished what it freed: nothing is to be read from before this.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
-    disarm(lcore)
 
     let now = sluice_cycles()
     let slept = lcore.pointee.clock.nanoseconds(now &- cycles)
     lcore.pointee.sleeper.counters.sleeps &+= 1
     lcore.pointee.sleeper.counters.cycles &+= now &- cycles
     lcore.pointee.sleeper.awakeSince = now
-    if woken & UInt32(SLUICE_WOKEN_BY_QUEUE) != 0 {
+    if woken.by_queue {
+        // What it woke for comes first, and quiet is asked for after that (`noteWork`): on a CPU that just woke every look at a port costs about a
+        // microsecond.
+        lcore.pointee.firstQueue = Int(woken.queue)
+        lcore.pointee.sleeper.isSpent = true
         lcore.pointee.sleeper.counters.wokenByTraffic &+= 1
         adapt(lcore, slept)
         // Turns that find nothing yet go on for a while: a device tells of a frame before its driver gives it out.
         lcore.pointee.sleeper.lastWork = now
-    } else if woken & UInt32(SLUICE_WOKEN_BY_EVENT) != 0 {
+    } else if woken.by_event {
         lcore.pointee.sleeper.counters.wokenByControl &+= 1
     } else {
         lcore.pointee.sleeper.counters.wokenByTime &+= 1
@@ -108,6 +112,8 @@ private func adapt(_ lcore: UnsafeMutablePointer<Lcore>, _ slept: Nanoseconds) {
 private func longestWait(
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, at now: Nanoseconds, idle: Nanoseconds
 ) -> Nanoseconds {
+    // Staged for a queue that another lcore was in, which will not take long.
+    if lcore.pointee.touchedCount != 0 { return 0 }
     var due = Nanoseconds.max
     let trees = snapshot.pointee.trees
     for index in 0..<trees.count { due = min(due, trees[unchecked: index].tree.pointee.nextEvent(at: now)) }

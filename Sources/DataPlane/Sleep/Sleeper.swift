@@ -5,7 +5,7 @@ import Synchronization
 
 /// How one poll loop waits when there is nothing to do. Ways from busy to asleep: the loop turns on, with longer and longer pauses; after
 /// `spin` of empty turns it asks to be woken (guests' kicks, devices' interrupts), turns once more, for what came before they knew, and
-/// only then blocks. Awake again, it asks for quiet.
+/// only then blocks. Awake again, it asks for quiet once it has sent what it found.
 struct Sleeper: ~Copyable {
     // Set before the loop starts.
     /// By which other threads wake the loop: an eventfd.
@@ -30,6 +30,8 @@ struct Sleeper: ~Copyable {
     var isBlind = false
     /// Guests and devices know that they are to wake the loop.
     var isArmed = false
+    /// One of them did since: a device may not do so again unless it is asked once more.
+    var isSpent = false
     /// Cycles: when there was work last; how long turns stay empty before the loop blocks.
     var lastWork: UInt64 = 0
     var spin: UInt64 = 0

@@ -72,7 +72,7 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
             descriptor = state.pointee.interrupts[Int(queue.pointee.queue)]
             countsEvents = state.pointee.armsInterrupts
         }
-        if descriptor < 0 || set < 0 || sluice_wait_set_add(set, descriptor, countsEvents) != 0 { lcore.pointee.sleeper.isBlind = true }
+        if descriptor < 0 || set < 0 || sluice_wait_set_add(set, descriptor, countsEvents, UInt32(truncatingIfNeeded: index)) != 0 { lcore.pointee.sleeper.isBlind = true }
     }
 }
 

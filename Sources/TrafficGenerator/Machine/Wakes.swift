@@ -68,7 +68,7 @@ public enum Wakes {
     private static func wait(_ set: CInt, _ clock: LoopClock, _ shared: Shared) {
         sluice_wait_exactly()
         while !shared.isOver.load(ordering: .acquiring) {
-            if sluice_wait(set, 100_000_000) != 0 { shared.woken.store(clock.nanoseconds(sluice_cycles()), ordering: .releasing) }
+            if sluice_wait(set, 100_000_000).by_event { shared.woken.store(clock.nanoseconds(sluice_cycles()), ordering: .releasing) }
         }
     }
 }
