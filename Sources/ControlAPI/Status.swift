@@ -183,12 +183,16 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var overlimits: UInt64 = 0
     /// Why it waited, by reason; only reasons that occurred.
     public var holds: [String: UInt64] = [:]
+    /// Whose ceilings they were where `holds` says `ancestor_ceiling`, nearest first. Leaves alone wait for ancestors.
+    public var heldBy: [AncestorWaits] = []
     /// Frames sent on this class's own tokens, for itself or for a class below it.
     public var lends: UInt64 = 0
     /// Frames sent on an ancestor's tokens.
     public var borrows: UInt64 = 0
     /// Bytes sent on an ancestor's tokens.
     public var borrowedBytes: UInt64 = 0
+    /// On whose tokens, nearest first.
+    public var borrowedFrom: [AncestorLoan] = []
     /// Waiting now.
     public var backlog = Traffic()
     /// Credit left, in bytes; negative: owed.
@@ -199,6 +203,24 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var rateSeconds: Double = 0
     public var packetRate: UInt64 = 0
     public init() {}
+
+    /// Times a class waited for the ceiling of one above it.
+    public struct AncestorWaits: Codable, Equatable, Sendable {
+        public var id: UInt16
+        /// Its path; the tree's name for the root.
+        public var `class`: String
+        public var waits: UInt64
+        public init(id: UInt16, class: String, waits: UInt64) { self.id = id; self.class = `class`; self.waits = waits }
+    }
+
+    /// What a class borrowed from one above it.
+    public struct AncestorLoan: Codable, Equatable, Sendable {
+        public var id: UInt16
+        /// Its path; the tree's name for the root.
+        public var `class`: String
+        public var bytes: UInt64
+        public init(id: UInt16, class: String, bytes: UInt64) { self.id = id; self.class = `class`; self.bytes = bytes }
+    }
 }
 
 public struct ProtocolStatus: Codable, Equatable, Sendable {

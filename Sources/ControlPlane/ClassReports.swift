@@ -46,9 +46,13 @@ extension Engine {
     func classes(_ params: ClassParams) throws -> [ClassStatus] {
         let trees = try select(dataPlane.treeDescriptions, params.tree, \.name, "tree")
         let found = trees.flatMap { tree in
-            let figures = dataPlane.classCounters(tree: tree.name)
+            let counters = dataPlane.classCounters(tree: tree.name)
+            var ancestors = ClassAncestors(tree, counters)
             return ([Self.root(tree)] + tree.classes).filter { item in params.path.map { Self.matches(item.path, $0) } ?? true }.map { item in
-                status(of: item, in: tree, ClassFigures(figures.of(item.id)))
+                var status = status(of: item, in: tree, ClassFigures(counters.of(item.id)))
+                if status.holds["ancestor_ceiling"] != nil { status.heldBy = ancestors.waits(of: item) }
+                if status.borrowedBytes != 0 { status.borrowedFrom = ancestors.loans(of: item) }
+                return status
             }
         }
         if found.isEmpty, let path = params.path {

@@ -53,6 +53,12 @@ extension DataPlane {
 
         /// - Parameter id: `ClassIDs.root` for the root.
         public func of(_ id: UInt16) -> [ClassCounters] { instances.map { $0.tree.pointee.counters(of: id, in: $0.totals) } }
+
+        /// Times that an ancestor's ceiling held a class, by that ancestor, nearest first; of each lcore's instance.
+        public func ceilingWaits(of id: UInt16) -> [[(ancestor: UInt16, waits: UInt64)]] { instances.map { $0.tree.pointee.ceilingWaits(of: id) } }
+
+        /// Bytes that a class borrowed, by the ancestor that lent them, nearest first; of each lcore's instance.
+        public func loans(of id: UInt16) -> [[(lender: UInt16, bytes: UInt64)]] { instances.map { $0.tree.pointee.loans(of: id, in: $0.totals) } }
     }
 
     /// Not to be kept: the tree may be closed with the next change.

@@ -54,10 +54,6 @@ struct Lcore: ~Copyable {
     /// How long before that the turn before began.
     var turnTime: Nanoseconds = 0
     var seconds: UInt32 = 0
-    /// `Patience.shortestSpin`, `.longestSpin` and `.busySpin` in cycles.
-    let shortestSpin: UInt64
-    let longestSpin: UInt64
-    let busySpin: UInt64
     var settling = Settling()
     /// The place of the queue, of the snapshot's, with which a turn begins: the one that ended the last sleep.
     var firstQueue = 0
@@ -105,12 +101,8 @@ struct Lcore: ~Copyable {
         self.clock = clock
         self.pool = pool
         self.backlogLimit = backlogLimit
-        shortestSpin = clock.cycles(Patience.shortestSpin)
-        longestSpin = clock.cycles(Patience.longestSpin)
-        busySpin = clock.cycles(Patience.busySpin)
         stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
-        sleeper = Sleeper(event: event, mode: mode)
-        sleeper.spin = shortestSpin
+        sleeper = Sleeper(event: event, mode: mode, backOff: BackOff { clock.cycles($0) })
         snapshot = Atomic(nil)
         commands = LcoreCommandRing()
         counters = .zeroed(maxPorts)

@@ -44,9 +44,10 @@ extension ClassTree {
     public func totals() -> ClassTotals { ClassTotals(self) }
 
     /// Bytes a class borrowed, by the ancestor that lent them, nearest first.
-    public func loans(of id: ClassID) -> [(lender: ClassID, bytes: UInt64)] {
+    /// - Parameter totals: of this tree, made a moment ago; nil: they are made for it.
+    public func loans(of id: ClassID, in totals: ClassTotals? = nil) -> [(lender: ClassID, bytes: UInt64)] {
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
-        let amounts = amounts(of: id, nil)
+        let amounts = amounts(of: id, totals)
         var result: [(lender: ClassID, bytes: UInt64)] = []
         var lender = states[Int(id)].parent
         while lender != 0 {

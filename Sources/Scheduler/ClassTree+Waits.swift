@@ -86,9 +86,9 @@ extension ClassTree {
     }
 
     /// Times a leaf had to wait for the ceiling of an ancestor, nearest first.
-    public func ceilingWaits(of id: ClassID) -> [(ancestor: ClassID, waits: UInt32)] {
+    public func ceilingWaits(of id: ClassID) -> [(ancestor: ClassID, waits: UInt64)] {
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
-        var result: [(ancestor: ClassID, waits: UInt32)] = []
+        var result: [(ancestor: ClassID, waits: UInt64)] = []
         var ancestor = states[Int(id)].parent
         while ancestor != 0 {
             let level = states[Int(ancestor)].level

@@ -22,7 +22,7 @@ public struct ClassTree {
     /// What was borrowed, by the level of the lender: `classes` entries for each of eight levels.
     let loans: UnsafeMutablePointer<Loan>
     /// Times held by an ancestor's ceiling, by that ancestor's level; as `loans`.
-    let ceilingWaits: UnsafeMutablePointer<UInt32>
+    let ceilingWaits: UnsafeMutablePointer<UInt64>
     /// Number of the last event in which an inner class had nothing left for its descendants; even.
     var exhaustions: UInt16 = 0
     /// Times that number began anew.

@@ -45,7 +45,9 @@ extension Tables {
             " rate \(rate(item.rate)) \(packets(item.packetRate)) backlog \(item.backlog.bytes)b \(item.backlog.frames)p",
             " lended \(item.lends) borrowed \(item.borrows) (\(item.borrowedBytes) bytes) tokens \(item.tokens) ctokens \(item.ctokens)",
         ]
+        if !item.borrowedFrom.isEmpty { lines.append(" borrowed from " + item.borrowedFrom.map { "\($0.class) \($0.bytes)b" }.joined(separator: ", ")) }
         if !item.holds.isEmpty { lines.append(" held \(reasons(item.holds))") }
+        if !item.heldBy.isEmpty { lines.append(" held by " + item.heldBy.map { "\($0.class) \($0.waits)" }.joined(separator: ", ")) }
         if !item.drops.isEmpty { lines.append(" dropped \(reasons(item.drops))") }
         return lines
     }

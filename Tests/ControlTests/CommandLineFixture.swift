@@ -166,12 +166,14 @@ enum Canned {
         (root.tree, root.direction, root.id, root.floor, root.ceiling) = ("uplink", "outbound", 1, 1_000_000_000, 1_000_000_000)
         (root.burst, root.ceilingBurst, root.quantum) = (1_250_000, 1_250_000, 200_000)
         var leaf = ClassStatus()
-        (leaf.tree, leaf.direction, leaf.id, leaf.parent, leaf.path, leaf.leaf) = ("br0", "inbound", 26, 1, "vm1/iscsi", true)
+        (leaf.tree, leaf.direction, leaf.id, leaf.parent, leaf.path, leaf.leaf) = ("br0", "inbound", 26, 25, "vm1/iscsi", true)
         (leaf.port, leaf.floor, leaf.burst, leaf.ceilingBurst, leaf.quantum) = ("vm1", 200_000_000, 262_144, 3_044, 1_600)
         (leaf.ceilingPackets, leaf.limit, leaf.limitBytes) = (100_000, 1_000, 65_536)
         (leaf.codelTargetMicroseconds, leaf.codelIntervalMicroseconds) = (5_000, 100_000)
         (leaf.sent, leaf.dropped, leaf.drops) = (Traffic(frames: 10, bytes: 15_140), Traffic(frames: 2, bytes: 3_028), ["queue_limit": 2])
-        (leaf.overlimits, leaf.holds, leaf.lends, leaf.borrows, leaf.borrowedBytes) = (4, ["nothing_to_lend": 4], 6, 4, 6_056)
+        (leaf.overlimits, leaf.holds, leaf.lends, leaf.borrows, leaf.borrowedBytes) = (9, ["nothing_to_lend": 4, "ancestor_ceiling": 5], 6, 4, 6_056)
+        leaf.heldBy = [.init(id: 25, class: "vm1", waits: 3), .init(id: 1, class: "br0", waits: 2)]
+        leaf.borrowedFrom = [.init(id: 25, class: "vm1", bytes: 4_542), .init(id: 1, class: "br0", bytes: 1_514)]
         (leaf.backlog, leaf.tokens, leaf.ctokens) = (Traffic(frames: 1, bytes: 1_514), 12_345, -6_789)
         (leaf.rate, leaf.packetRate) = (198_765_432, 16_412)
         return [root, leaf]

@@ -72,13 +72,15 @@ import Testing
                  Sent 0 bytes 0 pkt (dropped 0, overlimits 0)
                  rate 0bit 0pps backlog 0b 0p
                  lended 0 borrowed 0 (0 bytes) tokens 0 ctokens 0
-                class br0 inbound 1:1a parent 1:1 vm1/iscsi leaf
+                class br0 inbound 1:1a parent 1:19 vm1/iscsi leaf
                  floor 200mbit ceiling none burst 256kib ceiling-burst 3044b ceiling-packets 100kpps priority 3 quantum 1600b limit 1000p \
                 limit-bytes 64kib queue codel target 5ms interval 100ms port vm1
-                 Sent 15140 bytes 10 pkt (dropped 2, overlimits 4)
+                 Sent 15140 bytes 10 pkt (dropped 2, overlimits 9)
                  rate 198.8mbit 16.41kpps backlog 1514b 1p
                  lended 6 borrowed 4 (6056 bytes) tokens 12345 ctokens -6789
-                 held nothing_to_lend 4
+                 borrowed from vm1 4542b, br0 1514b
+                 held ancestor_ceiling 5 nothing_to_lend 4
+                 held by vm1 3, br0 2
                  dropped queue_limit 2
                 """)
         try shows(

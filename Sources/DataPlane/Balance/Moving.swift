@@ -7,8 +7,9 @@ import Synchronization
 /// still holds, as a frame of the queue may be among it; then the new loop takes the queue up. Meanwhile frames wait where they are: in
 /// the guest's ring, which loses nothing, or in the device's.
 ///
-/// A class that is over its rate may hold frames for long. After `longest` a move is given up, and the old loop goes on with the queue; a move
-/// that has to be made, because a port was pinned to other CPUs, is made all the same, and frames the old loop still holds may then be overtaken.
+/// A class that is over its rate may hold frames for long. After `longestSettling` a move for the sake of balance is given up, and the old loop goes on
+/// with the queue. A move that has to be made is made all the same, and frames that the old loop still holds may then be overtaken: the port was pinned
+/// to other CPUs, a pace now keeps its queues together, or its guest has connected with memory of another NUMA node.
 extension DataPlane {
     /// Most time a queue is left alone, ns.
     static var longestSettling: UInt64 { 250_000_000 }

@@ -5,7 +5,7 @@ import Synchronization
 /// After a turn with work.
 @inline(__always) @_noLocks
 func noteWork(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) {
-    lcore.pointee.sleeper.lastWork = cycles
+    lcore.pointee.sleeper.backOff.noteWork(at: cycles)
     if lcore.pointee.sleeper.isArmed { disarm(lcore) }
 }
 
@@ -13,15 +13,13 @@ func noteWork(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) {
 @inline(__always) @_noLocks
 func rest(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> UInt64 {
     let mode = lcore.pointee.sleeper.mode.load(ordering: .relaxed)
-    let idle = cycles &- lcore.pointee.sleeper.lastWork
-    // Adaptive: the longer there was nothing, the longer the pause, up to 16 of the processor's.
-    if mode == 1 && idle < patience(lcore) {
-        var pauses = idle &>> 13
+    let idle = lcore.pointee.sleeper.backOff.idle(at: cycles)
+    if mode == 1 && lcore.pointee.sleeper.backOff.isPatient(after: idle) {
+        var pauses = BackOff.pauses(after: idle)
         while pauses > 0 {
             sluice_pause()
-            pauses = pauses > 16 ? 15 : pauses &- 1
+            pauses &-= 1
         }
-        sluice_pause()
         return cycles
     }
     if mode == 0 && !lcore.pointee.sleeper.isArmed {
@@ -29,15 +27,6 @@ func rest(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> UInt64 {
         return cycles
     }
     return doze(lcore, mode, at: cycles, idle: idle)
-}
-
-/// How long an adaptive loop turns without work before it sleeps: as long as it had been awake and busy, within limits. So it burns at most about as much
-/// as it worked; a lonely frame costs little, and a gap in steady traffic, such as a sender's that lost its CPU for a while, does not cost a wake.
-@inline(__always) @_noLocks
-private func patience(_ lcore: UnsafeMutablePointer<Lcore>) -> UInt64 {
-    let (last, since) = (lcore.pointee.sleeper.lastWork, lcore.pointee.sleeper.awakeSince)
-    // Woken for nothing, it has done no work since.
-    return max(lcore.pointee.sleeper.spin, last > since ? min(last &- since, lcore.pointee.busySpin) : 0)
 }
 
 /// One step towards sleep: asks to be woken, or, if that was done before the turn that has just found nothing, blocks.
@@ -75,36 +64,21 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
     atomicMemoryFence(ordering: .sequentiallyConsistent)
 
     let now = sluice_cycles()
-    let slept = lcore.pointee.clock.nanoseconds(now &- cycles)
     lcore.pointee.sleeper.counters.sleeps &+= 1
     lcore.pointee.sleeper.counters.cycles &+= now &- cycles
-    lcore.pointee.sleeper.awakeSince = now
+    lcore.pointee.sleeper.backOff.noteWake(at: now, slept: now &- cycles, byTraffic: woken.by_queue)
     if woken.by_queue {
         // What it woke for comes first, and quiet is asked for after that (`noteWork`): on a CPU that just woke every look at a port costs about a
         // microsecond.
         lcore.pointee.firstQueue = Int(woken.queue)
         lcore.pointee.sleeper.isSpent = true
         lcore.pointee.sleeper.counters.wokenByTraffic &+= 1
-        adapt(lcore, slept)
-        // Turns that find nothing yet go on for a while: a device tells of a frame before its driver gives it out.
-        lcore.pointee.sleeper.lastWork = now
     } else if woken.by_event {
         lcore.pointee.sleeper.counters.wokenByControl &+= 1
     } else {
         lcore.pointee.sleeper.counters.wokenByTime &+= 1
     }
     return now
-}
-
-/// Spins longer where sleeps prove short, and shorter again where they prove long.
-@_noLocks
-private func adapt(_ lcore: UnsafeMutablePointer<Lcore>, _ slept: Nanoseconds) {
-    let spin = lcore.pointee.sleeper.spin
-    if slept < Patience.shortSleep {
-        lcore.pointee.sleeper.spin = min(spin &* 2, lcore.pointee.longestSpin)
-    } else if slept > Patience.longSleep {
-        lcore.pointee.sleeper.spin = max(spin &>> 1, lcore.pointee.shortestSpin)
-    }
 }
 
 /// How long the loop may sleep: until a class of one of its trees or a paced port is due, and no longer than what cannot wake it may wait.

@@ -3,8 +3,8 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
-/// How one poll loop waits when there is nothing to do. Ways from busy to asleep: the loop turns on, with longer and longer pauses; after
-/// `spin` of empty turns it asks to be woken (guests' kicks, devices' interrupts), turns once more, for what came before they knew, and
+/// How one poll loop waits when there is nothing to do. Ways from busy to asleep: the loop turns on, with longer and longer pauses; when its
+/// `BackOff` says so it asks to be woken (guests' kicks, devices' interrupts), turns once more, for what came before they knew, and
 /// only then blocks. Awake again, it asks for quiet once it has sent what it found.
 struct Sleeper: ~Copyable {
     // Set before the loop starts.
@@ -32,13 +32,10 @@ struct Sleeper: ~Copyable {
     var isArmed = false
     /// One of them did since: a device may not do so again unless it is asked once more.
     var isSpent = false
-    /// Cycles: when there was work last; how long turns stay empty before the loop blocks.
-    var lastWork: UInt64 = 0
-    var spin: UInt64 = 0
-    /// When it woke last, or began.
-    var awakeSince: UInt64 = 0
+    var backOff: BackOff
 
-    init(event: Int32, mode: PollingMode) {
+    init(event: Int32, mode: PollingMode, backOff: BackOff) {
+        self.backOff = backOff
         self.event = event
         self.mode = Atomic(mode.number)
     }
@@ -61,14 +58,6 @@ struct SleepCounters {
 
 /// Nanoseconds of the ways to sleep.
 enum Patience {
-    /// Least time without work after which an adaptive loop blocks, and the most that it grows to where sleeps prove short.
-    @inline(__always) static var shortestSpin: Nanoseconds { @_noLocks get { 50_000 } }
-    @inline(__always) static var longestSpin: Nanoseconds { @_noLocks get { 800_000 } }
-    /// The most that it grows to where the loop had been busy for as long.
-    @inline(__always) static var busySpin: Nanoseconds { @_noLocks get { 2_000_000 } }
-    /// Traffic that ends a sleep sooner than this had better been spun for; later than this it did not matter.
-    @inline(__always) static var shortSleep: Nanoseconds { @_noLocks get { 100_000 } }
-    @inline(__always) static var longSleep: Nanoseconds { @_noLocks get { 5_000_000 } }
     /// A loop wakes this long before a class or a pace is due, and turns until then: waking takes time that is not known.
     @inline(__always) static var lead: Nanoseconds { @_noLocks get { 60_000 } }
     /// Not worth blocking for.

@@ -143,7 +143,8 @@ final class Daemon {
         return yaml
     }
 
-    /// Frames that no counter accounts for, once nothing moves: received + copied - delivered - queued - dropped.
+    /// Frames that no counter accounts for, once nothing moves: received + copied - delivered - queued - dropped. Where no frame is queued, all buffers
+    /// must be free, too.
     func unaccountedFrames() throws -> Int {
         let stats = try atRest()
         let dropped = stats["dropped"].members.values.reduce(0) { $0 + ($1.int ?? 0) }
@@ -151,7 +152,22 @@ final class Daemon {
             guard let value = stats[key]["frames"].int else { throw LabError("no \(key) in \(stats)") }
             return value
         }
+        // The rings of taps and wires hold buffers at any time.
+        if try frames("queued") == 0, try show("port", "show").items.allSatisfy({ $0["kind"].string == "vhost" }) { try waitUntilBuffersAreFree() }
         return try frames("received") + frames("copied") - frames("delivered") - frames("queued") - dropped
+    }
+
+    func buffersInUse() throws -> Int {
+        guard let buffers = try show("status")["buffers_in_use"].int else { throw LabError("no buffers in the status") }
+        return buffers
+    }
+
+    func waitUntilBuffersAreFree() throws {
+        try eventually("all buffers are free", within: 10) {
+            let buffers = try buffersInUse()
+            if buffers != 0 { throw LabError("\(buffers) are in use") }
+            return true
+        }
     }
 
     /// The totals when two readings in a row are the same.

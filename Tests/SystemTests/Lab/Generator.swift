@@ -2,10 +2,10 @@ import Foundation
 
 /// `sluice-gen`: simulated guests over real vhost-user sockets, and a judge of what arrives.
 struct Generator {
-    /// Plays a scenario to its end and reads its verdict.
-    static func run(_ lab: Lab, _ scenario: String, cpu: Int = 0, within seconds: Double = 90) throws -> JSON {
+    /// Plays a scenario to its end and reads its verdict, with each flow's windows of time if they are wanted.
+    static func run(_ lab: Lab, _ scenario: String, cpu: Int = 0, within seconds: Double = 90, bins: Bool = false) throws -> JSON {
         let file = try lab.write("scenario.yaml", scenario)
-        let result = try finish([Build.program("sluice-gen"), "run", file, "--cpu", "\(cpu)", "--json", "-", "--no-bins"], within: seconds)
+        let result = try finish([Build.program("sluice-gen"), "run", file, "--cpu", "\(cpu)", "--json", "-", bins ? "--bins" : "--no-bins"], within: seconds)
         guard let start = result.output.firstIndex(of: "{") else {
             throw LabError("sluice-gen ended with \(result.status) and no verdict:\n\(result.output)\(result.errors)")
         }
