@@ -45,7 +45,7 @@ import Testing
         cluster.run(for: 20 * millisecond)
         let rate = cluster.rate(2, over: 20 * millisecond)
         #expect(rate >= 0.95e9)
-        #expect(rate <= 1e9 + (30_000 + Double(count) * (LeaseTests.lease(1e9) + 1_514)) * 8 / 0.02)
+        #expect(rate <= 1e9 + (30_000 + Double(count) * (LeaseBound.most(1e9) + 1_514)) * 8 / 0.02)
     }
 
     /// The same with credit for packets, and with a class that takes the id of one that was removed.
@@ -105,8 +105,4 @@ import Testing
         cluster.run(for: 20 * millisecond)
         #expect(cluster.instances[0].tree.pointee.counters(of: 2).ceilingTokens <= 0)
     }
-}
-
-extension Cluster {
-    func change(_ id: ClassID, _ p: ClassParameters) { for instance in instances { instance.tree.pointee.change(id, p, at: instance.now) } }
 }

@@ -58,7 +58,7 @@ import Testing
         }
 
         let total = (0..<windows).map { window in (0..<count).reduce(UInt64(0)) { $0 + sent[$1 * windows + window] } }
-        let bound = Double(Self.burst) + Double(count) * (LeaseTests.lease(Self.rate) + 1_514)
+        let bound = Double(Self.burst) + Double(count) * (LeaseBound.most(Self.rate) + 1_514)
         // The most that left above the line in any run of windows: one more at each end, as a window says only about when.
         var excess = 0.0, worst = 0.0
         for bytes in total {
