@@ -207,4 +207,7 @@ extension ClassTree {
         MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
             + MemoryLayout<Loan>.stride + MemoryLayout<UInt32>.stride
     }
+
+    /// What a class takes on top of that in each instance of a tree that leases its rates: its bookings, and the weight of its feeds.
+    public static var bytesPerLeasedClass: Int { MemoryLayout<ClassLeases>.stride + MemoryLayout<UInt32>.stride }
 }

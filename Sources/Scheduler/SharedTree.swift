@@ -3,7 +3,8 @@ import Synchronization
 /// What instances of one tree on several lcores share: for each rate of each class the time up to which it has been handed out.
 ///
 /// An instance that needs credit books a stretch of that time, behind what others booked before it: one compare-and-swap on one 64-bit
-/// word that has its cache line to itself. The stretch is worth exactly its length times the rate, and its credit may be spent once it
+/// word. A class's floor and ceiling have a cache line each to themselves; its peak and packet rates share a third, since who books one of them
+/// books the others as well. The stretch is worth exactly its length times the rate, and its credit may be spent once it
 /// has passed. So bookings never overlap, the long-run rate is exact whatever the number of instances, and instances that want the same
 /// rate take turns in the order in which they asked. A booking is a lease `Q`, or the instance's debt if that is
 /// more. `Q` is one round of turns of the
@@ -23,12 +24,12 @@ public struct SharedTree: @unchecked Sendable {
     let words: UnsafeMutablePointer<SharedWord>
     public let classes: Int
 
-    @inline(__always) static var wordsPerClass: Int { @_noLocks get { 24 } }
-    @inline(__always) static var floor: Int { @_noLocks get { 0 } }
-    @inline(__always) static var ceiling: Int { @_noLocks get { 8 } }
-    @inline(__always) static var peak: Int { @_noLocks get { 16 } }
-    @inline(__always) static var floorPackets: Int { @_noLocks get { 17 } }
-    @inline(__always) static var ceilingPackets: Int { @_noLocks get { 18 } }
+    @inline(__always) package static var wordsPerClass: Int { @_noLocks get { 24 } }
+    @inline(__always) package static var floor: Int { @_noLocks get { 0 } }
+    @inline(__always) package static var ceiling: Int { @_noLocks get { 8 } }
+    @inline(__always) package static var peak: Int { @_noLocks get { 16 } }
+    @inline(__always) package static var floorPackets: Int { @_noLocks get { 17 } }
+    @inline(__always) package static var ceilingPackets: Int { @_noLocks get { 18 } }
 
     /// Room for classes 1 to `classes` - 1, each with full buckets.
     public static func create(classes: Int = 65_536) -> SharedTree {
@@ -37,6 +38,9 @@ public struct SharedTree: @unchecked Sendable {
         for index in 0..<count { (words + index).initialize(to: SharedWord()) }
         return SharedTree(words: words, classes: classes)
     }
+
+    /// Memory a class takes here, once for all instances, in bytes.
+    public static var bytesPerClass: Int { wordsPerClass * MemoryLayout<SharedWord>.stride }
 
     /// Frees it. No instance may be left.
     public static func destroy(_ shared: SharedTree) { shared.words.deallocate() }

@@ -21,6 +21,12 @@ import Testing
         #expect(pace == PaceSettings(average: 40_000, peak: nil, burst: 7_168))
     }
 
+    @Test func attributesAreReadAsWholeNumbers() throws {
+        let attributes = ["average": "1", "peak": "2", "floor": "3", "burst": "4"]
+        #expect(try LibvirtBandwidth.limits("inbound", attributes: attributes) == Limits(average: 1, peak: 2, floor: 3, burst: 4))
+        #expect(try LibvirtBandwidth.limits("outbound", attributes: [:]) == Limits())
+    }
+
     @Test func theLargestOfLibvirtsValuesFits() throws {
         let bandwidth = LibvirtBandwidth(inbound: Limits(average: 4_294_967_295), outbound: Limits(average: 4_294_967_295))
         #expect(try bandwidth.inboundClass(in: nil).ceiling == 34_359_738_360_000)
@@ -75,9 +81,14 @@ import Testing
         #expect(refused(Limits(burst: 5)))
         #expect(refused(Limits(peak: 5, floor: 5)))
         #expect(refused(Limits(average: 0)))
+        #expect(refused(nil, Limits()))
+        #expect(refused(nil, Limits(peak: 5)))
+        #expect(refused(nil, Limits(burst: 5)))
+        #expect(refused(nil, Limits(floor: 1)))
         #expect(refused(nil, Limits(average: 5, floor: 1)))
         #expect(refused(Limits(average: 5, floor: 1), nil, .portgroup))
         #expect(refused(Limits(average: 5, floor: 1), nil, .network))
+        #expect(!refused(Limits(average: 5), Limits(average: 5, peak: 6, burst: 7), .portgroup))
         #expect(!refused(Limits(floor: 1)))
         #expect(!refused(Limits(average: 5, floor: 1)))
         #expect(throws: LibvirtBandwidthError.self) { try LibvirtBandwidth(inbound: Limits(floor: 5)).inboundClass(in: nil) }

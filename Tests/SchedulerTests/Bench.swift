@@ -9,7 +9,10 @@ final class Bench {
     private(set) var sentBytes = Tally()
     private(set) var sentFrames = Tally()
     /// Frame length of leaves that always have frames to send.
-    var greedy: [ClassID: UInt32] = [:]
+    var greedy: [ClassID: UInt32] = [:] { didSet { offers = greedy.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } } }
+    /// Leaves that always have frames, of these lengths in turn.
+    var greedyOfMixed: [ClassID: [UInt32]] = [:]
+    private var offers: [(leaf: ClassID, length: UInt32)] = []
     /// Sees every frame with the time it left.
     var onSend: ((ScheduledFrame, Nanoseconds) -> Void)?
     /// Sees every frame that the tree gave up.
@@ -72,8 +75,11 @@ final class Bench {
     func drain(limit: Int = .max, burst: Int = 32) -> Int {
         var total = 0
         while total < limit {
-            for (leaf, length) in greedy {
+            for (leaf, length) in offers {
                 while held[leaf, default: 0] < 64, offer(leaf, length) == .queued {}
+            }
+            for (leaf, lengths) in greedyOfMixed {
+                while held[leaf, default: 0] < 64, offer(leaf, lengths[Int(lastIn[leaf, default: 0]) % lengths.count]) == .queued {}
             }
             let count = tree.pointee.dequeue(into: into, limit: min(burst, limit - total), at: now)
             for frame in UnsafeBufferPointer(start: into, count: count) { note(frame) }
@@ -131,6 +137,28 @@ extension ClassParameters {
         ClassParameters(
             floor: floor * 1_000_000, ceiling: ceil.map { $0 * 1_000_000 } ?? .max, burst: burst, ceilingBurst: ceilingBurst,
             priority: priority, quantum: quantum, output: output)
+    }
+}
+
+/// The most that left above a rate in any window: what left by a time, less what the rate allowed by then, never rises by more than that above an
+/// earlier value. In bytes or frames.
+final class Excess {
+    private(set) var worst = 0.0
+    private(set) var total = 0.0
+    private var least = 0.0
+    private let perSecond: Double
+    private let start: Nanoseconds
+
+    init(above perSecond: Double, from start: Nanoseconds = 0) {
+        self.perSecond = perSecond
+        self.start = start
+    }
+
+    func note(_ units: UInt64, at now: Nanoseconds) {
+        let line = Double(now - start) * perSecond / 1e9
+        least = min(least, total - line)
+        total += Double(units)
+        worst = max(worst, total - line - least)
     }
 }
 

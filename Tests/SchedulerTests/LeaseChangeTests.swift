@@ -45,7 +45,7 @@ import Testing
         cluster.run(for: 20 * millisecond)
         let rate = cluster.rate(2, over: 20 * millisecond)
         #expect(rate >= 0.95e9)
-        #expect(rate <= 1e9 + (30_000 + Double(count) * (LeaseTests.lease(1e9) + 1_514)) * 8 / 0.02)
+        #expect(rate <= 1e9 + (30_000 + Double(count) * (LeaseBound.most(1e9) + 1_514)) * 8 / 0.02)
     }
 
     /// The same with credit for packets, and with a class that takes the id of one that was removed.
@@ -105,8 +105,30 @@ import Testing
         cluster.run(for: 20 * millisecond)
         #expect(cluster.instances[0].tree.pointee.counters(of: 2).ceilingTokens <= 0)
     }
-}
 
-extension Cluster {
-    func change(_ id: ClassID, _ p: ClassParameters) { for instance in instances { instance.tree.pointee.change(id, p, at: instance.now) } }
+    /// A leaf that becomes a parent goes on to lease what it leased, and its queue goes on at the rate it had.
+    @Test(arguments: LeaseTests.counts) func aLeafThatBecomesAParentKeepsItsCeiling(count: Int) {
+        let cluster = Cluster(count, root: ClassParameters())
+        cluster.add(2, under: 1, .mbit(0, ceil: 100, ceilingBurst: 30_000))
+        let excess = Excess(above: 100e6 / 8, from: Cluster.start)
+        cluster.watch { frame, now in excess.note(UInt64(frame.length), at: now) }
+        for instance in cluster.instances {
+            instance.gapsAllowed = true
+            instance.greedy[2] = 1_514
+        }
+        cluster.run(for: 20 * millisecond)
+        cluster.add(3, under: 2, .mbit(0))
+        cluster.add(4, under: 2, .mbit(50))
+        for instance in cluster.instances {
+            #expect(instance.tree.pointee.counters(of: 3).backlogFrames > 0)
+            instance.greedy = [3: 1_514, 4: 1_514]
+        }
+        cluster.run(for: 20 * millisecond, step: 50_000)
+        cluster.forget()
+        cluster.run(for: 5 * second, step: 200_000)
+        #expect(near(cluster.rate(3, over: 5 * second) + cluster.rate(4, over: 5 * second), 100e6, within: 0.001))
+        #expect(cluster.rate(4, over: 5 * second) >= 50e6 * 0.999)
+        // 4 may send its burst beside its parent's.
+        #expect(excess.worst <= 30_000 + LeaseBound.excess(count, 100e6, turns: 2) + 3_028 + LeaseBound.excess(count, 50e6))
+    }
 }

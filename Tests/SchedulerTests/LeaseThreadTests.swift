@@ -58,7 +58,7 @@ import Testing
         }
 
         let total = (0..<windows).map { window in (0..<count).reduce(UInt64(0)) { $0 + sent[$1 * windows + window] } }
-        let bound = Double(Self.burst) + Double(count) * (LeaseTests.lease(Self.rate) + 1_514)
+        let bound = Double(Self.burst) + Double(count) * (LeaseBound.most(Self.rate) + 1_514)
         // The most that left above the line in any run of windows: one more at each end, as a window says only about when.
         var excess = 0.0, worst = 0.0
         for bytes in total {
@@ -75,6 +75,53 @@ import Testing
         sent.deallocate()
     }
 
+    /// What all instances send in one unit, against a leased peak or packet ceiling that all of them want more of.
+    @Test(arguments: [LeaseTests.Limit.peak, .packets]) func theSumOfAPeakAndOfPacketsStaysWithinTheWrittenBound(limit: LeaseTests.Limit) {
+        let threads = ThreadedCluster(4, parent: limit.parameters, length: 20 * millisecond)
+        threads.run { bench, _ in bench.greedy = [3: 1_514, 4: 300] }
+        let excess = threads.excess(above: limit.perSecond, packets: limit == .packets)
+        #expect(excess.worst <= limit.burst + (limit == .packets ? 4 * 3 : LeaseBound.excess(4, 1e9, turns: 2)) + threads.blur(limit.perSecond))
+        #expect(excess.total >= limit.perSecond * 0.02 * 0.9)
+    }
+
+    /// Classes are added, given children, changed and removed on every thread, each when its own clock says so, while all lease from the class above
+    /// them.
+    @Test func changesWhileThreadsRunKeepTheBound() {
+        let parent = ClassParameters.mbit(0, ceil: 1_000, ceilingBurst: Self.burst)
+        let threads = ThreadedCluster(4, parent: parent, length: 20 * millisecond)
+        let refused = Atomic<Int>(0)
+        threads.run { bench, turn in
+            let tree = bench.tree, now = bench.now
+            let leaf = ClassID(10 + turn / 4 % 10), child = leaf + 20
+            bench.gapsAllowed = true
+            var verdicts: [ChangeVerdict] = []
+            switch turn % 4 {
+            case 0:
+                verdicts.append(tree.pointee.change(3, .mbit(UInt64(turn), ceil: 900), at: now))
+            case 1:
+                verdicts.append(tree.pointee.add(leaf, under: 2, .mbit(10, ceil: 500), at: now))
+            case 2:
+                // With its queue full.
+                verdicts.append(tree.pointee.add(child, under: leaf, .mbit(5, ceil: 400), at: now))
+            default:
+                verdicts.append(tree.pointee.remove(child, at: now))
+                verdicts.append(tree.pointee.remove(leaf, at: now))
+                bench.collectDropped()
+            }
+            bench.greedy = [3: 1_514, 4: 300, leaf: 1_000, child: 1_000]
+            refused.add(verdicts.count { $0 != .done }, ordering: .relaxed)
+        }
+        #expect(refused.load(ordering: .relaxed) == 0)
+        let excess = threads.excess(above: 1e9 / 8, packets: false)
+        // Floors below it are served whatever its ceiling says; every turn may begin one anew.
+        #expect(excess.worst <= Double(Self.burst) + LeaseBound.excess(4, 1e9, turns: 8) + threads.blur(1e9 / 8))
+        #expect(excess.total >= 1e9 / 8 * 0.02 * 0.9)
+        for bench in threads.benches {
+            bench.collectDropped()
+            #expect(bench.accepted == bench.delivered + bench.dropped + bench.tree.pointee.backlogFrames)
+        }
+    }
+
     /// What the control thread does for `sluice class show`. Returns how often a counter went backwards.
     private static func watch(_ benches: [Bench], _ clock: SharedClock) -> Int {
         var seen = [UInt64](repeating: 0, count: benches.count)
@@ -88,44 +135,5 @@ import Testing
             sched_yield()
         }
         return backwards
-    }
-}
-
-/// One time for all threads, carried on by whichever comes first, that never runs away from the slowest.
-final class SharedClock: Sendable {
-    private let now: Atomic<UInt64>
-    private let running: Atomic<Int>
-    private let seen: [Place]
-
-    private final class Place: Sendable {
-        let time: Atomic<UInt64>
-        init(_ start: Nanoseconds) { time = Atomic(start) }
-    }
-
-    init(_ count: Int, start: Nanoseconds) {
-        now = Atomic(start)
-        running = Atomic(count)
-        seen = (0..<count).map { _ in Place(start) }
-    }
-
-    var isRunning: Bool { running.load(ordering: .relaxed) > 0 }
-
-    /// The time at which a thread that has done what was due at `time` goes on.
-    func next(after time: Nanoseconds, of thread: Int, lag: Nanoseconds) -> Nanoseconds {
-        seen[thread].time.store(time, ordering: .relaxed)
-        while true {
-            let current = now.load(ordering: .relaxed)
-            if current > time { return current }
-            if seen.allSatisfy({ $0.time.load(ordering: .relaxed) + lag > current }) {
-                _ = now.compareExchange(expected: current, desired: current + 2_000, ordering: .relaxed)
-            } else {
-                sched_yield()
-            }
-        }
-    }
-
-    func leave(_ thread: Int) {
-        seen[thread].time.store(.max / 2, ordering: .relaxed)
-        running.subtract(1, ordering: .relaxed)
     }
 }

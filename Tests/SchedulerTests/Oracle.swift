@@ -22,6 +22,16 @@ final class Oracle {
 
     enum Mode { case can, may, cannot }
 
+    /// What a class did since it was added.
+    struct Counts: Equatable {
+        var sentFrames: UInt64 = 0, sentBytes: UInt64 = 0
+        var borrowedFrames: UInt64 = 0, borrowedBytes: UInt64 = 0
+        var lentFrames: UInt64 = 0, lentBytes: UInt64 = 0
+        var droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0
+        /// Bytes, by lender.
+        var loans: [ClassID: UInt64] = [:]
+    }
+
     final class Class {
         let id: ClassID
         let parent: Class?
@@ -40,6 +50,7 @@ final class Oracle {
         var feedDeficit: [Int] = []
         func turn(_ priority: Int) -> Int { isLeaf ? 0 : priority }
         var isParked = false
+        var counts = Counts()
 
         init(_ id: ClassID, parent: Class?, _ p: ClassParameters, at now: Nanoseconds) {
             self.id = id
@@ -263,10 +274,13 @@ final class Oracle {
     func enqueue(_ length: UInt32, tag: UInt32, to id: ClassID, at now: Nanoseconds) -> EnqueueVerdict {
         guard let c = classes[id], c.isLeaf else { return .notALeaf }
         let bytes = c.queue.reduce(0) { $0 + Int($1.length) }
-        if c.p.limitPackets != 0, c.queue.count >= Int(c.p.limitPackets) { return .queueLimit }
-        if c.p.limitBytes != 0, bytes + Int(length) > Int(c.p.limitBytes) { return .queueLimit }
-        if frames == held { return .bufferFull }
-        if c.queue.count >= frames - held { return .bufferShare }
+        if c.p.limitPackets != 0 && c.queue.count >= Int(c.p.limitPackets)
+            || c.p.limitBytes != 0 && bytes + Int(length) > Int(c.p.limitBytes) {
+            c.counts.droppedQueueLimit += 1
+            return .queueLimit
+        }
+        if frames == held { c.counts.droppedBufferFull += 1; return .bufferFull }
+        if c.queue.count >= frames - held { c.counts.droppedBufferShare += 1; return .bufferShare }
         held += 1
         c.queue.append((length, tag))
         if c.queue.count == 1 {
@@ -325,7 +339,7 @@ final class Oracle {
             }
             let frame = leaf.queue.removeFirst()
             held -= 1
-            charge(leaf, lender, row, max(Int(frame.length) + overhead, 0), at: now)
+            charge(leaf, lender, row, frame.length, at: now)
             if leaf.queue.isEmpty { deactivate(leaf) }
             var c: Class? = leaf
             while let this = c {
@@ -350,7 +364,7 @@ final class Oracle {
             guard let lender, lender.modeNow(now) == .can, lender === first ?? lender else { break }
             first = lender
             // Others below an ancestor that this frame exhausts wait as before: it is looked at again once all have passed.
-            charge(c, lender, nil, max(Int(length) + overhead, 0), at: now)
+            charge(c, lender, nil, length, at: now)
             passed += 1
         }
         var up: Class? = c
@@ -362,7 +376,12 @@ final class Oracle {
     }
 
     /// A frame without a row takes no turn.
-    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, _ bytes: Int, at now: Nanoseconds) {
+    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, _ length: UInt32, at now: Nanoseconds) {
+        let bytes = max(Int(length) + overhead, 0)
+        if leaf !== lender {
+            lender.counts.lentFrames += 1
+            lender.counts.lentBytes += UInt64(length)
+        }
         var c: Class? = leaf
         var lends = false
         while let this = c {
@@ -370,6 +389,8 @@ final class Oracle {
             this.ceiling?.charge(Int128(bytes) * 8)
             this.peak?.charge(Int128(bytes) * 8)
             this.ceilingPackets?.charge(1)
+            this.counts.sentFrames += 1
+            this.counts.sentBytes += UInt64(length)
             if this === lender {
                 lends = true
                 if let row {
@@ -390,6 +411,10 @@ final class Oracle {
             if lends {
                 this.floor?.charge(Int128(bytes) * 8)
                 this.floorPackets?.charge(1)
+            } else {
+                this.counts.borrowedFrames += 1
+                this.counts.borrowedBytes += UInt64(length)
+                this.counts.loans[lender.id, default: 0] += UInt64(length)
             }
             c = this.parent
         }

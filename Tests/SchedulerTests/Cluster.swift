@@ -1,0 +1,59 @@
+import Scheduler
+
+/// Instances of one tree, each with its own arrivals, on one virtual clock.
+final class Cluster {
+    let shared: SharedTree
+    let instances: [Bench]
+    static let start: Nanoseconds = 10 * second
+
+    init(_ count: Int, root: ClassParameters) {
+        let shared = SharedTree.create(classes: 128)
+        self.shared = shared
+        instances = (0..<count).map { Bench(root: root, classes: 128, now: Self.start, shared: shared, instance: $0) }
+    }
+
+    deinit {
+        instances.forEach { $0.dispose() }
+        SharedTree.destroy(shared)
+    }
+
+    func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters) { instances.forEach { $0.add(id, under: parent, p) } }
+    func change(_ id: ClassID, _ p: ClassParameters) { for instance in instances { instance.tree.pointee.change(id, p, at: instance.now) } }
+    var now: Nanoseconds { instances[0].now }
+
+    /// All poll every `step` ns, but those that stand still.
+    func run(for time: Nanoseconds, step: Nanoseconds = 5_000, without stalled: Set<Int> = []) {
+        let end = now + time
+        while now < end {
+            for (index, instance) in instances.enumerated() {
+                if !stalled.contains(index) { instance.drain() }
+                instance.advance(to: instance.now + step)
+            }
+        }
+    }
+
+    /// Nobody polls.
+    func pass(_ time: Nanoseconds) { for instance in instances { instance.advance(to: instance.now + time) } }
+
+    func watch(_ see: @escaping (ScheduledFrame, Nanoseconds) -> Void) { for instance in instances { instance.onSend = see } }
+    func bytes(_ id: ClassID) -> UInt64 { instances.reduce(0) { $0 + $1.sentBytes[id, default: 0] } }
+    func forget() { instances.forEach { $0.forget() } }
+    func rate(_ id: ClassID, over time: Nanoseconds) -> Double { Double(bytes(id)) * 8e9 / Double(time) }
+}
+
+/// The lease Q of the written bounds (`SharedTree`) in bytes, at a rate in bit/s.
+enum LeaseBound {
+    /// At its most: 500 us of the rate or 11 frames.
+    static func most(_ rate: Double) -> Double { max(rate * 500e-6 / 8, 11 * 1_514) }
+
+    /// A round of `turns` turns of 1514 bytes each: at least 8 us of the rate a turn, and never more than `most`.
+    static func round(_ rate: Double, turns: Int = 1) -> Double { min(max(rate * 8e-6 / 8, 1_514) * Double(turns), most(rate)) }
+
+    /// N * (Q + F).
+    static func excess(_ count: Int, _ rate: Double, turns: Int = 1, frame: Double = 1_514) -> Double {
+        Double(count) * (round(rate, turns: turns) + frame)
+    }
+
+    /// N * (Q + F) / r in ns: how long a leaf waits at most for its floor.
+    static func wait(_ count: Int, _ rate: Double) -> Nanoseconds { Nanoseconds(excess(count, rate) * 8e9 / rate) }
+}

@@ -1,0 +1,222 @@
+import Scheduler
+
+/// Both implementations fed the same.
+struct Duel {
+    private var maker: CaseMaker?
+    private let arena: Arena
+    /// The case as far as it went.
+    private(set) var done: Case
+
+    /// A case that the dice make.
+    init(seed: UInt64) {
+        var maker = CaseMaker(dice: Dice(state: seed))
+        let (begin, classes) = maker.begin()
+        done = begin
+        arena = Arena(begin)
+        self.maker = maker
+        for _ in 0..<classes where failure == nil {
+            let step = self.maker!.add(among: arena.ids)
+            failure = take(step)
+        }
+    }
+
+    private init(_ begin: Case) {
+        done = begin
+        done.steps = []
+        arena = Arena(begin)
+    }
+
+    private var failure: String?
+
+    private mutating func take(_ step: Step) -> String? {
+        done.steps.append(step)
+        return arena.apply(step)
+    }
+
+    /// Nil if all agreed, else what did not.
+    mutating func run() -> String? {
+        for number in 0..<160 where failure == nil {
+            let arena = arena
+            let step = maker!.step(among: arena.ids, tag: arena.tag + 1) { arena.wait }
+            failure = take(step).map { "step \(number): \($0)" }
+        }
+        return failure
+    }
+
+    /// Tells the case from others (FNV-1a of its text).
+    var mark: UInt64 { "\(done)".utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
+
+    /// What two implementations made of steps that are written down: nil if they agreed.
+    static func difference(_ known: Case) -> String? {
+        let arena = Arena(known)
+        for step in known.steps { if let difference = arena.apply(step) { return difference } }
+        return nil
+    }
+
+    /// The same failure, or another, in fewer steps.
+    static func shortest(_ failing: Case) -> Case {
+        var short = failing
+        var index = short.steps.count - 1
+        while index >= 0 {
+            var without = short
+            without.steps.remove(at: index)
+            if difference(without) != nil { short = without }
+            index -= 1
+        }
+        return short
+    }
+}
+
+/// One tree, one oracle and one clock.
+private final class Arena {
+    let tree: UnsafeMutablePointer<ClassTree>
+    let oracle: Oracle
+    var now: Nanoseconds
+    var ids: [ClassID] = [1]
+    var tag: UInt32 = 0
+    private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 16)
+    private let freed = UnsafeMutablePointer<DroppedFrame>.allocate(capacity: 64)
+
+    init(_ begin: Case) {
+        now = begin.start
+        tree = ClassTree.create(root: begin.root, classes: 32, frames: begin.frames, outputs: 3, overhead: begin.overhead, now: now)
+        oracle = Oracle(root: begin.root, frames: begin.frames, overhead: begin.overhead, now: now)
+    }
+
+    deinit {
+        ClassTree.destroy(tree)
+        into.deallocate()
+        freed.deallocate()
+    }
+
+    /// Until the tree has something to do; nil if it never has.
+    var wait: Nanoseconds? {
+        let next = tree.pointee.nextEvent(at: now)
+        return next == .max ? nil : max(now, next) - now
+    }
+
+    /// Nil if both did the same.
+    func apply(_ step: Step) -> String? { act(step) ?? counters() }
+
+    private func act(_ step: Step) -> String? {
+        switch step {
+        case .add(let id, let parent, let p):
+            let isDone = tree.pointee.add(id, under: parent, p, at: now) == .done
+            let agreed = oracle.add(id, under: parent, p, at: now) == isDone
+            if isDone { ids.append(id) }
+            collect()
+            return agreed ? nil : "add \(id)"
+        case .change(let id, let p):
+            return (tree.pointee.change(id, p, at: now) == .done) == oracle.change(id, p, at: now) ? nil : "change \(id)"
+        case .remove(let id):
+            let isDone = tree.pointee.remove(id, at: now) == .done
+            if isDone != oracle.remove(id, at: now) { return "remove \(id)" }
+            if isDone { ids.removeAll { $0 == id } }
+            collect()
+        case .enqueue(let length, let leaf, let asBurst):
+            tag += 1
+            let verdict = offer(length, to: leaf, asBurst: asBurst)
+            let expected = oracle.enqueue(length, tag: tag, to: leaf, at: now)
+            return verdict == expected ? nil : "enqueue to \(leaf): \(verdict), the oracle says \(expected)"
+        case .dequeue(let limit):
+            return dequeue(limit: limit)
+        case .bypass(let lengths, let leaf):
+            let passed = tree.pointee.bypass(lengths, count: lengths.count, to: leaf, at: now)
+            oracle.update(at: now)
+            let expected = oracle.bypass(lengths, to: leaf, at: now)
+            return passed == expected ? nil : "\(passed) of \(lengths) pass to \(leaf), the oracle lets \(expected) pass"
+        case .bypassBurst(let first, let runs):
+            return bypass(first, runs)
+        case .advance(let time):
+            now += time
+        case .park(let output):
+            tree.pointee.park(output: output)
+            oracle.parked.insert(output)
+        case .unpark(let output):
+            tree.pointee.unpark(output: output)
+            oracle.unpark(output)
+        }
+        return nil
+    }
+
+    private func collect() { while tree.pointee.takeDropped(into: freed, limit: 64) != 0 {} }
+
+    /// By both ways in, in turn.
+    private func offer(_ length: UInt32, to leaf: ClassID, asBurst: Bool) -> EnqueueVerdict {
+        let handle = UnsafeMutableRawPointer(bitPattern: 8)!
+        if !asBurst { return tree.pointee.enqueue(handle, length: length, tag: tag, to: leaf, at: now) }
+        var frame = OfferedFrame(handle: handle, length: length, tag: tag, leaf: leaf)
+        let queued = tree.pointee.enqueue(&frame, count: 1, at: now)
+        precondition(queued == (frame.verdict == .queued ? 1 : 0))
+        return frame.verdict
+    }
+
+    /// All that is said of one leaf must hold before the next.
+    private func bypass(_ first: Int, _ offered: [(leaf: ClassID, lengths: [UInt32])]) -> String? {
+        var lengths = [UInt32](repeating: 1, count: first)
+        var runs: [LeafRun] = []
+        var expected = first
+        oracle.update(at: now)
+        var goesOn = true
+        for (leaf, own) in offered {
+            lengths += own
+            runs.append(LeafRun(leaf: leaf, end: UInt32(lengths.count)))
+            guard goesOn else { continue }
+            let passed = oracle.bypass(own, to: leaf, at: now)
+            expected += passed
+            goesOn = passed == own.count
+        }
+        let end = tree.pointee.bypass(lengths, from: first, runs, count: runs.count, at: now)
+        return end == expected ? nil : "of \(lengths) those before \(end) pass to \(runs), the oracle lets those before \(expected) pass"
+    }
+
+    private func dequeue(limit: Int) -> String? {
+        let count = tree.pointee.dequeue(into: into, limit: limit, at: now)
+        oracle.wake(at: now)
+        for index in 0..<count {
+            let frame = into[index]
+            guard let expected = oracle.dequeue(at: now) else { return "frame from \(frame.leaf), the oracle sends none" }
+            if expected.leaf != frame.leaf || expected.tag != frame.tag {
+                return "frame from \(frame.leaf), the oracle sends from \(expected.leaf)"
+            }
+        }
+        if count < limit, let more = oracle.dequeue(at: now) { return "no frame, the oracle sends from \(more.leaf)" }
+        let queued = oracle.classes.values.reduce(0) { $0 + $1.queue.count }
+        if tree.pointee.backlogFrames != queued { return "backlog \(tree.pointee.backlogFrames), the oracle has \(queued)" }
+        return tardy(waiting: count < limit)
+    }
+
+    /// The tree must not sleep past the moment at which the oracle could send.
+    private func tardy(waiting: Bool) -> String? {
+        let next = tree.pointee.nextEvent(at: now)
+        guard waiting, next > now else { return nil }
+        let probe = next == .max ? now + 100_000_000_000_000 : next - 1
+        for c in oracle.classes.values where !c.active.isEmpty && c.modeNow(probe) != c.modeNow(now) {
+            return "sleeps until \(next), but class \(c.id) changes before"
+        }
+        return nil
+    }
+
+    /// What both counted of every class.
+    private func counters() -> String? {
+        for (id, c) in oracle.classes {
+            let counters = tree.pointee.counters(of: id)
+            var counts = Oracle.Counts()
+            counts.sentFrames = counters.sentFrames
+            counts.sentBytes = counters.sentBytes
+            counts.borrowedFrames = counters.borrowedFrames
+            counts.borrowedBytes = counters.borrowedBytes
+            counts.lentFrames = counters.lentFrames
+            counts.lentBytes = counters.lentBytes
+            counts.droppedQueueLimit = counters.droppedQueueLimit
+            counts.droppedBufferShare = counters.droppedBufferShare
+            counts.droppedBufferFull = counters.droppedBufferFull
+            if c.counts.borrowedFrames != 0 {
+                counts.loans = Dictionary(uniqueKeysWithValues: tree.pointee.loans(of: id).map { ($0.lender, $0.bytes) })
+            }
+            if counts != c.counts { return "class \(id) counts \(counts), the oracle \(c.counts)" }
+            if Int(counters.backlogFrames) != c.queue.count { return "class \(id) holds \(counters.backlogFrames), the oracle \(c.queue.count)" }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import Scheduler
+import Testing
+
+@Suite struct MemoryTests {
+    @Test func theTablesOfAClassFitTheirBounds() {
+        #expect(ClassTree.bytesPerClass <= 256)
+        #expect(ClassTree.bytesPerLeasedClass <= 204)
+        #expect(SharedTree.bytesPerClass == 192)
+    }
+
+    /// Resident memory, measured in a process of its own: what tables and bounds say is what a class costs that has borrowed and waited.
+    @Test func aClassCostsWhatItsTablesSay() async throws {
+        let result = try await #require(processExitsWith: .success, observing: [\.standardOutputContent]) {
+            print(MemoryTests.bytesPerClass(leased: false), MemoryTests.bytesPerClass(leased: true))
+        }
+        let text = String(decoding: result.standardOutputContent, as: UTF8.self)
+        let figures = try #require(text.split(separator: "\n").last?.split(separator: " ").compactMap { Double($0) })
+        try #require(figures.count == 2)
+        // Pages, the wheel and the queue on top: 2 %.
+        #expect(figures[0] <= Double(ClassTree.bytesPerClass) * 1.02, "\(figures[0])")
+        #expect(figures[1] <= Double(ClassTree.bytesPerClass + ClassTree.bytesPerLeasedClass) * 1.02, "\(figures[1])")
+    }
+
+    /// Of 60 000 leaves that each sent a frame.
+    static func bytesPerClass(leased: Bool) -> Double {
+        let classes = 60_000
+        let shared = leased ? SharedTree.create(classes: classes + 2) : nil
+        let before = resident()
+        let tree = ClassTree.create(
+            root: .mbit(10_000, ceil: 10_000), classes: classes + 2, frames: 1_024, outputs: 1, overhead: 0, now: second, shared: shared)
+        let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 1)
+        for id in 0..<classes {
+            let leaf = ClassID(id + 2), now = second + Nanoseconds(id) * 10_000
+            _ = tree.pointee.add(leaf, under: 1, .mbit(1, ceil: 100), at: now)
+            _ = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 64)!, length: 1_514, tag: 0, to: leaf, at: now)
+            _ = tree.pointee.dequeue(into: into, limit: 1, at: now + 5_000)
+        }
+        let after = resident()
+        ClassTree.destroy(tree)
+        if let shared { SharedTree.destroy(shared) }
+        into.deallocate()
+        return Double(after - before) / Double(classes)
+    }
+
+    private static func resident() -> Int {
+        let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ").dropFirst().first
+        return (pages.flatMap { Int($0) } ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    /// Two lcores that book different rates, of one class or of two, do not share a line; rates that are booked together do.
+    @Test func leasedWordsLieOnLinesOfTheirOwn() {
+        let line = { (word: Int) in word * 8 / 64 }
+        let together = [SharedTree.peak, SharedTree.floorPackets, SharedTree.ceilingPackets]
+        #expect(Set(together).count == 3)
+        #expect(Set(together.map(line)).count == 1)
+        #expect(Set([SharedTree.floor, SharedTree.ceiling, SharedTree.peak].map(line)).count == 3)
+        #expect(SharedTree.wordsPerClass * 8 % 64 == 0)
+        #expect(([SharedTree.floor, SharedTree.ceiling] + together).max()! < SharedTree.wordsPerClass)
+    }
+}
