@@ -18,6 +18,10 @@ import Synchronization
 ///   instance may have one booking before its own. With Q at its least and F small against r * 8 us that is 8 us for each instance.
 /// - An instance that falls idle keeps at most one lease, and returns it after `ClassTree.leaseReturn` (1 ms).
 ///
+/// The rate itself is reached where the burst covers four polls of a loop and more. Instances that fall idle together return their leases
+/// together, and of what they return no more than the burst is kept: with 16 instances, demand that moves between them and a burst of two
+/// polls, 0.8 % of the rate was lost.
+///
 /// Floors come before loans by the rules themselves: a class borrows only while its own booking has not passed.
 public struct SharedTree: @unchecked Sendable {
     /// For each class three cache lines: floor; ceiling; peak, floor packets and ceiling packets.
