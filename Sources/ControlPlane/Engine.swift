@@ -118,9 +118,7 @@ final class Engine {
 
     /// A document to apply: what it does not say about the daemon itself stays as it runs.
     private func wanted(_ yaml: String) throws -> Model {
-        var model = try Model.checked(yaml: yaml)
-        if model.daemon == DaemonSettings() { model.daemon = dataPlane.model.daemon }
-        return model
+        try Model.checked(yaml: yaml, daemon: dataPlane.model.daemon)
     }
 
     private func status() -> StatusReply {
