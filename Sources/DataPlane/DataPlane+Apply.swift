@@ -78,11 +78,14 @@ extension DataPlane {
 
     /// - Returns: the table it replaced, to be destroyed when no loop reads it any more.
     private func adoptProtocols(_ old: Model, _ new: Model) -> ProtocolTable? {
-        guard old.protocolTable != new.protocolTable || old.bridges.isEmpty else { return nil }
+        let table = new.protocolTable
+        guard old.protocolTable != table || old.bridges.isEmpty else { return nil }
         let replaced = protocols
         protocols = ProtocolTable.create()
-        for (row, item) in new.protocolTable.enumerated() {
-            for match in item.matches { protocols.set(match, row: UInt8(row + 1)) }
+        for row in protocolNumbers.assign(table.map(\.name)) { countedBefore[row] = protocolAmount(row) }
+        for item in table {
+            guard let row = protocolNumbers[item.name] else { continue }
+            for match in item.matches { protocols.set(match, row: UInt8(row)) }
         }
         return replaced
     }

@@ -35,6 +35,9 @@ public final class DataPlane {
     /// Times that snapshots were published.
     var published: UInt64 = 0
     var protocols: ProtocolTable
+    var protocolNumbers = ProtocolRows()
+    /// By protocol row: what had been counted there when its protocol got it.
+    var countedBefore = [Amount](repeating: Amount(), count: protocolRows)
     /// Configured addresses for which a forwarding database had no place; tried again at every change.
     public internal(set) var unboundAddresses: [(bridge: String, mac: MACAddress)] = []
     /// Counters of ports that are gone, so that totals go on adding up.
