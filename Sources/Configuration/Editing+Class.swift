@@ -68,12 +68,14 @@ extension Editor {
 
     private mutating func target(of path: String) throws(ConfigurationError) -> Target {
         var parts = path.split(separator: "/").map(String.init)
-        if let group = model.groups.firstIndex(where: { $0.name == parts.last }) {
+        var protocolName: String?
+        // No group is below a guest, but one may be called like a protocol.
+        if parts.count > 1, guestExists(parts[parts.count - 2]) {
+            protocolName = parts.removeLast()
+        } else if let group = model.groups.firstIndex(where: { $0.name == parts.last }) {
             try check(parts.dropLast(), areAbove: parts[parts.count - 1], parent: model.groups[group].parent, path)
             return .group(group)
         }
-        var protocolName: String?
-        if parts.count > 1, guestExists(parts[parts.count - 2]) { protocolName = parts.removeLast() }
         guard let last = parts.last, guestExists(last) else {
             let names = model.groups.map(\.name) + model.effectiveGuests.map(\.settings.name)
             throw ConfigurationError("", "there is no class \(path): \(hint(parts.last ?? path, among: names, none: "no guest is configured"))")

@@ -2,13 +2,18 @@
 extension Model {
     static let keys = ["daemon", "bridges", "ports", "groups", "guests", "protocols"]
 
-    init(_ element: Element, _ problems: inout ProblemList) {
+    /// - Parameter standing: the daemon's settings if the document says nothing of them. One that names any of them has all others at their defaults.
+    init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
         self.init()
+        daemon = standing
         let fields = Fields()
         for entry in problems.entries(of: element, "the configuration") ?? [] {
             let value = entry.value
             switch entry.key {
-            case "daemon": problems.read(value, into: &daemon, fields.daemon, of: "daemon")
+            case "daemon":
+                guard problems.entries(of: value, "daemon")?.isEmpty == false else { continue }
+                daemon = DaemonSettings()
+                problems.read(value, into: &daemon, fields.daemon, of: "daemon")
             case "bridges":
                 bridges = problems.objects(value, BridgeSettings(name: ""), fields.bridge, of: "a bridge", example: "[{name: br0}]")
                     .map(\.object)

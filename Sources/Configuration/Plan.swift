@@ -51,14 +51,17 @@ public struct Plan: Equatable, Sendable {
 /// The difference of two models; both must be free of problems. The order of lists does not count.
 public func diff(from old: Model, to new: Model) -> Plan {
     var ids = ClassIDs()
+    _ = trees(of: old, ids: &ids)
     return diff(from: old, to: new, ids: &ids)
 }
 
-/// As `diff(from:to:)`, with the running ids; `ids` is what they are after the change.
+/// As `diff(from:to:)`, with the ids that `old` has; `ids` is what they are after the change. Ids of classes that `old` does not have are kept for
+/// `new`: at a start nothing runs yet, and they are the last run's.
 public func diff(from old: Model, to new: Model, ids: inout ClassIDs) -> Plan {
     var plan = Plan()
     plan.actions = actions(from: old, to: new)
-    let before = trees(of: old, ids: &ids)
+    var running = ids
+    let before = trees(of: old, ids: &running)
     let after = trees(of: new, ids: &ids)
     plan.trees = treeChanges(from: before, to: after)
     return plan

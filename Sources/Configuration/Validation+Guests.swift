@@ -111,6 +111,7 @@ extension Validator {
             var mac: MACAddress
         }
         var owners: [Place: GuestSettings] = [:]
+        var counts: [String: Int] = [:]
         for (index, guest) in model.guests.enumerated() {
             let bridge = ports[guest.port]?.bridge ?? ""
             for (position, mac) in guest.macs.enumerated() {
@@ -120,6 +121,7 @@ extension Validator {
                     add(path, "\(mac) is \(owner.name == guest.name ? "in this list" : "guest \(owner.name)'s") already: remove one")
                 } else {
                     owners[Place(bridge: bridge, mac: mac)] = guest
+                    counts[bridge, default: 0] += 1
                 }
             }
         }
@@ -128,12 +130,27 @@ extension Validator {
             for (position, entry) in bridge.staticEntries.enumerated() {
                 let path = "bridges[\(index)].static[\(position)].mac"
                 checkStation(entry.mac, path)
-                if !seen.insert(entry.mac).inserted { add(path, "\(entry.mac) has a static entry already: remove one") }
-                if let owner = owners[Place(bridge: bridge.name, mac: entry.mac)], owner.port != entry.port {
-                    add(path, "\(entry.mac) is guest \(owner.name)'s, on port \(owner.port), not on \(entry.port): remove one")
+                let isNew = seen.insert(entry.mac).inserted
+                if !isNew { add(path, "\(entry.mac) has a static entry already: remove one") }
+                if let owner = owners[Place(bridge: bridge.name, mac: entry.mac)] {
+                    if owner.port != entry.port {
+                        add(path, "\(entry.mac) is guest \(owner.name)'s, on port \(owner.port), not on \(entry.port): remove one")
+                    }
+                } else if isNew {
+                    counts[bridge.name, default: 0] += 1
                 }
             }
+            checkRoom(for: counts[bridge.name] ?? 0, in: bridge, "bridges[\(index)].fdb-size")
         }
+    }
+
+    /// A configured address that has no place in the database would be learned and aged like any other, without its guest.
+    private mutating func checkRoom(for count: Int, in bridge: BridgeSettings, _ path: String) {
+        guard count > bridge.fdbSize else { return }
+        add(
+            path,
+            "\(count) addresses are configured on \(bridge.name), and its forwarding database holds \(bridge.fdbSize): write fdb-size:"
+                + " \(min(2 * count, 16_777_216)), which leaves as much room for learned ones, or at least \(count)")
     }
 
     private mutating func checkStation(_ mac: MACAddress, _ path: String) {
@@ -154,8 +171,16 @@ extension Validator {
                 add(path + ".match", "the protocol \(row.name) matches nothing: write match: [tcp 873], or another kind and value")
             }
         }
+        let table = model.protocolTable
+        let most = Int(ProtocolTable.maximumRow)
+        if table.count > most {
+            add(
+                "protocols",
+                "the protocol table would have \(table.count) rows, \(builtIn.count) of them built in, and there are \(most): leave"
+                    + " \(table.count - most) out, or write several matches in one row")
+        }
         var owners: [ProtocolMatch: String] = [:]
-        for row in model.protocolTable {
+        for row in table {
             let index = model.protocols.firstIndex { $0.name == row.name }
             for match in row.matches {
                 let path = index.map { "protocols[\($0)].match" } ?? "protocols"

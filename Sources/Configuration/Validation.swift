@@ -37,7 +37,7 @@ struct Validator {
 
     // MARK: Names
 
-    /// 1 to 31 of `[A-Za-z0-9._-]`, and not a word with a meaning of its own.
+    /// 1 to 31 of `[A-Za-z0-9._-]`, and not a word with a meaning of its own, which is read in any case.
     mutating func checkName(_ name: String, _ path: String, reserved: [String] = ["none"]) {
         let isAllowed = name.utf8.allSatisfy { byte in
             switch byte {
@@ -49,7 +49,7 @@ struct Validator {
         }
         if name.isEmpty || name.utf8.count > 31 || !isAllowed {
             add(path + ".name", "'\(name)' is not a name: write 1 to 31 letters, digits, dots, hyphens or underscores")
-        } else if reserved.contains(name) {
+        } else if reserved.contains(name.lowercased()) {
             add(path + ".name", "'\(name)' has a meaning of its own: take another name")
         }
     }

@@ -4,17 +4,19 @@ extension Model {
     /// Reads a YAML document; every problem in it is told, with its line. An empty document is the empty model.
     ///
     /// What the keys say is checked, not whether they go together: that is `problems`.
-    public init(yaml: String) throws(ConfigurationError) {
+    /// - Parameter daemon: the daemon's settings if the document says nothing of them.
+    public init(yaml: String, daemon: DaemonSettings = DaemonSettings()) throws(ConfigurationError) {
         let (element, duplicates) = try Element.parse(yaml)
         var problems = ProblemList()
-        self.init(element, &problems)
+        self.init(element, daemon, &problems)
         let all = (duplicates + problems.problems).sorted { ($0.line ?? 0) < ($1.line ?? 0) }
         if !all.isEmpty { throw ConfigurationError(all) }
     }
 
     /// Reads a YAML document and checks everything about it. Problems of the whole carry the line of the object they name.
-    public static func checked(yaml: String) throws(ConfigurationError) -> Model {
-        let model = try Model(yaml: yaml)
+    /// - Parameter daemon: as at `init(yaml:daemon:)`.
+    public static func checked(yaml: String, daemon: DaemonSettings = DaemonSettings()) throws(ConfigurationError) -> Model {
+        let model = try Model(yaml: yaml, daemon: daemon)
         var problems = model.problems
         guard problems.isEmpty else {
             let lines = (try? Element.parse(yaml).element.lines) ?? [:]

@@ -35,7 +35,7 @@ public enum PortState: String, Codable, Sendable {
     case down
     /// vhost: no guest is connected.
     case waiting
-    /// The device is gone or broke; it is tried again.
+    /// It was closed for a change that was refused, and could not be opened again; every change tries it.
     case failed
 }
 

@@ -38,18 +38,20 @@ public final class ControlServer: Sendable {
         self.handler = QueuedHandler(run: handler)
     }
 
-    /// - Throws: a sentence if another server answers at `path`, or if it cannot be served.
-    public static func requireFree(_ path: String) throws(ControlSocketError) { try SocketPath(path: path).requireFree() }
+    /// Keeps other servers from `path` before there is one to serve it.
+    /// - Throws: a sentence if another server has it, or if it cannot be served.
+    package static func reserve(_ path: String) throws(ControlSocketError) -> FileLock { try SocketPath(path: path).lock() }
 
     /// Serves from now on. A socket on which nobody answers is replaced.
+    /// - Parameter reserved: from `reserve`, and the caller's to release; nil: the server takes the path for as long as it serves.
     /// - Throws: `ControlSocketError`
-    public func start() throws {
-        let lock = try path.lock()
+    package func start(_ reserved: FileLock? = nil) throws {
+        let lock = try reserved == nil ? path.lock() : nil
         let descriptor: CInt
         do {
             descriptor = try path.listen(backlog: 128)
         } catch {
-            path.unlock(lock)
+            lock?.release()
             throw error
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -71,7 +73,7 @@ public final class ControlServer: Sendable {
         } catch {
             try? group.syncShutdownGracefully()
             path.remove()
-            path.unlock(lock)
+            lock?.release()
             throw ControlSocketError("the control socket \(path.path) cannot be served: \(error)")
         }
     }
@@ -84,7 +86,7 @@ public final class ControlServer: Sendable {
         state.ledger.end()
         state.work.wait()
         try? state.group.syncShutdownGracefully()
-        path.unlock(state.lock)
+        state.lock?.release()
     }
 
     /// Most bytes of unfinished requests held at any time, all clients together.
@@ -97,7 +99,8 @@ public final class ControlServer: Sendable {
             var channel: any Channel
             var work: DispatchGroup
             var ledger: Ledger
-            var lock: CInt
+            /// nil: another's.
+            var lock: FileLock?
         }
         private let mutex = NSLock()
         private var state: State?

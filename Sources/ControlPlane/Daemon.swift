@@ -30,19 +30,22 @@ public struct Daemon {
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         signal(SIGPIPE, SIG_IGN)
 
+        // A second daemon must not get as far as taking hugepages and sockets from the first, or what it saved.
+        let reserved = try ControlServer.reserve(socket)
+        defer { reserved.release() }
         let state = stateFile.map { StateFile(path: $0) }
+        let stateLock = try state?.lock()
+        defer { stateLock?.release() }
         let saved = try state?.load()
         let model = try wantedModel(saved)
-        // A second daemon must not get as far as taking hugepages and sockets from the first.
-        try ControlServer.requireFree(socket)
 
         let dataPlane = try DataPlane(model.daemon)
         let engine = Engine(dataPlane: dataPlane, ids: saved?.ids ?? ClassIDs(), stateFile: state, socket: socket, configFile: configFile)
         let control = DispatchQueue(label: "control")
         let server = ControlServer(path: socket, queue: control) { request in engine.handle(request) }
         do {
-            try control.sync { _ = try engine.apply(model) }
-            try server.start()
+            try control.sync { for line in try engine.apply(model) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
+            try server.start(reserved)
         } catch {
             control.sync { dataPlane.close() }
             throw error
@@ -65,7 +68,14 @@ public struct Daemon {
 
     /// The file's configuration, or what ran last, or nothing yet.
     private func wantedModel(_ saved: StateFile.Contents?) throws -> Model {
-        guard let configFile else { return try saved.map { try Model.checked(yaml: $0.yaml) } ?? Model() }
+        guard let configFile else {
+            guard let saved, let stateFile else { return Model() }
+            do {
+                return try Model.checked(yaml: saved.yaml)
+            } catch {
+                throw DaemonError("what \(stateFile) says ran last is not a configuration to run; write one and give it with --config:\n\(error)")
+            }
+        }
         let text: String
         do {
             text = try String(contentsOfFile: configFile, encoding: .utf8)

@@ -11,6 +11,8 @@ final class Engine {
     let configFile: String?
     private let stateFile: StateFile?
     private(set) var ids: ClassIDs
+    /// The state file is this run's: what it said before is what another run left.
+    private var hasSaved = false
     private var changes: UInt64 = 0
     var classRates = RateBook()
     var coreRates = CoreBook()
@@ -47,20 +49,34 @@ final class Engine {
             throw ConfigurationError("daemon", "these settings are fixed while the daemon runs: leave them as they are, or put them into the file and restart sluiced")
         }
         let lines = plan.lines(from: old, to: model)
-        if isDryRun || plan.isEmpty { return lines }
+        let lost = model.ports.map(\.name).filter { dataPlane.lostPorts[$0] != nil }
+        let isNothing = plan.isEmpty && lost.isEmpty
+        if isDryRun || isNothing && hasSaved { return lines + lost.map { "~ port \($0) (to be opened again)" } }
         let descriptions = trees(of: model, ids: &newIDs)
         // Saved first: what could not be kept over a restart is not to run.
         let saved = stateFile?.contents
         try stateFile?.save(ids: newIDs, yaml: model.yaml)
         do {
-            try dataPlane.apply(model, trees: descriptions)
+            if !isNothing { try dataPlane.apply(model, trees: descriptions) }
         } catch {
             try? stateFile?.restore(saved)
             throw error
         }
+        hasSaved = true
         ids = newIDs
+        if isNothing { return lines }
         changes += 1
-        return lines
+        // Who asks for nothing but what should run already is to know that it does not.
+        if plan.isEmpty, let reason = dataPlane.lostPorts.values.min() { throw DataPlaneError(reason) }
+        return lines + shortfalls(after: lost)
+    }
+
+    /// What a change did not bring about though it was carried out; and the ports of `lost` that it did open.
+    private func shortfalls(after lost: [String]) -> [String] {
+        let ports = lost.map { name in
+            dataPlane.lostPorts[name].map { "! port \(name) (still not open: \($0))" } ?? "~ port \(name) (opened again)"
+        }
+        return ports + dataPlane.unboundAddresses.map { "! fdb \($0.mac) bridge \($0.bridge) (no room for it, so its guest's class is not used: raise fdb-size)" }
     }
 
     /// Answers one request.
@@ -118,9 +134,7 @@ final class Engine {
 
     /// A document to apply: what it does not say about the daemon itself stays as it runs.
     private func wanted(_ yaml: String) throws -> Model {
-        var model = try Model.checked(yaml: yaml)
-        if model.daemon == DaemonSettings() { model.daemon = dataPlane.model.daemon }
-        return model
+        try Model.checked(yaml: yaml, daemon: dataPlane.model.daemon)
     }
 
     private func status() -> StatusReply {

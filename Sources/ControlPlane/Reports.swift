@@ -10,26 +10,32 @@ extension Engine {
     func ports(_ name: String?) throws -> [PortStatus] {
         let model = dataPlane.model
         let guests = Dictionary(grouping: model.effectiveGuests, by: \.settings.port)
-        return try select(model.ports, name, \.name, "port").compactMap { settings in
-            guard let report = dataPlane.portReport(settings.name) else { return nil }
+        return try select(model.ports, name, \.name, "port").map { settings in
             var status = PortStatus()
             status.name = settings.name
             status.bridge = settings.bridge
             status.mtu = settings.mtu
-            status.queues = report.queues
+            status.guests = guests[settings.name]?.map(\.settings.name) ?? []
             switch settings.kind {
-            case .vhost(_, let mode, let queues):
+            case .vhost(let socket, let mode, let queues):
                 status.kind = "vhost"
                 status.mode = mode.rawValue
-                status.queuesMax = queues
-            case .tap(_, _, let mac):
+                (status.device, status.queuesMax) = (socket, queues)
+            case .tap(let interface, _, let mac):
                 status.kind = "tap"
                 status.mac = mac?.description
-                status.queuesMax = report.queues
-            case .physical:
+                status.device = interface
+            case .physical(let device, _):
                 status.kind = "physical"
-                status.queuesMax = report.queues
+                status.device = device
             }
+            guard let report = dataPlane.portReport(settings.name) else {
+                status.state = .failed
+                status.reason = dataPlane.lostPorts[settings.name]
+                return status
+            }
+            status.queues = report.queues
+            if status.mode == nil { status.queuesMax = report.queues }
             switch report.condition {
             case "up": status.state = .up
             case "down":
@@ -42,7 +48,6 @@ extension Engine {
             status.driver = report.driver
             status.device = report.device
             status.numaNode = report.numaNode < 0 ? nil : report.numaNode
-            status.guests = guests[settings.name]?.map(\.settings.name) ?? []
             status.rx = Traffic(report.received)
             status.tx = Traffic(report.sent)
             status.drops = report.drops

@@ -63,35 +63,22 @@ struct SocketPath {
 
     // MARK: Lock
 
-    /// Takes the lock for as long as the descriptor is open; the kernel frees it when the process ends, however it ends.
-    func lock() throws(ControlSocketError) -> CInt {
+    /// Keeps other daemons from this path.
+    func lock() throws(ControlSocketError) -> FileLock {
         try requireFree()
         try makeDirectory()
-        for _ in 0..<16 {
-            let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw failure("\(lockPath) cannot be made") }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                let owner = Self.text(of: descriptor)
-                close(descriptor)
+        do throws(FileLock.Failure) {
+            return try FileLock(lockPath)
+        } catch {
+            switch error {
+            case .held(let owner):
                 throw ControlSocketError(
-                    "another sluiced\(owner.isEmpty ? "" : " (pid \(owner))") holds \(path): stop it, or give another path with --socket")
+                    "another sluiced\(owner.map { " (pid \($0))" } ?? "") holds \(path): stop it, or give another path with --socket")
+            case .system(let code): throw ControlSocketError("\(lockPath) cannot be made: \(String(cString: strerror(code)))")
+            case .contended:
+                throw ControlSocketError("\(lockPath) is made and removed all the time: another sluiced is starting over and over")
             }
-            // Its former owner may have removed the file in between; then the lock is on a file nobody else sees.
-            var mine = stat(), there = stat()
-            if fstat(descriptor, &mine) == 0, stat(lockPath, &there) == 0, mine.st_ino == there.st_ino, mine.st_dev == there.st_dev {
-                ftruncate(descriptor, 0)
-                let text = "\(getpid())\n"
-                _ = text.withCString { write(descriptor, $0, strlen($0)) }
-                return descriptor
-            }
-            close(descriptor)
         }
-        throw ControlSocketError("\(lockPath) is made and removed all the time: another sluiced is starting over and over")
-    }
-
-    func unlock(_ descriptor: CInt) {
-        unlink(lockPath)
-        close(descriptor)
     }
 
     // MARK: Helpers
@@ -108,12 +95,6 @@ struct SocketPath {
 
     private func failure(_ what: String) -> ControlSocketError {
         ControlSocketError("\(what): \(String(cString: strerror(errno)))")
-    }
-
-    private static func text(of descriptor: CInt) -> String {
-        var bytes = [UInt8](repeating: 0, count: 16)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
-        return String(decoding: bytes.prefix(max(0, count)).prefix { $0 != 0x0a }, as: UTF8.self)
     }
 
     private func withAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {

@@ -19,6 +19,27 @@ public struct StateFile: Sendable {
 
     public init(path: String) { self.path = path }
 
+    /// Keeps other daemons from this file, which would each overwrite what the other saved.
+    /// - Throws: a sentence if another daemon has it.
+    package func lock() throws(StateFileError) -> FileLock {
+        let lockPath = path + ".lock"
+        do throws(FileLock.Failure) {
+            // Where the folder cannot be made, neither can the lock.
+            try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            return try FileLock(lockPath)
+        } catch {
+            switch error {
+            case .held(let owner):
+                throw StateFileError(
+                    "another sluiced\(owner.map { " (pid \($0))" } ?? "") keeps its state in \(path): stop it, or give this one a file of its own with --state")
+            case .system(let code):
+                throw StateFileError("\(lockPath) cannot be made (\(String(cString: strerror(code)))): let sluiced write there, or give another path with --state")
+            case .contended:
+                throw StateFileError("\(lockPath) is made and removed all the time: another sluiced is starting over and over")
+            }
+        }
+    }
+
     /// - Returns: nil if there is no file yet.
     /// - Throws: a sentence if there is one that cannot be read or is damaged.
     public func load() throws(StateFileError) -> Contents? {
@@ -53,8 +74,9 @@ public struct StateFile: Sendable {
         if let contents { try replace { contents } } else { unlink(path) }
     }
 
+    private var folder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
+
     private func replace(_ contents: () throws -> Data) throws(StateFileError) {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
         let temporary = "\(path).\(getpid()).new"
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

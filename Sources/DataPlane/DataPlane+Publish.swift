@@ -81,7 +81,6 @@ extension DataPlane {
         let rows = freeGuests.next
         let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: rows * protocolRows)
         leaves.initialize(repeating: 0)
-        let protocolNumbers = Dictionary(uniqueKeysWithValues: model.protocolTable.enumerated().map { ($1.name, $0 + 1) })
         // A guest's leaf for everything first, then those of single protocols.
         for item in tree.description.classes where item.isLeaf && item.protocolName == nil {
             guard let guest = item.guest.flatMap({ guestIndices[$0] }) else { continue }
@@ -104,7 +103,9 @@ extension DataPlane {
     private func tagger() -> PriorityTagger {
         let tagger = PriorityTagger.create()
         tagger.set(row: ProtocolTable.defaultRow, pcp: 0)
-        for (row, item) in model.protocolTable.enumerated() { tagger.set(row: UInt8(row + 1), pcp: UInt8(item.pcp)) }
+        for item in model.protocolTable {
+            if let row = protocolNumbers[item.name] { tagger.set(row: UInt8(row), pcp: UInt8(item.pcp)) }
+        }
         return tagger
     }
 }

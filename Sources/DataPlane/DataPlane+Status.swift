@@ -160,17 +160,25 @@ extension DataPlane {
         return totals
     }
 
-    /// Frames and bytes by row of `Model.protocolTable`, after the row of everything else.
+    /// Frames and bytes of what no row matches, then of each row of `Model.protocolTable`.
     public func protocolAmounts() -> [Amount] {
-        (0...model.protocolTable.count).map { row in
-            var sum = Amount()
-            for index in runtime.lcores.indices {
-                let counters = (runtime.lcores.baseAddress! + index).pointee.protocolCounters[row]
-                sum.frames &+= counters.frames
-                sum.bytes &+= counters.bytes
+        [protocolAmount(Int(ProtocolTable.defaultRow))]
+            + model.protocolTable.map { item in
+                guard let row = protocolNumbers[item.name] else { return Amount() }
+                let sum = protocolAmount(row), before = countedBefore[row]
+                return Amount(frames: sum.frames &- before.frames, bytes: sum.bytes &- before.bytes)
             }
-            return sum
+    }
+
+    /// All that was ever counted in a row.
+    func protocolAmount(_ row: Int) -> Amount {
+        var sum = Amount()
+        for index in runtime.lcores.indices {
+            let counters = (runtime.lcores.baseAddress! + index).pointee.protocolCounters[row]
+            sum.frames &+= counters.frames
+            sum.bytes &+= counters.bytes
         }
+        return sum
     }
 
     public struct AddressReport: Sendable {

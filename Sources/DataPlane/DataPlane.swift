@@ -12,9 +12,10 @@ public final class DataPlane {
     /// What is running.
     public internal(set) var model: Model
     var ports: [String: Port] = [:]
+    var lost: [String: LostPort] = [:]
     var freeIndices = IndexPool(1..<maxPorts)
-    /// Of ports closed by the change in progress.
-    var closedIndices: [Int] = []
+    /// Of ports that the change in progress took away.
+    var closedIndices: [PortIndex] = []
     var bridges: [String: BridgeState] = [:]
     var guestIndices: [String: GuestIndex] = [:]
     var freeGuests = IndexPool(1..<65_535)
@@ -34,6 +35,11 @@ public final class DataPlane {
     /// Times that snapshots were published.
     var published: UInt64 = 0
     var protocols: ProtocolTable
+    var protocolNumbers = ProtocolRows()
+    /// By protocol row: what had been counted there when its protocol got it.
+    var countedBefore = [Amount](repeating: Amount(), count: protocolRows)
+    /// Configured addresses for which a forwarding database had no place; tried again at every change.
+    public internal(set) var unboundAddresses: [(bridge: String, mac: MACAddress)] = []
     /// Counters of ports that are gone, so that totals go on adding up.
     var retired = PortCounters()
     let cpuNodes: [Int]
@@ -122,6 +128,9 @@ struct IndexPool {
     }
 
     mutating func give(back index: Int) { returned.insert(index) }
+
+    /// How many are left.
+    var count: Int { end - next + returned.count }
 }
 
 extension UnsafeMutableBufferPointer where Element: ~Copyable {

@@ -132,6 +132,14 @@ private func refusal(_ model: Model, _ line: String) -> String {
     ])
     func refusals(_ line: String, _ sentence: String) throws { #expect(refusal(try office(), line) == sentence) }
 
+    @Test func aGroupMayBeNamedLikeAProtocol() throws {
+        var model = try edit(try office(), "group add iscsi")
+        model = try edit(model, "class set vm1/iscsi dir inbound floor 900mbit")
+        #expect(model.guests[0].protocols["iscsi"]?.inbound.floor == 900_000_000)
+        model = try edit(model, "class set iscsi dir inbound ceiling 3gbit")
+        #expect(model.groups.last?.inbound.ceiling == 3_000_000_000)
+    }
+
     @Test func theClassOfOtherAddressesIsNotSet() throws {
         var model = try edit(try office(), "guest set vm2 macs 52:54:00:00:00:02")
         model = try edit(model, "guest add vm2b port vm2 macs 52:54:00:00:00:03")

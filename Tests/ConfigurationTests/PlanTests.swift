@@ -107,6 +107,20 @@ private func canonical(_ model: Model) -> Model {
         }
     }
 
+    @Test func idsOutliveARestart() throws {
+        var ids = ClassIDs()
+        let all = try office()
+        _ = diff(from: Model(), to: all, ids: &ids)
+        var fewer = all
+        fewer.guests.removeFirst()
+        _ = diff(from: all, to: fewer, ids: &ids)
+        // Started anew nothing runs yet, and `ids` are what the state file kept.
+        var later = ids
+        let plan = diff(from: Model(), to: fewer, ids: &later)
+        #expect(later == ids)
+        #expect(plan.trees.flatMap(\.added).allSatisfy { item in ids.trees.values.contains { $0[item.path] == item.id } })
+    }
+
     @Test func whatChangesInPlace() throws {
         let old = try office()
         func lines(_ change: (inout Model) -> Void) -> [String] {

@@ -49,6 +49,8 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             with { $0.groups = [GroupSettings(name: "a", bridge: "br0")] } == [
                 "groups[0].name: a port is called a too, and both have a class: take another name"
             ])
+        // A command line reads these as no group, however they are written.
+        #expect(with { $0.groups = [GroupSettings(name: "None", bridge: "br0")] } == ["groups[0].name: 'None' has a meaning of its own: take another name"])
         #expect(with { $0.bridges.append($0.bridges[0]) }.count == 1)
         #expect(with { $0.guests = [guest("x", "a", "52:54:00:00:00:01"), guest("x", "b")] }.count == 1)
     }
@@ -279,6 +281,37 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         #expect(rows(ProtocolSettings(name: "x", matches: [.tcp(1)], pcp: 8)) == ["protocols[0].pcp: 8 is out of range: write 0 to 7"])
         #expect(rows(ProtocolSettings(name: "default", matches: [.tcp(1)], pcp: 0)) == ["protocols[0].name: 'default' has a meaning of its own: take another name"])
         #expect(rows(ProtocolSettings(name: "iscsi", matches: [.tcp(860)], pcp: 0), ProtocolSettings(name: "x", matches: [.tcp(3260)], pcp: 1)) == [])
+    }
+
+    @Test func moreProtocolsThanRows() {
+        func own(_ count: Int) -> [String] {
+            with { $0.protocols = (1...count).map { ProtocolSettings(name: "p\($0)", matches: [.tcp(UInt16(20_000 + $0))], pcp: 0) } }
+        }
+        let builtIn = ProtocolSettings.builtIn.count
+        #expect(own(63 - builtIn) == [])
+        #expect(
+            own(64 - builtIn) == [
+                "protocols: the protocol table would have 64 rows, \(builtIn) of them built in, and there are 63: leave 1 out, or write several"
+                    + " matches in one row"
+            ])
+    }
+
+    @Test func moreAddressesThanRoom() {
+        func bridge(guests: Int, statics: Int, room: Int) -> [String] {
+            with { model in
+                model.bridges[0].fdbSize = room
+                model.guests = [guest("x", "a") { $0.macs = (0..<guests).map { MACAddress(value: 0x5254_0000_0000 + UInt64($0)) } }]
+                // The first is the guest's, too.
+                model.bridges[0].staticEntries = (0..<statics).map { StaticEntry(mac: MACAddress(value: 0x5254_0000_0000 + UInt64(guests - 1 + $0)), port: "a") }
+            }
+        }
+        #expect(bridge(guests: 10, statics: 7, room: 16) == [])
+        #expect(
+            bridge(guests: 10, statics: 8, room: 16) == [
+                "bridges[0].fdb-size: 17 addresses are configured on br0, and its forwarding database holds 16: write fdb-size: 34, which leaves"
+                    + " as much room for learned ones, or at least 17"
+            ])
+        #expect(bridge(guests: 10, statics: 0, room: 16) == [])
     }
 
     @Test func guestsBehindPhysicalPorts() {

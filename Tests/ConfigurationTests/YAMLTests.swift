@@ -30,6 +30,18 @@ import Testing
         }
     }
 
+    @Test func theDaemonsSettingsStandWhereADocumentNamesNone() throws {
+        var running = DaemonSettings()
+        running.polling = .interrupt
+        running.cpus = [2]
+        for silent in ["", "bridges: []\n", "daemon:\n", "daemon: {}\n"] {
+            #expect(try Model(yaml: silent, daemon: running).daemon == running)
+            #expect(try Model(yaml: silent).daemon == DaemonSettings())
+        }
+        #expect(try Model(yaml: "daemon: {polling: adaptive}\n", daemon: running).daemon == DaemonSettings())
+        #expect(try Model(yaml: "daemon: {cpus: [2], polling: adaptive}\n", daemon: running).daemon.cpus == [2])
+    }
+
     @Test func namesThatYAMLTakesForSomethingElse() throws {
         for name in ["null", "yes", "123", "1e3", "0x10", "12.5", "true", "on", "y", "52.54"] {
             var model = Model()

@@ -167,9 +167,29 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         let second = ControlServer(path: echo.path, queue: echo.queue) { _ in .reply(0) }
         let sentence = "another sluiced (pid \(getpid())) answers on \(echo.path): stop it, or give another path with --socket"
         #expect { try second.start() } throws: { "\($0)" == sentence }
-        #expect { try ControlServer.requireFree(echo.path) } throws: { "\($0)" == sentence }
+        #expect { try ControlServer.reserve(echo.path) } throws: { "\($0)" == sentence }
         let client = try RawClient(echo.path)
         #expect(client.ask(request("first"))?.contains("first") == true)
+    }
+
+    @Test func aPathIsKeptBeforeItIsServed() throws {
+        let folder = TemporaryFolder()
+        let path = folder("control.sock")
+        let reserved = try ControlServer.reserve(path)
+        let other = ControlServer(path: path, queue: DispatchQueue(label: "other")) { .reply($0.method) }
+        let sentence = "another sluiced (pid \(getpid())) holds \(path): stop it, or give another path with --socket"
+        #expect { try ControlServer.reserve(path) } throws: { "\($0)" == sentence }
+        #expect { try other.start() } throws: { "\($0)" == sentence }
+        let server = ControlServer(path: path, queue: DispatchQueue(label: "kept")) { .reply($0.method) }
+        try server.start(reserved)
+        #expect(try RawClient(path).ask(request("mine"))?.contains("mine") == true)
+        server.stop()
+        // It is the caller's, who may have more to do before another may come.
+        #expect(access(path + ".lock", F_OK) == 0)
+        reserved.release()
+        #expect(access(path + ".lock", F_OK) != 0)
+        try other.start()
+        other.stop()
     }
 
     @Test func aSocketNobodyAnswersOnIsReplaced() throws {

@@ -35,6 +35,21 @@ import Testing
         #expect { try StateFile(path: folder("state.json")).load() } throws: { "\($0)".contains(part) && "\($0)".contains("move it away") }
     }
 
+    @Test func aFileHasOneDaemon() throws {
+        let folder = TemporaryFolder()
+        let file = StateFile(path: folder("deep/state.json"))
+        let lock = try file.lock()
+        #expect { try file.lock() } throws: {
+            "\($0)" == "another sluiced (pid \(getpid())) keeps its state in \(file.path): stop it, or give this one a file of its own with --state"
+        }
+        try file.save(ids: ClassIDs(), yaml: "")
+        #expect(throws: StateFileError.self) { try file.lock() }
+        _ = try StateFile(path: folder("deep/other.json")).lock()
+        lock.release()
+        try file.lock().release()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("deep")) == ["state.json"])
+    }
+
     @Test func aFolderThatCannotBeWritten() throws {
         let folder = TemporaryFolder()
         try Data().write(to: URL(fileURLWithPath: folder("file")))
