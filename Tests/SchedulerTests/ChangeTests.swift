@@ -24,8 +24,8 @@ import Testing
         bench.add(2, under: 1, .mbit(60)); bench.add(3, under: 1, .mbit(40))
         bench.greedy = [2: 1_514, 3: 1_514]
         bench.run(until: second)
-        bench.tree.pointee.change(1, .mbit(50, ceil: 50), at: bench.now)
-        bench.tree.pointee.change(2, .mbit(10), at: bench.now)
+        _ = bench.tree.pointee.change(1, .mbit(50, ceil: 50), at: bench.now)
+        _ = bench.tree.pointee.change(2, .mbit(10), at: bench.now)
         bench.forget()
         bench.run(until: 3 * second)
         #expect(near(bench.rate(2, over: 2 * second), 10e6, within: 0.003))
@@ -126,7 +126,7 @@ import Testing
         bench.tree.pointee.park(output: 0)
         bench.offer(2, 100)
         #expect(bench.drain() == 0)
-        bench.tree.pointee.change(2, .mbit(0, output: 1), at: 0)
+        _ = bench.tree.pointee.change(2, .mbit(0, output: 1), at: 0)
         var output: UInt16?
         bench.onSend = { frame, _ in output = frame.output }
         #expect(bench.drain() == 1)

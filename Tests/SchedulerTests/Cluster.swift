@@ -18,7 +18,7 @@ final class Cluster {
     }
 
     func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters) { instances.forEach { $0.add(id, under: parent, p) } }
-    func change(_ id: ClassID, _ p: ClassParameters) { for instance in instances { instance.tree.pointee.change(id, p, at: instance.now) } }
+    func change(_ id: ClassID, _ p: ClassParameters) { for instance in instances { _ = instance.tree.pointee.change(id, p, at: instance.now) } }
     var now: Nanoseconds { instances[0].now }
 
     /// All poll every `step` ns, but those that stand still.

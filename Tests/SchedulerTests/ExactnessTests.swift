@@ -114,7 +114,7 @@ import Testing
         bench.add(3, under: 1, .mbit(20))
         // 60-byte frames: 8 000 a second are 3.84 Mbit/s of floor; the rest of the link is borrowed like anyone's.
         bench.greedy = [2: 60, 3: 1_514]
-        bench.tree.pointee.change(2, { var q = p; q.priority = 3; return q }(), at: 0)
+        _ = bench.tree.pointee.change(2, { var q = p; q.priority = 3; return q }(), at: 0)
         bench.run(until: second)
         bench.forget()
         bench.run(until: 3 * second)

@@ -57,7 +57,7 @@ struct KernelScenario: Sendable, CustomStringConvertible {
         for flow in flows { bench.greedyOfMixed[flow.leaf] = flow.sizes }
         if !fromIdle {
             bench.run(until: second / 2)
-            for c in changes { bench.tree.pointee.change(c.id, Self.parameters(c), at: bench.now) }
+            for c in changes { _ = bench.tree.pointee.change(c.id, Self.parameters(c), at: bench.now) }
             bench.run(until: second)
             bench.forget()
         }

@@ -200,7 +200,7 @@ import Testing
         #expect(bench.tree.pointee.counters(of: 3).waitsAncestor < 10)
         // Everybody: now the root's ceiling holds.
         bench.greedy = [3: 1_514, 20: 1_514, 21: 1_514]
-        bench.tree.pointee.change(3, .mbit(80), at: bench.now)
+        _ = bench.tree.pointee.change(3, .mbit(80), at: bench.now)
         bench.run(until: 3 * second)
         #expect(bench.tree.pointee.ceilingWaits(of: 3).map(\.ancestor) == [1])
     }
