@@ -55,6 +55,10 @@ public struct Daemon {
         timer.schedule(deadline: .now() + 1, repeating: 1)
         timer.setEventHandler { engine.tick() }
         timer.resume()
+        let linkTimer = DispatchSource.makeTimerSource(queue: control)
+        linkTimer.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))
+        linkTimer.setEventHandler { engine.refreshLinks() }
+        linkTimer.resume()
         FileHandle.standardOutput.write(Data("ready \(socket)\n".utf8))
         log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
 
@@ -62,6 +66,7 @@ public struct Daemon {
         sigwait(&signals, &caught)
         log.info("ending", metadata: ["signal": "\(caught)"])
         timer.cancel()
+        linkTimer.cancel()
         server.stop()
         control.sync { dataPlane.close() }
     }

@@ -28,6 +28,9 @@ final class Engine {
         self.configFile = configFile
     }
 
+    /// Called every 50 ms.
+    func refreshLinks() { dataPlane.refreshLinks() }
+
     /// Called about once a second.
     func tick() {
         dataPlane.tick()

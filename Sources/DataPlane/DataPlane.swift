@@ -89,9 +89,13 @@ public final class DataPlane {
         runtime.close()
     }
 
-    /// Housekeeping that poll loops leave to others, about once a second: ageing, link states and loads.
-    public func tick() {
+    /// Looks at all links again. A port is of no use before its link was seen to be up, so this is done many times a second.
+    public func refreshLinks() {
         for port in ports.values { port.backend.refresh() }
+    }
+
+    /// Housekeeping that poll loops leave to others, about once a second: ageing and loads.
+    public func tick() {
         endStageMeasurement()
         watchLoads()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)

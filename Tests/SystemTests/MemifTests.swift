@@ -40,7 +40,7 @@ extension EndToEnd {
         func withoutPeer() throws {
             try withLab { lab in
                 let daemon = try Daemon(lab, "bridges: [{name: br0}]\n")
-                // The daemon looks at links once a second; nothing is up until then.
+                // Nothing is up until its link was looked at.
                 try daemon.command(
                     "port", "add", "uplink", "type", "physical", "bridge", "br0", "device",
                     "net_memif0,role=server,id=0,socket=\(lab.path("memif")),socket-abstract=no")

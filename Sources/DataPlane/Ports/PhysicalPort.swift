@@ -34,7 +34,11 @@ final class PhysicalPort: PortBackend {
     var tagsInHardware: Bool { ethernet.tagsInHardware }
     var wakes: Bool { ethernet.wakes }
     var condition: String { ethernet.isUp ? "up" : "down" }
-    func refresh() { ethernet.isUp = ethernet.link.isUp }
+    func refresh() {
+        let isUp = ethernet.link.isUp
+        // Poll loops read it with every frame: it is written only where it changes.
+        if ethernet.isUp != isUp { ethernet.isUp = isUp }
+    }
     func close() { ethernet.close() }
 
     /// domain:bus:device.function, the domain optional.

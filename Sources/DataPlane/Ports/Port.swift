@@ -40,7 +40,7 @@ protocol PortBackend: AnyObject {
     var wakes: Bool { get }
     /// "up", "down", or what is waited for.
     var condition: String { get }
-    /// Looks at the link again; called about once a second.
+    /// Looks at the link again; called every 50 ms.
     func refresh()
     /// Releases everything. No poll loop uses the port any more, and none will.
     func close()
