@@ -96,16 +96,16 @@ let package = Package(
             swiftSettings: dpdkSwift),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "PacketTests", dependencies: ["Packet"]),
+        .testTarget(name: "PacketTests", dependencies: ["Packet", "TestSupport"]),
         .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "TestSupport"]),
         .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet", "TestSupport"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
         .testTarget(
-            name: "DataPlaneTests", dependencies: ["DataPlane", "Bridge", "DCB", "Packet"], swiftSettings: dpdkSwift),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"]),
+            name: "DataPlaneTests", dependencies: ["DataPlane", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"]),
         .testTarget(name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration"], swiftSettings: dpdkSwift),
-        .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet"], swiftSettings: dpdkSwift),
+        .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration"]),
     ]
 )

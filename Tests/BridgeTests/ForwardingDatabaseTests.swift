@@ -1,4 +1,5 @@
 import Bridge
+import TestSupport
 import Testing
 
 @Suite("Forwarding database")
@@ -163,18 +164,5 @@ struct ForwardingDatabaseTests {
             #expect(seen.updateValue(value, forKey: mac) == nil, "listed twice")
         }
         #expect(seen == oracle)
-    }
-}
-
-/// A repeatable source of numbers (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,18 +1,6 @@
 import Configuration
 import Packet
-
-/// SplitMix64: the same cases in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
+import TestSupport
 
 let officeYAML = """
     bridges:
@@ -62,14 +50,14 @@ func problems(_ yaml: String) -> [String] {
 }
 
 /// A valid model of random shape.
-func randomModel(_ random: inout SeededGenerator) -> Model {
+func randomModel(_ random: inout Seeded) -> Model {
     var model = Model()
     if Bool.random(using: &random) { model.daemon.cpus = [Int.random(in: 0...7, using: &random)] }
     if let cpu = model.daemon.cpus.first, Bool.random(using: &random) { model.daemon.cores = [CoreSettings(cpu: cpu, polling: .polling)] }
     model.daemon.polling = PollingMode.allCases.randomElement(using: &random)!
     if Bool.random(using: &random) { model.daemon.wakeLatency = UInt64.random(in: 0...100_000, using: &random) }
     var station: UInt64 = 0x5254_0000_0000
-    func rate(_ range: ClosedRange<UInt64>, _ random: inout SeededGenerator) -> UInt64 {
+    func rate(_ range: ClosedRange<UInt64>, _ random: inout Seeded) -> UInt64 {
         UInt64.random(in: range, using: &random)
     }
     for bridgeNumber in 0..<Int.random(in: 1...2, using: &random) {

@@ -1,5 +1,6 @@
 import Configuration
 import Packet
+import TestSupport
 import Testing
 
 /// What a data plane does with a plan, on a model; traps on what could not be carried out in this order.
@@ -69,7 +70,7 @@ private func canonical(_ model: Model) -> Model {
 
 @Suite struct PlanTests {
     @Test func aPlanLeadsFromOneModelToTheOther() {
-        var random = SeededGenerator(4)
+        var random = Seeded(4)
         for _ in 0..<300 {
             let old = randomModel(&random), new = randomModel(&random)
             let plan = diff(from: old, to: new)
@@ -79,7 +80,7 @@ private func canonical(_ model: Model) -> Model {
     }
 
     @Test func noDifferenceNoPlan() {
-        var random = SeededGenerator(5)
+        var random = Seeded(5)
         for _ in 0..<100 {
             let model = randomModel(&random)
             #expect(diff(from: model, to: model).isEmpty)
@@ -87,7 +88,7 @@ private func canonical(_ model: Model) -> Model {
     }
 
     @Test func treeChangesLeadFromTreeToTree() {
-        var random = SeededGenerator(6)
+        var random = Seeded(6)
         for _ in 0..<200 {
             let old = randomModel(&random), new = randomModel(&random)
             var ids = ClassIDs()

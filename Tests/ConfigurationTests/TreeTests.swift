@@ -1,5 +1,6 @@
 import Configuration
 import Packet
+import TestSupport
 import Testing
 
 @Suite struct TreeTests {
@@ -115,7 +116,7 @@ import Testing
     }
 
     @Test func parentsComeFirstAndIDsAreUnique() {
-        var random = SeededGenerator(3)
+        var random = Seeded(3)
         for _ in 0..<100 {
             var ids = ClassIDs()
             for tree in trees(of: randomModel(&random), ids: &ids) {

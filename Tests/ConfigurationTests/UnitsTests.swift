@@ -1,4 +1,5 @@
 import Configuration
+import TestSupport
 import Testing
 
 @Suite struct UnitsTests {
@@ -52,7 +53,7 @@ import Testing
     }
 
     @Test func everyValueSurvivesBeingWritten() throws {
-        var random = SeededGenerator(1)
+        var random = Seeded(1)
         for quantity in [Quantity.rate, .packets, .size, .time] {
             for value in [0, 1, 999, 1_000, 1_023, 1_024, 1_500, 1_500_000_000, 1_234_567_890, UInt64.max] {
                 #expect(try quantity.parse(quantity.format(value)) == value)

@@ -1,5 +1,6 @@
 import Configuration
 import Packet
+import TestSupport
 import Testing
 
 @Suite struct YAMLTests {
@@ -22,7 +23,7 @@ import Testing
 
     @Test func aModelSurvivesBeingWritten() throws {
         #expect(try Model(yaml: office().yaml) == office())
-        var random = SeededGenerator(2)
+        var random = Seeded(2)
         for _ in 0..<200 {
             let model = randomModel(&random)
             #expect(model.problems == [])

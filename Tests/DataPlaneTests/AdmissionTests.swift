@@ -2,6 +2,7 @@ import Bridge
 import DCB
 import DataPlane
 import Packet
+import TestSupport
 import Testing
 
 /// Admission takes frames together that look alike; each must fare as if it had come alone.

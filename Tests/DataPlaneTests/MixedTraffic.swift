@@ -1,3 +1,5 @@
+import TestSupport
+
 /// Bursts in which frames follow one another that differ in all and in little.
 enum MixedTraffic {
     /// A frame, and how much of it lies in its first segment.
@@ -71,19 +73,5 @@ enum MixedTraffic {
         func address(_ random: inout Seeded) -> [UInt8] { (Int.random(in: 0..<8, using: &random) == 0 ? others : guests).randomElement(using: &random)! }
         bytes.replaceSubrange(0..<6, with: address(&random))
         bytes.replaceSubrange(6..<12, with: address(&random))
-    }
-}
-
-/// The same numbers for the same seed (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
     }
 }

@@ -1,4 +1,5 @@
 import Packet
+import TestSupport
 import Testing
 
 @Suite("Frames that look like one parsed before")

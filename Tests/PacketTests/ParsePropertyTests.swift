@@ -1,4 +1,5 @@
 import Packet
+import TestSupport
 import Testing
 
 @Suite("Parsing whatever a guest sends")

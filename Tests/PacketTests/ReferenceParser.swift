@@ -119,16 +119,3 @@ func describe(_ r: FrameRecord) -> String {
     "dst \(MACAddress(value: r.destination)) src \(MACAddress(value: r.source)) length \(r.length) type \(r.etherType) tci \(r.tci) tags \(r.tagCount) pcp \(r.pcp)"
         + " l3 \(r.l3Offset) l4 \(r.l4Offset) proto \(r.ipProtocol) dscp \(r.dscp) ports \(r.sourcePort) \(r.destinationPort) flags \(r.flags.rawValue) row \(r.protocolID)"
 }
-
-/// A repeatable source of numbers (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}

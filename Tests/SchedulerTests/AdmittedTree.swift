@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 
 /// A random tree whose floors are admitted: children's floors never sum above their parent's.
 struct AdmittedTree {
@@ -18,7 +19,7 @@ struct AdmittedTree {
     static let rootBurst: UInt64 = 6_000, burst: UInt64 = 12_000
 
     /// One leaf may have a floor higher by `extra` than the dice say.
-    init(dice: inout Dice, raise: ClassID = 0, by extra: UInt64 = 0) {
+    init(dice: inout Seeded, raise: ClassID = 0, by extra: UInt64 = 0) {
         link = UInt64(100 + dice.below(400))
         bench = Bench(root: .mbit(link, ceil: link, burst: Self.rootBurst, ceilingBurst: Self.rootBurst))
         classes[1] = Class(parent: 0, floor: link, ceiling: link, quantum: 1_514)

@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 @Suite struct ChangeTests {
@@ -71,7 +72,7 @@ import Testing
     @Test func classesComeAndGoUnderLoad() {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000))
         bench.gapsAllowed = true
-        var dice = Dice(state: 7)
+        var dice = Seeded(7)
         var there: Set<ClassID> = []
         for _ in 0..<20_000 {
             let id = ClassID(2 + dice.below(200))

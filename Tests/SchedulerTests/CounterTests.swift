@@ -1,10 +1,11 @@
 import Scheduler
+import TestSupport
 import Testing
 
 /// What classes sent, lent and borrowed, beside an account kept of the frames that came out.
 @Suite struct CounterTests {
     @Test(arguments: 0..<20) func everyClassCountsWhatItsDescendantsSent(seed: UInt64) {
-        var dice = Dice(state: seed)
+        var dice = Seeded(seed)
         let bench = Bench(root: .mbit(800, ceil: 1_000), classes: 64)
         bench.gapsAllowed = true
         var account = Account()
@@ -29,7 +30,7 @@ import Testing
     }
 
     /// Nothing that any other class shows may change with it.
-    private static func change(_ bench: Bench, _ account: inout Account, _ dice: inout Dice) {
+    private static func change(_ bench: Bench, _ account: inout Account, _ dice: inout Seeded) {
         let id = ClassID(2 + dice.below(40))
         let before = account.parents.keys.filter { $0 != id }.map { Shown(bench.tree.pointee.counters(of: $0), $0) }
         if account.parents[id] == nil {

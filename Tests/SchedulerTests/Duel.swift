@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 
 /// Both implementations fed the same.
 struct Duel {
@@ -9,7 +10,7 @@ struct Duel {
 
     /// A case that the dice make.
     init(seed: UInt64) {
-        var maker = CaseMaker(dice: Dice(state: seed))
+        var maker = CaseMaker(dice: Seeded(seed))
         let (begin, classes) = maker.begin()
         done = begin
         arena = Arena(begin)

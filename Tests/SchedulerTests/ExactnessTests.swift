@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 @Suite struct ExactnessTests {
@@ -39,7 +40,7 @@ import Testing
         let bench = Bench()
         bench.add(2, under: 1, ClassParameters(ceiling: rate, ceilingBurst: burst))
         bench.greedy[2] = 1_514
-        var dice = Dice(state: rate)
+        var dice = Seeded(rate)
         var end: Nanoseconds = 0
         // Ten seconds, or the time of 20 000 frames where those are fewer.
         let duration = min(10 * second, Nanoseconds(UInt64(1_514 * 8 * 20_000) * 1_000_000 / (rate / 1_000)))

@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 /// What an instance that pauses keeps, and how soon it has its floor again: the written bounds of `SharedTree`.
@@ -52,7 +53,7 @@ import Testing
         let stated = ClassTree.leaseReturn + LeaseBound.wait(count, rate) + step
         // A lease, and what is less than a nanosecond's.
         let lease = Int64(LeaseBound.round(rate)) + 2, rest = Int64(rate / 8e9) + 1
-        var dice = Dice(state: UInt64(count))
+        var dice = Seeded(UInt64(count))
         for _ in 0..<20 {
             for instance in cluster.instances { instance.greedy = [2: 1_514] }
             cluster.run(for: step * UInt64(100 + dice.below(200)), step: step)

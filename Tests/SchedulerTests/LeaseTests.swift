@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 @Suite struct LeaseTests {
@@ -25,7 +26,7 @@ import Testing
         let cluster = Cluster(sum.count, root: Self.mbit(sum.mbit, burst: sum.burst))
         cluster.add(2, under: 1, Self.mbit(sum.mbit / 2, ceil: sum.mbit, burst: sum.burst))
         cluster.add(3, under: 1, Self.mbit(sum.mbit / 5, ceil: sum.mbit, burst: sum.burst))
-        var dice = Dice(state: UInt64(sum.count))
+        var dice = Seeded(UInt64(sum.count))
         Self.run(cluster, sum, for: sum.time / 50, &dice)
         cluster.forget()
         let begin = cluster.now
@@ -36,7 +37,7 @@ import Testing
         #expect(cluster.rate(3, over: time) >= rate / 5 * 0.999)
     }
 
-    private static func run(_ cluster: Cluster, _ sum: Sum, for time: Nanoseconds, _ dice: inout Dice) {
+    private static func run(_ cluster: Cluster, _ sum: Sum, for time: Nanoseconds, _ dice: inout Seeded) {
         let end = cluster.now + time
         while cluster.now < end {
             move(cluster, sum.demand, &dice)
@@ -44,7 +45,7 @@ import Testing
         }
     }
 
-    private static func move(_ cluster: Cluster, _ demand: Demand, _ dice: inout Dice) {
+    private static func move(_ cluster: Cluster, _ demand: Demand, _ dice: inout Seeded) {
         let instances = cluster.instances
         switch demand {
         case .everywhere:
@@ -94,7 +95,7 @@ import Testing
         let excess = Excess(above: limit.perSecond, from: Cluster.start)
         cluster.watch { frame, now in excess.note(limit == .packets ? 1 : UInt64(frame.length), at: now) }
         // Demand moves between instances, pauses, and comes back everywhere at once.
-        var dice = Dice(state: UInt64(count))
+        var dice = Seeded(UInt64(count))
         for _ in 0..<100 {
             for instance in cluster.instances { instance.greedy = dice.chance(40) ? [2: 1_514] : [:] }
             cluster.run(for: UInt64(dice.below(3_000_000)))

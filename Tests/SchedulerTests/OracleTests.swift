@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 /// Random trees, arrivals and changes: the tree and the oracle must agree on every frame and every counter.
@@ -61,7 +62,7 @@ struct Case {
 
 /// Throws the dice for a case, step by step.
 struct CaseMaker {
-    var dice: Dice
+    var dice: Seeded
 
     mutating func begin() -> (Case, classes: Int) {
         let start = Nanoseconds(dice.below(1_000_000_000))

@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 @Suite struct PropertyTests {
@@ -7,7 +8,7 @@ import Testing
     /// Every leaf that wants more gets what the rules give it, to 0.5 %: its floor, whoever else wants what; no more than its ceiling; and of what is
     /// left its part, so that the link is full while anyone may still send. Nothing is lost or reordered.
     @Test(arguments: 0..<40) func sharesAreThoseOfTheRules(seed: UInt64) {
-        var dice = Dice(state: seed)
+        var dice = Seeded(seed)
         let tree = AdmittedTree(dice: &dice)
         for leaf in tree.leaves where dice.chance(70) { tree.bench.greedy[leaf] = dice.one(of: Self.sizes) }
         if tree.bench.greedy.isEmpty { tree.bench.greedy[tree.leaves[0]] = 1_514 }
@@ -26,7 +27,7 @@ import Testing
 
     /// No class, leaf or inner, ever exceeds its ceiling by more than bursts and frames, over any window, while demand comes and goes.
     @Test(arguments: 200..<230) func ceilingsHoldOverAnyWindow(seed: UInt64) {
-        var dice = Dice(state: seed)
+        var dice = Seeded(seed)
         let tree = AdmittedTree(dice: &dice)
         let excess = tree.classes.mapValues { Excess(above: Double($0.ceiling) * 1e6 / 8) }
         let ways = Dictionary(uniqueKeysWithValues: tree.leaves.map { ($0, tree.way(from: $0)) })
@@ -42,13 +43,13 @@ import Testing
 
     /// A higher floor never lowers what its class gets: a random leaf's, raised within what its parent has not promised.
     @Test(arguments: 100..<120) func raisingAFloorNeverLowersTheShare(seed: UInt64) throws {
-        var dice = Dice(state: seed)
+        var dice = Seeded(seed)
         let plain = AdmittedTree(dice: &dice)
         let most = { (leaf: ClassID) in plain.unpromised[plain.classes[leaf]!.parent]! }
         let candidate = plain.leaves.filter { most($0) >= 3 }.randomElement(using: &dice)
         let leaf = try #require(candidate)
         func share(raise: UInt64) -> Double {
-            var dice = Dice(state: seed)
+            var dice = Seeded(seed)
             let tree = AdmittedTree(dice: &dice, raise: leaf, by: raise)
             for other in tree.leaves where other == leaf || dice.chance(70) { tree.bench.greedy[other] = dice.one(of: Self.sizes) }
             tree.bench.run(until: 300 * millisecond)
@@ -65,7 +66,7 @@ import Testing
 
     /// Between two greedy borrowers the difference of what they got, each divided by its quantum, stays within one turn and a frame.
     @Test(arguments: 0..<20) func turnsAreFairWithinOneQuantum(seed: UInt64) {
-        var dice = Dice(state: seed)
+        var dice = Seeded(seed)
         let bench = Bench(root: .mbit(1_000, ceil: 1_000))
         var quanta: [ClassID: Double] = [:], sizes: [ClassID: Double] = [:]
         for id in ClassID(2)..<ClassID(2 + 2 + dice.below(6)) {

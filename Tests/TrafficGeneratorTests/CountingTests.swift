@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import TrafficGenerator
 
@@ -65,7 +66,7 @@ import TrafficGenerator
 
     /// Against a set that remembers everything.
     @Test func agreesWithAnOracleOnShuffledArrivals() {
-        var random = SplitMix(state: 7)
+        var random = Seeded(7)
         for _ in 0..<500 {
             let sent: UInt32 = 60
             var arrivals = (0..<sent).filter { _ in random.next() % 8 != 0 }
@@ -90,7 +91,7 @@ import TrafficGenerator
     }
 
     @Test func signatureReadsBackAndShowsDamage() {
-        var random = SplitMix(state: 3)
+        var random = Seeded(3)
         let bytes = UnsafeMutableRawPointer.allocate(byteCount: 32, alignment: 16)
         defer { bytes.deallocate() }
         for _ in 0..<1_000 {
@@ -107,17 +108,5 @@ import TrafficGenerator
             place.storeBytes(of: damaged, toByteOffset: bit / 8, as: UInt8.self)
             #expect(Signature.read(place, &read) == (bit < 16 ? .absent : .damaged))
         }
-    }
-}
-
-/// Sebastiano Vigna's SplitMix64: small, and the same everywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }
