@@ -58,8 +58,8 @@ struct Burst {
     func end(of group: Int) -> Int { Int(groups.pointee.leaves[unchecked: group].end) }
 }
 
-/// Finds what becomes of each run, and the groups that they are: how many, and whether their keys differ in leaves alone. Ends of groups and lengths
-/// of frames that grow are right as long as each run is a group; otherwise `Groups.gather` finds them.
+/// Finds what becomes of each run, and the groups that they are: how many, and whether their keys differ in leaves alone. Lengths of
+/// frames that get a tag have grown by it. Ends of groups are right as long as each run is a group; otherwise `Groups.gather` finds them.
 @inline(never) @_noLocks
 private func classify(
     _ runs: Int, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>

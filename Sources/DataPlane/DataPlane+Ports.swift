@@ -27,7 +27,7 @@ extension DataPlane {
         var opened: [Port] = []
         var closed: [Port] = []
         func open(_ settings: PortSettings) throws(DataPlaneError) {
-            opened.append(try self.open(settings, new[settings.name] ?? before[settings.name] ?? 0))
+            opened.append(try self.open(settings, new[settings.name] ?? before[settings.name]!))
         }
         do {
             for settings in change.added where !taken.contains(settings.resource) { try open(settings) }

@@ -41,26 +41,23 @@ struct Groups {
     @inline(never) @_noLocks
     mutating func gather(_ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
         let received = lcore.pointee.received, classified = lcore.pointee.classified
-        let ends = lcore.pointee.runEnds
+        let ends = lcore.pointee.runEnds, charged = lcore.pointee.lengths
         var next = 0
         for group in 0..<count {
-            let key = keys[unchecked: group]
-            let growth = key.tag.growth
             var run = Int(firsts[unchecked: group])
             while true {
                 var index = run == 0 ? 0 : ends[run &- 1]
                 let end = ends[run]
                 repeat {
-                    let frame = received[index].unsafelyUnwrapped
-                    classified[next] = frame
-                    lengths[unchecked: next] = sluice_frame_length(frame) &+ growth
+                    classified[next] = received[index]
+                    lengths[unchecked: next] = charged[index]
                     next &+= 1
                     index &+= 1
                 } while index < end
                 if run == Int(lasts[unchecked: group]) { break }
                 run = Int(following[unchecked: run])
             }
-            leaves[unchecked: group] = LeafRun(leaf: key.leaf, end: UInt32(truncatingIfNeeded: next))
+            leaves[unchecked: group] = LeafRun(leaf: keys[unchecked: group].leaf, end: UInt32(truncatingIfNeeded: next))
         }
     }
 

@@ -205,7 +205,7 @@ extension ClassTree {
     /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
     public static var bytesPerClass: Int {
         MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
-            + MemoryLayout<Loan>.stride + MemoryLayout<UInt32>.stride
+            + MemoryLayout<Loan>.stride + MemoryLayout<UInt64>.stride
     }
 
     /// What a class takes on top of that in each instance of a tree that leases its rates: its bookings, and the weight of its feeds.
