@@ -21,11 +21,9 @@ static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *s
     conf.intr_conf.rxq = interrupts;
     const uint64_t checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
     const uint64_t scatter = RTE_ETH_RX_OFFLOAD_SCATTER;
-    setup->vlan_insert = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0;
     setup->checksum = (info.tx_offload_capa & checksums) == checksums;
     setup->multi_segment = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
     setup->numa_node = rte_eth_dev_socket_id(port);
-    if (setup->vlan_insert) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
     if (setup->checksum) conf.txmode.offloads |= checksums;
     if (setup->multi_segment) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     if (info.rx_offload_capa & scatter) conf.rxmode.offloads |= scatter;

@@ -60,8 +60,7 @@ extension DataPlane {
             views[Int(port.index)] = PortView(
                 state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAll[port.settings.name] ?? 0,
                 tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
-                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, hardwareTags: port.backend.tagsInHardware,
-                maxFrame: port.maxFrame)
+                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, maxFrame: port.maxFrame)
         }
         let result = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
         result.initialize(to: Snapshot(

@@ -11,7 +11,7 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
         return
     }
     let output = touch(port, lcore)
-    append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, view, output, lcore)
+    append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, output, lcore)
 }
 
 /// The same for frames of the burst just classified that have the same tag. There is room for them.
@@ -25,7 +25,7 @@ func stage(
     let frames = burst.frames + run.lowerBound, lengths = burst.lengths + run.lowerBound
     let unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0
         && view.pointee.state.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
-    if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, view, output, lcore) }
+    if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, output, lcore) }
     let staged = output.pointee.count
     sluice_copy(Output.frames(output) + staged, frames, run.count &* MemoryLayout<Frame?>.stride)
     sluice_copy(Output.lengths(output) + staged, lengths, run.count &* MemoryLayout<UInt32>.stride)
@@ -35,15 +35,14 @@ func stage(
 /// Frames that may need another tag or checksums.
 @inline(never) @_noLocks
 private func stageChanged(
-    _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex, _ view: UnsafeMutablePointer<PortView>,
+    _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex,
     _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>
 ) {
-    let pushes = tag.pushes && !view.pointee.hardwareTags
     var index = 0
     repeat {
         let frame = frames[index].unsafelyUnwrapped
         // The common case of `append`.
-        if pushes, !finishes || sluice_frame_flags(frame) & sluice_flag_tx_offload_mask == 0, sluice_frame_is_writable(frame),
+        if tag.pushes, !finishes || sluice_frame_flags(frame) & sluice_flag_tx_offload_mask == 0, sluice_frame_is_writable(frame),
             let bytes = sluice_frame_grow_front(frame, 4) {
             TagEditing.pushTag(bytes, tci: tag.tci)
             let staged = output.pointee.count
@@ -51,7 +50,7 @@ private func stageChanged(
             output.pointee.lengths[unchecked: staged] = sluice_frame_length(frame)
             output.pointee.count = staged &+ 1
         } else {
-            append(frame, tag, finishes, port, view, output, lcore)
+            append(frame, tag, finishes, port, output, lcore)
         }
         index &+= 1
     } while index < count
@@ -71,13 +70,13 @@ private func touch(_ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> U
 
 @inline(__always) @_noLocks
 private func append(
-    _ frame: Frame, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex, _ view: UnsafeMutablePointer<PortView>,
+    _ frame: Frame, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex,
     _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>
 ) {
     var ready = frame
     let unfinished = finishes && sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0
     if !tag.keeps || unfinished {
-        guard let prepared = prepare(frame, tag, view, unfinished, port, lcore) else { return }
+        guard let prepared = prepare(frame, tag, unfinished, port, lcore) else { return }
         ready = prepared
     }
     let count = output.pointee.count
@@ -89,21 +88,16 @@ private func append(
 /// Tags a frame and finishes its checksums. nil: it was dropped.
 @_noLocks
 private func prepare(
-    _ frame: Frame, _ tag: EgressTag, _ view: UnsafeMutablePointer<PortView>, _ unfinished: Bool, _ port: PortIndex,
-    _ lcore: UnsafeMutablePointer<Lcore>
+    _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Frame? {
     var frame = frame
-    let inHardware = tag.pushes && view.pointee.hardwareTags
     if (unfinished || !tag.keeps) && !sluice_frame_is_writable(frame) {
-        // A flooded frame shares its bytes with the other ports' copies; drivers that insert tags in software refuse it.
+        // A flooded frame shares its bytes with the other ports' copies.
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
         sluice_frame_free(frame)
         frame = copy
     }
-    if inHardware {
-        sluice_frame_set_tci(frame, tag.tci)
-        sluice_frame_set_flags(frame, sluice_frame_flags(frame) | sluice_flag_tx_vlan)
-    } else if tag.pushes {
+    if tag.pushes {
         guard let bytes = sluice_frame_grow_front(frame, 4) else { return drop(frame, .noBuffer, port, lcore) }
         TagEditing.pushTag(bytes, tci: tag.tci)
     } else if !tag.keeps {

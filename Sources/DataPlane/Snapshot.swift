@@ -52,6 +52,8 @@ struct ReceiveQueue {
     var expected = leastPoll
     /// Cycles from polling to enqueueing in turns that found frames; one turn in eight is measured and counts for eight. Written by the lcore.
     var cycles: UInt64 = 0
+    /// Frames of the port that this lcore had received when it last asked the device to be woken.
+    var framesWhenAsked: UInt64 = 0
 }
 
 extension ReceiveQueue {
@@ -76,10 +78,9 @@ struct PortView {
     var tree: UInt16 = 0
     var isPhysical = false
     var spoofCheck = false
-    /// Priority tags are pushed on the way out.
+    /// Priority tags are pushed on the way out. Never by the device: what the offload asks of the sender differs between drivers, and where it is not
+    /// met frames leave untagged and unseen (virtio's wants rte_eth_tx_prepare, the 82574 tags only while it strips what it receives).
     var tags = false
-    /// The device pushes tags by itself.
-    var hardwareTags = false
     /// Longest frame without tags, bytes: MTU + 14.
     var maxFrame: UInt32 = 0
 }

@@ -16,7 +16,6 @@ typedef struct {
     uint16_t receive_ring;         ///< descriptors wanted, 0 for the driver's choice
     uint16_t transmit_ring;
     uint16_t mtu;                  ///< wanted
-    bool vlan_insert;              ///< granted: the device pushes tags itself
     bool checksum;                 ///< granted: the device finishes IPv4, TCP and UDP checksums
     bool multi_segment;            ///< granted: the device sends frames of several segments
     bool equal_queues;             ///< wanted: the driver demands as many transmit as receive queues

@@ -15,9 +15,7 @@ SLUICE_INLINE uint16_t sluice_frame_contiguous(const struct rte_mbuf *m) { retur
 SLUICE_INLINE uint32_t sluice_frame_length(const struct rte_mbuf *m) { return m->pkt_len; }
 SLUICE_INLINE uint16_t sluice_frame_segments(const struct rte_mbuf *m) { return m->nb_segs; }
 SLUICE_INLINE uint64_t sluice_frame_flags(const struct rte_mbuf *m) { return m->ol_flags; }
-SLUICE_INLINE void sluice_frame_set_flags(struct rte_mbuf *m, uint64_t flags) { m->ol_flags = flags; }
 SLUICE_INLINE uint16_t sluice_frame_tci(const struct rte_mbuf *m) { return m->vlan_tci; }
-SLUICE_INLINE void sluice_frame_set_tci(struct rte_mbuf *m, uint16_t tci) { m->vlan_tci = tci; }
 SLUICE_INLINE bool sluice_frame_is_writable(const struct rte_mbuf *m) {
     return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
 }
@@ -61,7 +59,6 @@ SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
 SLUICE_HOT int sluice_frame_finish_checksums(struct rte_mbuf *m);
 
 /// Offload flags, which are macros over shifted constants that Swift does not import.
-static const uint64_t sluice_flag_tx_vlan = RTE_MBUF_F_TX_VLAN;
 static const uint64_t sluice_flag_rx_vlan_stripped = RTE_MBUF_F_RX_VLAN_STRIPPED;
 static const uint64_t sluice_flag_tx_offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
 

@@ -8,7 +8,6 @@ final class EthernetDevice {
     let number: UInt16
     let driver: String
     let numaNode: Int
-    let tagsInHardware: Bool
 
     /// - Parameters:
     ///   - devargs: a device string or PCI address.
@@ -37,7 +36,6 @@ final class EthernetDevice {
         self.queues = Int(setup.receive_queues)
         driver = String(cString: sluice_device_driver(number))
         numaNode = Int(setup.numa_node)
-        tagsInHardware = setup.vlan_insert
         state = .allocate(capacity: 1)
         state.initialize(to: PortState(mechanism: .device, device: number))
         state.pointee.finishChecksums.store(!setup.checksum, ordering: .relaxed)
@@ -49,7 +47,7 @@ final class EthernetDevice {
     }
 
     /// Frames wake a loop that sleeps; otherwise it looks for them now and then.
-    var wakes: Bool { (0..<queues).allSatisfy { $0 < maxQueuePairs && state.pointee.interrupts[$0] >= 0 } }
+    var wakes: Bool { !state.pointee.announcements.fail && (0..<queues).allSatisfy { $0 < maxQueuePairs && state.pointee.interrupts[$0] >= 0 } }
 
     var isUp: Bool {
         get { state.pointee.connection.load(ordering: .acquiring) >= 0 }

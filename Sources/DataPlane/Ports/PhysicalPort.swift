@@ -31,7 +31,6 @@ final class PhysicalPort: PortBackend {
     var queues: Int { ethernet.queues }
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
-    var tagsInHardware: Bool { ethernet.tagsInHardware }
     var wakes: Bool { ethernet.wakes }
     var condition: String { ethernet.isUp ? "up" : "down" }
     func refresh() {

@@ -34,8 +34,6 @@ protocol PortBackend: AnyObject {
     var device: String { get }
     /// NUMA node of its memory or device, -1 unknown.
     var numaNode: Int { get }
-    /// Pushes tags by itself.
-    var tagsInHardware: Bool { get }
     /// Its frames wake a poll loop that sleeps; otherwise the loop naps, and looks.
     var wakes: Bool { get }
     /// "up", "down", or what is waited for.

@@ -34,6 +34,8 @@ struct PortState: ~Copyable {
     let interrupts: UnsafeMutablePointer<Int32>
     /// The descriptors count interrupts, which are asked for one by one; otherwise they are readable as long as there are frames.
     var armsInterrupts = false
+    /// Which of the device's interrupts are to be believed.
+    let announcements: Announcements
 
     /// A lock for each queue pair, taken where several lcores share a transmit queue.
     let transmitLocks: UnsafeMutablePointer<sluice_lock>
@@ -45,6 +47,7 @@ struct PortState: ~Copyable {
         self.device = device
         interrupts = .allocate(capacity: maxQueuePairs)
         interrupts.initialize(repeating: -1, count: maxQueuePairs)
+        announcements = Announcements()
         transmitLocks = .allocate(capacity: maxQueuePairs)
         for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
         pacer = .allocate(capacity: 1)

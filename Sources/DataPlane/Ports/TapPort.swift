@@ -46,7 +46,6 @@ final class TapPort: PortBackend {
     var queues: Int { ethernet.queues }
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
-    var tagsInHardware: Bool { false }
     var wakes: Bool { ethernet.wakes }
     var condition: String { "up" }
     func refresh() {}

@@ -43,7 +43,6 @@ final class VhostPort: PortBackend {
         let connection = state.pointee.connection.load(ordering: .acquiring)
         return connection < 0 ? -1 : Int(rte_vhost_get_numa_node(connection))
     }
-    var tagsInHardware: Bool { false }
     var wakes: Bool { true }
     var condition: String { state.pointee.connection.load(ordering: .acquiring) >= 0 ? "up" : "waiting for the guest" }
     func refresh() {}

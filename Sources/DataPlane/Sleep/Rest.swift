@@ -42,6 +42,7 @@ private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles
     if !lcore.pointee.sleeper.isArmed || lcore.pointee.sleeper.isSpent {
         arm(lcore, snapshot)
         lcore.pointee.sleeper.isSpent = false
+        lcore.pointee.sleeper.wokeUntold = false
         // Asking takes a while; it is no time in which the loop did not get to poll.
         let now = sluice_cycles()
         lcore.pointee.idleCycles &+= now &- cycles
@@ -73,7 +74,11 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
         lcore.pointee.firstQueue = Int(woken.queue)
         lcore.pointee.sleeper.isSpent = true
         lcore.pointee.sleeper.counters.wokenByTraffic &+= 1
-    } else if woken.by_event {
+        noteHeard(lcore)
+        return now
+    }
+    lcore.pointee.sleeper.wokeUntold = true
+    if woken.by_event {
         lcore.pointee.sleeper.counters.wokenByControl &+= 1
     } else {
         lcore.pointee.sleeper.counters.wokenByTime &+= 1

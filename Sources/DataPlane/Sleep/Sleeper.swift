@@ -32,6 +32,8 @@ struct Sleeper: ~Copyable {
     var isArmed = false
     /// One of them did since: a device may not do so again unless it is asked once more.
     var isSpent = false
+    /// Since they were asked the loop slept, and something else than they ended that.
+    var wokeUntold = false
     var backOff: BackOff
 
     init(event: Int32, mode: PollingMode, backOff: BackOff) {

@@ -21,6 +21,7 @@ func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<
             if let vid = guest(of: queue, state) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
         case .device:
             if state.pointee.armsInterrupts { sluice_device_expect(state.pointee.device, queue.pointee.queue) }
+            queue.pointee.framesWhenAsked = lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames
         }
     }
     lcore.pointee.sleeper.isArmed = true
@@ -37,9 +38,32 @@ func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
         let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
         switch state.pointee.mechanism {
         case .vhost: queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .relaxed) &- 1
-        case .device: if state.pointee.armsInterrupts { sluice_device_silence(state.pointee.device, queue.pointee.queue) }
+        case .device:
+            if state.pointee.armsInterrupts { sluice_device_silence(state.pointee.device, queue.pointee.queue) }
+            if lcore.pointee.sleeper.wokeUntold { judge(queue, state, lcore) }
         }
     }
+}
+
+/// The loop had asked a device to be told of frames, slept, and was woken by something else: did the device have any?
+@_noLocks
+private func judge(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    guard state.pointee.announcements.areOpen,
+        lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames != queue.pointee.framesWhenAsked
+    else { return }
+    // The sets of all loops that poll it are made anew.
+    if state.pointee.announcements.noteMissed() { state.pointee.ringChanges.add(1, ordering: .releasing) }
+}
+
+/// The queue that the loop is to look at first woke it.
+@_noLocks
+func noteHeard(_ lcore: UnsafeMutablePointer<Lcore>) {
+    let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
+    let queues = snapshot.pointee.receiveQueues
+    // The number is one of the queues that the set was built for.
+    guard lcore.pointee.sleeper.setNumber == snapshot.pointee.number, lcore.pointee.firstQueue < queues.count else { return }
+    let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: lcore.pointee.firstQueue].port)].state.unsafelyUnwrapped
+    if !state.pointee.announcements.heard.load(ordering: .relaxed) { state.pointee.announcements.heard.store(true, ordering: .relaxed) }
 }
 
 /// Whether what was asked still holds: neither the queues nor their rings changed since.
@@ -69,7 +93,7 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
             guard let vid = guest(of: queue, state) else { continue }
             descriptor = sluice_vhost_kick(vid, queue.pointee.queue &* 2 &+ 1)
         case .device:
-            descriptor = state.pointee.interrupts[Int(queue.pointee.queue)]
+            descriptor = state.pointee.announcements.fail ? -1 : state.pointee.interrupts[Int(queue.pointee.queue)]
             countsEvents = state.pointee.armsInterrupts
         }
         if descriptor < 0 || set < 0 || sluice_wait_set_add(set, descriptor, countsEvents, UInt32(truncatingIfNeeded: index)) != 0 { lcore.pointee.sleeper.isBlind = true }

@@ -18,7 +18,7 @@ final class Guest {
     static let bootSeconds = 60.0
 
     /// Folder with the guest's kernel and initramfs, built once.
-    private static let image = Result {
+    static let image = Result {
         let folder = ProcessInfo.processInfo.environment["SLUICE_LAB"] ?? "\(Build.repository)/.build-lab"
         try SystemTests.run("\(Build.repository)/scripts/lab/guest-image", folder, within: 300)
         return folder
@@ -46,20 +46,29 @@ final class Guest {
     }
 
     /// - Parameter arguments: QEMU's arguments for network and shared memory, as `sluice port show --qemu` prints them.
-    init(_ lab: Lab, _ name: String, arguments: [String], processors: Int = 1, cpus: String = "0") throws {
-        self.name = name
-        let image = try Guest.image.get()
-        let kernel = "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check "
-            + "mitigations=off net.ifnames=0 harness"
-        let fixed = [
-            "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "\(processors)",
-            // QEMU 7.2 crashes with TCG, vhost-user and MSI-X together.
-            "-global", "virtio-net-pci.vectors=0",
-            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-            "-kernel", "\(image)/vmlinuz", "-initrd", "\(image)/initramfs", "-append", kernel,
-        ]
+    convenience init(_ lab: Lab, _ name: String, arguments: [String], processors: Int = 1, cpus: String = "0") throws {
         let memory = arguments.contains("-m") ? [] : ["-m", "\(Guest.mebibytes)"]
-        let child = try ChildProcess(fixed + memory + arguments, cpus: cpus, keepsInput: true)
+        // QEMU 7.2 crashes with TCG, vhost-user and MSI-X together.
+        let quirks = ["-global", "virtio-net-pci.vectors=0"]
+        try self.init(
+            lab, name, initramfs: "\(Guest.image.get())/initramfs", kernel: "", machine: quirks + memory + arguments, processors: processors, cpus: cpus)
+    }
+
+    /// - Parameters:
+    ///   - kernel: more for the kernel's command line.
+    ///   - machine: QEMU's arguments for memory, bus and devices.
+    ///   - namespace: where QEMU runs, and makes taps.
+    init(
+        _ lab: Lab, _ name: String, initramfs: String, kernel: String, machine: [String], processors: Int, cpus: String = "0", namespace: Namespace? = nil
+    ) throws {
+        self.name = name
+        let kernel = "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check "
+            + "mitigations=off net.ifnames=0 \(kernel) harness"
+        let child = try ChildProcess([
+            "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "\(processors)",
+            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+            "-kernel", "\(Guest.image.get())/vmlinuz", "-initrd", initramfs, "-append", kernel,
+        ] + machine, namespace: namespace?.name, cpus: cpus, keepsInput: true)
         qemu = child
         lab.atClose { child.stop() }
     }
