@@ -16,6 +16,7 @@ extension ForwardingDatabase {
                 guard FDBWord.holds(word, key), lock(place, word) else { continue }
                 place.pointee.value.store(value.raw, ordering: .releasing)
                 unlock(place, FDBWord.next(word, key: key))
+                noteChange()
                 return true
             }
             var isContended = false
@@ -51,6 +52,7 @@ extension ForwardingDatabase {
             }
             unlock(place, FDBWord.next(word, key: 0))
             shared.pointee.count.subtract(1, ordering: .relaxed)
+            noteChange()
             return true
         }
         return false

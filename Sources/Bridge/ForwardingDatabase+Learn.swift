@@ -43,6 +43,7 @@ extension ForwardingDatabase {
             }
             place.pointee.value.store(wanted.raw, ordering: .releasing)
             unlock(place, FDBWord.next(word, key: key))
+            noteChange()
             return LearnResult(old.port == wanted.port ? .known : .moved, wanted)
         }
         var verdict = LearnVerdict.learned
@@ -90,8 +91,13 @@ extension ForwardingDatabase {
         guard place.pointee.word.compareExchange(expected: word, desired: FDBWord.next(word, key: 0), ordering: .acquiringAndReleasing).exchanged
         else { return false }
         shared.pointee.count.subtract(1, ordering: .relaxed)
+        noteChange()
         return true
     }
+
+    /// After a change that `changes` speaks of.
+    @_noLocks @inline(__always)
+    func noteChange() { shared.pointee.changes.add(1, ordering: .releasing) }
 
     @_noLocks @inline(__always)
     func lock(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) -> Bool {

@@ -23,6 +23,7 @@ import Synchronization
 ///   for that.
 /// - A refresh meets a removal: the entry goes although it was just seen; the next frame is learned.
 /// - A refresh's compare-and-exchange meets an entry that has a new owner with the very same value: the new owner is refreshed.
+/// - What a loop remembered before a change (`PathCache`) serves a burst that began before it. As if that had come a moment earlier.
 /// - An address moves to another port while room-making moves its entry: the entry is busy, the verdict is `contended`, the next frame
 ///   moves it.
 @frozen
@@ -75,6 +76,9 @@ public struct ForwardingDatabase: @unchecked Sendable {
 
     /// Addresses held, static ones included.
     public var count: Int { @_noLocks get { shared.pointee.count.load(ordering: .relaxed) } }
+    /// Another number after each change by which a known address is known no longer, or behind another port: what was looked up after this was read is
+    /// true as long as it stays. New addresses do not count, nor do refreshes.
+    @inlinable @inline(__always) public var changes: UInt64 { @_noLocks get { shared.pointee.changes.load(ordering: .acquiring) } }
     /// Cache lines of four places each; `sweep` goes over them in slices.
     public var lines: Int { Int(mask &>> 6) + 1 }
 
@@ -169,5 +173,7 @@ public struct ForwardingDatabase: @unchecked Sendable {
 @usableFromInline
 struct FDBShared: ~Copyable {
     @usableFromInline let count = Atomic<Int>(0)
+    /// `ForwardingDatabase.changes`.
+    @usableFromInline let changes = Atomic<UInt64>(0)
     init() {}
 }

@@ -3,7 +3,7 @@ import DCB
 import DPDKShim
 import Packet
 
-/// Admission by itself, for tests: one lcore and one port, without devices. Frames are buffers of its own.
+/// Admission, and the bridge behind it, for tests: one lcore and a few ports without devices. Frames are buffers of its own.
 package final class AdmissionTrial {
     /// A frame that stays, and the run it is of.
     package struct Admitted {
@@ -17,17 +17,19 @@ package final class AdmissionTrial {
 
     private let lcore = UnsafeMutablePointer<Lcore>.allocate(capacity: 1)
     private let snapshot = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
-    private let fdb = ForwardingDatabase.create(capacity: 1)
+    package let fdb = ForwardingDatabase.create(capacity: 64)
     private let buffers = UnsafeMutableRawPointer.allocate(byteCount: burstSize * bufferSize, alignment: 128)
 
     /// - Parameters:
     ///   - maxFrame: the port's.
     ///   - fitsAll: its bridge's.
-    package init(isPhysical: Bool, maxFrame: UInt32, fitsAll: UInt32, protocols: ProtocolTable) {
+    ///   - ports: of one bridge, all alike.
+    package init(isPhysical: Bool, maxFrame: UInt32, fitsAll: UInt32, protocols: ProtocolTable, ports: Int = 1) {
         lcore.initialize(to: Lcore(
             index: 0, of: 1, id: 0, cpu: 0, clock: Clock(frequency: 1_000_000_000), pool: OpaquePointer(buffers), backlogLimit: 1, event: -1, mode: .polling))
         snapshot.initialize(to: Snapshot(
-            number: 1, receiveQueues: .copy([ReceiveQueue(port: 0, queue: 0)]), ports: .copy([PortView(isPhysical: isPhysical, maxFrame: maxFrame)]),
+            number: 1, receiveQueues: .copy((0..<ports).map { ReceiveQueue(port: PortIndex($0), queue: 0) }),
+            ports: .copy([PortView](repeating: PortView(isPhysical: isPhysical, maxFrame: maxFrame), count: ports)),
             bridges: .copy([BridgeView(fdb: fdb, members: .copy([0]), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create()))
     }
 
@@ -55,6 +57,29 @@ package final class AdmissionTrial {
             }
         }
         return admitted
+    }
+
+    /// Where frames of a burst from a port go that stay, in the order of their runs.
+    package func forward(_ frames: [[UInt8]], from port: Int) -> [FrameRecord] {
+        for (number, frame) in frames.enumerated() { place(frame, frame.count, number) }
+        let runs = admit(frames.count, snapshot.pointee.receiveQueues.baseAddress! + port, lcore, snapshot)
+        let kept = bridge(runs, PortIndex(port), lcore, snapshot)
+        return (0..<kept).map { lcore.pointee.records[$0] }
+    }
+
+    /// `FrameRecord.output` of frames for all ports but their own.
+    package static var everywhere: UInt16 { flooded }
+
+    /// Seconds by which addresses age.
+    package var seconds: UInt32 {
+        get { lcore.pointee.seconds }
+        set { lcore.pointee.seconds = newValue }
+    }
+
+    /// Publishes, as it were, another configuration, in which a port's unlisted addresses are this guest's.
+    package func configure(defaultGuest: UInt16, of port: Int) {
+        snapshot.pointee.ports[port].defaultGuest = defaultGuest
+        snapshot.pointee.number += 1
     }
 
     /// Frames and bytes counted so far, by row of the protocol table.

@@ -11,9 +11,9 @@ func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutable
     let groups = lcore.pointee.groups
     let found = classify(runs, lcore, snapshot)
     var burst = Burst(
-        frames: lcore.pointee.received, lengths: lcore.pointee.lengths, groups: groups, count: found.groups, isUniform: found.isUniform)
-    if found.groups != runs {
-        groups.pointee.gather(found.groups, lcore)
+        frames: lcore.pointee.received, lengths: lcore.pointee.lengths, groups: groups, count: found.groups.count, isUniform: found.isUniform)
+    if !groups.pointee.isInOrder {
+        groups.pointee.gather(found.groups.count, lcore)
         (burst.frames, burst.lengths) = (lcore.pointee.classified, Groups.lengths(groups))
     }
     var group = 0, next = 0
@@ -27,7 +27,7 @@ func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutable
             group &+= 1
             next = end
         }
-    } while group < found.groups
+    } while group < found.groups.count
     giveOffered(lcore)
 }
 
@@ -59,12 +59,13 @@ struct Burst {
 }
 
 /// Finds what becomes of each run, and the groups that they are: how many, and whether their keys differ in leaves alone. Lengths of
-/// frames that get a tag have grown by it. Ends of groups are right as long as each run is a group; otherwise `Groups.gather` finds them.
+/// frames that get a tag have grown by it. Ends of groups are right as long as each group's frames follow one another; otherwise `Groups.gather` finds
+/// them.
 @inline(never) @_noLocks
 private func classify(
     _ runs: Int, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Found {
-    var found = Found()
+    var found = Found(lcore.pointee.groups.pointee.begin())
     repeat {
         let way = Way(to: lcore.pointee.records[found.runs].output, lcore, snapshot)
         // Groups for one output differ in their leaves alone, unless they say otherwise.
@@ -84,12 +85,12 @@ private func classify(
 private struct Found {
     /// Runs looked at.
     var runs = 0
-    var groups = 0
+    var groups: Groups.Progress
     /// The groups' keys differ in leaves alone.
     var isUniform = true
 
     @inline(__always) @_noLocks
-    init() {}
+    init(_ groups: Groups.Progress) { self.groups = groups }
 }
 
 /// Sorts runs for one output, which has a tree, as many as follow one another.
@@ -99,10 +100,10 @@ private func sort(
 ) {
     let groups = lcore.pointee.groups, ends = lcore.pointee.runEnds
     var record = lcore.pointee.records + found.runs
-    var run = found.runs, count = found.groups
+    var run = found.runs, progress = found.groups
     repeat {
-        let guest = GuestIndex(truncatingIfNeeded: record.pointee.forwarding &>> way.guestShift)
-        let leaf = way.leaves[Int(guest) &* protocolRows &+ Int(record.pointee.protocolID)]
+        let guest = GuestIndex(truncatingIfNeeded: record.pointee.forwarding &>> way.guestPlace)
+        let leaf = way.leaves[Int(guest) &<< way.guestShift &+ Int(record.pointee.protocolID)]
         let line = way.lines + Int(leaf) &* 128
         sluice_prefetch(line)
         sluice_prefetch(line + 64)
@@ -118,13 +119,13 @@ private func sort(
             key = GroupKey(.exceedsMTU, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
             found.isUniform = false
         }
-        groups.pointee.add(run, key, end: ends[run], &count)
+        groups.pointee.add(run, key, end: ends[run], &progress)
         if tags, !key.leaves(as: groups.pointee.keys[unchecked: 0]) { found.isUniform = false }
         run &+= 1
         record += 1
     } while run < runs && record.pointee.output == way.output
     found.runs = run
-    found.groups = count
+    found.groups = progress
 }
 
 /// The same for an output without a tree: each run is a group.
@@ -144,8 +145,10 @@ private struct Way {
     var key: GroupKey
     var hasTree = false
     var tags = false
-    /// Of `FrameRecord.forwarding`, to the guest by which the tree classifies.
-    var guestShift: UInt64 = 0
+    /// Where in `FrameRecord.forwarding` the guest stands by which the tree classifies.
+    var guestPlace: UInt64 = 0
+    /// `TreeView.guestShift`.
+    var guestShift = 0
     /// MTU + 14.
     var longest: UInt32 = 0
     var leaves: UnsafeMutablePointer<ClassID>
@@ -174,7 +177,8 @@ private struct Way {
         tags = port.pointee.tags
         longest = port.pointee.maxFrame
         let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-        guestShift = view.pointee.bySource ? 0 : 16
+        guestPlace = view.pointee.bySource ? 0 : 16
+        guestShift = Int(view.pointee.guestShift)
         leaves = view.pointee.leaves.baseAddress.unsafelyUnwrapped
         lines = view.pointee.lines
     }

@@ -77,20 +77,21 @@ extension DataPlane {
 
     private func view(of tree: Tree, _ lcore: Int) -> TreeView {
         // A row for every number that an address may still lead to.
-        let rows = freeGuests.next
-        let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: rows * protocolRows)
+        let rows = freeGuests.next, shift = protocolNumbers.bits
+        let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: rows << shift)
         leaves.initialize(repeating: 0)
         // A guest's leaf for everything first, then those of single protocols.
         for item in tree.description.classes where item.isLeaf && item.protocolName == nil {
             guard let guest = item.guest.flatMap({ guestIndices[$0] }) else { continue }
-            for row in 0..<protocolRows { leaves[Int(guest) * protocolRows + row] = item.id }
+            for row in 0..<1 << shift { leaves[Int(guest) << shift + row] = item.id }
         }
         for item in tree.description.classes where item.isLeaf {
             guard let guest = item.guest.flatMap({ guestIndices[$0] }), let row = item.protocolName.flatMap({ protocolNumbers[$0] }) else { continue }
-            leaves[Int(guest) * protocolRows + row] = item.id
+            leaves[Int(guest) << shift + row] = item.id
         }
         let bySource = if case .outbound = tree.kind { true } else { false }
-        return TreeView(tree: tree.instances[lcore], bySource: bySource, leaves: leaves, lines: tree.instances[lcore].pointee.classLines)
+        return TreeView(
+            tree: tree.instances[lcore], bySource: bySource, leaves: leaves, guestShift: UInt64(shift), lines: tree.instances[lcore].pointee.classLines)
     }
 
     private func catchAllGuests() -> [String: GuestIndex] {

@@ -11,29 +11,74 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
     if runs == 0 { return 0 }
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(source)
     let fdb = snapshot.pointee.bridges[unchecked: Int(port.pointee.bridge)].fdb
-    let records = lcore.pointee.records
-    fetch(runs, records, lcore.pointee.lines, fdb)
-    let own = FDBValue(port: source, guest: port.pointee.defaultGuest, seen: lcore.pointee.seconds)
-    let learner = Learner(port: source, spoofCheck: port.pointee.spoofCheck, value: own)
-    // Runs often follow one another between the same two addresses: those are looked up once. No frame has the source 0.
-    var from: UInt64 = 0, to: UInt64 = 0, forwarding: UInt64 = 0
-    var record = records, lines = UnsafePointer(lcore.pointee.lines)
-    let end = records + runs
+    let records = lcore.pointee.records, lines = lcore.pointee.lines, missed = lcore.pointee.missed
+    fetch(runs, records, lines, lcore.pointee.paths)
+    let stamp = PathCache.stamp(port: source, seconds: lcore.pointee.seconds, changes: fdb.changes, configuration: snapshot.pointee.number)
+    var misses = 0
+    var run = 0
     repeat {
-        if record.pointee.source != from || record.pointee.destination != to {
-            (from, to) = (record.pointee.source, record.pointee.destination)
-            if let settled = known(from, to, lines, learner, fdb) {
-                forwarding = settled
-            } else {
-                forwarding = lookUp(record, learner, fdb, lcore)
-                if forwarding & refused == refused { return dropRefused(from: record - records, forwarding, runs, learner, fdb, lcore) }
-            }
+        if let forwarding = PathCache.find(lines[run].unsafelyUnwrapped, addresses(of: records + run), stamp) {
+            records[run].forwarding = forwarding
+        } else {
+            missed[misses] = run
+            misses &+= 1
         }
-        record.pointee.forwarding = forwarding
-        record += 1
-        lines += 2
-    } while record != end
-    return runs
+        run &+= 1
+    } while run < runs
+    if misses == 0 { return runs }
+    let own = FDBValue(port: source, guest: port.pointee.defaultGuest, seen: lcore.pointee.seconds)
+    return settle(misses, runs, Learner(port: source, spoofCheck: port.pointee.spoofCheck, value: own), stamp, fdb, lcore)
+}
+
+/// Destination and source as they lie in a record.
+@inline(__always) @_noLocks
+private func addresses(of record: UnsafeMutablePointer<FrameRecord>) -> SIMD2<UInt64> {
+    UnsafeRawPointer(record).loadUnaligned(as: SIMD2<UInt64>.self)
+}
+
+/// Finds and fetches the lines of the path cache that the runs' addresses have.
+@inline(__always) @_noLocks
+private func fetch(
+    _ runs: Int, _ records: UnsafeMutablePointer<FrameRecord>, _ lines: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ paths: PathCache
+) {
+    var index = 0
+    repeat {
+        let line = paths.line(records[index].destination, records[index].source)
+        sluice_prefetch(line)
+        lines[index] = line
+        index &+= 1
+    } while index < runs
+}
+
+/// Bridges the runs that the cache has no path for, and drops those that are refused. Returns how many of all runs stay.
+@inline(never) @_noLocks
+private func settle(
+    _ misses: Int, _ runs: Int, _ learner: Learner, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>
+) -> Int {
+    let records = lcore.pointee.records, lines = lcore.pointee.lines, missed = lcore.pointee.missed
+    for index in 0..<misses {
+        let record = records + missed[index]
+        let source = fdb.firstLine(of: record.pointee.source), destination = fdb.firstLine(of: record.pointee.destination)
+        sluice_prefetch(source)
+        sluice_prefetch(destination)
+        lcore.pointee.sourceLines[index] = source
+        lcore.pointee.destinationLines[index] = destination
+    }
+    var isRefused = false
+    let turn = lcore.pointee.turns.load(ordering: .relaxed)
+    for index in 0..<misses {
+        let run = missed[index], record = records + run
+        if let forwarding = known(
+            record, lcore.pointee.sourceLines[index].unsafelyUnwrapped, lcore.pointee.destinationLines[index].unsafelyUnwrapped, learner, fdb) {
+            record.pointee.forwarding = forwarding
+            PathCache.remember(lines[run].unsafelyUnwrapped, addresses(of: record), stamp, forwarding, turn: turn &+ UInt64(truncatingIfNeeded: index))
+        } else {
+            let forwarding = lookUp(record, learner, fdb, lcore)
+            record.pointee.forwarding = forwarding
+            if forwarding & refused == refused { isRefused = true }
+        }
+    }
+    return isRefused ? dropRefused(runs, learner.port, lcore) : runs
 }
 
 /// What every frame from a port teaches.
@@ -63,30 +108,15 @@ private struct Learner {
 /// In the place of `FrameRecord.forwarding`, for frames that may not go on: the bits of input, which no port has, with `DropReason.rawValue` below.
 @inline(__always) private var refused: UInt64 { @_noLocks get { 0xffff_0000_0000 } }
 
-/// Finds and fetches the lines of the database that the addresses lie in.
-@inline(__always) @_noLocks
-private func fetch(
-    _ runs: Int, _ records: UnsafeMutablePointer<FrameRecord>, _ lines: UnsafeMutablePointer<UnsafeRawPointer?>, _ fdb: ForwardingDatabase
-) {
-    var index = 0
-    repeat {
-        let source = fdb.firstLine(of: records[index].source), destination = fdb.firstLine(of: records[index].destination)
-        sluice_prefetch(source)
-        sluice_prefetch(destination)
-        lines[2 &* index] = source
-        lines[2 &* index &+ 1] = destination
-        index &+= 1
-    } while index < runs
-}
-
 /// `FrameRecord.forwarding` if there is nothing to learn from a frame's source and both addresses are in the first lines that they may be in, as most
 /// are.
 @inline(__always) @_noLocks
 private func known(
-    _ source: UInt64, _ destination: UInt64, _ lines: UnsafePointer<UnsafeRawPointer?>, _ learner: Learner, _ fdb: ForwardingDatabase
+    _ record: UnsafeMutablePointer<FrameRecord>, _ sourceLine: UnsafeRawPointer, _ destinationLine: UnsafeRawPointer, _ learner: Learner,
+    _ fdb: ForwardingDatabase
 ) -> UInt64? {
-    guard let from = fdb.lookup(mac: source, inFirstLine: lines[0].unsafelyUnwrapped), learner.teachesNothing(from),
-        let to = fdb.lookup(mac: destination, inFirstLine: lines[1].unsafelyUnwrapped), to.port != learner.port
+    guard let from = fdb.lookup(mac: record.pointee.source, inFirstLine: sourceLine), learner.teachesNothing(from),
+        let to = fdb.lookup(mac: record.pointee.destination, inFirstLine: destinationLine), to.port != learner.port
     else { return nil }
     return UInt64(from.guest) | learner.input | to.raw & 0xffff_0000 | to.raw &<< 48
 }
@@ -118,33 +148,25 @@ private func lookUp(
 @inline(__always) @_noLocks
 private func refuse(_ reason: DropReason) -> UInt64 { refused | UInt64(reason.rawValue) }
 
-/// Bridges the runs from `first` on, which is refused with `verdict`; drops those that are, and moves the others up.
+/// Drops the runs that are refused and moves the others up.
 @inline(never) @_noLocks
-private func dropRefused(
-    from first: Int, _ verdict: UInt64, _ runs: Int, _ learner: Learner, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>
-) -> Int {
+private func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
     let records = lcore.pointee.records
-    var verdict = verdict
-    var keptRuns = first
-    var start = first == 0 ? 0 : lcore.pointee.runEnds[first &- 1]
-    var kept = start
-    var index = first
-    while true {
+    var keptRuns = 0, kept = 0, start = 0
+    for index in 0..<runs {
         let begin = start
         start = lcore.pointee.runEnds[index]
-        if verdict & refused == refused {
-            drop(begin, start, DropReason(rawValue: UInt8(truncatingIfNeeded: verdict)).unsafelyUnwrapped, learner.port, lcore)
+        let forwarding = records[index].forwarding
+        if forwarding & refused == refused {
+            drop(begin, start, DropReason(rawValue: UInt8(truncatingIfNeeded: forwarding)).unsafelyUnwrapped, source, lcore)
         } else {
             records[keptRuns] = records[index]
-            records[keptRuns].forwarding = verdict
             keep(begin, start, &kept, lcore)
             lcore.pointee.runEnds[keptRuns] = kept
             keptRuns &+= 1
         }
-        index &+= 1
-        if index == runs { return keptRuns }
-        verdict = lookUp(records + index, learner, fdb, lcore)
     }
+    return keptRuns
 }
 
 /// Whether an address is configured for this very port.

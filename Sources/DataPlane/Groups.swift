@@ -18,15 +18,38 @@ struct Groups {
     /// A group by the low bits of its leaf. What is left from bursts before does no harm: a group is found by its number and its key.
     private var found: InlineArray<64, UInt8>
 
+    /// The frames of each group follow one another as they were received.
+    private(set) var isInOrder: Bool
+
+    /// What has been added so far.
+    struct Progress {
+        /// Groups.
+        var count = 0
+        /// The key of the newest group, if the run before is one of it: of nothing at first.
+        fileprivate var newest = UInt64.max
+
+        @inline(__always) @_noLocks
+        init() {}
+    }
+
+    @inline(__always) @_noLocks
+    mutating func begin() -> Progress {
+        isInOrder = true
+        return Progress()
+    }
+
     /// Adds a run, whose frames end at `end` in the order in which they were received.
     @inline(__always) @_noLocks
-    mutating func add(_ run: Int, _ key: GroupKey, end: Int, _ count: inout Int) {
-        let number = UInt8(truncatingIfNeeded: run)
+    mutating func add(_ run: Int, _ key: GroupKey, end: Int, _ progress: inout Progress) {
+        let number = UInt8(truncatingIfNeeded: run), count = progress.count
+        // One more of the group of the run before: nothing is read that was just written for that.
+        if key.rawValue == progress.newest { return join(count &- 1, after: number &- 1, number, end) }
         let place = Int(key.rawValue & 63)
         let group = Int(found[unchecked: place])
         if group < count, keys[unchecked: group].rawValue == key.rawValue {
-            following[unchecked: Int(lasts[unchecked: group])] = number
-            lasts[unchecked: group] = number
+            join(group, after: lasts[unchecked: group], number, end)
+            isInOrder = false
+            progress.newest = .max
             return
         }
         found[unchecked: place] = UInt8(truncatingIfNeeded: count)
@@ -34,7 +57,15 @@ struct Groups {
         leaves[unchecked: count] = LeafRun(leaf: key.leaf, end: UInt32(truncatingIfNeeded: end))
         firsts[unchecked: count] = number
         lasts[unchecked: count] = number
-        count &+= 1
+        progress.count = count &+ 1
+        progress.newest = key.rawValue
+    }
+
+    @inline(__always) @_noLocks
+    private mutating func join(_ group: Int, after previous: UInt8, _ number: UInt8, _ end: Int) {
+        following[unchecked: Int(previous)] = number
+        lasts[unchecked: group] = number
+        leaves[unchecked: group].end = UInt32(truncatingIfNeeded: end)
     }
 
     /// Brings the frames of each group together in `lcore.classified`, and their lengths.

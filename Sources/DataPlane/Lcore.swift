@@ -1,3 +1,4 @@
+import Bridge
 import Configuration
 import DPDKShim
 import Packet
@@ -68,8 +69,13 @@ struct Lcore: ~Copyable {
     let records: UnsafeMutablePointer<FrameRecord>
     /// Where in `received` the run of frames ends that a record speaks of; it begins where the one before ends.
     let runEnds: UnsafeMutablePointer<Int>
-    /// Of each run the lines of the forwarding database in which its source and its destination are looked for first.
-    let lines: UnsafeMutablePointer<UnsafeRawPointer?>
+    /// What was found out last about pairs of addresses, and of each run the line of its pair.
+    let paths: PathCache
+    let lines: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+    /// The runs whose pair it does not know, and the lines of the forwarding database in which their addresses are looked for first.
+    let missed: UnsafeMutablePointer<Int>
+    let sourceLines: UnsafeMutablePointer<UnsafeRawPointer?>
+    let destinationLines: UnsafeMutablePointer<UnsafeRawPointer?>
     /// What `classify` finds out.
     let groups: UnsafeMutablePointer<Groups>
     /// The frames in the order of their groups, unless that is the one in which they were received.
@@ -113,7 +119,11 @@ struct Lcore: ~Copyable {
         records = .zeroed(burstSize + 1) + 1
         (records - 1).pointee.destination = .max
         runEnds = .zeroed(burstSize)
-        lines = .zeroed(2 * burstSize)
+        paths = .create()
+        lines = .zeroed(burstSize)
+        missed = .zeroed(burstSize)
+        sourceLines = .zeroed(burstSize)
+        destinationLines = .zeroed(burstSize)
         groups = .zeroed(1)
         classified = .zeroed(burstSize)
         offered = .allocate(capacity: burstSize)
@@ -135,7 +145,11 @@ struct Lcore: ~Copyable {
         lengths.free()
         (records - 1).free()
         runEnds.free()
+        paths.destroy()
         lines.free()
+        missed.free()
+        sourceLines.free()
+        destinationLines.free()
         groups.free()
         classified.free()
         offered.deallocate()

@@ -7,6 +7,9 @@ package struct ProtocolRows {
     /// 1 to 63.
     package subscript(name: String) -> Int? { rows[name] }
 
+    /// Row 0 and all that are given lie below 2 to the power of this: a table of so many places for each guest is as small as it can be indexed fast.
+    package var bits: Int { Int.bitWidth - (rows.values.max() ?? 0).leadingZeroBitCount }
+
     /// Gives every name a row: the one it has, or a free one. Loops may still count for protocols that go, so their rows are given anew in the same
     /// change only if there are no others.
     /// - Returns: the rows given anew.

@@ -98,14 +98,16 @@ struct TreeView {
     var tree: UnsafeMutablePointer<ClassTree>
     /// Classified by the source's guest (outbound) instead of the destination's (inbound).
     var bySource: Bool
-    /// Leaf by guest and protocol: `guest * protocolRows + protocol`; 0, which is no leaf, for a guest that the tree does not know.
+    /// Leaf by guest and protocol: `guest << guestShift + protocol`; 0, which is no leaf, for a guest that the tree does not know.
     var leaves: UnsafeMutableBufferPointer<ClassID>
+    /// Only as wide as the protocols' rows need: with many guests what is read of this table would otherwise fill much of a cache.
+    var guestShift: UInt64
     /// What the tree looks at first of each class, 128 bytes a class: to be fetched.
     var lines: UnsafeRawPointer
 
     @inline(__always) @_noLocks
     func leaf(guest: GuestIndex, protocolID: UInt8) -> ClassID {
-        leaves[unchecked: Int(guest) &* protocolRows &+ Int(protocolID)]
+        leaves[unchecked: Int(guest) &<< Int(guestShift) &+ Int(protocolID)]
     }
 }
 

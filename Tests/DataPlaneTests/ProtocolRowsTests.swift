@@ -21,4 +21,16 @@ import Testing
         #expect(rows.assign(["last"]) == [1])
         #expect(rows["new"] == nil)
     }
+
+    @Test("Every row that is given has a place in a table of 2 to the power of `bits`, which is no larger than it must be",
+        arguments: [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (7, 3), (8, 4), (63, 6)])
+    func bits(count: Int, bits: Int) {
+        var rows = ProtocolRows()
+        let names = (0..<count).map { "p\($0)" }
+        _ = rows.assign(names)
+        #expect(rows.bits == bits)
+        // One that stays keeps its row, and the table its size.
+        _ = rows.assign(Array(names.suffix(1)))
+        #expect(rows.bits == bits)
+    }
 }

@@ -6,8 +6,10 @@ import Packet
 struct Load: ParsableArguments {
     @Flag(help: "One bridge and one pair of ports with a queue for each poll loop, instead of a pair of ports and a bridge each.")
     var shared = false
-    @Option(help: "Guests behind each port, each with a MAC address.")
+    @Option(help: "Guests behind each port.")
     var guests = 1
+    @Option(help: "MAC addresses of each guest.")
+    var addresses = 1
     @Option(help: "Classes of each guest, 1 to 16: the default one and one for each of so many protocols.")
     var classes = 3
     @Option(help: "Flows of each guest and class, by their source ports.")
@@ -25,12 +27,13 @@ struct Load: ParsableArguments {
     @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
     var noHuge = false
 
-    var circulating: Int { frames ?? max(128, guests * classes * flows) }
+    var circulating: Int { frames ?? max(128, guests * addresses * classes * flows) }
 
     mutating func validate() throws {
         guard 1...16 ~= classes else { throw ValidationError("--classes takes 1 to 16") }
         guard 60...1_514 ~= size else { throw ValidationError("--size takes 60 to 1514 bytes") }
         guard 1...10_000 ~= guests else { throw ValidationError("--guests takes 1 to 10000") }
+        guard 1...10_000 ~= addresses, guests * addresses <= 65_536 else { throw ValidationError("--addresses takes 1 to 10000, 65536 of all guests together") }
         guard 1...16_384 ~= flows else { throw ValidationError("--flows takes 1 to 16384") }
         guard 32...65_536 ~= circulating else { throw ValidationError("--frames takes 32 to 65536") }
         if let limited { _ = try Self.rate(limited) }
@@ -43,7 +46,7 @@ struct Load: ParsableArguments {
 
     /// On the command line of another process.
     var arguments: [String] {
-        var result = ["--guests", "\(guests)", "--classes", "\(classes)", "--flows", "\(flows)", "--size", "\(size)", "--polling", polling]
+        var result = ["--guests", "\(guests)", "--addresses", "\(addresses)", "--classes", "\(classes)", "--flows", "\(flows)", "--size", "\(size)", "--polling", polling]
         if let frames { result += ["--frames", "\(frames)"] }
         if let limited { result += ["--limited", limited] }
         if shared { result.append("--shared") }
@@ -102,7 +105,7 @@ extension Load {
 
     private func guest(_ port: String, _ side: Int, _ number: Int, _ rate: UInt64?) -> GuestSettings {
         var guest = GuestSettings(name: "\(port)g\(number)", port: port)
-        guest.macs = [Self.address(side, number)]
+        guest.macs = (0..<addresses).map { Self.address(side, number * addresses + $0) }
         func limit(_ settings: inout ClassSettings, of parts: Int) {
             guard let rate else { return }
             // Half the rate is guaranteed, so that every class borrows the rest.
@@ -124,11 +127,12 @@ extension Load {
     static func port(_ number: Int) -> UInt16 { UInt16(20_000 + number) }
     static func address(_ side: Int, _ number: Int) -> MACAddress { MACAddress(value: 0x5254_0000_0000 | UInt64(side) << 24 | UInt64(number + 1)) }
 
-    /// The frame of a guest's class that goes from one side of a pair to the other: Ethernet, IPv4, UDP.
+    /// The frame of an address's class that goes from one side of a pair to the other: Ethernet, IPv4, UDP.
     func frame(from side: Int, _ number: Int) -> [UInt8] {
-        let guest = number % guests, kind = number / guests % classes, flow = number / guests / classes % flows
+        let all = guests * addresses
+        let station = number % all, kind = number / all % classes, flow = number / all / classes % flows
         func bytes(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
-        var frame = bytes(Self.address(1 - side, guest).value, 6) + bytes(Self.address(side, guest).value, 6) + [0x08, 0x00]
+        var frame = bytes(Self.address(1 - side, station).value, 6) + bytes(Self.address(side, station).value, 6) + [0x08, 0x00]
         let length = UInt64(size - 14)
         frame += [0x45, 0] + bytes(length, 2) + [0, 0, 0x40, 0, 64, 17, 0, 0] + [10, UInt8(side), 0, 1, 10, UInt8(1 - side), 0, 1]
         frame += bytes(32_768 + UInt64(flow), 2) + bytes(UInt64(kind == 0 ? 9 : Self.port(kind)), 2) + bytes(length - 20, 2) + [0, 0]
