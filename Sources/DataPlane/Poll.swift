@@ -14,7 +14,7 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
     if pacer.pointee.average != 0 {
         wanted = pacer.pointee.allowance(at: lcore.pointee.now)
         if wanted == 0 {
-            counters.pointee.pacedNanoseconds &+= lcore.pointee.turnTime
+            counters.pointee.pacedNanoseconds &+= lcore.pointee.roundTime
             return 0
         }
     }

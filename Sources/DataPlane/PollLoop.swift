@@ -55,7 +55,6 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     lcore.pointee.turns.store(number, ordering: .releasing)
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let now = lcore.pointee.clock.nanoseconds(cycles)
-    lcore.pointee.turnTime = now &- lcore.pointee.now
     lcore.pointee.now = now
     // Seconds of 2^30 ns: the forwarding database ages in them, and they need no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
@@ -66,10 +65,17 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     stages.skip()
     // One turn in eight is measured, queue by queue.
     var measured = number & 7 == 0 ? cycles : 0
-    var next = lcore.pointee.firstQueue < queues.count ? lcore.pointee.firstQueue : 0
-    for _ in 0..<queues.count {
-        let index = next
-        next = index &+ 1 == queues.count ? 0 : index &+ 1
+    var places = 0..<queues.count
+    if let woken = lcore.pointee.wokenQueue {
+        // What woke the loop is sent before anything else is looked at: on a CPU that just woke each look waits for memory.
+        lcore.pointee.wokenQueue = nil
+        lcore.pointee.roundTime = 0
+        if woken < queues.count { places = woken..<woken &+ 1 }
+    } else {
+        lcore.pointee.roundTime = now &- lcore.pointee.roundBegan
+        lcore.pointee.roundBegan = now
+    }
+    for index in places {
         let frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
         if frames == 0 {
             stages.skip()

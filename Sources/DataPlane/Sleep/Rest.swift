@@ -69,9 +69,9 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
     lcore.pointee.sleeper.counters.cycles &+= now &- cycles
     lcore.pointee.sleeper.backOff.noteWake(at: now, slept: now &- cycles, byTraffic: woken.by_queue)
     if woken.by_queue {
-        // What it woke for comes first, and quiet is asked for after that (`noteWork`): on a CPU that just woke every look at a port costs about a
-        // microsecond.
-        lcore.pointee.firstQueue = Int(woken.queue)
+        // What it woke for comes first, and quiet is asked for after that (`noteWork`). Nothing is missed: a loop that finds nothing there asks again to be
+        // woken and looks at all queues before it sleeps.
+        lcore.pointee.wokenQueue = Int(woken.queue)
         lcore.pointee.sleeper.isSpent = true
         lcore.pointee.sleeper.counters.wokenByTraffic &+= 1
         noteHeard(lcore)

@@ -86,13 +86,19 @@ final class ChildProcess {
 
     @discardableResult
     func waitForExit(within seconds: Double) -> Bool {
-        let end = ContinuousClock.now + .seconds(seconds)
-        while isRunning {
-            if ContinuousClock.now >= end { return false }
-            usleep(5_000)
+        guard isRunning else { return true }
+        // A thread waits for it: looking now and then would take time from what is measured.
+        let ended = DispatchSemaphore(value: 0)
+        Thread.detachNewThread { [pid] in
+            var info = siginfo_t()
+            waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT)
+            ended.signal()
         }
-        return true
+        _ = ended.wait(timeout: .now() + seconds)
+        return !isRunning
     }
+
+    func send(_ signal: Int32) { if isRunning { kill(pid, signal) } }
 
     /// Asks it to end, and makes it.
     func stop() {
@@ -148,7 +154,18 @@ final class ChildProcess {
     }
 
     /// Seconds its threads were ready to run and others ran instead (proc(5), schedstat).
-    var secondsWithoutCPU: Double {
+    var secondsWithoutCPU: Double { secondsWithoutCPU(threads) }
+
+    /// Likewise, of its threads that may run on one CPU only, which is among these.
+    func secondsWithoutCPU(boundTo cpus: [Int]) -> Double {
+        secondsWithoutCPU(threads.filter { thread in
+            let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
+            let line = text?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
+            return line?.split(separator: "\t").last.flatMap { Int($0) }.map(cpus.contains) ?? false
+        })
+    }
+
+    private func secondsWithoutCPU(_ threads: [String]) -> Double {
         threads.reduce(0) { sum, thread in
             let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/schedstat", encoding: .utf8)
             return sum + (text?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1e9

@@ -28,7 +28,16 @@ final class Running {
     /// Does something when it is stopped; the last first.
     func atEnd(_ ending: @escaping () -> Void) { endings.append(ending) }
 
+    /// Its processes stop where they are, and leave their CPUs to others, until it resumes.
+    func hold() { for process in processes { process.send(SIGSTOP) } }
+    func resume() { for process in processes { process.send(SIGCONT) } }
+
+    /// Seconds that threads bound to one of these CPUs, poll loops that is, were ready to run and others ran instead.
+    func secondsWaited(on cpus: [Int]) -> Double { processes.reduce(0) { $0 + $1.secondsWithoutCPU(boundTo: cpus) } }
+
     func stop() {
+        // What is stopped does not hear that it is to end.
+        resume()
         for process in processes.reversed() { process.stop() }
         processes = []
         for ending in endings.reversed() { ending() }
