@@ -37,12 +37,14 @@ let package = Package(
         .executableTarget(
             name: "forwarding-benchmark",
             dependencies: [
-                "Measuring", "RingPorts", .product(name: "DataPlane", package: "sluice"), .product(name: "Configuration", package: "sluice"),
+                "Measuring", "RingPorts", "Spinner", .product(name: "DataPlane", package: "sluice"), .product(name: "Configuration", package: "sluice"),
                 .product(name: "NUMA", package: "sluice"), .product(name: "Packet", package: "sluice"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/ForwardingBenchmark",
             swiftSettings: [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]),
+        // Threads that keep a CPU busy without a switch.
+        .target(name: "Spinner", cSettings: [.unsafeFlags(["-O2"])]),
         // Searching, judging and drawing: no processes, no clock.
         .target(name: "Measuring"),
         .executableTarget(

@@ -25,7 +25,12 @@ struct Circulate: ParsableCommand {
     @Option(help: "What is counted of each.") var slice = "150ms"
     @Option(help: "What passes before.") var warmUp = "20ms"
     @Option(help: "Slices of each switch ahead of these, not counted.") var settle = 3
-    @Option(help: "Frames on their way in each direction.") var window = 256
+    @Option(help: ArgumentHelp(
+        "Frames on their way in each direction (default: 256); once more for a switch that holds frames back: sluice=2048.", valueName: "[name=]frames"))
+    var window: [String] = []
+    @Option(help: ArgumentHelp(
+        "A command ahead of each of a switch's slices, while it runs; RATE is the frames per second of the slice before.", valueName: "name=command"))
+    var before: [String] = []
     @Option(help: "The CPU that sends and receives (default: the last one allowed).") var cpu: Int?
     @Option(help: "Take memory from this hugetlbfs mount instead of ordinary memory.") var hugeDir: String?
     @Option(help: ArgumentHelp("Write every slice as JSON; - is standard output.", valueName: "file")) var json: String?
@@ -42,7 +47,9 @@ struct Circulate: ParsableCommand {
             var plan = CirculationPlan()
             plan.slice = try time(slice, "--slice")
             plan.warmUp = try time(warmUp, "--warm-up")
-            (plan.sets, plan.settle, plan.window) = (slices, settle, window)
+            (plan.sets, plan.settle) = (slices, settle)
+            for text in window { try plan.setWindow(text) }
+            for text in before { try plan.setCommand(text) }
             let scenario = try Scenario(yaml: text(of: scenario))
             let circulator = try Circulator(scenario, plan, switches.map { try CirculatedSwitch($0) }, options) { Signals.pending }
             defer { circulator.close() }

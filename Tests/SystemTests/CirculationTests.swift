@@ -35,10 +35,18 @@ extension EndToEnd {
         func counted() throws {
             try withLab { lab in
                 let first = try daemon(lab, "x"), second = try daemon(lab, "y")
-                let result = try finish(words(lab, [("x", first), ("y", second)], ["--slices", "3", "--slice", "30ms"]), within: 120)
+                // More on their way than a ring holds: some always wait in hand.
+                let windows = ["--window", "64", "--window", "y=4096"], told = lab.path("told")
+                let options = ["--slices", "3", "--slice", "30ms", "--before", "y=echo $RATE >>\(told)"] + windows
+                let result = try finish(words(lab, [("x", first), ("y", second)], options), within: 120)
                 #expect(result.status == 0, "\(result.errors)")
                 let report = try JSON(result.output)
                 #expect(report["complete"].bool == true && report["ratios"].items.count == 1 && report["ratios"].items[0]["sets"].items.count == 3)
+                // What y was told is what x had just done, every time anew.
+                let rates = report["switches"].items[0]["slices"].items.compactMap { $0["frames"].int }, heard = report["switches"].items[1]["slices"].items
+                #expect(rates.count == 3 && heard.count == 3 && heard.allSatisfy { $0["told"].double ?? 0 > 0 })
+                let lines = try String(contentsOfFile: told, encoding: .utf8).split(separator: "\n").compactMap { Double($0) }
+                #expect(lines.count >= 3 && heard.allSatisfy { slice in lines.contains { abs($0 - (slice["told"].double ?? 0)) <= 1 } })
                 for (name, daemon) in [("x", first), ("y", second)] {
                     let slices = report["switches"].items.first { $0["name"].string == name }?["slices"].items ?? []
                     #expect(slices.count == 3)

@@ -83,9 +83,24 @@ import TrafficGenerator
         #expect(throws: ScenarioError.self) { try scenario.checkCirculation(many) }
     }
 
+    @Test func windowsAreOfAllOrOne() throws {
+        var plan = CirculationPlan()
+        try plan.setWindow("64")
+        try plan.setWindow("sluice=2048")
+        #expect(plan.window == 64 && plan.windows == ["sluice": 2_048])
+        for text in ["", "many", "=5", "sluice=", "a=b=3"] { #expect(throws: ScenarioError.self) { try plan.setWindow(text) } }
+    }
+
+    @Test func commandsAreOfOne() throws {
+        var plan = CirculationPlan()
+        try plan.setCommand("sluice=set rate=$RATE")
+        #expect(plan.commands == ["sluice": "set rate=$RATE"])
+        for text in ["", "=x", "sluice", "sluice="] { #expect(throws: ScenarioError.self) { try plan.setCommand(text) } }
+    }
+
     @Test func plansAreBounded() throws {
         try CirculationPlan().check()
-        let faults: [(inout CirculationPlan) -> Void] = [{ $0.slice = 1 }, { $0.warmUp = .max }, { $0.sets = 0 }, { $0.settle = -1 }, { $0.window = 0 }]
+        let faults: [(inout CirculationPlan) -> Void] = [{ $0.slice = 1 }, { $0.warmUp = .max }, { $0.sets = 0 }, { $0.settle = -1 }, { $0.window = 0 }, { $0.windows["s"] = 16_385 }]
         for fault in faults {
             var plan = CirculationPlan()
             fault(&plan)

@@ -31,18 +31,17 @@ enum Catalogue {
             mrr("64b-1c-vhost-l2", "one flow each way", everyone, [("testpmd-io", 0.92), ("ovs-dpdk", 1.05), ("kernel-htb", 50)], quick: true),
             mrr("64b-1c-vhost-l2-16kflows", "16 384 flows each way", bridges, [("testpmd-io", 0.92), ("ovs-dpdk", 1.8)], quick: true) { $0.subflows = 16_384 },
             mrr(
-                "64b-1c-vhost-l2-500macs-500kflows", "500 addresses a port, 1 000 flows between each pair", bridges,
+                "64b-1c-vhost-l2-500macs-500kflows", "500 guests a port, 1 000 flows between each pair", bridges,
                 [("testpmd-io", 0.92), ("ovs-dpdk", 1.8)]
             ) {
+                $0.guestsPerPort = 500
                 $0.macsPerPort = 500
                 $0.subflows = 1_000
             },
+            mrr("64b-1c-vhost-l2-8cls", "2 guests with 8 classes, inner ones included, traffic in all leaves", bridges, []) { manyClasses(&$0, 1) },
             mrr("64b-1c-vhost-l2-1kmacs-3kcls", "1 000 guests with 3 000 classes behind two ports", bridges, [("testpmd-io", 0.85)]) { manyClasses(&$0, 500) },
-            Benchmark(
-                name: "64b-1c-vhost-l2-1kmacs-3kcls-shaped", title: "the same, every class limited and borrowing, the link full", quick: true
-            ) {
-                ShapedThroughput(workload: workload { manyClasses(&$0, 500) }, targets: [.init(against: "testpmd-io", 0.75)]).run($0, $1)
-            },
+            shaped("64b-1c-vhost-l2-1kmacs-3kcls-shaped", 0.9, [.init(against: "testpmd-io", 0.75)], quick: true),
+            shaped("64b-1c-vhost-l2-1kmacs-3kcls-shaped-half", 0.5),
             mrr("imix-1c-vhost-l2", "7 : 4 : 1 of 64, 594 and 1518 bytes", bridges, [], quick: true) { $0.size = .imix },
             mrr("1518b-1c-vhost-l2", "one flow each way", everyone, [("testpmd-io", 0.97)]) { $0.size = .bytes(1_514) },
             mrr("9000b-1c-vhost-l2", "one flow each way", bridges, [("testpmd-io", 0.97)]) {
@@ -50,6 +49,12 @@ enum Catalogue {
                 $0.mtu = 9_000
             },
         ]
+    }
+
+    private static func shaped(_ name: String, _ link: Double, _ targets: [Figure.Target] = [], quick: Bool = false) -> Benchmark {
+        Benchmark(name: name, title: "every class limited and borrowing, a link of \(Table.fixed(link, 1)) of what testpmd moves", quick: quick) {
+            try ShapedThroughput(workload: workload { manyClasses(&$0, 500) }, link: link, targets: targets).run($0, $1)
+        }
     }
 
     private static func manyClasses(_ workload: inout Workload, _ guests: Int) {

@@ -69,7 +69,11 @@ struct Suite: ParsableCommand {
                 bench.skip(benchmark.name, "it needs \(benchmark.cpus) CPUs, and this process may run on \(bench.allowedCPUs.count)")
                 continue
             }
+            let start = ContinuousClock.now
             do { try benchmark.run(bench, benchmark.name) } catch { bench.fail(benchmark.name, nil, error) }
+            let took = (ContinuousClock.now - start) / .seconds(1)
+            bench.results.took[benchmark.name] = took
+            bench.say("  took \(Int(took.rounded())) s")
             // A run that is ended early leaves what it has measured.
             try Output.write(bench)
         }

@@ -53,6 +53,7 @@ enum Output {
                 }
             }
         }
+        lines.append("\(results.took.count) benchmarks took \(Table.fixed(results.took.values.reduce(0, +) / 60, 1)) min")
         lines += results.warnings
         lines += results.skipped.map { "Skipped: \($0.benchmark): \($0.reason)" }
         lines += results.failures.map { "FAILED: \($0.benchmark)\($0.peer.map { ", \($0)" } ?? ""): \($0.reason)" }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DataPlane
 import Foundation
+import Measuring
 
 /// One measurement in this process.
 struct Measure: ParsableCommand {
@@ -58,6 +59,8 @@ struct MeasurementResult: Codable {
         /// Of its time, in turns that found no frame.
         var idle: Double
         var framesPerTurn: Double
+        /// The share of the time in which it did not run though it had the right to.
+        var disturbed: Double
 
         var line: String {
             String(
@@ -66,9 +69,9 @@ struct MeasurementResult: Codable {
         }
     }
     var loops: [Loop]
-    var sentPerSecond: Double
-    /// The share of the time in which one of the loops did not run though it had the right to, the worst one's.
-    var disturbed: Double
+
+    var turn: Turn { Turn(loops.map { ($0.framesPerSecond, $0.disturbed) }) }
+    var cyclesPerFrame: Double { loops.map(\.cyclesPerFrame).reduce(0, +) / Double(max(1, loops.count)) }
 }
 
 extension MeasurementResult {
@@ -83,21 +86,18 @@ extension MeasurementResult {
 
     private init(_ before: Reading, _ after: Reading, cyclesPerSecond: UInt64) {
         let seconds = after.seconds - before.seconds
-        sentPerSecond = Double(after.sent - before.sent) / seconds
         let handled = zip(before.loops, after.loops).reduce(0.0) { $0 + Double($1.1.frames - $1.0.frames) }
-        disturbed = zip(before.loops, after.loops).map { old, new in
-            let stalled = Double(new.stalledCycles - old.stalledCycles) / Double(cyclesPerSecond)
-            let waited = Double((new.waitedNanoseconds ?? 0) - min(new.waitedNanoseconds ?? 0, old.waitedNanoseconds ?? 0)) / 1e9
-            return max(stalled, waited) / seconds
-        }.max() ?? 0
         // A turn's work is what it received and what it sent.
         let part = handled == 0 ? 0 : Double(after.sent - before.sent) / handled
         loops = zip(before.loops, after.loops).map { old, new in
             let frames = max(Double(new.frames - old.frames) * part, 1)
             let busy = Double(new.busyCycles - old.busyCycles), idle = Double(new.idleCycles - old.idleCycles)
             let turns = max(Double(new.turns - old.turns) - Double(new.idleTurns - old.idleTurns), 1)
+            let stalled = Double(new.stalledCycles - old.stalledCycles) / Double(cyclesPerSecond)
+            let waited = Double((new.waitedNanoseconds ?? 0) - min(new.waitedNanoseconds ?? 0, old.waitedNanoseconds ?? 0)) / 1e9
             return Loop(
-                cpu: new.cpu, framesPerSecond: frames / seconds, cyclesPerFrame: busy / frames, idle: idle / max(busy + idle, 1), framesPerTurn: frames / turns)
+                cpu: new.cpu, framesPerSecond: frames / seconds, cyclesPerFrame: busy / frames, idle: idle / max(busy + idle, 1), framesPerTurn: frames / turns,
+                disturbed: max(stalled, waited) / seconds)
         }
     }
 }

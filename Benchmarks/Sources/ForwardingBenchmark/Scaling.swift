@@ -10,7 +10,11 @@ struct Scaling: ParsableCommand {
         discussion: """
             One loop is measured on each of the CPUs in turn: several loops should do as much as all of these together. A set is a turn of each, and a ratio \
             is of one set, so that a machine that is faster at one time than at another is so for both sides. A turn in which a loop did not run for over \
-            2 % of the time is measured again, up to twice; the least disturbed counts.
+            2 % of the time is made again, up to twice, and does not count. Beside the ratio by the clock stands that per running time, each loop's frames \
+            by the time in which it ran, of turns in which that was 90 % and more.
+
+            Other turns tell what the machine costs two threads: a process with a loop on each CPU, which share nothing; a loop beside a thread that \
+            computes in registers alone, and beside one that works in 8 MiB of its own; and such computing threads alone against all at once.
             """)
 
     @Option(help: "Most poll loops; default: one for each CPU this process may use.")
@@ -19,95 +23,93 @@ struct Scaling: ParsableCommand {
     var rounds = 60
     @Option(help: "Length of each turn, seconds.")
     var seconds = 0.1
+    @Option(help: "Seconds after which no set is begun, although fewer are there.")
+    var most = 240.0
     @Flag(name: .customShort("j"), help: "Print JSON.")
     var json = false
     @OptionGroup var load: Load
 
-    static let mostDisturbed = 0.02
+    private struct Ratios: Codable {
+        /// Set by set: by the clock of sets in which both sides were undisturbed, and per running time of all in which the loops ran for most of it.
+        var byClock: [Double]
+        var byRunningTime: [Double]
 
-    private struct Result: Codable {
-        var loops: Int
-        var framesPerSecond: Double
-        var cyclesPerFrame: Double
-        /// Frames of all loops by those of one: the median, and set by set.
-        var ratio: Double
-        var ratios: [Double]
-        /// Of each set, the share of time in which a loop did not run, of the worse side.
-        var disturbed: [Double]
-        /// Turns that were measured again, of all sets together.
-        var repeats: Int
+        init(_ series: TurnSeries, to other: TurnSeries) {
+            byClock = series.ratios(to: other, within: ScalingSets.mostDisturbed, \.rate)
+            byRunningTime = series.ratios(to: other, within: ScalingSets.mostForRunningTime, \.runningRate)
+        }
     }
 
-    /// Of one number of loops, set by set.
-    fileprivate struct Series {
-        var rates: [Double] = []
-        var cycles: [Double] = []
-        var ratios: [Double] = []
-        var disturbed: [Double] = []
-        var repeats = 0
+    private struct Row: Codable {
+        var loops: Int
+        /// Per running time.
+        var framesPerSecond: Double
+        var cyclesPerFrame: Double
+        /// Frames of all loops by those of one.
+        var ratios: Ratios
+    }
+
+    private struct Result: Codable {
+        var loops: [Row]
+        /// What the machine does to threads on several CPUs, by name.
+        var machine: [String: Ratios] = [:]
+        var sets: Int
+        /// Turns that were made again since a thread did not run for over 2 % of one.
+        var repeats: Int
     }
 
     mutating func validate() throws {
         guard 0.01...60 ~= seconds else { throw ValidationError("--seconds takes 0.01 to 60") }
+        guard 1...3_600 ~= most else { throw ValidationError("--most takes 1 to 3600 seconds") }
     }
 
     func run() throws {
         let allowed = NUMA.allowedCPUs
-        let most = loops ?? allowed.count
-        guard 1...allowed.count ~= most else { throw ValidationError("--loops takes 1 to \(allowed.count), as many as this process may use CPUs") }
-        let cpus = Array(allowed.suffix(most))
-        let results = try measure(cpus, sizes: sizes(most))
-        if json { return print(String(decoding: try JSONEncoder().encode(results), as: UTF8.self)) }
-        print("loops        Mpps  cycles a frame  to one loop  (quartiles)     turns again")
-        for result in results {
-            let quartiles = "(\(shown(Spread.quantile(result.ratios, 0.25))) to \(shown(Spread.quantile(result.ratios, 0.75))))"
-            print(String(
-                format: "%5d  %10.2f  %14.1f  %11@  %@  %11d", result.loops, result.framesPerSecond / 1e6, result.cyclesPerFrame, shown(result.ratio) as NSString,
-                quartiles as NSString, result.repeats))
-        }
+        let count = loops ?? allowed.count
+        guard 1...allowed.count ~= count else { throw ValidationError("--loops takes 1 to \(allowed.count), as many as this process may use CPUs") }
+        var sets = try ScalingSets(load, cpus: Array(allowed.suffix(count)), seconds: seconds)
+        defer { sets.end() }
+        try sets.play(max(rounds, 1), until: .now + .seconds(most))
+        let result = Self.result(sets)
+        if json { print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self)) } else { show(result) }
     }
 
-    private func shown(_ value: Double?) -> String { String(format: "%.2f", value ?? 0) }
-
-    /// 1, 2, 4 and so on, and the most.
-    private func sizes(_ most: Int) -> [Int] { Array(sequence(first: 1) { $0 * 2 }.prefix { $0 < most }) + [most] }
-
-    private func measure(_ cpus: [Int], sizes: [Int]) throws -> [Result] {
-        let alone = try cpus.map { try Player([$0], load) }
-        let together = try sizes.dropFirst().map { try Player(Array(cpus.suffix($0)), load) }
-        defer { for player in alone + together { player.end() } }
-        var all = [Series](repeating: Series(), count: sizes.count)
-        for _ in 0..<max(rounds, 1) {
-            let single = try alone.map(turn)
-            let one = single.map(\.value.sentPerSecond).reduce(0, +) / Double(single.count), disturbed = single.map(\.disturbed).max() ?? 0
-            all[0].add(one, to: one, single.flatMap(\.value.loops), disturbed, single.map(\.repeats).reduce(0, +))
-            for (index, player) in together.enumerated() {
-                let result = try turn(player)
-                all[index + 1].add(result.value.sentPerSecond, to: one, result.value.loops, max(disturbed, result.disturbed), result.repeats)
-            }
-        }
+    private static func result(_ sets: ScalingSets) -> Result {
         func median(_ values: [Double]) -> Double { Spread.quantile(values, 0.5) ?? 0 }
-        return zip(sizes, all).map { size, series in
-            Result(
-                loops: size, framesPerSecond: median(series.rates), cyclesPerFrame: median(series.cycles), ratio: median(series.ratios),
-                ratios: series.ratios, disturbed: series.disturbed, repeats: series.repeats)
+        let rows = sets.sizes.enumerated().map { index, size in
+            Row(
+                loops: size, framesPerSecond: median(sets.loops[index].within(ScalingSets.mostForRunningTime).map(\.runningRate)), cyclesPerFrame: median(sets.cycles[index]),
+                ratios: Ratios(sets.loops[index], to: sets.loops[0]))
         }
+        var result = Result(loops: rows, sets: sets.sets, repeats: sets.repeats)
+        guard let most = sets.sizes.last, most > 1 else { return result }
+        result.machine = [
+            "\(most) processes of one loop, to one": Ratios(sets.processes, to: sets.loops[0]),
+            "a loop beside a thread in registers, to alone": Ratios(sets.besideRegisters, to: sets.last),
+            "a loop beside a thread in memory, to alone": Ratios(sets.besideMemory, to: sets.last),
+            "\(most) threads in registers, to one": Ratios(sets.spinners, to: sets.spinner),
+        ]
+        return result
     }
 
-    private func turn(_ player: Player) throws -> LeastDisturbed<MeasurementResult> {
-        try LeastDisturbed(most: Self.mostDisturbed) {
-            let result = try player.turn(seconds: seconds)
-            return (result, result.disturbed)
+    private func show(_ result: Result) {
+        func shown(_ values: [Double]) -> String {
+            guard let median = Spread.quantile(values, 0.5), let low = Spread.quantile(values, 0.25), let high = Spread.quantile(values, 0.75) else { return "-" }
+            return String(format: "%.2f (%.2f to %.2f)", median, low, high)
         }
-    }
-}
-
-extension Scaling.Series {
-    fileprivate mutating func add(_ rate: Double, to one: Double, _ loops: [MeasurementResult.Loop], _ disturbed: Double, _ repeats: Int) {
-        rates.append(rate)
-        ratios.append(rate / one)
-        cycles.append(loops.map(\.cyclesPerFrame).reduce(0, +) / Double(max(1, loops.count)))
-        self.disturbed.append(disturbed)
-        self.repeats += repeats
+        func line(_ cells: [String]) -> String {
+            zip(cells, [46, 8, 14, 22, 22, 8]).map { cell, width in cell + String(repeating: " ", count: max(0, width - cell.count)) }.joined(separator: "  ")
+        }
+        print(line(["", "Mpps", "cycles a frame", "ratio by the clock", "per running time", "sets"]))
+        for row in result.loops {
+            print(line([
+                "\(row.loops) loop\(row.loops == 1 ? "" : "s"), to one", String(format: "%.2f", row.framesPerSecond / 1e6), String(format: "%.1f", row.cyclesPerFrame),
+                shown(row.ratios.byClock), shown(row.ratios.byRunningTime), "\(row.ratios.byClock.count), \(row.ratios.byRunningTime.count)",
+            ]))
+        }
+        for (name, ratios) in result.machine.sorted(by: { $0.key < $1.key }) {
+            print(line([name, "", "", shown(ratios.byClock), shown(ratios.byRunningTime), "\(ratios.byClock.count), \(ratios.byRunningTime.count)"]))
+        }
+        print("\(result.sets) sets; \(result.repeats) turns made again, since a thread did not run for over 2 % of one; of ratios, medians, quartiles and how many sets")
     }
 }

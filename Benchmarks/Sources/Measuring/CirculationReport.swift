@@ -11,6 +11,8 @@ public struct CirculationReport: Decodable, Sendable {
         public var busy: Double
         /// The share of the time in which others had a CPU of switch or generator.
         public var disturbed: Double
+        /// Frames per second of the slice before, which the switch's rate was set by.
+        public var told: Double?
 
         public var rate: Double { seconds > 0 ? Double(frames) / seconds : 0 }
     }
@@ -29,6 +31,15 @@ public struct CirculationReport: Decodable, Sendable {
             Spread(member.slices.map(\.busy)).map { "\(member.name) \(Table.fixed($0.median * 100, 0)) %" }
         }
         return "the generator had frames in hand for so much of the time: " + shares.joined(separator: ", ")
+    }
+
+    /// Frames per second, slice by slice.
+    public func rates(_ name: String) -> [Double] { switches.first { $0.name == name }?.slices.map(\.rate) ?? [] }
+
+    /// Of a slice, on average.
+    public func disturbed(_ name: String) -> Double {
+        let all = switches.first { $0.name == name }?.slices.map(\.disturbed) ?? []
+        return all.isEmpty ? 0 : all.reduce(0, +) / Double(all.count)
     }
 
     /// Of all slices of a switch.

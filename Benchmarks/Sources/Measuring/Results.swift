@@ -95,6 +95,8 @@ public struct Results: Codable, Sendable {
     public var machine: [String: String] = [:]
     public var rounds = 0
     public var seconds = 0.0
+    /// Seconds that each benchmark took, by name.
+    public var took: [String: Double] = [:]
     public var figures: [Figure] = []
     public var curves: [Curve] = []
     /// What speaks against believing some of it.

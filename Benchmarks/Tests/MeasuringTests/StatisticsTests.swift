@@ -57,6 +57,8 @@ import Testing
         #expect(report.switches[0].slices.map(\.rate) == [5_000, 6_000])
         #expect(report.lost("us") == 3 && report.lost("them") == 0)
         #expect(report.limit.hasSuffix("us 60 %"))
+        #expect(report.rates("us") == [5_000, 6_000] && report.rates("nobody").isEmpty)
+        #expect(report.disturbed("us") == 0.005 && report.disturbed("them") == 0)
     }
 
     @Test func slidesWindows() {

@@ -68,7 +68,7 @@ func arrived(_ state: UnsafeMutablePointer<CirculationState>) -> (UInt64, UInt64
 /// Takes what has come back.
 @_noLocks @inline(__always)
 func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) -> Int {
-    let batch = lane.pointee.held + lane.pointee.heldCount
+    let batch = lane.pointee.held + lane.pointee.heldFirst + lane.pointee.heldCount
     let count = Int(sluice_device_receive(lane.pointee.input, 0, batch, UInt16(CirculationState.burst)))
     if count == 0 { return 0 }
     lane.pointee.lastArrival = state.pointee.now
@@ -80,7 +80,7 @@ func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
     // Frames that were given up and came after all.
     while lane.pointee.heldCount > lane.pointee.window {
         lane.pointee.heldCount &-= 1
-        sluice_frame_free(lane.pointee.held[lane.pointee.heldCount])
+        sluice_frame_free(lane.pointee.held[lane.pointee.heldFirst &+ lane.pointee.heldCount])
         lane.pointee.lost = lane.pointee.lost > 0 ? lane.pointee.lost &- 1 : 0
     }
     return count
@@ -128,11 +128,19 @@ func inspect(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer?) {
 func pass(_ lane: UnsafeMutablePointer<Lane>) {
     let count = lane.pointee.heldCount
     if count == 0 { return }
-    let taken = Int(sluice_device_send(lane.pointee.output, 0, lane.pointee.held, UInt16(truncatingIfNeeded: count)))
+    let taken = Int(sluice_device_send(lane.pointee.output, 0, lane.pointee.held + lane.pointee.heldFirst, UInt16(truncatingIfNeeded: count)))
     lane.pointee.away &+= taken
     lane.pointee.heldCount = count &- taken
-    if taken == 0 { return }
-    for index in taken..<count { lane.pointee.held[index &- taken] = lane.pointee.held[index] }
+    lane.pointee.heldFirst = taken == count ? 0 : lane.pointee.heldFirst &+ taken
+    if lane.pointee.heldFirst > lane.pointee.window { moveToFront(lane) }
+}
+
+/// So that there is room for a burst behind the frames in hand.
+@_noLocks
+func moveToFront(_ lane: UnsafeMutablePointer<Lane>) {
+    let first = lane.pointee.heldFirst
+    for index in 0..<lane.pointee.heldCount { lane.pointee.held[index] = lane.pointee.held[first &+ index] }
+    lane.pointee.heldFirst = 0
 }
 
 /// New frames for those that were lost.
@@ -150,7 +158,7 @@ func fill(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
         var headers = HeaderSource(lane)
         headers.write(frame, size)
         lane.pointee.cycle = headers.cycle
-        lane.pointee.held[lane.pointee.heldCount] = frame
+        lane.pointee.held[lane.pointee.heldFirst &+ lane.pointee.heldCount] = frame
         lane.pointee.heldCount &+= 1
     }
 }

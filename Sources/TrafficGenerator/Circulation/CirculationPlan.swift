@@ -10,11 +10,35 @@ public struct CirculationPlan: Equatable, Sendable {
     public var settle = 3
     /// Frames on their way in each direction.
     public var window = 256
+    /// For switches that hold frames back, by their names, instead: all of what stands in their queues must be on its way.
+    public var windows: [String: Int] = [:]
+    /// A shell's command for a switch, by its name: it runs ahead of each of the switch's slices but the very first, while the switch runs, with RATE set to the
+    /// frames per second of the slice before, whichever switch's that was.
+    public var commands: [String: String] = [:]
     /// The share of a slice in which others had a CPU of switch or generator, from which it is measured again.
     public var mostDisturbed = 0.02
     /// How often a slice is measured at most; the least disturbed counts.
     static let attempts = 3
     public init() {}
+
+    func window(of name: String) -> Int { windows[name] ?? window }
+
+    /// Reads `256`, for all switches, or `NAME=2048`, for one.
+    public mutating func setWindow(_ text: String) throws(ScenarioError) {
+        let words = text.split(separator: "=", omittingEmptySubsequences: false)
+        guard words.count <= 2, let last = words.last, let frames = Int(last), words[0] != "" else {
+            throw ScenarioError("--window is `\(text)`; write a number of frames (256), or one of a switch (sluice=2048)")
+        }
+        if words.count == 1 { window = frames } else { windows[String(words[0])] = frames }
+    }
+
+    /// Reads `NAME=COMMAND`.
+    public mutating func setCommand(_ text: String) throws(ScenarioError) {
+        guard let equals = text.firstIndex(of: "="), equals != text.startIndex, text.index(after: equals) != text.endIndex else {
+            throw ScenarioError("--before is `\(text)`; write a switch's name and a command (sluice='echo $RATE')")
+        }
+        commands[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    }
 
     /// Of `150ms`; nil for what has no unit.
     public static func nanoseconds(_ text: String) -> UInt64? { Quantity.nanoseconds(text) }
@@ -24,7 +48,7 @@ public struct CirculationPlan: Equatable, Sendable {
         guard warmUp <= 10_000_000_000 else { throw ScenarioError("the warm-up must be at most 10s") }
         guard (1...100_000).contains(sets) else { throw ScenarioError("there must be 1 to 100000 slices") }
         guard (0...1_000).contains(settle) else { throw ScenarioError("there may be 0 to 1000 sets to settle") }
-        guard (1...16_384).contains(window) else { throw ScenarioError("the window must be 1 to 16384 frames") }
+        guard ([window] + windows.values).allSatisfy((1...16_384).contains) else { throw ScenarioError("the window must be 1 to 16384 frames") }
     }
 }
 

@@ -12,6 +12,8 @@ public struct SliceFigures: Codable, Equatable, Sendable {
     public var busy: Double
     /// The share of the time in which the generator's loop stood still, or a poll loop of the switch was ready and did not run.
     public var disturbed: Double
+    /// Frames per second of the slice before, where a command was told them ahead of this one.
+    public var told: Double?
 
     public init(frames: UInt64, bytes: UInt64, seconds: Double, lost: UInt64 = 0, busy: Double = 0, disturbed: Double = 0) {
         self.frames = frames

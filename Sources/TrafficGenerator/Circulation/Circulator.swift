@@ -16,6 +16,8 @@ public final class Circulator {
     private var ports: [[OpenPort]] = []
     private let lanes: LaneStore
     private var repeated = 0
+    /// Frames per second of the latest slice that was kept.
+    private var latestRate: Double?
 
     /// Opens the ports of all switches, has them learn all addresses, and stops them. Without switches the scenario's own ports are one, which
     /// nobody stops. `interrupted` is asked while waiting.
@@ -26,7 +28,8 @@ public final class Circulator {
         try scenario.checkCirculation(switches)
         self.scenario = scenario
         self.plan = plan
-        names = switches.isEmpty ? ["the switch"] : switches.map(\.name)
+        let names = switches.isEmpty ? ["the switch"] : switches.map(\.name)
+        self.names = names
         held = try HeldProcesses(switches)
         let plans = switches.isEmpty ? [scenario.ports] : switches.map { one in
             zip(scenario.ports, one.sockets).map { port, socket in
@@ -38,7 +41,11 @@ public final class Circulator {
         let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514
         // Headroom, and a tag.
         let bufferSize = max(2_048, longest + 4) + Int(RTE_PKTMBUF_HEADROOM)
-        let buffers = plans.joined().reduce(0) { $0 + 2 * $1.ring + 2 * plan.window } + 4_096
+        let windows = names.map(plan.window(of:))
+        for (what, named) in [("window", Array(plan.windows.keys)), ("command", Array(plan.commands.keys))] {
+            if let wrong = named.first(where: { !names.contains($0) }) { throw ScenarioError("there is a \(what) of \(wrong), which is no switch") }
+        }
+        let buffers = zip(plans, windows).reduce(4_096) { sum, own in own.0.reduce(sum) { $0 + 2 * $1.ring + 2 * own.1 } }
         // All of it ahead: memory that is added later is told to every switch, and one that is stopped does not answer.
         let memory = buffers * (bufferSize + 512) + plans.count * scenario.ports.count << 21
         environment = try Environment(options, memory: memory, pci: scenario.ports.compactMap { switches.isEmpty ? $0.pciAddress : nil })
@@ -49,7 +56,6 @@ public final class Circulator {
         self.pool = pool
         let deadline = ContinuousClock.now + .nanoseconds(Int64(scenario.connect))
         var open: [[OpenPort]] = []
-        let names = names
         func named(_ number: Int, _ error: any Error) -> any Error { switches.isEmpty ? error : RunError("switch \(names[number]): \(error)") }
         do {
             for (number, own) in plans.enumerated() {
@@ -78,7 +84,7 @@ public final class Circulator {
             throw error
         }
         ports = open
-        lanes = LaneStore(scenario, plan, devices: open.map { $0.map(\.device) }, pool: pool, hertz: rte_get_tsc_hz())
+        lanes = LaneStore(scenario, plan, devices: open.map { $0.map(\.device) }, windows: windows, pool: pool, hertz: rte_get_tsc_hz())
     }
 
     /// Slice by slice; on a signal it ends with what it has.
@@ -102,6 +108,7 @@ public final class Circulator {
     /// nil after a signal. All repetitions together are as many as there are slices, at most.
     private func leastDisturbed(_ index: Int, attempts: Int) throws -> SliceFigures? {
         var best: SliceFigures?
+        defer { latestRate = best?.framesPerSecond ?? latestRate }
         for attempt in 0..<attempts {
             guard let figures = try slice(index) else { return nil }
             if attempt > 0 { repeated += 1 }
@@ -116,6 +123,7 @@ public final class Circulator {
         let lostBefore = lostFrames(state)
         try held.check(index)
         try held.resume(index)
+        let told = try tell(index)
         let before = held.times(index), start = DispatchTime.now().uptimeNanoseconds
         let launched = rte_eal_remote_launch(circulationWorker, state, Environment.workerLcore)
         guard launched == 0 else { throw RunError("the worker did not start: \(reason(launched))") }
@@ -136,9 +144,25 @@ public final class Circulator {
         let ticks = Double(max(1, result.ticks))
         // Frames given up in one slice may come in the next.
         let lost = max(lostFrames(state), lostBefore) - lostBefore
-        return SliceFigures(
+        var figures = SliceFigures(
             frames: result.frames, bytes: result.bytes, seconds: ticks / Double(rte_get_tsc_hz()), lost: lost,
             busy: 1 - Double(result.idle) / ticks, disturbed: max(waited, Double(result.gaps) / ticks))
+        figures.told = told
+        return figures
+    }
+
+    /// Runs the switch's command, and gives the rate that it was told.
+    private func tell(_ index: Int) throws -> Double? {
+        guard let command = plan.commands[names[index]], let rate = latestRate else { return nil }
+        setenv("RATE", String(Int(rate)), 1)
+        let words = ["sh", "-c", command]
+        var argv = words.map { strdup($0) } + [nil]
+        defer { argv.forEach { free($0) } }
+        var process: pid_t = 0, status: Int32 = 0
+        guard posix_spawn(&process, "/bin/sh", nil, nil, &argv, environ) == 0, waitpid(process, &status, 0) == process, status == 0 else {
+            throw RunError("the command ahead of a slice of \(names[index]) failed: \(command)")
+        }
+        return rate
     }
 
     private func lostFrames(_ state: UnsafeMutablePointer<CirculationState>) -> UInt64 {

@@ -14,8 +14,8 @@ struct CirculatedFlow {
 /// had their turn, and the flow after its last sub-flow.
 package struct HeaderCycle {
     /// Up to the 60th byte of a frame, which the headers of UDP and TCP over IPv4 never pass.
-    static let headerSize = 48
-    static let addressSize = 16
+    static var headerSize: Int { 48 }
+    static var addressSize: Int { 16 }
 
     package var flow = 0
     package var header = 0
@@ -87,9 +87,11 @@ struct Lane {
     /// Destination addresses: the first one's value and how many follow each other.
     var target: UInt64
     var targetCount: UInt64
-    /// Frames in hand: `window` and two bursts.
+    /// Frames in hand, `roomForHeld` places.
     var held: UnsafeMutablePointer<OpaquePointer?>
     // Written.
+    /// The place of the first frame in hand: what is sent moves it, so that the others stay where they are.
+    var heldFirst = 0
     var heldCount = 0
     /// Sent and not come back.
     var away = 0
@@ -101,6 +103,9 @@ struct Lane {
     var bytes: UInt64 = 0
     var lost: UInt64 = 0
     var astray: UInt64 = 0
+
+    /// Twice what can be in hand: frames move to the front of it once in so many sent.
+    static func roomForHeld(_ window: Int) -> Int { 2 * (window + 2 * CirculationState.burst) }
 }
 
 /// One switch's lanes and the counts of its latest slice. Ticks are of the time-stamp counter.
@@ -127,5 +132,5 @@ struct CirculationState {
     /// New frames that found no buffer.
     var starved: UInt64 = 0
     /// What is taken at once: as much as virtio_user gives.
-    static let burst = 64
+    static var burst: Int { 64 }
 }

@@ -6,20 +6,23 @@ final class LaneStore {
     private(set) var states: [UnsafeMutablePointer<CirculationState>] = []
     private var blocks: [(UnsafeMutableRawPointer, Int)] = []
 
-    /// - Parameter devices: of each switch, in the order of the scenario's ports.
-    init(_ scenario: Scenario, _ plan: CirculationPlan, devices: [[UInt16]], pool: OpaquePointer, hertz: UInt64) {
+    /// - Parameters:
+    ///   - devices: of each switch, in the order of the scenario's ports.
+    ///   - windows: of each switch.
+    init(_ scenario: Scenario, _ plan: CirculationPlan, devices: [[UInt16]], windows: [Int], pool: OpaquePointer, hertz: UInt64) {
         let flows = TemplateStore.ordered(scenario)
         // Flows stand by their source, and each source is one lane's.
         let sources = flows.reduce(into: [Int]()) { if $0.last != $1.source { $0.append($1.source) } }
         let lanes = sources.map { source in lane(scenario, plan, flows.filter { $0.source == source }) }
         func ticks(_ nanoseconds: UInt64) -> UInt64 { UInt64(Double(nanoseconds) * Double(hertz) / 1e9) }
-        for own in devices {
+        for (own, window) in zip(devices, windows) {
             let memory = zeroed(Lane.self, lanes.count)
             for (index, shared) in lanes.enumerated() {
                 var lane = shared
                 lane.output = own[Int(shared.output)]
                 lane.input = own[Int(shared.input)]
-                lane.held = zeroed(OpaquePointer?.self, plan.window + 2 * CirculationState.burst)
+                lane.window = window
+                lane.held = zeroed(OpaquePointer?.self, Lane.roomForHeld(window))
                 (memory + index).initialize(to: lane)
             }
             let state = zeroed(CirculationState.self, 1)
@@ -36,8 +39,8 @@ final class LaneStore {
         for state in states {
             for index in 0..<state.pointee.laneCount {
                 let lane = state.pointee.lanes + index
-                for place in 0..<lane.pointee.heldCount { sluice_frame_free(lane.pointee.held[place]) }
-                lane.pointee.heldCount = 0
+                for place in 0..<lane.pointee.heldCount { sluice_frame_free(lane.pointee.held[lane.pointee.heldFirst + place]) }
+                (lane.pointee.heldFirst, lane.pointee.heldCount) = (0, 0)
             }
         }
     }

@@ -1,9 +1,9 @@
 /// A log-linear histogram of nanoseconds: the buckets of an HdrHistogram of two significant digits, 128 an octave, so a value is known
 /// within 1/128. Values from 2^40 ns (18 minutes) count in the last bucket.
 public enum LatencyBuckets {
-    package static let octave = 128
-    static let octaveBits = 7
-    public static let count = (40 - octaveBits + 1) * octave
+    package static var octave: Int { 128 }
+    static var octaveBits: Int { 7 }
+    public static var count: Int { (40 - octaveBits + 1) * octave }
 
     @_noLocks @inline(__always)
     public static func index(_ value: UInt64) -> Int {

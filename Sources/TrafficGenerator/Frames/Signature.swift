@@ -13,9 +13,9 @@
 /// The check makes the whole signature sum to nothing, so a template's UDP or TCP checksum is right for every frame made of it,
 /// at any offset (RFC 1071, section 2 (B)). Numbers are in the machine's own byte order: sender and receiver are one process.
 public struct Signature: Equatable, Sendable {
-    public static let size = 18
-    static let magic: UInt64 = 0x53c1
-    static let timeMask: UInt64 = 0xffff_ffff_ffff
+    public static var size: Int { 18 }
+    static var magic: UInt64 { 0x53c1 }
+    static var timeMask: UInt64 { 0xffff_ffff_ffff }
 
     public var time: UInt64
     public var stream: UInt32

@@ -2,7 +2,7 @@
 /// that it then sent in a burst to catch up, and those that stood behind either. Times are nanoseconds of the run. The worker is the only writer.
 package struct Disturbance {
     /// Time between two readings of the clock that the frames handled meanwhile do not account for counts as a stall from here on.
-    package static let bound: UInt64 = 20_000
+    package static var bound: UInt64 { 20_000 }
 
     package private(set) var stalls: UInt64 = 0
     package private(set) var stalled: UInt64 = 0
@@ -50,9 +50,9 @@ package struct SlowFrame {
     package init(sent: UInt64, latency: UInt64) { self.sent = sent; self.latency = latency }
 
     /// No faster frame is kept: it cannot have been in flight for all of a stall that counts.
-    package static let bound: UInt64 = Disturbance.bound
+    package static var bound: UInt64 { Disturbance.bound }
     /// Frames that are kept.
-    package static let most = 1 << 20
+    package static var most: Int { 1 << 20 }
 }
 
 extension SlowFrame {

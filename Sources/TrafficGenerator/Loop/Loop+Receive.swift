@@ -104,12 +104,12 @@ func isWhole(
     while size < Int(flow.pointee.sizeCount), loop.pointee.shapes[flow.pointee.firstShape &+ size].size &+ tags != length { size &+= 1 }
     guard size < Int(flow.pointee.sizeCount) else { return false }
     let shape = loop.pointee.shapes + (flow.pointee.firstShape &+ size)
-    let prefix = loop.pointee.prefixes + (Int(stream.pointee.firstTemplate) &+ size) &* TemplateStore.prefix
+    let prefix = loop.pointee.prefixes + (Int(stream.pointee.firstTemplate) &+ size) &* FrameShape.prefix
     guard sluice_bytes_equal(bytes, prefix, 12) else { return false }
     let body = 12 &+ Int(shape.pointee.tagLength)
     let arrived = bytes + (12 &+ Int(tags))
     let signature = Int(shape.pointee.signatureOffset)
-    let near = signature < TemplateStore.prefix ? signature : TemplateStore.prefix
+    let near = signature < FrameShape.prefix ? signature : FrameShape.prefix
     guard sluice_bytes_equal(arrived, prefix + body, near &- body) else { return false }
     if signature > near {
         guard sluice_bytes_equal(arrived + (near &- body), loop.pointee.filler + near, signature &- near) else { return false }

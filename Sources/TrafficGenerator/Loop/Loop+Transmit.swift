@@ -70,15 +70,15 @@ func stage(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePointer
     let shape = loop.pointee.shapes + (flow.pointee.firstShape &+ size)
     let length = shape.pointee.size &+ shape.pointee.tagLength
     guard let bytes = sluice_frame_bytes(frame) else { return false }
-    let prefix = loop.pointee.prefixes + (Int(stream.pointee.firstTemplate) &+ size) &* TemplateStore.prefix
+    let prefix = loop.pointee.prefixes + (Int(stream.pointee.firstTemplate) &+ size) &* FrameShape.prefix
     if length <= 64 {
         sluice_bytes_copy(bytes, prefix, 64)
     } else {
-        sluice_bytes_copy(bytes, prefix, TemplateStore.prefix)
-        if length > UInt32(TemplateStore.prefix) {
+        sluice_bytes_copy(bytes, prefix, FrameShape.prefix)
+        if length > UInt32(FrameShape.prefix) {
             sluice_bytes_copy(
-                bytes + TemplateStore.prefix, loop.pointee.filler + TemplateStore.prefix,
-                Int(length) &- TemplateStore.prefix)
+                bytes + FrameShape.prefix, loop.pointee.filler + FrameShape.prefix,
+                Int(length) &- FrameShape.prefix)
         }
     }
     let place = bytes + Int(shape.pointee.signatureOffset)

@@ -9,7 +9,7 @@ struct LoopState {
     var streams: UnsafeMutablePointer<StreamState>
     var streamCount: UInt32
     var shapes: UnsafeMutablePointer<FrameShape>
-    /// `TemplateStore.prefix` bytes of each stream and size.
+    /// `FrameShape.prefix` bytes of each stream and size.
     var prefixes: UnsafeMutableRawPointer
     /// The bytes that fill all frames, by their offset.
     var filler: UnsafeMutableRawPointer
@@ -66,8 +66,8 @@ struct SendStage {
     /// Empty buffers taken from the pool ahead, and buffers the driver did not take.
     var stock: UnsafeMutablePointer<OpaquePointer?>
     var stockCount = 0
-    static let burst = 32
-    static let stockSize = 64
+    static var burst: Int { 32 }
+    static var stockSize: Int { 64 }
 }
 
 /// A change of one flow's rate.
@@ -172,6 +172,8 @@ struct FlowBin {
 
 /// Lengths that all sub-flows of a flow share at one size.
 struct FrameShape {
+    /// Bytes kept of each template; what follows is filler that all share, and the signature.
+    static var prefix: Int { 128 }
     var size: UInt32
     var tagLength: UInt32
     var signatureOffset: UInt32

@@ -1,6 +1,8 @@
 /// How a flow is paced: 2^-16 ns a byte and a frame.
 package struct Pace {
-    package static let off: UInt32 = 0, paced: UInt32 = 1, unpaced: UInt32 = 2
+    package static var off: UInt32 { 0 }
+    package static var paced: UInt32 { 1 }
+    package static var unpaced: UInt32 { 2 }
     package var mode: UInt32
     /// Raised with each change, so that a slow flow does not sleep on.
     package var generation: UInt32 = 1

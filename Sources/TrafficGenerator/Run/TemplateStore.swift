@@ -3,8 +3,6 @@ import Packet
 
 /// The loop's memory: ports, flows, templates, counters. Freed with `deinit`, after the worker has left.
 final class TemplateStore {
-    /// Bytes kept of each template; what follows is filler that all share, and the signature.
-    static let prefix = 128
     /// Windows kept of a run without an end.
     static let mostBins = 360_000
     /// When a run without a duration ends, in nanoseconds: never, and with room for sums.
@@ -43,7 +41,7 @@ final class TemplateStore {
         let streams = zeroed(StreamState.self, streamCount)
         let shapes = zeroed(FrameShape.self, flows.count * FrameTemplate.mostDistinctSizes)
         let patterns = zeroed(UInt8.self, flows.count * 64)
-        let prefixes = UnsafeMutableRawPointer(zeroed(UInt8.self, templateCount * Self.prefix + 64))
+        let prefixes = UnsafeMutableRawPointer(zeroed(UInt8.self, templateCount * FrameShape.prefix + 64))
         let scratchSize = 65_536
         let filler = zeroed(UInt8.self, scratchSize)
         for offset in 0..<scratchSize { filler[offset] = FrameTemplate.filler(offset) }
@@ -75,8 +73,8 @@ final class TemplateStore {
                     for (step, template) in templates.enumerated() {
                         shapes[firstShape + step] = FrameShape(
                             size: UInt32(sizes[step]), tagLength: UInt32(template.tagLength), signatureOffset: UInt32(template.signatureOffset))
-                        let kept = min(Self.prefix, template.bytes.count)
-                        let place = prefixes + nextTemplate * Self.prefix
+                        let kept = min(FrameShape.prefix, template.bytes.count)
+                        let place = prefixes + nextTemplate * FrameShape.prefix
                         place.copyMemory(from: template.bytes, byteCount: kept)
                         Self.store(pair.destination, at: place)
                         Self.store(pair.source, at: place + 6)

@@ -37,14 +37,22 @@ enum Outside {
         }
     }
 
-    /// What `forwarding-benchmark -j` says of one number of poll loops.
-    private struct Loops: Decodable {
-        var loops: Int
-        var framesPerSecond: Double
-        /// Frames of all loops by those of one, set by set, and the share of each set in which a loop did not run.
-        var ratios: [Double]
-        var disturbed: [Double]
-        /// Turns that were measured again.
+    /// What `forwarding-benchmark -j` says.
+    private struct Scaling: Decodable {
+        struct Ratios: Decodable {
+            /// Set by set: by the clock of sets in which neither side was disturbed, per running time of all in which the loops ran for most of it.
+            var byClock: [Double]
+            var byRunningTime: [Double]
+        }
+        struct Loops: Decodable {
+            var loops: Int
+            var framesPerSecond: Double
+            var ratios: Ratios
+        }
+        var loops: [Loops]
+        var machine: [String: Ratios]
+        var sets: Int
+        /// Turns that were made again.
         var repeats: Int
     }
 
@@ -53,20 +61,27 @@ enum Outside {
         guard let program = program("forwarding-benchmark") else {
             return bench.skip(name, "forwarding-benchmark is not built: swift build -c release --package-path Benchmarks")
         }
-        let turn = 0.1, sets = min(100, max(Spread.many, Int(Double(bench.rounds) * bench.seconds / turn)))
-        let text = try shell([program, "-j", "--rounds", "\(sets)", "--seconds", "\(turn)"], within: 600)
-        guard let start = text.firstIndex(of: "["), let rows = try? JSONDecoder().decode([Loops].self, from: Data(text[start...].utf8)) else {
+        let turn = 0.1, sets = min(100, max(Spread.many, Int(Double(bench.rounds) * bench.seconds / turn))), most = 300.0
+        let text = try shell([program, "-j", "--rounds", "\(sets)", "--seconds", "\(turn)", "--most", "\(most)"], within: most + 120)
+        guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("{") }), let read = try? JSONDecoder().decode(Scaling.self, from: Data(line.utf8)) else {
             throw Fault("forwarding-benchmark printed no figures:\n\(text.suffix(600))")
         }
-        for row in rows {
+        func add(_ quantity: String, _ values: [Double], _ targets: [Figure.Target] = [], _ notes: [String] = []) {
+            var figure = Figure(name, quantity, unit: "x", targets: targets)
+            for value in values { figure.add("sluice", value) }
+            figure.notes = notes
+            bench.add(figure)
+        }
+        for row in read.loops {
             var rate = Figure(name, "\(row.loops) poll loop\(row.loops == 1 ? "" : "s")", unit: "frames/s")
             rate.add("sluice", row.framesPerSecond)
             bench.add(rate)
             if row.loops == 1 { continue }
-            var ratio = Figure(name, "\(row.loops) poll loops to one", unit: "x", targets: row.loops == 2 ? [.init(against: nil, 1.9)] : [])
-            for (value, disturbed) in zip(row.ratios, row.disturbed) { ratio.add("sluice", value, disturbed: disturbed) }
-            ratio.notes = ["\(row.repeats) turns of several loops were measured again since a loop did not run for over 2 % of one"]
-            bench.add(ratio)
+            let targets = row.loops == 2 ? [Figure.Target(against: nil, 1.9)] : []
+            let note = "\(row.ratios.byClock.count) of \(read.sets) sets were undisturbed; \(read.repeats) turns were made again, since a thread did not run for over 2 %"
+            add("\(row.loops) poll loops to one", row.ratios.byClock, targets, [note])
+            add("\(row.loops) poll loops to one, per running time", row.ratios.byRunningTime)
         }
+        for (quantity, ratios) in read.machine.sorted(by: { $0.key < $1.key }) { add(quantity + ", per running time", ratios.byRunningTime) }
     }
 }
