@@ -36,6 +36,7 @@ extension ClassTree {
             let turn = node.pointee.rowDeficit
             if _slowPath(turn < 0 || state.pointee.flags & suspect != 0 && mustBeVisited(leaf)) { break }
             if _slowPath(node.pointee.slot.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if _slowPath(node.pointee.lender != ClassNode.nobody) { change(lenderOf: leaf, to: ClassNode.nobody) }
 
             let tokens = state.pointee.drawPlain(at: now)
             let taken = take(leaf, node, into: &place, turn: turn, credit: min(tokens.floor, tokens.ceiling))
