@@ -46,12 +46,13 @@ extension ClassTree {
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return result }
         let state = states[Int(id)], node = nodes[Int(id)], block = blocks[Int(id)]
         result.backlogFrames = node.count
-        result.backlogBytes = node.bytes
+        // An inner class has no queue: see `ClassNode.feedWeight`.
+        result.backlogBytes = state.level == 0 ? node.bytes : 0
         result.droppedQueueLimit = block.droppedQueueLimit
         result.droppedBufferShare = block.droppedBufferShare
         result.droppedBufferFull = block.droppedBufferFull
         result.waitsCeiling = block.waitsCeiling
-        result.waitsAncestor = block.waitsAncestor
+        result.waitsAncestor = waitsForAncestors(of: id)
         result.waitsNothingToLend = block.waitsNothingToLend
         result.waitsOutput = block.waitsOutput
         if state.flags & ClassFlags.codel != 0 { result.droppedCoDel = codels[Int(id)].dropped }

@@ -31,7 +31,7 @@ enum ClassFlags {
 
 /// What every frame of a class and of its descendants touches: one cache line.
 struct ClassState {
-    /// Time at which the tokens below were true.
+    /// Time at which the tokens below were true. In a tree that leases its rates: see `ClassLeases`.
     var checkpoint: Nanoseconds
     /// Credit in nanobits: a byte is `Credit.perByte`, one ns at 1 bit/s earns one. Exact: nothing is ever rounded.
     var floorTokens: Int64
@@ -87,7 +87,7 @@ struct PrioritySlot {
     var feedPrevious: ClassID
     /// Bytes left of its turn in the parent's feed; negative: owed.
     var feedDeficit: Int32
-    /// First in this class's own feed: the child whose turn it is; 0: empty. Inner classes only.
+    /// First in this class's own feed: the child whose turn it is; 0: empty. Of a leaf: `ClassNode.lender`.
     var feedHead: ClassID
     /// In `ClassNode.slot` alone. An inner class: the number of the event in which it last had nothing left for its descendants (odd:
     /// nothing to lend; even: at its ceiling). A leaf: the last such event it has taken notice of.
@@ -123,6 +123,7 @@ struct ClassNode {
     /// An inner class: the child that took its queue over when it became a parent; 0: none.
     var tail: UInt32
     var count: UInt32
+    /// An inner class: see `feedWeight`.
     var bytes: UInt32
     var limitPackets: UInt32
     var limitBytes: UInt32
@@ -130,6 +131,7 @@ struct ClassNode {
     /// Bytes left of its turn in the row of its level; negative: owed.
     var rowDeficit: Int32
     var output: UInt16
+    /// Of a leaf: see `changesOfLender`.
     var children: UInt16
     /// 1: its timer is set no later than the time at which its floor will allow it to send again.
     var timed: UInt8
@@ -163,6 +165,15 @@ struct ClassNode {
         self.lenders = lenders
         self.blockers = blockers
         self.sentFrames = sentFrames
+    }
+}
+
+extension ClassNode {
+    /// Of an inner class, which has no queue: the quanta of all children in its feeds. Kept in trees that lease their rates.
+    @inline(__always)
+    var feedWeight: UInt32 {
+        @_noLocks get { bytes }
+        @_noLocks set { bytes = newValue }
     }
 }
 
@@ -275,21 +286,18 @@ struct CounterBlock {
     var droppedBufferShare: UInt64 = 0
     var droppedBufferFull: UInt64 = 0
     var waitsCeiling: UInt64 = 0
-    var waitsAncestor: UInt64 = 0
     var waitsNothingToLend: UInt64 = 0
     var waitsOutput: UInt64 = 0
 
     @_noLocks @inline(__always)
     init(
         droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0,
-        waitsCeiling: UInt64 = 0, waitsAncestor: UInt64 = 0,
-        waitsNothingToLend: UInt64 = 0, waitsOutput: UInt64 = 0
+        waitsCeiling: UInt64 = 0, waitsNothingToLend: UInt64 = 0, waitsOutput: UInt64 = 0
     ) {
         self.droppedQueueLimit = droppedQueueLimit
         self.droppedBufferShare = droppedBufferShare
         self.droppedBufferFull = droppedBufferFull
         self.waitsCeiling = waitsCeiling
-        self.waitsAncestor = waitsAncestor
         self.waitsNothingToLend = waitsNothingToLend
         self.waitsOutput = waitsOutput
     }

@@ -69,21 +69,15 @@ extension ClassTree {
     /// The level a class has, or would have if it were an inner class.
     func ownLevel(of id: ClassID) -> Int { id == 1 ? 7 : max(Int(states[Int(states[Int(id)].parent)].level) - 1, 0) }
 
-    /// - Parameter level: the lowest of the levels whose loans are added.
-    fileprivate func addOwn(of id: ClassID, from level: Int, to amounts: inout [Loan], at place: Int) {
-        amounts[place].add(Loan(frames: nodes[Int(id)].sentFrames, bytes: states[Int(id)].sentBytes))
-        let lenders = nodes[Int(id)].lenders
-        for level in max(level, 1)..<8 where lenders >> UInt8(level) & 1 != 0 { amounts[place + level].add(loans[level * classes + Int(id)]) }
-    }
-
     /// What a class that is removed counted becomes its parent's own.
     @_noLocks
     mutating func leaveCounters(of id: ClassID, to parent: ClassID) {
+        change(lenderOf: id, to: ClassNode.nobody)
         states[Int(parent)].sentBytes &+= states[Int(id)].sentBytes
         nodes[Int(parent)].sentFrames &+= nodes[Int(id)].sentFrames
         for level in Int(states[Int(parent)].level)..<8 where nodes[Int(id)].lenders &>> UInt8(truncatingIfNeeded: level) & 1 != 0 {
             let loan = loans[level &* classes &+ Int(id)]
-            countLoan(of: parent, fromLevel: UInt8(truncatingIfNeeded: level), frames: loan.frames, bytes: loan.bytes)
+            add(to: parent, fromLevel: UInt8(truncatingIfNeeded: level), frames: loan.frames, bytes: loan.bytes)
         }
     }
 
@@ -99,12 +93,5 @@ extension ClassTree {
             }
         }
         return ids
-    }
-}
-
-extension Loan {
-    fileprivate mutating func add(_ other: Loan) {
-        frames &+= other.frames
-        bytes &+= other.bytes
     }
 }

@@ -55,8 +55,7 @@ extension ClassTree {
         let feed = slots + (Int(lender) &* 8 &+ priority)
         var turn = lenderNode.pointee.rowDeficit
         guard above.pointee.flags & ClassFlags.special == 0, turn >= 0 else { return false }
-        let loanRow = loans + Int(above.pointee.level) &* classes
-        let loanBit: UInt8 = 1 &<< above.pointee.level
+        let level = UInt16(above.pointee.level)
         let oneByOne = hasActiveAncestors(above)
         var tokens = above.pointee.drawPlain(at: now)
         var lent = Taken(frames: 0, bytes: 0, charged: 0, cost: 0, next: 0)
@@ -73,15 +72,13 @@ extension ClassTree {
                 return false
             }
             if _slowPath(node.pointee.slot.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if _slowPath(node.pointee.lender != level) { change(lenderOf: leaf, to: level) }
             if state.pointee.checkpoint != now { state.pointee.refillPlain(at: now) }
             let credit = min(state.pointee.ceilingTokens, min(tokens.floor, tokens.ceiling))
             let taken = take(leaf, node, into: &place, turn: min(turn, leafTurn), credit: credit)
             last = leaf
             isSpent = state.pointee.chargeCeiling(taken.cost) && taken.next != 0
             state.pointee.sentBytes &+= UInt64(taken.bytes)
-            if _slowPath(node.pointee.lenders & loanBit == 0) { beginLoan(of: leaf, fromLevel: above.pointee.level) }
-            loanRow[Int(leaf)].frames &+= UInt64(taken.frames)
-            loanRow[Int(leaf)].bytes &+= UInt64(taken.bytes)
 
             let charged = Int32(truncatingIfNeeded: taken.charged)
             tokens.floor &-= taken.cost

@@ -60,13 +60,16 @@ extension ClassTree {
         forgetLeases(of: id)
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
+        population &-= 1
         let parent = states[Int(id)].parent
         leaveCounters(of: id, to: parent)
         if nodes[Int(parent)].tail == UInt32(id) { nodes[Int(parent)].tail = 0 }
         nodes[Int(parent)].children &-= 1
         if nodes[Int(parent)].children == 0 {
+            inners &-= 1
             states[Int(parent)].level = 0
             nodes[Int(parent)].head = 0
+            nodes[Int(parent)].bytes = 0
             nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: nodes[Int(parent)].quantum)
             Self.set(leaves, parent, true)
             if parent != 1, holds(parent) { holders &-= 1 }
@@ -106,6 +109,7 @@ extension ClassTree {
         nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
         Self.set(existing, id, true)
         Self.set(leaves, id, true)
+        population &+= 1
     }
 
     /// Writes what follows from the parameters. The class is in no list and its tokens are up to date.
@@ -151,12 +155,9 @@ extension ClassTree {
             codels[Int(id)].target = min(p.codelTarget, 1 << 33)
             codels[Int(id)].interval = min(p.codelInterval == 0 ? codels[Int(id)].target &* 20 : p.codelInterval, 1 << 38)
         }
-        if shared != nil {
-            flags |= ClassFlags.shared
-            if !existed { feedWeights[Int(id)] = 0 }
-        }
+        if shared != nil { flags |= ClassFlags.shared }
         state.pointee.flags = flags
-        configureLeases(id, existed: existed, old: leased, at: now)
+        configureLeases(id, existed: existed, old: leased, hadExtra: old & ClassFlags.extra != 0, at: now)
         node.pointee.limitPackets = p.limitPackets == 0 ? .max : p.limitPackets
         node.pointee.limitBytes = p.limitBytes == 0 ? .max : p.limitBytes
         node.pointee.quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
@@ -225,6 +226,10 @@ extension ClassTree {
         let node = nodes + Int(id)
         withdraw(leaf: id)
         disarm(id)
+        // What it counted stays its own.
+        change(lenderOf: id, to: ClassNode.nobody)
+        node.pointee.children = 0
+        inners &+= 1
         if nodes[Int(child)].output == node.pointee.output {
             nodes[Int(child)].head = node.pointee.head
             nodes[Int(child)].tail = node.pointee.tail

@@ -214,22 +214,9 @@ extension ClassTree {
     /// Only leaves count: what all above them sent and lent follows from it (`ClassTotals`).
     @_noLocks @inline(__always)
     mutating func countSent(by leaf: ClassID, lender: ClassID, frames: UInt64, bytes: UInt64) {
+        let level = leaf == lender ? ClassNode.nobody : UInt16(states[Int(lender)].level)
+        if _slowPath(nodes[Int(leaf)].lender != level) { change(lenderOf: leaf, to: level) }
         states[Int(leaf)].sentBytes &+= bytes
         nodes[Int(leaf)].sentFrames &+= frames
-        if leaf != lender { countLoan(of: leaf, fromLevel: states[Int(lender)].level, frames: frames, bytes: bytes) }
-    }
-
-    @_noLocks @inline(__always)
-    mutating func countLoan(of id: ClassID, fromLevel level: UInt8, frames: UInt64, bytes: UInt64) {
-        if nodes[Int(id)].lenders &>> level & 1 == 0 { beginLoan(of: id, fromLevel: level) }
-        let loan = loans + (Int(level) &* classes &+ Int(id))
-        loan.pointee.frames &+= frames
-        loan.pointee.bytes &+= bytes
-    }
-
-    @_noLocks @inline(never)
-    mutating func beginLoan(of id: ClassID, fromLevel level: UInt8) {
-        nodes[Int(id)].lenders |= 1 &<< level
-        loans[Int(level) &* classes &+ Int(id)] = Loan(frames: 0, bytes: 0)
     }
 }

@@ -27,20 +27,34 @@ extension ClassTree {
         return queued
     }
 
-    /// Loads that wait for nothing but memory, before the work that needs them one by one: the leaves of a burst, then their parents.
+    /// Loads that wait for nothing but memory, before the work that needs them one by one: the leaves of a burst, then their parents, and those
+    /// parents' feeds where leaves borrowed a moment ago. What is so little that it stays in the first cache is not loaded.
     @_noLocks @inline(__always)
     private mutating func fetch(_ offered: UnsafeMutablePointer<OfferedFrame>, count: Int) {
+        let borrows = joined != 0
+        joined = 0
+        if population <= Self.classesInCache { return }
         var touched: UInt8 = 0
         for index in 0..<count {
             let leaf = Int(offered[index].leaf)
             touched |= states[leaf].active | nodes[leaf].priority
         }
-        for index in 0..<count {
-            let parent = Int(states[Int(offered[index].leaf)].parent)
-            touched |= states[parent].active | nodes[parent].priority
+        if inners > Self.innersInCache {
+            for index in 0..<count { touched |= states[Int(states[Int(offered[index].leaf)].parent)].active }
+            if borrows {
+                for index in 0..<count {
+                    let leaf = Int(offered[index].leaf), parent = Int(states[leaf].parent)
+                    let feed = UnsafeRawPointer(slots + parent &* 8) + Int(nodes[leaf].priority & 7) &* MemoryLayout<PrioritySlot>.stride
+                    touched |= nodes[parent].priority | feed.load(as: UInt8.self)
+                }
+            }
         }
         self.touched = touched
     }
+
+    /// Trees with no more classes, or with no more inner ones, have their lines at hand.
+    @inline(__always) private static var classesInCache: Int { @_noLocks get { 64 } }
+    @inline(__always) private static var innersInCache: Int { @_noLocks get { 32 } }
 
     /// Queues a frame of `length` bytes in a leaf. The tree owns the frame only if the verdict is `queued`.
     @_noLocks @inline(__always)

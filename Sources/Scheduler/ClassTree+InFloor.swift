@@ -30,12 +30,15 @@ extension ClassTree {
         let suspect = parkedOutputs == 0 ? ClassFlags.special : UInt8.max
         var bytes: UInt64 = 0
         var charged: Int64 = 0
-        var leaf = rowHeads[row]
-        while leaf != 0, place.room > 0 {
+        while place.room > 0 {
+            serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
+            let leaf = rowHeads[row]
+            if leaf == 0 || place.room == 0 { break }
             let state = states + Int(leaf), node = nodes + Int(leaf)
             let turn = node.pointee.rowDeficit
             if _slowPath(turn < 0 || state.pointee.flags & suspect != 0 && mustBeVisited(leaf)) { break }
             if _slowPath(node.pointee.slot.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if _slowPath(node.pointee.lender != ClassNode.nobody) { change(lenderOf: leaf, to: ClassNode.nobody) }
 
             let tokens = state.pointee.drawPlain(at: now)
             let taken = take(leaf, node, into: &place, turn: turn, credit: min(tokens.floor, tokens.ceiling))
@@ -50,8 +53,7 @@ extension ClassTree {
             if taken.next == 0, _fastPath(state.pointee.inFeed == 0) {
                 state.pointee.active = 0
                 state.pointee.inRow = 0
-                leaf = node.pointee.slot.rowNext
-                removeHead(ofRow: row, next: leaf)
+                removeHead(ofRow: row, next: node.pointee.slot.rowNext)
                 if _slowPath(activeAncestors != 0) { updateAncestors(of: state, at: now) }
                 continue
             }
@@ -63,7 +65,6 @@ extension ClassTree {
             }
             if _slowPath(activeAncestors != 0) { updateAncestors(of: state, at: now) }
             if taken.next != 0 { noteLeft(waiting: leaf) }
-            leaf = rowHeads[row]
         }
         let sent = limit &- place.room
         freeHead = place.free
@@ -73,6 +74,52 @@ extension ClassTree {
         backlogFrames &-= sent
         backlogBytes &-= Int(bytes)
         return sent
+    }
+
+    /// Serves leaves from the head of a row as long as each holds one frame, and neither it nor its group is in need of more than a charge: with many
+    /// classes that is what most are. A loop of its own, so that what it works with stays in registers.
+    @_noLocks @inline(__always)
+    private mutating func serveSingles(
+        row: Int, suspect: UInt8, into place: inout Place, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
+    ) {
+        let states = states, nodes = nodes, frames = frames, overhead = overhead, exhaustions = exhaustions
+        var leaf = rowHeads[row]
+        var served = place
+        var servedBytes: UInt64 = 0, servedCharge: Int64 = 0
+        while leaf != 0, served.room > 0 {
+            let state = states + Int(leaf), node = nodes + Int(leaf)
+            let turn = node.pointee.rowDeficit, head = node.pointee.head
+            let frame = frames + Int(head)
+            let parent = state.pointee.parent
+            let above = states + Int(parent)
+            guard turn >= 0, frame.pointee.next == 0, state.pointee.flags & suspect == 0, state.pointee.inFeed == 0,
+                node.pointee.slot.exhausted ^ exhaustions | node.pointee.lender == 0, now &- state.pointee.checkpoint < Credit.shortTime,
+                parent == 1 || above.pointee.isIdlePlainGroup(at: now)
+            else { break }
+            let length = frame.pointee.length
+            served.put(frame, leaf, node.pointee.output)
+            let size = max(Int64(length) &+ overhead, 0)
+            let cost = size &* Credit.perByte
+            frame.pointee.next = served.free
+            served.free = head
+            node.pointee.count = 0
+            node.pointee.bytes = 0
+            node.pointee.sentFrames &+= 1
+            state.pointee.sentBytes &+= UInt64(length)
+            state.pointee.chargeShort(cost, at: now)
+            if parent != 1 { above.pointee.chargeShort(cost, at: now) }
+            servedBytes &+= UInt64(length)
+            servedCharge &+= size
+            let rest = turn &- Int32(truncatingIfNeeded: size)
+            node.pointee.rowDeficit = rest < 0 ? rest &+ node.pointee.quantum : rest
+            state.pointee.active = 0
+            state.pointee.inRow = 0
+            leaf = node.pointee.slot.rowNext
+        }
+        place = served
+        bytes &+= servedBytes
+        charged &+= servedCharge
+        removeHead(ofRow: row, next: leaf)
     }
 
     /// Whether a leaf at the head of a row is one for the general way.

@@ -71,7 +71,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func insertInFeed(_ id: ClassID, _ priority: Int) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
-            feedWeights[Int(states[Int(id)].parent)] &+= UInt32(bitPattern: nodes[Int(id)].quantum)
+            nodes[Int(states[Int(id)].parent)].feedWeight &+= UInt32(bitPattern: nodes[Int(id)].quantum)
         }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         states[Int(id)].inFeed |= 1 &<< UInt8(truncatingIfNeeded: priority)
@@ -100,7 +100,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func removeFromFeed(_ id: ClassID, _ priority: Int) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
-            feedWeights[Int(states[Int(id)].parent)] &-= UInt32(bitPattern: nodes[Int(id)].quantum)
+            nodes[Int(states[Int(id)].parent)].feedWeight &-= UInt32(bitPattern: nodes[Int(id)].quantum)
         }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         let mine = slot(id, priority)

@@ -139,6 +139,7 @@ extension ClassTree {
     mutating func admitArrivals(at now: Nanoseconds) {
         guard arrived != 0 else { return }
         for index in 0..<arrived where !joinBorrowers(arrivals[index], at: now) { activate(leaf: arrivals[index], at: now) }
+        joined = arrived
         arrived = 0
     }
 

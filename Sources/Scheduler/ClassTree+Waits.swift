@@ -75,14 +75,20 @@ extension ClassTree {
     @_noLocks
     private mutating func countWait(_ leaf: ClassID, for ancestor: ClassID, atCeiling: Bool) {
         guard atCeiling else { blocks[Int(leaf)].waitsNothingToLend &+= 1; return }
-        blocks[Int(leaf)].waitsAncestor &+= 1
         let level = states[Int(ancestor)].level
         let entry = ceilingWaits + (Int(level) &* classes &+ Int(leaf))
         if nodes[Int(leaf)].blockers &>> level & 1 == 0 {
-            nodes[Int(leaf)].blockers |= 1 &<< level
             entry.pointee = 0
+            nodes[Int(leaf)].blockers |= 1 &<< level
         }
         entry.pointee &+= 1
+    }
+
+    /// Times a class had to wait for the ceiling of any ancestor.
+    func waitsForAncestors(of id: ClassID) -> UInt64 {
+        var waits: UInt64 = 0
+        for level in 0..<8 where nodes[Int(id)].blockers >> UInt8(level) & 1 != 0 { waits &+= ceilingWaits[level * classes + Int(id)] }
+        return waits
     }
 
     /// Times a leaf had to wait for the ceiling of an ancestor, nearest first.

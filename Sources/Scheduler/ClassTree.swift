@@ -19,7 +19,7 @@ public struct ClassTree {
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
     let blocks: UnsafeMutablePointer<CounterBlock>
-    /// What was borrowed, by the level of the lender: `classes` entries for each of eight levels.
+    /// What was borrowed, by the level of the lender: `classes` entries for each of eight levels. See `ClassTree+Loans`.
     let loans: UnsafeMutablePointer<Loan>
     /// Times held by an ancestor's ceiling, by that ancestor's level; as `loans`.
     let ceilingWaits: UnsafeMutablePointer<UInt64>
@@ -27,9 +27,9 @@ public struct ClassTree {
     var exhaustions: UInt16 = 0
     /// Times that number began anew.
     var exhaustionRounds: UInt32 = 0
-    /// Bookings, and the quanta of all children in an inner class's feeds. Used only if `shared` is set.
+    /// Bookings. Used only if `shared` is set.
     let leases: UnsafeMutablePointer<ClassLeases>
-    let feedWeights: UnsafeMutablePointer<UInt32>
+    let extraLeases: UnsafeMutablePointer<ExtraLeases>
     /// Bit per class id: it exists; it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
     let leaves: UnsafeMutablePointer<UInt64>
@@ -46,6 +46,11 @@ public struct ClassTree {
     let rowHeads: UnsafeMutablePointer<ClassID>
     /// Inner classes below the root that hold frames or send on their own: see `holds`.
     var holders = 0
+    /// Classes, and those of them that have children.
+    var population = 0
+    var inners = 0
+    /// Leaves above their floors that joined with the last dequeue.
+    var joined = 0
     /// Last class of each row that is not empty.
     let rowTails: UnsafeMutablePointer<ClassID>
     /// Bit per row that is not empty: the lowest is served next.
@@ -108,9 +113,9 @@ public struct ClassTree {
     private init(
         classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?, instance: Int
     ) {
-        // Address space for every id there can be: `fetch` looks at a leaf before it is known to exist.
+        // Address space for every id there can be, here and for the slots: `fetch` looks at a leaf before it is known to exist.
         lines = UnsafeMutableRawPointer.allocate(byteCount: 65_536 * 128, alignment: 128)
-        slots = Self.reserve(classes * 8)
+        slots = Self.reserve(65_536 * 8)
         timers = Self.reserve(classes)
         extras = Self.reserve(classes)
         codels = Self.reserve(classes)
@@ -118,7 +123,7 @@ public struct ClassTree {
         loans = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
         leases = Self.reserve(shared == nil ? 1 : classes)
-        feedWeights = Self.reserve(shared == nil ? 1 : classes)
+        extraLeases = Self.reserve(shared == nil ? 1 : classes)
         self.frames = Self.reserve(frames + 1)
         existing = Self.reserve(1024)
         existing.initialize(repeating: 0, count: 1024)
@@ -155,7 +160,7 @@ public struct ClassTree {
         it.loans.deallocate()
         it.ceilingWaits.deallocate()
         it.leases.deallocate()
-        it.feedWeights.deallocate()
+        it.extraLeases.deallocate()
         it.existing.deallocate()
         it.leaves.deallocate()
         it.arrivals.deallocate()
@@ -208,6 +213,7 @@ extension ClassTree {
             + MemoryLayout<Loan>.stride + MemoryLayout<UInt64>.stride
     }
 
-    /// What a class takes on top of that in each instance of a tree that leases its rates: its bookings, and the weight of its feeds.
-    public static var bytesPerLeasedClass: Int { MemoryLayout<ClassLeases>.stride + MemoryLayout<UInt32>.stride }
+    /// What a class takes on top of that in each instance of a tree that leases its rates: its bookings. Those of peak and packet rates come on
+    /// top where they are used.
+    public static var bytesPerLeasedClass: Int { MemoryLayout<ClassLeases>.stride }
 }

@@ -55,14 +55,14 @@ private func judge(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeM
     if state.pointee.announcements.noteMissed() { state.pointee.ringChanges.add(1, ordering: .releasing) }
 }
 
-/// The queue that the loop is to look at first woke it.
+/// A queue woke the loop: `Lcore.wokenQueue`.
 @_noLocks
 func noteHeard(_ lcore: UnsafeMutablePointer<Lcore>) {
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let queues = snapshot.pointee.receiveQueues
     // The number is one of the queues that the set was built for.
-    guard lcore.pointee.sleeper.setNumber == snapshot.pointee.number, lcore.pointee.firstQueue < queues.count else { return }
-    let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: lcore.pointee.firstQueue].port)].state.unsafelyUnwrapped
+    guard lcore.pointee.sleeper.setNumber == snapshot.pointee.number, let woken = lcore.pointee.wokenQueue, woken < queues.count else { return }
+    let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: woken].port)].state.unsafelyUnwrapped
     if !state.pointee.announcements.heard.load(ordering: .relaxed) { state.pointee.announcements.heard.store(true, ordering: .relaxed) }
 }
 
