@@ -62,7 +62,7 @@ extension DataPlane {
                 tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
                 spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, maxFrame: port.maxFrame)
         }
-        let result = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
+        let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
         result.initialize(to: Snapshot(
             number: published, receiveQueues: .copy(queues.map { ReceiveQueue(port: $0.port, queue: UInt16($0.queue)) }),
             ports: views,
@@ -111,9 +111,9 @@ extension DataPlane {
 }
 
 extension UnsafeMutableBufferPointer {
-    /// A copy that the caller frees.
+    /// A copy on lines of its own, as lcores write receive queues; the caller frees it.
     static func copy(_ elements: [Element]) -> Self {
-        let buffer = Self.allocate(capacity: elements.count)
+        let buffer = Self(start: .onOwnLines(elements.count), count: elements.count)
         _ = buffer.initialize(from: elements)
         return buffer
     }

@@ -100,6 +100,9 @@ struct Lcore: ~Copyable {
     let parked: UnsafeMutablePointer<PortIndex>
     var parkedCount = 0
 
+    /// Lcores lie side by side: what this one writes in every turn is not on the line of what the next one reads in every turn.
+    private let apart = InlineArray<16, UInt64>(repeating: 0)
+
     init(index: Int, of count: Int, id: UInt32, cpu: Int, clock: Clock, pool: OpaquePointer, backlogLimit: Int, event: Int32, mode: PollingMode) {
         self.index = index
         self.count = count
@@ -127,11 +130,11 @@ struct Lcore: ~Copyable {
         destinationLines = .zeroed(burstSize)
         groups = .zeroed(1)
         classified = .zeroed(burstSize)
-        offered = .allocate(capacity: burstSize)
+        offered = .onOwnLines(burstSize)
         offeredOutputs = .zeroed(burstSize)
         refused = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
-        discarded = .allocate(capacity: dequeueBatch)
+        discarded = .onOwnLines(dequeueBatch)
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
         parked = .zeroed(maxPorts)
@@ -172,11 +175,18 @@ extension Lcore {
 extension UnsafeMutablePointer {
     /// Zeroed memory on cache lines of its own; the kernel gives pages only where it is touched.
     static func zeroed(_ count: Int) -> UnsafeMutablePointer {
-        let bytes = (max(count, 1) * MemoryLayout<Pointee>.stride + 127) & ~127
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128)
-        raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-        return raw.assumingMemoryBound(to: Pointee.self)
+        let memory = onOwnLines(count)
+        UnsafeMutableRawPointer(memory).initializeMemory(as: UInt8.self, repeating: 0, count: count * MemoryLayout<Pointee>.stride)
+        return memory
     }
 
     func free() { UnsafeMutableRawPointer(self).deallocate() }
+}
+
+extension UnsafeMutablePointer where Pointee: ~Copyable {
+    /// Memory that shares no cache line with any other, nor the one that processors fetch beside it: what one lcore writes there slows no other.
+    static func onOwnLines(_ count: Int) -> UnsafeMutablePointer {
+        let bytes = (max(count, 1) * MemoryLayout<Pointee>.stride + 127) & ~127
+        return UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128).bindMemory(to: Pointee.self, capacity: count)
+    }
 }

@@ -53,7 +53,7 @@ final class Runtime {
                 """)
         }
         self.pool = pool
-        lcores = .allocate(capacity: cpus.count)
+        lcores = UnsafeMutableBufferPointer(start: UnsafeMutablePointer<Lcore>.onOwnLines(cpus.count), count: cpus.count)
         for (index, cpu) in cpus.enumerated() {
             let event = sluice_event_create()
             guard event >= 0 else { throw DataPlaneError("no eventfd for the poll loop on CPU \(cpu): \(DataPlaneError.errorText(event))") }

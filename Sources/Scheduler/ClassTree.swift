@@ -103,7 +103,7 @@ public struct ClassTree {
         precondition(frames > 0 && frames < Int(UInt32.max), "a tree queues 1 to 4 294 967 294 frames")
         precondition(shared == nil || shared!.classes >= classes, "the shared tree has room for fewer classes than this one")
         precondition(outputs > 0 && outputs <= 65_536, "a tree has 1 to 65 536 outputs")
-        let tree = UnsafeMutablePointer<ClassTree>.allocate(capacity: 1)
+        let tree: UnsafeMutablePointer<ClassTree> = reserve(1)
         tree.initialize(to: ClassTree(
             classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared, instance: instance))
         tree.pointee.initialize(1, under: 0, root, at: now)
@@ -172,9 +172,10 @@ public struct ClassTree {
         tree.deallocate()
     }
 
-    /// Address space only: large blocks come from the kernel untouched and cost memory as they are written.
+    /// Address space only: large blocks come from the kernel untouched and cost memory as they are written. No two lie on one cache line, nor on the one that
+    /// processors fetch beside it: another lcore may write the other.
     static func reserve<T>(_ count: Int) -> UnsafeMutablePointer<T> {
-        UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<T>.stride, alignment: 64).bindMemory(to: T.self, capacity: count)
+        UnsafeMutableRawPointer.allocate(byteCount: (count * MemoryLayout<T>.stride + 127) & ~127, alignment: 128).bindMemory(to: T.self, capacity: count)
     }
 
     /// Earliest time at which there may be something to do without another enqueue: `now` if a frame can leave at once, `.max` if
