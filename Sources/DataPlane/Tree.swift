@@ -22,10 +22,8 @@ final class Tree {
         let root = Self.root(description)
         let shared = runtime.lcores.count > 1 ? SharedTree.create() : nil
         self.shared = shared
-        instances = runtime.lcores.indices.map { index in
-            ClassTree.create(
-                root: root, frames: runtime.bufferLimit, outputs: maxPorts, overhead: description.overhead, now: now, shared: shared,
-                instance: index)
+        instances = runtime.lcores.indices.map { _ in
+            ClassTree.create(root: root, frames: runtime.bufferLimit, outputs: maxPorts, overhead: description.overhead, now: now, shared: shared)
         }
     }
 

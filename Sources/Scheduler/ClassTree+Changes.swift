@@ -226,6 +226,7 @@ extension ClassTree {
         let node = nodes + Int(id)
         withdraw(leaf: id)
         disarm(id)
+        comeBackForLeases(of: id, at: now)
         // What it counted stays its own.
         change(lenderOf: id, to: ClassNode.nobody)
         node.pointee.children = 0

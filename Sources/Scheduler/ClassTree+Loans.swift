@@ -45,7 +45,8 @@ extension ClassTree {
                 atomicMemoryFence(ordering: .acquiring)
                 readOwn(of: id, into: read.baseAddress!)
                 atomicMemoryFence(ordering: .acquiring)
-                isWhole = !isLeaf || changes & 1 == 0 && changes == nodes[Int(id)].changesOfLender
+                // A class that became a leaf or a parent meanwhile has begun another number.
+                isWhole = isLeaf == (states[Int(id)].level == 0) && (!isLeaf || changes & 1 == 0 && changes == nodes[Int(id)].changesOfLender)
             } while !isWhole
             amounts[place].add(read[0])
             for lender in max(level, 1)..<8 { amounts[place + lender].add(read[lender]) }

@@ -77,7 +77,6 @@ public struct ClassTree {
     let classes: Int
     var overhead: Int64
     let shared: SharedTree?
-    let instance: Int
 
     /// Frames queued, parked ones included.
     public internal(set) var backlogFrames = 0
@@ -94,10 +93,9 @@ public struct ClassTree {
     ///   - outputs: leaves deliver to outputs 0 to one less than this.
     ///   - overhead: bytes added to each frame when it is charged (24: preamble, FCS and gap).
     ///   - shared: where instances of the tree on other lcores lease their tokens; nil: this is the only one.
-    ///   - instance: which of them this is, from 0.
     public static func create(
         root: ClassParameters, classes: Int = 65_536, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds,
-        shared: SharedTree? = nil, instance: Int = 0
+        shared: SharedTree? = nil
     ) -> UnsafeMutablePointer<ClassTree> {
         precondition(classes >= 2 && classes <= 65_536, "a tree holds 1 to 65 535 classes")
         precondition(frames > 0 && frames < Int(UInt32.max), "a tree queues 1 to 4 294 967 294 frames")
@@ -105,13 +103,13 @@ public struct ClassTree {
         precondition(outputs > 0 && outputs <= 65_536, "a tree has 1 to 65 536 outputs")
         let tree: UnsafeMutablePointer<ClassTree> = reserve(1)
         tree.initialize(to: ClassTree(
-            classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared, instance: instance))
+            classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared))
         tree.pointee.initialize(1, under: 0, root, at: now)
         return tree
     }
 
     private init(
-        classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?, instance: Int
+        classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?
     ) {
         // Address space for every id there can be, here and for the slots: `fetch` looks at a leaf before it is known to exist.
         lines = UnsafeMutableRawPointer.allocate(byteCount: 65_536 * 128, alignment: 128)
@@ -144,7 +142,6 @@ public struct ClassTree {
         self.classes = classes
         self.overhead = Int64(overhead)
         self.shared = shared
-        self.instance = instance
     }
 
     /// Frees the tree. Frames still queued are the caller's to find: remove the classes and `takeDropped` first.

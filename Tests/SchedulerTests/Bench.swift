@@ -31,10 +31,10 @@ final class Bench {
 
     init(
         root: ClassParameters = ClassParameters(), classes: Int = 65_536, frames: Int = 65_536, outputs: Int = 1, overhead: Int = 0,
-        now: Nanoseconds = 0, shared: SharedTree? = nil, instance: Int = 0
+        now: Nanoseconds = 0, shared: SharedTree? = nil
     ) {
         tree = ClassTree.create(
-            root: root, classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared, instance: instance)
+            root: root, classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared)
         self.outputs = outputs
         self.now = now
     }

@@ -9,7 +9,7 @@ final class Cluster {
     init(_ count: Int, root: ClassParameters) {
         let shared = SharedTree.create(classes: 128)
         self.shared = shared
-        instances = (0..<count).map { Bench(root: root, classes: 128, now: Self.start, shared: shared, instance: $0) }
+        instances = (0..<count).map { _ in Bench(root: root, classes: 128, now: Self.start, shared: shared) }
     }
 
     deinit {

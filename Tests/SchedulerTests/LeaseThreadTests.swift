@@ -18,8 +18,8 @@ import Testing
     /// moves from thread to thread. Meanwhile another thread reads every instance's counters.
     @Test(arguments: [2, 4, 8]) func theSumStaysWithinTheWrittenBound(count: Int) {
         let shared = SharedTree.create(classes: 8)
-        let benches = (0..<count).map { index in
-            let bench = Bench(root: ClassParameters(), classes: 8, now: Self.start, shared: shared, instance: index)
+        let benches = (0..<count).map { _ in
+            let bench = Bench(root: ClassParameters(), classes: 8, now: Self.start, shared: shared)
             bench.add(2, under: 1, .mbit(0, ceil: 1_000, ceilingBurst: Self.burst))
             bench.add(3, under: 2, .mbit(600, ceil: 1_000))
             bench.add(4, under: 2, .mbit(100, ceil: 1_000))

@@ -18,8 +18,8 @@ final class ThreadedCluster {
 
     init(_ count: Int, parent: ClassParameters, length: Nanoseconds) {
         let shared = SharedTree.create(classes: 64)
-        benches = (0..<count).map { index in
-            let bench = Bench(root: ClassParameters(), classes: 64, now: Self.start, shared: shared, instance: index)
+        benches = (0..<count).map { _ in
+            let bench = Bench(root: ClassParameters(), classes: 64, now: Self.start, shared: shared)
             bench.add(2, under: 1, parent)
             bench.add(3, under: 2, .mbit(0))
             bench.add(4, under: 2, .mbit(0))
