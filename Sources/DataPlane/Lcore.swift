@@ -52,9 +52,6 @@ struct Lcore: ~Copyable {
     // The loop's own.
     /// When this turn began.
     var now: Nanoseconds = 0
-    /// When the latest turn that looks at all queues began, and how long after the one before; 0 in a turn that looks at one queue only.
-    var roundBegan: Nanoseconds = 0
-    var roundTime: Nanoseconds = 0
     var seconds: UInt32 = 0
     var settling = Settling()
     /// The place, among the snapshot's, of the queue that ended a sleep: the next turn looks at no other.

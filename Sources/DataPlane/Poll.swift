@@ -12,9 +12,11 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
     var wanted = burstSize
     let pacer = state.pointee.pacer
     if pacer.pointee.average != 0 {
+        let before = queue.pointee.lookedAt
+        queue.pointee.lookedAt = lcore.pointee.now
         wanted = pacer.pointee.allowance(at: lcore.pointee.now)
         if wanted == 0 {
-            counters.pointee.pacedNanoseconds &+= lcore.pointee.roundTime
+            if before != 0 { counters.pointee.pacedNanoseconds &+= lcore.pointee.now &- before }
             return 0
         }
     }

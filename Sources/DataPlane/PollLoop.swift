@@ -69,11 +69,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     if let woken = lcore.pointee.wokenQueue {
         // What woke the loop is sent before anything else is looked at: on a CPU that just woke each look waits for memory.
         lcore.pointee.wokenQueue = nil
-        lcore.pointee.roundTime = 0
         if woken < queues.count { places = woken..<woken &+ 1 }
-    } else {
-        lcore.pointee.roundTime = now &- lcore.pointee.roundBegan
-        lcore.pointee.roundBegan = now
     }
     for index in places {
         let frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)

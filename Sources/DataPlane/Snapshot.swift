@@ -52,6 +52,8 @@ struct ReceiveQueue {
     var expected = leastPoll
     /// Cycles from polling to enqueueing in turns that found frames; one turn in eight is measured and counts for eight. Written by the lcore.
     var cycles: UInt64 = 0
+    /// When it was last looked at, if its port is paced; 0: not yet.
+    var lookedAt: Nanoseconds = 0
     /// Frames of the port that this lcore had received when it last asked the device to be woken.
     var framesWhenAsked: UInt64 = 0
 }

@@ -73,6 +73,7 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
         // woken and looks at all queues before it sleeps.
         lcore.pointee.wokenQueue = Int(woken.queue)
         lcore.pointee.sleeper.isSpent = true
+        lcore.pointee.sleeper.wokeUntold = false
         lcore.pointee.sleeper.counters.wokenByTraffic &+= 1
         noteHeard(lcore)
         return now

@@ -32,7 +32,7 @@ struct Sleeper: ~Copyable {
     var isArmed = false
     /// One of them did since: a device may not do so again unless it is asked once more.
     var isSpent = false
-    /// Since they were asked the loop slept, and something else than they ended that.
+    /// Since they were asked the loop slept, and something else than they ended its last sleep.
     var wokeUntold = false
     var backOff: BackOff
 

@@ -33,6 +33,9 @@ func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.sleeper.isArmed = false
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let queues = snapshot.pointee.receiveQueues
+    // Those of a newer snapshot were never asked.
+    let mayJudge = lcore.pointee.sleeper.wokeUntold && lcore.pointee.sleeper.setNumber == snapshot.pointee.number
+    var judged: PortIndex = .max
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
         let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
@@ -40,7 +43,9 @@ func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
         case .vhost: queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .relaxed) &- 1
         case .device:
             if state.pointee.armsInterrupts { sluice_device_silence(state.pointee.device, queue.pointee.queue) }
-            if lcore.pointee.sleeper.wokeUntold { judge(queue, state, lcore) }
+            // Frames are counted by port, whose queues follow one another: one verdict for all of them.
+            if mayJudge, queue.pointee.port != judged { judge(queue, state, lcore) }
+            judged = queue.pointee.port
         }
     }
 }

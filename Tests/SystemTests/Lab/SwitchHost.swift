@@ -11,7 +11,7 @@ final class SwitchHost {
     init(_ lab: Lab, device: String) throws {
         let image = try Guest.image.get()
         let initramfs = lab.path("host-initramfs")
-        try run("\(Build.repository)/scripts/lab/host-image", image, initramfs, within: 60)
+        try run("\(Build.repository)/scripts/lab/host-image", image, Build.folder, initramfs, within: 60)
         outside = try Namespace(lab, "out")
         guest = try Guest(
             lab, "host", initramfs: initramfs, kernel: "intel_iommu=on iommu=pt hugepages=80",
