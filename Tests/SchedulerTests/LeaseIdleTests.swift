@@ -76,13 +76,18 @@ import Testing
     @Test func aLeafThatBecomesAParentReturnsItsLease() {
         let cluster = Cluster(2, root: ClassParameters())
         cluster.add(2, under: 1, .mbit(1_000, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000))
-        for instance in cluster.instances { instance.greedy = [2: 1_514] }
-        cluster.run(for: 5 * millisecond)
         let idle = cluster.instances[0]
-        idle.greedy = [:]
-        while idle.tree.pointee.backlogFrames > 0 { cluster.run(for: 1_000, step: 1_000) }
+        var dice = Seeded(1)
+        // Until it falls idle with something in hand.
+        for _ in 0..<1_000 where Self.held(idle) < 300 {
+            for instance in cluster.instances { instance.greedy = [2: 100] }
+            cluster.run(for: 100_000 + UInt64(dice.below(100_000)), step: 1_000)
+            idle.greedy = [:]
+            while idle.tree.pointee.backlogFrames > 0 { cluster.run(for: 1_000, step: 1_000) }
+        }
+        #expect(Self.held(idle) >= 300)
         cluster.add(3, under: 2, ClassParameters())
-        cluster.instances[1].greedy = [3: 1_514]
+        cluster.instances[1].greedy = [3: 100]
         cluster.run(for: ClassTree.leaseReturn + LeaseBound.wait(2, 1e9) + 10_000)
         #expect(Self.held(idle) <= Int64(1e9 / 8e9) + 1)
         #expect(idle.tree.pointee.nextEvent(at: cluster.now) == .max)
