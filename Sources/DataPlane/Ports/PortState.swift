@@ -34,7 +34,7 @@ struct PortState: ~Copyable {
     let interrupts: UnsafeMutablePointer<Int32>
     /// The descriptors count interrupts, which are asked for one by one; otherwise they are readable as long as there are frames.
     var armsInterrupts = false
-    /// Which of the device's interrupts are to be believed.
+    /// Whether the device's interrupts are to be believed.
     let announcements: Announcements
 
     /// A lock for each queue pair, taken where several lcores share a transmit queue.
