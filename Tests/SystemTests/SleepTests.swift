@@ -79,6 +79,34 @@ extension EndToEnd {
             }
         }
 
+        @Test("changes while taps are quiet do not make them out to be silent ones")
+        func quiet() throws {
+            try withLab { lab in
+                let (a, b) = (try Namespace(lab, "a"), try Namespace(lab, "b"))
+                let daemon = try Daemon(lab, settings("polling") + """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: a, type: tap, bridge: br0, interface: tapa, netns: \(a.name)}
+                      - {name: b, type: tap, bridge: br0, interface: tapb, netns: \(b.name)}
+                    """)
+                try a.configure("tapa", address: "10.0.0.1/24")
+                try b.configure("tapb", address: "10.0.0.2/24")
+                try a.reaches("10.0.0.2")
+                // Nothing more comes, so that neither tap has ever woken the loop.
+                try a.run("ip", "link", "set", "tapa", "down")
+                try b.run("ip", "link", "set", "tapb", "down")
+                try daemon.command("core", "set", "all", "polling", "interrupt")
+                for number in 1...8 {
+                    let before = try sleeps(daemon)
+                    try eventually("the loop sleeps") { try sleeps(daemon) > before }
+                    try daemon.command("guest", "add", "g\(number)", "port", "a", "macs", "02:00:00:00:01:0\(number)")
+                }
+                #expect(try woken(daemon, by: "traffic") == 0)
+                #expect(try core(daemon)["looked_at"].items.isEmpty)
+                daemon.stop()
+            }
+        }
+
         @Test("a wire without receive interrupts is looked at, and told of", arguments: sleeping)
         func looking(_ mode: String) throws {
             try withLab { lab in
