@@ -74,6 +74,9 @@ extension DataPlane {
             closedGuests.append(Int(index))
         }
         for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
+        // A loop learns addresses for a new guest as soon as it has the snapshot with that guest. Another that has not yet is led to them, too, so the
+        // snapshot before must know the guest's number already.
+        if guestRows.grow(toHold: freeGuests.next) { publish() }
     }
 
     /// - Returns: the table it replaced, to be destroyed when no loop reads it any more.

@@ -76,9 +76,9 @@ extension DataPlane {
     }
 
     private func view(of tree: Tree, _ lcore: Int) -> TreeView {
-        // A row for every number that an address may still lead to.
-        let rows = freeGuests.next, shift = protocolNumbers.bits
-        let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: rows << shift)
+        // A row for every number that an address may lead to, still or already.
+        let shift = protocolNumbers.bits
+        let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: guestRows.count << shift)
         leaves.initialize(repeating: 0)
         // A guest's leaf for everything first, then those of single protocols.
         for item in tree.description.classes where item.isLeaf && item.protocolName == nil {

@@ -19,6 +19,8 @@ public final class DataPlane {
     var bridges: [String: BridgeState] = [:]
     var guestIndices: [String: GuestIndex] = [:]
     var freeGuests = IndexPool(1..<65_535)
+    /// For how many guests the leaf tables of the published snapshots have room.
+    var guestRows = GuestRows()
     /// Of guests that the change in progress took away.
     var closedGuests: [Int] = []
     var trees: [String: Tree] = [:]
