@@ -209,7 +209,7 @@ extension EndToEnd {
                       - {name: vm4, flows: [1to4, 2to4], from: 3s, at-least: 40mbit, within: 5%}
                       - {name: all, flows: ["*"], from: 3s, at-most: 100mbit, within: 5%, intact: true}
                     """
-                let report = try Generator.run(lab, scenario)
+                let report = try Generator.measure(lab, daemon, scenario)
                 #expect(Generator.missed(report) == [])
                 for name in ["1to3", "2to3", "1to4", "2to4"] { #expect((try Generator.flow(report, name)["receivedFrames"].int ?? 0) > 100, "\(name) starves") }
                 #expect(try daemon.unaccountedFrames() == 0)

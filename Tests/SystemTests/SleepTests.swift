@@ -154,7 +154,7 @@ extension EndToEnd {
                 let ports = ["vm1", "vm2", "vm3", "src"].map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
                 let before = try woken(daemon, by: "time")
                 // The first two want more than there is; the third is held back by its pace alone. In whole frames of 1.2 ms and more.
-                let report = try Generator.run(lab, "duration: 6s\nlearn: true\nports:\n" + ports + """
+                let report = try Generator.measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + ports + """
                     flows:
                       - {name: a, from: src, to: vm1, size: 1514, rate: 30mbit}
                       - {name: b, from: src, to: vm2, size: 1514, rate: 30mbit}
