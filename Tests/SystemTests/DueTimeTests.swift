@@ -54,8 +54,8 @@ extension EndToEnd {
                 for _ in 1...3 {
                     let before = try core(daemon)["wakeups"]["time"].int ?? 0
                     let arrivals = try arrivals(Generator.run(lab, scenario, bins: true), "a")
-                    #expect(try (core(daemon)["wakeups"]["time"].int ?? 0) - before >= 80, "it slept between the frames")
-                    found = fault(Array(arrivals.dropFirst()), period: period)
+                    let woken = try (core(daemon)["wakeups"]["time"].int ?? 0) - before
+                    found = fault(Array(arrivals.dropFirst()), period: period) ?? (woken < 80 ? "its time woke the loop only \(woken) times" : nil)
                     guard let found else { break }
                     print("measured again: \(found)")
                     for port in ["vm1", "src"] { try daemon.waitUntil(port: port, is: "waiting") }
