@@ -2,6 +2,11 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
+#if DEBUG
+    // That nothing here allocates or locks (@_noLocks) is proved of optimized code.
+    #error("a debug build cannot have poll loops: use `swift build -c release`")
+#endif
+
 /// The body of a poll loop, as EAL launches it: turns until it is told to stop.
 @c(sluice_poll_loop) @_noLocks
 func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {

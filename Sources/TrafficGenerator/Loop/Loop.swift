@@ -1,5 +1,10 @@
 import DPDKShim
 
+#if DEBUG
+    // That nothing here allocates or locks (@_noLocks) is proved of optimized code.
+    #error("a debug build cannot have poll loops: use `swift build -c release`")
+#endif
+
 /// The worker's thread: one loop over all ports until told to stop.
 @c(sluice_generator_worker)
 func generatorWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
