@@ -15,10 +15,15 @@ extension EndToEnd {
             names.map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true, mac: \"52:54:00:00:00:0\($0.last!)\"}\n" }.joined()
         }
 
-        /// The generator in the background; `verdict` is its report.
+        /// The generator in the background.
         private struct Traffic {
             let process: ChildProcess
-            func verdict() throws -> JSON {
+
+            /// Lets frames flow on for a while, stops the sending, and gives back the report.
+            func verdict(_ daemon: Daemon, after frames: Int = 2_000, at receiver: String = "vm2") throws -> JSON {
+                let sent = try daemon.port(receiver)["tx"]["frames"].int ?? 0
+                try eventually("frames flow on") { try (daemon.port(receiver)["tx"]["frames"].int ?? 0) > sent + frames }
+                process.signal(SIGINT)
                 let exit = process.waitForExit(until: .after(90))
                 let text = process.output.text
                 try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-gen-\(process.pid)")
@@ -29,8 +34,8 @@ extension EndToEnd {
         }
 
         /// Returns when the receiver has got frames.
-        private func start(_ lab: Lab, _ daemon: Daemon, _ seconds: Int, _ flows: String, until receiver: String = "vm2") throws -> Traffic {
-            let scenario = try lab.write("scenario.yaml", "duration: \(seconds)s\nlearn: true\nports:\n" + simulated(lab) + flows)
+        private func start(_ lab: Lab, _ daemon: Daemon, _ flows: String, until receiver: String = "vm2") throws -> Traffic {
+            let scenario = try lab.write("scenario.yaml", "duration: 60s\nlearn: true\nports:\n" + simulated(lab) + flows)
             let process = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
             try eventually("frames flow") { try (daemon.port(receiver)["tx"]["frames"].int ?? 0) > 1_000 }
             return Traffic(process: process)
@@ -48,7 +53,7 @@ extension EndToEnd {
                     guests:
                       - {name: vm2, port: vm2, inbound: {ceiling: 50mbit, limit: 200}}
                     """)
-                let traffic = try start(lab, daemon, 12, """
+                let traffic = try start(lab, daemon, """
                     flows:
                       - {name: limited, from: vm1, to: vm2, size: 1514, rate: 60mbit}
                       - {name: back, from: vm2, to: vm1, size: 60, rate: 20kpps}
@@ -64,7 +69,7 @@ extension EndToEnd {
                     let sent = try daemon.port("vm2")["tx"]["frames"].int ?? 0
                     try eventually("frames flow on") { try (daemon.port("vm2")["tx"]["frames"].int ?? 0) > sent + 500 }
                 }
-                let report = try traffic.verdict()
+                let report = try traffic.verdict(daemon)
                 #expect(Generator.missed(report) == [])
                 #expect(Generator.faults(report) == Generator.noFaults)
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -80,7 +85,7 @@ extension EndToEnd {
                 let daemon = try Daemon(lab, settings + known + guests(lab))
                 for port in names { try daemon.command("port", "set", port, "cpus", "none") }
                 #expect(try names.allSatisfy { try cpu(of: $0, daemon) == 1 }, "an unpinned queue stays where it is")
-                let traffic = try start(lab, daemon, 15, """
+                let traffic = try start(lab, daemon, """
                     flows:
                       - {name: a, from: vm1, to: vm2, size: 60, rate: 400kpps}
                       - {name: b, from: vm3, to: vm4, size: 60, rate: 400kpps}
@@ -99,7 +104,7 @@ extension EndToEnd {
                 let port = try #require(moved["port"].string)
                 #expect(try cpu(of: port, daemon) == 0)
                 #expect(try (daemon.show("status")["queue_moves"].int ?? 0) > 0)
-                let report = try traffic.verdict()
+                let report = try traffic.verdict(daemon, after: 200_000)
                 #expect(Generator.missed(report) == [])
                 #expect(try daemon.unaccountedFrames() == 0)
                 daemon.stop()
@@ -113,7 +118,7 @@ extension EndToEnd {
                 let daemon = try Daemon(lab, settings + known + guests(lab))
                 for port in names { try daemon.command("port", "set", port, "cpus", "none") }
                 // No more than the senders' rings is under way, which the receivers' rings and classes hold.
-                let traffic = try start(lab, daemon, 45, """
+                let traffic = try start(lab, daemon, """
                     flows:
                       - {name: a, from: vm1, to: vm2, size: 1514, rate: max}
                       - {name: b, from: vm3, to: vm4, size: 1514, rate: max}
@@ -127,7 +132,7 @@ extension EndToEnd {
                 try daemon.command("core", "set", "all", "balance", "on")
                 try eventually("a queue moved by itself") { try (daemon.show("status")["queue_moves"].int ?? 0) > 0 }
                 #expect(try names.contains { try cpu(of: $0, daemon) == 0 })
-                let report = try traffic.verdict()
+                let report = try traffic.verdict(daemon, after: 200_000)
                 #expect(Generator.missed(report) == [])
                 #expect(Generator.faults(report) == Generator.noFaults)
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -144,7 +149,7 @@ extension EndToEnd {
                       - {name: vm4, port: vm4, inbound: {ceiling: 1mbit}}
                     """)
                 for port in names { try daemon.command("port", "set", port, "cpus", "none") }
-                let traffic = try start(lab, daemon, 15, """
+                let traffic = try start(lab, daemon, """
                     flows:
                       - {name: a, from: vm1, to: vm2, size: 590, rate: 400kpps}
                       - {name: b, from: vm3, to: vm4, size: 590, rate: 400kpps}
@@ -156,7 +161,7 @@ extension EndToEnd {
                 }
                 #expect(tried.allSatisfy { $0["done"].bool == false }, "\(tried)")
                 #expect(try names.allSatisfy { try cpu(of: $0, daemon) == 1 })
-                let report = try traffic.verdict()
+                let report = try traffic.verdict(daemon, after: 100)
                 #expect(Generator.missed(report) == [])
                 daemon.stop()
             }
@@ -169,7 +174,7 @@ extension EndToEnd {
                     guests:
                       - {name: vm2, port: vm2, inbound: {ceiling: 1mbit, limit: 200}}
                     """)
-                let traffic = try start(lab, daemon, 8, """
+                let traffic = try start(lab, daemon, """
                     flows:
                       - {name: held, from: vm1, to: vm2, size: 1514, rate: 10mbit}
                       - {name: free, from: vm3, to: vm4, size: 590, rate: 20kpps}
@@ -179,7 +184,7 @@ extension EndToEnd {
                 try eventually("frames wait") { try (daemon.classStatus("br0", "vm2")["backlog"]["frames"].int ?? 0) > 150 }
                 try daemon.command("port", "set", "vm1", "cpus", "0")
                 #expect(try cpu(of: "vm1", daemon) == 0)
-                let report = try traffic.verdict()
+                let report = try traffic.verdict(daemon, after: 20_000, at: "vm4")
                 #expect(Generator.missed(report) == [])
                 let held = try Generator.flow(report, "held")
                 // What the new core gets may leave before what the old one held; nothing else may happen to it.
