@@ -9,6 +9,12 @@ final class EthernetDevice {
     let driver: String
     let numaNode: Int
 
+    /// What DPDK's driver keeps to itself. It numbers its packet sockets' fanout group by process id and interface index, so that two neighbours may meet.
+    private static func hint(_ devargs: String) -> String {
+        guard devargs.hasPrefix("net_af_packet") else { return "" }
+        return "; the daemon's log has the driver's reason. Where that is PACKET_FANOUT, another program's process id and interface make the same number: start either again"
+    }
+
     /// - Parameters:
     ///   - devargs: a device string or PCI address.
     ///   - queues: queue pairs wanted; the device may have fewer.
@@ -19,7 +25,7 @@ final class EthernetDevice {
         var number: UInt16 = 0
         let probed = sluice_device_probe(devargs, &number)
         guard probed == 0 else {
-            throw DataPlaneError("port \(port): device \"\(devargs)\" could not be opened: \(DataPlaneError.errorText(probed))")
+            throw DataPlaneError("port \(port): device \"\(devargs)\" could not be opened: \(DataPlaneError.errorText(probed))\(Self.hint(devargs))")
         }
         var setup = sluice_device_setup()
         setup.receive_queues = UInt16(queues)

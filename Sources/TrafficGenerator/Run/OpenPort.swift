@@ -91,7 +91,7 @@ struct OpenPort {
 
     private static func refusal(_ plan: PortPlan, _ devargs: String, _ result: CInt) -> String {
         guard plan.isVirtioUser, let socket = plan.socket else {
-            return "port \(plan.name): DPDK has no device for `\(devargs)` (\(reason(result))); check the driver's name and its arguments"
+            return "port \(plan.name): DPDK has no device for `\(devargs)` (\(reason(result))); check the driver's name and its arguments, or see the driver's reason with --verbose"
         }
         return plan.server
             ? "port \(plan.name): no switch connected to \(socket) in time; is its vhost port in client mode on this socket?"

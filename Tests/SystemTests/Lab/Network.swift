@@ -53,7 +53,8 @@ struct VethPair {
         far = "\(lab.tag)\(name)b"
         precondition(near.utf8.count < 16, "interface name \(near) is too long for Linux")
         let near = near, far = far
-        try run("ip", "link", "add", near, "type", "veth", "peer", "name", far)
+        // DPDK's af_packet makes the number of a fanout group of process id and interface index: one end's neighbour and the next process would meet.
+        try run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "index", "\(Int.random(in: 1 << 17..<1 << 30))")
         lab.atClose { _ = try? run("ip", "link", "del", near) }
         for end in [near, far] {
             // Offloads would put frames on the "wire" that no wire carries: unfinished checksums and 64 KiB segments.
