@@ -75,7 +75,7 @@ private func classify(
         } else if way.tags {
             sort(way, tags: true, runs, &found, lcore, snapshot)
         } else {
-            sort(way, tags: false, runs, &found, lcore, snapshot)
+            found = sortUntagged(way, runs, found, lcore, snapshot)
         }
     } while found.runs < runs
     return found
@@ -126,6 +126,16 @@ private func sort(
     } while run < runs && record.pointee.output == way.output
     found.runs = run
     found.groups = progress
+}
+
+/// The same for an output that changes no tags. A function of its own, so that what the loop works with stays in registers.
+@inline(never) @_noLocks
+private func sortUntagged(
+    _ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Found {
+    var found = found
+    sort(way, tags: false, runs, &found, lcore, snapshot)
+    return found
 }
 
 /// The same for an output without a tree: each run is a group.

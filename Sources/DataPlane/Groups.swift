@@ -46,7 +46,8 @@ struct Groups {
         if key.rawValue == progress.newest { return join(count &- 1, after: number &- 1, number, end) }
         let place = Int(key.rawValue & 63)
         let group = Int(found[unchecked: place])
-        if group < count, keys[unchecked: group].rawValue == key.rawValue {
+        // The key first: how a number left from before compares with the count is as good as random.
+        if _slowPath(keys[unchecked: group].rawValue == key.rawValue), group < count {
             join(group, after: lasts[unchecked: group], number, end)
             isInOrder = false
             progress.newest = .max

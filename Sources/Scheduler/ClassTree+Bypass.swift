@@ -23,28 +23,19 @@ extension ClassTree {
     public mutating func bypass(_ lengths: UnsafePointer<UInt32>, from first: Int, _ runs: UnsafePointer<LeafRun>, count: Int, at now: Nanoseconds) -> Int {
         latest = now
         if wheel.nextDue <= now { wake(at: now) }
-        var next = first
-        var run = runs
-        let last = runs + count
-        if !mayBypass { return next }
-        var root = RootCredit()
-        while run != last, mayPass(run.pointee.leaf) {
-            let end = Int(run.pointee.end)
-            if next != end {
-                var passed = passUnheld(lengths + next, count: end &- next, run.pointee.leaf, &root, at: now)
-                if passed == 0 {
-                    passed = passHeld(lengths + next, count: end &- next, run.pointee.leaf, at: now)
-                    root.isKnown = false
-                }
-                next &+= passed
-                if next != end { break }
-                // Only then may anybody be able to send who could not before.
-                if !root.isKnown, !mayBypass { break }
+        var passage = Passage(lengths, from: first, runs, count: count)
+        while !passage.isOver, mayBypass {
+            passShort(&passage, at: now)
+            if passage.isOver || !mayPass(passage.run.pointee.leaf) { break }
+            let end = Int(passage.run.pointee.end)
+            if passage.next != end {
+                passage.next &+= passOne(lengths + passage.next, count: end &- passage.next, passage.run.pointee.leaf, at: now)
+                if passage.next != end { break }
             }
-            run += 1
+            passage.run += 1
         }
         if owedFrames != 0 { chargeRoot(at: now) }
-        return next
+        return passage.next
     }
 
     /// The same for frames of one leaf. Returns how many passed.
@@ -65,20 +56,17 @@ extension ClassTree {
     @_noLocks @inline(__always)
     func holds(_ id: ClassID) -> Bool { states[Int(id)].flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0 }
 
-    /// What the root allows that others borrow, as long as it is not charged.
-    private struct RootCredit {
-        /// Less what is owed; negative: nothing, or the general way must say.
-        var tokens: Int64 = 0
-        var isKnown = false
-
-        @_noLocks @inline(__always)
-        init() {}
+    /// The general way for frames of one leaf: how many pass. The root may be left to be charged.
+    @_noLocks @inline(never)
+    private mutating func passOne(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+        let passed = passUnheld(lengths, count: count, leaf, at: now)
+        return passed != 0 ? passed : passHeld(lengths, count: count, leaf, at: now)
     }
 
-    /// The shortest way, of a leaf that has neither floor nor ceiling, and so all above it up to the root: how many frames pass. 0: it is not one,
-    /// or the root does not lend.
+    /// Frames of a leaf that has neither floor nor ceiling, and so all above it up to the root: how many pass. 0: it is not one, or the root does not
+    /// lend.
     @_noLocks @inline(__always)
-    private mutating func passUnheld(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, _ root: inout RootCredit, at now: Nanoseconds) -> Int {
+    private mutating func passUnheld(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         if holds(leaf) { return 0 }
         var active = states[1].active
         // Otherwise there is nothing above it to look at.
@@ -90,22 +78,14 @@ extension ClassTree {
                 id = states[Int(id)].parent
             }
         }
-        if !root.isKnown {
-            root.tokens = .max
-            if !rootLends(&root.tokens, owed: 0, at: now) { root.tokens = -1 }
-            root.isKnown = true
-        }
-        let credit = root.tokens &- owedCharge
-        if credit < 0 { return 0 }
+        var credit = Int64.max
+        if !rootLends(&credit, owed: owedCharge, at: now) { return 0 }
         let taken = measure(lengths, count: count, credit: credit)
         let frames = UInt64(taken.frames)
         owedFrames &+= frames
         owedCharge &+= taken.cost
         countSent(by: leaf, lender: 1, frames: frames, bytes: UInt64(taken.bytes))
-        if active != 0 {
-            updateCharged(leaf, 1, at: now)
-            root.isKnown = false
-        }
+        if active != 0 { updateCharged(leaf, 1, at: now) }
         return Int(taken.frames)
     }
 

@@ -39,9 +39,15 @@ extension ClassState {
 
     /// Whether it is a plain class right below the root, below which nobody waits, and was looked at a short time ago.
     @_noLocks @inline(__always)
-    func isIdlePlainGroup(at now: Nanoseconds) -> Bool {
-        parent == 1 && active == 0 && flags & ClassFlags.special == 0 && now &- checkpoint < Credit.shortTime
-    }
+    func isIdlePlainGroup(at now: Nanoseconds) -> Bool { isIdlePlainGroup && now &- checkpoint < Credit.shortTime }
+
+    /// Whether it is a class right below the root that has nothing of its own, and below which nobody waits.
+    @inline(__always)
+    var isIdleOpenGroup: Bool { @_noLocks get { parent == 1 && active == 0 && flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0 } }
+
+    /// Whether it is a plain class right below the root, below which nobody waits.
+    @inline(__always)
+    var isIdlePlainGroup: Bool { @_noLocks get { parent == 1 && active == 0 && flags & ClassFlags.special == 0 } }
 
     /// What is left of them after a charge. True if one is in debt.
     @_noLocks @inline(__always)
@@ -49,6 +55,57 @@ extension ClassState {
         floorTokens = floor
         ceilingTokens = ceiling
         return _slowPath((floor | ceiling) < 0) ? restore() : false
+    }
+
+    /// What the two buckets of a plain class hold.
+    struct PlainTokens {
+        let floor: Int64
+        let ceiling: Int64
+
+        @_noLocks @inline(__always)
+        init(floor: Int64, ceiling: Int64) {
+            self.floor = floor
+            self.ceiling = ceiling
+        }
+
+        /// Whether a class with those flags may send on its floor.
+        @_noLocks @inline(__always)
+        func allow(_ flags: UInt8) -> Bool { (floor | ceiling) >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 }
+    }
+
+    /// What the buckets will hold at `now`, less than `Credit.shortTime` after the checkpoint.
+    @_noLocks @inline(__always)
+    func plainTokens(at now: Nanoseconds) -> PlainTokens {
+        let elapsed = now &- checkpoint
+        return PlainTokens(
+            floor: min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), Int64(floorBurst) &* Credit.perByte),
+            ceiling: min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte))
+    }
+
+    /// Charges both buckets, which hold `tokens` at `now`.
+    @_noLocks @inline(__always)
+    mutating func pay(_ cost: Int64, from tokens: PlainTokens, at now: Nanoseconds) {
+        checkpoint = now
+        _ = keep(floor: tokens.floor &- cost, ceiling: tokens.ceiling &- cost)
+    }
+
+    /// The same for a class that borrows: its floor pays nothing.
+    @_noLocks @inline(__always)
+    mutating func payCeiling(_ cost: Int64, from tokens: PlainTokens, at now: Nanoseconds) {
+        checkpoint = now
+        floorTokens = tokens.floor
+        ceilingTokens = tokens.ceiling
+        _ = chargeCeiling(cost)
+    }
+
+    /// Whether the checkpoint is less than `Credit.shortTime` ago, as `plainTokens` needs it: it is brought up to `now` if not, unless it lies ahead.
+    @_noLocks @inline(__always)
+    mutating func isCurrent(at now: Nanoseconds) -> Bool { _fastPath(now &- checkpoint < Credit.shortTime) || catchUp(to: now) }
+
+    @_noLocks @inline(never)
+    private mutating func catchUp(to now: Nanoseconds) -> Bool {
+        refillPlain(at: now)
+        return checkpoint == now
     }
 
     @_noLocks @inline(never)

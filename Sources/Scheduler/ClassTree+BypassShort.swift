@@ -1,0 +1,157 @@
+/// Past the queue by the short ways: leaves that have no limits, and plain ones below an idle plain group right below the root. Each has a loop of its own for
+/// all that follow one another in a burst, so that what it works with stays in registers. They do what the general way (`ClassTree+Bypass`) does, with less
+/// to look at.
+extension ClassTree {
+    /// Runs of a burst that are still to pass.
+    struct Passage {
+        let lengths: UnsafePointer<UInt32>
+        /// Where the frames of `run` begin.
+        var next: Int
+        var run: UnsafePointer<LeafRun>
+        let last: UnsafePointer<LeafRun>
+
+        @_noLocks @inline(__always)
+        init(_ lengths: UnsafePointer<UInt32>, from next: Int, _ run: UnsafePointer<LeafRun>, count: Int) {
+            self.lengths = lengths
+            self.next = next
+            self.run = run
+            last = run + count
+        }
+
+        @inline(__always) var isOver: Bool { @_noLocks get { run == last } }
+    }
+
+    /// Lets runs pass, up to the first that the general way must look at. The root is left to be charged.
+    @_noLocks @inline(__always)
+    mutating func passShort(_ passage: inout Passage, at now: Nanoseconds) {
+        // An active root may be in another mode once it is charged; an output that is parked holds its leaves.
+        if _slowPath(states[1].active != 0 || parkedOutputs != 0) { return }
+        var passed = 0
+        repeat {
+            passed = passage.next
+            if !holds(passage.run.pointee.leaf) { passOpen(&passage, at: now) } else { passSingles(&passage, at: now) }
+        } while !passage.isOver && passed != passage.next
+    }
+
+    /// Leaves that have neither floor nor ceiling, below groups that have none.
+    @_noLocks @inline(never)
+    private mutating func passOpen(_ passage: inout Passage, at now: Nanoseconds) {
+        let states = states, nodes = nodes, leaves = leaves, overhead = overhead
+        let lengths = passage.lengths, last = passage.last
+        var begin = passage.next, run = passage.run
+        let isOpen = holders | backlogFrames == 0
+        // Bytes that the root is to be charged for, and the tokens that it has for them.
+        var charged: Int64 = 0
+        let most = rootCredit(at: now)
+        while run != last {
+            let leaf = run.pointee.leaf, end = Int(run.pointee.end)
+            let state = states + Int(leaf), node = nodes + Int(leaf)
+            guard Self.has(leaves, leaf), node.pointee.count == 0, state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0,
+                isOpen || states[Int(state.pointee.parent)].isIdleOpenGroup
+            else { break }
+            let count = end &- begin
+            var bytes = UInt64(lengths[begin])
+            let before = charged
+            // Each frame is sent whole while there is any credit, so it must cover all but the last.
+            var covered = charged
+            charged &+= max(Int64(lengths[begin]) &+ overhead, 0)
+            if _slowPath(count != 1) { Self.sum(lengths + begin, count, overhead, &bytes, &charged, &covered) }
+            if _slowPath(covered &* Credit.perByte > most || count < 1) {
+                charged = before
+                break
+            }
+            if _slowPath(node.pointee.lender != Self.rootLevel) { change(lenderOf: leaf, to: Self.rootLevel) }
+            state.pointee.sentBytes &+= bytes
+            node.pointee.sentFrames &+= UInt64(truncatingIfNeeded: count)
+            begin = end
+            run += 1
+        }
+        finish(&passage, run, begin, charged)
+    }
+
+    /// Single frames of leaves that are plain, on their own floors or borrowed.
+    @_noLocks @inline(never)
+    private mutating func passSingles(_ passage: inout Passage, at now: Nanoseconds) {
+        let states = states, nodes = nodes, leaves = leaves, overhead = overhead
+        let lengths = passage.lengths, last = passage.last
+        var begin = passage.next, run = passage.run
+        var charged: Int64 = 0
+        // What the root allows that others borrow, less what it was charged since; not known at first.
+        var credit = Int64.min / 2
+        while run != last {
+            let leaf = run.pointee.leaf
+            let state = states + Int(leaf), node = nodes + Int(leaf), above = states + Int(state.pointee.parent)
+            let flags = state.pointee.flags
+            guard Self.has(leaves, leaf), node.pointee.count == 0, flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
+                above.pointee.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(at: now), above.pointee.isCurrent(at: now)
+            else { break }
+            let length = lengths[begin]
+            let size = max(Int64(length) &+ overhead, 0)
+            let cost = size &* Credit.perByte
+            let level: UInt16
+            let own = state.pointee.plainTokens(at: now)
+            if own.allow(flags) {
+                level = ClassNode.nobody
+                state.pointee.pay(cost, from: own, at: now)
+                above.pointee.pay(cost, from: above.pointee.plainTokens(at: now), at: now)
+            } else {
+                guard own.ceiling >= 0 else { break }
+                let group = above.pointee.plainTokens(at: now)
+                if group.allow(above.pointee.flags) {
+                    level = UInt16(above.pointee.level)
+                    above.pointee.pay(cost, from: group, at: now)
+                } else {
+                    guard group.ceiling >= 0 else { break }
+                    if _slowPath(credit < 0) {
+                        credit = rootCredit(at: now) &- charged &* Credit.perByte
+                        if credit < 0 { break }
+                    }
+                    level = Self.rootLevel
+                    above.pointee.payCeiling(cost, from: group, at: now)
+                }
+                state.pointee.payCeiling(cost, from: own, at: now)
+            }
+            if _slowPath(node.pointee.lender != level) { change(lenderOf: leaf, to: level) }
+            state.pointee.sentBytes &+= UInt64(length)
+            node.pointee.sentFrames &+= 1
+            credit &-= cost
+            charged &+= size
+            begin &+= 1
+            run += 1
+        }
+        finish(&passage, run, begin, charged)
+    }
+
+    /// Frames have passed, as far as `run`. The root owes for `charged` bytes.
+    @_noLocks @inline(__always)
+    private mutating func finish(_ passage: inout Passage, _ run: UnsafePointer<LeafRun>, _ begin: Int, _ charged: Int64) {
+        owedFrames &+= UInt64(truncatingIfNeeded: begin &- passage.next)
+        owedCharge &+= charged &* Credit.perByte
+        passage.next = begin
+        passage.run = run
+    }
+
+    /// Of a root that has children.
+    @inline(__always) private static var rootLevel: UInt16 { @_noLocks get { 7 } }
+
+    /// What the root allows that others borrow when it has paid what it owes; negative: nothing, or the general way must say.
+    @_noLocks @inline(never)
+    private mutating func rootCredit(at now: Nanoseconds) -> Int64 {
+        var credit = Int64.max
+        return rootLends(&credit, owed: owedCharge, at: now) ? credit : -1
+    }
+
+    /// Adds the frames behind the first: their bytes, those with overhead, and the latter without the last frame.
+    @_noLocks @inline(never)
+    private static func sum(
+        _ lengths: UnsafePointer<UInt32>, _ count: Int, _ overhead: Int64, _ bytes: inout UInt64, _ size: inout Int64, _ covered: inout Int64
+    ) {
+        var index = 1
+        while index < count {
+            covered = size
+            bytes &+= UInt64(lengths[index])
+            size &+= max(Int64(lengths[index]) &+ overhead, 0)
+            index &+= 1
+        }
+    }
+}
