@@ -103,7 +103,7 @@ extension ForwardingDatabase {
             let word = place.pointee.word.load(ordering: .acquiring)
             guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { continue }
             // `free` fails if the entry has a new owner, or port, since its word was read.
-            if condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))), free(place, word) { removed += 1 }
+            if condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))), free(place, word, evenStatic: true) { removed += 1 }
         }
         return removed
     }
