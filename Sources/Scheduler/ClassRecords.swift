@@ -33,16 +33,17 @@ enum ClassFlags {
 struct ClassState {
     /// Time at which the tokens below were true. In a tree that leases its rates: see `ClassLeases`.
     var checkpoint: Nanoseconds
-    /// Credit in nanobits: a byte is `Credit.perByte`, one ns at 1 bit/s earns one. Exact: nothing is ever rounded.
+    /// By the class as a leaf, and by children that are gone: see `ClassTotals`.
+    var sentBytes: UInt64
+    /// Credit in nanobits: a byte is `Credit.perByte`, one ns at 1 bit/s earns one. Exact: nothing is ever rounded. Floor and ceiling lie side by side, so that
+    /// both are worked out at once.
     var floorTokens: Int64
-    var floorRate: UInt64
     var ceilingTokens: Int64
+    var floorRate: UInt64
     var ceilingRate: UInt64
     /// Depth of the buckets in bytes.
     var floorBurst: UInt32
     var ceilingBurst: UInt32
-    /// By the class as a leaf, and by children that are gone: see `ClassTotals`.
-    var sentBytes: UInt64
     var parent: ClassID
     var mode: UInt8
     var flags: UInt8
@@ -62,13 +63,13 @@ struct ClassState {
         inFeed: UInt8
     ) {
         self.checkpoint = checkpoint
+        self.sentBytes = sentBytes
         self.floorTokens = floorTokens
-        self.floorRate = floorRate
         self.ceilingTokens = ceilingTokens
+        self.floorRate = floorRate
         self.ceilingRate = ceilingRate
         self.floorBurst = floorBurst
         self.ceilingBurst = ceilingBurst
-        self.sentBytes = sentBytes
         self.parent = parent
         self.mode = mode
         self.flags = flags

@@ -12,19 +12,34 @@ extension ClassTree {
     ) -> Int {
         fetch(offered, count: count)
         // What others hold is not there for as long as a burst is looked at.
-        let withheld = free > room ? free &- room : 0
-        free &-= withheld
-        defer { free &+= withheld }
-        var queued = 0
+        let least = min(free, room)
+        var intake = Intake(free: least, freeHead: freeHead)
         for index in 0..<count {
             let frame = offered + index
-            let verdict = hold(frame.pointee.handle, length: frame.pointee.length, tag: frame.pointee.tag, in: frame.pointee.leaf, at: now)
-            frame.pointee.verdict = verdict
-            guard case .queued = verdict else { continue }
-            queued &+= 1
+            frame.pointee.verdict = hold(frame, &intake, at: now)
         }
-        backlogFrames &+= queued
-        return queued
+        let queued = least &- intake.free
+        free &-= queued
+        freeHead = intake.freeHead
+        backlogBytes &+= intake.bytes
+        backlogFrames &+= Int(queued)
+        return Int(queued)
+    }
+
+    /// What taking a frame in changes, kept at hand for a burst: nobody else looks at it meanwhile.
+    private struct Intake {
+        /// Places left.
+        var free: UInt32
+        /// As `ClassTree.freeHead`.
+        var freeHead: UInt32
+        /// Bytes taken in.
+        var bytes = 0
+
+        @_noLocks @inline(__always)
+        init(free: UInt32, freeHead: UInt32) {
+            self.free = free
+            self.freeHead = freeHead
+        }
     }
 
     /// Loads that wait for nothing but memory, before the work that needs them one by one: the leaves of a burst, then their parents, and those
@@ -61,40 +76,37 @@ extension ClassTree {
     public mutating func enqueue(
         _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, to leaf: ClassID, at now: Nanoseconds
     ) -> EnqueueVerdict {
-        let verdict = hold(handle, length: length, tag: tag, in: leaf, at: now)
-        if case .queued = verdict { backlogFrames &+= 1 }
-        return verdict
+        var offered = OfferedFrame(handle: handle, length: length, tag: tag, leaf: leaf)
+        _ = enqueue(&offered, count: 1, at: now)
+        return offered.verdict
     }
 
-    /// As `enqueue`, but the frame is the caller's to count in `backlogFrames`.
+    /// Queues one frame of a burst.
     @_noLocks @inline(__always)
-    private mutating func hold(
-        _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, in leaf: ClassID, at now: Nanoseconds
-    ) -> EnqueueVerdict {
+    private mutating func hold(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> EnqueueVerdict {
+        let leaf = offered.pointee.leaf, length = offered.pointee.length
         guard _fastPath(Self.has(leaves, leaf)) else { return .notALeaf }
         let node = nodes + Int(leaf)
         let count = node.pointee.count
         if count >= node.pointee.limitPackets || UInt64(node.pointee.bytes) &+ UInt64(length) > UInt64(node.pointee.limitBytes)
-            || count >= free {
-            return refuse(leaf, length: length)
+            || count >= intake.free {
+            return refuse(leaf, length: length, free: intake.free)
         }
-        var index = freeHead
+        var index = intake.freeHead
         if _fastPath(index != 0) {
-            freeHead = frames[Int(index)].next
+            intake.freeHead = frames[Int(index)].next
         } else {
             fresh &+= 1
             index = fresh
         }
-        free &-= 1
+        intake.free &-= 1
+        intake.bytes &+= Int(length)
         let frame = frames + Int(index)
-        frame.pointee.handle = handle
-        frame.pointee.length = length
-        frame.pointee.tag = tag
+        UnsafeMutableRawPointer(frame).copyMemory(from: offered, byteCount: 16)
         frame.pointee.since = now
         frame.pointee.next = 0
         node.pointee.count = count &+ 1
         node.pointee.bytes &+= length
-        backlogBytes &+= Int(length)
         if count != 0 {
             frames[Int(node.pointee.tail)].next = index
             node.pointee.tail = index
@@ -112,7 +124,7 @@ extension ClassTree {
 
     /// Says and counts why a leaf takes no frame of this length.
     @_noLocks @inline(never)
-    private mutating func refuse(_ leaf: ClassID, length: UInt32) -> EnqueueVerdict {
+    private mutating func refuse(_ leaf: ClassID, length: UInt32, free: UInt32) -> EnqueueVerdict {
         let node = nodes + Int(leaf)
         if node.pointee.count >= node.pointee.limitPackets
             || UInt64(node.pointee.bytes) &+ UInt64(length) > UInt64(node.pointee.limitBytes) {

@@ -30,10 +30,17 @@ extension ClassTree {
         let suspect = parkedOutputs == 0 ? ClassFlags.special : UInt8.max
         var bytes: UInt64 = 0
         var charged: Int64 = 0
+        var mayBeSingle = true
         while place.room > 0 {
-            serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
-            let leaf = rowHeads[row]
-            if leaf == 0 || place.room == 0 { break }
+            var leaf = rowHeads[row]
+            if leaf == 0 { break }
+            if mayBeSingle, nodes[Int(leaf)].count == 1 {
+                let room = place.room
+                serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
+                leaf = rowHeads[row]
+                if leaf == 0 || place.room == 0 { break }
+                mayBeSingle = place.room != room
+            }
             let state = states + Int(leaf), node = nodes + Int(leaf)
             let turn = node.pointee.rowDeficit
             if _slowPath(turn < 0 || state.pointee.flags & suspect != 0 && mustBeVisited(leaf)) { break }
@@ -77,49 +84,71 @@ extension ClassTree {
     }
 
     /// Serves leaves from the head of a row as long as each holds one frame, and neither it nor its group is in need of more than a charge: with many
-    /// classes that is what most are. A loop of its own, so that what it works with stays in registers.
-    @_noLocks @inline(__always)
+    /// classes that is what most are. A loop of its own that calls nobody, so that what it works with stays in registers.
+    @_noLocks @inline(never)
     private mutating func serveSingles(
         row: Int, suspect: UInt8, into place: inout Place, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
     ) {
-        let states = states, nodes = nodes, frames = frames, overhead = overhead, exhaustions = exhaustions
+        // With such an overhead a frame's charge is the sum of both.
+        guard overhead >= 0 else { return }
+        let states = states, frames = frames, overhead = overhead
+        let unnoticed = UInt32(exhaustions) &<< 16, general = ClassWord.isFedOrHas(suspect)
         var leaf = rowHeads[row]
-        var served = place
-        var servedBytes: UInt64 = 0, servedCharge: Int64 = 0
-        while leaf != 0, served.room > 0 {
-            let state = states + Int(leaf), node = nodes + Int(leaf)
-            let turn = node.pointee.rowDeficit, head = node.pointee.head
+        let begin = place.next, end = place.next + place.room
+        var next = begin, free = place.free
+        var sum: UInt64 = 0
+        var left = SIMD2<Int64>.zero
+        while leaf != 0, next != end, !left.isInDebt {
+            let state = states + Int(leaf), node = state.node
+            let head = node.pointee.head
             let frame = frames + Int(head)
-            let parent = state.pointee.parent
-            let above = states + Int(parent)
-            guard turn >= 0, frame.pointee.next == 0, state.pointee.flags & suspect == 0, state.pointee.inFeed == 0,
-                node.pointee.slot.exhausted ^ exhaustions | node.pointee.lender == 0, now &- state.pointee.checkpoint < Credit.shortTime,
-                parent == 1 || above.pointee.isIdlePlainGroup(at: now)
-            else { break }
+            let word = state.word
+            guard node.pointee.rowDeficit >= 0, frame.pointee.next == 0, word.bits & general == 0, node.lenderAndExhausted == unnoticed else { break }
             let length = frame.pointee.length
-            served.put(frame, leaf, node.pointee.output)
-            let size = max(Int64(length) &+ overhead, 0)
+            let size = Int64(length) &+ overhead
             let cost = size &* Credit.perByte
-            frame.pointee.next = served.free
-            served.free = head
+            var elapsed = now &- state.pointee.checkpoint
+            left = .zero
+            if word.parent != 1 {
+                let above = states + Int(word.parent)
+                elapsed |= now &- above.pointee.checkpoint
+                guard above.word.isIdlePlainGroup, elapsed < Credit.shortTime else { break }
+                left = above.payShort(cost, at: now)
+            } else if elapsed >= Credit.shortTime {
+                break
+            }
+            left |= state.payShort(cost, at: now)
+            state.pointee.sentBytes &+= UInt64(length)
+            state.pointee.active = 0
+            state.pointee.inRow = 0
+            UnsafeMutableRawPointer(next).copyMemory(from: frame, byteCount: 16)
+            next.pointee.leaf = leaf
+            next.pointee.output = node.pointee.output
+            next += 1
+            frame.pointee.next = free
+            free = head
             node.pointee.count = 0
             node.pointee.bytes = 0
             node.pointee.sentFrames &+= 1
-            state.pointee.sentBytes &+= UInt64(length)
-            state.pointee.chargeShort(cost, at: now)
-            if parent != 1 { above.pointee.chargeShort(cost, at: now) }
-            servedBytes &+= UInt64(length)
-            servedCharge &+= size
-            let rest = turn &- Int32(truncatingIfNeeded: size)
+            let rest = node.pointee.rowDeficit &- Int32(truncatingIfNeeded: size)
             node.pointee.rowDeficit = rest < 0 ? rest &+ node.pointee.quantum : rest
-            state.pointee.active = 0
-            state.pointee.inRow = 0
+            sum &+= UInt64(length)
             leaf = node.pointee.slot.rowNext
         }
-        place = served
-        bytes &+= servedBytes
-        charged &+= servedCharge
+        let sent = next - begin
+        place = Place(next: next, room: place.room &- sent, free: free)
+        bytes &+= sum
+        charged &+= Int64(bitPattern: sum) &+ Int64(sent) &* overhead
         removeHead(ofRow: row, next: leaf)
+        if _slowPath(left.isInDebt) { endDebts(of: (next - 1).pointee.leaf) }
+    }
+
+    /// A leaf and its group paid with `payShort` what one of them did not have.
+    @_noLocks @inline(never)
+    private mutating func endDebts(of leaf: ClassID) {
+        let state = states + Int(leaf)
+        state.pointee.endDebt()
+        if state.pointee.parent != 1 { states[Int(state.pointee.parent)].endDebt() }
     }
 
     /// Whether a leaf at the head of a row is one for the general way.

@@ -27,19 +27,9 @@ extension ClassState {
         )
     }
 
-    /// Brings both buckets up to `now`, less than `Credit.shortTime` after they were last, and charges them.
+    /// What `keep` does with debts.
     @_noLocks @inline(__always)
-    mutating func chargeShort(_ cost: Int64, at now: Nanoseconds) {
-        let elapsed = now &- checkpoint
-        checkpoint = now
-        _ = keep(
-            floor: min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), Int64(floorBurst) &* Credit.perByte) &- cost,
-            ceiling: min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte) &- cost)
-    }
-
-    /// Whether it is a plain class right below the root, below which nobody waits, and was looked at a short time ago.
-    @_noLocks @inline(__always)
-    func isIdlePlainGroup(at now: Nanoseconds) -> Bool { isIdlePlainGroup && now &- checkpoint < Credit.shortTime }
+    mutating func endDebt() { _ = keep(floor: floorTokens, ceiling: ceilingTokens) }
 
     /// Whether it is a class right below the root that has nothing of its own, and below which nobody waits.
     @inline(__always)

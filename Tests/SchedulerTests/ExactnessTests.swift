@@ -55,6 +55,20 @@ import Testing
         #expect(sent <= earned + 1_514)
     }
 
+    /// Leaves with one frame each are charged by a way of their own, which multiplies by halves of 32 bits: of a rate above 2^32 neither is lost.
+    @Test func highRatesAreEarnedInFull() {
+        let bench = Bench(root: ClassParameters(floor: .max))
+        bench.add(2, under: 1, ClassParameters(floor: 99_999_999_977, burst: 100_000))
+        for _ in 0..<2_000 {
+            bench.offer(2, 1_514)
+            bench.advance(to: bench.now + 122)
+            bench.drain()
+        }
+        #expect(bench.sentFrames[2] == 2_000)
+        // Between two frames the bucket fills.
+        #expect(bench.tree.pointee.counters(of: 2).floorTokens == 100_000 - 1_514)
+    }
+
     /// Thirty days of virtual time, to the bit.
     @Test(arguments: [(UInt64(8_000), UInt32(1_514)), (64_009, 9_018), (1_000_003, 65_550)])
     func nothingDriftsInThirtyDays(rate: UInt64, length: UInt32) {

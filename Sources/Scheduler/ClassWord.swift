@@ -1,0 +1,43 @@
+/// The last eight bytes of a class's state as one number, from `parent` in the low bits to `inFeed` in the high ones: what the shortest ways ask of
+/// it are a comparison or two instead of a load for each field.
+struct ClassWord {
+    var bits: UInt64
+
+    @_noLocks @inline(__always)
+    init(bits: UInt64) { self.bits = bits }
+
+    /// Where it lies in `ClassState`.
+    @inline(__always) static var offset: Int { @_noLocks get { 56 } }
+
+    @inline(__always)
+    var parent: ClassID { @_noLocks get { ClassID(truncatingIfNeeded: bits) } }
+
+    /// Not 0 if one of `flags` is set, or the class hangs in its parent's feed.
+    @_noLocks @inline(__always)
+    static func isFedOrHas(_ flags: UInt8) -> UInt64 { UInt64(flags) &<< 24 | 0xff &<< 56 }
+
+    /// A plain class right below the root, below which nobody waits.
+    @inline(__always)
+    var isIdlePlainGroup: Bool {
+        @_noLocks get { bits & (0xffff | UInt64(ClassFlags.special) &<< 24 | 0xff &<< 40) == 1 }
+    }
+}
+
+extension UnsafeMutablePointer<ClassState> {
+    /// The other line of the class.
+    @inline(__always)
+    var node: UnsafeMutablePointer<ClassNode> {
+        @_noLocks get { (UnsafeMutableRawPointer(self) + 64).assumingMemoryBound(to: ClassNode.self) }
+    }
+
+    @inline(__always)
+    var word: ClassWord {
+        @_noLocks get { ClassWord(bits: UnsafeRawPointer(self).load(fromByteOffset: ClassWord.offset, as: UInt64.self)) }
+    }
+}
+
+extension UnsafeMutablePointer<ClassNode> {
+    /// Of a leaf, `lender` in the low bits and `slot.exhausted` in the high ones.
+    @inline(__always)
+    var lenderAndExhausted: UInt32 { @_noLocks get { UnsafeRawPointer(self).load(fromByteOffset: 12, as: UInt32.self) } }
+}
