@@ -101,6 +101,7 @@ public struct ClassTree {
         precondition(frames > 0 && frames < Int(UInt32.max), "a tree queues 1 to 4 294 967 294 frames")
         precondition(shared == nil || shared!.classes >= classes, "the shared tree has room for fewer classes than this one")
         precondition(outputs > 0 && outputs <= 65_536, "a tree has 1 to 65 536 outputs")
+        checkLayout()
         let tree: UnsafeMutablePointer<ClassTree> = reserve(1)
         tree.initialize(to: ClassTree(
             classes: classes, frames: frames, outputs: outputs, overhead: overhead, now: now, shared: shared))

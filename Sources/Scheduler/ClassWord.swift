@@ -41,3 +41,17 @@ extension UnsafeMutablePointer<ClassNode> {
     @inline(__always)
     var lenderAndExhausted: UInt32 { @_noLocks get { UnsafeRawPointer(self).load(fromByteOffset: 12, as: UInt32.self) } }
 }
+
+extension ClassTree {
+    /// Fields that are read several at a time lie where they are looked for. A compiler that laid them out anew would be told of here, not by wrong rates.
+    static func checkLayout() {
+        typealias State = MemoryLayout<ClassState>
+        let tokens = State.offset(of: \.floorTokens) == 16 && State.offset(of: \.ceilingTokens) == 24
+        let rates = State.offset(of: \.floorRate) == 32 && State.offset(of: \.ceilingRate) == 40
+        let bursts = State.offset(of: \.floorBurst) == 48 && State.offset(of: \.ceilingBurst) == 52
+        let word = State.offset(of: \.parent) == ClassWord.offset && State.offset(of: \.flags) == ClassWord.offset + 3
+            && State.offset(of: \.active) == ClassWord.offset + 5 && State.offset(of: \.inFeed) == ClassWord.offset + 7
+        let node = MemoryLayout<ClassNode>.offset(of: \.slot.feedHead) == 12 && MemoryLayout<ClassNode>.offset(of: \.slot.exhausted) == 14
+        precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && node && State.size == 64, "a class is laid out otherwise than it is read")
+    }
+}
