@@ -50,9 +50,7 @@ extension ForwardingDatabase {
                 unlock(place, word)
                 return false
             }
-            unlock(place, FDBWord.next(word, key: 0))
-            shared.pointee.count.subtract(1, ordering: .relaxed)
-            noteChange()
+            release(place, word)
             return true
         }
         return false
@@ -102,8 +100,14 @@ extension ForwardingDatabase {
             let place = entries + index
             let word = place.pointee.word.load(ordering: .acquiring)
             guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { continue }
-            // `free` fails if the entry has a new owner, or port, since its word was read.
-            if condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))), free(place, word, evenStatic: true) { removed += 1 }
+            // Asked again when nobody can change the entry: see `free`.
+            guard condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))), lock(place, word) else { continue }
+            if condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))) {
+                release(place, word)
+                removed += 1
+            } else {
+                unlock(place, word)
+            }
         }
         return removed
     }

@@ -85,19 +85,25 @@ extension ForwardingDatabase {
         return true
     }
 
-    /// Frees `place` if it still is as `word` says and, unless `evenStatic`, is a learned entry. With two bits of generation it may be the same word again and
-    /// another entry, if this lcore did not run since it read the word: so what is known is read once more when nobody can change it.
+    /// Frees `place` if it still is as `word` says and a learned entry. With two bits of generation it may be the same word again and another entry, if
+    /// this lcore did not run since it read the word: so what is known is read once more when nobody can change it.
     @_noLocks
-    func free(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64, evenStatic: Bool = false) -> Bool {
+    func free(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) -> Bool {
         guard lock(place, word) else { return false }
-        if !evenStatic, FDBValue(raw: place.pointee.value.load(ordering: .acquiring)).isStatic {
+        if FDBValue(raw: place.pointee.value.load(ordering: .acquiring)).isStatic {
             unlock(place, word)
             return false
         }
+        release(place, word)
+        return true
+    }
+
+    /// Frees a place that this lcore has locked.
+    @_noLocks
+    func release(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) {
         unlock(place, FDBWord.next(word, key: 0))
         shared.pointee.count.subtract(1, ordering: .relaxed)
         noteChange()
-        return true
     }
 
     /// After a change that `changes` speaks of.

@@ -28,6 +28,7 @@ extension DataPlane {
         try Self.check(new.daemon, new.ports, runtime.lcores)
         let hasNewLatency = old.daemon.wakeLatency != new.daemon.wakeLatency
         if hasNewLatency { try setWakeLatency(new.daemon) }
+        makeRows(for: new)
         do {
             try exchangePorts(PortChange(from: old, to: new, lost: lost.keys))
         } catch {
@@ -66,6 +67,13 @@ extension DataPlane {
         for bridge in gone.values { bridge.fdb.destroy() }
     }
 
+    /// A loop learns addresses for a new guest as soon as it has the snapshot with that guest. Another that has not yet is led to them, too, so the
+    /// snapshot before must have a row for the guest's number already.
+    private func makeRows(for new: Model) {
+        let added = Set(new.effectiveGuests.map(\.settings.name)).count { guestIndices[$0] == nil }
+        if guestRows.grow(toHold: freeGuests.next + added) { publish() }
+    }
+
     private func adoptGuests(_ new: Model) {
         let names = Set(new.effectiveGuests.map(\.settings.name))
         for (name, index) in guestIndices where !names.contains(name) {
@@ -74,9 +82,6 @@ extension DataPlane {
             closedGuests.append(Int(index))
         }
         for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
-        // A loop learns addresses for a new guest as soon as it has the snapshot with that guest. Another that has not yet is led to them, too, so the
-        // snapshot before must know the guest's number already.
-        if guestRows.grow(toHold: freeGuests.next) { publish() }
     }
 
     /// - Returns: the table it replaced, to be destroyed when no loop reads it any more.

@@ -1,4 +1,4 @@
-/// How many guests' rows the leaf tables have. It grows ahead of the guests: see `DataPlane.apply`.
+/// How many guests' rows the leaf tables have. They grow ahead of the guests: see `DataPlane.apply`.
 package struct GuestRows {
     /// A power of two, so that guests who come one by one seldom make tables grow. Row 0 is that of no guest.
     package private(set) var count = 16

@@ -39,7 +39,7 @@ public struct ClassTree {
     var arrived = 0
     /// What loads of memory that is needed soon found. Kept so that they are not optimized away.
     var touched: UInt8 = 0
-    /// What leaves in their floors sent and the root has not been charged yet. Never outlives a dequeue.
+    /// What was sent or passed and the root has not been charged yet. Never outlives a dequeue or bypass.
     var owedFrames: UInt64 = 0
     var owedCharge: Int64 = 0
     /// First class of each row; 8 levels of 8 priorities.

@@ -53,5 +53,10 @@ extension ClassTree {
             && State.offset(of: \.active) == ClassWord.offset + 5 && State.offset(of: \.inFeed) == ClassWord.offset + 7
         let node = MemoryLayout<ClassNode>.offset(of: \.slot.feedHead) == 12 && MemoryLayout<ClassNode>.offset(of: \.slot.exhausted) == 14
         precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && node && State.size == 64, "a class is laid out otherwise than it is read")
+        // Handle, length and tag of a frame are copied as one.
+        let offered = MemoryLayout<OfferedFrame>.offset(of: \.length) == 8 && MemoryLayout<OfferedFrame>.offset(of: \.tag) == 12
+        let queued = MemoryLayout<FrameNode>.offset(of: \.length) == 8 && MemoryLayout<FrameNode>.offset(of: \.tag) == 12
+        let sent = MemoryLayout<ScheduledFrame>.offset(of: \.length) == 8 && MemoryLayout<ScheduledFrame>.offset(of: \.tag) == 12
+        precondition(offered && queued && sent, "a frame is laid out otherwise than it is copied")
     }
 }
