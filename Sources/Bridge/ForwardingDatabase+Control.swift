@@ -62,7 +62,14 @@ extension ForwardingDatabase {
     /// - Returns: how many entries went.
     @discardableResult
     public func flush(port: UInt16, statics: Bool = false) -> Int {
-        removeAll(from: 0, to: lines) { $0.port == port && (statics || !$0.isStatic) }
+        var removed = 0
+        // An entry that a newcomer moved meanwhile may have been passed over.
+        for _ in 0..<16 {
+            let moves = shared.pointee.moves.load(ordering: .sequentiallyConsistent)
+            removed += removeAll(from: 0, to: lines) { $0.port == port && (statics || !$0.isStatic) }
+            if shared.pointee.moves.load(ordering: .sequentiallyConsistent) == moves { break }
+        }
+        return removed
     }
 
     /// Forgets everything that was learned.

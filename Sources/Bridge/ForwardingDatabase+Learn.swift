@@ -123,11 +123,15 @@ extension ForwardingDatabase {
     /// A place that is `key`'s, at rest or busy, other than `own`.
     @_noLocks
     func claimed(_ key: UInt64, _ hash: UInt64, except own: UnsafeMutablePointer<FDBEntry>?) -> UnsafeMutablePointer<FDBEntry>? {
-        for index in 0..<8 {
-            let place = self.place(index, hash)
-            if place != own, FDBWord.claims(place.pointee.word.load(ordering: .sequentiallyConsistent), key) { return place }
+        while true {
+            let moves = shared.pointee.moves.load(ordering: .sequentiallyConsistent)
+            for index in 0..<8 {
+                let place = self.place(index, hash)
+                if place != own, FDBWord.claims(place.pointee.word.load(ordering: .sequentiallyConsistent), key) { return place }
+            }
+            // An entry that moved meanwhile, from a place not yet looked at to one that was, is missed at both.
+            if shared.pointee.moves.load(ordering: .sequentiallyConsistent) == moves { return nil }
         }
-        return nil
     }
 
     /// The eight places of an address.

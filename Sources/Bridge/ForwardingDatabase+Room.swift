@@ -76,6 +76,8 @@ extension ForwardingDatabase {
             unlock(place, word)
             return false
         }
+        // Ahead of the old place's release: see `claimed`.
+        shared.pointee.moves.add(1, ordering: .sequentiallyConsistent)
         // `insert` counted the address again.
         shared.pointee.count.subtract(1, ordering: .relaxed)
         unlock(place, FDBWord.next(word, key: 0))

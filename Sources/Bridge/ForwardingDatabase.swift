@@ -175,5 +175,7 @@ struct FDBShared: ~Copyable {
     @usableFromInline let count = Atomic<Int>(0)
     /// `ForwardingDatabase.changes`.
     @usableFromInline let changes = Atomic<UInt64>(0)
+    /// Entries that were moved within the table.
+    @usableFromInline let moves = Atomic<UInt64>(0)
     init() {}
 }
