@@ -62,19 +62,24 @@ extension ForwardingDatabase {
     /// - Returns: how many entries went.
     @discardableResult
     public func flush(port: UInt16, statics: Bool = false) -> Int {
-        var removed = 0
-        // An entry that a newcomer moved meanwhile may have been passed over.
-        for _ in 0..<16 {
-            let moves = shared.pointee.moves.load(ordering: .sequentiallyConsistent)
-            removed += removeAll(from: 0, to: lines) { $0.port == port && (statics || !$0.isStatic) }
-            if shared.pointee.moves.load(ordering: .sequentiallyConsistent) == moves { break }
-        }
-        return removed
+        removeAll { $0.port == port && (statics || !$0.isStatic) }
     }
 
     /// Forgets everything that was learned.
     @discardableResult
-    public func flushLearned() -> Int { removeAll(from: 0, to: lines) { !$0.isStatic } }
+    public func flushLearned() -> Int { removeAll { !$0.isStatic } }
+
+    /// Of the whole table. An entry that a newcomer moved meanwhile may have been passed over, so it is gone through again; not without end, as a full table
+    /// may be moved about all the time.
+    private func removeAll(where condition: (FDBValue) -> Bool) -> Int {
+        var removed = 0
+        for _ in 0..<16 {
+            let moves = shared.pointee.moves.load(ordering: .sequentiallyConsistent)
+            removed += removeAll(from: 0, to: lines, where: condition)
+            if shared.pointee.moves.load(ordering: .sequentiallyConsistent) == moves { break }
+        }
+        return removed
+    }
 
     /// Ageing, a slice at a time: forgets learned entries of `count` lines from line `cursor` on whose address was last seen before the
     /// second `cutoff`.

@@ -19,6 +19,7 @@ import Synchronization
 ///   as unknown. (Two bits of generation: the same owner would have to come back at the fourth change within two loads.)
 /// - Two lcores learn one address at once: each claims a place, then looks for the other's claim; at least one sees it and withdraws,
 ///   so that an address never has two entries. If both withdraw, the next frame is learned.
+/// - A learner looks for an address's entry while room-making moves it from a place not yet looked at to one that was: it looks again, as moves are counted.
 /// - Two lcores want one place, for two addresses: one gets it, the other's verdict is `contended`, and the next frame is learned. Nobody is displaced
 ///   for that.
 /// - A refresh meets a removal: the entry goes although it was just seen; the next frame is learned.

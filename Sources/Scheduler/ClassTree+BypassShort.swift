@@ -83,7 +83,7 @@ extension ClassTree {
             let state = states + Int(leaf), node = nodes + Int(leaf), above = states + Int(state.pointee.parent)
             let flags = state.pointee.flags
             guard Self.has(leaves, leaf), node.pointee.count == 0, flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
-                above.pointee.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(at: now), above.pointee.isCurrent(at: now)
+                above.word.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(at: now), above.pointee.isCurrent(at: now)
             else { break }
             let length = lengths[begin]
             let size = max(Int64(length) &+ overhead, 0)

@@ -35,10 +35,6 @@ extension ClassState {
     @inline(__always)
     var isIdleOpenGroup: Bool { @_noLocks get { parent == 1 && active == 0 && flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0 } }
 
-    /// Whether it is a plain class right below the root, below which nobody waits.
-    @inline(__always)
-    var isIdlePlainGroup: Bool { @_noLocks get { parent == 1 && active == 0 && flags & ClassFlags.special == 0 } }
-
     /// What is left of them after a charge. True if one is in debt.
     @_noLocks @inline(__always)
     mutating func keep(floor: Int64, ceiling: Int64) -> Bool {
@@ -128,9 +124,7 @@ extension ClassState {
     /// Both buckets allow to send. They must be up to date.
     @inline(__always)
     var isInFloor: Bool {
-        @_noLocks get {
-            (floorTokens | ceilingTokens) >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0
-        }
+        @_noLocks get { PlainTokens(floor: floorTokens, ceiling: ceilingTokens).allow(flags) }
     }
 
     /// The ceiling allows to send and the floor does not. They must be up to date.

@@ -16,6 +16,21 @@ extension EndToEnd {
             ["vm1", "vm2"].map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
         }
 
+        /// Host taps in namespaces of their own, which reach each other.
+        private func twoTaps(_ lab: Lab, _ mode: String) throws -> (Daemon, Namespace, Namespace) {
+            let (a, b) = (try Namespace(lab, "a"), try Namespace(lab, "b"))
+            let daemon = try Daemon(lab, settings(mode) + """
+                bridges: [{name: br0}]
+                ports:
+                  - {name: a, type: tap, bridge: br0, interface: tapa, netns: \(a.name)}
+                  - {name: b, type: tap, bridge: br0, interface: tapb, netns: \(b.name)}
+                """)
+            try a.configure("tapa", address: "10.0.0.1/24")
+            try b.configure("tapb", address: "10.0.0.2/24")
+            try a.reaches("10.0.0.2")
+            return (daemon, a, b)
+        }
+
         private func core(_ daemon: Daemon) throws -> JSON { try daemon.show("core", "show")[0] }
         private func woken(_ daemon: Daemon, by reason: String) throws -> Int { try core(daemon)["wakeups"][reason].int ?? 0 }
         private func sleeps(_ daemon: Daemon) throws -> Int { try core(daemon)["sleeps"].int ?? 0 }
@@ -60,16 +75,7 @@ extension EndToEnd {
         @Test("host taps wake the switch, from their first frame on", arguments: sleeping)
         func taps(_ mode: String) throws {
             try withLab { lab in
-                let (a, b) = (try Namespace(lab, "a"), try Namespace(lab, "b"))
-                let daemon = try Daemon(lab, settings(mode) + """
-                    bridges: [{name: br0}]
-                    ports:
-                      - {name: a, type: tap, bridge: br0, interface: tapa, netns: \(a.name)}
-                      - {name: b, type: tap, bridge: br0, interface: tapb, netns: \(b.name)}
-                    """)
-                try a.configure("tapa", address: "10.0.0.1/24")
-                try b.configure("tapb", address: "10.0.0.2/24")
-                try a.reaches("10.0.0.2")
+                let (daemon, a, _) = try twoTaps(lab, mode)
                 let before = try woken(daemon, by: "traffic")
                 let answers = try a.run("busybox", "ping", "-c", "20", "-A", "-W", "5", "10.0.0.2")
                 #expect(answers.contains("20 packets transmitted, 20 packets received"), "\(answers)")
@@ -82,16 +88,7 @@ extension EndToEnd {
         @Test("changes while taps are quiet do not make them out to be silent ones")
         func quiet() throws {
             try withLab { lab in
-                let (a, b) = (try Namespace(lab, "a"), try Namespace(lab, "b"))
-                let daemon = try Daemon(lab, settings("polling") + """
-                    bridges: [{name: br0}]
-                    ports:
-                      - {name: a, type: tap, bridge: br0, interface: tapa, netns: \(a.name)}
-                      - {name: b, type: tap, bridge: br0, interface: tapb, netns: \(b.name)}
-                    """)
-                try a.configure("tapa", address: "10.0.0.1/24")
-                try b.configure("tapb", address: "10.0.0.2/24")
-                try a.reaches("10.0.0.2")
+                let (daemon, a, b) = try twoTaps(lab, "polling")
                 // Nothing more comes, so that neither tap has ever woken the loop.
                 try a.run("ip", "link", "set", "tapa", "down")
                 try b.run("ip", "link", "set", "tapb", "down")

@@ -9,7 +9,7 @@ final class EthernetDevice {
     let driver: String
     let numaNode: Int
 
-    /// What DPDK's driver keeps to itself. It numbers its packet sockets' fanout group by process id and interface index, so that two neighbours may meet.
+    /// What the error's number does not say. DPDK's driver numbers its packet sockets' fanout group by process id and interface index, so that two neighbours may meet.
     private static func hint(_ devargs: String) -> String {
         guard devargs.hasPrefix("net_af_packet") else { return "" }
         return "; the daemon's log has the driver's reason. Where that is PACKET_FANOUT, another program's process id and interface make the same number: start either again"
