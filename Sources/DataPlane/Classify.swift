@@ -104,9 +104,7 @@ private func sort(
     repeat {
         let guest = GuestIndex(truncatingIfNeeded: record.pointee.forwarding &>> way.guestPlace)
         let leaf = way.leaves[Int(guest) &<< way.guestShift &+ Int(record.pointee.protocolID)]
-        let line = way.lines + Int(leaf) &* 128
-        sluice_prefetch(line)
-        sluice_prefetch(line + 64)
+        sluice_prefetch(way.lines + Int(leaf) &* 128)
         var key = way.key.with(leaf: leaf)
         if tags {
             let tag = EgressTag(snapshot.pointee.tagger.egress(record))

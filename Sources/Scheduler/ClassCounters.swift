@@ -44,16 +44,15 @@ extension ClassTree {
     private func counters(of id: ClassID, totals: ClassTotals?) -> ClassCounters {
         var result = ClassCounters()
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return result }
-        let state = states[Int(id)], node = nodes[Int(id)], block = blocks[Int(id)]
-        result.backlogFrames = node.count
-        // An inner class has no queue: see `ClassNode.feedWeight`.
-        result.backlogBytes = state.level == 0 ? node.bytes : 0
+        let state = states[Int(id)], block = blocks[Int(id)]
+        result.backlogFrames = queued(id)
+        result.backlogBytes = queuedBytes(id)
         result.droppedQueueLimit = block.droppedQueueLimit
         result.droppedBufferShare = block.droppedBufferShare
         result.droppedBufferFull = block.droppedBufferFull
-        result.waitsCeiling = block.waitsCeiling
+        result.waitsCeiling = nodes[Int(id)].waitsCeiling
         result.waitsAncestor = waitsForAncestors(of: id)
-        result.waitsNothingToLend = block.waitsNothingToLend
+        result.waitsNothingToLend = nodes[Int(id)].waitsNothingToLend
         result.waitsOutput = block.waitsOutput
         if state.flags & ClassFlags.codel != 0 { result.droppedCoDel = codels[Int(id)].dropped }
         if state.flags & ClassFlags.extra != 0 {

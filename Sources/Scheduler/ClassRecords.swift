@@ -29,7 +29,8 @@ enum ClassFlags {
     @inline(__always) static var metered: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra } }
 }
 
-/// What every frame of a class and of its descendants touches: one cache line.
+/// What a frame of a class and of its descendants touches: one cache line. All that is the same for classes with the same parameters is in their
+/// `ClassProfile`; what only queues of several frames, borrowers and timers need is in `ClassNode`.
 struct ClassState {
     /// Time at which the tokens below were true. In a tree that leases its rates: see `ClassLeases`.
     var checkpoint: Nanoseconds
@@ -39,16 +40,25 @@ struct ClassState {
     /// both are worked out at once.
     var floorTokens: Int64
     var ceilingTokens: Int64
-    var floorRate: UInt64
-    var ceilingRate: UInt64
-    /// Depth of the buckets in bytes.
-    var floorBurst: UInt32
-    var ceilingBurst: UInt32
+    /// As `sentBytes`.
+    var sentFrames: UInt64
+    /// Of a leaf: its first frame, as an index into the slab; `FrameNode.none`: its queue is empty. 0: no leaf, as memory that was never written is none.
+    var head: UInt32
+    /// Bytes left of its turn in the row of its level; negative: owed.
+    var rowDeficit: Int32
+    /// Its parameters: see `ProfileTable`.
+    var profile: UInt16
+    /// A leaf's place in its row, or among the leaves of an output that is parked; inner classes have one for each priority, kept elsewhere.
+    var rowNext: ClassID
+    var rowPrevious: ClassID
+    /// An inner class: the number of the event in which it last had nothing left for its descendants (odd: nothing to lend; even: at its ceiling).
+    /// A leaf: the last such event it has taken notice of.
+    var exhausted: UInt16
     var parent: ClassID
-    var mode: UInt8
     var flags: UInt8
-    /// 0: a leaf; 1...7: an inner class, 7 the root.
-    var level: UInt8
+    /// `level` and `lender`.
+    var rank: UInt8
+    var mode: UInt8
     /// Bit per priority: the class has frames to send, itself or below it. 0: asleep, and its mode is not kept up to date.
     var active: UInt8
     /// Bit per priority: hangs in its level's row (it can send).
@@ -56,31 +66,50 @@ struct ClassState {
     /// Bit per priority: hangs in its parent's feed.
     var inFeed: UInt8
 
+    /// Without children, tokens or parameters.
     @_noLocks @inline(__always)
-    init(
-        checkpoint: Nanoseconds, floorTokens: Int64, floorRate: UInt64, ceilingTokens: Int64, ceilingRate: UInt64, floorBurst: UInt32,
-        ceilingBurst: UInt32, sentBytes: UInt64, parent: ClassID, mode: UInt8, flags: UInt8, level: UInt8, active: UInt8, inRow: UInt8,
-        inFeed: UInt8
-    ) {
-        self.checkpoint = checkpoint
-        self.sentBytes = sentBytes
-        self.floorTokens = floorTokens
-        self.ceilingTokens = ceilingTokens
-        self.floorRate = floorRate
-        self.ceilingRate = ceilingRate
-        self.floorBurst = floorBurst
-        self.ceilingBurst = ceilingBurst
+    init(under parent: ClassID, at now: Nanoseconds) {
+        checkpoint = now
+        sentBytes = 0
+        floorTokens = 0
+        ceilingTokens = 0
+        sentFrames = 0
+        head = FrameNode.none
+        rowDeficit = 0
+        profile = ProfileTable.none
+        rowNext = 0
+        rowPrevious = 0
+        exhausted = 0
         self.parent = parent
-        self.mode = mode
-        self.flags = flags
-        self.level = level
-        self.active = active
-        self.inRow = inRow
-        self.inFeed = inFeed
+        flags = 0
+        rank = 0
+        mode = Mode.mayBorrow
+        active = 0
+        inRow = 0
+        inFeed = 0
     }
 }
 
-/// A class's place, for one priority, in the lists it is served from.
+extension ClassState {
+    /// 0: a leaf; 1...7: an inner class, 7 the root.
+    @inline(__always)
+    var level: UInt8 {
+        @_noLocks get { rank & 0xf }
+        @_noLocks set { rank = rank & 0xf0 | newValue }
+    }
+
+    /// Of a leaf: the level of the ancestor that lends to it. Kept when it has nothing to send.
+    @inline(__always)
+    var lender: UInt8 {
+        @_noLocks get { rank &>> 4 }
+        @_noLocks set { rank = rank & 0xf | newValue &<< 4 }
+    }
+
+    /// It sends on its own floor.
+    @inline(__always) static var nobody: UInt8 { @_noLocks get { 0 } }
+}
+
+/// A class's place, for one priority, in the lists it is served from. A leaf has one priority and needs only a place in its parent's feed.
 struct PrioritySlot {
     var rowNext: ClassID
     var rowPrevious: ClassID
@@ -88,84 +117,59 @@ struct PrioritySlot {
     var feedPrevious: ClassID
     /// Bytes left of its turn in the parent's feed; negative: owed.
     var feedDeficit: Int32
-    /// First in this class's own feed: the child whose turn it is; 0: empty. Of a leaf: `ClassNode.lender`.
+    /// First in this class's own feed: the child whose turn it is; 0: empty.
     var feedHead: ClassID
-    /// In `ClassNode.slot` alone. An inner class: the number of the event in which it last had nothing left for its descendants (odd:
-    /// nothing to lend; even: at its ceiling). A leaf: the last such event it has taken notice of.
-    var exhausted: UInt16
-
-    /// In the slots of inner classes, where the place is free: last in this class's own feed, unless that is empty.
-    var feedTail: ClassID {
-        @_noLocks @inline(__always) get { exhausted }
-        @_noLocks @inline(__always) set { exhausted = newValue }
-    }
+    /// Last in this class's own feed, unless that is empty.
+    var feedTail: ClassID
 
     @_noLocks @inline(__always)
-    init(
-        rowNext: ClassID, rowPrevious: ClassID, feedNext: ClassID, feedPrevious: ClassID, feedDeficit: Int32, feedHead: ClassID,
-        exhausted: UInt16
-    ) {
+    init(rowNext: ClassID, rowPrevious: ClassID, feedNext: ClassID, feedPrevious: ClassID, feedDeficit: Int32, feedHead: ClassID, feedTail: ClassID) {
         self.rowNext = rowNext
         self.rowPrevious = rowPrevious
         self.feedNext = feedNext
         self.feedPrevious = feedPrevious
         self.feedDeficit = feedDeficit
         self.feedHead = feedHead
-        self.exhausted = exhausted
+        self.feedTail = feedTail
     }
 }
 
-/// The rest of a class: its queue, if it is a leaf, and its turn. One cache line.
+/// The rest of a class: its queue, if that holds several frames, its turn among borrowers, its timer. One cache line.
 struct ClassNode {
-    /// A leaf has one priority and needs one slot; an inner class has eight, kept elsewhere.
+    /// Of a leaf.
     var slot: PrioritySlot
-    /// Frames in order, as indices into the slab; 0: none. An inner class: the upper part of the number in `slot.exhausted`.
-    var head: UInt32
-    /// An inner class: the child that took its queue over when it became a parent; 0: none.
+    /// Last frame of a queue of several. An inner class: the child that took its queue over when it became a parent; 0: none.
     var tail: UInt32
+    /// Frames and bytes of a queue of several; what they say of a shorter one has no meaning: see `ClassTree+Queue`. An inner class: the upper part of
+    /// the number in `ClassState.exhausted`, and `feedWeight`.
     var count: UInt32
-    /// An inner class: see `feedWeight`.
     var bytes: UInt32
-    var limitPackets: UInt32
-    var limitBytes: UInt32
-    var quantum: Int32
-    /// Bytes left of its turn in the row of its level; negative: owed.
-    var rowDeficit: Int32
-    var output: UInt16
     /// Of a leaf: see `changesOfLender`.
     var children: UInt16
     /// 1: its timer is set no later than the time at which its floor will allow it to send again.
     var timed: UInt8
-    var priority: UInt8
     /// Bit per level of the ancestors it borrowed from so far (an inner class: and its own, see `Loan`): only those entries of `loans` are in use.
     var lenders: UInt8
+    var timer: ClassTimer
     /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use.
     var blockers: UInt8
-    /// As `ClassState.sentBytes`.
-    var sentFrames: UInt64
+    /// Times it had to wait. Written as `CounterBlock` is.
+    var waitsCeiling: UInt64
+    var waitsNothingToLend: UInt64
 
     @_noLocks @inline(__always)
-    init(
-        slot: PrioritySlot, head: UInt32, tail: UInt32, count: UInt32, bytes: UInt32, limitPackets: UInt32, limitBytes: UInt32,
-        quantum: Int32, rowDeficit: Int32, output: UInt16, children: UInt16, timed: UInt8, priority: UInt8, lenders: UInt8,
-        blockers: UInt8, sentFrames: UInt64
-    ) {
-        self.slot = slot
-        self.head = head
-        self.tail = tail
-        self.count = count
-        self.bytes = bytes
-        self.limitPackets = limitPackets
-        self.limitBytes = limitBytes
-        self.quantum = quantum
-        self.rowDeficit = rowDeficit
-        self.output = output
-        self.children = children
-        self.timed = timed
-        self.priority = priority
-        self.lenders = lenders
-        self.blockers = blockers
-        self.sentFrames = sentFrames
+    init() {
+        slot = .unlinked(deficit: 0)
+        tail = 0
+        count = 0
+        bytes = 0
+        children = 0
+        timed = 0
+        lenders = 0
+        timer = ClassTimer()
+        blockers = 0
+        waitsCeiling = 0
+        waitsNothingToLend = 0
     }
 }
 
@@ -176,32 +180,29 @@ extension ClassNode {
         @_noLocks get { bytes }
         @_noLocks set { bytes = newValue }
     }
+
+    /// Of an inner class: what the short number in `ClassState.exhausted` does not tell apart.
+    @inline(__always)
+    var exhaustionRound: UInt32 {
+        @_noLocks get { count }
+        @_noLocks set { count = newValue }
+    }
 }
 
 /// When a class that waits for tokens has to be looked at again.
 struct ClassTimer {
     var expiry: Nanoseconds
-    /// floor((2^64 - 1) / rate), so that waking needs no division.
-    var floorReciprocal: UInt64
-    var ceilingReciprocal: UInt64
     var next: ClassID
     var previous: ClassID
     /// Which bucket of the wheel it is in, plus 1; 0: not armed.
     var bucket: UInt16
-    var unused: UInt16
 
     @_noLocks @inline(__always)
-    init(
-        expiry: Nanoseconds, floorReciprocal: UInt64, ceilingReciprocal: UInt64, next: ClassID, previous: ClassID, bucket: UInt16,
-        unused: UInt16
-    ) {
-        self.expiry = expiry
-        self.floorReciprocal = floorReciprocal
-        self.ceilingReciprocal = ceilingReciprocal
-        self.next = next
-        self.previous = previous
-        self.bucket = bucket
-        self.unused = unused
+    init() {
+        expiry = 0
+        next = 0
+        previous = 0
+        bucket = 0
     }
 }
 
@@ -245,27 +246,19 @@ struct ClassExtra {
     }
 }
 
-/// A frame in a queue. Begins as `OfferedFrame` and `ScheduledFrame` do, so that it is copied in one piece.
+/// A frame in a queue, half a cache line. Begins as `OfferedFrame` and `ScheduledFrame` do, so that it is copied in one piece.
 struct FrameNode {
     var handle: UnsafeMutableRawPointer
     var length: UInt32
     var tag: UInt32
     /// When it was queued, for CoDel.
     var since: Nanoseconds
+    /// The one behind it, in a queue or among free ones; `none`: it is the last.
     var next: UInt32
     var unused: UInt32
 
-    @_noLocks @inline(__always)
-    init(
-        handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, since: Nanoseconds, next: UInt32, unused: UInt32
-    ) {
-        self.handle = handle
-        self.length = length
-        self.tag = tag
-        self.since = since
-        self.next = next
-        self.unused = unused
-    }
+    /// No frame. Indices of frames are above it.
+    @inline(__always) static var none: UInt32 { @_noLocks get { 1 } }
 }
 
 /// What a leaf borrowed from one ancestor. An inner class: what its removed children had, or lent to them, if the level is its own. Written as
@@ -286,20 +279,8 @@ struct CounterBlock {
     var droppedQueueLimit: UInt64 = 0
     var droppedBufferShare: UInt64 = 0
     var droppedBufferFull: UInt64 = 0
-    var waitsCeiling: UInt64 = 0
-    var waitsNothingToLend: UInt64 = 0
     var waitsOutput: UInt64 = 0
 
     @_noLocks @inline(__always)
-    init(
-        droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0,
-        waitsCeiling: UInt64 = 0, waitsNothingToLend: UInt64 = 0, waitsOutput: UInt64 = 0
-    ) {
-        self.droppedQueueLimit = droppedQueueLimit
-        self.droppedBufferShare = droppedBufferShare
-        self.droppedBufferFull = droppedBufferFull
-        self.waitsCeiling = waitsCeiling
-        self.waitsNothingToLend = waitsNothingToLend
-        self.waitsOutput = waitsOutput
-    }
+    init() {}
 }

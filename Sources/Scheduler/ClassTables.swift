@@ -1,5 +1,4 @@
-/// The two cache lines of every class, side by side: line 2n is the state of class n and line 2n + 1 its node, so that both lie in one page
-/// and the second is fetched with the first.
+/// The two cache lines of every class, side by side: line 2n is the state of class n and line 2n + 1 its node, so that both lie in one page.
 struct StateTable {
     let lines: UnsafeMutableRawPointer
 
@@ -28,7 +27,33 @@ struct NodeTable {
     }
 }
 
+/// The timers within the nodes.
+struct TimerTable {
+    let lines: UnsafeMutableRawPointer
+
+    @_noLocks @inline(__always)
+    static func + (table: TimerTable, index: Int) -> UnsafeMutablePointer<ClassTimer> {
+        (table.lines + index &* 128 + 64 + ClassNode.timerOffset).assumingMemoryBound(to: ClassTimer.self)
+    }
+
+    subscript(index: Int) -> ClassTimer {
+        @_noLocks @inline(__always) unsafeAddress { UnsafePointer(self + index) }
+        @_noLocks @inline(__always) nonmutating unsafeMutableAddress { self + index }
+    }
+}
+
+extension ClassNode {
+    @inline(__always) static var timerOffset: Int { @_noLocks get { 32 } }
+}
+
 extension ClassTree {
     var states: StateTable { @_noLocks @inline(__always) get { StateTable(lines: lines) } }
     var nodes: NodeTable { @_noLocks @inline(__always) get { NodeTable(lines: lines) } }
+    var profiles: UnsafeMutablePointer<ClassProfile> { @_noLocks @inline(__always) get { (lines + Self.profilesOffset).assumingMemoryBound(to: ClassProfile.self) } }
+    var frames: UnsafeMutablePointer<FrameNode> { @_noLocks @inline(__always) get { (lines + Self.framesOffset).assumingMemoryBound(to: FrameNode.self) } }
+
+    // One block for all, so that one register leads to each. For every id there can be, here and of the slots: a frame's leaf is looked at before it is
+    // known to exist.
+    @inline(__always) static var profilesOffset: Int { @_noLocks get { 65_536 * 128 } }
+    @inline(__always) static var framesOffset: Int { @_noLocks get { profilesOffset + 65_536 * 64 } }
 }

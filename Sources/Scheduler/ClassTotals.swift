@@ -72,9 +72,9 @@ extension ClassTree {
     /// What a class that is removed counted becomes its parent's own.
     @_noLocks
     mutating func leaveCounters(of id: ClassID, to parent: ClassID) {
-        change(lenderOf: id, to: ClassNode.nobody)
+        change(lenderOf: id, to: ClassState.nobody)
         states[Int(parent)].sentBytes &+= states[Int(id)].sentBytes
-        nodes[Int(parent)].sentFrames &+= nodes[Int(id)].sentFrames
+        states[Int(parent)].sentFrames &+= states[Int(id)].sentFrames
         for level in Int(states[Int(parent)].level)..<8 where nodes[Int(id)].lenders &>> UInt8(truncatingIfNeeded: level) & 1 != 0 {
             let loan = loans[level &* classes &+ Int(id)]
             add(to: parent, fromLevel: UInt8(truncatingIfNeeded: level), frames: loan.frames, bytes: loan.bytes)

@@ -4,25 +4,24 @@ extension ClassTree {
     /// True if the leaf joined its parent's feed; false if the general way must decide. The leaf has just got its first frame.
     @_noLocks @inline(__always)
     mutating func joinBorrowers(_ leaf: ClassID, at now: Nanoseconds) -> Bool {
-        let state = states + Int(leaf), node = nodes + Int(leaf)
+        let state = states + Int(leaf), node = nodes + Int(leaf), profile = profiles + Int(state.pointee.profile)
         let parent = state.pointee.parent
         let above = states + Int(parent)
         guard _fastPath((state.pointee.flags | above.pointee.flags) & ClassFlags.special == 0) else { return false }
         // Mostly it has been looked at a moment ago.
-        if state.pointee.checkpoint != now { state.pointee.refillPlain(at: now) }
+        if state.pointee.checkpoint != now { state.pointee.refillPlain(profile, at: now) }
         guard state.pointee.mayOnlyBorrow else { return false }
         if above.pointee.active == 0 {
             // Tokens only grow while a class is idle.
-            if _slowPath((above.pointee.floorTokens | above.pointee.ceilingTokens) < 0) { above.pointee.refillPlain(at: now) }
+            if _slowPath((above.pointee.floorTokens | above.pointee.ceilingTokens) < 0) { above.pointee.refillPlain(profiles + Int(above.pointee.profile), at: now) }
         } else if above.pointee.mode != Mode.canSend {
             return false
         }
         guard above.pointee.isInFloor else { return false }
-        let priority = Int(node.pointee.priority)
-        let bit: UInt8 = 1 &<< node.pointee.priority
+        let priority = Int(profile.pointee.priority), bit = profile.pointee.priorityBit
         state.pointee.mode = Mode.mayBorrow
         state.pointee.active = bit
-        node.pointee.slot.exhausted = exhaustions
+        state.pointee.exhausted = exhaustions
         if _slowPath(node.pointee.timed == 0), state.pointee.flags & ClassFlags.meteredFloor != 0 { armIfWaiting(leaf, at: now) }
         state.pointee.inFeed |= bit
         let mine = UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self)
@@ -51,18 +50,18 @@ extension ClassTree {
     @_noLocks @inline(__always)
     private mutating func serveFeed(of lender: ClassID, _ row: Int, into place: inout Place, at now: Nanoseconds) -> Bool {
         let priority = row & 7
-        let above = states + Int(lender), lenderNode = nodes + Int(lender)
+        let above = states + Int(lender)
         let feed = slots + (Int(lender) &* 8 &+ priority)
-        var turn = lenderNode.pointee.rowDeficit
+        var turn = above.pointee.rowDeficit
         guard above.pointee.flags & ClassFlags.special == 0, turn >= 0 else { return false }
-        let level = UInt16(above.pointee.level)
+        let level = above.pointee.level
         let oneByOne = hasActiveAncestors(above)
-        var tokens = above.pointee.drawPlain(at: now)
+        var tokens = above.pointee.drawPlain(profiles + Int(above.pointee.profile), at: now)
         var lent = Taken(frames: 0, bytes: 0, charged: 0, cost: 0, next: 0)
         var last: ClassID = 0, isSpent = false
         repeat {
             let leaf = feed.pointee.feedHead
-            let state = states + Int(leaf), node = nodes + Int(leaf)
+            let state = states + Int(leaf), node = nodes + Int(leaf), profile = profiles + Int(state.pointee.profile)
             let leafTurn = node.pointee.slot.feedDeficit
             if _slowPath(
                 leafTurn < 0 || state.pointee.level != 0 || state.pointee.flags & ClassFlags.special != 0
@@ -71,13 +70,13 @@ extension ClassTree {
                 _ = above.pointee.keep(floor: tokens.floor, ceiling: tokens.ceiling)
                 return false
             }
-            if _slowPath(node.pointee.slot.exhausted != exhaustions) { noteTurn(of: leaf) }
-            if _slowPath(node.pointee.lender != level) { change(lenderOf: leaf, to: level) }
-            if state.pointee.checkpoint != now { state.pointee.refillPlain(at: now) }
+            if _slowPath(state.pointee.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if _slowPath(state.pointee.lender != level) { change(lenderOf: leaf, to: level) }
+            if state.pointee.checkpoint != now { state.pointee.refillPlain(profile, at: now) }
             let credit = min(state.pointee.ceilingTokens, min(tokens.floor, tokens.ceiling))
-            let taken = take(leaf, node, into: &place, turn: min(turn, leafTurn), credit: credit)
+            let taken = take(leaf, state, profile, into: &place, turn: min(turn, leafTurn), credit: credit)
             last = leaf
-            isSpent = state.pointee.chargeCeiling(taken.cost) && taken.next != 0
+            isSpent = state.pointee.chargeCeiling(taken.cost) && taken.next != FrameNode.none
             state.pointee.sentBytes &+= UInt64(taken.bytes)
 
             let charged = Int32(truncatingIfNeeded: taken.charged)
@@ -86,14 +85,14 @@ extension ClassTree {
             turn &-= charged
             lent.add(taken)
             let rest = leafTurn &- charged
-            node.pointee.slot.feedDeficit = rest < 0 ? rest &+ node.pointee.quantum : rest
-            if taken.next == 0 {
+            node.pointee.slot.feedDeficit = rest < 0 ? rest &+ profile.pointee.quantum : rest
+            if taken.next == FrameNode.none {
                 state.pointee.active = 0
                 state.pointee.inFeed = 0
                 feed.pointee.feedHead = node.pointee.slot.feedNext
                 if feed.pointee.feedHead == 0 { break }
             } else {
-                node.pointee.slot.exhausted = exhaustions
+                state.pointee.exhausted = exhaustions
                 if rest < 0 { rotate(feed, UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self), priority) }
                 if _slowPath(isSpent) { break }
             }
@@ -126,14 +125,14 @@ extension ClassTree {
     ) {
         let priority = row & 7
         let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: priority)
-        let above = states + Int(lender), node = nodes + Int(lender)
+        let above = states + Int(lender)
         let lenderIsSpent = above.pointee.keep(floor: floor, ceiling: ceiling)
         let activeAncestors = payAncestors(of: above.pointee.parent, lent, at: now)
         owedFrames &+= UInt64(lent.frames)
         owedCharge &+= lent.cost
         backlogBytes &-= Int(lent.bytes)
 
-        node.pointee.rowDeficit = turn < 0 ? turn &+ node.pointee.quantum : turn
+        above.pointee.rowDeficit = turn < 0 ? turn &+ profile(of: lender).pointee.quantum : turn
         let place = slots + (Int(lender) &* 8 &+ priority)
         if place.pointee.feedHead == 0 {
             above.pointee.active &= ~bit
@@ -151,6 +150,6 @@ extension ClassTree {
         if lenderIsSpent || activeAncestors != 0 { updateAncestors(of: states + Int(last), at: now) }
         // Whether anyone lends now that this one does not may depend on the root.
         if lenderIsSpent { chargeRoot(at: now) }
-        if nodes[Int(last)].count != 0 { noteLeft(waiting: last) }
+        if states[Int(last)].head != FrameNode.none { noteLeft(waiting: last) }
     }
 }

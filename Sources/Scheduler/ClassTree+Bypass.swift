@@ -5,7 +5,7 @@ extension ClassTree {
     @inline(__always)
     public var mayBypass: Bool { @_noLocks get { rows == 0 && arrived == 0 } }
 
-    /// What is read first of each class, 128 bytes a class: for a caller that fetches the lines of a burst's leaves. Stays where it is.
+    /// What is read first of each class, in lines 128 bytes apart: for a caller that fetches those of a burst's leaves. Stays where it is.
     public var classLines: UnsafeRawPointer { UnsafeRawPointer(lines) }
 
     /// Lets as many frames of a burst leave at once as every bucket on their way allows, up to the first that must wait. They are charged, and
@@ -48,8 +48,7 @@ extension ClassTree {
     /// Whether frames of a leaf would overtake none by passing.
     @_noLocks @inline(__always)
     private func mayPass(_ leaf: ClassID) -> Bool {
-        let node = nodes + Int(leaf)
-        return Self.has(leaves, leaf) && node.pointee.count == 0 && (parkedOutputs == 0 || outputStates[Int(node.pointee.output)].isParked == 0)
+        states[Int(leaf)].head == FrameNode.none && (parkedOutputs == 0 || outputStates[Int(profile(of: leaf).pointee.output)].isParked == 0)
     }
 
     /// Whether a class has anything of its own: a limit, or a floor.

@@ -25,7 +25,7 @@ extension ClassTree {
                     // Tokens that are leased are spent like any others.
                     refillShared(lender, at: now)
                 } else {
-                    state.pointee.refillPlain(at: now)
+                    state.pointee.refillPlain(profiles + Int(state.pointee.profile), at: now)
                 }
                 credit = min(credit, state.pointee.ceilingTokens)
                 if state.pointee.isInFloor {

@@ -36,7 +36,7 @@ extension ClassTree {
     /// Leaves that have neither floor nor ceiling, below groups that have none.
     @_noLocks @inline(never)
     private mutating func passOpen(_ passage: inout Passage, at now: Nanoseconds) {
-        let states = states, nodes = nodes, leaves = leaves, overhead = overhead
+        let states = states, overhead = overhead
         let lengths = passage.lengths, last = passage.last
         var begin = passage.next, run = passage.run
         let isOpen = holders | backlogFrames == 0
@@ -45,8 +45,8 @@ extension ClassTree {
         let most = rootCredit(at: now)
         while run != last {
             let leaf = run.pointee.leaf, end = Int(run.pointee.end)
-            let state = states + Int(leaf), node = nodes + Int(leaf)
-            guard Self.has(leaves, leaf), node.pointee.count == 0, state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0,
+            let state = states + Int(leaf)
+            guard state.pointee.head == FrameNode.none, state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0,
                 isOpen || states[Int(state.pointee.parent)].isIdleOpenGroup
             else { break }
             let count = end &- begin
@@ -60,9 +60,9 @@ extension ClassTree {
                 charged = before
                 break
             }
-            if _slowPath(node.pointee.lender != Self.rootLevel) { change(lenderOf: leaf, to: Self.rootLevel) }
+            if _slowPath(state.pointee.lender != Self.rootLevel) { change(lenderOf: leaf, to: Self.rootLevel) }
             state.pointee.sentBytes &+= bytes
-            node.pointee.sentFrames &+= UInt64(truncatingIfNeeded: count)
+            state.pointee.sentFrames &+= UInt64(truncatingIfNeeded: count)
             begin = end
             run += 1
         }
@@ -72,7 +72,7 @@ extension ClassTree {
     /// Single frames of leaves that are plain, on their own floors or borrowed.
     @_noLocks @inline(never)
     private mutating func passSingles(_ passage: inout Passage, at now: Nanoseconds) {
-        let states = states, nodes = nodes, leaves = leaves, overhead = overhead
+        let states = states, profiles = profiles, overhead = overhead
         let lengths = passage.lengths, last = passage.last
         var begin = passage.next, run = passage.run
         var charged: Int64 = 0
@@ -80,25 +80,27 @@ extension ClassTree {
         var credit = Int64.min / 2
         while run != last {
             let leaf = run.pointee.leaf
-            let state = states + Int(leaf), node = nodes + Int(leaf), above = states + Int(state.pointee.parent)
+            let state = states + Int(leaf), above = states + Int(state.pointee.parent)
+            let profile = profiles + Int(state.pointee.profile), aboveProfile = profiles + Int(above.pointee.profile)
             let flags = state.pointee.flags
-            guard Self.has(leaves, leaf), node.pointee.count == 0, flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
-                above.word.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(at: now), above.pointee.isCurrent(at: now)
+            guard state.pointee.head == FrameNode.none, flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
+                above.word.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(profile, at: now),
+                above.pointee.isCurrent(aboveProfile, at: now)
             else { break }
             let length = lengths[begin]
             let size = max(Int64(length) &+ overhead, 0)
             let cost = size &* Credit.perByte
-            let level: UInt16
-            let own = state.pointee.plainTokens(at: now)
+            let level: UInt8
+            let own = state.pointee.plainTokens(profile, at: now)
             if own.allow(flags) {
-                level = ClassNode.nobody
+                level = ClassState.nobody
                 state.pointee.pay(cost, from: own, at: now)
-                above.pointee.pay(cost, from: above.pointee.plainTokens(at: now), at: now)
+                above.pointee.pay(cost, from: above.pointee.plainTokens(aboveProfile, at: now), at: now)
             } else {
                 guard own.ceiling >= 0 else { break }
-                let group = above.pointee.plainTokens(at: now)
+                let group = above.pointee.plainTokens(aboveProfile, at: now)
                 if group.allow(above.pointee.flags) {
-                    level = UInt16(above.pointee.level)
+                    level = above.pointee.level
                     above.pointee.pay(cost, from: group, at: now)
                 } else {
                     guard group.ceiling >= 0 else { break }
@@ -111,9 +113,9 @@ extension ClassTree {
                 }
                 state.pointee.payCeiling(cost, from: own, at: now)
             }
-            if _slowPath(node.pointee.lender != level) { change(lenderOf: leaf, to: level) }
+            if _slowPath(state.pointee.lender != level) { change(lenderOf: leaf, to: level) }
             state.pointee.sentBytes &+= UInt64(length)
-            node.pointee.sentFrames &+= 1
+            state.pointee.sentFrames &+= 1
             credit &-= cost
             charged &+= size
             begin &+= 1
@@ -132,7 +134,7 @@ extension ClassTree {
     }
 
     /// Of a root that has children.
-    @inline(__always) private static var rootLevel: UInt16 { @_noLocks get { 7 } }
+    @inline(__always) private static var rootLevel: UInt8 { @_noLocks get { 7 } }
 
     /// What the root allows that others borrow when it has paid what it owes; negative: nothing, or the general way must say.
     @_noLocks @inline(never)

@@ -60,6 +60,9 @@ extension ClassTree {
         forgetLeases(of: id)
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
+        states[Int(id)].head = 0
+        profileTable.release(states[Int(id)].profile)
+        states[Int(id)].profile = ProfileTable.none
         population &-= 1
         let parent = states[Int(id)].parent
         leaveCounters(of: id, to: parent)
@@ -68,9 +71,9 @@ extension ClassTree {
         if nodes[Int(parent)].children == 0 {
             inners &-= 1
             states[Int(parent)].level = 0
-            nodes[Int(parent)].head = 0
-            nodes[Int(parent)].bytes = 0
-            nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: nodes[Int(parent)].quantum)
+            states[Int(parent)].head = FrameNode.none
+            states[Int(parent)].exhausted = 0
+            nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: profile(of: parent).pointee.quantum)
             Self.set(leaves, parent, true)
             if parent != 1, holds(parent) { holders &-= 1 }
         }
@@ -95,18 +98,12 @@ extension ClassTree {
 
     @_noLocks
     mutating func initialize(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) {
-        states[Int(id)] = ClassState(
-            checkpoint: now, floorTokens: 0, floorRate: 0, ceilingTokens: 0, ceilingRate: 0, floorBurst: 0, ceilingBurst: 0, sentBytes: 0,
-            parent: parent, mode: Mode.mayBorrow, flags: 0, level: 0, active: 0, inRow: 0, inFeed: 0)
-        nodes[Int(id)] = ClassNode(
-            slot: .unlinked(deficit: 0), head: 0, tail: 0, count: 0, bytes: 0, limitPackets: 0, limitBytes: 0, quantum: 0, rowDeficit: 0,
-            output: 0, children: 0, timed: 0, priority: 0, lenders: 0, blockers: 0, sentFrames: 0)
-        timers[Int(id)] = ClassTimer(
-            expiry: 0, floorReciprocal: 0, ceilingReciprocal: 0, next: 0, previous: 0, bucket: 0, unused: 0)
+        states[Int(id)] = ClassState(under: parent, at: now)
+        nodes[Int(id)] = ClassNode()
         blocks[Int(id)] = CounterBlock()
         configure(id, p, existed: false, at: now)
-        nodes[Int(id)].rowDeficit = nodes[Int(id)].quantum
-        nodes[Int(id)].slot.feedDeficit = nodes[Int(id)].quantum
+        states[Int(id)].rowDeficit = profile(of: id).pointee.quantum
+        nodes[Int(id)].slot.feedDeficit = profile(of: id).pointee.quantum
         Self.set(existing, id, true)
         Self.set(leaves, id, true)
         population &+= 1
@@ -115,7 +112,7 @@ extension ClassTree {
     /// Writes what follows from the parameters. The class is in no list and its tokens are up to date.
     @_noLocks
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
-        let state = states + Int(id), node = nodes + Int(id), timer = timers + Int(id)
+        let state = states + Int(id), node = nodes + Int(id)
         let old = existed ? state.pointee.flags : 0
         let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
@@ -140,15 +137,17 @@ extension ClassTree {
         let burst = hasFloor ? Credit.depth(p.burst, rate: floor) : UInt32(Credit.mostBytes)
         let ceilingBurst = hasCeiling ? Credit.depth(p.ceilingBurst, rate: p.ceiling) : UInt32(Credit.mostBytes)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
+        let quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
         let keepsFloor = old & flags & ClassFlags.meteredFloor != 0, keepsCeiling = old & flags & ClassFlags.meteredCeiling != 0
         state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor
         state.pointee.ceilingTokens = keepsCeiling ? min(state.pointee.ceilingTokens, fullCeiling) : fullCeiling
-        state.pointee.floorRate = hasFloor ? floor : Credit.mostShortRate
-        state.pointee.ceilingRate = hasCeiling ? p.ceiling : Credit.mostShortRate
-        state.pointee.floorBurst = burst
-        state.pointee.ceilingBurst = ceilingBurst
-        timer.pointee.floorReciprocal = Credit.reciprocal(floor)
-        timer.pointee.ceilingReciprocal = Credit.reciprocal(p.ceiling)
+        // The old one first: there are no more profiles than classes.
+        profileTable.release(state.pointee.profile)
+        state.pointee.profile = profileTable.take(ClassProfile(
+            floorRate: hasFloor ? floor : Credit.mostShortRate, ceilingRate: hasCeiling ? p.ceiling : Credit.mostShortRate, floorBurst: fullFloor,
+            ceilingBurst: fullCeiling, floorReciprocal: Credit.reciprocal(floor), ceilingReciprocal: Credit.reciprocal(p.ceiling),
+            limitPackets: p.limitPackets == 0 ? .max : p.limitPackets, limitBytes: p.limitBytes == 0 ? .max : p.limitBytes, quantum: quantum,
+            output: p.output, priority: min(p.priority, 7)))
         if flags & ClassFlags.extra != 0 { configureExtra(id, p, existed: old & ClassFlags.extra != 0) }
         if flags & ClassFlags.codel != 0 {
             if old & ClassFlags.codel == 0 { codels[Int(id)] = .idle }
@@ -158,20 +157,15 @@ extension ClassTree {
         if shared != nil { flags |= ClassFlags.shared }
         state.pointee.flags = flags
         configureLeases(id, existed: existed, old: leased, hadExtra: old & ClassFlags.extra != 0, at: now)
-        node.pointee.limitPackets = p.limitPackets == 0 ? .max : p.limitPackets
-        node.pointee.limitBytes = p.limitBytes == 0 ? .max : p.limitBytes
-        node.pointee.quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
-        node.pointee.rowDeficit = min(node.pointee.rowDeficit, node.pointee.quantum)
+        state.pointee.rowDeficit = min(state.pointee.rowDeficit, quantum)
         if state.pointee.level == 0 {
-            node.pointee.slot.feedDeficit = min(node.pointee.slot.feedDeficit, node.pointee.quantum)
+            node.pointee.slot.feedDeficit = min(node.pointee.slot.feedDeficit, quantum)
         } else {
             for priority in 0..<8 {
                 let place = slots + (Int(id) &* 8 &+ priority)
-                place.pointee.feedDeficit = min(place.pointee.feedDeficit, node.pointee.quantum)
+                place.pointee.feedDeficit = min(place.pointee.feedDeficit, quantum)
             }
         }
-        node.pointee.priority = min(p.priority, 7)
-        node.pointee.output = p.output
     }
 
     /// Classes above it: those are inner classes, whose level tells their depth.
@@ -196,8 +190,8 @@ extension ClassTree {
 
     @_noLocks
     private mutating func readmit(leaf id: ClassID, at now: Nanoseconds) {
-        guard nodes[Int(id)].count != 0 else { return }
-        if outputStates[Int(nodes[Int(id)].output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
+        guard states[Int(id)].head != FrameNode.none else { return }
+        if outputStates[Int(profile(of: id).pointee.output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
     }
 
     /// Takes an inner class out of every list; its children stay in its feeds.
@@ -210,43 +204,44 @@ extension ClassTree {
 
     @_noLocks
     private mutating func giveUpQueue(_ id: ClassID) {
-        let node = nodes + Int(id)
-        guard node.pointee.count != 0 else { return }
-        giveUp(node.pointee.head, node.pointee.tail, of: id, .classRemoved)
-        droppedByRemoval &+= UInt64(node.pointee.count)
-        backlogFrames &-= Int(node.pointee.count)
-        backlogBytes &-= Int(node.pointee.bytes)
-        node.pointee.head = 0
-        node.pointee.count = 0
-        node.pointee.bytes = 0
+        let state = states + Int(id)
+        guard state.pointee.head != FrameNode.none else { return }
+        let count = queued(id)
+        droppedByRemoval &+= UInt64(count)
+        backlogFrames &-= Int(count)
+        backlogBytes &-= Int(queuedBytes(id))
+        giveUp(state.pointee.head, lastQueued(id), of: id, .classRemoved)
+        state.pointee.head = FrameNode.none
     }
 
     @_noLocks
     private mutating func becomeParent(_ id: ClassID, of child: ClassID, at now: Nanoseconds) {
-        let node = nodes + Int(id)
+        let state = states + Int(id), node = nodes + Int(id)
+        let output = profile(of: id).pointee.output, quantum = profile(of: id).pointee.quantum
         withdraw(leaf: id)
         disarm(id)
         comeBackForLeases(of: id, at: now)
         // What it counted stays its own.
-        change(lenderOf: id, to: ClassNode.nobody)
+        change(lenderOf: id, to: ClassState.nobody)
         node.pointee.children = 0
         inners &+= 1
-        if nodes[Int(child)].output == node.pointee.output {
-            nodes[Int(child)].head = node.pointee.head
+        let inherits = profile(of: child).pointee.output == output
+        if inherits {
+            states[Int(child)].head = state.pointee.head
             nodes[Int(child)].tail = node.pointee.tail
             nodes[Int(child)].count = node.pointee.count
             nodes[Int(child)].bytes = node.pointee.bytes
-            node.pointee.head = 0
-            node.pointee.count = 0
-            node.pointee.bytes = 0
         } else {
             giveUpQueue(id)
         }
-        node.pointee.tail = nodes[Int(child)].output == node.pointee.output ? UInt32(child) : 0
+        state.pointee.head = 0
+        node.pointee.exhaustionRound = 0
+        node.pointee.feedWeight = 0
+        node.pointee.tail = inherits ? UInt32(child) : 0
         Self.set(leaves, id, false)
         if id != 1, holds(id) { holders &+= 1 }
-        states[Int(id)].level = 7 &- depth(of: id)
-        for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: node.pointee.quantum) }
+        state.pointee.level = 7 &- depth(of: id)
+        for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: quantum) }
         readmit(leaf: child, at: now)
     }
 }
@@ -254,6 +249,6 @@ extension ClassTree {
 extension PrioritySlot {
     @_noLocks
     static func unlinked(deficit: Int32) -> PrioritySlot {
-        PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, exhausted: 0)
+        PrioritySlot(rowNext: 0, rowPrevious: 0, feedNext: 0, feedPrevious: 0, feedDeficit: deficit, feedHead: 0, feedTail: 0)
     }
 }

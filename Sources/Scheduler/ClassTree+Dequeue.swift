@@ -36,9 +36,9 @@ extension ClassTree {
     ) -> Int {
         let priority = row & 7
         let lender = rowHeads[row]
-        var turn = nodes[Int(lender)].rowDeficit
+        var turn = states[Int(lender)].rowDeficit
         if turn < 0 {
-            nodes[Int(lender)].rowDeficit = turn &+ nodes[Int(lender)].quantum
+            states[Int(lender)].rowDeficit = turn &+ profile(of: lender).pointee.quantum
             rotate(row: row)
             return 0
         }
@@ -50,15 +50,14 @@ extension ClassTree {
             let place = slot(child, priority)
             let deficit = place.pointee.feedDeficit
             if deficit < 0 {
-                place.pointee.feedDeficit = deficit &+ nodes[Int(child)].quantum
+                place.pointee.feedDeficit = deficit &+ profile(of: child).pointee.quantum
                 rotate(feed, place, priority)
                 continue
             }
             turn = min(turn, deficit)
             leaf = child
         }
-        let node = nodes + Int(leaf)
-        if outputStates[Int(node.pointee.output)].isParked != 0 {
+        if outputStates[Int(profile(of: leaf).pointee.output)].isParked != 0 {
             deactivate(leaf: leaf)
             park(leaf: leaf)
             return 0
@@ -87,17 +86,17 @@ extension ClassTree {
         _ leaf: ClassID, lender: ClassID, _ priority: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int,
         budget: Int64, packets: Int64, at now: Nanoseconds
     ) -> Int {
-        let node = nodes + Int(leaf)
-        let output = node.pointee.output
-        let codel = states[Int(leaf)].flags & ClassFlags.codel != 0
-        var index = node.pointee.head
+        let state = states + Int(leaf), node = nodes + Int(leaf)
+        let output = profile(of: leaf).pointee.output
+        let codel = state.pointee.flags & ClassFlags.codel != 0
+        var index = state.pointee.head
         var sent = 0, bytes: UInt32 = 0
         // Bytes with overhead. A turn is at most 2^29 bytes and a frame is shorter than 2^29, so they fit 32 bits.
         var charged: Int64 = 0, packetCost: Int64 = 0
-        while index != 0, sent < limit, charged &* Credit.perByte <= budget, packetCost <= packets {
+        while index != FrameNode.none, sent < limit, charged &* Credit.perByte <= budget, packetCost <= packets {
             if codel {
                 index = dropStale(leaf, from: index, at: now)
-                if index == 0 { break }
+                if index == FrameNode.none { break }
             }
             let frame = frames + Int(index)
             let length = frame.pointee.length
@@ -112,6 +111,7 @@ extension ClassTree {
             packetCost &+= Credit.perPacket
             if codel {
                 // What is left must be up to date for CoDel's test of the next frame.
+                state.pointee.head = index
                 node.pointee.count &-= 1
                 node.pointee.bytes &-= length
             }
@@ -120,7 +120,7 @@ extension ClassTree {
             node.pointee.count &-= UInt32(truncatingIfNeeded: sent)
             node.pointee.bytes &-= bytes
         }
-        node.pointee.head = index
+        state.pointee.head = index
         backlogFrames &-= sent
         backlogBytes &-= Int(bytes)
         if sent != 0 {
@@ -128,7 +128,7 @@ extension ClassTree {
                 leaf, lender: lender, priority, frames: sent, bytes: bytes, turn: Int32(truncatingIfNeeded: charged),
                 cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         }
-        if index == 0 { deactivate(leaf: leaf) }
+        if index == FrameNode.none { deactivate(leaf: leaf) }
         var id = leaf
         while id != 0 {
             if states[Int(id)].active != 0 { updateMode(id, at: now) }
@@ -136,7 +136,7 @@ extension ClassTree {
             // The root is not charged yet.
             if id == 1, leaf == lender { break }
         }
-        if index != 0 { noteLeft(waiting: leaf) }
+        if index != FrameNode.none { noteLeft(waiting: leaf) }
         return sent
     }
 
@@ -195,10 +195,10 @@ extension ClassTree {
 
     @_noLocks @inline(__always)
     mutating func payRowTurn(_ id: ClassID, _ priority: Int, _ turn: Int32) {
-        let node = nodes + Int(id)
-        node.pointee.rowDeficit &-= turn
-        guard node.pointee.rowDeficit < 0 else { return }
-        node.pointee.rowDeficit &+= node.pointee.quantum
+        let state = states + Int(id)
+        state.pointee.rowDeficit &-= turn
+        guard state.pointee.rowDeficit < 0 else { return }
+        state.pointee.rowDeficit &+= profile(of: id).pointee.quantum
         rotate(row: Int(states[Int(id)].level) &* 8 &+ priority)
     }
 
@@ -207,16 +207,16 @@ extension ClassTree {
         let place = slot(id, priority)
         place.pointee.feedDeficit &-= turn
         guard place.pointee.feedDeficit < 0 else { return }
-        place.pointee.feedDeficit &+= nodes[Int(id)].quantum
+        place.pointee.feedDeficit &+= profile(of: id).pointee.quantum
         rotate(slots + (Int(parent) &* 8 &+ priority), place, priority)
     }
 
     /// Only leaves count: what all above them sent and lent follows from it (`ClassTotals`).
     @_noLocks @inline(__always)
     mutating func countSent(by leaf: ClassID, lender: ClassID, frames: UInt64, bytes: UInt64) {
-        let level = leaf == lender ? ClassNode.nobody : UInt16(states[Int(lender)].level)
-        if _slowPath(nodes[Int(leaf)].lender != level) { change(lenderOf: leaf, to: level) }
+        let level = leaf == lender ? ClassState.nobody : states[Int(lender)].level
+        if _slowPath(states[Int(leaf)].lender != level) { change(lenderOf: leaf, to: level) }
         states[Int(leaf)].sentBytes &+= bytes
-        nodes[Int(leaf)].sentFrames &+= frames
+        states[Int(leaf)].sentFrames &+= frames
     }
 }

@@ -2,7 +2,7 @@ extension ClassTree {
     /// Queues a burst of frames, each in its leaf, in order. Returns how many were queued; the others' verdicts say why not, and they
     /// still belong to the caller.
     ///
-    /// The memory of all leaves of the burst is fetched at once, which is what makes this cheaper than a call for each frame.
+    /// Of many classes the memory of a burst's leaves should be on its way when this is called: who knows the leaves earlier prefetches their `classLines`.
     ///
     /// `room`: places left in a buffer that this tree shares with others. A leaf may hold as many frames as there are places left, in that
     /// buffer and in the tree's own, whichever are fewer.
@@ -13,11 +13,12 @@ extension ClassTree {
         fetch(offered, count: count)
         // What others hold is not there for as long as a burst is looked at.
         let least = min(free, room)
-        var intake = Intake(free: least, freeHead: freeHead)
+        var intake = Intake(free: least, freeHead: freeHead, isParked: parkedOutputs != 0, at: now)
         for index in 0..<count {
             let frame = offered + index
             frame.pointee.verdict = hold(frame, &intake, at: now)
         }
+        endJoining()
         let queued = least &- intake.free
         free &-= queued
         freeHead = intake.freeHead
@@ -34,41 +35,40 @@ extension ClassTree {
         var freeHead: UInt32
         /// Bytes taken in.
         var bytes = 0
+        /// What of a leaf's word is for the general way: while an output is parked any leaf's, as all have a parent or are the root, which is steep.
+        let general: UInt64
+        /// The end of each frame's record: when it was queued, and that none is behind it.
+        let stamp: SIMD2<UInt64>
 
         @_noLocks @inline(__always)
-        init(free: UInt32, freeHead: UInt32) {
+        init(free: UInt32, freeHead: UInt32, isParked: Bool, at now: Nanoseconds) {
             self.free = free
             self.freeHead = freeHead
+            general = isParked ? .max : ClassWord.mask(ClassFlags.special)
+            stamp = SIMD2(now, UInt64(FrameNode.none))
         }
     }
 
-    /// Loads that wait for nothing but memory, before the work that needs them one by one: the leaves of a burst, then their parents, and those
-    /// parents' feeds where leaves borrowed a moment ago. What is so little that it stays in the first cache is not loaded.
+    /// Loads that wait for nothing but memory, before the work that needs them one by one: the parents of a burst's leaves, and their
+    /// feeds where leaves borrowed a moment ago. What is so little that it stays in the first cache is not loaded.
     @_noLocks @inline(__always)
     private mutating func fetch(_ offered: UnsafeMutablePointer<OfferedFrame>, count: Int) {
         let borrows = joined != 0
         joined = 0
-        if population <= Self.classesInCache { return }
+        if inners <= Self.innersInCache { return }
         var touched: UInt8 = 0
-        for index in 0..<count {
-            let leaf = Int(offered[index].leaf)
-            touched |= states[leaf].active | nodes[leaf].priority
-        }
-        if inners > Self.innersInCache {
-            for index in 0..<count { touched |= states[Int(states[Int(offered[index].leaf)].parent)].active }
-            if borrows {
-                for index in 0..<count {
-                    let leaf = Int(offered[index].leaf), parent = Int(states[leaf].parent)
-                    let feed = UnsafeRawPointer(slots + parent &* 8) + Int(nodes[leaf].priority & 7) &* MemoryLayout<PrioritySlot>.stride
-                    touched |= nodes[parent].priority | feed.load(as: UInt8.self)
-                }
+        for index in 0..<count { touched |= states[Int(states[Int(offered[index].leaf)].parent)].active }
+        if borrows {
+            for index in 0..<count {
+                let leaf = Int(offered[index].leaf), parent = Int(states[leaf].parent)
+                let feed = UnsafeRawPointer(slots + parent &* 8) + Int(profiles[Int(states[leaf].profile)].priority & 7) &* MemoryLayout<PrioritySlot>.stride
+                touched |= nodes[leaf].timed | nodes[parent].timed | feed.load(as: UInt8.self)
             }
         }
         self.touched = touched
     }
 
-    /// Trees with no more classes, or with no more inner ones, have their lines at hand.
-    @inline(__always) private static var classesInCache: Int { @_noLocks get { 64 } }
+    /// Trees with no more inner classes have their lines at hand.
     @inline(__always) private static var innersInCache: Int { @_noLocks get { 32 } }
 
     /// Queues a frame of `length` bytes in a leaf. The tree owns the frame only if the verdict is `queued`.
@@ -85,49 +85,101 @@ extension ClassTree {
     @_noLocks @inline(__always)
     private mutating func hold(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> EnqueueVerdict {
         let leaf = offered.pointee.leaf, length = offered.pointee.length
-        guard _fastPath(Self.has(leaves, leaf)) else { return .notALeaf }
-        let node = nodes + Int(leaf)
-        let count = node.pointee.count
-        if count >= node.pointee.limitPackets || UInt64(node.pointee.bytes) &+ UInt64(length) > UInt64(node.pointee.limitBytes)
-            || count >= intake.free {
+        let state = states + Int(leaf)
+        let profile = profiles + Int(state.pointee.profile)
+        let head = state.pointee.head
+        if head == FrameNode.none {
+            if _slowPath(length > profile.pointee.limitBytes || intake.free == 0) { return refuse(leaf, length: length, free: intake.free) }
+            state.pointee.head = take(in: offered, &intake)
+            if _slowPath(state.word.bits & intake.general != 0) {
+                endJoining()
+                arrive(leaf, at: now)
+            } else if canSendInFloor(state, profile, at: now) {
+                join(leaf, state, priority: profile.pointee.priority)
+            } else {
+                putOff(leaf, at: now)
+            }
+            return .queued
+        }
+        guard _fastPath(head != 0) else { return .notALeaf }
+        return holdMore(offered, state, profile, &intake)
+    }
+
+    /// Queues a frame behind others.
+    @_noLocks @inline(__always)
+    private mutating func holdMore(
+        _ offered: UnsafePointer<OfferedFrame>, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, _ intake: inout Intake
+    ) -> EnqueueVerdict {
+        let leaf = offered.pointee.leaf, length = offered.pointee.length
+        let head = state.pointee.head, node = nodes + Int(leaf)
+        if frames[Int(head)].next == FrameNode.none {
+            node.pointee.tail = head
+            node.pointee.count = 1
+            node.pointee.bytes = frames[Int(head)].length
+        }
+        let count = node.pointee.count, bytes = node.pointee.bytes
+        if count >= profile.pointee.limitPackets || UInt64(bytes) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) || count >= intake.free {
             return refuse(leaf, length: length, free: intake.free)
         }
+        let index = take(in: offered, &intake)
+        frames[Int(node.pointee.tail)].next = index
+        node.pointee.tail = index
+        node.pointee.count = count &+ 1
+        node.pointee.bytes = bytes &+ length
+        return .queued
+    }
+
+    /// A leaf joins the row of its priority. Those that join the same one after another are linked to each other; what others see of the row is
+    /// brought up to date by `endJoining`.
+    @_noLocks @inline(__always)
+    private mutating func join(_ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, priority: UInt8) {
+        state.beginToSend(priority)
+        state.pointee.exhausted = exhaustions
+        if _fastPath(priority == joinedRow) {
+            states[Int(lastJoined)].rowNext = leaf
+            state.pointee.rowPrevious = lastJoined
+        } else {
+            endJoining()
+            append(leaf, state, toLeafRow: Int(priority))
+            joinedRow = priority
+        }
+        lastJoined = leaf
+    }
+
+    /// The last leaf that joined a row is its tail.
+    @_noLocks @inline(__always)
+    private mutating func endJoining() {
+        if joinedRow == Self.noRow { return }
+        states[Int(lastJoined)].rowNext = 0
+        rowTails[Int(joinedRow)] = lastJoined
+        joinedRow = Self.noRow
+    }
+
+    @inline(__always) static var noRow: UInt8 { @_noLocks get { .max } }
+
+    /// Keeps a frame, linked to none.
+    @_noLocks @inline(__always)
+    private mutating func take(in offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake) -> UInt32 {
         var index = intake.freeHead
-        if _fastPath(index != 0) {
+        if _fastPath(index != FrameNode.none) {
             intake.freeHead = frames[Int(index)].next
         } else {
             fresh &+= 1
             index = fresh
         }
         intake.free &-= 1
-        intake.bytes &+= Int(length)
-        let frame = frames + Int(index)
-        UnsafeMutableRawPointer(frame).copyMemory(from: offered, byteCount: 16)
-        frame.pointee.since = now
-        frame.pointee.next = 0
-        node.pointee.count = count &+ 1
-        node.pointee.bytes &+= length
-        if count != 0 {
-            frames[Int(node.pointee.tail)].next = index
-            node.pointee.tail = index
-            return .queued
-        }
-        node.pointee.head = index
-        node.pointee.tail = index
-        if _slowPath(parkedOutputs != 0 || states[Int(leaf)].flags & ClassFlags.special != 0) {
-            arrive(leaf, at: now)
-        } else if !joinInFloor(leaf, at: now) {
-            putOff(leaf, at: now)
-        }
-        return .queued
+        intake.bytes &+= Int(offered.pointee.length)
+        let frame = UnsafeMutableRawPointer(frames + Int(index))
+        frame.copyMemory(from: offered, byteCount: 16)
+        frame.storeBytes(of: intake.stamp, toByteOffset: 16, as: SIMD2<UInt64>.self)
+        return index
     }
 
     /// Says and counts why a leaf takes no frame of this length.
     @_noLocks @inline(never)
     private mutating func refuse(_ leaf: ClassID, length: UInt32, free: UInt32) -> EnqueueVerdict {
-        let node = nodes + Int(leaf)
-        if node.pointee.count >= node.pointee.limitPackets
-            || UInt64(node.pointee.bytes) &+ UInt64(length) > UInt64(node.pointee.limitBytes) {
+        let profile = profile(of: leaf)
+        if queued(leaf) >= profile.pointee.limitPackets || UInt64(queuedBytes(leaf)) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) {
             blocks[Int(leaf)].droppedQueueLimit &+= 1
             return .queueLimit
         }
@@ -145,7 +197,7 @@ extension ClassTree {
     /// when the classes whose time has come have been looked at.
     @_noLocks @inline(never)
     private mutating func arrive(_ leaf: ClassID, at now: Nanoseconds) {
-        if outputStates[Int(nodes[Int(leaf)].output)].isParked != 0 { return park(leaf: leaf) }
+        if outputStates[Int(profile(of: leaf).pointee.output)].isParked != 0 { return park(leaf: leaf) }
         let flags = states[Int(leaf)].flags
         if flags & ClassFlags.shared == 0, flags & ClassFlags.special != 0 || parkedOutputs != 0 {
             refill(leaf, at: now)
@@ -158,7 +210,10 @@ extension ClassTree {
     private mutating func putOff(_ leaf: ClassID, at now: Nanoseconds) {
         arrivals[arrived] = leaf
         arrived &+= 1
-        if _slowPath(arrived == Self.mostArrivals) { admitArrivals(at: now) }
+        if _slowPath(arrived == Self.mostArrivals) {
+            endJoining()
+            admitArrivals(at: now)
+        }
     }
 
     /// Moves up to `limit` frames that were given up after they were accepted (by CoDel, or because their class was removed) to
@@ -166,14 +221,14 @@ extension ClassTree {
     @_noLocks
     public mutating func takeDropped(into: UnsafeMutablePointer<DroppedFrame>, limit: Int) -> Int {
         var taken = 0
-        while droppedHead != 0, taken < limit {
+        while droppedHead != FrameNode.none, taken < limit {
             let index = droppedHead
             let mark = frames[Int(index)].tag
             into[taken] = DroppedFrame(
                 handle: frames[Int(index)].handle, output: UInt16(truncatingIfNeeded: mark), reason: mark &>> 16 == 0 ? .codel : .classRemoved)
             taken &+= 1
             droppedHead = frames[Int(index)].next
-            if droppedHead == 0 { droppedTail = 0 }
+            if droppedHead == FrameNode.none { droppedTail = FrameNode.none }
             release(index, index, count: 1)
         }
         return taken
@@ -191,15 +246,15 @@ extension ClassTree {
     /// stands in its place.
     @_noLocks
     mutating func giveUp(_ head: UInt32, _ tail: UInt32, of leaf: ClassID, _ reason: DroppedFrame.Reason) {
-        let mark = UInt32(nodes[Int(leaf)].output) | UInt32(reason.code) &<< 16
+        let mark = UInt32(profile(of: leaf).pointee.output) | UInt32(reason.code) &<< 16
         var index = head
         while index != tail {
             frames[Int(index)].tag = mark
             index = frames[Int(index)].next
         }
         frames[Int(tail)].tag = mark
-        if droppedTail == 0 { droppedHead = head } else { frames[Int(droppedTail)].next = head }
+        if droppedTail == FrameNode.none { droppedHead = head } else { frames[Int(droppedTail)].next = head }
         droppedTail = tail
-        frames[Int(tail)].next = 0
+        frames[Int(tail)].next = FrameNode.none
     }
 }

@@ -1,24 +1,14 @@
 /// The shortest ways: a plain leaf (no peak, packet rates, CoDel or leases) that is within its floor. They do what the general ways do,
 /// with less to look at.
 extension ClassTree {
-    /// True if the plain leaf joined its row; false if the general way must decide. It has just got its first frame and its output is open.
+    /// Whether a plain leaf, which has just got its first frame, is within its floor.
     @_noLocks @inline(__always)
-    mutating func joinInFloor(_ leaf: ClassID, at now: Nanoseconds) -> Bool {
-        let state = states + Int(leaf), node = nodes + Int(leaf)
-        let flags = state.pointee.flags
-        guard flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
+    func canSendInFloor(_ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> Bool {
+        guard state.word.bits & ClassWord.mask(ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
         // Tokens only grow while a leaf is idle.
-        if (state.pointee.floorTokens | state.pointee.ceilingTokens) < 0 {
-            state.pointee.refillPlain(at: now)
-            guard (state.pointee.floorTokens | state.pointee.ceilingTokens) >= 0 else { return false }
-        }
-        let bit: UInt8 = 1 &<< node.pointee.priority
-        state.pointee.mode = Mode.canSend
-        state.pointee.active = bit
-        state.pointee.inRow = bit
-        node.pointee.slot.exhausted = exhaustions
-        append(leaf, node, toLeafRow: Int(node.pointee.priority))
-        return true
+        if _fastPath((state.pointee.floorTokens | state.pointee.ceilingTokens) >= 0) { return true }
+        state.pointee.refillPlain(profile, at: now)
+        return (state.pointee.floorTokens | state.pointee.ceilingTokens) >= 0
     }
 
     /// Serves a row of leaves in their floors from its head, until it is empty, `limit` frames are sent, or the general way must look at
@@ -34,21 +24,22 @@ extension ClassTree {
         while place.room > 0 {
             var leaf = rowHeads[row]
             if leaf == 0 { break }
-            if mayBeSingle, nodes[Int(leaf)].count == 1 {
+            if mayBeSingle, frames[Int(states[Int(leaf)].head)].next == FrameNode.none {
                 let room = place.room
                 serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
                 leaf = rowHeads[row]
                 if leaf == 0 || place.room == 0 { break }
                 mayBeSingle = place.room != room
             }
-            let state = states + Int(leaf), node = nodes + Int(leaf)
-            let turn = node.pointee.rowDeficit
+            let state = states + Int(leaf)
+            let profile = profiles + Int(state.pointee.profile)
+            let turn = state.pointee.rowDeficit
             if _slowPath(turn < 0 || state.pointee.flags & suspect != 0 && mustBeVisited(leaf)) { break }
-            if _slowPath(node.pointee.slot.exhausted != exhaustions) { noteTurn(of: leaf) }
-            if _slowPath(node.pointee.lender != ClassNode.nobody) { change(lenderOf: leaf, to: ClassNode.nobody) }
+            if _slowPath(state.pointee.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if _slowPath(state.pointee.lender != ClassState.nobody) { change(lenderOf: leaf, to: ClassState.nobody) }
 
-            let tokens = state.pointee.drawPlain(at: now)
-            let taken = take(leaf, node, into: &place, turn: turn, credit: min(tokens.floor, tokens.ceiling))
+            let tokens = state.pointee.drawPlain(profile, at: now)
+            let taken = take(leaf, state, profile, into: &place, turn: turn, credit: min(tokens.floor, tokens.ceiling))
             let isSpent = state.pointee.keep(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
             state.pointee.sentBytes &+= UInt64(taken.bytes)
             let activeAncestors = payAncestors(of: state.pointee.parent, taken, at: now)
@@ -56,22 +47,21 @@ extension ClassTree {
             charged &+= taken.charged
 
             let rest = turn &- Int32(truncatingIfNeeded: taken.charged)
-            node.pointee.rowDeficit = rest < 0 ? rest &+ node.pointee.quantum : rest
-            if taken.next == 0, _fastPath(state.pointee.inFeed == 0) {
-                state.pointee.active = 0
-                state.pointee.inRow = 0
-                removeHead(ofRow: row, next: node.pointee.slot.rowNext)
+            state.pointee.rowDeficit = rest < 0 ? rest &+ profile.pointee.quantum : rest
+            if taken.next == FrameNode.none, _fastPath(state.pointee.inFeed == 0) {
+                state.endToSend()
+                removeHead(ofRow: row, next: state.pointee.rowNext)
                 if _slowPath(activeAncestors != 0) { updateAncestors(of: state, at: now) }
                 continue
             }
-            if taken.next == 0 {
+            if taken.next == FrameNode.none {
                 deactivate(leaf: leaf)
             } else {
                 if rest < 0 { rotate(leafRow: row) }
                 if _slowPath(isSpent) { updateMode(leaf, at: now) }
             }
             if _slowPath(activeAncestors != 0) { updateAncestors(of: state, at: now) }
-            if taken.next != 0 { noteLeft(waiting: leaf) }
+            if taken.next != FrameNode.none { noteLeft(waiting: leaf) }
         }
         let sent = limit &- place.room
         freeHead = place.free
@@ -91,49 +81,47 @@ extension ClassTree {
     ) {
         // With such an overhead a frame's charge is the sum of both.
         guard overhead >= 0 else { return }
-        let states = states, frames = frames, overhead = overhead
-        let unnoticed = UInt32(exhaustions) &<< 16, general = ClassWord.isFedOrHas(suspect)
+        let states = states, profiles = profiles, frames = frames, overhead = overhead
+        let exhaustions = exhaustions, general = ClassWord.isFedOrHas(suspect)
         var leaf = rowHeads[row]
         let begin = place.next, end = place.next + place.room
         var next = begin, free = place.free
         var sum: UInt64 = 0
         var left = SIMD2<Int64>.zero
         while leaf != 0, next != end, !left.isInDebt {
-            let state = states + Int(leaf), node = state.node
-            let head = node.pointee.head
+            let state = states + Int(leaf)
+            let head = state.pointee.head
             let frame = frames + Int(head)
             let word = state.word
-            guard node.pointee.rowDeficit >= 0, frame.pointee.next == 0, word.bits & general == 0, node.lenderAndExhausted == unnoticed else { break }
+            guard state.pointee.rowDeficit >= 0, frame.pointee.next == FrameNode.none, word.bits & general == 0, state.pointee.exhausted == exhaustions
+            else { break }
+            let profile = profiles + Int(state.pointee.profile)
             let length = frame.pointee.length
             let size = Int64(length) &+ overhead
             let cost = size &* Credit.perByte
-            var elapsed = now &- state.pointee.checkpoint
-            left = .zero
-            if word.parent != 1 {
+            let elapsed = now &- state.pointee.checkpoint
+            if _fastPath(word.parent != 1) {
                 let above = states + Int(word.parent)
-                elapsed |= now &- above.pointee.checkpoint
-                guard above.word.isIdlePlainGroup, elapsed < Credit.shortTime else { break }
-                left = above.payShort(cost, at: now)
-            } else if elapsed >= Credit.shortTime {
-                break
+                guard above.word.isIdlePlainGroup, (elapsed | (now &- above.pointee.checkpoint)) < Credit.shortTime else { break }
+                left = state.payShort(profile, cost, at: now) | above.payShort(profiles + Int(above.pointee.profile), cost, at: now)
+            } else {
+                guard elapsed < Credit.shortTime else { break }
+                left = state.payShort(profile, cost, at: now)
             }
-            left |= state.payShort(cost, at: now)
             state.pointee.sentBytes &+= UInt64(length)
-            state.pointee.active = 0
-            state.pointee.inRow = 0
+            state.pointee.sentFrames &+= 1
+            state.pointee.head = FrameNode.none
+            state.endToSend()
             UnsafeMutableRawPointer(next).copyMemory(from: frame, byteCount: 16)
             next.pointee.leaf = leaf
-            next.pointee.output = node.pointee.output
+            next.pointee.output = profile.pointee.output
             next += 1
             frame.pointee.next = free
             free = head
-            node.pointee.count = 0
-            node.pointee.bytes = 0
-            node.pointee.sentFrames &+= 1
-            let rest = node.pointee.rowDeficit &- Int32(truncatingIfNeeded: size)
-            node.pointee.rowDeficit = rest < 0 ? rest &+ node.pointee.quantum : rest
+            let rest = state.pointee.rowDeficit &- Int32(truncatingIfNeeded: size)
+            state.pointee.rowDeficit = rest < 0 ? rest &+ profile.pointee.quantum : rest
             sum &+= UInt64(length)
-            leaf = node.pointee.slot.rowNext
+            leaf = state.pointee.rowNext
         }
         let sent = next - begin
         place = Place(next: next, room: place.room &- sent, free: free)
@@ -154,7 +142,7 @@ extension ClassTree {
     /// Whether a leaf at the head of a row is one for the general way.
     @_noLocks @inline(never)
     mutating func mustBeVisited(_ leaf: ClassID) -> Bool {
-        states[Int(leaf)].flags & ClassFlags.special != 0 || outputStates[Int(nodes[Int(leaf)].output)].isParked != 0
+        states[Int(leaf)].flags & ClassFlags.special != 0 || outputStates[Int(profile(of: leaf).pointee.output)].isParked != 0
     }
 
     /// Where frames taken are written.
@@ -189,7 +177,7 @@ extension ClassTree {
         var charged: Int64
         /// The same in nanobits.
         var cost: Int64
-        /// The frame that is now first; 0: the queue is empty.
+        /// The frame that is now first; `FrameNode.none`: the queue is empty.
         var next: UInt32
 
         @_noLocks @inline(__always)
@@ -215,27 +203,26 @@ extension ClassTree {
     /// and its free frames are the caller's to count.
     @_noLocks @inline(__always)
     mutating func take(
-        _ leaf: ClassID, _ node: UnsafeMutablePointer<ClassNode>, into place: inout Place, turn: Int32, credit: Int64
+        _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, into place: inout Place, turn: Int32, credit: Int64
     ) -> Taken {
-        let head = node.pointee.head, output = node.pointee.output
+        let head = state.pointee.head, output = profile.pointee.output
         let first = frames + Int(head)
         let length = first.pointee.length
         place.put(first, leaf, output)
         let size = max(Int64(length) &+ overhead, 0)
         var taken = Taken(frames: 1, bytes: length, charged: size, cost: size &* Credit.perByte, next: first.pointee.next)
-        if taken.next == 0 {
+        if taken.next == FrameNode.none {
             // Mostly, with many classes.
             first.pointee.next = place.free
             place.free = head
-            node.pointee.count = 0
-            node.pointee.bytes = 0
-            node.pointee.sentFrames &+= 1
+            state.pointee.head = FrameNode.none
+            state.pointee.sentFrames &+= 1
             return taken
         }
         let frames = frames, overhead = overhead
         let budget = min(Int64(turn) &* Credit.perByte, credit)
         var last = head
-        while taken.next != 0, place.room != 0, taken.cost <= budget {
+        while taken.next != FrameNode.none, place.room != 0, taken.cost <= budget {
             let frame = frames + Int(taken.next)
             let length = frame.pointee.length
             place.put(frame, leaf, output)
@@ -248,10 +235,11 @@ extension ClassTree {
         }
         frames[Int(last)].next = place.free
         place.free = head
-        node.pointee.head = taken.next
+        state.pointee.head = taken.next
+        state.pointee.sentFrames &+= UInt64(taken.frames)
+        let node = nodes + Int(leaf)
         node.pointee.count &-= taken.frames
         node.pointee.bytes &-= taken.bytes
-        node.pointee.sentFrames &+= UInt64(taken.frames)
         return taken
     }
 
@@ -281,7 +269,7 @@ extension ClassTree {
         if _slowPath(state.pointee.flags & ClassFlags.special != 0) {
             paySpecial(id, frames: taken.frames, cost: taken.cost, at: now)
         } else {
-            let tokens = state.pointee.drawPlain(at: now)
+            let tokens = state.pointee.drawPlain(profiles + Int(state.pointee.profile), at: now)
             _ = state.pointee.keep(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
         }
         return state.pointee.active

@@ -8,8 +8,7 @@ extension ClassTree {
         guard let shared else { return }
         let state = states + Int(id), lease = leases + Int(id)
         let flags = state.pointee.flags
-        let node = nodes + Int(id)
-        let turn = UInt64(max(state.pointee.level == 0 ? UInt32(bitPattern: node.pointee.quantum) : node.pointee.feedWeight, 1_514))
+        let turn = UInt64(max(state.pointee.level == 0 ? UInt32(bitPattern: profile(of: id).pointee.quantum) : nodes[Int(id)].feedWeight, 1_514))
         if flags & ClassFlags.meteredFloor != 0 {
             var floor = floorLease(id)
             leasedFloor(id).settle(&state.pointee.floorTokens, &floor, shared, turn: turn, at: now)
@@ -39,18 +38,18 @@ extension ClassTree {
 
     @_noLocks @inline(__always)
     private func leasedFloor(_ id: ClassID) -> LeasedBucket {
-        let state = states + Int(id)
+        let profile = profile(of: id)
         return LeasedBucket(
-            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.floor, rate: state.pointee.floorRate,
-            reciprocal: timers[Int(id)].floorReciprocal, burst: Int64(state.pointee.floorBurst) &* Credit.perByte, perFrame: LeasedBucket.frame)
+            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.floor, rate: profile.pointee.floorRate,
+            reciprocal: profile.pointee.floorReciprocal, burst: profile.pointee.floorBurst, perFrame: LeasedBucket.frame)
     }
 
     @_noLocks @inline(__always)
     private func leasedCeiling(_ id: ClassID) -> LeasedBucket {
-        let state = states + Int(id)
+        let profile = profile(of: id)
         return LeasedBucket(
-            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.ceiling, rate: state.pointee.ceilingRate,
-            reciprocal: timers[Int(id)].ceilingReciprocal, burst: Int64(state.pointee.ceilingBurst) &* Credit.perByte, perFrame: LeasedBucket.frame)
+            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.ceiling, rate: profile.pointee.ceilingRate,
+            reciprocal: profile.pointee.ceilingReciprocal, burst: profile.pointee.ceilingBurst, perFrame: LeasedBucket.frame)
     }
 
     @_noLocks @inline(__always)
@@ -135,8 +134,8 @@ extension ClassTree {
     func leasedRates(of id: ClassID) -> LeasedRates {
         let state = states[Int(id)]
         var rates = LeasedRates()
-        if state.flags & ClassFlags.meteredFloor != 0 { rates.floor = state.floorRate }
-        if state.flags & ClassFlags.meteredCeiling != 0 { rates.ceiling = state.ceilingRate }
+        if state.flags & ClassFlags.meteredFloor != 0 { rates.floor = profile(of: id).pointee.floorRate }
+        if state.flags & ClassFlags.meteredCeiling != 0 { rates.ceiling = profile(of: id).pointee.ceilingRate }
         if state.flags & ClassFlags.extra != 0 {
             rates.peak = extras[Int(id)].peakRate
             rates.floorPackets = extras[Int(id)].floorRate

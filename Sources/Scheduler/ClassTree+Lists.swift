@@ -6,6 +6,7 @@
 /// One that joins touches the last class alone, one that leaves from the head touches no other. The rows of leaves have shorter ways of their
 /// own: `ClassTree+LeafRows`.
 extension ClassTree {
+    /// Its place in its parent's feed.
     @_noLocks @inline(__always)
     mutating func slot(_ id: ClassID, _ priority: Int) -> UnsafeMutablePointer<PrioritySlot> {
         if states[Int(id)].level == 0 {
@@ -18,7 +19,7 @@ extension ClassTree {
     mutating func insertInRow(_ id: ClassID, _ priority: Int) {
         let row = Int(states[Int(id)].level) &* 8 &+ priority
         states[Int(id)].inRow |= 1 &<< UInt8(truncatingIfNeeded: priority)
-        if row < 8 { append(id, nodes + Int(id), toLeafRow: row) } else { append(id, toRow: row) }
+        if row < 8 { append(id, states + Int(id), toLeafRow: row) } else { append(id, toRow: row) }
     }
 
     /// `row` is one of inner classes.
@@ -41,12 +42,13 @@ extension ClassTree {
     mutating func removeFromRow(_ id: ClassID, _ priority: Int) {
         let row = Int(states[Int(id)].level) &* 8 &+ priority
         states[Int(id)].inRow &= ~(1 &<< UInt8(truncatingIfNeeded: priority))
-        let mine = slot(id, priority)
-        let next = mine.pointee.rowNext
+        if row < 8 { return remove(id, fromLeafRow: row) }
+        // All in a row are of one level.
+        let next = slots[Int(id) &* 8 &+ priority].rowNext
         if rowHeads[row] == id { return removeHead(ofRow: row, next: next) }
-        let previous = mine.pointee.rowPrevious
-        slot(previous, priority).pointee.rowNext = next
-        if next == 0 { rowTails[row] = previous } else { slot(next, priority).pointee.rowPrevious = previous }
+        let previous = slots[Int(id) &* 8 &+ priority].rowPrevious
+        slots[Int(previous) &* 8 &+ priority].rowNext = next
+        if next == 0 { rowTails[row] = previous } else { slots[Int(next) &* 8 &+ priority].rowPrevious = previous }
     }
 
     /// Takes the first class out; `next` is the one behind it, or 0.
@@ -71,7 +73,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func insertInFeed(_ id: ClassID, _ priority: Int) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
-            nodes[Int(states[Int(id)].parent)].feedWeight &+= UInt32(bitPattern: nodes[Int(id)].quantum)
+            nodes[Int(states[Int(id)].parent)].feedWeight &+= UInt32(bitPattern: profile(of: id).pointee.quantum)
         }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         states[Int(id)].inFeed |= 1 &<< UInt8(truncatingIfNeeded: priority)
@@ -100,7 +102,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func removeFromFeed(_ id: ClassID, _ priority: Int) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
-            nodes[Int(states[Int(id)].parent)].feedWeight &-= UInt32(bitPattern: nodes[Int(id)].quantum)
+            nodes[Int(states[Int(id)].parent)].feedWeight &-= UInt32(bitPattern: profile(of: id).pointee.quantum)
         }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         let mine = slot(id, priority)

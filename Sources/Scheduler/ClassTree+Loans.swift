@@ -6,18 +6,18 @@ import Synchronization
 ///
 /// The loan of the present lender is kept less what had been sent when it began, so that what has been sent since counts in it: the sums are exact.
 extension ClassTree {
-    /// A leaf is about to send on the floor of an ancestor of `level`, or on its own if that is `ClassNode.nobody`.
+    /// A leaf is about to send on the floor of an ancestor of `level`, or on its own if that is `ClassState.nobody`.
     @_noLocks @inline(never)
-    mutating func change(lenderOf leaf: ClassID, to level: UInt16) {
-        let node = nodes + Int(leaf)
-        let frames = node.pointee.sentFrames, bytes = states[Int(leaf)].sentBytes
-        let old = node.pointee.lender
+    mutating func change(lenderOf leaf: ClassID, to level: UInt8) {
+        let state = states + Int(leaf), node = nodes + Int(leaf)
+        let frames = state.pointee.sentFrames, bytes = state.pointee.sentBytes
+        let old = state.pointee.lender
         // Odd: who reads meanwhile reads again.
         node.pointee.changesOfLender &+= 1
         atomicMemoryFence(ordering: .releasing)
-        if old != ClassNode.nobody { add(to: leaf, fromLevel: UInt8(truncatingIfNeeded: old), frames: frames, bytes: bytes) }
-        if level != ClassNode.nobody { add(to: leaf, fromLevel: UInt8(truncatingIfNeeded: level), frames: 0 &- frames, bytes: 0 &- bytes) }
-        node.pointee.lender = level
+        if old != ClassState.nobody { add(to: leaf, fromLevel: old, frames: frames, bytes: bytes) }
+        if level != ClassState.nobody { add(to: leaf, fromLevel: level, frames: 0 &- frames, bytes: 0 &- bytes) }
+        state.pointee.lender = level
         atomicMemoryFence(ordering: .releasing)
         node.pointee.changesOfLender &+= 1
     }
@@ -54,8 +54,8 @@ extension ClassTree {
     }
 
     private func readOwn(of id: ClassID, into amounts: UnsafeMutablePointer<Loan>) {
-        let sent = Loan(frames: nodes[Int(id)].sentFrames, bytes: states[Int(id)].sentBytes)
-        let lenders = nodes[Int(id)].lenders, lender = Int(states[Int(id)].level == 0 ? nodes[Int(id)].lender : ClassNode.nobody)
+        let sent = Loan(frames: states[Int(id)].sentFrames, bytes: states[Int(id)].sentBytes)
+        let lenders = nodes[Int(id)].lenders, lender = Int(states[Int(id)].level == 0 ? states[Int(id)].lender : ClassState.nobody)
         (amounts + 0).initialize(to: sent)
         for level in 1..<8 {
             var loan = lenders >> UInt8(level) & 1 != 0 ? loans[level * classes + Int(id)] : Loan(frames: 0, bytes: 0)
@@ -66,16 +66,6 @@ extension ClassTree {
 }
 
 extension ClassNode {
-    /// Of a leaf, where an inner class's slots have their feed: the level of the ancestor that lends to it. Kept when it has nothing to send.
-    @inline(__always)
-    var lender: UInt16 {
-        @_noLocks get { slot.feedHead }
-        @_noLocks set { slot.feedHead = newValue }
-    }
-
-    /// It sends on its own floor.
-    @inline(__always) static var nobody: UInt16 { @_noLocks get { 0 } }
-
     /// Of a leaf, which has no children: how often it had another lender; odd while that is being written.
     @inline(__always)
     var changesOfLender: UInt16 {

@@ -8,16 +8,15 @@ extension ClassTree {
         if flags & ClassFlags.shared != 0 { return refillShared(id, at: now) }
         guard now > state.pointee.checkpoint else { return }
         let elapsed = now &- state.pointee.checkpoint
+        let profile = profile(of: id)
         state.pointee.checkpoint = now
         if flags & ClassFlags.meteredFloor != 0 {
             state.pointee.floorTokens = Credit.refilled(
-                state.pointee.floorTokens, rate: state.pointee.floorRate, elapsed: elapsed,
-                burst: Int64(state.pointee.floorBurst) &* Credit.perByte)
+                state.pointee.floorTokens, rate: profile.pointee.floorRate, elapsed: elapsed, burst: profile.pointee.floorBurst)
         }
         if flags & ClassFlags.meteredCeiling != 0 {
             state.pointee.ceilingTokens = Credit.refilled(
-                state.pointee.ceilingTokens, rate: state.pointee.ceilingRate, elapsed: elapsed,
-                burst: Int64(state.pointee.ceilingBurst) &* Credit.perByte)
+                state.pointee.ceilingTokens, rate: profile.pointee.ceilingRate, elapsed: elapsed, burst: profile.pointee.ceilingBurst)
         }
         if flags & ClassFlags.extra != 0 { refillExtra(id, elapsed: elapsed) }
     }
@@ -39,7 +38,7 @@ extension ClassTree {
     /// Sets the timer of a class whose mode will improve with time alone.
     @_noLocks @inline(__always)
     mutating func armIfWaiting(_ id: ClassID, at now: Nanoseconds) {
-        let state = states + Int(id), timer = timers + Int(id)
+        let state = states + Int(id), profile = profile(of: id)
         let flags = state.pointee.flags
         var wait: Nanoseconds = 0
         if flags & ClassFlags.shared != 0 {
@@ -51,12 +50,12 @@ extension ClassTree {
         if state.pointee.mode == Mode.cannotSend {
             if flags & ClassFlags.meteredCeiling != 0 {
                 wait = Credit.wait(
-                    state.pointee.ceilingTokens, rate: state.pointee.ceilingRate, reciprocal: timer.pointee.ceilingReciprocal)
+                    state.pointee.ceilingTokens, rate: profile.pointee.ceilingRate, reciprocal: profile.pointee.ceilingReciprocal)
             }
             if flags & ClassFlags.extra != 0 { wait = max(wait, extraCeilingWait(id)) }
         } else if state.pointee.mode == Mode.mayBorrow {
             if flags & ClassFlags.meteredFloor != 0 {
-                wait = Credit.wait(state.pointee.floorTokens, rate: state.pointee.floorRate, reciprocal: timer.pointee.floorReciprocal)
+                wait = Credit.wait(state.pointee.floorTokens, rate: profile.pointee.floorRate, reciprocal: profile.pointee.floorReciprocal)
             } else if flags & ClassFlags.endlessFloor == 0 {
                 return
             }
@@ -146,7 +145,7 @@ extension ClassTree {
     /// A leaf that has frames and an output that takes them.
     @_noLocks @inline(never)
     mutating func activate(leaf id: ClassID, at now: Nanoseconds) {
-        attach(id, 1 &<< nodes[Int(id)].priority, at: now)
+        attach(id, profile(of: id).pointee.priorityBit, at: now)
         noteLeft(waiting: id)
     }
 

@@ -19,7 +19,7 @@ extension ClassTree {
         var id = outputStates[Int(output)].parkedHead
         outputStates[Int(output)].parkedHead = 0
         while id != 0 {
-            let next = nodes[Int(id)].slot.rowNext
+            let next = states[Int(id)].rowNext
             states[Int(id)].flags &= ~ClassFlags.parked
             activate(leaf: id, at: latest)
             id = next
@@ -29,24 +29,24 @@ extension ClassTree {
     /// Hangs a backlogged leaf that is in no other list in its output's list.
     @_noLocks @inline(__always)
     mutating func park(leaf id: ClassID) {
-        let node = nodes + Int(id)
-        let head = outputStates[Int(node.pointee.output)].parkedHead
-        node.pointee.slot.rowNext = head
-        node.pointee.slot.rowPrevious = 0
-        if head != 0 { nodes[Int(head)].slot.rowPrevious = id }
-        outputStates[Int(node.pointee.output)].parkedHead = id
-        states[Int(id)].flags |= ClassFlags.parked
+        let state = states + Int(id), output = Int(profile(of: id).pointee.output)
+        let head = outputStates[output].parkedHead
+        state.pointee.rowNext = head
+        state.pointee.rowPrevious = 0
+        if head != 0 { states[Int(head)].rowPrevious = id }
+        outputStates[output].parkedHead = id
+        state.pointee.flags |= ClassFlags.parked
         blocks[Int(id)].waitsOutput &+= 1
     }
 
     @_noLocks
     mutating func leaveParked(leaf id: ClassID) {
-        let place = nodes[Int(id)].slot
-        if place.rowNext != 0 { nodes[Int(place.rowNext)].slot.rowPrevious = place.rowPrevious }
+        let place = states[Int(id)]
+        if place.rowNext != 0 { states[Int(place.rowNext)].rowPrevious = place.rowPrevious }
         if place.rowPrevious != 0 {
-            nodes[Int(place.rowPrevious)].slot.rowNext = place.rowNext
+            states[Int(place.rowPrevious)].rowNext = place.rowNext
         } else {
-            outputStates[Int(nodes[Int(id)].output)].parkedHead = place.rowNext
+            outputStates[Int(profile(of: id).pointee.output)].parkedHead = place.rowNext
         }
         states[Int(id)].flags &= ~ClassFlags.parked
     }

@@ -27,16 +27,16 @@ extension ClassTree {
         guard culprit != 0 else { return }
         exhaustions &+= 2
         if exhaustions == 0 { exhaustionRounds &+= 1 }
-        // An inner class has no queue; its `head` tells apart what the short number does not.
-        nodes[Int(culprit)].head = exhaustionRounds
+        // The short number alone does not tell one round from another.
+        nodes[Int(culprit)].exhaustionRound = exhaustionRounds
         // Odd: not at a ceiling, but without anything to lend.
-        nodes[Int(culprit)].slot.exhausted = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
+        states[Int(culprit)].exhausted = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
     }
 
     @_noLocks
     mutating func countOwnLimit(_ id: ClassID) {
         let flags = states[Int(id)].flags
-        if flags & ClassFlags.meteredCeiling != 0, states[Int(id)].ceilingTokens < 0 { blocks[Int(id)].waitsCeiling &+= 1 }
+        if flags & ClassFlags.meteredCeiling != 0, states[Int(id)].ceilingTokens < 0 { nodes[Int(id)].waitsCeiling &+= 1 }
         if flags & ClassFlags.extra != 0 {
             if extras[Int(id)].peakTokens < 0 { extras[Int(id)].waitsPeak &+= 1 }
             if extras[Int(id)].ceilingTokens < 0 { extras[Int(id)].waitsPackets &+= 1 }
@@ -46,7 +46,7 @@ extension ClassTree {
     /// The leaf has frames left: counts what holds it, if an ancestor does.
     @_noLocks @inline(__always)
     mutating func noteLeft(waiting leaf: ClassID) {
-        nodes[Int(leaf)].slot.exhausted = exhaustions
+        states[Int(leaf)].exhausted = exhaustions
         guard states[Int(leaf)].mode == Mode.mayBorrow else { return }
         let culprit = blocker(above: leaf)
         guard culprit != 0 else { return }
@@ -56,15 +56,15 @@ extension ClassTree {
     /// The leaf's turn has come: counts whoever was exhausted since it was last looked at.
     @_noLocks @inline(__always)
     mutating func noteTurn(of leaf: ClassID) {
-        let last = nodes[Int(leaf)].slot.exhausted
+        let last = states[Int(leaf)].exhausted
         if last == exhaustions { return }
-        nodes[Int(leaf)].slot.exhausted = exhaustions
+        states[Int(leaf)].exhausted = exhaustions
         // Events since the leaf's: of 65 536 and more it knows the rest, and may take notice of none.
         let since = UInt64(exhaustions &- last), now = UInt64(exhaustionRounds) &<< 16 | UInt64(exhaustions)
         var ancestor = states[Int(leaf)].parent
         while ancestor != 0 {
-            let event = nodes[Int(ancestor)].slot.exhausted
-            if now &- (UInt64(nodes[Int(ancestor)].head) &<< 16 | UInt64(event & ~1)) < since {
+            let event = states[Int(ancestor)].exhausted
+            if now &- (UInt64(nodes[Int(ancestor)].exhaustionRound) &<< 16 | UInt64(event & ~1)) < since {
                 countWait(leaf, for: ancestor, atCeiling: event & 1 == 0)
                 return
             }
@@ -74,7 +74,7 @@ extension ClassTree {
 
     @_noLocks
     private mutating func countWait(_ leaf: ClassID, for ancestor: ClassID, atCeiling: Bool) {
-        guard atCeiling else { blocks[Int(leaf)].waitsNothingToLend &+= 1; return }
+        guard atCeiling else { nodes[Int(leaf)].waitsNothingToLend &+= 1; return }
         let level = states[Int(ancestor)].level
         let entry = ceilingWaits + (Int(level) &* classes &+ Int(leaf))
         if nodes[Int(leaf)].blockers &>> level & 1 == 0 {

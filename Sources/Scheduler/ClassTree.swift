@@ -11,11 +11,10 @@
 /// Classes that wait for tokens hang in a timing wheel and are looked at only when their time has come. Classes whose time comes in
 /// the same call join in the order of their ids.
 public struct ClassTree {
-    /// State and node of every class: see `ClassTables`.
+    /// States, nodes, profiles and frames: see `ClassTables`.
     let lines: UnsafeMutableRawPointer
+    private let lineMemory: ZeroedMemory
     let slots: UnsafeMutablePointer<PrioritySlot>
-    let timers: UnsafeMutablePointer<ClassTimer>
-    let frames: UnsafeMutablePointer<FrameNode>
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
     let blocks: UnsafeMutablePointer<CounterBlock>
@@ -30,6 +29,7 @@ public struct ClassTree {
     /// Bookings. Used only if `shared` is set.
     let leases: UnsafeMutablePointer<ClassLeases>
     let extraLeases: UnsafeMutablePointer<ExtraLeases>
+    var profileTable: ProfileTable
     /// Bit per class id: it exists; it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
     let leaves: UnsafeMutablePointer<UInt64>
@@ -37,6 +37,9 @@ public struct ClassTree {
     /// known which of their ancestors' time has come.
     let arrivals: UnsafeMutablePointer<ClassID>
     var arrived = 0
+    /// The row that leaves joined last, and the last of them. Never outlive an enqueue.
+    var joinedRow = noRow
+    var lastJoined: ClassID = 0
     /// What loads of memory that is needed soon found. Kept so that they are not optimized away.
     var touched: UInt8 = 0
     /// What was sent or passed and the root has not been charged yet. Never outlives a dequeue or bypass.
@@ -60,15 +63,15 @@ public struct ClassTree {
     /// Time of the last dequeue or bypass.
     var latest: Nanoseconds
 
-    /// Free frames last in, first out, so that they are found in the cache; 0: none.
-    var freeHead: UInt32 = 0
+    /// Free frames last in, first out, so that they are found in the cache.
+    var freeHead = FrameNode.none
     /// Frames never used so far follow this one.
-    var fresh: UInt32 = 0
+    var fresh = FrameNode.none
     var free: UInt32
     let frameCapacity: UInt32
     /// Frames given up after they were accepted.
-    var droppedHead: UInt32 = 0
-    var droppedTail: UInt32 = 0
+    var droppedHead = FrameNode.none
+    var droppedTail = FrameNode.none
 
     let outputStates: UnsafeMutablePointer<OutputState>
     let outputs: Int
@@ -98,7 +101,7 @@ public struct ClassTree {
         shared: SharedTree? = nil
     ) -> UnsafeMutablePointer<ClassTree> {
         precondition(classes >= 2 && classes <= 65_536, "a tree holds 1 to 65 535 classes")
-        precondition(frames > 0 && frames < Int(UInt32.max), "a tree queues 1 to 4 294 967 294 frames")
+        precondition(frames > 0 && frames < Int(UInt32.max) - 1, "a tree queues 1 to 4 294 967 293 frames")
         precondition(shared == nil || shared!.classes >= classes, "the shared tree has room for fewer classes than this one")
         precondition(outputs > 0 && outputs <= 65_536, "a tree has 1 to 65 536 outputs")
         checkLayout()
@@ -112,10 +115,9 @@ public struct ClassTree {
     private init(
         classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?
     ) {
-        // Address space for every id there can be, here and for the slots: `fetch` looks at a leaf before it is known to exist.
-        lines = UnsafeMutableRawPointer.allocate(byteCount: 65_536 * 128, alignment: 128)
+        lineMemory = ZeroedMemory(byteCount: Self.framesOffset + (frames + 2) * MemoryLayout<FrameNode>.stride)
+        lines = lineMemory.bytes
         slots = Self.reserve(65_536 * 8)
-        timers = Self.reserve(classes)
         extras = Self.reserve(classes)
         codels = Self.reserve(classes)
         blocks = Self.reserve(classes)
@@ -123,7 +125,7 @@ public struct ClassTree {
         ceilingWaits = Self.reserve(classes * 8)
         leases = Self.reserve(shared == nil ? 1 : classes)
         extraLeases = Self.reserve(shared == nil ? 1 : classes)
-        self.frames = Self.reserve(frames + 1)
+        profileTable = ProfileTable(profiles: (lines + Self.profilesOffset).assumingMemoryBound(to: ClassProfile.self), classes: classes)
         existing = Self.reserve(1024)
         existing.initialize(repeating: 0, count: 1024)
         leaves = Self.reserve(1024)
@@ -135,7 +137,7 @@ public struct ClassTree {
         rowTails.initialize(repeating: 0, count: 64)
         outputStates = Self.reserve(outputs)
         outputStates.initialize(repeating: OutputState(parkedHead: 0, isParked: 0), count: outputs)
-        wheel = TimingWheel(timers: timers, now: now)
+        wheel = TimingWheel(timers: TimerTable(lines: lines), now: now)
         latest = now
         free = UInt32(frames)
         frameCapacity = UInt32(frames)
@@ -148,10 +150,8 @@ public struct ClassTree {
     /// Frees the tree. Frames still queued are the caller's to find: remove the classes and `takeDropped` first.
     public static func destroy(_ tree: UnsafeMutablePointer<ClassTree>) {
         let it = tree.pointee
-        it.lines.deallocate()
+        it.lineMemory.deallocate()
         it.slots.deallocate()
-        it.timers.deallocate()
-        it.frames.deallocate()
         it.extras.deallocate()
         it.codels.deallocate()
         it.blocks.deallocate()
@@ -159,6 +159,7 @@ public struct ClassTree {
         it.ceilingWaits.deallocate()
         it.leases.deallocate()
         it.extraLeases.deallocate()
+        it.profileTable.deallocate()
         it.existing.deallocate()
         it.leaves.deallocate()
         it.arrivals.deallocate()
@@ -205,12 +206,15 @@ struct OutputState {
 }
 
 extension ClassTree {
-    /// Memory a class takes in one tree, in bytes, beside its queue: state, node, timer, counters, and one lender and one ancestor that
+    /// Memory a class takes in one tree, in bytes, beside its queue: state, node, counters, and one lender and one ancestor that
     /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
     public static var bytesPerClass: Int {
-        MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<ClassTimer>.stride + MemoryLayout<CounterBlock>.stride
-            + MemoryLayout<Loan>.stride + MemoryLayout<UInt64>.stride
+        MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<CounterBlock>.stride + MemoryLayout<Loan>.stride
+            + MemoryLayout<UInt64>.stride
     }
+
+    /// What a class that differs from all others in its parameters takes on top of that.
+    public static var bytesPerProfile: Int { MemoryLayout<ClassProfile>.stride + 2 * MemoryLayout<UInt16>.stride }
 
     /// What a class takes on top of that in each instance of a tree that leases its rates: its bookings. Those of peak and packet rates come on
     /// top where they are used.

@@ -33,7 +33,8 @@ struct CoDelState {
 }
 
 extension ClassTree {
-    /// Gives up the frames from `index` on that CoDel drops now (RFC 8289, section 5.6) and returns the first that stays, or 0.
+    /// Gives up the frames from `index` on that CoDel drops now (RFC 8289, section 5.6) and returns the first that stays, or `FrameNode.none`. `index` is
+    /// its first.
     @_noLocks
     mutating func dropStale(_ leaf: ClassID, from index: UInt32, at now: Nanoseconds) -> UInt32 {
         let state = codels + Int(leaf)
@@ -69,9 +70,9 @@ extension ClassTree {
     @_noLocks
     private mutating func isStale(_ leaf: ClassID, _ index: UInt32, at now: Nanoseconds) -> Bool {
         let state = codels + Int(leaf)
-        guard index != 0 else { state.pointee.firstAbove = 0; return false }
+        guard index != FrameNode.none else { state.pointee.firstAbove = 0; return false }
         let frame = frames[Int(index)]
-        if now < frame.since &+ state.pointee.target || nodes[Int(leaf)].bytes <= max(frame.length, 1_514) {
+        if now < frame.since &+ state.pointee.target || queuedBytes(leaf) <= max(frame.length, 1_514) {
             state.pointee.firstAbove = 0
             return false
         }
@@ -86,6 +87,7 @@ extension ClassTree {
     private mutating func drop(_ leaf: ClassID, _ index: UInt32) -> UInt32 {
         let next = frames[Int(index)].next
         let length = frames[Int(index)].length
+        states[Int(leaf)].head = next
         nodes[Int(leaf)].count &-= 1
         nodes[Int(leaf)].bytes &-= length
         backlogFrames &-= 1

@@ -3,28 +3,25 @@
 extension ClassState {
     /// Brings both buckets up to `now`.
     @_noLocks @inline(__always)
-    mutating func refillPlain(at now: Nanoseconds) {
-        let elapsed = now &- checkpoint
+    mutating func refillPlain(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) {
         // A checkpoint in the future makes a very long time.
-        guard elapsed < Credit.shortTime else { return refillLong(at: now) }
+        guard now &- checkpoint < Credit.shortTime else { return refillLong(profile, at: now) }
+        let tokens = plainTokens(profile, at: now)
         checkpoint = now
-        floorTokens = min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), Int64(floorBurst) &* Credit.perByte)
-        ceilingTokens = min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte)
+        floorTokens = tokens.floor
+        ceilingTokens = tokens.ceiling
     }
 
     /// What the buckets hold at `now`, to be put back by `keep`.
     @_noLocks @inline(__always)
-    mutating func drawPlain(at now: Nanoseconds) -> (floor: Int64, ceiling: Int64) {
-        let elapsed = now &- checkpoint
-        if _slowPath(elapsed >= Credit.shortTime) {
-            refillLong(at: now)
-            return (floorTokens, ceilingTokens)
+    mutating func drawPlain(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> PlainTokens {
+        if _slowPath(now &- checkpoint >= Credit.shortTime) {
+            refillLong(profile, at: now)
+            return PlainTokens(floor: floorTokens, ceiling: ceilingTokens)
         }
+        let tokens = plainTokens(profile, at: now)
         checkpoint = now
-        return (
-            min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), Int64(floorBurst) &* Credit.perByte),
-            min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte)
-        )
+        return tokens
     }
 
     /// What `keep` does with debts.
@@ -45,8 +42,8 @@ extension ClassState {
 
     /// What the two buckets of a plain class hold.
     struct PlainTokens {
-        let floor: Int64
-        let ceiling: Int64
+        var floor: Int64
+        var ceiling: Int64
 
         @_noLocks @inline(__always)
         init(floor: Int64, ceiling: Int64) {
@@ -61,11 +58,11 @@ extension ClassState {
 
     /// What the buckets will hold at `now`, less than `Credit.shortTime` after the checkpoint.
     @_noLocks @inline(__always)
-    func plainTokens(at now: Nanoseconds) -> PlainTokens {
+    func plainTokens(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> PlainTokens {
         let elapsed = now &- checkpoint
         return PlainTokens(
-            floor: min(floorTokens &+ Int64(bitPattern: elapsed &* floorRate), Int64(floorBurst) &* Credit.perByte),
-            ceiling: min(ceilingTokens &+ Int64(bitPattern: elapsed &* ceilingRate), Int64(ceilingBurst) &* Credit.perByte))
+            floor: min(floorTokens &+ Int64(bitPattern: elapsed &* profile.pointee.floorRate), profile.pointee.floorBurst),
+            ceiling: min(ceilingTokens &+ Int64(bitPattern: elapsed &* profile.pointee.ceilingRate), profile.pointee.ceilingBurst))
     }
 
     /// Charges both buckets, which hold `tokens` at `now`.
@@ -86,21 +83,23 @@ extension ClassState {
 
     /// Whether the checkpoint is less than `Credit.shortTime` ago, as `plainTokens` needs it: it is brought up to `now` if not, unless it lies ahead.
     @_noLocks @inline(__always)
-    mutating func isCurrent(at now: Nanoseconds) -> Bool { _fastPath(now &- checkpoint < Credit.shortTime) || catchUp(to: now) }
+    mutating func isCurrent(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> Bool {
+        _fastPath(now &- checkpoint < Credit.shortTime) || catchUp(profile, to: now)
+    }
 
     @_noLocks @inline(never)
-    private mutating func catchUp(to now: Nanoseconds) -> Bool {
-        refillPlain(at: now)
+    private mutating func catchUp(_ profile: UnsafePointer<ClassProfile>, to now: Nanoseconds) -> Bool {
+        refillPlain(profile, at: now)
         return checkpoint == now
     }
 
     @_noLocks @inline(never)
-    private mutating func refillLong(at now: Nanoseconds) {
+    private mutating func refillLong(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) {
         guard now > checkpoint else { return }
         let elapsed = now &- checkpoint
         checkpoint = now
-        floorTokens = Credit.refilled(floorTokens, rate: floorRate, elapsed: elapsed, burst: Int64(floorBurst) &* Credit.perByte)
-        ceilingTokens = Credit.refilled(ceilingTokens, rate: ceilingRate, elapsed: elapsed, burst: Int64(ceilingBurst) &* Credit.perByte)
+        floorTokens = Credit.refilled(floorTokens, rate: profile.pointee.floorRate, elapsed: elapsed, burst: profile.pointee.floorBurst)
+        ceilingTokens = Credit.refilled(ceilingTokens, rate: profile.pointee.ceilingRate, elapsed: elapsed, burst: profile.pointee.ceilingBurst)
     }
 
     /// Charges both buckets. True if one is in debt.

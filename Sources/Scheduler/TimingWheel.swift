@@ -2,7 +2,7 @@
 /// wheel below it. A class is filed by the highest base-64 digit in which its time differs from the wheel's; finding the next one
 /// is two find-first-sets, and passing over a stretch of time empties whole buckets without sorting them.
 struct TimingWheel {
-    let timers: UnsafeMutablePointer<ClassTimer>
+    let timers: TimerTable
     /// First class of each bucket; 11 wheels of 64.
     let heads: UnsafeMutablePointer<ClassID>
     /// Bit per bucket of a wheel that is not empty.
@@ -18,7 +18,7 @@ struct TimingWheel {
     /// No time filed is earlier than this.
     var nextDue: Nanoseconds = .max
 
-    init(timers: UnsafeMutablePointer<ClassTimer>, now: Nanoseconds) {
+    init(timers: TimerTable, now: Nanoseconds) {
         self.timers = timers
         base = now
         heads = ClassTree.reserve(11 * 64)

@@ -5,24 +5,26 @@ import Testing
 @Suite struct MemoryTests {
     @Test func theTablesOfAClassFitTheirBounds() {
         #expect(ClassTree.bytesPerClass + ClassTree.bytesPerLeasedClass <= 256)
+        #expect(ClassTree.bytesPerClass + ClassTree.bytesPerProfile <= 256)
         #expect(SharedTree.bytesPerClass == 192)
     }
 
     /// Resident memory, measured in a process of its own: what tables and bounds say is what a class costs that has borrowed and waited.
     @Test func aClassCostsWhatItsTablesSay() async throws {
         let result = try await #require(processExitsWith: .success, observing: [\.standardOutputContent]) {
-            print(MemoryTests.bytesPerClass(leased: false), MemoryTests.bytesPerClass(leased: true))
+            print(MemoryTests.bytesPerClass(), MemoryTests.bytesPerClass(leased: true), MemoryTests.bytesPerClass(alike: false))
         }
         let text = String(decoding: result.standardOutputContent, as: UTF8.self)
         let figures = try #require(text.split(separator: "\n").last?.split(separator: " ").compactMap { Double($0) })
-        try #require(figures.count == 2)
+        try #require(figures.count == 3)
         // Pages, the wheel and the queue on top: 2 %.
         #expect(figures[0] <= Double(ClassTree.bytesPerClass) * 1.02, "\(figures[0])")
         #expect(figures[1] <= Double(ClassTree.bytesPerClass + ClassTree.bytesPerLeasedClass) * 1.02, "\(figures[1])")
+        #expect(figures[2] <= Double(ClassTree.bytesPerClass + ClassTree.bytesPerProfile) * 1.02, "\(figures[2])")
     }
 
-    /// Of 60 000 leaves that each sent a frame.
-    static func bytesPerClass(leased: Bool) -> Double {
+    /// Of 60 000 leaves that each sent a frame, with the same parameters or all with others.
+    static func bytesPerClass(leased: Bool = false, alike: Bool = true) -> Double {
         let classes = 60_000
         let shared = leased ? SharedTree.create(classes: classes + 2) : nil
         let before = resident()
@@ -31,7 +33,9 @@ import Testing
         let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 1)
         for id in 0..<classes {
             let leaf = ClassID(id + 2), now = second + Nanoseconds(id) * 10_000
-            _ = tree.pointee.add(leaf, under: 1, .mbit(1, ceil: 100), at: now)
+            var p = ClassParameters.mbit(1, ceil: 100)
+            if !alike { p.limitBytes = UInt32(1_000_000 + id) }
+            _ = tree.pointee.add(leaf, under: 1, p, at: now)
             _ = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 64)!, length: 1_514, tag: 0, to: leaf, at: now)
             _ = tree.pointee.dequeue(into: into, limit: 1, at: now + 5_000)
         }

@@ -67,13 +67,21 @@ struct OwnSide {
     ) -> Double {
         let handle = UnsafeMutableRawPointer(bitPattern: 64)!
         var at = 0, sent = 0
-        func put() {
+        let lines = tree.pointee.classLines
+        // As a poll loop does that has found a burst's leaves: see `ClassTree.enqueue`.
+        func prepare() {
             at += Self.burst
             for i in 0..<Self.burst {
-                offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: sequence[(at + i) & mask])
+                let leaf = sequence[(at + i) & mask]
+                sched_peer_prefetch(lines + Int(leaf) * 128)
+                offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: leaf)
             }
-            queued += tree.pointee.enqueue(offered, count: Self.burst, at: now)
         }
+        func put() {
+            queued += tree.pointee.enqueue(offered, count: Self.burst, at: now)
+            prepare()
+        }
+        prepare()
         now = clock ? sched_peer_now() : now + 1_600
         while queued < standing { put() }
         let begin = sched_peer_now()

@@ -12,6 +12,9 @@ sched_peer *sched_peer_create(uint32_t classes, uint64_t bytes_per_second, uint3
  * packets queued throughout. Returns ns per packet sent. */
 double sched_peer_run(sched_peer *peer, const uint32_t *picks, uint32_t pick_mask, uint64_t packets, uint32_t standing);
 
+/* Fetches a cache line without waiting for it. */
+static inline __attribute__((always_inline)) void sched_peer_prefetch(const void *line) { __builtin_prefetch(line); }
+
 /* A clock for both sides. */
 uint64_t sched_peer_now(void);
 

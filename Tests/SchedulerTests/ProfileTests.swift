@@ -1,0 +1,95 @@
+import Scheduler
+import TestSupport
+import Testing
+
+/// Classes with the same parameters share what follows from them: nothing of that may be seen from outside.
+@Suite struct ProfileTests {
+    /// Each shows in two ways what it is: by its frames' output, and by how many of them a leaf holds.
+    private func kind(_ number: Int) -> ClassParameters {
+        var p = ClassParameters(output: UInt16(number % 4))
+        p.limitPackets = UInt32(number / 4 + 1)
+        return p
+    }
+
+    /// Whether a class without frames behaves as its kind says.
+    private func isOf(_ number: Int, _ id: ClassID, _ bench: Bench) -> Bool {
+        var outputs: [UInt16] = []
+        bench.onSend = { frame, _ in outputs.append(frame.output) }
+        var queued = 0
+        while bench.offer(id, 60) == .queued { queued += 1 }
+        bench.drain()
+        return queued == number / 4 + 1 && outputs == Array(repeating: UInt16(number % 4), count: queued)
+    }
+
+    @Test func classesAddedChangedAndRemovedKeepToTheirOwn() {
+        let bench = Bench(classes: 42, outputs: 4)
+        var random = Seeded(11)
+        var kinds: [ClassID: Int] = [:]
+        for _ in 0..<20_000 {
+            let id = ClassID(2 + random.below(40)), number = random.below(12)
+            if kinds[id] == nil {
+                #expect(bench.add(id, under: 1, kind(number)) == .done)
+                kinds[id] = number
+            } else if random.chance(30) {
+                #expect(bench.tree.pointee.remove(id, at: bench.now) == .done)
+                kinds[id] = nil
+            } else {
+                #expect(bench.tree.pointee.change(id, kind(number), at: bench.now) == .done)
+                kinds[id] = number
+            }
+            guard !kinds.isEmpty else { continue }
+            let (other, its) = random.one(of: kinds.sorted { $0.key < $1.key })
+            #expect(isOf(its, other, bench), "class \(other) of kind \(its)")
+        }
+        for (id, number) in kinds { #expect(isOf(number, id, bench), "class \(id) of kind \(number)") }
+    }
+
+    /// There is room for as many kinds as classes, also while each becomes of another.
+    @Test func everyClassMayBeOfAKindOfItsOwn() {
+        let last: ClassID = 401
+        let bench = Bench(classes: Int(last) + 1, frames: 1_000, outputs: 4)
+        for id in 2...last { #expect(bench.add(id, under: 1, kind(Int(id))) == .done) }
+        for id in 2...last { #expect(bench.tree.pointee.change(id, kind(Int(id) + 1_000), at: 0) == .done) }
+        for id in 2...last { #expect(bench.tree.pointee.change(id, kind(Int(last) - Int(id)), at: 0) == .done) }
+        for id in 2...last { #expect(isOf(Int(last) - Int(id), id, bench), "class \(id)") }
+    }
+
+    /// One frame, two and none are told differently: what counters say of a queue is right at each step.
+    @Test func aQueueCountsWhatItHoldsAsItGrowsAndShrinks() {
+        let bench = Bench(root: .mbit(8, ceil: 8))
+        var p = ClassParameters.mbit(8, ceil: 8)
+        p.limitBytes = 1_000
+        bench.add(2, under: 1, p)
+        func holds(_ frames: UInt32, _ bytes: UInt32) -> Bool {
+            let counters = bench.tree.pointee.counters(of: 2)
+            return counters.backlogFrames == frames && counters.backlogBytes == bytes
+        }
+        // Spends what the buckets hold, so that the rest goes one by one, a byte in 1 us.
+        for length: UInt32 in [600, 600] { bench.offer(2, length); bench.drain() }
+        var now = bench.now
+        for lengths: [UInt32] in [[100], [100, 200], [300, 100, 200], [64]] {
+            var frames: UInt32 = 0, bytes: UInt32 = 0
+            #expect(holds(frames, bytes))
+            now += 10_000_000
+            bench.advance(to: now)
+            bench.tree.pointee.park(output: 0)
+            for length in lengths {
+                #expect(bench.offer(2, length) == .queued)
+                frames += 1
+                bytes += length
+                #expect(holds(frames, bytes))
+            }
+            #expect(bench.offer(2, 1_001 - bytes) == .queueLimit)
+            bench.tree.pointee.unpark(output: 0)
+            withUnsafeTemporaryAllocation(of: ScheduledFrame.self, capacity: 1) { into in
+                for length in lengths {
+                    #expect(bench.tree.pointee.dequeue(into: into.baseAddress!, limit: 1, at: now) == 1)
+                    #expect(into[0].length == length)
+                    frames -= 1
+                    bytes -= length
+                    #expect(holds(frames, bytes))
+                }
+            }
+        }
+    }
+}
