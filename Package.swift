@@ -56,7 +56,7 @@ let package = Package(
         .target(name: "Netlink", dependencies: ["CNetlink", "Packet"]),
         .target(name: "NUMA", dependencies: ["CNUMA"]),
 
-        // Pure modules: no DPDK, no clock, no system calls.
+        // Pure modules: no DPDK, no clock, no system calls but for memory.
         .target(name: "Packet", swiftSettings: hot),
         .target(name: "Scheduler", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),

@@ -1,8 +1,8 @@
 import DPDKShim
 import Scheduler
 
-/// Stage 5, where frames must wait: they are collected as they are classified and given to their tree together, which then fetches the
-/// memory of all their leaves at once (`ClassTree.enqueue`).
+/// Stage 5, where frames must wait: they are collected as they are classified, which fetches the memory of their leaves, and given to their
+/// tree together (`ClassTree.enqueue`).
 ///
 /// Nothing may overtake what was offered: `giveOffered` comes before anything else is done with the tree.
 @inline(__always) @_noLocks

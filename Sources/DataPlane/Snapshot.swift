@@ -104,7 +104,7 @@ struct TreeView {
     var leaves: UnsafeMutableBufferPointer<ClassID>
     /// Only as wide as the protocols' rows need: with many guests what is read of this table would otherwise fill much of a cache.
     var guestShift: UInt64
-    /// What the tree looks at first of each class, 128 bytes a class: to be fetched.
+    /// The line that the tree looks at first of each class, 128 bytes from one to the next: to be fetched.
     var lines: UnsafeRawPointer
 
     @inline(__always) @_noLocks

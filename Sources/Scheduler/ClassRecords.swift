@@ -30,7 +30,7 @@ enum ClassFlags {
 }
 
 /// What a frame of a class and of its descendants touches: one cache line. All that is the same for classes with the same parameters is in their
-/// `ClassProfile`; what only queues of several frames, borrowers and timers need is in `ClassNode`.
+/// `ClassProfile`; what only longer queues, borrowers and timers need is in `ClassNode`.
 struct ClassState {
     /// Time at which the tokens below were true. In a tree that leases its rates: see `ClassLeases`.
     var checkpoint: Nanoseconds
@@ -42,8 +42,9 @@ struct ClassState {
     var ceilingTokens: Int64
     /// As `sentBytes`.
     var sentFrames: UInt64
-    /// Of a leaf: its first frame, as an index into the slab; `FrameNode.none`: its queue is empty. 0: no leaf, as memory that was never written is none.
-    var head: UInt32
+    /// Of a leaf: its last frame, as an index into the slab (`ClassTree+Queue`); `FrameNode.none`: its queue is empty. 0: no leaf, as memory that was never
+    /// written is none.
+    var tail: UInt32
     /// Bytes left of its turn in the row of its level; negative: owed.
     var rowDeficit: Int32
     /// Its parameters: see `ProfileTable`.
@@ -74,7 +75,7 @@ struct ClassState {
         floorTokens = 0
         ceilingTokens = 0
         sentFrames = 0
-        head = FrameNode.none
+        tail = FrameNode.none
         rowDeficit = 0
         profile = ProfileTable.none
         rowNext = 0
@@ -134,14 +135,13 @@ struct PrioritySlot {
     }
 }
 
-/// The rest of a class: its queue, if that holds several frames, its turn among borrowers, its timer. One cache line.
+/// The rest of a class: what is ahead in its queue, its turn among borrowers, its timer. One cache line.
 struct ClassNode {
     /// Of a leaf.
     var slot: PrioritySlot
-    /// Last frame of a queue of several. An inner class: the child that took its queue over when it became a parent; 0: none.
-    var tail: UInt32
-    /// Frames and bytes of a queue of several; what they say of a shorter one has no meaning: see `ClassTree+Queue`. An inner class: the upper part of
-    /// the number in `ClassState.exhausted`, and `feedWeight`.
+    /// Of an inner class: the child that took its queue over when it became a parent; 0: none.
+    var heir: UInt32
+    /// Frames and bytes ahead of a leaf's last frame. An inner class: `exhaustionRound` and `feedWeight`.
     var count: UInt32
     var bytes: UInt32
     /// Of a leaf: see `changesOfLender`.
@@ -160,7 +160,7 @@ struct ClassNode {
     @_noLocks @inline(__always)
     init() {
         slot = .unlinked(deficit: 0)
-        tail = 0
+        heir = 0
         count = 0
         bytes = 0
         children = 0
@@ -253,7 +253,7 @@ struct FrameNode {
     var tag: UInt32
     /// When it was queued, for CoDel.
     var since: Nanoseconds
-    /// The one behind it, in a queue or among free ones; `none`: it is the last.
+    /// The one behind it: in a queue, whose last leads to the first, or among free ones or those given up, where `none` ends the chain.
     var next: UInt32
     var unused: UInt32
 

@@ -150,6 +150,6 @@ extension ClassTree {
         if lenderIsSpent || activeAncestors != 0 { updateAncestors(of: states + Int(last), at: now) }
         // Whether anyone lends now that this one does not may depend on the root.
         if lenderIsSpent { chargeRoot(at: now) }
-        if states[Int(last)].head != FrameNode.none { noteLeft(waiting: last) }
+        if states[Int(last)].tail != FrameNode.none { noteLeft(waiting: last) }
     }
 }

@@ -48,7 +48,7 @@ extension ClassTree {
     /// Whether frames of a leaf would overtake none by passing.
     @_noLocks @inline(__always)
     private func mayPass(_ leaf: ClassID) -> Bool {
-        states[Int(leaf)].head == FrameNode.none && (parkedOutputs == 0 || outputStates[Int(profile(of: leaf).pointee.output)].isParked == 0)
+        states[Int(leaf)].tail == FrameNode.none && (parkedOutputs == 0 || outputStates[Int(profile(of: leaf).pointee.output)].isParked == 0)
     }
 
     /// Whether a class has anything of its own: a limit, or a floor.

@@ -46,7 +46,7 @@ extension ClassTree {
         while run != last {
             let leaf = run.pointee.leaf, end = Int(run.pointee.end)
             let state = states + Int(leaf)
-            guard state.pointee.head == FrameNode.none, state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0,
+            guard state.pointee.tail == FrameNode.none, state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0,
                 isOpen || states[Int(state.pointee.parent)].isIdleOpenGroup
             else { break }
             let count = end &- begin
@@ -83,7 +83,7 @@ extension ClassTree {
             let state = states + Int(leaf), above = states + Int(state.pointee.parent)
             let profile = profiles + Int(state.pointee.profile), aboveProfile = profiles + Int(above.pointee.profile)
             let flags = state.pointee.flags
-            guard state.pointee.head == FrameNode.none, flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
+            guard state.pointee.tail == FrameNode.none, flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
                 above.word.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(profile, at: now),
                 above.pointee.isCurrent(aboveProfile, at: now)
             else { break }

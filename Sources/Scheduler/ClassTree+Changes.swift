@@ -60,18 +60,19 @@ extension ClassTree {
         forgetLeases(of: id)
         Self.set(existing, id, false)
         Self.set(leaves, id, false)
-        states[Int(id)].head = 0
+        states[Int(id)].tail = 0
         profileTable.release(states[Int(id)].profile)
         states[Int(id)].profile = ProfileTable.none
-        population &-= 1
         let parent = states[Int(id)].parent
         leaveCounters(of: id, to: parent)
-        if nodes[Int(parent)].tail == UInt32(id) { nodes[Int(parent)].tail = 0 }
+        if nodes[Int(parent)].heir == UInt32(id) { nodes[Int(parent)].heir = 0 }
         nodes[Int(parent)].children &-= 1
         if nodes[Int(parent)].children == 0 {
             inners &-= 1
             states[Int(parent)].level = 0
-            states[Int(parent)].head = FrameNode.none
+            states[Int(parent)].tail = FrameNode.none
+            nodes[Int(parent)].count = 0
+            nodes[Int(parent)].bytes = 0
             states[Int(parent)].exhausted = 0
             nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: profile(of: parent).pointee.quantum)
             Self.set(leaves, parent, true)
@@ -87,7 +88,7 @@ extension ClassTree {
         var id = id
         while Int(id) < classes, Self.has(existing, id) {
             if Self.has(leaves, id) { return id }
-            id = ClassID(truncatingIfNeeded: nodes[Int(id)].tail)
+            id = ClassID(truncatingIfNeeded: nodes[Int(id)].heir)
         }
         return 0
     }
@@ -106,7 +107,6 @@ extension ClassTree {
         nodes[Int(id)].slot.feedDeficit = profile(of: id).pointee.quantum
         Self.set(existing, id, true)
         Self.set(leaves, id, true)
-        population &+= 1
     }
 
     /// Writes what follows from the parameters. The class is in no list and its tokens are up to date.
@@ -190,7 +190,7 @@ extension ClassTree {
 
     @_noLocks
     private mutating func readmit(leaf id: ClassID, at now: Nanoseconds) {
-        guard states[Int(id)].head != FrameNode.none else { return }
+        guard states[Int(id)].tail != FrameNode.none else { return }
         if outputStates[Int(profile(of: id).pointee.output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
     }
 
@@ -204,14 +204,16 @@ extension ClassTree {
 
     @_noLocks
     private mutating func giveUpQueue(_ id: ClassID) {
-        let state = states + Int(id)
-        guard state.pointee.head != FrameNode.none else { return }
+        let state = states + Int(id), node = nodes + Int(id)
+        guard state.pointee.tail != FrameNode.none else { return }
         let count = queued(id)
         droppedByRemoval &+= UInt64(count)
         backlogFrames &-= Int(count)
         backlogBytes &-= Int(queuedBytes(id))
-        giveUp(state.pointee.head, lastQueued(id), of: id, .classRemoved)
-        state.pointee.head = FrameNode.none
+        giveUp(first(of: id), state.pointee.tail, of: id, .classRemoved)
+        state.pointee.tail = FrameNode.none
+        node.pointee.count = 0
+        node.pointee.bytes = 0
     }
 
     @_noLocks
@@ -227,17 +229,16 @@ extension ClassTree {
         inners &+= 1
         let inherits = profile(of: child).pointee.output == output
         if inherits {
-            states[Int(child)].head = state.pointee.head
-            nodes[Int(child)].tail = node.pointee.tail
+            states[Int(child)].tail = state.pointee.tail
             nodes[Int(child)].count = node.pointee.count
             nodes[Int(child)].bytes = node.pointee.bytes
         } else {
             giveUpQueue(id)
         }
-        state.pointee.head = 0
+        state.pointee.tail = 0
         node.pointee.exhaustionRound = 0
         node.pointee.feedWeight = 0
-        node.pointee.tail = inherits ? UInt32(child) : 0
+        node.pointee.heir = inherits ? UInt32(child) : 0
         Self.set(leaves, id, false)
         if id != 1, holds(id) { holders &+= 1 }
         state.pointee.level = 7 &- depth(of: id)

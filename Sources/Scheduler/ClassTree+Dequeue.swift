@@ -86,10 +86,9 @@ extension ClassTree {
         _ leaf: ClassID, lender: ClassID, _ priority: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int,
         budget: Int64, packets: Int64, at now: Nanoseconds
     ) -> Int {
-        let state = states + Int(leaf), node = nodes + Int(leaf)
         let output = profile(of: leaf).pointee.output
-        let codel = state.pointee.flags & ClassFlags.codel != 0
-        var index = state.pointee.head
+        let codel = states[Int(leaf)].flags & ClassFlags.codel != 0
+        var index = first(of: leaf)
         var sent = 0, bytes: UInt32 = 0
         // Bytes with overhead. A turn is at most 2^29 bytes and a frame is shorter than 2^29, so they fit 32 bits.
         var charged: Int64 = 0, packetCost: Int64 = 0
@@ -102,25 +101,14 @@ extension ClassTree {
             let length = frame.pointee.length
             into[sent] = ScheduledFrame(
                 handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
-            let next = frame.pointee.next
+            let next = removeFirst(index, of: leaf)
             release(index, index, count: 1)
             index = next
             sent &+= 1
             bytes &+= length
             charged &+= max(Int64(length) &+ overhead, 0)
             packetCost &+= Credit.perPacket
-            if codel {
-                // What is left must be up to date for CoDel's test of the next frame.
-                state.pointee.head = index
-                node.pointee.count &-= 1
-                node.pointee.bytes &-= length
-            }
         }
-        if !codel {
-            node.pointee.count &-= UInt32(truncatingIfNeeded: sent)
-            node.pointee.bytes &-= bytes
-        }
-        state.pointee.head = index
         backlogFrames &-= sent
         backlogBytes &-= Int(bytes)
         if sent != 0 {

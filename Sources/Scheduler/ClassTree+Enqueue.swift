@@ -13,7 +13,7 @@ extension ClassTree {
         fetch(offered, count: count)
         // What others hold is not there for as long as a burst is looked at.
         let least = min(free, room)
-        var intake = Intake(free: least, freeHead: freeHead, isParked: parkedOutputs != 0, at: now)
+        var intake = Intake(free: least, freeHead: freeHead, isParked: parkedOutputs != 0)
         for index in 0..<count {
             let frame = offered + index
             frame.pointee.verdict = hold(frame, &intake, at: now)
@@ -37,15 +37,12 @@ extension ClassTree {
         var bytes = 0
         /// What of a leaf's word is for the general way: while an output is parked any leaf's, as all have a parent or are the root, which is steep.
         let general: UInt64
-        /// The end of each frame's record: when it was queued, and that none is behind it.
-        let stamp: SIMD2<UInt64>
 
         @_noLocks @inline(__always)
-        init(free: UInt32, freeHead: UInt32, isParked: Bool, at now: Nanoseconds) {
+        init(free: UInt32, freeHead: UInt32, isParked: Bool) {
             self.free = free
             self.freeHead = freeHead
             general = isParked ? .max : ClassWord.mask(ClassFlags.special)
-            stamp = SIMD2(now, UInt64(FrameNode.none))
         }
     }
 
@@ -87,10 +84,12 @@ extension ClassTree {
         let leaf = offered.pointee.leaf, length = offered.pointee.length
         let state = states + Int(leaf)
         let profile = profiles + Int(state.pointee.profile)
-        let head = state.pointee.head
-        if head == FrameNode.none {
+        let tail = state.pointee.tail
+        if tail == FrameNode.none {
             if _slowPath(length > profile.pointee.limitBytes || intake.free == 0) { return refuse(leaf, length: length, free: intake.free) }
-            state.pointee.head = take(in: offered, &intake)
+            let index = take(in: offered, &intake, at: now)
+            frames[Int(index)].next = index
+            state.pointee.tail = index
             if _slowPath(state.word.bits & intake.general != 0) {
                 endJoining()
                 arrive(leaf, at: now)
@@ -101,31 +100,18 @@ extension ClassTree {
             }
             return .queued
         }
-        guard _fastPath(head != 0) else { return .notALeaf }
-        return holdMore(offered, state, profile, &intake)
-    }
-
-    /// Queues a frame behind others.
-    @_noLocks @inline(__always)
-    private mutating func holdMore(
-        _ offered: UnsafePointer<OfferedFrame>, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, _ intake: inout Intake
-    ) -> EnqueueVerdict {
-        let leaf = offered.pointee.leaf, length = offered.pointee.length
-        let head = state.pointee.head, node = nodes + Int(leaf)
-        if frames[Int(head)].next == FrameNode.none {
-            node.pointee.tail = head
-            node.pointee.count = 1
-            node.pointee.bytes = frames[Int(head)].length
-        }
-        let count = node.pointee.count, bytes = node.pointee.bytes
-        if count >= profile.pointee.limitPackets || UInt64(bytes) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) || count >= intake.free {
+        guard _fastPath(tail != 0) else { return .notALeaf }
+        let node = nodes + Int(leaf), last = frames + Int(tail)
+        let ahead = node.pointee.count &+ 1, bytes = node.pointee.bytes &+ last.pointee.length
+        if ahead >= profile.pointee.limitPackets || UInt64(bytes) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) || ahead >= intake.free {
             return refuse(leaf, length: length, free: intake.free)
         }
-        let index = take(in: offered, &intake)
-        frames[Int(node.pointee.tail)].next = index
-        node.pointee.tail = index
-        node.pointee.count = count &+ 1
-        node.pointee.bytes = bytes &+ length
+        let index = take(in: offered, &intake, at: now)
+        frames[Int(index)].next = last.pointee.next
+        last.pointee.next = index
+        state.pointee.tail = index
+        node.pointee.count = ahead
+        node.pointee.bytes = bytes
         return .queued
     }
 
@@ -157,9 +143,9 @@ extension ClassTree {
 
     @inline(__always) static var noRow: UInt8 { @_noLocks get { .max } }
 
-    /// Keeps a frame, linked to none.
+    /// Keeps a frame, which is then the caller's to link.
     @_noLocks @inline(__always)
-    private mutating func take(in offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake) -> UInt32 {
+    private mutating func take(in offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
         var index = intake.freeHead
         if _fastPath(index != FrameNode.none) {
             intake.freeHead = frames[Int(index)].next
@@ -169,9 +155,9 @@ extension ClassTree {
         }
         intake.free &-= 1
         intake.bytes &+= Int(offered.pointee.length)
-        let frame = UnsafeMutableRawPointer(frames + Int(index))
-        frame.copyMemory(from: offered, byteCount: 16)
-        frame.storeBytes(of: intake.stamp, toByteOffset: 16, as: SIMD2<UInt64>.self)
+        let frame = frames + Int(index)
+        UnsafeMutableRawPointer(frame).copyMemory(from: offered, byteCount: 16)
+        frame.pointee.since = now
         return index
     }
 

@@ -24,7 +24,7 @@ extension ClassTree {
         while place.room > 0 {
             var leaf = rowHeads[row]
             if leaf == 0 { break }
-            if mayBeSingle, frames[Int(states[Int(leaf)].head)].next == FrameNode.none {
+            if mayBeSingle, first(of: leaf) == states[Int(leaf)].tail {
                 let room = place.room
                 serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
                 leaf = rowHeads[row]
@@ -90,10 +90,10 @@ extension ClassTree {
         var left = SIMD2<Int64>.zero
         while leaf != 0, next != end, !left.isInDebt {
             let state = states + Int(leaf)
-            let head = state.pointee.head
-            let frame = frames + Int(head)
+            let index = state.pointee.tail
+            let frame = frames + Int(index)
             let word = state.word
-            guard state.pointee.rowDeficit >= 0, frame.pointee.next == FrameNode.none, word.bits & general == 0, state.pointee.exhausted == exhaustions
+            guard state.pointee.rowDeficit >= 0, frame.pointee.next == index, word.bits & general == 0, state.pointee.exhausted == exhaustions
             else { break }
             let profile = profiles + Int(state.pointee.profile)
             let length = frame.pointee.length
@@ -110,14 +110,14 @@ extension ClassTree {
             }
             state.pointee.sentBytes &+= UInt64(length)
             state.pointee.sentFrames &+= 1
-            state.pointee.head = FrameNode.none
+            state.pointee.tail = FrameNode.none
             state.endToSend()
             UnsafeMutableRawPointer(next).copyMemory(from: frame, byteCount: 16)
             next.pointee.leaf = leaf
             next.pointee.output = profile.pointee.output
             next += 1
             frame.pointee.next = free
-            free = head
+            free = index
             let rest = state.pointee.rowDeficit &- Int32(truncatingIfNeeded: size)
             state.pointee.rowDeficit = rest < 0 ? rest &+ profile.pointee.quantum : rest
             sum &+= UInt64(length)
@@ -205,24 +205,26 @@ extension ClassTree {
     mutating func take(
         _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, into place: inout Place, turn: Int32, credit: Int64
     ) -> Taken {
-        let head = state.pointee.head, output = profile.pointee.output
+        let frames = frames, overhead = overhead
+        let tail = state.pointee.tail, output = profile.pointee.output
+        let head = frames[Int(tail)].next
         let first = frames + Int(head)
         let length = first.pointee.length
         place.put(first, leaf, output)
         let size = max(Int64(length) &+ overhead, 0)
         var taken = Taken(frames: 1, bytes: length, charged: size, cost: size &* Credit.perByte, next: first.pointee.next)
-        if taken.next == FrameNode.none {
+        if head == tail {
             // Mostly, with many classes.
             first.pointee.next = place.free
             place.free = head
-            state.pointee.head = FrameNode.none
+            state.pointee.tail = FrameNode.none
             state.pointee.sentFrames &+= 1
+            taken.next = FrameNode.none
             return taken
         }
-        let frames = frames, overhead = overhead
         let budget = min(Int64(turn) &* Credit.perByte, credit)
         var last = head
-        while taken.next != FrameNode.none, place.room != 0, taken.cost <= budget {
+        while last != tail, place.room != 0, taken.cost <= budget {
             let frame = frames + Int(taken.next)
             let length = frame.pointee.length
             place.put(frame, leaf, output)
@@ -235,11 +237,18 @@ extension ClassTree {
         }
         frames[Int(last)].next = place.free
         place.free = head
-        state.pointee.head = taken.next
         state.pointee.sentFrames &+= UInt64(taken.frames)
         let node = nodes + Int(leaf)
-        node.pointee.count &-= taken.frames
-        node.pointee.bytes &-= taken.bytes
+        if last == tail {
+            taken.next = FrameNode.none
+            state.pointee.tail = FrameNode.none
+            node.pointee.count = 0
+            node.pointee.bytes = 0
+        } else {
+            frames[Int(tail)].next = taken.next
+            node.pointee.count &-= taken.frames
+            node.pointee.bytes &-= taken.bytes
+        }
         return taken
     }
 

@@ -1,26 +1,37 @@
-/// A leaf's queue. One frame, or none, is told by the leaf's line alone, as it is most often with many classes; of more, the last frame, their number and
-/// their bytes stand in `ClassNode`.
+/// A leaf's queue: a ring of frames, of which the leaf's line names the last, and the last leads to the first. `ClassNode` counts those ahead of the last, so
+/// that the line alone tells of a queue of one frame, as most are with many classes.
 extension ClassTree {
     /// Frames in a class's queue; 0 of an inner class. Any thread may ask: see `counters`.
     @_noLocks @inline(__always)
-    func queued(_ id: ClassID) -> UInt32 {
-        let head = states[Int(id)].head
-        if head <= FrameNode.none { return 0 }
-        return frames[Int(head)].next == FrameNode.none ? 1 : nodes[Int(id)].count
-    }
+    func queued(_ id: ClassID) -> UInt32 { states[Int(id)].tail <= FrameNode.none ? 0 : nodes[Int(id)].count &+ 1 }
 
     /// Their bytes.
     @_noLocks @inline(__always)
     func queuedBytes(_ id: ClassID) -> UInt32 {
-        let head = states[Int(id)].head
-        if head <= FrameNode.none { return 0 }
-        return frames[Int(head)].next == FrameNode.none ? frames[Int(head)].length : nodes[Int(id)].bytes
+        let tail = states[Int(id)].tail
+        return tail <= FrameNode.none ? 0 : nodes[Int(id)].bytes &+ frames[Int(tail)].length
     }
 
-    /// The last frame of a queue that is not empty.
+    /// The first frame of a leaf's queue; `FrameNode.none` if that is empty.
     @_noLocks @inline(__always)
-    func lastQueued(_ id: ClassID) -> UInt32 {
-        let head = states[Int(id)].head
-        return frames[Int(head)].next == FrameNode.none ? head : nodes[Int(id)].tail
+    func first(of leaf: ClassID) -> UInt32 {
+        let tail = states[Int(leaf)].tail
+        return tail == FrameNode.none ? FrameNode.none : frames[Int(tail)].next
+    }
+
+    /// Takes the first frame, which is `index`, out of a leaf's queue. Returns the one that is first now, or `FrameNode.none`.
+    @_noLocks @inline(__always)
+    mutating func removeFirst(_ index: UInt32, of leaf: ClassID) -> UInt32 {
+        let state = states + Int(leaf), node = nodes + Int(leaf)
+        let tail = state.pointee.tail
+        if index == tail {
+            state.pointee.tail = FrameNode.none
+            return FrameNode.none
+        }
+        let next = frames[Int(index)].next
+        frames[Int(tail)].next = next
+        node.pointee.count &-= 1
+        node.pointee.bytes &-= frames[Int(index)].length
+        return next
     }
 }

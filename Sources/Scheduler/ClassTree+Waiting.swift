@@ -16,8 +16,8 @@ extension ClassTree {
             }
             next &+= UInt32(truncatingIfNeeded: rest.trailingZeroBitCount)
             if looked == most { return false }
-            let head = states[Int(next)].head
-            if head != FrameNode.none, frames[Int(head)].since <= time { return false }
+            let first = first(of: ClassID(truncatingIfNeeded: next))
+            if first != FrameNode.none, frames[Int(first)].since <= time { return false }
             looked &+= 1
             next &+= 1
         }

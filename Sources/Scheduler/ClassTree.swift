@@ -49,8 +49,7 @@ public struct ClassTree {
     let rowHeads: UnsafeMutablePointer<ClassID>
     /// Inner classes below the root that hold frames or send on their own: see `holds`.
     var holders = 0
-    /// Classes, and those of them that have children.
-    var population = 0
+    /// Classes that have children.
     var inners = 0
     /// Leaves above their floors that joined with the last dequeue.
     var joined = 0
@@ -214,7 +213,7 @@ extension ClassTree {
     }
 
     /// What a class that differs from all others in its parameters takes on top of that.
-    public static var bytesPerProfile: Int { MemoryLayout<ClassProfile>.stride + 2 * MemoryLayout<UInt16>.stride }
+    public static var bytesPerProfile: Int { MemoryLayout<ClassProfile>.stride + 3 * MemoryLayout<UInt16>.stride }
 
     /// What a class takes on top of that in each instance of a tree that leases its rates: its bookings. Those of peak and packet rates come on
     /// top where they are used.

@@ -14,9 +14,6 @@ struct ClassWord {
     @inline(__always)
     var parent: ClassID { @_noLocks get { ClassID(truncatingIfNeeded: bits) } }
 
-    @inline(__always)
-    var flags: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: bits &>> 16) } }
-
     /// The bits of `flags`.
     @_noLocks @inline(__always)
     static func mask(_ flags: UInt8) -> UInt64 { UInt64(flags) &<< 16 }
@@ -59,15 +56,15 @@ extension ClassTree {
         let rates = Profile.offset(of: \.floorRate) == 0 && Profile.offset(of: \.ceilingRate) == 8
         let bursts = Profile.offset(of: \.floorBurst) == 16 && Profile.offset(of: \.ceilingBurst) == 24
         let word = State.offset(of: \.parent) == ClassWord.offset && State.offset(of: \.flags) == ClassWord.offset + 2
+            && State.offset(of: \.rank) == ClassWord.offset + 3
             && State.offset(of: \.mode) == ClassWord.listsOffset && State.offset(of: \.active) == ClassWord.offset + 5
             && State.offset(of: \.inRow) == ClassWord.offset + 6 && State.offset(of: \.inFeed) == ClassWord.offset + 7
         let sizes = State.size == 64 && MemoryLayout<ClassNode>.size == 64 && Profile.size == 64
-        let timer = MemoryLayout<ClassNode>.offset(of: \.timer) == ClassNode.timerOffset
+        let timer = MemoryLayout<ClassNode>.offset(of: \.timer) == ClassNode.timerOffset && MemoryLayout<ClassNode>.offset(of: \.slot) == 0
         precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && sizes && timer, "a class is laid out otherwise than it is read")
-        // Handle, length and tag of a frame are copied as one, and what is behind them written as one.
+        // Handle, length and tag of a frame are copied as one.
         let offered = MemoryLayout<OfferedFrame>.offset(of: \.length) == 8 && MemoryLayout<OfferedFrame>.offset(of: \.tag) == 12
         let queued = MemoryLayout<FrameNode>.offset(of: \.length) == 8 && MemoryLayout<FrameNode>.offset(of: \.tag) == 12
-            && MemoryLayout<FrameNode>.offset(of: \.since) == 16 && MemoryLayout<FrameNode>.offset(of: \.next) == 24 && MemoryLayout<FrameNode>.size == 32
         let sent = MemoryLayout<ScheduledFrame>.offset(of: \.length) == 8 && MemoryLayout<ScheduledFrame>.offset(of: \.tag) == 12
         precondition(offered && queued && sent, "a frame is laid out otherwise than it is copied")
     }

@@ -85,11 +85,8 @@ extension ClassTree {
 
     @_noLocks
     private mutating func drop(_ leaf: ClassID, _ index: UInt32) -> UInt32 {
-        let next = frames[Int(index)].next
+        let next = removeFirst(index, of: leaf)
         let length = frames[Int(index)].length
-        states[Int(leaf)].head = next
-        nodes[Int(leaf)].count &-= 1
-        nodes[Int(leaf)].bytes &-= length
         backlogFrames &-= 1
         backlogBytes &-= Int(length)
         codels[Int(leaf)].dropped &+= 1

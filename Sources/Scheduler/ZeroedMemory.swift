@@ -1,16 +1,17 @@
 import Glibc
 
-/// Address space that reads as zeros and costs memory only where it is written: large blocks come from the kernel untouched.
+/// Address space that reads as zeros and costs memory only where it is written: pages of the kernel's own, as the heap would hand out used memory again, and
+/// clear all of it.
 struct ZeroedMemory {
-    private let block: UnsafeMutableRawPointer
-    /// Where it begins: on a line that no other block shares, nor the one that processors fetch beside it.
     let bytes: UnsafeMutableRawPointer
+    private let size: Int
 
     init(byteCount: Int) {
-        guard let block = calloc(1, byteCount + 256) else { fatalError("no memory for a table of \(byteCount) bytes") }
-        self.block = block
-        bytes = UnsafeMutableRawPointer(bitPattern: (UInt(bitPattern: block) + 127) & ~127)!
+        let block = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let block, block != MAP_FAILED else { fatalError("no address space for a table of \(byteCount) bytes: see `ulimit -v` and vm.max_map_count") }
+        bytes = block
+        size = byteCount
     }
 
-    func deallocate() { free(block) }
+    func deallocate() { munmap(bytes, size) }
 }

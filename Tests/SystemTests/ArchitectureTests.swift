@@ -7,6 +7,7 @@ struct ArchitectureTests {
     /// What each module may import besides the standard library. Arrows run downward only.
     static let allowed: [(module: String, imports: Set<String>)] = [
         ("Packet", []),
+        // Glibc: zeroed pages for its tables, from the kernel.
         ("Scheduler", ["Packet", "Glibc"]),
         ("Bridge", ["Packet"]),
         ("DCB", ["Packet"]),
