@@ -63,9 +63,15 @@ public struct PathCache: @unchecked Sendable {
     @_noLocks @inlinable @inline(__always)
     public static func find(_ line: UnsafeMutableRawPointer, _ addresses: SIMD2<UInt64>, _ stamp: UInt64) -> UInt64? {
         let first = line.assumingMemoryBound(to: Path.self)
-        let path = first + (((first + 1).pointee.addresses ^ addresses) == .zero ? 1 : 0)
-        guard (path.pointee.addresses ^ addresses) == .zero, path.pointee.stamp == stamp else { return nil }
+        let path = first + (areSame((first + 1).pointee.addresses, addresses) ? 1 : 0)
+        guard areSame(path.pointee.addresses, addresses), path.pointee.stamp == stamp else { return nil }
         return path.pointee.answer
+    }
+
+    /// By words of 32 bits: the compiler takes a pair of 64 bits apart to compare it.
+    @_noLocks @inlinable @inline(__always)
+    static func areSame(_ pair: SIMD2<UInt64>, _ other: SIMD2<UInt64>) -> Bool {
+        unsafeBitCast(pair, to: SIMD4<UInt32>.self) == unsafeBitCast(other, to: SIMD4<UInt32>.self)
     }
 
     /// Remembers a path that was not found. `turn` is any number that changes by one between calls, more or less.

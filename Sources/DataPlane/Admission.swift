@@ -9,9 +9,9 @@ struct AdmissionPattern {
     private var ipProtocol: UInt8 = 0
     /// The row of the ports looked up last, which most often are the next frame's too. No row is that of port 0.
     private(set) var row: UInt8 = 0
-    private var ports: UInt32 = 0
+    private(set) var ports: UInt32 = 0
     /// Longest frame that may enter, bytes, tag included.
-    private var longest: UInt32 = 0
+    private(set) var longest: UInt32 = 0
     /// By how many bytes a frame gets shorter, as its priority tag (VID 0) comes off.
     private(set) var shortening: UInt32 = 0
 
@@ -28,20 +28,14 @@ struct AdmissionPattern {
         row = portlessRow
     }
 
-    /// Whether a frame looks like the pattern and is not too long; its addresses are not looked at.
+    /// Takes down the row of the ports looked up last.
     @inline(__always) @_noLocks
-    func admits(_ bytes: UnsafeRawPointer, length: UInt32, contiguous: UInt16) -> Bool {
-        length <= longest && parse.matches(bytes, readable: min(length, UInt32(contiguous)))
-    }
-
-    /// Sets `row` to that of a frame with these ports.
-    @inline(__always) @_noLocks
-    mutating func identify(_ ports: UInt32, _ protocols: ProtocolTable) {
-        if ports == self.ports { return }
+    mutating func keep(_ row: UInt8, _ ports: UInt32) {
+        self.row = row
         self.ports = ports
-        row = identified(ports, protocols)
     }
 
+    /// The row of a frame with these ports.
     @inline(__always) @_noLocks
     func identified(_ ports: UInt32, _ protocols: ProtocolTable) -> UInt8 {
         protocols.identify(ports: ports, ipProtocol: ipProtocol, otherwise: portlessRow)

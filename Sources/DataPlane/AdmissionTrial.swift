@@ -48,7 +48,7 @@ package final class AdmissionTrial {
         let runs = admit(frames.count, snapshot.pointee.receiveQueues.baseAddress!, lcore, snapshot)
         var admitted: [Admitted] = []
         for run in 0..<runs {
-            for index in admitted.count..<lcore.pointee.runEnds[run] {
+            for index in admitted.count..<Int(lcore.pointee.records[run].end) {
                 let frame = lcore.pointee.received[index]!, length = lcore.pointee.lengths[index]
                 precondition(sluice_frame_length(frame) == length, "a frame and what is known of it differ in length")
                 admitted.append(Admitted(

@@ -10,84 +10,138 @@ import Packet
 func admit(
     _ count: Int, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Int {
-    let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(queue.pointee.port)
-    let frames = lcore.pointee.received, lengths = lcore.pointee.lengths
-    let protocols = snapshot.pointee.protocols
-    let free = snapshot.pointee.bridges[unchecked: Int(port.pointee.bridge)].fitsAll
-    let pattern = ReceiveQueue.pattern(of: queue)
-    // That of the run which begins next, and of the last one if its frames look like the pattern; in front of all is one that no frame has.
-    var record = lcore.pointee.records, last = record - 1
-    var end = lcore.pointee.runEnds - 1
-    var index = 0, count = count
+    var count = count
+    var place = Place(index: 0, record: lcore.pointee.records)
+    // The record of the last run, if frames that look like the pattern may be more of it; in front of all is one that no frame has.
+    var last = place.record - 1
     repeat {
-        let frame = frames[index].unsafelyUnwrapped
-        let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
-        let length = lengths[index]
-        if pattern.pointee.admits(bytes, length: length, contiguous: sluice_frame_contiguous(frame)) {
-            let ports = pattern.pointee.parse.ports(bytes)
-            pattern.pointee.identify(ports, protocols)
-            let addresses = FrameAddresses(of: bytes), rest = length &- pattern.pointee.shortening
-            let begin = index
-            var isTaken = false
-            if addresses.areThose(of: last), last.pointee.protocolID == pattern.pointee.row,
-                rest == last.pointee.length || max(rest, last.pointee.length) <= free {
-                index = skip(from: index, to: count, pattern, protocols, lcore)
-                isTaken = true
-            } else if addresses.areIndividual {
-                pattern.pointee.parse.fill(record, addresses, length: rest, ports: ports)
-                record.pointee.protocolID = pattern.pointee.row
-                last = record
-                record += 1
-                end += 1
-                index &+= 1
-                isTaken = true
-            }
-            if isTaken {
-                end.pointee = index
-                tally(index &- begin, length, pattern.pointee.row, lcore)
-                if pattern.pointee.shortening != 0 { stripPriorityTags(begin, index, lcore) }
-                continue
-            }
-        }
-        switch admitParsed(index, record, queue, lcore, snapshot) {
+        let begin = place.index
+        place = admitAlike(place, count, after: last, queue, lcore, snapshot)
+        if place.index == count { break }
+        if place.index != begin { last = place.record - 1 }
+        let length = lcore.pointee.lengths[place.index], record = place.record
+        var end = place.index &+ 1
+        switch admitParsed(place.index, record, queue, lcore, snapshot) {
         case .refused:
             count &-= 1
-            close(index, count, lcore)
+            close(place.index, count, lcore)
             continue
-        case .pattern: last = record
+        case .pattern:
+            last = record
+            // Frames to a group look like no pattern. One whose tag has come off is no longer what its pattern says.
+            let pattern = ReceiveQueue.pattern(of: queue)
+            if record.pointee.flags.has(.multicast), pattern.pointee.shortening == 0 {
+                end = skip(from: end, to: count, pattern, record.pointee.protocolID, snapshot.pointee.protocols, lcore)
+            }
         // What has no pattern is followed by nothing that is sure to be like it.
         case .other: last = lcore.pointee.records - 1
         }
-        tally(1, length, record.pointee.protocolID, lcore)
-        record += 1
-        end += 1
+        let frames = end &- place.index
+        tally(frames, UInt64(length) &* UInt64(truncatingIfNeeded: frames), record.pointee.protocolID, lcore)
+        record.pointee.end = UInt16(truncatingIfNeeded: end)
+        fetchPath(record.pointee.destination, record.pointee.source, record, lcore.pointee.paths)
+        place.index = end
+        place.record += 1
+    } while place.index < count
+    return place.record - lcore.pointee.records
+}
+
+/// Where admission is in a burst.
+private struct Place {
+    /// The next frame.
+    var index: Int
+    /// The next run's.
+    var record: UnsafeMutablePointer<FrameRecord>
+
+    @inline(__always) @_noLocks
+    init(index: Int, record: UnsafeMutablePointer<FrameRecord>) {
+        self.index = index
+        self.record = record
+    }
+}
+
+/// Admits frames from `place` on that look like the pattern of their queue, up to the first that does not. They need no parse. A loop of its own, so
+/// that what it works with stays in registers.
+@inline(never) @_noLocks
+private func admitAlike(
+    _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Place {
+    let pattern = ReceiveQueue.pattern(of: queue)
+    let parse = pattern.pointee.parse, longest = pattern.pointee.longest, shortening = pattern.pointee.shortening
+    let frames = lcore.pointee.received, paths = lcore.pointee.paths
+    let first = place.index
+    var index = first, record = place.record, before = last
+    // Frames from `begin` on are counted when one of another protocol comes.
+    var begin = first, bytes: UInt64 = 0
+    var row = pattern.pointee.row, ports = pattern.pointee.ports
+    repeat {
+        let frame = frames[index].unsafelyUnwrapped
+        let length = sluice_frame_length(frame), start = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
+        // What is contiguous is no more than the frame.
+        guard length <= longest, parse.matches(start, readable: UInt32(sluice_frame_contiguous(frame))) else { break }
+        let addresses = FrameAddresses(of: start)
+        if addresses.source == 0 { break }
+        let own = parse.ports(start)
+        if _slowPath(own != ports) {
+            ports = own
+            let now = pattern.pointee.identified(own, snapshot.pointee.protocols)
+            if now != row {
+                tally(index &- begin, bytes, row, lcore)
+                (begin, bytes, row) = (index, 0, now)
+            }
+        }
+        bytes &+= UInt64(length)
+        let rest = length &- shortening
         index &+= 1
-        end.pointee = index
+        if _slowPath(addresses.areThose(of: before)), before.pointee.protocolID == row,
+            rest == before.pointee.length || max(rest, before.pointee.length) <= fitsAll(queue.pointee.port, snapshot) {
+            let end = skip(from: index, to: count, pattern, row, snapshot.pointee.protocols, lcore)
+            bytes &+= UInt64(length) &* UInt64(truncatingIfNeeded: end &- index)
+            before.pointee.end = UInt16(truncatingIfNeeded: end)
+            index = end
+            continue
+        }
+        parse.fill(record, addresses, length: rest, ports: ports)
+        record.pointee.protocolID = row
+        record.pointee.end = UInt16(truncatingIfNeeded: index)
+        fetchPath(addresses.destination, addresses.source, record, paths)
+        before = record
+        record += 1
     } while index < count
-    return record - lcore.pointee.records
+    pattern.pointee.keep(row, ports)
+    tally(index &- begin, bytes, row, lcore)
+    if shortening != 0 { stripPriorityTags(first, index, lcore) }
+    return Place(index: index, record: record)
+}
+
+/// `BridgeView.fitsAll` of a port's bridge.
+@inline(__always) @_noLocks
+private func fitsAll(_ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> UInt32 {
+    snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(port)].bridge)].fitsAll
 }
 
 /// Counts received frames by their protocol.
 @inline(__always) @_noLocks
-private func tally(_ frames: Int, _ length: UInt32, _ row: UInt8, _ lcore: UnsafeMutablePointer<Lcore>) {
+private func tally(_ frames: Int, _ bytes: UInt64, _ row: UInt8, _ lcore: UnsafeMutablePointer<Lcore>) {
     let seen = lcore.pointee.protocolCounters + Int(row)
     seen.pointee.frames &+= UInt64(truncatingIfNeeded: frames)
-    seen.pointee.bytes &+= UInt64(truncatingIfNeeded: frames) &* UInt64(length)
+    seen.pointee.bytes &+= bytes
 }
 
-/// Skips the frame at `index`, which is of the row that the pattern says, and those that follow and are like it in all that counts, but for ports
-/// without another row, as they are in long runs. Returns where they end.
+/// Skips the frames from `index` on that are like the one before, which is of this row, in all that counts, but for ports without another row, as they are
+/// in long runs. Returns where they end.
 @inline(never) @_noLocks
 private func skip(
-    from index: Int, to count: Int, _ pattern: UnsafeMutablePointer<AdmissionPattern>, _ protocols: ProtocolTable, _ lcore: UnsafeMutablePointer<Lcore>
+    from index: Int, to count: Int, _ pattern: UnsafeMutablePointer<AdmissionPattern>, _ row: UInt8, _ protocols: ProtocolTable,
+    _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Int {
     let frames = lcore.pointee.received, lengths = lcore.pointee.lengths
-    let first = frames[index].unsafelyUnwrapped
-    let length = lengths[index], contiguous = sluice_frame_contiguous(first)
+    let first = frames[index &- 1].unsafelyUnwrapped
+    let length = lengths[index &- 1], contiguous = sluice_frame_contiguous(first)
     let likeness = ParsePattern.Likeness(sluice_frame_bytes(first).unsafelyUnwrapped, pattern.pointee.parse)
     let ports = likeness.ports(sluice_frame_bytes(first).unsafelyUnwrapped)
-    let row = pattern.pointee.row
-    var index = index &+ 1
+    var index = index
     while index < count {
         let frame = frames[index].unsafelyUnwrapped
         let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)

@@ -98,11 +98,11 @@ private struct Found {
 private func sort(
     _ way: Way, tags: Bool, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
-    let groups = lcore.pointee.groups, ends = lcore.pointee.runEnds
+    let groups = lcore.pointee.groups
     var record = lcore.pointee.records + found.runs
     var run = found.runs, progress = found.groups
     repeat {
-        let guest = GuestIndex(truncatingIfNeeded: record.pointee.forwarding &>> way.guestPlace)
+        let guest = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: way.guestPlace, as: GuestIndex.self)
         let leaf = way.leaves[Int(guest) &<< way.guestShift &+ Int(record.pointee.protocolID)]
         sluice_prefetch(way.lines + Int(leaf) &* 128)
         var key = way.key.with(leaf: leaf)
@@ -110,14 +110,14 @@ private func sort(
             let tag = EgressTag(snapshot.pointee.tagger.egress(record))
             key = key.with(tag: tag)
             if tag.growth != 0 {
-                for index in (run == 0 ? 0 : ends[run &- 1])..<ends[run] { lcore.pointee.lengths[index] &+= tag.growth }
+                for index in (run == 0 ? 0 : Int((record - 1).pointee.end))..<Int(record.pointee.end) { lcore.pointee.lengths[index] &+= tag.growth }
             }
         }
         if record.pointee.length > way.longest, way.isTooLong(record) {
             key = GroupKey(.exceedsMTU, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
             found.isUniform = false
         }
-        groups.pointee.add(run, key, end: ends[run], &progress)
+        groups.pointee.add(run, key, end: record.pointee.end, &progress)
         if tags, !key.leaves(as: groups.pointee.keys[unchecked: 0]) { found.isUniform = false }
         run &+= 1
         record += 1
@@ -142,7 +142,7 @@ private func sortWithoutTree(_ way: Way, _ runs: Int, _ found: inout Found, _ lc
     found.isUniform = false
     repeat {
         let key = way.key.with(leaf: UInt16(truncatingIfNeeded: found.runs))
-        lcore.pointee.groups.pointee.add(found.runs, key, end: lcore.pointee.runEnds[found.runs], &found.groups)
+        lcore.pointee.groups.pointee.add(found.runs, key, end: lcore.pointee.records[found.runs].end, &found.groups)
         found.runs &+= 1
     } while found.runs < runs && lcore.pointee.records[found.runs].output == way.output
 }
@@ -153,8 +153,8 @@ private struct Way {
     var key: GroupKey
     var hasTree = false
     var tags = false
-    /// Where in `FrameRecord.forwarding` the guest stands by which the tree classifies.
-    var guestPlace: UInt64 = 0
+    /// Where in a record the guest stands by which the tree classifies.
+    var guestPlace = 0
     /// `TreeView.guestShift`.
     var guestShift = 0
     /// MTU + 14.
@@ -185,7 +185,7 @@ private struct Way {
         tags = port.pointee.tags
         longest = port.pointee.maxFrame
         let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-        guestPlace = view.pointee.bySource ? 0 : 16
+        guestPlace = view.pointee.bySource ? FrameRecord.sourceGuestOffset : FrameRecord.destinationGuestOffset
         guestShift = Int(view.pointee.guestShift)
         leaves = view.pointee.leaves.baseAddress.unsafelyUnwrapped
         lines = view.pointee.lines

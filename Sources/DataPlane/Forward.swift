@@ -11,13 +11,12 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
     if runs == 0 { return 0 }
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(source)
     let fdb = snapshot.pointee.bridges[unchecked: Int(port.pointee.bridge)].fdb
-    let records = lcore.pointee.records, lines = lcore.pointee.lines, missed = lcore.pointee.missed
-    fetch(runs, records, lines, lcore.pointee.paths)
+    let records = lcore.pointee.records, missed = lcore.pointee.missed
     let stamp = PathCache.stamp(port: source, seconds: lcore.pointee.seconds, changes: fdb.changes, configuration: snapshot.pointee.number)
     var misses = 0
     var run = 0
     repeat {
-        if let forwarding = PathCache.find(lines[run].unsafelyUnwrapped, addresses(of: records + run), stamp) {
+        if let forwarding = PathCache.find(pathLine(of: records + run), addresses(of: records + run), stamp) {
             records[run].forwarding = forwarding
         } else {
             missed[misses] = run
@@ -36,18 +35,17 @@ private func addresses(of record: UnsafeMutablePointer<FrameRecord>) -> SIMD2<UI
     UnsafeRawPointer(record).loadUnaligned(as: SIMD2<UInt64>.self)
 }
 
-/// Finds and fetches the lines of the path cache that the runs' addresses have.
+/// Finds and fetches the line of the path cache that a run's addresses have. Until the run is bridged its record holds that in the place of what is found there.
 @inline(__always) @_noLocks
-private func fetch(
-    _ runs: Int, _ records: UnsafeMutablePointer<FrameRecord>, _ lines: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ paths: PathCache
-) {
-    var index = 0
-    repeat {
-        let line = paths.line(records[index].destination, records[index].source)
-        sluice_prefetch(line)
-        lines[index] = line
-        index &+= 1
-    } while index < runs
+func fetchPath(_ destination: UInt64, _ source: UInt64, _ record: UnsafeMutablePointer<FrameRecord>, _ paths: PathCache) {
+    let line = paths.line(destination, source)
+    sluice_prefetch(line)
+    record.pointee.forwarding = UInt64(UInt(bitPattern: line))
+}
+
+@inline(__always) @_noLocks
+private func pathLine(of record: UnsafeMutablePointer<FrameRecord>) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(bitPattern: UInt(record.pointee.forwarding)).unsafelyUnwrapped
 }
 
 /// Bridges the runs that the cache has no path for, and drops those that are refused. Returns how many of all runs stay.
@@ -55,7 +53,7 @@ private func fetch(
 private func settle(
     _ misses: Int, _ runs: Int, _ learner: Learner, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Int {
-    let records = lcore.pointee.records, lines = lcore.pointee.lines, missed = lcore.pointee.missed
+    let records = lcore.pointee.records, missed = lcore.pointee.missed
     for index in 0..<misses {
         let record = records + missed[index]
         let source = fdb.firstLine(of: record.pointee.source), destination = fdb.firstLine(of: record.pointee.destination)
@@ -67,11 +65,12 @@ private func settle(
     var isRefused = false
     let turn = lcore.pointee.turns.load(ordering: .relaxed)
     for index in 0..<misses {
-        let run = missed[index], record = records + run
+        let record = records + missed[index]
+        let line = pathLine(of: record)
         if let forwarding = known(
             record, lcore.pointee.sourceLines[index].unsafelyUnwrapped, lcore.pointee.destinationLines[index].unsafelyUnwrapped, learner, fdb) {
             record.pointee.forwarding = forwarding
-            PathCache.remember(lines[run].unsafelyUnwrapped, addresses(of: record), stamp, forwarding, turn: turn &+ UInt64(truncatingIfNeeded: index))
+            PathCache.remember(line, addresses(of: record), stamp, forwarding, turn: turn &+ UInt64(truncatingIfNeeded: index))
         } else {
             let forwarding = lookUp(record, learner, fdb, lcore)
             record.pointee.forwarding = forwarding
@@ -155,14 +154,14 @@ private func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutabl
     var keptRuns = 0, kept = 0, start = 0
     for index in 0..<runs {
         let begin = start
-        start = lcore.pointee.runEnds[index]
+        start = Int(records[index].end)
         let forwarding = records[index].forwarding
         if forwarding & refused == refused {
             drop(begin, start, DropReason(rawValue: UInt8(truncatingIfNeeded: forwarding)).unsafelyUnwrapped, source, lcore)
         } else {
             records[keptRuns] = records[index]
             keep(begin, start, &kept, lcore)
-            lcore.pointee.runEnds[keptRuns] = kept
+            records[keptRuns].end = UInt16(truncatingIfNeeded: kept)
             keptRuns &+= 1
         }
     }

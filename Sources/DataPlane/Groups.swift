@@ -40,22 +40,22 @@ struct Groups {
 
     /// Adds a run, whose frames end at `end` in the order in which they were received.
     @inline(__always) @_noLocks
-    mutating func add(_ run: Int, _ key: GroupKey, end: Int, _ progress: inout Progress) {
+    mutating func add(_ run: Int, _ key: GroupKey, end: UInt16, _ progress: inout Progress) {
         let number = UInt8(truncatingIfNeeded: run), count = progress.count
         // One more of the group of the run before: nothing is read that was just written for that.
-        if key.rawValue == progress.newest { return join(count &- 1, after: number &- 1, number, end) }
+        if key.rawValue == progress.newest { return join(count &- 1, after: run &- 1, number, end) }
         let place = Int(key.rawValue & 63)
         let group = Int(found[unchecked: place])
         // The key first: how a number left from before compares with the count is as good as random.
         if _slowPath(keys[unchecked: group].rawValue == key.rawValue), group < count {
-            join(group, after: lasts[unchecked: group], number, end)
+            join(group, after: Int(lasts[unchecked: group]), number, end)
             isInOrder = false
             progress.newest = .max
             return
         }
         found[unchecked: place] = UInt8(truncatingIfNeeded: count)
         keys[unchecked: count] = key
-        leaves[unchecked: count] = LeafRun(leaf: key.leaf, end: UInt32(truncatingIfNeeded: end))
+        leaves[unchecked: count] = LeafRun(leaf: key.leaf, end: UInt32(end))
         firsts[unchecked: count] = number
         lasts[unchecked: count] = number
         progress.count = count &+ 1
@@ -63,23 +63,23 @@ struct Groups {
     }
 
     @inline(__always) @_noLocks
-    private mutating func join(_ group: Int, after previous: UInt8, _ number: UInt8, _ end: Int) {
-        following[unchecked: Int(previous)] = number
+    private mutating func join(_ group: Int, after previous: Int, _ number: UInt8, _ end: UInt16) {
+        following[unchecked: previous] = number
         lasts[unchecked: group] = number
-        leaves[unchecked: group].end = UInt32(truncatingIfNeeded: end)
+        leaves[unchecked: group].end = UInt32(end)
     }
 
     /// Brings the frames of each group together in `lcore.classified`, and their lengths.
     @inline(never) @_noLocks
     mutating func gather(_ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
         let received = lcore.pointee.received, classified = lcore.pointee.classified
-        let ends = lcore.pointee.runEnds, charged = lcore.pointee.lengths
+        let records = lcore.pointee.records, charged = lcore.pointee.lengths
         var next = 0
         for group in 0..<count {
             var run = Int(firsts[unchecked: group])
             while true {
-                var index = run == 0 ? 0 : ends[run &- 1]
-                let end = ends[run]
+                var index = run == 0 ? 0 : Int(records[run &- 1].end)
+                let end = Int(records[run].end)
                 repeat {
                     classified[next] = received[index]
                     lengths[unchecked: next] = charged[index]

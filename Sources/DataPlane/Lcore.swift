@@ -65,11 +65,8 @@ struct Lcore: ~Copyable {
     var receivedFlags: UInt64 = 0
     /// One stands before the first: of addresses that no frame has.
     let records: UnsafeMutablePointer<FrameRecord>
-    /// Where in `received` the run of frames ends that a record speaks of; it begins where the one before ends.
-    let runEnds: UnsafeMutablePointer<Int>
-    /// What was found out last about pairs of addresses, and of each run the line of its pair.
+    /// What was found out last about pairs of addresses.
     let paths: PathCache
-    let lines: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     /// The runs whose pair it does not know, and the lines of the forwarding database in which their addresses are looked for first.
     let missed: UnsafeMutablePointer<Int>
     let sourceLines: UnsafeMutablePointer<UnsafeRawPointer?>
@@ -119,9 +116,7 @@ struct Lcore: ~Copyable {
         lengths = .zeroed(burstSize)
         records = .zeroed(burstSize + 1) + 1
         (records - 1).pointee.destination = .max
-        runEnds = .zeroed(burstSize)
         paths = .create()
-        lines = .zeroed(burstSize)
         missed = .zeroed(burstSize)
         sourceLines = .zeroed(burstSize)
         destinationLines = .zeroed(burstSize)
@@ -145,9 +140,7 @@ struct Lcore: ~Copyable {
         received.free()
         lengths.free()
         (records - 1).free()
-        runEnds.free()
         paths.destroy()
-        lines.free()
         missed.free()
         sourceLines.free()
         destinationLines.free()

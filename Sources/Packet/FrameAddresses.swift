@@ -26,11 +26,6 @@ public struct FrameAddresses: Sendable {
         destination == record.pointee.destination && source == record.pointee.source
     }
 
-    /// Neither is a group's (IEEE 802, 8.2: the lowest bit of the first octet), and the source is not zero.
-    @inlinable @inline(__always) public var areIndividual: Bool {
-        @_noLocks get { (destination | source) & 1 &<< 40 == 0 && source != 0 }
-    }
-
     @_noLocks @inlinable @inline(__always)
     func store(in record: UnsafeMutablePointer<FrameRecord>) {
         UnsafeMutableRawPointer(record).storeBytes(of: both, as: SIMD2<UInt64>.self)

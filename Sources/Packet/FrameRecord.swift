@@ -43,8 +43,8 @@ public struct FrameRecord {
     public var input: UInt16
     /// Port the frame leaves by (bridge stage).
     public var output: UInt16
-    /// Leaf of the output's tree (classify stage).
-    public var leaf: UInt16
+    /// Where in its burst the run of frames ends that the record speaks of; it begins where the one before ends (admit stage).
+    public var end: UInt16
 
     @inlinable @inline(__always)
     public init() {
@@ -67,7 +67,7 @@ public struct FrameRecord {
         destinationGuest = 0
         input = 0
         output = 0
-        leaf = 0
+        end = 0
     }
 
     /// `ipProtocol` where there is none (255 is reserved by IANA).
@@ -89,6 +89,10 @@ public struct FrameRecord {
             output = UInt16(truncatingIfNeeded: newValue &>> 48)
         }
     }
+
+    /// Where `sourceGuest` and `destinationGuest` stand, for what reads one or the other.
+    @inlinable @inline(__always) public static var sourceGuestOffset: Int { @_noLocks get { 38 } }
+    @inlinable @inline(__always) public static var destinationGuestOffset: Int { @_noLocks get { 40 } }
 
     /// VLAN identifier of the outermost tag; 0 without a tag or with a priority tag.
     @inlinable @inline(__always) public var vid: UInt16 { @_noLocks get { tci & 0x0fff } }

@@ -1,15 +1,15 @@
-/// What a frame that was parsed looks like where `parse` looks: one that looks the same needs no parse of its own, whatever its addresses, length
-/// and ports are.
+/// What a frame that was parsed looks like where `parse` looks: one that looks the same needs no parse of its own, whatever its addresses are, as long
+/// as none is a group's, and whatever its length and ports.
 ///
 /// Only frames with at most one tag, IPv4 without options or IPv6 without extension headers, and a whole TCP or UDP header have a pattern: all that
 /// tells them from others lies in octets 12 to 27 and in the length that the IP header states. It holds copies; the frame may go.
 @frozen
 public struct ParsePattern: Sendable {
-    /// Octets 12 to 27 as they lie there, and which of their bits count.
-    @usableFromInline var header = SIMD2<UInt64>()
-    @usableFromInline var mask = SIMD2<UInt64>()
-    /// Of those octets the length that the IP header states.
-    @usableFromInline var datagramMask = SIMD2<UInt64>()
+    /// The first 32 octets as they lie there, but for the group bits of both addresses, which are 0, and which of their bits count.
+    @usableFromInline var header = SIMD4<UInt64>()
+    @usableFromInline var mask = SIMD4<UInt64>()
+    /// Of those octets the addresses and the length that the IP header states.
+    @usableFromInline var likenessMask = SIMD4<UInt64>()
     /// Octets 16 to 47 of the record.
     @usableFromInline var fields = SIMD4<UInt64>()
     /// Bytes that a frame must have: to the end of its TCP or UDP header. Without a pattern more than any has.
@@ -43,10 +43,22 @@ public struct ParsePattern: Sendable {
         let datagram: UInt64 = isIPv4 ? 0x0000_ffff_0000_0000 : 0xffff_0000_0000_0000
         // A tag stands before all that.
         if isTagged { (first, second) = (first &<< 32 | 0xffff_ffff, second &<< 32 | first &>> 32) }
-        mask = SIMD2(first.littleEndian, second.littleEndian)
-        datagramMask = isTagged ? SIMD2(0, (datagram &>> 32).littleEndian) : SIMD2(datagram.littleEndian, 0)
-        header = bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self)
+        let stated = isTagged ? SIMD2(0, datagram &>> 32) : SIMD2(datagram, 0)
+        mask = Self.behindAddresses(SIMD2(first, second))
+        mask[0] = Self.groupBits
+        likenessMask = Self.behindAddresses(stated) | SIMD4(.max, UInt64(0xffff_ffff).littleEndian, 0, 0)
+        header = bytes.loadUnaligned(as: SIMD4<UInt64>.self)
+        header[0] &= ~Self.groupBits
         keep(record)
+    }
+
+    /// The lowest bits of the first octets of both addresses (IEEE 802, 8.2).
+    @inline(__always) private static var groupBits: UInt64 { @_noLocks get { UInt64(0x0001_0000_0000_0001).littleEndian } }
+
+    /// Bits of octets 12 to 27, the first octet lowest, in their places of the first 32.
+    @_noLocks @inline(__always)
+    private static func behindAddresses(_ bits: SIMD2<UInt64>) -> SIMD4<UInt64> {
+        SIMD4(0, (bits[0] &<< 32).littleEndian, (bits[0] &>> 32 | bits[1] &<< 32).littleEndian, (bits[1] &>> 32).littleEndian)
     }
 
     @inlinable @inline(__always) public var isNone: Bool { @_noLocks get { needed == .max } }
@@ -59,12 +71,13 @@ public struct ParsePattern: Sendable {
         fields[1] &= ~(UInt64(FrameRecord.Flags.multicast.rawValue) &<< 48).littleEndian
     }
 
-    /// Whether `parse` would find in the frame at `bytes` what it found in the pattern's, but for addresses, length and ports. `readable` bytes may be
-    /// read.
+    /// Whether `parse` would find in the frame at `bytes` what it found in the pattern's, but for addresses, length and ports, and no group's address.
+    /// `readable` bytes may be read.
     @_noLocks @inlinable @inline(__always)
     public func matches(_ bytes: UnsafeRawPointer, readable: UInt32) -> Bool {
+        // Whatever has a pattern has more than 32.
         guard readable >= needed else { return false }
-        guard (bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self) ^ header) & mask == .zero else { return false }
+        guard (bytes.loadUnaligned(as: SIMD4<UInt64>.self) ^ header) & mask == .zero else { return false }
         return bytes.bigEndian16(Int(datagramOffset)) >= leastDatagram
     }
 
@@ -75,27 +88,21 @@ public struct ParsePattern: Sendable {
     /// What two frames share whose records differ in ports alone: more than the pattern, since their lengths agree.
     @frozen
     public struct Likeness {
-        @usableFromInline let start: SIMD2<UInt64>
-        @usableFromInline let header: SIMD2<UInt64>
-        @usableFromInline let mask: SIMD2<UInt64>
+        @usableFromInline let start: SIMD4<UInt64>
+        @usableFromInline let mask: SIMD4<UInt64>
         @usableFromInline let portsOffset: Int
 
-        /// Of a frame that matches `pattern`.
+        /// Of a frame that matches `pattern`, or is the one of which it was made.
         @_noLocks @inlinable @inline(__always)
         public init(_ bytes: UnsafeRawPointer, _ pattern: ParsePattern) {
-            start = bytes.loadUnaligned(as: SIMD2<UInt64>.self)
-            header = bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self)
-            mask = pattern.mask | pattern.datagramMask
+            start = bytes.loadUnaligned(as: SIMD4<UInt64>.self)
+            mask = pattern.mask | pattern.likenessMask
             portsOffset = Int(pattern.portsOffset)
         }
 
         /// Whether a frame with as many bytes, and as many of them readable, has the same record but for ports.
         @_noLocks @inlinable @inline(__always)
-        public func isShared(_ bytes: UnsafeRawPointer) -> Bool {
-            let here = bytes.loadUnaligned(as: SIMD2<UInt64>.self) ^ start
-            let there = bytes.loadUnaligned(fromByteOffset: 12, as: SIMD2<UInt64>.self) ^ header
-            return (here | there & mask) == .zero
-        }
+        public func isShared(_ bytes: UnsafeRawPointer) -> Bool { (bytes.loadUnaligned(as: SIMD4<UInt64>.self) ^ start) & mask == .zero }
 
         /// `ParsePattern.ports`.
         @_noLocks @inlinable @inline(__always)

@@ -59,6 +59,34 @@ import Testing
         }
     }
 
+    @Test("Frames to a group are one run where they follow one another with one length, and never one with others")
+    func framesToAGroupShareARun() {
+        let protocols = ProtocolTable.builtIn()
+        defer { protocols.destroy() }
+        let trial = AdmissionTrial(isPhysical: false, maxFrame: 1_514, fitsAll: 1_514, protocols: protocols)
+        var toGroup = MixedTraffic.udp(from: 1, to: 2, port: 80, size: 60), toStation = toGroup
+        toGroup[0] |= 1
+        toStation[0] &= ~1
+        let admitted = trial.take([toGroup, toGroup, toGroup, toStation, toStation, toGroup].map { ($0, $0.count) })
+        #expect(admitted.map(\.run) == [0, 0, 0, 1, 1, 2])
+        #expect(admitted.map { $0.record.flags.has(.multicast) } == [true, true, true, false, false, true])
+        #expect(trial.protocolCounts[0] == (6, 360))
+    }
+
+    @Test("A frame to a group whose tag came off tells nothing of one that came without")
+    func framesToAGroupWithoutTheirTag() {
+        let protocols = ProtocolTable.builtIn()
+        defer { protocols.destroy() }
+        let trial = AdmissionTrial(isPhysical: true, maxFrame: 1_514, fitsAll: 1_514, protocols: protocols)
+        var udp = MixedTraffic.udp(from: 1, to: 2, port: 80, size: 60)
+        udp[0] |= 1
+        var tcp = udp
+        tcp[23] = 6
+        let admitted = trial.take([udp[..<12] + [0x81, 0x00, 0x60, 0x00] + udp[12...], tcp[...]].map { (Array($0), $0.count) })
+        #expect(admitted.map(\.run) == [0, 1])
+        #expect(admitted.map(\.record.ipProtocol) == [17, 6])
+    }
+
     @Test("Frames of one flow are one run whatever their lengths, as long as all ports take them")
     func lengthsDoNotEndARun() {
         let protocols = ProtocolTable.builtIn()

@@ -85,11 +85,16 @@ struct ParsePropertyTests {
         }
     }
 
+    @Test func guestsStandWhereTheirOffsetsSay() {
+        #expect(MemoryLayout<FrameRecord>.offset(of: \.sourceGuest) == FrameRecord.sourceGuestOffset)
+        #expect(MemoryLayout<FrameRecord>.offset(of: \.destinationGuest) == FrameRecord.destinationGuestOffset)
+    }
+
     @Test func laterStagesFieldsAreNotTouched() {
         var record = FrameRecord()
-        (record.sourceGuest, record.destinationGuest, record.input, record.output, record.leaf) = (1, 2, 3, 4, 5)
+        (record.sourceGuest, record.destinationGuest, record.input, record.output, record.end) = (1, 2, 3, 4, 5)
         for frame in Self.shapes { parse(memory.place(frame), contiguous: frame.count, length: UInt32(frame.count), into: &record) }
         parse(memory.place([1, 2]), contiguous: 2, length: 2, into: &record)
-        #expect((record.sourceGuest, record.destinationGuest, record.input, record.output, record.leaf) == (1, 2, 3, 4, 5))
+        #expect((record.sourceGuest, record.destinationGuest, record.input, record.output, record.end) == (1, 2, 3, 4, 5))
     }
 }
