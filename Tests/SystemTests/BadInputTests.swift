@@ -87,7 +87,7 @@ extension EndToEnd {
 
                 let missing = try finish(Daemon.command(lab.path("nowhere.yaml"), lab.path("c.sock"), lab.path("s.json")), within: 30)
                 #expect(missing.status != 0)
-                expectSentence(missing.errors, ["nowhere.yaml"], "sluiced without its file")
+                expectSentence(missing.errors, ["nowhere.yaml", "No such file or directory"], "sluiced without its file")
             }
         }
 
