@@ -79,7 +79,7 @@ let package = Package(
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluiced",
-            dependencies: ["ControlPlane", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["ControlPlane", "ControlAPI", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice",

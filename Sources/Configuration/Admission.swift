@@ -62,7 +62,7 @@ extension Validator {
             add(
                 path(of: tree) + ".rate",
                 "\(said(promised, .rate, \.floor)) cannot be guaranteed \(direction), as the \(noun) \(tree.name) has no rate:"
-                    + " write rate: 10gbit, or what \(tree.name) can carry, at least \(Quantity.rate.format(total))")
+                    + " set its rate to what it can carry, at least \(Quantity.rate.format(total))")
             return
         }
         guard total > rate else { return }
@@ -91,7 +91,7 @@ extension Validator {
         add(
             place,
             own == 0
-                ? "\(promise), but \(name) has no \(key) \(direction): write \(key): \(quantity.format(total)) or more"
+                ? "\(promise), but \(name) has no \(key) \(direction): set it to \(quantity.format(total)) or more"
                 : "\(promise), \(quantity.format(total - own)) more than \(name)'s \(key) \(quantity.format(own))")
     }
 

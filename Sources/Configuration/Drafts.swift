@@ -49,7 +49,7 @@ struct PortDraft {
         let before = problems.problems.count
         guard let type else {
             if problems.problems.contains(where: { $0.path == element.path + ".type" }) { return nil }
-            problems.add(element, "a port needs a type: write type: vhost, type: tap or type: physical")
+            problems.add(element, "a port needs a type: vhost, tap or physical")
             return nil
         }
         let present: [(key: String, isPresent: Bool, types: [PortType])] = [
@@ -67,15 +67,15 @@ struct PortDraft {
         switch type {
         case .vhost:
             kind = socket.map { .vhost(socket: $0, mode: mode ?? .client, queues: queues ?? 1) }
-            if kind == nil { problems.add(element, "a vhost port needs a socket: write socket: /run/sluice/\(name).sock") }
+            if kind == nil { problems.add(element, "a vhost port needs a socket, such as /run/sluice/\(name).sock") }
         case .tap:
             kind = interface.map { .tap(interface: $0, netns: netns, mac: mac) }
-            if kind == nil { problems.add(element, "a tap port needs an interface: write interface: tap0") }
+            if kind == nil { problems.add(element, "a tap port needs an interface, such as tap0") }
         case .physical:
             kind = device.map { .physical(device: $0, queues: queues ?? 1) }
-            if kind == nil { problems.add(element, "a physical port needs a device: write device: eth1, or a PCI address") }
+            if kind == nil { problems.add(element, "a physical port needs a device: an interface such as eth1, or a PCI address") }
         }
-        if bridge == nil { problems.add(element, "a port needs a bridge: write bridge: br0") }
+        if bridge == nil { problems.add(element, "a port needs a bridge, such as br0") }
         guard let kind, let bridge, problems.problems.count == before else { return nil }
         var port = PortSettings(name: name, bridge: bridge, kind: kind)
         port.mtu = mtu

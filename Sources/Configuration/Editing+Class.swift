@@ -13,6 +13,9 @@ extension Editor {
             directions = [direction]
             rest = rest[..<position] + rest[(position + 2)...]
         }
+        if let word = rest.first, Direction(rawValue: word) != nil {
+            throw ConfigurationError("class \(path)", "'\(word)' is a direction: write class \(verb.rawValue) \(path) dir \(rest.joined(separator: " "))")
+        }
         let target = try target(of: path)
         switch verb {
         case .add, .set:

@@ -66,7 +66,7 @@ extension Editor {
             try refuse(existing: name, in: model.groups, \.name, "group")
             var group = GroupSettings(name: name, bridge: model.bridges.count == 1 ? model.bridges[0].name : "")
             try read(rest, into: &group, fields.group, "group \(name)", of: "a group")
-            if group.bridge.isEmpty { throw ConfigurationError("group \(name)", "a group needs a bridge: write bridge br0") }
+            if group.bridge.isEmpty { throw ConfigurationError("group \(name)", "a group needs a bridge, such as br0") }
             model.groups.append(group)
         case .set:
             let index = try index(of: name, in: model.groups, \.name, "group")

@@ -67,17 +67,19 @@ struct Editor {
     }
 
     private static func element<Object>(
-        _ words: ArraySlice<String>, _ fields: [Field<Object>], _ path: String, _ noun: String
+        _ all: ArraySlice<String>, _ fields: [Field<Object>], _ path: String, _ noun: String
     ) throws(ConfigurationError) -> Element {
         var entries: [Element.Entry] = []
-        var words = words
+        var words = all
         var seen: Set<String> = []
         while let key = words.popFirst() {
             let inner = "\(path).\(key)"
             guard let field = fields.first(where: { $0.key == key }) else {
-                let keys = fields.map(\.key)
-                let advice = nearest(to: key, among: keys).map { "did you mean '\($0)'?" } ?? "the keys are \(keys.joined(separator: ", "))"
-                throw ConfigurationError(path, "\(noun) has no key '\(key)': \(advice)")
+                let before = all.dropLast(words.count + 1)
+                if Quantity.isUnit(key), let number = before.last, Double(number) != nil, let name = before.dropLast().last {
+                    throw ConfigurationError(path, "'\(name) \(number) \(key)' is one word too many: write \(name) \(number)\(key)")
+                }
+                throw ConfigurationError(path, noKey(key, of: noun, among: fields.map(\.key)))
             }
             if !seen.insert(key).inserted { throw ConfigurationError(inner, "'\(key)' stands twice: write it once") }
             guard let first = words.first else { throw ConfigurationError(inner, "'\(key)' needs a value") }
@@ -162,6 +164,7 @@ struct Editor {
             case "ports": model.ports.indices.contains(index) ? "port \(model.ports[index].name)" : nil
             case "groups": model.groups.indices.contains(index) ? "group \(model.groups[index].name)" : nil
             case "guests": model.guests.indices.contains(index) ? "guest \(model.guests[index].name)" : nil
+            case "daemon.cores": model.daemon.cores.indices.contains(index) ? "core \(model.daemon.cores[index].cpu)" : nil
             case "protocols": model.protocols.indices.contains(index) ? "protocol \(model.protocols[index].name)" : nil
             default: nil
             }

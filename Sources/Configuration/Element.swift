@@ -67,9 +67,7 @@ struct ProblemList {
     }
 
     mutating func unknown(_ entry: Element.Entry, in keys: [String], of noun: String) {
-        let advice =
-            nearest(to: entry.key, among: keys).map { "did you mean '\($0)'?" } ?? "the keys are \(keys.joined(separator: ", "))"
-        problems.append(Problem(entry.value.path, "\(noun) has no key '\(entry.key)': \(advice)", line: entry.line))
+        problems.append(Problem(entry.value.path, noKey(entry.key, of: noun, among: keys), line: entry.line))
     }
 
     mutating func entries(of element: Element, _ noun: String) -> [Element.Entry]? {
@@ -126,7 +124,7 @@ struct ProblemList {
         case "true", "yes", "on": return true
         case "false", "no", "off": return false
         default:
-            add(element, "'\(text)' is neither true nor false")
+            add(element, "'\(text)' is neither true nor false: write on or off")
             return nil
         }
     }

@@ -125,7 +125,7 @@ struct Fields {
                     problems.read(element, into: &draft, pace, of: "pace")
                     port.pace = draft
                     if draft.average == nil, problems.problems.count == before {
-                        problems.add(element, "pace needs an average: write pace: {average: 1gbit}")
+                        problems.add(element, "pace needs an average, such as 1gbit")
                     }
                 },
                 write: { port in port.pace.map { draft in write(draft, pace) } }),

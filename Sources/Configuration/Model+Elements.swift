@@ -27,14 +27,14 @@ extension Model {
                     example: "[{name: tenant-a, bridge: br0}]")
                 groups = all.map(\.object)
                 for (group, element) in all where group.bridge.isEmpty {
-                    problems.add(element, "a group needs a bridge: write bridge: br0")
+                    problems.add(element, "a group needs a bridge, such as br0")
                 }
             case "guests":
                 let all = problems.objects(
                     value, GuestSettings(name: "", port: ""), fields.guest, of: "a guest", example: "[{name: vm1, port: vm1}]")
                 guests = all.map(\.object)
                 for (guest, element) in all where guest.port.isEmpty {
-                    problems.add(element, "a guest needs a port: write port: \(guest.name)")
+                    problems.add(element, "a guest needs a port, such as \(guest.name)")
                 }
             case "protocols":
                 let all = problems.objects(

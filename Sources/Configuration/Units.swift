@@ -75,7 +75,7 @@ extension Quantity {
             throw UnitError(description: "'\(trimmed)' is not a \(noun): write a number and a unit, such as \(example)")
         }
         if unit.isEmpty {
-            throw UnitError(description: "\(noun) \(number) has no unit: write \(decimal.isZero ? "one, as in \(example)" : suggestion(number, decimal))")
+            throw UnitError(description: "\(noun) \(number) has no unit: write \(decimal.isZero ? insteadOfZero : suggestion(number, decimal))")
         }
         guard let worth = units.first(where: { $0.name == unit })?.worth else {
             throw UnitError(description: "'\(unit)' is not a unit of a \(noun): write \(number) with one of \(recommended)")
@@ -86,6 +86,11 @@ extension Quantity {
         case .inexact:
             throw UnitError(description: "\(noun) \(trimmed) is not a whole number of \(base): write it in a smaller unit")
         }
+    }
+
+    /// Whether some quantity has a unit of this name.
+    static func isUnit(_ word: String) -> Bool {
+        [Quantity.rate, .packets, .size, .time, .delay].contains { $0.units.contains { $0.name == word.lowercased() } }
     }
 
     /// The shortest of this quantity's units that says `value` exactly; `parse` reads it back.
@@ -131,6 +136,14 @@ extension Quantity {
         }
     }
 
+    /// What a plain 0 was probably meant to be: nothing is limited to a rate of 0, with a unit or without.
+    private var insteadOfZero: String {
+        switch self {
+        case .rate, .packets: "none, or a \(noun) such as \(example)"
+        case .size, .time, .delay: "one, as in \(example)"
+        }
+    }
+
     /// What a plain number was probably meant to be.
     private func suggestion(_ number: Substring, _ decimal: Decimal) -> String {
         let whole = decimal.places == 0 ? decimal.digits : 0
@@ -139,7 +152,8 @@ extension Quantity {
         case .packets: return whole >= 1_000 ? format(whole) : "\(number)kpps"
         case .size: return whole >= 1_024 ? format(whole) : "\(number)kib"
         case .time: return "\(number)s"
-        case .delay: return "\(number)ms"
+        // Wake latencies are some microseconds, delays of queues some milliseconds.
+        case .delay: return "\(number)us or \(number)ms"
         }
     }
 }

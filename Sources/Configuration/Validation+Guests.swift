@@ -52,8 +52,7 @@ extension Validator {
             if ports[guest.name] != nil, guest.port != guest.name {
                 add(
                     path + ".name",
-                    "a port is called \(guest.name) too, but this guest is on port \(guest.port): take another name, or write"
-                        + " port: \(guest.name)")
+                    "a port is called \(guest.name) too, but this guest is on port \(guest.port): take another name, or the port \(guest.name)")
             }
             if guest.macs.isEmpty {
                 if let other = addressless[guest.port] {
@@ -149,8 +148,8 @@ extension Validator {
         guard count > bridge.fdbSize else { return }
         add(
             path,
-            "\(count) addresses are configured on \(bridge.name), and its forwarding database holds \(bridge.fdbSize): write fdb-size:"
-                + " \(min(2 * count, 16_777_216)), which leaves as much room for learned ones, or at least \(count)")
+            "\(count) addresses are configured on \(bridge.name), and its forwarding database holds \(bridge.fdbSize): set fdb-size"
+                + " to \(min(2 * count, 16_777_216)), which leaves as much room for learned ones, or at least \(count)")
     }
 
     private mutating func checkStation(_ mac: MACAddress, _ path: String) {
@@ -168,7 +167,7 @@ extension Validator {
             checkName(row.name, path, reserved: ["none", "default"])
             checkInteger(row.pcp, 0...7, path + ".pcp")
             if row.matches.isEmpty, !builtIn.contains(row.name) {
-                add(path + ".match", "the protocol \(row.name) matches nothing: write match: [tcp 873], or another kind and value")
+                add(path + ".match", "the protocol \(row.name) matches nothing: give it a match, such as tcp 873")
             }
         }
         let table = model.protocolTable

@@ -45,6 +45,9 @@ extension Validator {
         let bridgeNames = model.bridges.map(\.name)
         let addressed = Set(model.guests.lazy.filter { !$0.macs.isEmpty }.map(\.port))
         var owners: [String: String] = [:]
+        let taps = Dictionary(
+            model.ports.compactMap { port in if case .tap(let interface, nil, _) = port.kind { (interface, port.name) } else { nil } },
+            uniquingKeysWith: { first, _ in first })
         for (index, port) in model.ports.enumerated() {
             let path = "ports[\(index)]"
             checkName(port.name, path)
@@ -63,7 +66,7 @@ extension Validator {
                     "spoof-check would drop everything from \(port.name), as no guest there has macs: write macs for a guest of"
                         + " port \(port.name), or leave spoof-check out")
             }
-            checkKind(port, path, &owners)
+            checkKind(port, path, &owners, taps)
         }
     }
 
@@ -71,14 +74,14 @@ extension Validator {
         checkRate(pace.average, path + ".average")
         checkRate(pace.peak, path + ".peak")
         checkBurst(pace.burst, path + ".burst")
-        if let peak = pace.peak, peak < pace.average {
+        if let peak = pace.peak, peak > 0, peak < pace.average {
             let average = Quantity.rate.format(pace.average)
             add(path + ".peak", "the peak \(Quantity.rate.format(peak)) is below the average \(average): write at least \(average)")
         }
     }
 
-    /// `owners`: which port has a socket, an interface or a device name.
-    private mutating func checkKind(_ port: PortSettings, _ path: String, _ owners: inout [String: String]) {
+    /// `owners`: which port has a socket, an interface or a device name. `taps`: which port makes an interface of the host.
+    private mutating func checkKind(_ port: PortSettings, _ path: String, _ owners: inout [String: String], _ taps: [String: String]) {
         func claim(_ key: String) -> String? {
             defer { if owners[key] == nil { owners[key] = port.name } }
             return owners[key]
@@ -117,6 +120,12 @@ extension Validator {
                 add(path + ".device", "'\(device)' is not a device: write a PCI address, a DPDK device string or an interface's name")
             }
             let name = String(device.prefix { $0 != "," })
+            let interface = device.split(separator: ",").first { $0.hasPrefix("iface=") }.map { String($0.dropFirst(6)) } ?? device
+            if let owner = taps[interface] {
+                add(
+                    path + ".device",
+                    "the interface \(interface) is port \(owner)'s tap: frames sent there would come back; write another device")
+            }
             if let owner = claim("device " + name) {
                 let isVirtual = device.contains(",")
                 add(

@@ -82,22 +82,22 @@ struct Validator {
         guard let value, !Self.rates.contains(value) else { return }
         let shown = Quantity.rate.format(value)
         if value == 0 {
-            add(path, "a rate of 0 lets nothing through: leave it out for none, or write at least 8kbit")
+            add(path, "a rate of 0 lets nothing through: write none, or at least 8kbit")
         } else if value < Self.rates.lowerBound {
             add(path, "\(shown) is too slow to be kept exactly: write at least 8kbit")
         } else {
-            add(path, "\(shown) is faster than Sluice counts: write at most 400gbit, or leave it out for none")
+            add(path, "\(shown) is faster than Sluice counts: write at most 400gbit, or none")
         }
     }
 
     mutating func checkPackets(_ value: UInt64?, _ path: String) {
         guard let value, !Self.packetRates.contains(value) else { return }
-        add(path, "\(Quantity.packets.format(value)) is out of range: write 1pps to 1000mpps, or leave it out for none")
+        add(path, "\(Quantity.packets.format(value)) is out of range: write 1pps to 1000mpps, or none")
     }
 
     mutating func checkBurst(_ value: UInt64?, _ path: String) {
         guard let value else { return }
-        if value == 0 { add(path, "a burst of 0 lets nothing through: leave it out for the default, or write at least 2kib") }
+        if value == 0 { add(path, "a burst of 0 lets nothing through: write at least 2kib, or none for the default") }
         if value > Self.largestBurst { add(path, "a burst of \(Quantity.size.format(value)) is too large: write at most 512mib") }
     }
 
@@ -120,19 +120,19 @@ struct Validator {
         checkInteger(settings.limit, 1...1_048_576, path + ".limit")
         checkInteger(settings.limitBytes, 1_024...1 << 40, path + ".limit-bytes")
         checkQueue(settings, path)
-        if let floor = settings.floor, let ceiling = settings.ceiling, ceiling < floor {
+        if let floor = settings.floor, let ceiling = settings.ceiling, ceiling > 0, ceiling < floor {
             let shown = Quantity.rate.format(floor)
             add(
                 path + ".ceiling",
                 "the ceiling \(Quantity.rate.format(ceiling)) is below the floor \(shown): write at least \(shown)")
         }
-        if let floor = settings.floorPackets, let ceiling = settings.ceilingPackets, ceiling < floor {
+        if let floor = settings.floorPackets, let ceiling = settings.ceilingPackets, ceiling > 0, ceiling < floor {
             let shown = Quantity.packets.format(floor)
             add(
                 path + ".ceiling-packets",
                 "the ceiling \(Quantity.packets.format(ceiling)) is below the floor \(shown): write at least \(shown)")
         }
-        if let peak = settings.peak, let most = settings.ceiling ?? settings.floor, peak < most {
+        if let peak = settings.peak, let most = settings.ceiling ?? settings.floor, peak > 0, peak < most {
             let name = settings.ceiling == nil ? "floor" : "ceiling"
             add(
                 path + ".peak",
@@ -144,7 +144,7 @@ struct Validator {
     private mutating func checkQueue(_ settings: ClassSettings, _ path: String) {
         for (key, value) in [("codel-target", settings.codelTarget), ("codel-interval", settings.codelInterval)] {
             guard let value else { continue }
-            if settings.queue != .codel { add("\(path).\(key)", "it needs CoDel: write queue: codel too") }
+            if settings.queue != .codel { add("\(path).\(key)", "it needs CoDel: set queue to codel too") }
             if !(10...10_000_000).contains(value) { add("\(path).\(key)", "\(Quantity.delay.format(value)) is out of range: write 10us to 10s") }
         }
         let target = settings.codelTarget ?? ClassParameters.codelTarget

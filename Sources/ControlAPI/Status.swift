@@ -35,7 +35,7 @@ public enum PortState: String, Codable, Sendable {
     case down
     /// vhost: no guest is connected.
     case waiting
-    /// It was closed for a change that was refused, and could not be opened again; every change tries it.
+    /// Closed for a change that was refused, and it could not be opened again: every change tries it. Or its interface is gone.
     case failed
 }
 

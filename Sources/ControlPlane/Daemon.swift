@@ -83,9 +83,9 @@ public struct Daemon {
         }
         let text: String
         do {
-            text = try String(contentsOfFile: configFile, encoding: .utf8)
+            text = try textFile(configFile)
         } catch {
-            throw DaemonError("\(configFile) cannot be read: \(error.localizedDescription)")
+            throw DaemonError(error.description)
         }
         do {
             return try Model.checked(yaml: text)

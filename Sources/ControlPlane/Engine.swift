@@ -162,6 +162,3 @@ final class Engine {
         return reply
     }
 }
-
-/// The version that `sluice version` prints.
-public let sluiceVersion = "0.1.0"

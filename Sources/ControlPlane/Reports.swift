@@ -42,7 +42,8 @@ extension Engine {
                 status.state = .down
                 status.reason = "no link"
             default:
-                status.state = .waiting
+                // A guest may come; an interface that is gone does not come back by itself.
+                status.state = status.kind == "vhost" ? .waiting : .failed
                 status.reason = report.condition
             }
             status.driver = report.driver

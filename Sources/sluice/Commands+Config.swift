@@ -94,19 +94,11 @@ struct ConfigurationFile {
 
     init(_ name: String) throws {
         self.name = name
-        let data: Data
-        if name == "-" {
-            data = FileHandle.standardInput.readDataToEndOfFile()
-        } else {
-            do {
-                data = try Data(contentsOf: URL(fileURLWithPath: name))
-            } catch {
-                let reason = errno == 0 ? error.localizedDescription : String(cString: strerror(errno))
-                throw Failure("\(name) cannot be read: \(reason)")
-            }
+        do {
+            text = try textFile(name)
+        } catch {
+            throw Failure(error.description)
         }
-        guard let text = String(validating: data, as: UTF8.self) else { throw Failure("\(name) is not UTF-8 text") }
-        self.text = text
     }
 
     /// - Throws: problems as `file:line: path: sentence`.

@@ -188,7 +188,7 @@ struct Words {
         var rest = words[...]
         if positional, let word = rest.first, !keys.contains(word) { first = rest.removeFirst() }
         while let key = rest.popFirst() {
-            guard keys.contains(key) else { throw ValidationError("unknown word '\(key)': there is \(keys.joined(separator: ", "))") }
+            guard keys.contains(key) else { throw ValidationError("'\(key)' is no key: write \(keys.map { "\($0) NAME" }.joined(separator: " or "))") }
             guard let value = rest.popFirst() else { throw ValidationError("'\(key)' needs a value") }
             values[key] = value
         }

@@ -11,6 +11,7 @@ struct Sluice: ParsableCommand {
             Single changes are written as with ip and tc: sluice port add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock. \
             Rates, sizes and times need units: 500mbit, 100kpps, 64kib, 300s.
             """,
+        version: sluiceVersion,
         subcommands: [
             PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, ClassCommand.self,
             ProtocolCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
@@ -29,6 +30,9 @@ struct Sluice: ParsableCommand {
     /// What is wrong with the object or verb, nil if nothing is. Without this a verb nobody knows is taken for a name to show, and what
     /// follows it is what gets the blame.
     static func unknownWord(_ arguments: [String]) -> String? {
+        if let option = arguments.first, ["-s", "--socket"].contains(option) {
+            return "\(option) takes the path of the daemon's socket, and what to do follows: sluice \(option) /run/sluice/control.sock status"
+        }
         let words = arguments.prefix { !$0.hasPrefix("-") }
         let objects = configuration.subcommands.map { $0.configuration }
         guard let first = words.first, first != "help" else { return nil }

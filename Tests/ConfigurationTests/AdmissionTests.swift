@@ -46,12 +46,12 @@ private func with(_ guests: [(name: String, inbound: UInt64?, outbound: UInt64?)
         #expect(
             with([("vm1", 600_000_000, nil), ("vm2", 500_000_000, nil)]) { $0.bridges[0].rate = nil } == [
                 "bridges[0].rate: floors of vm1 (600mbit) and vm2 (500mbit) cannot be guaranteed inbound, as the bridge br0 has no rate:"
-                    + " write rate: 10gbit, or what br0 can carry, at least 1.1gbit"
+                    + " set its rate to what it can carry, at least 1.1gbit"
             ])
         #expect(
             with([("vm1", nil, 600_000_000)]) { $0.ports[1].rate = nil } == [
-                "ports[1].rate: the floor of vm1 (600mbit) cannot be guaranteed outbound, as the port uplink has no rate: write rate: 10gbit,"
-                    + " or what uplink can carry, at least 600mbit"
+                "ports[1].rate: the floor of vm1 (600mbit) cannot be guaranteed outbound, as the port uplink has no rate: set its rate"
+                    + " to what it can carry, at least 600mbit"
             ])
     }
 
@@ -80,8 +80,8 @@ private func with(_ guests: [(name: String, inbound: UInt64?, outbound: UInt64?)
             ])
         #expect(
             grouped(nil) == [
-                "groups[0].inbound.floor: floors of vm1 (600mbit) and vm2 (500mbit) sum to 1.1gbit, but tenant-a has no floor inbound: write"
-                    + " floor: 1.1gbit or more"
+                "groups[0].inbound.floor: floors of vm1 (600mbit) and vm2 (500mbit) sum to 1.1gbit, but tenant-a has no floor inbound: set it"
+                    + " to 1.1gbit or more"
             ])
     }
 
@@ -104,7 +104,7 @@ private func with(_ guests: [(name: String, inbound: UInt64?, outbound: UInt64?)
         #expect(
             protocols(600_000_000, 500_000_000, of: nil).first
                 == "guests[0].inbound.floor: floors of iscsi (600mbit) and nvme-tcp (500mbit) sum to 1.1gbit, but vm1 has no floor inbound:"
-                + " write floor: 1.1gbit or more")
+                + " set it to 1.1gbit or more")
         #expect(protocols(6_000, 4_000, packets: true, of: 10_000) == [])
         #expect(
             protocols(6_000, 5_000, packets: true, of: 10_000) == [

@@ -54,6 +54,8 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(refusal(model, "core set 1 polling lazy").contains("'lazy' is not polling or adaptive or interrupt, or default"))
         #expect(refusal(model, "core set 1 speed fast").contains("a core has one key: write core set 1 polling"))
         #expect(refusal(model, "core del 1").contains("core has no verb 'del'"))
+        model.daemon.cpus = [1, 2]
+        #expect(refusal(model, "core set 3 polling polling") == "core 3: no poll loop runs on CPU 3: daemon.cpus is 1, 2")
     }
 
     @Test func setChangesOnlyWhatIsNamed() throws {
@@ -95,7 +97,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
         ("port set vm1 interface tap3", "port vm1: 'interface' belongs to tap ports, not to a vhost port: leave it out"),
         ("port set vm2 pace average 1000", "port vm2.pace.average: rate 1000 has no unit: write 1000mbit"),
         ("port set vm2 pace mean 1gbit", "port vm2.pace: pace has no key 'mean': its keys are average, peak, burst"),
-        ("port add vm9 type vhost", "port vm9: a vhost port needs a socket: write socket: /run/sluice/vm9.sock"),
+        ("port add vm9 type vhost", "port vm9: a vhost port needs a socket, such as /run/sluice/vm9.sock"),
         (
             "port add vm9 type vhost socket /run/sluice/vm1.sock",
             "port vm9 socket: the socket /run/sluice/vm1.sock is port vm1's already: write another path"
@@ -120,6 +122,12 @@ private func refusal(_ model: Model, _ line: String) -> String {
         ("class set other/vm1 floor 1mbit", "there is no class other/vm1: other is not a group above it"),
         ("class set vm1", "class vm1: nothing to set: write class set vm1/iscsi dir inbound floor 200mbit"),
         ("class set vm1 dir sideways floor 1mbit", "class vm1: dir is inbound (towards the guest) or outbound (from it)"),
+        ("class set vm1 outbound floor 1mbit", "class vm1: 'outbound' is a direction: write class set vm1 dir outbound floor 1mbit"),
+        ("class set vm1 dir outbound rate 1mbit", "class vm1 outbound: a class has no key 'rate': did you mean 'floor'?"),
+        ("class set vm1 dir outbound ceil 1mbit", "class vm1 outbound: a class has no key 'ceil': did you mean 'ceiling'?"),
+        ("class set vm1 dir outbound prio 1", "class vm1 outbound: a class has no key 'prio': did you mean 'priority'?"),
+        ("class set vm1 dir outbound floor 5 gbit", "class vm1 outbound: 'floor 5 gbit' is one word too many: write floor 5gbit"),
+        ("guest set vm1 outbound floor 5 gbit", "guest vm1: 'floor 5 gbit' is one word too many: write floor 5gbit"),
         ("class del vm2 dir inbound", "class vm2: it has no settings to delete"),
         (
             "class set vm2 dir outbound floor 300mbit",

@@ -29,14 +29,16 @@ import Testing
 
     @Test(arguments: [
         (Quantity.rate, "500", "rate 500 has no unit: write 500mbit"),
-        (.rate, "0", "rate 0 has no unit: write one, as in 500mbit"),
+        (.rate, "0", "rate 0 has no unit: write none, or a rate such as 500mbit"),
         (.rate, "500000000", "rate 500000000 has no unit: write 500mbit"),
         (.rate, "1.5", "rate 1.5 has no unit: write 1.5mbit"),
         (.size, "64", "size 64 has no unit: write 64kib"),
         (.size, "65536", "size 65536 has no unit: write 64kib"),
         (.packets, "100", "packet rate 100 has no unit: write 100kpps"),
         (.time, "300", "time 300 has no unit: write 300s"),
-        (.delay, "5", "delay 5 has no unit: write 5ms"),
+        (.packets, "0", "packet rate 0 has no unit: write none, or a packet rate such as 100kpps"),
+        (.time, "0", "time 0 has no unit: write one, as in 300s"),
+        (.delay, "5", "delay 5 has no unit: write 5us or 5ms"),
         (.rate, "fast", "'fast' is not a rate: write a number and a unit, such as 500mbit"),
         (.rate, "-5mbit", "'-5mbit' is not a rate: write a number and a unit, such as 500mbit"),
         (.rate, "1..5mbit", "'1..5mbit' is not a rate: write a number and a unit, such as 500mbit"),

@@ -38,7 +38,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             ])
         #expect(
             with { $0.guests = [guest("a", "b")] } == [
-                "guests[0].name: a port is called a too, but this guest is on port b: take another name, or write port: a"
+                "guests[0].name: a port is called a too, but this guest is on port b: take another name, or the port a"
             ])
         #expect(
             with {
@@ -172,6 +172,13 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
                 "ports[1].device: the device eth1 is port a's already: write another device"
             ])
         #expect(kinds(socket, .physical(device: "a b", queues: 1)).count == 1)
+        // What one sent would come back by the other.
+        for device in ["t", "net_af_packet0,iface=t", "net_af_xdp0,iface=t,start_queue=0"] {
+            let own = ".device: the interface t is port a's tap: frames sent there would come back; write another device"
+            #expect(kinds(tap, .physical(device: device, queues: 1)) == ["ports[1]" + own])
+            #expect(kinds(.physical(device: device, queues: 1), tap) == ["ports[0]" + own.replacing("port a", with: "port b")])
+            #expect(kinds(.tap(interface: "t", netns: "lab", mac: nil), .physical(device: device, queues: 1)) == [])
+        }
     }
 
     @Test func numbers() {
@@ -180,7 +187,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         #expect(with { $0.bridges[0].rate = 7_999 } == ["bridges[0].rate: 7.999kbit is too slow to be kept exactly: write at least 8kbit"])
         #expect(
             with { $0.bridges[0].rate = 400_000_000_001 } == [
-                "bridges[0].rate: 400000000.001kbit is faster than Sluice counts: write at most 400gbit, or leave it out for none"
+                "bridges[0].rate: 400000000.001kbit is faster than Sluice counts: write at most 400gbit, or none"
             ])
         #expect(with { $0.bridges[0].rate = 400_000_000_000 } == [])
         #expect(
@@ -213,9 +220,14 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             ])
         #expect(
             classes { $0.ceiling = 0 } == [
-                "guests[0].outbound.ceiling: a rate of 0 lets nothing through: leave it out for none, or write at least 8kbit"
+                "guests[0].outbound.ceiling: a rate of 0 lets nothing through: write none, or at least 8kbit"
             ])
-        #expect(classes { $0.codelTarget = 5_000 } == ["guests[0].outbound.codel-target: it needs CoDel: write queue: codel too"])
+        // One mistake is told once.
+        #expect(
+            classes { ($0.floor, $0.ceiling) = (1_000_000, 0) } == [
+                "guests[0].outbound.ceiling: a rate of 0 lets nothing through: write none, or at least 8kbit"
+            ])
+        #expect(classes { $0.codelTarget = 5_000 } == ["guests[0].outbound.codel-target: it needs CoDel: set queue to codel too"])
         #expect(
             classes { ($0.queue, $0.codelTarget) = (.codel, 5) }
                 == ["guests[0].outbound.codel-target: 5us is out of range: write 10us to 10s"])
@@ -275,7 +287,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             ])
         #expect(
             rows(ProtocolSettings(name: "x", matches: [], pcp: 1)) == [
-                "protocols[0].match: the protocol x matches nothing: write match: [tcp 873], or another kind and value"
+                "protocols[0].match: the protocol x matches nothing: give it a match, such as tcp 873"
             ])
         #expect(rows(ProtocolSettings(name: "x", matches: [.tcp(1), .tcp(1)], pcp: 1)) == ["protocols[0].match: tcp 1 stands twice in x: remove one"])
         #expect(rows(ProtocolSettings(name: "x", matches: [.tcp(1)], pcp: 8)) == ["protocols[0].pcp: 8 is out of range: write 0 to 7"])
@@ -308,7 +320,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         #expect(bridge(guests: 10, statics: 7, room: 16) == [])
         #expect(
             bridge(guests: 10, statics: 8, room: 16) == [
-                "bridges[0].fdb-size: 17 addresses are configured on br0, and its forwarding database holds 16: write fdb-size: 34, which leaves"
+                "bridges[0].fdb-size: 17 addresses are configured on br0, and its forwarding database holds 16: set fdb-size to 34, which leaves"
                     + " as much room for learned ones, or at least 17"
             ])
         #expect(bridge(guests: 10, statics: 0, room: 16) == [])

@@ -85,11 +85,11 @@ import Testing
             "bridges: [{name: br0, static: [{mac: 52:54:00:00:00:01}]}]",
             "line 1: bridges[0].static[0]: a static entry needs mac and port: write {mac: 52:54:00:12:34:56, port: vm1}"
         ),
-        ("ports:\n- name: vm1\n", "line 2: ports[0]: a port needs a type: write type: vhost, type: tap or type: physical"),
+        ("ports:\n- name: vm1\n", "line 2: ports[0]: a port needs a type: vhost, tap or physical"),
         ("ports: [{name: vm1, type: usb}]", "line 1: ports[0].type: 'usb' is not vhost or tap or physical"),
         (
             "ports: [{name: vm1, type: vhost, bridge: br0}]",
-            "line 1: ports[0]: a vhost port needs a socket: write socket: /run/sluice/vm1.sock"
+            "line 1: ports[0]: a vhost port needs a socket, such as /run/sluice/vm1.sock"
         ),
         (
             "ports: [{name: t, type: tap, bridge: br0, interface: tap0, socket: /x}]",
@@ -102,7 +102,7 @@ import Testing
         ),
         (
             "ports: [{name: t, type: tap, bridge: br0, interface: tap0, pace: {peak: 1gbit}}]",
-            "line 1: ports[0].pace: pace needs an average: write pace: {average: 1gbit}"
+            "line 1: ports[0].pace: pace needs an average, such as 1gbit"
         ),
         (
             "ports: [{name: t, type: tap, bridge: br0, interface: tap0, mtu: 9001}]",
@@ -128,7 +128,7 @@ import Testing
         ("protocols: [{name: x, match: [dscp 64]}]", "line 1: protocols[0].match[0]: 'dscp 64': dscp takes a number from 0 to 63"),
         ("daemon: {polling: lazy}", "line 1: daemon.polling: 'lazy' is not polling or adaptive or interrupt"),
         ("daemon: {cores: [{cpu: 1}]}", "line 1: daemon.cores[0]: a core needs cpu and polling: write {cpu: 3, polling: polling}"),
-        ("daemon: {hugepages: maybe}", "line 1: daemon.hugepages: 'maybe' is neither true nor false"),
+        ("daemon: {hugepages: maybe}", "line 1: daemon.hugepages: 'maybe' is neither true nor false: write on or off"),
     ])
     func refusals(_ yaml: String, _ sentence: String) { #expect(problems(yaml) == [sentence]) }
 

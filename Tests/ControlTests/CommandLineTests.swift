@@ -228,6 +228,7 @@ import Testing
                     errors: "\(bad):3: bridges[0].rate: rate 500 has no unit: write 500mbit\n\(bad):4: bridges[0].colour: a bridge has no key"
                         + " 'colour': the keys are name, ageing, fdb-size, rate, overhead, static\n"))
         #expect(try sluice("check", folder("none.yaml")).errors == "\(folder("none.yaml")) cannot be read: No such file or directory\n")
+        #expect(try sluice("check", folder("")).errors == "\(folder("")) cannot be read: Is a directory\n")
         #expect(try sluice("diff", good, more) == Run(status: 0, output: "~ bridge br0 rate default -> 1gbit\n", errors: ""))
         #expect(try sluice("diff", good, good).output == "nothing to change\n")
         #expect(try sluice("check", "-", input: "bridges: 5").errors == "-:1: bridges: expected a list, found '5': write [{name: br0}]\n")
@@ -280,6 +281,9 @@ import Testing
     @Test func usage() throws {
         let sideways = try sluice("class", "show", "dir", "sideways")
         #expect(sideways.status == 64 && sideways.errors.contains("dir is inbound (towards the guest) or outbound (from it), not 'sideways'"))
+        #expect(try sluice("fdb", "show", "vm1").errors.contains("'vm1' is no key: write bridge NAME or port NAME"))
+        #expect(try sluice("-s", "status").errors.hasPrefix("sluice: -s takes the path of the daemon's socket"))
+        #expect(try sluice("--version") == Run(status: 0, output: "\(sluiceVersion)\n", errors: ""))
         #expect(try sluice("port", "show", "--qemu").status == 64)
         #expect(try sluice("nonsense").status == 64)
         #expect(try sluice("apply").status == 64)

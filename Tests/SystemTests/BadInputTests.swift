@@ -87,7 +87,7 @@ extension EndToEnd {
 
                 let missing = try finish(Daemon.command(lab.path("nowhere.yaml"), lab.path("c.sock"), lab.path("s.json")), within: 30)
                 #expect(missing.status != 0)
-                expectSentence(missing.errors, ["nowhere.yaml"], "sluiced without its file")
+                expectSentence(missing.errors, ["nowhere.yaml", "No such file or directory"], "sluiced without its file")
             }
         }
 
@@ -101,8 +101,8 @@ extension EndToEnd {
                 let changes: [(name: String, port: String, words: [String])] = [
                     ("a missing interface", "{name: bad, type: physical, bridge: br0, device: nosuch0}", ["nosuch0"]),
                     ("a missing interface in a device string", "{name: bad, type: physical, bridge: br0, device: \"net_af_packet0,iface=nosuch0\"}", ["nosuch0"]),
-                    ("a PCI address without a device", "{name: bad, type: physical, bridge: br0, device: \"0000:ff:1e.6\"}", ["0000:ff:1e.6"]),
-                    ("an unknown driver", "{name: bad, type: physical, bridge: br0, device: \"net_nosuch0\"}", ["net_nosuch0"]),
+                    ("a PCI address without a device", "{name: bad, type: physical, bridge: br0, device: \"0000:ff:1e.6\"}", ["0000:ff:1e.6", "dpdk-devbind.py --status"]),
+                    ("an unknown driver", "{name: bad, type: physical, bridge: br0, device: \"net_nosuch0\"}", ["net_nosuch0", "the daemon's log"]),
                     ("a file where the server socket should be", "{name: bad, type: vhost, bridge: br0, mode: server, socket: \(occupied)}", [occupied]),
                     ("a folder that does not exist", "{name: bad, type: vhost, bridge: br0, mode: server, socket: \(lab.path("no/such.sock"))}", ["no/such.sock"]),
                     ("a namespace that does not exist", "{name: bad, type: tap, bridge: br0, interface: \(lab.tag)9, netns: nosuchns}", ["nosuchns"]),

@@ -69,6 +69,38 @@ extension EndToEnd {
             }
         }
 
+        @Test("a physical port is as its interface is: without carrier, with it, gone", arguments: ["net_af_packet0,iface=", ""])
+        func interfaceBelow(_ prefix: String) throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: uplink, type: physical, bridge: br0, device: "\(prefix)\(wire.near)"}
+                    """)
+                func becomes(_ state: String, reason: String?) throws {
+                    try eventually("uplink is \(state)") {
+                        let port = try daemon.port("uplink")
+                        return port["state"].string == state && port["reason"].string == reason
+                    }
+                }
+                try becomes("up", reason: nil)
+                try run("ip", "link", "set", wire.far, "down")
+                try becomes("down", reason: "no link")
+                try run("ip", "link", "set", wire.far, "up")
+                try becomes("up", reason: nil)
+                try run("ip", "link", "del", wire.near)
+                try becomes("failed", reason: "the interface \(wire.near) is gone: when it is back, delete this port and add it again")
+                // One of the same name is another one.
+                _ = try VethPair(lab, "w")
+                try becomes("failed", reason: "the interface \(wire.near) is gone: when it is back, delete this port and add it again")
+                try daemon.command("port", "del", "uplink")
+                try daemon.command("port", "add", "uplink", "type", "physical", "bridge", "br0", "device", "\(prefix)\(wire.near)")
+                try becomes("up", reason: nil)
+                daemon.stop()
+            }
+        }
+
         @Test("a guest's VLAN passes the bridge and the wire with its tag", .needs(.qemu))
         func vlan() throws {
             try withLab { lab in

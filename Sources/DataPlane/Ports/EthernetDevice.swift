@@ -9,10 +9,12 @@ final class EthernetDevice {
     let driver: String
     let numaNode: Int
 
-    /// What the error's number does not say. DPDK's driver numbers its packet sockets' fanout group by process id and interface index, so that two neighbours may meet.
+    /// What the error's number does not say. DPDK's AF_PACKET driver numbers its sockets' fanout group by process id and interface index, so that two neighbours may meet.
     private static func hint(_ devargs: String) -> String {
-        guard devargs.hasPrefix("net_af_packet") else { return "" }
-        return "; the daemon's log has the driver's reason. Where that is PACKET_FANOUT, another program's process id and interface make the same number: start either again"
+        if PhysicalPort.isPCIAddress(devargs) { return "; `dpdk-devbind.py --status` lists PCI devices and what drives them" }
+        let reason = "; the daemon's log has the driver's reason"
+        guard devargs.hasPrefix("net_af_packet") else { return reason }
+        return reason + ". Where that is PACKET_FANOUT, another program's process id and interface make the same number: start either again"
     }
 
     /// - Parameters:

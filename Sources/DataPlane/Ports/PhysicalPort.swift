@@ -7,6 +7,21 @@ import Netlink
 final class PhysicalPort: PortBackend {
     private let ethernet: EthernetDevice
     let device: String
+    /// The kernel interface below. The drivers for these call their link up whatever becomes of it.
+    private let below: Below?
+
+    private struct Below {
+        let links: LinkSocket
+        let name: String
+        /// Another interface of the same name is not the one that was opened.
+        let index: Int
+
+        /// nil: it is gone.
+        var hasCarrier: Bool? {
+            guard let link = try? links.link(named: name), link.index == index else { return nil }
+            return link.hasCarrier
+        }
+    }
 
     init(_ settings: PortSettings, device: String, queues: Int, _ runtime: Runtime) throws(DataPlaneError) {
         self.device = device
@@ -18,10 +33,10 @@ final class PhysicalPort: PortBackend {
                 pool: runtime.pool)
         }
         if device.hasPrefix("net_") || Self.isPCIAddress(device) {
-            if let interface = Self.interface(of: device) { try Self.bringUp(interface, settings) }
+            below = if let interface = Self.interface(of: device) { try Self.bringUp(interface, settings) } else { nil }
             ethernet = try open(device, queues: queues)
         } else {
-            try Self.bringUp(device, settings)
+            below = try Self.bringUp(device, settings)
             ethernet = try Self.openInterface(device, settings, queues, open)
         }
         refresh()
@@ -32,9 +47,13 @@ final class PhysicalPort: PortBackend {
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
     var wakes: Bool { ethernet.wakes }
-    var condition: String { ethernet.isUp ? "up" : "down" }
+    var condition: String {
+        if ethernet.isUp { return "up" }
+        guard let below, below.hasCarrier == nil else { return "down" }
+        return "the interface \(below.name) is gone: when it is back, delete this port and add it again"
+    }
     func refresh() {
-        let isUp = ethernet.link.isUp
+        let isUp = ethernet.link.isUp && (below.map { $0.hasCarrier == true } ?? true)
         // Poll loops read it with every frame: it is written only where it changes.
         if ethernet.isUp != isUp { ethernet.isUp = isUp }
     }
@@ -63,9 +82,11 @@ final class PhysicalPort: PortBackend {
         return try open("net_af_packet_\(interface),iface=\(interface),qpairs=\(queues),framesz=\(slot),blocksz=\(slot * 2),framecnt=512", queues)
     }
 
-    private static func bringUp(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) {
+    private static func bringUp(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) -> Below {
         do {
-            try LinkSocket().setUp(interface)
+            let links = try LinkSocket()
+            try links.setUp(interface)
+            return Below(links: links, name: interface, index: try links.link(named: interface).index)
         } catch {
             throw DataPlaneError("port \(settings.name): \(error)")
         }
