@@ -36,9 +36,9 @@ extension ClassTree {
     /// general way need not look. The root is not charged yet: see `chargeRoot`.
     @_noLocks
     mutating func serveBorrowers(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
-        var place = Place(next: into, room: limit, free: freeHead)
-        while place.room > 0, rows != 0, rows.trailingZeroBitCount == row, serveFeed(of: rowHeads[row], row, into: &place, at: now) {}
-        let sent = limit &- place.room
+        var place = Place(into, limit: limit, free: freeHead)
+        while place.hasRoom, rows != 0, rows.trailingZeroBitCount == row, serveFeed(of: rowHeads[row], row, into: &place, at: now) {}
+        let sent = place.next - into
         freeHead = place.free
         free &+= UInt32(truncatingIfNeeded: sent)
         backlogFrames &-= sent
@@ -96,7 +96,7 @@ extension ClassTree {
                 if rest < 0 { rotate(feed, UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self), priority) }
                 if _slowPath(isSpent) { break }
             }
-        } while place.room > 0 && (tokens.floor | tokens.ceiling | Int64(turn)) >= 0 && !oneByOne
+        } while place.hasRoom && (tokens.floor | tokens.ceiling | Int64(turn)) >= 0 && !oneByOne
         settle(lender, row, lent, turn: turn, floor: tokens.floor, ceiling: tokens.ceiling, last: last, isSpent: isSpent, at: now)
         return true
     }

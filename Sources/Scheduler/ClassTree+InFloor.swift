@@ -15,21 +15,21 @@ extension ClassTree {
     /// its head. The root is not charged yet: see `chargeRoot`.
     @_noLocks
     mutating func serveLeaves(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
-        var place = Place(next: into, room: limit, free: freeHead)
+        var place = Place(into, limit: limit, free: freeHead)
         // Every leaf in its floor has some flag: all are looked at again while an output is parked.
         let suspect = parkedOutputs == 0 ? ClassFlags.special : UInt8.max
         var bytes: UInt64 = 0
         var charged: Int64 = 0
         var mayBeSingle = true
-        while place.room > 0 {
+        while place.hasRoom {
             var leaf = rowHeads[row]
             if leaf == 0 { break }
             if mayBeSingle, first(of: leaf) == states[Int(leaf)].tail {
-                let room = place.room
+                let before = place.next
                 serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
                 leaf = rowHeads[row]
-                if leaf == 0 || place.room == 0 { break }
-                mayBeSingle = place.room != room
+                if leaf == 0 || !place.hasRoom { break }
+                mayBeSingle = place.next != before
             }
             let state = states + Int(leaf)
             let profile = profiles + Int(state.pointee.profile)
@@ -63,7 +63,7 @@ extension ClassTree {
             if _slowPath(activeAncestors != 0) { updateAncestors(of: state, at: now) }
             if taken.next != FrameNode.none { noteLeft(waiting: leaf) }
         }
-        let sent = limit &- place.room
+        let sent = place.next - into
         freeHead = place.free
         free &+= UInt32(truncatingIfNeeded: sent)
         owedFrames &+= UInt64(truncatingIfNeeded: sent)
@@ -84,7 +84,7 @@ extension ClassTree {
         let states = states, profiles = profiles, frames = frames, overhead = overhead
         let exhaustions = exhaustions, general = ClassWord.isFedOrHas(suspect)
         var leaf = rowHeads[row]
-        let begin = place.next, end = place.next + place.room
+        let begin = place.next, end = place.end
         var next = begin, free = place.free
         var sum: UInt64 = 0
         var left = SIMD2<Int64>.zero
@@ -123,10 +123,10 @@ extension ClassTree {
             sum &+= UInt64(length)
             leaf = state.pointee.rowNext
         }
-        let sent = next - begin
-        place = Place(next: next, room: place.room &- sent, free: free)
+        place.next = next
+        place.free = free
         bytes &+= sum
-        charged &+= Int64(bitPattern: sum) &+ Int64(sent) &* overhead
+        charged &+= Int64(bitPattern: sum) &+ Int64(next - begin) &* overhead
         removeHead(ofRow: row, next: leaf)
         if _slowPath(left.isInDebt) { endDebts(of: (next - 1).pointee.leaf) }
     }
@@ -148,24 +148,28 @@ extension ClassTree {
     /// Where frames taken are written.
     struct Place {
         var next: UnsafeMutablePointer<ScheduledFrame>
-        /// Frames that still fit; at least 1 when frames are taken.
-        var room: Int
+        /// Where room ends; there is some when frames are taken.
+        let end: UnsafeMutablePointer<ScheduledFrame>
         /// First of the free frames: `ClassTree.freeHead` with those taken in front.
         var free: UInt32
 
         @_noLocks @inline(__always)
-        init(next: UnsafeMutablePointer<ScheduledFrame>, room: Int, free: UInt32) {
+        init(_ next: UnsafeMutablePointer<ScheduledFrame>, limit: Int, free: UInt32) {
             self.next = next
-            self.room = room
+            end = next + limit
             self.free = free
         }
 
+        @inline(__always)
+        var hasRoom: Bool { @_noLocks get { next != end } }
+
+        /// `origin`: leaf and output, as they lie in a `ScheduledFrame`.
         @_noLocks @inline(__always)
-        mutating func put(_ frame: UnsafeMutablePointer<FrameNode>, _ leaf: ClassID, _ output: UInt16) {
-            next.pointee = ScheduledFrame(
-                handle: frame.pointee.handle, length: frame.pointee.length, tag: frame.pointee.tag, leaf: leaf, output: output)
+        mutating func put(_ frame: UnsafeMutablePointer<FrameNode>, _ origin: UInt32) {
+            let place = UnsafeMutableRawPointer(next)
+            place.copyMemory(from: frame, byteCount: 16)
+            place.storeBytes(of: origin, toByteOffset: 16, as: UInt32.self)
             next += 1
-            room &-= 1
         }
     }
 
@@ -206,11 +210,12 @@ extension ClassTree {
         _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, into place: inout Place, turn: Int32, credit: Int64
     ) -> Taken {
         let frames = frames, overhead = overhead
-        let tail = state.pointee.tail, output = profile.pointee.output
+        let tail = state.pointee.tail, origin = (UInt32(leaf) | UInt32(profile.pointee.output) &<< 16).littleEndian
         let head = frames[Int(tail)].next
         let first = frames + Int(head)
         let length = first.pointee.length
-        place.put(first, leaf, output)
+        let begin = place.next
+        place.put(first, origin)
         let size = max(Int64(length) &+ overhead, 0)
         var taken = Taken(frames: 1, bytes: length, charged: size, cost: size &* Credit.perByte, next: first.pointee.next)
         if head == tail {
@@ -224,17 +229,17 @@ extension ClassTree {
         }
         let budget = min(Int64(turn) &* Credit.perByte, credit)
         var last = head
-        while last != tail, place.room != 0, taken.cost <= budget {
+        while last != tail, place.hasRoom, taken.cost <= budget {
             let frame = frames + Int(taken.next)
             let length = frame.pointee.length
-            place.put(frame, leaf, output)
+            place.put(frame, origin)
             last = taken.next
             taken.next = frame.pointee.next
-            taken.frames &+= 1
             taken.bytes &+= length
             taken.charged &+= max(Int64(length) &+ overhead, 0)
             taken.cost = taken.charged &* Credit.perByte
         }
+        taken.frames = UInt32(truncatingIfNeeded: place.next - begin)
         frames[Int(last)].next = place.free
         place.free = head
         state.pointee.sentFrames &+= UInt64(taken.frames)

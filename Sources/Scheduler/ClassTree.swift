@@ -12,8 +12,8 @@
 /// the same call join in the order of their ids.
 public struct ClassTree {
     /// States, nodes, profiles and frames: see `ClassTables`.
-    let lines: UnsafeMutableRawPointer
-    private let lineMemory: ZeroedMemory
+    private let memory: ZeroedMemory
+    var lines: UnsafeMutableRawPointer { @_noLocks @inline(__always) get { memory.bytes } }
     let slots: UnsafeMutablePointer<PrioritySlot>
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
@@ -114,8 +114,8 @@ public struct ClassTree {
     private init(
         classes: Int, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds, shared: SharedTree?
     ) {
-        lineMemory = ZeroedMemory(byteCount: Self.framesOffset + (frames + 2) * MemoryLayout<FrameNode>.stride)
-        lines = lineMemory.bytes
+        memory = ZeroedMemory(byteCount: Self.framesOffset + (frames + 2) * MemoryLayout<FrameNode>.stride)
+        let lines = memory.bytes
         slots = Self.reserve(65_536 * 8)
         extras = Self.reserve(classes)
         codels = Self.reserve(classes)
@@ -149,7 +149,7 @@ public struct ClassTree {
     /// Frees the tree. Frames still queued are the caller's to find: remove the classes and `takeDropped` first.
     public static func destroy(_ tree: UnsafeMutablePointer<ClassTree>) {
         let it = tree.pointee
-        it.lineMemory.deallocate()
+        it.memory.deallocate()
         it.slots.deallocate()
         it.extras.deallocate()
         it.codels.deallocate()

@@ -15,7 +15,6 @@ struct ClassProfile {
     var quantum: Int32
     var output: UInt16
     var priority: UInt8
-    var unused: UInt8 = 0
 
     @_noLocks
     init(

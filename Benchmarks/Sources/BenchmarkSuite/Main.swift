@@ -69,12 +69,12 @@ struct Suite: ParsableCommand {
                 bench.skip(benchmark.name, "it needs \(benchmark.cpus) CPUs, and this process may run on \(bench.allowedCPUs.count)")
                 continue
             }
-            let start = ContinuousClock.now, before = bench.results.figures.count, failed = bench.results.failures.count
+            let start = ContinuousClock.now, before = bench.results.outcomes
             do { try benchmark.run(bench, benchmark.name) } catch { bench.fail(benchmark.name, nil, error) }
             let took = (ContinuousClock.now - start) / .seconds(1)
             bench.results.took[benchmark.name] = took
             bench.say("  took \(Int(took.rounded())) s")
-            if bench.results.figures.count == before, bench.results.failures.count == failed {
+            if bench.results.outcomes == before {
                 bench.skip(benchmark.name, "none of its members is among the peers \(peers): leave --peers out")
             }
             // A run that is ended early leaves what it has measured.

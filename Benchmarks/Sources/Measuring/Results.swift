@@ -105,6 +105,9 @@ public struct Results: Codable, Sendable {
     public var skipped: [Remark] = []
     public var failures: [Remark] = []
 
+    /// How much has come of all benchmarks so far.
+    public var outcomes: Int { figures.count + curves.count + skipped.count + failures.count }
+
     public struct Remark: Codable, Equatable, Sendable {
         public var benchmark: String
         public var peer: String?

@@ -19,11 +19,13 @@ enum Outside {
             return bench.skip(name, "scheduler-benchmark is not built: swift build -c release --package-path Benchmarks")
         }
         let text = try shell(["taskset", "-c", String(bench.switchCPUs(1)[0]), program], within: 240)
+        var inFloors: [Int: Double] = [:]
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ").map { $0.trimmingCharacters(in: ["(", ")"]) }
             let numbers = words.compactMap { Double($0) }
             // classes, frames standing, librte_sched, own in floors and its ratio, own borrowing and its ratio
             guard numbers.count == 7, let classes = words.first.flatMap({ Int($0) }) else { continue }
+            if numbers[1] == 32 { inFloors[classes] = numbers[3] }
             for (kind, place) in [("floors", 3), ("borrowing", 5)] {
                 var result = Figure(name, "\(classes) classes, \(Int(numbers[1])) standing, \(kind)", unit: "ns", higherIsBetter: false)
                 if classes == 1_000 { result.targets = [.init(against: "librte_sched", 0.35)] }
@@ -31,6 +33,11 @@ enum Outside {
                 result.add("librte_sched", numbers[2])
                 bench.add(result)
             }
+        }
+        if let few = inFloors[8], let many = inFloors[65_535] {
+            var result = Figure(name, "65535 classes to 8, 32 standing, floors", unit: "x", higherIsBetter: false, targets: [.init(against: nil, 2)])
+            result.add("sluice", many / few)
+            bench.add(result)
         }
         if !bench.results.figures.contains(where: { $0.benchmark == name }) {
             throw Fault("scheduler-benchmark printed no figures:\n\(text.suffix(600))")
