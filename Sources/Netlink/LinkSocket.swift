@@ -43,14 +43,11 @@ public final class LinkSocket {
         return describe(link)
     }
 
-    /// - Throws: `noSuchIndex`.
+    /// - Throws: `noSuchIndex`; `notPermitted` or `unavailable` where the kernel did not say.
     public func link(index: Int) throws(NetlinkError) -> Link {
         // libnl aborts the process when asked for an index that is not positive.
         guard index > 0, let number = CInt(exactly: index) else { throw .noSuchIndex(index: index, place: namespace.place) }
-        var link: OpaquePointer?
-        guard rtnl_link_get_kernel(socket, number, nil, &link) == 0, let link else {
-            throw .noSuchIndex(index: index, place: namespace.place)
-        }
+        let link = try find(number, nil, "interface \(index)", .noSuchIndex(index: index, place: namespace.place))
         defer { rtnl_link_put(link) }
         return describe(link)
     }
@@ -138,12 +135,17 @@ public final class LinkSocket {
     /// The caller puts the link back.
     private func find(_ name: String) throws(NetlinkError) -> OpaquePointer {
         guard Self.isName(name) else { throw .badName(name) }
+        return try find(0, name, name, .noSuchLink(name: name, place: namespace.place))
+    }
+
+    /// By index, or by name where that is 0. The caller puts the link back.
+    private func find(_ index: CInt, _ name: String?, _ words: String, _ missing: NetlinkError) throws(NetlinkError) -> OpaquePointer {
         var link: OpaquePointer?
-        let status = rtnl_link_get_kernel(socket, 0, name, &link)
+        let status = rtnl_link_get_kernel(socket, index, name, &link)
         guard status == 0, let link else {
             switch -status {
-            case NLE_NODEV, NLE_OBJ_NOTFOUND: throw .noSuchLink(name: name, place: namespace.place)
-            case NLE_PERM: throw .notPermitted(doing: "look up \(name)")
+            case NLE_NODEV, NLE_OBJ_NOTFOUND: throw missing
+            case NLE_PERM: throw .notPermitted(doing: "look up \(words)")
             default: throw .unavailable(reason: Self.reason(status))
             }
         }

@@ -89,7 +89,14 @@ extension EndToEnd {
                 try becomes("down", reason: "no link")
                 try run("ip", "link", "set", wire.far, "up")
                 try becomes("up", reason: nil)
-                try run("ip", "link", "del", wire.near)
+                // By another name it is the same one.
+                let renamed = "\(lab.tag)wr"
+                try run("ip", "link", "set", wire.near, "down")
+                try becomes("down", reason: "no link")
+                try run("ip", "link", "set", wire.near, "name", renamed)
+                try run("ip", "link", "set", renamed, "up")
+                try becomes("up", reason: nil)
+                try run("ip", "link", "del", renamed)
                 try becomes("failed", reason: "the interface \(wire.near) is gone: when it is back, delete this port and add it again")
                 // One of the same name is another one.
                 _ = try VethPair(lab, "w")

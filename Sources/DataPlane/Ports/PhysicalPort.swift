@@ -8,18 +8,30 @@ final class PhysicalPort: PortBackend {
     private let ethernet: EthernetDevice
     let device: String
     /// The kernel interface below. The drivers for these call their link up whatever becomes of it.
-    private let below: Below?
+    private var below: Below?
 
     private struct Below {
+        enum State { case carrier, noCarrier, gone }
+
         let links: LinkSocket
         let name: String
-        /// Another interface of the same name is not the one that was opened.
+        /// It may be renamed, and another interface may get its name.
         let index: Int
+        private(set) var state = State.carrier
 
-        /// nil: it is gone.
-        var hasCarrier: Bool? {
-            guard let link = try? links.link(named: name), link.index == index else { return nil }
-            return link.hasCarrier
+        init(_ links: LinkSocket, _ link: Link) {
+            self.links = links
+            name = link.name
+            index = link.index
+        }
+
+        /// Asks the kernel. Where that does not say, for want of memory, what it said last holds.
+        mutating func refresh() {
+            do {
+                state = try links.link(index: index).hasCarrier ? .carrier : .noCarrier
+            } catch .noSuchIndex {
+                state = .gone
+            } catch {}
         }
     }
 
@@ -49,11 +61,12 @@ final class PhysicalPort: PortBackend {
     var wakes: Bool { ethernet.wakes }
     var condition: String {
         if ethernet.isUp { return "up" }
-        guard let below, below.hasCarrier == nil else { return "down" }
+        guard let below, below.state == .gone else { return "down" }
         return "the interface \(below.name) is gone: when it is back, delete this port and add it again"
     }
     func refresh() {
-        let isUp = ethernet.link.isUp && (below.map { $0.hasCarrier == true } ?? true)
+        below?.refresh()
+        let isUp = ethernet.link.isUp && (below.map { $0.state == .carrier } ?? true)
         // Poll loops read it with every frame: it is written only where it changes.
         if ethernet.isUp != isUp { ethernet.isUp = isUp }
     }
@@ -86,7 +99,7 @@ final class PhysicalPort: PortBackend {
         do {
             let links = try LinkSocket()
             try links.setUp(interface)
-            return Below(links: links, name: interface, index: try links.link(named: interface).index)
+            return Below(links, try links.link(named: interface))
         } catch {
             throw DataPlaneError("port \(settings.name): \(error)")
         }
