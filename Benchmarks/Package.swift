@@ -37,7 +37,7 @@ let package = Package(
         .executableTarget(
             name: "forwarding-benchmark",
             dependencies: [
-                "Measuring", "RingPorts", "Spinner", .product(name: "DataPlane", package: "sluice"), .product(name: "Configuration", package: "sluice"),
+                "MachineCode", "Measuring", "RingPorts", "Spinner", "Stepping", .product(name: "DataPlane", package: "sluice"), .product(name: "Configuration", package: "sluice"),
                 .product(name: "NUMA", package: "sluice"), .product(name: "Packet", package: "sluice"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -45,6 +45,10 @@ let package = Package(
             swiftSettings: [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]),
         // Threads that keep a CPU busy without a switch.
         .target(name: "Spinner", cSettings: [.unsafeFlags(["-O2"])]),
+        // Threads that execute one instruction at a time.
+        .target(name: "Stepping"),
+        // What instructions do to memory, as objdump writes them: pure.
+        .target(name: "MachineCode"),
         // Searching, judging and drawing: no processes, no clock.
         .target(name: "Measuring"),
         .executableTarget(
@@ -52,5 +56,6 @@ let package = Package(
             dependencies: ["Measuring", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Sources/BenchmarkSuite"),
         .testTarget(name: "MeasuringTests", dependencies: ["Measuring"]),
+        .testTarget(name: "MachineCodeTests", dependencies: ["MachineCode"]),
     ]
 )

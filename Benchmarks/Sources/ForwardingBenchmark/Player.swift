@@ -26,6 +26,8 @@ final class Player {
 
     static func spinner(_ cpu: Int, memory: Int = 0) throws -> Player { try Player(["spin", "--cpu", "\(cpu)", "--memory", "\(memory)"]) }
 
+    var id: pid_t { process.processIdentifier }
+
     func hold() { kill(process.processIdentifier, SIGSTOP) }
     func resume() { kill(process.processIdentifier, SIGCONT) }
 
