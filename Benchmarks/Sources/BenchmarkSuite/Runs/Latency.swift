@@ -28,17 +28,23 @@ struct Latency {
             up[peer.name] = running
             running.hold()
         }
-        bench.turns(name, able.filter { up[$0.name] != nil }) { peer, round in
-            let bare = try BareMachine.hiccups(bench)
-            shares.add("time a bare spinning thread loses in gaps of 20 us and more, the generator's CPU", peer.name, bare.generator * 100)
-            shares.add("likewise, the switch's CPU", peer.name, bare.switch * 100)
-            guard let running = up[peer.name] else { return }
-            running.resume()
-            defer { running.hold() }
-            let own = bench.quick ? [0.5] : Self.shares
-            var tries = own.map { ("\(Int($0 * 100)) % of its NDR", $0 * (loads[peer.name] ?? 0)) }
-            tries.append(("the same load", common))
-            for (what, load) in tries {
+        let half = "50 % of its NDR"
+        var steps = (bench.quick ? [0.5] : Self.shares).map { share in
+            ("\(Int(share * 100)) % of its NDR", { (peer: String) in share * (loads[peer] ?? 0) })
+        }
+        steps.append(("the same load", { _ in common }))
+        // Load by load, so that what is compared is a second or two apart.
+        for (what, load) in steps {
+            bench.turns(name, able.filter { up[$0.name] != nil }) { peer, round in
+                guard let running = up[peer.name] else { return }
+                if what == half {
+                    let bare = try BareMachine.hiccups(bench)
+                    shares.add("time a bare spinning thread loses in gaps of 20 us and more, the generator's CPU", peer.name, bare.generator * 100)
+                    shares.add("likewise, the switch's CPU", peer.name, bare.switch * 100)
+                }
+                running.resume()
+                defer { running.hold() }
+                let load = load(peer.name)
                 let file = "\(bench.output)/\(name)-\(peer.name)-\(what.filter { $0.isLetter || $0.isNumber }).hgrm"
                 var scenario = ScenarioText(ports: running.ports, duration: bench.seconds)
                 _ = scenario.bothWays(workload) { "\(max(1, Int(load / Double($0))))pps" }
@@ -46,7 +52,7 @@ struct Latency {
                 let report = try GeneratorRun.play(bench, running, scenario, seconds: bench.seconds, histogram: file, asksSwitch: true)
                 guard let latency = report.latency else { throw Fault("nothing arrived from \(peer.name) at \(Int(load)) frames/s") }
                 if round == 0 { curves[what, default: []].append(Self.curve(peer.name, file)) }
-                let targets = what.hasPrefix("50") ? [Figure.Target(against: nil, 20), .init(against: "ovs-dpdk", 1)] : []
+                let targets = what == half ? [Figure.Target(against: nil, 20), .init(against: "ovs-dpdk", 1)] : []
                 table.add("p50 at \(what)", peer.name, latency.p50)
                 table.add("p99 at \(what)", peer.name, latency.p99, targets)
                 table.add("p99.9 at \(what)", peer.name, latency.p999)
@@ -58,7 +64,7 @@ struct Latency {
                 shares.add("time other threads ran instead of the switch's poll loop at \(what)", peer.name, others / bench.seconds * 100)
                 guard let own = stalls.switch else {
                     if let reason = stalls.switchUnknown { bench.say("  \(peer.name): \(reason)") }
-                    continue
+                    return
                 }
                 table.add("p99 at \(what), frames undisturbed by stalls of either", peer.name, stalls.undisturbedByEither?.latency.p99, targets.filter { $0.against == nil })
                 shares.add("time the switch was stalled at \(what)", peer.name, own.share * 100)
