@@ -16,14 +16,19 @@ import Testing
 
     /// Each leaf's share agrees within 2 % with Sluice's where the kernel keeps its rules; where it errs, with what is known of its fault.
     @Test(.needsKernel, arguments: KernelScenario.all) func theKernelAgrees(scenario: KernelScenario) throws {
-        // A busy machine can starve the kernel's senders for a moment: two more tries.
-        var (figures, agrees) = try compare(scenario)
-        for _ in 0..<2 where !agrees { (figures, agrees) = try compare(scenario) }
-        print("\(scenario) (Mbit/s, kernel and what is expected of it): \(figures)\(scenario.kernelFault.map { "; " + $0.why } ?? "")")
-        #expect(agrees, "\(scenario): \(figures)")
+        // A busy machine can keep the kernel's senders from running, and where they do not keep the link busy nobody's share is what the kernel would give:
+        // such a try does not count. Of others there are three.
+        var result = try compare(scenario), starved = 0, judged = 0
+        while !result.agrees {
+            if result.isStarved { starved += 1 } else { judged += 1 }
+            if judged == 3 || starved == 10 { break }
+            result = try compare(scenario)
+        }
+        print("\(scenario) (Mbit/s, kernel and what is expected of it): \(result.figures)\(scenario.kernelFault.map { "; " + $0.why } ?? "")")
+        #expect(result.agrees, "\(scenario): \(result.figures); senders were kept from running in \(starved) of \(starved + judged) tries")
     }
 
-    private func compare(_ scenario: KernelScenario) throws -> (figures: String, agrees: Bool) {
+    private func compare(_ scenario: KernelScenario) throws -> (figures: String, agrees: Bool, isStarved: Bool) {
         let kernel = try scenario.kernel(seconds: scenario.seconds)
         let rates = kernel.bytes.mapValues { Double($0) * 8e-6 / kernel.elapsed }
         let expected = scenario.kernelFault?.shares
@@ -33,7 +38,8 @@ import Testing
         let all = leaves.count == 1 ? (kernel: 1, expected: 1)
             : (kernel: leaves.reduce(0) { $0 + rates[$1]! }, expected: leaves.reduce(0) { $0 + expected[$1]! })
         let figures = leaves.map { "\($0): \(Self.short(rates[$0]!)) and \(Self.short(expected[$0]!))" }.joined(separator: ", ")
-        return (figures, leaves.allSatisfy { near(rates[$0]! / all.kernel, expected[$0]! / all.expected, within: 0.02) })
+        let agrees = leaves.allSatisfy { near(rates[$0]! / all.kernel, expected[$0]! / all.expected, within: 0.02) }
+        return (figures, agrees, isStarved: leaves.reduce(0) { $0 + rates[$1]! } < 0.99 * leaves.reduce(0) { $0 + expected[$1]! })
     }
 
     static func short(_ rate: Double) -> String { "\((rate * 1000).rounded() / 1000)" }
