@@ -68,6 +68,9 @@ struct Latency {
                 }
                 table.add("p99 at \(what), frames undisturbed by stalls of either", peer.name, stalls.undisturbedByEither?.latency.p99, targets.filter { $0.against == nil })
                 shares.add("time the switch was stalled at \(what)", peer.name, own.share * 100)
+            } failed: { peer in
+                // Left out of the other loads, too.
+                up.removeValue(forKey: peer.name)?.stop()
             }
         }
         for figure in table.figures + shares.figures { bench.add(figure) }
