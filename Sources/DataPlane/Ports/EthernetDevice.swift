@@ -8,6 +8,7 @@ final class EthernetDevice {
     let number: UInt16
     let driver: String
     let numaNode: Int
+    private let lcores: UnsafeMutableBufferPointer<Lcore>
 
     /// What the error's number does not say. DPDK's AF_PACKET driver numbers its sockets' fanout group by process id and interface index, so that two neighbours may meet.
     private static func hint(_ devargs: String) -> String {
@@ -23,7 +24,7 @@ final class EthernetDevice {
     ///   - transmitQueues: wanted; the device may have fewer, and lcores then share them.
     ///   - equalQueues: the driver wants as many transmit as receive queues.
     /// - Throws: a sentence that begins with `port`'s name.
-    init(port: String, devargs: String, queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, pool: OpaquePointer) throws(DataPlaneError) {
+    init(port: String, devargs: String, queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, _ runtime: Runtime) throws(DataPlaneError) {
         var number: UInt16 = 0
         let probed = sluice_device_probe(devargs, &number)
         guard probed == 0 else {
@@ -34,13 +35,14 @@ final class EthernetDevice {
         setup.transmit_queues = UInt16(transmitQueues)
         setup.mtu = UInt16(mtu)
         setup.equal_queues = equalQueues
-        let started = sluice_device_start(number, pool, &setup)
+        let started = sluice_device_start(number, runtime.pool, &setup)
         guard started == 0 else {
             let step = setup.failed_step.map { String(cString: $0) } ?? ""
             sluice_device_remove(number)
             throw DataPlaneError("port \(port): device \"\(devargs)\" could not be started: \(DataPlaneError.errorText(started)) (\(step))")
         }
         self.number = number
+        lcores = runtime.lcores
         self.queues = Int(setup.receive_queues)
         driver = String(cString: sluice_device_driver(number))
         numaNode = Int(setup.numa_node)
@@ -59,7 +61,14 @@ final class EthernetDevice {
 
     var isUp: Bool {
         get { state.pointee.connection.load(ordering: .acquiring) >= 0 }
-        set { state.pointee.connection.store(newValue ? 0 : -1, ordering: .sequentiallyConsistent) }
+        set {
+            // Poll loops read it with every frame: it is written only where it changes.
+            if newValue == isUp { return }
+            state.pointee.connection.store(newValue ? 0 : -1, ordering: .sequentiallyConsistent)
+            // Those that sleep look at what is up alone: a descriptor whose interface is gone is always ready.
+            state.pointee.ringChanges.add(1, ordering: .releasing)
+            lcores.wake()
+        }
     }
 
     /// Link as the driver tells it, and its speed in Mbit/s (0: unknown).

@@ -42,7 +42,7 @@ final class PhysicalPort: PortBackend {
         func open(_ devargs: String, queues: Int) throws(DataPlaneError) -> EthernetDevice {
             try EthernetDevice(
                 port: settings.name, devargs: devargs, queues: queues, mtu: settings.mtu, transmitQueues: transmitQueues, equalQueues: false,
-                pool: runtime.pool)
+                runtime)
         }
         if device.hasPrefix("net_") || Self.isPCIAddress(device) {
             below = if let interface = Self.interface(of: device) { try Self.bringUp(interface, settings) } else { nil }
@@ -66,9 +66,7 @@ final class PhysicalPort: PortBackend {
     }
     func refresh() {
         below?.refresh()
-        let isUp = ethernet.link.isUp && (below.map { $0.state == .carrier } ?? true)
-        // Poll loops read it with every frame: it is written only where it changes.
-        if ethernet.isUp != isUp { ethernet.isUp = isUp }
+        ethernet.isUp = ethernet.link.isUp && (below.map { $0.state == .carrier } ?? true)
     }
     func close() { ethernet.close() }
 

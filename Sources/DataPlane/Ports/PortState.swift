@@ -22,7 +22,7 @@ struct PortState: ~Copyable {
     let receiveRings = Atomic<UInt64>(0)
     /// Queue pairs whose switch-to-guest ring is enabled.
     let transmitRings = Atomic<UInt64>(0)
-    /// Counts changes of the rings, so that an lcore notices them by one comparison.
+    /// Counts changes of the rings, and a device's coming up and going down, so that an lcore notices them by one comparison.
     let ringChanges = Atomic<UInt32>(0)
     /// The receiver cannot take unfinished checksums.
     let finishChecksums = Atomic<Bool>(false)

@@ -8,6 +8,10 @@ import Packet
 final class TapPort: PortBackend {
     private let ethernet: EthernetDevice
     let device: String
+    /// By which the interface is known, whatever it is called and wherever it is; nil: it cannot be watched.
+    private let queue: TapDescriptor?
+    private let index: Int?
+    private var interfaceState = TapDescriptor.State.up
 
     init(_ settings: PortSettings, interface: String, netns: String?, mac: MACAddress?, _ runtime: Runtime) throws(DataPlaneError) {
         let name = settings.name
@@ -30,7 +34,9 @@ final class TapPort: PortBackend {
             : "net_tap_\(interface),iface=\(interface)"
         device = interface
         ethernet = try EthernetDevice(
-            port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, transmitQueues: lcores, equalQueues: true, pool: runtime.pool)
+            port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, transmitQueues: lcores, equalQueues: true, runtime)
+        queue = TapDescriptor(named: interface)
+        index = try? LinkSocket().link(named: interface).index
         do {
             // A move takes an interface down, so it comes first.
             if namespace != .current { try LinkSocket().move(interface, to: namespace) }
@@ -47,7 +53,25 @@ final class TapPort: PortBackend {
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
     var wakes: Bool { ethernet.wakes }
-    var condition: String { "up" }
-    func refresh() {}
-    func close() { ethernet.close() }
+    var condition: String {
+        switch interfaceState {
+        case .up: "up"
+        case .down: "down"
+        case .gone: "the interface \(device) is gone: delete this port and add it again to have a new one"
+        }
+    }
+
+    func refresh() {
+        guard interfaceState != .gone, let state = queue?.state, state != interfaceState else { return }
+        interfaceState = state
+        ethernet.isUp = state == .up
+    }
+
+    func close() {
+        // The driver sets what has the interface's name down, even if that is another's by now.
+        let links = try? LinkSocket(), other = try? links?.link(named: device)
+        let isOther = other.map { $0.isUp && $0.index != index } ?? false
+        ethernet.close()
+        if isOther { try? links?.setUp(device) }
+    }
 }

@@ -98,6 +98,8 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
             guard let vid = guest(of: queue, state) else { continue }
             descriptor = sluice_vhost_kick(vid, queue.pointee.queue &* 2 &+ 1)
         case .device:
+            // No frame is taken from it before it is up again, which wakes the loop.
+            if state.pointee.connection.load(ordering: .acquiring) < 0 { continue }
             descriptor = state.pointee.announcements.fail ? -1 : state.pointee.interrupts[Int(queue.pointee.queue)]
             countsEvents = state.pointee.armsInterrupts
         }
