@@ -90,13 +90,14 @@ public struct Request: Sendable {
 
     /// Reads one line; a failure is the error to answer with, and the id to answer to.
     public static func parse(_ line: Data) -> Result<Request, RequestFailure> {
+        do throws(JSONText.Flaw) {
+            try JSONText.check(line)
+        } catch {
+            return .failure(RequestFailure(.parse, "this is not JSON: \(error)"))
+        }
         let head: Head
         do {
             head = try JSONDecoder().decode(Head.self, from: line)
-        } catch DecodingError.dataCorrupted(let context) {
-            let reason = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
-            let detail = (reason ?? context.debugDescription).trimmingCharacters(in: CharacterSet(charactersIn: "."))
-            return .failure(RequestFailure(.parse, "this is not JSON: \(detail)"))
         } catch {
             let isBatch = line.first { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: "[")
             return .failure(
@@ -105,6 +106,10 @@ public struct Request: Sendable {
                     isBatch
                         ? "batches are not supported: send one request a line"
                         : "this is not a JSON-RPC request: write {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}"))
+        }
+        // What cannot be repeated in the answer is refused: the client could not tell which request was answered.
+        if head.hasID, head.id == nil {
+            return .failure(RequestFailure(.invalidRequest, "the id of a request must be a string, a whole number of up to 64 bits, or null"))
         }
         guard head.jsonrpc == "2.0", let method = head.method else {
             let what = head.jsonrpc == "2.0" ? "method is missing" : "jsonrpc must be \"2.0\""

@@ -1,4 +1,5 @@
 import Configuration
+import ControlAPI
 import Foundation
 
 /// What outlives the daemon: the class ids and the configuration that ran last. Replaced as a whole: a crash leaves the old
@@ -7,8 +8,8 @@ public struct StateFile: Sendable {
     public let path: String
 
     public struct Contents: Codable, Equatable, Sendable {
-        /// Of this format.
-        public var version = 1
+        /// Of this format; 1 had no checksum.
+        public var version = 2
         public var ids: ClassIDs
         public var yaml: String
         public init(ids: ClassIDs, yaml: String) {
@@ -26,7 +27,9 @@ public struct StateFile: Sendable {
         do throws(FileLock.Failure) {
             // Where the folder cannot be made, neither can the lock.
             try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            return try FileLock(lockPath)
+            let lock = try FileLock(lockPath)
+            removeLeftovers()
+            return lock
         } catch {
             switch error {
             case .held(let owner):
@@ -43,27 +46,97 @@ public struct StateFile: Sendable {
     /// - Returns: nil if there is no file yet.
     /// - Throws: a sentence if there is one that cannot be read or is damaged.
     public func load() throws(StateFileError) -> Contents? {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            if access(path, F_OK) != 0 { return nil }
-            throw StateFileError("\(path) cannot be read: let sluiced read it, or give another path with --state")
+        let data: Data
+        do throws(ReadFailure) {
+            guard let read = try read() else { return nil }
+            data = read
+        } catch {
+            switch error {
+            case .system(let code):
+                throw StateFileError("\(path) cannot be read (\(String(cString: strerror(code)))): let sluiced read it, or give another path with --state")
+            case .notAFile: throw StateFileError("\(path) is not a file: move it away, or give another path with --state")
+            case .tooLarge: throw damaged("it is larger than \(Self.largest >> 20) MiB")
+            }
         }
-        let contents: Contents
+        let sum = Self.checksum(of: data)
+        if let sum, sum.written != sum.found { throw damaged("its checksum is \(sum.written), and what it holds has \(sum.found)") }
+        var contents: Contents
         do {
+            try JSONText.check(data)
             contents = try JSONDecoder().decode(Contents.self, from: data)
         } catch {
-            throw StateFileError("\(path) is damaged (\(Self.reason(error))): move it away to start with new class ids")
+            throw damaged(Self.reason(error))
         }
-        guard contents.version == 1 else {
-            throw StateFileError("\(path) is of format \(contents.version), written by a later sluiced: run that one, or move it away")
+        switch contents.version {
+        case 2 where sum == nil: throw damaged("its checksum is missing")
+        // As the first versions wrote it; a later one whose number and checksum were both damaged has a key more than that.
+        case 1 where sum != nil || (try? JSONDecoder().decode([String: Anything].self, from: data).count) != 3: throw damaged("format 1 has three keys")
+        case 1, 2: contents.version = 2
+        default: throw StateFileError("\(path) is of format \(contents.version), written by a later sluiced: run that one, or move it away")
         }
         return contents
     }
 
-    /// Returns when the disk has it.
-    public func save(ids: ClassIDs, yaml: String) throws(StateFileError) {
+    private func damaged(_ why: String) -> StateFileError {
+        StateFileError("\(path) is damaged (\(why)): move it away to start with new class ids")
+    }
+
+    private struct Anything: Decodable {
+        init(from decoder: any Decoder) {}
+    }
+
+    // MARK: Bytes
+
+    /// The first key is the checksum of all that stands behind it.
+    private static let head = Data(#"{"checksum":""#.utf8)
+    private static let headEnd = Data("\",".utf8)
+
+    /// What a file says its checksum is and what it is; nil where it says nothing.
+    private static func checksum(of data: Data) -> (written: String, found: String)? {
+        let start = head.count + 16 + headEnd.count
+        guard data.count > start, data.prefix(head.count) == head, data[(start - headEnd.count)..<start] == headEnd else { return nil }
+        return (String(decoding: data[head.count..<(head.count + 16)], as: UTF8.self), Checksum(data.dropFirst(start)).text)
+    }
+
+    private static func encode(_ contents: Contents) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        try replace { try encoder.encode(Contents(ids: ids, yaml: yaml)) }
+        let rest = try encoder.encode(contents).dropFirst()
+        return head + Data(Checksum(rest).text.utf8) + headEnd + rest
+    }
+
+    /// 65 535 classes in a dozen trees, and the largest configuration, are far below.
+    private static let largest = 256 << 20
+
+    private enum ReadFailure: Error { case system(CInt), notAFile, tooLarge }
+
+    private func read() throws(ReadFailure) -> Data? {
+        // A pipe without a writer would hold up the start for ever.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw .system(errno)
+        }
+        defer { close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0 else { throw .system(errno) }
+        guard info.st_mode & S_IFMT == S_IFREG else { throw .notAFile }
+        guard info.st_size <= Self.largest else { throw .tooLarge }
+        var data = Data(count: Int(info.st_size))
+        var count = 0
+        while count < data.count {
+            let more = data.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count) }
+            if more < 0, errno == EINTR { continue }
+            guard more >= 0 else { throw .system(errno) }
+            if more == 0 { break }
+            count += more
+        }
+        return data.prefix(count)
+    }
+
+    /// Returns when the disk has it.
+    public func save(ids: ClassIDs, yaml: String) throws(StateFileError) {
+        try replace { try Self.encode(Contents(ids: ids, yaml: yaml)) }
     }
 
     /// What the file holds now, for `restore`; nil: there is none.
@@ -72,6 +145,15 @@ public struct StateFile: Sendable {
     /// Takes a `save` back.
     func restore(_ contents: Data?) throws(StateFileError) {
         if let contents { try replace { contents } } else { unlink(path) }
+    }
+
+    /// Half-written files of daemons that were killed. Whoever holds the lock is the only one to write any.
+    private func removeLeftovers() {
+        let name = URL(fileURLWithPath: path).lastPathComponent
+        for entry in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where entry.hasPrefix(name + ".") && entry.hasSuffix(".new") {
+            let pid = entry.dropFirst(name.count + 1).dropLast(4)
+            if !pid.isEmpty, pid.allSatisfy({ "0"..."9" ~= $0 }) { unlink("\(folder)/\(entry)") }
+        }
     }
 
     private var folder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
@@ -115,6 +197,7 @@ public struct StateFile: Sendable {
     private static func reason(_ error: any Error) -> String {
         switch error {
         case let error as POSIXError: return String(cString: strerror(error.code.rawValue))
+        case let error as JSONText.Flaw: return "this is not JSON: \(error)"
         case DecodingError.dataCorrupted(let context): return context.debugDescription
         case DecodingError.keyNotFound(let key, _): return "'\(key.stringValue)' is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):

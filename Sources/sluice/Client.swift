@@ -17,6 +17,7 @@ struct Client {
         let line = try exchange(try Request.encode(method, params, id: .number(1)))
         let reply: Reply<Value>
         do {
+            try JSONText.check(line)
             reply = try JSONRPC.decoder().decode(Reply<Value>.self, from: line)
         } catch {
             throw Failure("the daemon's answer to \(method.rawValue) cannot be read: are sluice and sluiced of one version?")

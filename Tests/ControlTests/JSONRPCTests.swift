@@ -48,10 +48,23 @@ import Testing
         #expect(failure.error.message == sentence)
     }
 
-    @Test func deepNestingIsRefused() {
-        let text = #"{"jsonrpc":"2.0","id":1,"method":"x","params":"# + String(repeating: "[", count: 100_000)
-        guard case .failure(let failure) = parse(text) else { Issue.record("accepted"); return }
-        #expect(failure.error.code == -32_700)
+    /// At 513 Foundation's reader ends the process.
+    @Test(arguments: ["[", "{\"a\":", "[{\"a\":[", #"{"jsonrpc":"2.0","id":1,"method":"x","params":["#])
+    func deepNestingIsRefused(_ opening: String) {
+        for count in Array(1...1_100) + [100_000] {
+            guard case .failure(let failure) = parse(String(repeating: opening, count: count)) else { Issue.record("accepted"); return }
+            #expect(failure.error.code == -32_700)
+        }
+        let deepest = String(repeating: "[", count: 63) + String(repeating: "]", count: 63)
+        #expect(throws: Never.self) { try parse(#"{"jsonrpc":"2.0","id":1,"method":"x","params":"# + deepest + "}").get() }
+    }
+
+    @Test(arguments: ["true", "1.5", "{}", "[1]", "1e300", "18446744073709551616"])
+    func idsThatCannotBeRepeated(_ id: String) {
+        guard case .failure(let failure) = parse(#"{"jsonrpc":"2.0","id":\#(id),"method":"x"}"#) else { Issue.record("accepted"); return }
+        #expect(failure.error.code == -32_600)
+        #expect(failure.error.message == "the id of a request must be a string, a whole number of up to 64 bits, or null")
+        #expect(failure.id == .null)
     }
 
     @Test(arguments: [

@@ -218,6 +218,8 @@ extension EndToEnd {
                     ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"no.such\"}\n", -32_601),
                     ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.apply\",\"params\":{\"yaml\":7}}\n", -32_602),
                     ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.apply\"}\n", -32_602),
+                    (String(repeating: "[", count: 513) + "\n", -32_700), (String(repeating: "{\"a\":", count: 513) + "\n", -32_700),
+                    ("{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"status\"}\n", -32_600),
                 ] {
                     nonsense.send(line)
                     let answer = try JSON(nonsense.line() ?? "")
