@@ -104,7 +104,9 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"]),
-        .testTarget(name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport"], swiftSettings: dpdkSwift),
+        .testTarget(
+            name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: dpdkSwift),
         .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration"]),
     ]

@@ -1,8 +1,7 @@
 /// Admission of floors: what is promised to the children of a class never sums above what the class itself is promised.
 extension Validator {
-    mutating func checkTrees() {
-        var ids = ClassIDs()
-        for tree in trees(of: model, ids: &ids) {
+    mutating func checkTrees(_ trees: [TreeDescription]) {
+        for tree in trees {
             let most = Int(ClassIDs.range.count)
             if tree.classes.count > most {
                 add(path(of: tree), "\(tree.name)'s tree would have \(tree.classes.count) classes: at most \(most) fit its 16-bit ids")
@@ -33,20 +32,14 @@ extension Validator {
     }
 
     private mutating func checkFloors(_ tree: TreeDescription) {
-        let byID = Dictionary(uniqueKeysWithValues: tree.classes.map { ($0.id, $0) })
-        let children = Dictionary(grouping: tree.classes.filter { !isRest($0, byID) }, by: \.parent)
+        let byID = Dictionary(uniqueKeysWithValues: tree.classes.enumerated().map { ($1.id, $0) })
+        let children = Dictionary(grouping: tree.classes.filter { item in !item.isRemainder(below: byID[item.parent].map { tree.classes[$0] }) }, by: \.parent)
         checkRoot(tree, children[ClassIDs.root] ?? [])
         for parent in tree.classes {
             guard let below = children[parent.id] else { continue }
             check(below, under: parent, in: tree, .rate, \.floor, key: "floor")
             check(below, under: parent, in: tree, .packets, \.floorPackets, key: "floor-packets")
         }
-    }
-
-    /// The leaf for what a guest's protocols leave over: its floor is a remainder, not a promise of its own.
-    private func isRest(_ leaf: ClassDescription, _ byID: [UInt16: ClassDescription]) -> Bool {
-        leaf.isLeaf && leaf.protocolName == nil && byID[leaf.parent]?.guest == leaf.guest && leaf.guest != nil
-            && byID[leaf.parent] != nil
     }
 
     private mutating func checkRoot(_ tree: TreeDescription, _ children: [ClassDescription]) {

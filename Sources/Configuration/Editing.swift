@@ -14,6 +14,14 @@ extension Model {
     ///
     /// `default` and `none` unset a value; lists are separated by commas.
     public func edited(_ object: String, _ verb: String, _ words: [String]) throws(ConfigurationError) -> Model {
+        let editor = try edit(object, verb, words)
+        let problems = editor.model.problems
+        if !problems.isEmpty { throw ConfigurationError(problems.map { editor.named($0) }) }
+        return editor.model
+    }
+
+    /// The change alone; whether what it gives goes together is not looked at.
+    func edit(_ object: String, _ verb: String, _ words: [String]) throws(ConfigurationError) -> Editor {
         guard let object = EditObject(rawValue: object) else {
             throw ConfigurationError("", "there is nothing called '\(object)': \(Self.names(EditObject.self, object))")
         }
@@ -31,9 +39,7 @@ extension Model {
         case .fdb: try editor.fdb(verb, words)
         case .core: try editor.core(verb, words)
         }
-        let problems = editor.model.problems
-        if !problems.isEmpty { throw ConfigurationError(problems.map { editor.named($0) }) }
-        return editor.model
+        return editor
     }
 
     private static func names<Choice: RawRepresentable<String> & CaseIterable>(_: Choice.Type, _ word: String) -> String {
@@ -44,7 +50,7 @@ extension Model {
 /// A model under a single change.
 struct Editor {
     var model: Model
-    let fields = Fields()
+    let fields = Fields.all
 
     // MARK: Words
 

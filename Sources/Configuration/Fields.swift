@@ -11,7 +11,10 @@ struct Fields {
     let guest: [Field<GuestSettings>]
     let protocolRow: [Field<ProtocolDraft>]
 
-    init() {
+    /// Made once; nothing in it changes.
+    nonisolated(unsafe) static let all = Fields()
+
+    private init() {
         let classes = Self.classFields()
         let pace = Self.paceFields()
         self.classes = classes

@@ -6,7 +6,7 @@ extension Model {
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
         self.init()
         daemon = standing
-        let fields = Fields()
+        let fields = Fields.all
         for entry in problems.entries(of: element, "the configuration") ?? [] {
             let value = entry.value
             switch entry.key {
@@ -48,7 +48,7 @@ extension Model {
 
     /// Only what differs from the defaults.
     public var document: Document {
-        let fields = Fields()
+        let fields = Fields.all
         var entries: [(key: String, value: Document)] = []
         if daemon != DaemonSettings() { entries.append(("daemon", Fields.write(daemon, fields.daemon))) }
         func append<Object>(_ key: String, _ objects: [Object], _ table: [Field<Object>]) {

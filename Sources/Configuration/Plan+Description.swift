@@ -3,7 +3,7 @@ extension Plan {
     ///
     /// - Parameters: the models the plan leads between; with them a change tells what differs.
     public func lines(from old: Model, to new: Model) -> [String] {
-        let fields = Fields()
+        let fields = Fields.all
         func port(_ model: Model, _ name: String) -> PortSettings? { model.ports.first { $0.name == name } }
         var replaced: Set<String> = []
         return actions.flatMap { action -> [String] in

@@ -58,16 +58,17 @@ public func diff(from old: Model, to new: Model) -> Plan {
 /// As `diff(from:to:)`, with the ids that `old` has; `ids` is what they are after the change. Ids of classes that `old` does not have are kept for
 /// `new`: at a start nothing runs yet, and they are the last run's.
 public func diff(from old: Model, to new: Model, ids: inout ClassIDs) -> Plan {
-    var plan = Plan()
-    plan.actions = actions(from: old, to: new)
     var running = ids
     let before = trees(of: old, ids: &running)
-    let after = trees(of: new, ids: &ids)
-    plan.trees = treeChanges(from: before, to: after)
-    return plan
+    return diff(from: old, before, to: new, trees(of: new, ids: &ids))
 }
 
-private func actions(from old: Model, to new: Model) -> [Action] {
+/// With the trees that both models have.
+func diff(from old: Model, _ before: [TreeDescription], to new: Model, _ after: [TreeDescription]) -> Plan {
+    Plan(actions: actions(from: old, to: new), trees: treeChanges(from: before, to: after))
+}
+
+func actions(from old: Model, to new: Model) -> [Action] {
     let bridges = ListDifference(old.bridges, new.bridges, key: \.name) { $0.withoutEntries == $1.withoutEntries }
     let ports = ListDifference(old.ports, new.ports, key: \.name) { $0 == $1 }
     let groups = ListDifference(old.groups, new.groups, key: \.name) { $0 == $1 }

@@ -5,6 +5,14 @@ extension Model {
     ///
     /// Floors are only added up where names and references are sound, as otherwise the sums would say nothing.
     public var problems: [Problem] {
+        problems {
+            var ids = ClassIDs()
+            return trees(of: self, ids: &ids)
+        }
+    }
+
+    /// - Parameter trees: of this model.
+    func problems(trees: () -> [TreeDescription]) -> [Problem] {
         var validator = Validator(model: self)
         validator.checkBridges()
         validator.checkPorts()
@@ -13,7 +21,7 @@ extension Model {
         validator.checkAddresses()
         validator.checkProtocols()
         validator.checkDaemon()
-        if validator.problems.isEmpty { validator.checkTrees() }
+        if validator.problems.isEmpty { validator.checkTrees(trees()) }
         return validator.problems
     }
 }

@@ -37,14 +37,17 @@ public struct Daemon {
         let stateLock = try state?.lock()
         defer { stateLock?.release() }
         let saved = try state?.load()
-        let model = try wantedModel(saved)
+        let before = saved.flatMap { contents in state.map { SavedState($0, contents, log) } }
+        let (model, source) = try wantedModel(saved, before)
 
         let dataPlane = try DataPlane(model.daemon)
-        let engine = Engine(dataPlane: dataPlane, ids: saved?.ids ?? ClassIDs(), stateFile: state, socket: socket, configFile: configFile)
+        let keeper = state.map { StateKeeper($0, generation: before?.generation ?? 0, log: log) }
+        let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
+        let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile)
         let control = DispatchQueue(label: "control")
         let server = ControlServer(path: socket, queue: control) { request in engine.handle(request) }
         do {
-            try control.sync { for line in try engine.apply(model) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
+            try control.sync { for line in try engine.apply(model, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
             try server.start(reserved)
         } catch {
             control.sync { dataPlane.close() }
@@ -68,15 +71,19 @@ public struct Daemon {
         timer.cancel()
         linkTimer.cancel()
         server.stop()
-        control.sync { dataPlane.close() }
+        control.sync {
+            engine.end()
+            dataPlane.close()
+        }
     }
 
-    /// The file's configuration, or what ran last, or nothing yet.
-    private func wantedModel(_ saved: StateFile.Contents?) throws -> Model {
+    /// The file's configuration, or what ran last, or nothing yet; and its text.
+    private func wantedModel(_ saved: StateFile.Contents?, _ before: SavedState?) throws -> (Model, source: String) {
         guard let configFile else {
-            guard let saved, let stateFile else { return Model() }
+            guard let saved, let stateFile else { return (Model(), "") }
+            if let model = before?.running?.model { return (model, saved.yaml) }
             do {
-                return try Model.checked(yaml: saved.yaml)
+                return (try Model.checked(yaml: saved.yaml), saved.yaml)
             } catch {
                 throw DaemonError("what \(stateFile) says ran last is not a configuration to run; write one and give it with --config:\n\(error)")
             }
@@ -88,7 +95,7 @@ public struct Daemon {
             throw DaemonError(error.description)
         }
         do {
-            return try Model.checked(yaml: text)
+            return (try Model.checked(yaml: text), text)
         } catch {
             throw DaemonError("\(configFile) is not a configuration to run:\n\(error)")
         }

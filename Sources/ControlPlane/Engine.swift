@@ -9,21 +9,21 @@ final class Engine {
     let startTime = Date()
     let socket: String
     let configFile: String?
-    private let stateFile: StateFile?
-    private(set) var ids: ClassIDs
-    /// The state file is this run's: what it said before is what another run left.
-    private var hasSaved = false
+    private let keeper: StateKeeper?
+    /// What runs.
+    private var running: Running
+    private var hasStarted = false
     private var changes: UInt64 = 0
     var classRates = RateBook()
     var coreRates = CoreBook()
 
     /// - Parameters:
     ///   - ids: as the last run left them.
-    ///   - stateFile: nil: ids and configuration do not outlive the daemon.
-    init(dataPlane: DataPlane, ids: ClassIDs, stateFile: StateFile?, socket: String, configFile: String?) {
+    ///   - keeper: nil: ids and configuration do not outlive the daemon.
+    init(dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, configFile: String?) {
         self.dataPlane = dataPlane
-        self.ids = ids
-        self.stateFile = stateFile
+        self.keeper = keeper
+        running = Running(dataPlane.model, ids: ids)
         self.socket = socket
         self.configFile = configFile
     }
@@ -36,42 +36,76 @@ final class Engine {
         dataPlane.tick()
         classRates.sample(dataPlane)
         coreRates.sample(dataPlane)
+        keeper?.tick(running)
     }
 
+    /// Returns when all that is to outlive the daemon is on disk.
+    func end() { keeper?.end(running) }
+
     /// Brings the data plane to `model`, whole or not at all.
+    /// - Parameters:
+    ///   - model: free of problems.
+    ///   - source: the document it is from.
     /// - Returns: what changed, a line each.
-    /// - Throws: `ConfigurationError` for a model with problems, `DataPlaneError` where a device or the system refuses.
+    /// - Throws: `ConfigurationError` for what cannot change at run time, `DataPlaneError` where a device or the system refuses, `StateFileError` where the change
+    ///   could not be kept.
     @discardableResult
-    func apply(_ model: Model, isDryRun: Bool = false) throws -> [String] {
-        let problems = model.problems
-        guard problems.isEmpty else { throw ConfigurationError(problems) }
-        let old = dataPlane.model
-        var newIDs = ids
-        let plan = diff(from: old, to: model, ids: &newIDs)
+    func apply(_ model: Model, source: String, isDryRun: Bool = false) throws -> [String] {
+        let began = ContinuousClock.now
+        return try carryOut(try running.changed(to: model, isChecked: true), .document(yaml: source), began, isDryRun: isDryRun)
+    }
+
+    /// One change in the words of the command line, whole or not at all.
+    private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
+        let began = ContinuousClock.now
+        // What is still to be brought about is tried again at every change.
+        let short = dataPlane.lostPorts.isEmpty && dataPlane.unboundAddresses.isEmpty && hasStarted
+        switch try running.edited(object, verb, words, short: short) {
+        case .classes(let change):
+            if change.lines.isEmpty { return [] }
+            _ = try keeper?.record(.edit(object: object, verb: verb, words: words))
+            keeper?.count((ContinuousClock.now - began) / .seconds(1))
+            dataPlane.apply(change)
+            running.adopt(change)
+            changes += 1
+            return change.lines
+        case .whole(let change):
+            return try carryOut(change, .edit(object: object, verb: verb, words: words), began)
+        }
+    }
+
+    private func carryOut(_ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false) throws -> [String] {
+        let old = dataPlane.model, plan = change.plan
         guard !plan.needsRestart else {
             throw ConfigurationError("daemon", "these settings are fixed while the daemon runs: leave them as they are, or put them into the file and restart sluiced")
         }
-        let lines = plan.lines(from: old, to: model)
-        let lost = model.ports.map(\.name).filter { dataPlane.lostPorts[$0] != nil }
+        let lines = plan.lines(from: old, to: change.model)
+        let lost = change.model.ports.map(\.name).filter { dataPlane.lostPorts[$0] != nil }
         let isNothing = plan.isEmpty && lost.isEmpty
-        if isDryRun || isNothing && hasSaved { return lines + lost.map { "~ port \($0) (to be opened again)" } }
-        let descriptions = trees(of: model, ids: &newIDs)
-        // Saved first: what could not be kept over a restart is not to run.
-        let saved = stateFile?.contents
-        try stateFile?.save(ids: newIDs, yaml: model.yaml)
+        if isDryRun || isNothing && hasStarted { return lines + lost.map { "~ port \($0) (to be opened again)" } }
+        // Kept first: what could not be kept over a restart is not to run.
+        let takeBack = try keep(change, source)
+        keeper?.count((ContinuousClock.now - began) / .seconds(1))
         do {
-            if !isNothing { try dataPlane.apply(model, trees: descriptions) }
+            if !isNothing { try dataPlane.apply(change.model, trees: change.trees) }
         } catch {
-            try? stateFile?.restore(saved)
+            takeBack?()
             throw error
         }
-        hasSaved = true
-        ids = newIDs
+        if !hasStarted { keeper?.settle() }
+        hasStarted = true
+        running.adopt(change)
         if isNothing { return lines }
         changes += 1
         // Who asks for nothing but what should run already is to know that it does not.
         if plan.isEmpty, let reason = dataPlane.lostPorts.values.min() { throw DataPlaneError(reason) }
         return lines + shortfalls(after: lost)
+    }
+
+    /// - Returns: what takes it back.
+    private func keep(_ change: Running.Change, _ source: StateChange) throws(StateFileError) -> (() -> Void)? {
+        guard let keeper else { return nil }
+        return keeper.hasBegun ? try keeper.record(source) : try keeper.begin(change)
     }
 
     /// What a change did not bring about though it was carried out; and the ports of `lost` that it did open.
@@ -110,14 +144,13 @@ final class Engine {
         case .configApply:
             let params = try request.params(ApplyParams.self)
             let isDryRun = params.dryRun ?? false
-            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), isDryRun: isDryRun), applied: !isDryRun))
+            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), source: params.yaml, isDryRun: isDryRun), applied: !isDryRun))
         case .configDiff:
             let params = try request.params(DiffParams.self)
-            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), isDryRun: true), applied: false))
+            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), source: params.yaml, isDryRun: true), applied: false))
         case .edit:
             let params = try request.params(EditParams.self)
-            let model = try dataPlane.model.edited(params.object, params.verb, params.words)
-            return .reply(ChangeReply(changes: try apply(model), applied: true))
+            return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
         case .portShow: return .reply(try ports(try request.params(NameParams.self).name))
         case .portQEMU: return .reply(try qemu(try request.params(NameParams.self).name))
         case .bridgeShow: return .reply(try bridges(try request.params(NameParams.self).name))

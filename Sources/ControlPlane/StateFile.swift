@@ -12,9 +12,12 @@ public struct StateFile: Sendable {
         public var version = 2
         public var ids: ClassIDs
         public var yaml: String
-        public init(ids: ClassIDs, yaml: String) {
+        /// Which of the journals begins with this; nil: a file from before there were any.
+        public var generation: UInt64?
+        public init(ids: ClassIDs, yaml: String, generation: UInt64? = nil) {
             self.ids = ids
             self.yaml = yaml
+            self.generation = generation
         }
     }
 
@@ -135,8 +138,8 @@ public struct StateFile: Sendable {
     }
 
     /// Returns when the disk has it.
-    public func save(ids: ClassIDs, yaml: String) throws(StateFileError) {
-        try replace { try Self.encode(Contents(ids: ids, yaml: yaml)) }
+    public func save(ids: ClassIDs, yaml: String, generation: UInt64? = nil) throws(StateFileError) {
+        try replace { try Self.encode(Contents(ids: ids, yaml: yaml, generation: generation)) }
     }
 
     /// What the file holds now, for `restore`; nil: there is none.

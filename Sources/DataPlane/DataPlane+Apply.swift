@@ -132,12 +132,16 @@ extension DataPlane {
 
     /// Has every loop carry out the steps on its instance, and waits until all have.
     func run(_ steps: [Tree.Step], on tree: Tree) {
+        send(steps, to: tree)
+        awaitCommands()
+    }
+
+    func send(_ steps: [Tree.Step], to tree: Tree) {
         for step in steps {
             for (index, instance) in tree.instances.enumerated() {
                 send(LcoreCommand(operation: step.operation, tree: instance, id: step.id, parent: step.parent, parameters: step.parameters), to: index)
             }
         }
-        awaitCommands()
     }
 
     private func send(_ command: LcoreCommand, to lcore: Int) {
@@ -147,7 +151,8 @@ extension DataPlane {
         }
     }
 
-    private func awaitCommands() {
+    /// Returns when every loop has carried out what it was sent.
+    func awaitCommands() {
         runtime.lcores.wake()
         for index in runtime.lcores.indices {
             while !(runtime.lcores.baseAddress! + index).pointee.commands.isDone { pause(microseconds: 20) }

@@ -69,6 +69,16 @@ final class Tree {
         told = Dictionary(wanted.classes.map { ($0.id, parameters(of: $0, output)) }) { first, _ in first }
     }
 
+    /// Gives the class at a place of the description other settings; what leads to it stays.
+    /// - Returns: the command.
+    func change(_ place: Int, to settings: Configuration.ClassParameters) -> Step {
+        description.classes[place].settings = settings
+        let item = description.classes[place]
+        let parameters = Scheduler.ClassParameters(settings, output: told[item.id]?.output ?? 0)
+        told[item.id] = parameters
+        return Step(.change, item.id, item.parent, parameters)
+    }
+
     /// A class that has become a parent delivers nowhere. It keeps the output it had, which is where its queue is to go.
     private func parameters(of item: ClassDescription, _ output: (ClassDescription) -> PortIndex) -> Scheduler.ClassParameters {
         var parameters = Scheduler.ClassParameters(item.settings, output: output(item))

@@ -103,21 +103,45 @@ extension EndToEnd {
         @Test("a change that cannot be kept over a restart is refused, and nothing changes")
         func stateCannotBeSaved() throws {
             try withLab { lab in
+                // No room for what changes after the start.
+                try FileManager.default.createSymbolicLink(atPath: lab.path("control.state.json.changes.1"), withDestinationPath: "/dev/full")
                 let daemon = try Daemon(lab, configuration(lab))
                 let before = try daemon.configuration()
-                // A folder in the file's place: it cannot be replaced, whoever one is.
-                try FileManager.default.removeItem(atPath: daemon.state)
-                try FileManager.default.createDirectory(atPath: daemon.state, withIntermediateDirectories: false)
-                let refused = try daemon.sluice("port", "set", "vm2", "mtu", "9000")
-                #expect(refused.status == 1 && refused.errors.contains("the state cannot be saved in \(daemon.state)"), "\(refused.errors)")
+                for words in [["port", "set", "vm2", "mtu", "9000"], ["class", "set", "vm2", "dir", "inbound", "ceiling", "9mbit"]] {
+                    let refused = try daemon.sluice(words)
+                    #expect(refused.status == 1 && refused.errors.contains("the change cannot be saved in \(daemon.state)"), "\(refused.errors)")
+                    #expect(refused.errors.contains("No space left on device"))
+                }
                 #expect(try daemon.configuration() == before)
-                try FileManager.default.removeItem(atPath: daemon.state)
-                try daemon.command("port", "set", "vm2", "mtu", "9000")
-                // A change that the system refuses is not kept either.
-                #expect(try daemon.sluice("port", "add", "host2", "type", "tap", "bridge", "br0", "interface", "lo").status == 1)
-                let kept = try daemon.configuration()
-                #expect(try JSON(String(contentsOfFile: daemon.state, encoding: .utf8))["yaml"].string == kept)
                 daemon.stop()
+            }
+        }
+
+        @Test("what was acknowledged outlives a daemon that is killed at once, and what was refused does not")
+        func killedAfterAChange() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, configuration(lab))
+                try daemon.command("port", "set", "vm2", "mtu", "9000")
+                for rate in 1...20 { try daemon.command("class", "set", "vm2", "dir", "inbound", "ceiling", "\(rate)mbit") }
+                #expect(try daemon.sluice("port", "add", "host2", "type", "tap", "bridge", "br0", "interface", "lo").status == 1)
+                let ran = try daemon.configuration()
+                let leaf = try daemon.classStatus("br0", "vm4")["id"].int
+                #expect(ran.contains("20mbit") && ran.contains("9000") && !ran.contains("host2"))
+                daemon.process.signal(SIGKILL)
+                #expect(daemon.process.waitForExit(until: .after(20)) == .signal(SIGKILL))
+                // Without --config: what ran last.
+                let next = try ChildProcess(Daemon.command(daemon.config, daemon.socket, daemon.state).filter { $0 != "--config" && $0 != daemon.config })
+                lab.atClose { next.stop() }
+                _ = try next.waitForLine(in: next.output, within: 30) { $0.hasPrefix("ready") }
+                let client = try ControlClient(daemon.socket)
+                #expect(try client.call("config.get")["result"]["yaml"].string == ran)
+                #expect(try client.call("class.show", #"{"tree":"br0","path":"vm4"}"#)["result"][0]["id"].int == leaf)
+                client.close()
+                next.signal(SIGTERM)
+                #expect(next.waitForExit(until: .after(20)) == .code(0))
+                // One file is left, and it says the same.
+                #expect(try FileManager.default.contentsOfDirectory(atPath: lab.folder).filter { $0.contains("state.json") } == ["control.state.json"])
+                #expect(try JSON(String(contentsOfFile: daemon.state, encoding: .utf8))["yaml"].string == ran)
             }
         }
 

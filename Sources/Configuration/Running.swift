@@ -1,0 +1,80 @@
+/// A configuration that runs: the model, its scheduling trees and the ids of their classes, kept together so that a change costs what it changes.
+///
+/// The general way makes the whole model and all trees anew, checks them and compares. A change of one class's settings that leaves every tree's shape as
+/// it is goes a short way, whose result is the same (`ClassIndex`); where it cannot be sure of that, or finds anything wrong, the general way decides.
+public struct Running: Sendable {
+    public private(set) var model: Model
+    public private(set) var trees: [TreeDescription]
+    public private(set) var ids: ClassIDs
+    /// nil: to be made when it is needed.
+    private var index: ClassIndex?
+
+    /// - Parameter ids: as they are; those of classes that `model` does not have are kept for the next change: at a start nothing runs yet, and they are the
+    ///   last run's.
+    public init(_ model: Model = Model(), ids: ClassIDs = ClassIDs()) {
+        self.model = model
+        self.ids = ids
+        var assigned = ids
+        trees = Configuration.trees(of: model, ids: &assigned)
+    }
+
+    /// What a change to another model comes to; nothing has changed yet.
+    public struct Change: Sendable {
+        public var plan: Plan
+        public var model: Model
+        public var trees: [TreeDescription]
+        public var ids: ClassIDs
+    }
+
+    /// One change in the words of the command line, as far as it is worked out; nothing has changed yet.
+    public enum Edit: Sendable {
+        /// The trees keep their shapes.
+        case classes(ClassChange)
+        case whole(Change)
+    }
+
+    /// - Parameter isChecked: `new` is known to have no problems.
+    /// - Throws: what is wrong with `new`.
+    public func changed(to new: Model, isChecked: Bool = false) throws(ConfigurationError) -> Change {
+        var after = ids
+        var made: [TreeDescription]?
+        func trees() -> [TreeDescription] {
+            if let made { return made }
+            let result = Configuration.trees(of: new, ids: &after)
+            made = result
+            return result
+        }
+        if !isChecked {
+            let problems = new.problems(trees: trees)
+            guard problems.isEmpty else { throw ConfigurationError(problems) }
+        }
+        return Change(plan: diff(from: model, self.trees, to: new, trees()), model: new, trees: trees(), ids: after)
+    }
+
+    /// The change that the words of one command ask for, as `Model.edited`.
+    /// - Parameter short: false: the general way in any case.
+    /// - Throws: the sentences of the general way.
+    public mutating func edited(_ object: String, _ verb: String, _ words: [String], short: Bool = true) throws(ConfigurationError) -> Edit {
+        if short, object == EditObject.class.rawValue {
+            if index == nil { index = ClassIndex(model, trees) }
+            if let change = index?.change(verb, words, model, trees) { return .classes(change) }
+        }
+        let editor = try model.edit(object, verb, words)
+        do throws(ConfigurationError) {
+            return .whole(try changed(to: editor.model))
+        } catch {
+            throw ConfigurationError(error.problems.map { editor.named($0) })
+        }
+    }
+
+    public mutating func adopt(_ change: Change) {
+        (model, trees, ids) = (change.model, change.trees, change.ids)
+        index = nil
+    }
+
+    public mutating func adopt(_ change: ClassChange) {
+        index?.adopt(change, trees)
+        model.adopt(change)
+        for item in change.classes { trees[item.tree].classes[item.place].settings = item.settings }
+    }
+}

@@ -1,0 +1,84 @@
+import ControlAPI
+import Foundation
+
+/// One change that was carried out, as it was asked for.
+package enum StateChange: Codable, Equatable, Sendable {
+    case edit(object: String, verb: String, words: [String])
+    /// A whole document was applied.
+    case document(yaml: String)
+}
+
+/// The changes since the state file was written, a line each: what is in it survives the daemon, whatever ends it, and the machine once it is synchronized.
+///
+/// Journal `N` follows the state file of generation `N`. While the next one is being written, changes go to journal `N + 1`; only when generation `N + 1`
+/// has reached the disk does journal `N` go. So the state file and the journals from its own on, in their order, always tell what ran last.
+package struct StateJournal: Sendable {
+    package let path: String
+    private let descriptor: CInt
+    package private(set) var length: off_t = 0
+
+    package static func path(of state: String, _ generation: UInt64) -> String { "\(state).changes.\(generation)" }
+
+    /// Begins it; what was there is overwritten.
+    package init(_ state: String, _ generation: UInt64) throws(StateFileError) {
+        path = Self.path(of: state, generation)
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw Self.failure(path, errno) }
+    }
+
+    /// - Throws: a sentence; nothing has been added then.
+    package mutating func append(_ change: StateChange) throws(StateFileError) {
+        guard let text = try? JSONEncoder().encode(change) else { throw StateFileError("the change cannot be saved in \(path)") }
+        let line = Data("\(Checksum(text).text) ".utf8) + text + [0x0a]
+        let count = line.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, length) }
+        guard count == line.count else {
+            let reason = count < 0 ? errno : ENOSPC
+            ftruncate(descriptor, length)
+            throw Self.failure(path, reason)
+        }
+        length += off_t(count)
+    }
+
+    /// Takes back what was appended since it was this long.
+    package mutating func shorten(to length: off_t) {
+        self.length = length
+        ftruncate(descriptor, length)
+    }
+
+    /// Returns when the disk has it.
+    package func synchronize() { fdatasync(descriptor) }
+
+    package func end() { close(descriptor) }
+
+    /// The changes of a journal, up to the first line that is not whole.
+    /// - Returns: nil: there is no such journal.
+    package static func changes(_ state: String, _ generation: UInt64) -> [StateChange]? {
+        guard let data = FileManager.default.contents(atPath: path(of: state, generation)) else { return nil }
+        var result: [StateChange] = []
+        var rest = data[...]
+        while let end = rest.firstIndex(of: 0x0a) {
+            let line = rest[..<end]
+            rest = rest[(end + 1)...]
+            guard let space = line.firstIndex(of: 0x20) else { break }
+            let text = Data(line[(space + 1)...])
+            guard String(decoding: line[..<space], as: UTF8.self) == Checksum(text).text, (try? JSONText.check(text)) != nil,
+                let change = try? JSONDecoder().decode(StateChange.self, from: text)
+            else { break }
+            result.append(change)
+        }
+        return result
+    }
+
+    /// Removes the journals that a state file of that generation contains.
+    package static func remove(_ state: String, before generation: UInt64) {
+        let url = URL(fileURLWithPath: state)
+        let prefix = url.lastPathComponent + ".changes."
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: url.deletingLastPathComponent().path)) ?? [] where name.hasPrefix(prefix) {
+            if let number = UInt64(name.dropFirst(prefix.count)), number < generation { unlink(path(of: state, number)) }
+        }
+    }
+
+    private static func failure(_ path: String, _ reason: CInt) -> StateFileError {
+        StateFileError("the change cannot be saved in \(path): \(String(cString: strerror(reason)))")
+    }
+}

@@ -1,0 +1,105 @@
+import Configuration
+import ControlPlane
+import Foundation
+import Logging
+import Testing
+
+@Suite struct StateKeeperTests {
+    private let folder = TemporaryFolder()
+    private var file: StateFile { StateFile(path: folder("state.json")) }
+    private let log = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+    private static let yaml = """
+        bridges: [{name: br0, rate: 10gbit}]
+        ports: [{name: a, type: tap, bridge: br0, interface: a}]
+        guests: [{name: vm1, port: a, inbound: {floor: 1gbit}}]
+
+        """
+
+    /// A daemon that has started with `yaml`.
+    private func started() throws -> (StateKeeper, Running) {
+        let keeper = StateKeeper(file, generation: 0, log: log)
+        var running = Running()
+        let change = try running.changed(to: try Model.checked(yaml: Self.yaml))
+        _ = try keeper.begin(change)
+        keeper.settle()
+        running.adopt(change)
+        return (keeper, running)
+    }
+
+    private func floor(_ number: Int) -> StateChange { .edit(object: "class", verb: "set", words: ["vm1", "dir", "inbound", "floor", "\(number)mbit"]) }
+
+    private func saved() throws -> SavedState { SavedState(file, try #require(try file.load()), log) }
+
+    @Test func whatIsRecordedOutlivesTheDaemonAtOnce() throws {
+        var (keeper, running) = try started()
+        for number in 1...5 {
+            _ = try keeper.record(floor(number))
+            try running.carryOut(floor(number))
+        }
+        let port = StateChange.edit(object: "port", verb: "add", words: ["b", "type", "tap", "interface", "b"])
+        _ = try keeper.record(port)
+        try running.carryOut(port)
+        // No call that would end it: as after SIGKILL.
+        let found = try #require(try saved().running)
+        #expect(found.model == running.model && found.ids == running.ids)
+        #expect(found.model.guests[0].inbound.floor == 5_000_000 && found.model.ports.count == 2)
+    }
+
+    @Test func aChangeThatWasRefusedIsTakenBack() throws {
+        let (keeper, _) = try started()
+        _ = try keeper.record(floor(7))
+        let takeBack = try keeper.record(.document(yaml: "{}\n"))
+        takeBack()
+        #expect(try saved().running?.model.guests[0].inbound.floor == 7_000_000)
+        _ = try keeper.record(floor(8))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 8_000_000)
+    }
+
+    @Test func aTornLineIsWhereTheJournalEnds() throws {
+        let (keeper, _) = try started()
+        _ = try keeper.record(floor(1))
+        _ = try keeper.record(floor(2))
+        let journal = StateJournal.path(of: file.path, 1)
+        var data = try #require(FileManager.default.contents(atPath: journal))
+        try Data(data.dropLast(3)).write(to: URL(fileURLWithPath: journal))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000)
+        // A bit that has flipped is no change of another value.
+        data[data.firstIndex(of: UInt8(ascii: "1"))!] ^= 1
+        try data.write(to: URL(fileURLWithPath: journal))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
+    }
+
+    @Test func theStateFileTakesTheJournalIn() throws {
+        var (keeper, running) = try started()
+        _ = try keeper.record(floor(3))
+        try running.carryOut(floor(3))
+        // More than may be left to go through at a start.
+        keeper.count(60)
+        keeper.tick(running)
+        _ = try keeper.record(floor(4))
+        try running.carryOut(floor(4))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 4_000_000)
+        keeper.end(running)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder("")) == ["state.json"])
+        let contents = try #require(try file.load())
+        #expect(try Model.checked(yaml: contents.yaml) == running.model)
+        #expect(try saved().generation == contents.generation)
+    }
+
+    /// Killed between the moments at which one generation's file and the next one's are written: both journals tell.
+    @Test func journalsFollowOneAnother() throws {
+        let (keeper, _) = try started()
+        _ = try keeper.record(floor(3))
+        var next = try StateJournal(file.path, 2)
+        try next.append(floor(9))
+        next.end()
+        #expect(try saved().running?.model.guests[0].inbound.floor == 9_000_000)
+        #expect(try saved().generation == 3)
+        // The next run's file replaces them all.
+        let later = StateKeeper(file, generation: try saved().generation, log: log)
+        _ = try later.begin(try Running().changed(to: try Model.checked(yaml: Self.yaml)))
+        later.settle()
+        #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
+    }
+}
