@@ -72,7 +72,7 @@ struct PortDraft {
             kind = interface.map { .tap(interface: $0, netns: netns, mac: mac) }
             if kind == nil { problems.add(element, "a tap port needs an interface, such as tap0") }
         case .physical:
-            kind = device.map { .physical(device: $0, queues: queues ?? 1) }
+            kind = device.map { .physical(device: $0, queues: queues) }
             if kind == nil { problems.add(element, "a physical port needs a device: an interface such as eth1, or a PCI address") }
         }
         if bridge == nil { problems.add(element, "a port needs a bridge, such as br0") }

@@ -105,8 +105,8 @@ struct Fields {
                 key: "mode", read: { if let value = $2.choice($1, VhostMode.self) { $0.mode = value } },
                 write: { $0.mode == .client ? nil : $0.mode.map { .text($0.rawValue) } }),
             Field(
-                key: "queues", read: { if let value = $2.integer($1, 1...64) { $0.queues = value } },
-                write: { $0.queues == 1 ? nil : $0.queues.map { .number(Int64($0)) } }),
+                key: "queues", read: { $0.queues = $1.isNone ? nil : $2.integer($1, 1...64) ?? $0.queues },
+                write: { $0.type == .vhost && $0.queues == 1 ? nil : $0.queues.map { .number(Int64($0)) } }),
             .text("interface", \.interface, example: "tap0"),
             .text("netns", \.netns, example: "lab"),
             Field(

@@ -91,8 +91,8 @@ public enum PortKind: Equatable, Sendable {
     case vhost(socket: String, mode: VhostMode, queues: Int)
     /// A host interface; `netns` is the network namespace it is moved to, `mac` the host side's address.
     case tap(interface: String, netns: String?, mac: MACAddress?)
-    /// A PCI address, a DPDK device string, or a kernel interface's name.
-    case physical(device: String, queues: Int)
+    /// A PCI address, a DPDK device string, or a kernel interface's name. `queues` nil: as many as a kernel interface has, otherwise one.
+    case physical(device: String, queues: Int?)
 }
 
 public enum VhostMode: String, Equatable, Sendable, CaseIterable {

@@ -115,7 +115,7 @@ extension Validator {
                 add(path + ".interface", "the interface \(interface) is port \(owner)'s already: write another name")
             }
         case .physical(let device, let queues):
-            checkInteger(queues, 1...64, path + ".queues")
+            if let queues { checkInteger(queues, 1...64, path + ".queues") }
             if device.isEmpty || device.utf8.count > 512 || device.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) {
                 add(path + ".device", "'\(device)' is not a device: write a PCI address, a DPDK device string or an interface's name")
             }

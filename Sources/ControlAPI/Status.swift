@@ -47,6 +47,8 @@ public struct PortStatus: Codable, Equatable, Sendable {
     public var state = PortState.down
     /// Why it is not up, as a sentence; nil if it is.
     public var reason: String?
+    /// What is not as one would expect though the port works; a sentence each.
+    public var warnings: [String] = []
     public var mtu = 1500
     /// Queue pairs in use now, and the most there may be.
     public var queues = 0

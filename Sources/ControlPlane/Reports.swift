@@ -46,6 +46,7 @@ extension Engine {
                 status.state = status.kind == "vhost" ? .waiting : .failed
                 status.reason = report.condition
             }
+            status.warnings = report.warnings
             status.driver = report.driver
             status.device = report.device
             status.numaNode = report.numaNode < 0 ? nil : report.numaNode

@@ -64,7 +64,10 @@ extension DataPlane {
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
         result.initialize(to: Snapshot(
-            number: published, receiveQueues: .copy(queues.map { ReceiveQueue(port: $0.port, queue: UInt16($0.queue)) }),
+            number: published, receiveQueues: .copy(queues.map { key in
+                // Placed queues are those of connected ports.
+                ReceiveQueue(port: key.port, queue: UInt16(key.queue), device: views[Int(key.port)].state!.pointee.deviceQueues[key.queue])
+            }),
             ports: views,
             bridges: .copy(bridgeNames.map { name in
                 let members = connected.filter { $0.settings.bridge == name }

@@ -12,6 +12,7 @@ extension DataPlane {
     public struct PortReport: Sendable {
         public var settings: PortSettings
         public var condition: String
+        public var warnings: [String]
         public var queues: Int
         public var driver: String
         public var device: String
@@ -41,7 +42,7 @@ extension DataPlane {
         let state = port.state
         let enabled = state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
         return PortReport(
-            settings: port.settings, condition: port.backend.condition, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
+            settings: port.settings, condition: port.backend.condition, warnings: port.backend.warnings, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
             device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
             moved: sum.moved, full: sum.full, pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))

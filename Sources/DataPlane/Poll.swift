@@ -25,7 +25,7 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
     let count: Int
     switch state.pointee.mechanism {
     case .vhost: count = receiveFromGuest(connection, queue, state, wanted, lcore.pointee.pool, frames)
-    case .device: count = Int(sluice_device_receive(state.pointee.device, queue.pointee.queue, frames, UInt16(truncatingIfNeeded: wanted)))
+    case .device: count = Int(sluice_device_receive(queue.pointee.device.device, queue.pointee.device.queue, frames, UInt16(truncatingIfNeeded: wanted)))
     }
     if count == 0 { return 0 }
 

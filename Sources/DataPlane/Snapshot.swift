@@ -46,6 +46,8 @@ struct ReceiveQueue {
     var port: PortIndex
     /// Queue pair.
     var queue: UInt16
+    /// The same of a `.device`.
+    var device = DeviceQueue(device: 0, queue: 0)
     /// `PortState.ringChanges` when the lcore last looked.
     var seenChanges: UInt32 = 0
     /// Frames to ask for: about what the last poll found.

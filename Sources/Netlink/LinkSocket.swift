@@ -74,6 +74,14 @@ public final class LinkSocket {
         return links.sorted { $0.index < $1.index }
     }
 
+    /// Receive queues that an interface uses now, which may be fewer than it was made for: 1 where its driver does not say.
+    public func activeReceiveQueues(of name: String) -> Int {
+        var channels = ethtool_channels()
+        channels.cmd = UInt32(ETHTOOL_GCHANNELS)
+        guard ethtool(name, &channels) else { return 1 }
+        return max(Int(channels.rx_count) + Int(channels.combined_count), 1)
+    }
+
     // MARK: - Changing
 
     /// Changes an interface in one request. The kernel takes the address first, then the MTU, then up or down, and stops at the
@@ -212,17 +220,21 @@ public final class LinkSocket {
 
     /// ETHTOOL_GDRVINFO (linux/ethtool.h).
     private func driver(of name: String) -> String? {
-        guard control >= 0 else { return nil }
         var information = ethtool_drvinfo()
         information.cmd = UInt32(ETHTOOL_GDRVINFO)
-        var request = interface_request()
-        withUnsafeMutableBytes(of: &request.name) { $0.copyBytes(from: name.utf8.prefix(15)) }
-        let status = withUnsafeMutablePointer(to: &information) { pointer in
-            request.data = UnsafeMutableRawPointer(pointer)
-            return ioctl(control, 0x8946 /* SIOCETHTOOL, linux/sockios.h */, &request)
-        }
-        guard status == 0 else { return nil }
+        guard ethtool(name, &information) else { return nil }
         let driver = withUnsafeBytes(of: information.driver) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return driver.isEmpty ? nil : driver
+    }
+
+    /// Has the kernel carry out one of ethtool's commands, which begins `command`. Returns whether it did.
+    private func ethtool<Command>(_ name: String, _ command: inout Command) -> Bool {
+        guard control >= 0 else { return false }
+        var request = interface_request()
+        withUnsafeMutableBytes(of: &request.name) { $0.copyBytes(from: name.utf8.prefix(15)) }
+        return withUnsafeMutablePointer(to: &command) { pointer in
+            request.data = UnsafeMutableRawPointer(pointer)
+            return ioctl(control, 0x8946 /* SIOCETHTOOL, linux/sockios.h */, &request) == 0
+        }
     }
 }

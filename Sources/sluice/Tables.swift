@@ -58,6 +58,7 @@ package enum Tables {
         if let mac = port.mac { place += " mac \(mac)" }
         var lines = [head, place]
         if let reason = port.reason { lines.append("    \(reason)") }
+        lines += port.warnings.map { "    warning: \($0)" }
         if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
         lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
         lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.txFull)")

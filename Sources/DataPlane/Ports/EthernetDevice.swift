@@ -1,14 +1,17 @@
 import DPDKShim
 import Glibc
 
-/// An Ethernet device of DPDK's, from probing to removal: what tap and physical ports are made of.
+/// An Ethernet device of DPDK's, or several that are one port, from probing to removal: what tap and physical ports are made of.
 final class EthernetDevice {
     let state: UnsafeMutablePointer<PortState>
     let queues: Int
-    let number: UInt16
+    /// DPDK's, of each device.
+    private let numbers: [UInt16]
     let driver: String
     let numaNode: Int
     private let lcores: UnsafeMutableBufferPointer<Lcore>
+    private let pool: OpaquePointer
+    private let xdpSockets: XDPSockets
 
     /// What the error's number does not say. DPDK's AF_PACKET driver numbers its sockets' fanout group by process id and interface index, so that two neighbours may meet.
     private static func hint(_ devargs: String) -> String {
@@ -19,41 +22,69 @@ final class EthernetDevice {
     }
 
     /// - Parameters:
-    ///   - devargs: a device string or PCI address.
-    ///   - queues: queue pairs wanted; the device may have fewer.
-    ///   - transmitQueues: wanted; the device may have fewer, and lcores then share them.
-    ///   - equalQueues: the driver wants as many transmit as receive queues.
-    /// - Throws: a sentence that begins with `port`'s name.
-    init(port: String, devargs: String, queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, _ runtime: Runtime) throws(DataPlaneError) {
+    ///   - devargs: a device string or PCI address; of several devices each gives its queue pairs to the port.
+    ///   - queues: queue pairs wanted of each; the device may have fewer.
+    ///   - transmitQueues: wanted of each; the device may have fewer, and lcores then share them.
+    ///   - equalQueues: the driver wants as many transmit as receive queues; so do several devices.
+    /// - Throws: a sentence that begins with `port`'s name; nothing is open then.
+    init(port: String, devargs: [String], queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, _ runtime: Runtime) throws(DataPlaneError) {
+        let before = XDPSockets.all
+        var devices: [(number: UInt16, setup: sluice_device_setup)] = []
+        for devargs in devargs {
+            do {
+                var setup = sluice_device_setup()
+                setup.receive_queues = UInt16(queues)
+                setup.transmit_queues = UInt16(transmitQueues)
+                setup.mtu = UInt16(mtu)
+                setup.equal_queues = equalQueues
+                devices.append((try Self.start(port, devargs, &setup, runtime.pool), setup))
+            } catch {
+                XDPSockets(since: before, devices.first?.setup).close(runtime.pool) {
+                    for device in devices.reversed() { sluice_device_remove(device.number) }
+                }
+                throw error
+            }
+        }
+        numbers = devices.map(\.number)
+        lcores = runtime.lcores
+        pool = runtime.pool
+        xdpSockets = XDPSockets(since: before, devices[0].setup)
+        self.queues = min(devices.reduce(0) { $0 + Int($1.setup.receive_queues) }, maxQueuePairs)
+        driver = String(cString: sluice_device_driver(devices[0].number))
+        numaNode = Int(devices[0].setup.numa_node)
+        state = .allocate(capacity: 1)
+        state.initialize(to: PortState(mechanism: .device))
+        state.pointee.finishChecksums.store(!devices.allSatisfy(\.setup.checksum), ordering: .relaxed)
+        state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)
+        state.pointee.transmitRings.store(Self.mask(devices.reduce(0) { $0 + Int($1.setup.transmit_queues) }), ordering: .relaxed)
+        var place = 0
+        for device in devices {
+            for queue in 0..<max(device.setup.receive_queues, device.setup.transmit_queues) where place < maxQueuePairs {
+                state.pointee.deviceQueues[place] = DeviceQueue(device: device.number, queue: queue)
+                if place < self.queues {
+                    state.pointee.interrupts[place] = sluice_device_interrupt(device.number, queue, &state.pointee.armsInterrupts)
+                }
+                place += 1
+            }
+        }
+    }
+
+    /// Probes and starts one device. Returns its number, and in `setup` what it granted.
+    private static func start(
+        _ port: String, _ devargs: String, _ setup: inout sluice_device_setup, _ pool: OpaquePointer
+    ) throws(DataPlaneError) -> UInt16 {
         var number: UInt16 = 0
         let probed = sluice_device_probe(devargs, &number)
         guard probed == 0 else {
-            throw DataPlaneError("port \(port): device \"\(devargs)\" could not be opened: \(DataPlaneError.errorText(probed))\(Self.hint(devargs))")
+            throw DataPlaneError("port \(port): device \"\(devargs)\" could not be opened: \(DataPlaneError.errorText(probed))\(hint(devargs))")
         }
-        var setup = sluice_device_setup()
-        setup.receive_queues = UInt16(queues)
-        setup.transmit_queues = UInt16(transmitQueues)
-        setup.mtu = UInt16(mtu)
-        setup.equal_queues = equalQueues
-        let started = sluice_device_start(number, runtime.pool, &setup)
+        let started = sluice_device_start(number, pool, &setup)
         guard started == 0 else {
             let step = setup.failed_step.map { String(cString: $0) } ?? ""
             sluice_device_remove(number)
             throw DataPlaneError("port \(port): device \"\(devargs)\" could not be started: \(DataPlaneError.errorText(started)) (\(step))")
         }
-        self.number = number
-        lcores = runtime.lcores
-        self.queues = Int(setup.receive_queues)
-        driver = String(cString: sluice_device_driver(number))
-        numaNode = Int(setup.numa_node)
-        state = .allocate(capacity: 1)
-        state.initialize(to: PortState(mechanism: .device, device: number))
-        state.pointee.finishChecksums.store(!setup.checksum, ordering: .relaxed)
-        state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)
-        state.pointee.transmitRings.store(Self.mask(Int(setup.transmit_queues)), ordering: .relaxed)
-        for queue in 0..<min(self.queues, maxQueuePairs) {
-            state.pointee.interrupts[queue] = sluice_device_interrupt(number, UInt16(queue), &state.pointee.armsInterrupts)
-        }
+        return number
     }
 
     /// Frames wake a loop that sleeps; otherwise it looks for them now and then.
@@ -74,12 +105,12 @@ final class EthernetDevice {
     /// Link as the driver tells it, and its speed in Mbit/s (0: unknown).
     var link: (isUp: Bool, megabits: UInt32) {
         var megabits: UInt32 = 0
-        let isUp = sluice_device_link(number, &megabits)
+        let isUp = sluice_device_link(numbers[0], &megabits)
         return (isUp, megabits)
     }
 
     func close() {
-        sluice_device_remove(number)
+        xdpSockets.close(pool) { for number in numbers.reversed() { sluice_device_remove(number) } }
         state.deinitialize(count: 1)
         state.deallocate()
     }

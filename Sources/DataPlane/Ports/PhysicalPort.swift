@@ -10,6 +10,26 @@ final class PhysicalPort: PortBackend {
     /// The kernel interface below. The drivers for these call their link up whatever becomes of it.
     private var below: Below?
 
+    /// Queues of the interface that an AF_XDP device string leaves out: what arrives there goes to the host. Without a string there are none.
+    var warnings: [String] {
+        guard let below, below.state != .gone else { return [] }
+        let there = below.receiveQueues, first: Int, count: Int
+        if device.hasPrefix("net_af_xdp") {
+            func number(_ key: String) -> Int? { Self.value(of: key, in: device).flatMap { Int($0) } }
+            (first, count) = (number("start_queue") ?? 0, number("queue_count") ?? 1)
+        } else if driver == "net_af_xdp" {
+            (first, count) = (0, queues)
+        } else {
+            return []
+        }
+        let bound = (0..<there).count { $0 >= first && $0 < first + count }
+        if bound == there { return [] }
+        return ["""
+            only \(bound) of the \(there) receive queues of \(below.name) are read, what arrives by the others goes to the host: write `device \(below.name)`, \
+            which reads all that are there when the port is opened, or give the interface fewer queues (`ethtool -L \(below.name)`)
+            """]
+    }
+
     private struct Below {
         enum State { case carrier, noCarrier, gone }
 
@@ -25,6 +45,9 @@ final class PhysicalPort: PortBackend {
             index = link.index
         }
 
+        /// As many as it uses now.
+        var receiveQueues: Int { links.activeReceiveQueues(of: name) }
+
         /// Asks the kernel. Where that does not say, for want of memory, what it said last holds.
         mutating func refresh() {
             do {
@@ -35,21 +58,22 @@ final class PhysicalPort: PortBackend {
         }
     }
 
-    init(_ settings: PortSettings, device: String, queues: Int, _ runtime: Runtime) throws(DataPlaneError) {
+    init(_ settings: PortSettings, device: String, queues: Int?, _ runtime: Runtime) throws(DataPlaneError) {
         self.device = device
-        // A memif's peer decides how many rings there are; frames given to others would never leave.
-        let transmitQueues = device.hasPrefix("net_memif") ? queues : max(queues, runtime.lcores.count)
-        func open(_ devargs: String, queues: Int) throws(DataPlaneError) -> EthernetDevice {
-            try EthernetDevice(
-                port: settings.name, devargs: devargs, queues: queues, mtu: settings.mtu, transmitQueues: transmitQueues, equalQueues: false,
-                runtime)
+        func open(_ devargs: [String], queues: Int) throws(DataPlaneError) -> EthernetDevice {
+            // A memif's peer decides how many rings there are; frames given to others would never leave. Several devices are sent by as they receive.
+            let transmitQueues = device.hasPrefix("net_memif") || devargs.count > 1 ? queues : max(queues, runtime.lcores.count)
+            return try EthernetDevice(
+                port: settings.name, devargs: devargs, queues: queues, mtu: settings.mtu, transmitQueues: transmitQueues,
+                equalQueues: devargs.count > 1, runtime)
         }
         if device.hasPrefix("net_") || Self.isPCIAddress(device) {
             below = if let interface = Self.interface(of: device) { try Self.bringUp(interface, settings) } else { nil }
-            ethernet = try open(device, queues: queues)
+            ethernet = try open([device], queues: queues ?? 1)
         } else {
-            below = try Self.bringUp(device, settings)
-            ethernet = try Self.openInterface(device, settings, queues, open)
+            let interface = try Self.bringUp(device, settings)
+            below = interface
+            ethernet = try Self.openInterface(interface, settings, queues, runtime, open)
         }
         refresh()
     }
@@ -68,7 +92,10 @@ final class PhysicalPort: PortBackend {
         below?.refresh()
         ethernet.isUp = ethernet.link.isUp && (below.map { $0.state == .carrier } ?? true)
     }
-    func close() { ethernet.close() }
+    func close() {
+        ethernet.close()
+        if let below { closings.note(below.index) }
+    }
 
     /// domain:bus:device.function, the domain optional.
     static func isPCIAddress(_ text: String) -> Bool {
@@ -79,19 +106,38 @@ final class PhysicalPort: PortBackend {
 
     /// The kernel interface that a device string names.
     private static func interface(of devargs: String) -> String? {
-        devargs.split(separator: ",").first { $0.hasPrefix("iface=") }.map { String($0.dropFirst(6)) }
+        value(of: "iface", in: devargs)
     }
 
-    /// AF_XDP's copies are cheaper, but its frames must fit a page and its driver support is uneven; AF_PACKET works on every interface.
+    private static func value(of key: String, in devargs: String) -> String? {
+        devargs.split(separator: ",").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.utf8.count + 1)) }
+    }
+
+    /// AF_XDP's copies are cheaper, but its frames must fit a page, its driver support is uneven, and what arrives by a receive queue that it is not
+    /// bound to goes to the host instead. AF_PACKET works on every interface, and any number of its sockets gets all.
     private static func openInterface(
-        _ interface: String, _ settings: PortSettings, _ queues: Int,
-        _ open: (String, Int) throws(DataPlaneError) -> EthernetDevice
+        _ interface: Below, _ settings: PortSettings, _ wanted: Int?, _ runtime: Runtime,
+        _ open: ([String], Int) throws(DataPlaneError) -> EthernetDevice
     ) throws(DataPlaneError) -> EthernetDevice {
-        if settings.mtu <= 3_000, queues == 1, let device = try? open("net_af_xdp_\(interface),iface=\(interface)", 1) { return device }
+        let name = interface.name, there = min(interface.receiveQueues, maxQueuePairs), queues = wanted ?? there
+        // A queue holds buffers at any time, of the quarter of the pool that poll loops leave to rings.
+        let hasBuffers = queues * xdpRing <= runtime.bufferLimit / 4 || queues == 1
+        if settings.mtu <= 3_000, queues == there, hasBuffers {
+            // A device for each queue: the driver counts only queues that receive and send, which not all interfaces have, and does not close more than one.
+            let devices = (0..<queues).map { "net_af_xdp_\(name)_\($0),iface=\(name),start_queue=\($0)" }
+            // Few tries: each that fails costs the pool the buffers that the driver had given to the kernel.
+            for _ in 0..<3 {
+                if let device = try? open(devices, 1) { return device }
+                guard closings.wait(for: interface.index) else { break }
+            }
+        }
         // AF_PACKET's rings: a frame must fit a slot with its 128 bytes of header, slots must fit a block.
         let slot = settings.mtu > 1_800 ? 16_384 : 2_048
-        return try open("net_af_packet_\(interface),iface=\(interface),qpairs=\(queues),framesz=\(slot),blocksz=\(slot * 2),framecnt=512", queues)
+        return try open(["net_af_packet_\(name),iface=\(name),qpairs=\(queues),framesz=\(slot),blocksz=\(slot * 2),framecnt=512"], queues)
     }
+
+    /// Buffers that an AF_XDP queue holds (ETH_AF_XDP_DFLT_NUM_DESCS of DPDK's driver).
+    private static let xdpRing = 2_048
 
     private static func bringUp(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) -> Below {
         do {

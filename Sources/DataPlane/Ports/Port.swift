@@ -38,10 +38,16 @@ protocol PortBackend: AnyObject {
     var wakes: Bool { get }
     /// "up", "down", or what is waited for.
     var condition: String { get }
+    /// What is not as its user would expect though the port works; a sentence each.
+    var warnings: [String] { get }
     /// Looks at the link again; called every 50 ms.
     func refresh()
     /// Releases everything. No poll loop uses the port any more, and none will.
     func close()
+}
+
+extension PortBackend {
+    var warnings: [String] { [] }
 }
 
 /// Opens what a port's settings name.

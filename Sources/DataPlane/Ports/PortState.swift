@@ -12,8 +12,6 @@ let maxQueuePairs = 64
 /// What changes about a port while it lives. Its address is the same from the port's creation until a grace period after its removal.
 struct PortState: ~Copyable {
     let mechanism: PortMechanism
-    /// The port number of a `.device`.
-    let device: UInt16
 
     /// `.vhost`: the connected guest's id in librte_vhost, -1 without one. `.device`: 0 while up, -1 while down.
     /// Written by librte_vhost's threads or the control thread, read by lcores.
@@ -30,6 +28,8 @@ struct PortState: ~Copyable {
     let connections = Atomic<UInt64>(0)
 
     // `.device`: set before any loop is given the port.
+    /// By queue pair.
+    let deviceQueues: UnsafeMutablePointer<DeviceQueue>
     /// The descriptor that tells of frames, by receive queue; -1: none.
     let interrupts: UnsafeMutablePointer<Int32>
     /// The descriptors count interrupts, which are asked for one by one; otherwise they are readable as long as there are frames.
@@ -42,9 +42,10 @@ struct PortState: ~Copyable {
     /// Written and read by the one lcore that polls all queues of a paced port.
     let pacer: UnsafeMutablePointer<Pacer>
 
-    init(mechanism: PortMechanism, device: UInt16 = 0) {
+    init(mechanism: PortMechanism) {
         self.mechanism = mechanism
-        self.device = device
+        deviceQueues = .allocate(capacity: maxQueuePairs)
+        deviceQueues.initialize(repeating: DeviceQueue(device: 0, queue: 0), count: maxQueuePairs)
         interrupts = .allocate(capacity: maxQueuePairs)
         interrupts.initialize(repeating: -1, count: maxQueuePairs)
         announcements = Announcements()
@@ -55,6 +56,7 @@ struct PortState: ~Copyable {
     }
 
     deinit {
+        deviceQueues.deallocate()
         interrupts.deallocate()
         transmitLocks.deallocate()
         pacer.deallocate()

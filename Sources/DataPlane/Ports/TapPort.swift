@@ -34,7 +34,7 @@ final class TapPort: PortBackend {
             : "net_tap_\(interface),iface=\(interface)"
         device = interface
         ethernet = try EthernetDevice(
-            port: name, devargs: devargs, queues: lcores, mtu: settings.mtu, transmitQueues: lcores, equalQueues: true, runtime)
+            port: name, devargs: [devargs], queues: lcores, mtu: settings.mtu, transmitQueues: lcores, equalQueues: true, runtime)
         queue = TapDescriptor(named: interface)
         index = try? LinkSocket().link(named: interface).index
         do {

@@ -20,7 +20,7 @@ func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<
             queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .acquiring)
             if let vid = guest(of: queue, state) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
         case .device:
-            if state.pointee.armsInterrupts { sluice_device_expect(state.pointee.device, queue.pointee.queue) }
+            if state.pointee.armsInterrupts { sluice_device_expect(queue.pointee.device.device, queue.pointee.device.queue) }
             queue.pointee.framesWhenAsked = lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames
         }
     }
@@ -42,7 +42,7 @@ func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
         switch state.pointee.mechanism {
         case .vhost: queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .relaxed) &- 1
         case .device:
-            if state.pointee.armsInterrupts { sluice_device_silence(state.pointee.device, queue.pointee.queue) }
+            if state.pointee.armsInterrupts { sluice_device_silence(queue.pointee.device.device, queue.pointee.device.queue) }
             // Frames are counted by port, whose queues follow one another: one verdict for all of them.
             if mayJudge, queue.pointee.port != judged { judge(queue, state, lcore) }
             judged = queue.pointee.port

@@ -48,13 +48,17 @@ struct VethPair {
     let near: String
     let far: String
 
-    init(_ lab: Lab, _ name: String, farIn namespace: Namespace? = nil) throws {
+    /// - Parameter queues: of each end and direction.
+    init(_ lab: Lab, _ name: String, queues: Int = 1, farIn namespace: Namespace? = nil) throws {
         near = "\(lab.tag)\(name)a"
         far = "\(lab.tag)\(name)b"
         precondition(near.utf8.count < 16, "interface name \(near) is too long for Linux")
         let near = near, far = far
         // DPDK's af_packet makes the number of a fanout group of process id and interface index: one end's neighbour and the next process would meet.
-        try run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "index", "\(Int.random(in: 1 << 17..<1 << 30))")
+        let number = "\(queues)"
+        try run(
+            "ip", "link", "add", near, "numrxqueues", number, "numtxqueues", number, "type", "veth",
+            "peer", "name", far, "index", "\(Int.random(in: 1 << 17..<1 << 30))", "numrxqueues", number, "numtxqueues", number)
         lab.atClose { _ = try? run("ip", "link", "del", near) }
         for end in [near, far] {
             // Offloads would put frames on the "wire" that no wire carries: unfinished checksums and 64 KiB segments.

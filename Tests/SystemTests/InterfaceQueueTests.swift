@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Kernel interfaces with several receive queues", .needs(.hugepages))
+    struct InterfaceQueueTests {
+        /// What a veth of four queues is opened with, by what is asked for and the buffers there are.
+        private static let cases: [(option: String, buffers: Int, driver: String, queues: Int)] = [
+            ("", 65_536, "net_af_xdp", 4), ("", 16_384, "net_af_packet", 4), (", queues: 1", 65_536, "net_af_packet", 1),
+        ]
+
+        @Test("all of them are read, by as many loops as there are, and frames of a thousand flows arrive", arguments: 0..<cases.count)
+        func allAreRead(_ number: Int) throws {
+            let (option, buffers, driver, queues) = Self.cases[number]
+            try withLab { lab in
+                let wire = try VethPair(lab, "w", queues: 4)
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [0, 1], buffers: \(buffers)}
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: uplink, type: physical, bridge: br0, device: \(wire.near)\(option)}
+                    """)
+                try daemon.waitUntil(port: "uplink", is: "up")
+                let port = try daemon.port("uplink")
+                #expect(port["driver"].string == driver && port["queues"].int == queues, "\(port)")
+                #expect(port["warnings"].items.isEmpty)
+                let places = try daemon.show("core", "show").items.map { $0["queues"].items.count }
+                #expect(places.reduce(0, +) == queues && places.allSatisfy { $0 >= queues / 2 }, "\(places)")
+                try sendFlows(wire.far)
+                try eventually("all arrive") { try daemon.port("uplink")["rx"]["frames"].int ?? 0 >= 1_000 }
+                #expect(try daemon.unaccountedFrames() == 0)
+                // It can be closed and opened again: no queue stays bound, and no buffer is lost.
+                let buffers = try daemon.buffersInUse()
+                for mtu in 1_400..<1_403 { try daemon.command("port", "set", "uplink", "mtu", "\(mtu)") }
+                let again = try daemon.port("uplink")
+                #expect(again["driver"].string == driver && again["queues"].int == queues)
+                #expect(try daemon.buffersInUse() <= buffers + 100)
+                daemon.stop()
+            }
+        }
+
+        @Test("a device string that leaves queues out says so")
+        func someAreRead() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w", queues: 4)
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: uplink, type: physical, bridge: br0, device: "net_af_xdp0,iface=\(wire.near)"}
+                    """)
+                let warnings = try daemon.port("uplink")["warnings"].items.compactMap(\.string)
+                #expect(warnings.count == 1 && warnings[0].contains("only 1 of the 4 receive queues of \(wire.near) are read"), "\(warnings)")
+                #expect(try daemon.command("port", "show", "uplink").contains("warning: only 1 of the 4"))
+                daemon.stop()
+            }
+        }
+
+        /// A frame each of a thousand UDP flows, which a multi-queue interface spreads over its queues.
+        private func sendFlows(_ interface: String) throws {
+            let sender = try RawSocket(interface)
+            for flow in 0..<1_000 {
+                try sender.send(Frames.ethernet(
+                    to: "ff:ff:ff:ff:ff:ff", from: "52:54:00:00:00:01", type: 0x0800,
+                    Frames.ipv4(17, Frames.udp(from: UInt16(10_000 + flow), to: 7, [UInt8](repeating: 7, count: 20)))))
+            }
+        }
+    }
+}
