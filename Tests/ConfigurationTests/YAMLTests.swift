@@ -12,7 +12,7 @@ import Testing
         #expect(model.ports[1].kind == .vhost(socket: "/run/sluice/vm2.sock", mode: .server, queues: 1))
         #expect(model.ports[1].pace == PaceSettings(average: 1_000_000_000, peak: 2_000_000_000, burst: 1_048_576))
         #expect(model.ports[2].kind == .tap(interface: "tap0", netns: "lab", mac: nil))
-        #expect(model.ports[3].kind == .physical(device: "net_af_packet0,iface=eth1", queues: 1))
+        #expect(model.ports[3].kind == .physical(device: "net_af_packet0,iface=eth1", queues: nil))
         #expect(model.ports[3].overhead == 24)
         #expect(model.guests[0].macs == [MACAddress("52:54:00:00:00:01")!])
         #expect(model.guests[0].protocols["iscsi"]?.outbound.priority == 1)
