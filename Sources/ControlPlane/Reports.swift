@@ -86,25 +86,9 @@ extension Engine {
         }
     }
 
-    /// What each guest's classes sent.
-    private func guestAmounts() -> [String: (inbound: Traffic, outbound: Traffic)] {
-        var amounts: [String: (inbound: Traffic, outbound: Traffic)] = [:]
-        for tree in dataPlane.treeDescriptions {
-            let figures = dataPlane.classCounters(tree: tree.name)
-            for item in tree.classes where item.isLeaf {
-                guard let guest = item.guest else { continue }
-                let sum = ClassFigures(figures.of(item.id))
-                var amount = amounts[guest] ?? (Traffic(), Traffic())
-                if case .inbound = tree.kind { amount.inbound += sum.sent } else { amount.outbound += sum.sent }
-                amounts[guest] = amount
-            }
-        }
-        return amounts
-    }
-
     func groups(_ name: String?) throws -> [GroupStatus] {
         let model = dataPlane.model
-        let amounts = guestAmounts()
+        let amounts = dataPlane.guestAmounts()
         let parents = Dictionary(model.groups.map { ($0.name, $0.parent) }) { first, _ in first }
         return try select(model.groups, name, \.name, "group").map { settings in
             var status = GroupStatus()
@@ -120,8 +104,8 @@ extension Engine {
                 while let name = group, name != settings.name { group = parents[name] ?? nil }
                 guard group != nil else { continue }
                 if guest.group == settings.name { status.guests.append(guest.name) }
-                status.inbound += amounts[guest.name]?.inbound ?? Traffic()
-                status.outbound += amounts[guest.name]?.outbound ?? Traffic()
+                status.inbound += amounts[guest.name].map { Traffic($0.inbound) } ?? Traffic()
+                status.outbound += amounts[guest.name].map { Traffic($0.outbound) } ?? Traffic()
             }
             return status
         }
@@ -130,7 +114,7 @@ extension Engine {
     func guests(_ name: String?) throws -> [GuestStatus] {
         let model = dataPlane.model
         let bridgeOfPort = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
-        let amounts = guestAmounts()
+        let amounts = dataPlane.guestAmounts()
         return try select(model.effectiveGuests, name, \.settings.name, "guest").map { guest in
             var status = GuestStatus()
             status.name = guest.settings.name
@@ -140,8 +124,8 @@ extension Engine {
             status.group = guest.settings.group
             status.implicit = guest.isImplicit
             status.protocols = guest.settings.protocols.keys.sorted()
-            status.inbound = amounts[guest.settings.name]?.inbound ?? Traffic()
-            status.outbound = amounts[guest.settings.name]?.outbound ?? Traffic()
+            status.inbound = amounts[guest.settings.name].map { Traffic($0.inbound) } ?? Traffic()
+            status.outbound = amounts[guest.settings.name].map { Traffic($0.outbound) } ?? Traffic()
             return status
         }
     }

@@ -103,7 +103,8 @@ extension DataPlane {
         let wanted = Dictionary(descriptions.map { ($0.name, $0) }) { first, _ in first }
         let gone = trees.filter { name, tree in wanted[name]?.kind != tree.kind }
         for name in gone.keys { trees[name] = nil }
-        var removals: [(Tree, [Tree.Step])] = []
+        var removals: [(Tree, [TreeStep])] = []
+        let guestsBefore = trees.mapValues(\.description.guestClasses)
         for description in descriptions {
             let tree = trees[description.name] ?? Tree(description, runtime)
             trees[description.name] = tree
@@ -113,8 +114,22 @@ extension DataPlane {
             removals.append((tree, after))
         }
         publish()
-        for (tree, steps) in removals { run(steps, on: tree) }
+        for (tree, steps) in removals {
+            run(steps, on: tree)
+            keepCounts(of: guestsBefore[tree.name] ?? [:], in: tree, but: tree.description.guestClasses)
+        }
         for tree in gone.values { drain(tree) }
+        guestsSent = guestsSent.filter { guestIndices[$0.key] != nil }
+    }
+
+    /// What guests sent in classes that are gone counts for them as long as there are such guests.
+    private func keepCounts(of old: [String: UInt16], in tree: Tree, but new: [String: UInt16]) {
+        for (guest, id) in old where new[guest] != id && guestIndices[guest] != nil {
+            for instance in tree.instances {
+                let sent = instance.pointee.lastSent(of: id)
+                guestsSent[guest, default: GuestAmounts()].add(Amount(frames: sent.frames, bytes: sent.bytes), tree.kind)
+            }
+        }
     }
 
     private func outputIndex(of item: ClassDescription, in tree: TreeDescription) -> PortIndex {
@@ -126,17 +141,19 @@ extension DataPlane {
 
     /// Empties and frees a tree that no loop enqueues into any more.
     private func drain(_ tree: Tree) {
-        run(tree.description.classes.reversed().map { Tree.Step(.remove, $0.id, 0, .init()) } + [Tree.Step(.drain, 0, 0, .init())], on: tree)
+        let guests = tree.description.guestClasses
+        run(tree.description.classes.reversed().map { TreeStep(operation: .remove, id: $0.id) } + [TreeStep(operation: .drain)], on: tree)
+        keepCounts(of: guests, in: tree, but: [:])
         tree.close()
     }
 
     /// Has every loop carry out the steps on its instance, and waits until all have.
-    func run(_ steps: [Tree.Step], on tree: Tree) {
+    func run(_ steps: [TreeStep], on tree: Tree) {
         send(steps, to: tree)
         awaitCommands()
     }
 
-    func send(_ steps: [Tree.Step], to tree: Tree) {
+    func send(_ steps: [TreeStep], to tree: Tree) {
         for step in steps {
             for (index, instance) in tree.instances.enumerated() {
                 send(LcoreCommand(operation: step.operation, tree: instance, id: step.id, parent: step.parent, parameters: step.parameters), to: index)

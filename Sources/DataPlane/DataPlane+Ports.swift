@@ -127,6 +127,6 @@ extension DataPlane {
     private func unparkEverywhere(_ index: PortIndex) {
         var parameters = Scheduler.ClassParameters()
         parameters.output = index
-        for tree in trees.values { run([Tree.Step(.unpark, 0, 0, parameters)], on: tree) }
+        for tree in trees.values { run([TreeStep(operation: .unpark, parameters: parameters)], on: tree) }
     }
 }

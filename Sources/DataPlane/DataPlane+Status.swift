@@ -67,6 +67,32 @@ extension DataPlane {
         TreeCounters(instances: trees[tree]?.instances.map { ($0, $0.pointee.totals()) } ?? [])
     }
 
+    /// What one guest sent.
+    public struct GuestAmounts: Sendable {
+        public var inbound = Amount()
+        public var outbound = Amount()
+
+        public mutating func add(_ amount: Amount, _ kind: TreeDescription.Kind) {
+            let path: WritableKeyPath<GuestAmounts, Amount> = if case .inbound = kind { \.inbound } else { \.outbound }
+            self[keyPath: path].frames &+= amount.frames
+            self[keyPath: path].bytes &+= amount.bytes
+        }
+    }
+
+    /// What each guest sent, in the classes that it has and in those that it had.
+    public func guestAmounts() -> [String: GuestAmounts] {
+        var result = guestsSent
+        for tree in trees.values {
+            let counters = classCounters(tree: tree.name)
+            for (guest, id) in tree.description.guestClasses {
+                for instance in counters.of(id) {
+                    result[guest, default: GuestAmounts()].add(Amount(frames: instance.sentFrames, bytes: instance.sentBytes), tree.kind)
+                }
+            }
+        }
+        return result
+    }
+
     public struct CoreReport: Sendable {
         public var cpu: Int
         public var numaNode: Int
@@ -233,5 +259,13 @@ extension DataPlane {
             if count != 0 { result[reason.name] = count }
         }
         return result
+    }
+}
+
+extension TreeDescription {
+    /// The class of each guest that all others of that guest are below.
+    var guestClasses: [String: UInt16] {
+        // Parents come first.
+        Dictionary(classes.compactMap { item in item.guest.map { ($0, item.id) } }) { first, _ in first }
     }
 }

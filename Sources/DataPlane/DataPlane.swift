@@ -23,6 +23,8 @@ public final class DataPlane {
     var guestRows = GuestRows()
     /// Of guests that the change in progress took away.
     var closedGuests: [Int] = []
+    /// What guests sent in classes that are gone.
+    var guestsSent: [String: GuestAmounts] = [:]
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()

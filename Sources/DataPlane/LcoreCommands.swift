@@ -5,8 +5,8 @@ import Synchronization
 /// One change to what an lcore owns, carried out by it between two turns.
 struct LcoreCommand {
     enum Operation: UInt8 {
-        /// To a class of `tree`.
-        case add, change, remove
+        /// To a class of `tree`; `parent` is where it is added or moved to, or who takes over what a class that is removed had.
+        case add, change, move, remove
         /// Has `tree` charge each frame `parameters`' burst more.
         case overhead
         /// Wakes the leaves of `parameters.output` in `tree`.
@@ -112,16 +112,26 @@ struct LcoreCommandRing {
 
     @_noLocks
     private func change(_ tree: UnsafeMutablePointer<ClassTree>, _ command: UnsafeMutablePointer<LcoreCommand>, _ lcore: UnsafeMutablePointer<Lcore>) -> ChangeVerdict {
-        let now = lcore.pointee.now
-        let id = command.pointee.id
-        switch command.pointee.operation {
-        case .add: return tree.pointee.add(id, under: command.pointee.parent, command.pointee.parameters, at: now)
-        case .change: return tree.pointee.change(id, command.pointee.parameters, at: now)
-        case .remove: return tree.pointee.remove(id, at: now)
-        case .overhead: tree.pointee.change(overhead: Int(command.pointee.parameters.burst))
-        case .unpark: tree.pointee.unpark(output: command.pointee.parameters.output)
-        case .drain: discard(tree, lcore)
-        case .pace, .settle: break
+        if command.pointee.operation == .drain {
+            discard(tree, lcore)
+            return .done
+        }
+        return command.pointee.carryOut(on: tree, at: lcore.pointee.now)
+    }
+}
+
+extension LcoreCommand {
+    /// Makes the change to a tree that it says.
+    @_noLocks
+    func carryOut(on tree: UnsafeMutablePointer<ClassTree>, at now: Nanoseconds) -> ChangeVerdict {
+        switch operation {
+        case .add: return tree.pointee.add(id, under: parent, parameters, at: now)
+        case .change: return tree.pointee.change(id, parameters, at: now)
+        case .move: return tree.pointee.move(id, under: parent, at: now)
+        case .remove: return tree.pointee.remove(id, leavingTo: parent, at: now)
+        case .overhead: tree.pointee.change(overhead: Int(parameters.burst))
+        case .unpark: tree.pointee.unpark(output: parameters.output)
+        case .drain, .pace, .settle: break
         }
         return .done
     }

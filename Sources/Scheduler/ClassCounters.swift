@@ -1,4 +1,4 @@
-/// What one class did and waited for since it was added.
+/// What one class did and waited for since it was added; what it sent and dropped with all below it, those that are gone included.
 public struct ClassCounters: Equatable, Sendable {
     public var sentFrames: UInt64 = 0
     public var sentBytes: UInt64 = 0
@@ -8,6 +8,8 @@ public struct ClassCounters: Equatable, Sendable {
     public var droppedBufferShare: UInt64 = 0
     public var droppedBufferFull: UInt64 = 0
     public var droppedCoDel: UInt64 = 0
+    /// Given up with the queue of a class that was removed, or that became a parent of leaves on another output.
+    public var droppedByRemoval: UInt64 = 0
     /// Sent by descendants on this class's floor.
     public var lentFrames: UInt64 = 0
     public var lentBytes: UInt64 = 0
@@ -44,20 +46,26 @@ extension ClassTree {
     private func counters(of id: ClassID, totals: ClassTotals?) -> ClassCounters {
         var result = ClassCounters()
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return result }
-        let state = states[Int(id)], block = blocks[Int(id)]
+        let state = states[Int(id)], kept = keptCounts(of: id)
+        // For both: an inner class's are made from all others'.
+        let totals = totals ?? (Self.has(leaves, id) ? nil : self.totals())
+        let drops = drops(of: id, totals)
         result.backlogFrames = queued(id)
         result.backlogBytes = queuedBytes(id)
-        result.droppedQueueLimit = block.droppedQueueLimit
-        result.droppedBufferShare = block.droppedBufferShare
-        result.droppedBufferFull = block.droppedBufferFull
+        result.droppedQueueLimit = drops.queueLimit
+        result.droppedBufferShare = drops.bufferShare
+        result.droppedBufferFull = drops.bufferFull
+        result.droppedCoDel = drops.codel
+        result.droppedByRemoval = drops.removal
         result.waitsCeiling = nodes[Int(id)].waitsCeiling
         result.waitsAncestor = waitsForAncestors(of: id)
         result.waitsNothingToLend = nodes[Int(id)].waitsNothingToLend
-        result.waitsOutput = block.waitsOutput
-        if state.flags & ClassFlags.codel != 0 { result.droppedCoDel = codels[Int(id)].dropped }
+        result.waitsOutput = blocks[Int(id)].waitsOutput
+        result.waitsPeak = kept.waitsPeak
+        result.waitsPackets = kept.waitsPackets
         if state.flags & ClassFlags.extra != 0 {
-            result.waitsPeak = extras[Int(id)].waitsPeak
-            result.waitsPackets = extras[Int(id)].waitsPackets
+            result.waitsPeak &+= extras[Int(id)].waitsPeak
+            result.waitsPackets &+= extras[Int(id)].waitsPackets
         }
         if state.flags & ClassFlags.meteredFloor != 0 { result.floorTokens = state.floorTokens / Credit.perByte }
         if state.flags & ClassFlags.meteredCeiling != 0 { result.ceilingTokens = state.ceilingTokens / Credit.perByte }
@@ -67,6 +75,10 @@ extension ClassTree {
         if own != 0 {
             result.lentFrames = amounts[own].frames
             result.lentBytes = amounts[own].bytes
+        } else if nodes[Int(id)].lenders & 1 != 0 {
+            // So deep that it can have no children; it had some where it was before.
+            result.lentFrames = loans[Int(id)].frames
+            result.lentBytes = loans[Int(id)].bytes
         }
         for lender in (own + 1)..<8 {
             result.borrowedFrames &+= amounts[lender].frames

@@ -151,7 +151,8 @@ struct ClassNode {
     /// Bit per level of the ancestors it borrowed from so far (an inner class: and its own, see `Loan`): only those entries of `loans` are in use.
     var lenders: UInt8
     var timer: ClassTimer
-    /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use.
+    /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use. Bit 0, the level of no ancestor:
+    /// `ClassTree.kept` has something.
     var blockers: UInt8
     /// Times it had to wait. Written as `CounterBlock` is.
     var waitsCeiling: UInt64
@@ -283,4 +284,23 @@ struct CounterBlock {
 
     @_noLocks @inline(__always)
     init() {}
+}
+
+/// What a class counted that is kept nowhere else, as few classes have it. Written as `CounterBlock` is.
+struct KeptCounts {
+    /// Frames given up with its own queue, or with those of children that are gone.
+    var droppedByRemoval: UInt64 = 0
+    /// By CoDel while it was switched on, and by children that are gone.
+    var droppedCoDel: UInt64 = 0
+    /// While it had a peak or packet rates.
+    var waitsPeak: UInt64 = 0
+    var waitsPackets: UInt64 = 0
+
+    @_noLocks @inline(__always)
+    init(droppedByRemoval: UInt64 = 0, droppedCoDel: UInt64 = 0, waitsPeak: UInt64 = 0, waitsPackets: UInt64 = 0) {
+        self.droppedByRemoval = droppedByRemoval
+        self.droppedCoDel = droppedCoDel
+        self.waitsPeak = waitsPeak
+        self.waitsPackets = waitsPackets
+    }
 }

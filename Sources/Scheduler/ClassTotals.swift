@@ -1,4 +1,4 @@
-/// What inner classes sent, lent and borrowed. Only leaves count their frames: a class sent what the leaves below it sent, lent what they borrowed
+/// What inner classes sent, lent, borrowed and dropped. Only leaves count their frames: a class sent what the leaves below it sent, lent what they borrowed
 /// from its level, and borrowed what they borrowed from levels above. What a class counted as a leaf stays its own when it becomes a parent, and
 /// what its children counted becomes its own when they are removed.
 public struct ClassTotals {
@@ -6,14 +6,18 @@ public struct ClassTotals {
     private var places: [UInt32]
     /// Sent, then lent and borrowed by the level of the lender.
     private var sums: [Loan]
+    /// Frames dropped, one entry for eight of `sums`.
+    private var drops: [DropCounts]
 
     fileprivate init(_ tree: ClassTree) {
         places = Array(repeating: 0, count: tree.classes)
         sums = ClassTree.noAmounts
+        drops = [DropCounts()]
         var inner: [[ClassID]] = Array(repeating: [], count: 8)
         for id in tree.ids(in: tree.existing) where !ClassTree.has(tree.leaves, id) {
             places[Int(id)] = UInt32(sums.count)
             sums += ClassTree.noAmounts
+            drops.append(tree.ownDrops(of: id))
             tree.addOwn(of: id, from: tree.ownLevel(of: id), to: &sums, at: Int(places[Int(id)]))
             inner[tree.ownLevel(of: id)].append(id)
         }
@@ -21,6 +25,7 @@ public struct ClassTotals {
             let parent = tree.states[Int(id)].parent
             guard let to = place(of: parent) else { continue }
             tree.addOwn(of: id, from: tree.ownLevel(of: parent), to: &sums, at: to)
+            drops[to / 8].add(tree.ownDrops(of: id))
         }
         // From the bottom up: a parent's level is the higher one.
         for level in 1..<7 {
@@ -29,6 +34,7 @@ public struct ClassTotals {
                 let from = Int(places[Int(id)])
                 sums[to].add(sums[from])
                 for lender in (level + 1)..<8 { sums[to + lender].add(sums[from + lender]) }
+                drops[to / 8].add(drops[from / 8])
             }
         }
     }
@@ -37,6 +43,9 @@ public struct ClassTotals {
 
     /// Nil for a leaf.
     fileprivate func amounts(of id: ClassID) -> [Loan]? { place(of: id).map { Array(sums[$0..<($0 + 8)]) } }
+
+    /// Nil for a leaf.
+    fileprivate func drops(of id: ClassID) -> DropCounts? { place(of: id).map { drops[$0 / 8] } }
 }
 
 extension ClassTree {
@@ -66,20 +75,14 @@ extension ClassTree {
         return amounts
     }
 
+    /// What the class and all below it dropped.
+    func drops(of id: ClassID, _ totals: ClassTotals?) -> DropCounts {
+        if !Self.has(leaves, id), let drops = (totals ?? self.totals()).drops(of: id) { return drops }
+        return ownDrops(of: id)
+    }
+
     /// The level a class has, or would have if it were an inner class.
     func ownLevel(of id: ClassID) -> Int { id == 1 ? 7 : max(Int(states[Int(states[Int(id)].parent)].level) - 1, 0) }
-
-    /// What a class that is removed counted becomes its parent's own.
-    @_noLocks
-    mutating func leaveCounters(of id: ClassID, to parent: ClassID) {
-        change(lenderOf: id, to: ClassState.nobody)
-        states[Int(parent)].sentBytes &+= states[Int(id)].sentBytes
-        states[Int(parent)].sentFrames &+= states[Int(id)].sentFrames
-        for level in Int(states[Int(parent)].level)..<8 where nodes[Int(id)].lenders &>> UInt8(truncatingIfNeeded: level) & 1 != 0 {
-            let loan = loans[level &* classes &+ Int(id)]
-            add(to: parent, fromLevel: UInt8(truncatingIfNeeded: level), frames: loan.frames, bytes: loan.bytes)
-        }
-    }
 
     fileprivate static var noAmounts: [Loan] { Array(repeating: Loan(frames: 0, bytes: 0), count: 8) }
 

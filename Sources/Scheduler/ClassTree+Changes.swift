@@ -12,7 +12,10 @@ extension ClassTree {
         guard depth(of: parent) < 7 else { return .tooDeep }
         admitArrivals(at: now)
         initialize(id, under: parent, p, at: now)
-        if Self.has(leaves, parent) { becomeParent(parent, of: id, at: now) }
+        if Self.has(leaves, parent) {
+            becomeParent(parent, of: id, at: now)
+            readmit(leaf: id, at: now)
+        }
         nodes[Int(parent)].children &+= 1
         return .done
     }
@@ -46,16 +49,23 @@ extension ClassTree {
     @_noLocks
     public mutating func change(overhead bytes: Int) { overhead = Int64(bytes) }
 
-    /// Removes a class without children. Frames in its queue are given up (see `takeDropped`) and counted in `droppedByRemoval`.
-    /// A parent that loses its last child is a leaf again. The counters of the class can be read until its id is used again.
+    /// Removes a class without children. A parent that loses its last child is a leaf again.
+    ///
+    /// - Parameter heir: the leaf that takes its frames over, behind those it has, and those that still come for it (see `heir(of:)`): one that
+    ///   delivers to the same output, or the parent that becomes a leaf with this. Without such a one its frames are given up (see `takeDropped`)
+    ///   and counted in `droppedByRemoval`.
     @_noLocks
-    public mutating func remove(_ id: ClassID, at now: Nanoseconds) -> ChangeVerdict {
+    public mutating func remove(_ id: ClassID, leavingTo heir: ClassID = 0, at now: Nanoseconds) -> ChangeVerdict {
         guard id > 1 else { return .reservedID }
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
         guard Self.has(leaves, id) else { return .hasChildren }
         admitArrivals(at: now)
+        let parent = states[Int(id)].parent
+        let isTaken = heir != id && Int(heir) < classes && (Self.has(leaves, heir) || heir == parent && nodes[Int(parent)].children == 1)
+            && profile(of: heir).pointee.output == profile(of: id).pointee.output
         withdraw(leaf: id)
-        giveUpQueue(id)
+        let queue = isTaken ? takeQueue(of: id) : nil
+        if !isTaken { giveUpQueue(id) }
         disarm(id)
         forgetLeases(of: id)
         Self.set(existing, id, false)
@@ -63,34 +73,67 @@ extension ClassTree {
         states[Int(id)].tail = 0
         profileTable.release(states[Int(id)].profile)
         states[Int(id)].profile = ProfileTable.none
-        let parent = states[Int(id)].parent
         leaveCounters(of: id, to: parent)
-        if nodes[Int(parent)].heir == UInt32(id) { nodes[Int(parent)].heir = 0 }
-        nodes[Int(parent)].children &-= 1
-        if nodes[Int(parent)].children == 0 {
-            inners &-= 1
-            states[Int(parent)].level = 0
-            states[Int(parent)].tail = FrameNode.none
-            nodes[Int(parent)].count = 0
-            nodes[Int(parent)].bytes = 0
-            states[Int(parent)].exhausted = 0
-            nodes[Int(parent)].slot = PrioritySlot.unlinked(deficit: profile(of: parent).pointee.quantum)
-            Self.set(leaves, parent, true)
-            if parent != 1, holds(parent) { holders &-= 1 }
-        }
+        nodes[Int(id)].heir = isTaken ? UInt32(heir) : 0
+        loseChild(id, of: parent, heir: isTaken && heir != parent ? heir : 0)
+        if let queue { append(queue, to: heir, at: now) }
         return .done
     }
 
-    /// The leaf that took over the queue of a class that was a leaf and is a parent now; 0: there is none. Who still has frames for
+    /// Takes a class without children under another parent. Its queue, tokens, parameters and counters stay its own; what it sent and dropped so far
+    /// goes on counting for the parents it had then. A parent that loses its last child is a leaf again, one that gets its first is none any more: see `add`.
+    @_noLocks
+    public mutating func move(_ id: ClassID, under parent: ClassID, at now: Nanoseconds) -> ChangeVerdict {
+        guard id > 1 else { return .reservedID }
+        guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
+        guard Self.has(leaves, id) else { return .hasChildren }
+        guard Int(parent) < classes, parent != id, Self.has(existing, parent) else { return .unknownParent }
+        guard depth(of: parent) < 7 else { return .tooDeep }
+        let old = states[Int(id)].parent
+        if parent == old { return .done }
+        admitArrivals(at: now)
+        // A leaf whose output is full is in no list of the tree.
+        let isParked = states[Int(id)].flags & ClassFlags.parked != 0
+        if !isParked { withdraw(leaf: id) }
+        disarm(id)
+        if Self.has(leaves, parent) { becomeParent(parent, of: id, at: now) }
+        nodes[Int(parent)].children &+= 1
+        leaveHistory(of: id, to: old, movingTo: parent)
+        states[Int(id)].parent = parent
+        loseChild(id, of: old, heir: 0)
+        comeBackForLeases(of: id, at: now)
+        if !isParked { readmit(leaf: id, at: now) }
+        return .done
+    }
+
+    /// The leaf that takes the frames of a class that was a leaf and is a parent now, or is gone; 0: there is none. Who still has frames for
     /// that class gives them to this leaf, behind what it took over.
     @_noLocks
     public func heir(of id: ClassID) -> ClassID {
         var id = id
-        while Int(id) < classes, Self.has(existing, id) {
+        while id != 0, Int(id) < classes {
             if Self.has(leaves, id) { return id }
             id = ClassID(truncatingIfNeeded: nodes[Int(id)].heir)
         }
         return 0
+    }
+
+    /// A class has a child less; the last makes it a leaf again.
+    @_noLocks
+    private mutating func loseChild(_ child: ClassID, of id: ClassID, heir: ClassID) {
+        if nodes[Int(id)].heir == UInt32(child) { nodes[Int(id)].heir = UInt32(heir) }
+        nodes[Int(id)].children &-= 1
+        if nodes[Int(id)].children != 0 { return }
+        inners &-= 1
+        states[Int(id)].level = 0
+        states[Int(id)].tail = FrameNode.none
+        nodes[Int(id)].count = 0
+        nodes[Int(id)].bytes = 0
+        states[Int(id)].exhausted = 0
+        nodes[Int(id)].slot = PrioritySlot.unlinked(deficit: profile(of: id).pointee.quantum)
+        nodes[Int(id)].heir = 0
+        Self.set(leaves, id, true)
+        if id != 1, holds(id) { holders &-= 1 }
     }
 
     /// Whether a class of this id exists.
@@ -114,6 +157,7 @@ extension ClassTree {
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id)
         let old = existed ? state.pointee.flags : 0
+        if existed { keepCounts(of: id, goingOn: (p.codelTarget != 0, p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0)) }
         let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
         // A root without a floor guarantees all it may send.
@@ -189,7 +233,7 @@ extension ClassTree {
     }
 
     @_noLocks
-    private mutating func readmit(leaf id: ClassID, at now: Nanoseconds) {
+    mutating func readmit(leaf id: ClassID, at now: Nanoseconds) {
         guard states[Int(id)].tail != FrameNode.none else { return }
         if outputStates[Int(profile(of: id).pointee.output)].isParked == 0 { activate(leaf: id, at: now) } else { park(leaf: id) }
     }
@@ -208,6 +252,7 @@ extension ClassTree {
         guard state.pointee.tail != FrameNode.none else { return }
         let count = queued(id)
         droppedByRemoval &+= UInt64(count)
+        keep(KeptCounts(droppedByRemoval: UInt64(count)), for: id)
         backlogFrames &-= Int(count)
         backlogBytes &-= Int(queuedBytes(id))
         giveUp(first(of: id), state.pointee.tail, of: id, .classRemoved)
@@ -216,6 +261,7 @@ extension ClassTree {
         node.pointee.bytes = 0
     }
 
+    /// The child is in no list.
     @_noLocks
     private mutating func becomeParent(_ id: ClassID, of child: ClassID, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id)
@@ -228,7 +274,8 @@ extension ClassTree {
         node.pointee.children = 0
         inners &+= 1
         let inherits = profile(of: child).pointee.output == output
-        if inherits {
+        // A child that was moved here has a queue of its own.
+        if inherits, states[Int(child)].tail == FrameNode.none {
             states[Int(child)].tail = state.pointee.tail
             nodes[Int(child)].count = node.pointee.count
             nodes[Int(child)].bytes = node.pointee.bytes
@@ -243,7 +290,6 @@ extension ClassTree {
         if id != 1, holds(id) { holders &+= 1 }
         state.pointee.level = 7 &- depth(of: id)
         for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: quantum) }
-        readmit(leaf: child, at: now)
     }
 }
 

@@ -19,6 +19,33 @@ extension ClassTree {
         return tail == FrameNode.none ? FrameNode.none : frames[Int(tail)].next
     }
 
+    /// Takes a leaf's whole queue out; nil if there is none. The leaf is in no list.
+    @_noLocks
+    mutating func takeQueue(of leaf: ClassID) -> LeafQueue? {
+        let tail = states[Int(leaf)].tail
+        if tail == FrameNode.none { return nil }
+        states[Int(leaf)].tail = FrameNode.none
+        return LeafQueue(tail: tail, count: nodes[Int(leaf)].count, bytes: nodes[Int(leaf)].bytes)
+    }
+
+    /// Puts a queue behind a leaf's own, whatever the leaf's limits.
+    @_noLocks
+    mutating func append(_ queue: LeafQueue, to leaf: ClassID, at now: Nanoseconds) {
+        let state = states + Int(leaf), node = nodes + Int(leaf)
+        let last = state.pointee.tail
+        state.pointee.tail = queue.tail
+        if last == FrameNode.none {
+            node.pointee.count = queue.count
+            node.pointee.bytes = queue.bytes
+            return readmit(leaf: leaf, at: now)
+        }
+        let first = frames[Int(last)].next
+        frames[Int(last)].next = frames[Int(queue.tail)].next
+        frames[Int(queue.tail)].next = first
+        node.pointee.count &+= queue.count &+ 1
+        node.pointee.bytes &+= queue.bytes &+ frames[Int(last)].length
+    }
+
     /// Takes the first frame, which is `index`, out of a leaf's queue. Returns the one that is first now, or `FrameNode.none`.
     @_noLocks @inline(__always)
     mutating func removeFirst(_ index: UInt32, of leaf: ClassID) -> UInt32 {
@@ -33,5 +60,19 @@ extension ClassTree {
         node.pointee.count &-= 1
         node.pointee.bytes &-= frames[Int(index)].length
         return next
+    }
+}
+
+/// A queue that no leaf has: its last frame, and frames and bytes ahead of that.
+struct LeafQueue {
+    let tail: UInt32
+    let count: UInt32
+    let bytes: UInt32
+
+    @_noLocks @inline(__always)
+    init(tail: UInt32, count: UInt32, bytes: UInt32) {
+        self.tail = tail
+        self.count = count
+        self.bytes = bytes
     }
 }

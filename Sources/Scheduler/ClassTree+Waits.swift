@@ -75,19 +75,24 @@ extension ClassTree {
     @_noLocks
     private mutating func countWait(_ leaf: ClassID, for ancestor: ClassID, atCeiling: Bool) {
         guard atCeiling else { nodes[Int(leaf)].waitsNothingToLend &+= 1; return }
-        let level = states[Int(ancestor)].level
-        let entry = ceilingWaits + (Int(level) &* classes &+ Int(leaf))
-        if nodes[Int(leaf)].blockers &>> level & 1 == 0 {
+        add(to: leaf, waits: 1, forLevel: states[Int(ancestor)].level)
+    }
+
+    /// Adds to the times a class had to wait for the ceiling of an ancestor of `level`.
+    @_noLocks
+    mutating func add(to id: ClassID, waits: UInt64, forLevel level: UInt8) {
+        let entry = ceilingWaits + (Int(level) &* classes &+ Int(id))
+        if nodes[Int(id)].blockers &>> level & 1 == 0 {
             entry.pointee = 0
-            nodes[Int(leaf)].blockers |= 1 &<< level
+            nodes[Int(id)].blockers |= 1 &<< level
         }
-        entry.pointee &+= 1
+        entry.pointee &+= waits
     }
 
     /// Times a class had to wait for the ceiling of any ancestor.
     func waitsForAncestors(of id: ClassID) -> UInt64 {
         var waits: UInt64 = 0
-        for level in 0..<8 where nodes[Int(id)].blockers >> UInt8(level) & 1 != 0 { waits &+= ceilingWaits[level * classes + Int(id)] }
+        for level in 1..<8 where nodes[Int(id)].blockers >> UInt8(level) & 1 != 0 { waits &+= ceilingWaits[level * classes + Int(id)] }
         return waits
     }
 

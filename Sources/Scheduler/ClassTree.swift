@@ -22,6 +22,8 @@ public struct ClassTree {
     let loans: UnsafeMutablePointer<Loan>
     /// Times held by an ancestor's ceiling, by that ancestor's level; as `loans`.
     let ceilingWaits: UnsafeMutablePointer<UInt64>
+    /// Of the classes whose `ClassNode.blockers` has bit 0.
+    let kept: UnsafeMutablePointer<KeptCounts>
     /// Number of the last event in which an inner class had nothing left for its descendants; even.
     var exhaustions: UInt16 = 0
     /// Times that number began anew.
@@ -122,6 +124,7 @@ public struct ClassTree {
         blocks = Self.reserve(classes)
         loans = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
+        kept = Self.reserve(classes)
         leases = Self.reserve(shared == nil ? 1 : classes)
         extraLeases = Self.reserve(shared == nil ? 1 : classes)
         profileTable = ProfileTable(profiles: (lines + Self.profilesOffset).assumingMemoryBound(to: ClassProfile.self), classes: classes)
@@ -156,6 +159,7 @@ public struct ClassTree {
         it.blocks.deallocate()
         it.loans.deallocate()
         it.ceilingWaits.deallocate()
+        it.kept.deallocate()
         it.leases.deallocate()
         it.extraLeases.deallocate()
         it.profileTable.deallocate()

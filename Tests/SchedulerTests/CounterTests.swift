@@ -33,26 +33,37 @@ import Testing
     private static func change(_ bench: Bench, _ account: inout Account, _ dice: inout Seeded) {
         let id = ClassID(2 + dice.below(40))
         let before = account.parents.keys.filter { $0 != id }.map { Shown(bench.tree.pointee.counters(of: $0), $0) }
+        let parent = account.parents.keys.sorted()[dice.below(account.parents.count)]
         if account.parents[id] == nil {
-            let parent = account.parents.keys.sorted()[dice.below(account.parents.count)]
             let p = ClassParameters.mbit(dice.chance(30) ? 0 : UInt64(dice.below(60)), ceil: dice.chance(40) ? 20 + UInt64(dice.below(400)) : nil)
             guard bench.add(id, under: parent, p) == .done else { return }
             account.add(id, under: parent)
-        } else if dice.chance(15), bench.tree.pointee.remove(id, at: bench.now) == .done {
-            account.remove(id)
+        } else if dice.chance(15) {
+            let heir = account.leaves[dice.below(account.leaves.count)]
+            if bench.tree.pointee.remove(id, leavingTo: dice.chance(50) ? heir : account.parents[id]!, at: bench.now) == .done {
+                account.remove(id)
+            }
+        } else if dice.chance(50), bench.tree.pointee.move(id, under: parent, at: bench.now) == .done {
+            account.move(id, under: parent)
         }
         bench.collectDropped()
-        for shown in before { #expect(Shown(bench.tree.pointee.counters(of: shown.id), shown.id) == shown) }
+        for shown in before {
+            // A queue that is given up counts as dropped for all above it.
+            let now = Shown(bench.tree.pointee.counters(of: shown.id), shown.id)
+            #expect(now.amounts == shown.amounts && now.drops >= shown.drops)
+        }
     }
 
     private struct Shown: Equatable {
         let id: ClassID
         let amounts: [UInt64]
+        let drops: UInt64
         init(_ counters: ClassCounters, _ id: ClassID) {
             self.id = id
             amounts = [
                 counters.sentFrames, counters.sentBytes, counters.lentFrames, counters.lentBytes, counters.borrowedFrames, counters.borrowedBytes,
             ]
+            drops = counters.droppedQueueLimit + counters.droppedBufferShare + counters.droppedCoDel + counters.droppedByRemoval
         }
     }
 
@@ -73,6 +84,7 @@ import Testing
         }
 
         mutating func remove(_ id: ClassID) { parents[id] = nil }
+        mutating func move(_ id: ClassID, under parent: ClassID) { parents[id] = parent }
 
         mutating func note(_ leaf: ClassID, bytes length: UInt64) {
             var id = leaf
@@ -93,7 +105,7 @@ import Testing
                 #expect(counters.borrowedFrames <= counters.sentFrames && counters.lentFrames <= counters.sentFrames)
                 #expect(counters.borrowedFrames + counters.lentFrames <= counters.sentFrames)
                 let shown = Shown(counters, id)
-                if let last = seen[id] { #expect(zip(last.amounts, shown.amounts).allSatisfy { $0 <= $1 }) }
+                if let last = seen[id] { #expect(zip(last.amounts, shown.amounts).allSatisfy { $0 <= $1 } && last.drops <= shown.drops) }
                 seen[id] = shown
             }
             #expect(tree.pointee.counters(of: 1).borrowedFrames == 0)

@@ -271,16 +271,25 @@ final class Oracle {
 
     // MARK: Frames
 
+    /// For a class and all above it.
+    private func count(_ c: Class, _ change: (inout Counts) -> Void) {
+        var next: Class? = c
+        while let counted = next {
+            change(&counted.counts)
+            next = counted.parent
+        }
+    }
+
     func enqueue(_ length: UInt32, tag: UInt32, to id: ClassID, at now: Nanoseconds) -> EnqueueVerdict {
         guard let c = classes[id], c.isLeaf else { return .notALeaf }
         let bytes = c.queue.reduce(0) { $0 + Int($1.length) }
         if c.p.limitPackets != 0 && c.queue.count >= Int(c.p.limitPackets)
             || c.p.limitBytes != 0 && bytes + Int(length) > Int(c.p.limitBytes) {
-            c.counts.droppedQueueLimit += 1
+            count(c) { $0.droppedQueueLimit += 1 }
             return .queueLimit
         }
-        if frames == held { c.counts.droppedBufferFull += 1; return .bufferFull }
-        if c.queue.count >= frames - held { c.counts.droppedBufferShare += 1; return .bufferShare }
+        if frames == held { count(c) { $0.droppedBufferFull += 1 }; return .bufferFull }
+        if c.queue.count >= frames - held { count(c) { $0.droppedBufferShare += 1 }; return .bufferShare }
         held += 1
         c.queue.append((length, tag))
         if c.queue.count == 1 {

@@ -130,28 +130,38 @@ extension EndToEnd {
             }
         }
 
-        @Test("a guest that gets its first protocol class, and loses it again, is never without a class")
-        func firstProtocolClass() throws {
+        @Test("a guest that gets its first protocol class, and loses it again, is never without a class, made with one or not", arguments: [false, true])
+        func firstProtocolClass(_ isMadeWithOne: Bool) throws {
             try withLab { lab in
-                let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}")
+                let protocols = isMadeWithOne ? ", protocols: {iscsi: {inbound: {priority: 2}}}" : ""
+                let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}" + protocols)
                 let sink = try startSink(lab, daemon)
                 let load = Load()
                 let sending = Thread { [frame = frame(100)] in load.run { try sender.send(frame) } }
                 sending.start()
                 do {
                     defer { load.stop() }
-                    for _ in 0..<20 {
+                    var counted = 0
+                    for turn in 0..<20 {
                         // Without traffic at every change this would show nothing.
                         let sent = load.sent
                         try eventually("frames are sent") { load.sent > sent }
-                        try daemon.command("class", "set", "vm/iscsi", "dir", "inbound", "priority", "2")
-                        try daemon.command("class", "del", "vm/iscsi", "dir", "inbound")
+                        let changes = [["set", "vm/iscsi", "dir", "inbound", "priority", "2"], ["del", "vm/iscsi", "dir", "inbound"]]
+                        for words in isMadeWithOne ? changes.reversed() : changes {
+                            try daemon.command(["class"] + words)
+                            // What a guest was sent only grows.
+                            let now = try daemon.guest("vm")["inbound"]["frames"].int ?? 0
+                            #expect(now >= counted, "turn \(turn)")
+                            counted = now
+                        }
                     }
+                    #expect(counted > 20)
                 }
                 let stats = try daemon.atRest()
                 #expect(try #require(stats["received"]["frames"].int) > 20)
-                // The backlog of a class that is removed is dropped, and counted as that.
-                #expect(stats["dropped"]["no_class"].int ?? 0 == 0)
+                // What waits in a class that is removed is its heir's.
+                #expect(stats["dropped"]["no_class"].int ?? 0 == 0 && stats["dropped"]["class_removed"].int ?? 0 == 0)
+                #expect(try daemon.guest("vm")["inbound"]["frames"].int == daemon.classStatus("br0", "vm")["sent"]["frames"].int)
                 #expect(try daemon.unaccountedFrames() == 0)
                 try sink.quit()
                 daemon.stop()

@@ -96,7 +96,9 @@ final class Daemon {
 
     /// Runs a command that must succeed.
     @discardableResult
-    func command(_ words: String...) throws -> String {
+    func command(_ words: String...) throws -> String { try command(words) }
+    @discardableResult
+    func command(_ words: [String]) throws -> String {
         let result = try sluice(words)
         guard result.status == 0 else {
             throw LabError("sluice \(words.joined(separator: " ")) ended with \(result.status):\n\(result.output)\(result.errors)")
@@ -116,6 +118,7 @@ final class Daemon {
     // MARK: What it shows
 
     func port(_ name: String) throws -> JSON { try named(show("port", "show", name), name, "port") }
+    func guest(_ name: String) throws -> JSON { try named(show("guest", "show", name), name, "guest") }
     func protocolRow(_ name: String) throws -> JSON { try named(show("protocol", "show", name), name, "protocol") }
 
     private func named(_ list: JSON, _ name: String, _ what: String) throws -> JSON {

@@ -1,0 +1,141 @@
+/// What classes counted before a change goes on counting after it, for themselves and for all that were above them.
+extension ClassTree {
+    /// Counts that come to an end with a change of parameters stay.
+    @_noLocks
+    mutating func keepCounts(of id: ClassID, goingOn: (codel: Bool, extra: Bool)) {
+        let flags = states[Int(id)].flags
+        if flags & ClassFlags.codel != 0, !goingOn.codel { keep(KeptCounts(droppedCoDel: codels[Int(id)].dropped), for: id) }
+        if flags & ClassFlags.extra != 0, !goingOn.extra {
+            keep(KeptCounts(waitsPeak: extras[Int(id)].waitsPeak, waitsPackets: extras[Int(id)].waitsPackets), for: id)
+        }
+    }
+
+    @_noLocks
+    mutating func keep(_ counts: KeptCounts, for id: ClassID) {
+        let mine = kept + Int(id)
+        if nodes[Int(id)].blockers & 1 == 0 {
+            mine.pointee = KeptCounts()
+            nodes[Int(id)].blockers |= 1
+        }
+        mine.pointee.droppedByRemoval &+= counts.droppedByRemoval
+        mine.pointee.droppedCoDel &+= counts.droppedCoDel
+        mine.pointee.waitsPeak &+= counts.waitsPeak
+        mine.pointee.waitsPackets &+= counts.waitsPackets
+    }
+
+    @_noLocks
+    func keptCounts(of id: ClassID) -> KeptCounts { nodes[Int(id)].blockers & 1 != 0 ? kept[Int(id)] : KeptCounts() }
+
+    /// What a class itself dropped; with children, what those had that are gone.
+    @_noLocks
+    func ownDrops(of id: ClassID) -> DropCounts {
+        let block = blocks[Int(id)], kept = keptCounts(of: id)
+        var drops = DropCounts()
+        drops.queueLimit = block.droppedQueueLimit
+        drops.bufferShare = block.droppedBufferShare
+        drops.bufferFull = block.droppedBufferFull
+        drops.codel = kept.droppedCoDel
+        if states[Int(id)].flags & ClassFlags.codel != 0 { drops.codel &+= codels[Int(id)].dropped }
+        drops.removal = kept.droppedByRemoval
+        return drops
+    }
+
+    /// What a class that is removed counted becomes its parent's own.
+    @_noLocks
+    mutating func leaveCounters(of id: ClassID, to parent: ClassID) {
+        change(lenderOf: id, to: ClassState.nobody)
+        add(historyOf: id, to: parent, isTaken: false)
+    }
+
+    /// What a leaf counted so far stays with the parent that it leaves, and does not count for the one that it comes to, though it stays the leaf's own: so
+    /// it is its new parent's less. What it borrowed from those that are above it no longer, and waited for them, is told of the nearest ancestor that
+    /// is above both.
+    @_noLocks
+    mutating func leaveHistory(of id: ClassID, to old: ClassID, movingTo parent: ClassID) {
+        change(lenderOf: id, to: ClassState.nobody)
+        add(historyOf: id, to: old, isTaken: false)
+        var common = parent
+        while common != 1, !isAbove(common, old) { common = states[Int(common)].parent }
+        let ownLevel = states[Int(old)].level &- 1, commonLevel = states[Int(common)].level
+        var level = ownLevel &+ 1
+        while level < commonLevel {
+            let bit: UInt8 = 1 &<< level
+            if nodes[Int(id)].lenders & bit != 0 {
+                let loan = loans[Int(level) &* classes &+ Int(id)]
+                nodes[Int(id)].lenders &= ~bit
+                add(to: id, fromLevel: commonLevel, frames: loan.frames, bytes: loan.bytes)
+            }
+            if nodes[Int(id)].blockers & bit != 0 {
+                let waits = ceilingWaits[Int(level) &* classes &+ Int(id)]
+                nodes[Int(id)].blockers &= ~bit
+                add(to: id, waits: waits, forLevel: commonLevel)
+            }
+            level &+= 1
+        }
+        // What it lent itself, to children that are gone.
+        let newLevel = states[Int(parent)].level &- 1, bit: UInt8 = 1 &<< ownLevel
+        if newLevel != ownLevel, nodes[Int(id)].lenders & bit != 0 {
+            let loan = loans[Int(ownLevel) &* classes &+ Int(id)]
+            nodes[Int(id)].lenders &= ~bit
+            add(to: id, fromLevel: newLevel, frames: loan.frames, bytes: loan.bytes)
+        }
+        add(historyOf: id, to: parent, isTaken: true)
+    }
+
+    /// Whether `id` is `below` or above it.
+    @_noLocks
+    private func isAbove(_ id: ClassID, _ below: ClassID) -> Bool {
+        var ancestor = below
+        while ancestor != 0 {
+            if ancestor == id { return true }
+            ancestor = states[Int(ancestor)].parent
+        }
+        return false
+    }
+
+    /// Adds what a class itself counted to what its parent did, or takes it from that. Numbers go round: sums are right whatever their parts.
+    @_noLocks
+    private mutating func add(historyOf id: ClassID, to parent: ClassID, isTaken: Bool) {
+        // 0 - x where taken.
+        let flip: UInt64 = isTaken ? .max : 0, one: UInt64 = isTaken ? 1 : 0
+        let state = states[Int(id)], drops = ownDrops(of: id)
+        states[Int(parent)].sentBytes &+= (state.sentBytes ^ flip) &+ one
+        states[Int(parent)].sentFrames &+= (state.sentFrames ^ flip) &+ one
+        for level in Int(states[Int(parent)].level)..<8 where nodes[Int(id)].lenders &>> UInt8(truncatingIfNeeded: level) & 1 != 0 {
+            let loan = loans[level &* classes &+ Int(id)]
+            add(
+                to: parent, fromLevel: UInt8(truncatingIfNeeded: level), frames: (loan.frames ^ flip) &+ one, bytes: (loan.bytes ^ flip) &+ one)
+        }
+        blocks[Int(parent)].droppedQueueLimit &+= (drops.queueLimit ^ flip) &+ one
+        blocks[Int(parent)].droppedBufferShare &+= (drops.bufferShare ^ flip) &+ one
+        blocks[Int(parent)].droppedBufferFull &+= (drops.bufferFull ^ flip) &+ one
+        if drops.removal | drops.codel != 0 {
+            keep(KeptCounts(droppedByRemoval: (drops.removal ^ flip) &+ one, droppedCoDel: (drops.codel ^ flip) &+ one), for: parent)
+        }
+    }
+
+    /// What a class that was removed had sent, its removed children included. Right until its id is used again.
+    public func lastSent(of id: ClassID) -> (frames: UInt64, bytes: UInt64) {
+        Int(id) < classes ? (states[Int(id)].sentFrames, states[Int(id)].sentBytes) : (0, 0)
+    }
+}
+
+/// Frames dropped, by cause.
+struct DropCounts {
+    var queueLimit: UInt64 = 0
+    var bufferShare: UInt64 = 0
+    var bufferFull: UInt64 = 0
+    var codel: UInt64 = 0
+    var removal: UInt64 = 0
+
+    @_noLocks @inline(__always)
+    init() {}
+
+    mutating func add(_ other: DropCounts) {
+        queueLimit &+= other.queueLimit
+        bufferShare &+= other.bufferShare
+        bufferFull &+= other.bufferFull
+        codel &+= other.codel
+        removal &+= other.removal
+    }
+}
