@@ -102,7 +102,7 @@ let package = Package(
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
         .testTarget(
-            name: "DataPlaneTests", dependencies: ["DataPlane", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
+            name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"]),
         .testTarget(
             name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],

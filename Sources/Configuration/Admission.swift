@@ -20,26 +20,41 @@ extension Validator {
     }
 
     private mutating func checkDepth(_ tree: TreeDescription) {
+        let inRest = tree.idsInRest
         for leaf in tree.classes where leaf.isLeaf {
-            let levels = leaf.path.utf8.count { $0 == UInt8(ascii: "/") } + 2
+            let levels = leaf.path.utf8.count { $0 == UInt8(ascii: "/") } + (inRest.contains(leaf.id) ? 3 : 2)
             guard levels > Model.deepestTree, let guest = leaf.guest, leaf.protocolName == nil else { continue }
             let index = model.guests.firstIndex { $0.name == guest } ?? 0
             add(
                 "guests[\(index)].group",
-                "the class \(leaf.path) of \(tree.name) stands \(levels) levels deep, the root counted:"
-                    + " at most \(Model.deepestTree) are kept; take away a group")
+                "the class \(leaf.path) of \(tree.name) stands \(levels) levels deep, \(inRest.contains(leaf.id) ? "the root and rest" : "the root") counted:"
+                    + " at most \(Model.deepestTree) are kept; take away a group"
+                    + (inRest.contains(leaf.id) ? ", or give \(leaf.path.prefix { $0 != "/" }) a floor" : ""))
         }
     }
 
     private mutating func checkFloors(_ tree: TreeDescription) {
         let byID = Dictionary(uniqueKeysWithValues: tree.classes.enumerated().map { ($1.id, $0) })
         let children = Dictionary(grouping: tree.classes.filter { item in !item.isRemainder(below: byID[item.parent].map { tree.classes[$0] }) }, by: \.parent)
-        checkRoot(tree, children[ClassIDs.root] ?? [])
+        checkRoot(tree, (children[ClassIDs.root] ?? []) + writtenRest(of: tree))
         for parent in tree.classes {
             guard let below = children[parent.id] else { continue }
             check(below, under: parent, in: tree, .rate, \.floor, key: "floor")
             check(below, under: parent, in: tree, .packets, \.floorPackets, key: "floor-packets")
         }
+    }
+
+    /// The tree's `rest` if its floor was written, which makes it a promise; whether or not there is anybody in it now.
+    private func writtenRest(of tree: TreeDescription) -> [ClassDescription] {
+        let rest =
+            switch tree.kind {
+            case .inbound(let name): bridges[name]?.rest
+            case .outbound(let name): ports[name]?.rest
+            }
+        guard let floor = rest?.floor else { return [] }
+        var settings = ClassParameters()
+        settings.floor = floor
+        return [ClassDescription(id: 0, path: ClassDescription.restPath, parent: ClassIDs.root, isLeaf: false, settings: settings)]
     }
 
     private mutating func checkRoot(_ tree: TreeDescription, _ children: [ClassDescription]) {

@@ -54,6 +54,10 @@ struct ClassIndex: Sendable {
         var groups: [String: Int] = [:]
         /// By the id of the class above: what it promises to those below.
         var promises: [UInt16: Promise] = [:]
+        /// What was written of `rest`, its place if there is anybody in it, and the bytes of the largest frame there.
+        var rest = RestSettings()
+        var restPlace: Int?
+        var largestFrame = 0
     }
 
     /// Sums that may pass 64 bits.
@@ -80,6 +84,8 @@ struct ClassIndex: Sendable {
         }
         trees = descriptions.map { description in
             var tree = Tree()
+            (tree.rest, tree.largestFrame) = rest(of: description, model)
+            tree.restPlace = description.classes.firstIndex(where: \.isRest)
             tree.places = Dictionary(description.classes.enumerated().map { ($1.id, $0) }) { first, _ in first }
             for (place, item) in description.classes.enumerated() {
                 if let guest = item.guest { tree.guests[guest, default: []].append(place) } else { tree.groups[item.name] = place }
@@ -87,6 +93,19 @@ struct ClassIndex: Sendable {
             }
             return tree
         }
+    }
+
+    private func rest(of description: TreeDescription, _ model: Model) -> (RestSettings, largestFrame: Int) {
+        let bridge: Bridge?, rest: RestSettings?
+        switch description.kind {
+        case .inbound(let name):
+            bridge = bridges[name]
+            rest = bridge.map { model.bridges[$0.place].rest }
+        case .outbound(let name):
+            bridge = ports[name].flatMap { bridges[model.ports[$0].bridge] }
+            rest = ports[name].map { model.ports[$0].rest }
+        }
+        return (rest ?? RestSettings(), bridge?.widest.map { model.ports[$0].largestFrame } ?? PortSettings.usualLargestFrame)
     }
 
     private static func places<Object>(_ list: [Object], _ key: KeyPath<Object, String>) -> [String: Int] {
@@ -204,7 +223,28 @@ struct ClassIndex: Sendable {
                 if old.settings != item.settings { change.classes.append(.init(name: description.name, tree: number, place: place, settings: item.settings)) }
             }
         }
-        return isAdmitted(change, descriptions) ? change : nil
+        guard isAdmitted(change, descriptions) else { return nil }
+        adjustRests(&change, descriptions)
+        return change
+    }
+
+    /// What changed floors leave to the classes without one.
+    private func adjustRests(_ change: inout ClassChange, _ descriptions: [TreeDescription]) {
+        for (number, items) in Dictionary(grouping: change.classes, by: \.tree).sorted(by: { $0.key < $1.key }) {
+            let tree = trees[number], description = descriptions[number]
+            guard let place = tree.restPlace, let rate = description.rate else { continue }
+            var sum = tree.promises[ClassIDs.root] ?? Promise()
+            for item in items {
+                let old = description.classes[item.place]
+                guard old.parent == ClassIDs.root else { continue }
+                sum.add(old.settings, -1)
+                sum.add(item.settings, 1)
+            }
+            let rest = tree.rest.parameters(rate: rate, taken: UInt64(clamping: sum.floor), largestFrame: tree.largestFrame)
+            if rest == description.classes[place].settings { continue }
+            change.classes.append(.init(name: description.name, tree: number, place: place, settings: rest))
+            if rest.floor == 0 { change.lines.append(Plan.notice(ofRestIn: description.name)) }
+        }
     }
 
     /// nil for the root.
@@ -231,7 +271,7 @@ struct ClassIndex: Sendable {
             for (id, sum) in promises {
                 if id == ClassIDs.root {
                     // Without a rate nothing can be promised.
-                    if sum.floor > Int128(description.rate ?? 0) { return false }
+                    if sum.floor + Int128(tree.rest.floor ?? 0) > Int128(description.rate ?? 0) { return false }
                 } else if let place = tree.places[id] {
                     let own = settings[id] ?? description.classes[place].settings
                     if sum.floor > Int128(own.floor) || sum.packets > Int128(own.floorPackets) { return false }
@@ -256,8 +296,9 @@ extension ClassDescription {
     /// The last part of its path.
     var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-    /// The leaf for what a guest's protocols leave over: its floor is a remainder, not a promise of its own.
+    /// `rest`, or the leaf for what a guest's protocols leave over: its floor is a remainder, not a promise of its own.
     func isRemainder(below parent: ClassDescription?) -> Bool {
+        if isRest { return true }
         guard let parent, let guest else { return false }
         return isLeaf && protocolName == nil && parent.guest == guest
     }

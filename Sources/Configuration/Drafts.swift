@@ -21,6 +21,7 @@ struct PortDraft {
     var cpus: [Int] = []
     var rate: UInt64?
     var overhead = 0
+    var rest = RestSettings()
     var dcb = true
     var spoofCheck = false
     var pace: PaceDraft?
@@ -34,6 +35,7 @@ struct PortDraft {
         cpus = port.cpus
         rate = port.rate
         overhead = port.overhead
+        rest = port.rest
         dcb = port.dcb
         spoofCheck = port.spoofCheck
         pace = port.pace.map { PaceDraft(average: $0.average, peak: $0.peak, burst: $0.burst) }
@@ -56,11 +58,16 @@ struct PortDraft {
             ("socket", socket != nil, [.vhost]), ("mode", mode != nil, [.vhost]),
             ("queues", queues != nil, [.vhost, .physical]), ("interface", interface != nil, [.tap]),
             ("netns", netns != nil, [.tap]), ("mac", mac != nil, [.tap]), ("device", device != nil, [.physical]),
-            ("rate", rate != nil, [.physical]), ("overhead", overhead != 0, [.physical]), ("dcb", !dcb, [.physical]),
+            ("rate", rate != nil, [.physical]), ("overhead", overhead != 0, [.physical]), ("rest", rest != RestSettings(), [.physical]), ("dcb", !dcb, [.physical]),
         ]
         for (key, isPresent, types) in present where isPresent && !types.contains(type) {
             let owners = types.map(\.rawValue).joined(separator: " and ")
-            let advice = key == "rate" ? "; the root of the inbound tree is the bridge's rate" : ""
+            let advice =
+                switch key {
+                case "rate": "; the root of the inbound tree is the bridge's rate"
+                case "rest": "; the inbound tree's is the bridge's"
+                default: ""
+                }
             problems.add(element, "'\(key)' belongs to \(owners) ports, not to a \(type.rawValue) port: leave it out\(advice)")
         }
         let kind: PortKind?
@@ -82,6 +89,7 @@ struct PortDraft {
         port.cpus = cpus
         port.rate = rate
         port.overhead = overhead
+        port.rest = rest
         port.dcb = dcb
         port.spoofCheck = spoofCheck
         port.pace = pace.flatMap { pace in pace.average.map { PaceSettings(average: $0, peak: pace.peak, burst: pace.burst) } }

@@ -79,6 +79,13 @@ extension Editor {
             try check(parts.dropLast(), areAbove: parts[parts.count - 1], parent: model.groups[group].parent, path)
             return .group(group)
         }
+        if parts.first == ClassDescription.restPath {
+            let owner = model.ports.first { $0.isPhysical && $0.rate != nil }.map { "port set \($0.name)" } ?? model.bridges.first.map { "bridge set \($0.name)" }
+            throw ConfigurationError(
+                "", parts.count == 1
+                    ? "rest is set at the port or bridge whose tree it is in: write \(owner ?? "port set uplink") rest floor 100mbit"
+                    : "classes in rest are named without it: write \(parts.dropFirst().joined(separator: "/"))")
+        }
         guard let last = parts.last, guestExists(last) else {
             let names = model.groups.map(\.name) + model.effectiveGuests.map(\.settings.name)
             throw ConfigurationError("", "there is no class \(path): \(hint(parts.last ?? path, among: names, none: "no guest is configured"))")

@@ -171,6 +171,6 @@ extension PortDraft {
     /// Leaves what any type of port has.
     mutating func forgetKind() {
         (socket, mode, queues, interface, netns, mac, device) = (nil, nil, nil, nil, nil, nil, nil)
-        (rate, overhead, dcb) = (nil, 0, true)
+        (rate, overhead, rest, dcb) = (nil, 0, RestSettings(), true)
     }
 }

@@ -93,6 +93,7 @@ protocol Initializable {
 }
 
 extension ClassSettings: Initializable {}
+extension RestSettings: Initializable {}
 
 extension ProblemList {
     /// A size within a range, in bytes.

@@ -7,6 +7,7 @@ struct Fields {
     let port: [Field<PortDraft>]
     let pace: [Field<PaceDraft>]
     let classes: [Field<ClassSettings>]
+    let rest: [Field<RestSettings>]
     let group: [Field<GroupSettings>]
     let guest: [Field<GuestSettings>]
     let protocolRow: [Field<ProtocolDraft>]
@@ -17,11 +18,15 @@ struct Fields {
     private init() {
         let classes = Self.classFields()
         let pace = Self.paceFields()
+        let rest: [Field<RestSettings>] = [
+            .rate("floor", \.floor), .rate("ceiling", \.ceiling), .optionalInteger("priority", \.priority, 0...7),
+        ]
         self.classes = classes
+        self.rest = rest
         self.pace = pace
         daemon = Self.daemonFields()
-        bridge = Self.bridgeFields()
-        port = Self.portFields(pace: pace)
+        bridge = Self.bridgeFields(rest: rest)
+        port = Self.portFields(pace: pace, rest: rest)
         group = Self.groupFields(classes)
         guest = Self.guestFields(classes)
         protocolRow = Self.protocolFields()
@@ -47,7 +52,7 @@ struct Fields {
         ]
     }
 
-    private static func bridgeFields() -> [Field<BridgeSettings>] {
+    private static func bridgeFields(rest: [Field<RestSettings>]) -> [Field<BridgeSettings>] {
         [
             .name(\.name),
             Field(
@@ -64,6 +69,7 @@ struct Fields {
             .integer("fdb-size", \.fdbSize, 16...16_777_216, standard: 65_536),
             .rate("rate", \.rate),
             .integer("overhead", \.overhead, 0...256, standard: 0),
+            .nested("rest", \.rest, rest),
             Field(
                 key: "static", shape: .list,
                 read: { bridge, element, problems in
@@ -93,7 +99,7 @@ struct Fields {
         ]
     }
 
-    private static func portFields(pace: [Field<PaceDraft>]) -> [Field<PortDraft>] {
+    private static func portFields(pace: [Field<PaceDraft>], rest: [Field<RestSettings>]) -> [Field<PortDraft>] {
         [
             .name(\.name),
             Field(
@@ -117,6 +123,7 @@ struct Fields {
             .cpus(\.cpus),
             .rate("rate", \.rate),
             .integer("overhead", \.overhead, 0...256, standard: 0),
+            .nested("rest", \.rest, rest),
             .flag("dcb", \.dcb, standard: true),
             .flag("spoof-check", \.spoofCheck, standard: false),
             Field(

@@ -54,6 +54,8 @@ public struct BridgeSettings: Equatable, Sendable {
     public var rate: UInt64?
     /// Bytes added to each frame's length when it is charged (24: preamble, FCS and gap, as on the wire).
     public var overhead: Int = 0
+    /// What the classes without a floor have of `rate`.
+    public var rest = RestSettings()
     public var staticEntries: [StaticEntry] = []
     public init(name: String) { self.name = name }
 }
@@ -77,6 +79,8 @@ public struct PortSettings: Equatable, Sendable {
     public var rate: UInt64?
     /// As `BridgeSettings.overhead`, for the outbound tree.
     public var overhead: Int = 0
+    /// As `BridgeSettings.rest`, for the outbound tree.
+    public var rest = RestSettings()
     /// Physical ports: push priority tags on the way out.
     public var dcb = true
     /// Only frames whose source is a configured MAC of one of the port's guests may enter.
@@ -141,6 +145,17 @@ public struct ClassSettings: Equatable, Sendable {
     /// CoDel's target and interval in microseconds; nil: 5 ms, and 20 targets.
     public var codelTarget: UInt64?
     public var codelInterval: UInt64?
+    public init() {}
+}
+
+/// The class `rest` of a tree that has a rate: guests and groups without a floor stand below it and share it equally.
+public struct RestSettings: Equatable, Sendable {
+    /// bit/s; nil: what the floors beside it leave of the tree's rate.
+    public var floor: UInt64?
+    /// bit/s; nil: the tree's rate.
+    public var ceiling: UInt64?
+    /// Of the classes in it that have none of their own; nil: 3.
+    public var priority: Int?
     public init() {}
 }
 

@@ -6,7 +6,7 @@ extension Plan {
         let fields = Fields.all
         func port(_ model: Model, _ name: String) -> PortSettings? { model.ports.first { $0.name == name } }
         var replaced: Set<String> = []
-        return actions.flatMap { action -> [String] in
+        let lines = actions.flatMap { action -> [String] in
             switch action {
             case .removeStaticEntry(let bridge, let entry): return ["- fdb \(entry.mac) port \(entry.port) bridge \(bridge)"]
             case .addStaticEntry(let bridge, let entry): return ["+ fdb \(entry.mac) port \(entry.port) bridge \(bridge)"]
@@ -44,6 +44,13 @@ extension Plan {
                 return ["! daemon \(changes(old.daemon, settings, fields.daemon)) (takes a restart of sluiced)"]
             }
         }
+        let left = trees.filter { $0.kind != .removed && ($0.added + $0.changed).contains { $0.isRest && $0.settings.floor == 0 } }
+        return lines + left.map { Self.notice(ofRestIn: $0.name) }
+    }
+
+    /// Where floors leave nothing.
+    static func notice(ofRestIn tree: String) -> String {
+        "! class rest of \(tree) (floors take the whole rate: classes without a floor have only what others do not use)"
     }
 
     private func protocolLines(from old: Model, to new: Model, _ fields: Fields) -> [String] {

@@ -47,6 +47,23 @@ public struct ClassDescription: Equatable, Sendable {
     }
 }
 
+extension ClassDescription {
+    /// The path of the class below which all others without a floor stand, in trees that have a rate. No guest or group has this name, and no path of another
+    /// class shows it: a class keeps its path, and with it its id, when it gains or loses its floor.
+    public static let restPath = "rest"
+    public var isRest: Bool { path == Self.restPath }
+}
+
+extension TreeDescription {
+    /// The classes that stand below `rest`.
+    var idsInRest: Set<UInt16> {
+        guard let rest = classes.first(where: \.isRest) else { return [] }
+        return classes.reduce(into: []) { found, item in
+            if item.parent == rest.id || found.contains(item.parent) { found.insert(item.id) }
+        }
+    }
+}
+
 /// A class's settings with every default filled in.
 public struct ClassParameters: Equatable, Sendable {
     /// bit/s; 0: none.
@@ -125,16 +142,19 @@ public enum Direction: String, Codable, CaseIterable, Sendable {
 /// their names, and of `default`, which has what the guest's floor leaves over. Inbound, the guests of physical ports have
 /// no classes: what goes to a physical port is scheduled by that port's tree. In a physical port's tree stand the guests of
 /// all other ports of its bridge. A group without guests in a tree has no class there.
+///
+/// In a tree that has a rate, guests and groups without a floor that stand in no group stand below the class `rest`, whose floor is what the floors
+/// beside it leave. It is there as soon as there is one.
 public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] {
     let guests = model.effectiveGuests
     var result = model.bridges.map { bridge in
-        var tree = TreeBuilder(model, .inbound, rate: bridge.rate, bridge: bridge.name)
+        var tree = TreeBuilder(model, .inbound, rate: bridge.rate, rest: bridge.rest, bridge: bridge.name)
         for guest in guests { tree.add(guest, unless: { $0.isPhysical }) }
         return tree.description(
             name: bridge.name, kind: .inbound(bridge: bridge.name), overhead: bridge.overhead, ids: &ids)
     }
     for port in model.ports where port.isPhysical {
-        var tree = TreeBuilder(model, .outbound, rate: port.rate, bridge: port.bridge)
+        var tree = TreeBuilder(model, .outbound, rate: port.rate, rest: port.rest, bridge: port.bridge)
         for guest in guests { tree.add(guest, unless: { $0.name == port.name }) }
         result.append(tree.description(name: port.name, kind: .outbound(port: port.name), overhead: port.overhead, ids: &ids))
     }
@@ -146,6 +166,7 @@ public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] {
 private struct TreeBuilder {
     let direction: Direction
     let rate: UInt64?
+    let rest: RestSettings
     let bridge: String
     private let ports: [String: PortSettings]
     private let groups: [String: GroupSettings]
@@ -153,14 +174,17 @@ private struct TreeBuilder {
     private var classes: [ClassDescription] = []
     private var parents: [String?] = []
     private var groupPaths: [String: String] = [:]
+    /// The paths of `rest` and of all below it.
+    private var restPaths: Set<String> = []
 
-    init(_ model: Model, _ direction: Direction, rate: UInt64?, bridge: String) {
+    init(_ model: Model, _ direction: Direction, rate: UInt64?, rest: RestSettings, bridge: String) {
         self.direction = direction
         self.rate = rate
+        self.rest = rest
         self.bridge = bridge
         ports = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
         groups = Dictionary(model.groups.map { ($0.name, $0) }) { first, _ in first }
-        largestFrame = model.ports.lazy.filter { $0.bridge == bridge }.map(\.largestFrame).max() ?? 1_522
+        largestFrame = model.ports.lazy.filter { $0.bridge == bridge }.map(\.largestFrame).max() ?? PortSettings.usualLargestFrame
     }
 
     mutating func add(_ guest: EffectiveGuest, unless excluded: (PortSettings) -> Bool) {
@@ -198,6 +222,17 @@ private struct TreeBuilder {
         _ path: String, under parent: String?, _ settings: ClassSettings, leafOf port: PortSettings?, guest: String?,
         _ largestFrame: Int, protocolName: String? = nil
     ) {
+        var parent = parent, settings = settings
+        if parent == nil, rate != nil, settings.floor == nil, settings.floorPackets == nil, path != ClassDescription.restPath {
+            let rest = ClassDescription.restPath
+            // What it has is known when all others are.
+            if restPaths.insert(rest).inserted { append(rest, under: nil, ClassSettings(), leafOf: nil, guest: nil, largestFrame) }
+            parent = rest
+        }
+        if let parent, restPaths.contains(parent) {
+            restPaths.insert(path)
+            settings.priority = settings.priority ?? rest.priority
+        }
         parents.append(parent)
         classes.append(
             ClassDescription(
@@ -208,12 +243,34 @@ private struct TreeBuilder {
 
     func description(name: String, kind: TreeDescription.Kind, overhead: Int, ids: inout ClassIDs) -> TreeDescription {
         var classes = classes
+        if let index = classes.firstIndex(where: \.isRest), let rate {
+            let taken = zip(classes, parents).reduce(UInt64(0)) { sum, item in
+                item.1 == nil && !item.0.isRest ? sum.addingSaturating(item.0.settings.floor) : sum
+            }
+            classes[index].settings = rest.parameters(rate: rate, taken: taken, largestFrame: largestFrame)
+        }
         let assigned = ids.assign(tree: name, paths: classes.map(\.path))
         for index in classes.indices {
             classes[index].id = assigned[index] ?? 0
             if let parent = parents[index] { classes[index].parent = ids.id(tree: name, path: parent) ?? ClassIDs.root }
         }
         return TreeDescription(name: name, kind: kind, rate: rate, overhead: overhead, classes: classes)
+    }
+}
+
+extension RestSettings {
+    /// With what the floors beside it leave of the tree's rate, unless that is less than a bucket keeps.
+    ///
+    /// - Parameters:
+    ///   - taken: what those floors sum to, bit/s.
+    ///   - largestFrame: bytes of the largest frame on the bridge.
+    func parameters(rate: UInt64, taken: UInt64, largestFrame: Int) -> ClassParameters {
+        var settings = ClassSettings()
+        settings.ceiling = ceiling
+        settings.priority = priority
+        settings.floor = floor
+        if floor == nil, rate > taken, rate - taken >= Validator.rates.lowerBound { settings.floor = min(rate - taken, ceiling ?? .max) }
+        return ClassParameters(settings, rootRate: rate, largestFrame: largestFrame)
     }
 }
 

@@ -5,7 +5,7 @@ extension Validator {
         checkUnique(model.groups.map(\.name), "groups", "group")
         for (index, group) in model.groups.enumerated() {
             let path = "groups[\(index)]"
-            checkName(group.name, path)
+            checkName(group.name, path, reserved: ["none", ClassDescription.restPath])
             if ports[group.name] != nil {
                 add(path + ".name", "a port is called \(group.name) too, and both have a class: take another name")
             }
@@ -45,7 +45,7 @@ extension Validator {
         var addressless: [String: String] = [:]
         for (index, guest) in model.guests.enumerated() {
             let path = "guests[\(index)]"
-            checkName(guest.name, path)
+            checkName(guest.name, path, reserved: ["none", ClassDescription.restPath])
             if groups[guest.name] != nil {
                 add(path + ".name", "a group is called \(guest.name) too, and both have a class: take another name")
             }

@@ -24,6 +24,7 @@ extension Validator {
             let path = "bridges[\(index)]"
             checkName(bridge.name, path)
             checkRate(bridge.rate, path + ".rate")
+            checkRest(bridge.rest, rate: bridge.rate, path, "bridge")
             checkInteger(bridge.ageing, 1...1_000_000, path + ".ageing")
             checkInteger(bridge.fdbSize, 16...16_777_216, path + ".fdb-size")
             checkInteger(bridge.overhead, 0...256, path + ".overhead")
@@ -50,7 +51,7 @@ extension Validator {
             uniquingKeysWith: { first, _ in first })
         for (index, port) in model.ports.enumerated() {
             let path = "ports[\(index)]"
-            checkName(port.name, path)
+            checkName(port.name, path, reserved: ["none", ClassDescription.restPath])
             if bridges[port.name] != nil {
                 add(path + ".name", "a bridge is called \(port.name) too, and both have a scheduling tree: take another name")
             }
@@ -58,6 +59,7 @@ extension Validator {
             checkInteger(port.mtu, 68...9_000, path + ".mtu")
             checkInteger(port.overhead, 0...256, path + ".overhead")
             checkRate(port.rate, path + ".rate")
+            if port.isPhysical { checkRest(port.rest, rate: port.rate, path, "port") }
             for cpu in port.cpus { checkInteger(cpu, 0...4_095, path + ".cpus") }
             if let pace = port.pace { checkPace(pace, path + ".pace") }
             if port.spoofCheck, !addressed.contains(port.name) {
@@ -68,6 +70,17 @@ extension Validator {
             }
             checkKind(port, path, &owners, taps)
         }
+    }
+
+    private mutating func checkRest(_ rest: RestSettings, rate: UInt64?, _ path: String, _ noun: String) {
+        if rest == RestSettings() { return }
+        guard rate != nil else {
+            add(path + ".rest", "rest is what floors leave of a rate, and the \(noun) has none: set its rate too, or leave rest out")
+            return
+        }
+        var settings = ClassSettings()
+        (settings.floor, settings.ceiling, settings.priority) = (rest.floor, rest.ceiling, rest.priority)
+        checkClass(settings, path + ".rest")
     }
 
     private mutating func checkPace(_ pace: PaceSettings, _ path: String) {

@@ -175,6 +175,8 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     /// CoDel's target and interval; nil: tail drop.
     public var codelTargetMicroseconds: UInt64?
     public var codelIntervalMicroseconds: UInt64?
+    /// What the operator should know of it, as a sentence.
+    public var note: String?
 
     // Counters, in tc's words.
     public var sent = Traffic()

@@ -23,6 +23,7 @@ struct ClassFigures {
             count(&drops, "buffer_share", counters.droppedBufferShare)
             count(&drops, "buffer_full", counters.droppedBufferFull)
             count(&drops, "codel", counters.droppedCoDel)
+            count(&drops, "class_removed", counters.droppedByRemoval)
             count(&holds, "own_ceiling", counters.waitsCeiling)
             count(&holds, "peak", counters.waitsPeak)
             count(&holds, "packet_ceiling", counters.waitsPackets)
@@ -48,7 +49,13 @@ extension Engine {
         let found = trees.flatMap { tree in
             let counters = dataPlane.classCounters(tree: tree.name)
             var ancestors = ClassAncestors(tree, counters)
-            return ([Self.root(tree)] + tree.classes).filter { item in params.path.map { Self.matches(item.path, $0) } ?? true }.map { item in
+            // Its path does not tell that a class stands below `rest`; parents come first.
+            var inRest: Set<UInt16> = []
+            return ([Self.root(tree)] + tree.classes).filter { item in
+                guard let path = params.path else { return true }
+                if item.isRest ? path == ClassDescription.restPath : inRest.contains(item.parent) { inRest.insert(item.id) }
+                return inRest.contains(item.id) || Self.matches(item.path, path)
+            }.map { item in
                 var status = status(of: item, in: tree, ClassFigures(counters.of(item.id)))
                 if status.holds["ancestor_ceiling"] != nil { status.heldBy = ancestors.waits(of: item) }
                 if status.borrowedBytes != 0 { status.borrowedFrom = ancestors.loans(of: item) }
@@ -105,6 +112,9 @@ extension Engine {
         if item.isLeaf, settings.codelTarget != 0 {
             status.codelTargetMicroseconds = settings.codelTarget
             status.codelIntervalMicroseconds = settings.codelInterval
+        }
+        if item.isRest, settings.floor == 0 {
+            status.note = "floors take all of \(tree.name)'s rate \(Quantity.rate.format(tree.rate ?? 0)): classes without a floor have only what others do not use"
         }
         status.sent = figures.sent
         status.backlog = figures.backlog

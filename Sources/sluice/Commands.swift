@@ -68,7 +68,7 @@ struct PortCommand: ParsableCommand {
                 Any port: bridge, mtu, cpus 1,2, spoof-check on, pace average RATE peak RATE burst SIZE.
                 vhost: socket PATH, mode client|server, queues N.
                 tap: interface NAME, netns NAME, mac ADDRESS.
-                physical: device STRING, queues N, rate RATE, overhead BYTES, dcb on|off.
+                physical: device STRING, queues N, rate RATE, overhead BYTES, rest floor|ceiling|priority, dcb on|off.
                 """)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
@@ -105,7 +105,7 @@ struct BridgeCommand: ParsableCommand {
     struct Add: EditCommand {
         static let object = "bridge", verb = "add"
         static let configuration = CommandConfiguration(
-            abstract: "Add a bridge: add br0 rate 10gbit", discussion: "Keys: ageing TIME, fdb-size N, rate RATE, overhead BYTES.")
+            abstract: "Add a bridge: add br0 rate 10gbit", discussion: "Keys: ageing TIME, fdb-size N, rate RATE, overhead BYTES, rest floor|ceiling|priority.")
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }

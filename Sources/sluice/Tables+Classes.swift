@@ -10,7 +10,7 @@ extension Tables {
         if let parent = item.parent { head += " parent 1:\(String(parent, radix: 16))" } else { head += " root" }
         if !item.path.isEmpty { head += " \(item.path)" }
         if item.leaf { head += " leaf" }
-        return ([head, settings(item), sent(item)] + counters(item)).joined(separator: "\n")
+        return ([head, settings(item)] + (item.note.map { [" note: \($0)"] } ?? []) + [sent(item)] + counters(item)).joined(separator: "\n")
     }
 
     private static func settings(_ item: ClassStatus) -> String {

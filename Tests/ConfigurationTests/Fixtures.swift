@@ -63,6 +63,12 @@ func randomModel(_ random: inout Seeded) -> Model {
     for bridgeNumber in 0..<Int.random(in: 1...2, using: &random) {
         var bridge = BridgeSettings(name: "br\(bridgeNumber)")
         bridge.rate = rate(10_000_000_000...40_000_000_000, &random)
+        if Bool.random(using: &random) { bridge.rest.priority = Int.random(in: 0...7, using: &random) }
+        switch Int.random(in: 0...3, using: &random) {
+        case 0: bridge.rest.floor = rate(8_000...2_000_000_000, &random)
+        case 1: bridge.rest.ceiling = rate(2_000_000_000...20_000_000_000, &random)
+        default: break
+        }
         bridge.ageing = Int.random(in: 10...400, using: &random)
         let groupCount = Int.random(in: 0...2, using: &random)
         for number in 0..<groupCount {
@@ -85,7 +91,7 @@ func randomModel(_ random: inout Seeded) -> Model {
             var port = PortSettings(name: name, bridge: bridge.name, kind: kind)
             port.mtu = [1_500, 9_000, 1_280].randomElement(using: &random)!
             if Bool.random(using: &random) { port.pace = PaceSettings(average: rate(8_000...1_000_000_000, &random)) }
-            if port.isPhysical { port.rate = rate(1_000_000_000...10_000_000_000, &random) }
+            if port.isPhysical, Int.random(in: 0...4, using: &random) > 0 { port.rate = rate(1_000_000_000...10_000_000_000, &random) }
             model.ports.append(port)
             for guestNumber in 0..<Int.random(in: 0...2, using: &random) {
                 var guest = GuestSettings(name: guestNumber == 0 ? name : "\(name)g\(guestNumber)", port: name)

@@ -159,7 +159,7 @@ private func canonical(_ model: Model) -> Model {
         new.guests[1].outbound.floor = 150_000_000
         let changes = diff(from: old, to: new).trees
         #expect(changes.map(\.name) == ["uplink"])
-        #expect(changes[0].changed.map(\.path) == ["vm2"])
+        #expect(changes[0].changed.map(\.path) == ["vm2", "rest"])
         #expect(changes[0].added == [] && changes[0].removed == [] && !changes[0].rootChanged)
         new = old
         new.ports[3].rate = 2_000_000_000

@@ -14,15 +14,16 @@ import Testing
         #expect(all[1].overhead == 24)
         let inbound = all[0].classes
         #expect(inbound.map(\.path) == [
-            "tenant-a", "tenant-a/vm1", "tenant-a/vm1/iscsi", "tenant-a/vm1/default", "vm2", "host",
+            "tenant-a", "tenant-a/vm1", "tenant-a/vm1/iscsi", "tenant-a/vm1/default", "rest", "vm2", "host",
         ])
-        #expect(inbound.map(\.id) == [2, 3, 4, 5, 6, 7])
-        #expect(inbound.map(\.parent) == [1, 2, 3, 3, 1, 1])
-        #expect(inbound.map(\.isLeaf) == [false, false, true, true, true, true])
-        #expect(inbound.map(\.guest) == [nil, "vm1", "vm1", "vm1", "vm2", "host"])
-        #expect(inbound.map(\.protocolName) == [nil, nil, "iscsi", nil, nil, nil])
-        #expect(inbound.map(\.port) == [nil, nil, "vm1", "vm1", "vm2", "host"])
-        #expect(all[1].classes.map(\.port) == [nil, nil, nil, nil, nil, nil])
+        #expect(inbound.map(\.id) == [2, 3, 4, 5, 6, 7, 8])
+        #expect(inbound.map(\.parent) == [1, 2, 3, 3, 1, 6, 6])
+        #expect(inbound.map(\.isLeaf) == [false, false, true, true, false, true, true])
+        #expect(inbound.map(\.guest) == [nil, "vm1", "vm1", "vm1", nil, "vm2", "host"])
+        #expect(inbound.map(\.protocolName) == [nil, nil, "iscsi", nil, nil, nil, nil])
+        #expect(inbound.map(\.port) == [nil, nil, "vm1", "vm1", nil, "vm2", "host"])
+        #expect(all[1].classes.map(\.path) == ["tenant-a", "tenant-a/vm1", "tenant-a/vm1/iscsi", "tenant-a/vm1/default", "vm2", "rest", "host"])
+        #expect(all[1].classes.map(\.port) == [nil, nil, nil, nil, nil, nil, nil])
     }
 
     @Test func defaultsAreFilledIn() throws {
@@ -44,7 +45,7 @@ import Testing
         #expect(rest.floor == 500_000_000)
         #expect(rest.ceiling == .max)
         #expect(all[1].classes[2].settings.priority == 1)
-        #expect(all[0].classes[5].settings.quantum == 1_600)
+        #expect(all[0].classes[6].settings.quantum == 1_600)
     }
 
     @Test func coDelIsRFC8289sUnlessSaidOtherwise() throws {
@@ -57,7 +58,7 @@ import Testing
         let iscsi = all[0].classes[2].settings, rest = all[0].classes[3].settings
         #expect((iscsi.codelTarget, iscsi.codelInterval) == (200, 4_000))
         #expect((rest.codelTarget, rest.codelInterval) == (5_000, 100_000))
-        #expect(all[0].classes[5].settings.codelTarget == 0)
+        #expect(all[0].classes[6].settings.codelTarget == 0)
     }
 
     @Test func quantaFollowFloors() {

@@ -53,6 +53,44 @@ extension EndToEnd {
             }
         }
 
+        /// Margins are wide, as `rest` has no deep bucket here: without it the guest would have less than 2 Mbit/s.
+        @Test("a guest without a floor has what floors leave, is told where they leave nothing, and keeps its class when it gets one")
+        func rest() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, bridge + vhost(lab, "vm1", "vm2", "vm3") + uplink(wire, "200mbit") + """
+                    guests:
+                      - {name: vm1, port: vm1, outbound: {floor: 80mbit, burst: 512kib}}
+                      - {name: vm2, port: vm2, outbound: {floor: 60mbit, burst: 512kib}}
+                    """)
+                #expect(try daemon.classStatus("uplink", "rest")["floor"].int == 60_000_000)
+                let report = try Generator.measure(lab, daemon, "duration: 5s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3") + farEnd(wire) + """
+                    flows:
+                      - {name: a, from: vm1, to: far, size: 1514, rate: 250mbit}
+                      - {name: b, from: vm2, to: far, size: 1514, rate: 250mbit}
+                      - {name: c, from: vm3, to: far, size: 1514, rate: 250mbit}
+                    expect:
+                      - {name: vm1, flows: [a], from: 2s, at-least: 80mbit}
+                      - {name: vm2, flows: [b], from: 2s, at-least: 60mbit}
+                      - {name: vm3, flows: [c], from: 2s, at-least: 40mbit}
+                    """)
+                #expect(Generator.missed(report) == [])
+                let before = try daemon.classStatus("uplink", "vm3"), sent = try daemon.guest("vm3")["outbound"]["frames"].int ?? 0
+                #expect(sent > 0)
+                #expect(try daemon.command("class", "set", "vm1", "dir", "outbound", "floor", "140mbit").contains("! class rest of uplink"))
+                #expect(try daemon.command("class", "show", "rest").contains("note: floors take all of uplink's rate 200mbit"))
+                try daemon.command("class", "set", "vm1", "dir", "outbound", "floor", "80mbit")
+                try daemon.command("class", "set", "vm3", "dir", "outbound", "floor", "20mbit")
+                let after = try daemon.classStatus("uplink", "vm3")
+                #expect(after["id"].int == before["id"].int && after["parent"].int == 1 && after["sent"]["frames"].int == before["sent"]["frames"].int)
+                #expect(try daemon.guest("vm3")["outbound"]["frames"].int == sent)
+                try daemon.command("port", "set", "uplink", "rest", "floor", "10mbit", "ceiling", "50mbit")
+                #expect(try daemon.configuration().contains("rest:"))
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
         @Test("inbound: with every sender offering more than the bridge's rate, each guest gets its floor")
         func inboundFloors() throws {
             try withLab { lab in

@@ -1,0 +1,55 @@
+import Configuration
+import Scheduler
+
+/// One tree of a configuration in virtual time, for tests: what the poll loops are told at a change, and what leads frames to its leaves.
+package final class TreeTrial {
+    package let tree: UnsafeMutablePointer<ClassTree>
+    private var record: TreeRecord
+    private var leaves: [String: UInt16] = [:]
+    /// Steps that the tree refused.
+    package private(set) var refused = 0
+    private var removals: [TreeStep] = []
+
+    package init(_ description: TreeDescription, frames: Int = 65_536, outputs: Int = 16) {
+        record = TreeRecord(of: description)
+        tree = ClassTree.create(root: TreeRecord.root(description), frames: frames, outputs: outputs, overhead: description.overhead, now: 0)
+        change(to: description, at: 0)
+        finish(at: 0)
+    }
+
+    deinit { ClassTree.destroy(tree) }
+
+    /// The first half of a change: frames are still led to the leaves that were there before.
+    package func change(to wanted: TreeDescription, at now: Nanoseconds) {
+        let (before, after) = record.commands(to: wanted) { _ in 0 }
+        carryOut(before, at: now)
+        record.adopt(wanted) { _ in 0 }
+        removals = after
+    }
+
+    /// The second half.
+    package func finish(at now: Nanoseconds) {
+        leaves = [:]
+        for item in record.description.classes where item.isLeaf { leaves[Self.key(item.guest, item.protocolName)] = item.id }
+        carryOut(removals, at: now)
+        removals = []
+    }
+
+    /// - Returns: whether the frame was queued.
+    package func offer(_ guest: String, _ protocolName: String? = nil, length: UInt32, tag: UInt32 = 0, at now: Nanoseconds) -> EnqueueVerdict {
+        guard let leaf = leaves[Self.key(guest, protocolName)] ?? leaves[Self.key(guest, nil)] else { return .notALeaf }
+        let handle = UnsafeMutableRawPointer(bitPattern: 64)!
+        let verdict = tree.pointee.enqueue(handle, length: length, tag: tag, to: leaf, at: now)
+        // As `dropRefused` does.
+        return verdict == .notALeaf ? tree.pointee.enqueue(handle, length: length, tag: tag, to: tree.pointee.heir(of: leaf), at: now) : verdict
+    }
+
+    private static func key(_ guest: String?, _ protocolName: String?) -> String { "\(guest ?? "")/\(protocolName ?? "")" }
+
+    private func carryOut(_ steps: [TreeStep], at now: Nanoseconds) {
+        for step in steps {
+            let command = LcoreCommand(operation: step.operation, tree: tree, id: step.id, parent: step.parent, parameters: step.parameters)
+            if command.carryOut(on: tree, at: now) != .done { refused += 1 }
+        }
+    }
+}
