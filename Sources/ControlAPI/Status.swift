@@ -63,7 +63,7 @@ public struct PortStatus: Codable, Equatable, Sendable {
     public var numaNode: Int?
     /// Names, implicit ones included.
     public var guests: [String] = []
-    /// Read from the port.
+    /// Read from the port, and frames that its link could not receive (`missed`, `receive_error`), whose bytes nobody knows.
     public var rx = Traffic()
     /// Written to the port.
     public var tx = Traffic()

@@ -47,6 +47,12 @@ extension Engine {
                 status.reason = report.condition
             }
             status.warnings = report.warnings
+            if status.kind == "physical", let count = report.drops["oversized"] {
+                status.warnings.append("""
+                    \(count) frames were longer than the mtu and dropped: where a virtual interface's other side leaves segmentation to this one, write \
+                    `ethtool -K INTERFACE tso off gso off` for it; otherwise raise the port's mtu
+                    """)
+            }
             status.driver = report.driver
             status.device = report.device
             status.numaNode = report.numaNode < 0 ? nil : report.numaNode
@@ -80,6 +86,8 @@ extension Engine {
                     status.drops[reason, default: 0] += count
                     refused += count
                 }
+                // What the port's link could not receive never came to the bridge.
+                refused += (report.drops["missed"] ?? 0) + (report.drops["receive_error"] ?? 0)
                 status.forwarded &+= report.received.frames &- report.flooded &- (refused - (report.drops["no_destination"] ?? 0))
             }
             return status

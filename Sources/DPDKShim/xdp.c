@@ -1,33 +1,14 @@
 #include <rte_config.h>
 #include "DPDKShim.h"
-#include <dirent.h>
 #include <linux/if_xdp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#ifndef AF_XDP
-#define AF_XDP 44
-#endif
 #ifndef SOL_XDP
 #define SOL_XDP 283
 #endif
-
-unsigned sluice_xdp_sockets(int *sockets, unsigned most) {
-    unsigned count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    if (!folder) return 0;
-    for (const struct dirent *entry; (entry = readdir(folder)) && count < most;) {
-        char *end;
-        int descriptor = (int)strtol(entry->d_name, &end, 10), domain = 0;
-        socklen_t length = sizeof domain;
-        if (end == entry->d_name || *end) continue;
-        if (getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_XDP) sockets[count++] = descriptor;
-    }
-    closedir(folder);
-    return count;
-}
 
 /* A ring as the kernel shares it (Documentation/networking/af_xdp.rst). */
 struct ring {

@@ -180,7 +180,7 @@ private struct Way {
         let staged = lcore.pointee.outputs + Int(output)
         // Room for the whole burst.
         if staged.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }
-        key = GroupKey(staged.pointee.isParked ? .queue : .pass, output)
+        key = GroupKey(staged.pointee.isParked ? .queue : .pass, way: port.pointee.way)
         hasTree = true
         tags = port.pointee.tags
         longest = port.pointee.maxFrame

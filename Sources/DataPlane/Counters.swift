@@ -17,7 +17,7 @@ struct PortCounters {
     /// Time of the turns in which a paced port was not polled for want of tokens.
     var pacedNanoseconds: UInt64 = 0
     /// By `DropReason.rawValue`.
-    var drops: InlineArray<24, UInt64> = .init(repeating: 0)
+    var drops: InlineArray<32, UInt64> = .init(repeating: 0)
 
     @inline(__always) @_noLocks
     mutating func count(drop reason: DropReason, _ frames: Int = 1) {

@@ -90,6 +90,7 @@ extension DataPlane {
         for name in bridges.keys { bridges[name]!.bound = bridges[name]!.bound.filter { !indices.contains($0.value.port) } }
         for port in going {
             for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
+            closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
             port.backend.close()
             unparkEverywhere(port.index)
         }
@@ -117,6 +118,7 @@ extension DataPlane {
 
     /// Moves a port's counters to the totals of ports that are gone.
     func retire(_ index: PortIndex) {
+        if let losses = closedLosses.removeValue(forKey: index) { retired.add(losses) }
         for lcore in runtime.lcores.indices {
             let counters = (runtime.lcores.baseAddress! + lcore).pointee.counters + Int(index)
             retired += counters.pointee

@@ -60,7 +60,8 @@ extension DataPlane {
             views[Int(port.index)] = PortView(
                 state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAll[port.settings.name] ?? 0,
                 tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
-                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, maxFrame: port.maxFrame)
+                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, maxFrame: port.maxFrame,
+                way: GroupKey(.pass, port.index).with(tag: port.state.pointee.wantsFlat ? .flatten : EgressTag(rawValue: 0)).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
         result.initialize(to: Snapshot(

@@ -38,7 +38,9 @@ extension DataPlane {
 
     public func portReport(_ name: String) -> PortReport? {
         guard let port = ports[name] else { return nil }
-        let sum = counters(of: port.index)
+        var sum = counters(of: port.index)
+        sum.add(port.backend.readLosses())
+        if let losses = closedLosses[port.index] { sum.add(losses) }
         let state = port.state
         let enabled = state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
         return PortReport(
@@ -164,6 +166,8 @@ extension DataPlane {
     public func totals() -> Totals {
         var sum = retired
         for index in 0..<maxPorts { sum += counters(of: PortIndex(index)) }
+        for port in ports.values { sum.add(port.backend.readLosses()) }
+        for losses in closedLosses.values { sum.add(losses) }
         var totals = Totals()
         totals.received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)
         totals.delivered = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)

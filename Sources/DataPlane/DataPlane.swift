@@ -44,6 +44,8 @@ public final class DataPlane {
     var countedBefore = [Amount](repeating: Amount(), count: protocolRows)
     /// Configured addresses for which a forwarding database had no place; tried again at every change.
     public internal(set) var unboundAddresses: [(bridge: String, mac: MACAddress)] = []
+    /// What links could not receive that were closed since their port was made.
+    var closedLosses: [PortIndex: LinkLosses] = [:]
     /// Counters of ports that are gone, so that totals go on adding up.
     var retired = PortCounters()
     let cpuNodes: [Int]

@@ -2,6 +2,10 @@
 /// A new reason is one case and its name.
 public enum DropReason: UInt8, CaseIterable, Sendable {
     // At the port it came in by.
+    /// Its link had no room for it: the poll loop did not take frames in time.
+    case missed
+    /// Its link found it damaged.
+    case receiveError
     /// Shorter than an Ethernet header, or longer than the port's MTU allows.
     case runt, oversized
     /// The source address is a group address or zero (IEEE 802.1D, 7.8).
@@ -46,6 +50,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     /// The name under which CLI, JSON and metrics show it.
     public var name: String {
         switch self {
+        case .missed: "missed"
+        case .receiveError: "receive_error"
         case .runt: "runt"
         case .oversized: "oversized"
         case .invalidSource: "invalid_source"

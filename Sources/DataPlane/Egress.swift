@@ -39,6 +39,13 @@ private func stageChanged(
     _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>
 ) {
     var index = 0
+    if tag.flattens {
+        repeat {
+            append(frames[index].unsafelyUnwrapped, tag, finishes, port, output, lcore)
+            index &+= 1
+        } while index < count
+        return
+    }
     repeat {
         let frame = frames[index].unsafelyUnwrapped
         // The common case of `append`.
@@ -85,13 +92,18 @@ private func append(
     output.pointee.count = count &+ 1
 }
 
-/// Tags a frame and finishes its checksums. nil: it was dropped.
+/// Makes a frame flat, tags it and finishes its checksums. nil: it was dropped.
 @_noLocks
 private func prepare(
     _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Frame? {
     var frame = frame
-    if (unfinished || !tag.keeps) && !sluice_frame_is_writable(frame) {
+    if tag.flattens && !sluice_frame_is_flat(frame) {
+        if sluice_frame_length(frame) > sluice_pool_room(lcore.pointee.pool) { return drop(frame, .exceedsMTU, port, lcore) }
+        guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
+        sluice_frame_free(frame)
+        frame = copy
+    } else if (unfinished || tag.pushes || tag.rewrites) && !sluice_frame_is_writable(frame) {
         // A flooded frame shares its bytes with the other ports' copies.
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
         sluice_frame_free(frame)
@@ -100,7 +112,7 @@ private func prepare(
     if tag.pushes {
         guard let bytes = sluice_frame_grow_front(frame, 4) else { return drop(frame, .noBuffer, port, lcore) }
         TagEditing.pushTag(bytes, tci: tag.tci)
-    } else if !tag.keeps {
+    } else if tag.rewrites {
         TagEditing.rewriteTCI(sluice_frame_bytes(frame).unsafelyUnwrapped, tci: tag.tci)
     }
     if unfinished && sluice_frame_finish_checksums(frame) != 0 { return drop(frame, .badOffload, port, lcore) }

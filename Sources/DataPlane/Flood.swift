@@ -57,6 +57,6 @@ private func deliver(
     let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
     let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
     let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-    let tag = port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
+    let tag = (port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)).and(port.pointee.wants)
     offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
 }

@@ -119,6 +119,10 @@ struct GroupKey {
     @inline(__always) @_noLocks
     init(_ fate: Fate, _ output: PortIndex) { rawValue = UInt64(fate.rawValue) &<< 56 | UInt64(output) &<< 16 }
 
+    /// `way`: output and tag in their places.
+    @inline(__always) @_noLocks
+    init(_ fate: Fate, way: UInt64) { rawValue = UInt64(fate.rawValue) &<< 56 | way }
+
     @inline(__always) @_noLocks
     func with(leaf: UInt16) -> GroupKey { GroupKey(rawValue: rawValue | UInt64(leaf)) }
     @inline(__always) @_noLocks

@@ -28,9 +28,10 @@ struct Output {
 /// Most frames taken from a tree at once.
 let dequeueBatch = 64
 
-/// What egress has to do to a frame's tag; decided while its record is at hand, it travels through the scheduler as the frame's `tag`.
+/// What egress has to do to a frame: to its tag, decided while its record is at hand, and what its link wants of every frame. It travels through the
+/// scheduler as the frame's `tag`.
 struct EgressTag {
-    /// kind 7-0, TCI 23-8
+    /// kind 6-0, to be made flat 7, TCI 23-8
     var rawValue: UInt32
 
     @inline(__always) @_noLocks
@@ -45,8 +46,16 @@ struct EgressTag {
         }
     }
 
+    /// One buffer of its own, for a link that looks at no other.
+    @inline(__always) static var flatten: EgressTag { @_noLocks get { EgressTag(rawValue: 0x80) } }
+    @inline(__always) @_noLocks
+    func and(_ other: EgressTag) -> EgressTag { EgressTag(rawValue: rawValue | other.rawValue) }
+
+    /// The frame leaves as it is.
     @inline(__always) var keeps: Bool { @_noLocks get { rawValue == 0 } }
-    @inline(__always) var pushes: Bool { @_noLocks get { rawValue & 0xff == 1 } }
+    @inline(__always) var pushes: Bool { @_noLocks get { rawValue & 0x7f == 1 } }
+    @inline(__always) var rewrites: Bool { @_noLocks get { rawValue & 0x7f == 2 } }
+    @inline(__always) var flattens: Bool { @_noLocks get { rawValue & 0x80 != 0 } }
     /// Bytes the frame grows by; they are charged, as they leave on the wire.
     @inline(__always) var growth: UInt32 { @_noLocks get { pushes ? 4 : 0 } }
     @inline(__always) var tci: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: rawValue &>> 8) } }

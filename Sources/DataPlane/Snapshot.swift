@@ -87,6 +87,10 @@ struct PortView {
     var tags = false
     /// Longest frame without tags, bytes: MTU + 14.
     var maxFrame: UInt32 = 0
+    /// What its link wants of every frame, beside the output: where `GroupKey` has both.
+    var way: UInt64 = 0
+
+    @inline(__always) var wants: EgressTag { @_noLocks get { GroupKey(rawValue: way).tag } }
 }
 
 struct BridgeView {

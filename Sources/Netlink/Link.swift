@@ -19,6 +19,9 @@ public struct Link: Equatable, Sendable {
     public var isLoopback: Bool
     public var receiveQueues: Int
     public var transmitQueues: Int
+    /// Frames that the interface had no room for, and that it found damaged, since it was made.
+    public var missed: UInt64
+    public var receiveErrors: UInt64
     /// Index of the bridge or bond the interface is a port of; nil: of none.
     public var controller: Int?
 }

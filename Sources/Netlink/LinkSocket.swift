@@ -207,7 +207,9 @@ public final class LinkSocket {
             driver: driver(of: name), mtu: Int(rtnl_link_get_mtu(link)), mac: Self.address(of: link),
             isUp: flags & UInt32(IFF_UP) != 0, hasCarrier: flags & Self.lowerUp != 0,
             isLoopback: flags & UInt32(IFF_LOOPBACK) != 0, receiveQueues: Int(rtnl_link_get_num_rx_queues(link)),
-            transmitQueues: Int(rtnl_link_get_num_tx_queues(link)), controller: controller == 0 ? nil : controller)
+            transmitQueues: Int(rtnl_link_get_num_tx_queues(link)),
+            missed: rtnl_link_get_stat(link, RTNL_LINK_RX_MISSED_ERR), receiveErrors: rtnl_link_get_stat(link, RTNL_LINK_RX_ERRORS),
+            controller: controller == 0 ? nil : controller)
     }
 
     private static func address(of link: OpaquePointer) -> MACAddress? {

@@ -19,6 +19,10 @@ SLUICE_INLINE uint16_t sluice_frame_tci(const struct rte_mbuf *m) { return m->vl
 SLUICE_INLINE bool sluice_frame_is_writable(const struct rte_mbuf *m) {
     return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
 }
+/// One buffer that belongs to no other frame's: neither a clone nor a chain.
+SLUICE_INLINE bool sluice_frame_is_flat(const struct rte_mbuf *m) { return RTE_MBUF_DIRECT(m) && m->nb_segs == 1; }
+/// Bytes of a frame that one buffer of a pool holds.
+SLUICE_INLINE uint32_t sluice_pool_room(struct rte_mempool *pool) { return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM; }
 SLUICE_INLINE void sluice_prefetch(const void *p) { rte_prefetch0(p); }
 /// Prefetches the first cache line of the frame's data (reads the mbuf's header).
 SLUICE_INLINE void sluice_prefetch_bytes(struct rte_mbuf *m) { rte_prefetch0(rte_pktmbuf_mtod(m, void *)); }

@@ -6,9 +6,6 @@
 #include "shim_base.h"
 #include <rte_mbuf.h>
 
-/// This process's AF_XDP sockets. Returns how many, `most` at the most.
-unsigned sluice_xdp_sockets(int *sockets, unsigned most);
-
 struct sluice_xdp_rings;
 /// Keeps sight of a socket's rings while its device is closed; `descriptors`: of its receive and transmit rings. NULL: it cannot.
 struct sluice_xdp_rings *sluice_xdp_hold(int socket, uint16_t descriptors);

@@ -11,7 +11,11 @@ final class EthernetDevice {
     let numaNode: Int
     private let lcores: UnsafeMutableBufferPointer<Lcore>
     private let pool: OpaquePointer
-    private let xdpSockets: XDPSockets
+    private let sockets: DeviceSockets
+    private var marks: [(queue: DeviceQueue, mark: OpaquePointer)] = []
+    /// By device.
+    private var losses: [(missed: GrowingCount, errors: GrowingCount)]
+    private var socketMissed: UInt64 = 0
 
     /// What the error's number does not say. DPDK's AF_PACKET driver numbers its sockets' fanout group by process id and interface index, so that two neighbours may meet.
     private static func hint(_ devargs: String) -> String {
@@ -28,7 +32,7 @@ final class EthernetDevice {
     ///   - equalQueues: the driver wants as many transmit as receive queues; so do several devices.
     /// - Throws: a sentence that begins with `port`'s name; nothing is open then.
     init(port: String, devargs: [String], queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, _ runtime: Runtime) throws(DataPlaneError) {
-        let before = XDPSockets.all
+        let before = DeviceSockets.all
         var devices: [(number: UInt16, setup: sluice_device_setup)] = []
         for devargs in devargs {
             do {
@@ -39,7 +43,7 @@ final class EthernetDevice {
                 setup.equal_queues = equalQueues
                 devices.append((try Self.start(port, devargs, &setup, runtime.pool), setup))
             } catch {
-                XDPSockets(since: before, devices.first?.setup).close(runtime.pool) {
+                DeviceSockets(since: before, devices.first?.setup).close(runtime.pool) {
                     for device in devices.reversed() { sluice_device_remove(device.number) }
                 }
                 throw error
@@ -48,13 +52,15 @@ final class EthernetDevice {
         numbers = devices.map(\.number)
         lcores = runtime.lcores
         pool = runtime.pool
-        xdpSockets = XDPSockets(since: before, devices[0].setup)
+        sockets = DeviceSockets(since: before, devices[0].setup)
+        losses = devices.map { _ in (GrowingCount(), GrowingCount()) }
         self.queues = min(devices.reduce(0) { $0 + Int($1.setup.receive_queues) }, maxQueuePairs)
         driver = String(cString: sluice_device_driver(devices[0].number))
         numaNode = Int(devices[0].setup.numa_node)
         state = .allocate(capacity: 1)
         state.initialize(to: PortState(mechanism: .device))
         state.pointee.finishChecksums.store(!devices.allSatisfy(\.setup.checksum), ordering: .relaxed)
+        state.pointee.wantsFlat = !devices.allSatisfy(\.setup.multi_segment)
         state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)
         state.pointee.transmitRings.store(Self.mask(devices.reduce(0) { $0 + Int($1.setup.transmit_queues) }), ordering: .relaxed)
         var place = 0
@@ -109,8 +115,30 @@ final class EthernetDevice {
         return (isUp, megabits)
     }
 
+    /// Has frames with unfinished checksums say so. Before any loop is given the port.
+    func markUnfinished() {
+        for queue in (0..<queues).map({ state.pointee.deviceQueues[$0] }) {
+            if let mark = sluice_device_mark_unfinished(queue.device, queue.queue) { marks.append((queue, mark)) }
+        }
+    }
+
+    /// Since it was opened.
+    func readLosses() -> LinkLosses {
+        socketMissed &+= sockets.takeMissed()
+        var sum = LinkLosses(missed: socketMissed)
+        for (place, number) in numbers.enumerated() {
+            var missed: UInt64 = 0, errors: UInt64 = 0
+            sluice_device_losses(number, &missed, &errors)
+            losses[place].missed.note(missed)
+            losses[place].errors.note(errors)
+            sum += LinkLosses(missed: losses[place].missed.total, errors: losses[place].errors.total)
+        }
+        return sum
+    }
+
     func close() {
-        xdpSockets.close(pool) { for number in numbers.reversed() { sluice_device_remove(number) } }
+        for (queue, mark) in marks { sluice_device_unmark(queue.device, queue.queue, mark) }
+        sockets.close(pool) { for number in numbers.reversed() { sluice_device_remove(number) } }
         state.deinitialize(count: 1)
         state.deallocate()
     }

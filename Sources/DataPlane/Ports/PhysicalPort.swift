@@ -37,21 +37,32 @@ final class PhysicalPort: PortBackend {
         let name: String
         /// It may be renamed, and another interface may get its name.
         let index: Int
+        let isVirtual: Bool
         private(set) var state = State.carrier
+        private var missed: GrowingCount
+        private var errors: GrowingCount
 
         init(_ links: LinkSocket, _ link: Link) {
             self.links = links
             name = link.name
             index = link.index
+            isVirtual = link.kind != nil
+            missed = GrowingCount(from: link.missed)
+            errors = GrowingCount(from: link.receiveErrors)
         }
 
+        /// What the interface itself could not receive, since the port was opened.
+        var losses: LinkLosses { LinkLosses(missed: missed.total, errors: errors.total) }
         /// As many as it uses now.
         var receiveQueues: Int { links.activeReceiveQueues(of: name) }
 
         /// Asks the kernel. Where that does not say, for want of memory, what it said last holds.
         mutating func refresh() {
             do {
-                state = try links.link(index: index).hasCarrier ? .carrier : .noCarrier
+                let link = try links.link(index: index)
+                state = link.hasCarrier ? .carrier : .noCarrier
+                missed.note(link.missed)
+                errors.note(link.receiveErrors)
             } catch .noSuchIndex {
                 state = .gone
             } catch {}
@@ -75,6 +86,8 @@ final class PhysicalPort: PortBackend {
             below = interface
             ethernet = try Self.openInterface(interface, settings, queues, runtime, open)
         }
+        // What a virtual interface's other side sends never was on a wire.
+        if below?.isVirtual == true { ethernet.markUnfinished() }
         refresh()
     }
 
@@ -92,6 +105,13 @@ final class PhysicalPort: PortBackend {
         below?.refresh()
         ethernet.isUp = ethernet.link.isUp && (below.map { $0.state == .carrier } ?? true)
     }
+    func readLosses() -> LinkLosses {
+        below?.refresh()
+        var losses = ethernet.readLosses()
+        if let below { losses += below.losses }
+        return losses
+    }
+
     func close() {
         ethernet.close()
         if let below { closings.note(below.index) }

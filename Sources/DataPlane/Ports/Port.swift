@@ -40,6 +40,8 @@ protocol PortBackend: AnyObject {
     var condition: String { get }
     /// What is not as its user would expect though the port works; a sentence each.
     var warnings: [String] { get }
+    /// What its link could not receive since it was opened. Asks the kernel and the driver.
+    func readLosses() -> LinkLosses
     /// Looks at the link again; called every 50 ms.
     func refresh()
     /// Releases everything. No poll loop uses the port any more, and none will.
@@ -48,6 +50,7 @@ protocol PortBackend: AnyObject {
 
 extension PortBackend {
     var warnings: [String] { [] }
+    func readLosses() -> LinkLosses { LinkLosses() }
 }
 
 /// Opens what a port's settings name.

@@ -24,6 +24,8 @@ struct PortState: ~Copyable {
     let ringChanges = Atomic<UInt32>(0)
     /// The receiver cannot take unfinished checksums.
     let finishChecksums = Atomic<Bool>(false)
+    /// The link sends frames of one buffer of their own alone: clones and chains are made flat. Set before any loop is given the port.
+    var wantsFlat = false
     /// Times a guest connected.
     let connections = Atomic<UInt64>(0)
 

@@ -67,6 +67,8 @@ final class TapPort: PortBackend {
         ethernet.isUp = state == .up
     }
 
+    func readLosses() -> LinkLosses { ethernet.readLosses() }
+
     func close() {
         // The driver sets what has the interface's name down, even if that is another's by now.
         let links = try? LinkSocket(), other = try? links?.link(named: device)

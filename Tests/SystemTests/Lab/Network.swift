@@ -48,8 +48,10 @@ struct VethPair {
     let near: String
     let far: String
 
-    /// - Parameter queues: of each end and direction.
-    init(_ lab: Lab, _ name: String, queues: Int = 1, farIn namespace: Namespace? = nil) throws {
+    /// - Parameters:
+    ///   - queues: of each end and direction.
+    ///   - finishesChecksums: as frames on a wire have them; otherwise a sender leaves them to the other side, which is the kernel's default.
+    init(_ lab: Lab, _ name: String, queues: Int = 1, finishesChecksums: Bool = true, farIn namespace: Namespace? = nil) throws {
         near = "\(lab.tag)\(name)a"
         far = "\(lab.tag)\(name)b"
         precondition(near.utf8.count < 16, "interface name \(near) is too long for Linux")
@@ -62,7 +64,7 @@ struct VethPair {
         lab.atClose { _ = try? run("ip", "link", "del", near) }
         for end in [near, far] {
             // Offloads would put frames on the "wire" that no wire carries: unfinished checksums and 64 KiB segments.
-            _ = try? run("ethtool", "-K", end, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
+            _ = try? run("ethtool", "-K", end, "tx", finishesChecksums ? "off" : "on", "tso", "off", "gso", "off", "gro", "off")
             // No router solicitations among the frames that a test counts.
             try? "1".write(toFile: "/proc/sys/net/ipv6/conf/\(end)/disable_ipv6", atomically: false, encoding: .utf8)
         }

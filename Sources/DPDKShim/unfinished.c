@@ -1,0 +1,75 @@
+#include <rte_config.h>
+#include "DPDKShim.h"
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+#include <rte_malloc.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+/* The sum of the pseudo-header that a sender leaves in the checksum's field for a device to finish (include/linux/skbuff.h, CHECKSUM_PARTIAL).
+   Where a finished checksum happens to be the same number, finishing it once more gives that number again. */
+static void mark(struct rte_mbuf *m) {
+    const uint32_t there = m->data_len;
+    const char *bytes = rte_pktmbuf_mtod(m, const char *);
+    uint32_t l2 = sizeof(struct rte_ether_hdr);
+    if (there < l2 + sizeof(struct rte_ipv4_hdr)) return;
+    uint16_t type = ((const struct rte_ether_hdr *)bytes)->ether_type;
+    for (int tags = 0; tags < 2 && (type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ)); tags++) {
+        type = ((const struct rte_vlan_hdr *)(bytes + l2))->eth_proto;
+        l2 += sizeof(struct rte_vlan_hdr);
+    }
+    uint32_t l3;
+    uint8_t protocol;
+    uint16_t sum;
+    uint64_t flags;
+    if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
+        const struct rte_ipv4_hdr *ip = (const void *)(bytes + l2);
+        if (there < l2 + sizeof *ip) return;
+        l3 = rte_ipv4_hdr_len(ip);
+        /* More fragments, or one that is not the first. */
+        if (l3 < sizeof *ip || there < l2 + l3 || (ip->fragment_offset & RTE_BE16(0x3fff)) || rte_be_to_cpu_16(ip->total_length) < l3) return;
+        protocol = ip->next_proto_id;
+        sum = rte_ipv4_phdr_cksum(ip, 0);
+        flags = RTE_MBUF_F_TX_IPV4;
+    } else if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
+        const struct rte_ipv6_hdr *ip = (const void *)(bytes + l2);
+        l3 = sizeof *ip;
+        if (there < l2 + l3) return;
+        protocol = ip->proto;
+        sum = rte_ipv6_phdr_cksum(ip, 0);
+        flags = RTE_MBUF_F_TX_IPV6;
+    } else {
+        return;
+    }
+    uint32_t field;
+    if (protocol == IPPROTO_TCP) {
+        field = l2 + l3 + offsetof(struct rte_tcp_hdr, cksum);
+        flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+    } else if (protocol == IPPROTO_UDP) {
+        field = l2 + l3 + offsetof(struct rte_udp_hdr, dgram_cksum);
+        flags |= RTE_MBUF_F_TX_UDP_CKSUM;
+    } else {
+        return;
+    }
+    uint16_t found;
+    if (there < field + sizeof found) return;
+    memcpy(&found, bytes + field, sizeof found);
+    if (found != sum) return;
+    m->ol_flags |= flags;
+    m->l2_len = l2;
+    m->l3_len = l3;
+}
+
+static uint16_t mark_all(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count, uint16_t most, void *unused) {
+    (void)port, (void)queue, (void)most, (void)unused;
+    for (uint16_t index = 0; index < count; index++) mark(frames[index]);
+    return count;
+}
+
+const struct rte_eth_rxtx_callback *sluice_device_mark_unfinished(uint16_t port, uint16_t queue) {
+    return rte_eth_add_rx_callback(port, queue, mark_all, NULL);
+}
+
+void sluice_device_unmark(uint16_t port, uint16_t queue, const struct rte_eth_rxtx_callback *mark) {
+    if (rte_eth_remove_rx_callback(port, queue, mark) == 0) rte_free((void *)(uintptr_t)mark);
+}

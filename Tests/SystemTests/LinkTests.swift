@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("What a kernel interface's link does to frames", .needs(.hugepages))
+    struct LinkTests {
+        private static let devices = ["", "net_af_packet0,iface="]
+
+        @Test("frames that came while the loop did not run are counted at their port, and the totals add up", arguments: devices)
+        func missed(_ prefix: String) throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: uplink, type: physical, bridge: br0, device: "\(prefix)\(wire.near)"}
+                    """)
+                try daemon.waitUntil(port: "uplink", is: "up")
+                let before = try daemon.port("uplink")["rx"]["frames"].int ?? 0
+                let sender = try RawSocket(wire.far), frame = Frames.ethernet(to: "52:54:00:00:00:02", from: "52:54:00:00:00:01", type: 0x88b5, [])
+                daemon.process.signal(SIGSTOP)
+                for _ in 0..<10_000 { try sender.send(frame) }
+                daemon.process.signal(SIGCONT)
+                try eventually("all are accounted for") { try daemon.port("uplink")["rx"]["frames"].int ?? 0 >= before + 10_000 }
+                #expect(try daemon.unaccountedFrames() == 0)
+                let missed = try daemon.port("uplink")["drops"]["missed"].int ?? 0
+                #expect(missed > 5_000)
+                #expect(try daemon.atRest()["dropped"]["missed"].int == missed)
+                #expect(try daemon.show("bridge", "show")[0]["drops"]["missed"].isNull)
+                // Counters never fall, whatever becomes of the port.
+                try daemon.command("port", "set", "uplink", "mtu", "1400")
+                #expect(try daemon.port("uplink")["drops"]["missed"].int ?? 0 >= missed)
+                try daemon.command("port", "del", "uplink")
+                #expect(try daemon.atRest()["dropped"]["missed"].int ?? 0 >= missed)
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
+        @Test("a veth peer that leaves its checksums to the other side speaks TCP with the host", arguments: devices)
+        func unfinishedChecksums(_ prefix: String) throws {
+            try withLab { lab in
+                let peer = try Namespace(lab, "peer"), host = try Namespace(lab, "host")
+                let wire = try VethPair(lab, "w", finishesChecksums: false, farIn: peer)
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: uplink, type: physical, bridge: br0, device: "\(prefix)\(wire.near)"}
+                      - {name: host, type: tap, bridge: br0, interface: \(lab.tag)t, netns: \(host.name)}
+                    """)
+                #expect(try peer.run("ethtool", "-k", wire.far).contains("tx-checksum-ip-generic: on"))
+                try peer.configure(wire.far, address: "10.0.0.2/24")
+                try host.configure("\(lab.tag)t", address: "10.0.0.1/24")
+                try host.reaches("10.0.0.2")
+                let file = try RandomFile(lab, "f", kib: 512)
+                try peer.serve(lab, lab.folder)
+                try eventually("the peer's web server answers") { try host.fetchedDigest("http://10.0.0.2/f", within: 20) == file.digest }
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
+        @Test("flooded frames leave unchanged by three kernel interfaces, as they came", arguments: devices)
+        func flooded(_ prefix: String) throws {
+            try withLab { lab in
+                let wires = try ["a", "b", "c"].map { try VethPair(lab, $0) }
+                func device(_ number: Int) -> String { prefix.replacingOccurrences(of: "0", with: "\(number)") + wires[number].near }
+                let daemon = try Daemon(lab, "daemon: {cpus: [1], buffers: 65536}\nbridges: [{name: br0}]\nports:\n" + wires.indices.map {
+                    "  - {name: wire\($0), type: physical, bridge: br0, device: \"\(device($0))\", dcb: false}\n"
+                }.joined())
+                for number in wires.indices { try daemon.waitUntil(port: "wire\(number)", is: "up") }
+                #expect(try daemon.port("wire0")["driver"].string == (prefix.isEmpty ? "net_af_xdp" : "net_af_packet"))
+                let captures = try wires[1...].map { try Capture(lab, $0.far, fields: ["data.data"], filter: "ether proto 0x88b5") }
+                let payloads = (0..<60).map { number in (0..<46 + number * 24).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) } }
+                let sender = try RawSocket(wires[0].far)
+                for payload in payloads {
+                    try sender.send(Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: "52:54:00:00:00:01", type: 0x88b5, payload))
+                }
+                let sent = payloads.map { $0.map { String(format: "%02x", $0) }.joined() }
+                for capture in captures {
+                    let seen = try capture.waitFor(payloads.count).compactMap { $0["data.data"]?.replacingOccurrences(of: ":", with: "") }
+                    #expect(seen == sent)
+                }
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+    }
+}
