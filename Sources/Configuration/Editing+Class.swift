@@ -1,16 +1,15 @@
 extension Editor {
     /// `class set vm1/iscsi dir inbound floor 200mbit`. A class is named by its path or the end of it: a group, a guest, or a
-    /// guest's protocol. Without `dir`, both directions.
+    /// guest's protocol. Without `dir` it must have one direction only; `dir both` is both.
     mutating func `class`(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         let example = "class \(verb.rawValue) vm1/iscsi dir inbound" + (verb == .del ? "" : " floor 200mbit")
         let (path, all) = try name(words, "class", example: example)
         var rest = all
-        var directions = Direction.allCases
+        var named: [Direction]?
         if let position = rest.firstIndex(where: { $0 == "dir" || $0 == "direction" }) {
-            guard position + 1 < rest.endIndex, let direction = Direction(rawValue: rest[position + 1]) else {
-                throw ConfigurationError("class \(path)", "dir is inbound (towards the guest) or outbound (from it)")
-            }
-            directions = [direction]
+            let word = position + 1 < rest.endIndex ? rest[position + 1] : ""
+            named = word == "both" ? Direction.allCases : Direction(rawValue: word).map { [$0] }
+            if named == nil { throw ConfigurationError("class \(path)", "dir is inbound (towards the guest), outbound (from it) or both") }
             rest = rest[..<position] + rest[(position + 2)...]
         }
         if let word = rest.first, Direction(rawValue: word) != nil {
@@ -20,6 +19,7 @@ extension Editor {
         switch verb {
         case .add, .set:
             if rest.isEmpty { throw ConfigurationError("class \(path)", "nothing to set: write \(example)") }
+            let directions = try directions(named, possible(target), of: path, verb, rest)
             for direction in directions {
                 var settings = self[target, direction]
                 let before = settings
@@ -32,6 +32,8 @@ extension Editor {
             }
         case .del:
             try refuseMore(rest)
+            let written = Direction.allCases.filter { self[target, $0] != ClassSettings() }
+            let directions = try directions(named, written.isEmpty ? [.inbound] : written, of: path, verb, rest)
             if directions.allSatisfy({ self[target, $0] == ClassSettings() }) {
                 throw ConfigurationError("class \(path)", "it has no settings to delete")
             }
@@ -40,6 +42,31 @@ extension Editor {
                 model.guests[guest].protocols[name] = nil
             }
         }
+    }
+
+    /// Where the class can be: towards guests of a physical port the senders' outbound classes hold, and outbound ones stand in the trees of physical ports.
+    private func possible(_ target: Target) -> [Direction] {
+        let bridge: String?, own: PortSettings?
+        switch target {
+        case .group(let index): (bridge, own) = (model.groups[index].bridge, nil)
+        case .guest(let index), .protocol(let index, _):
+            own = model.ports.first { $0.name == model.guests[index].port }
+            bridge = own?.bridge
+        }
+        let isSeen = own?.isPhysical != true
+        let isSent = model.ports.contains { $0.isPhysical && $0.bridge == bridge && $0.name != own?.name }
+        return (isSeen ? [.inbound] : []) + (isSent ? [.outbound] : [])
+    }
+
+    /// The directions that are named; where none is, the only one that could be meant.
+    private func directions(
+        _ named: [Direction]?, _ possible: [Direction], of path: String, _ verb: EditVerb, _ rest: ArraySlice<String>
+    ) throws(ConfigurationError) -> [Direction] {
+        if let named { return named }
+        if possible.count == 1 { return possible }
+        let settings = rest.isEmpty ? "" : " " + rest.joined(separator: " ")
+        let commands = Direction.allCases.map { "class \(verb.rawValue) \(path) dir \($0.rawValue)\(settings)" }.joined(separator: ", or ")
+        throw ConfigurationError("class \(path)", "it has two directions: write \(commands), or dir both for both")
     }
 
     private enum Target {

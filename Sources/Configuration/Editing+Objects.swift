@@ -143,7 +143,11 @@ extension Editor {
         let keys: [Field<(port: String?, bridge: String?)>] = [
             .text("port", \.port, example: "a port's name"), .text("bridge", \.bridge, example: "a bridge's name"),
         ]
-        try read(rest, into: &draft, keys, "fdb \(mac)", of: "an entry")
+        // As `fdb show` and bridge(8) print it.
+        let synonyms = ["dev": "port", "master": "bridge"]
+        let words = rest.enumerated().map { place, word in place % 2 == 0 ? synonyms[word] ?? word : word }[...]
+        // Of what stands in that line, this is what every entry made here is.
+        try read(words.count % 2 == 1 && words.last == "static" ? words.dropLast() : words, into: &draft, keys, "fdb \(mac)", of: "an entry")
         switch verb {
         case .add:
             guard let name = draft.port else { throw ConfigurationError("fdb \(mac)", "an entry needs a port: write \(example)") }

@@ -75,12 +75,19 @@ extension Plan {
     }
 
     /// `mtu 1500 -> 9000`: the keys that differ.
-    private func changes<Object>(_ old: Object, _ new: Object, _ fields: [Field<Object>]) -> String {
+    fileprivate func changes<Object>(_ old: Object, _ new: Object, _ fields: [Field<Object>]) -> String {
         fields.compactMap { field in
             let before = field.write(old), after = field.write(new)
             if before == after { return nil }
             return "\(field.key) \(before?.words ?? "default") -> \(after?.words ?? "default")"
         }.joined(separator: ", ")
+    }
+}
+
+extension DaemonSettings {
+    /// What of it differs from `running` and cannot change at run time: `buffers 65536 -> 1024, cpus 1 -> 2`.
+    public func fixed(from running: DaemonSettings) -> String {
+        Plan().changes(running.changingInPlace(to: self), self, Fields.all.daemon)
     }
 }
 

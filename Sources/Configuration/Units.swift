@@ -82,7 +82,7 @@ extension Quantity {
         }
         switch decimal.times(worth) {
         case .exact(let value): return value
-        case .overflow: throw UnitError(description: "\(noun) \(trimmed) is too large: the most is \(format(.max))")
+        case .overflow: throw UnitError(description: "\(noun) \(trimmed) is too large: write at most \(most)")
         case .inexact:
             throw UnitError(description: "\(noun) \(trimmed) is not a whole number of \(base): write it in a smaller unit")
         }
@@ -123,6 +123,17 @@ extension Quantity {
         case .size: "64kib"
         case .time: "300s"
         case .delay: "5ms"
+        }
+    }
+
+    /// What some key takes at most.
+    private var most: String {
+        switch self {
+        case .rate: format(Validator.rates.upperBound)
+        case .packets: format(Validator.packetRates.upperBound)
+        case .size: "1024gib"
+        case .time: "1000000s"
+        case .delay: "10s"
         }
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 
-/// JSON-RPC 2.0 (https://www.jsonrpc.org/specification), one object a line, LF after each. Batches are refused; a request
-/// without an id is a notification: it is carried out and not answered.
+/// JSON-RPC 2.0 (https://www.jsonrpc.org/specification), one object a line, LF after each, or a list of them
+/// (`RequestLine`). A request without an id is a notification: it is carried out and not answered.
 public enum JSONRPC {
     /// Keys are written in snake case (`sentBytes` is `sent_bytes`), which is also how metrics name them, in the order of the
     /// alphabet, so that equal replies are equal texts.
@@ -99,13 +99,9 @@ public struct Request: Sendable {
         do {
             head = try JSONDecoder().decode(Head.self, from: line)
         } catch {
-            let isBatch = line.first { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: "[")
             return .failure(
                 RequestFailure(
-                    .invalidRequest,
-                    isBatch
-                        ? "batches are not supported: send one request a line"
-                        : "this is not a JSON-RPC request: write {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}"))
+                    .invalidRequest, "this is not a JSON-RPC request: write {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}"))
         }
         // What cannot be repeated in the answer is refused: the client could not tell which request was answered.
         if head.hasID, head.id == nil {
@@ -138,9 +134,23 @@ public struct Request: Sendable {
         }
     }
 
+    /// `params` as they are, keys included; an empty object if there are none.
+    public func object() throws(RPCError) -> JSONValue {
+        struct Body: Decodable { var params: JSONValue? }
+        do {
+            return try JSONDecoder().decode(Body.self, from: line).params ?? .object([:])
+        } catch {
+            throw RPCError(RPCError.invalidParams, "the parameters of \(method) cannot be read")
+        }
+    }
+
     /// The line to send, LF included.
     public static func encode<Params: Encodable>(_ method: Method, _ params: Params, id: RequestID) throws -> Data {
-        try JSONRPC.encoder().encode(OutgoingRequest(id: id, method: method.rawValue, params: params)) + [0x0a]
+        try encode(method.rawValue, params, id: id)
+    }
+
+    public static func encode<Params: Encodable>(_ method: String, _ params: Params, id: RequestID) throws -> Data {
+        try JSONRPC.encoder().encode(OutgoingRequest(id: id, method: method, params: params)) + [0x0a]
     }
 
     private struct Head: Decodable {
@@ -189,15 +199,20 @@ public enum Response: Sendable {
     /// A result, already JSON.
     case result(Data)
     case failure(RPCError)
+    /// What is known, to be written down where that holds up nobody.
+    case later(@Sendable () -> Response)
 
     /// Encodes a typed reply.
     public static func reply(_ value: some Encodable) -> Response {
         do {
-            return .result(try JSONRPC.encoder().encode(value))
+            return .result(try ReplyEncoder.encode(value))
         } catch {
             return .failure(RPCError(RPCError.internal, "the reply cannot be encoded: \(error)"))
         }
     }
+
+    /// As `reply`, once there is time.
+    public static func shown(_ value: some Encodable & Sendable) -> Response { .later { .reply(value) } }
 
     /// The line to send, LF included.
     public func encoded(id: RequestID) -> Data {
@@ -205,6 +220,7 @@ public enum Response: Sendable {
         let key: String
         let body: Data
         switch self {
+        case .later(let make): return make().encoded(id: id)
         case .result(let data): (key, body) = ("result", data)
         case .failure(let error):
             // Integers and strings always encode.

@@ -1,6 +1,6 @@
 import Configuration
 
-/// Every method of the control socket.
+/// The methods of the control socket but for those of single changes, which are `Verb`s.
 public enum Method: String, CaseIterable, Sendable {
     /// `NoParams` -> `VersionReply`
     case version
@@ -12,7 +12,7 @@ public enum Method: String, CaseIterable, Sendable {
     case configApply = "config.apply"
     /// `DiffParams` -> `ChangeReply`
     case configDiff = "config.diff"
-    /// `EditParams` -> `ChangeReply`
+    /// `EditParams` -> `ChangeReply`: any of the single changes, by the words of the command line.
     case edit
     /// `NameParams` -> `[PortStatus]`
     case portShow = "port.show"
@@ -36,6 +36,11 @@ public enum Method: String, CaseIterable, Sendable {
     case coreBalance = "core.balance"
     /// `NoParams` -> `StatsReply`
     case statsShow = "stats.show"
+}
+
+extension Method {
+    /// Names of all methods there are.
+    public static var names: [String] { allCases.map(\.rawValue) + Verb.all.map(\.name) }
 }
 
 public struct NoParams: Codable, Sendable {
@@ -97,6 +102,12 @@ public struct EditParams: Codable, Sendable {
     /// `["vm1", "type", "vhost", ...]`
     public var words: [String]
     public init(object: String, verb: String, words: [String]) { self.object = object; self.verb = verb; self.words = words }
+}
+
+/// The words of the command line, as the params of a `Verb`.
+public struct WordsParams: Codable, Sendable {
+    public var words: [String]
+    public init(_ words: [String]) { self.words = words }
 }
 
 public struct ChangeReply: Codable, Equatable, Sendable {

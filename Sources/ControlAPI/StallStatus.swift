@@ -6,6 +6,8 @@ public struct StallStatus: Codable, Equatable, Sendable {
     public var longestMicroseconds: Double = 0
     /// Time in which the loop did not sleep, of which `totalMicroseconds` is a part.
     public var awakeMicroseconds: Double = 0
+    /// Time since the start, asleep or awake.
+    public var elapsedMicroseconds: Double = 0
     /// By the kernel's count: its thread was ready to run and others ran; the hypervisor took its CPU. nil: not counted here.
     public var waitedMicroseconds: Double?
     public var stolenMicroseconds: Double?
@@ -32,6 +34,7 @@ public struct StallStatus: Codable, Equatable, Sendable {
         status.count &-= first.count
         status.totalMicroseconds -= first.totalMicroseconds
         status.awakeMicroseconds -= first.awakeMicroseconds
+        status.elapsedMicroseconds -= first.elapsedMicroseconds
         status.waitedMicroseconds = waitedMicroseconds.map { $0 - (first.waitedMicroseconds ?? 0) }
         status.stolenMicroseconds = stolenMicroseconds.map { $0 - (first.stolenMicroseconds ?? 0) }
         return status

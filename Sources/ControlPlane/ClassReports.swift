@@ -43,39 +43,63 @@ struct ClassFigures {
     }
 }
 
-extension Engine {
-    func classes(_ params: ClassParams) throws -> [ClassStatus] {
-        let trees = try select(dataPlane.treeDescriptions, params.tree, \.name, "tree")
-        let found = trees.flatMap { tree in
-            let counters = dataPlane.classCounters(tree: tree.name)
-            var ancestors = ClassAncestors(tree, counters)
-            // Its path does not tell that a class stands below `rest`; parents come first.
-            var inRest: Set<UInt16> = []
-            return ([Self.root(tree)] + tree.classes).filter { item in
-                guard let path = params.path else { return true }
-                if item.isRest ? path == ClassDescription.restPath : inRest.contains(item.parent) { inRest.insert(item.id) }
-                return inRest.contains(item.id) || Self.matches(item.path, path)
-            }.map { item in
-                var status = status(of: item, in: tree, ClassFigures(counters.of(item.id)))
-                if status.holds["ancestor_ceiling"] != nil { status.heldBy = ancestors.waits(of: item) }
-                if status.borrowedBytes != 0 { status.borrowedFrom = ancestors.loans(of: item) }
+/// What is known of classes at one moment; what it means is worked out later.
+struct ClassSnapshot: Sendable {
+    /// Of one tree.
+    struct Part: Sendable {
+        var tree: TreeDescription
+        var items: [ClassDescription]
+        var figures: [[ClassCounters]]
+        var ancestors: [Int: Ancestors] = [:]
+    }
+    /// Of a class that was held by one above it, or borrowed.
+    struct Ancestors: Sendable {
+        var heldBy: [ClassStatus.AncestorWaits] = []
+        var borrowedFrom: [ClassStatus.AncestorLoan] = []
+    }
+    var parts: [Part] = []
+    var rates: RateBook
+
+    func statuses() -> [ClassStatus] {
+        parts.flatMap { part in
+            part.items.indices.map { place in
+                var status = Self.status(of: part.items[place], in: part.tree, ClassFigures(part.figures[place]))
+                if let ancestors = part.ancestors[place] { (status.heldBy, status.borrowedFrom) = (ancestors.heldBy, ancestors.borrowedFrom) }
+                rates.fill(&status)
                 return status
             }
         }
-        if found.isEmpty, let path = params.path {
+    }
+}
+
+extension Engine {
+    /// Takes down the figures alone: this is what others have to wait for.
+    func classes(_ params: ClassParams) throws -> ClassSnapshot {
+        var snapshot = ClassSnapshot(rates: classRates)
+        for tree in try select(dataPlane.treeDescriptions, params.tree, \.name, "tree") {
+            // Its path does not tell that a class stands below `rest`; parents come first.
+            var inRest: Set<UInt16> = []
+            let items = ([ClassSnapshot.root(tree)] + tree.classes).filter { item in
+                guard let path = params.path else { return true }
+                if item.isRest ? path == ClassDescription.restPath : inRest.contains(item.parent) { inRest.insert(item.id) }
+                return inRest.contains(item.id) || Self.matches(item.path, path)
+            }
+            if items.isEmpty { continue }
+            let counters = dataPlane.classCounters(tree: tree.name)
+            var ancestors = ClassAncestors(tree, counters)
+            var part = ClassSnapshot.Part(tree: tree, items: items, figures: items.map { counters.of($0.id) })
+            for (place, figures) in part.figures.enumerated() {
+                let isHeld = figures.contains { $0.waitsAncestor != 0 }, borrows = figures.contains { $0.borrowedBytes != 0 }
+                guard isHeld || borrows else { continue }
+                let item = items[place]
+                part.ancestors[place] = .init(heldBy: isHeld ? ancestors.waits(of: item) : [], borrowedFrom: borrows ? ancestors.loans(of: item) : [])
+            }
+            snapshot.parts.append(part)
+        }
+        if snapshot.parts.isEmpty, let path = params.path {
             throw RPCError(RPCError.notFound, "no class '\(path)'\(params.tree.map { " in tree \($0)" } ?? ""); `sluice class show` lists all")
         }
-        return found
-    }
-
-    private static func root(_ tree: TreeDescription) -> ClassDescription {
-        var settings = Configuration.ClassParameters()
-        settings.floor = tree.rate ?? 0
-        settings.ceiling = tree.rate ?? .max
-        settings.burst = tree.rootBurst
-        settings.ceilingBurst = tree.rootBurst
-        return ClassDescription(
-            id: ClassIDs.root, path: "", parent: 0, isLeaf: false, settings: settings, guest: nil, protocolName: nil, port: nil)
+        return snapshot
     }
 
     /// A path, its end, or a class below either.
@@ -85,8 +109,20 @@ extension Engine {
         guard !words.isEmpty, parts.count >= words.count else { return false }
         return (0...(parts.count - words.count)).contains { Array(parts[$0..<($0 + words.count)]) == words }
     }
+}
 
-    private func status(of item: ClassDescription, in tree: TreeDescription, _ figures: ClassFigures) -> ClassStatus {
+extension ClassSnapshot {
+    static func root(_ tree: TreeDescription) -> ClassDescription {
+        var settings = Configuration.ClassParameters()
+        settings.floor = tree.rate ?? 0
+        settings.ceiling = tree.rate ?? .max
+        settings.burst = tree.rootBurst
+        settings.ceilingBurst = tree.rootBurst
+        return ClassDescription(
+            id: ClassIDs.root, path: "", parent: 0, isLeaf: false, settings: settings, guest: nil, protocolName: nil, port: nil)
+    }
+
+    private static func status(of item: ClassDescription, in tree: TreeDescription, _ figures: ClassFigures) -> ClassStatus {
         var status = ClassStatus()
         status.tree = tree.name
         if case .inbound = tree.kind { status.direction = "inbound" } else { status.direction = "outbound" }
@@ -127,7 +163,6 @@ extension Engine {
         status.borrowedBytes = figures.borrowedBytes
         status.tokens = figures.tokens
         status.ctokens = figures.ceilingTokens
-        classRates.fill(&status)
         return status
     }
 }

@@ -142,29 +142,20 @@ final class Connection: ChannelInboundHandler {
     }
 
     private func take(_ context: ChannelHandlerContext, _ line: Data) {
-        let request: Request
-        switch Request.parse(line) {
-        case .success(let parsed): request = parsed
-        case .failure(let failure):
-            // Nothing more is read before this is written, or a client that never reads could make answers pile up.
-            state = .working
-            finish(context, Response.failure(failure.error).encoded(id: failure.id))
-            return
-        }
         guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
+        // Nothing more is read before this is answered, or a client that never reads could make answers pile up.
         state = .working
-        let environment = environment
+        let work = environment.work
         let eventLoop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
-        environment.queue.async {
-            let response = environment.handler.run(request)
-            let answer = request.id.map { response.encoded(id: $0) }
+        let exchange = Exchange(RequestLine(line), environment) { answer in
             eventLoop.execute {
                 let (connection, context) = bound.value
                 connection.finish(context, answer)
-                environment.work.leave()
+                work.leave()
             }
         }
+        exchange.advance()
     }
 
     private func finish(_ context: ChannelHandlerContext, _ answer: Data?) {

@@ -46,13 +46,15 @@ final class Engine {
     /// - Parameters:
     ///   - model: free of problems.
     ///   - source: the document it is from.
+    ///   - isDryRun: say what would change, and whether it could.
+    ///   - isDiff: say what differs, whether it could be changed or not.
     /// - Returns: what changed, a line each.
     /// - Throws: `ConfigurationError` for what cannot change at run time, `DataPlaneError` where a device or the system refuses, `StateFileError` where the change
     ///   could not be kept.
     @discardableResult
-    func apply(_ model: Model, source: String, isDryRun: Bool = false) throws -> [String] {
+    func apply(_ model: Model, source: String, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
         let began = ContinuousClock.now
-        return try carryOut(try running.changed(to: model, isChecked: true), .document(yaml: source), began, isDryRun: isDryRun)
+        return try carryOut(try running.changed(to: model, isChecked: true), .document(yaml: source), began, isDryRun: isDryRun, isDiff: isDiff)
     }
 
     /// One change in the words of the command line, whole or not at all.
@@ -74,15 +76,17 @@ final class Engine {
         }
     }
 
-    private func carryOut(_ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false) throws -> [String] {
+    private func carryOut(_ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
         let old = dataPlane.model, plan = change.plan
-        guard !plan.needsRestart else {
-            throw ConfigurationError("daemon", "these settings are fixed while the daemon runs: leave them as they are, or put them into the file and restart sluiced")
-        }
         let lines = plan.lines(from: old, to: change.model)
+        if plan.needsRestart, !isDiff {
+            let fixed = change.model.daemon.fixed(from: old.daemon)
+            throw ConfigurationError(
+                "daemon", "\(fixed) \(fixed.contains(",") ? "are" : "is") fixed while the daemon runs: leave it as it runs, or put it into the file and restart sluiced")
+        }
         let lost = change.model.ports.map(\.name).filter { dataPlane.lostPorts[$0] != nil }
         let isNothing = plan.isEmpty && lost.isEmpty
-        if isDryRun || isNothing && hasStarted { return lines + lost.map { "~ port \($0) (to be opened again)" } }
+        if isDryRun || isDiff || isNothing && hasStarted { return lines + lost.map { "~ port \($0) (to be opened again)" } }
         // Kept first: what could not be kept over a restart is not to run.
         let takeBack = try keep(change, source)
         keeper?.count((ContinuousClock.now - began) / .seconds(1))
@@ -118,10 +122,13 @@ final class Engine {
 
     /// Answers one request.
     func handle(_ request: Request) -> Response {
-        guard let method = Method(rawValue: request.method) else {
-            return .failure(RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.allCases.map(\.rawValue).joined(separator: ", "))"))
-        }
         do {
+            if let verb = Verb(request.method) {
+                return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request)), applied: true))
+            }
+            guard let method = Method(rawValue: request.method) else {
+                throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.names.joined(separator: ", "))")
+            }
             return try answer(method, request)
         } catch let error as RPCError {
             return .failure(error)
@@ -139,32 +146,34 @@ final class Engine {
         case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
         case .status: return .reply(status())
         case .configGet:
-            let yaml = dataPlane.model.yaml
-            return .reply(ConfigReply(yaml: yaml, json: try JSONValue(yaml: yaml)))
+            let model = dataPlane.model
+            return .later { .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document))) }
         case .configApply:
             let params = try request.params(ApplyParams.self)
             let isDryRun = params.dryRun ?? false
             return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), source: params.yaml, isDryRun: isDryRun), applied: !isDryRun))
         case .configDiff:
             let params = try request.params(DiffParams.self)
-            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), source: params.yaml, isDryRun: true), applied: false))
+            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), source: params.yaml, isDiff: true), applied: false))
         case .edit:
             let params = try request.params(EditParams.self)
             return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
-        case .portShow: return .reply(try ports(try request.params(NameParams.self).name))
-        case .portQEMU: return .reply(try qemu(try request.params(NameParams.self).name))
-        case .bridgeShow: return .reply(try bridges(try request.params(NameParams.self).name))
-        case .groupShow: return .reply(try groups(try request.params(NameParams.self).name))
-        case .guestShow: return .reply(try guests(try request.params(NameParams.self).name))
-        case .fdbShow: return .reply(try addresses(try request.params(FDBParams.self)))
-        case .classShow: return .reply(try classes(try request.params(ClassParams.self)))
-        case .protocolShow: return .reply(try protocols(try request.params(NameParams.self).name))
+        case .portShow: return .shown(try ports(try request.params(NameParams.self).name))
+        case .portQEMU: return .shown(try qemu(try request.params(NameParams.self).name))
+        case .bridgeShow: return .shown(try bridges(try request.params(NameParams.self).name))
+        case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
+        case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))
+        case .fdbShow: return .shown(try addresses(try request.params(FDBParams.self)))
+        case .classShow:
+            let snapshot = try classes(try request.params(ClassParams.self))
+            return .later { .reply(snapshot.statuses()) }
+        case .protocolShow: return .shown(try protocols(try request.params(NameParams.self).name))
         case .coreShow:
             let params = try request.params(CoreParams.self)
             if params.stages == true { dataPlane.measureStages(seconds: 3) }
-            return .reply(cores(listsStalls: params.stalls == true))
-        case .coreBalance: return .reply(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
-        case .statsShow: return .reply(stats())
+            return .shown(cores(listsStalls: params.stalls == true))
+        case .coreBalance: return .shown(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
+        case .statsShow: return .shown(stats())
         }
     }
 
@@ -184,7 +193,7 @@ final class Engine {
         reply.bridges = model.bridges.count
         reply.ports = model.ports.count
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }
-        reply.guests = model.effectiveGuests.count
+        reply.guests = model.guests.count
         reply.classes = dataPlane.treeDescriptions.reduce(0) { $0 + $1.classes.count + 1 }
         reply.cores = dataPlane.coreReports().count
         reply.hugepages = model.daemon.hugepages

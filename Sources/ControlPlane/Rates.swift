@@ -5,7 +5,7 @@ import Dispatch
 import Scheduler
 
 /// What a class had sent by one moment.
-package struct ClassSample: Equatable {
+package struct ClassSample: Equatable, Sendable {
     package var frames: UInt64
     package var bytes: UInt64
 
@@ -22,10 +22,10 @@ package struct ClassSample: Equatable {
 }
 
 /// What classes sent lately: the difference of the last two samples, about a second apart.
-struct RateBook {
-    private struct Key: Hashable { var tree: String; var id: UInt16 }
-    private var before: [Key: ClassSample] = [:]
-    private var last: [Key: ClassSample] = [:]
+struct RateBook: Sendable {
+    /// By tree, then by id.
+    private var before: [String: [ClassSample]] = [:]
+    private var last: [String: [ClassSample]] = [:]
     private var beforeTime: UInt64 = 0
     private var lastTime: UInt64 = 0
 
@@ -33,25 +33,26 @@ struct RateBook {
         before = last
         beforeTime = lastTime
         lastTime = DispatchTime.now().uptimeNanoseconds
-        last.removeAll(keepingCapacity: true)
+        last = [:]
         for tree in dataPlane.treeDescriptions {
             let figures = dataPlane.classCounters(tree: tree.name)
+            var samples = [ClassSample](repeating: ClassSample(frames: 0, bytes: 0), count: Int(tree.classes.lazy.map(\.id).max() ?? ClassIDs.root) + 1)
             for id in [ClassIDs.root] + tree.classes.map(\.id) {
-                var sum = ClassSample(frames: 0, bytes: 0)
                 for counters in figures.of(id) {
-                    sum.frames &+= counters.sentFrames
-                    sum.bytes &+= counters.sentBytes
+                    samples[Int(id)].frames &+= counters.sentFrames
+                    samples[Int(id)].bytes &+= counters.sentBytes
                 }
-                last[Key(tree: tree.name, id: id)] = sum
             }
+            last[tree.name] = samples
         }
     }
 
     func fill(_ status: inout ClassStatus) {
-        let key = Key(tree: status.tree, id: status.id)
-        guard beforeTime != 0, lastTime > beforeTime, let first = before[key], let second = last[key] else { return }
+        let id = Int(status.id)
+        guard beforeTime != 0, lastTime > beforeTime, let first = before[status.tree], let second = last[status.tree], id < first.count, id < second.count
+        else { return }
         let seconds = Double(lastTime - beforeTime) / 1e9
-        guard let rate = second.rate(since: first, seconds: seconds) else { return }
+        guard let rate = second[id].rate(since: first[id], seconds: seconds) else { return }
         status.rateSeconds = seconds
         status.rate = rate.bits
         status.packetRate = rate.packets

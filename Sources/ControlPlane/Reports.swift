@@ -208,6 +208,7 @@ extension Engine {
         status.totalMicroseconds = Double(report.stalledCycles) / cyclesPerMicrosecond
         status.longestMicroseconds = Double(report.longestStall) / cyclesPerMicrosecond
         status.awakeMicroseconds = Double(report.busyCycles &+ report.idleCycles) / cyclesPerMicrosecond
+        status.elapsedMicroseconds = max(-startTime.timeIntervalSinceNow * 1e6, 0)
         status.waitedMicroseconds = report.waitedNanoseconds.map { Double($0) / 1e3 }
         status.stolenMicroseconds = report.stolenNanoseconds.map { Double($0) / 1e3 }
         return status

@@ -13,17 +13,19 @@ struct Client {
     private static let patienceSeconds = 120
 
     /// - Throws: `Failure` with the daemon's sentences, or with why there is none to ask.
-    func call<Params: Encodable, Value: Decodable>(_ method: Method, _ params: Params) throws -> Value {
+    func call<Params: Encodable, Value: Decodable>(_ method: Method, _ params: Params) throws -> Value { try call(method.rawValue, params) }
+
+    func call<Params: Encodable, Value: Decodable>(_ method: String, _ params: Params) throws -> Value {
         let line = try exchange(try Request.encode(method, params, id: .number(1)))
         let reply: Reply<Value>
         do {
             try JSONText.check(line)
             reply = try JSONRPC.decoder().decode(Reply<Value>.self, from: line)
         } catch {
-            throw Failure("the daemon's answer to \(method.rawValue) cannot be read: are sluice and sluiced of one version?")
+            throw Failure("the daemon's answer to \(method) cannot be read: are sluice and sluiced of one version?")
         }
         if let error = reply.error { throw Failure(error.message, problems: error.data) }
-        guard let value = reply.result else { throw Failure("the daemon's answer to \(method.rawValue) has no result") }
+        guard let value = reply.result else { throw Failure("the daemon's answer to \(method) has no result") }
         return value
     }
 

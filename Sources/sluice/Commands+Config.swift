@@ -68,21 +68,36 @@ struct CheckCommand: ParsableCommand {
     /// What a good configuration has.
     private struct Contents: Codable {
         var bridges: Int, ports: Int, groups: Int, guests: Int
+        /// What will not be as it is written, on this host or at all.
+        var warnings: [String]
     }
 
     func run() throws {
         try reporting {
             let model = try ConfigurationFile(file).model()
+            let warnings = model.warnings.map(\.description) + Self.missingFolders(model)
             if json {
                 return Output.print(try Output.json(Contents(
-                    bridges: model.bridges.count, ports: model.ports.count, groups: model.groups.count, guests: model.effectiveGuests.count)))
+                    bridges: model.bridges.count, ports: model.ports.count, groups: model.groups.count, guests: model.guests.count, warnings: warnings)))
             }
             func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
             let parts = [
                 count(model.bridges.count, "bridge"), count(model.ports.count, "port"), count(model.groups.count, "group"),
-                count(model.effectiveGuests.count, "guest"),
+                count(model.guests.count, "guest"),
             ]
-            Output.print("\(file): good: \(parts.joined(separator: ", "))")
+            for warning in warnings { Output.error("\(file): warning: \(warning)") }
+            Output.print("\(file): good\(warnings.isEmpty ? "" : " but for \(count(warnings.count, "warning"))"): \(parts.joined(separator: ", "))")
+        }
+    }
+
+    /// Sockets that cannot be made here as it is.
+    private static func missingFolders(_ model: Model) -> [String] {
+        model.ports.enumerated().compactMap { index, port in
+            guard case .vhost(let socket, _, _) = port.kind else { return nil }
+            let folder = URL(fileURLWithPath: socket).deletingLastPathComponent().path
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue { return nil }
+            return "ports[\(index)].socket: there is no folder \(folder) on this host: make it before sluiced starts"
         }
     }
 }

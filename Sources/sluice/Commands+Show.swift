@@ -4,7 +4,7 @@ import Foundation
 
 struct FDBCommand: ParsableCommand {
     /// Of what is shown.
-    static let keys = ["bridge", "port"]
+    static let keys = ["bridge", "port", "dev", "master"]
     static let configuration = CommandConfiguration(
         commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self],
         defaultSubcommand: Show.self)
@@ -17,7 +17,7 @@ struct FDBCommand: ParsableCommand {
             let words = try Words(words, keys: FDBCommand.keys)
             try reporting {
                 try connecting.show(
-                    .fdbShow, FDBParams(bridge: words["bridge"], port: words["port"]), as: [FDBEntry].self, Tables.addresses)
+                    .fdbShow, FDBParams(bridge: words["bridge"] ?? words["master"], port: words["port"] ?? words["dev"]), as: [FDBEntry].self, Tables.addresses)
             }
         }
     }
@@ -68,19 +68,19 @@ struct ClassCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Change a class: set vm1/iscsi dir inbound floor 200mbit ceiling 1gbit",
             discussion: """
-                A class is a group, a guest, or GUEST/PROTOCOL. Without dir, both directions.
+                A class is a group, a guest, or GUEST/PROTOCOL. dir may be left out where there is only one direction.
                 Keys: floor RATE, ceiling RATE, burst SIZE, ceiling-burst SIZE, peak RATE, floor-packets PPS, ceiling-packets PPS, \
                 priority 0-7, quantum SIZE, limit N, limit-bytes SIZE, queue tail|codel, codel-target TIME, codel-interval TIME.
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound] KEY VALUE ...; none unsets a value.") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound|both] KEY VALUE ...; none unsets a value.") var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "class", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Take a class's settings away: del vm1/iscsi dir inbound")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound]") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound|both]") var words: [String]
     }
 }
 
@@ -157,7 +157,14 @@ struct StatsCommand: ParsableCommand {
         @OptionGroup var watching: Watching
         func run() throws {
             try reporting {
-                try watching.repeating { try connecting.show(.statsShow, NoParams(), as: StatsReply.self, Tables.stats) }
+                var last: (stats: StatsReply, time: ContinuousClock.Instant)?
+                try watching.repeating {
+                    let stats: StatsReply = try connecting.client.call(.statsShow, NoParams())
+                    let now = ContinuousClock.now
+                    defer { last = (stats, now) }
+                    if connecting.json { return Output.print(try Output.json(stats)) }
+                    Output.print(Tables.stats(stats, since: last.map { ($0.stats, (now - $0.time) / .seconds(1)) }))
+                }
             }
         }
     }

@@ -90,7 +90,7 @@ struct Connecting: ParsableArguments {
 
     /// Sends one change and prints what it did.
     func edit(_ object: String, _ verb: String, _ words: [String]) throws {
-        let reply: ChangeReply = try client.call(.edit, EditParams(object: object, verb: verb, words: words))
+        let reply: ChangeReply = try client.call("\(object).\(verb)", WordsParams(words))
         if json { Output.print(try Output.json(reply)) } else { Output.print(Output.changes(reply)) }
     }
 }

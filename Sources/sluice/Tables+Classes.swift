@@ -107,15 +107,29 @@ extension Tables {
         return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
     }
 
-    package static func stats(_ stats: StatsReply) -> String {
-        func row(_ name: String, _ traffic: Traffic) -> [String] { [name, String(traffic.frames), String(traffic.bytes)] }
+    /// - Parameter before: what it was some seconds ago: with that, how much a second.
+    package static func stats(_ stats: StatsReply, since before: (stats: StatsReply, seconds: Double)? = nil) -> String {
+        func perSecond(_ now: UInt64, _ then: UInt64) -> UInt64 {
+            guard let before, before.seconds > 0, now >= then else { return 0 }
+            return UInt64((Double(now - then) / before.seconds).rounded())
+        }
+        func row(_ name: String, _ path: KeyPath<StatsReply, Traffic>, isCounter: Bool = true) -> [String] {
+            let now = stats[keyPath: path]
+            let cells = [name, String(now.frames), String(now.bytes)]
+            guard let then = before?.stats[keyPath: path] else { return cells }
+            return cells + (isCounter ? [packets(perSecond(now.frames, then.frames)), rate(perSecond(now.bytes, then.bytes) * 8)] : ["", ""])
+        }
+        func row(_ name: String, _ drops: (StatsReply) -> UInt64) -> [String] {
+            let cells = [name, String(drops(stats)), ""]
+            return before.map { cells + [packets(perSecond(drops(stats), drops($0.stats))), ""] } ?? cells
+        }
         var rows = [
-            row("received", stats.received), row("copied", stats.copied), row("delivered", stats.delivered), row("queued", stats.queued),
-            ["dropped", String(stats.dropped.values.reduce(0, +)), ""],
+            row("received", \.received), row("copied", \.copied), row("delivered", \.delivered), row("queued", \.queued, isCounter: false),
+            row("dropped") { $0.dropped.values.reduce(0, +) },
         ]
-        rows += stats.dropped.sorted { $0.key < $1.key }.map { ["  \($0.key)", String($0.value), ""] }
-        if stats.missing != 0 { rows.append(["on the way", String(stats.missing), ""]) }
-        return aligned(["", "FRAMES", "BYTES"], rows, right: [1, 2])
+        rows += stats.dropped.keys.sorted().map { key in row("  \(key)") { $0.dropped[key] ?? 0 } }
+        if stats.missing != 0 { rows.append(["on the way", String(stats.missing)] + Array(repeating: "", count: before == nil ? 1 : 3)) }
+        return aligned(["", "FRAMES", "BYTES"] + (before == nil ? [] : ["FRAMES/S", "RATE"]), rows, right: [1, 2, 3, 4])
     }
 
     package static func status(_ status: StatusReply) -> String {

@@ -9,10 +9,11 @@ extension Tables {
         let stalls = before.map { core.stalls.since($0.stalls) } ?? core.stalls
         guard stalls.count > 0 else { return nil }
         let isNewLongest = before.map { core.stalls.longestMicroseconds > $0.stalls.longestMicroseconds } ?? true
-        let share = stalls.awakeMicroseconds > 0 ? min(100, stalls.totalMicroseconds / stalls.awakeMicroseconds * 100) : 0
+        // Of all the time: an idle loop is awake for so little of it that a share of that would say nothing.
+        let share = stalls.elapsedMicroseconds > 0 ? min(100, stalls.totalMicroseconds / stalls.elapsedMicroseconds * 100) : 0
         var line = "CPU \(core.cpu) was lost \(stalls.count) \(stalls.count == 1 ? "time" : "times")"
         line += ", longest \(isNewLongest ? "" : "since the start ")\(duration(core.stalls.longestMicroseconds))"
-        line += ", \(percent(share)) of the time awake"
+        line += ", \(percent(share)) of the time"
         var kernel: [String] = []
         if let waited = stalls.waitedMicroseconds { kernel.append("others ran for \(duration(waited))") }
         if let stolen = stalls.stolenMicroseconds { kernel.append("the hypervisor took \(duration(stolen))") }

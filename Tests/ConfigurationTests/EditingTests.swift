@@ -58,6 +58,40 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(refusal(model, "core set 3 polling polling") == "core 3: no poll loop runs on CPU 3: daemon.cpus is 1, 2")
     }
 
+    /// Without a direction nothing is changed that was not meant.
+    @Test func aClassOfTwoDirectionsIsAskedFor() throws {
+        let model = try office()
+        #expect(
+            refusal(model, "class set vm1 floor 1gbit")
+                == "class vm1: it has two directions: write class set vm1 dir inbound floor 1gbit, or class set vm1 dir outbound floor 1gbit, or dir both for both")
+        #expect(
+            refusal(model, "class del vm1")
+                == "class vm1: it has two directions: write class del vm1 dir inbound, or class del vm1 dir outbound, or dir both for both")
+        #expect(refusal(model, "class set tenant-a floor 1gbit").contains("it has two directions"))
+        // Only what is sent by vm2 has settings.
+        #expect(try edit(model, "class del vm2").guests[1].outbound == ClassSettings())
+        // On a bridge without a physical port there is one direction, and towards a guest behind one there is the other.
+        var alone = model
+        alone.ports.removeAll(where: \.isPhysical)
+        #expect(try edit(alone, "class set vm1 floor 1.6gbit").guests[0].inbound.floor == 1_600_000_000)
+        #expect(try edit(alone, "class set vm1 floor 1.6gbit").guests[0].outbound == model.guests[0].outbound)
+    }
+
+    @Test func addressesAreWrittenAsTheyAreShown() throws {
+        let model = try office()
+        let wanted = StaticEntry(mac: MACAddress("52:54:00:00:00:09")!, port: "vm1")
+        #expect(try edit(model, "fdb add 52:54:00:00:00:09 dev vm1").bridges[0].staticEntries.last == wanted)
+        #expect(try edit(model, "fdb add 52:54:00:00:00:09 dev vm1 master br0 static").bridges[0].staticEntries.last == wanted)
+        #expect(try edit(model, "fdb del 52:54:00:aa:00:01 dev host").bridges[0].staticEntries.isEmpty)
+    }
+
+    @Test func aFloorThatNothingGuaranteesIsTold() throws {
+        var model = try office()
+        #expect(model.warnings == [])
+        model.ports.removeAll(where: \.isPhysical)
+        #expect(model.warnings.map(\.path) == ["groups[0].outbound.floor", "guests[0].outbound.floor", "guests[0].protocols.iscsi.outbound.floor", "guests[1].outbound.floor"])
+    }
+
     @Test func setChangesOnlyWhatIsNamed() throws {
         let model = try office()
         #expect(try edit(model, "port set vm1 mtu 9000").ports[0].mtu == 9_000)
@@ -68,10 +102,10 @@ private func refusal(_ model: Model, _ line: String) -> String {
             try edit(model, "port set vm1 type tap interface tap7").ports[0].kind == .tap(interface: "tap7", netns: nil, mac: nil))
         #expect(try edit(model, "class set vm1 dir inbound ceiling none").guests[0].inbound.ceiling == nil)
         #expect(try edit(model, "class set vm1 dir inbound ceiling none").guests[0].inbound.floor == 1_500_000_000)
-        #expect(try edit(model, "class set vm2 ceiling 900mbit").guests[1].inbound.ceiling == 900_000_000)
-        #expect(try edit(model, "class set vm2 ceiling 900mbit").guests[1].outbound.ceiling == 900_000_000)
+        #expect(try edit(model, "class set vm2 dir both ceiling 900mbit").guests[1].inbound.ceiling == 900_000_000)
+        #expect(try edit(model, "class set vm2 dir both ceiling 900mbit").guests[1].outbound.ceiling == 900_000_000)
         #expect(try edit(model, "class del vm1/iscsi dir inbound").guests[0].protocols["iscsi"]?.outbound.floor == 200_000_000)
-        #expect(try edit(model, "class del vm1/iscsi").guests[0].protocols.isEmpty)
+        #expect(try edit(model, "class del vm1/iscsi dir both").guests[0].protocols.isEmpty)
         #expect(try edit(model, "protocol del iscsi").protocolTable.first { $0.name == "iscsi" }?.pcp == 4)
         #expect(try edit(model, "bridge set br0 ageing 1min").bridges[0].ageing == 60)
         #expect(try edit(model, "fdb del 52:54:00:aa:00:01").bridges[0].staticEntries == [])
@@ -121,7 +155,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
         ("class set vm1/default floor 1mbit", "vm1/default has what vm1's protocols leave over: set vm1 instead"),
         ("class set other/vm1 floor 1mbit", "there is no class other/vm1: other is not a group above it"),
         ("class set vm1", "class vm1: nothing to set: write class set vm1/iscsi dir inbound floor 200mbit"),
-        ("class set vm1 dir sideways floor 1mbit", "class vm1: dir is inbound (towards the guest) or outbound (from it)"),
+        ("class set vm1 dir sideways floor 1mbit", "class vm1: dir is inbound (towards the guest), outbound (from it) or both"),
         ("class set vm1 outbound floor 1mbit", "class vm1: 'outbound' is a direction: write class set vm1 dir outbound floor 1mbit"),
         ("class set vm1 dir outbound rate 1mbit", "class vm1 outbound: a class has no key 'rate': did you mean 'floor'?"),
         ("class set vm1 dir outbound ceil 1mbit", "class vm1 outbound: a class has no key 'ceil': did you mean 'ceiling'?"),

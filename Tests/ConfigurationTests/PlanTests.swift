@@ -166,3 +166,14 @@ private func canonical(_ model: Model) -> Model {
         #expect(diff(from: old, to: new).trees.map(\.rootChanged) == [true])
     }
 }
+
+@Suite struct FixedSettingsTests {
+    @Test func whatIsFixedIsNamed() {
+        var running = DaemonSettings(), wanted = DaemonSettings()
+        running.cpus = [1]
+        wanted.cpus = [2, 3]
+        wanted.buffers = 1_024
+        wanted.polling = .polling
+        #expect(wanted.fixed(from: running) == "cpus 1 -> 2,3, buffers default -> 1024")
+    }
+}

@@ -73,6 +73,9 @@ final class CannedDaemon: Sendable {
             if !dryRun { model = new }
             return .reply(ChangeReply(changes: lines, applied: !dryRun))
         }
+        if let verb = Verb(request.method) {
+            return change(to: try model.edited(verb.object.rawValue, verb.verb.rawValue, verb.words(request)), dryRun: false)
+        }
         switch Method(rawValue: request.method) {
         case .edit:
             let params = try request.params(EditParams.self)
@@ -202,7 +205,8 @@ enum Canned {
         cores.map {
             var core = $0
             (core.stalls.count, core.stalls.totalMicroseconds, core.stalls.longestMicroseconds) = (12, 3_400, 3_100)
-            (core.stalls.awakeMicroseconds, core.stalls.waitedMicroseconds, core.stalls.stolenMicroseconds) = (17_000_000, 1_200.26, 10_000)
+            (core.stalls.awakeMicroseconds, core.stalls.waitedMicroseconds, core.stalls.stolenMicroseconds) = (8_000, 1_200.26, 10_000)
+            core.stalls.elapsedMicroseconds = 17_000_000
             core.stalls.latest = [.init(beganCycles: 1, microseconds: 3_100, secondsAgo: 4), .init(beganCycles: 2, microseconds: 25.04, secondsAgo: 0.0015)]
             return core
         }

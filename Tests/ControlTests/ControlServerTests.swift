@@ -72,6 +72,37 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(client.line() == nil)
     }
 
+    /// The examples of the specification's section 7, as far as they apply.
+    @Test func batches() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        let quiet = #"{"jsonrpc":"2.0","method":"quiet"}"#
+        #expect(client.ask("[\(request("a")),\(quiet), \(request("fail", "\"]},[\"")) ,1,{\"foo\":\"boo\"}]") == "["
+            + #"{"jsonrpc":"2.0","id":1,"result":"a"},"#
+            + #"{"jsonrpc":"2.0","id":"]},[","error":{"code":-32000,"message":"refused, as asked"}},"#
+            + #"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"this is not a JSON-RPC request: write {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}"}},"#
+            + #"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"this is not a JSON-RPC request: jsonrpc must be \"2.0\""}}"# + "]")
+        #expect(client.ask("[]")?.hasPrefix(#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600"#) == true)
+        #expect(client.ask("[1")?.contains("-32700") == true)
+        // Nothing to answer: the next answer is the next request's. Five have been counted.
+        client.send("[\(quiet),\(quiet)]\n")
+        #expect(client.ask(" [\(request("count"))]") == #"[{"jsonrpc":"2.0","id":1,"result":6}]"#)
+        let many = (0..<5_000).map { request("m\($0)", "\($0)") }.joined(separator: ",")
+        let answers = try #require(client.ask("[\(many)]"))
+        #expect(try JSONDecoder().decode([Reply<String>].self, from: Data(answers.utf8)).map(\.result) == (0..<5_000).map { "m\($0)" })
+    }
+
+    /// A batch does not keep others out until its end, and its answers do not grow without end.
+    @Test func largeBatches() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path), other = try RawClient(echo.path)
+        client.send("[" + (0..<20).map { request("large", "\($0)") }.joined(separator: ",") + "]\n")
+        #expect(other.ask(request("meanwhile"))?.contains("meanwhile") == true)
+        let answers = try JSONDecoder().decode([Reply<String>].self, from: Data(try #require(client.line()).utf8))
+        #expect(answers.count == 20 && answers[0].result?.count == 8 << 20 && answers[19].error?.message.contains("send fewer requests at once") == true)
+        #expect(client.ask("[" + String(repeating: "1,", count: 70_000) + "1]")?.contains("a batch of 70001 requests is too large: send at most 65536 at once") == true)
+    }
+
     @Test func largeReplies() throws {
         let echo = try EchoServer()
         let client = try RawClient(echo.path)

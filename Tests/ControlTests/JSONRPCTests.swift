@@ -35,8 +35,6 @@ import Testing
     }
 
     @Test(arguments: [
-        ("[]", "batches are not supported: send one request a line"),
-        (#"[{"jsonrpc":"2.0","id":1,"method":"x"}]"#, "batches are not supported: send one request a line"),
         ("5", #"this is not a JSON-RPC request: write {"jsonrpc":"2.0","id":1,"method":"status"}"#),
         (#"{"id":1,"method":"x"}"#, "this is not a JSON-RPC request: jsonrpc must be \"2.0\""),
         (#"{"jsonrpc":"2.0","id":1}"#, "this is not a JSON-RPC request: method is missing"),

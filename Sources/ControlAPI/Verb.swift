@@ -1,0 +1,94 @@
+import Configuration
+import Foundation
+
+/// A verb that changes something: `port.add`, `class.set`, `fdb.del`. Its params are what the command line's words say, as JSON: what it is about under
+/// `name` (`path` of a class, `mac` of an address, `cpu` of a core), everything else under the keys that a configuration file has; or the words themselves,
+/// under `words`. It answers as `edit`, with a `ChangeReply`.
+public struct Verb: Hashable, Sendable {
+    public let object: EditObject
+    public let verb: EditVerb
+
+    public init?(_ method: String) {
+        let parts = method.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, let object = EditObject(rawValue: String(parts[0])), let verb = EditVerb(rawValue: String(parts[1])) else { return nil }
+        self.init(object, verb)
+        guard Self.all.contains(self) else { return nil }
+    }
+
+    private init(_ object: EditObject, _ verb: EditVerb) {
+        self.object = object
+        self.verb = verb
+    }
+
+    /// All there are.
+    public static let all: [Verb] = EditObject.allCases.flatMap { object in
+        switch object {
+        case .core: [Verb(object, .set)]
+        case .class: [Verb(object, .set), Verb(object, .del)]
+        case .fdb: [Verb(object, .add), Verb(object, .del)]
+        case .port, .bridge, .group, .guest, .protocol: [Verb(object, .add), Verb(object, .set), Verb(object, .del)]
+        }
+    }
+
+    public var name: String { "\(object.rawValue).\(verb.rawValue)" }
+
+    /// What names the thing in the params.
+    public var key: String {
+        switch object {
+        case .class: "path"
+        case .fdb: "mac"
+        case .core: "cpu"
+        default: "name"
+        }
+    }
+
+    /// The words that the params stand for.
+    public func words(_ request: Request) throws(RPCError) -> [String] {
+        guard case .object(let all) = try request.object() else { throw RPCError(RPCError.invalidParams, "params of \(name) must be an object") }
+        if let words = all["words"] {
+            guard all.count == 1, case .array(let items) = words else {
+                throw RPCError(RPCError.invalidParams, "'words' of \(name) is a list of strings, and stands alone")
+            }
+            return try items.map { (item) throws(RPCError) in
+                guard case .string(let word) = item else { throw RPCError(RPCError.invalidParams, "'words' of \(name) is a list of strings") }
+                return word
+            }
+        }
+        guard let named = all[key], let first = Self.scalar(named), !first.isEmpty else {
+            throw RPCError(RPCError.invalidParams, "\(name) needs the parameter '\(key)'")
+        }
+        return [first] + (try pairs(all.filter { $0.key != key }, below: ""))
+    }
+
+    private func pairs(_ object: [String: JSONValue], below path: String) throws(RPCError) -> [String] {
+        var words: [String] = []
+        for (key, value) in object.sorted(by: { $0.key < $1.key }) {
+            let word = key.replacing("_", with: "-")
+            if case .object(let inner) = value {
+                guard path.isEmpty, !inner.isEmpty else { throw wrong(path + key) }
+                words += [word] + (try pairs(inner, below: key + "."))
+            } else if case .array(let items) = value {
+                let texts = items.compactMap(Self.scalar)
+                guard texts.count == items.count, !texts.contains(where: { $0.contains(",") }) else { throw wrong(path + key) }
+                words += [word, texts.isEmpty ? "none" : texts.joined(separator: ",")]
+            } else if let text = Self.scalar(value) {
+                words += [word, text]
+            } else {
+                throw wrong(path + key)
+            }
+        }
+        return words
+    }
+
+    private func wrong(_ key: String) -> RPCError { RPCError(RPCError.invalidParams, "the parameter '\(key)' of \(name) has the wrong type") }
+
+    private static func scalar(_ value: JSONValue) -> String? {
+        switch value {
+        case .string(let text): text
+        case .integer(let number): String(number)
+        case .bool(let flag): flag ? "on" : "off"
+        case .null: "none"
+        case .double, .array, .object: nil
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Foundation
+import Testing
+
+/// Single changes of a large configuration.
+extension EndToEnd {
+    @Suite("Single changes among many classes", .needs(.hugepages))
+    struct EditTests {
+        private static let guests = 5_000
+
+        /// Two classes a guest, one in the bridge's tree and one in the uplink's.
+        private func configuration(_ lab: Lab) -> String {
+            var lines = [
+                "bridges: [{name: br0, rate: 100gbit}]", "ports:", "  - {name: up, type: physical, bridge: br0, device: \"net_null0,no-rx=1\", rate: 100gbit}",
+            ]
+            lines += ["vm2", "vm4"].map { "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0))}" }
+            lines += (0..<50).map { "  - {name: p\($0), type: vhost, bridge: br0, mode: server, socket: \(lab.path("p\($0)"))}" }
+            lines += ["guests:"] + (0..<Self.guests).map { number in
+                let mac = "52:54:01:00:\(String(format: "%02x:%02x", number >> 8, number & 255))"
+                return "  - {name: g\(number), port: p\(number % 50), macs: ['\(mac)'], inbound: {floor: 1mbit, ceiling: 100mbit}, outbound: {floor: 1mbit, ceiling: 100mbit}}"
+            }
+            return lines.joined(separator: "\n") + "\n"
+        }
+
+        @Test("frames flow on, others look at all classes, and each change is what the next look shows (how fast is told, not judged)")
+        func manyClasses() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, "bridges: [{name: br0}]\n")
+                let client = try ControlClient(daemon.socket), other = try ControlClient(daemon.socket)
+                let clock = ContinuousClock()
+                func seconds(_ body: () throws -> Void) rethrows -> Double { try clock.measure(body) / .seconds(1) }
+                let yaml = String(decoding: try JSONEncoder().encode(configuration(lab)), as: UTF8.self)
+                let apply = try seconds {
+                    let reply = try client.call("config.apply", "{\"yaml\":\(yaml)}")
+                    #expect(reply["result"]["applied"].bool == true)
+                }
+                let scenario = try lab.write("scenario.yaml", """
+                    duration: 6s
+                    learn: true
+                    ports:
+                      - {name: vm2, device: "virtio_user:\(lab.path("vm2"))", server: true, mac: "52:54:00:00:00:02"}
+                      - {name: vm4, device: "virtio_user:\(lab.path("vm4"))", server: true, mac: "52:54:00:00:00:04"}
+                    flows: [{name: there, from: vm2, to: vm4, size: 60, rate: 2kpps}]
+                    expect: [{name: untouched, flows: [there], intact: true, loss-at-most: 0%}]
+                    """)
+                let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
+                try eventually("frames flow") { try (daemon.port("vm4")["tx"]["frames"].int ?? 0) > 500 }
+
+                func edit(_ number: Int) throws {
+                    let direction = number % 2 == 0 ? "inbound" : "outbound"
+                    let reply = try client.call("class.set", "{\"path\":\"g\(number % Self.guests)\",\"dir\":\"\(direction)\",\"floor\":\"\(1_000 + number)kbit\"}")
+                    #expect(reply["result"]["changes"].items.count == 1, "\(reply)")
+                }
+                let count = 2_000
+                let edits = try seconds { for number in 1...count { try edit(number) } }
+                let show = try seconds {
+                    let reply = try other.call("class.show")
+                    #expect(reply["result"].items.count > 2 * Self.guests)
+                }
+                // Changes go on while somebody reads all classes.
+                other.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"class.show\"}\n")
+                var longest = 0.0
+                for number in (count + 1)...(count + 200) { longest = max(longest, try seconds { try edit(number) }) }
+                #expect(try other.line() != nil)
+                print(
+                    "\(2 * Self.guests) classes: applied in \(Int(apply * 1_000)) ms, \(Int(Double(count) / edits)) changes a second, shown in \(Int(show * 1_000)) ms,"
+                        + " longest change meanwhile \(Int(longest * 1e6)) us")
+
+                let last = count + 200
+                let shown = try client.call("class.show", "{\"tree\":\"br0\",\"path\":\"g\(last)\"}")["result"][0]
+                #expect(shown["floor"].int == (1_000 + last) * 1_000)
+                #expect(try client.call("status")["result"]["changes"].int == 2 + last)
+                let exit = generator.waitForExit(until: .after(90))
+                try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-gen-\(generator.pid)")
+                #expect(exit == .code(0), "\(generator.output.text)\(generator.errors.text)")
+                #expect(try daemon.unaccountedFrames() == 0)
+                client.close()
+                other.close()
+                daemon.stop()
+            }
+        }
+
+        @Test("a batch is carried out one by one, each whole or not at all, and diff says what is fixed")
+        func batch() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, "bridges: [{name: br0, rate: 10gbit}]\nports: [{name: host, type: tap, bridge: br0, interface: \(lab.tag)t}]\n")
+                let client = try ControlClient(daemon.socket)
+                client.send("""
+                    [{"jsonrpc":"2.0","id":1,"method":"guest.add","params":{"name":"vm1","port":"host","macs":["52:54:00:00:00:01"],"inbound":{"floor":"1gbit"}}},\
+                    {"jsonrpc":"2.0","id":2,"method":"class.set","params":{"path":"vm1","dir":"inbound","floor":"11gbit"}},\
+                    {"jsonrpc":"2.0","method":"class.set","params":{"path":"vm1","dir":"inbound","ceiling":"2gbit"}},\
+                    {"jsonrpc":"2.0","id":3,"method":"class.show","params":{"path":"vm1"}}]
+
+                    """)
+                let answers = try JSON(try #require(try client.line()))
+                #expect(answers.items.map { $0["id"].int } == [1, 2, 3])
+                #expect(answers[1]["error"]["message"].string?.contains("more than br0's rate 10gbit") == true)
+                #expect(answers[2]["result"][0]["floor"].int == 1_000_000_000 && answers[2]["result"][0]["ceiling"].int == 2_000_000_000)
+                let other = try lab.write("other.yaml", "daemon: {cpus: [1], buffers: 32768}\nbridges: [{name: br0}]\nports: [{name: host, type: tap, bridge: br0, interface: \(lab.tag)t}]\n")
+                #expect(try daemon.command("diff", other).contains("! daemon buffers 16384 -> 32768 (takes a restart of sluiced)"))
+                let refused = try daemon.sluice("apply", other)
+                #expect(refused.status == 1 && refused.errors.contains("daemon: buffers 16384 -> 32768 is fixed while the daemon runs"), "\(refused.errors)")
+                client.close()
+                daemon.stop()
+            }
+        }
+    }
+}
