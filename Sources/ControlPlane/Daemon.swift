@@ -20,7 +20,7 @@ public struct Daemon {
     /// Returns when SIGTERM or SIGINT came.
     /// - Throws: a sentence for whatever kept the daemon from starting.
     public func run() throws {
-        var log = Logger(label: "sluiced", factory: { StreamLogHandler.standardError(label: $0) })
+        var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
         log.logLevel = .info
         // Blocked before any thread is made, so that every thread inherits it and `sigwait` alone gets the signals.
         var signals = sigset_t()

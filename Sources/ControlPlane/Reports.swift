@@ -42,8 +42,8 @@ extension Engine {
                 status.state = .down
                 status.reason = "no link"
             default:
-                // A guest may come; an interface that is gone does not come back by itself.
-                status.state = status.kind == "vhost" ? .waiting : .failed
+                // A guest may come; what is gone or broken does not come back by itself.
+                status.state = report.isWaiting ? .waiting : .failed
                 status.reason = report.condition
             }
             status.warnings = report.warnings

@@ -1,12 +1,48 @@
 #include <rte_config.h>
 #include "DPDKShim.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_config.h>
 
-uint16_t sluice_vhost_receive(int vid, uint16_t ring, struct rte_mempool *pool, struct rte_mbuf **frames, uint16_t count) {
-    return rte_vhost_dequeue_burst(vid, ring, pool, frames, count);
+/* Whether the driver says that more is available than the ring holds. Where the ring was moved meanwhile, what was read means nothing. */
+static __attribute__((noinline)) bool is_broken(int vid, uint16_t ring, const uint16_t *available) {
+    struct rte_vhost_vring now;
+    uint16_t next, used;
+    if (rte_vhost_get_vhost_vring(vid, ring, &now) != 0 || !now.avail || &now.avail->idx != available) return false;
+    if (rte_vhost_get_vring_base(vid, ring, &next, &used) != 0) return false;
+    return (uint16_t)(sluice_guest_read16(available, next) - next) > now.size;
 }
-uint16_t sluice_vhost_send(int vid, uint16_t ring, struct rte_mbuf **frames, uint16_t count) {
-    return rte_vhost_enqueue_burst(vid, ring, frames, count);
+
+static inline int check_ring(int vid, uint16_t ring, const sluice_ring *check, uint16_t count) {
+    const uint16_t *available = __atomic_load_n(&check->available, __ATOMIC_RELAXED);
+    if (!available) return count;
+    uint16_t size = __atomic_load_n(&check->size, __ATOMIC_RELAXED), next, used;
+    if (rte_vhost_get_vring_base(vid, ring, &next, &used) != 0) return 0;
+    if (__builtin_expect((uint16_t)(sluice_guest_read16(available, next) - next) > size, 0))
+        return is_broken(vid, ring, available) ? SLUICE_RING_BROKEN : 0;
+    return count < size ? count : size;
+}
+
+int sluice_vhost_receive(int vid, uint16_t ring, const sluice_ring *check, struct rte_mempool *pool, struct rte_mbuf **frames, uint16_t count) {
+    int allowed = check_ring(vid, ring, check, count);
+    return allowed > 0 ? rte_vhost_dequeue_burst(vid, ring, pool, frames, (uint16_t)allowed) : allowed;
+}
+
+int sluice_vhost_send(int vid, uint16_t ring, const sluice_ring *check, struct rte_mbuf **frames, uint16_t count) {
+    int allowed = check_ring(vid, ring, check, count);
+    return allowed > 0 ? rte_vhost_enqueue_burst(vid, ring, frames, (uint16_t)allowed) : allowed;
+}
+
+void sluice_ring_set(sluice_ring *check, int vid, uint16_t ring, bool on) {
+    struct rte_vhost_vring now;
+    uint64_t features = 0;
+    const uint16_t *available = NULL;
+    if (on && rte_vhost_get_negotiated_features(vid, &features) == 0 && !(features & 1ULL << VIRTIO_F_RING_PACKED)
+        && rte_vhost_get_vhost_vring(vid, ring, &now) == 0 && now.avail) {
+        available = &now.avail->idx;
+        __atomic_store_n(&check->size, now.size, __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(&check->available, available, __ATOMIC_RELEASE);
 }
 
 void sluice_vhost_silence(int vid, uint16_t pair) {
@@ -14,12 +50,74 @@ void sluice_vhost_silence(int vid, uint16_t pair) {
     (void)rte_vhost_enable_guest_notification(vid, 2 * pair + 1, 0);
 }
 
-/* librte_vhost keeps the pointer it is given, so one table serves every socket. */
+/* librte_vhost keeps the pointers it is given, so one table serves every socket. */
 static struct rte_vhost_device_ops operations;
+static sluice_vhost_callbacks own;
+
+/* The messages that are looked at here, and the head that all have (QEMU, docs/interop/vhost-user.rst). */
+enum { SET_MEM_TABLE = 5, SET_VRING_NUM = 8, SET_VRING_ADDR = 9, SET_VRING_CALL = 13, GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
+enum { NEED_REPLY = 1 << 3 };
+typedef struct __attribute__((packed)) {
+    uint32_t request, flags, size;
+    union {
+        uint64_t number;
+        struct { uint32_t index, value; } ring;
+    } payload;
+} message;
+
+/* Refuses what librte_vhost 22.11 falls to. The connection ends with it, which an answer would keep open. */
+static enum rte_vhost_msg_result before_message(int vid, void *context) {
+    message *received = context;
+    struct rte_vhost_vring ring;
+    switch (received->request) {
+    case SET_VRING_NUM:
+        /* On a running ring it replaces tables that poll loops use. */
+        if (rte_vhost_get_vhost_vring(vid, (uint16_t)received->payload.ring.index, &ring) != 0 || !ring.desc || ring.kickfd < 0) break;
+        received->flags &= ~(uint32_t)NEED_REPLY;
+        return RTE_VHOST_MSG_RESULT_ERR;
+    case GET_INFLIGHT_FD:
+    case SET_INFLIGHT_FD:
+        /* Not offered to network devices; the region's size is not checked against its file's. */
+        received->flags &= ~(uint32_t)NEED_REPLY;
+        return RTE_VHOST_MSG_RESULT_ERR;
+    }
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result after_message(int vid, void *context) {
+    const message *received = context;
+    struct rte_vhost_vring ring;
+    switch (received->request) {
+    case SET_VRING_CALL:
+        /* A poll loop writes to it, and must never wait for whoever reads. */
+        if (rte_vhost_get_vhost_vring(vid, received->payload.number & 0xff, &ring) == 0 && ring.callfd >= 0) {
+            int flags = fcntl(ring.callfd, F_GETFL);
+            if (flags >= 0) (void)fcntl(ring.callfd, F_SETFL, flags | O_NONBLOCK);
+        }
+        break;
+    case SET_MEM_TABLE: sluice_guest_memory_set(vid); /* Fall through. */
+    case SET_VRING_ADDR: own.moved(vid); break;
+    }
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static struct rte_vhost_user_extern_ops messages = { .pre_msg_handle = before_message, .post_msg_handle = after_message };
+
+static int connected(int vid) {
+    int answer = own.connected(vid);
+    return answer == 0 ? rte_vhost_extern_callback_register(vid, &messages, NULL) : answer;
+}
+
+static void disconnected(int vid) {
+    own.disconnected(vid);
+    sluice_guest_memory_forget(vid);
+}
 
 int sluice_vhost_open(const char *path, bool client, uint64_t features_off, const sluice_vhost_callbacks *callbacks,
                       const char **failed_step) {
-    operations.new_connection = callbacks->connected;
+    own = *callbacks;
+    operations.new_connection = connected;
+    operations.destroy_connection = disconnected;
     operations.new_device = callbacks->added;
     operations.destroy_device = callbacks->removed;
     operations.vring_state_changed = callbacks->ring_changed;

@@ -13,6 +13,8 @@ extension DataPlane {
         public var settings: PortSettings
         public var condition: String
         public var warnings: [String]
+        /// It is not up because no guest has connected, and a guest may come.
+        public var isWaiting: Bool { condition == VhostPort.waiting }
         public var queues: Int
         public var driver: String
         public var device: String

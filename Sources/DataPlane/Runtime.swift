@@ -39,6 +39,8 @@ final class Runtime {
         arguments += settings.hugepages ? ["--in-memory"] : ["--no-huge", "-m", String(max(settings.memory, bytesNeeded * 5 / 4) >> 20)]
         if settings.hugepages && settings.memory > 0 { arguments += ["-m", String(settings.memory >> 20)] }
         let before = sluice_instant_now()
+        guard sluice_log_without_waiting() == 0 else { throw DataPlaneError("no memory for DPDK's log") }
+        sluice_guest_memory_watch()
         try Self.startEAL(arguments)
         // EAL takes long enough to start for this to wait for nothing.
         cyclesPerSecond = sluice_cycles_per_second(before)
@@ -64,6 +66,8 @@ final class Runtime {
         bufferLimit = settings.buffers
         grace = GracePeriod(lcores: lcores)
         GracePeriod.guardDevices(grace)
+        let fixed = sluice_heap_fixed_for_loops()
+        guard fixed == 0 else { throw DataPlaneError("DPDK's heap cannot be kept from growing in poll loops: \(DataPlaneError.errorText(fixed))") }
     }
 
     var now: Nanoseconds { clock.nanoseconds(sluice_cycles()) }

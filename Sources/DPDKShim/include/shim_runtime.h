@@ -44,4 +44,14 @@ static inline void sluice_lock_init(sluice_lock *lock) { rte_spinlock_init(&lock
 /// thread: it marks the device as disconnected and unmaps the rings at once, while a poll loop may still read them.
 void sluice_before_unmapping(void (*wait)(void));
 
+/// Has DPDK write its log through `sluice_log_write`, at most 64 KiB at once and 8 KiB a second: its own way waits for whoever reads standard error,
+/// with locks held that poll loops take. To be called before EAL starts. Returns 0 or less.
+int sluice_log_without_waiting(void);
+/// Writes to standard error if that can take it at once; otherwise the text is left out, which the next one that is written says.
+bool sluice_log_write(const char *text, size_t length);
+
+/// From now on a poll loop's thread gets no memory for DPDK's heap beyond what the heap has: a guest's descriptors could have librte_vhost ask for
+/// gigabytes there. Returns 0 or a negative errno.
+int sluice_heap_fixed_for_loops(void);
+
 #endif

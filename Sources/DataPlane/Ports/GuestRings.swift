@@ -17,7 +17,12 @@ func receiveFromGuest(
         sluice_vhost_silence(vid, queue.pointee.queue)
     }
     let asked = min(wanted, queue.pointee.expected)
-    let count = Int(sluice_vhost_receive(vid, queue.pointee.queue &* 2 &+ 1, pool, frames, UInt16(truncatingIfNeeded: asked)))
+    let ring = queue.pointee.queue &* 2 &+ 1
+    let count = Int(sluice_vhost_receive(vid, ring, state.pointee.rings + Int(ring), pool, frames, UInt16(truncatingIfNeeded: asked)))
+    if _slowPath(count < 0) {
+        stop(ring, state)
+        return 0
+    }
     queue.pointee.expected = count == asked ? min(asked &* 2, burstSize) : max(count &+ leastPoll, leastPoll)
     return count
 }
@@ -33,13 +38,32 @@ func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frame
     if isShared && !sluice_lock_try(lock) { return nil }
     var sent = 0
     while sent < count {
-        let taken = Int(sluice_vhost_send(vid, UInt16(truncatingIfNeeded: pair &* 2), frames + sent, UInt16(truncatingIfNeeded: min(burstSize, count &- sent))))
+        let ring = pair &* 2
+        let taken = Int(sluice_vhost_send(
+            vid, UInt16(truncatingIfNeeded: ring), state.pointee.rings + ring, frames + sent, UInt16(truncatingIfNeeded: min(burstSize, count &- sent))))
+        if _slowPath(taken < 0) {
+            stop(UInt16(truncatingIfNeeded: ring), state)
+            break
+        }
         sent &+= taken
         if taken < burstSize { break }
     }
     if isShared { sluice_lock_release(lock) }
     sluice_frames_return(frames, UInt32(truncatingIfNeeded: sent), lcore.pointee.pool)
     return sent
+}
+
+/// Takes a ring out of use whose driver broke it, until the guest enables it anew. The port says so (`VhostPort.condition`).
+@inline(never) @_noLocks
+private func stop(_ ring: UInt16, _ state: UnsafeMutablePointer<PortState>) {
+    let bit: UInt64 = 1 &<< UInt64(ring / 2)
+    if ring % 2 == 0 {
+        state.pointee.stoppedTransmitRings.bitwiseOr(bit, ordering: .relaxed)
+        state.pointee.transmitRings.bitwiseAnd(~bit, ordering: .relaxed)
+    } else {
+        state.pointee.stoppedReceiveRings.bitwiseOr(bit, ordering: .relaxed)
+        state.pointee.receiveRings.bitwiseAnd(~bit, ordering: .relaxed)
+    }
 }
 
 /// The transmit queue an lcore uses, and whether others use it too: one each where there are enough.

@@ -20,6 +20,10 @@ struct PortState: ~Copyable {
     let receiveRings = Atomic<UInt64>(0)
     /// Queue pairs whose switch-to-guest ring is enabled.
     let transmitRings = Atomic<UInt64>(0)
+    /// `.vhost`: queue pairs whose ring was stopped, from the guest and towards it, because its driver says that it made more buffers available than the
+    /// ring holds. Set by lcores; cleared when the guest enables the ring anew.
+    let stoppedReceiveRings = Atomic<UInt64>(0)
+    let stoppedTransmitRings = Atomic<UInt64>(0)
     /// Counts changes of the rings, and a device's coming up and going down, so that an lcore notices them by one comparison.
     let ringChanges = Atomic<UInt32>(0)
     /// The receiver cannot take unfinished checksums.
@@ -28,6 +32,9 @@ struct PortState: ~Copyable {
     var wantsFlat = false
     /// Times a guest connected.
     let connections = Atomic<UInt64>(0)
+
+    /// `.vhost`: what is checked of each ring, by its number in the virtio device. Written by librte_vhost's threads.
+    let rings: UnsafeMutablePointer<sluice_ring>
 
     // `.device`: set before any loop is given the port.
     /// By queue pair.
@@ -51,6 +58,8 @@ struct PortState: ~Copyable {
         interrupts = .allocate(capacity: maxQueuePairs)
         interrupts.initialize(repeating: -1, count: maxQueuePairs)
         announcements = Announcements()
+        rings = .allocate(capacity: 2 * maxQueuePairs)
+        rings.initialize(repeating: sluice_ring(), count: 2 * maxQueuePairs)
         transmitLocks = .allocate(capacity: maxQueuePairs)
         for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
         pacer = .allocate(capacity: 1)
@@ -59,6 +68,7 @@ struct PortState: ~Copyable {
 
     deinit {
         deviceQueues.deallocate()
+        rings.deallocate()
         interrupts.deallocate()
         transmitLocks.deallocate()
         pacer.deallocate()

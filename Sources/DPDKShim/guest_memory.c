@@ -1,0 +1,107 @@
+// REG_RIP
+#define _GNU_SOURCE
+#include <rte_config.h>
+#include "DPDKShim.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+/* A guest's memory is a file that the process at the other end of the socket may shorten whenever it likes; whoever touches what is gone gets
+ * SIGBUS. The whole region is then replaced by zeros, so that the access goes on, and marked, so that the port is taken out of service. */
+
+typedef struct {
+    uintptr_t start;
+    size_t length; /* 0: the place is free */
+    int vid;
+    bool lost;
+} region;
+
+/* Enough for 1 000 guests of the 8 regions each that the protocol allows. Read by the signal handler without a lock: `length` is the last word
+ * that is written of a new one and the first that is cleared. */
+enum { region_count = 8192 };
+static region regions[region_count];
+static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
+
+void sluice_guest_memory_set(int vid) {
+    struct rte_vhost_memory *memory = NULL;
+    if (vid < 0 || rte_vhost_get_mem_table(vid, &memory) != 0) memory = NULL;
+    pthread_mutex_lock(&writers);
+    for (size_t place = 0; place < region_count; place++)
+        if (regions[place].length && regions[place].vid == vid) __atomic_store_n(&regions[place].length, 0, __ATOMIC_RELEASE);
+    for (uint32_t number = 0, place = 0; memory && number < memory->nregions; number++) {
+        while (place < region_count && regions[place].length) place++;
+        if (place == region_count) break;
+        regions[place].start = (uintptr_t)memory->regions[number].mmap_addr;
+        regions[place].vid = vid;
+        __atomic_store_n(&regions[place].lost, false, __ATOMIC_RELAXED);
+        __atomic_store_n(&regions[place].length, memory->regions[number].mmap_size, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&writers);
+    free(memory);
+}
+
+void sluice_guest_memory_forget(int vid) {
+    pthread_mutex_lock(&writers);
+    for (size_t place = 0; place < region_count; place++)
+        if (regions[place].length && regions[place].vid == vid) __atomic_store_n(&regions[place].length, 0, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&writers);
+}
+
+bool sluice_guest_memory_lost(int vid) {
+    for (size_t place = 0; place < region_count; place++)
+        if (__atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE) && regions[place].vid == vid
+            && __atomic_load_n(&regions[place].lost, __ATOMIC_RELAXED)) return true;
+    return false;
+}
+
+/* The one instruction that may read an address which librte_vhost is unmapping meanwhile. */
+extern const char sluice_guest_read16_access[], sluice_guest_read16_after[];
+#if defined(__x86_64__)
+__asm__(".text\n.globl sluice_guest_read16\n.type sluice_guest_read16, @function\nsluice_guest_read16:\n"
+        "    movl %esi, %eax\n"
+        ".globl sluice_guest_read16_access\n.hidden sluice_guest_read16_access\nsluice_guest_read16_access:\n"
+        "    movzwl (%rdi), %eax\n"
+        ".globl sluice_guest_read16_after\n.hidden sluice_guest_read16_after\nsluice_guest_read16_after:\n"
+        "    ret\n.size sluice_guest_read16, . - sluice_guest_read16\n");
+#define PROGRAM_COUNTER(context) ((context)->uc_mcontext.gregs[REG_RIP])
+#elif defined(__aarch64__)
+__asm__(".text\n.globl sluice_guest_read16\n.type sluice_guest_read16, %function\nsluice_guest_read16:\n"
+        ".globl sluice_guest_read16_access\n.hidden sluice_guest_read16_access\nsluice_guest_read16_access:\n"
+        "    ldrh w1, [x0]\n"
+        ".globl sluice_guest_read16_after\n.hidden sluice_guest_read16_after\nsluice_guest_read16_after:\n"
+        "    mov w0, w1\n    ret\n.size sluice_guest_read16, . - sluice_guest_read16\n");
+#define PROGRAM_COUNTER(context) ((context)->uc_mcontext.pc)
+#endif
+
+static void on_fault(int number, siginfo_t *info, void *context) {
+    int saved = errno;
+    uintptr_t address = (uintptr_t)info->si_addr;
+    if (number == SIGBUS) {
+        for (size_t place = 0; place < region_count; place++) {
+            size_t length = __atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE);
+            if (address - regions[place].start >= length) continue;
+            if (mmap((void *)regions[place].start, length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED) break;
+            __atomic_store_n(&regions[place].lost, true, __ATOMIC_RELAXED);
+            errno = saved;
+            return;
+        }
+    }
+    ucontext_t *machine = context;
+    if ((uintptr_t)PROGRAM_COUNTER(machine) == (uintptr_t)sluice_guest_read16_access) {
+        PROGRAM_COUNTER(machine) = (uintptr_t)sluice_guest_read16_after;
+        errno = saved;
+        return;
+    }
+    /* A fault of the daemon's own: it dies of it, at the same instruction. */
+    signal(number, SIG_DFL);
+}
+
+void sluice_guest_memory_watch(void) {
+    struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+}

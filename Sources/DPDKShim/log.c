@@ -1,0 +1,81 @@
+// fopencookie
+#define _GNU_SOURCE
+#include <rte_config.h>
+#include "DPDKShim.h"
+#include <poll.h>
+#include <pthread.h>
+#include <rte_log.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What can be said at once, and how much more each second, in bytes: guests can make librte_vhost talk as often as they like. */
+enum { log_burst = 64 << 10, log_rate = 8 << 10 };
+
+static pthread_mutex_t speaking = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t left_out;
+
+/* Standard error takes a piece of this size whole, or is full. */
+enum { piece = 4096 };
+
+static bool has_room(void) {
+    struct pollfd standard_error = { .fd = STDERR_FILENO, .events = POLLOUT };
+    return poll(&standard_error, 1, 0) == 1 && (standard_error.revents & POLLOUT);
+}
+
+static bool put(const char *text, size_t length) {
+    while (length > 0) {
+        size_t part = length < piece ? length : piece;
+        if (!has_room()) return false;
+        ssize_t written = write(STDERR_FILENO, text, part);
+        if (written <= 0) return false;
+        text += written;
+        length -= (size_t)written;
+    }
+    return true;
+}
+
+bool sluice_log_write(const char *text, size_t length) {
+    pthread_mutex_lock(&speaking);
+    bool done = true;
+    if (left_out > 0) {
+        char notice[128];
+        int size = snprintf(notice, sizeof notice, "sluiced: %llu messages were left out here: there were too many, or nobody read them\n", (unsigned long long)left_out);
+        done = put(notice, (size_t)size);
+        if (done) left_out = 0;
+    }
+    done = done && put(text, length);
+    if (!done) left_out++;
+    pthread_mutex_unlock(&speaking);
+    return done;
+}
+
+static ssize_t write_limited(void *cookie, const char *text, size_t length) {
+    static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
+    static double allowed = log_burst;
+    static struct timespec before;
+    (void)cookie;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    pthread_mutex_lock(&counting);
+    if (before.tv_sec) allowed += ((double)(now.tv_sec - before.tv_sec) + (double)(now.tv_nsec - before.tv_nsec) / 1e9) * log_rate;
+    if (allowed > log_burst) allowed = log_burst;
+    before = now;
+    bool permitted = allowed >= (double)length;
+    if (permitted) allowed -= (double)length;
+    pthread_mutex_unlock(&counting);
+    if (permitted) {
+        (void)sluice_log_write(text, length);
+    } else {
+        pthread_mutex_lock(&speaking);
+        left_out++;
+        pthread_mutex_unlock(&speaking);
+    }
+    return (ssize_t)length;
+}
+
+int sluice_log_without_waiting(void) {
+    FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_limited });
+    return stream ? rte_openlog_stream(stream) : -1;
+}

@@ -1,0 +1,168 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("A hostile guest breaks its own port only", .needs(.hugepages))
+    struct HostileGuestTests {
+        private static let neighbour = "52:54:00:00:00:01"
+
+        /// Two ports of the hostile and one of an honest guest, and a tap through which frames come for all of them.
+        private func withSwitch(_ body: (Lab, Daemon, RawSocket) throws -> Void) throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: host, type: tap, bridge: br0, interface: \(lab.tag)t}
+                      - {name: evil, type: vhost, bridge: br0, socket: \(lab.path("evil")), mode: server, mtu: 9000}
+                      - {name: good, type: vhost, bridge: br0, socket: \(lab.path("good")), mode: server}
+                    """)
+                try run("ip", "link", "set", "\(lab.tag)t", "up")
+                try body(lab, daemon, RawSocket("\(lab.tag)t"))
+                daemon.stop()
+            }
+        }
+
+        private func frame(_ length: Int = 60) -> [UInt8] {
+            // IEEE 802 local experimental EtherType 1, to everybody.
+            Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: Self.neighbour, type: 0x88b5, [UInt8](repeating: 7, count: length - 14))
+        }
+
+        /// An honest guest, which frames reach whatever happened before.
+        private func expectService(_ lab: Lab, _ daemon: Daemon, _ sender: RawSocket, _ good: Frontend) throws {
+            let before = good.taken
+            try eventually("a frame reaches the honest guest") {
+                try sender.send(frame())
+                return good.taken != before
+            }
+            #expect(daemon.isRunning)
+        }
+
+        private func honest(_ lab: Lab, _ daemon: Daemon) throws -> Frontend {
+            let good = try Frontend(lab.path("good"))
+            good.offer(ring: 0, bufferBytes: 2_048, count: 256)
+            try good.start()
+            try daemon.waitUntil(port: "good", is: "up")
+            return good
+        }
+
+        @Test("rings that say to hold more than they do, descriptors that block, memory that goes, and sizes that change are their own guest's loss")
+        func attacks() throws {
+            try withSwitch { lab, daemon, sender in
+                let good = try honest(lab, daemon)
+
+                // A frame takes 26 buffers of 60 bytes, and a burst of them more than the ring has.
+                do {
+                    let evil = try Frontend(lab.path("evil"))
+                    evil.offer(ring: 0, bufferBytes: 60, count: 40_000)
+                    try evil.start()
+                    try eventually("the ring is named as stopped") {
+                        for _ in 0..<64 { try sender.send(frame(1_500)) }
+                        return try daemon.port("evil")["reason"].string?.contains("towards the guest: queue 0") ?? false
+                    }
+                    try expectService(lab, daemon, sender, good)
+                }
+                // The same from the guest.
+                do {
+                    let evil = try Frontend(lab.path("evil"), fromGuest: 16)
+                    evil.offer(ring: 1, bufferBytes: 128, count: 1_000)
+                    try evil.start()
+                    try eventually("the ring is named as stopped") { try daemon.port("evil")["reason"].string?.contains("from the guest: queue 0") ?? false }
+                    try expectService(lab, daemon, sender, good)
+                }
+                // A ring that was stopped serves the next guest, which sends as many frames as it holds.
+                do {
+                    let next = try Frontend(lab.path("evil"), fromGuest: 16)
+                    let before = try daemon.port("evil")["rx"]["frames"].int ?? 0
+                    next.offer(ring: 1, bufferBytes: 128, count: 16)
+                    next.write(frame(100), buffers: 16, bufferBytes: 128)
+                    try next.start()
+                    try daemon.waitUntil(port: "evil", is: "up")
+                    try eventually("its frames arrive") { try daemon.port("evil")["rx"]["frames"].int == before + 16 }
+
+                    // Another size for a ring that runs would have its tables replaced under the poll loop.
+                    try next.send(.setRingSize, [1, 0, 0, 0, 2, 0, 0, 0])
+                    #expect(next.isClosed())
+                    try expectService(lab, daemon, sender, good)
+                }
+                // Nobody reads the pipe through which the guest wants to be called.
+                do {
+                    let evil = try Frontend(lab.path("evil"))
+                    evil.offer(ring: 0, bufferBytes: 2_048, count: 256)
+                    try evil.start(fullCall: true)
+                    try daemon.waitUntil(port: "evil", is: "up")
+                    try eventually("frames reach it") {
+                        try sender.send(frame())
+                        return evil.taken > 0
+                    }
+                    try expectService(lab, daemon, sender, good)
+                }
+                // Its memory goes while it is served.
+                do {
+                    let evil = try Frontend(lab.path("evil"))
+                    evil.offer(ring: 0, bufferBytes: 2_048, count: 256)
+                    try evil.start()
+                    try daemon.waitUntil(port: "evil", is: "up")
+                    #expect(ftruncate(evil.memory, 0) == 0)
+                    try eventually("the port says why it is not served") {
+                        try sender.send(frame())
+                        return try daemon.port("evil")["reason"].string?.contains("memory") ?? false
+                    }
+                    try expectService(lab, daemon, sender, good)
+                }
+                let next = try Frontend(lab.path("evil"))
+                next.offer(ring: 0, bufferBytes: 2_048, count: 256)
+                try next.start()
+                try daemon.waitUntil(port: "evil", is: "up")
+                try eventually("the next guest is served") {
+                    try sender.send(frame())
+                    return next.taken > 0
+                }
+            }
+        }
+
+        @Test("who connects to the socket of a guest that is served is sent away, and the guest goes on")
+        func secondConnection() throws {
+            try withSwitch { lab, daemon, sender in
+                let good = try honest(lab, daemon)
+                let silent = try Frontend(lab.path("good"))
+                #expect(silent.isClosed())
+                let eager = try Frontend(lab.path("good"))
+                try? eager.start()
+                #expect(eager.isClosed())
+                #expect(try daemon.port("good")["state"].string == "up")
+                try expectService(lab, daemon, sender, good)
+            }
+        }
+
+        @Test("a guest connects, and the daemon ends, though nobody reads what the daemon says")
+        func unreadStandardError() throws {
+            try withLab { lab in
+                let config = try lab.write("unread.yaml", Daemon.preamble + """
+                    bridges: [{name: br0}]
+                    ports: [{name: good, type: vhost, bridge: br0, socket: \(lab.path("good")), mode: server}]
+                    """)
+                // A FIFO that this process holds open, full from the start.
+                let path = lab.path("errors")
+                #expect(mkfifo(path, 0o600) == 0)
+                let fifo = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+                defer { close(fifo) }
+                let page = [UInt8](repeating: 10, count: 4096)
+                while page.withUnsafeBytes({ write(fifo, $0.baseAddress, $0.count) }) > 0 {}
+                let command = Daemon.command(config, lab.path("unread.sock"), lab.path("unread.json")).joined(separator: " ")
+                let process = try lab.start("/bin/sh", "-c", "exec \(command) 2>\(path)")
+                lab.atClose { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)") }
+                _ = try process.waitForLine(in: process.output, within: 30) { $0.hasPrefix("ready") }
+                // Each of these has librte_vhost say something.
+                for _ in 0..<200 { _ = try? Frontend(lab.path("good")).send(.setRingSize, [255, 0, 0, 0, 3, 0, 0, 0]) }
+                let guest = try Frontend(lab.path("good"))
+                guest.offer(ring: 0, bufferBytes: 2_048, count: 256)
+                guest.offer(ring: 1, bufferBytes: 128, count: 1)
+                try guest.start()
+                let control = try ControlClient(lab.path("unread.sock"))
+                try eventually("the guest is served") { try control.call("port.show")["result"][0]["state"].string == "up" }
+                process.signal(SIGTERM)
+                #expect(process.waitForExit(until: .after(30)) == .code(0))
+            }
+        }
+    }
+}
