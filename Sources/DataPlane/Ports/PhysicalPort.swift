@@ -145,6 +145,7 @@ final class PhysicalPort: PortBackend {
         if settings.mtu <= 3_000, queues == there, hasBuffers {
             // A device for each queue: the driver counts only queues that receive and send, which not all interfaces have, and does not close more than one.
             let devices = (0..<queues).map { "net_af_xdp_\(name)_\($0),iface=\(name),start_queue=\($0)" }
+            closings.settle(interface.index)
             // Few tries: each that fails costs the pool the buffers that the driver had given to the kernel.
             for _ in 0..<3 {
                 if let device = try? open(devices, 1) { return device }
