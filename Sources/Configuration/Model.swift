@@ -73,6 +73,7 @@ public struct PortSettings: Equatable, Sendable {
     public var kind: PortKind
     /// Largest layer 3 packet, 68 to 9000 bytes; a frame may have 14 bytes more, and 4 for each of up to two tags.
     public var mtu: Int = 1500
+    public static let mtus = 68...9_000
     /// CPUs that poll this port's queues; empty: placed automatically.
     public var cpus: [Int] = []
     /// Physical ports: root of the outbound tree, bit/s; nil: unlimited, and then no outbound floor can be guaranteed.

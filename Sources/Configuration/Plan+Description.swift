@@ -5,6 +5,9 @@ extension Plan {
     public func lines(from old: Model, to new: Model) -> [String] {
         let fields = Fields.all
         func port(_ model: Model, _ name: String) -> PortSettings? { model.ports.first { $0.name == name } }
+        func effects(_ old: PortSettings, _ settings: PortSettings) -> String {
+            old.sideEffects(of: settings, bufferSize: new.daemon.bufferSize).map { " (\($0))" } ?? ""
+        }
         var replaced: Set<String> = []
         let lines = actions.flatMap { action -> [String] in
             switch action {
@@ -20,12 +23,12 @@ extension Plan {
             case .addPort(let settings):
                 if replaced.contains(settings.name), let before = port(old, settings.name) {
                     let words = changes(PortDraft(before), PortDraft(settings), fields.port)
-                    return ["~ port \(settings.name) \(words) (removed and added again)"]
+                    return ["~ port \(settings.name) \(words)\(effects(before, settings))"]
                 }
                 return ["+ port \(words(PortDraft(settings), fields.port))"]
             case .changePort(let settings):
                 guard let before = port(old, settings.name) else { return [] }
-                return ["~ port \(settings.name) \(changes(PortDraft(before), PortDraft(settings), fields.port))"]
+                return ["~ port \(settings.name) \(changes(PortDraft(before), PortDraft(settings), fields.port))\(effects(before, settings))"]
             case .addBridge(let settings): return ["+ bridge \(words(settings, fields.bridge))"]
             case .changeBridge(let settings):
                 guard let before = old.bridges.first(where: { $0.name == settings.name }) else { return [] }

@@ -9,7 +9,7 @@ public enum Action: Equatable, Sendable {
     /// Anything but the name; static entries have actions of their own and do not count.
     case changeBridge(BridgeSettings)
     case addPort(PortSettings)
-    /// In place: mtu, cpus, rate, overhead, rest, dcb, spoof check, pace. Any other change is a removal and an addition.
+    /// mtu, cpus, rate, overhead, rest, dcb, spoof check, pace. Any other change is a removal and an addition.
     case changePort(PortSettings)
     case addGroup(GroupSettings)
     case changeGroup(GroupSettings)

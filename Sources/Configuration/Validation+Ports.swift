@@ -56,7 +56,7 @@ extension Validator {
                 add(path + ".name", "a bridge is called \(port.name) too, and both have a scheduling tree: take another name")
             }
             if bridges[port.bridge] == nil { checkReference(port.bridge, to: bridgeNames, path + ".bridge", "bridge") }
-            checkInteger(port.mtu, 68...9_000, path + ".mtu")
+            checkInteger(port.mtu, PortSettings.mtus, path + ".mtu")
             checkInteger(port.overhead, 0...256, path + ".overhead")
             checkRate(port.rate, path + ".rate")
             if port.isPhysical { checkRest(port.rest, rate: port.rate, path, "port") }
@@ -131,6 +131,9 @@ extension Validator {
             if let queues { checkInteger(queues, 1...64, path + ".queues") }
             if device.isEmpty || device.utf8.count > 512 || device.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) {
                 add(path + ".device", "'\(device)' is not a device: write a PCI address, a DPDK device string or an interface's name")
+            }
+            if let limit = DeviceString(device).limit(bufferSize: model.daemon.bufferSize), port.mtu > limit.mtu {
+                add(path + ".mtu", "\(device.prefix { $0 != "," }) carries an mtu of \(limit.mtu) at most: write that or less, \(limit.advice)")
             }
             let name = String(device.prefix { $0 != "," })
             let interface = device.split(separator: ",").first { $0.hasPrefix("iface=") }.map { String($0.dropFirst(6)) } ?? device

@@ -16,6 +16,8 @@ public enum Method: String, CaseIterable, Sendable {
     case edit
     /// `NameParams` -> `[PortStatus]`
     case portShow = "port.show"
+    /// `NameParams` -> `ChangeReply`; the name is required.
+    case portReset = "port.reset"
     /// `NameParams` -> `QEMUReply`; the name is required.
     case portQEMU = "port.qemu"
     /// `NameParams` -> `[BridgeStatus]`

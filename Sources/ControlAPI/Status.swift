@@ -10,6 +10,8 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var bridges = 0
     public var ports = 0
     public var portsUp = 0
+    /// Why ports are not open that should be, a sentence each.
+    public var portsFailed: [String] = []
     public var guests = 0
     public var classes = 0
     public var cores = 0
@@ -35,7 +37,7 @@ public enum PortState: String, Codable, Sendable {
     case down
     /// vhost: no guest is connected.
     case waiting
-    /// Closed for a change that was refused, and it could not be opened again: every change tries it. Or its interface is gone.
+    /// It could not be opened, or its interface is gone. Tried again by itself, by every change and by `port.reset`.
     case failed
 }
 

@@ -48,6 +48,8 @@ public struct Daemon {
         let server = ControlServer(path: socket, queue: control) { request in engine.handle(request) }
         do {
             try control.sync { for line in try engine.apply(model, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
+            // Told just now.
+            _ = control.sync { engine.takeNotices() }
             try server.start(reserved)
         } catch {
             control.sync { dataPlane.close() }
@@ -56,7 +58,10 @@ public struct Daemon {
 
         let timer = DispatchSource.makeTimerSource(queue: control)
         timer.schedule(deadline: .now() + 1, repeating: 1)
-        timer.setEventHandler { engine.tick() }
+        timer.setEventHandler {
+            engine.tick()
+            for notice in engine.takeNotices() { log.warning("\(notice)") }
+        }
         timer.resume()
         let linkTimer = DispatchSource.makeTimerSource(queue: control)
         linkTimer.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))

@@ -39,10 +39,13 @@ final class Engine {
         keeper?.tick(running)
     }
 
+    /// What happened since this was asked last and nobody asked for, a sentence each.
+    func takeNotices() -> [String] { dataPlane.takeNotices() }
+
     /// Returns when all that is to outlive the daemon is on disk.
     func end() { keeper?.end(running) }
 
-    /// Brings the data plane to `model`, whole or not at all.
+    /// Brings the data plane to `model`, whole or not at all. At the start ports that cannot be opened are told, and the rest runs.
     /// - Parameters:
     ///   - model: free of problems.
     ///   - source: the document it is from.
@@ -91,19 +94,20 @@ final class Engine {
         let takeBack = try keep(change, source)
         keeper?.count((ContinuousClock.now - began) / .seconds(1))
         do {
-            if !isNothing { try dataPlane.apply(change.model, trees: change.trees) }
+            if !isNothing { try dataPlane.apply(change.model, trees: change.trees, goesOn: !hasStarted) }
         } catch {
             takeBack?()
             throw error
         }
-        if !hasStarted { keeper?.settle() }
+        let isStart = !hasStarted
+        if isStart { keeper?.settle() }
         hasStarted = true
         running.adopt(change)
         if isNothing { return lines }
         changes += 1
         // Who asks for nothing but what should run already is to know that it does not.
         if plan.isEmpty, let reason = dataPlane.lostPorts.values.min() { throw DataPlaneError(reason) }
-        return lines + shortfalls(after: lost)
+        return lines + shortfalls(after: isStart ? dataPlane.lostPorts.keys.sorted() : lost)
     }
 
     /// - Returns: what takes it back.
@@ -115,7 +119,7 @@ final class Engine {
     /// What a change did not bring about though it was carried out; and the ports of `lost` that it did open.
     private func shortfalls(after lost: [String]) -> [String] {
         let ports = lost.map { name in
-            dataPlane.lostPorts[name].map { "! port \(name) (still not open: \($0))" } ?? "~ port \(name) (opened again)"
+            dataPlane.lostPorts[name].map { "! port \(name) (not open, and tried again by itself: \($0))" } ?? "~ port \(name) (opened again)"
         }
         return ports + dataPlane.unboundAddresses.map { "! fdb \($0.mac) bridge \($0.bridge) (no room for it, so its guest's class is not used: raise fdb-size)" }
     }
@@ -159,6 +163,13 @@ final class Engine {
             let params = try request.params(EditParams.self)
             return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
         case .portShow: return .shown(try ports(try request.params(NameParams.self).name))
+        case .portReset:
+            let name = try request.params(NameParams.self).name
+            guard let name, dataPlane.model.ports.contains(where: { $0.name == name }) else {
+                throw RPCError(RPCError.invalidParams, name.map { "no port is called \($0)" } ?? "port.reset needs a name")
+            }
+            try dataPlane.resetPort(name)
+            return .reply(ChangeReply(changes: ["~ port \(name) (opened again)"], applied: true))
         case .portQEMU: return .shown(try qemu(try request.params(NameParams.self).name))
         case .bridgeShow: return .shown(try bridges(try request.params(NameParams.self).name))
         case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
@@ -193,6 +204,7 @@ final class Engine {
         reply.bridges = model.bridges.count
         reply.ports = model.ports.count
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }
+        reply.portsFailed = dataPlane.lostPorts.values.sorted()
         reply.guests = model.guests.count
         reply.classes = dataPlane.treeDescriptions.reduce(0) { $0 + $1.classes.count + 1 }
         reply.cores = dataPlane.coreReports().count

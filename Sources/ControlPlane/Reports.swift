@@ -29,11 +29,7 @@ extension Engine {
                 status.kind = "physical"
                 status.device = device
             }
-            guard let report = dataPlane.portReport(settings.name) else {
-                status.state = .failed
-                status.reason = dataPlane.lostPorts[settings.name]
-                return status
-            }
+            guard let report = dataPlane.portReport(settings.name) else { return status }
             status.queues = report.queues
             if status.mode == nil { status.queuesMax = report.queues }
             switch report.condition {
@@ -43,7 +39,7 @@ extension Engine {
                 status.reason = "no link"
             default:
                 // A guest may come; what is gone or broken does not come back by itself.
-                status.state = report.isWaiting ? .waiting : .failed
+                status.state = report.isWaiting && !report.isLost ? .waiting : .failed
                 status.reason = report.condition
             }
             status.warnings = report.warnings

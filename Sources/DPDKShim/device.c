@@ -1,6 +1,9 @@
 #include <rte_config.h>
 #include "DPDKShim.h"
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <rte_memzone.h>
 
 uint16_t sluice_device_receive(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count) {
     return rte_eth_rx_burst(port, queue, frames, count);
@@ -10,6 +13,14 @@ uint16_t sluice_device_send(uint16_t port, uint16_t queue, struct rte_mbuf **fra
 }
 
 static uint16_t at_most(uint16_t wanted, uint16_t most) { return wanted < most ? wanted : most; }
+
+/* As ethdev judges it (eth_dev_validate_mtu in lib/ethdev/rte_ethdev.c). */
+static uint16_t longest_mtu(const struct rte_eth_dev_info *info) {
+    uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+    if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu) overhead = info->max_rx_pktlen - info->max_mtu;
+    if (info->max_rx_pktlen <= overhead) return info->max_mtu;
+    return info->max_rx_pktlen - overhead < info->max_mtu ? info->max_rx_pktlen - overhead : info->max_mtu;
+}
 
 static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup, bool interrupts) {
     struct rte_eth_dev_info info;
@@ -27,8 +38,8 @@ static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *s
     if (setup->checksum) conf.txmode.offloads |= checksums;
     if (setup->multi_segment) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     if (info.rx_offload_capa & scatter) conf.rxmode.offloads |= scatter;
+    setup->mtu = at_most(setup->mtu, longest_mtu(&info));
     conf.rxmode.mtu = setup->mtu;
-    if (info.max_mtu != 0 && setup->mtu > info.max_mtu) conf.rxmode.mtu = info.max_mtu;
 
     setup->receive_queues = at_most(setup->receive_queues, info.max_rx_queues);
     setup->transmit_queues = at_most(setup->transmit_queues, info.max_tx_queues);
@@ -85,6 +96,40 @@ int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_s
     (void)rte_eth_dev_stop(port);
     *setup = wanted;
     return start(port, pool, setup, false);
+}
+
+uint16_t sluice_device_longest_mtu(uint16_t port) {
+    struct rte_eth_dev_info info;
+    return rte_eth_dev_info_get(port, &info) == 0 ? longest_mtu(&info) : 0;
+}
+
+/* Found by what it does: the one place in ethdev's shared table of devices that follows the MTU through several values. */
+bool sluice_device_lift_mtu(uint16_t port, uint16_t mtu) {
+    const struct rte_memzone *table = rte_memzone_lookup("rte_eth_dev_data");
+    uint16_t before;
+    if (!table || rte_eth_dev_get_mtu(port, &before) != 0) return false;
+    const size_t count = table->len / sizeof(uint16_t);
+    uint16_t *words = table->addr, *found = NULL;
+    bool *follows = malloc(count);
+    if (!follows) return false;
+    memset(follows, true, count);
+    static const uint16_t trials[] = {1187, 743, 1429};
+    bool told = true;
+    for (unsigned trial = 0; trial < RTE_DIM(trials) && told; trial++) {
+        told = rte_eth_dev_set_mtu(port, trials[trial]) == 0;
+        for (size_t at = 0; at < count; at++) follows[at] &= words[at] == trials[trial];
+    }
+    (void)rte_eth_dev_set_mtu(port, before);
+    size_t matches = 0;
+    for (size_t at = 0; at < count; at++) {
+        if (!follows[at]) continue;
+        matches++;
+        found = words + at;
+    }
+    free(follows);
+    if (!told || matches != 1) return false;
+    *found = mtu;
+    return true;
 }
 
 int sluice_device_remove(uint16_t port) {

@@ -10,8 +10,9 @@ extension DataPlane {
     /// - Parameters:
     ///   - new: free of problems; `daemon` as it runs.
     ///   - descriptions: the trees of `new`.
+    ///   - goesOn: ports that cannot be opened are lost, and the rest runs.
     /// - Throws: `DataPlaneError` when a device or socket cannot be had; everything runs on as before then, but for `lostPorts`.
-    public func apply(_ new: Model, trees descriptions: [TreeDescription]) throws(DataPlaneError) {
+    public func apply(_ new: Model, trees descriptions: [TreeDescription], goesOn: Bool = false) throws(DataPlaneError) {
         let old = model
         // Frames may wait in the trees for a port that is gone until its classes are removed: no other port may have its index before that.
         defer {
@@ -30,7 +31,7 @@ extension DataPlane {
         if hasNewLatency { try setWakeLatency(new.daemon) }
         makeRows(for: new)
         do {
-            try exchangePorts(PortChange(from: old, to: new, lost: lost.keys))
+            try exchangePorts(PortChange(from: old, to: new, lost: lost.keys), goesOn: goesOn)
         } catch {
             if hasNewLatency { try setWakeLatency(old.daemon) }
             throw error

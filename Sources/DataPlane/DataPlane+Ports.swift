@@ -5,48 +5,120 @@ import Scheduler
 
 /// Opening and closing ports.
 extension DataPlane {
-    /// A port of the model that could not be opened again after a change was refused.
-    struct LostPort {
-        /// Still its own: its classes deliver there.
-        var index: PortIndex
-        var reason: String
-    }
-
-    /// Ports of the model that are not there, and why. Every change tries to open them.
-    public var lostPorts: [String: String] { lost.mapValues(\.reason) }
-
     func index(of name: String) -> PortIndex? { ports[name]?.index ?? lost[name]?.index }
 
-    /// Closes the ports that a change takes away and opens those it adds, which poll loops are given together with the change's trees; or takes
-    /// all of it back.
-    func exchangePorts(_ change: PortChange) throws(DataPlaneError) {
-        let before = Dictionary(uniqueKeysWithValues: change.gone.compactMap { settings in index(of: settings.name).map { (settings.name, $0) } })
+    /// Takes ports away, changes them and opens others, which poll loops are given together with the change's trees; or takes all of it back. What can
+    /// fail with nothing touched comes first: the checks, then what is opened beside that which runs, then what is changed and can be changed back;
+    /// last what has to be closed before the new can be opened.
+    /// - Parameter goesOn: a port that is added and cannot be opened is lost, instead of the whole change.
+    func exchangePorts(_ change: PortChange, goesOn: Bool = false) throws(DataPlaneError) {
+        var steps = Steps()
+        for replacement in change.replaced {
+            let port = ports[replacement.old.name]
+            let way = try port?.backend.way(from: replacement.old, to: replacement.new) ?? .beside
+            switch way {
+            case .inPlace: steps.inPlace.append(replacement)
+            case .beside: steps.beside.append(replacement)
+            case .anew: steps.anew.append(replacement)
+            }
+        }
+        // A port may take over the socket or device of another that goes: it is opened after that has gone.
+        let owners = Dictionary(
+            (change.removed + (steps.beside + steps.anew).map(\.old)).map { ($0.resource, $0.name) }, uniquingKeysWith: { first, _ in first })
+        func waits(_ settings: PortSettings) -> Bool { owners[settings.resource].map { $0 != settings.name } ?? false }
+        steps.anew += steps.beside.filter { waits($0.new) }
+        steps.beside.removeAll { waits($0.new) }
+
+        let before = Dictionary(
+            uniqueKeysWithValues: (change.removed + change.replaced.map(\.old)).compactMap { settings in index(of: settings.name).map { (settings.name, $0) } })
         let new = try newIndices(for: change)
-        // A new port may take over the socket or device of one that goes: those are opened after it has gone.
-        let taken = Set(change.gone.map(\.resource))
         var opened: [Port] = []
+        var failed: [(name: String, index: PortIndex, reason: String)] = []
         var closed: [Port] = []
-        func open(_ settings: PortSettings) throws(DataPlaneError) {
-            opened.append(try self.open(settings, new[settings.name] ?? before[settings.name]!))
+        func open(_ settings: PortSettings, mayFail: Bool = false) throws(DataPlaneError) {
+            let index = new[settings.name] ?? before[settings.name]!
+            do {
+                opened.append(try self.open(settings, index))
+            } catch {
+                guard mayFail else { throw error }
+                failed.append((settings.name, index, error.description))
+            }
         }
         do {
-            for settings in change.added where !taken.contains(settings.resource) { try open(settings) }
-            closed = withdraw(change.gone.map(\.name))
-            for settings in change.added where taken.contains(settings.resource) { try open(settings) }
-            for replacement in change.replaced { try open(replacement.new) }
+            for settings in change.added where !waits(settings) { try open(settings, mayFail: goesOn) }
+            for replacement in steps.beside { try open(replacement.new) }
+            for replacement in steps.inPlace {
+                try ports[replacement.old.name]?.backend.change(from: replacement.old, to: replacement.new)
+                steps.changed.append(replacement)
+            }
+            closed = withdraw((change.removed + steps.anew.map(\.old)).map(\.name))
+            for settings in change.added where waits(settings) { try open(settings, mayFail: goesOn) }
+            for replacement in steps.anew { try open(replacement.new) }
         } catch {
             // No loop was ever given these.
             for port in opened { port.backend.close() }
             for index in new.values { freeIndices.give(back: Int(index)) }
-            let failures = reopen(closed)
+            var failures: [String] = []
+            for replacement in steps.changed.reversed() {
+                do {
+                    try ports[replacement.old.name]?.backend.change(from: replacement.new, to: replacement.old)
+                } catch {
+                    failures.append("\(error)")
+                }
+            }
+            failures += reopen(closed)
             if failures.isEmpty { throw error }
             throw DataPlaneError("\(error); and taking the change back failed: \(failures.joined(separator: "; "))")
         }
-        let used = Set(opened.map(\.index))
-        closedIndices += before.values.filter { !used.contains($0) }
-        for settings in change.gone { lost[settings.name] = nil }
+        for settings in change.removed + change.replaced.map(\.old) { lost[settings.name] = nil }
+        replace(steps, with: opened)
         for port in opened { ports[port.settings.name] = port }
+        for port in failed { lose(port.name, port.index, port.reason) }
         for settings in change.kept { keep(settings) }
+        for replacement in steps.inPlace where replacement.keepsIndex { ports[replacement.new.name]?.settings = replacement.new }
+        for replacement in steps.inPlace where !replacement.keepsIndex { carry(replacement, to: new[replacement.new.name]!) }
+        let used = Set(change.replaced.compactMap { index(of: $0.new.name) })
+        closedIndices += before.values.filter { !used.contains($0) }
+    }
+
+    /// The replaced ports of a change, by the way they take.
+    private struct Steps {
+        var inPlace: [PortChange.Replacement] = []
+        var beside: [PortChange.Replacement] = []
+        var anew: [PortChange.Replacement] = []
+        /// Of those in place.
+        var changed: [PortChange.Replacement] = []
+    }
+
+    /// Puts ports in the place of others that are still open, and closes those: loops go from one to the other with one snapshot.
+    private func replace(_ steps: Steps, with opened: [Port]) {
+        let successors = Dictionary(uniqueKeysWithValues: opened.map { ($0.settings.name, $0) })
+        var replaced: [Port] = []
+        for replacement in steps.beside {
+            guard let old = ports[replacement.old.name] else { continue }
+            if replacement.keepsIndex {
+                ports[replacement.old.name] = successors[replacement.old.name]
+                replaced.append(old)
+            } else {
+                _ = withdraw([replacement.old.name])
+            }
+        }
+        guard !replaced.isEmpty else { return }
+        publish()
+        for port in replaced {
+            // Who was behind it may not be now.
+            bridges[port.settings.bridge]?.fdb.flush(port: port.index, statics: false)
+            closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
+            port.backend.close()
+            unparkEverywhere(port.index)
+        }
+    }
+
+    /// Takes an open port to another bridge.
+    private func carry(_ replacement: PortChange.Replacement, to index: PortIndex) {
+        guard let port = ports[replacement.old.name] else { return }
+        _ = withdraw([replacement.old.name], closing: false)
+        ports[replacement.new.name] = Port(settings: replacement.new, index: index, backend: port.backend)
     }
 
     /// What a port of both models is to be from now on; one that is lost may be opened by now.
@@ -57,7 +129,7 @@ extension DataPlane {
             ports[settings.name] = try open(settings, index)
             lost[settings.name] = nil
         } catch {
-            lost[settings.name]?.reason = error.description
+            lose(settings.name, index, error.description)
         }
     }
 
@@ -76,12 +148,12 @@ extension DataPlane {
         return Dictionary(uniqueKeysWithValues: names.map { ($0, PortIndex(freeIndices.take()!)) })
     }
 
-    private func open(_ settings: PortSettings, _ index: PortIndex) throws(DataPlaneError) -> Port {
+    func open(_ settings: PortSettings, _ index: PortIndex) throws(DataPlaneError) -> Port {
         Port(settings: settings, index: index, backend: try openPort(settings, runtime))
     }
 
-    /// Takes ports away from the poll loops, then closes them.
-    private func withdraw(_ names: [String]) -> [Port] {
+    /// Takes ports away from the poll loops, then closes them unless they go on elsewhere.
+    func withdraw(_ names: [String], closing: Bool = true) -> [Port] {
         let going = names.compactMap { ports.removeValue(forKey: $0) }
         guard !going.isEmpty else { return [] }
         // What waits for a port in a tree is dropped when it is next chosen; a parked port is tried, and let go, once a turn.
@@ -90,8 +162,10 @@ extension DataPlane {
         for name in bridges.keys { bridges[name]!.bound = bridges[name]!.bound.filter { !indices.contains($0.value.port) } }
         for port in going {
             for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
-            closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
-            port.backend.close()
+            if closing {
+                closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
+                port.backend.close()
+            }
             unparkEverywhere(port.index)
         }
         return going
@@ -106,7 +180,7 @@ extension DataPlane {
             do {
                 ports[port.settings.name] = try open(port.settings, port.index)
             } catch {
-                lost[port.settings.name] = LostPort(index: port.index, reason: error.description)
+                lose(port.settings.name, port.index, error.description)
                 failures.append(error.description)
             }
         }

@@ -11,7 +11,10 @@ import Synchronization
 extension DataPlane {
     public struct PortReport: Sendable {
         public var settings: PortSettings
+        /// "up", "down", or why it is neither.
         public var condition: String
+        /// It is not open; `condition` says why.
+        public var isLost = false
         public var warnings: [String]
         /// It is not up because no guest has connected, and a guest may come.
         public var isWaiting: Bool { condition == VhostPort.waiting }
@@ -39,7 +42,7 @@ extension DataPlane {
     }
 
     public func portReport(_ name: String) -> PortReport? {
-        guard let port = ports[name] else { return nil }
+        guard let port = ports[name] else { return lostPortReport(name) }
         var sum = counters(of: port.index)
         sum.add(port.backend.readLosses())
         if let losses = closedLosses[port.index] { sum.add(losses) }
@@ -50,6 +53,17 @@ extension DataPlane {
             device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
             moved: sum.moved, full: sum.full, pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
+    }
+
+    private func lostPortReport(_ name: String) -> PortReport? {
+        guard let port = lost[name], let settings = model.ports.first(where: { $0.name == name }) else { return nil }
+        var sum = counters(of: port.index)
+        if let losses = closedLosses[port.index] { sum.add(losses) }
+        return PortReport(
+            settings: settings, condition: port.reason, isLost: true, warnings: [], queues: 0, driver: "none", device: settings.place, numaNode: -1,
+            received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes),
+            copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, full: sum.full,
+            pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 
     /// Figures of a tree's classes, of each lcore's instance. What inner classes sent is summed up once, when these are made.

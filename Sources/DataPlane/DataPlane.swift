@@ -13,6 +13,7 @@ public final class DataPlane {
     public internal(set) var model: Model
     var ports: [String: Port] = [:]
     var lost: [String: LostPort] = [:]
+    var notices: [String] = []
     var freeIndices = IndexPool(1..<maxPorts)
     /// Of ports that the change in progress took away.
     var closedIndices: [PortIndex] = []
@@ -98,12 +99,14 @@ public final class DataPlane {
     /// Looks at all links again. A port is of no use before its link was seen to be up, so this is done many times a second.
     public func refreshLinks() {
         for port in ports.values { port.backend.refresh() }
+        loseGonePorts()
     }
 
-    /// Housekeeping that poll loops leave to others, about once a second: ageing and loads.
+    /// Housekeeping that poll loops leave to others, about once a second: ageing, loads, and ports that failed.
     public func tick() {
         endStageMeasurement()
         watchLoads()
+        retryLostPorts()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {
             // The database's seconds are 2^30 ns long.

@@ -1,7 +1,17 @@
 import Configuration
 
-/// Which ports a change opens and closes.
+/// Which ports a change opens, changes and closes.
 struct PortChange {
+    /// How an open port becomes what it is to be.
+    enum Way {
+        /// What is open stays open, and is changed.
+        case inPlace
+        /// Another one is opened beside it and takes its place.
+        case beside
+        /// It has to be closed first: both want the same socket or device.
+        case anew
+    }
+
     struct Replacement {
         var old: PortSettings
         var new: PortSettings
@@ -11,7 +21,7 @@ struct PortChange {
 
     var removed: [PortSettings] = []
     var added: [PortSettings] = []
-    /// What it takes to open the port differs.
+    /// What is open has to change, or has to be another.
     var replaced: [Replacement] = []
     /// Changed or not, but open all along; or lost, and wanted as it was.
     var kept: [PortSettings] = []
@@ -24,24 +34,26 @@ struct PortChange {
         removed = old.ports.filter { !after.contains($0.name) }
         for settings in new.ports {
             guard let was = before[settings.name] else { added.append(settings); continue }
-            let mustOpen = Self.mustReopen(was, settings) || lost.contains(settings.name) && was != settings
-            if mustOpen { replaced.append(Replacement(old: was, new: settings)) } else { kept.append(settings) }
+            let differs = was.kind != settings.kind || was.bridge != settings.bridge || was.mtu != settings.mtu
+            if differs || lost.contains(settings.name) && was != settings {
+                replaced.append(Replacement(old: was, new: settings))
+            } else {
+                kept.append(settings)
+            }
         }
-    }
-
-    /// Closed for the change, if they were open.
-    var gone: [PortSettings] { removed + replaced.map(\.old) }
-
-    /// A device takes its MTU when it is opened; a guest's ring has none.
-    private static func mustReopen(_ old: PortSettings, _ new: PortSettings) -> Bool {
-        // What was learned about a port is of no use, and must not be known, on another bridge.
-        if old.kind != new.kind || old.bridge != new.bridge { return true }
-        if case .vhost = new.kind { return false }
-        return old.mtu != new.mtu
     }
 }
 
 extension PortSettings {
+    /// The socket, the interface or the device.
+    var place: String {
+        switch kind {
+        case .vhost(let socket, _, _): socket
+        case .tap(let interface, _, _): interface
+        case .physical(let device, _): device
+        }
+    }
+
     /// What two ports cannot have both: a socket's path, an interface, a device.
     var resource: String {
         switch kind {

@@ -15,6 +15,10 @@ final class Runtime {
     let grace: GracePeriod
     /// Frames that one tree of one poll loop can hold.
     let bufferLimit: Int
+    /// Bytes of a frame that a buffer of `pool` holds.
+    let bufferSize: Int
+    /// Made when a port first needs it.
+    private var longPool: OpaquePointer?
     private let runtimeDirectory: String
 
     /// - Throws: `DataPlaneError` when memory or processors are not to be had; nothing is left behind then but EAL itself, which lives once a process.
@@ -64,10 +68,29 @@ final class Runtime {
                 backlogLimit: settings.buffers * 3 / 4 / cpus.count, event: event, mode: settings.polling(ofCPU: cpu)))
         }
         bufferLimit = settings.buffers
+        bufferSize = settings.bufferSize
         grace = GracePeriod(lcores: lcores)
         GracePeriod.guardDevices(grace)
         let fixed = sluice_heap_fixed_for_loops()
         guard fixed == 0 else { throw DataPlaneError("DPDK's heap cannot be kept from growing in poll loops: \(DataPlaneError.errorText(fixed))") }
+    }
+
+    /// Buffers for a driver that wants each frame in one: those of all ports, where they hold that much, or longer ones.
+    func pool(holding bytes: Int, port: String) throws(DataPlaneError) -> OpaquePointer {
+        if bytes <= bufferSize { return pool }
+        if let longPool { return longPool }
+        let size = PacketRing(mtu: PortSettings.mtus.upperBound).slot
+        // An eighth of the frames, which are four times as long and more.
+        let count = min(max(bufferLimit / 8, 1_024), 8_192)
+        guard let pool = rte_pktmbuf_pool_create("long frames", UInt32(count), 256, 0, UInt16(size + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY) else {
+            throw DataPlaneError("""
+                port \(port): no memory for \(count) buffers of \(size) bytes, which AF_PACKET needs for this mtu \
+                (\(DataPlaneError.errorText(sluice_rte_errno()))): add \(count * (size + 512) / (2 << 20) + 1) hugepages of 2 MiB, or write mtu \
+                \(PacketRing(mtu: 0).longestMTU) or less
+                """)
+        }
+        longPool = pool
+        return pool
     }
 
     var now: Nanoseconds { clock.nanoseconds(sluice_cycles()) }

@@ -34,7 +34,7 @@ func reporting(_ body: () throws -> Void) throws {
 
 struct PortCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "port", abstract: "Ports: vhost, tap and physical.", subcommands: [Show.self, Add.self, Set.self, Del.self],
+        commandName: "port", abstract: "Ports: vhost, tap and physical.", subcommands: [Show.self, Add.self, Set.self, Reset.self, Del.self],
         defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
@@ -79,6 +79,17 @@ struct PortCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Change a port: set vm1 mtu 9000 pace average 1gbit")
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
+    }
+
+    struct Reset: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Close a port that is not up and open it again at once: reset uplink",
+            discussion: "Failed ports are tried again by themselves, at first after a second, later every half minute.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A port's name.") var name: String
+        func run() throws {
+            try reporting { try connecting.show(.portReset, NameParams(name: name), as: ChangeReply.self, Output.changes) }
+        }
     }
 
     struct Del: EditCommand {

@@ -134,7 +134,7 @@ private func canonical(_ model: Model) -> Model {
         #expect(lines { $0.ports[3].rate = 2_000_000_000 } == ["~ port uplink rate 1gbit -> 2gbit"])
         #expect(
             lines { $0.ports[0].kind = .vhost(socket: "/x", mode: .client, queues: 4) } == [
-                "~ port vm1 socket /run/sluice/vm1.sock -> /x (removed and added again)"
+                "~ port vm1 socket /run/sluice/vm1.sock -> /x (the guest at the old socket loses its link)"
             ])
         #expect(lines { $0.guests[1].outbound.floor = 150_000_000 } == ["~ guest vm2 outbound {floor 100mbit} -> {floor 150mbit}"])
         #expect(lines { $0.protocols[1].pcp = 6 } == ["~ protocol iscsi pcp 5 -> 6"])

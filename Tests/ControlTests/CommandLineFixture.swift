@@ -88,6 +88,7 @@ final class CannedDaemon: Sendable {
         case .version: return .reply(VersionReply(version: "1.2.3", dpdk: "DPDK 22.11.11"))
         case .status: return .reply(Canned.status)
         case .portShow: return .reply(try request.params(NameParams.self).name == "vm9" ? [] : Canned.ports)
+        case .portReset: return .reply(ChangeReply(changes: ["~ port vm1 (opened again)"], applied: true))
         case .portQEMU: return .reply(try QEMUReply(port: model.ports[0], guests: model.guests))
         case .bridgeShow: return .reply([Canned.bridge])
         case .groupShow: return .reply([Canned.group])

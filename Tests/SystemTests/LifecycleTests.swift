@@ -34,6 +34,34 @@ extension EndToEnd {
             }
         }
 
+        @Test("a port that cannot be opened at the start is failed and told, and the rest runs")
+        func missingInterface() throws {
+            try withLab { lab in
+                let wire = "\(lab.tag)wa"
+                let daemon = try Daemon(lab, taps(lab) + "  - {name: uplink, type: physical, bridge: br0, device: \(wire), rate: 1gbit}\n"
+                    + "guests: [{name: a, port: a, macs: [\"52:54:00:00:00:01\"], outbound: {floor: 100mbit}}]\n")
+                #expect(daemon.log.contains("port uplink") && daemon.log.contains("no interface \(wire)"), "\(daemon.log)")
+                let sender = try RawSocket("\(lab.tag)a")
+                try sender.send(Self.frame(100))
+                try eventually("others carry frames") { try daemon.port("b")["tx"]["frames"].int ?? 0 > 0 }
+                #expect(try daemon.classStatus("uplink", "a")["floor"].int == 100_000_000)
+                // What is asked for by hand is refused as ever.
+                #expect(try daemon.sluice("port", "add", "more", "type", "physical", "bridge", "br0", "device", "\(lab.tag)x").status == 1)
+                // So it is where the daemon takes up what ran last.
+                try daemon.crashAndRestart()
+                let failed = try daemon.port("uplink")
+                #expect(failed["state"].string == "failed" && (failed["reason"].string ?? "").contains(wire), "\(failed)")
+                _ = try VethPair(lab, "w")
+                try daemon.waitUntil(port: "uplink", is: "up")
+                let again = try RawSocket("\(lab.tag)a")
+                try eventually("it carries frames") {
+                    try again.send(Self.frame(100))
+                    return try daemon.port("uplink")["tx"]["frames"].int ?? 0 > 0
+                }
+                daemon.stop()
+            }
+        }
+
         @Test("how long it takes to serve and to answer (told, not judged)")
         func speed() throws {
             try withLab { lab in

@@ -15,7 +15,7 @@ typedef struct {
     uint16_t transmit_queues;      ///< wanted, then granted
     uint16_t receive_ring;         ///< descriptors wanted, 0 for the driver's choice
     uint16_t transmit_ring;
-    uint16_t mtu;                  ///< wanted
+    uint16_t mtu;                  ///< wanted, then granted: less where the driver states that its frames are shorter
     bool checksum;                 ///< granted: the device finishes IPv4, TCP and UDP checksums
     bool multi_segment;            ///< granted: the device sends frames of several segments, and such as share another's bytes
     bool equal_queues;             ///< wanted: the driver demands as many transmit as receive queues
@@ -25,6 +25,11 @@ typedef struct {
 
 /// Configures and starts a probed device. Returns 0 or a negative errno, with `failed_step` set.
 int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup);
+/// Largest MTU that the driver says it carries.
+uint16_t sluice_device_longest_mtu(uint16_t port);
+/// Has a running device of a driver that states a constant for its longest frame, and sends nothing longer than ethdev's record of its MTU, send frames
+/// of up to `mtu`. False: the record was not found, and nothing has changed.
+bool sluice_device_lift_mtu(uint16_t port, uint16_t mtu);
 /// Stops, closes and removes a device.
 int sluice_device_remove(uint16_t port);
 /// Probes a device string and gives its port number. Returns 0, or a negative errno (-EEXIST when it was there before).

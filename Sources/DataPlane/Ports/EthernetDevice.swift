@@ -30,8 +30,13 @@ final class EthernetDevice {
     ///   - queues: queue pairs wanted of each; the device may have fewer.
     ///   - transmitQueues: wanted of each; the device may have fewer, and lcores then share them.
     ///   - equalQueues: the driver wants as many transmit as receive queues; so do several devices.
+    ///   - special: the pool of its receive buffers; nil: that of all ports.
     /// - Throws: a sentence that begins with `port`'s name; nothing is open then.
-    init(port: String, devargs: [String], queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, _ runtime: Runtime) throws(DataPlaneError) {
+    init(
+        port: String, devargs: [String], queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, pool special: OpaquePointer? = nil,
+        _ runtime: Runtime
+    ) throws(DataPlaneError) {
+        let pool = special ?? runtime.pool
         let before = DeviceSockets.all
         var devices: [(number: UInt16, setup: sluice_device_setup)] = []
         for devargs in devargs {
@@ -41,9 +46,9 @@ final class EthernetDevice {
                 setup.transmit_queues = UInt16(transmitQueues)
                 setup.mtu = UInt16(mtu)
                 setup.equal_queues = equalQueues
-                devices.append((try Self.start(port, devargs, &setup, runtime.pool), setup))
+                devices.append((try Self.start(port, devargs, &setup, pool), setup))
             } catch {
-                DeviceSockets(since: before, devices.first?.setup).close(runtime.pool) {
+                DeviceSockets(since: before, devices.first?.setup).close(pool) {
                     for device in devices.reversed() { sluice_device_remove(device.number) }
                 }
                 throw error
@@ -51,7 +56,7 @@ final class EthernetDevice {
         }
         numbers = devices.map(\.number)
         lcores = runtime.lcores
-        pool = runtime.pool
+        self.pool = pool
         sockets = DeviceSockets(since: before, devices[0].setup)
         losses = devices.map { _ in (GrowingCount(), GrowingCount()) }
         self.queues = min(devices.reduce(0) { $0 + Int($1.setup.receive_queues) }, maxQueuePairs)
@@ -84,11 +89,16 @@ final class EthernetDevice {
         guard probed == 0 else {
             throw DataPlaneError("port \(port): device \"\(devargs)\" could not be opened: \(DataPlaneError.errorText(probed))\(hint(devargs))")
         }
+        let wanted = setup.mtu
         let started = sluice_device_start(number, pool, &setup)
         guard started == 0 else {
             let step = setup.failed_step.map { String(cString: $0) } ?? ""
             sluice_device_remove(number)
             throw DataPlaneError("port \(port): device \"\(devargs)\" could not be started: \(DataPlaneError.errorText(started)) (\(step))")
+        }
+        guard setup.mtu >= wanted else {
+            sluice_device_remove(number)
+            throw DataPlaneError("port \(port): device \"\(devargs)\" carries an mtu of \(setup.mtu) at most: write mtu \(setup.mtu) or less")
         }
         return number
     }
@@ -135,6 +145,13 @@ final class EthernetDevice {
         }
         return sum
     }
+
+    /// Largest that the driver says it carries.
+    var longestMTU: Int { Int(sluice_device_longest_mtu(numbers[0])) }
+    /// False: not while it runs.
+    func setMTU(_ mtu: Int) -> Bool { rte_eth_dev_set_mtu(numbers[0], UInt16(mtu)) == 0 }
+    /// Has a driver that states a constant for its longest frame send longer ones. False: it cannot be told to.
+    func liftMTU(to mtu: Int) -> Bool { sluice_device_lift_mtu(numbers[0], UInt16(mtu)) }
 
     func close() {
         for (queue, mark) in marks { sluice_device_unmark(queue.device, queue.queue, mark) }

@@ -2,6 +2,7 @@ import Configuration
 import DPDKShim
 import Glibc
 import Netlink
+import Synchronization
 
 /// A NIC: a PCI address, any DPDK device string, or a kernel interface by name, which AF_XDP drives where it can and AF_PACKET otherwise.
 final class PhysicalPort: PortBackend {
@@ -9,13 +10,26 @@ final class PhysicalPort: PortBackend {
     let device: String
     /// The kernel interface below. The drivers for these call their link up whatever becomes of it.
     private var below: Below?
+    /// Largest mtu that what is open carries.
+    private var longestMTU: Int
+    private let bufferSize: Int
+    /// A kernel interface by its name: what drives it is this port's choice.
+    private let isInterface: Bool
+
+    private var mtu: Int
+
+    var warnings: [String] {
+        guard isInterface, !fitsXDP(mtu) else { return queueWarnings }
+        let most = DeviceString.longestXDPMTU(bufferSize: bufferSize)
+        return queueWarnings + ["AF_PACKET drives \(device), which costs more: with buffers of \(bufferSize) bytes AF_XDP carries an mtu of \(most) at most"]
+    }
 
     /// Queues of the interface that an AF_XDP device string leaves out: what arrives there goes to the host. Without a string there are none.
-    var warnings: [String] {
+    private var queueWarnings: [String] {
         guard let below, below.state != .gone else { return [] }
         let there = below.receiveQueues, first: Int, count: Int
         if device.hasPrefix("net_af_xdp") {
-            func number(_ key: String) -> Int? { Self.value(of: key, in: device).flatMap { Int($0) } }
+            func number(_ key: String) -> Int? { DeviceString(device).value(of: key).flatMap { Int($0) } }
             (first, count) = (number("start_queue") ?? 0, number("queue_count") ?? 1)
         } else if driver == "net_af_xdp" {
             (first, count) = (0, queues)
@@ -41,6 +55,8 @@ final class PhysicalPort: PortBackend {
         private(set) var state = State.carrier
         private var missed: GrowingCount
         private var errors: GrowingCount
+        /// The interface's own MTU, and what it was raised to.
+        private var own: Int, raised: Int?
 
         init(_ links: LinkSocket, _ link: Link) {
             self.links = links
@@ -49,6 +65,22 @@ final class PhysicalPort: PortBackend {
             isVirtual = link.kind != nil
             missed = GrowingCount(from: link.missed)
             errors = GrowingCount(from: link.receiveErrors)
+            own = link.mtu
+        }
+
+        /// Gives the interface an MTU of at least `mtu`, and its own one back where that is enough.
+        mutating func carry(mtu: Int) throws(NetlinkError) {
+            let wanted = max(mtu, own)
+            guard wanted != raised ?? own else { return }
+            // By its index: it may have been renamed.
+            try links.setMTU(links.link(index: index).name, wanted)
+            raised = wanted == own ? nil : wanted
+        }
+
+        /// Gives back the MTU that it had, unless somebody else has changed it.
+        func restore() {
+            guard let raised, let link = try? links.link(index: index), link.mtu == raised else { return }
+            try? links.setMTU(link.name, own)
         }
 
         /// What the interface itself could not receive, since the port was opened.
@@ -71,21 +103,32 @@ final class PhysicalPort: PortBackend {
 
     init(_ settings: PortSettings, device: String, queues: Int?, _ runtime: Runtime) throws(DataPlaneError) {
         self.device = device
-        func open(_ devargs: [String], queues: Int) throws(DataPlaneError) -> EthernetDevice {
+        bufferSize = runtime.bufferSize
+        mtu = settings.mtu
+        var opened = DeviceString(device)
+        func open(_ texts: [String], queues: Int) throws(DataPlaneError) -> EthernetDevice {
+            let strings = texts.map { DeviceString($0).carrying(mtu: settings.mtu) }
+            opened = DeviceString(strings[0])
             // A memif's peer decides how many rings there are; frames given to others would never leave. Several devices are sent by as they receive.
-            let transmitQueues = device.hasPrefix("net_memif") || devargs.count > 1 ? queues : max(queues, runtime.lcores.count)
+            let transmitQueues = opened.isMemif || texts.count > 1 ? queues : max(queues, runtime.lcores.count)
             return try EthernetDevice(
-                port: settings.name, devargs: devargs, queues: queues, mtu: settings.mtu, transmitQueues: transmitQueues,
-                equalQueues: devargs.count > 1, runtime)
+                port: settings.name, devargs: strings, queues: queues, mtu: opened.statesConstant ? min(settings.mtu, 1_500) : settings.mtu,
+                transmitQueues: transmitQueues, equalQueues: texts.count > 1,
+                pool: runtime.pool(holding: opened.bufferSize(mtu: settings.mtu), port: settings.name), runtime)
         }
-        if device.hasPrefix("net_") || Self.isPCIAddress(device) {
-            below = if let interface = Self.interface(of: device) { try Self.bringUp(interface, settings) } else { nil }
-            ethernet = try open([device], queues: queues ?? 1)
-        } else {
-            let interface = try Self.bringUp(device, settings)
-            below = interface
-            ethernet = try Self.openInterface(interface, settings, queues, runtime, open)
+        isInterface = Self.isInterface(device)
+        if let interface = isInterface ? device : opened.value(of: "iface") { below = try Self.bringUp(interface, settings) }
+        do {
+            if isInterface, let below {
+                ethernet = try Self.openInterface(below, settings, queues, runtime, open)
+            } else {
+                ethernet = try open([device], queues: queues ?? 1)
+            }
+        } catch {
+            below?.restore()
+            throw error
         }
+        longestMTU = max(settings.mtu, opened.longestMTU(bufferSize: bufferSize) ?? 0)
         // What a virtual interface's other side sends never was on a wire.
         if below?.isVirtual == true { ethernet.markUnfinished() }
         refresh()
@@ -99,8 +142,10 @@ final class PhysicalPort: PortBackend {
     var condition: String {
         if ethernet.isUp { return "up" }
         guard let below, below.state == .gone else { return "down" }
-        return "the interface \(below.name) is gone: when it is back, delete this port and add it again"
+        return "the interface \(below.name) is gone"
     }
+    var isGone: Bool { below?.state == .gone }
+
     func refresh() {
         below?.refresh()
         ethernet.isUp = ethernet.link.isUp && (below.map { $0.state == .carrier } ?? true)
@@ -115,6 +160,53 @@ final class PhysicalPort: PortBackend {
     func close() {
         ethernet.close()
         if let below { closings.note(below.index) }
+        below?.restore()
+    }
+
+    func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
+        guard case .physical(let newDevice, _) = new.kind else { return .beside }
+        if newDevice == device, old.kind == new.kind, below?.state != .gone {
+            if new.mtu <= longestMTU { return isInterface && fitsXDP(new.mtu) && !fitsXDP(old.mtu) ? .beside : .inPlace }
+            if Self.isPCIAddress(device) {
+                let most = ethernet.longestMTU
+                guard new.mtu <= most else { throw DataPlaneError("port \(new.name): \(device) carries an mtu of \(most) at most: write that or less") }
+                // Some drivers can while the device runs. It does no harm if the change is refused for something else.
+                if ethernet.setMTU(new.mtu) { longestMTU = new.mtu }
+                return new.mtu <= longestMTU ? .inPlace : .anew
+            }
+        }
+        if newDevice == device, isInterface {
+            // One AF_XDP socket has a queue; AF_PACKET's stand beside it.
+            return driver == "net_af_xdp" && fitsXDP(new.mtu) && below?.state != .gone ? .anew : .beside
+        }
+        guard new.resource == old.resource else { return .beside }
+        if let interface = Self.isInterface(newDevice) ? newDevice : DeviceString(newDevice).value(of: "iface") {
+            var other = try Self.find(interface, new)
+            do {
+                try other.carry(mtu: new.mtu)
+            } catch {
+                throw DataPlaneError("port \(new.name): \(error)")
+            }
+            other.restore()
+        }
+        return .anew
+    }
+
+    func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
+        do {
+            try below?.carry(mtu: new.mtu)
+            mtu = new.mtu
+        } catch {
+            throw Self.tooLong(new, error)
+        }
+    }
+
+    private func fitsXDP(_ mtu: Int) -> Bool { mtu <= DeviceString.longestXDPMTU(bufferSize: bufferSize) }
+
+    private static func isInterface(_ device: String) -> Bool { !device.hasPrefix("net_") && !isPCIAddress(device) }
+
+    private static func tooLong(_ settings: PortSettings, _ error: NetlinkError) -> DataPlaneError {
+        DataPlaneError("port \(settings.name): its interface does not take an mtu of \(settings.mtu), so write a smaller one for the port: \(error)")
     }
 
     /// domain:bus:device.function, the domain optional.
@@ -124,16 +216,7 @@ final class PhysicalPort: PortBackend {
         return (parts.dropLast() + last).allSatisfy { !$0.isEmpty && $0.allSatisfy(\.isHexDigit) }
     }
 
-    /// The kernel interface that a device string names.
-    private static func interface(of devargs: String) -> String? {
-        value(of: "iface", in: devargs)
-    }
-
-    private static func value(of key: String, in devargs: String) -> String? {
-        devargs.split(separator: ",").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.utf8.count + 1)) }
-    }
-
-    /// AF_XDP's copies are cheaper, but its frames must fit a page, its driver support is uneven, and what arrives by a receive queue that it is not
+    /// AF_XDP's copies are cheaper, but its frames must fit a buffer, its driver support is uneven, and what arrives by a receive queue that it is not
     /// bound to goes to the host instead. AF_PACKET works on every interface, and any number of its sockets gets all.
     private static func openInterface(
         _ interface: Below, _ settings: PortSettings, _ wanted: Int?, _ runtime: Runtime,
@@ -142,28 +225,44 @@ final class PhysicalPort: PortBackend {
         let name = interface.name, there = min(interface.receiveQueues, maxQueuePairs), queues = wanted ?? there
         // A queue holds buffers at any time, of the quarter of the pool that poll loops leave to rings.
         let hasBuffers = queues * xdpRing <= runtime.bufferLimit / 4 || queues == 1
-        if settings.mtu <= 3_000, queues == there, hasBuffers {
+        // A port may be opened beside the one that it replaces, and DPDK knows them by name.
+        let number = opened.add(1, ordering: .relaxed).newValue
+        if settings.mtu <= DeviceString.longestXDPMTU(bufferSize: runtime.bufferSize), queues == there, hasBuffers {
             // A device for each queue: the driver counts only queues that receive and send, which not all interfaces have, and does not close more than one.
-            let devices = (0..<queues).map { "net_af_xdp_\(name)_\($0),iface=\(name),start_queue=\($0)" }
             closings.settle(interface.index)
+            let devices = (0..<queues).map { "net_af_xdp_\(number)_\($0),iface=\(name),start_queue=\($0)" }
             // Few tries: each that fails costs the pool the buffers that the driver had given to the kernel.
             for _ in 0..<3 {
                 if let device = try? open(devices, 1) { return device }
                 guard closings.wait(for: interface.index) else { break }
             }
         }
-        // AF_PACKET's rings: a frame must fit a slot with its 128 bytes of header, slots must fit a block.
-        let slot = settings.mtu > 1_800 ? 16_384 : 2_048
-        return try open(["net_af_packet_\(name),iface=\(name),qpairs=\(queues),framesz=\(slot),blocksz=\(slot * 2),framecnt=512"], queues)
+        return try open(["net_af_packet_\(number),iface=\(name),qpairs=\(queues)"], queues)
     }
+
+    private static let opened = Atomic<Int>(0)
 
     /// Buffers that an AF_XDP queue holds (ETH_AF_XDP_DFLT_NUM_DESCS of DPDK's driver).
     private static let xdpRing = 2_048
 
     private static func bringUp(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) -> Below {
+        var below = try find(interface, settings)
+        do {
+            try below.links.setUp(interface)
+        } catch {
+            throw DataPlaneError("port \(settings.name): \(error)")
+        }
+        do {
+            try below.carry(mtu: settings.mtu)
+        } catch {
+            throw tooLong(settings, error)
+        }
+        return below
+    }
+
+    private static func find(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) -> Below {
         do {
             let links = try LinkSocket()
-            try links.setUp(interface)
             return Below(links, try links.link(named: interface))
         } catch {
             throw DataPlaneError("port \(settings.name): \(error)")

@@ -42,6 +42,13 @@ protocol PortBackend: AnyObject {
     var warnings: [String] { get }
     /// What its link could not receive since it was opened. Asks the kernel and the driver.
     func readLosses() -> LinkLosses
+    /// What it served is gone for good: only opening it anew can help.
+    var isGone: Bool { get }
+    /// How the port would become what `new` asks for. Nothing is touched to find out.
+    /// - Throws: a sentence for what is known beforehand not to work.
+    func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way
+    /// Becomes it, where the way is `.inPlace`. What is refused has changed nothing.
+    func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError)
     /// Looks at the link again; called every 50 ms.
     func refresh()
     /// Releases everything. No poll loop uses the port any more, and none will.
@@ -51,6 +58,7 @@ protocol PortBackend: AnyObject {
 extension PortBackend {
     var warnings: [String] { [] }
     func readLosses() -> LinkLosses { LinkLosses() }
+    var isGone: Bool { false }
 }
 
 /// Opens what a port's settings name.

@@ -12,10 +12,14 @@ final class TapPort: PortBackend {
     private let queue: TapDescriptor?
     private let index: Int?
     private var interfaceState = TapDescriptor.State.up
+    /// Where it was put.
+    private var namespace: NetworkNamespace
+    /// Longest MTU that the driver sends.
+    private let longestMTU: Int
 
     init(_ settings: PortSettings, interface: String, netns: String?, mac: MACAddress?, _ runtime: Runtime) throws(DataPlaneError) {
         let name = settings.name
-        let namespace = netns.map { NetworkNamespace($0) } ?? .current
+        namespace = netns.map { NetworkNamespace($0) } ?? .current
         let exists: Bool
         do {
             // Opening the namespace shows that it is there before anything is made.
@@ -34,16 +38,19 @@ final class TapPort: PortBackend {
             : "net_tap_\(interface),iface=\(interface)"
         device = interface
         ethernet = try EthernetDevice(
-            port: name, devargs: [devargs], queues: lcores, mtu: settings.mtu, transmitQueues: lcores, equalQueues: true, runtime)
+            port: name, devargs: [devargs], queues: lcores, mtu: accelerated ? settings.mtu : Self.statedMTU, transmitQueues: lcores, equalQueues: true,
+            runtime)
+        longestMTU = accelerated || ethernet.liftMTU(to: PortSettings.mtus.upperBound) ? PortSettings.mtus.upperBound : Self.statedMTU
         queue = TapDescriptor(named: interface)
         index = try? LinkSocket().link(named: interface).index
         do {
             // A move takes an interface down, so it comes first.
             if namespace != .current { try LinkSocket().move(interface, to: namespace) }
             try LinkSocket(in: namespace).change(interface, LinkChange(up: true, mtu: settings.mtu, mac: mac))
+            try checkMTU(settings)
         } catch {
             ethernet.close()
-            throw DataPlaneError("port \(name): \(error)")
+            throw error as? DataPlaneError ?? DataPlaneError("port \(name): \(error)")
         }
         ethernet.isUp = true
     }
@@ -57,9 +64,64 @@ final class TapPort: PortBackend {
         switch interfaceState {
         case .up: "up"
         case .down: "down"
-        case .gone: "the interface \(device) is gone: delete this port and add it again to have a new one"
+        case .gone: "the interface \(device) is gone"
         }
     }
+
+    /// What the tap driver says of itself, whatever the interface is given.
+    private static let statedMTU = 1_500
+
+    private func checkMTU(_ settings: PortSettings) throws(DataPlaneError) {
+        guard settings.mtu > longestMTU else { return }
+        throw DataPlaneError("port \(settings.name): this DPDK's tap driver sends no frame for an mtu of \(settings.mtu): write mtu \(longestMTU) or less")
+    }
+
+    func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
+        guard case .tap(device, let netns, _) = new.kind, interfaceState != .gone else { return .beside }
+        try checkMTU(new)
+        let target = netns.map { NetworkNamespace($0) } ?? .current
+        guard target != namespace else { return .inPlace }
+        let isTaken: Bool
+        do {
+            isTaken = try LinkSocket(in: target).exists(device)
+        } catch {
+            throw DataPlaneError("port \(new.name): \(error)")
+        }
+        guard !isTaken else {
+            throw DataPlaneError("port \(new.name): there is an interface \(device) in \(netns ?? "this namespace") already: choose another name, or remove it")
+        }
+        return .inPlace
+    }
+
+    /// The interface stays the same one: its index and, unless it has to move to another namespace, its addresses.
+    func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
+        guard case .tap(_, let netns, let mac) = new.kind else { return }
+        let target = netns.map { NetworkNamespace($0) } ?? .current, origin = namespace
+        do throws(NetlinkError) {
+            let links = try LinkSocket(in: namespace)
+            let before = try links.link(named: device)
+            let change = LinkChange(mtu: new.mtu == before.mtu ? nil : new.mtu, mac: mac == before.mac ? nil : mac)
+            do throws(NetlinkError) {
+                try links.change(device, change)
+                if target != namespace {
+                    try links.move(device, to: target)
+                    namespace = target
+                    try LinkSocket(in: target).setUp(device)
+                }
+            } catch {
+                if namespace != origin {
+                    try? LinkSocket(in: namespace).move(device, to: origin)
+                    namespace = origin
+                }
+                try? links.change(device, LinkChange(up: before.isUp, mtu: before.mtu, mac: before.mac))
+                throw error
+            }
+        } catch {
+            throw DataPlaneError("port \(new.name): \(error)")
+        }
+    }
+
+    var isGone: Bool { interfaceState == .gone }
 
     func refresh() {
         guard interfaceState != .gone, let state = queue?.state, state != interfaceState else { return }

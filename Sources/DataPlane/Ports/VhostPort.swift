@@ -14,7 +14,7 @@ final class VhostPort: PortBackend {
         self.queues = queues
         self.mode = mode
         device = socket
-        if mode == .server { try Self.clearStaleSocket(socket, port: name) }
+        if mode == .server, try Self.staleSocket(socket, port: name) { unlink(socket) }
         state = .allocate(capacity: 1)
         state.initialize(to: PortState(mechanism: .vhost))
         let isNew = GuestConnections.open(socket, state, grace, queues: queues)
@@ -63,6 +63,23 @@ final class VhostPort: PortBackend {
 
     func refresh() { GuestConnections.giveUpWithoutMemory(device) }
 
+    func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
+        guard old.kind != new.kind else { return .inPlace }
+        guard case .vhost(device, let newMode, _) = new.kind else { return .beside }
+        if newMode == .server {
+            // Where this port listens already, its own socket is no obstacle.
+            if mode != .server { _ = try Self.staleSocket(device, port: new.name) }
+            let folder = device.prefix(upTo: device.lastIndex(of: "/") ?? device.startIndex)
+            if access(folder.isEmpty ? "/" : String(folder), W_OK | X_OK) != 0 {
+                throw DataPlaneError("port \(new.name): no socket can be made in \(folder): \(DataPlaneError.errorText(errno))")
+            }
+        }
+        return .anew
+    }
+
+    /// A ring has no MTU.
+    func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {}
+
     func close() {
         // A guest that is connected is told goodbye here: `guestGone` runs before this returns.
         sluice_vhost_close(device)
@@ -72,17 +89,17 @@ final class VhostPort: PortBackend {
         state.deallocate()
     }
 
-    /// Removes a socket that nobody listens on any more, which a killed daemon leaves behind.
-    private static func clearStaleSocket(_ path: String, port: String) throws(DataPlaneError) {
+    /// Whether a socket stands there that nobody listens on any more, as a killed daemon leaves it behind.
+    private static func staleSocket(_ path: String, port: String) throws(DataPlaneError) -> Bool {
         var info = stat()
-        guard stat(path, &info) == 0 else { return }
+        guard stat(path, &info) == 0 else { return false }
         guard info.st_mode & S_IFMT == S_IFSOCK else {
             throw DataPlaneError("port \(port): \(path) exists and is not a socket: choose another path, or remove it")
         }
         if isListening(path) {
             throw DataPlaneError("port \(port): another process listens on \(path): choose another path, or end that process (`ss -xlp` names it)")
         }
-        unlink(path)
+        return true
     }
 
     private static func isListening(_ path: String) -> Bool {
