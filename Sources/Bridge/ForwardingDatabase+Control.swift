@@ -81,6 +81,48 @@ extension ForwardingDatabase {
         return removed
     }
 
+    /// Has learned entries say another guest, or another time, where `value` says so; in place, so that no address is unknown meanwhile.
+    public func relabel(_ value: (_ mac: UInt64, _ old: FDBValue) -> FDBValue) {
+        for _ in 0..<16 {
+            let moves = shared.pointee.moves.load(ordering: .sequentiallyConsistent)
+            for index in 0..<(lines * 4) { relabel(entries + index, value) }
+            // As in `removeAll`: what was moved meanwhile may have been passed over.
+            if shared.pointee.moves.load(ordering: .sequentiallyConsistent) == moves { break }
+        }
+    }
+
+    private func relabel(_ place: UnsafeMutablePointer<FDBEntry>, _ value: (_ mac: UInt64, _ old: FDBValue) -> FDBValue) {
+        while true {
+            let word = place.pointee.word.load(ordering: .acquiring)
+            guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { return }
+            let old = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
+            guard place.pointee.word.load(ordering: .relaxed) == word else { continue }
+            if old.isStatic { return }
+            let new = value(word & FDBWord.keyMask, old)
+            if new == old { return }
+            guard lock(place, word) else { continue }
+            // A refresh needs no lock: it may have been quicker.
+            let result = place.pointee.value.compareExchange(
+                expected: old.raw, desired: new.raw, successOrdering: .releasing, failureOrdering: .relaxed)
+            unlock(place, word)
+            if result.exchanged {
+                noteChange()
+                return
+            }
+        }
+    }
+
+    /// Takes over what `old`, which loops may be using, knows: learned addresses that are not known here, or were last seen earlier; and with `statics`
+    /// static entries. For a database that takes the place of another: once before it is published and, as addresses are learned meanwhile, once after.
+    public func carry(from old: ForwardingDatabase, statics: Bool) {
+        if statics { old.forEach { mac, value in if value.isStatic { _ = addStatic(mac: mac, port: value.port, guest: value.guest) } } }
+        old.forEach { mac, value in
+            if value.isStatic { return }
+            let known = lookup(mac: mac)
+            if known.isNone || !known.isStatic && known.seen < value.seen { _ = learn(mac: mac, value) }
+        }
+    }
+
     /// Ageing, a slice at a time: forgets learned entries of `count` lines from line `cursor` on whose address was last seen before the
     /// second `cutoff`.
     ///

@@ -63,6 +63,19 @@ extension ForwardingDatabase {
         return LearnResult(verdict, wanted)
     }
 
+    /// Learns `mac` although a static entry says another port: for an address whose owner is not there to speak for it.
+    @_noLocks
+    public func overrule(mac: UInt64, _ wanted: FDBValue) -> LearnResult {
+        let key = key(mac), hash = hash(key)
+        guard let place = claimed(key, hash, except: nil) else { return learnSlowly(key: key, hash: hash, wanted: wanted) }
+        let word = place.pointee.word.load(ordering: .acquiring)
+        guard FDBWord.holds(word, key), lock(place, word) else { return LearnResult(.contended, wanted) }
+        place.pointee.value.store(wanted.raw, ordering: .releasing)
+        unlock(place, FDBWord.next(word, key: key))
+        noteChange()
+        return LearnResult(.moved, wanted)
+    }
+
     /// Makes the free `place`, whose word is `word`, `key`'s. False: another lcore was quicker, and nothing was written.
     ///
     /// Claim first, look for other claims second, both sequentially consistent: of two lcores that claim for one address at

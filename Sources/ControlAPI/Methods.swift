@@ -28,6 +28,8 @@ public enum Method: String, CaseIterable, Sendable {
     case guestShow = "guest.show"
     /// `FDBParams` -> `[FDBEntry]`
     case fdbShow = "fdb.show"
+    /// `FDBParams` -> `FlushReply`; forgets learned addresses.
+    case fdbFlush = "fdb.flush"
     /// `ClassParams` -> `[ClassStatus]`
     case classShow = "class.show"
     /// `NameParams` -> `[ProtocolStatus]`

@@ -138,9 +138,17 @@ public struct FDBEntry: Codable, Equatable, Sendable {
     public var port = ""
     public var guest: String?
     public var `static` = false
+    /// False: configured, and not in force as long as nobody is connected to the port.
+    public var bound: Bool?
     /// Seconds since it was last seen; nil for static entries.
     public var age: UInt64?
     public init() {}
+}
+
+public struct FlushReply: Codable, Equatable, Sendable {
+    /// Learned addresses that were forgotten.
+    public var flushed: Int
+    public init(flushed: Int) { self.flushed = flushed }
 }
 
 public struct ClassStatus: Codable, Equatable, Sendable {

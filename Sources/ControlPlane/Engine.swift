@@ -175,6 +175,7 @@ final class Engine {
         case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
         case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))
         case .fdbShow: return .shown(try addresses(try request.params(FDBParams.self)))
+        case .fdbFlush: return .reply(try flush(try request.params(FDBParams.self)))
         case .classShow:
             let snapshot = try classes(try request.params(ClassParams.self))
             return .later { .reply(snapshot.statuses()) }

@@ -134,10 +134,23 @@ extension Engine {
         }
     }
 
-    func addresses(_ params: FDBParams) throws -> [FDBEntry] {
+    private func check(_ params: FDBParams) throws {
         let model = dataPlane.model
         if let bridge = params.bridge { _ = try select(model.bridges, bridge, \.name, "bridge") }
-        if let port = params.port { _ = try select(model.ports, port, \.name, "port") }
+        guard let name = params.port else { return }
+        let port = try select(model.ports, name, \.name, "port")[0]
+        if let bridge = params.bridge, bridge != port.bridge {
+            throw RPCError(RPCError.invalidParams, "port \(name) is on bridge \(port.bridge), not on \(bridge): name one of them only")
+        }
+    }
+
+    func flush(_ params: FDBParams) throws -> FlushReply {
+        try check(params)
+        return FlushReply(flushed: dataPlane.flushAddresses(bridge: params.bridge, port: params.port))
+    }
+
+    func addresses(_ params: FDBParams) throws -> [FDBEntry] {
+        try check(params)
         return dataPlane.addressReports(bridge: params.bridge).filter { params.port == nil || $0.port == params.port }.map { report in
             var entry = FDBEntry()
             entry.bridge = report.bridge
@@ -145,6 +158,7 @@ extension Engine {
             entry.port = report.port
             entry.guest = report.guest
             entry.static = report.isStatic
+            entry.bound = report.isStatic ? report.isBound : nil
             entry.age = report.isStatic ? nil : report.age
             return entry
         }

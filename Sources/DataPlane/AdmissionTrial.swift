@@ -18,6 +18,8 @@ package final class AdmissionTrial {
     private let lcore = UnsafeMutablePointer<Lcore>.allocate(capacity: 1)
     private let snapshot = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
     package let fdb = ForwardingDatabase.create(capacity: 64)
+    private var owners = AddressOwners.create([])
+    private let states: UnsafeMutablePointer<PortState>
     private let buffers = UnsafeMutableRawPointer.allocate(byteCount: burstSize * bufferSize, alignment: 128)
 
     /// - Parameters:
@@ -25,17 +27,25 @@ package final class AdmissionTrial {
     ///   - fitsAll: its bridge's.
     ///   - ports: of one bridge, all alike.
     package init(isPhysical: Bool, maxFrame: UInt32, fitsAll: UInt32, protocols: ProtocolTable, ports: Int = 1) {
+        states = .allocate(capacity: ports)
+        for port in 0..<ports {
+            (states + port).initialize(to: PortState(mechanism: .vhost))
+            states[port].connection.store(0, ordering: .relaxed)
+        }
         lcore.initialize(to: Lcore(
             index: 0, of: 1, id: 0, cpu: 0, clock: Clock(frequency: 1_000_000_000), pool: OpaquePointer(buffers), backlogLimit: 1, event: -1, mode: .polling))
         snapshot.initialize(to: Snapshot(
             number: 1, receiveQueues: .copy((0..<ports).map { ReceiveQueue(port: PortIndex($0), queue: 0) }),
-            ports: .copy([PortView](repeating: PortView(isPhysical: isPhysical, maxFrame: maxFrame), count: ports)),
-            bridges: .copy([BridgeView(fdb: fdb, members: .copy([0]), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create()))
+            ports: .copy((0..<ports).map { [states] in PortView(state: states + $0, isPhysical: isPhysical, maxFrame: maxFrame) }),
+            bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy([0]), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create()))
     }
 
     deinit {
         lcore.deinitialize(count: 1)
         lcore.deallocate()
+        states.deinitialize(count: snapshot.pointee.ports.count)
+        states.deallocate()
+        owners.destroy()
         snapshot.pointee.deallocate()
         snapshot.deallocate()
         fdb.destroy()
@@ -81,6 +91,23 @@ package final class AdmissionTrial {
         snapshot.pointee.ports[port].defaultGuest = defaultGuest
         snapshot.pointee.number += 1
     }
+
+    /// Publishes whose addresses are: (port, guest) by address.
+    package func configure(owners new: [UInt64: (port: UInt16, guest: UInt16)]) {
+        owners.destroy()
+        owners = .create(new.map { (mac: $0.key, value: FDBValue(staticPort: $0.value.port, guest: $0.value.guest)) })
+        snapshot.pointee.bridges[0].owners = owners
+        snapshot.pointee.number += 1
+    }
+
+    /// Has a port refuse addresses that are not its own guests'.
+    package func configure(spoofCheck: Bool, of port: Int) {
+        snapshot.pointee.ports[port].spoofCheck = spoofCheck
+        snapshot.pointee.number += 1
+    }
+
+    /// A guest connects to a port, or goes.
+    package func connect(_ isUp: Bool, _ port: Int) { states[port].connection.store(isUp ? 0 : -1, ordering: .relaxed) }
 
     /// Frames and bytes counted so far, by row of the protocol table.
     package var protocolCounts: [(frames: UInt64, bytes: UInt64)] {

@@ -23,7 +23,7 @@ extension DataPlane {
                 freeIndices.give(back: Int(index))
             }
             closedIndices = []
-            for index in closedGuests { freeGuests.give(back: index) }
+            for guest in closedGuests { freeGuests.give(back: guest.index) }
             closedGuests = []
         }
         try Self.check(new.daemon, new.ports, runtime.lcores)
@@ -41,10 +41,13 @@ extension DataPlane {
         let oldProtocols = adoptProtocols(old, new)
         if old.daemon != new.daemon { setModes(new.daemon) }
         model = new
+        adoptOwners()
         adoptTrees(descriptions)
         oldProtocols?.destroy()
         pacePorts()
-        bindAddresses(old)
+        followLinks()
+        bindAddresses()
+        relabelAddresses()
     }
 
     private func adoptBridges(_ new: Model) {
@@ -52,12 +55,8 @@ extension DataPlane {
             if bridges[settings.name]?.settings.fdbSize == settings.fdbSize {
                 bridges[settings.name]!.settings = settings
             } else {
-                let old = bridges[settings.name]
-                bridges[settings.name] = BridgeState(settings: settings, fdb: ForwardingDatabase.create(capacity: settings.fdbSize))
-                if let old {
-                    publish()
-                    old.fdb.destroy()
-                }
+                let fdb = ForwardingDatabase.create(capacity: settings.fdbSize)
+                if bridges[settings.name] == nil { bridges[settings.name] = BridgeState(settings: settings, fdb: fdb) } else { exchange(fdb, settings) }
             }
         }
         let names = Set(new.bridges.map(\.name))
@@ -65,7 +64,20 @@ extension DataPlane {
         guard !gone.isEmpty else { return }
         for name in gone.keys { bridges[name] = nil }
         publish()
-        for bridge in gone.values { bridge.fdb.destroy() }
+        for bridge in gone.values { bridge.destroy() }
+    }
+
+    /// Gives a bridge another database, which knows what the one before knew as soon as a loop sees it.
+    private func exchange(_ fdb: ForwardingDatabase, _ settings: BridgeSettings) {
+        let old = bridges[settings.name]!.fdb
+        fdb.carry(from: old, statics: true)
+        bridges[settings.name]!.settings = settings
+        bridges[settings.name]!.fdb = fdb
+        // The others are tried again, and told of, by `bindAddresses`.
+        bridges[settings.name]!.bound = bridges[settings.name]!.bound.filter { fdb.lookup(mac: $0.key.value).isStatic }
+        publish()
+        fdb.carry(from: old, statics: false)
+        old.destroy()
     }
 
     /// A loop learns addresses for a new guest as soon as it has the snapshot with that guest. Another that has not yet is led to them, too, so the
@@ -77,10 +89,11 @@ extension DataPlane {
 
     private func adoptGuests(_ new: Model) {
         let names = Set(new.effectiveGuests.map(\.settings.name))
+        let ports = Dictionary(model.effectiveGuests.map { ($0.settings.name, $0.settings.port) }) { first, _ in first }
         for (name, index) in guestIndices where !names.contains(name) {
             guestIndices[name] = nil
-            // Until `bindAddresses` addresses lead to it: it must not be another guest's before that.
-            closedGuests.append(Int(index))
+            // Until `relabelAddresses` addresses lead to it: it must not be another guest's before that.
+            closedGuests.append((Int(index), ports[name] ?? ""))
         }
         for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
     }

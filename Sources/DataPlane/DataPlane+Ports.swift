@@ -185,7 +185,8 @@ extension DataPlane {
             }
         }
         publish()
-        bindAddresses(model)
+        followLinks()
+        bindAddresses()
         pacePorts()
         return failures
     }

@@ -18,7 +18,8 @@ extension DataPlane {
     }
 
     func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
-        let old = snapshots
+        let old = snapshots, oldOwners = retiredOwners
+        retiredOwners = []
         published += 1
         snapshots = runtime.lcores.indices.map(build)
         for index in runtime.lcores.indices {
@@ -30,6 +31,7 @@ extension DataPlane {
             loads.retire(snapshot)
             free(snapshot)
         }
+        for owners in oldOwners { owners.destroy() }
     }
 
     /// The ports that the loops are given: a change opens ports before it has made their bridge and tree.
@@ -72,7 +74,9 @@ extension DataPlane {
             ports: views,
             bridges: .copy(bridgeNames.map { name in
                 let members = connected.filter { $0.settings.bridge == name }
-                return BridgeView(fdb: bridges[name]!.fdb, members: .copy(members.map(\.index).sorted()), fitsAll: members.map(\.maxFrame).min() ?? 0)
+                return BridgeView(
+                    fdb: bridges[name]!.fdb, owners: bridges[name]!.owners, members: .copy(members.map(\.index).sorted()),
+                    fitsAll: members.map(\.maxFrame).min() ?? 0)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
             protocols: protocols, tagger: tagger()))
@@ -92,6 +96,12 @@ extension DataPlane {
         for item in tree.description.classes where item.isLeaf {
             guard let guest = item.guest.flatMap({ guestIndices[$0] }), let row = item.protocolName.flatMap({ protocolNumbers[$0] }) else { continue }
             leaves[Int(guest) << shift + row] = item.id
+        }
+        // A guest that goes is its port's catch-all for as long as an address leads to it.
+        let catchAll = closedGuests.isEmpty ? [:] : catchAllGuests()
+        for closed in closedGuests {
+            guard let heir = catchAll[closed.port] else { continue }
+            for row in 0..<1 << shift { leaves[closed.index << shift + row] = leaves[Int(heir) << shift + row] }
         }
         let bySource = if case .outbound = tree.kind { true } else { false }
         return TreeView(

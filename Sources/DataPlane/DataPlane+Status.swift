@@ -234,6 +234,8 @@ extension DataPlane {
         public var port: String
         public var guest: String?
         public var isStatic: Bool
+        /// False: configured, and not in the database, as its port is down or there was no room.
+        public var isBound = true
         /// Seconds since the address was seen last.
         public var age: UInt64
     }
@@ -241,6 +243,11 @@ extension DataPlane {
     public func addressReports(bridge wanted: String? = nil) -> [AddressReport] {
         let portNames = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
         let guestNames = Dictionary(guestIndices.map { ($1, $0) }) { first, _ in first }
+        func report(_ bridge: String, _ mac: MACAddress, _ binding: Binding) -> AddressReport? {
+            portNames[binding.port].map {
+                AddressReport(bridge: bridge, mac: mac, port: $0, guest: guestNames[binding.guest], isStatic: true, isBound: false, age: 0)
+            }
+        }
         let now = UInt32(truncatingIfNeeded: runtime.now >> 30)
         var result: [AddressReport] = []
         for (name, bridge) in bridges.sorted(by: { $0.key < $1.key }) where wanted == nil || wanted == name {
@@ -250,8 +257,9 @@ extension DataPlane {
                     bridge: name, mac: MACAddress(value: mac), port: port, guest: guestNames[value.guest], isStatic: value.isStatic,
                     age: UInt64(now &- value.seen & 0x7fff_ffff) << 30 / 1_000_000_000))
             }
+            result += bridge.owned.compactMap { mac, binding in bridge.bound[mac] == nil ? report(name, mac, binding) : nil }
         }
-        return result.sorted { ($0.bridge, $0.mac) < ($1.bridge, $1.mac) }
+        return result.sorted { ($0.bridge, $0.mac, $0.port) < ($1.bridge, $1.mac, $1.port) }
     }
 
     /// Addresses a bridge knows.

@@ -22,10 +22,14 @@ public final class DataPlane {
     var freeGuests = IndexPool(1..<65_535)
     /// For how many guests the leaf tables of the published snapshots have room.
     var guestRows = GuestRows()
-    /// Of guests that the change in progress took away.
-    var closedGuests: [Int] = []
     /// What guests sent in classes that are gone.
     var guestsSent: [String: GuestAmounts] = [:]
+    /// Of guests that the change in progress took away, and the ports they were at.
+    var closedGuests: [(index: Int, port: String)] = []
+    /// Whose addresses are learned behind each port, when addresses were bound last.
+    var learnedFor: [PortIndex: LearnedFor] = [:]
+    /// Replaced, and to be freed when no loop reads them.
+    var retiredOwners: [AddressOwners] = []
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()
@@ -59,12 +63,27 @@ public final class DataPlane {
     struct BridgeState {
         var settings: BridgeSettings
         var fdb: ForwardingDatabase
-        /// Entries that guests' addresses and the operator's static entries made.
+        /// What guests' addresses and the operator's static entries say.
+        var owned: [MACAddress: Binding] = [:]
+        /// The same for the poll loops.
+        var owners = AddressOwners.create([])
+        /// Of `owned`, what the database has as static entries: what is behind ports that are up.
         var bound: [MACAddress: Binding] = [:]
+
+        /// No loop may still use it.
+        func destroy() {
+            fdb.destroy()
+            owners.destroy()
+        }
     }
     struct Binding: Equatable {
         var port: PortIndex
         var guest: GuestIndex
+    }
+    /// Guests of one port.
+    struct LearnedFor: Equatable {
+        var all: [GuestIndex] = []
+        var catchAll: GuestIndex = 0
     }
 
     /// Starts DPDK and the poll loops, with nothing to carry yet.
@@ -90,7 +109,8 @@ public final class DataPlane {
         runtime.halt()
         for port in ports.values { port.backend.close() }
         for tree in trees.values { tree.close() }
-        for bridge in bridges.values { bridge.fdb.destroy() }
+        for bridge in bridges.values { bridge.destroy() }
+        for owners in retiredOwners { owners.destroy() }
         for snapshot in snapshots { free(snapshot) }
         protocols.destroy()
         runtime.close()
@@ -100,6 +120,7 @@ public final class DataPlane {
     public func refreshLinks() {
         for port in ports.values { port.backend.refresh() }
         loseGonePorts()
+        followLinks()
     }
 
     /// Housekeeping that poll loops leave to others, about once a second: ageing, loads, and ports that failed.

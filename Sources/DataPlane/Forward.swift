@@ -26,7 +26,7 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
     } while run < runs
     if misses == 0 { return runs }
     let own = FDBValue(port: source, guest: port.pointee.defaultGuest, seen: lcore.pointee.seconds)
-    return settle(misses, runs, Learner(port: source, spoofCheck: port.pointee.spoofCheck, value: own), stamp, fdb, lcore)
+    return settle(misses, runs, Learner(port: source, spoofCheck: port.pointee.spoofCheck, value: own), stamp, fdb, lcore, snapshot)
 }
 
 /// Destination and source as they lie in a record.
@@ -51,7 +51,8 @@ private func pathLine(of record: UnsafeMutablePointer<FrameRecord>) -> UnsafeMut
 /// Bridges the runs that the cache has no path for, and drops those that are refused. Returns how many of all runs stay.
 @inline(never) @_noLocks
 private func settle(
-    _ misses: Int, _ runs: Int, _ learner: Learner, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>
+    _ misses: Int, _ runs: Int, _ learner: Learner, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Int {
     let records = lcore.pointee.records, missed = lcore.pointee.missed
     for index in 0..<misses {
@@ -72,7 +73,7 @@ private func settle(
             record.pointee.forwarding = forwarding
             PathCache.remember(line, addresses(of: record), stamp, forwarding, turn: turn &+ UInt64(truncatingIfNeeded: index))
         } else {
-            let forwarding = lookUp(record, learner, fdb, lcore)
+            let forwarding = lookUp(record, learner, fdb, lcore, snapshot)
             record.pointee.forwarding = forwarding
             if forwarding & refused == refused { isRefused = true }
         }
@@ -123,14 +124,23 @@ private func known(
 /// Learns a frame's source and finds its output. Returns `FrameRecord.forwarding`, or `refused` and why it may not go on.
 @inline(never) @_noLocks
 private func lookUp(
-    _ record: UnsafeMutablePointer<FrameRecord>, _ learner: Learner, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>
+    _ record: UnsafeMutablePointer<FrameRecord>, _ learner: Learner, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> UInt64 {
-    // Refused before it is learned: an address that may not be used must not attract traffic either.
-    if learner.spoofCheck && !isBound(record.pointee.source, to: learner.port, fdb) { return refuse(.spoofedSource) }
-    let learned = fdb.learn(mac: record.pointee.source, learner.value)
+    let owner = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(learner.port)].bridge)].owners
+        .owner(of: record.pointee.source)
+    var value = learner.value
+    if owner.port == learner.port {
+        value = FDBValue(port: learner.port, guest: owner.guest, seen: value.seen)
+    } else if learner.spoofCheck || !owner.isNone && isUp(owner.port, snapshot) {
+        // Refused before it is learned: an address that may not be used must not attract traffic either.
+        return refuse(.spoofedSource)
+    }
+    var learned = fdb.learn(mac: record.pointee.source, value)
+    // The entry is that of an owner who is there no more, as has just been found.
+    if learned.verdict == .refusedStatic { learned = fdb.overrule(mac: record.pointee.source, value) }
     if learned.verdict != .known {
         switch learned.verdict {
-        case .refusedStatic: return refuse(.spoofedSource)
         case .learned, .evicted: lcore.pointee.counters[Int(learner.port)].learned &+= 1
         case .moved: lcore.pointee.counters[Int(learner.port)].moved &+= 1
         default: break
@@ -168,9 +178,9 @@ private func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutabl
     return keptRuns
 }
 
-/// Whether an address is configured for this very port.
+/// Whether frames can reach a port: a guest is connected, a link is there.
 @inline(never) @_noLocks
-private func isBound(_ mac: UInt64, to port: PortIndex, _ fdb: ForwardingDatabase) -> Bool {
-    let entry = fdb.lookup(mac: mac)
-    return entry.isStatic && entry.port == port
+private func isUp(_ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
+    guard let state = snapshot.pointee.ports[unchecked: Int(port)].state else { return false }
+    return state.pointee.connection.load(ordering: .relaxed) >= 0
 }

@@ -95,6 +95,8 @@ struct PortView {
 
 struct BridgeView {
     var fdb: ForwardingDatabase
+    /// Whose configured addresses are; asked where the database has something to learn.
+    var owners: AddressOwners
     /// The ports frames are flooded to.
     var members: UnsafeMutableBufferPointer<PortIndex>
     /// Bytes of a frame without tags that no port finds too long.

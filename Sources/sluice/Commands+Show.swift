@@ -6,7 +6,7 @@ struct FDBCommand: ParsableCommand {
     /// Of what is shown.
     static let keys = ["bridge", "port", "dev", "master"]
     static let configuration = CommandConfiguration(
-        commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self],
+        commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self, Flush.self],
         defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
@@ -18,6 +18,21 @@ struct FDBCommand: ParsableCommand {
             try reporting {
                 try connecting.show(
                     .fdbShow, FDBParams(bridge: words["bridge"] ?? words["master"], port: words["port"] ?? words["dev"]), as: [FDBEntry].self, Tables.addresses)
+            }
+        }
+    }
+
+    struct Flush: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Forget learned addresses: flush, flush bridge br0, flush port up1. Static entries stay.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "bridge NAME, port NAME; neither: all bridges") var words: [String] = []
+        func run() throws {
+            let words = try Words(words, keys: FDBCommand.keys)
+            try reporting {
+                try connecting.show(.fdbFlush, FDBParams(bridge: words["bridge"], port: words["port"]), as: FlushReply.self) {
+                    "\($0.flushed) learned address\($0.flushed == 1 ? "" : "es") forgotten"
+                }
             }
         }
     }

@@ -134,7 +134,7 @@ package enum Tables {
             if let vlan = entry.vlan { line += " vlan \(vlan)" }
             line += " master \(entry.bridge)"
             if let guest = entry.guest { line += " guest \(guest)" }
-            if entry.static { line += " static" } else if let age = entry.age { line += " age \(age)s" }
+            if entry.static { line += entry.bound == false ? " static waiting" : " static" } else if let age = entry.age { line += " age \(age)s" }
             return line
         }.joined(separator: "\n")
     }

@@ -96,6 +96,7 @@ final class CannedDaemon: Sendable {
         case .fdbShow:
             let params = try request.params(FDBParams.self)
             return .reply(Canned.addresses.filter { params.port == nil || $0.port == params.port })
+        case .fdbFlush: return .reply(FlushReply(flushed: 2))
         case .classShow: return .reply(Canned.classes)
         case .protocolShow: return .reply(Canned.protocols)
         case .coreShow:

@@ -34,6 +34,7 @@ import Testing
         #expect(trial.fdb.addStatic(mac: mac(1), port: 0, guest: 7))
         #expect(output(trial, 2, 1, from: 1) == [0])
         #expect(output(trial, 1, 2, from: 0) == [1])
+        trial.configure(owners: [mac(1): (2, 7)])
         #expect(trial.fdb.addStatic(mac: mac(1), port: 2, guest: 7))
         // Now it is spoofed where it was right just before, and the other way round.
         #expect(output(trial, 1, 2, from: 0) == [])
@@ -70,10 +71,52 @@ import Testing
         }
     }
 
+    @Test("A configured address is learned from where it speaks while its own port is down, and refused anywhere else from the moment that is up")
+    func migration() {
+        defer { protocols.destroy() }
+        let trial = trial()
+        trial.configure(owners: [mac(1): (2, 7)])
+        trial.connect(false, 2)
+        // The guest still runs elsewhere, behind port 0.
+        #expect(output(trial, 2, 1, from: 1) == [AdmissionTrial.everywhere])
+        #expect(output(trial, 1, 2, from: 0) == [1])
+        #expect(output(trial, 2, 1, from: 1) == [0])
+        // It is here now, and the address not yet bound: as soon as it speaks frames come to it, as the guest that it is.
+        trial.connect(true, 2)
+        let announcement = trial.forward([frame(1, 2)], from: 2)
+        #expect(announcement.map(\.sourceGuest) == [7] && announcement.map(\.output) == [1])
+        #expect(trial.forward([frame(2, 1)], from: 1).map(\.destinationGuest) == [7])
+        #expect(output(trial, 1, 2, from: 0) == [])
+        #expect(trial.fdb.addStatic(mac: mac(1), port: 2, guest: 7))
+        #expect(output(trial, 1, 2, from: 0) == [])
+        // It goes, and speaks elsewhere before the static entry is taken away.
+        trial.connect(false, 2)
+        #expect(output(trial, 1, 2, from: 0) == [1])
+        #expect(output(trial, 2, 1, from: 1) == [0])
+        #expect(!trial.fdb.lookup(mac: mac(1)).isStatic)
+    }
+
+    @Test("A port that checks addresses takes its guests' whatever the database has, and never another's, though its port is down")
+    func spoofCheck() {
+        defer { protocols.destroy() }
+        let trial = trial()
+        trial.configure(owners: [mac(1): (0, 5), mac(2): (1, 6)])
+        trial.configure(spoofCheck: true, of: 0)
+        trial.connect(false, 1)
+        // Neither is bound, as in a database that is new or has no room.
+        #expect(trial.forward([frame(1, 9)], from: 0).map(\.sourceGuest) == [5])
+        #expect(trial.forward([frame(2, 9)], from: 0).isEmpty)
+        #expect(trial.forward([frame(3, 9)], from: 0).isEmpty)
+        #expect(trial.fdb.addStatic(mac: mac(1), port: 0, guest: 5))
+        #expect(trial.forward([frame(1, 9)], from: 0).map(\.sourceGuest) == [5])
+        #expect(trial.drops.reduce(0, +) == 2)
+    }
+
     @Test("Frames that are refused are left out of a burst with remembered and new pairs, and the others keep their order")
     func refused() {
         defer { protocols.destroy() }
         let trial = trial()
+        trial.configure(owners: [mac(9): (2, 7)])
         #expect(trial.fdb.addStatic(mac: mac(9), port: 2, guest: 7))
         for number in 1...8 as ClosedRange<UInt8> { _ = trial.forward([frame(number, 100)], from: 1) }
         for number in 1...4 as ClosedRange<UInt8> { for _ in 0..<2 { _ = trial.forward([frame(50, number)], from: 0) } }

@@ -6,6 +6,8 @@ final class Port {
     var settings: PortSettings
     let index: PortIndex
     let backend: any PortBackend
+    /// Its link when it was looked at last.
+    var link = LinkSight()
     /// What the pacer was last told.
     var appliedPace: PaceSettings?
 
@@ -21,6 +23,20 @@ final class Port {
     var treeName: String { isPhysical ? settings.name : settings.bridge }
     /// Longest untagged frame.
     var maxFrame: UInt32 { UInt32(settings.mtu + 14) }
+}
+
+/// What the control thread sees of a port's link.
+struct LinkSight: Equatable {
+    var isUp = false
+    /// Times a guest connected.
+    var connections: UInt64 = 0
+}
+
+extension Port {
+    /// Its link now.
+    var linkNow: LinkSight {
+        LinkSight(isUp: state.pointee.connection.load(ordering: .acquiring) >= 0, connections: state.pointee.connections.load(ordering: .relaxed))
+    }
 }
 
 /// What a port kind has to give the data plane. A new kind is one file that conforms to this.
