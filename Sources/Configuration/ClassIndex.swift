@@ -58,6 +58,7 @@ struct ClassIndex: Sendable {
         var rest = RestSettings()
         var restPlace: Int?
         var largestFrame = 0
+        var limits: QueueLimits
     }
 
     /// Sums that may pass 64 bits.
@@ -83,7 +84,7 @@ struct ClassIndex: Sendable {
             bridges[port.bridge] = bridge
         }
         trees = descriptions.map { description in
-            var tree = Tree()
+            var tree = Tree(limits: QueueLimits(description.classes, rate: description.rate))
             (tree.rest, tree.largestFrame) = rest(of: description, model)
             tree.restPlace = description.classes.firstIndex(where: \.isRest)
             tree.places = Dictionary(description.classes.enumerated().map { ($1.id, $0) }) { first, _ in first }
@@ -215,17 +216,28 @@ struct ClassIndex: Sendable {
             let new = made[description.name].map { tree in (tree, tree.classes.filter(isMeant)) }
             guard places.count == new?.1.count ?? 0 else { return nil }
             guard let (tree, classes) = new else { continue }
-            for (place, item) in zip(places, classes) {
+            // The small model does not know who else is there.
+            guard let settings = trees[number].limits.filled(zip(places, classes).map { (description.classes[$0], $1.settings) }) else { return nil }
+            for ((place, item), settings) in zip(zip(places, classes), settings) {
                 let old = description.classes[place]
                 guard old.path == item.path, old.isLeaf == item.isLeaf, old.protocolName == item.protocolName, old.port == item.port,
                     path(of: old.parent, number, descriptions) == tree.classes.first(where: { $0.id == item.parent })?.path
                 else { return nil }
-                if old.settings != item.settings { change.classes.append(.init(name: description.name, tree: number, place: place, settings: item.settings)) }
+                if old.settings != settings { change.classes.append(.init(name: description.name, tree: number, place: place, settings: settings)) }
             }
         }
         guard isAdmitted(change, descriptions) else { return nil }
         adjustRests(&change, descriptions)
-        return change
+        return keepsLimits(change, descriptions) ? change : nil
+    }
+
+    /// Whether the queues of those in `rest` stay as long as they are.
+    private func keepsLimits(_ change: ClassChange, _ descriptions: [TreeDescription]) -> Bool {
+        Dictionary(grouping: change.classes, by: \.tree).allSatisfy { number, items in
+            guard let rest = trees[number].restPlace, items.contains(where: { $0.place == rest }) else { return true }
+            let changes = items.map { (old: descriptions[number].classes[$0.place], new: $0.settings) }.filter { $0.old.parent == ClassIDs.root }
+            return trees[number].limits.filled(changes) != nil
+        }
     }
 
     /// What changed floors leave to the classes without one.
@@ -283,6 +295,9 @@ struct ClassIndex: Sendable {
 
     /// - Parameter descriptions: as they are before the change.
     mutating func adopt(_ change: ClassChange, _ descriptions: [TreeDescription]) {
+        for (tree, items) in Dictionary(grouping: change.classes, by: \.tree) {
+            trees[tree].limits.adopt(items.map { (descriptions[tree].classes[$0.place], $0.settings) })
+        }
         for item in change.classes {
             let description = descriptions[item.tree], old = description.classes[item.place]
             guard !Self.isRemainder(old, trees[item.tree], description) else { continue }

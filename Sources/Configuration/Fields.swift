@@ -168,6 +168,7 @@ struct Fields {
                     if let value = problems.bytes(element, 1_024...1 << 40) { settings.limitBytes = value }
                 },
                 write: { $0.limitBytes.map { .text(Quantity.size.format(UInt64($0))) } }),
+            .delay("limit-delay", \.limitDelay),
             Field(
                 key: "queue",
                 read: { settings, element, problems in

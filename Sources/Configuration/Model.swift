@@ -141,6 +141,8 @@ public struct ClassSettings: Equatable, Sendable {
     public var limit: Int?
     /// Most bytes in a leaf's queue; nil: no limit of its own.
     public var limitBytes: Int?
+    /// Most microseconds that a leaf's queue may last at the rate it can count on; nil: 50 ms. See `QueueLimits`.
+    public var limitDelay: UInt64?
     /// What a leaf drops; nil: `tail`.
     public var queue: QueueDiscipline?
     /// CoDel's target and interval in microseconds; nil: 5 ms, and 20 targets.

@@ -87,6 +87,12 @@ public struct ClassParameters: Equatable, Sendable {
     public var limit: Int = 1_000
     /// Bytes in a leaf's queue; `.max`: no limit of its own.
     public var limitBytes: Int = .max
+    /// Microseconds that a leaf's queue may last at the rate it can count on.
+    public var limitDelay: UInt64 = Self.limitDelay
+    /// The bytes that `limitDelay` comes to in the class's tree (`QueueLimits`); `.max`: no limit by time.
+    public var delayBytes: Int = .max
+    /// Bytes of the largest frame the class may carry.
+    var largestFrame = 1_522
     /// Microseconds; 0: no CoDel.
     public var codelTarget: UInt64 = 0
     public var codelInterval: UInt64 = 0
@@ -108,11 +114,16 @@ public struct ClassParameters: Equatable, Sendable {
         quantum = settings.quantum.map { UInt32(clamping: $0) } ?? Self.defaultQuantum(floor: floor, rootRate: rootRate)
         limit = settings.limit ?? 1_000
         limitBytes = settings.limitBytes ?? .max
+        limitDelay = settings.limitDelay ?? Self.limitDelay
+        self.largestFrame = largestFrame
         if settings.queue == .codel {
             codelTarget = settings.codelTarget ?? Self.codelTarget
             codelInterval = settings.codelInterval ?? 20 * codelTarget
         }
     }
+
+    /// Microseconds. Long enough for one flow across a continent to fill the link (RFC 3439, 2.4), and less than people notice.
+    static let limitDelay: UInt64 = 50_000
 
     /// RFC 8289, section 4.4, in microseconds.
     static let codelTarget: UInt64 = 5_000
@@ -254,6 +265,7 @@ private struct TreeBuilder {
             classes[index].id = assigned[index] ?? 0
             if let parent = parents[index] { classes[index].parent = ids.id(tree: name, path: parent) ?? ClassIDs.root }
         }
+        QueueLimits.fill(&classes, rate: rate)
         return TreeDescription(name: name, kind: kind, rate: rate, overhead: overhead, classes: classes)
     }
 }
@@ -289,6 +301,7 @@ private func defaultLeaf(of guest: ClassSettings, protocols: [ClassSettings]) ->
     leaf.quantum = guest.quantum
     leaf.limit = guest.limit
     leaf.limitBytes = guest.limitBytes
+    leaf.limitDelay = guest.limitDelay
     leaf.queue = guest.queue
     leaf.codelTarget = guest.codelTarget
     leaf.codelInterval = guest.codelInterval

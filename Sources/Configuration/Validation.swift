@@ -150,6 +150,9 @@ struct Validator {
     }
 
     private mutating func checkQueue(_ settings: ClassSettings, _ path: String) {
+        if let delay = settings.limitDelay, !(100...10_000_000).contains(delay) {
+            add(path + ".limit-delay", "\(Quantity.delay.format(delay)) is out of range: write 100us to 10s")
+        }
         for (key, value) in [("codel-target", settings.codelTarget), ("codel-interval", settings.codelInterval)] {
             guard let value else { continue }
             if settings.queue != .codel { add("\(path).\(key)", "it needs CoDel: set queue to codel too") }

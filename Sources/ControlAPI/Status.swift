@@ -182,6 +182,9 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var quantum: UInt32 = 0
     public var limit = 0
     public var limitBytes: Int?
+    /// Leaves: how long the queue may last at the rate that the class can count on, and the bytes that this comes to; nil: no such rate is known.
+    public var limitDelayMicroseconds: UInt64?
+    public var limitDelayBytes: Int?
     /// CoDel's target and interval; nil: tail drop.
     public var codelTargetMicroseconds: UInt64?
     public var codelIntervalMicroseconds: UInt64?

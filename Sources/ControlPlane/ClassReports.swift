@@ -145,6 +145,10 @@ extension ClassSnapshot {
         status.quantum = settings.quantum
         status.limit = settings.limit
         status.limitBytes = settings.limitBytes == .max ? nil : settings.limitBytes
+        if item.isLeaf, settings.delayBytes != .max {
+            status.limitDelayMicroseconds = settings.limitDelay
+            status.limitDelayBytes = settings.delayBytes
+        }
         if item.isLeaf, settings.codelTarget != 0 {
             status.codelTargetMicroseconds = settings.codelTarget
             status.codelIntervalMicroseconds = settings.codelInterval

@@ -59,7 +59,8 @@ extension Scheduler.ClassParameters {
         priority = settings.priority
         quantum = settings.quantum
         limitPackets = UInt32(clamping: settings.limit)
-        limitBytes = settings.limitBytes == .max ? 0 : UInt32(clamping: settings.limitBytes)
+        let bytes = min(settings.limitBytes, settings.delayBytes)
+        limitBytes = bytes == .max ? 0 : UInt32(clamping: bytes)
         codelTarget = settings.codelTarget * 1_000
         codelInterval = settings.codelInterval * 1_000
         self.output = output

@@ -28,6 +28,9 @@ extension Tables {
         if item.leaf {
             add("limit", "\(item.limit)p")
             add("limit-bytes", item.limitBytes.map { Quantity.size.format(UInt64(max(0, $0))) })
+            if let delay = item.limitDelayMicroseconds, let bytes = item.limitDelayBytes {
+                add("limit-delay", "\(Quantity.delay.format(delay)) (\(Quantity.size.format(UInt64(max(0, bytes)))))")
+            }
             if let target = item.codelTargetMicroseconds, let interval = item.codelIntervalMicroseconds {
                 add("queue", "codel target \(Quantity.delay.format(target)) interval \(Quantity.delay.format(interval))")
             }

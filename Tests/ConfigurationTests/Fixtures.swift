@@ -106,6 +106,7 @@ func randomModel(_ random: inout Seeded) -> Model {
                         var classes = ProtocolClasses()
                         classes.inbound.floor = rate(8_000...9_000_000, &random)
                         classes.inbound.limitBytes = 65_536
+                        classes.inbound.limitDelay = rate(100...5_000, &random)
                         classes.inbound.queue = .codel
                         classes.inbound.codelTarget = rate(10...5_000, &random)
                         guest.protocols["iscsi"] = classes

@@ -38,6 +38,7 @@ import Testing
         #expect(vm1.priority == 3)
         #expect(vm1.limit == 1_000)
         #expect(vm1.limitBytes == .max)
+        #expect(vm1.limitDelay == 50_000)
         #expect(vm1.floorPackets == 0)
         #expect(vm1.ceilingPackets == .max)
         #expect(iscsi.ceiling == .max)
@@ -46,6 +47,42 @@ import Testing
         #expect(rest.ceiling == .max)
         #expect(all[1].classes[2].settings.priority == 1)
         #expect(all[0].classes[6].settings.quantum == 1_600)
+    }
+
+    /// One rate on the link, floors beside classes with a ceiling and with neither.
+    @Test func queuesAreBoundByTimeAtTheRateAClassCanCountOn() {
+        func limits(rate: UInt64?, _ edit: (inout Model) -> Void = { _ in }) -> [String: Int] {
+            var model = Model()
+            model.bridges = [BridgeSettings(name: "br0")]
+            model.bridges[0].rate = rate
+            for name in ["floor", "small", "ceiling", "neither", "long"] {
+                model.ports.append(PortSettings(name: name, bridge: "br0", kind: .tap(interface: name, netns: nil, mac: nil)))
+                model.guests.append(GuestSettings(name: name, port: name))
+            }
+            if rate != nil { (model.guests[0].inbound.floor, model.guests[1].inbound.floor) = (100_000_000, 1_000_000) }
+            model.guests[2].inbound.ceiling = 80_000_000
+            model.guests[4].inbound.limitDelay = 10_000
+            edit(&model)
+            #expect(model.problems.isEmpty)
+            var ids = ClassIDs()
+            return Dictionary(uniqueKeysWithValues: trees(of: model, ids: &ids)[0].classes.map { ($0.path, $0.settings.delayBytes) })
+        }
+        // 899 mbit for three, 268 435 456 bit/s when rounded down; ten frames of 1 522 bytes at least.
+        let share = 268_435_456 / 8 / 20
+        #expect(limits(rate: 1_000_000_000) == ["floor": 625_000, "small": 15_220, "ceiling": 500_000, "neither": share, "long": share / 5])
+        // Without a rate only ceilings are known.
+        #expect(limits(rate: nil) == ["floor": .max, "small": .max, "ceiling": 500_000, "neither": .max, "long": .max])
+        // Nothing is left.
+        let none = limits(rate: 101_000_000)
+        #expect(none["floor"] == 625_000 && ["ceiling", "neither", "long"].allSatisfy { none[$0] == 15_220 })
+        // An ancestor's ceiling holds for all below it, and longer frames need more.
+        let grouped = limits(rate: 1_000_000_000) { model in
+            model.groups = [GroupSettings(name: "tenant", bridge: "br0")]
+            model.groups[0].inbound.ceiling = 40_000_000
+            model.guests[3].group = "tenant"
+            model.ports[1].mtu = 9_000
+        }
+        #expect(grouped["tenant/neither"] == 33_554_432 / 8 / 20 && grouped["small"] == 90_220)
     }
 
     @Test func coDelIsRFC8289sUnlessSaidOtherwise() throws {

@@ -174,6 +174,7 @@ enum Canned {
         (leaf.tree, leaf.direction, leaf.id, leaf.parent, leaf.path, leaf.leaf) = ("br0", "inbound", 26, 25, "vm1/iscsi", true)
         (leaf.port, leaf.floor, leaf.burst, leaf.ceilingBurst, leaf.quantum) = ("vm1", 200_000_000, 262_144, 3_044, 1_600)
         (leaf.ceilingPackets, leaf.limit, leaf.limitBytes) = (100_000, 1_000, 65_536)
+        (leaf.limitDelayMicroseconds, leaf.limitDelayBytes) = (50_000, 1_250_000)
         (leaf.codelTargetMicroseconds, leaf.codelIntervalMicroseconds) = (5_000, 100_000)
         (leaf.sent, leaf.dropped, leaf.drops) = (Traffic(frames: 10, bytes: 15_140), Traffic(frames: 2, bytes: 3_028), ["queue_limit": 2])
         (leaf.overlimits, leaf.holds, leaf.lends, leaf.borrows, leaf.borrowedBytes) = (9, ["nothing_to_lend": 4, "ancestor_ceiling": 5], 6, 4, 6_056)

@@ -74,7 +74,7 @@ import Testing
                  lended 0 borrowed 0 (0 bytes) tokens 0 ctokens 0
                 class br0 inbound 1:1a parent 1:19 vm1/iscsi leaf
                  floor 200mbit ceiling none burst 256kib ceiling-burst 3044b ceiling-packets 100kpps priority 3 quantum 1600b limit 1000p \
-                limit-bytes 64kib queue codel target 5ms interval 100ms port vm1
+                limit-bytes 64kib limit-delay 50ms (1250000b) queue codel target 5ms interval 100ms port vm1
                  Sent 15140 bytes 10 pkt (dropped 2, overlimits 9)
                  rate 198.8mbit 16.41kpps backlog 1514b 1p
                  lended 6 borrowed 4 (6056 bytes) tokens 12345 ctokens -6789

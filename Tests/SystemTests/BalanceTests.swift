@@ -172,7 +172,7 @@ extension EndToEnd {
             try withLab { lab in
                 let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports:\n" + guests(lab) + """
                     guests:
-                      - {name: vm2, port: vm2, inbound: {ceiling: 1mbit, limit: 200}}
+                      - {name: vm2, port: vm2, inbound: {ceiling: 1mbit, limit: 200, limit-delay: 10s}}
                     """)
                 let traffic = try start(lab, daemon, """
                     flows:

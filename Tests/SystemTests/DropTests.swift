@@ -171,7 +171,7 @@ extension EndToEnd {
         @Test("CoDel's drops, and the backlog of a class that is removed")
         func givenUp() throws {
             try withLab { lab in
-                let (daemon, sender) = try daemon(lab, "inbound: {ceiling: 1mbit, queue: codel, codel-target: 1ms, codel-interval: 2ms}")
+                let (daemon, sender) = try daemon(lab, "inbound: {ceiling: 1mbit, limit-delay: 10s, queue: codel, codel-target: 1ms, codel-interval: 2ms}")
                 _ = try startSink(lab, daemon)
                 #expect(try daemon.classStatus("br0", "vm")["codel_target_microseconds"].int == 1_000)
                 for _ in 0..<300 { try sender.send(frame(1_400)) }
