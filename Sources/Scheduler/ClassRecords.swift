@@ -118,7 +118,7 @@ struct PrioritySlot {
     var feedPrevious: ClassID
     /// Bytes left of its turn in the parent's feed; negative: owed.
     var feedDeficit: Int32
-    /// First in this class's own feed: the child whose turn it is; 0: empty.
+    /// First in this class's own feed: the child whose turn it is; 0: empty. A leaf, which has none: see `ClassTree+Rounds`.
     var feedHead: ClassID
     /// Last in this class's own feed, unless that is empty.
     var feedTail: ClassID

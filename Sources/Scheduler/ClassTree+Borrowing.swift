@@ -93,7 +93,7 @@ extension ClassTree {
                 if feed.pointee.feedHead == 0 { break }
             } else {
                 state.pointee.exhausted = exhaustions
-                if rest < 0 { rotate(feed, UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self), priority) }
+                if rest < 0 { rotate(feed, UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self), round: leafRound(node), priority) }
                 if _slowPath(isSpent) { break }
             }
         } while place.hasRoom && (tokens.floor | tokens.ceiling | Int64(turn)) >= 0 && !oneByOne

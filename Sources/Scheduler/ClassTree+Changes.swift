@@ -40,7 +40,7 @@ extension ClassTree {
         if isLeaf {
             readmit(leaf: id, at: now)
         } else if active != 0 {
-            attach(id, active, at: now)
+            attach(id, active, returns: false, at: now)
         }
         return .done
     }
@@ -289,7 +289,10 @@ extension ClassTree {
         Self.set(leaves, id, false)
         if id != 1, holds(id) { holders &+= 1 }
         state.pointee.level = 7 &- depth(of: id)
-        for priority in 0..<8 { slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: quantum) }
+        for priority in 0..<8 {
+            slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: quantum)
+            feedRounds[Int(id) &* 8 &+ priority] = FeedRounds(own: 0, feed: 0)
+        }
     }
 }
 

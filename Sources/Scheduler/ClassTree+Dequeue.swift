@@ -51,7 +51,7 @@ extension ClassTree {
             let deficit = place.pointee.feedDeficit
             if deficit < 0 {
                 place.pointee.feedDeficit = deficit &+ profile(of: child).pointee.quantum
-                rotate(feed, place, priority)
+                rotate(feed, place, round: round(child, priority), priority)
                 continue
             }
             turn = min(turn, deficit)
@@ -196,7 +196,7 @@ extension ClassTree {
         place.pointee.feedDeficit &-= turn
         guard place.pointee.feedDeficit < 0 else { return }
         place.pointee.feedDeficit &+= profile(of: id).pointee.quantum
-        rotate(slots + (Int(parent) &* 8 &+ priority), place, priority)
+        rotate(slots + (Int(parent) &* 8 &+ priority), place, round: round(id, priority), priority)
     }
 
     /// Only leaves count: what all above them sent and lent follows from it (`ClassTotals`).

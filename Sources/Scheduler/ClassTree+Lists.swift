@@ -1,7 +1,8 @@
 /// Lists: the rows of classes that can send, by level and priority, and the feed of children every inner class serves, by priority.
 /// A class joins at the tail and keeps its place until it has nothing to send or hits its ceiling. In particular it stays in its
 /// parent's feed while it is within its floor: rows of lower levels are served first, so nothing is served twice, and it would
-/// otherwise lose its turn to borrow each time its floor grants it a frame.
+/// otherwise lose its turn to borrow each time its floor grants it a frame. One that its ceiling kept away comes back to what is left of
+/// its turn: `ClassTree+Rounds`.
 ///
 /// One that joins touches the last class alone, one that leaves from the head touches no other. The rows of leaves have shorter ways of their
 /// own: `ClassTree+LeafRows`.
@@ -69,14 +70,18 @@ extension ClassTree {
         append(id, toRow: row)
     }
 
-    /// Puts `id` last in its parent's feed. True if the feed was empty.
+    /// Puts `id` in its parent's feed: last, or where its turn says if it `returns`. True if the feed was empty.
     @_noLocks @inline(__always)
-    mutating func insertInFeed(_ id: ClassID, _ priority: Int) -> Bool {
+    mutating func insertInFeed(_ id: ClassID, _ priority: Int, returns: Bool) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
             nodes[Int(states[Int(id)].parent)].feedWeight &+= UInt32(bitPattern: profile(of: id).pointee.quantum)
         }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         states[Int(id)].inFeed |= 1 &<< UInt8(truncatingIfNeeded: priority)
+        if returns, hasTurnLeft(id, feed, priority) {
+            prepend(id, slot(id, priority), to: feed, priority)
+            return false
+        }
         return append(id, slot(id, priority), to: feed, priority)
     }
 
@@ -96,6 +101,17 @@ extension ClassTree {
         }
         feed.pointee.feedTail = id
         return wasEmpty
+    }
+
+    /// Puts `id`, whose slot is `mine`, first in a feed that is not empty.
+    @_noLocks @inline(__always)
+    private mutating func prepend(
+        _ id: ClassID, _ mine: UnsafeMutablePointer<PrioritySlot>, to feed: UnsafeMutablePointer<PrioritySlot>, _ priority: Int
+    ) {
+        let head = feed.pointee.feedHead
+        mine.pointee.feedNext = head
+        slot(head, priority).pointee.feedPrevious = id
+        feed.pointee.feedHead = id
     }
 
     /// Takes `id` out of its parent's feed. True if the feed is now empty.
@@ -118,11 +134,12 @@ extension ClassTree {
         return false
     }
 
-    /// The turn of the first class of a feed is over: it goes to the tail. `mine` is its slot.
+    /// The turn of the first class of a feed is over: it goes to the tail. `mine` is its slot, and `round` what it has used up.
     @_noLocks @inline(__always)
     mutating func rotate(
-        _ feed: UnsafeMutablePointer<PrioritySlot>, _ mine: UnsafeMutablePointer<PrioritySlot>, _ priority: Int
+        _ feed: UnsafeMutablePointer<PrioritySlot>, _ mine: UnsafeMutablePointer<PrioritySlot>, round: UnsafeMutablePointer<UInt16>, _ priority: Int
     ) {
+        endTurn(feed, round)
         let next = mine.pointee.feedNext
         if next == 0 { return }
         let id = feed.pointee.feedHead

@@ -67,9 +67,10 @@ extension ClassTree {
         wheel.arm(id, at: now &+ wait)
     }
 
-    /// Puts a class that has frames at `priorities` where its mode says, and wakes its ancestors as far as that matters to them.
+    /// Puts a class that has frames at `priorities` where its mode says, and wakes its ancestors as far as that matters to them. It `returns` if it had
+    /// frames all the time.
     @_noLocks @inline(never)
-    mutating func attach(_ id: ClassID, _ priorities: UInt8, at now: Nanoseconds) {
+    mutating func attach(_ id: ClassID, _ priorities: UInt8, returns: Bool, at now: Nanoseconds) {
         var id = id, priorities = priorities
         while true {
             let state = states + Int(id)
@@ -99,7 +100,7 @@ extension ClassTree {
             while rest != 0 {
                 let priority = rest.trailingZeroBitCount
                 rest &= rest &- 1
-                if insertInFeed(id, priority) { woken |= 1 &<< UInt8(priority) }
+                if insertInFeed(id, priority, returns: returns) { woken |= 1 &<< UInt8(priority) }
             }
             if woken == 0 { return }
             id = parent
@@ -145,7 +146,7 @@ extension ClassTree {
     /// A leaf that has frames and an output that takes them.
     @_noLocks @inline(never)
     mutating func activate(leaf id: ClassID, at now: Nanoseconds) {
-        attach(id, profile(of: id).pointee.priorityBit, at: now)
+        attach(id, profile(of: id).pointee.priorityBit, returns: false, at: now)
         noteLeft(waiting: id)
     }
 
@@ -180,7 +181,7 @@ extension ClassTree {
             }
         }
         if mode == Mode.mayBorrow { armIfWaiting(id, at: now) }
-        attach(id, state.pointee.active, at: now)
+        attach(id, state.pointee.active, returns: true, at: now)
     }
 
     /// Looks again at the classes whose time has come.

@@ -15,6 +15,7 @@ public struct ClassTree {
     private let memory: ZeroedMemory
     var lines: UnsafeMutableRawPointer { @_noLocks @inline(__always) get { memory.bytes } }
     let slots: UnsafeMutablePointer<PrioritySlot>
+    let feedRounds: UnsafeMutablePointer<FeedRounds>
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
     let blocks: UnsafeMutablePointer<CounterBlock>
@@ -119,6 +120,7 @@ public struct ClassTree {
         memory = ZeroedMemory(byteCount: Self.framesOffset + (frames + 2) * MemoryLayout<FrameNode>.stride)
         let lines = memory.bytes
         slots = Self.reserve(65_536 * 8)
+        feedRounds = Self.reserve(65_536 * 8)
         extras = Self.reserve(classes)
         codels = Self.reserve(classes)
         blocks = Self.reserve(classes)
@@ -154,6 +156,7 @@ public struct ClassTree {
         let it = tree.pointee
         it.memory.deallocate()
         it.slots.deallocate()
+        it.feedRounds.deallocate()
         it.extras.deallocate()
         it.codels.deallocate()
         it.blocks.deallocate()

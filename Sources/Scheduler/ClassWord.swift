@@ -61,6 +61,8 @@ extension ClassTree {
             && State.offset(of: \.inRow) == ClassWord.offset + 6 && State.offset(of: \.inFeed) == ClassWord.offset + 7
         let sizes = State.size == 64 && MemoryLayout<ClassNode>.size == 64 && Profile.stride == 64
         let timer = MemoryLayout<ClassNode>.offset(of: \.timer) == ClassNode.timerOffset && MemoryLayout<ClassNode>.offset(of: \.slot) == 0
+            && MemoryLayout<PrioritySlot>.offset(of: \.feedHead) == PrioritySlot.feedHeadOffset
+            && MemoryLayout<FeedRounds>.offset(of: \.own) == 0
         precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && sizes && timer, "a class is laid out otherwise than it is read")
         // Handle, length and tag of a frame are copied as one.
         let offered = MemoryLayout<OfferedFrame>.offset(of: \.length) == 8 && MemoryLayout<OfferedFrame>.offset(of: \.tag) == 12

@@ -48,6 +48,8 @@ final class Oracle {
         var rowDeficit = 0
         /// By priority; a leaf has one priority and uses the first.
         var feedDeficit: [Int] = []
+        /// The round of its feed, and the one after that of the last turn it used up in its parent's; as `feeds` and as `feedDeficit`.
+        var feedRound: [UInt16] = Array(repeating: 0, count: 8), round: [UInt16] = Array(repeating: 0, count: 8)
         func turn(_ priority: Int) -> Int { isLeaf ? 0 : priority }
         var isParked = false
         var counts = Counts()
@@ -145,6 +147,8 @@ final class Oracle {
             withdraw(above)
             above.feeds = Array(repeating: [], count: 8)
             above.feedDeficit = Array(repeating: above.quantum, count: 8)
+            above.feedRound = Array(repeating: 0, count: 8)
+            above.round = above.feedRound
             let queue = above.queue
             above.queue = []
             above.children = 1
@@ -184,7 +188,10 @@ final class Oracle {
         held -= c.queue.count
         classes[id] = nil
         c.parent!.children -= 1
-        if c.parent!.isLeaf { c.parent!.feedDeficit = Array(repeating: c.parent!.quantum, count: 8) }
+        if c.parent!.isLeaf {
+            c.parent!.feedDeficit = Array(repeating: c.parent!.quantum, count: 8)
+            c.parent!.round = Array(repeating: 0, count: 8)
+        }
         return true
     }
 
@@ -204,7 +211,8 @@ final class Oracle {
 
     // MARK: Rings
 
-    func attach(_ c: Class, _ priorities: [Int], at now: Nanoseconds) {
+    /// It returns if it had frames all the time.
+    func attach(_ c: Class, _ priorities: [Int], returns: Bool = false, at now: Nanoseconds) {
         if c.active.isEmpty {
             c.refill(now)
             c.mode = c.modeNow(now)
@@ -219,10 +227,29 @@ final class Oracle {
             var woken: [Int] = []
             for p in priorities where !parent.feeds[p].contains(c.id) {
                 if parent.feeds[p].isEmpty { woken.append(p) }
-                parent.feeds[p].append(c.id)
+                if returns, hasTurnLeft(c, in: parent, p) { parent.feeds[p].insert(c.id, at: 0) } else { parent.feeds[p].append(c.id) }
             }
-            if !woken.isEmpty { attach(parent, woken, at: now) }
+            if !woken.isEmpty { attach(parent, woken, returns: returns, at: now) }
         }
+    }
+
+    /// Whether a class that comes back to a feed is ahead of those in it: its turn in the present round is not used up. It gets the one it missed, too.
+    func hasTurnLeft(_ c: Class, in parent: Class, _ p: Int) -> Bool {
+        let turn = c.turn(p)
+        if let head = parent.feeds[p].first.map({ classes[$0]! }), head.round[head.turn(p)] == parent.feedRound[p] &+ 1 { parent.feedRound[p] &+= 1 }
+        if c.round[turn] == parent.feedRound[p] &+ 1 { return false }
+        if c.round[turn] != parent.feedRound[p] {
+            c.round[turn] = parent.feedRound[p]
+            c.feedDeficit[turn] = min(c.feedDeficit[turn] + c.quantum, 2 * c.quantum)
+        }
+        return true
+    }
+
+    /// The first class of a feed has used up its turn, and goes to the tail.
+    func endTurn(of c: Class, in parent: Class, _ p: Int) {
+        if c.round[c.turn(p)] == parent.feedRound[p] &+ 1 { parent.feedRound[p] &+= 1 }
+        c.round[c.turn(p)] = parent.feedRound[p] &+ 1
+        parent.feeds[p].append(parent.feeds[p].removeFirst())
     }
 
     func detach(_ c: Class, _ priorities: Set<Int>) {
@@ -251,7 +278,7 @@ final class Oracle {
         c.mode = mode
         if mode == .cannot { return detach(c, c.active) }
         if old == .can { for p in c.active { rows[c.level * 8 + p].removeAll { $0 == c.id } } }
-        attach(c, c.active.sorted(), at: now)
+        attach(c, c.active.sorted(), returns: true, at: now)
     }
 
     func park(_ c: Class) {
@@ -336,7 +363,7 @@ final class Oracle {
                 let child = classes[leaf.feeds[priority][0]]!
                 if child.feedDeficit[child.turn(priority)] < 0 {
                     child.feedDeficit[child.turn(priority)] += child.quantum
-                    leaf.feeds[priority].append(leaf.feeds[priority].removeFirst())
+                    endTurn(of: child, in: leaf, priority)
                 } else {
                     leaf = child
                 }
@@ -414,7 +441,7 @@ final class Oracle {
                 this.feedDeficit[this.turn(priority)] -= bytes
                 if this.feedDeficit[this.turn(priority)] < 0 {
                     this.feedDeficit[this.turn(priority)] += this.quantum
-                    parent.feeds[priority].append(parent.feeds[priority].removeFirst())
+                    endTurn(of: this, in: parent, priority)
                 }
             }
             if lends {
