@@ -79,7 +79,7 @@ extension DataPlane {
 
     private func adoptRecovered() {
         publish()
-        bindAddresses(model)
+        bindAddresses()
         pacePorts()
     }
 }
