@@ -13,6 +13,7 @@ final class Connection: ChannelInboundHandler {
         let work: DispatchGroup
         let ledger: Ledger
         let handler: QueuedHandler
+        let obstacle: ControlServer.Obstacle
     }
 
     private enum State {
@@ -32,6 +33,9 @@ final class Connection: ChannelInboundHandler {
     private var hasEntered = false
     private var inputEnded = false
     private var isAdvancing = false
+    /// The request in progress.
+    private var job: Job?
+    private var isWatching = false
     /// Bytes still taken from a client that was refused, so that it gets to read why.
     private var patience = 1 << 30
 
@@ -48,6 +52,7 @@ final class Connection: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         if hasEntered { environment.ledger.leave(holding: pending.readableBytes) }
         hasEntered = false
+        job = nil
         pending = ByteBuffer()
         searched = 0
         context.fireChannelInactive()
@@ -148,17 +153,38 @@ final class Connection: ChannelInboundHandler {
         let work = environment.work
         let eventLoop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
-        let exchange = Exchange(RequestLine(line), environment) { answer in
+        let requests = RequestLine(line)
+        let job = Job(requests)
+        self.job = job
+        let exchange = Exchange(requests, job, environment) { answer in
             eventLoop.execute {
                 let (connection, context) = bound.value
-                connection.finish(context, answer)
+                if connection.job === job { connection.finish(context, answer) }
                 work.leave()
             }
         }
         exchange.advance()
+        watch(context)
+    }
+
+    /// Looks once a second whether the request in progress can be carried out at all.
+    private func watch(_ context: ChannelHandlerContext) {
+        guard !isWatching else { return }
+        isWatching = true
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .seconds(1)) {
+            let (connection, context) = bound.value
+            connection.isWatching = false
+            guard let job = connection.job else { return }
+            if job.isOld, let sentence = connection.environment.obstacle() {
+                connection.finish(context, job.giveUp(sentence))
+            }
+            if connection.job != nil { connection.watch(context) }
+        }
     }
 
     private func finish(_ context: ChannelHandlerContext, _ answer: Data?) {
+        job = nil
         guard context.channel.isActive else { return }
         guard let answer else { resume(context); return }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)

@@ -28,10 +28,17 @@ public final class ControlServer: Sendable {
     private let queue: DispatchQueue
     private let limits: Limits
     private let handler: QueuedHandler
+    private let obstacle: Obstacle
     private let running = Running()
 
-    /// - Parameter queue: where `handler` runs, and nowhere else; a serial one.
-    public init(path: String, queue: DispatchQueue, limits: Limits = Limits(), handler: @escaping Handler) {
+    /// Why requests are not carried out now, as a sentence; nil: nothing is known to be in their way. Called on any thread.
+    public typealias Obstacle = @Sendable () -> String?
+
+    /// - Parameters:
+    ///   - queue: where `handler` runs, and nowhere else; a serial one.
+    ///   - obstacle: asked while a request takes over a second; what it tells is the request's answer then.
+    public init(path: String, queue: DispatchQueue, limits: Limits = Limits(), obstacle: @escaping Obstacle = { nil }, handler: @escaping Handler) {
+        self.obstacle = obstacle
         self.path = SocketPath(path: path)
         self.queue = queue
         self.limits = limits
@@ -57,7 +64,7 @@ public final class ControlServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let work = DispatchGroup()
         let ledger = Ledger(limits: limits)
-        let connection = Connection.Environment(queue: queue, work: work, ledger: ledger, handler: handler)
+        let connection = Connection.Environment(queue: queue, work: work, ledger: ledger, handler: handler, obstacle: obstacle)
         do {
             let channel = try ServerBootstrap(group: group)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)

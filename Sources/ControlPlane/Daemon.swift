@@ -22,13 +22,7 @@ public struct Daemon {
     public func run() throws {
         var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
         log.logLevel = .info
-        // Blocked before any thread is made, so that every thread inherits it and `sigwait` alone gets the signals.
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGTERM)
-        sigaddset(&signals, SIGINT)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        signal(SIGPIPE, SIG_IGN)
+        let signals = Signals()
 
         // A second daemon must not get as far as taking hugepages and sockets from the first, or what it saved.
         let reserved = try ControlServer.reserve(socket)
@@ -45,7 +39,7 @@ public struct Daemon {
         let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
         let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile)
         let control = DispatchQueue(label: "control")
-        let server = ControlServer(path: socket, queue: control) { request in engine.handle(request) }
+        let server = ControlServer(path: socket, queue: control, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
             try control.sync { for line in try engine.apply(model, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
             // Told just now.
@@ -70,15 +64,40 @@ public struct Daemon {
         FileHandle.standardOutput.write(Data("ready \(socket)\n".utf8))
         log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
 
-        var caught: CInt = 0
-        sigwait(&signals, &caught)
-        log.info("ending", metadata: ["signal": "\(caught)"])
+        let watchman = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "silence"))
+        var wasSilent = false
+        watchman.schedule(deadline: .now() + 1, repeating: 1)
+        watchman.setEventHandler {
+            let sentence = SilentLoops.sentence
+            if let sentence, !wasSilent { log.error("\(sentence)") }
+            if sentence == nil, wasSilent { log.info("all poll loops answer again") }
+            wasSilent = sentence != nil
+        }
+        watchman.resume()
+
+        while case .reload = signals.next() { reload(engine, control, log) }
+        log.info("ending; another signal ends it at once")
         timer.cancel()
         linkTimer.cancel()
         server.stop()
         control.sync {
             engine.end()
             dataPlane.close()
+        }
+    }
+
+    /// Applies the configuration file again, as `sluice apply` would.
+    private func reload(_ engine: Engine, _ control: DispatchQueue, _ log: Logger) {
+        guard let configFile else {
+            return log.warning("SIGHUP reloads the file given with --config, and there was none: use sluice apply FILE")
+        }
+        do {
+            let text = try textFile(configFile)
+            let changes = try control.sync { try engine.apply(document: text) }
+            log.info("reloaded \(configFile)")
+            for line in changes { log.info("\(line)") }
+        } catch {
+            log.error("\(configFile) is not reloaded, and what ran goes on:\n\(error)")
         }
     }
 

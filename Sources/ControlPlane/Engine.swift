@@ -189,6 +189,9 @@ final class Engine {
         }
     }
 
+    /// Brings the data plane to what a document says, whole or not at all.
+    func apply(document yaml: String) throws -> [String] { try apply(try wanted(yaml), source: yaml) }
+
     /// A document to apply: what it does not say about the daemon itself stays as it runs.
     private func wanted(_ yaml: String) throws -> Model {
         try Model.checked(yaml: yaml, daemon: dataPlane.model.daemon)

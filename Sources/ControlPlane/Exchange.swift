@@ -10,14 +10,16 @@ final class Exchange: @unchecked Sendable {
     static let mostAnswers = 64 << 20
 
     private let line: RequestLine
+    private let job: Job
     private let environment: Connection.Environment
     private let finished: @Sendable (Data?) -> Void
     private var next = 0
     private var answers = Data()
 
     /// - Parameter finished: gets the answer, nil if there is none to give; on any thread.
-    init(_ line: RequestLine, _ environment: Connection.Environment, finished: @escaping @Sendable (Data?) -> Void) {
+    init(_ line: RequestLine, _ job: Job, _ environment: Connection.Environment, finished: @escaping @Sendable (Data?) -> Void) {
         self.line = line
+        self.job = job
         self.environment = environment
         self.finished = finished
     }
@@ -43,6 +45,8 @@ final class Exchange: @unchecked Sendable {
 
     private func carryOut(_ request: Request) {
         environment.queue.async { [self] in
+            // Whoever was told that it was not done must not find it done later; nobody waits for the rest of the line then.
+            guard job.begin() else { return finished(nil) }
             let response = environment.handler.run(request)
             guard case .later = response else { return settle(request, response) }
             // What only has to be written down holds up nobody who waits for the queue.

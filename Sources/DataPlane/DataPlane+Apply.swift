@@ -176,9 +176,11 @@ extension DataPlane {
     }
 
     private func send(_ command: LcoreCommand, to lcore: Int) {
-        while !(runtime.lcores.baseAddress! + lcore).pointee.commands.put(command) {
+        let lcore = runtime.lcores.baseAddress! + lcore
+        waitFor(lcore, microseconds: 50) {
+            if lcore.pointee.commands.put(command) { return false }
             runtime.lcores.wake()
-            pause(microseconds: 50)
+            return true
         }
     }
 
@@ -186,7 +188,8 @@ extension DataPlane {
     func awaitCommands() {
         runtime.lcores.wake()
         for index in runtime.lcores.indices {
-            while !(runtime.lcores.baseAddress! + index).pointee.commands.isDone { pause(microseconds: 20) }
+            let lcore = runtime.lcores.baseAddress! + index
+            waitFor(lcore, microseconds: 20) { !lcore.pointee.commands.isDone }
         }
     }
 

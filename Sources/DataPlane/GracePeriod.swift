@@ -14,10 +14,9 @@ struct GracePeriod: @unchecked Sendable {
         for index in lcores.indices {
             let lcore = lcores.baseAddress! + index
             let seen = lcore.pointee.turns.load(ordering: .sequentiallyConsistent)
-            while lcore.pointee.running.load(ordering: .acquiring), !lcore.pointee.sleeper.isAsleep.load(ordering: .sequentiallyConsistent),
-                lcore.pointee.turns.load(ordering: .acquiring) &- seen < 2
-            {
-                pause(microseconds: 20)
+            waitFor(lcore, microseconds: 20) {
+                lcore.pointee.running.load(ordering: .acquiring) && !lcore.pointee.sleeper.isAsleep.load(ordering: .sequentiallyConsistent)
+                    && lcore.pointee.turns.load(ordering: .acquiring) &- seen < 2
             }
         }
     }

@@ -64,9 +64,9 @@ struct LcoreCommandRing {
     }
 
     /// Control thread: ends a `settle`, whatever the lcore still holds. The ring is empty afterwards.
-    func abandon() {
+    func abandon(_ lcore: UnsafeMutablePointer<Lcore>) {
         indices.pointee.abandoned.store(true, ordering: .releasing)
-        while !isDone { pause(microseconds: 20) }
+        waitFor(lcore, microseconds: 20) { !isDone }
         indices.pointee.abandoned.store(false, ordering: .releasing)
     }
 

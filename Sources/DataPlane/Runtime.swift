@@ -109,7 +109,11 @@ final class Runtime {
     func halt() {
         for index in lcores.indices { (lcores.baseAddress! + index).pointee.stop.store(true, ordering: .relaxed) }
         lcores.wake()
-        for index in lcores.indices { rte_eal_wait_lcore((lcores.baseAddress! + index).pointee.id) }
+        for index in lcores.indices {
+            let lcore = lcores.baseAddress! + index
+            waitFor(lcore, microseconds: 50) { lcore.pointee.running.load(ordering: .acquiring) }
+            rte_eal_wait_lcore(lcore.pointee.id)
+        }
     }
 
     /// Gives everything back that would outlive the process; its memory ends with it. (`rte_eal_cleanup` would unmap what EAL's own threads

@@ -9,8 +9,9 @@ struct Client {
     }
 
     let path: String
-    /// A change may have to wait for devices.
-    private static let patienceSeconds = 120
+    /// For the whole of a request. A change may have to wait for devices.
+    var patience = Self.standardPatience
+    static let standardPatience = Duration.seconds(120)
 
     /// - Throws: `Failure` with the daemon's sentences, or with why there is none to ask.
     func call<Params: Encodable, Value: Decodable>(_ method: Method, _ params: Params) throws -> Value { try call(method.rawValue, params) }
@@ -30,11 +31,12 @@ struct Client {
     }
 
     private func exchange(_ request: Data) throws -> Data {
+        let deadline = ContinuousClock.now + patience
         let descriptor = try connected()
         defer { close(descriptor) }
         var refusal: Failure?
         do {
-            try send(request, descriptor)
+            try send(request, descriptor, until: deadline)
         } catch let failure as Failure {
             // The daemon may have answered why it did not want it all.
             refusal = failure
@@ -42,10 +44,12 @@ struct Client {
         var answer = Data()
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
+            Self.limit(descriptor, SO_RCVTIMEO, to: deadline)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             if count < 0, errno == EINTR { continue }
-            if count < 0, errno == EAGAIN {
-                throw Failure("the daemon on \(path) did not answer within \(Self.patienceSeconds) s; what was asked may still be done")
+            if count < 0, errno == EAGAIN { throw tooLate("did not answer") }
+            guard answer.count < Self.largestAnswer else {
+                throw Failure("the daemon on \(path) answers without end: more than \(Self.largestAnswer >> 20) MiB")
             }
             guard count > 0 else { break }
             if let end = buffer[..<count].firstIndex(of: 0x0a) {
@@ -66,6 +70,7 @@ struct Client {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Failure("no socket can be made: \(String(cString: strerror(errno)))") }
+        Self.limit(descriptor, SO_SNDTIMEO, to: .now + patience)
         let result = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
@@ -79,22 +84,40 @@ struct Client {
                 throw Failure("no daemon answers on \(path): start it with `sluiced`, or name its socket with -s or SLUICE_SOCKET")
             case EACCES, EPERM:
                 throw Failure("\(path) may not be used by this user: its group may, so join it, or use sudo")
+            case EAGAIN: throw tooLate("took no connection")
             default: throw Failure("\(path) cannot be reached: \(String(cString: strerror(reason)))")
             }
         }
-        var patience = timeval(tv_sec: Self.patienceSeconds, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         return descriptor
     }
 
-    private func send(_ data: Data, _ descriptor: CInt) throws {
+    /// More than any configuration that runs has to tell.
+    private static let largestAnswer = 1 << 30
+
+    private func tooLate(_ what: String) -> Failure {
+        let seconds = Double(patience.components.seconds) + Double(patience.components.attoseconds) / 1e18
+        let shown = seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
+        return Failure("the daemon on \(path) \(what) within \(shown) s; what was asked may still be done (--timeout takes longer)")
+    }
+
+    /// Has the next call on a socket end at the deadline, with EAGAIN.
+    private static func limit(_ descriptor: CInt, _ option: CInt, to deadline: ContinuousClock.Instant) {
+        // 0 would be no limit at all.
+        let left = max(deadline - .now, .microseconds(1)).components
+        var time = timeval(tv_sec: Int(left.seconds), tv_usec: Int(max(left.attoseconds / 1_000_000_000_000, left.seconds == 0 ? 1 : 0)))
+        setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    private func send(_ data: Data, _ descriptor: CInt, until deadline: ContinuousClock.Instant) throws {
         try data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
             var rest = bytes[...]
             while !rest.isEmpty {
+                Self.limit(descriptor, SO_SNDTIMEO, to: deadline)
                 let count = Glibc.send(
                     descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, Int32(MSG_NOSIGNAL))
                 if count < 0 {
                     if errno == EINTR { continue }
+                    if errno == EAGAIN { throw tooLate("did not take the request") }
                     throw Failure("the daemon on \(path) ended the connection")
                 }
                 rest = rest.dropFirst(count)

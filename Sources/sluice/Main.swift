@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import ControlAPI
 
 /// The command line. A verb is one request to the daemon, or none at all (`check`, `diff` of two files).
@@ -59,7 +60,7 @@ struct Sluice: ParsableCommand {
             if ["-j", "--json"].contains(word) {
                 options.append(word)
                 rest = rest.dropFirst()
-            } else if ["-s", "--socket"].contains(word), rest.count > 1 {
+            } else if ["-s", "--socket", "--timeout"].contains(word), rest.count > 1 {
                 options += rest.prefix(2)
                 rest = rest.dropFirst(2)
             } else {
@@ -78,7 +79,20 @@ struct Connecting: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Print JSON.")
     var json = false
 
-    var client: Client { Client(path: socket ?? Client.standardPath) }
+    @Option(help: "How long to wait for the daemon's answer, 100ms to 1h (default: 120s).")
+    var timeout: String?
+
+    func validate() throws { _ = try patience() }
+
+    private func patience() throws -> Duration {
+        guard let timeout else { return Client.standardPatience }
+        let time: UInt64
+        do { time = try Quantity.time.parse(timeout) } catch { throw ValidationError("--timeout: \(error.description)") }
+        guard 100...3_600_000 ~= time else { throw ValidationError("--timeout takes 100ms to 1h, not \(timeout)") }
+        return .milliseconds(time)
+    }
+
+    var client: Client { Client(path: socket ?? Client.standardPath, patience: (try? patience()) ?? Client.standardPatience) }
 
     /// Asks, and prints the reply as JSON or as a table.
     func show<Params: Encodable, Value: Codable>(

@@ -316,4 +316,25 @@ import Testing
             #expect(help.output.contains("\n  \(verb)"))
         }
     }
+
+    /// A daemon that takes what is asked and never answers.
+    @Test func theTimeToWaitIsLimited() throws {
+        let folder = TemporaryFolder()
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: folder("s").utf8) }
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        #expect(bound == 0 && listen(descriptor, 4) == 0)
+        let sentence = "the daemon on \(folder("s")) did not answer within 0.2 s; what was asked may still be done (--timeout takes longer)\n"
+        for words in [["status", "--timeout", "200ms"], ["--timeout", "200ms", "port", "set", "a", "mtu", "9000"]] {
+            let run = try sluice(words, socket: folder("s"))
+            #expect(run == Run(status: 1, output: "", errors: sentence))
+        }
+        #expect(try sluice("status", "--timeout", "5", socket: folder("s")).errors.contains("--timeout: time 5 has no unit: write 5s"))
+        #expect(try sluice("status", "--timeout", "2h", socket: folder("s")).errors.contains("--timeout takes 100ms to 1h, not 2h"))
+    }
 }

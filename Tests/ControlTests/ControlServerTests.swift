@@ -269,6 +269,31 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         }
     }
 
+    @Test func whatStandsInTheWayIsToldInsteadOfWaiting() throws {
+        let folder = TemporaryFolder()
+        let begun = DispatchSemaphore(value: 0), goOn = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) var carriedOut: [String] = []
+        let server = ControlServer(path: folder("s"), queue: DispatchQueue(label: "stuck"), obstacle: { "the loop on CPU 7 does not answer" }) { request in
+            if request.method == "stuck" {
+                begun.signal()
+                goOn.wait()
+            }
+            carriedOut.append(request.method)
+            return .reply(carriedOut)
+        }
+        try server.start()
+        let first = try RawClient(folder("s")), second = try RawClient(folder("s"))
+        first.send(request("stuck") + "\n")
+        begun.wait()
+        #expect(second.ask(request("behind"))?.contains("\"id\":1,\"error\":{\"code\":-32002,\"message\":\"the loop on CPU 7 does not answer; this was not done\"") == true)
+        #expect(first.line()?.contains("the loop on CPU 7 does not answer; this is not done yet, and will be when it answers") == true)
+        // Answered once, and what was given up is not carried out later.
+        goOn.signal()
+        #expect(first.ask(request("after"))?.contains(#""result":["stuck","after"]"#) == true)
+        #expect(second.ask(request("last"))?.contains(#""result":["stuck","after","last"]"#) == true)
+        server.stop()
+    }
+
     @Test func stoppingWaitsForTheRequestInProgress() throws {
         let folder = TemporaryFolder()
         let begun = DispatchSemaphore(value: 0), goOn = DispatchSemaphore(value: 0), stopped = DispatchSemaphore(value: 0)

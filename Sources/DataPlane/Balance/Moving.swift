@@ -35,9 +35,10 @@ extension DataPlane {
     private func settle(_ loops: Set<Int>) -> Bool {
         var waiting = loops.map { (runtime.lcores.baseAddress! + $0) }
         for lcore in waiting {
-            while !lcore.pointee.commands.put(LcoreCommand(operation: .settle)) {
+            waitFor(lcore, microseconds: 50) {
+                if lcore.pointee.commands.put(LcoreCommand(operation: .settle)) { return false }
                 runtime.lcores.wake()
-                pause(microseconds: 50)
+                return true
             }
         }
         runtime.lcores.wake()
@@ -46,7 +47,7 @@ extension DataPlane {
             waiting.removeAll { $0.pointee.commands.isDone }
             if !waiting.isEmpty { pause(microseconds: 50) }
         }
-        for lcore in waiting { lcore.pointee.commands.abandon() }
+        for lcore in waiting { lcore.pointee.commands.abandon(lcore) }
         return waiting.isEmpty
     }
 }

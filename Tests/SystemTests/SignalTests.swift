@@ -1,0 +1,80 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Signals, and poll loops that do not answer", .needs(.hugepages))
+    struct SignalTests {
+        @Test("SIGHUP reloads the configuration file, whole or not at all; other signals change nothing")
+        func signals() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, "bridges: [{name: br0}]\n")
+                for number in [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGXCPU, SIGXFSZ, SIGPIPE, 36, 63] { daemon.process.signal(number) }
+                #expect(try daemon.show("bridge", "show").items.count == 1)
+
+                _ = try lab.write("control.yaml", Daemon.preamble + "bridges: [{name: br0}, {name: br1}]\n")
+                daemon.process.signal(SIGHUP)
+                try eventually("the file is reloaded") { try daemon.show("bridge", "show").items.count == 2 }
+
+                let before = try daemon.configuration()
+                _ = try lab.write("control.yaml", Daemon.preamble + "bridges: [{name: br0, rate: 5}]\n")
+                daemon.process.signal(SIGHUP)
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("rate 5 has no unit") }
+                #expect(try daemon.configuration() == before)
+                daemon.stop(SIGINT)
+            }
+        }
+
+        @Test("a poll loop that hangs is named, and nobody waits for it without end")
+        func hangingLoop() throws {
+            try withLab { lab in
+                // One that polls is never asleep, and so always waited for.
+                let settings = "daemon: {cpus: [1], buffers: 16384, polling: polling}\n"
+                let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports: [{name: one, type: tap, bridge: br0, interface: \(lab.tag)1}]\n")
+                let loop = try #require(try thread(of: daemon, named: "worker"))
+                let hold = try held(loop, lab)
+                let refused = try daemon.sluice("port", "set", "one", "cpus", "1")
+                #expect(refused.status != 0)
+                #expect(refused.errors.contains("the poll loop on CPU 1 has not answered for"), "\(refused.errors)")
+                #expect(refused.errors.contains("its thread \(loop) is held by a debugger"), "\(refused.errors)")
+                #expect(refused.errors.contains("this is not done yet, and will be when it answers"), "\(refused.errors)")
+                let behind = try daemon.sluice("status")
+                #expect(behind.errors.contains("this was not done"), "\(behind.errors)")
+                #expect(daemon.log.contains("the poll loop on CPU 1 has not answered"))
+
+                hold.stop()
+                try eventually("the change is made after all") { try daemon.configuration().contains("cpus: [1]") }
+
+                // A clean end has to wait for the loop; the second signal does not.
+                let again = try held(loop, lab)
+                daemon.process.signal(SIGTERM)
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("another signal ends it at once") }
+                daemon.process.signal(SIGTERM)
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("ended at once by a second signal") }
+                // Whoever holds a thread has to let it go before the kernel tells of the process's end.
+                again.stop()
+                #expect(daemon.process.waitForExit(until: .after(10)) == .code(128 + SIGTERM))
+            }
+        }
+
+        private func thread(of daemon: Daemon, named name: String) throws -> Int? {
+            let folder = "/proc/\(daemon.process.pid)/task"
+            return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap(Int.init).first {
+                try String(contentsOfFile: "\(folder)/\($0)/comm", encoding: .utf8).contains(name)
+            }
+        }
+
+        /// Holds one thread as a debugger would, until it is stopped: ptrace(2), PTRACE_SEIZE and PTRACE_INTERRUPT.
+        private func held(_ thread: Int, _ lab: Lab) throws -> ChildProcess {
+            #if arch(arm64)
+            let number = 117
+            #else
+            let number = 101
+            #endif
+            let program = "$| = 1; for (0x4206, 0x4207) { syscall(\(number), $_, \(thread), 0, 0) == 0 or die $! } print qq(held\\n); sleep 600"
+            let process = try ChildProcess(["perl", "-e", program])
+            lab.atClose { process.stop() }
+            _ = try process.waitForLine(in: process.output, within: 10) { $0 == "held" }
+            return process
+        }
+    }
+}
