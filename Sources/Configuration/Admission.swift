@@ -94,7 +94,7 @@ extension Validator {
         let index = parent.guest == nil ? model.groups.firstIndex { $0.name == name } : model.guests.firstIndex { $0.name == name }
         let place = "\(list)[\(index ?? 0)].\(direction).\(key)"
         // One group or guest stands in the trees of several physical ports; once told is enough.
-        if problems.contains(where: { $0.path == place }) { return }
+        if problems.problems.contains(where: { $0.path == place }) { return }
         let promise = "\(said(promised, quantity, floor)) \(sum(promised.count)) \(quantity.format(total))"
         add(
             place,

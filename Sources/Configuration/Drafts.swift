@@ -48,7 +48,7 @@ struct PortDraft {
 
     /// The port, or what is missing or does not go together.
     func port(at element: Element, _ problems: inout ProblemList) -> PortSettings? {
-        let before = problems.problems.count
+        let before = problems.count
         guard let type else {
             if problems.problems.contains(where: { $0.path == element.path + ".type" }) { return nil }
             problems.add(element, "a port needs a type: vhost, tap or physical")
@@ -83,7 +83,7 @@ struct PortDraft {
             if kind == nil { problems.add(element, "a physical port needs a device: an interface such as eth1, or a PCI address") }
         }
         if bridge == nil { problems.add(element, "a port needs a bridge, such as br0") }
-        guard let kind, let bridge, problems.problems.count == before else { return nil }
+        guard let kind, let bridge, problems.count == before else { return nil }
         var port = PortSettings(name: name, bridge: bridge, kind: kind)
         port.mtu = mtu
         port.cpus = cpus

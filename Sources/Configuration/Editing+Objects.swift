@@ -32,7 +32,7 @@ extension Editor {
         if draft.bridge == nil, model.bridges.count == 1 { draft.bridge = model.bridges[0].name }
         var problems = ProblemList()
         guard let port = draft.port(at: Element(path: "port \(name)", content: .empty), &problems) else {
-            throw ConfigurationError(problems.problems)
+            throw problems.error()
         }
         if let place { model.ports[place] = port } else { model.ports.append(port) }
     }

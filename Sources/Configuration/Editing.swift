@@ -69,7 +69,7 @@ struct Editor {
         let element = try Self.element(words, fields.filter { $0.key != "name" }, path, noun)
         var problems = ProblemList()
         problems.read(element, into: &object, fields, of: noun)
-        if !problems.problems.isEmpty { throw ConfigurationError(problems.problems) }
+        if !problems.isEmpty { throw problems.error() }
     }
 
     private static func element<Object>(

@@ -48,11 +48,38 @@ struct Field<Object> {
 
 /// What reading collects.
 struct ProblemList {
-    var problems: [Problem] = []
+    /// So many are told; whoever has more has one mistake many times, or means no good.
+    static let most = 100
 
-    mutating func add(_ element: Element, _ sentence: String) {
-        problems.append(Problem(element.path, sentence, line: element.line))
+    private(set) var problems: [Problem] = []
+    /// Found, and not told.
+    private(set) var more = 0
+
+    var isEmpty: Bool { problems.isEmpty }
+    var count: Int { problems.count + more }
+    var isFull: Bool { problems.count >= Self.most }
+
+    mutating func add(_ problem: @autoclosure () -> Problem) {
+        if isFull { more += 1 } else { problems.append(problem()) }
     }
+
+    mutating func add(_ element: Element, _ sentence: @autoclosure () -> String) {
+        add(Problem(element.path, sentence(), line: element.line))
+    }
+
+    /// All that was found, and how much more there is; not to be asked of an empty list.
+    func error(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> ConfigurationError {
+        ConfigurationError(all(isBefore))
+    }
+
+    func all(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> [Problem] {
+        // Stable: problems of one line stay in their order.
+        let sorted = problems.enumerated().sorted { isBefore($0.element, $1.element) || !isBefore($1.element, $0.element) && $0.offset < $1.offset }.map(\.element)
+        return more == 0 ? sorted : sorted + [Problem("", "and \(more) more like these")]
+    }
+}
+
+extension ProblemList {
 
     /// Reads a map's entries into `object`; unknown keys are problems.
     mutating func read<Object>(_ element: Element, into object: inout Object, _ fields: [Field<Object>], of noun: String) {
@@ -67,7 +94,7 @@ struct ProblemList {
     }
 
     mutating func unknown(_ entry: Element.Entry, in keys: [String], of noun: String) {
-        problems.append(Problem(entry.value.path, noKey(entry.key, of: noun, among: keys), line: entry.line))
+        add(Problem(entry.value.path, noKey(entry.key, of: noun, among: keys), line: entry.line))
     }
 
     mutating func entries(of element: Element, _ noun: String) -> [Element.Entry]? {

@@ -80,10 +80,10 @@ struct Fields {
                             Field(key: "mac", read: { $0.mac = $2.mac($1) }, write: { _ in nil }),
                             Field(key: "port", read: { $0.port = $2.text($1, example: "a port's name") }, write: { _ in nil }),
                         ]
-                        let before = problems.problems.count
+                        let before = problems.count
                         problems.read(item, into: &draft, fields, of: "a static entry")
                         guard let mac = draft.mac, let port = draft.port else {
-                            if problems.problems.count == before {
+                            if problems.count == before {
                                 problems.add(item, "a static entry needs mac and port: write {mac: 52:54:00:12:34:56, port: vm1}")
                             }
                             return nil
@@ -131,10 +131,10 @@ struct Fields {
                 read: { port, element, problems in
                     if element.isNone { port.pace = nil; return }
                     var draft = port.pace ?? PaceDraft()
-                    let before = problems.problems.count
+                    let before = problems.count
                     problems.read(element, into: &draft, pace, of: "pace")
                     port.pace = draft
-                    if draft.average == nil, problems.problems.count == before {
+                    if draft.average == nil, problems.count == before {
                         problems.add(element, "pace needs an average, such as 1gbit")
                     }
                 },

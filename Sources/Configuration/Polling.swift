@@ -56,10 +56,10 @@ extension Field<DaemonSettings> {
                         Field<(cpu: Int?, polling: PollingMode?)>(key: "cpu", read: { $0.cpu = $2.integer($1, 0...4_095) }, write: { _ in nil }),
                         Field<(cpu: Int?, polling: PollingMode?)>(key: "polling", read: { $0.polling = $2.choice($1, PollingMode.self) }, write: { _ in nil }),
                     ]
-                    let before = problems.problems.count
+                    let before = problems.count
                     problems.read(item, into: &draft, fields, of: "a core")
                     guard let cpu = draft.cpu, let polling = draft.polling else {
-                        if problems.problems.count == before { problems.add(item, "a core needs cpu and polling: write {cpu: 3, polling: polling}") }
+                        if problems.count == before { problems.add(item, "a core needs cpu and polling: write {cpu: 3, polling: polling}") }
                         return nil
                     }
                     return CoreSettings(cpu: cpu, polling: polling)

@@ -7,9 +7,14 @@ public struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
     public var sentence: String
 
     public init(_ path: String, _ sentence: String, line: Int? = nil) {
-        self.path = path
-        self.sentence = sentence
+        self.path = Self.bounded(path)
+        self.sentence = Self.bounded(sentence)
         self.line = line
+    }
+
+    /// What was written stands in sentences, and may be as long as a document.
+    private static func bounded(_ text: String) -> String {
+        text.utf8.count <= 2_000 ? text : "\(text.prefix(1_000)) ... \(text.suffix(200))"
     }
 
     /// `line 12: guests[2].inbound.floor: rate 500 has no unit: write 500mbit`

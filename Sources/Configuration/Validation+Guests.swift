@@ -31,9 +31,10 @@ extension Validator {
     /// Chains of more than 256 groups end unseen here: they are too deep anyway.
     private func cycle(from name: String) -> [String]? {
         var chain = [name]
+        var seen: Set<String> = []
         while chain.count <= 256, let parent = groups[chain[chain.count - 1]]?.parent {
             if parent == name { return chain + [name] }
-            if chain.contains(parent) { return nil }
+            if !seen.insert(parent).inserted { return nil }
             chain.append(parent)
         }
         return nil

@@ -14,6 +14,9 @@ extension Model {
     /// - Parameter trees: of this model.
     func problems(trees: () -> [TreeDescription]) -> [Problem] {
         var validator = Validator(model: self)
+        validator.checkCounts()
+        // What is too much to run is too much to look through, too.
+        guard validator.problems.isEmpty else { return validator.problems.all() }
         validator.checkBridges()
         validator.checkPorts()
         validator.checkGroups()
@@ -21,15 +24,16 @@ extension Model {
         validator.checkAddresses()
         validator.checkProtocols()
         validator.checkDaemon()
+        if validator.problems.isEmpty { validator.checkClassCount() }
         if validator.problems.isEmpty { validator.checkTrees(trees()) }
-        return validator.problems
+        return validator.problems.all()
     }
 }
 
 /// Collects problems; the checks are in files by subject.
 struct Validator {
     let model: Model
-    var problems: [Problem] = []
+    var problems = ProblemList()
     let bridges: [String: BridgeSettings]
     let ports: [String: PortSettings]
     let groups: [String: GroupSettings]
@@ -41,7 +45,7 @@ struct Validator {
         groups = Dictionary(model.groups.map { ($0.name, $0) }) { first, _ in first }
     }
 
-    mutating func add(_ path: String, _ sentence: String) { problems.append(Problem(path, sentence)) }
+    mutating func add(_ path: String, _ sentence: String) { problems.add(Problem(path, sentence)) }
 
     // MARK: Names
 
@@ -74,6 +78,8 @@ struct Validator {
     }
 
     mutating func checkReference(_ name: String, to candidates: [String], _ path: String, _ noun: String) {
+        // Looking for the name that may be meant takes as long as there are names.
+        if problems.isFull { return problems.add(Problem(path, "")) }
         if candidates.contains(name) { return }
         add(path, "there is no \(noun) \(name): \(hint(name, among: candidates, none: "no \(noun) is configured"))")
     }

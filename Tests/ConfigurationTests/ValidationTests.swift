@@ -353,4 +353,39 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         model.daemon.cpus = [1, 2, 1]
         #expect(model.problems == [Problem("daemon.cpus", "CPU 1 stands twice: write it once")])
     }
+
+    @Test func thereIsAMostOfEachThing() {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0")]
+        model.ports = (0..<180_000).map { PortSettings(name: "p\($0)", bridge: "br0", kind: .tap(interface: "t\($0)", netns: nil, mac: nil)) }
+        #expect(model.problems.map(\.description) == ["ports: a daemon has at most 1023 ports, and these are 180000: leave some out"])
+        model.ports = []
+        model.guests = (0..<65_535).map { GuestSettings(name: "g\($0)", port: "p") }
+        #expect(model.problems.map(\.description) == ["guests: a daemon has at most 65534 guests, and these are 65535: leave some out"])
+    }
+
+    /// 200 physical ports on a bridge with 10 000 guests.
+    @Test func classesOfAllTreesTogetherAreLimited() {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0")]
+        model.ports = (0..<200).map { PortSettings(name: "p\($0)", bridge: "br0", kind: .physical(device: "eth\($0)", queues: 1)) }
+        model.ports.append(PortSettings(name: "t", bridge: "br0", kind: .tap(interface: "t", netns: nil, mac: nil)))
+        model.guests = (0..<10_000).map { number in
+            var guest = GuestSettings(name: "g\(number)", port: "t")
+            guest.macs = [MACAddress(value: 0x5254_0000_0000 + UInt64(number) + 1)]
+            return guest
+        }
+        let problems = model.problems
+        #expect(problems.count == 1)
+        #expect(problems[0].sentence.contains("come to 2050401 classes"), "\(problems)")
+    }
+
+    @Test func manyProblemsOfTheWholeAreCountedNotTold() {
+        var model = Model()
+        model.bridges = [BridgeSettings(name: "br0")]
+        model.guests = (0..<60_000).map { GuestSettings(name: "g\($0)", port: "nosuch\($0)") }
+        let problems = model.problems
+        #expect(problems.count == 101)
+        #expect(problems.last?.sentence == "and 59900 more like these")
+    }
 }

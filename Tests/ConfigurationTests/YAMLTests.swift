@@ -162,7 +162,51 @@ import Testing
     @Test func aliasesCannotMakeAShortTextLong() {
         var yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         for level in 1...30 { yaml += "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ") + "]\n" }
-        #expect(problems(yaml) == ["this document has more than 2000000 values: write fewer, or fewer aliases"])
+        #expect(problems(yaml) == ["line 5: aliases stand for more than 100000 values here: write fewer aliases"])
+    }
+
+    /// Each line is one deeper than the one before. As keys they would not even be walked through, but compared.
+    @Test func aliasesCannotMakeADocumentDeep() {
+        var values = "a0: &a0 [x]\n", keys = "? &a0 [x]\n: 1\n"
+        for level in 1...50_000 {
+            values += "a\(level): &a\(level) [*a\(level - 1)]\n"
+            keys += "? &a\(level) [*a\(level - 1)]\n: 1\n"
+        }
+        #expect(problems(values) == ["line 32: lists and maps are more than 32 deep here"])
+        #expect(problems(keys) == ["line 1: a key must be a word, not a list, a map or an alias"])
+    }
+
+    @Test func depthIsLimited() {
+        for opening in ["[", "{a: ", "- ", "? "] {
+            for count in [33, 513, 1_001, 100_000] {
+                #expect(problems(String(repeating: opening, count: count)).count == 1, "\(count) times \(opening)")
+            }
+        }
+        #expect(problems(String(repeating: "[", count: 33)) == ["line 1: lists and maps are more than 32 deep here"])
+    }
+
+    @Test func lengthIsLimited() {
+        #expect(problems("# " + String(repeating: "x", count: 16 << 20)) == ["this document is larger than 16 MiB: write a shorter one"])
+    }
+
+    @Test func manyProblemsAreCountedNotTold() {
+        let keys = (0..<200_000).map { "x\($0): 1\n" }.joined()
+        let sentences = problems(keys)
+        #expect(sentences.count == 101)
+        #expect(sentences.last == "and 199900 more like these")
+        #expect(sentences[99].hasPrefix("line 100: x99: "))
+        let twins = problems(String(repeating: "a: 1\n", count: 50_000))
+        #expect(twins.count == 101)
+        #expect(twins.last?.hasSuffix("more like these") == true)
+    }
+
+    @Test func sentencesAreBoundedHoweverLongAWordIs() {
+        let word = String(repeating: "x", count: 1 << 20)
+        for yaml in ["\(word): 1", "bridges: [{name: \(word)}]", "bridges: [{name: b, rate: \(word)}]", "bridges: [{name: b, overhead: \(word)}]"] {
+            let sentences = problems(yaml)
+            #expect(sentences.count == 1)
+            #expect(sentences.allSatisfy { $0.utf8.count < 5_000 })
+        }
     }
 
     @Test func aliasesStandForWhatTheyName() throws {

@@ -1,0 +1,47 @@
+extension Model {
+    /// Most ports, and as many bridges: each port has a place in tables that poll loops index.
+    public static let mostPorts = 1_023
+    /// Most guests, and as many groups: as many classes as the 16-bit ids of a tree name.
+    public static let mostGuests = 65_534
+    /// Most protocol rows that a document may have; how many fit the table is told apart.
+    static let mostProtocols = 1_024
+    /// Most classes in all trees together: each takes memory in every poll loop.
+    public static let mostClasses = 1_000_000
+}
+
+/// How many there may be of each thing.
+extension Validator {
+    mutating func checkCounts() {
+        check(model.bridges.count, Model.mostPorts, "bridges", "bridges")
+        check(model.ports.count, Model.mostPorts, "ports", "ports")
+        check(model.groups.count, Model.mostGuests, "groups", "groups")
+        check(model.guests.count, Model.mostGuests, "guests", "guests")
+        check(model.protocols.count, Model.mostProtocols, "protocols", "protocols")
+        check(model.daemon.cpus.count, 4_096, "daemon.cpus", "CPUs")
+        check(model.daemon.cores.count, 4_096, "daemon.cores", "cores")
+        for (index, port) in model.ports.enumerated() { check(port.cpus.count, 4_096, "ports[\(index)].cpus", "CPUs") }
+    }
+
+    private mutating func check(_ count: Int, _ most: Int, _ path: String, _ noun: String) {
+        if count > most { add(path, "a daemon has at most \(most) \(noun), and these are \(count): leave some out") }
+    }
+
+    /// A guest has a class in its bridge's tree and in that of every physical port there, so that classes are soon many more than guests.
+    mutating func checkClassCount() {
+        var classes: [String: Int] = [:]
+        for group in model.groups { classes[group.bridge, default: 0] += 1 }
+        for guest in model.effectiveGuests.map(\.settings) {
+            guard let bridge = ports[guest.port]?.bridge else { continue }
+            classes[bridge, default: 0] += guest.protocols.isEmpty ? 1 : guest.protocols.count + 2
+        }
+        var trees: [String: Int] = [:]
+        for port in model.ports where port.isPhysical { trees[port.bridge, default: 0] += 1 }
+        var total = 0
+        for (bridge, count) in classes { total += count * (1 + (trees[bridge] ?? 0)) }
+        guard total > Model.mostClasses else { return }
+        add(
+            "guests",
+            "these guests and groups come to \(total) classes, as each has one in the tree of its bridge and of every physical port there: at most"
+                + " \(Model.mostClasses) are kept; leave some out, or put physical ports on bridges of their own")
+    }
+}
