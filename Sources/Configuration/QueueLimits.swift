@@ -9,7 +9,7 @@
 /// frames, as a shorter queue cannot take the bursts that senders make.
 struct QueueLimits: Sendable {
     private let rate: UInt64?
-    /// By the id of the class above.
+    /// By the id of the class above. What `rest` has is not counted: it is what these leave.
     private var floors: [UInt16: Floors] = [:]
     /// By id.
     private var amounts: [UInt16: Amount] = [:]
@@ -17,7 +17,7 @@ struct QueueLimits: Sendable {
     /// - Parameter rate: the root's in bit/s; nil: unlimited.
     init(_ classes: [ClassDescription], rate: UInt64?) {
         self.rate = rate
-        for item in classes { floors[item.parent, default: Floors()].add(item.settings.floor) }
+        for item in classes where !item.isRest { floors[item.parent, default: Floors()].add(item.settings.floor) }
         amounts.reserveCapacity(classes.count)
         // Parents come first.
         for item in classes { amounts[item.id] = amount(of: item.settings, below: item.parent, [:], floors) }
@@ -34,7 +34,7 @@ struct QueueLimits: Sendable {
     /// Other settings for some classes of the tree, parents first, with their `delayBytes` filled in; nil if the limits of other classes change with them.
     func filled(_ changes: [(old: ClassDescription, new: ClassParameters)]) -> [ClassParameters]? {
         var floors: [UInt16: Floors] = [:], amounts: [UInt16: Amount] = [:]
-        for (old, new) in changes {
+        for (old, new) in changes where !old.isRest {
             floors[old.parent, default: self.floors[old.parent] ?? Floors()].remove(old.settings.floor)
             floors[old.parent]!.add(new.floor)
         }
@@ -49,7 +49,7 @@ struct QueueLimits: Sendable {
         // Those below the same parents that are not among them.
         for (parent, now) in all {
             var others = now
-            for (old, new) in changes where old.parent == parent { others.remove(new.floor) }
+            for (old, new) in changes where old.parent == parent && !old.isRest { others.remove(new.floor) }
             guard others.count > 0, let was = self.floors[parent] else { continue }
             let before = above(parent, [:]), after = above(parent, amounts)
             if before.ceiling != after.ceiling { return nil }
@@ -60,7 +60,7 @@ struct QueueLimits: Sendable {
 
     /// Takes changed settings over, parents first.
     mutating func adopt(_ changes: [(old: ClassDescription, new: ClassParameters)]) {
-        for (old, new) in changes {
+        for (old, new) in changes where !old.isRest {
             floors[old.parent, default: Floors()].remove(old.settings.floor)
             floors[old.parent, default: Floors()].add(new.floor)
         }

@@ -65,7 +65,7 @@ import Testing
             edit(&model)
             #expect(model.problems.isEmpty)
             var ids = ClassIDs()
-            return Dictionary(uniqueKeysWithValues: trees(of: model, ids: &ids)[0].classes.map { ($0.path, $0.settings.delayBytes) })
+            return Dictionary(uniqueKeysWithValues: trees(of: model, ids: &ids)[0].classes.filter(\.isLeaf).map { ($0.path, $0.settings.delayBytes) })
         }
         // 899 mbit for three, 268 435 456 bit/s when rounded down; ten frames of 1 522 bytes at least.
         let share = 268_435_456 / 8 / 20

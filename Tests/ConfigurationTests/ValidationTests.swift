@@ -341,11 +341,11 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
 
     @Test func moreClassesThanIDs() {
         let sentences = with { model in
-            model.guests = (1...65_535).map { number in
+            model.guests = (1...65_534).map { number in
                 guest("g\(number)", "a") { $0.macs = [MACAddress(value: 0x5254_0000_0000 + UInt64(number))] }
             }
         }
-        #expect(sentences == ["bridges[0]: br0's tree would have 65537 classes: at most 65534 fit its 16-bit ids"])
+        #expect(sentences == ["bridges[0]: br0's tree would have 65536 classes: at most 65534 fit its 16-bit ids"])
     }
 
     @Test func onePollLoopACPU() {

@@ -282,7 +282,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (["port", "frobnicate", "one"], "port has no verb 'frobnicate'; there are show, add, set, del"),
+        (["port", "frobnicate", "one"], "port has no verb 'frobnicate'; there are show, add, set, reset, del"),
         (["fdb", "frobnicate"], "fdb has no verb 'frobnicate'; there are show, add, del"),
         (["class", "frobnicate", "one"], "class has no verb 'frobnicate'; there are show, set, del"),
         (["stats", "frobnicate", "one"], "stats has no verb 'frobnicate'; there are show"),
