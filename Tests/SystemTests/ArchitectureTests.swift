@@ -11,7 +11,7 @@ struct ArchitectureTests {
         ("Scheduler", ["Packet", "Glibc"]),
         ("Bridge", ["Packet"]),
         ("DCB", ["Packet"]),
-        ("Configuration", ["Packet", "Yams"]),
+        ("Configuration", ["Packet", "Yams", "CYaml"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),

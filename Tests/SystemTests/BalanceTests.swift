@@ -145,8 +145,8 @@ extension EndToEnd {
             try withLab { lab in
                 let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports:\n" + guests(lab) + """
                     guests:
-                      - {name: vm2, port: vm2, inbound: {ceiling: 1mbit}}
-                      - {name: vm4, port: vm4, inbound: {ceiling: 1mbit}}
+                      - {name: vm2, port: vm2, inbound: {ceiling: 1mbit, limit-delay: 10s}}
+                      - {name: vm4, port: vm4, inbound: {ceiling: 1mbit, limit-delay: 10s}}
                     """)
                 for port in names { try daemon.command("port", "set", port, "cpus", "none") }
                 let traffic = try start(lab, daemon, """

@@ -72,7 +72,7 @@ extension EndToEnd {
                     ports:
                     \(names.map { "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0)), cpus: [1], mtu: 9000}" }.joined(separator: "\n"))
                     guests:
-                      - {name: flooded, port: flooded, inbound: {ceiling: 20mbit, limit: 1000000}}
+                      - {name: flooded, port: flooded, inbound: {ceiling: 20mbit, limit: 1000000, limit-delay: 10s}}
                       - {name: quiet, port: quiet, inbound: {ceiling: 20mbit}}
                     """)
                 let report = try Generator.run(lab, """

@@ -27,7 +27,7 @@ extension EndToEnd {
         @Test("for every frame of a class or a pace, with nothing else to do", arguments: sleeping, ["ceiling", "pace"])
         func lone(_ mode: String, _ limit: String) throws {
             try withLab { lab in
-                let held = limit == "ceiling" ? "guests: [{name: vm1, port: vm1, inbound: {ceiling: 500kbit, ceiling-burst: 1514b}}]\n" : ""
+                let held = limit == "ceiling" ? "guests: [{name: vm1, port: vm1, inbound: {ceiling: 500kbit, ceiling-burst: 1514b, limit-delay: 10s}}]\n" : ""
                 let pace = limit == "pace" ? ", pace: {average: 500kbit, burst: 1514b}" : ""
                 let daemon = try Daemon(lab, """
                     daemon: {cpus: [1], buffers: 16384, polling: \(mode)}
