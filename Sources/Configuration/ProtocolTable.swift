@@ -20,7 +20,7 @@ extension Model {
 }
 
 extension ProtocolMatch: CustomStringConvertible {
-    /// As it is written in `match`: `tcp 3260`, `ethertype 0x8906`.
+    /// As it is written in `match`: `tcp 3260`, `udp 5000-5010`, `ethertype 0x8906`.
     public var description: String {
         switch self {
         case .etherType(let value):
@@ -28,6 +28,8 @@ extension ProtocolMatch: CustomStringConvertible {
             return "ethertype 0x" + String(repeating: "0", count: 4 - digits.count) + digits
         case .tcp(let port): return "tcp \(port)"
         case .udp(let port): return "udp \(port)"
+        case .tcpRange(let ports): return "tcp \(ports.lowerBound)-\(ports.upperBound)"
+        case .udpRange(let ports): return "udp \(ports.lowerBound)-\(ports.upperBound)"
         case .dscp(let value): return "dscp \(value)"
         case .pcp(let value): return "pcp \(value)"
         }
@@ -48,6 +50,9 @@ extension ProtocolMatch: CustomStringConvertible {
             }
             return value
         }
+        if words[0] == "tcp" || words[0] == "udp", let ports = try range(words[1], in: text, of: words[0]) {
+            return words[0] == "tcp" ? .tcpRange(ports) : .udpRange(ports)
+        }
         switch words[0] {
         case "tcp": return .tcp(UInt16(try within(1...65_535)))
         case "udp": return .udp(UInt16(try within(1...65_535)))
@@ -60,6 +65,25 @@ extension ProtocolMatch: CustomStringConvertible {
             }
             return .etherType(UInt16(value))
         default: throw fail("'\(text)': match by tcp, udp, ethertype, dscp or pcp, not by \(words[0])")
+        }
+    }
+
+    /// `5000-5010`; nil: not written as a range, or of one port.
+    private static func range(_ value: Substring, in text: String, of kind: Substring) throws(UnitError) -> ClosedRange<UInt16>? {
+        let ends = value.split(separator: "-", omittingEmptySubsequences: false)
+        guard ends.count == 2 else { return nil }
+        guard let first = UInt16(ends[0]), let last = UInt16(ends[1]), first > 0, first <= last else {
+            throw UnitError(description: "'\(text)': \(kind) takes a port from 1 to 65535, or a range with the lower one first, such as \(kind) 5000-5010")
+        }
+        return first...last
+    }
+
+    /// Calls `body` with the match itself, or with each port of a range as a match of its own, until it returns false.
+    func forEachSingle(_ body: (ProtocolMatch) -> Bool) {
+        switch self {
+        case .tcpRange(let ports): for port in ports where !body(.tcp(port)) { return }
+        case .udpRange(let ports): for port in ports where !body(.udp(port)) { return }
+        default: _ = body(self)
         }
     }
 }

@@ -184,13 +184,16 @@ extension Validator {
             let index = model.protocols.firstIndex { $0.name == row.name }
             for match in row.matches {
                 let path = index.map { "protocols[\($0)].match" } ?? "protocols"
-                if let owner = owners[match] {
+                match.forEachSingle { single in
+                    guard let owner = owners[single] else {
+                        owners[single] = row.name
+                        return true
+                    }
                     let sentence =
                         owner == row.name
-                        ? "\(match) stands twice in \(row.name)" : "\(match) is \(owner)'s already, and a frame has one protocol"
+                        ? "\(single) stands twice in \(row.name)" : "\(single) is \(owner)'s already, and a frame has one protocol"
                     add(path, "\(sentence): remove one")
-                } else {
-                    owners[match] = row.name
+                    return false
                 }
             }
         }

@@ -187,7 +187,8 @@ private func admitParsed(
         return .refused
     }
     let portlessRow = snapshot.pointee.protocols.identifyWithoutPorts(record)
-    record.pointee.protocolID = snapshot.pointee.protocols.identify(record)
+    record.pointee.protocolID = record.pointee.flags.has(.fragment)
+        ? identifyFragment(bytes, Int(sluice_frame_contiguous(frame)), record, queue, lcore, snapshot) : snapshot.pointee.protocols.identify(record)
     var pattern = ParsePattern(of: bytes, record)
     let strips = port.pointee.isPhysical && TagEditing.isPriorityTagged(record)
     if strips {
@@ -200,6 +201,18 @@ private func admitParsed(
     queue.pointee.pattern = AdmissionPattern(
         pattern, portlessRow: portlessRow, ipProtocol: record.pointee.ipProtocol, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0)
     return .pattern
+}
+
+/// The row of a fragment: that of its datagram's first.
+@inline(never) @_noLocks
+private func identifyFragment(
+    _ bytes: UnsafeRawPointer, _ contiguous: Int, _ record: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> UInt8 {
+    let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
+    let table = state.pointee.fragments + (Int(queue.pointee.queue) & (maxQueuePairs &- 1))
+    return table.pointee.identify(
+        bytes, limit: min(contiguous, Int(record.pointee.length)), record, snapshot.pointee.protocols, now: lcore.pointee.seconds)
 }
 
 /// Moves the frames of a run, which begins at `begin`, and their lengths up behind those kept so far.

@@ -113,7 +113,7 @@ public struct FrameRecord {
         @inlinable @inline(__always) public static var ipv6: Flags { @_noLocks get { Flags(rawValue: 2) } }
         /// `sourcePort` and `destinationPort` were read from a whole TCP or UDP header.
         @inlinable @inline(__always) public static var ports: Flags { @_noLocks get { Flags(rawValue: 4) } }
-        /// A fragment of an IP datagram, the first one included: ports are not looked at, so that all fragments fare alike.
+        /// A fragment of an IP datagram, the first one included. `parse` looks at no ports: `FragmentTable` does, so that all fragments fare alike.
         @inlinable @inline(__always) public static var fragment: Flags { @_noLocks get { Flags(rawValue: 8) } }
         /// A header ends behind the readable bytes or behind the length the IP header states.
         @inlinable @inline(__always) public static var truncated: Flags { @_noLocks get { Flags(rawValue: 16) } }

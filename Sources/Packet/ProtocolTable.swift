@@ -32,12 +32,14 @@ public struct ProtocolTable: @unchecked Sendable {
     public func destroy() { rows.deallocate() }
 
     /// Takes `match` to `row`, in place of the row it had. Port 0, which is reserved (RFC 6335, 6), never matches. Traps if
-    /// `row` exceeds `maximumRow`, or a DSCP 63, or a PCP 7.
+    /// `row` exceeds `maximumRow`, or a DSCP 63, or a PCP 7. A range costs a look-up no more than one port.
     public func set(_ match: Match, row: UInt8) {
         precondition(row <= Self.maximumRow, "the protocol table has rows 0 to 63")
         switch match {
         case .tcp(let port): if port != 0 { rows[Self.tcpTable + Int(port)] = row }
         case .udp(let port): if port != 0 { rows[Self.udpTable + Int(port)] = row }
+        case .tcpRange(let ports): for port in ports where port != 0 { rows[Self.tcpTable + Int(port)] = row }
+        case .udpRange(let ports): for port in ports where port != 0 { rows[Self.udpTable + Int(port)] = row }
         case .etherType(let type): rows[Self.etherTypeTable + Int(type)] = row
         case .dscp(let dscp):
             precondition(dscp < 64, "a DSCP has 6 bits")
@@ -48,11 +50,13 @@ public struct ProtocolTable: @unchecked Sendable {
         }
     }
 
-    /// The row of `match` alone, without precedence; 0 if it has none.
+    /// The row of `match` alone, without precedence; 0 if it has none. Of a range: of its first port.
     public func row(of match: Match) -> UInt8 {
         switch match {
         case .tcp(let port): rows[Self.tcpTable + Int(port)]
         case .udp(let port): rows[Self.udpTable + Int(port)]
+        case .tcpRange(let ports): rows[Self.tcpTable + Int(ports.lowerBound)]
+        case .udpRange(let ports): rows[Self.udpTable + Int(ports.lowerBound)]
         case .etherType(let type): rows[Self.etherTypeTable + Int(type)]
         case .dscp(let dscp): rows[Self.dscpTable + Int(dscp)]
         case .pcp(let pcp): rows[Self.pcpTable + Int(min(pcp, FrameRecord.noPCP))]
@@ -67,6 +71,10 @@ public struct ProtocolTable: @unchecked Sendable {
         case tcp(UInt16)
         /// Either port of a UDP datagram.
         case udp(UInt16)
+        /// Either port of a TCP segment is one of these.
+        case tcpRange(ClosedRange<UInt16>)
+        /// Either port of a UDP datagram is one of these.
+        case udpRange(ClosedRange<UInt16>)
         case dscp(UInt8)
         /// PCP of the outermost tag the frame arrived with.
         case pcp(UInt8)

@@ -32,7 +32,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
             "class set vm1/iscsi dir inbound floor 1gbit",
             "class set tenant-a/vm1/iscsi dir outbound floor 200mbit priority 1",
             "class set vm2 dir outbound floor 100mbit",
-            "protocol add backup match tcp~873,udp~4000,ethertype~0x88b5,dscp~10,pcp~2 pcp 1",
+            "protocol add backup match tcp~873,udp~4000,tcp~5000-5010,ethertype~0x88b5,dscp~10,pcp~2 pcp 1",
             "protocol set iscsi pcp 5",
         ] { model = try edit(model, line) }
         #expect(model == (try office()))

@@ -32,7 +32,7 @@ let officeYAML = """
             outbound: {floor: 200mbit, priority: 1}
       - {name: vm2, port: vm2, outbound: {floor: 100mbit}}
     protocols:
-      - {name: backup, match: [tcp 873, "udp 4000", "ethertype 0x88b5", "dscp 10", "pcp 2"], pcp: 1}
+      - {name: backup, match: [tcp 873, "udp 4000", "tcp 5000-5010", "ethertype 0x88b5", "dscp 10", "pcp 2"], pcp: 1}
       - {name: iscsi, pcp: 5}
 
     """

@@ -291,6 +291,19 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
                 "protocols[0].match: the protocol x matches nothing: give it a match, such as tcp 873"
             ])
         #expect(rows(ProtocolSettings(name: "x", matches: [.tcp(1), .tcp(1)], pcp: 1)) == ["protocols[0].match: tcp 1 stands twice in x: remove one"])
+        #expect(
+            rows(ProtocolSettings(name: "x", matches: [.tcpRange(3_000...4_000)], pcp: 1)) == [
+                "protocols[0].match: tcp 3260 is iscsi's already, and a frame has one protocol: remove one"
+            ])
+        #expect(
+            rows(ProtocolSettings(name: "x", matches: [.udpRange(1...9), .udp(5), .tcpRange(1...9)], pcp: 1)) == [
+                "protocols[0].match: udp 5 stands twice in x: remove one"
+            ])
+        #expect(
+            rows(ProtocolSettings(name: "x", matches: [.udpRange(1...9)], pcp: 1), ProtocolSettings(name: "y", matches: [.udpRange(9...20)], pcp: 1)) == [
+                "protocols[1].match: udp 9 is x's already, and a frame has one protocol: remove one"
+            ])
+        #expect(rows(ProtocolSettings(name: "x", matches: [.udpRange(1...9), .udpRange(10...20), .tcpRange(1...9)], pcp: 1)) == [])
         #expect(rows(ProtocolSettings(name: "x", matches: [.tcp(1)], pcp: 8)) == ["protocols[0].pcp: 8 is out of range: write 0 to 7"])
         #expect(rows(ProtocolSettings(name: "default", matches: [.tcp(1)], pcp: 0)) == ["protocols[0].name: 'default' has a meaning of its own: take another name"])
         #expect(rows(ProtocolSettings(name: "iscsi", matches: [.tcp(860)], pcp: 0), ProtocolSettings(name: "x", matches: [.tcp(3260)], pcp: 1)) == [])

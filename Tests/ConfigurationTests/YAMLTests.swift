@@ -17,7 +17,7 @@ import Testing
         #expect(model.guests[0].macs == [MACAddress("52:54:00:00:00:01")!])
         #expect(model.guests[0].protocols["iscsi"]?.outbound.priority == 1)
         #expect(model.guests[1].outbound.floor == 100_000_000)
-        #expect(model.protocols[0].matches == [.tcp(873), .udp(4_000), .etherType(0x88b5), .dscp(10), .pcp(2)])
+        #expect(model.protocols[0].matches == [.tcp(873), .udp(4_000), .tcpRange(5_000...5_010), .etherType(0x88b5), .dscp(10), .pcp(2)])
         #expect(model.protocolTable.first { $0.name == "iscsi" } == ProtocolSettings(name: "iscsi", matches: [.tcp(3260), .tcp(860)], pcp: 5))
     }
 
@@ -125,6 +125,14 @@ import Testing
             "line 1: protocols[0].match[0]: 'ethertype 0x100': ethertype takes a number from 0x0600 to 0xffff"
         ),
         ("protocols: [{name: x, match: [tcp]}]", "line 1: protocols[0].match[0]: 'tcp' is not a match: write a kind and a value, such as tcp 873 or ethertype 0x88b5"),
+        (
+            "protocols: [{name: x, match: [tcp 5010-5000]}]",
+            "line 1: protocols[0].match[0]: 'tcp 5010-5000': tcp takes a port from 1 to 65535, or a range with the lower one first, such as tcp 5000-5010"
+        ),
+        (
+            "protocols: [{name: x, match: [udp 0-70000]}]",
+            "line 1: protocols[0].match[0]: 'udp 0-70000': udp takes a port from 1 to 65535, or a range with the lower one first, such as udp 5000-5010"
+        ),
         ("protocols: [{name: x, match: [dscp 64]}]", "line 1: protocols[0].match[0]: 'dscp 64': dscp takes a number from 0 to 63"),
         ("daemon: {polling: lazy}", "line 1: daemon.polling: 'lazy' is not polling or adaptive or interrupt"),
         ("daemon: {cores: [{cpu: 1}]}", "line 1: daemon.cores[0]: a core needs cpu and polling: write {cpu: 3, polling: polling}"),

@@ -32,8 +32,8 @@ import Testing
                     Issue.record("seed \(seed), round \(round), frame \(frame.number): \(frame)\n\(own)\n\(frames)")
                     return
                 }
-                counts[Int(own.record.protocolID)].frames += 1
-                counts[Int(own.record.protocolID)].bytes += UInt64(frames[frame.number].bytes.count)
+                counts[Int(frame.record.protocolID)].frames += 1
+                counts[Int(frame.record.protocolID)].bytes += UInt64(frames[frame.number].bytes.count)
             }
             shared += admitted.count - Set(admitted.map(\.run)).count
             refused += UInt64(frames.count - admitted.count)
@@ -128,6 +128,8 @@ private struct FrameAlone {
     func isDecided(as run: FrameRecord) -> Bool {
         run.destination == record.destination && run.source == record.source && run.etherType == record.etherType && run.tci == record.tci
             && run.tagCount == record.tagCount && run.flags == record.flags && run.l3Offset == record.l3Offset && run.l4Offset == record.l4Offset
-            && run.ipProtocol == record.ipProtocol && run.dscp == record.dscp && run.pcp == record.pcp && run.protocolID == record.protocolID
+            && run.ipProtocol == record.ipProtocol && run.dscp == record.dscp && run.pcp == record.pcp
+            // A fragment's protocol is its datagram's: see `FragmentTableTests`.
+            && (run.protocolID == record.protocolID || run.flags.has(.fragment))
     }
 }

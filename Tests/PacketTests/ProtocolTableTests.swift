@@ -11,6 +11,20 @@ struct ProtocolTableTests {
         return table.identify(&record)
     }
 
+    @Test("A range takes all of its ports, its ends included, and no other") func ranges() {
+        let table = ProtocolTable.builtIn()
+        defer { table.destroy() }
+        table.set(.tcpRange(5_000...5_010), row: 20)
+        table.set(.udpRange(65_530...65_535), row: 21)
+        for port in 4_990...5_020 {
+            #expect(row(table, FrameBuilder().ipv4(6, payload: FrameBuilder.tcp(50_000, port))) == ((5_000...5_010).contains(port) ? 20 : 0))
+            #expect(row(table, FrameBuilder().ipv4(17, payload: FrameBuilder.udp(50_000, port))) == 0)
+        }
+        #expect(row(table, FrameBuilder().ipv4(17, payload: FrameBuilder.udp(65_535, 443))) == 21)
+        #expect(row(table, FrameBuilder().ipv4(17, payload: FrameBuilder.udp(65_529, 443))) == 0)
+        #expect(table.row(of: .tcpRange(5_000...5_010)) == 20)
+    }
+
     @Test func builtInRows() {
         let table = ProtocolTable.builtIn()
         defer { table.destroy() }

@@ -1,4 +1,6 @@
 import DPDKShim
+import Glibc
+import Packet
 import Synchronization
 
 /// How the poll loop receives from and sends to a port. A device is whatever DPDK drives as an Ethernet device.
@@ -51,6 +53,10 @@ struct PortState: ~Copyable {
     /// Written and read by the one lcore that polls all queues of a paced port.
     let pacer: UnsafeMutablePointer<Pacer>
 
+    /// By receive queue; each is its poll loop's.
+    let fragments: UnsafeMutablePointer<FragmentTable>
+    private let fragmentMemory: UnsafeMutableRawPointer
+
     init(mechanism: PortMechanism) {
         self.mechanism = mechanism
         deviceQueues = .allocate(capacity: maxQueuePairs)
@@ -64,6 +70,10 @@ struct PortState: ~Copyable {
         for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
         pacer = .allocate(capacity: 1)
         pacer.initialize(to: Pacer())
+        // Pages that no fragment has been to are the kernel's page of zeros.
+        fragmentMemory = calloc(maxQueuePairs, FragmentTable.byteCount)!
+        fragments = .allocate(capacity: maxQueuePairs)
+        for queue in 0..<maxQueuePairs { (fragments + queue).initialize(to: FragmentTable(in: fragmentMemory + queue * FragmentTable.byteCount)) }
     }
 
     deinit {
@@ -72,5 +82,7 @@ struct PortState: ~Copyable {
         interrupts.deallocate()
         transmitLocks.deallocate()
         pacer.deallocate()
+        fragments.deallocate()
+        free(fragmentMemory)
     }
 }
