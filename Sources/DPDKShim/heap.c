@@ -1,5 +1,7 @@
 #include <rte_config.h>
 #include "DPDKShim.h"
+#include <errno.h>
+#include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_memory.h>
 
@@ -11,6 +13,7 @@ static int refuse_loops(int node, size_t now, size_t wanted) {
 
 int sluice_heap_fixed_for_loops(void) {
     for (unsigned place = 0; place < rte_socket_count(); place++)
-        if (rte_mem_alloc_validator_register("sluice", refuse_loops, rte_socket_id_by_idx(place), 0) != 0) return -rte_errno;
+        /* Without hugepages the heap is of one piece and never grows. */
+        if (rte_mem_alloc_validator_register("sluice", refuse_loops, rte_socket_id_by_idx(place), 0) != 0 && rte_errno != ENOTSUP) return -rte_errno;
     return 0;
 }

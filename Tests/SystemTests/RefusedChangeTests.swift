@@ -182,7 +182,7 @@ extension EndToEnd {
 
                 try run("ip", "netns", "add", name)
                 try daemon.waitUntil(port: "host1", is: "up")
-                #expect(try bound() == ["host1"])
+                try eventually("its address is bound again") { try bound() == ["host1"] }
                 #expect(daemon.log.contains("port host1 is open again"), "\(daemon.log)")
 
                 // One that is lost can be reset, or taken out.
