@@ -167,6 +167,10 @@ public enum QueueDiscipline: String, Equatable, Sendable, CaseIterable {
     case tail
     /// Those as well, and frames of a queue whose delay stays above a target (RFC 8289).
     case codel
+    /// As `codel`, with a queue for each flow (RFC 8290): flows that begin or send little go first, the others take turns.
+    case fqCodel = "fq-codel"
+
+    var hasCoDel: Bool { self != .tail }
 }
 
 /// A class above guests, such as a tenant: its guests share its floor and ceiling.

@@ -96,6 +96,8 @@ public struct ClassParameters: Equatable, Sendable {
     /// Microseconds; 0: no CoDel.
     public var codelTarget: UInt64 = 0
     public var codelInterval: UInt64 = 0
+    /// FQ-CoDel: each flow has a queue.
+    public var queuesFlows = false
 
     public init() {}
 
@@ -116,7 +118,8 @@ public struct ClassParameters: Equatable, Sendable {
         limitBytes = settings.limitBytes ?? .max
         limitDelay = settings.limitDelay ?? Self.limitDelay
         self.largestFrame = largestFrame
-        if settings.queue == .codel {
+        queuesFlows = settings.queue == .fqCodel
+        if settings.queue?.hasCoDel ?? false {
             codelTarget = settings.codelTarget ?? Self.codelTarget
             codelInterval = settings.codelInterval ?? 20 * codelTarget
         }

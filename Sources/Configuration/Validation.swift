@@ -161,7 +161,7 @@ struct Validator {
         }
         for (key, value) in [("codel-target", settings.codelTarget), ("codel-interval", settings.codelInterval)] {
             guard let value else { continue }
-            if settings.queue != .codel { add("\(path).\(key)", "it needs CoDel: set queue to codel too") }
+            if !(settings.queue?.hasCoDel ?? false) { add("\(path).\(key)", "it needs CoDel: set queue to codel or fq-codel too") }
             if !(10...10_000_000).contains(value) { add("\(path).\(key)", "\(Quantity.delay.format(value)) is out of range: write 10us to 10s") }
         }
         let target = settings.codelTarget ?? ClassParameters.codelTarget

@@ -188,6 +188,9 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     /// CoDel's target and interval; nil: tail drop.
     public var codelTargetMicroseconds: UInt64?
     public var codelIntervalMicroseconds: UInt64?
+    /// Leaves with fq-codel: flows that have frames, or had a moment ago, of all poll loops: those that began a short while ago, and the others.
+    public var newFlows: Int?
+    public var oldFlows: Int?
     /// What the operator should know of it, as a sentence.
     public var note: String?
 

@@ -14,6 +14,8 @@ struct ClassFigures {
     var borrowedBytes: UInt64 = 0
     var tokens: Int64 = 0
     var ceilingTokens: Int64 = 0
+    var newFlows = 0
+    var oldFlows = 0
 
     init(_ instances: [ClassCounters]) {
         for counters in instances {
@@ -31,6 +33,8 @@ struct ClassFigures {
             count(&holds, "nothing_to_lend", counters.waitsNothingToLend)
             count(&holds, "output_full", counters.waitsOutput)
             lends &+= counters.lentFrames
+            newFlows += Int(counters.newFlows)
+            oldFlows += Int(counters.oldFlows)
             borrows &+= counters.borrowedFrames
             borrowedBytes &+= counters.borrowedBytes
             tokens &+= counters.floorTokens
@@ -152,6 +156,7 @@ extension ClassSnapshot {
         if item.isLeaf, settings.codelTarget != 0 {
             status.codelTargetMicroseconds = settings.codelTarget
             status.codelIntervalMicroseconds = settings.codelInterval
+            if settings.queuesFlows { (status.newFlows, status.oldFlows) = (figures.newFlows, figures.oldFlows) }
         }
         if item.isRest, settings.floor == 0 {
             status.note = "floors take all of \(tree.name)'s rate \(Quantity.rate.format(tree.rate ?? 0)): classes without a floor have only what others do not use"

@@ -165,10 +165,12 @@ extension DataPlane {
     func run(_ steps: [TreeStep], on tree: Tree) {
         send(steps, to: tree)
         awaitCommands()
+        tree.tidy(after: steps)
     }
 
     func send(_ steps: [TreeStep], to tree: Tree) {
         for step in steps {
+            tree.prepare(step)
             for (index, instance) in tree.instances.enumerated() {
                 send(LcoreCommand(operation: step.operation, tree: instance, id: step.id, parent: step.parent, parameters: step.parameters), to: index)
             }

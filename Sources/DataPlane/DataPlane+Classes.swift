@@ -6,10 +6,14 @@ extension DataPlane {
     /// - Parameter change: to the model and the trees as they run.
     public func apply(_ change: ClassChange) {
         model.adopt(change)
+        var sent: [(Tree, TreeStep)] = []
         for item in change.classes {
             guard let tree = trees[item.name] else { continue }
-            send([tree.change(item.place, to: item.settings)], to: tree)
+            let step = tree.change(item.place, to: item.settings)
+            send([step], to: tree)
+            sent.append((tree, step))
         }
         awaitCommands()
+        for (tree, step) in sent { tree.tidy(after: [step]) }
     }
 }

@@ -26,7 +26,7 @@ func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePoin
     return taken
 }
 
-/// Frees what the tree took and then gave up: CoDel's drops and the backlog of removed classes.
+/// Frees what the tree took and then gave up: CoDel's drops, those that make room in a queue of flows, and the backlog of removed classes.
 @inline(__always) @_noLocks
 func discard(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
     while true {
@@ -43,6 +43,11 @@ private func free(discarded count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
         let frame = Frame(dropped.pointee.handle)
         lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
         sluice_frame_free(frame)
-        lcore.pointee.counters[Int(dropped.pointee.output)].count(drop: dropped.pointee.reason == .codel ? .codel : .classRemoved)
+        let reason: DropReason = switch dropped.pointee.reason {
+        case .codel: .codel
+        case .classRemoved: .classRemoved
+        case .queueLimit: .queueLimit
+        }
+        lcore.pointee.counters[Int(dropped.pointee.output)].count(drop: reason)
     }
 }

@@ -28,6 +28,7 @@ func giveOffered(_ lcore: UnsafeMutablePointer<Lcore>) {
     let room = lcore.pointee.room
     lcore.pointee.backlog &+= lcore.pointee.offeredSegments
     lcore.pointee.offeredSegments = 0
+    if _slowPath(tree.pointee.mayQueueFlows) { tellFlows(0, count, tree, lcore) }
     let queued = tree.pointee.enqueue(lcore.pointee.offered, count: count, room: room, at: lcore.pointee.now)
     if queued != count { dropRefused(count, tree, lcore) }
 }
@@ -41,6 +42,7 @@ private func dropRefused(_ count: Int, _ tree: UnsafeMutablePointer<ClassTree>, 
         if verdict == .notALeaf {
             // The class became a parent by a change whose snapshot is yet to come.
             lcore.pointee.offered[index].leaf = tree.pointee.heir(of: lcore.pointee.offered[index].leaf)
+            tellFlows(index, index &+ 1, tree, lcore)
             if tree.pointee.enqueue(lcore.pointee.offered + index, count: 1, room: lcore.pointee.room, at: lcore.pointee.now) == 1 { continue }
             verdict = lcore.pointee.offered[index].verdict
         }

@@ -42,6 +42,25 @@ final class Tree {
     /// Gives the class at a place of the description other settings; what leads to it stays.
     /// - Returns: the command.
     func change(_ place: Int, to settings: Configuration.ClassParameters) -> TreeStep { record.change(place, to: settings) }
+
+    /// Gives the instances the memory that a step needs, before they are told of it.
+    func prepare(_ step: TreeStep) {
+        guard step.operation == .add || step.operation == .change, step.parameters.queuesFlows else { return }
+        for instance in instances { instance.pointee.grantFlows(to: step.id) }
+    }
+
+    /// Takes back what they need no more when they have carried out the steps.
+    func tidy(after steps: [TreeStep]) {
+        var keeps: [ClassID: Bool] = [:]
+        for step in steps {
+            switch step.operation {
+            case .add, .change: keeps[step.id] = step.parameters.queuesFlows
+            case .remove: keeps[step.id] = false
+            default: break
+            }
+        }
+        for (id, keeps) in keeps where !keeps { for instance in instances { instance.pointee.reclaimFlows(of: id) } }
+    }
 }
 
 extension Scheduler.ClassParameters {
@@ -63,6 +82,7 @@ extension Scheduler.ClassParameters {
         limitBytes = bytes == .max ? 0 : UInt32(clamping: bytes)
         codelTarget = settings.codelTarget * 1_000
         codelInterval = settings.codelInterval * 1_000
+        queuesFlows = settings.queuesFlows
         self.output = output
     }
 }

@@ -95,7 +95,8 @@ struct TreeRecord {
     mutating func change(_ place: Int, to settings: Configuration.ClassParameters) -> TreeStep {
         description.classes[place].settings = settings
         let id = description.classes[place].id
-        let parameters = Scheduler.ClassParameters(settings, output: told[id]?.output ?? 0)
+        var parameters = Scheduler.ClassParameters(settings, output: told[id]?.output ?? 0)
+        if !description.classes[place].isLeaf { parameters.queuesFlows = false }
         told[id] = parameters
         return TreeStep(operation: .change, id: id, parameters: parameters)
     }
@@ -103,6 +104,7 @@ struct TreeRecord {
     /// A class that has become a parent delivers nowhere. It keeps the output it had, which is where its queue is to go.
     private func parameters(of item: ClassDescription, _ output: (ClassDescription) -> PortIndex) -> Scheduler.ClassParameters {
         var parameters = Scheduler.ClassParameters(item.settings, output: output(item))
+        if !item.isLeaf { parameters.queuesFlows = false }
         if !item.isLeaf, let old = told[item.id] { parameters.output = old.output }
         return parameters
     }

@@ -10,6 +10,9 @@ public struct ClassCounters: Equatable, Sendable {
     public var droppedCoDel: UInt64 = 0
     /// Given up with the queue of a class that was removed, or that became a parent of leaves on another output.
     public var droppedByRemoval: UInt64 = 0
+    /// Of a leaf that queues its flows apart: those with frames that began a short while ago, and the others.
+    public var newFlows: UInt32 = 0
+    public var oldFlows: UInt32 = 0
     /// Sent by descendants on this class's floor.
     public var lentFrames: UInt64 = 0
     public var lentBytes: UInt64 = 0
@@ -63,6 +66,7 @@ extension ClassTree {
         result.waitsOutput = blocks[Int(id)].waitsOutput
         result.waitsPeak = kept.waitsPeak
         result.waitsPackets = kept.waitsPackets
+        if state.flags & ClassFlags.codel != 0 { (result.newFlows, result.oldFlows) = (codels[Int(id)].newFlows, codels[Int(id)].oldFlows) }
         if state.flags & ClassFlags.extra != 0 {
             result.waitsPeak &+= extras[Int(id)].waitsPeak
             result.waitsPackets &+= extras[Int(id)].waitsPackets

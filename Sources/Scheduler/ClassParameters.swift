@@ -36,6 +36,8 @@ public struct ClassParameters: Equatable, Sendable {
     public var codelTarget: UInt64
     /// CoDel's interval in ns (RFC 8289: 100 ms); 0: twenty targets.
     public var codelInterval: UInt64
+    /// Whether a leaf queues its flows apart, each with CoDel (FQ-CoDel, RFC 8290; a `codelTarget` of 0 is 5 ms then). Needs `ClassTree.grantFlows`.
+    public var queuesFlows: Bool
     /// The output a leaf delivers to. Ignored while the class has children.
     public var output: UInt16
 
@@ -61,6 +63,7 @@ public struct ClassParameters: Equatable, Sendable {
         self.limitBytes = 0
         self.codelTarget = 0
         self.codelInterval = 0
+        self.queuesFlows = false
         self.output = output
     }
 }

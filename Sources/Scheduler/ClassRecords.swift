@@ -256,7 +256,8 @@ struct FrameNode {
     var since: Nanoseconds
     /// The one behind it: in a queue, whose last leads to the first, or among free ones or those given up, where `none` ends the chain.
     var next: UInt32
-    var unused: UInt32
+    /// In leaves that queue their flows apart: see `OfferedFrame`.
+    var flow: UInt32
 
     /// No frame. Indices of frames are above it.
     @inline(__always) static var none: UInt32 { @_noLocks get { 1 } }

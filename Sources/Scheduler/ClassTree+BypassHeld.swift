@@ -77,7 +77,6 @@ extension ClassTree {
     /// The general way.
     @_noLocks @inline(never)
     private mutating func passAny(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        if states[Int(leaf)].flags & ClassFlags.codel != 0 { return 0 }
         if owedFrames != 0 { chargeRoot(at: now) }
         var budget = Int64.max, packets = Int64.max
         let lender = findLender(leaf, &budget, &packets, at: now)

@@ -8,7 +8,7 @@ extension ClassTree {
         guard Int(id) < classes else { return .idOutOfRange }
         guard !Self.has(existing, id) else { return .alreadyExists }
         guard Int(parent) < classes, Self.has(existing, parent) else { return .unknownParent }
-        guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
+        guard p.ceiling != 0, Int(p.output) < outputs, !p.queuesFlows || flowTables[Int(id)] != nil else { return .badParameters }
         guard depth(of: parent) < 7 else { return .tooDeep }
         admitArrivals(at: now)
         initialize(id, under: parent, p, at: now)
@@ -25,16 +25,18 @@ extension ClassTree {
     @_noLocks
     public mutating func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
-        guard p.ceiling != 0, Int(p.output) < outputs else { return .badParameters }
+        guard p.ceiling != 0, Int(p.output) < outputs, !p.queuesFlows || flowTables[Int(id)] != nil else { return .badParameters }
         admitArrivals(at: now)
         let isLeaf = states[Int(id)].level == 0
         let active = states[Int(id)].active
         // Out of every list under the old parameters, in again under the new ones.
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
-        let held = holds(id)
+        let held = holds(id), queuedFlows = queuesFlows(id)
+        if !p.queuesFlows { joinFlows(of: id) }
         configure(id, p, existed: true, at: now)
         if !isLeaf, id != 1 { holders &+= (holds(id) ? 1 : 0) &- (held ? 1 : 0) }
+        if isLeaf, !queuedFlows { inheritQueue(id) }
         disarm(id)
         comeBackForLeases(of: id, at: now)
         if isLeaf {
@@ -66,6 +68,10 @@ extension ClassTree {
         withdraw(leaf: id)
         let queue = isTaken ? takeQueue(of: id) : nil
         if !isTaken { giveUpQueue(id) }
+        if queuesFlows(id) {
+            codels[Int(id)].flows = nil
+            flowClasses &-= 1
+        }
         disarm(id)
         forgetLeases(of: id)
         Self.set(existing, id, false)
@@ -157,7 +163,8 @@ extension ClassTree {
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id)
         let old = existed ? state.pointee.flags : 0
-        if existed { keepCounts(of: id, goingOn: (p.codelTarget != 0, p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0)) }
+        if existed { keepCounts(of: id, goingOn: (p.codelTarget != 0 || p.queuesFlows, p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0)) }
+        let queuedFlows = existed && queuesFlows(id)
         let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
         // A root without a floor guarantees all it may send.
@@ -169,7 +176,7 @@ extension ClassTree {
         }
         if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 { flags |= ClassFlags.extra }
-        if p.codelTarget != 0 { flags |= ClassFlags.codel }
+        if p.codelTarget != 0 || p.queuesFlows { flags |= ClassFlags.codel }
         if flags & ClassFlags.meteredFloor != 0 && floor > Credit.mostShortRate
             || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
             flags |= ClassFlags.steep
@@ -195,11 +202,14 @@ extension ClassTree {
         if flags & ClassFlags.extra != 0 { configureExtra(id, p, existed: old & ClassFlags.extra != 0) }
         if flags & ClassFlags.codel != 0 {
             if old & ClassFlags.codel == 0 { codels[Int(id)] = .idle }
-            codels[Int(id)].target = min(p.codelTarget, 1 << 33)
+            codels[Int(id)].target = p.codelTarget == 0 ? CoDelState.usualTarget : min(p.codelTarget, 1 << 33)
             codels[Int(id)].interval = min(p.codelInterval == 0 ? codels[Int(id)].target &* 20 : p.codelInterval, 1 << 38)
+            if !p.queuesFlows { (codels[Int(id)].newFlows, codels[Int(id)].oldFlows) = (0, 0) }
+            codels[Int(id)].flows = p.queuesFlows ? flowTables[Int(id)] : nil
         }
         if shared != nil { flags |= ClassFlags.shared }
         state.pointee.flags = flags
+        flowClasses &+= (queuesFlows(id) ? 1 : 0) &- (queuedFlows ? 1 : 0)
         configureLeases(id, existed: existed, old: leased, hadExtra: old & ClassFlags.extra != 0, at: now)
         state.pointee.rowDeficit = min(state.pointee.rowDeficit, quantum)
         if state.pointee.level == 0 {
@@ -249,6 +259,7 @@ extension ClassTree {
     @_noLocks
     private mutating func giveUpQueue(_ id: ClassID) {
         let state = states + Int(id), node = nodes + Int(id)
+        joinFlows(of: id)
         guard state.pointee.tail != FrameNode.none else { return }
         let count = queued(id)
         droppedByRemoval &+= UInt64(count)
@@ -267,6 +278,7 @@ extension ClassTree {
         let state = states + Int(id), node = nodes + Int(id)
         let output = profile(of: id).pointee.output, quantum = profile(of: id).pointee.quantum
         withdraw(leaf: id)
+        joinFlows(of: id)
         disarm(id)
         comeBackForLeases(of: id, at: now)
         // What it counted stays its own.
@@ -279,6 +291,7 @@ extension ClassTree {
             states[Int(child)].tail = state.pointee.tail
             nodes[Int(child)].count = node.pointee.count
             nodes[Int(child)].bytes = node.pointee.bytes
+            inheritQueue(child)
         } else {
             giveUpQueue(id)
         }

@@ -88,20 +88,26 @@ extension ClassTree {
     ) -> Int {
         let output = profile(of: leaf).pointee.output
         let codel = states[Int(leaf)].flags & ClassFlags.codel != 0
+        let flows = codel ? codels[Int(leaf)].flows : nil
         var index = first(of: leaf)
         var sent = 0, bytes: UInt32 = 0
         // Bytes with overhead. A turn is at most 2^29 bytes and a frame is shorter than 2^29, so they fit 32 bits.
         var charged: Int64 = 0, packetCost: Int64 = 0
         while index != FrameNode.none, sent < limit, charged &* Credit.perByte <= budget, packetCost <= packets {
-            if codel {
-                index = dropStale(leaf, from: index, at: now)
+            let next: UInt32
+            if let flows {
+                index = takeApart(leaf, flows, at: now)
                 if index == FrameNode.none { break }
+                next = states[Int(leaf)].tail
+            } else {
+                if codel { index = dropStale(leaf, at: now) }
+                if index == FrameNode.none { break }
+                next = removeFirst(index, of: leaf)
             }
             let frame = frames + Int(index)
             let length = frame.pointee.length
             into[sent] = ScheduledFrame(
                 handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
-            let next = removeFirst(index, of: leaf)
             release(index, index, count: 1)
             index = next
             sent &+= 1

@@ -28,7 +28,7 @@ extension ClassTree {
     }
 
     /// What taking a frame in changes, kept at hand for a burst: nobody else looks at it meanwhile.
-    private struct Intake {
+    struct Intake {
         /// Places left.
         var free: UInt32
         /// As `ClassTree.freeHead`.
@@ -71,9 +71,9 @@ extension ClassTree {
     /// Queues a frame of `length` bytes in a leaf. The tree owns the frame only if the verdict is `queued`.
     @_noLocks @inline(__always)
     public mutating func enqueue(
-        _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, to leaf: ClassID, at now: Nanoseconds
+        _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, flow: UInt32 = 0, to leaf: ClassID, at now: Nanoseconds
     ) -> EnqueueVerdict {
-        var offered = OfferedFrame(handle: handle, length: length, tag: tag, leaf: leaf)
+        var offered = OfferedFrame(handle: handle, length: length, tag: tag, leaf: leaf, flow: flow)
         _ = enqueue(&offered, count: 1, at: now)
         return offered.verdict
     }
@@ -91,6 +91,7 @@ extension ClassTree {
             frames[Int(index)].next = index
             state.pointee.tail = index
             if _slowPath(state.word.bits & intake.general != 0) {
+                frames[Int(index)].flow = offered.pointee.flow
                 endJoining()
                 arrive(leaf, at: now)
             } else if canSendInFloor(state, profile, at: now) {
@@ -100,7 +101,16 @@ extension ClassTree {
             }
             return .queued
         }
-        guard _fastPath(tail != 0) else { return .notALeaf }
+        if _slowPath(tail == 0) {
+            // Nobody is given the address of what is at hand for a burst, so that it can stay in registers.
+            let (verdict, freeHead) = holdApart(offered, free: intake.free, freeHead: intake.freeHead, at: now)
+            if case .queued = verdict {
+                intake.free &-= 1
+                intake.freeHead = freeHead
+                intake.bytes &+= Int(length)
+            }
+            return verdict
+        }
         let node = nodes + Int(leaf), last = frames + Int(tail)
         let ahead = node.pointee.count &+ 1, bytes = node.pointee.bytes &+ last.pointee.length
         if ahead >= profile.pointee.limitPackets || UInt64(bytes) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) || ahead >= intake.free {
@@ -145,7 +155,7 @@ extension ClassTree {
 
     /// Keeps a frame, which is then the caller's to link.
     @_noLocks @inline(__always)
-    private mutating func take(in offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
+    mutating func take(in offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
         var index = intake.freeHead
         if _fastPath(index != FrameNode.none) {
             intake.freeHead = frames[Int(index)].next
@@ -163,7 +173,7 @@ extension ClassTree {
 
     /// Says and counts why a leaf takes no frame of this length.
     @_noLocks @inline(never)
-    private mutating func refuse(_ leaf: ClassID, length: UInt32, free: UInt32) -> EnqueueVerdict {
+    mutating func refuse(_ leaf: ClassID, length: UInt32, free: UInt32) -> EnqueueVerdict {
         let profile = profile(of: leaf)
         if queued(leaf) >= profile.pointee.limitPackets || UInt64(queuedBytes(leaf)) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) {
             blocks[Int(leaf)].droppedQueueLimit &+= 1
@@ -183,6 +193,7 @@ extension ClassTree {
     /// when the classes whose time has come have been looked at.
     @_noLocks @inline(never)
     private mutating func arrive(_ leaf: ClassID, at now: Nanoseconds) {
+        if let flows = flows(of: leaf) { beginApart(leaf, flows) }
         if outputStates[Int(profile(of: leaf).pointee.output)].isParked != 0 { return park(leaf: leaf) }
         let flags = states[Int(leaf)].flags
         if flags & ClassFlags.shared == 0, flags & ClassFlags.special != 0 || parkedOutputs != 0 {
@@ -202,7 +213,7 @@ extension ClassTree {
         }
     }
 
-    /// Moves up to `limit` frames that were given up after they were accepted (by CoDel, or because their class was removed) to
+    /// Moves up to `limit` frames that were given up after they were accepted (see `DroppedFrame.Reason`) to
     /// `into`; they are the caller's to free. They keep their place in the buffer until then.
     @_noLocks
     public mutating func takeDropped(into: UnsafeMutablePointer<DroppedFrame>, limit: Int) -> Int {
@@ -210,8 +221,8 @@ extension ClassTree {
         while droppedHead != FrameNode.none, taken < limit {
             let index = droppedHead
             let mark = frames[Int(index)].tag
-            into[taken] = DroppedFrame(
-                handle: frames[Int(index)].handle, output: UInt16(truncatingIfNeeded: mark), reason: mark &>> 16 == 0 ? .codel : .classRemoved)
+            let reason: DroppedFrame.Reason = mark &>> 16 == 0 ? .codel : mark &>> 16 == 1 ? .classRemoved : .queueLimit
+            into[taken] = DroppedFrame(handle: frames[Int(index)].handle, output: UInt16(truncatingIfNeeded: mark), reason: reason)
             taken &+= 1
             droppedHead = frames[Int(index)].next
             if droppedHead == FrameNode.none { droppedTail = FrameNode.none }

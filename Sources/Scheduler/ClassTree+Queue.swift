@@ -1,18 +1,26 @@
 /// A leaf's queue: a ring of frames, of which the leaf's line names the last, and the last leads to the first. `ClassNode` counts those ahead of the last, so
-/// that the line alone tells of a queue of one frame, as most are with many classes.
+/// that the line alone tells of a queue of one frame, as most are with many classes. Leaves that queue their flows apart have many: see `ClassTree+Flows`.
 extension ClassTree {
     /// Frames in a class's queue; 0 of an inner class. Any thread may ask: see `counters`.
     @_noLocks @inline(__always)
-    func queued(_ id: ClassID) -> UInt32 { states[Int(id)].tail <= FrameNode.none ? 0 : nodes[Int(id)].count &+ 1 }
+    func queued(_ id: ClassID) -> UInt32 {
+        let tail = states[Int(id)].tail
+        if tail > FrameNode.none { return nodes[Int(id)].count &+ 1 }
+        return tail == 0 && hasFlows(id) ? nodes[Int(id)].count : 0
+    }
+
+    @_noLocks @inline(__always)
+    private func hasFlows(_ id: ClassID) -> Bool { states[Int(id)].level == 0 && flows(of: id) != nil }
 
     /// Their bytes.
     @_noLocks @inline(__always)
     func queuedBytes(_ id: ClassID) -> UInt32 {
         let tail = states[Int(id)].tail
-        return tail <= FrameNode.none ? 0 : nodes[Int(id)].bytes &+ frames[Int(tail)].length
+        if tail > FrameNode.none { return nodes[Int(id)].bytes &+ frames[Int(tail)].length }
+        return tail == 0 && hasFlows(id) ? nodes[Int(id)].bytes : 0
     }
 
-    /// The first frame of a leaf's queue; `FrameNode.none` if that is empty.
+    /// The first frame of a leaf's queue; `FrameNode.none` if that is empty, and one that is always there, queued at 0, if it holds flows apart.
     @_noLocks @inline(__always)
     func first(of leaf: ClassID) -> UInt32 {
         let tail = states[Int(leaf)].tail
@@ -22,6 +30,7 @@ extension ClassTree {
     /// Takes a leaf's whole queue out; nil if there is none. The leaf is in no list.
     @_noLocks
     mutating func takeQueue(of leaf: ClassID) -> LeafQueue? {
+        joinFlows(of: leaf)
         let tail = states[Int(leaf)].tail
         if tail == FrameNode.none { return nil }
         states[Int(leaf)].tail = FrameNode.none
@@ -33,10 +42,12 @@ extension ClassTree {
     mutating func append(_ queue: LeafQueue, to leaf: ClassID, at now: Nanoseconds) {
         let state = states + Int(leaf), node = nodes + Int(leaf)
         let last = state.pointee.tail
+        if last == 0, let flows = flows(of: leaf) { return appendApart(FrameQueue(tail: queue.tail, count: queue.count, bytes: queue.bytes), flows, to: leaf) }
         state.pointee.tail = queue.tail
         if last == FrameNode.none {
             node.pointee.count = queue.count
             node.pointee.bytes = queue.bytes
+            inheritQueue(leaf)
             return readmit(leaf: leaf, at: now)
         }
         let first = frames[Int(last)].next

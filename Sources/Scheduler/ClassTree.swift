@@ -18,6 +18,15 @@ public struct ClassTree {
     let feedRounds: UnsafeMutablePointer<FeedRounds>
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
+    /// Granted to classes, in use or not; written by the control thread alone.
+    let flowTables: UnsafeMutablePointer<FlowQueues?>
+    private let flowTableMemory: ZeroedMemory
+    /// Those granted so far are before this.
+    let flowTablesEnd: UnsafeMutablePointer<Int>
+    /// For hashes of flows, so that nobody can choose frames whose flows fall together.
+    public let flowSeed = UInt64.random(in: .min ... .max)
+    /// Classes that queue their flows apart.
+    var flowClasses = 0
     let blocks: UnsafeMutablePointer<CounterBlock>
     /// What was borrowed, by the level of the lender: `classes` entries for each of eight levels. See `ClassTree+Loans`.
     let loans: UnsafeMutablePointer<Loan>
@@ -123,6 +132,9 @@ public struct ClassTree {
         feedRounds = Self.reserve(65_536 * 8)
         extras = Self.reserve(classes)
         codels = Self.reserve(classes)
+        flowTableMemory = ZeroedMemory(byteCount: classes * MemoryLayout<FlowQueues?>.stride + MemoryLayout<Int>.stride)
+        flowTables = flowTableMemory.bytes.bindMemory(to: FlowQueues?.self, capacity: classes)
+        flowTablesEnd = (flowTableMemory.bytes + classes * MemoryLayout<FlowQueues?>.stride).bindMemory(to: Int.self, capacity: 1)
         blocks = Self.reserve(classes)
         loans = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
@@ -159,6 +171,8 @@ public struct ClassTree {
         it.feedRounds.deallocate()
         it.extras.deallocate()
         it.codels.deallocate()
+        for id in 0..<it.flowTablesEnd.pointee { it.flowTables[id]?.deallocate() }
+        it.flowTableMemory.deallocate()
         it.blocks.deallocate()
         it.loans.deallocate()
         it.ceilingWaits.deallocate()

@@ -1,7 +1,5 @@
-/// Controlled delay (RFC 8289) for one leaf. Times in ns.
-struct CoDelState {
-    var target: Nanoseconds
-    var interval: Nanoseconds
+/// Controlled delay (RFC 8289) of one queue. Times in ns.
+struct CoDel {
     /// When the delay will have been above the target for an interval; 0: it is not above.
     var firstAbove: Nanoseconds
     var dropNext: Nanoseconds
@@ -9,17 +7,14 @@ struct CoDelState {
     var count: UInt32
     var lastCount: UInt32
     var dropping: Bool
-    var dropped: UInt64
 
-    static var idle: CoDelState {
-        @_noLocks get {
-            CoDelState(target: 0, interval: 0, firstAbove: 0, dropNext: 0, count: 0, lastCount: 0, dropping: false, dropped: 0)
-        }
+    static var idle: CoDel {
+        @_noLocks get { CoDel(firstAbove: 0, dropNext: 0, count: 0, lastCount: 0, dropping: false) }
     }
 
     /// RFC 8289, section 5.5: drops come closer with the square root of their number.
     @_noLocks @inline(__always)
-    func next(after time: Nanoseconds) -> Nanoseconds {
+    func next(after time: Nanoseconds, interval: Nanoseconds) -> Nanoseconds {
         // 1 / sqrt(count) in units of 2^-32, by Newton's method from a power of two that is at most 3 times too small.
         let n = UInt64(max(count, 1))
         let digits = UInt64(64 &- n.leadingZeroBitCount)
@@ -32,65 +27,90 @@ struct CoDelState {
     }
 }
 
+/// What a leaf with CoDel has besides: the state of its queue, or what those of its flows have in common.
+struct CoDelState {
+    var target: Nanoseconds
+    var interval: Nanoseconds
+    var control: CoDel
+    var dropped: UInt64
+    /// The leaf's queues by flow; nil: it has one queue.
+    var flows: FlowQueues?
+    /// Of its flows that have frames, or had a moment ago: those that began a short while ago, and the others.
+    var newFlows: UInt32
+    var oldFlows: UInt32
+
+    static var idle: CoDelState {
+        @_noLocks get { CoDelState(target: 0, interval: 0, control: .idle, dropped: 0, flows: nil, newFlows: 0, oldFlows: 0) }
+    }
+
+    /// RFC 8289, section 4.4.
+    @inline(__always) static var usualTarget: Nanoseconds { @_noLocks get { 5_000_000 } }
+}
+
 extension ClassTree {
-    /// Gives up the frames from `index` on that CoDel drops now (RFC 8289, section 5.6) and returns the first that stays, or `FrameNode.none`. `index` is
-    /// its first.
+    /// Gives up the first frames of a leaf's only queue that CoDel drops now, and returns the first that stays. There is one at least.
     @_noLocks
-    mutating func dropStale(_ leaf: ClassID, from index: UInt32, at now: Nanoseconds) -> UInt32 {
-        let state = codels + Int(leaf)
-        var index = index
-        var stale = isStale(leaf, index, at: now)
-        if state.pointee.dropping {
-            if !stale { state.pointee.dropping = false }
-            while state.pointee.dropping, now >= state.pointee.dropNext {
-                index = drop(leaf, index)
-                state.pointee.count &+= 1
-                stale = isStale(leaf, index, at: now)
+    mutating func dropStale(_ leaf: ClassID, at now: Nanoseconds) -> UInt32 {
+        var queue = queue(of: leaf)
+        let first = dropStale(leaf, &queue, &codels[Int(leaf)].control, at: now)
+        setQueue(queue, of: leaf)
+        return first
+    }
+
+    /// The same for one queue of the leaf's: RFC 8289, section 5.6. What the leaf holds in all is the caller's to keep.
+    @_noLocks
+    mutating func dropStale(_ leaf: ClassID, _ queue: inout FrameQueue, _ control: inout CoDel, at now: Nanoseconds) -> UInt32 {
+        let target = codels[Int(leaf)].target, interval = codels[Int(leaf)].interval
+        var stale = isStale(queue, &control, target, interval, at: now)
+        if control.dropping {
+            if !stale { control.dropping = false }
+            while control.dropping, now >= control.dropNext {
+                drop(leaf, &queue)
+                control.count &+= 1
+                stale = isStale(queue, &control, target, interval, at: now)
                 if stale {
-                    state.pointee.dropNext = state.pointee.next(after: state.pointee.dropNext)
+                    control.dropNext = control.next(after: control.dropNext, interval: interval)
                 } else {
-                    state.pointee.dropping = false
+                    control.dropping = false
                 }
             }
         } else if stale {
-            index = drop(leaf, index)
-            _ = isStale(leaf, index, at: now)
-            state.pointee.dropping = true
+            drop(leaf, &queue)
+            _ = isStale(queue, &control, target, interval, at: now)
+            control.dropping = true
             // Starts at the rate that worked last time if that was not long ago.
-            let more = state.pointee.count &- state.pointee.lastCount
-            let recent = now < state.pointee.dropNext &+ 16 &* state.pointee.interval
-            state.pointee.count = more > 1 && more <= state.pointee.count && recent ? more : 1
-            state.pointee.lastCount = state.pointee.count
-            state.pointee.dropNext = state.pointee.next(after: now)
+            let more = control.count &- control.lastCount
+            let recent = now < control.dropNext &+ 16 &* interval
+            control.count = more > 1 && more <= control.count && recent ? more : 1
+            control.lastCount = control.count
+            control.dropNext = control.next(after: now, interval: interval)
         }
-        return index
+        return queue.first(frames)
     }
 
-    /// Whether the frame waited above the target for an interval on end. The last frame of a queue never did.
+    /// Whether the first frame waited above the target for an interval on end. The last frame of a queue never did.
     @_noLocks
-    private mutating func isStale(_ leaf: ClassID, _ index: UInt32, at now: Nanoseconds) -> Bool {
-        let state = codels + Int(leaf)
-        guard index != FrameNode.none else { state.pointee.firstAbove = 0; return false }
+    private func isStale(_ queue: FrameQueue, _ control: inout CoDel, _ target: Nanoseconds, _ interval: Nanoseconds, at now: Nanoseconds) -> Bool {
+        let index = queue.first(frames)
+        guard index != FrameNode.none else { control.firstAbove = 0; return false }
         let frame = frames[Int(index)]
-        if now < frame.since &+ state.pointee.target || queuedBytes(leaf) <= max(frame.length, 1_514) {
-            state.pointee.firstAbove = 0
+        if now < frame.since &+ target || queue.allBytes(frames) <= max(frame.length, 1_514) {
+            control.firstAbove = 0
             return false
         }
-        if state.pointee.firstAbove == 0 {
-            state.pointee.firstAbove = now &+ state.pointee.interval
+        if control.firstAbove == 0 {
+            control.firstAbove = now &+ interval
             return false
         }
-        return now >= state.pointee.firstAbove
+        return now >= control.firstAbove
     }
 
     @_noLocks
-    private mutating func drop(_ leaf: ClassID, _ index: UInt32) -> UInt32 {
-        let next = removeFirst(index, of: leaf)
-        let length = frames[Int(index)].length
+    private mutating func drop(_ leaf: ClassID, _ queue: inout FrameQueue) {
+        let index = queue.removeFirst(frames)
         backlogFrames &-= 1
-        backlogBytes &-= Int(length)
+        backlogBytes &-= Int(frames[Int(index)].length)
         codels[Int(leaf)].dropped &+= 1
         giveUp(index, index, of: leaf, .codel)
-        return next
     }
 }

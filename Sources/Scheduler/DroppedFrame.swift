@@ -5,9 +5,11 @@ public struct DroppedFrame {
         case codel
         /// Its class was removed.
         case classRemoved
+        /// It was in the longest queue of a leaf that queues its flows apart, and others needed the room.
+        case queueLimit
 
         /// `rawValue`, which code that may not take a lock cannot ask for where nothing is optimised.
-        @inline(__always) var code: UInt8 { @_noLocks get { if case .codel = self { 0 } else { 1 } } }
+        @inline(__always) var code: UInt8 { @_noLocks get { switch self { case .codel: 0; case .classRemoved: 1; case .queueLimit: 2 } } }
     }
     public var handle: UnsafeMutableRawPointer
     /// The output it was for.

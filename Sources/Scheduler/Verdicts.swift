@@ -30,14 +30,17 @@ public struct OfferedFrame {
     public var leaf: ClassID
     /// Set by `enqueue`.
     public var verdict: EnqueueVerdict
+    /// For leaves that queue their flows apart (`ClassTree.queuesFlows`): a hash of what tells its flow. Others do not look at it.
+    public var flow: UInt32
 
     @_noLocks @inlinable @inline(__always)
-    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID) {
+    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID, flow: UInt32 = 0) {
         self.handle = handle
         self.length = length
         self.tag = tag
         self.leaf = leaf
         verdict = .queued
+        self.flow = flow
     }
 }
 

@@ -32,7 +32,7 @@ extension Tables {
                 add("limit-delay", "\(Quantity.delay.format(delay)) (\(Quantity.size.format(UInt64(max(0, bytes)))))")
             }
             if let target = item.codelTargetMicroseconds, let interval = item.codelIntervalMicroseconds {
-                add("queue", "codel target \(Quantity.delay.format(target)) interval \(Quantity.delay.format(interval))")
+                add("queue", "\(item.newFlows == nil ? "codel" : "fq-codel") target \(Quantity.delay.format(target)) interval \(Quantity.delay.format(interval))")
             }
         }
         if let port = item.port { add("port", port) }
@@ -48,6 +48,7 @@ extension Tables {
             " rate \(rate(item.rate)) \(packets(item.packetRate)) backlog \(item.backlog.bytes)b \(item.backlog.frames)p",
             " lended \(item.lends) borrowed \(item.borrows) (\(item.borrowedBytes) bytes) tokens \(item.tokens) ctokens \(item.ctokens)",
         ]
+        if let new = item.newFlows, let old = item.oldFlows { lines.append(" flows \(new + old) (new \(new) old \(old))") }
         if !item.borrowedFrom.isEmpty { lines.append(" borrowed from " + item.borrowedFrom.map { "\($0.class) \($0.bytes)b" }.joined(separator: ", ")) }
         if !item.holds.isEmpty { lines.append(" held \(reasons(item.holds))") }
         if !item.heldBy.isEmpty { lines.append(" held by " + item.heldBy.map { "\($0.class) \($0.waits)" }.joined(separator: ", ")) }

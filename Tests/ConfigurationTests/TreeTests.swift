@@ -96,6 +96,10 @@ import Testing
         #expect((iscsi.codelTarget, iscsi.codelInterval) == (200, 4_000))
         #expect((rest.codelTarget, rest.codelInterval) == (5_000, 100_000))
         #expect(all[0].classes[6].settings.codelTarget == 0)
+        #expect(!iscsi.queuesFlows)
+        model.guests[0].inbound.queue = .fqCodel
+        let flows = trees(of: model, ids: &ids)[0].classes[3].settings
+        #expect(flows.queuesFlows && (flows.codelTarget, flows.codelInterval) == (5_000, 100_000))
     }
 
     @Test func quantaFollowFloors() {

@@ -228,7 +228,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
                 "guests[0].outbound.ceiling: a rate of 0 lets nothing through: write none, or at least 8kbit"
             ])
         #expect(classes { $0.limitDelay = 50 } == ["guests[0].outbound.limit-delay: 50us is out of range: write 100us to 10s"])
-        #expect(classes { $0.codelTarget = 5_000 } == ["guests[0].outbound.codel-target: it needs CoDel: set queue to codel too"])
+        #expect(classes { $0.codelTarget = 5_000 } == ["guests[0].outbound.codel-target: it needs CoDel: set queue to codel or fq-codel too"])
         #expect(
             classes { ($0.queue, $0.codelTarget) = (.codel, 5) }
                 == ["guests[0].outbound.codel-target: 5us is out of range: write 10us to 10s"])

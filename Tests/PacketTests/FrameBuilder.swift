@@ -71,7 +71,7 @@ struct FrameBuilder {
         [UInt8(next), 0, UInt8(offset >> 5), UInt8((offset << 3 | (more ? 1 : 0)) & 0xff), 0, 0, 0, 7]
     }
 
-    private static func ports(_ a: Int, _ b: Int) -> [UInt8] {
+    static func ports(_ a: Int, _ b: Int) -> [UInt8] {
         [UInt8(a >> 8), UInt8(a & 255), UInt8(b >> 8), UInt8(b & 255)]
     }
 }

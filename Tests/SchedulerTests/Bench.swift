@@ -18,6 +18,8 @@ final class Bench {
     /// Sees every frame that the tree gave up.
     var onDrop: ((DroppedFrame) -> Void)?
     var accepted = 0, delivered = 0, dropped = 0
+    /// Numbers, within their leaves, of the frames that the tree gave up.
+    var droppedNumbers: [UInt32] = []
     /// Every frame is numbered within its leaf, from 1; the last number that came out.
     private var lastIn = Tally()
     private var lastOut = Tally()
@@ -55,13 +57,14 @@ final class Bench {
 
     @discardableResult
     func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters) -> ChangeVerdict {
-        tree.pointee.add(id, under: parent, p, at: now)
+        if p.queuesFlows { tree.pointee.grantFlows(to: id) }
+        return tree.pointee.add(id, under: parent, p, at: now)
     }
 
     @discardableResult
-    func offer(_ leaf: ClassID, _ length: UInt32) -> EnqueueVerdict {
+    func offer(_ leaf: ClassID, _ length: UInt32, flow: UInt32 = 0) -> EnqueueVerdict {
         let number = UInt32(lastIn[leaf, default: 0] + 1)
-        let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 64)!, length: length, tag: number, to: leaf, at: now)
+        let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: Int(number))!, length: length, tag: number, flow: flow, to: leaf, at: now)
         if verdict == .queued {
             lastIn.add(leaf, 1)
             held.add(leaf, 1)
@@ -104,7 +107,10 @@ final class Bench {
         while true {
             let count = tree.pointee.takeDropped(into: freed, limit: 64)
             dropped += count
-            for frame in UnsafeBufferPointer(start: freed, count: count) { onDrop?(frame) }
+            for frame in UnsafeBufferPointer(start: freed, count: count) {
+                droppedNumbers.append(UInt32(UInt(bitPattern: frame.handle)))
+                onDrop?(frame)
+            }
             if count == 0 { return }
         }
     }

@@ -177,6 +177,14 @@ extension EndToEnd {
                 for _ in 0..<300 { try sender.send(frame(1_400)) }
                 try eventually("CoDel drops") { try (daemon.port("vm")["drops"]["codel"].int ?? 0) > 2 }
                 #expect(try (daemon.classStatus("br0", "vm")["drops"]["codel"].int ?? 0) > 2)
+                // Live, with a backlog: each flow gets a queue, and gives it up again.
+                for _ in 0..<100 { try sender.send(frame(1_400)) }
+                try daemon.command("class", "set", "vm", "dir", "inbound", "queue", "fq-codel")
+                for _ in 0..<100 { try sender.send(frame(1_400)) }
+                try eventually("flows wait") {
+                    let status = try daemon.classStatus("br0", "vm")
+                    return try (status["new_flows"].int ?? 0) + (status["old_flows"].int ?? 0) > 0
+                }
                 try daemon.command("class", "set", "vm", "dir", "inbound", "queue", "tail", "codel-target", "none", "codel-interval", "none")
                 for _ in 0..<300 { try sender.send(frame(1_400)) }
                 try eventually("frames wait") { try (daemon.classStatus("br0", "vm")["backlog"]["frames"].int ?? 0) > 100 }

@@ -1,0 +1,19 @@
+import DPDKShim
+import Packet
+import Scheduler
+
+/// Tells the flows of offered frames whose leaves queue them apart. They are parsed once more, as frames of one run share a record and are of many flows; what
+/// they say is in the cache still.
+@inline(never) @_noLocks
+func tellFlows(_ first: Int, _ end: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    var record = FrameRecord()
+    for index in first..<end {
+        let offered = lcore.pointee.offered + index
+        if !tree.pointee.queuesFlows(offered.pointee.leaf) { continue }
+        let frame = Frame(offered.pointee.handle)
+        guard let bytes = sluice_frame_bytes(frame) else { continue }
+        let start = UnsafeRawPointer(bytes), contiguous = Int(sluice_frame_contiguous(frame))
+        parse(start, contiguous: contiguous, length: sluice_frame_length(frame), into: &record)
+        offered.pointee.flow = flowHash(start, contiguous: contiguous, &record, seed: tree.pointee.flowSeed)
+    }
+}

@@ -1,0 +1,77 @@
+/// Frames in order: a ring, of which the last leads to the first.
+struct FrameQueue {
+    /// The last frame; `FrameNode.none`, or 0 as in memory that was never written: the queue is empty.
+    var tail: UInt32
+    /// Frames and bytes ahead of the last.
+    var count: UInt32
+    var bytes: UInt32
+
+    @_noLocks @inline(__always)
+    init(tail: UInt32 = FrameNode.none, count: UInt32 = 0, bytes: UInt32 = 0) {
+        self.tail = tail
+        self.count = count
+        self.bytes = bytes
+    }
+
+    @inline(__always) var isEmpty: Bool { @_noLocks get { tail <= FrameNode.none } }
+
+    @_noLocks @inline(__always)
+    func first(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 { isEmpty ? FrameNode.none : frames[Int(tail)].next }
+
+    /// The last frame's included.
+    @_noLocks @inline(__always)
+    func allBytes(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 { isEmpty ? 0 : bytes &+ frames[Int(tail)].length }
+
+    @inline(__always) var allFrames: UInt32 { @_noLocks get { isEmpty ? 0 : count &+ 1 } }
+
+    @_noLocks @inline(__always)
+    mutating func append(_ index: UInt32, _ frames: UnsafeMutablePointer<FrameNode>) {
+        frames[Int(index)].next = index
+        append(FrameQueue(tail: index), frames)
+    }
+
+    /// Appends all frames of another queue.
+    @_noLocks @inline(__always)
+    mutating func append(_ other: FrameQueue, _ frames: UnsafeMutablePointer<FrameNode>) {
+        if other.isEmpty { return }
+        if isEmpty {
+            self = other
+            return
+        }
+        let head = frames[Int(tail)].next
+        frames[Int(tail)].next = frames[Int(other.tail)].next
+        frames[Int(other.tail)].next = head
+        bytes &+= frames[Int(tail)].length &+ other.bytes
+        count &+= 1 &+ other.count
+        tail = other.tail
+    }
+
+    /// Takes the first frame out of a queue that has one.
+    @_noLocks @inline(__always)
+    mutating func removeFirst(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 {
+        let index = frames[Int(tail)].next
+        if index == tail {
+            self = FrameQueue()
+            return index
+        }
+        frames[Int(tail)].next = frames[Int(index)].next
+        count &-= 1
+        bytes &-= frames[Int(index)].length
+        return index
+    }
+}
+
+extension ClassTree {
+    /// A leaf's only queue.
+    @_noLocks @inline(__always)
+    func queue(of leaf: ClassID) -> FrameQueue {
+        FrameQueue(tail: states[Int(leaf)].tail, count: nodes[Int(leaf)].count, bytes: nodes[Int(leaf)].bytes)
+    }
+
+    @_noLocks @inline(__always)
+    mutating func setQueue(_ queue: FrameQueue, of leaf: ClassID) {
+        states[Int(leaf)].tail = queue.tail
+        nodes[Int(leaf)].count = queue.count
+        nodes[Int(leaf)].bytes = queue.bytes
+    }
+}
