@@ -3,14 +3,15 @@ import Scheduler
 
 /// `scheduler-benchmark [CLASSES]`: Sluice's scheduler beside librte_sched, ns per packet (enqueue and dequeue), best of several rounds that
 /// alternate; at 8, 1 000 and 65 535 classes, or at the one number given.
-/// `scheduler-benchmark count CLASSES LOAD PACKETS [STANDING]`: Sluice's side alone on a virtual clock, for counting instructions, with 256 frames
-/// standing or as many as it says.
+/// `scheduler-benchmark count CLASSES LOAD PACKETS [STANDING [tail|codel|fq-codel]]`: Sluice's side alone on a virtual clock, for counting instructions, with
+/// 256 frames standing or as many as it says.
 @main struct Main {
     static func main() {
         let arguments = CommandLine.arguments
         if arguments.count >= 5, arguments[1] == "count", let classes = Int(arguments[2]), let load = Load(rawValue: arguments[3]),
-            let packets = Int(arguments[4]), let standing = arguments.count == 5 ? 256 : Int(arguments[5]) {
-            var own = OwnSide(classes: classes, rate: 100_000_000_000, length: 60, load: load)
+            let packets = Int(arguments[4]), let standing = arguments.count == 5 ? 256 : Int(arguments[5]),
+            let queue = arguments.count < 7 ? .tail : Discipline(rawValue: arguments[6]) {
+            var own = OwnSide(classes: classes, rate: 100_000_000_000, length: 60, load: load, queue: queue)
             _ = own.run(randomPicks(own.leaves.count), packets: packets, standing: standing, clock: false)
             return
         }

@@ -9,6 +9,12 @@ enum Load: String, CaseIterable {
     case borrowing
 }
 
+/// What leaves do with their queues; with flows, 16 in each.
+enum Discipline: String, CaseIterable {
+    case tail, codel
+    case fqCodel = "fq-codel"
+}
+
 /// A tree of depth 3 (root, groups of 64, leaves) with all buckets live, driven as the peer is: bursts of 32 to random leaves.
 struct OwnSide {
     let tree: UnsafeMutablePointer<ClassTree>
@@ -17,7 +23,7 @@ struct OwnSide {
     var queued = 0
     var now: Nanoseconds = 1
 
-    init(classes: Int, rate: UInt64, length: UInt32, load: Load) {
+    init(classes: Int, rate: UInt64, length: UInt32, load: Load, queue: Discipline = .tail) {
         // The root and the groups count as classes.
         let groups = max(1, classes / 65)
         var root = ClassParameters(floor: rate, ceiling: rate, burst: 1_000_000, ceilingBurst: 1_000_000)
@@ -38,6 +44,9 @@ struct OwnSide {
                     floor: load == .floors ? max(rate / UInt64(classes), 100_000_000) : 8_000, ceiling: rate, burst: load == .floors ? 1_000_000 : 0,
                     ceilingBurst: 1_000_000)
                 p.limitPackets = 64
+                if queue != .tail { p.codelTarget = 5_000_000 }
+                p.queuesFlows = queue == .fqCodel
+                if p.queuesFlows { tree.pointee.grantFlows(to: next) }
                 precondition(tree.pointee.add(next, under: group, p, at: now) == .done)
                 leaves.append(next)
                 next &+= 1
@@ -74,13 +83,19 @@ struct OwnSide {
             for i in 0..<Self.burst {
                 let leaf = sequence[(at + i) & mask]
                 sched_peer_prefetch(lines + Int(leaf) * 128)
-                offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: leaf)
+                offered[i].handle = handle
+                offered[i].length = length
+                offered[i].tag = 0
+                offered[i].leaf = leaf
+                offered[i].verdict = .queued
             }
         }
         func put() {
             queued += tree.pointee.enqueue(offered, count: Self.burst, at: now)
             prepare()
         }
+        // Who has no flows is told of none: they are not written with each frame.
+        for i in 0..<Self.burst { offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: 1, flow: UInt32(i) & 15) }
         prepare()
         now = clock ? sched_peer_now() : now + 1_600
         while queued < standing { put() }
