@@ -23,6 +23,7 @@ public struct Daemon {
         var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
         log.logLevel = .info
         let signals = Signals()
+        if let warning = OpenFiles.raiseLimit() { log.warning("\(warning)") }
 
         // A second daemon must not get as far as taking hugepages and sockets from the first, or what it saved.
         let reserved = try ControlServer.reserve(socket)

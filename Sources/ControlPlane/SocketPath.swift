@@ -29,6 +29,10 @@ struct SocketPath {
         defer { close(descriptor) }
         // EAGAIN: a backlog is full, so somebody listens.
         guard withAddress({ connect(descriptor, $0, $1) }) == 0 || errno == EAGAIN else {
+            // A datagram or seqpacket socket that somebody has open (unix(7)).
+            if errno == EPROTOTYPE {
+                throw ControlSocketError("\(path) is another process's socket (`ss -xap` names it): give another path with --socket")
+            }
             if errno == EACCES || errno == EPERM {
                 throw ControlSocketError("the control socket \(path) is another user's: give another path with --socket")
             }

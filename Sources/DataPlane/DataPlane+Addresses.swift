@@ -20,17 +20,20 @@ extension DataPlane {
 
     private func wantedOwners() -> [String: [MACAddress: Binding]] {
         var wanted: [String: [MACAddress: Binding]] = [:]
+        // A port that is lost keeps what it owns until it is back.
+        let bridgeNames = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
         for guest in model.effectiveGuests {
-            guard let port = ports[guest.settings.port], let index = guestIndices[guest.settings.name] else { continue }
-            for mac in guest.settings.macs { wanted[port.settings.bridge, default: [:]][mac] = Binding(port: port.index, guest: index) }
+            guard let port = index(of: guest.settings.port), let bridge = bridgeNames[guest.settings.port], let index = guestIndices[guest.settings.name]
+            else { continue }
+            for mac in guest.settings.macs { wanted[bridge, default: [:]][mac] = Binding(port: port, guest: index) }
         }
         let catchAll = Dictionary(model.effectiveGuests.filter(\.isCatchAll).map { ($0.settings.port, $0.settings.name) }) { first, _ in first }
         for bridge in model.bridges {
             for entry in bridge.staticEntries {
                 // An address that a guest has stays the guest's; here it could only be on the same port.
-                guard let port = ports[entry.port], wanted[bridge.name]?[entry.mac] == nil else { continue }
+                guard let port = index(of: entry.port), wanted[bridge.name]?[entry.mac] == nil else { continue }
                 let guest = catchAll[entry.port].flatMap { guestIndices[$0] } ?? 0
-                wanted[bridge.name, default: [:]][entry.mac] = Binding(port: port.index, guest: guest)
+                wanted[bridge.name, default: [:]][entry.mac] = Binding(port: port, guest: guest)
             }
         }
         return wanted

@@ -5,10 +5,20 @@ import Foundation
 enum Output {
     static func print(_ text: String, newline: Bool = true) {
         if text.isEmpty { return }
-        FileHandle.standardOutput.write(Data((!newline || text.hasSuffix("\n") ? text : text + "\n").utf8))
+        FileHandle.standardOutput.write(Data(printable(!newline || text.hasSuffix("\n") ? text : text + "\n").utf8))
     }
 
-    static func error(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func error(_ text: String) { FileHandle.standardError.write(Data((printable(text) + "\n").utf8)) }
+
+    /// Names and texts from elsewhere may hold characters that a terminal takes for commands: C0 and C1 controls, but for line ends and tabs, and DEL
+    /// are shown by their number.
+    static func printable(_ text: String) -> String {
+        func isCommand(_ character: Unicode.Scalar) -> Bool {
+            character.value < 0x20 && character != "\n" && character != "\t" || 0x7f...0x9f ~= character.value
+        }
+        guard text.unicodeScalars.contains(where: isCommand) else { return text }
+        return text.unicodeScalars.reduce(into: "") { $0 += isCommand($1) ? "\\u{\(String($1.value, radix: 16))}" : String($1) }
+    }
 
     static func json(_ value: some Encodable) throws -> String {
         String(decoding: try JSONRPC.encoder(pretty: true).encode(value), as: UTF8.self)

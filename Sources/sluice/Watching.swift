@@ -34,7 +34,7 @@ struct Watching: ParsableArguments {
         var left = count ?? .max
         while true {
             // Home, and clear what is below.
-            if isTerminal { Output.print("\u{1b}[H\u{1b}[J", newline: false) }
+            if isTerminal { FileHandle.standardOutput.write(Data("\u{1b}[H\u{1b}[J".utf8)) }
             try show()
             left -= 1
             if left == 0 { return }

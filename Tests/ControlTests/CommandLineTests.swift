@@ -294,6 +294,15 @@ import Testing
         #expect(run.errors.hasPrefix("sluice: \(sentence)"), "\(run.errors)")
     }
 
+    @Test func nothingFromElsewhereCommandsTheTerminal() throws {
+        let folder = TemporaryFolder()
+        let bad = folder("bad.yaml")
+        try "bridges: [{name: \"\\e]0;title\\a\\x9b31m\"}]".write(toFile: bad, atomically: true, encoding: .utf8)
+        let run = try sluice("check", bad)
+        #expect(run.status != 0 && run.errors.contains("'\\u{1b}]0;title\\u{7}\\u{9b}31m' is not a name"), "\(run.errors)")
+        #expect(!run.errors.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" || 0x7f...0x9f ~= $0.value })
+    }
+
     @Test func whatNeedsNoVerbNeedsNone() throws {
         let daemon = try CannedDaemon()
         for words in [["port", "vm1"], ["class", "vm1", "dir", "outbound"], ["class", "vm1"], ["class", "dir", "inbound"], ["fdb", "port", "host"], ["core"]] {

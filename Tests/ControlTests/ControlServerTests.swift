@@ -203,6 +203,24 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(client.ask(request("first"))?.contains("first") == true)
     }
 
+    /// Datagram and seqpacket sockets refuse to be connected to as a stream, and are somebody's all the same.
+    @Test(arguments: [SOCK_DGRAM, SOCK_SEQPACKET]) func aSocketOfAnotherKindIsLeftAlone(_ kind: __socket_type) throws {
+        let folder = TemporaryFolder()
+        let path = folder("theirs.sock")
+        let theirs = socket(AF_UNIX, Int32(kind.rawValue), 0)
+        defer { close(theirs) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(theirs, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        #expect(bound == 0)
+        if kind == SOCK_SEQPACKET { #expect(listen(theirs, 1) == 0) }
+        #expect { try ControlServer.reserve(path) } throws: { "\($0)".contains("is another process's socket") }
+        #expect(access(path, F_OK) == 0)
+    }
+
     @Test func aPathIsKeptBeforeItIsServed() throws {
         let folder = TemporaryFolder()
         let path = folder("control.sock")

@@ -97,7 +97,7 @@ final class VhostPort: PortBackend {
             throw DataPlaneError("port \(port): \(path) exists and is not a socket: choose another path, or remove it")
         }
         if isListening(path) {
-            throw DataPlaneError("port \(port): another process listens on \(path): choose another path, or end that process (`ss -xlp` names it)")
+            throw DataPlaneError("port \(port): another process has the socket \(path): choose another path, or end that process (`ss -xap` names it)")
         }
         return true
     }
@@ -111,7 +111,10 @@ final class VhostPort: PortBackend {
         guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                // EPROTOTYPE: a datagram or seqpacket socket that somebody has open (unix(7)).
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 || errno == EPROTOTYPE
+            }
         }
     }
 }
