@@ -24,19 +24,27 @@ typedef struct {
 enum { region_count = 8192 };
 static region regions[region_count];
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
+/* How many of them are lost now: every port is asked many times a second, and hardly ever is there anything to look for. */
+static unsigned lost_regions;
+
+static void forget(int vid) {
+    for (size_t place = 0; place < region_count; place++) {
+        if (!regions[place].length || regions[place].vid != vid) continue;
+        __atomic_store_n(&regions[place].length, 0, __ATOMIC_RELEASE);
+        if (__atomic_exchange_n(&regions[place].lost, false, __ATOMIC_RELAXED)) __atomic_fetch_sub(&lost_regions, 1, __ATOMIC_RELAXED);
+    }
+}
 
 void sluice_guest_memory_set(int vid) {
     struct rte_vhost_memory *memory = NULL;
     if (vid < 0 || rte_vhost_get_mem_table(vid, &memory) != 0) memory = NULL;
     pthread_mutex_lock(&writers);
-    for (size_t place = 0; place < region_count; place++)
-        if (regions[place].length && regions[place].vid == vid) __atomic_store_n(&regions[place].length, 0, __ATOMIC_RELEASE);
+    forget(vid);
     for (uint32_t number = 0, place = 0; memory && number < memory->nregions; number++) {
         while (place < region_count && regions[place].length) place++;
         if (place == region_count) break;
         regions[place].start = (uintptr_t)memory->regions[number].mmap_addr;
         regions[place].vid = vid;
-        __atomic_store_n(&regions[place].lost, false, __ATOMIC_RELAXED);
         __atomic_store_n(&regions[place].length, memory->regions[number].mmap_size, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&writers);
@@ -45,12 +53,12 @@ void sluice_guest_memory_set(int vid) {
 
 void sluice_guest_memory_forget(int vid) {
     pthread_mutex_lock(&writers);
-    for (size_t place = 0; place < region_count; place++)
-        if (regions[place].length && regions[place].vid == vid) __atomic_store_n(&regions[place].length, 0, __ATOMIC_RELEASE);
+    forget(vid);
     pthread_mutex_unlock(&writers);
 }
 
 bool sluice_guest_memory_lost(int vid) {
+    if (__atomic_load_n(&lost_regions, __ATOMIC_RELAXED) == 0) return false;
     for (size_t place = 0; place < region_count; place++)
         if (__atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE) && regions[place].vid == vid
             && __atomic_load_n(&regions[place].lost, __ATOMIC_RELAXED)) return true;
@@ -84,7 +92,7 @@ static void on_fault(int number, siginfo_t *info, void *context) {
             size_t length = __atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE);
             if (address - regions[place].start >= length) continue;
             if (mmap((void *)regions[place].start, length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED) break;
-            __atomic_store_n(&regions[place].lost, true, __ATOMIC_RELAXED);
+            if (!__atomic_exchange_n(&regions[place].lost, true, __ATOMIC_RELAXED)) __atomic_fetch_add(&lost_regions, 1, __ATOMIC_RELAXED);
             errno = saved;
             return;
         }
