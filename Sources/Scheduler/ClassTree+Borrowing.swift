@@ -87,6 +87,7 @@ extension ClassTree {
             let rest = leafTurn &- charged
             node.pointee.slot.feedDeficit = rest < 0 ? rest &+ profile.pointee.quantum : rest
             if taken.next == FrameNode.none {
+                if rest < 0 { endTurn(feed, leafRound(node)) }
                 state.pointee.active = 0
                 state.pointee.inFeed = 0
                 feed.pointee.feedHead = node.pointee.slot.feedNext
