@@ -113,11 +113,11 @@ extension Validator {
                 add(path + ".socket", "the socket \(socket) is port \(owner)'s already: write another path")
             }
         case .tap(let interface, let netns, let mac):
-            // DPDK's tap driver takes no more than 14, and the kernel numbers interfaces where it finds a percent sign.
-            if !Self.isInterfaceName(interface) || interface.utf8.count > 14 || interface.utf8.contains(UInt8(ascii: "%")) {
+            // The kernel numbers interfaces where it finds a percent sign; commas, quotes and brackets divide DPDK's device strings (rte_kvargs).
+            if !Self.isInterfaceName(interface) || interface.contains(where: { "%,\"'[]".contains($0) }) {
                 add(
                     path + ".interface",
-                    "'\(interface)' is not a tap's name: write 1 to 14 characters without spaces, slashes, colons or percent signs")
+                    "'\(interface)' is not a tap's name: write 1 to 15 characters without spaces, slashes, colons, commas, quotes, brackets or percent signs")
             }
             if let netns, netns.isEmpty || netns.utf8.count > 255 || netns.contains("/") || netns == "." || netns == ".." {
                 add(path + ".netns", "'\(netns)' is not a network namespace's name: write one that `ip netns list` shows")

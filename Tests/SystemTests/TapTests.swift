@@ -9,7 +9,8 @@ extension EndToEnd {
         func interfaceBelow(_ mode: String) throws {
             try withLab { lab in
                 let host = try Namespace(lab, "host")
-                func name(_ tap: String) -> String { "\(lab.tag)\(tap)" }
+                // One as long as an interface's name can be.
+                func name(_ tap: String) -> String { tap == "c" ? String("\(lab.tag)c-fifteen-letters".prefix(15)) : "\(lab.tag)\(tap)" }
                 let daemon = try Daemon(lab, """
                     daemon: {cpus: [1], buffers: 16384, polling: \(mode)}
                     bridges: [{name: br0}]

@@ -35,7 +35,8 @@ final class TapPort: PortBackend {
         let accelerated = access("/dev/vhost-net", R_OK | W_OK) == 0
         let devargs = accelerated
             ? "net_virtio_user_\(interface),path=/dev/vhost-net,iface=\(interface),queues=\(lcores),queue_size=1024"
-            : "net_tap_\(interface),iface=\(interface)"
+            // A pool that the driver makes is named "mp_" and this: 25 characters at most, so there is no room for an underscore.
+            : "net_tap\(interface),iface=\(interface)"
         device = interface
         ethernet = try EthernetDevice(
             port: name, devargs: [devargs], queues: lcores, mtu: accelerated ? settings.mtu : Self.statedMTU, transmitQueues: lcores, equalQueues: true,
