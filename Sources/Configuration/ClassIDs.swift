@@ -31,6 +31,8 @@ public struct ClassIDs: Codable, Equatable, Sendable {
         return paths.map { new[$0] }
     }
 
+    mutating func set(_ id: UInt16?, tree: String, path: String) { trees[tree, default: [:]][path] = id }
+
     /// Forgets trees that are gone.
     mutating func keep(trees names: Set<String>) { trees = trees.filter { names.contains($0.key) } }
 

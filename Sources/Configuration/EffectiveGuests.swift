@@ -15,22 +15,18 @@ extension Model {
     /// guests and `PORT:others` where it has several, each with addresses.
     public var effectiveGuests: [EffectiveGuest] {
         let byPort = Dictionary(grouping: guests, by: \.port)
-        var result: [EffectiveGuest] = []
-        for port in ports {
-            let own = byPort[port.name] ?? []
-            if own.count == 1 {
-                result.append(EffectiveGuest(settings: own[0], isCatchAll: true, isImplicit: false))
-                continue
-            }
-            let addressed = own.filter { !$0.macs.isEmpty }
-            result += addressed.map { EffectiveGuest(settings: $0, isCatchAll: false, isImplicit: false) }
-            if let rest = own.first(where: { $0.macs.isEmpty }) {
-                result.append(EffectiveGuest(settings: rest, isCatchAll: true, isImplicit: false))
-            } else {
-                let name = own.isEmpty ? port.name : port.name + ":others"
-                result.append(
-                    EffectiveGuest(settings: GuestSettings(name: name, port: port.name), isCatchAll: true, isImplicit: true))
-            }
+        return ports.flatMap { Self.effectiveGuests(of: $0.name, byPort[$0.name] ?? []) }
+    }
+
+    /// - Parameter own: the port's guests in the order of `guests`.
+    static func effectiveGuests(of port: String, _ own: [GuestSettings]) -> [EffectiveGuest] {
+        if own.count == 1 { return [EffectiveGuest(settings: own[0], isCatchAll: true, isImplicit: false)] }
+        var result = own.filter { !$0.macs.isEmpty }.map { EffectiveGuest(settings: $0, isCatchAll: false, isImplicit: false) }
+        if let rest = own.first(where: { $0.macs.isEmpty }) {
+            result.append(EffectiveGuest(settings: rest, isCatchAll: true, isImplicit: false))
+        } else {
+            let name = own.isEmpty ? port : port + ":others"
+            result.append(EffectiveGuest(settings: GuestSettings(name: name, port: port), isCatchAll: true, isImplicit: true))
         }
         return result
     }

@@ -31,40 +31,39 @@ struct QueueLimits: Sendable {
         }
     }
 
-    /// Other settings for some classes of the tree, parents first, with their `delayBytes` filled in; nil if the limits of other classes change with them.
-    func filled(_ changes: [(old: ClassDescription, new: ClassParameters)]) -> [ClassParameters]? {
+    /// The `delayBytes` of `new` classes in place of `old` ones, parents first in both; nil if the limits of other classes change with them.
+    func filled(_ old: [ClassDescription], _ new: [ClassDescription]) -> [Int]? {
         var floors: [UInt16: Floors] = [:], amounts: [UInt16: Amount] = [:]
-        for (old, new) in changes where !old.isRest {
-            floors[old.parent, default: self.floors[old.parent] ?? Floors()].remove(old.settings.floor)
-            floors[old.parent]!.add(new.floor)
-        }
-        let all = floors.merging(changes.compactMap { item in self.floors[item.old.id].map { (item.old.id, $0) } }) { first, _ in first }
-        let settings = changes.map { old, new in
-            var new = new
-            let amount = amount(of: new, below: old.parent, amounts, all)
-            amounts[old.id] = amount
-            if old.isLeaf { new.delayBytes = new.bytes(of: amount.rate) }
-            return new
+        for item in old where !item.isRest { floors[item.parent, default: self.floors[item.parent] ?? Floors()].remove(item.settings.floor) }
+        for item in new where !item.isRest { floors[item.parent, default: self.floors[item.parent] ?? Floors()].add(item.settings.floor) }
+        let all = floors.merging(new.compactMap { item in self.floors[item.id].map { (item.id, $0) } }) { first, _ in first }
+        var limits: [Int] = []
+        for item in new {
+            let amount = amount(of: item.settings, below: item.parent, amounts, all)
+            amounts[item.id] = amount
+            limits.append(item.isLeaf ? item.settings.bytes(of: amount.rate) : .max)
         }
         // Those below the same parents that are not among them.
         for (parent, now) in all {
             var others = now
-            for (old, new) in changes where old.parent == parent && !old.isRest { others.remove(new.floor) }
+            for item in new where item.parent == parent && !item.isRest { others.remove(item.settings.floor) }
             guard others.count > 0, let was = self.floors[parent] else { continue }
             let before = above(parent, [:]), after = above(parent, amounts)
             if before.ceiling != after.ceiling { return nil }
             if others.without > 0, before.rate.map({ was.share(of: $0) }) != after.rate.map({ now.share(of: $0) }) { return nil }
         }
-        return settings
+        return limits
     }
 
-    /// Takes changed settings over, parents first.
-    mutating func adopt(_ changes: [(old: ClassDescription, new: ClassParameters)]) {
-        for (old, new) in changes where !old.isRest {
-            floors[old.parent, default: Floors()].remove(old.settings.floor)
-            floors[old.parent, default: Floors()].add(new.floor)
+    /// Takes `new` classes over in place of `old` ones, parents first.
+    mutating func adopt(_ old: [ClassDescription], _ new: [ClassDescription]) {
+        for item in old {
+            if !item.isRest { floors[item.parent, default: Floors()].remove(item.settings.floor) }
+            amounts[item.id] = nil
         }
-        for (old, new) in changes { amounts[old.id] = amount(of: new, below: old.parent, [:], floors) }
+        for item in new where !item.isRest { floors[item.parent, default: Floors()].add(item.settings.floor) }
+        for item in old + new where floors[item.id]?.count == 0 { floors[item.id] = nil }
+        for item in new { amounts[item.id] = amount(of: item.settings, below: item.parent, [:], floors) }
     }
 
     private func above(_ parent: UInt16, _ changed: [UInt16: Amount]) -> Amount {

@@ -1,13 +1,14 @@
 /// A configuration that runs: the model, its scheduling trees and the ids of their classes, kept together so that a change costs what it changes.
 ///
-/// The general way makes the whole model and all trees anew, checks them and compares. A change of one class's settings that leaves every tree's shape as
-/// it is goes a short way, whose result is the same (`ClassIndex`); where it cannot be sure of that, or finds anything wrong, the general way decides.
+/// The general way makes the whole model and all trees anew, checks them and compares. An edit of one guest, or of one class's settings, that leaves all
+/// others as they are goes a short way, whose result is the same (`LocalIndex`); where it cannot be sure of that, or finds anything wrong, the general way
+/// decides.
 public struct Running: Sendable {
     public private(set) var model: Model
     public private(set) var trees: [TreeDescription]
     public private(set) var ids: ClassIDs
     /// nil: to be made when it is needed.
-    private var index: ClassIndex?
+    private var index: LocalIndex?
 
     /// - Parameter ids: as they are; those of classes that `model` does not have are kept for the next change: at a start nothing runs yet, and they are the
     ///   last run's.
@@ -28,8 +29,8 @@ public struct Running: Sendable {
 
     /// One change in the words of the command line, as far as it is worked out; nothing has changed yet.
     public enum Edit: Sendable {
-        /// The trees keep their shapes.
-        case classes(ClassChange)
+        /// Of one guest or group.
+        case local(LocalChange)
         case whole(Change)
     }
 
@@ -55,9 +56,9 @@ public struct Running: Sendable {
     /// - Parameter short: false: the general way in any case.
     /// - Throws: the sentences of the general way.
     public mutating func edited(_ object: String, _ verb: String, _ words: [String], short: Bool = true) throws(ConfigurationError) -> Edit {
-        if short, object == EditObject.class.rawValue {
-            if index == nil { index = ClassIndex(model, trees) }
-            if let change = index?.change(verb, words, model, trees) { return .classes(change) }
+        if short, let object = EditObject(rawValue: object), object == .class || object == .guest {
+            if index == nil { index = LocalIndex(model, trees, ids) }
+            if let change = index?.change(object, verb, words, model, trees, ids) { return .local(change) }
         }
         let editor = try model.edit(object, verb, words)
         do throws(ConfigurationError) {
@@ -72,9 +73,16 @@ public struct Running: Sendable {
         index = nil
     }
 
-    public mutating func adopt(_ change: ClassChange) {
-        index?.adopt(change, trees)
+    public mutating func adopt(_ change: LocalChange) {
+        index?.adopt(change, model, trees)
         model.adopt(change)
-        for item in change.classes { trees[item.tree].classes[item.place].settings = item.settings }
+        for edit in change.trees {
+            if !edit.splices.isEmpty {
+                let (old, new) = trees[edit.tree].concerned(by: edit)
+                ids.adopt(tree: edit.name, old: old, new: new)
+            }
+            trees[edit.tree].adopt(edit)
+            index?.trees[edit.tree].renumber(after: edit, trees[edit.tree])
+        }
     }
 }

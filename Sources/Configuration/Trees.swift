@@ -159,8 +159,10 @@ public enum Direction: String, Codable, CaseIterable, Sendable {
 ///
 /// In a tree that has a rate, guests and groups without a floor that stand in no group stand below the class `rest`, whose floor is what the floors
 /// beside it leave. It is there as soon as there is one.
-public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] {
-    let guests = model.effectiveGuests
+public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] { trees(of: model, model.effectiveGuests, ids: &ids) }
+
+/// - Parameter guests: those that have classes.
+func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> [TreeDescription] {
     var result = model.bridges.map { bridge in
         var tree = TreeBuilder(model, .inbound, rate: bridge.rate, rest: bridge.rest, bridge: bridge.name)
         for guest in guests { tree.add(guest, unless: { $0.isPhysical }) }

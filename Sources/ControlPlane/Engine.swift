@@ -66,14 +66,14 @@ final class Engine {
         // What is still to be brought about is tried again at every change.
         let short = dataPlane.lostPorts.isEmpty && dataPlane.unboundAddresses.isEmpty && hasStarted
         switch try running.edited(object, verb, words, short: short) {
-        case .classes(let change):
+        case .local(let change):
             if change.lines.isEmpty { return [] }
             _ = try keeper?.record(.edit(object: object, verb: verb, words: words))
             keeper?.count((ContinuousClock.now - began) / .seconds(1))
             dataPlane.apply(change)
             running.adopt(change)
             changes += 1
-            return change.lines
+            return change.lines + shortfalls(after: [])
         case .whole(let change):
             return try carryOut(change, .edit(object: object, verb: verb, words: words), began)
         }

@@ -29,7 +29,7 @@ extension Running {
         case .document(let yaml): adopt(try changed(to: try Model.checked(yaml: yaml, daemon: model.daemon), isChecked: true))
         case .edit(let object, let verb, let words):
             switch try edited(object, verb, words) {
-            case .classes(let change): adopt(change)
+            case .local(let change): adopt(change)
             case .whole(let change): adopt(change)
             }
         }

@@ -12,10 +12,16 @@ extension DataPlane {
         for (name, bridge) in bridges {
             let owned = wanted[name] ?? [:]
             if owned == bridge.owned { continue }
-            retiredOwners.append(bridge.owners)
             bridges[name]!.owned = owned
-            bridges[name]!.owners = .create(owned.map { (mac: $0.key.value, value: FDBValue(staticPort: $0.value.port, guest: $0.value.guest)) })
+            makeOwners(of: name)
         }
+    }
+
+    /// Has the loops know what a bridge's `owned` says, from the next snapshot on.
+    func makeOwners(of name: String) {
+        guard let bridge = bridges[name] else { return }
+        retiredOwners.append(bridge.owners)
+        bridges[name]!.owners = .create(bridge.owned.map { (mac: $0.key.value, value: FDBValue(staticPort: $0.value.port, guest: $0.value.guest)) })
     }
 
     private func wantedOwners() -> [String: [MACAddress: Binding]] {
@@ -70,7 +76,10 @@ extension DataPlane {
         }
         let changed = guests.filter { learnedFor[$0.key].map { [new = $0.value] in $0 != new } ?? false }
         learnedFor = guests
-        guard !changed.isEmpty else { return }
+        if !changed.isEmpty { relabel(changed) }
+    }
+
+    func relabel(_ changed: [PortIndex: LearnedFor]) {
         for bridge in bridges.values {
             bridge.fdb.relabel { mac, value in
                 guard let guests = changed[value.port] else { return value }

@@ -122,9 +122,9 @@ extension DataPlane {
         for description in descriptions {
             let tree = trees[description.name] ?? Tree(description, runtime)
             trees[description.name] = tree
-            let (before, after) = tree.commands(to: description) { item in outputIndex(of: item, in: description) }
+            let (before, after) = tree.commands(to: description) { item in outputIndex(of: item, description.kind) }
             run(before, on: tree)
-            tree.adopt(description) { item in outputIndex(of: item, in: description) }
+            tree.adopt(description) { item in outputIndex(of: item, description.kind) }
             removals.append((tree, after))
         }
         publish()
@@ -137,7 +137,7 @@ extension DataPlane {
     }
 
     /// What guests sent in classes that are gone counts for them as long as there are such guests.
-    private func keepCounts(of old: [String: UInt16], in tree: Tree, but new: [String: UInt16]) {
+    func keepCounts(of old: [String: UInt16], in tree: Tree, but new: [String: UInt16]) {
         for (guest, id) in old where new[guest] != id && guestIndices[guest] != nil {
             for instance in tree.instances {
                 let sent = instance.pointee.lastSent(of: id)
@@ -146,8 +146,8 @@ extension DataPlane {
         }
     }
 
-    private func outputIndex(of item: ClassDescription, in tree: TreeDescription) -> PortIndex {
-        switch tree.kind {
+    func outputIndex(of item: ClassDescription, _ kind: TreeDescription.Kind) -> PortIndex {
+        switch kind {
         case .inbound: item.port.flatMap(index(of:)) ?? 0
         case .outbound(let port): index(of: port) ?? 0
         }

@@ -10,6 +10,7 @@ extension DataPlane {
     /// Builds what each poll loop reads from what the control thread holds, publishes it, waits until no loop uses what it replaces, and frees
     /// that. Queues that move are let go by their old loop before the new one takes them up.
     func publish() {
+        makeLeaves()
         take(placement.placing(requests(), on: placementLoops))
     }
 
@@ -53,14 +54,13 @@ extension DataPlane {
         let treeNames = trees.keys.sorted()
         let bridgeNumbers = Dictionary(uniqueKeysWithValues: bridgeNames.enumerated().map { ($1, UInt16($0)) })
         let treeNumbers = Dictionary(uniqueKeysWithValues: treeNames.enumerated().map { ($1, UInt16($0)) })
-        let catchAll = catchAllGuests()
 
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
         views.initialize(repeating: PortView(state: nil))
         let connected = connectedPorts
         for port in connected {
             views[Int(port.index)] = PortView(
-                state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAll[port.settings.name] ?? 0,
+                state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
                 spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, maxFrame: port.maxFrame,
                 way: GroupKey(.pass, port.index).with(tag: port.state.pointee.wantsFlat ? .flatten : EgressTag(rawValue: 0)).rawValue)
@@ -84,34 +84,64 @@ extension DataPlane {
     }
 
     private func view(of tree: Tree, _ lcore: Int) -> TreeView {
-        // A row for every number that an address may lead to, still or already.
-        let shift = protocolNumbers.bits
-        let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: guestRows.count << shift)
-        leaves.initialize(repeating: 0)
-        // A guest's leaf for everything first, then those of single protocols.
-        for item in tree.description.classes where item.isLeaf && item.protocolName == nil {
-            guard let guest = item.guest.flatMap({ guestIndices[$0] }) else { continue }
-            for row in 0..<1 << shift { leaves[Int(guest) << shift + row] = item.id }
-        }
-        for item in tree.description.classes where item.isLeaf {
-            guard let guest = item.guest.flatMap({ guestIndices[$0] }), let row = item.protocolName.flatMap({ protocolNumbers[$0] }) else { continue }
-            leaves[Int(guest) << shift + row] = item.id
-        }
-        // A guest that goes is its port's catch-all for as long as an address leads to it.
-        let catchAll = closedGuests.isEmpty ? [:] : catchAllGuests()
-        for closed in closedGuests {
-            guard let heir = catchAll[closed.port] else { continue }
-            for row in 0..<1 << shift { leaves[closed.index << shift + row] = leaves[Int(heir) << shift + row] }
-        }
+        let leaves = UnsafeMutableBufferPointer<ClassID>.allocate(capacity: tree.leaves.count)
+        _ = leaves.initialize(from: tree.leaves)
         let bySource = if case .outbound = tree.kind { true } else { false }
         return TreeView(
-            tree: tree.instances[lcore], bySource: bySource, leaves: leaves, guestShift: UInt64(shift), lines: tree.instances[lcore].pointee.classLines)
+            tree: tree.instances[lcore], bySource: bySource, leaves: leaves, guestShift: UInt64(protocolNumbers.bits),
+            lines: tree.instances[lcore].pointee.classLines)
     }
 
-    private func catchAllGuests() -> [String: GuestIndex] {
-        var result: [String: GuestIndex] = [:]
-        for guest in model.effectiveGuests where guest.isCatchAll { result[guest.settings.port] = guestIndices[guest.settings.name] }
-        return result
+    /// Makes what leads guests' traffic to leaves anew.
+    private func makeLeaves() {
+        catchAllGuests = [:]
+        for guest in model.effectiveGuests where guest.isCatchAll { catchAllGuests[guest.settings.port] = guestIndices[guest.settings.name] }
+        leftRows = []
+        for tree in trees.values {
+            // A row for every number that an address may lead to, still or already.
+            tree.leaves = [ClassID](repeating: 0, count: guestRows.count << protocolNumbers.bits)
+            lead(tree.description.classes, in: tree)
+            leadClosedGuests(in: tree)
+        }
+    }
+
+    /// Enters leaves into the rows of their guests.
+    private func lead(_ classes: [ClassDescription], in tree: Tree) {
+        let shift = protocolNumbers.bits
+        // A guest's leaf for everything first, then those of single protocols.
+        for item in classes where item.isLeaf && item.protocolName == nil {
+            guard let guest = item.guest.flatMap({ guestIndices[$0] }) else { continue }
+            for row in 0..<1 << shift { tree.leaves[Int(guest) << shift + row] = item.id }
+        }
+        for item in classes where item.isLeaf {
+            guard let guest = item.guest.flatMap({ guestIndices[$0] }), let row = item.protocolName.flatMap({ protocolNumbers[$0] }) else { continue }
+            tree.leaves[Int(guest) << shift + row] = item.id
+        }
+    }
+
+    /// A guest that goes is its port's catch-all for as long as an address leads to it.
+    private func leadClosedGuests(in tree: Tree) {
+        let shift = protocolNumbers.bits
+        for closed in closedGuests {
+            guard let heir = catchAllGuests[closed.port] else { continue }
+            for row in 0..<1 << shift { tree.leaves[closed.index << shift + row] = tree.leaves[Int(heir) << shift + row] }
+        }
+    }
+
+    /// As `publish`, where nothing but guests of one port and their classes have changed.
+    /// - Parameter classes: those that the change concerns, by tree, as they are now.
+    func publish(_ guests: LocalChange.PortGuests?, _ classes: [(tree: Tree, classes: [ClassDescription])]) {
+        let shift = protocolNumbers.bits
+        if let guests { catchAllGuests[guests.port] = guestIndices[guests.catchAll] }
+        // The rows of guests who went before lead to others, and those of who comes are to lead nowhere in trees that do not know them.
+        let came = guests?.came.compactMap { guestIndices[$0] }.map(Int.init) ?? []
+        for tree in trees.values {
+            for index in leftRows + came { for row in 0..<1 << shift { tree.leaves[index << shift + row] = 0 } }
+        }
+        for item in classes { lead(item.classes, in: item.tree) }
+        for tree in trees.values { leadClosedGuests(in: tree) }
+        leftRows = closedGuests.map(\.index)
+        exchange { snapshot(for: $0, leavingOut: []) }
     }
 
     private func tagger() -> PriorityTagger {

@@ -291,9 +291,13 @@ extension DataPlane {
 }
 
 extension TreeDescription {
+    var guestClasses: [String: UInt16] { classes.guestClasses }
+}
+
+extension [ClassDescription] {
     /// The class of each guest that all others of that guest are below.
     var guestClasses: [String: UInt16] {
         // Parents come first.
-        Dictionary(classes.compactMap { item in item.guest.map { ($0, item.id) } }) { first, _ in first }
+        Dictionary(compactMap { item in item.guest.map { ($0, item.id) } }) { first, _ in first }
     }
 }

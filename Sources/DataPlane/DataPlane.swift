@@ -26,6 +26,10 @@ public final class DataPlane {
     var guestsSent: [String: GuestAmounts] = [:]
     /// Of guests that the change in progress took away, and the ports they were at.
     var closedGuests: [(index: Int, port: String)] = []
+    /// By port: the guest that traffic of unlisted addresses belongs to, as published last.
+    var catchAllGuests: [String: GuestIndex] = [:]
+    /// Numbers of guests who went in a change of theirs alone: their rows lead to others until the next one.
+    var leftRows: [Int] = []
     /// Whose addresses are learned behind each port, when addresses were bound last.
     var learnedFor: [PortIndex: LearnedFor] = [:]
     /// Replaced, and to be freed when no loop reads them.

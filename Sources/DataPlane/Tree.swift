@@ -9,6 +9,8 @@ final class Tree {
     var description: TreeDescription { record.description }
     /// By lcore index.
     let instances: [UnsafeMutablePointer<ClassTree>]
+    /// What `TreeView.leaves` is made from.
+    var leaves: [ClassID] = []
     /// Where the instances of several loops lease their rates; nil for a single loop, which has them to itself.
     private let shared: SharedTree?
 
@@ -39,9 +41,13 @@ final class Tree {
     /// The instances have been told what `wanted` says.
     func adopt(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) { record.adopt(wanted, output: output) }
 
-    /// Gives the class at a place of the description other settings; what leads to it stays.
-    /// - Returns: the command.
-    func change(_ place: Int, to settings: Configuration.ClassParameters) -> TreeStep { record.change(place, to: settings) }
+    /// The commands of an edit: see `TreeRecord`.
+    func commands(of edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) -> (before: [TreeStep], after: [TreeStep]) {
+        record.commands(of: edit, output: output)
+    }
+
+    /// The instances have been told what `edit` says.
+    func adopt(_ edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) { record.adopt(edit, output: output) }
 
     /// Gives the instances the memory that a step needs, before they are told of it.
     func prepare(_ step: TreeStep) {

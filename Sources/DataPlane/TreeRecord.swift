@@ -27,12 +27,18 @@ struct TreeRecord {
     /// A leaf that goes leaves its queue to the leaf that its traffic takes from then on, and until the loops know of that, what still comes for it as well
     /// (`ClassTree.heir`): so no frame is without a class, and none overtakes another of its flow.
     func commands(to wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> (before: [TreeStep], after: [TreeStep]) {
+        commands(from: description.classes, to: wanted, output: output)
+    }
+
+    private func commands(
+        from classes: [ClassDescription], to wanted: TreeDescription, output: (ClassDescription) -> PortIndex
+    ) -> (before: [TreeStep], after: [TreeStep]) {
         var before: [TreeStep] = []
         if wanted.overhead != description.overhead {
             before.append(TreeStep(operation: .overhead, parameters: Scheduler.ClassParameters(burst: UInt64(wanted.overhead))))
         }
         if wanted.rate != description.rate { before.append(TreeStep(operation: .change, id: ClassIDs.root, parameters: Self.root(wanted))) }
-        var places = Places(of: description)
+        var places = Places(of: classes)
         // What a leaf holds goes to the first child it gets: that is to be the one its frames go to from then on.
         for item in wanted.classes.filter({ $0.protocolName == nil }) + wanted.classes.filter({ $0.protocolName != nil }) {
             let parameters = parameters(of: item, output)
@@ -44,7 +50,7 @@ struct TreeRecord {
             if old != parameters { before.append(TreeStep(operation: .change, id: item.id, parameters: parameters)) }
         }
         let kept = Set(wanted.classes.map(\.id))
-        let gone = description.classes.filter { !kept.contains($0.id) }
+        let gone = classes.filter { !kept.contains($0.id) }
         let left = leavings(gone, wanted, output)
         before += left
         let hasLeft = Set(left.lazy.filter { $0.operation == .remove }.map(\.id))
@@ -92,13 +98,21 @@ struct TreeRecord {
         told = new
     }
 
-    mutating func change(_ place: Int, to settings: Configuration.ClassParameters) -> TreeStep {
-        description.classes[place].settings = settings
-        let id = description.classes[place].id
-        var parameters = Scheduler.ClassParameters(settings, output: told[id]?.output ?? 0)
-        if !description.classes[place].isLeaf { parameters.queuesFlows = false }
-        told[id] = parameters
-        return TreeStep(operation: .change, id: id, parameters: parameters)
+    /// The commands of an edit: as `commands(to:output:)`, of the classes that it concerns alone.
+    func commands(of edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) -> (before: [TreeStep], after: [TreeStep]) {
+        let (old, new) = description.concerned(by: edit)
+        var wanted = description
+        wanted.classes = new
+        return commands(from: old, to: wanted, output: output)
+    }
+
+    /// The instances have been told what `edit` says.
+    mutating func adopt(_ edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) {
+        let (old, new) = description.concerned(by: edit)
+        let known = new.map { parameters(of: $0, output) }
+        for item in old { told[item.id] = nil }
+        for (item, parameters) in zip(new, known) { told[item.id] = parameters }
+        description.adopt(edit)
     }
 
     /// A class that has become a parent delivers nowhere. It keeps the output it had, which is where its queue is to go.
@@ -125,9 +139,9 @@ private struct Places {
     private var parents: [UInt16: UInt16]
     private var children: [UInt16: [UInt16]]
 
-    init(of description: TreeDescription) {
-        parents = Dictionary(description.classes.map { ($0.id, $0.parent) }) { first, _ in first }
-        children = Dictionary(grouping: description.classes.map(\.id)) { [parents] id in parents[id] ?? ClassIDs.root }
+    init(of classes: [ClassDescription]) {
+        parents = Dictionary(classes.map { ($0.id, $0.parent) }) { first, _ in first }
+        children = Dictionary(grouping: classes.map(\.id)) { [parents] id in parents[id] ?? ClassIDs.root }
     }
 
     /// The steps that take a class with all below it under another parent. A class with children is not moved: they go to the root one by one, lowest first,

@@ -1,4 +1,5 @@
 import Configuration
+import Packet
 import TestSupport
 import Testing
 
@@ -33,48 +34,99 @@ import Testing
         return ("set", words)
     }
 
-    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    /// Words of a random edit of a guest, likewise.
+    private func guestWords(_ model: Model, _ number: Int, _ random: inout Seeded) -> (verb: String, words: [String]) {
+        let name = Int.random(in: 0...4, using: &random) == 0 ? model.effectiveGuests.randomElement(using: &random)!.settings.name : model.guests.randomElement(using: &random)?.name
+        switch (Int.random(in: 0...5, using: &random), name) {
+        case (0, let name?): return ("del", [name])
+        case (1...2, let name?): return ("set", [name] + guestSettings(model, number, &random))
+        default:
+            let names = ["new\(number)", model.ports.randomElement(using: &random)!.name, model.groups.randomElement(using: &random)?.name ?? "a"]
+            let name = names[max(0, Int.random(in: -3...2, using: &random))]
+            let port = model.ports.randomElement(using: &random)!.name
+            return ("add", [name] + (Int.random(in: 0...9, using: &random) == 0 ? [] : ["port", port]) + guestSettings(model, number, &random))
+        }
+    }
+
+    private func guestSettings(_ model: Model, _ number: Int, _ random: inout Seeded) -> [String] {
+        func address(_ number: Int) -> String { MACAddress(value: 0x5254_0a00_0000 + UInt64(number)).description }
+        var words: [String] = []
+        switch Int.random(in: 0...9, using: &random) {
+        case 0: words += ["macs", "none"]
+        case 1: words += ["macs", address(Int.random(in: 0...number, using: &random))]
+        case 2: words += ["macs", [address(number), address(1_000 + number)].joined(separator: ",")]
+        case 3: words += ["macs", model.bridges.flatMap(\.staticEntries).randomElement(using: &random)?.mac.description ?? "ff:ff:ff:ff:ff:ff"]
+        case 4...7: words += ["macs", address(number)]
+        default: break
+        }
+        if Int.random(in: 0...2, using: &random) == 0 { words += ["group", model.groups.randomElement(using: &random)?.name ?? "none"] }
+        if Int.random(in: 0...9, using: &random) == 0 { words += ["group", "none"] }
+        if Int.random(in: 0...20, using: &random) == 0 { words += ["port", model.ports.randomElement(using: &random)!.name] }
+        for direction in ["inbound", "outbound"] where Bool.random(using: &random) {
+            words += [direction, "floor", Int.random(in: 0...3, using: &random) == 0 ? "none" : "\(Int.random(in: 1...300, using: &random))mbit"]
+        }
+        return words.isEmpty ? ["macs", address(number)] : words
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
     func theShortWayGivesWhatTheGeneralOneGives(_ seed: UInt64) throws {
         var random = Seeded(seed)
-        var short = 0, whole = 0, refused = 0
+        var short = 0, whole = 0, refused = 0, moved = 0
         for _ in 0..<25 {
             let model = randomModel(&random)
             guard model.problems.isEmpty else { continue }
             var quick = Running(), slow = Running()
             quick.adopt(try quick.changed(to: model))
             slow.adopt(try slow.changed(to: model))
-            for _ in 0..<60 {
-                let (verb, words) = words(quick.model, &random)
+            for number in 0..<100 {
+                let object = Bool.random(using: &random) ? "class" : "guest"
+                let (verb, words) = object == "class" ? words(quick.model, &random) : guestWords(quick.model, number, &random)
                 let old = slow.model
                 let expected: Result<Running.Change, ConfigurationError> = Result { () throws(ConfigurationError) in
-                    guard case .whole(let change) = try slow.edited("class", verb, words, short: false) else { fatalError("the general way was asked for") }
+                    guard case .whole(let change) = try slow.edited(object, verb, words, short: false) else { fatalError("the general way was asked for") }
                     return change
                 }
-                switch (expected, Result { () throws(ConfigurationError) in try quick.edited("class", verb, words) }) {
+                switch (expected, Result { () throws(ConfigurationError) in try quick.edited(object, verb, words) }) {
                 case (.failure(let error), .failure(let other)):
                     refused += 1
                     #expect(error == other, "\(words)")
                 case (.success(let change), .success(let edit)):
                     slow.adopt(change)
                     switch edit {
-                    case .classes(let item):
+                    case .local(let item):
                         short += 1
+                        if item.trees.contains(where: { !$0.splices.isEmpty }) { moved += 1 }
+                        #expect(item.port == portChange(old, change.model), "\(words)")
                         #expect(item.lines == change.plan.lines(from: old, to: change.model), "\(words)")
                         quick.adopt(item)
                     case .whole(let item):
                         whole += 1
                         quick.adopt(item)
                     }
-                case (let one, let other): Issue.record("class \(verb) \(words): \(one) and \(other)")
+                case (let one, let other): Issue.record("\(object) \(verb) \(words): \(one) and \(other)")
                 }
-                try #require(quick.model == slow.model && quick.trees == slow.trees && quick.ids == slow.ids, "class \(verb) \(words)")
+                try #require(quick.model == slow.model && quick.trees == slow.trees && quick.ids == slow.ids, "\(object) \(verb) \(words)")
                 // What the short way leaves is what the model says.
                 var ids = quick.ids
                 try #require(trees(of: quick.model, ids: &ids) == quick.trees && quick.model.problems.isEmpty)
             }
         }
-        // Each of the three happens, and the short way is the usual one.
-        #expect(short > 150 && whole > 20 && refused > 100, "\(short) short, \(whole) whole, \(refused) refused")
+        // Each of them happens.
+        #expect(short > 400 && moved > 50 && whole > 20 && refused > 100, "\(short) short, \(moved) of them of shapes, \(whole) whole, \(refused) refused")
+    }
+
+    /// Which port's guests or their addresses an edit changes, as the two models say.
+    private func portChange(_ old: Model, _ new: Model) -> LocalChange.PortGuests? {
+        let (before, after) = (old.guests.filter { !new.guests.contains($0) }, new.guests.filter { !old.guests.contains($0) })
+        guard let guest = after.first ?? before.first else { return nil }
+        func effective(_ model: Model) -> [EffectiveGuest] { model.effectiveGuests.filter { $0.settings.port == guest.port } }
+        let (was, now) = (effective(old).map(\.settings.name), effective(new).map(\.settings.name))
+        let (lost, won) = (before.first?.macs ?? [], after.first?.macs ?? [])
+        if was == now, before.first?.macs == after.first?.macs { return nil }
+        return LocalChange.PortGuests(
+            port: guest.port, bridge: new.ports.first { $0.name == guest.port }!.bridge, all: now, catchAll: effective(new).first(where: \.isCatchAll)!.settings.name,
+            came: now.filter { !was.contains($0) }.sorted(), gone: was.filter { !now.contains($0) }.sorted(), removed: lost.filter { !won.contains($0) },
+            added: won.filter { !lost.contains($0) }, owner: guest.name)
     }
 
     /// Floors of many guests fill the rate to the last bit: one bit more is refused, and room that one gives another may take.
@@ -90,7 +142,7 @@ import Testing
         running.adopt(try running.changed(to: try Model.checked(yaml: yaml), isChecked: true))
         func edit(_ words: String...) throws -> Bool {
             switch try running.edited("class", "set", words) {
-            case .classes(let change): running.adopt(change)
+            case .local(let change): running.adopt(change)
             // What is left changes the limit of a queue below `rest`.
             case .whole(let change): running.adopt(change)
             }

@@ -34,7 +34,7 @@ extension EndToEnd {
                     #expect(reply["result"]["applied"].bool == true)
                 }
                 let scenario = try lab.write("scenario.yaml", """
-                    duration: 6s
+                    duration: 7s
                     learn: true
                     ports:
                       - {name: vm2, device: "virtio_user:\(lab.path("vm2"))", server: true, mac: "52:54:00:00:00:02"}
@@ -44,6 +44,27 @@ extension EndToEnd {
                     """)
                 let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
                 try eventually("frames flow") { try (daemon.port("vm4")["tx"]["frames"].int ?? 0) > 500 }
+
+                let guests = try guestEdits(client, 100)
+                print("\(Int(guests)) changes of guests and of their protocols' classes a second")
+                // Frames are led to where the last change says.
+                func sent(_ path: String) throws -> Int { try client.call("class.show", "{\"tree\":\"br0\",\"path\":\"\(path)\"}")["result"][0]["sent"]["frames"].int ?? 0 }
+                for (change, path) in [
+                    ("guest.add {\"name\":\"vm4\",\"macs\":[\"52:54:00:00:00:04\"],\"inbound\":{\"floor\":\"1mbit\"}}", "vm4"),
+                    ("guest.add {\"name\":\"beside\",\"port\":\"vm4\",\"macs\":[\"52:54:00:00:01:04\"]}", "vm4"),
+                    ("class.set {\"path\":\"vm4/iscsi\",\"dir\":\"inbound\",\"floor\":\"100kbit\"}", "vm4/default"),
+                    ("guest.set {\"name\":\"vm4\",\"macs\":[\"52:54:00:00:02:04\"]}", "vm4:others"),
+                    ("guest.set {\"name\":\"beside\",\"macs\":[\"52:54:00:00:00:04\"]}", "beside"),
+                    ("guest.del {\"name\":\"beside\"}", "vm4/default"),
+                    ("class.del {\"path\":\"vm4/iscsi\",\"dir\":\"inbound\"}", "vm4"),
+                ] {
+                    let parts = change.split(separator: " ", maxSplits: 1).map(String.init)
+                    let reply = try client.call(parts[0], parts[1])
+                    #expect(reply["result"]["applied"].bool == true, "\(change): \(reply)")
+                    let before = try sent(path)
+                    try eventually("frames pass in \(path) after \(change)") { try sent(path) > before + 10 }
+                }
+                let others = 100 * 5 + 7
 
                 func edit(_ number: Int) throws {
                     let direction = number % 2 == 0 ? "inbound" : "outbound"
@@ -68,7 +89,7 @@ extension EndToEnd {
                 let last = count + 200
                 let shown = try client.call("class.show", "{\"tree\":\"br0\",\"path\":\"g\(last)\"}")["result"][0]
                 #expect(shown["floor"].int == (1_000 + last) * 1_000)
-                #expect(try client.call("status")["result"]["changes"].int == 2 + last)
+                #expect(try client.call("status")["result"]["changes"].int == 2 + last + others)
                 let exit = generator.waitForExit(until: .after(90))
                 try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-gen-\(generator.pid)")
                 #expect(exit == .code(0), "\(generator.output.text)\(generator.errors.text)")
@@ -77,6 +98,26 @@ extension EndToEnd {
                 other.close()
                 daemon.stop()
             }
+        }
+
+        /// Adds guests, changes and deletes them.
+        /// - Returns: changes a second.
+        private func guestEdits(_ client: ControlClient, _ count: Int) throws -> Double {
+            let time = try ContinuousClock().measure {
+                for number in 1...count {
+                    let mac = "52:54:02:00:00:\(String(format: "%02x", number))"
+                    for (method, params) in [
+                        ("guest.add", "{\"name\":\"n\(number)\",\"port\":\"p\(number % 50)\",\"macs\":[\"\(mac)\"],\"inbound\":{\"floor\":\"1mbit\"}}"),
+                        ("guest.set", "{\"name\":\"n\(number)\",\"macs\":[\"52:54:03\(mac.dropFirst(8))\"]}"),
+                        ("class.set", "{\"path\":\"n\(number)/iscsi\",\"dir\":\"both\",\"ceiling\":\"1gbit\"}"),
+                        ("class.del", "{\"path\":\"n\(number)/iscsi\",\"dir\":\"both\"}"), ("guest.del", "{\"name\":\"n\(number)\"}"),
+                    ] {
+                        let reply = try client.call(method, params)
+                        #expect(reply["result"]["changes"].items.count == 1, "\(method) \(params): \(reply)")
+                    }
+                }
+            }
+            return Double(5 * count) / (time / .seconds(1))
         }
 
         @Test("a batch is carried out one by one, each whole or not at all, and diff says what is fixed")

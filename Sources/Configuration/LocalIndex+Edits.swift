@@ -1,0 +1,175 @@
+import Packet
+
+extension LocalIndex {
+    /// - Returns: nil where the general way has to decide.
+    func change(_ object: EditObject, _ verb: String, _ words: [String], _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs) -> LocalChange? {
+        switch object {
+        case .class: classChange(verb, words, model, descriptions, ids)
+        case .guest: guestChange(verb, words, model, descriptions, ids)
+        default: nil
+        }
+    }
+
+    // MARK: Classes
+
+    private func classChange(_ verb: String, _ words: [String], _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs) -> LocalChange? {
+        guard let path = words.first else { return nil }
+        let parts = path.split(separator: "/").map(String.init)
+        guard let last = parts.last else { return nil }
+        let named = parts.count > 1 ? guests.place(of: parts[parts.count - 2]) : nil
+        if named == nil, let group = groups.place(of: last) { return change(verb, words, group: group, model, descriptions, ids) }
+        guard let place = named ?? guests.place(of: last), let port = ports.place(of: model.guests[place].port),
+            // A group may be called like the protocol that the path ends with, and what names what is for the small model to find.
+            var small = small(around: port, model.guests[place].group, model, and: groups.place(of: last))
+        else { return nil }
+        small.guests = [model.guests[place]]
+        guard let edited = try? small.edited(EditObject.class.rawValue, verb, words), edited.guests.count == 1 else { return nil }
+        return change((model.guests[place], edited.guests[0]), small, edited, model, descriptions, ids)
+    }
+
+    private func change(
+        _ verb: String, _ words: [String], group place: Int, _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs
+    ) -> LocalChange? {
+        let name = model.groups[place].name
+        // Without a guest in it a group has no class.
+        guard let guest = someGuest(below: name, model, descriptions), let port = ports.place(of: guest.port),
+            var small = small(around: port, guest.group, model, and: place)
+        else { return nil }
+        small.guests = [guest]
+        guard let edited = try? small.edited(EditObject.class.rawValue, verb, words), let settings = edited.groups.first(where: { $0.name == name })
+        else { return nil }
+        var change = LocalChange(lines: Self.lines(small, edited))
+        change.group = .init(place: place, settings: settings)
+        var own = ClassIDs()
+        let made = Dictionary(Configuration.trees(of: edited, ids: &own).map { ($0.name, $0) }) { first, _ in first }
+        for (number, description) in descriptions.enumerated() {
+            let new = made[description.name]?.classes.first { $0.guest == nil && $0.name == name }
+            let place = trees[number].groups[name].flatMap(trees[number].place)
+            guard let new, let place else {
+                if new == nil, place == nil { continue }
+                return nil
+            }
+            let old = description.classes[place], parent = made[description.name]?.classes.first { $0.id == new.parent }
+            guard old.path == new.path, trees[number][old.parent, description]?.path == parent?.path else { return nil }
+            var edit = LocalChange.TreeEdit(name: description.name, tree: number)
+            edit.changed = [.init(place: place, settings: new.settings)]
+            guard let finished = finished(edit, &change, description) else { return nil }
+            if !finished.isEmpty { change.trees.append(finished) }
+        }
+        return change
+    }
+
+    /// A guest whose classes stand below the group's.
+    private func someGuest(below group: String, _ model: Model, _ descriptions: [TreeDescription]) -> GuestSettings? {
+        for (tree, description) in zip(trees, descriptions) {
+            guard let place = tree.groups[group].flatMap(tree.place) else { continue }
+            // Parents stand before their children, and the first class behind a group's is below it.
+            let below = description.classes[place...].first { $0.guest != nil }
+            if let name = below?.guest, let found = guests.place(of: name) { return model.guests[found] }
+        }
+        return nil
+    }
+
+    // MARK: Guests
+
+    private func guestChange(_ verb: String, _ words: [String], _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs) -> LocalChange? {
+        guard let name = words.first else { return nil }
+        var alone = Model()
+        let place = guests.place(of: name)
+        if let place { alone.guests = [model.guests[place]] }
+        guard let after = (try? alone.edit(EditObject.guest.rawValue, verb, words))?.model else { return nil }
+        let (old, new) = (alone.guests.first, after.guests.first)
+        guard let guest = new ?? old, old.map({ $0.port == guest.port }) ?? true, let port = ports.place(of: guest.port), isSound(old, new, model),
+            var small = small(around: port, guest.group, model, and: nil)
+        else { return nil }
+        var edited = small
+        small.guests = alone.guests
+        edited.guests = after.guests
+        guard edited.problems.isEmpty else { return nil }
+        return change((old, new), small, edited, model, descriptions, ids)
+    }
+
+    /// Whether the guest goes together with all others, as far as that is not a matter of trees.
+    private func isSound(_ old: GuestSettings?, _ new: GuestSettings?, _ model: Model) -> Bool {
+        guard let guest = new ?? old, let port = ports.place(of: guest.port).map({ model.ports[$0] }), let bridge = bridges[port.bridge] else { return false }
+        if let new {
+            if groups.contains(new.name) || ports.contains(new.name) && new.port != new.name { return false }
+            if old == nil, model.guests.count >= Model.mostGuests { return false }
+            if new.macs.contains(where: { mac in bridge.owners[mac].map { $0 != new.name } ?? false }) { return false }
+            if new.macs.count + bridge.owners.count + bridge.statics.count > model.bridges[bridge.place].fdbSize { return false }
+        }
+        if ((old?.macs ?? []) + (new?.macs ?? [])).contains(where: bridge.statics.contains) { return false }
+        let others = guests.places(in: port.name).map { model.guests[$0] }.filter { $0.name != guest.name }
+        if let new, new.macs.isEmpty, others.contains(where: { $0.macs.isEmpty }) { return false }
+        return !port.spoofCheck || !(new?.macs ?? []).isEmpty || others.contains { !$0.macs.isEmpty }
+    }
+
+    /// The change of a guest to other settings on the same port.
+    /// - Parameters: models with nobody but the guest, before and after, free of problems.
+    private func change(
+        _ guest: (old: GuestSettings?, new: GuestSettings?), _ small: Model, _ edited: Model, _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs
+    ) -> LocalChange? {
+        guard let name = guest.new?.name ?? guest.old?.name, let port = (guest.new ?? guest.old)?.port, let place = ports.place(of: port),
+            let bridge = bridges[model.ports[place].bridge]
+        else { return nil }
+        let before = effective(on: port, model), after = effective(on: port, model, with: guest)
+        // A guest who gains or loses its only address has another place among them.
+        let (stayed, stay) = (Set(before.map(\.settings.name)), Set(after.map(\.settings.name)))
+        guard before.map(\.settings.name).filter(stay.contains) == after.map(\.settings.name).filter(stayed.contains) else { return nil }
+        let isSame = before.map(\.settings.name) == after.map(\.settings.name) && guest.old?.macs == guest.new?.macs
+        var change = LocalChange(lines: Self.lines(small, edited))
+        let others = guests.place(of: name)
+        switch (guest.old, guest.new) {
+        case (nil, let new?): change.guest = .add(new)
+        case (_?, let new?): change.guest = .set(.init(place: others!, settings: new))
+        default: change.guest = .remove(place: others!)
+        }
+        if !isSame {
+            let (old, new) = (guest.old?.macs ?? [], guest.new?.macs ?? [])
+            guard let catchAll = after.last?.settings.name else { return nil }
+            // Static entries are the catch-all's.
+            if before.last?.settings.name != catchAll, bridge.staticPorts.contains(port) { return nil }
+            change.port = .init(
+                port: port, bridge: model.ports[place].bridge, all: after.map(\.settings.name), catchAll: catchAll, came: stay.subtracting(stayed).sorted(),
+                gone: stayed.subtracting(stay).sorted(), removed: old.filter { !new.contains($0) }, added: new.filter { !old.contains($0) }, owner: name)
+        }
+        guard classCount + (count(after) - count(before)) * trees(on: model.ports[place].bridge) <= Model.mostClasses else { return nil }
+        let made = after.filter { $0.settings.name == name || !stayed.contains($0.settings.name) }
+        return withTrees(change, made, before, after, edited, descriptions, ids)
+    }
+
+    // MARK: The small model
+
+    /// The part of the model that the classes of a guest on a port follow from, but for the guest.
+    private func small(around port: Int, _ group: String?, _ model: Model, and other: Int?) -> Model? {
+        guard let bridge = bridges[model.ports[port].bridge] else { return nil }
+        var small = Model()
+        small.bridges = [model.bridges[bridge.place]]
+        small.bridges[0].staticEntries = []
+        small.ports = Set([port] + bridge.physical + [bridge.widest].compactMap { $0 }).sorted().map { place in
+            var settings = model.ports[place]
+            // It needs the addresses of guests who are not here.
+            settings.spoofCheck = false
+            return settings
+        }
+        small.protocols = model.protocols
+        var chain: [Int] = []
+        var next = group
+        while let name = next, let place = groups.place(of: name), chain.count < Model.deepestTree {
+            chain.append(place)
+            next = model.groups[place].parent
+        }
+        next = other.map { model.groups[$0].name }
+        while let name = next, let place = groups.place(of: name), !chain.contains(place), chain.count < 2 * Model.deepestTree {
+            chain.append(place)
+            next = model.groups[place].parent
+        }
+        // What is wrong at another bridge is not to be told here.
+        small.groups = chain.sorted().map { model.groups[$0] }.filter { $0.bridge == small.bridges[0].name }
+        return small
+    }
+
+    private static func lines(_ old: Model, _ new: Model) -> [String] {
+        Plan(actions: actions(from: old, to: new), trees: []).lines(from: old, to: new)
+    }
+}

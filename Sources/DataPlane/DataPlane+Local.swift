@@ -1,0 +1,93 @@
+import Bridge
+import Configuration
+import Packet
+import Scheduler
+
+extension DataPlane {
+    /// Carries out the edit of one guest or group, at the cost of what it concerns.
+    /// - Parameter change: to the model and the trees as they run; no port is lost, and no address unbound.
+    public func apply(_ change: LocalChange) {
+        // Where nothing leads to other classes than before, the loops are told of those classes alone.
+        let leadsElsewhere = change.port != nil || change.trees.contains { !$0.splices.isEmpty }
+        if let guests = change.port { adoptNumbers(of: guests) }
+        model.adopt(change)
+        if let guests = change.port { adoptOwners(of: guests) }
+        var edits: [LocalTreeEdit] = []
+        for edit in change.trees {
+            guard let tree = trees[edit.name] else { continue }
+            edits.append(LocalTreeEdit(edit, tree) { item in outputIndex(of: item, tree.kind) })
+        }
+        for edit in edits { send(edit.before, to: edit.tree) }
+        awaitCommands()
+        for edit in edits { edit.tree.tidy(after: edit.before) }
+        for edit in edits { edit.tree.adopt(edit.edit) { item in outputIndex(of: item, edit.tree.kind) } }
+        guard leadsElsewhere else { return }
+        publish(change.port, edits.map { ($0.tree, $0.new) })
+        for edit in edits { send(edit.after, to: edit.tree) }
+        awaitCommands()
+        for edit in edits {
+            edit.tree.tidy(after: edit.after)
+            keepCounts(of: edit.old.guestClasses, in: edit.tree, but: edit.new.guestClasses)
+        }
+        if let guests = change.port { bind(guests) }
+    }
+
+    /// What is done to one tree.
+    private struct LocalTreeEdit {
+        let edit: LocalChange.TreeEdit
+        let tree: Tree
+        let old: [ClassDescription]
+        let new: [ClassDescription]
+        let before: [TreeStep]
+        let after: [TreeStep]
+
+        init(_ edit: LocalChange.TreeEdit, _ tree: Tree, output: (ClassDescription) -> PortIndex) {
+            self.edit = edit
+            self.tree = tree
+            (old, new) = tree.description.concerned(by: edit)
+            (before, after) = tree.commands(of: edit, output: output)
+        }
+    }
+
+    /// Guests who come get numbers, and those who go keep theirs until nothing leads to them.
+    private func adoptNumbers(of guests: LocalChange.PortGuests) {
+        if guestRows.grow(toHold: freeGuests.next + guests.came.count) { publish() }
+        for name in guests.gone {
+            if let index = guestIndices.removeValue(forKey: name) { closedGuests.append((Int(index), guests.port)) }
+        }
+        for name in guests.came { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
+    }
+
+    /// As `adoptOwners()`.
+    private func adoptOwners(of guests: LocalChange.PortGuests) {
+        guard let port = index(of: guests.port), bridges[guests.bridge] != nil, !guests.removed.isEmpty || !guests.added.isEmpty else { return }
+        for mac in guests.removed { bridges[guests.bridge]!.owned[mac] = nil }
+        if let guest = guestIndices[guests.owner] {
+            for mac in guests.added { bridges[guests.bridge]!.owned[mac] = Binding(port: port, guest: guest) }
+        }
+        makeOwners(of: guests.bridge)
+    }
+
+    /// As `bindAddresses` and `relabelAddresses`; then the numbers of guests who went are free.
+    private func bind(_ guests: LocalChange.PortGuests) {
+        if let port = ports[guests.port], let fdb = bridges[guests.bridge]?.fdb {
+            for mac in guests.removed where bridges[guests.bridge]!.bound.removeValue(forKey: mac) != nil { fdb.removeStatic(mac: mac.value) }
+            for mac in guests.added where port.link.isUp {
+                guard let binding = bridges[guests.bridge]!.owned[mac] else { continue }
+                if fdb.addStatic(mac: mac.value, port: binding.port, guest: binding.guest) {
+                    bridges[guests.bridge]!.bound[mac] = binding
+                } else {
+                    unboundAddresses.append((guests.bridge, mac))
+                }
+            }
+            let known = LearnedFor(all: guests.all.compactMap { guestIndices[$0] }, catchAll: guestIndices[guests.catchAll] ?? 0)
+            // Who comes has addresses of its own, which are bound: what was learned is its port's catch-all's.
+            let isRelabelled = learnedFor[port.index].map { $0.catchAll != known.catchAll } ?? false || !guests.gone.isEmpty
+            learnedFor[port.index] = known
+            if isRelabelled { relabel([port.index: known]) }
+        }
+        for name in guests.gone { guestsSent[name] = nil }
+        for guest in closedGuests { freeGuests.give(back: guest.index) }
+        closedGuests = []
+    }
+}
