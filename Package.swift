@@ -89,7 +89,7 @@ let package = Package(
             linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
 
         // Traffic for tests, demonstrations and benchmarks: simulated guests over virtio_user.
-        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet", .product(name: "Yams", package: "Yams")], swiftSettings: dpdkSwift),
+        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet", "Configuration"], swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice-gen",
             dependencies: ["TrafficGenerator", .product(name: "ArgumentParser", package: "swift-argument-parser")],

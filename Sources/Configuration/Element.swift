@@ -1,23 +1,23 @@
 import Packet
 
 /// A piece of a configuration as it was written, whether in YAML or in words on a command line.
-struct Element {
-    enum Content {
+package struct Element {
+    package enum Content {
         /// Nothing after the key.
         case empty
         case scalar(String)
         case list([Element])
         case map([Entry])
     }
-    struct Entry {
-        var key: String
-        var line: Int?
-        var value: Element
+    package struct Entry {
+        package var key: String
+        package var line: Int?
+        package var value: Element
     }
-    var line: Int?
+    package var line: Int?
     /// As `guests[2].inbound`.
-    var path: String
-    var content: Content
+    package var path: String
+    package var content: Content
 
     /// For messages: what stands there.
     var noun: String {

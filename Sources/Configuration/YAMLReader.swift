@@ -2,7 +2,7 @@ import CYaml
 
 /// Reads one YAML document into elements, within limits that hold while it is read: what is too deep, or stands for too much, is never
 /// built. Keys must be plain values, so that none has to be compared with a tree that aliases made large.
-final class YAMLReader {
+package final class YAMLReader {
     /// Bytes of a document.
     static let largest = 16 << 20
     /// Lists and maps within one another, aliases followed. A configuration has seven at most.
@@ -33,6 +33,13 @@ final class YAMLReader {
         text.deallocate()
     }
 
+    /// A document of other keys than a configuration's, within the same limits. Nothing is an empty document.
+    package static func element(_ yaml: String) throws(ConfigurationError) -> Element {
+        let (element, duplicates) = try read(yaml)
+        if !duplicates.isEmpty { throw duplicates.error() }
+        return element
+    }
+
     /// The document, and keys that stand twice in a map. Nothing is an empty document.
     static func read(_ yaml: String) throws(ConfigurationError) -> (element: Element, duplicates: ProblemList) {
         guard yaml.utf8.count <= largest else {
@@ -45,7 +52,7 @@ final class YAMLReader {
         let element = try reader.element(try reader.next(), path: "", depth: 0)
         _ = try reader.next()
         let end = try reader.next()
-        guard end.kind == YAML_STREAM_END_EVENT else { throw Self.flaw("this is not YAML for a configuration: a second document begins here", end.line) }
+        guard end.kind == YAML_STREAM_END_EVENT else { throw Self.flaw("a second document begins here, and one is read: take it away", end.line) }
         return (element, reader.duplicates)
     }
 

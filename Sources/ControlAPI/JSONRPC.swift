@@ -201,6 +201,14 @@ public enum Response: Sendable {
     case failure(RPCError)
     /// What is known, to be written down where that holds up nobody.
     case later(@Sendable () -> Response)
+    /// What is to be done before, where that holds up nobody; then the handler goes on with what came of it.
+    case first(@Sendable () -> Continuation)
+
+    /// Runs where the handler does, and nowhere else.
+    public struct Continuation: @unchecked Sendable {
+        public let run: () -> Response
+        public init(_ run: @escaping () -> Response) { self.run = run }
+    }
 
     /// Encodes a typed reply.
     public static func reply(_ value: some Encodable) -> Response {
@@ -221,6 +229,7 @@ public enum Response: Sendable {
         let body: Data
         switch self {
         case .later(let make): return make().encoded(id: id)
+        case .first(let work): return work().run().encoded(id: id)
         case .result(let data): (key, body) = ("result", data)
         case .failure(let error):
             // Integers and strings always encode.

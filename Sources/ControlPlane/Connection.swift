@@ -10,7 +10,10 @@ final class Connection: ChannelInboundHandler {
 
     struct Environment: Sendable {
         let queue: DispatchQueue
+        /// Where requests and documents are read that take their time, one after the other.
+        let documents: DispatchQueue
         let work: DispatchGroup
+        let clients: Clients
         let ledger: Ledger
         let handler: QueuedHandler
         let obstacle: ControlServer.Obstacle
@@ -25,7 +28,13 @@ final class Connection: ChannelInboundHandler {
         case refusing
     }
 
+    /// Bytes of a request that is read at once; others can wait for as long.
+    private static let mostAtOnce = 64 << 10
+
     private let environment: Environment
+    private var context: ChannelHandlerContext?
+    /// When the client was last heard, or answered.
+    private(set) var lastActive = NIODeadline.now()
     private var state = State.reading
     private var pending = ByteBuffer()
     /// Bytes of `pending` known to hold no line feed.
@@ -42,24 +51,49 @@ final class Connection: ChannelInboundHandler {
     init(_ environment: Environment) { self.environment = environment }
 
     func channelActive(context: ChannelHandlerContext) {
-        hasEntered = environment.ledger.enter()
-        if !hasEntered {
+        self.context = context
+        lastActive = .now()
+        hasEntered = environment.ledger.enter() || environment.clients.makeRoom(environment.ledger) && environment.ledger.enter()
+        if hasEntered {
+            environment.clients.add(self)
+        } else {
             refuse(context, RPCError(RPCError.failed, "there are \(environment.ledger.limits.clients) clients already: try again later"))
         }
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if hasEntered { environment.ledger.leave(holding: pending.readableBytes) }
-        hasEntered = false
+        leave()
+        self.context = nil
         job = nil
         pending = ByteBuffer()
         searched = 0
         context.fireChannelInactive()
     }
 
+    private func leave() {
+        guard hasEntered else { return }
+        hasEntered = false
+        environment.clients.remove(self)
+        environment.ledger.leave(holding: pending.readableBytes)
+    }
+
+    /// Whether nothing of the client's is in progress.
+    var isIdle: Bool { if case .reading = state { true } else { false } }
+
+    /// Closes it for the sake of others.
+    func giveWay() {
+        guard let context else { return }
+        let seconds = (NIODeadline.now() - lastActive).nanoseconds / 1_000_000_000
+        let limit = environment.ledger.limits.clients
+        refuse(
+            context, RPCError(RPCError.failed, "closed to let another client in: there are \(limit), and this one was idle the longest, for \(seconds) s; connect again"))
+        leave()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
+        lastActive = .now()
         if case .refusing = state { discard(context, bytes.readableBytes); return }
         let limits = environment.ledger.limits
         let count = bytes.readableBytes
@@ -150,10 +184,22 @@ final class Connection: ChannelInboundHandler {
         guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
         // Nothing more is read before this is answered, or a client that never reads could make answers pile up.
         state = .working
+        guard line.count > Self.mostAtOnce else { begin(context, RequestLine(line)); return }
+        let eventLoop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
+        environment.documents.async {
+            let requests = RequestLine(line)
+            eventLoop.execute {
+                let (connection, context) = bound.value
+                connection.begin(context, requests)
+            }
+        }
+    }
+
+    private func begin(_ context: ChannelHandlerContext, _ requests: RequestLine) {
         let work = environment.work
         let eventLoop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
-        let requests = RequestLine(line)
         let job = Job(requests)
         self.job = job
         let exchange = Exchange(requests, job, environment) { answer in
@@ -197,6 +243,7 @@ final class Connection: ChannelInboundHandler {
     private func resume(_ context: ChannelHandlerContext) {
         guard case .working = state else { return }
         state = .reading
+        lastActive = .now()
         if isAdvancing { return }
         advance(context)
         context.read()

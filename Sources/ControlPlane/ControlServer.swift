@@ -6,8 +6,8 @@ import NIOPosix
 
 /// Serves JSON-RPC, one request a line, on a Unix socket.
 ///
-/// Sockets are read and written on a thread of the server's own; the handler runs on the caller's queue, one request at a time
-/// whatever the number of clients. A client has one request carried out at a time, in its order; what it sends meanwhile waits
+/// Sockets are read and written on a thread of the server's own, and long requests read on another; the handler runs on the caller's queue, one request at a
+/// time whatever the number of clients, and leaves to others what holds up nobody there (`Response`). A client has one request carried out at a time, in its order; what it sends meanwhile waits
 /// in its socket. A request larger than `maximumRequest` is answered with an error, and its connection closed, without having
 /// been held.
 public final class ControlServer: Sendable {
@@ -19,8 +19,10 @@ public final class ControlServer: Sendable {
         public var maximumRequest = 16 << 20
         /// Bytes of unfinished requests, all clients together.
         public var pending = 64 << 20
-        /// Clients at a time; more are answered with an error.
+        /// Clients at a time. For another the one that has been idle the longest is closed; where none is, the other is answered with an error.
         public var clients = 256
+        /// From when on a client is idle that sends nothing and waits for nothing.
+        public var idleMilliseconds = 1_000
         public init() {}
     }
 
@@ -64,7 +66,8 @@ public final class ControlServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let work = DispatchGroup()
         let ledger = Ledger(limits: limits)
-        let connection = Connection.Environment(queue: queue, work: work, ledger: ledger, handler: handler, obstacle: obstacle)
+        let connection = Connection.Environment(
+            queue: queue, documents: DispatchQueue(label: "documents"), work: work, clients: Clients(), ledger: ledger, handler: handler, obstacle: obstacle)
         do {
             let channel = try ServerBootstrap(group: group)
                 .childChannelOption(.allowRemoteHalfClosure, value: true)

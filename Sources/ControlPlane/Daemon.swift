@@ -94,9 +94,15 @@ public struct Daemon {
         }
         do {
             let text = try textFile(configFile)
-            let changes = try control.sync { try engine.apply(document: text) }
+            // Read here, so that nobody who asks meanwhile waits for it.
+            var changes: [String]?
+            while changes == nil {
+                let daemon = control.sync { engine.daemonSettings }
+                let model = try Engine.wanted(text, daemon)
+                changes = try control.sync { engine.daemonSettings == daemon ? try engine.apply(model, source: text) : nil }
+            }
             log.info("reloaded \(configFile)")
-            for line in changes { log.info("\(line)") }
+            for line in changes ?? [] { log.info("\(line)") }
         } catch {
             log.error("\(configFile) is not reloaded, and what ran goes on:\n\(error)")
         }

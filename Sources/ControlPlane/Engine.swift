@@ -134,14 +134,17 @@ final class Engine {
                 throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.names.joined(separator: ", "))")
             }
             return try answer(method, request)
-        } catch let error as RPCError {
-            return .failure(error)
-        } catch let error as ConfigurationError {
-            return .failure(RPCError(error))
-        } catch let error as DataPlaneError {
-            return .failure(RPCError(RPCError.failed, error.description))
         } catch {
-            return .failure(RPCError(RPCError.failed, "\(error)"))
+            return Self.failure(error)
+        }
+    }
+
+    private static func failure(_ error: any Error) -> Response {
+        switch error {
+        case let error as RPCError: .failure(error)
+        case let error as ConfigurationError: .failure(RPCError(error))
+        case let error as DataPlaneError: .failure(RPCError(RPCError.failed, error.description))
+        default: .failure(RPCError(RPCError.failed, "\(error)"))
         }
     }
 
@@ -153,12 +156,14 @@ final class Engine {
             let model = dataPlane.model
             return .later { .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document))) }
         case .configApply:
-            let params = try request.params(ApplyParams.self)
-            let isDryRun = params.dryRun ?? false
-            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), source: params.yaml, isDryRun: isDryRun), applied: !isDryRun))
+            return document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
+                let isDryRun = params.dryRun ?? false
+                return ChangeReply(changes: try engine.apply(model, source: params.yaml, isDryRun: isDryRun), applied: !isDryRun)
+            }
         case .configDiff:
-            let params = try request.params(DiffParams.self)
-            return .reply(ChangeReply(changes: try apply(try wanted(params.yaml), source: params.yaml, isDiff: true), applied: false))
+            return document { try request.params(DiffParams.self) } yaml: { $0.yaml } then: { engine, params, model in
+                ChangeReply(changes: try engine.apply(model, source: params.yaml, isDiff: true), applied: false)
+            }
         case .edit:
             let params = try request.params(EditParams.self)
             return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
@@ -189,13 +194,36 @@ final class Engine {
         }
     }
 
-    /// Brings the data plane to what a document says, whole or not at all.
-    func apply(document yaml: String) throws -> [String] { try apply(try wanted(yaml), source: yaml) }
-
-    /// A document to apply: what it does not say about the daemon itself stays as it runs.
-    private func wanted(_ yaml: String) throws -> Model {
-        try Model.checked(yaml: yaml, daemon: dataPlane.model.daemon)
+    /// Has a document read and checked away from here, however long that takes, and goes on with it.
+    private func document<Params: Sendable>(
+        _ params: @escaping @Sendable () throws -> Params, yaml: @escaping @Sendable (Params) -> String,
+        then: @escaping @Sendable (Engine, Params, Model) throws -> ChangeReply
+    ) -> Response {
+        let daemon = daemonSettings
+        nonisolated(unsafe) let engine = self
+        return .first {
+            let read = Result { () throws -> (Params, Model) in
+                let params = try params()
+                return (params, try Self.wanted(yaml(params), daemon))
+            }
+            return Response.Continuation {
+                do {
+                    let (params, model) = try read.get()
+                    // What the document does not say was to stay as it ran.
+                    if engine.daemonSettings != daemon { return engine.document({ params }, yaml: yaml, then: then) }
+                    return .reply(try then(engine, params, model))
+                } catch {
+                    return Self.failure(error)
+                }
+            }
+        }
     }
+
+    /// As the daemon runs.
+    var daemonSettings: DaemonSettings { dataPlane.model.daemon }
+
+    /// A document to apply: what it does not say about the daemon itself stays as it runs. On any thread.
+    static func wanted(_ yaml: String, _ daemon: DaemonSettings) throws -> Model { try Model.checked(yaml: yaml, daemon: daemon) }
 
     private func status() -> StatusReply {
         var reply = StatusReply()

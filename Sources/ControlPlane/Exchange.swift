@@ -6,7 +6,7 @@ import Foundation
 ///
 /// Used on one thread at a time, from one queue to the next.
 final class Exchange: @unchecked Sendable {
-    /// Bytes of answers to one batch; what comes after is not carried out.
+    /// Bytes of answers to one batch; what comes after is not carried out. And of any one answer.
     static let mostAnswers = 64 << 20
 
     private let line: RequestLine
@@ -47,10 +47,20 @@ final class Exchange: @unchecked Sendable {
         environment.queue.async { [self] in
             // Whoever was told that it was not done must not find it done later; nobody waits for the rest of the line then.
             guard job.begin() else { return finished(nil) }
-            let response = environment.handler.run(request)
-            guard case .later = response else { return settle(request, response) }
-            // What only has to be written down holds up nobody who waits for the queue.
-            DispatchQueue.global(qos: .utility).async { [self] in settle(request, response) }
+            proceed(request, environment.handler.run(request))
+        }
+    }
+
+    private func proceed(_ request: Request, _ response: Response) {
+        switch response {
+        // What only has to be written down holds up nobody who waits for the queue.
+        case .later: DispatchQueue.global(qos: .utility).async { [self] in settle(request, response) }
+        case .first(let work):
+            environment.documents.async { [self] in
+                let next = work()
+                environment.queue.async { [self] in proceed(request, next.run()) }
+            }
+        case .result, .failure: settle(request, response)
         }
     }
 
@@ -60,7 +70,11 @@ final class Exchange: @unchecked Sendable {
     }
 
     private func add(_ response: Response, _ id: RequestID) {
-        let answer = response.encoded(id: id)
+        var answer = response.encoded(id: id)
+        if answer.count > Self.mostAnswers {
+            let sentence = "the answer has \(answer.count >> 20) MiB, and more than \(Self.mostAnswers >> 20) are not sent: ask for one tree, or by name"
+            answer = Response.failure(RPCError(RPCError.failed, sentence)).encoded(id: id)
+        }
         guard line.isBatch else { answers = answer; return }
         answers += Data((answers.isEmpty ? "[" : ",").utf8)
         answers += answer.dropLast()

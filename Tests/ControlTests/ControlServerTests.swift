@@ -132,6 +132,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
     @Test func tooManyClientsAreToldSo() throws {
         var limits = ControlServer.Limits()
         limits.clients = 2
+        limits.idleMilliseconds = 60_000
         let echo = try EchoServer(limits: limits)
         let first = try RawClient(echo.path), second = try RawClient(echo.path)
         #expect(first.ask(request("a")) != nil)
@@ -140,6 +141,49 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(third.line()?.contains("there are 2 clients already") == true)
         #expect(third.line() == nil)
         #expect(first.ask(request("c"))?.contains("\"c\"") == true)
+    }
+
+    /// Whoever holds connections open keeps nobody out, and who waits for an answer gets it.
+    @Test func idleClientsMakeRoom() throws {
+        var limits = ControlServer.Limits()
+        limits.clients = 3
+        limits.idleMilliseconds = 0
+        let echo = try EchoServer(limits: limits)
+        let busy = try RawClient(echo.path), first = try RawClient(echo.path), second = try RawClient(echo.path)
+        #expect(second.ask(request("a")) != nil)
+        #expect(first.ask(request("b")) != nil)
+        // Half a request is not one.
+        first.send("{\"jsonrpc\":")
+        busy.send(request("slow") + "\n")
+        #expect(first.ask("1}")?.contains("jsonrpc must be") == true)
+        let third = try RawClient(echo.path)
+        #expect(third.ask(request("c"))?.contains("\"c\"") == true)
+        #expect(second.line()?.contains("closed to let another client in: there are 3, and this one was idle the longest, for 0 s; connect again") == true)
+        #expect(second.line() == nil)
+        let fourth = try RawClient(echo.path)
+        #expect(fourth.ask(request("d"))?.contains("\"d\"") == true)
+        #expect(first.line()?.contains("closed to let another client in") == true)
+        echo.gate.signal()
+        #expect(busy.line()?.contains("slow, and") == true)
+    }
+
+    @Test func whatIsReadElsewhereHoldsNobodyUp() throws {
+        let echo = try EchoServer()
+        let slow = try RawClient(echo.path), other = try RawClient(echo.path)
+        slow.send("[\(request("slow")),\(request("count", "2"))]\n")
+        for _ in 0..<3 { #expect(other.ask(request("quick"))?.contains("quick") == true) }
+        echo.gate.signal()
+        #expect(slow.line() == #"[{"jsonrpc":"2.0","id":1,"result":"slow, and 4 seen"},{"jsonrpc":"2.0","id":2,"result":5}]"#)
+        // A long request is read elsewhere as well.
+        let long = #"{"jsonrpc":"2.0","id":1,"method":"long","params":{"x":""# + String(repeating: "x", count: 1 << 20) + "\"}}"
+        #expect(slow.ask(long) == #"{"jsonrpc":"2.0","id":1,"result":"long"}"#)
+        #expect(slow.ask(request("count")) == #"{"jsonrpc":"2.0","id":1,"result":7}"#)
+    }
+
+    @Test func anAnswerWithoutEndIsNotSent() throws {
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
+        #expect(client.ask(request("huge"))?.contains("the answer has 65 MiB, and more than 64 are not sent: ask for one tree, or by name") == true)
     }
 
     @Test func aHundredMegabytesAreNotHeld() throws {

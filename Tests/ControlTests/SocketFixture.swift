@@ -26,15 +26,25 @@ final class EchoServer: Sendable {
     let queue = DispatchQueue(label: "test-control")
     let server: ControlServer
     let path: String
+    /// `slow` is answered when this is signalled.
+    let gate = DispatchSemaphore(value: 0)
 
     init(limits: ControlServer.Limits = ControlServer.Limits()) throws {
         path = folder("control.sock")
         nonisolated(unsafe) var seen = 0
+        let gate = gate
         server = ControlServer(path: path, queue: queue, limits: limits) { request in
             seen += 1
             if request.method == "count" { return .reply(seen) }
             if request.method == "fail" { return .failure(RPCError(RPCError.refused, "refused, as asked")) }
             if request.method == "large" { return .reply(String(repeating: "x", count: 8 << 20)) }
+            if request.method == "huge" { return .reply(String(repeating: "x", count: 65 << 20)) }
+            if request.method == "slow" {
+                return .first {
+                    gate.wait()
+                    return Response.Continuation { .reply("slow, and \(seen) seen") }
+                }
+            }
             return .reply(request.method)
         }
         try server.start()

@@ -255,6 +255,23 @@ extension EndToEnd {
                 flood.close()
                 #expect(try peakMemory(daemon) - memory < 64 << 10, "kiB of memory that 100 MB of request took")
 
+                // A document that takes its time, and is wrong in its last line: others are answered meanwhile.
+                let guests = (0..<60_000).map { "{name: g\($0), port: p, macs: ['52:54:00:\(String(format: "%02x:%02x:%02x", $0 >> 16, $0 >> 8 & 255, $0 & 255))']}" }
+                let yaml = "bridges: [{name: br0}]\nports: [{name: p, type: vhost, bridge: br0, socket: /tmp/p}]\nguests: [\(guests.joined(separator: ",")),{name: last, port: nosuch}]\n"
+                let slow = try ControlClient(daemon.socket), quick = try ControlClient(daemon.socket)
+                slow.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.apply\",\"params\":{\"yaml\":\(String(decoding: try JSONEncoder().encode(yaml), as: UTF8.self))}}\n")
+                for _ in 0..<5 { #expect(try quick.call("port.show")["result"].items.isEmpty) }
+                #expect(throws: LabError.self, "the document is still being read") { try slow.line(within: 0) }
+                #expect(try JSON(slow.line(within: 60) ?? "")["error"]["message"].string?.contains("there is no port nosuch") == true)
+                slow.close()
+                quick.close()
+
+                // Idle connections make room.
+                let idle = try (0..<256).map { _ in try ControlClient(daemon.socket) }
+                try eventually("an administrator gets in") { try daemon.sluice("port", "show").status == 0 }
+                #expect(try JSON(idle[0].line() ?? "")["error"]["message"].string?.contains("closed to let another client in: there are 256") == true)
+                for client in idle { client.close() }
+
                 #expect(try daemon.configuration() == before)
                 try stillWorks(daemon)
                 try eventually("connections are closed") { try openDescriptors(daemon) <= descriptors }

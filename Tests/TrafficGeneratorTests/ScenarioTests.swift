@@ -88,4 +88,21 @@ import TrafficGenerator
             #expect(throws: ScenarioError.self) { _ = try ControlCommand(line: bad) }
         }
     }
+
+    /// As documents of the daemon's, so that a few lines cannot stand for any number.
+    @Test func scenariosAreReadWithinLimits() {
+        func refusal(_ yaml: String) -> String {
+            do throws(ScenarioError) {
+                _ = try Scenario(yaml: yaml)
+                return "accepted"
+            } catch {
+                return error.description
+            }
+        }
+        let bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + zip("abcdefg", "bcdefgh").map { "\($1): &\($1) [*\($0), *\($0), *\($0), *\($0), *\($0), *\($0), *\($0), *\($0), *\($0), *\($0)]\n" }.joined()
+        #expect(refusal(bomb).contains("aliases stand for more than 100000 values"))
+        #expect(refusal("ports: " + String(repeating: "[", count: 40)).contains("lists and maps are more than 32 deep"))
+        #expect(refusal("duration: 1s\nduration: 2s\n").contains("the key 'duration' stands twice"))
+        #expect(refusal("").contains("the scenario is empty"))
+    }
 }

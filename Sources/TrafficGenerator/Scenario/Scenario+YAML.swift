@@ -1,5 +1,5 @@
+import Configuration
 import Packet
-import Yams
 
 extension Scenario {
     static let keys = [
@@ -8,9 +8,9 @@ extension Scenario {
 
     /// Reads a scenario in YAML, or in JSON, which is a part of YAML.
     public init(yaml: String) throws(ScenarioError) {
-        let document: Node?
-        do { document = try Yams.compose(yaml: yaml) } catch { throw ScenarioError("the scenario is not YAML: \(error)") }
-        guard let document else { throw ScenarioError("the scenario is empty; it needs `ports:` and `flows:`") }
+        let document: Element
+        do { document = try YAMLReader.element(yaml) } catch { throw ScenarioError("the scenario cannot be read: \(error)") }
+        if case .empty = document.content { throw ScenarioError("the scenario is empty; it needs `ports:` and `flows:`") }
         let fields = try ScenarioFields(document, "the scenario", keys: Self.keys)
         duration = try fields.time("duration")
         reportEvery = try fields.time("report-every") ?? reportEvery
@@ -29,7 +29,7 @@ extension Scenario {
 }
 
 extension PortPlan {
-    init(_ node: Node, _ index: Int) throws(ScenarioError) {
+    init(_ node: Element, _ index: Int) throws(ScenarioError) {
         let fields = try ScenarioFields(
             node, "ports[\(index)]", keys: ["name", "device", "server", "mac", "queues", "packed", "ring"])
         self.init(
@@ -52,7 +52,7 @@ extension FlowPlan {
         "start", "stop", "floor", "part-of",
     ]
 
-    init(_ node: Node, _ index: Int) throws(ScenarioError) {
+    init(_ node: Element, _ index: Int) throws(ScenarioError) {
         let fields = try ScenarioFields(node, "flows[\(index)]", keys: Self.keys)
         let target = try fields.required("to", try fields.text("to"))
         let at = try fields.text("at")
@@ -108,7 +108,7 @@ extension TrafficKind {
 }
 
 extension Step {
-    init(_ node: Node, _ index: Int) throws(ScenarioError) {
+    init(_ node: Element, _ index: Int) throws(ScenarioError) {
         let fields = try ScenarioFields(node, "steps[\(index)]", keys: ["at", "flows", "rate", "note"])
         self.init(
             at: try fields.required("at", try fields.time("at")), flows: try fields.list("flows") ?? [],
@@ -118,7 +118,7 @@ extension Step {
 }
 
 extension Expectation {
-    init(_ node: Node, _ index: Int) throws(ScenarioError) {
+    init(_ node: Element, _ index: Int) throws(ScenarioError) {
         let fields = try ScenarioFields(
             node, "expect[\(index)]", keys: ["name", "flows", "from", "to", "at-least", "at-most", "within", "intact", "loss-at-most"])
         let flows = try fields.required("flows", try fields.list("flows"))

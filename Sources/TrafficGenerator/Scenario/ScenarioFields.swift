@@ -1,39 +1,36 @@
+import Configuration
 import Packet
-import Yams
 
 /// One mapping of the document: typed access, and a refusal of keys nobody reads.
 struct ScenarioFields {
     let path: String
-    private let mapping: Node.Mapping
+    private let values: [String: Element]
 
-    init(_ node: Node, _ path: String, keys: [String]) throws(ScenarioError) {
-        guard let mapping = node.mapping else {
-            throw ScenarioError("\(Self.place(node))\(path) must be a set of `key: value` lines with keys among \(keys.joined(separator: ", "))")
+    init(_ element: Element, _ path: String, keys: [String]) throws(ScenarioError) {
+        guard case .map(let entries) = element.content else {
+            throw ScenarioError("\(Self.place(element.line))\(path) must be a set of `key: value` lines with keys among \(keys.joined(separator: ", "))")
         }
         self.path = path
-        self.mapping = mapping
-        for (key, _) in mapping {
-            let name = key.string ?? "?"
-            if !keys.contains(name) {
-                throw ScenarioError("\(Self.place(key))\(path) has no key `\(name)`; it takes \(keys.joined(separator: ", "))")
-            }
+        for entry in entries where !keys.contains(entry.key) {
+            throw ScenarioError("\(Self.place(entry.line))\(path) has no key `\(entry.key)`; it takes \(keys.joined(separator: ", "))")
         }
+        values = Dictionary(entries.map { ($0.key, $0.value) }) { first, _ in first }
     }
 
-    static func place(_ node: Node) -> String { node.mark.map { "line \($0.line): " } ?? "" }
+    static func place(_ line: Int?) -> String { line.map { "line \($0): " } ?? "" }
 
     private func name(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    private func refuse(_ key: String, _ node: Node, _ wanted: String) -> ScenarioError {
-        let value = node.scalar.map { "`\($0.string)`" } ?? "a list or mapping"
-        return ScenarioError("\(Self.place(node))\(name(key)) is \(value), but must be \(wanted)")
+    private func refuse(_ key: String, _ element: Element, _ wanted: String) -> ScenarioError {
+        let value = element.text.map { "`\($0)`" } ?? "a list or mapping"
+        return ScenarioError("\(Self.place(element.line))\(name(key)) is \(value), but must be \(wanted)")
     }
 
-    func node(_ key: String) -> Node? { mapping[Node(key)] }
+    func node(_ key: String) -> Element? { values[key] }
 
     func parsed<Value>(_ key: String, _ wanted: String, _ read: (String) -> Value?) throws(ScenarioError) -> Value? {
         guard let node = node(key) else { return nil }
-        guard let text = node.scalar?.string, let value = read(text) else { throw refuse(key, node, wanted) }
+        guard let text = node.text, let value = read(text) else { throw refuse(key, node, wanted) }
         return value
     }
 
@@ -77,19 +74,30 @@ struct ScenarioFields {
     /// A list, or one item standing alone.
     func list(_ key: String) throws(ScenarioError) -> [String]? {
         guard let node = node(key) else { return nil }
-        if let text = node.scalar?.string { return [text] }
-        guard let items = node.sequence else { throw refuse(key, node, "a list") }
+        if let text = node.text { return [text] }
+        guard case .list(let items) = node.content else { throw refuse(key, node, "a list") }
         var texts: [String] = []
         for item in items {
-            guard let text = item.scalar?.string else { throw refuse(key, node, "a list of words") }
+            guard let text = item.text else { throw refuse(key, node, "a list of words") }
             texts.append(text)
         }
         return texts
     }
 
-    func items(_ key: String) throws(ScenarioError) -> [Node] {
+    func items(_ key: String) throws(ScenarioError) -> [Element] {
         guard let node = node(key) else { return [] }
-        guard let items = node.sequence else { throw refuse(key, node, "a list (lines that start with `- `)") }
-        return Array(items)
+        guard case .list(let items) = node.content else { throw refuse(key, node, "a list (lines that start with `- `)") }
+        return items
+    }
+}
+
+extension Element {
+    /// nil: a list or a map.
+    fileprivate var text: String? {
+        switch content {
+        case .empty: ""
+        case .scalar(let text): text
+        case .list, .map: nil
+        }
     }
 }
