@@ -9,12 +9,14 @@ final class Clients: @unchecked Sendable {
 
     /// Closes the connection that has been idle the longest, so that who holds connections open keeps nobody out. One that has only just come, or was
     /// answered, is let be.
+    /// - Parameter why: what it is told; nil: there are as many clients as may be.
     /// - Returns: false if there is none to close.
-    func makeRoom(_ ledger: Ledger) -> Bool {
+    @discardableResult
+    func makeRoom(_ ledger: Ledger, _ why: String? = nil) -> Bool {
         let latest = NIODeadline.now() - .milliseconds(Int64(ledger.limits.idleMilliseconds))
         let idle = connections.values.filter { $0.isIdle && $0.lastActive <= latest }
         guard let longest = idle.min(by: { $0.lastActive < $1.lastActive }) else { return false }
-        longest.giveWay()
+        longest.giveWay(why)
         return true
     }
 }

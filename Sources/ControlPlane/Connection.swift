@@ -82,12 +82,16 @@ final class Connection: ChannelInboundHandler {
     var isIdle: Bool { if case .reading = state { true } else { false } }
 
     /// Closes it for the sake of others.
-    func giveWay() {
+    /// - Parameter why: what it is told; nil: there are as many as may be.
+    func giveWay(_ why: String? = nil) {
         guard let context else { return }
         let seconds = (NIODeadline.now() - lastActive).nanoseconds / 1_000_000_000
         let limit = environment.ledger.limits.clients
-        refuse(
-            context, RPCError(RPCError.failed, "closed to let another client in: there are \(limit), and this one was idle the longest, for \(seconds) s; connect again"))
+        let sentence = "closed to let another client in: there are \(limit), and this one was idle the longest, for \(seconds) s; connect again"
+        empty()
+        // What it is told it can read from a closed socket, too, as nothing of its own is left there.
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        write(context, Response.failure(RPCError(RPCError.failed, why ?? sentence)).encoded(id: .null)).whenComplete { _ in bound.value.close(promise: nil) }
         leave()
     }
 
@@ -270,15 +274,19 @@ final class Connection: ChannelInboundHandler {
     /// Answers with an error and ends; what the client still sends is read and thrown away for a while, because closing at once
     /// would take the answer from it.
     private func refuse(_ context: ChannelHandlerContext, _ error: RPCError) {
-        state = .refusing
-        environment.ledger.release(pending.readableBytes)
-        pending = ByteBuffer()
-        searched = 0
+        empty()
         _ = write(context, Response.failure(error).encoded(id: .null))
         context.close(mode: .output, promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: .seconds(10)) { bound.value.close(promise: nil) }
         if inputEnded { context.close(promise: nil) }
+    }
+
+    private func empty() {
+        state = .refusing
+        environment.ledger.release(pending.readableBytes)
+        pending = ByteBuffer()
+        searched = 0
     }
 
     private func discard(_ context: ChannelHandlerContext, _ count: Int) {

@@ -70,6 +70,13 @@ public final class ControlServer: Sendable {
             queue: queue, documents: DispatchQueue(label: "documents"), work: work, clients: Clients(), ledger: ledger, handler: handler, obstacle: obstacle)
         do {
             let channel = try ServerBootstrap(group: group)
+                .serverChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(AcceptPause {
+                            connection.clients.makeRoom(ledger, "closed to let another client in: no file descriptor is free, and this one was idle the longest")
+                        })
+                    }
+                }
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(.maxMessagesPerRead, value: 4)
                 .childChannelInitializer { channel in

@@ -47,10 +47,19 @@ extension EndToEnd {
                 #expect(try daemon.classStatus("uplink", "a")["floor"].int == 100_000_000)
                 // What is asked for by hand is refused as ever.
                 #expect(try daemon.sluice("port", "add", "more", "type", "physical", "bridge", "br0", "device", "\(lab.tag)x").status == 1)
-                // So it is where the daemon takes up what ran last.
-                try daemon.crashAndRestart()
-                let failed = try daemon.port("uplink")
-                #expect(failed["state"].string == "failed" && (failed["reason"].string ?? "").contains(wire), "\(failed)")
+                // So it is where the daemon takes up what ran last, with its file or without.
+                for isConfigured in [true, false] {
+                    try daemon.crashAndRestart(isConfigured: isConfigured)
+                    #expect(daemon.log.contains("no interface \(wire)"), "\(daemon.log)")
+                    let failed = try daemon.port("uplink")
+                    #expect(failed["state"].string == "failed" && (failed["reason"].string ?? "").contains(wire), "\(failed)")
+                    #expect(try daemon.command("status").contains("failed: port uplink"))
+                    let before = try daemon.port("b")["tx"]["frames"].int ?? 0, sender = try RawSocket("\(lab.tag)a")
+                    try eventually("others carry frames") {
+                        try sender.send(Self.frame(100))
+                        return try daemon.port("b")["tx"]["frames"].int ?? 0 > before
+                    }
+                }
                 _ = try VethPair(lab, "w")
                 try daemon.waitUntil(port: "uplink", is: "up")
                 let again = try RawSocket("\(lab.tag)a")
@@ -78,6 +87,73 @@ extension EndToEnd {
                 for _ in 0..<100 { _ = try raw.call("port.show") }
                 print("port.show on the socket: \((ContinuousClock.now - start) / 100) each")
                 daemon.stop()
+            }
+        }
+
+        /// Whoever has one of another kind is in nobody's way, and loses nothing.
+        @Test("a vhost port's socket in place of another process's live one is refused, whatever its kind, and that one stays",
+            arguments: [SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET].map { Int32($0.rawValue) })
+        func anothersSocket(_ kind: Int32) throws {
+            try withLab { lab in
+                let path = lab.path("theirs")
+                let theirs = socket(AF_UNIX, kind | Int32(SOCK_CLOEXEC.rawValue), 0)
+                defer { close(theirs) }
+                var address = sockaddr_un()
+                address.sun_family = sa_family_t(AF_UNIX)
+                withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+                func with(_ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+                    withUnsafePointer(to: address) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, socklen_t(MemoryLayout<sockaddr_un>.size)) } }
+                }
+                try #require(with { bind(theirs, $0, $1) } == 0 && (kind == Int32(SOCK_DGRAM.rawValue) || listen(theirs, 0) == 0))
+                // As many wait already as may.
+                let waiting = (0..<2).map { _ in socket(AF_UNIX, kind | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0) }
+                defer { for descriptor in waiting { close(descriptor) } }
+                for descriptor in waiting { _ = with { connect(descriptor, $0, $1) } }
+                func inode() throws -> Int? { try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int }
+                let before = try inode()
+                let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports: [{name: vm1, type: vhost, bridge: br0, mode: server, socket: \(lab.path("vm1"))}]\n")
+                for words in [["port", "add", "vm2", "type", "vhost", "bridge", "br0", "mode", "server", "socket", path], ["port", "set", "vm1", "socket", path]] {
+                    let refused = try daemon.sluice(words)
+                    #expect(refused.status == 1 && refused.errors.contains("another process has the socket \(path): choose another path"), "\(refused.errors)")
+                    #expect(try inode() == before)
+                }
+                daemon.stop()
+                #expect(try inode() == before)
+            }
+        }
+
+        /// The size of a table of descriptors, as systemd and login shells limit it.
+        @Test("the limit of open files is raised as far as may be, a low one is told, and where descriptors run out the daemon waits for some")
+        func openFiles() throws {
+            try withLab { lab in
+                func limit(_ daemon: Daemon) throws -> [Substring] {
+                    let text = try String(contentsOfFile: "/proc/\(daemon.process.pid)/limits", encoding: .utf8)
+                    return try #require(text.split(separator: "\n").first { $0.hasPrefix("Max open files") }).split(separator: " ").dropFirst(3).prefix(2).map { $0 }
+                }
+                let daemon = try Daemon(lab, "daemon: {cpus: [1], buffers: 16384, polling: interrupt}\nbridges: [{name: br0}]\n", limitedBy: ["prlimit", "--nofile=128:192"])
+                #expect(try limit(daemon) == ["192", "192"])
+                #expect(daemon.log.contains("only 192 files can be open at a time, which is enough for some 12 guests: set LimitNOFILE=65536 in the unit, or ulimit -n 65536"), "\(daemon.log)")
+                // More than it has descriptors for, and fewer than it has places for.
+                let clients = try (0..<220).map { _ in try ControlClient(daemon.socket) }
+                func descriptors() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon.process.pid)/fd").count }
+                try eventually("descriptors have run out") { try descriptors() >= 191 }
+                // Hundredths of a second, proc(5) fields 14 and 15.
+                func time() throws -> Int {
+                    let text = try String(contentsOfFile: "/proc/\(daemon.process.pid)/stat", encoding: .utf8)
+                    return text.split(separator: ")").last!.split(separator: " ").dropFirst(11).prefix(2).compactMap { Int($0) }.reduce(0, +)
+                }
+                let before = try time()
+                Thread.sleep(forTimeInterval: 1)
+                #expect(try time() - before < 50, "hundredths of a second of CPU in a second")
+                // Idle ones make room, here too.
+                try eventually("an administrator gets in") { try daemon.sluice("port", "show").status == 0 }
+                for client in clients { client.close() }
+                try eventually("it serves on") { try daemon.sluice("port", "show").status == 0 }
+                daemon.stop()
+                let raised = try Daemon(lab, "bridges: [{name: br0}]\n", limitedBy: ["prlimit", "--nofile=256:20000"])
+                #expect(try limit(raised) == ["20000", "20000"])
+                #expect(!raised.log.contains("files can be open"))
+                raised.stop()
             }
         }
 

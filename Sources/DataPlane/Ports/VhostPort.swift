@@ -103,7 +103,7 @@ final class VhostPort: PortBackend {
     }
 
     private static func isListening(_ path: String) -> Bool {
-        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { Glibc.close(descriptor) }
         var address = sockaddr_un()
@@ -112,8 +112,8 @@ final class VhostPort: PortBackend {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                // EPROTOTYPE: a datagram or seqpacket socket that somebody has open (unix(7)).
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 || errno == EPROTOTYPE
+                // EPROTOTYPE: a datagram or seqpacket socket that somebody has open (unix(7)). EAGAIN: a backlog is full, so somebody listens.
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 || errno == EPROTOTYPE || errno == EAGAIN
             }
         }
     }

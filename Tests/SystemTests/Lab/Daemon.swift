@@ -9,6 +9,7 @@ final class Daemon {
     let config: String
     private(set) var process: ChildProcess
     private let environment: [String: String]
+    private let limits: [String]
     /// Start to `ready`, seconds.
     private(set) var startSeconds = 0.0
 
@@ -17,13 +18,15 @@ final class Daemon {
     static let preamble = "daemon: {cpus: [1], buffers: 16384}\n"
 
     /// Starts it and waits until it serves.
-    init(_ lab: Lab, _ yaml: String, name: String = "control", environment: [String: String] = [:]) throws {
+    /// - Parameter limits: the words of a command that runs it with limits.
+    init(_ lab: Lab, _ yaml: String, name: String = "control", environment: [String: String] = [:], limitedBy limits: [String] = []) throws {
         self.lab = lab
         self.environment = environment
+        self.limits = limits
         socket = lab.path("\(name).sock")
         state = lab.path("\(name).state.json")
         config = try lab.write("\(name).yaml", yaml.contains("daemon:") ? yaml : Daemon.preamble + yaml)
-        process = try Daemon.launch(lab, config, socket, state, environment)
+        process = try Daemon.launch(lab, limits + Daemon.command(config, socket, state), environment)
         try waitUntilReady()
     }
 
@@ -31,8 +34,8 @@ final class Daemon {
         [Build.program("sluiced"), "--config", config, "--socket", socket, "--state", state]
     }
 
-    private static func launch(_ lab: Lab, _ config: String, _ socket: String, _ state: String, _ environment: [String: String]) throws -> ChildProcess {
-        let process = try ChildProcess(command(config, socket, state), environment: environment)
+    private static func launch(_ lab: Lab, _ command: [String], _ environment: [String: String]) throws -> ChildProcess {
+        let process = try ChildProcess(command, environment: environment)
         lab.atClose {
             // One that was stopped as it should be has nothing to say; what a failure left is not the next test's business.
             process.stop()
@@ -48,10 +51,12 @@ final class Daemon {
     }
 
     /// Kills it as a crash would, and starts it again with the same files. Guests are not told.
-    func crashAndRestart() throws {
+    /// - Parameter isConfigured: false: from its state file alone.
+    func crashAndRestart(isConfigured: Bool = true) throws {
         process.signal(SIGKILL)
         guard process.waitForExit(until: .after(20)) == .signal(SIGKILL) else { throw LabError("sluiced did not die of SIGKILL") }
-        process = try Daemon.launch(lab, config, socket, state, environment)
+        let command = Daemon.command(config, socket, state).filter { isConfigured || $0 != "--config" && $0 != config }
+        process = try Daemon.launch(lab, limits + command, environment)
         try waitUntilReady()
     }
 
