@@ -70,6 +70,17 @@ import Testing
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
     }
 
+    /// A line may be whole and be nothing that any parser should see.
+    @Test(arguments: [String(repeating: "[", count: 513), "{\"edit\":" + String(repeating: "{\"a\":", count: 513), "\"\u{0}\"", "{}"])
+    func theJournalIsReadWithinLimits(_ text: String) throws {
+        let (keeper, _) = try started()
+        _ = try keeper.record(floor(1))
+        let journal = StateJournal.path(of: file.path, 1)
+        let line = Data("\(Checksum(text.utf8).text) \(text)\n".utf8)
+        try (try #require(FileManager.default.contents(atPath: journal)) + line).write(to: URL(fileURLWithPath: journal))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000)
+    }
+
     @Test func theStateFileTakesTheJournalIn() throws {
         var (keeper, running) = try started()
         _ = try keeper.record(floor(3))

@@ -60,6 +60,50 @@ extension EndToEnd {
             }
         }
 
+        /// A tap, memif's two ends, and a kernel interface, one after the other.
+        @Test("packets of 9000 bytes pass on taps, memif and kernel interfaces, both ways and as they came, and AF_XDP leaves them to AF_PACKET")
+        func largePackets() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w")
+                let memif = "id=0,socket=\(lab.path("memif")),socket-abstract=no"
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [1], buffers: 65536}
+                    bridges: [{name: br0}, {name: br1}]
+                    ports:
+                      - {name: host, type: tap, bridge: br0, interface: \(lab.tag)t, mtu: 9000}
+                      - {name: there, type: physical, bridge: br0, device: "net_memif0,role=server,\(memif)", mtu: 9000, dcb: false}
+                      - {name: here, type: physical, bridge: br1, device: "net_memif1,role=client,\(memif)", mtu: 9000, dcb: false}
+                      - {name: uplink, type: physical, bridge: br1, device: \(wire.near), mtu: 1770, dcb: false}
+                    """)
+                // The most that AF_XDP carries, and one more.
+                #expect(try daemon.port("uplink")["driver"].string == "net_af_xdp")
+                #expect(try daemon.command("port", "set", "uplink", "mtu", "1771").contains("reopens the device with AF_PACKET"))
+                let uplink = try daemon.port("uplink")
+                #expect(uplink["driver"].string == "net_af_packet")
+                #expect(uplink["warnings"].items.contains { $0.string?.contains("AF_XDP carries an mtu of 1770 at most") == true }, "\(uplink)")
+                let refused = try daemon.sluice("port", "set", "uplink", "device", "net_af_xdp0,iface=\(wire.near)")
+                #expect(refused.status == 1 && refused.errors.contains("carries an mtu of 1770 at most"), "\(refused.errors)")
+                try daemon.command("port", "set", "uplink", "mtu", "9000")
+                // With AF_XDP at one end the other took no mtu above a page.
+                try run("ip", "link", "set", wire.far, "mtu", "9000")
+                for port in ["host", "there", "here", "uplink"] { try daemon.waitUntil(port: port, is: "up") }
+
+                let sizes = [46, 1_500, 1_501, 2_025, 2_026, 2_027, 4_096, 8_999, 9_000, 9_000]
+                let payloads = sizes.enumerated().map { number, size in (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8 &+ number) } }
+                for (from, to, station) in [("\(lab.tag)t", wire.far, "01"), (wire.far, "\(lab.tag)t", "02")] {
+                    let capture = try Capture(lab, to, fields: ["data.data"], filter: "ether proto 0x88b5 and ether src 52:54:00:00:00:\(station)")
+                    let sender = try RawSocket(from)
+                    for payload in payloads { try sender.send(Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: "52:54:00:00:00:\(station)", type: 0x88b5, payload)) }
+                    let seen = try capture.waitFor(payloads.count).compactMap { $0["data.data"]?.replacingOccurrences(of: ":", with: "") }
+                    let sent = payloads.map { $0.map { String(format: "%02x", $0) }.joined() }
+                    #expect(seen.map(\.count) == sent.map(\.count))
+                    #expect(seen == sent)
+                }
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
         @Test("flooded frames leave unchanged by three kernel interfaces, as they came", arguments: devices)
         func flooded(_ prefix: String) throws {
             try withLab { lab in
