@@ -18,13 +18,13 @@ extension DataPlane {
             edits.append(LocalTreeEdit(edit, tree) { item in outputIndex(of: item, tree.kind) })
         }
         for edit in edits { send(edit.before, to: edit.tree) }
-        awaitCommands()
+        if edits.contains(where: { !$0.before.isEmpty }) { awaitCommands() }
         for edit in edits { edit.tree.tidy(after: edit.before) }
         for edit in edits { edit.tree.adopt(edit.edit) { item in outputIndex(of: item, edit.tree.kind) } }
         guard leadsElsewhere else { return }
         publish(change.port, edits.map { ($0.tree, $0.new) })
         for edit in edits { send(edit.after, to: edit.tree) }
-        awaitCommands()
+        if edits.contains(where: { !$0.after.isEmpty }) { awaitCommands() }
         for edit in edits {
             edit.tree.tidy(after: edit.after)
             keepCounts(of: edit.old.guestClasses, in: edit.tree, but: edit.new.guestClasses)
