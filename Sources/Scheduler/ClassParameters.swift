@@ -19,6 +19,8 @@ public struct ClassParameters: Equatable, Sendable {
     public var ceilingPackets: UInt64
     /// Bytes the class may send at once within its floor. As in HTB the frame that empties the bucket is sent whole.
     /// No bucket is shallower than what its rate earns in 1 ns or deeper than 576 460 752 bytes; 0 sends one frame at a time.
+    /// What a class below the root saves beyond 10 ms of its floor, or 18 044 bytes if that is more, leaves only while the root is not at its ceiling, before
+    /// what others borrow; where instances share rates it is not saved. A class that can save more is served by longer ways.
     public var burst: UInt64
     /// Bytes it may send at once within its ceiling.
     public var ceilingBurst: UInt64

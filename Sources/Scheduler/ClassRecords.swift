@@ -14,7 +14,7 @@ enum ClassFlags {
     /// Always within its floor.
     @inline(__always) static var endlessFloor: UInt8 { @_noLocks get { 2 } }
     @inline(__always) static var meteredCeiling: UInt8 { @_noLocks get { 4 } }
-    /// Peak or packet rates: `ClassExtra` is in use.
+    /// Peak or packet rates, or a floor that saves: `ClassExtra` is in use.
     @inline(__always) static var extra: UInt8 { @_noLocks get { 8 } }
     /// `CoDelState` is in use.
     @inline(__always) static var codel: UInt8 { @_noLocks get { 16 } }
@@ -207,8 +207,10 @@ struct ClassTimer {
     }
 }
 
-/// Buckets few classes have. Tokens of peak in nanobits, of packet rates in billionths of a packet.
+/// What few classes have: further buckets, and savings. Tokens of peak in nanobits, of packet rates in billionths of a packet.
 struct ClassExtra {
+    /// Its places in savers' rows, by priority.
+    var places: InlineArray<8, RowLinks>
     var peakTokens: Int64
     var peakRate: UInt64
     var peakBurst: Int64
@@ -223,12 +225,17 @@ struct ClassExtra {
     var ceilingReciprocal: UInt64
     var waitsPeak: UInt64
     var waitsPackets: UInt64
+    /// Part of the floor's tokens in `ClassState` that waits for the root, and what the floor has at hand, in nanobits: see `ClassTree+Savings`.
+    var saved: Int64
+    var atHand: Int64
+    /// Bit per priority: hangs in a savers' row.
+    var inRow: UInt8
 
     @_noLocks @inline(__always)
     init(
         peakTokens: Int64, peakRate: UInt64, peakBurst: Int64, peakReciprocal: UInt64, floorTokens: Int64, floorRate: UInt64,
         floorBurst: Int64, floorReciprocal: UInt64, ceilingTokens: Int64, ceilingRate: UInt64, ceilingBurst: Int64,
-        ceilingReciprocal: UInt64, waitsPeak: UInt64, waitsPackets: UInt64
+        ceilingReciprocal: UInt64, waitsPeak: UInt64, waitsPackets: UInt64, saved: Int64, atHand: Int64
     ) {
         self.peakTokens = peakTokens
         self.peakRate = peakRate
@@ -244,6 +251,10 @@ struct ClassExtra {
         self.ceilingReciprocal = ceilingReciprocal
         self.waitsPeak = waitsPeak
         self.waitsPackets = waitsPackets
+        self.saved = saved
+        self.atHand = atHand
+        places = InlineArray(repeating: RowLinks(next: 0, previous: 0))
+        inRow = 0
     }
 }
 

@@ -1,9 +1,9 @@
 /// Past the queue: where nothing waits that could leave now, a frame that may leave at once needs no place in it (Linux calls that a
 /// qdisc's bypass, TCQ_F_CAN_BYPASS). What is charged and counted is what an enqueue followed by a dequeue would.
 extension ClassTree {
-    /// Whether asking `bypass` is of use: no leaf could send now.
+    /// Whether asking `bypass` is of use: no leaf could send now, or once the root lets it.
     @inline(__always)
-    public var mayBypass: Bool { @_noLocks get { rows == 0 && arrived == 0 } }
+    public var mayBypass: Bool { @_noLocks get { rows | saverRows == 0 && arrived == 0 } }
 
     /// What is read first of each class, in lines 128 bytes apart: for a caller that fetches those of a burst's leaves. Stays where it is.
     public var classLines: UnsafeRawPointer { UnsafeRawPointer(lines) }

@@ -79,7 +79,8 @@ extension ClassTree {
     private mutating func passAny(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         if owedFrames != 0 { chargeRoot(at: now) }
         var budget = Int64.max, packets = Int64.max
-        let lender = findLender(leaf, &budget, &packets, at: now)
+        var spendsSavings = false
+        let lender = findLender(leaf, &budget, &packets, &spendsSavings, at: now)
         if lender == 0 { return 0 }
 
         var passed = 0, bytes: UInt32 = 0
@@ -90,34 +91,47 @@ extension ClassTree {
             packetCost &+= Credit.perPacket
             passed &+= 1
         }
-        chargeBypass(leaf, lender, frames: passed, bytes: bytes, cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
+        chargeBypass(
+            leaf, lender, spendsSavings, frames: passed, bytes: bytes, cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         return passed
     }
 
-    /// The class whose floor a frame of the leaf would leave on, 0 if it has to wait; and what all buckets up to it allow.
+    /// The class whose floor a frame of the leaf would leave on, 0 if it has to wait; and what all buckets up to it allow. It leaves on what that class saved if
+    /// nothing is at hand below the root.
     @_noLocks @inline(__always)
-    private mutating func findLender(_ leaf: ClassID, _ budget: inout Int64, _ packets: inout Int64, at now: Nanoseconds) -> ClassID {
-        var id = leaf
+    private mutating func findLender(
+        _ leaf: ClassID, _ budget: inout Int64, _ packets: inout Int64, _ spendsSavings: inout Bool, at now: Nanoseconds
+    ) -> ClassID {
+        var id = leaf, saver: ClassID = 0
+        var savedBudget: Int64 = 0, savedPackets: Int64 = 0
         while id != 0 {
             refill(id, at: now)
             let state = states + Int(id)
             let flags = state.pointee.flags
             let mode = currentMode(id)
-            if mode == Mode.cannotSend { return 0 }
+            if mode == Mode.cannotSend || mode == Mode.canSend && id == 1 && saver != 0 { break }
             if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, state.pointee.ceilingTokens) }
+            if mode == Mode.mayBorrow, saver == 0, hasSaved(id) {
+                saver = id
+                (savedBudget, savedPackets) = (min(budget, floorCredit(id, spendsSavings: true)), packets)
+                limitByExtra(id, lends: true, &savedBudget, &savedPackets)
+            }
             if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: mode == Mode.canSend, &budget, &packets) }
             if mode == Mode.canSend {
-                if flags & ClassFlags.meteredFloor != 0 { budget = min(budget, state.pointee.floorTokens) }
+                if flags & ClassFlags.meteredFloor != 0 { budget = min(budget, floorCredit(id, spendsSavings: false)) }
                 return id
             }
             id = state.pointee.parent
         }
-        return 0
+        if saver == 0 || !rootIsFree(at: now) { return 0 }
+        (budget, packets, spendsSavings) = (savedBudget, savedPackets, true)
+        limitByRoot(&budget, &packets)
+        return saver
     }
 
     @_noLocks @inline(__always)
     private mutating func chargeBypass(
-        _ leaf: ClassID, _ lender: ClassID, frames: Int, bytes: UInt32, cost: Int64, packetCost: Int64, at now: Nanoseconds
+        _ leaf: ClassID, _ lender: ClassID, _ spendsSavings: Bool, frames: Int, bytes: UInt32, cost: Int64, packetCost: Int64, at now: Nanoseconds
     ) {
         var id = leaf
         var lends = false
@@ -128,7 +142,10 @@ extension ClassTree {
             let flags = state.pointee.flags
             if flags & ClassFlags.meteredCeiling != 0 { state.pointee.ceilingTokens = Credit.charged(state.pointee.ceilingTokens, cost) }
             if lends, flags & ClassFlags.meteredFloor != 0 { state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost) }
-            if flags & ClassFlags.extra != 0 { chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost) }
+            if flags & ClassFlags.extra != 0 {
+                if spendsSavings, lends { spendSavings(id, cost) }
+                chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost)
+            }
             active |= state.pointee.active
             id = state.pointee.parent
         }

@@ -35,6 +35,8 @@ extension ClassTree {
         let held = holds(id), queuedFlows = queuesFlows(id)
         if !p.queuesFlows { joinFlows(of: id) }
         configure(id, p, existed: true, at: now)
+        // The root may be free earlier.
+        if saverRows != 0 { saversDue = 0 }
         if !isLeaf, id != 1 { holders &+= (holds(id) ? 1 : 0) &- (held ? 1 : 0) }
         if isLeaf, !queuedFlows { inheritQueue(id) }
         disarm(id)
@@ -163,7 +165,6 @@ extension ClassTree {
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id)
         let old = existed ? state.pointee.flags : 0
-        if existed { keepCounts(of: id, goingOn: (p.codelTarget != 0 || p.queuesFlows, p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0)) }
         let queuedFlows = existed && queuesFlows(id)
         let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
@@ -175,7 +176,13 @@ extension ClassTree {
             flags |= ClassFlags.meteredFloor
         }
         if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
-        if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 { flags |= ClassFlags.extra }
+        let hasFloor = flags & ClassFlags.meteredFloor != 0, hasCeiling = flags & ClassFlags.meteredCeiling != 0
+        var burst = hasFloor ? Credit.depth(p.burst, rate: floor) : UInt32(Credit.mostBytes)
+        // What there is at hand is the root's all.
+        let atHand = hasFloor && id != 1 ? Self.atHand(rate: floor) : UInt32(Credit.mostBytes)
+        if shared != nil { burst = min(burst, atHand) }
+        if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 || burst > atHand { flags |= ClassFlags.extra }
+        if existed { keepCounts(of: id, goingOn: (p.codelTarget != 0 || p.queuesFlows, flags & ClassFlags.extra != 0)) }
         if p.codelTarget != 0 || p.queuesFlows { flags |= ClassFlags.codel }
         if flags & ClassFlags.meteredFloor != 0 && floor > Credit.mostShortRate
             || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
@@ -184,8 +191,6 @@ extension ClassTree {
         // As a leaf the root has no one above it, which the short ways rely on.
         if id == 1 { flags |= ClassFlags.steep }
         // A bucket without a rate: see `PlainBuckets`.
-        let hasFloor = flags & ClassFlags.meteredFloor != 0, hasCeiling = flags & ClassFlags.meteredCeiling != 0
-        let burst = hasFloor ? Credit.depth(p.burst, rate: floor) : UInt32(Credit.mostBytes)
         let ceilingBurst = hasCeiling ? Credit.depth(p.ceilingBurst, rate: p.ceiling) : UInt32(Credit.mostBytes)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
         let quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
@@ -199,7 +204,9 @@ extension ClassTree {
             ceilingBurst: fullCeiling, floorReciprocal: Credit.reciprocal(floor), ceilingReciprocal: Credit.reciprocal(p.ceiling),
             limitPackets: p.limitPackets == 0 ? .max : p.limitPackets, limitBytes: p.limitBytes == 0 ? .max : p.limitBytes, quantum: quantum,
             output: p.output, priority: min(p.priority, 7)))
-        if flags & ClassFlags.extra != 0 { configureExtra(id, p, existed: old & ClassFlags.extra != 0) }
+        if flags & ClassFlags.extra != 0 {
+            configureExtra(id, p, atHand: burst > atHand ? Int64(atHand) * Credit.perByte : Credit.endless, existed: old & ClassFlags.extra != 0)
+        }
         if flags & ClassFlags.codel != 0 {
             if old & ClassFlags.codel == 0 { codels[Int(id)] = .idle }
             codels[Int(id)].target = p.codelTarget == 0 ? CoDelState.usualTarget : min(p.codelTarget, 1 << 33)

@@ -9,24 +9,45 @@ extension ClassTree {
         if wheel.nextDue <= now { wake(at: now) }
         admitArrivals(at: now)
         var sent = 0
-        while sent < limit, rows != 0 {
-            let row = rows.trailingZeroBitCount
-            let count = row < 8
-                ? serveLeaves(row: row, into: into + sent, limit: limit &- sent, at: now)
-                : serveBorrowers(row: row, into: into + sent, limit: limit &- sent, at: now)
-            if count != 0 {
-                sent &+= count
-                continue
+        repeat {
+            while sent < limit, rows != 0 {
+                let row = rows.trailingZeroBitCount
+                let count: Int
+                if row < 8 {
+                    count = serveLeaves(row: row, into: into + sent, limit: limit &- sent, at: now)
+                } else {
+                    // Savers come before the root's borrowers.
+                    if _slowPath(saverRows != 0), row >= Self.rootRow { break }
+                    count = serveBorrowers(row: row, into: into + sent, limit: limit &- sent, at: now)
+                }
+                if count != 0 {
+                    sent &+= count
+                    continue
+                }
+                // Only leaves in their floors ask nobody.
+                if owedFrames != 0, row >= 8 {
+                    chargeRoot(at: now)
+                    continue
+                }
+                sent &+= visit(row: row, into: into + sent, limit: limit &- sent, at: now)
             }
-            // Only leaves in their floors ask nobody.
-            if owedFrames != 0, row >= 8 {
-                chargeRoot(at: now)
-                continue
-            }
-            sent &+= visit(row: row, into: into + sent, limit: limit &- sent, at: now)
-        }
-        if owedFrames != 0 { chargeRoot(at: now) }
+            if owedFrames != 0 { chargeRoot(at: now) }
+        } while _slowPath(saverRows != 0) && serveSaver(into: into, &sent, limit: limit, at: now)
         return sent
+    }
+
+    /// Serves the saver whose turn it is, if the root is free; the root is charged. False: nothing may leave now, or there is no room.
+    @_noLocks @inline(never)
+    private mutating func serveSaver(into: UnsafeMutablePointer<ScheduledFrame>, _ sent: inout Int, limit: Int, at now: Nanoseconds) -> Bool {
+        if sent < limit {
+            if rows.trailingZeroBitCount < Self.rootRow { return true }
+            if rootIsFree(at: now) {
+                sent &+= visit(row: Self.saversRow &+ saverRows.trailingZeroBitCount, into: into + sent, limit: limit &- sent, at: now)
+                return true
+            }
+        }
+        noteSavers(at: now)
+        return false
     }
 
     /// Serves the leaf whose turn it is in `row`. 0 if it only put something aside: a turn still owed, a parked leaf, stale frames.
@@ -35,11 +56,11 @@ extension ClassTree {
         row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds
     ) -> Int {
         let priority = row & 7
-        let lender = rowHeads[row]
+        let lender = rowHeads[row], spendsSavings = row >= Self.saversRow
         var turn = states[Int(lender)].rowDeficit
         if turn < 0 {
             states[Int(lender)].rowDeficit = turn &+ profile(of: lender).pointee.quantum
-            rotate(row: row)
+            if spendsSavings { rotateSavers(row: row) } else { rotate(row: row) }
             return 0
         }
         // Down to the leaf whose turn it is.
@@ -73,17 +94,18 @@ extension ClassTree {
             if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, state.pointee.ceilingTokens) }
             if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: id == lender, &budget, &packets) }
             if id == lender {
-                if flags & ClassFlags.meteredFloor != 0 { budget = min(budget, state.pointee.floorTokens) }
+                if flags & ClassFlags.meteredFloor != 0 { budget = min(budget, floorCredit(id, spendsSavings: spendsSavings)) }
                 break
             }
             id = state.pointee.parent
         }
-        return send(leaf, lender: lender, priority, into: into, limit: limit, budget: budget, packets: packets, at: now)
+        if spendsSavings { limitByRoot(&budget, &packets) }
+        return send(leaf, lender: lender, row, into: into, limit: limit, budget: budget, packets: packets, at: now)
     }
 
     @_noLocks @inline(__always)
     private mutating func send(
-        _ leaf: ClassID, lender: ClassID, _ priority: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int,
+        _ leaf: ClassID, lender: ClassID, _ row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int,
         budget: Int64, packets: Int64, at now: Nanoseconds
     ) -> Int {
         let output = profile(of: leaf).pointee.output
@@ -119,7 +141,7 @@ extension ClassTree {
         backlogBytes &-= Int(bytes)
         if sent != 0 {
             charge(
-                leaf, lender: lender, priority, frames: sent, bytes: bytes, turn: Int32(truncatingIfNeeded: charged),
+                leaf, lender: lender, row, frames: sent, bytes: bytes, turn: Int32(truncatingIfNeeded: charged),
                 cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         }
         if index == FrameNode.none { deactivate(leaf: leaf) }
@@ -138,9 +160,10 @@ extension ClassTree {
     /// Turns are paid up to the lender.
     @_noLocks @inline(__always)
     private mutating func charge(
-        _ leaf: ClassID, lender: ClassID, _ priority: Int, frames: Int, bytes: UInt32, turn: Int32, cost: Int64,
+        _ leaf: ClassID, lender: ClassID, _ row: Int, frames: Int, bytes: UInt32, turn: Int32, cost: Int64,
         packetCost: Int64, at now: Nanoseconds
     ) {
+        let priority = row & 7, spendsSavings = row >= Self.saversRow
         var id = leaf
         var lends = false
         while id != 0 {
@@ -158,14 +181,17 @@ extension ClassTree {
             }
             if id == lender {
                 lends = true
-                payRowTurn(id, priority, turn)
+                payRowTurn(id, row, turn)
             } else if !lends {
                 payFeedTurn(id, parent, priority, turn)
             }
             if lends, flags & ClassFlags.meteredFloor != 0 {
                 state.pointee.floorTokens = Credit.charged(state.pointee.floorTokens, cost)
             }
-            if flags & ClassFlags.extra != 0 { chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost) }
+            if flags & ClassFlags.extra != 0 {
+                if spendsSavings, lends { spendSavings(id, cost) }
+                chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost)
+            }
             id = parent
         }
         countSent(by: leaf, lender: lender, frames: UInt64(frames), bytes: UInt64(bytes))
@@ -188,12 +214,12 @@ extension ClassTree {
     }
 
     @_noLocks @inline(__always)
-    mutating func payRowTurn(_ id: ClassID, _ priority: Int, _ turn: Int32) {
+    mutating func payRowTurn(_ id: ClassID, _ row: Int, _ turn: Int32) {
         let state = states + Int(id)
         state.pointee.rowDeficit &-= turn
         guard state.pointee.rowDeficit < 0 else { return }
         state.pointee.rowDeficit &+= profile(of: id).pointee.quantum
-        rotate(row: Int(states[Int(id)].level) &* 8 &+ priority)
+        if row >= Self.saversRow { rotateSavers(row: row) } else { rotate(row: row) }
     }
 
     @_noLocks @inline(__always)

@@ -1,4 +1,4 @@
-/// Peak and packet rates: the buckets most classes do not have.
+/// Peak and packet rates: the buckets most classes do not have. And what a floor saves: `ClassTree+Savings`.
 extension ClassTree {
     @_noLocks
     mutating func refillExtra(_ id: ClassID, elapsed: Nanoseconds) {
@@ -15,6 +15,8 @@ extension ClassTree {
             extra.pointee.ceilingTokens = Credit.refilled(
                 extra.pointee.ceilingTokens, rate: extra.pointee.ceilingRate, elapsed: elapsed, burst: extra.pointee.ceilingBurst)
         }
+        // The floor's tokens are up to date.
+        extra.pointee.saved = max(extra.pointee.saved, states[Int(id)].floorTokens &- extra.pointee.atHand)
     }
 
     /// Buckets without a rate stay at 0 and forbid nothing.
@@ -22,7 +24,9 @@ extension ClassTree {
     mutating func extraForbids(_ id: ClassID) -> Bool { extras[Int(id)].peakTokens < 0 || extras[Int(id)].ceilingTokens < 0 }
 
     @_noLocks
-    mutating func extraFloorSpent(_ id: ClassID) -> Bool { extras[Int(id)].floorTokens < 0 }
+    mutating func extraFloorSpent(_ id: ClassID) -> Bool {
+        extras[Int(id)].floorTokens < 0 || states[Int(id)].floorTokens < extras[Int(id)].saved
+    }
 
     @_noLocks
     mutating func extraCeilingWait(_ id: ClassID) -> Nanoseconds {
@@ -35,7 +39,12 @@ extension ClassTree {
     @_noLocks
     mutating func extraFloorWait(_ id: ClassID) -> Nanoseconds {
         let extra = extras + Int(id)
-        return Credit.wait(extra.pointee.floorTokens, rate: extra.pointee.floorRate, reciprocal: extra.pointee.floorReciprocal)
+        let packets = Credit.wait(extra.pointee.floorTokens, rate: extra.pointee.floorRate, reciprocal: extra.pointee.floorReciprocal)
+        // What is saved may go as soon as packets may, and what comes to hand a little later.
+        if extra.pointee.saved == 0 || packets != 0 { return packets }
+        let profile = profile(of: id)
+        return Credit.wait(
+            states[Int(id)].floorTokens &- extra.pointee.saved, rate: profile.pointee.floorRate, reciprocal: profile.pointee.floorReciprocal)
     }
 
     /// Narrows what a visit may take, in nanobits and in billionths of a packet.
@@ -57,11 +66,13 @@ extension ClassTree {
         if lends, extra.pointee.floorRate != 0 {
             extra.pointee.floorTokens = Credit.charged(extra.pointee.floorTokens, packetCost)
         }
+        if lends { endSavings(id) }
     }
 
-    /// Takes new peak and packet rates over; a bucket that was there keeps its tokens, a new one is full.
+    /// Takes new peak and packet rates over; a bucket that was there keeps its tokens, a new one is full. What the floor has beyond `atHand`, in nanobits,
+    /// is saved.
     @_noLocks
-    mutating func configureExtra(_ id: ClassID, _ p: ClassParameters, existed: Bool) {
+    mutating func configureExtra(_ id: ClassID, _ p: ClassParameters, atHand: Int64, existed: Bool) {
         let extra = extras + Int(id)
         let old = existed ? extra.pointee : Self.noExtra
         // A packet rate has no burst of its own: 10 ms of it, at least two packets.
@@ -80,14 +91,14 @@ extension ClassTree {
             floorRate: floor, floorBurst: packetBurst(floor), floorReciprocal: Credit.reciprocal(floor),
             ceilingTokens: tokens(ceiling, had: old.ceilingRate, old.ceilingTokens, burst: packetBurst(ceiling)),
             ceilingRate: ceiling, ceilingBurst: packetBurst(ceiling), ceilingReciprocal: Credit.reciprocal(ceiling),
-            waitsPeak: old.waitsPeak, waitsPackets: old.waitsPackets)
+            waitsPeak: old.waitsPeak, waitsPackets: old.waitsPackets, saved: max(states[Int(id)].floorTokens &- atHand, 0), atHand: atHand)
     }
 
     static var noExtra: ClassExtra {
         @_noLocks get {
             ClassExtra(
                 peakTokens: 0, peakRate: 0, peakBurst: 0, peakReciprocal: 0, floorTokens: 0, floorRate: 0, floorBurst: 0, floorReciprocal: 0,
-                ceilingTokens: 0, ceilingRate: 0, ceilingBurst: 0, ceilingReciprocal: 0, waitsPeak: 0, waitsPackets: 0)
+                ceilingTokens: 0, ceilingRate: 0, ceilingBurst: 0, ceilingReciprocal: 0, waitsPeak: 0, waitsPackets: 0, saved: 0, atHand: Credit.endless)
         }
     }
 }

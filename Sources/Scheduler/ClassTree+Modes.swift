@@ -95,6 +95,7 @@ extension ClassTree {
             }
             let parent = state.pointee.parent
             guard state.pointee.mode == Mode.mayBorrow, parent != 0 else { return }
+            if state.pointee.flags & ClassFlags.extra != 0 { joinSavers(id, priorities) }
             var rest = priorities & ~state.pointee.inFeed
             var woken: UInt8 = 0
             while rest != 0 {
@@ -119,6 +120,7 @@ extension ClassTree {
                 removeFromRow(id, rest.trailingZeroBitCount)
                 rest &= rest &- 1
             }
+            if state.pointee.flags & ClassFlags.extra != 0 { leaveSavers(id, priorities) }
             rest = priorities & state.pointee.inFeed
             var emptied: UInt8 = 0
             while rest != 0 {
@@ -165,8 +167,12 @@ extension ClassTree {
         // A debt is booked at once, so that its end is known.
         if state.pointee.flags & ClassFlags.shared != 0 { refillShared(id, at: now) }
         let mode = currentMode(id), old = state.pointee.mode
-        if mode == old { return }
+        if mode == old {
+            if state.pointee.flags & ClassFlags.extra != 0 { updateSaver(id, at: now) }
+            return
+        }
         state.pointee.mode = mode
+        if state.pointee.flags & ClassFlags.extra != 0, mode != Mode.cannotSend { updateSaver(id, at: now) }
         if mode > old { noteWorse(id) }
         if mode == Mode.cannotSend {
             detach(id, state.pointee.active)

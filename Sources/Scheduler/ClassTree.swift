@@ -57,7 +57,7 @@ public struct ClassTree {
     /// What was sent or passed and the root has not been charged yet. Never outlives a dequeue or bypass.
     var owedFrames: UInt64 = 0
     var owedCharge: Int64 = 0
-    /// First class of each row; 8 levels of 8 priorities.
+    /// First class of each row; 8 levels of 8 priorities, and the same again of savers.
     let rowHeads: UnsafeMutablePointer<ClassID>
     /// Inner classes below the root that hold frames or send on their own: see `holds`.
     var holders = 0
@@ -69,6 +69,10 @@ public struct ClassTree {
     let rowTails: UnsafeMutablePointer<ClassID>
     /// Bit per row that is not empty: the lowest is served next.
     var rows: UInt64 = 0
+    /// The same of savers' rows (`ClassTree+Savings`).
+    var saverRows: UInt64 = 0
+    /// When the root lets them go on, or earlier; `.max`: there are none.
+    var saversDue = Nanoseconds.max
 
     var wheel: TimingWheel
     /// Time of the last dequeue or bypass.
@@ -147,10 +151,10 @@ public struct ClassTree {
         leaves = Self.reserve(1024)
         leaves.initialize(repeating: 0, count: 1024)
         arrivals = Self.reserve(Self.mostArrivals)
-        rowHeads = Self.reserve(64)
-        rowHeads.initialize(repeating: 0, count: 64)
-        rowTails = Self.reserve(64)
-        rowTails.initialize(repeating: 0, count: 64)
+        rowHeads = Self.reserve(128)
+        rowHeads.initialize(repeating: 0, count: 128)
+        rowTails = Self.reserve(128)
+        rowTails.initialize(repeating: 0, count: 128)
         outputStates = Self.reserve(outputs)
         outputStates.initialize(repeating: OutputState(parkedHead: 0, isParked: 0), count: outputs)
         wheel = TimingWheel(timers: TimerTable(lines: lines), now: now)
@@ -201,7 +205,8 @@ public struct ClassTree {
     /// nothing waits. It may be somewhat early, never late.
     @_noLocks
     public func nextEvent(at now: Nanoseconds) -> Nanoseconds {
-        rows != 0 || arrived != 0 || wheel.nextDue <= now ? now : wheel.nextDue
+        let next = min(wheel.nextDue, saversDue)
+        return rows != 0 || arrived != 0 || next <= now ? now : next
     }
 
     /// Arrivals beyond this join before the next dequeue.

@@ -59,11 +59,12 @@ extension ClassTree {
             && State.offset(of: \.rank) == ClassWord.offset + 3
             && State.offset(of: \.mode) == ClassWord.listsOffset && State.offset(of: \.active) == ClassWord.offset + 5
             && State.offset(of: \.inRow) == ClassWord.offset + 6 && State.offset(of: \.inFeed) == ClassWord.offset + 7
+        let places = MemoryLayout<ClassExtra>.offset(of: \.places) == 0
         let sizes = State.size == 64 && MemoryLayout<ClassNode>.size == 64 && Profile.stride == 64
         let timer = MemoryLayout<ClassNode>.offset(of: \.timer) == ClassNode.timerOffset && MemoryLayout<ClassNode>.offset(of: \.slot) == 0
             && MemoryLayout<PrioritySlot>.offset(of: \.feedHead) == PrioritySlot.feedHeadOffset
             && MemoryLayout<FeedRounds>.offset(of: \.own) == 0
-        precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && sizes && timer, "a class is laid out otherwise than it is read")
+        precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && places && sizes && timer, "a class is laid out otherwise than it is read")
         // Handle, length and tag of a frame are copied as one.
         let offered = MemoryLayout<OfferedFrame>.offset(of: \.length) == 8 && MemoryLayout<OfferedFrame>.offset(of: \.tag) == 12
         let queued = MemoryLayout<FrameNode>.offset(of: \.length) == 8 && MemoryLayout<FrameNode>.offset(of: \.tag) == 12

@@ -9,8 +9,8 @@ struct Duel {
     private(set) var done: Case
 
     /// A case that the dice make.
-    init(seed: UInt64) {
-        var maker = CaseMaker(dice: Seeded(seed))
+    init(seed: UInt64, saving: Bool = false) {
+        var maker = CaseMaker(dice: Seeded(seed), isSaving: saving)
         let (begin, classes) = maker.begin()
         done = begin
         arena = Arena(begin)
@@ -26,6 +26,9 @@ struct Duel {
         done.steps = []
         arena = Arena(begin)
     }
+
+    /// Frames that left on what some class saved, by the oracle.
+    var sentFromSavings: Int { arena.oracle.sentFromSavings }
 
     private var failure: String?
 
@@ -195,6 +198,8 @@ private final class Arena {
         for c in oracle.classes.values where !c.active.isEmpty && c.modeNow(probe) != c.modeNow(now) {
             return "sleeps until \(next), but class \(c.id) changes before"
         }
+        let root = oracle.classes[1]!
+        if oracle.savers.contains(where: { !$0.isEmpty }), root.modeNow(probe) != .cannot { return "sleeps until \(next), but the root lets savers go on before" }
         return nil
     }
 

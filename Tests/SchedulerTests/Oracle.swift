@@ -37,7 +37,10 @@ final class Oracle {
         let parent: Class?
         var p: ClassParameters
         var children = 0
-        var floor: Bucket?, ceiling: Bucket?, peak: Bucket?, floorPackets: Bucket?, ceilingPackets: Bucket?
+        /// What it has at hand of its floor; what it saved beyond that, as `Bucket.numerator`, and the most it may.
+        var floor: Bucket?
+        var saved: Int128 = 0, mostSaved: Int128 = 0
+        var ceiling: Bucket?, peak: Bucket?, floorPackets: Bucket?, ceilingPackets: Bucket?
         var endlessFloor = false
         var checkpoint: Nanoseconds
         var mode = Mode.may
@@ -70,6 +73,7 @@ final class Oracle {
         func refill(_ now: Nanoseconds) {
             guard now > checkpoint else { return }
             let elapsed = Int128(now - checkpoint)
+            if let floor { saved = min(saved + max(floor.numerator + elapsed * floor.rate - floor.burst, 0), mostSaved) }
             floor?.refill(elapsed)
             ceiling?.refill(elapsed)
             peak?.refill(elapsed)
@@ -87,17 +91,42 @@ final class Oracle {
             if let floorPackets, floorPackets.filled(elapsed) < 0 { return .may }
             return .can
         }
+
+        func hasSaved(_ now: Nanoseconds) -> Bool {
+            guard saved > 0 else { return false }
+            return floorPackets.map { $0.filled(now > checkpoint ? Int128(now - checkpoint) : 0) >= 0 } ?? true
+        }
+
+        /// A frame leaves on its floor, or on that of one below it.
+        func chargeFloor(_ bytes: Int, fromSavings: Bool) {
+            guard floor != nil else { return }
+            floor!.charge(Int128(bytes) * 8)
+            if fromSavings {
+                let taken = min(saved, Int128(bytes) * 8_000_000_000)
+                saved -= taken
+                floor!.numerator += taken
+            }
+            // Debts are paid with what is saved, once that is less.
+            if floor!.numerator + saved < 0 {
+                floor!.numerator += saved
+                saved = 0
+            }
+        }
     }
 
     var classes: [ClassID: Class] = [:]
     /// Classes that can send, by level and priority; the first is next.
     var rows: [[ClassID]] = Array(repeating: [], count: 64)
+    /// Those above their floors that saved something, likewise.
+    var savers: [[ClassID]] = Array(repeating: [], count: 64)
     var parked: Set<UInt16> = []
     var parkedLeaves: [UInt16: [ClassID]] = [:]
     var latest: Nanoseconds
     let overhead: Int
     let frames: Int
     var held = 0
+    /// Frames that left on what some class saved.
+    var sentFromSavings = 0
     /// Leaves above their floors that got their first frame since the last dequeue; the 64th makes them join at once.
     var arrivals: [ClassID] = []
 
@@ -131,7 +160,23 @@ final class Oracle {
         func packets(_ rate: UInt64) -> Int128 { max(2, Int128(rate / 100)) }
         // At least what a nanosecond earns, in whole bytes.
         func bits(_ bytes: UInt64, _ rate: UInt64) -> Int128 { Int128(max(bytes, rate / 8_000_000_000 + 1)) * 8 }
-        c.floor = bucket(c.floor, rootFloor, bits(p.burst, rootFloor))
+        let whole = c.floor.map { (floor: Bucket) -> Bucket in
+            var floor = floor
+            floor.numerator += c.saved
+            return floor
+        }
+        c.floor = bucket(whole, rootFloor, bits(p.burst, rootFloor))
+        (c.saved, c.mostSaved) = (0, 0)
+        if let floor = c.floor, c.parent != nil {
+            // 10 ms of it, or two large frames.
+            let atHand = Int128(max(rootFloor / 800, 2 * 9_022)) * 8_000_000_000
+            if floor.burst > atHand {
+                c.saved = max(floor.numerator - atHand, 0)
+                c.mostSaved = floor.burst - atHand
+                c.floor!.burst = atHand
+                c.floor!.numerator -= c.saved
+            }
+        }
         c.ceiling = bucket(c.ceiling, p.ceiling, bits(p.ceilingBurst, p.ceiling))
         c.peak = bucket(c.peak, p.peak, bits(p.peakBurst, p.peak))
         c.floorPackets = bucket(c.floorPackets, p.floorPackets, packets(p.floorPackets))
@@ -224,6 +269,7 @@ final class Oracle {
             for p in priorities where !rows[c.level * 8 + p].contains(c.id) { rows[c.level * 8 + p].append(c.id) }
         case .may:
             guard let parent = c.parent else { return }
+            if c.hasSaved(now) { joinSavers(c, priorities) }
             var woken: [Int] = []
             for p in priorities where !parent.feeds[p].contains(c.id) {
                 if parent.feeds[p].isEmpty { woken.append(p) }
@@ -232,6 +278,12 @@ final class Oracle {
             if !woken.isEmpty { attach(parent, woken, returns: returns, at: now) }
         }
     }
+
+    func joinSavers(_ c: Class, _ priorities: [Int]) {
+        for p in priorities where !savers[c.level * 8 + p].contains(c.id) { savers[c.level * 8 + p].append(c.id) }
+    }
+
+    func leaveSavers(_ c: Class, _ priorities: Set<Int>) { for p in priorities { savers[c.level * 8 + p].removeAll { $0 == c.id } } }
 
     /// Whether a class that comes back to a feed is ahead of those in it: its turn in the present round is not used up. It gets the one it missed, too.
     func hasTurnLeft(_ c: Class, in parent: Class, _ p: Int) -> Bool {
@@ -256,6 +308,7 @@ final class Oracle {
         var emptied: Set<Int> = []
         for p in priorities {
             rows[c.level * 8 + p].removeAll { $0 == c.id }
+            leaveSavers(c, [p])
             guard let parent = c.parent, parent.feeds[p].contains(c.id) else { continue }
             parent.feeds[p].removeAll { $0 == c.id }
             if parent.feeds[p].isEmpty { emptied.insert(p) }
@@ -273,7 +326,13 @@ final class Oracle {
 
     func updateMode(_ c: Class, at now: Nanoseconds) {
         let mode = c.modeNow(now)
-        guard !c.active.isEmpty, mode != c.mode else { return }
+        if c.active.isEmpty { return }
+        // Within its floor it keeps its place.
+        if !c.hasSaved(now) { leaveSavers(c, Set(0..<8)) }
+        if mode == c.mode {
+            if mode == .may, c.hasSaved(now) { joinSavers(c, c.active.sorted()) }
+            return
+        }
         let old = c.mode
         c.mode = mode
         if mode == .cannot { return detach(c, c.active) }
@@ -350,12 +409,12 @@ final class Oracle {
 
     /// The next frame to leave now, or nil. `wake` comes first.
     func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32)? {
-        while let row = rows.firstIndex(where: { !$0.isEmpty }) {
+        while let (row, isSaved) = nextRow(at: now) {
             let priority = row & 7
-            let lender = classes[rows[row][0]]!
+            let lender = classes[(isSaved ? savers : rows)[row][0]]!
             if lender.rowDeficit < 0 {
                 lender.rowDeficit += lender.quantum
-                rows[row].append(rows[row].removeFirst())
+                endTurn(row, isSaved)
                 continue
             }
             var leaf = lender
@@ -375,7 +434,7 @@ final class Oracle {
             }
             let frame = leaf.queue.removeFirst()
             held -= 1
-            charge(leaf, lender, row, frame.length, at: now)
+            charge(leaf, lender, row, fromSavings: isSaved, frame.length, at: now)
             if leaf.queue.isEmpty { deactivate(leaf) }
             var c: Class? = leaf
             while let this = c {
@@ -387,20 +446,37 @@ final class Oracle {
         return nil
     }
 
+    /// The lowest row; but what was saved goes before what the root lends, and only while the root is below its ceilings.
+    private func nextRow(at now: Nanoseconds) -> (Int, isSaved: Bool)? {
+        let row = rows.firstIndex { !$0.isEmpty }
+        if row ?? 64 >= 56, classes[1]!.modeNow(now) != .cannot, let saver = savers.firstIndex(where: { !$0.isEmpty }) { return (saver, true) }
+        return row.map { ($0, false) }
+    }
+
+    private func endTurn(_ row: Int, _ isSaved: Bool) {
+        if isSaved { savers[row].append(savers[row].removeFirst()) } else { rows[row].append(rows[row].removeFirst()) }
+    }
+
     /// How many of the frames leave at once, without a turn. `update` comes first.
     func bypass(_ lengths: [UInt32], to id: ClassID, at now: Nanoseconds) -> Int {
         guard let c = classes[id], c.isLeaf, c.queue.isEmpty, !parked.contains(c.p.output), arrivals.isEmpty,
-            rows.allSatisfy(\.isEmpty) else { return 0 }
+            rows.allSatisfy(\.isEmpty), savers.allSatisfy(\.isEmpty) else { return 0 }
         var passed = 0
-        var first: Class?
+        var first: (Class, Bool)?
         for length in lengths {
-            var lender: Class? = c
-            while let this = lender, this.modeNow(now) == .may { lender = this.parent }
-            // All on one lender's floor.
-            guard let lender, lender.modeNow(now) == .can, lender === first ?? lender else { break }
-            first = lender
+            var lender: Class? = c, saver: Class?
+            while let this = lender, this.modeNow(now) == .may {
+                if saver == nil, this.hasSaved(now) { saver = this }
+                lender = this.parent
+            }
+            if let found = lender, found.modeNow(now) == .cannot { lender = nil }
+            var fromSavings = false
+            if let saver, lender == nil || lender!.parent == nil, classes[1]!.modeNow(now) != .cannot { (lender, fromSavings) = (saver, true) }
+            // All on one lender's floor, or on what it saved.
+            guard let lender, first == nil || first!.0 === lender && first!.1 == fromSavings else { break }
+            first = (lender, fromSavings)
             // Others below an ancestor that this frame exhausts wait as before: it is looked at again once all have passed.
-            charge(c, lender, nil, length, at: now)
+            charge(c, lender, nil, fromSavings: fromSavings, length, at: now)
             passed += 1
         }
         var up: Class? = c
@@ -412,7 +488,8 @@ final class Oracle {
     }
 
     /// A frame without a row takes no turn.
-    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, _ length: UInt32, at now: Nanoseconds) {
+    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, fromSavings: Bool, _ length: UInt32, at now: Nanoseconds) {
+        if fromSavings { sentFromSavings += 1 }
         let bytes = max(Int(length) + overhead, 0)
         if leaf !== lender {
             lender.counts.lentFrames += 1
@@ -433,7 +510,7 @@ final class Oracle {
                     this.rowDeficit -= bytes
                     if this.rowDeficit < 0 {
                         this.rowDeficit += this.quantum
-                        rows[row].append(rows[row].removeFirst())
+                        endTurn(row, fromSavings)
                     }
                 }
             } else if !lends, let row, let parent = this.parent {
@@ -445,7 +522,7 @@ final class Oracle {
                 }
             }
             if lends {
-                this.floor?.charge(Int128(bytes) * 8)
+                this.chargeFloor(bytes, fromSavings: fromSavings)
                 this.floorPackets?.charge(1)
             } else {
                 this.counts.borrowedFrames += 1

@@ -19,20 +19,26 @@ import Testing
 
     @Test(arguments: 0..<8) func randomTrees(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000) }
 
+    @Test(arguments: 0..<8) func randomTreesThatSave(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, saving: true) }
+
     /// Other cases in every run.
     @Test(arguments: 0..<4) func freshTrees(part: Int) {
         let first = UInt64.random(in: 1 << 32 ..< 1 << 63)
-        fight(first ..< first + 2_000)
+        fight(first ..< first + 2_000, saving: part % 2 == 1)
     }
 
-    private func fight(_ seeds: Range<UInt64>) {
+    private func fight(_ seeds: Range<UInt64>, saving: Bool = false) {
+        var saved = 0
         for seed in seeds {
-            var duel = Duel(seed: seed)
-            guard let difference = duel.run() else { continue }
+            var duel = Duel(seed: seed, saving: saving)
+            let difference = duel.run()
+            saved += duel.sentFromSavings
+            guard let difference else { continue }
             let steps = Duel.shortest(duel.done)
             Issue.record("seed \(seed): \(difference). In short:\n\(steps)")
             return
         }
+        #expect(saving == (saved > 100))
     }
 }
 
@@ -63,6 +69,8 @@ struct Case {
 /// Throws the dice for a case, step by step.
 struct CaseMaker {
     var dice: Seeded
+    /// Some floors may have deep bursts. Without, as it was before there were such.
+    var isSaving = false
 
     mutating func begin() -> (Case, classes: Int) {
         let start = Nanoseconds(dice.below(1_000_000_000))
@@ -87,6 +95,7 @@ struct CaseMaker {
         if dice.chance(10) { p.limitBytes = 5_000 }
         if dice.chance(10) { p.limitPackets = 5 }
         p.output = UInt16(dice.below(3))
+        if isSaving, dice.chance(40) { p.burst = dice.one(of: [18_044, 18_045, 20_000, 60_000, 1_000_000]) }
         return p
     }
 

@@ -15,7 +15,8 @@ enum Discipline: String, CaseIterable {
     case fqCodel = "fq-codel"
 }
 
-/// A tree of depth 3 (root, groups of 64, leaves) with all buckets live, driven as the peer is: bursts of 32 to random leaves.
+/// A tree of depth 3 (root, groups of 64, leaves) with all buckets live, driven as the peer is: bursts of 32 to random leaves. No floor's bucket is deeper than
+/// the 10 ms that the daemon gives: deeper ones save (`ClassTree+Savings`).
 struct OwnSide {
     let tree: UnsafeMutablePointer<ClassTree>
     let leaves: [ClassID]
@@ -35,13 +36,13 @@ struct OwnSide {
         var next: ClassID = 2
         for _ in 0..<groups {
             let group = next
-            var p = ClassParameters(floor: rate / UInt64(groups), ceiling: rate, burst: 1_000_000, ceilingBurst: 1_000_000)
+            var p = ClassParameters(floor: rate / UInt64(groups), ceiling: rate, burst: min(1_000_000, rate / UInt64(groups) / 800), ceilingBurst: 1_000_000)
             p.limitPackets = 64
             precondition(tree.pointee.add(group, under: 1, p, at: now) == .done)
             next &+= 1
             for _ in 0..<perGroup where leaves.count + groups + 1 < classes {
                 var p = ClassParameters(
-                    floor: load == .floors ? max(rate / UInt64(classes), 100_000_000) : 8_000, ceiling: rate, burst: load == .floors ? 1_000_000 : 0,
+                    floor: load == .floors ? max(rate / UInt64(classes), 100_000_000) : 8_000, ceiling: rate, burst: load == .floors ? 100_000 : 0,
                     ceilingBurst: 1_000_000)
                 p.limitPackets = 64
                 if queue != .tail { p.codelTarget = 5_000_000 }
