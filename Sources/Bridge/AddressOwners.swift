@@ -37,6 +37,39 @@ public struct AddressOwners: @unchecked Sendable {
         return result
     }
 
+    /// A copy in which `removed` are nobody's and `added` are somebody's: what takes the place of one that is published.
+    /// - Parameter count: how many addresses it will have.
+    /// - Returns: nil where they want more room, or far less.
+    public func changed(removed: [UInt64], added: [(mac: UInt64, value: FDBValue)], count: Int) -> AddressOwners? {
+        let capacity = Int(mask) + 1
+        guard 2 * count <= capacity, capacity <= max(16, 16 * count) else { return nil }
+        let copy = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+        copy.initialize(from: slots, count: capacity)
+        let result = AddressOwners(slots: copy, mask: mask, multiplier: multiplier)
+        for mac in removed { result.remove(mac) }
+        for owner in added { result.slot(owner.mac).pointee = Slot(mac: owner.mac, value: owner.value.raw) }
+        return result
+    }
+
+    /// What stands behind, up to the next free slot, moves up where it may, so that it is found without passing a free one.
+    private func remove(_ mac: UInt64) {
+        var free = slot(mac) - slots
+        guard slots[free].mac == mac else { return }
+        let end = Int(mask)
+        var next = free
+        while true {
+            next = (next + 1) & end
+            if slots[next].mac == 0 { break }
+            // Its own place, and how far it and the free slot are behind that.
+            let own = Int(truncatingIfNeeded: home(of: slots[next].mac))
+            if (next - own) & end >= (next - free) & end {
+                slots[free] = slots[next]
+                free = next
+            }
+        }
+        slots[free] = Slot(mac: 0, value: FDBValue.none.raw)
+    }
+
     /// Frees the block; no lcore may still read it.
     public func destroy() { slots.deallocate() }
 
@@ -44,10 +77,13 @@ public struct AddressOwners: @unchecked Sendable {
     @_noLocks
     public func owner(of mac: UInt64) -> FDBValue { FDBValue(raw: slot(mac).pointee.value) }
 
+    @inline(__always) @_noLocks
+    private func home(of mac: UInt64) -> UInt64 { ((mac &* multiplier).byteSwapped &* 0x9e37_79b9_7f4a_7c15) &>> 32 & mask }
+
     /// The slot of `mac`, or the free one that it would have.
     @_noLocks
     private func slot(_ mac: UInt64) -> UnsafeMutablePointer<Slot> {
-        var index = ((mac &* multiplier).byteSwapped &* 0x9e37_79b9_7f4a_7c15) &>> 32 & mask
+        var index = home(of: mac)
         while true {
             let slot = slots + Int(truncatingIfNeeded: index)
             if slot.pointee.mac == mac || slot.pointee.mac == 0 { return slot }

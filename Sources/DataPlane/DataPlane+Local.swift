@@ -62,10 +62,15 @@ extension DataPlane {
     private func adoptOwners(of guests: LocalChange.PortGuests) {
         guard let port = index(of: guests.port), bridges[guests.bridge] != nil, !guests.removed.isEmpty || !guests.added.isEmpty else { return }
         for mac in guests.removed { bridges[guests.bridge]!.owned[mac] = nil }
-        if let guest = guestIndices[guests.owner] {
-            for mac in guests.added { bridges[guests.bridge]!.owned[mac] = Binding(port: port, guest: guest) }
+        let binding = guestIndices[guests.owner].map { Binding(port: port, guest: $0) }
+        for mac in guests.added { bridges[guests.bridge]!.owned[mac] = binding }
+        let bridge = bridges[guests.bridge]!
+        let added = binding.map { binding in guests.added.map { (mac: $0.value, value: FDBValue(staticPort: binding.port, guest: binding.guest)) } } ?? []
+        guard let owners = bridge.owners.changed(removed: guests.removed.map(\.value), added: added, count: bridge.owned.count) else {
+            return makeOwners(of: guests.bridge)
         }
-        makeOwners(of: guests.bridge)
+        retiredOwners.append(bridge.owners)
+        bridges[guests.bridge]!.owners = owners
     }
 
     /// As `bindAddresses` and `relabelAddresses`; then the numbers of guests who went are free.
