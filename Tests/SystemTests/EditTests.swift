@@ -45,8 +45,6 @@ extension EndToEnd {
                 let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
                 try eventually("frames flow") { try (daemon.port("vm4")["tx"]["frames"].int ?? 0) > 500 }
 
-                let guests = try guestEdits(client, 100)
-                print("\(Int(guests)) changes of guests and of their protocols' classes a second")
                 // Frames are led to where the last change says.
                 func sent(_ path: String) throws -> Int { try client.call("class.show", "{\"tree\":\"br0\",\"path\":\"\(path)\"}")["result"][0]["sent"]["frames"].int ?? 0 }
                 for (change, path) in [
@@ -64,7 +62,9 @@ extension EndToEnd {
                     let before = try sent(path)
                     try eventually("frames pass in \(path) after \(change)") { try sent(path) > before + 10 }
                 }
-                let others = 100 * 5 + 7
+                let guests = try guestEdits(client, 50)
+                print("\(Int(guests)) changes of guests and of their protocols' classes a second")
+                let others = 50 * 5 + 7
 
                 func edit(_ number: Int) throws {
                     let direction = number % 2 == 0 ? "inbound" : "outbound"
