@@ -115,6 +115,13 @@ struct TreeRecord {
         description.adopt(edit)
     }
 
+    /// Whether it is what one is that has been told of `wanted` alone.
+    func says(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> Bool {
+        var other = TreeRecord(of: wanted)
+        other.adopt(wanted, output: output)
+        return description == wanted && told == other.told
+    }
+
     /// A class that has become a parent delivers nowhere. It keeps the output it had, which is where its queue is to go.
     private func parameters(of item: ClassDescription, _ output: (ClassDescription) -> PortIndex) -> Scheduler.ClassParameters {
         var parameters = Scheduler.ClassParameters(item.settings, output: output(item))

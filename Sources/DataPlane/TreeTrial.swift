@@ -27,6 +27,17 @@ package final class TreeTrial {
         removals = after
     }
 
+    /// The first half of an edit of one guest or group.
+    package func change(_ edit: LocalChange.TreeEdit, at now: Nanoseconds) {
+        let (before, after) = record.commands(of: edit) { _ in 0 }
+        carryOut(before, at: now)
+        record.adopt(edit) { _ in 0 }
+        removals = after
+    }
+
+    /// Whether the tree has been told what `description` says, and no more.
+    package func says(_ description: TreeDescription) -> Bool { record.says(description) { _ in 0 } }
+
     /// The second half.
     package func finish(at now: Nanoseconds) {
         leaves = [:]
