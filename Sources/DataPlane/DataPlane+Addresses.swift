@@ -28,12 +28,12 @@ extension DataPlane {
         var wanted: [String: [MACAddress: Binding]] = [:]
         // A port that is lost keeps what it owns until it is back.
         let bridgeNames = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
-        for guest in model.effectiveGuests {
+        for guest in effectiveGuests {
             guard let port = index(of: guest.settings.port), let bridge = bridgeNames[guest.settings.port], let index = guestIndices[guest.settings.name]
             else { continue }
             for mac in guest.settings.macs { wanted[bridge, default: [:]][mac] = Binding(port: port, guest: index) }
         }
-        let catchAll = Dictionary(model.effectiveGuests.filter(\.isCatchAll).map { ($0.settings.port, $0.settings.name) }) { first, _ in first }
+        let catchAll = Dictionary(effectiveGuests.filter(\.isCatchAll).map { ($0.settings.port, $0.settings.name) }) { first, _ in first }
         for bridge in model.bridges {
             for entry in bridge.staticEntries {
                 // An address that a guest has stays the guest's; here it could only be on the same port.
@@ -69,7 +69,7 @@ extension DataPlane {
     /// What was learned names the guest it was learned for. Where a port's guests have changed, addresses behind it get the right one.
     func relabelAddresses() {
         var guests: [PortIndex: LearnedFor] = [:]
-        for guest in model.effectiveGuests {
+        for guest in effectiveGuests {
             guard let port = ports[guest.settings.port], let index = guestIndices[guest.settings.name] else { continue }
             guests[port.index, default: LearnedFor()].all.append(index)
             if guest.isCatchAll { guests[port.index]!.catchAll = index }

@@ -29,7 +29,8 @@ extension DataPlane {
         try Self.check(new.daemon, new.ports, runtime.lcores)
         let hasNewLatency = old.daemon.wakeLatency != new.daemon.wakeLatency
         if hasNewLatency { try setWakeLatency(new.daemon) }
-        makeRows(for: new)
+        let guests = new.effectiveGuests
+        makeRows(for: guests)
         do {
             try exchangePorts(PortChange(from: old, to: new, lost: lost.keys), goesOn: goesOn)
         } catch {
@@ -37,7 +38,7 @@ extension DataPlane {
             throw error
         }
         adoptBridges(new)
-        adoptGuests(new)
+        adoptGuests(guests)
         let oldProtocols = adoptProtocols(old, new)
         if old.daemon != new.daemon { setModes(new.daemon) }
         model = new
@@ -82,14 +83,14 @@ extension DataPlane {
 
     /// A loop learns addresses for a new guest as soon as it has the snapshot with that guest. Another that has not yet is led to them, too, so the
     /// snapshot before must have a row for the guest's number already.
-    private func makeRows(for new: Model) {
-        let added = Set(new.effectiveGuests.map(\.settings.name)).count { guestIndices[$0] == nil }
+    private func makeRows(for guests: [EffectiveGuest]) {
+        let added = guests.count { guestIndices[$0.settings.name] == nil }
         if guestRows.grow(toHold: freeGuests.next + added) { publish() }
     }
 
-    private func adoptGuests(_ new: Model) {
-        let names = Set(new.effectiveGuests.map(\.settings.name))
-        let ports = Dictionary(model.effectiveGuests.map { ($0.settings.name, $0.settings.port) }) { first, _ in first }
+    private func adoptGuests(_ guests: [EffectiveGuest]) {
+        let names = Set(guests.map(\.settings.name))
+        let ports = Dictionary(effectiveGuests.map { ($0.settings.name, $0.settings.port) }) { first, _ in first }
         for (name, index) in guestIndices where !names.contains(name) {
             guestIndices[name] = nil
             // Until `relabelAddresses` addresses lead to it: it must not be another guest's before that.

@@ -95,7 +95,7 @@ extension DataPlane {
     /// Makes what leads guests' traffic to leaves anew.
     private func makeLeaves() {
         catchAllGuests = [:]
-        for guest in model.effectiveGuests where guest.isCatchAll { catchAllGuests[guest.settings.port] = guestIndices[guest.settings.name] }
+        for guest in effectiveGuests where guest.isCatchAll { catchAllGuests[guest.settings.port] = guestIndices[guest.settings.name] }
         leftRows = []
         for tree in trees.values {
             // A row for every number that an address may lead to, still or already.

@@ -10,7 +10,15 @@ import Scheduler
 public final class DataPlane {
     let runtime: Runtime
     /// What is running.
-    public internal(set) var model: Model
+    public internal(set) var model: Model { didSet { knownGuests = nil } }
+    private var knownGuests: [EffectiveGuest]?
+    /// The model's, made once.
+    var effectiveGuests: [EffectiveGuest] {
+        if let knownGuests { return knownGuests }
+        let guests = model.effectiveGuests
+        knownGuests = guests
+        return guests
+    }
     var ports: [String: Port] = [:]
     var lost: [String: LostPort] = [:]
     var notices: [String] = []
