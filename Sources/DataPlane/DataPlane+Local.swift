@@ -22,7 +22,8 @@ extension DataPlane {
         for edit in edits { edit.tree.tidy(after: edit.before) }
         for edit in edits { edit.tree.adopt(edit.edit) { item in outputIndex(of: item, edit.tree.kind) } }
         guard leadsElsewhere else { return }
-        publish(change.port, edits.map { ($0.tree, $0.new) })
+        // Classes that stay where they are lead nowhere else, and are not all of their guest's.
+        publish(change.port, edits.map { ($0.tree, $0.edit.splices.flatMap(\.classes)) })
         for edit in edits { send(edit.after, to: edit.tree) }
         if edits.contains(where: { !$0.after.isEmpty }) { awaitCommands() }
         for edit in edits {

@@ -129,7 +129,7 @@ extension DataPlane {
     }
 
     /// As `publish`, where nothing but guests of one port and their classes have changed.
-    /// - Parameter classes: those that the change concerns, by tree, as they are now.
+    /// - Parameter classes: those that have come, by tree: all of each guest's that has any among them.
     func publish(_ guests: LocalChange.PortGuests?, _ classes: [(tree: Tree, classes: [ClassDescription])]) {
         let shift = protocolNumbers.bits
         if let guests { catchAllGuests[guests.port] = guestIndices[guests.catchAll] }

@@ -100,6 +100,33 @@ extension EndToEnd {
             }
         }
 
+        @Test("a guest's protocols keep their classes when its addresses and its floor change at once")
+        func addressesAndFloor() throws {
+            try withLab { lab in
+                let taps = ["a", "b"].map { "  - {name: \($0), type: tap, bridge: br0, interface: \(lab.tag)\($0)}\n" }.joined()
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, rate: 10gbit}]
+                    ports:
+                    \(taps)protocols: [{name: own, match: [ethertype 0x88b5], pcp: 1}]
+                    guests: [{name: vm, port: b, macs: ["52:54:00:00:00:02"], inbound: {floor: 100mbit}, protocols: {own: {inbound: {floor: 10mbit}}}}]
+
+                    """)
+                for port in ["a", "b"] { try daemon.waitUntil(port: port, is: "up") }
+                let sender = try RawSocket("\(lab.tag)a")
+                func sent(_ path: String) throws -> Int { try daemon.classStatus("br0", path)["sent"]["frames"].int ?? 0 }
+                for words in [[], ["guest", "set", "vm", "macs", "52:54:00:00:00:02,52:54:00:00:00:03", "inbound", "floor", "200mbit"], ["guest", "add", "b2", "port", "b", "macs", "52:54:00:00:00:04"]] {
+                    if !words.isEmpty { try daemon.command(words) }
+                    let before = try (sent("vm/own"), sent("vm/default"))
+                    for _ in 0..<10 { try sender.send(Frames.ethernet(to: "52:54:00:00:00:02", from: "52:54:00:00:00:01", type: 0x88b5, [])) }
+                    try eventually("ten frames pass in vm/own after \(words)") { try sent("vm/own") == before.0 + 10 }
+                    for _ in 0..<10 { try sender.send(Frames.ethernet(to: "52:54:00:00:00:02", from: "52:54:00:00:00:01", type: 0x88b6, [])) }
+                    try eventually("ten frames pass in vm/default after \(words)") { try sent("vm/default") >= before.1 + 10 }
+                    #expect(try sent("vm/own") == before.0 + 10)
+                }
+                daemon.stop()
+            }
+        }
+
         /// Adds guests, changes and deletes them.
         /// - Returns: changes a second.
         private func guestEdits(_ client: ControlClient, _ count: Int) throws -> Double {
