@@ -112,6 +112,25 @@ extension KernelScenario {
                 .init(id: 3, parent: 1, floor: 1.2, ceiling: 4), .init(id: 4, parent: 1, floor: 0.4, ceiling: 0.8),
             ],
             flows: [2, 3, 4].map { .init(leaf: $0, size: 60) }, expected: [2: 1.2, 3: 2, 4: 0.8]),
+        // Buckets of little more than a frame, as `tc class show` prints them where nobody chose a burst.
+        KernelScenario(
+            description: "small bursts beside long turns",
+            classes: [
+                .init(id: 1, parent: 0, floor: 40, ceiling: 40), .init(id: 2, parent: 1, floor: 4, ceiling: 8, quantum: 8_000, burst: 1_600),
+                .init(id: 3, parent: 1, floor: 4, ceiling: 8, quantum: 8_000, burst: 1_600), .init(id: 4, parent: 1, floor: 12, ceiling: 40, quantum: 24_000, burst: 1_600),
+            ],
+            flows: [2, 3, 4].map { .init(leaf: $0, size: 1_514) }, expected: [2: 8, 3: 8, 4: 24],
+            kernelFault: (
+                "the kernel sends a class that comes back from its ceiling behind all others, so that it waits for their turns after each frame",
+                [2: 5.76, 3: 5.76, 4: 28.4])),
+        // Three guests with floors, and libvirt's class 1:2, which has what they leave, for all others.
+        KernelScenario(
+            description: "a class for those without floors",
+            classes: [
+                .init(id: 1, parent: 0, floor: 40, ceiling: 40), .init(id: 2, parent: 1, floor: 4, ceiling: 40), .init(id: 3, parent: 1, floor: 16, ceiling: 40),
+                .init(id: 4, parent: 1, floor: 12, ceiling: 40), .init(id: 5, parent: 1, floor: 8, ceiling: 40),
+            ],
+            flows: [2, 3, 4, 5].map { .init(leaf: $0, size: 1_514) }, expected: [2: 4, 3: 16, 4: 12, 5: 8]),
         // A root, six inner classes and leaves: the deepest tree there is.
         KernelScenario(
             description: "eight levels",
