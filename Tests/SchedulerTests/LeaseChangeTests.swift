@@ -131,4 +131,37 @@ import Testing
         // 4 may send its burst beside its parent's.
         #expect(excess.worst <= 30_000 + LeaseBound.excess(count, 100e6, turns: 2) + 3_028 + LeaseBound.excess(count, 50e6))
     }
+
+    /// What a leaf leases itself goes with it; what it borrowed stays with the class that lent it, and that one still gives back what it has left.
+    @Test(arguments: [1, 2, 4]) func aLeafThatMovesKeepsItsRates(count: Int) {
+        let cluster = Cluster(count, root: .mbit(100, ceil: 100, burst: 60_000, ceilingBurst: 60_000))
+        cluster.add(2, under: 1, .mbit(20, quantum: 5_000, burst: 30_000))
+        cluster.add(3, under: 2, .mbit(0)); cluster.add(4, under: 2, .mbit(0)); cluster.add(5, under: 1, .mbit(80, quantum: 20_000, burst: 30_000))
+        for instance in cluster.instances { instance.greedy = [3: 1_514, 4: 1_514, 5: 1_514] }
+        for turn in 0..<20 {
+            cluster.run(for: 10 * millisecond)
+            for instance in cluster.instances {
+                // Its floor comes with the place beside the others, and goes with it.
+                let parent: ClassID = turn % 2 == 0 ? 1 : 2
+                #expect(instance.tree.pointee.move(3, under: parent, at: instance.now) == .done)
+            }
+            cluster.change(2, .mbit(turn % 2 == 0 ? 10 : 20, quantum: 5_000, burst: 30_000))
+            cluster.change(3, .mbit(turn % 2 == 0 ? 10 : 0, burst: 30_000))
+        }
+        cluster.run(for: 50 * millisecond)
+        cluster.forget()
+        cluster.run(for: second)
+        // With several instances what a class borrows beside its floor depends on more.
+        #expect(near(cluster.rate(3, over: second) + cluster.rate(4, over: second), 20e6, within: 0.05))
+        #expect(cluster.rate(5, over: second) >= 80e6 * 0.99)
+        #expect(near(cluster.rate(3, over: second) + cluster.rate(4, over: second) + cluster.rate(5, over: second), 100e6, within: 0.01))
+        for instance in cluster.instances {
+            instance.greedy = [:]
+            #expect(instance.outOfOrder == 0)
+        }
+        while cluster.instances.contains(where: { $0.tree.pointee.backlogFrames > 0 }) { cluster.run(for: millisecond) }
+        cluster.run(for: 50 * millisecond)
+        // Nobody keeps a lease.
+        #expect(cluster.instances.allSatisfy { $0.tree.pointee.nextEvent(at: cluster.now) == .max })
+    }
 }

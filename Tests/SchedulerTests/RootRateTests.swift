@@ -104,6 +104,22 @@ import Testing
         #expect(near(bench.rate(3, over: second / 10) + bench.rate(4, over: second / 10) + after, 1e9, within: 0.001))
     }
 
+    /// Instances that share rates save nothing beyond what is at hand.
+    @Test(arguments: [1, 2, 4]) func instancesThatShareRatesKeepToTheRootsRate(count: Int) {
+        let cluster = Cluster(count, root: .mbit(1_000, ceil: 1_000, burst: Self.rootBurst, ceilingBurst: Self.rootBurst))
+        cluster.add(2, under: 1, .mbit(10, priority: 0, quantum: Self.quantum(10), burst: 512 << 20))
+        cluster.add(3, under: 1, .mbit(980, quantum: 200_000, burst: 100_000))
+        // Time enough to save 125 MB.
+        cluster.pass(100 * second)
+        for instance in cluster.instances { instance.greedy = [2: 1_514, 3: 1_514] }
+        cluster.run(for: second / 10)
+        #expect(cluster.bytes(2) + cluster.bytes(3) <= 12_500_000 + 2_000_000)
+        cluster.forget()
+        cluster.run(for: second / 10)
+        #expect(cluster.rate(2, over: second / 10) + cluster.rate(3, over: second / 10) <= 1.01e9)
+        #expect(cluster.rate(3, over: second / 10) >= 980e6 * 0.99)
+    }
+
     /// From idle, as the kernel was measured (`Benchmarks/RESULTS.md`): it sends 207 Mbit/s on these 40.
     @Test func theFirstSecondIsWithinTheRootsRate() {
         let bench = Bench(root: .mbit(40, ceil: 40, burst: 15_000, ceilingBurst: 15_000), classes: 8)
