@@ -4,11 +4,22 @@ struct ClassLeases {
     /// 0: nothing is booked.
     var floorLength: Nanoseconds
     var ceiling: Lease
+    /// What it is worth in its parent's feed: its quantum, or as much of it as is wanted in this instance. See `ClassTree+Shares`.
+    var quantum: Int32
+    /// Of the epoch in which that was computed.
+    var epoch: UInt32
+    /// Bit per priority: announced in that epoch, and in the one before. A leaf's is bit 0.
+    var announced: UInt8
+    var announcedBefore: UInt8
 
     @_noLocks @inline(__always)
     init(floorLength: Nanoseconds, ceiling: Lease) {
         self.floorLength = floorLength
         self.ceiling = ceiling
+        quantum = 0
+        epoch = 0
+        announced = 0
+        announcedBefore = 0
     }
 
     @inline(__always) static var none: ClassLeases { @_noLocks get { ClassLeases(floorLength: 0, ceiling: .none) } }
@@ -48,6 +59,9 @@ struct Lease {
     /// When it will have passed; 0: nothing is booked.
     @inline(__always)
     var pending: Nanoseconds { @_noLocks get { length == 0 ? 0 : due } }
+
+    /// The length of a booking that was not made: it is to be asked for again when it is due.
+    @inline(__always) static var putOff: Nanoseconds { @_noLocks get { .max } }
 }
 
 /// A bucket whose credit is leased: where it stands in `SharedTree`, and what the sizes of its bookings follow from.
@@ -75,20 +89,26 @@ struct LeasedBucket {
 
     /// ns the bucket takes to fill: bookings reach back no further.
     @inline(__always)
-    private var depth: Nanoseconds { @_noLocks get { time(of: UInt64(bitPattern: max(burst, 0))) &+ 1 } }
+    var depth: Nanoseconds { @_noLocks get { time(of: UInt64(bitPattern: max(burst, 0))) &+ 1 } }
+
+    /// Takes a booking over that has passed. False: there is one that has not.
+    @_noLocks @inline(__always)
+    func collect(_ tokens: inout Int64, _ lease: inout Lease, at now: Nanoseconds) -> Bool {
+        if lease.length == 0 { return true }
+        if now < lease.due { return false }
+        if lease.length != Lease.putOff { tokens &+= Int64(bitPattern: rate &* lease.length) }
+        lease.length = 0
+        return true
+    }
 
     /// Takes a booking over that has passed; books if the bucket is in debt.
     @_noLocks @inline(__always)
     func settle(_ tokens: inout Int64, _ lease: inout Lease, _ shared: SharedTree, turn: UInt64, at now: Nanoseconds) {
-        if lease.length != 0 {
-            if now < lease.due { return }
-            tokens &+= Int64(bitPattern: rate &* lease.length)
-            lease.length = 0
-        }
-        guard tokens < 0 else { return }
+        if !collect(&tokens, &lease, at: now) || tokens >= 0 { return }
         // A round, or what the debt takes: what one round overdraws comes off the next, so rounds are in proportion to turns.
-        let length = max(Credit.wait(tokens, rate: rate, reciprocal: reciprocal), round(of: turn))
+        // An eighth of the burst at most: who stays below the rate need never wait for a booking to pass.
         let depth = depth
+        let length = max(Credit.wait(tokens, rate: rate, reciprocal: reciprocal), min(round(of: turn), max(depth &>> 3, round(of: 1_514))))
         lease.due = shared.book(word, length: length, earliest: now > depth ? now &- depth : 0)
         if lease.due <= now { tokens &+= Int64(bitPattern: rate &* length) } else { lease.length = length }
     }
@@ -96,11 +116,8 @@ struct LeasedBucket {
     /// Hands what an idle class has left back, in whole nanoseconds. Not 0: a booking has not passed, when it will have.
     @_noLocks @inline(__always)
     func handBack(_ tokens: inout Int64, _ lease: inout Lease, _ shared: SharedTree, at now: Nanoseconds) -> Nanoseconds {
-        if lease.length != 0 {
-            if now < lease.due { return lease.due }
-            tokens &+= Int64(bitPattern: rate &* lease.length)
-            lease.length = 0
-        }
+        if lease.length == Lease.putOff { lease.length = 0 }
+        if !collect(&tokens, &lease, at: now) { return lease.due }
         guard tokens > 0, rate != 0 else { return 0 }
         // Rounded down, so nothing is given back that is not there.
         let unused = time(of: UInt64(bitPattern: tokens))
@@ -121,7 +138,7 @@ struct LeasedBucket {
 
     /// ns it takes to earn so much, rounded down; at times one less.
     @_noLocks @inline(__always)
-    private func time(of amount: UInt64) -> Nanoseconds { amount.multipliedFullWidth(by: reciprocal).high }
+    func time(of amount: UInt64) -> Nanoseconds { amount.multipliedFullWidth(by: reciprocal).high }
 
     /// What was booked at another rate is worth something else now, so it is given up: all instances make the same change at about the same
     /// time, and each lets the rate's time begin anew. What they booked in between counts twice, at most one lease each.

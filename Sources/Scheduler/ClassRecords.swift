@@ -141,7 +141,7 @@ struct ClassNode {
     var slot: PrioritySlot
     /// Of an inner class: the child that took its queue over when it became a parent; 0: none.
     var heir: UInt32
-    /// Frames and bytes ahead of a leaf's last frame. An inner class: `exhaustionRound` and `feedWeight`.
+    /// Frames and bytes ahead of a leaf's last frame. An inner class: `exhaustionRound`, and nothing.
     var count: UInt32
     var bytes: UInt32
     /// Of a leaf: see `changesOfLender`.
@@ -175,13 +175,6 @@ struct ClassNode {
 }
 
 extension ClassNode {
-    /// Of an inner class, which has no queue: the quanta of all children in its feeds. Kept in trees that lease their rates.
-    @inline(__always)
-    var feedWeight: UInt32 {
-        @_noLocks get { bytes }
-        @_noLocks set { bytes = newValue }
-    }
-
     /// Of an inner class: what the short number in `ClassState.exhausted` does not tell apart.
     @inline(__always)
     var exhaustionRound: UInt32 {

@@ -304,7 +304,10 @@ extension ClassTree {
         }
         state.pointee.tail = 0
         node.pointee.exhaustionRound = 0
-        node.pointee.feedWeight = 0
+        if shared != nil {
+            feedShares[Int(id)] = FeedShares()
+            (feedWeights + Int(id) &* 8).update(repeating: 0, count: 8)
+        }
         node.pointee.heir = inherits ? UInt32(child) : 0
         Self.set(leaves, id, false)
         if id != 1, holds(id) { holders &+= 1 }

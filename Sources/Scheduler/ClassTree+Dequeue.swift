@@ -71,7 +71,7 @@ extension ClassTree {
             let place = slot(child, priority)
             let deficit = place.pointee.feedDeficit
             if deficit < 0 {
-                place.pointee.feedDeficit = deficit &+ profile(of: child).pointee.quantum
+                place.pointee.feedDeficit = deficit &+ feedQuantum(child)
                 rotate(feed, place, round: round(child, priority), priority)
                 continue
             }
@@ -192,6 +192,7 @@ extension ClassTree {
                 if spendsSavings, lends { spendSavings(id, cost) }
                 chargeExtra(id, lends: lends, cost: cost, packetCost: packetCost)
             }
+            if flags & ClassFlags.shared != 0, id != leaf, !lends || id == lender { noteLent(id, lends: lends, cost: cost) }
             id = parent
         }
         countSent(by: leaf, lender: lender, frames: UInt64(frames), bytes: UInt64(bytes))
@@ -227,7 +228,7 @@ extension ClassTree {
         let place = slot(id, priority)
         place.pointee.feedDeficit &-= turn
         guard place.pointee.feedDeficit < 0 else { return }
-        place.pointee.feedDeficit &+= profile(of: id).pointee.quantum
+        place.pointee.feedDeficit &+= feedQuantum(id)
         rotate(slots + (Int(parent) &* 8 &+ priority), place, round: round(id, priority), priority)
     }
 

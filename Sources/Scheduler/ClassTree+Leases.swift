@@ -8,14 +8,32 @@ extension ClassTree {
         guard let shared else { return }
         let state = states + Int(id), lease = leases + Int(id)
         let flags = state.pointee.flags
-        let turn = UInt64(max(state.pointee.level == 0 ? UInt32(bitPattern: profile(of: id).pointee.quantum) : nodes[Int(id)].feedWeight, 1_514))
+        if state.pointee.active != 0 { refreshShare(id, at: now) }
+        let turn = UInt64(max(state.pointee.level == 0 ? UInt32(bitPattern: profile(of: id).pointee.quantum) : waiting(at: id), 1_514))
+        let isInner = state.pointee.level != 0
         if flags & ClassFlags.meteredFloor != 0 {
             var floor = floorLease(id)
-            leasedFloor(id).settle(&state.pointee.floorTokens, &floor, shared, turn: turn, at: now)
+            let bucket = leasedFloor(id)
+            if bucket.collect(&state.pointee.floorTokens, &floor, at: now), state.pointee.floorTokens < 0 {
+                if isInner, let share = share(of: id, at: now) {
+                    bucket.book(&state.pointee.floorTokens, &floor, &feedShares[Int(id)].floor, shared, share, at: now)
+                } else {
+                    bucket.settle(&state.pointee.floorTokens, &floor, shared, turn: turn, at: now)
+                    if isInner { feedShares[Int(id)].floor.settled(state.pointee.floorTokens, floor, rate: bucket.rate) }
+                }
+            }
             keep(floor, id)
         }
         if flags & ClassFlags.meteredCeiling != 0 {
-            leasedCeiling(id).settle(&state.pointee.ceilingTokens, &lease.pointee.ceiling, shared, turn: turn, at: now)
+            let bucket = leasedCeiling(id)
+            if bucket.collect(&state.pointee.ceilingTokens, &lease.pointee.ceiling, at: now), state.pointee.ceilingTokens < 0 {
+                if isInner, let share = share(of: id, at: now) {
+                    bucket.book(&state.pointee.ceilingTokens, &lease.pointee.ceiling, &feedShares[Int(id)].ceiling, shared, share, at: now)
+                } else {
+                    bucket.settle(&state.pointee.ceilingTokens, &lease.pointee.ceiling, shared, turn: turn, at: now)
+                    if isInner { feedShares[Int(id)].ceiling.settled(state.pointee.ceilingTokens, lease.pointee.ceiling, rate: bucket.rate) }
+                }
+            }
         }
         if flags & ClassFlags.extra != 0 {
             let extra = extras + Int(id), lease = extraLeases + Int(id)
@@ -26,6 +44,10 @@ extension ClassTree {
         // Someone must come back for what an idle class is left with.
         if state.pointee.active == 0 { wheel.arm(id, at: now &+ Self.leaseReturn) }
     }
+
+    /// The quanta of those who wait at an inner class with the best priority.
+    @_noLocks @inline(__always)
+    private func waiting(at id: ClassID) -> UInt32 { feedWeights[Int(id) &* 8 &+ (states[Int(id)].active | 0x80).trailingZeroBitCount] }
 
     @_noLocks @inline(__always)
     private func floorLease(_ id: ClassID) -> Lease { Lease(length: leases[Int(id)].floorLength, due: states[Int(id)].checkpoint) }
@@ -99,9 +121,13 @@ extension ClassTree {
             var floor = floorLease(id)
             again = leasedFloor(id).handBack(&state.pointee.floorTokens, &floor, shared, at: now)
             keep(floor, id)
+            if state.pointee.level != 0 { feedShares[Int(id)].floor.settled(state.pointee.floorTokens, floor, rate: leasedFloor(id).rate) }
         }
         if flags & ClassFlags.meteredCeiling != 0 {
             again = max(again, leasedCeiling(id).handBack(&state.pointee.ceilingTokens, &lease.pointee.ceiling, shared, at: now))
+            if state.pointee.level != 0 {
+                feedShares[Int(id)].ceiling.settled(state.pointee.ceilingTokens, lease.pointee.ceiling, rate: leasedCeiling(id).rate)
+            }
         }
         if flags & ClassFlags.extra != 0 {
             let extra = extras + Int(id), lease = extraLeases + Int(id)
@@ -151,6 +177,8 @@ extension ClassTree {
         let state = states + Int(id), lease = leases + Int(id)
         let base = Int(id) &* SharedTree.wordsPerClass
         if !existed { lease.pointee = .none }
+        lease.pointee.quantum = profile(of: id).pointee.quantum
+        lease.pointee.epoch = .max
         let rates = leasedRates(of: id)
         var floor = floorLease(id)
         LeasedBucket.change(&state.pointee.floorTokens, &floor, shared, base &+ SharedTree.floor, from: old.floor, to: rates.floor, at: now)

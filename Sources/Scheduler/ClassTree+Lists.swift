@@ -74,7 +74,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func insertInFeed(_ id: ClassID, _ priority: Int, returns: Bool) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
-            nodes[Int(states[Int(id)].parent)].feedWeight &+= UInt32(bitPattern: profile(of: id).pointee.quantum)
+            addToFeed(id, priority)
         }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         states[Int(id)].inFeed |= 1 &<< UInt8(truncatingIfNeeded: priority)
@@ -118,7 +118,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func removeFromFeed(_ id: ClassID, _ priority: Int) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
-            nodes[Int(states[Int(id)].parent)].feedWeight &-= UInt32(bitPattern: profile(of: id).pointee.quantum)
+            takeFromFeed(id, priority)
         }
         let feed = slots + (Int(states[Int(id)].parent) &* 8 &+ priority)
         let mine = slot(id, priority)

@@ -75,9 +75,9 @@ extension ClassTree {
         while true {
             let state = states + Int(id)
             if state.pointee.active == 0 {
+                state.pointee.active = priorities
                 refill(id, at: now)
                 state.pointee.mode = currentMode(id)
-                state.pointee.active = priorities
                 if state.pointee.mode != Mode.canSend {
                     armIfWaiting(id, at: now)
                     if state.pointee.mode == Mode.cannotSend { noteWorse(id) }
@@ -96,6 +96,7 @@ extension ClassTree {
             let parent = state.pointee.parent
             guard state.pointee.mode == Mode.mayBorrow, parent != 0 else { return }
             if state.pointee.flags & ClassFlags.extra != 0 { joinSavers(id, priorities) }
+            if state.pointee.flags & ClassFlags.shared != 0 { refreshShare(id, at: now) }
             var rest = priorities & ~state.pointee.inFeed
             var woken: UInt8 = 0
             while rest != 0 {
@@ -131,6 +132,7 @@ extension ClassTree {
             if emptied == 0 { return }
             id = state.pointee.parent
             states[Int(id)].active &= ~emptied
+            endWaiting(at: id, emptied)
             if states[Int(id)].active == 0 { comeBackForLeases(of: id, at: latest) }
             priorities = emptied
         }

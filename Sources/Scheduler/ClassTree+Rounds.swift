@@ -40,8 +40,8 @@ extension ClassTree {
         if mine.pointee == current.pointee.feed &+ 1 { return false }
         if mine.pointee != current.pointee.feed {
             mine.pointee = current.pointee.feed
-            let quantum = profile(of: id).pointee.quantum, place = slot(id, priority)
-            place.pointee.feedDeficit = min(place.pointee.feedDeficit &+ quantum, 2 &* quantum)
+            let place = slot(id, priority)
+            place.pointee.feedDeficit = min(place.pointee.feedDeficit &+ feedQuantum(id), 2 &* profile(of: id).pointee.quantum)
         }
         return head != 0
     }

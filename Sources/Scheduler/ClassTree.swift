@@ -41,6 +41,9 @@ public struct ClassTree {
     /// Bookings. Used only if `shared` is set.
     let leases: UnsafeMutablePointer<ClassLeases>
     let extraLeases: UnsafeMutablePointer<ExtraLeases>
+    let feedShares: UnsafeMutablePointer<FeedShares>
+    /// Of an inner class, for each priority: the quanta of the children in its feed, as far as they count here.
+    let feedWeights: UnsafeMutablePointer<UInt32>
     var profileTable: ProfileTable
     /// Bit per class id: it exists; it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
@@ -145,6 +148,8 @@ public struct ClassTree {
         kept = Self.reserve(classes)
         leases = Self.reserve(shared == nil ? 1 : classes)
         extraLeases = Self.reserve(shared == nil ? 1 : classes)
+        feedShares = Self.reserve(shared == nil ? 1 : classes)
+        feedWeights = Self.reserve(shared == nil ? 8 : classes * 8)
         profileTable = ProfileTable(profiles: (lines + Self.profilesOffset).assumingMemoryBound(to: ClassProfile.self), classes: classes)
         existing = Self.reserve(1024)
         existing.initialize(repeating: 0, count: 1024)
@@ -183,6 +188,8 @@ public struct ClassTree {
         it.kept.deallocate()
         it.leases.deallocate()
         it.extraLeases.deallocate()
+        it.feedShares.deallocate()
+        it.feedWeights.deallocate()
         it.profileTable.deallocate()
         it.existing.deallocate()
         it.leaves.deallocate()

@@ -91,7 +91,7 @@ import Testing
 
     enum Stall: CaseIterable { case one, all }
 
-    /// Over any window N * (Q + F) above rate and burst, for the rate the instances share and for that of each class.
+    /// Over any window what the written bounds allow above rate and burst, for the rate the instances share and for that of each class.
     @Test(arguments: LeaseTests.counts, Stall.allCases) func ofInstances(count: Int, stall: Stall) {
         let cluster = Cluster(count, root: .mbit(1_000, ceil: 1_000, burst: 20_000, ceilingBurst: 20_000))
         for id: ClassID in [2, 3] { cluster.add(id, under: 1, .mbit(0, ceil: 800, ceilingBurst: 20_000)) }
@@ -108,7 +108,7 @@ import Testing
         case .all: cluster.pass(10 * second)
         }
         cluster.run(for: 20 * millisecond)
-        #expect(root.worst <= 20_000 + LeaseBound.excess(count, 1e9, turns: 2))
+        #expect(root.worst <= 20_000 + LeaseBound.shares(count, 1e9, burst: 20_000))
         for excess in each.values { #expect(excess.worst <= 20_000 + LeaseBound.excess(count, 800e6)) }
         #expect(cluster.instances[0].delivered > 0)
     }

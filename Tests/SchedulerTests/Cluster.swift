@@ -32,6 +32,24 @@ final class Cluster {
         }
     }
 
+    /// All poll every `step` ns, but each only while its duty says so: how long it runs in each period, and how far into one it begins.
+    func run(for time: Nanoseconds, step: Nanoseconds, duties: [Duty]) {
+        let end = now + time
+        while now < end {
+            for (index, instance) in instances.enumerated() {
+                if duties[index % duties.count].runs(at: instance.now) { instance.drain() }
+                instance.advance(to: instance.now + step)
+            }
+        }
+    }
+
+    struct Duty {
+        var run: Nanoseconds = 1
+        var period: Nanoseconds = 1
+        var phase: Nanoseconds = 0
+        func runs(at now: Nanoseconds) -> Bool { (now + phase) % period < run }
+    }
+
     /// Nobody polls.
     func pass(_ time: Nanoseconds) { for instance in instances { instance.advance(to: instance.now + time) } }
 
@@ -52,6 +70,11 @@ enum LeaseBound {
     /// N * (Q + F).
     static func excess(_ count: Int, _ rate: Double, turns: Int = 1, frame: Double = 1_514) -> Double {
         Double(count) * (round(rate, turns: turns) + frame)
+    }
+
+    /// What is booked to lend at an inner class of this burst, by all instances together: a round, and what those who looked late missed.
+    static func shares(_ count: Int, _ rate: Double, burst: Double, frame: Double = 1_514) -> Double {
+        max(rate * 64e-6 / 8, 4 * frame) + min(rate * 1e-3 / 8, burst) + Double(count) * 2 * frame
     }
 
     /// N * (Q + F) / r in ns: how long a leaf waits at most for its floor.

@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 /// Rates that change while instances hold leases of them.
@@ -81,11 +82,15 @@ import Testing
         cluster.add(2, under: 1, .mbit(1_000, ceil: 1_000, burst: 1 << 20, ceilingBurst: 1 << 20))
         for id in ClassID(3)...6 { cluster.add(id, under: 2, .mbit(0, quantum: 60_000)) }
         let bench = cluster.instances[0]
-        bench.greedy = [3: 1_514, 4: 1_514, 5: 1_514, 6: 1_514]
-        cluster.run(for: 5 * millisecond)
-        bench.greedy = [:]
-        while bench.tree.pointee.backlogFrames > 0 { cluster.run(for: 10_000) }
-        #expect(bench.tree.pointee.counters(of: 2).floorTokens > 0)
+        var dice = Seeded(1)
+        // Until it falls idle with something in hand.
+        for _ in 0..<1_000 where bench.tree.pointee.counters(of: 2).floorTokens <= 300 {
+            bench.greedy = [3: 100, 4: 100, 5: 100, 6: 100]
+            cluster.run(for: 5 * millisecond + Nanoseconds(dice.below(100_000)), step: 1_000)
+            bench.greedy = [:]
+            while bench.tree.pointee.backlogFrames > 0 { cluster.run(for: 1_000, step: 1_000) }
+        }
+        #expect(bench.tree.pointee.counters(of: 2).floorTokens > 300)
         cluster.run(for: 20 * millisecond)
         let counters = bench.tree.pointee.counters(of: 2)
         #expect(counters.floorTokens <= 0 && counters.ceilingTokens <= 0)
