@@ -32,7 +32,7 @@ extension DataPlane {
         let guests = new.effectiveGuests
         makeRows(for: guests)
         do {
-            try exchangePorts(PortChange(from: old, to: new, lost: lost.keys), goesOn: goesOn)
+            try exchangePorts(PortChange(from: old, to: new), goesOn: goesOn)
         } catch {
             if hasNewLatency { try setWakeLatency(old.daemon) }
             throw error

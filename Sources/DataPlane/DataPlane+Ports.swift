@@ -10,6 +10,7 @@ extension DataPlane {
     /// Takes ports away, changes them and opens others, which poll loops are given together with the change's trees; or takes all of it back. What can
     /// fail with nothing touched comes first: the checks, then what is opened beside that which runs, then what is changed and can be changed back;
     /// last what has to be closed before the new can be opened.
+    /// A port that was lost before stays lost where it cannot be opened as it is to be either.
     /// - Parameter goesOn: a port that is added and cannot be opened is lost, instead of the whole change.
     func exchangePorts(_ change: PortChange, goesOn: Bool = false) throws(DataPlaneError) {
         var steps = Steps()
@@ -46,14 +47,14 @@ extension DataPlane {
         }
         do {
             for settings in change.added where !waits(settings) { try open(settings, mayFail: goesOn) }
-            for replacement in steps.beside { try open(replacement.new) }
+            for replacement in steps.beside { try open(replacement.new, mayFail: lost[replacement.old.name] != nil) }
             for replacement in steps.inPlace {
                 try ports[replacement.old.name]?.backend.change(from: replacement.old, to: replacement.new)
                 steps.changed.append(replacement)
             }
             closed = withdraw((change.removed + steps.anew.map(\.old)).map(\.name))
             for settings in change.added where waits(settings) { try open(settings, mayFail: goesOn) }
-            for replacement in steps.anew { try open(replacement.new) }
+            for replacement in steps.anew { try open(replacement.new, mayFail: lost[replacement.old.name] != nil) }
         } catch {
             // No loop was ever given these.
             for port in opened { port.backend.close() }

@@ -23,19 +23,17 @@ struct PortChange {
     var added: [PortSettings] = []
     /// What is open has to change, or has to be another.
     var replaced: [Replacement] = []
-    /// Changed or not, but open all along; or lost, and wanted as it was.
+    /// What is open, if anything is, goes on as it is.
     var kept: [PortSettings] = []
 
-    /// - Parameter lost: names of ports that should be open and are not.
-    init(from old: Model, to new: Model, lost: some Collection<String>) {
+    init(from old: Model, to new: Model) {
         let before = Dictionary(old.ports.map { ($0.name, $0) }) { first, _ in first }
         let after = Set(new.ports.map(\.name))
-        let lost = Set(lost)
         removed = old.ports.filter { !after.contains($0.name) }
         for settings in new.ports {
             guard let was = before[settings.name] else { added.append(settings); continue }
             let differs = was.kind != settings.kind || was.bridge != settings.bridge || was.mtu != settings.mtu
-            if differs || lost.contains(settings.name) && was != settings {
+            if differs {
                 replaced.append(Replacement(old: was, new: settings))
             } else {
                 kept.append(settings)

@@ -60,8 +60,17 @@ extension EndToEnd {
                         return try daemon.port("b")["tx"]["frames"].int ?? 0 > before
                     }
                 }
+                // What is changed of it is taken over whether or not it can be opened then, and whatever it is about.
+                for words in [["rate", "2gbit"], ["rest", "floor", "1mbit"], ["dcb", "false"], ["mtu", "1400"], ["device", "\(lab.tag)no"], ["device", wire]] {
+                    let changed = try daemon.command(["port", "set", "uplink"] + words)
+                    #expect(changed.contains("~ port uplink") && changed.contains("! port uplink (not open"), "\(words): \(changed)")
+                    #expect(try daemon.port("uplink")["state"].string == "failed")
+                    if words[0] == "device" { #expect(try daemon.command("status").contains("no interface \(words[1])")) }
+                }
+                #expect(try daemon.port("uplink")["mtu"].int == 1_400)
                 _ = try VethPair(lab, "w")
                 try daemon.waitUntil(port: "uplink", is: "up")
+                #expect(try daemon.classStatus("uplink", "")["ceiling"].int == 2_000_000_000)
                 let again = try RawSocket("\(lab.tag)a")
                 try eventually("it carries frames") {
                     try again.send(Self.frame(100))

@@ -155,22 +155,23 @@ extension EndToEnd {
                       - {name: vm2, type: vhost, bridge: br0, socket: \(lab.path("vm2"))}
                     guests: [{name: host1, port: host1, macs: ["52:54:00:00:00:01"]}]
                     """)
-                let running = try daemon.configuration()
+                var running = try daemon.configuration()
                 func bound() throws -> [String] {
                     try daemon.show("fdb", "show").items.filter { $0["static"].bool == true }.compactMap { $0["port"].string }
                 }
                 #expect(try bound() == ["host1"])
                 try run("ip", "netns", "del", name)
                 try daemon.waitUntil(port: "host1", is: "failed")
-                let refused = try daemon.sluice("port", "set", "host1", "mtu", "9000")
-                #expect(refused.status == 1 && refused.errors.contains(name), "\(refused.errors)")
-                #expect(try daemon.configuration() == running)
+                // A change of it is made all the same, and says that it is not open.
+                let changed = try daemon.command("port", "set", "host1", "mtu", "1400")
+                #expect(changed.contains("mtu default -> 1400") && changed.contains("! port host1 (not open"), "\(changed)")
+                running = try daemon.configuration()
                 let file = try lab.write("running.yaml", running)
                 let again = try daemon.sluice("apply", file)
                 #expect(again.status == 1 && again.errors.contains("port host1") && again.errors.contains(name), "\(again.errors)")
                 let lost = try daemon.port("host1")
                 #expect(lost["state"].string == "failed" && (lost["reason"].string ?? "").contains(name), "\(lost)")
-                #expect(lost["device"].string == "\(lab.tag)h" && lost["mtu"].int == 1_500, "\(lost)")
+                #expect(lost["device"].string == "\(lab.tag)h" && lost["mtu"].int == 1_400, "\(lost)")
                 #expect(try bound() == [])
                 #expect(try daemon.command("status").contains("failed: port host1"))
 
