@@ -71,21 +71,15 @@ extension Engine {
             status.fdbEntries = dataPlane.addressCount(bridge: settings.name)
             status.fdbSize = settings.fdbSize
             status.rate = settings.rate
-            for port in status.ports {
-                guard let report = dataPlane.portReport(port) else { continue }
-                let kept = ["runt", "oversized", "invalid_source", "spoofed_source", "mac_control", "reserved_address", "source_port", "no_destination"]
-                status.flooded += report.flooded
-                status.learned += report.learned
-                status.moved += report.moved
-                var refused: UInt64 = 0
-                for (reason, count) in report.drops where kept.contains(reason) {
-                    status.drops[reason, default: 0] += count
-                    refused += count
-                }
-                // What the port's link could not receive never came to the bridge.
-                refused += (report.drops["missed"] ?? 0) + (report.drops["receive_error"] ?? 0)
-                status.forwarded &+= report.received.frames &- report.flooded &- (refused - (report.drops["no_destination"] ?? 0))
-            }
+            guard let counts = dataPlane.bridgeCounts(settings.name) else { return status }
+            status.flooded = counts.flooded
+            status.learned = counts.learned
+            status.moved = counts.moved
+            let kept = ["runt", "oversized", "invalid_source", "spoofed_source", "mac_control", "reserved_address", "source_port", "no_destination"]
+            status.drops = counts.drops.filter { kept.contains($0.key) }
+            // What a port's link could not receive never came to the bridge.
+            let refused = ["missed", "receive_error"].reduce(status.drops.values.reduce(0, +)) { $0 + (counts.drops[$1] ?? 0) }
+            status.forwarded = counts.received &- counts.flooded &- (refused - (status.drops["no_destination"] ?? 0))
             return status
         }
     }

@@ -18,9 +18,9 @@ extension DataPlane {
         defer {
             // What was dropped since then must not be counted at another port either.
             if !closedIndices.isEmpty { runtime.grace.wait() }
-            for index in closedIndices {
-                retire(index)
-                freeIndices.give(back: Int(index))
+            for closed in closedIndices {
+                retire(closed.port, from: closed.bridge)
+                freeIndices.give(back: Int(closed.port))
             }
             closedIndices = []
             for guest in closedGuests { freeGuests.give(back: guest.index) }

@@ -30,8 +30,8 @@ extension DataPlane {
         steps.anew += steps.beside.filter { waits($0.new) }
         steps.beside.removeAll { waits($0.new) }
 
-        let before = Dictionary(
-            uniqueKeysWithValues: (change.removed + change.replaced.map(\.old)).compactMap { settings in index(of: settings.name).map { (settings.name, $0) } })
+        let leaving = change.removed + change.replaced.map(\.old)
+        let before = Dictionary(uniqueKeysWithValues: leaving.compactMap { settings in index(of: settings.name).map { (settings.name, $0) } })
         let new = try newIndices(for: change)
         var opened: [Port] = []
         var failed: [(name: String, index: PortIndex, reason: String)] = []
@@ -71,7 +71,7 @@ extension DataPlane {
             if failures.isEmpty { throw error }
             throw DataPlaneError("\(error); and taking the change back failed: \(failures.joined(separator: "; "))")
         }
-        for settings in change.removed + change.replaced.map(\.old) { lost[settings.name] = nil }
+        for settings in leaving { lost[settings.name] = nil }
         replace(steps, with: opened)
         for port in opened { ports[port.settings.name] = port }
         for port in failed { lose(port.name, port.index, port.reason) }
@@ -79,7 +79,9 @@ extension DataPlane {
         for replacement in steps.inPlace where replacement.keepsIndex { ports[replacement.new.name]?.settings = replacement.new }
         for replacement in steps.inPlace where !replacement.keepsIndex { carry(replacement, to: new[replacement.new.name]!) }
         let used = Set(change.replaced.compactMap { index(of: $0.new.name) })
-        closedIndices += before.values.filter { !used.contains($0) }
+        closedIndices += leaving.compactMap { settings in
+            before[settings.name].flatMap { used.contains($0) ? nil : (port: $0, bridge: settings.bridge) }
+        }
     }
 
     /// The replaced ports of a change, by the way they take.
@@ -192,14 +194,17 @@ extension DataPlane {
         return failures
     }
 
-    /// Moves a port's counters to the totals of ports that are gone.
-    func retire(_ index: PortIndex) {
-        if let losses = closedLosses.removeValue(forKey: index) { retired.add(losses) }
+    /// Moves a port's counters to the totals of ports that are gone, and to those of its bridge if that is still there.
+    func retire(_ index: PortIndex, from bridge: String) {
+        var sum = PortCounters()
+        if let losses = closedLosses.removeValue(forKey: index) { sum.add(losses) }
         for lcore in runtime.lcores.indices {
             let counters = (runtime.lcores.baseAddress! + lcore).pointee.counters + Int(index)
-            retired += counters.pointee
+            sum += counters.pointee
             counters.pointee = PortCounters()
         }
+        retired += sum
+        bridges[bridge]?.retired += sum
     }
 
     private func unparkEverywhere(_ index: PortIndex) {

@@ -66,6 +66,33 @@ extension DataPlane {
             pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 
+    /// What a bridge's ports counted, those that are gone included.
+    public struct BridgeCounts: Sendable {
+        public var received: UInt64
+        public var flooded: UInt64
+        public var learned: UInt64
+        public var moved: UInt64
+        /// Only reasons that occurred.
+        public var drops: [String: UInt64]
+    }
+
+    public func bridgeCounts(_ name: String) -> BridgeCounts? {
+        guard let bridge = bridges[name] else { return nil }
+        var sum = bridge.retired
+        for port in ports.values where port.settings.bridge == name {
+            sum += counters(of: port.index)
+            sum.add(port.backend.readLosses())
+            if let losses = closedLosses[port.index] { sum.add(losses) }
+        }
+        for settings in model.ports where settings.bridge == name {
+            guard let port = lost[settings.name] else { continue }
+            sum += counters(of: port.index)
+            if let losses = closedLosses[port.index] { sum.add(losses) }
+        }
+        return BridgeCounts(
+            received: sum.receivedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, drops: Self.drops(sum))
+    }
+
     /// Figures of a tree's classes, of each lcore's instance. What inner classes sent is summed up once, when these are made.
     public struct TreeCounters {
         fileprivate let instances: [(tree: UnsafeMutablePointer<ClassTree>, totals: ClassTotals)]

@@ -23,8 +23,8 @@ public final class DataPlane {
     var lost: [String: LostPort] = [:]
     var notices: [String] = []
     var freeIndices = IndexPool(1..<maxPorts)
-    /// Of ports that the change in progress took away.
-    var closedIndices: [PortIndex] = []
+    /// Of ports that the change in progress took away, and the bridges they were at.
+    var closedIndices: [(port: PortIndex, bridge: String)] = []
     var bridges: [String: BridgeState] = [:]
     var guestIndices: [String: GuestIndex] = [:]
     var freeGuests = IndexPool(1..<65_535)
@@ -81,6 +81,8 @@ public final class DataPlane {
         var owners = AddressOwners.create([])
         /// Of `owned`, what the database has as static entries: what is behind ports that are up.
         var bound: [MACAddress: Binding] = [:]
+        /// Counters of ports that are gone, so that the bridge's own never fall.
+        var retired = PortCounters()
 
         /// No loop may still use it.
         func destroy() {

@@ -213,6 +213,36 @@ extension EndToEnd {
             }
         }
 
+        @Test("what a bridge counted stays counted when a port of it goes, and when one moves to another bridge")
+        func bridgeCounters() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, taps(lab).replacingOccurrences(of: "{name: br0}", with: "{name: br0}, {name: br1}")
+                    + "  - {name: c, type: tap, bridge: br0, interface: \(lab.tag)c}\n")
+                let counters = ["forwarded", "flooded", "learned", "moved"]
+                func counts(_ bridge: String) throws -> [Int] {
+                    let shown = try daemon.show("bridge", "show").items.first { $0["name"].string == bridge }
+                    return counters.map { shown?[$0].int ?? -1 }
+                }
+                let sender = try RawSocket("\(lab.tag)a")
+                for _ in 0..<20 { try sender.send(Self.frame(100)) }
+                try eventually("they are flooded") { try counts("br0")[1] >= 20 }
+                _ = try daemon.atRest()
+                for (words, bridge) in [(["port", "set", "a", "bridge", "br1"], "br0"), (["port", "del", "b"], "br0"), (["port", "del", "a"], "br1")] {
+                    let before = try counts(bridge)
+                    try daemon.command(words)
+                    let after = try counts(bridge)
+                    #expect(zip(before, after).allSatisfy { $0 <= $1 }, "\(words): \(counters) were \(before) and are \(after)")
+                }
+                #expect(try counts("br0")[1] >= 20 && counts("br0")[2] >= 1)
+                // Another bridge of the name begins anew.
+                try daemon.command("port", "del", "c")
+                try daemon.command("bridge", "del", "br0")
+                try daemon.command("bridge", "add", "br0")
+                #expect(try counts("br0") == [0, 0, 0, 0])
+                daemon.stop()
+            }
+        }
+
         @Test("a change that cannot be kept over a restart is refused, and nothing changes")
         func stateCannotBeSaved() throws {
             try withLab { lab in
