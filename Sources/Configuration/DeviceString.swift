@@ -15,6 +15,12 @@ public struct DeviceString: Sendable {
     /// Its driver states a constant for its longest frame, whatever it carries.
     public var statesConstant: Bool { isAFPacket || isMemif }
 
+    /// The socket's file that a memif server listens on; nil: it is a client, which it is unless it says otherwise, or its socket has no file.
+    public var memifServerSocket: String? {
+        guard isMemif, let role = value(of: "role"), role.contains("server") || role.contains("master"), value(of: "socket-abstract") == "no" else { return nil }
+        return value(of: "socket") ?? "/run/memif.sock"
+    }
+
     /// What a frame has besides the packet: an Ethernet header and two tags.
     static let overhead = 22
 

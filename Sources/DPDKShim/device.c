@@ -142,10 +142,31 @@ int sluice_device_remove(uint16_t port) {
     return result != 0 ? result : removed;
 }
 
+/* For drivers; Debian's packages have the library without the header (ethdev_driver.h). */
+struct rte_eth_dev *rte_eth_dev_allocated(const char *name);
+int rte_eth_dev_release_port(struct rte_eth_dev *device);
+
+/* A virtual device's driver that fails half-way may leave the port that it had allocated (memif_create in DPDK 22.11), and no other of the name can be
+   made any more. Only a port whose probing ended has a number. */
+static void release_unfinished(const char *devargs) {
+    char name[RTE_ETH_NAME_MAX_LEN];
+    const size_t length = strcspn(devargs, ",");
+    uint16_t port;
+    if (strncmp(devargs, "net_", 4) != 0 || length >= sizeof name) return;
+    memcpy(name, devargs, length);
+    name[length] = 0;
+    if (rte_eth_dev_get_port_by_name(name, &port) == 0) return;
+    struct rte_eth_dev *device = rte_eth_dev_allocated(name);
+    if (device) (void)rte_eth_dev_release_port(device);
+}
+
 int sluice_device_probe(const char *devargs, uint16_t *port) {
     struct rte_dev_iterator iterator;
     int result = rte_dev_probe(devargs);
-    if (result != 0) return result;
+    if (result != 0) {
+        release_unfinished(devargs);
+        return result;
+    }
     uint16_t found;
     RTE_ETH_FOREACH_MATCHING_DEV(found, devargs, &iterator) {
         *port = found;

@@ -21,6 +21,15 @@ import Testing
         #expect(DeviceString(text).bufferSize(mtu: mtu) == ring.slot && DeviceString(text).longestMTU(bufferSize: 2_048) == ring.longestMTU)
     }
 
+    @Test(arguments: [
+        ("net_memif0,role=server,id=0,socket=/run/a,socket-abstract=no", "/run/a"), ("net_memif0,socket-abstract=no,role=server", "/run/memif.sock"),
+        ("net_memif0,role=server,socket=/run/a", nil), ("net_memif0,role=client,socket=/run/a,socket-abstract=no", nil),
+        ("net_memif0,socket=/run/a,socket-abstract=no", nil), ("net_tap0,role=server,socket=/run/a,socket-abstract=no", nil),
+    ] as [(String, String?)])
+    func aMemifServerListensOnAFile(_ text: String, _ socket: String?) {
+        #expect(DeviceString(text).memifServerSocket == socket)
+    }
+
     @Test func whatIsWrittenStays() {
         let packet = DeviceString("net_af_packet0,iface=eth1,framesz=4096")
         #expect(packet.carrying(mtu: 9_000) == packet.text && packet.bufferSize(mtu: 9_000) == 4_096)

@@ -51,6 +51,32 @@ extension EndToEnd {
             }
         }
 
+        @Test("a memif server's port comes back after the daemon was killed, and one that could not be opened can be once its folder is there")
+        func comesBack() throws {
+            try withLab { lab in
+                func server(_ number: Int, _ path: String) -> String {
+                    "{type: physical, bridge: br0, name: m\(number), device: \"net_memif\(number),role=server,id=0,socket=\(lab.path(path)),socket-abstract=no\"}"
+                }
+                let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n  - \(server(0, "memif"))\n  - \(server(1, "later/memif"))\n")
+                func state(_ port: String) throws -> String? { try daemon.port(port)["state"].string }
+                // Without a peer.
+                #expect(try state("m0") == "down")
+                #expect(try state("m1") == "failed")
+                try daemon.crashAndRestart()
+                #expect(try state("m0") == "down", "\(daemon.log)")
+                for _ in 0..<2 {
+                    #expect(try daemon.sluice("port", "reset", "m1").status == 1)
+                    #expect(!daemon.log.contains("already allocated"), "\(daemon.log)")
+                }
+                try FileManager.default.createDirectory(atPath: lab.path("later"), withIntermediateDirectories: false)
+                // It may be tried again by itself just then, and be open already.
+                _ = try daemon.sluice("port", "reset", "m1")
+                try daemon.waitUntil(port: "m1", is: "down")
+                #expect(FileManager.default.fileExists(atPath: lab.path("later/memif")))
+                daemon.stop()
+            }
+        }
+
         private func sent(_ daemon: Daemon) throws -> [Int] {
             try ["vm1", "uplink"].map { try daemon.port($0)["tx"]["frames"].int ?? 0 }
         }

@@ -109,6 +109,7 @@ final class PhysicalPort: PortBackend {
         func open(_ texts: [String], queues: Int) throws(DataPlaneError) -> EthernetDevice {
             let strings = texts.map { DeviceString($0).carrying(mtu: settings.mtu) }
             opened = DeviceString(strings[0])
+            if let socket = opened.memifServerSocket { SocketFile.removeStale(socket) }
             // A memif's peer decides how many rings there are; frames given to others would never leave. Several devices are sent by as they receive.
             let transmitQueues = opened.isMemif || texts.count > 1 ? queues : max(queues, runtime.lcores.count)
             return try EthernetDevice(

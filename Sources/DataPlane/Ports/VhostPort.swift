@@ -14,7 +14,7 @@ final class VhostPort: PortBackend {
         self.queues = queues
         self.mode = mode
         device = socket
-        if mode == .server, try Self.staleSocket(socket, port: name) { unlink(socket) }
+        if mode == .server { try SocketFile.removeStale(socket, port: name) }
         state = .allocate(capacity: 1)
         state.initialize(to: PortState(mechanism: .vhost))
         let isNew = GuestConnections.open(socket, state, grace, queues: queues)
@@ -68,7 +68,7 @@ final class VhostPort: PortBackend {
         guard case .vhost(device, let newMode, _) = new.kind else { return .beside }
         if newMode == .server {
             // Where this port listens already, its own socket is no obstacle.
-            if mode != .server { _ = try Self.staleSocket(device, port: new.name) }
+            if mode != .server { try SocketFile.check(device, port: new.name) }
             let folder = device.prefix(upTo: device.lastIndex(of: "/") ?? device.startIndex)
             if access(folder.isEmpty ? "/" : String(folder), W_OK | X_OK) != 0 {
                 throw DataPlaneError("port \(new.name): no socket can be made in \(folder): \(DataPlaneError.errorText(errno))")
@@ -87,34 +87,5 @@ final class VhostPort: PortBackend {
         if mode == .server { unlink(device) }
         state.deinitialize(count: 1)
         state.deallocate()
-    }
-
-    /// Whether a socket stands there that nobody listens on any more, as a killed daemon leaves it behind.
-    private static func staleSocket(_ path: String, port: String) throws(DataPlaneError) -> Bool {
-        var info = stat()
-        guard stat(path, &info) == 0 else { return false }
-        guard info.st_mode & S_IFMT == S_IFSOCK else {
-            throw DataPlaneError("port \(port): \(path) exists and is not a socket: choose another path, or remove it")
-        }
-        if isListening(path) {
-            throw DataPlaneError("port \(port): another process has the socket \(path): choose another path, or end that process (`ss -xap` names it)")
-        }
-        return true
-    }
-
-    private static func isListening(_ path: String) -> Bool {
-        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { Glibc.close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                // EPROTOTYPE: a datagram or seqpacket socket that somebody has open (unix(7)). EAGAIN: a backlog is full, so somebody listens.
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 || errno == EPROTOTYPE || errno == EAGAIN
-            }
-        }
     }
 }
