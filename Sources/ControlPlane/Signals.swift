@@ -1,3 +1,4 @@
+import DataPlane
 import Foundation
 
 /// What the daemon does on signals, from before its first thread is made: a thread of their own takes them.
@@ -42,7 +43,8 @@ final class Signals: @unchecked Sendable {
             guard sigwait(&signals, &caught) == 0 else { continue }
             guard Self.ending.contains(caught) else { put(.reload); continue }
             if isEnding {
-                FileHandle.standardError.write(Data("sluiced: ended at once by a second signal\n".utf8))
+                // Where nobody reads it, it must not keep the end from coming.
+                StandardError.write("sluiced: ended at once by a second signal\n")
                 _exit(128 + caught)
             }
             isEnding = true
