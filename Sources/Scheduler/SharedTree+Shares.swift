@@ -95,7 +95,8 @@ extension SharedTree {
     @inline(__always) static var graceLeft: Nanoseconds { @_noLocks get { 200_000 } }
 }
 
-/// From the low bits: priority (8), count (8), generation (8), until in 1.024 us (40).
+/// From the low bits: priority (3), count (8), generation (8), until in 16.384 us (45): time counts from when the machine was started, and these last for
+/// 18 years.
 struct Hold {
     let bits: UInt64
 
@@ -104,11 +105,11 @@ struct Hold {
 
     @_noLocks @inline(__always)
     init(until: Nanoseconds, generation: UInt8, count: UInt16, priority: Int) {
-        bits = (until &>> 10) &<< 24 | UInt64(generation) &<< 16 | UInt64(count) &<< 8 | UInt64(priority)
+        bits = (until &>> 14) &<< 19 | UInt64(generation) &<< 11 | UInt64(count) &<< 3 | UInt64(priority)
     }
 
-    @inline(__always) var until: Nanoseconds { @_noLocks get { (bits &>> 24) &<< 10 } }
-    @inline(__always) var generation: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: bits &>> 16) } }
-    @inline(__always) var count: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: bits &>> 8) & 0xff } }
-    @inline(__always) var priority: Int { @_noLocks get { Int(bits & 0xff) } }
+    @inline(__always) var until: Nanoseconds { @_noLocks get { (bits &>> 19) &<< 14 } }
+    @inline(__always) var generation: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: bits &>> 11) } }
+    @inline(__always) var count: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: bits &>> 3) & 0xff } }
+    @inline(__always) var priority: Int { @_noLocks get { Int(bits & 7) } }
 }

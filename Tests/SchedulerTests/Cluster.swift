@@ -6,10 +6,11 @@ final class Cluster {
     let instances: [Bench]
     static let start: Nanoseconds = 10 * second
 
-    init(_ count: Int, root: ClassParameters) {
+    /// - Parameter now: what the clock shows, which counts from when the machine was started.
+    init(_ count: Int, root: ClassParameters, now: Nanoseconds = Cluster.start) {
         let shared = SharedTree.create(classes: 128)
         self.shared = shared
-        instances = (0..<count).map { _ in Bench(root: root, classes: 128, now: Self.start, shared: shared) }
+        instances = (0..<count).map { _ in Bench(root: root, classes: 128, now: now, shared: shared) }
     }
 
     deinit {

@@ -107,4 +107,22 @@ import Testing
             #expect(near(sum, 500e6, within: 0.003))
         }
     }
+
+    /// Shares and priorities are the same on a machine that has run for a fortnight, a year or ten.
+    @Test(arguments: [14, 366, 3_653] as [UInt64]) func longUptimesChangeNothing(days: UInt64) {
+        for scene in Self.scenes(2) where ["two floors", "priorities"].contains(scene.name) {
+            func rates(_ now: Nanoseconds) -> [Double] {
+                let cluster = Cluster(2, root: scene.root, now: now)
+                for one in scene.classes { cluster.add(one.id, under: one.parent, one.parameters) }
+                for (leaf, places) in scene.places { for place in places { cluster.instances[place].greedy[leaf] = 1_514 } }
+                cluster.run(for: 100 * millisecond)
+                cluster.forget()
+                cluster.run(for: 200 * millisecond)
+                return scene.places.keys.sorted().map { cluster.rate($0, over: 200 * millisecond) }
+            }
+            for (old, young) in zip(rates(days * 86_400 * second), rates(Cluster.start)) {
+                #expect(near(old, young, within: 0.01), "\(scene.name): \(Int(old / 1e3)) kbit/s instead of \(Int(young / 1e3))")
+            }
+        }
+    }
 }
