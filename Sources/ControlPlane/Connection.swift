@@ -33,7 +33,7 @@ final class Connection: ChannelInboundHandler {
 
     private let environment: Environment
     private var context: ChannelHandlerContext?
-    /// When the client was last heard, or answered.
+    /// When the client came, had sent a whole line, or was answered: who sends a byte now and then is idle all the same.
     private(set) var lastActive = NIODeadline.now()
     private var state = State.reading
     private var pending = ByteBuffer()
@@ -97,7 +97,6 @@ final class Connection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        lastActive = .now()
         if case .refusing = state { discard(context, bytes.readableBytes); return }
         let limits = environment.ledger.limits
         let count = bytes.readableBytes
@@ -188,6 +187,7 @@ final class Connection: ChannelInboundHandler {
         guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
         // Nothing more is read before this is answered, or a client that never reads could make answers pile up.
         state = .working
+        lastActive = .now()
         guard line.count > Self.mostAtOnce else { begin(context, RequestLine(line)); return }
         let eventLoop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: eventLoop)

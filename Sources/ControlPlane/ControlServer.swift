@@ -21,7 +21,7 @@ public final class ControlServer: Sendable {
         public var pending = 64 << 20
         /// Clients at a time. For another the one that has been idle the longest is closed; where none is, the other is answered with an error.
         public var clients = 256
-        /// From when on a client is idle that sends nothing and waits for nothing.
+        /// From when on a client is idle that sends no whole line and waits for nothing.
         public var idleMilliseconds = 1_000
         public init() {}
     }

@@ -93,7 +93,7 @@ public struct Daemon {
             return log.warning("SIGHUP reloads the file given with --config, and there was none: use sluice apply FILE")
         }
         do {
-            let text = try textFile(configFile)
+            let text = try textFile(configFile, waits: false)
             // Read here, so that nobody who asks meanwhile waits for it.
             var changes: [String]?
             while changes == nil {

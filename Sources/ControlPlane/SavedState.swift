@@ -12,11 +12,15 @@ package struct SavedState {
         generation = contents.generation ?? 0
         running = (try? Model.checked(yaml: contents.yaml)).map { Running($0, ids: contents.ids) }
         guard contents.generation != nil else { return }
-        while let changes = StateJournal.changes(file.path, generation) {
+        while let journal = StateJournal.contents(file.path, generation) {
             do {
-                for change in changes { try running?.carryOut(change) }
+                for change in journal.changes { try running?.carryOut(change) }
             } catch {
                 log.warning("a change that was made before cannot be made again: \(error)")
+            }
+            if journal.lost != 0 {
+                let aside = StateJournal.keepDamaged(file.path, generation)
+                log.error("the journal \(aside) is damaged: the change in its first damaged line and \(journal.lost) after it are not made again; compare `sluice config show` with what should run")
             }
             generation += 1
         }

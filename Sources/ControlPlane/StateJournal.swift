@@ -50,23 +50,45 @@ package struct StateJournal: Sendable {
 
     package func end() { close(descriptor) }
 
-    /// The changes of a journal, up to the first line that is not whole.
+    /// What a journal tells.
+    package struct Contents {
+        /// Up to the first line that is not whole.
+        package var changes: [StateChange] = []
+        /// Changes that stand behind such a line, which a daemon that was killed does not leave: the file was damaged.
+        package var lost = 0
+    }
+
     /// - Returns: nil: there is no such journal.
-    package static func changes(_ state: String, _ generation: UInt64) -> [StateChange]? {
+    package static func contents(_ state: String, _ generation: UInt64) -> Contents? {
         guard let data = FileManager.default.contents(atPath: path(of: state, generation)) else { return nil }
-        var result: [StateChange] = []
-        var rest = data[...]
+        var result = Contents()
+        var rest = data[...], isDamaged = false
         while let end = rest.firstIndex(of: 0x0a) {
-            let line = rest[..<end]
+            let change = change(rest[..<end])
             rest = rest[(end + 1)...]
-            guard let space = line.firstIndex(of: 0x20) else { break }
-            let text = Data(line[(space + 1)...])
-            guard String(decoding: line[..<space], as: UTF8.self) == Checksum(text).text, (try? JSONText.check(text)) != nil,
-                let change = try? JSONDecoder().decode(StateChange.self, from: text)
-            else { break }
-            result.append(change)
+            switch (change, isDamaged) {
+            case (let change?, false): result.changes.append(change)
+            case (_?, true): result.lost += 1
+            case (nil, _): isDamaged = true
+            }
         }
         return result
+    }
+
+    /// nil: the line is not whole.
+    private static func change(_ line: Data) -> StateChange? {
+        guard let space = line.firstIndex(of: 0x20) else { return nil }
+        let text = Data(line[(space + 1)...])
+        guard String(decoding: line[..<space], as: UTF8.self) == Checksum(text).text, (try? JSONText.check(text)) != nil else { return nil }
+        return try? JSONDecoder().decode(StateChange.self, from: text)
+    }
+
+    /// Gives a journal a second name, under which it stays when it is removed.
+    /// - Returns: where it is then.
+    package static func keepDamaged(_ state: String, _ generation: UInt64) -> String {
+        let path = path(of: state, generation), aside = "\(path).damaged"
+        unlink(aside)
+        return link(path, aside) == 0 ? aside : path
     }
 
     /// Removes the journals that a state file of that generation contains.

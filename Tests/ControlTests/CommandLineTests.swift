@@ -238,6 +238,7 @@ import Testing
                     status: 1, output: "",
                     errors: "\(bad):3: bridges[0].rate: rate 500 has no unit: write 500mbit\n\(bad):4: bridges[0].colour: a bridge has no key"
                         + " 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, static\n"))
+        #expect(try sluice("check", "/dev/zero") == Run(status: 1, output: "", errors: "/dev/zero is larger than 32 MiB, which no configuration is: give another file\n"))
         #expect(try sluice("check", folder("none.yaml")).errors == "\(folder("none.yaml")) cannot be read: No such file or directory\n")
         #expect(try sluice("check", folder("")).errors == "\(folder("")) cannot be read: Is a directory\n")
         #expect(try sluice("diff", good, more) == Run(status: 0, output: "~ bridge br0 rate default -> 1gbit\n", errors: ""))

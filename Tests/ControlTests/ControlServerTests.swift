@@ -167,6 +167,22 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(busy.line()?.contains("slow, and") == true)
     }
 
+    /// Who sends a byte now and then and never a request keeps nobody out.
+    @Test func slowWritersMakeRoom() throws {
+        var limits = ControlServer.Limits()
+        limits.clients = 2
+        limits.idleMilliseconds = 0
+        let echo = try EchoServer(limits: limits)
+        let slow = try RawClient(echo.path), other = try RawClient(echo.path)
+        slow.send("{\"jsonrpc\":")
+        #expect(other.ask(request("a")) != nil)
+        slow.send(" ")
+        let third = try RawClient(echo.path)
+        #expect(third.ask(request("c"))?.contains("\"c\"") == true)
+        #expect(slow.line()?.contains("closed to let another client in") == true)
+        #expect(other.ask(request("d"))?.contains("\"d\"") == true)
+    }
+
     @Test func whatIsReadElsewhereHoldsNobodyUp() throws {
         let echo = try EchoServer()
         let slow = try RawClient(echo.path), other = try RawClient(echo.path)

@@ -2,12 +2,24 @@ import Configuration
 import ControlPlane
 import Foundation
 import Logging
+import Synchronization
 import Testing
+
+/// What was logged.
+private final class Told: LogHandler, Sendable {
+    private let all = Mutex<[String]>([])
+    var lines: [String] { all.withLock { $0 } }
+    var logLevel: Logger.Level { get { .trace } set {} }
+    var metadata: Logger.Metadata { get { [:] } set {} }
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? { get { nil } set {} }
+    func log(event: LogEvent) { all.withLock { $0.append("\(event.message)") } }
+}
 
 @Suite struct StateKeeperTests {
     private let folder = TemporaryFolder()
     private var file: StateFile { StateFile(path: folder("state.json")) }
-    private let log = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+    private let told = Told()
+    private var log: Logger { Logger(label: "test", factory: { [told] _ in told }) }
 
     private static let yaml = """
         bridges: [{name: br0, rate: 10gbit}]
@@ -64,10 +76,14 @@ import Testing
         var data = try #require(FileManager.default.contents(atPath: journal))
         try Data(data.dropLast(3)).write(to: URL(fileURLWithPath: journal))
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000)
+        #expect(told.lines == [] && !FileManager.default.fileExists(atPath: "\(journal).damaged"))
         // A bit that has flipped is no change of another value.
         data[data.firstIndex(of: UInt8(ascii: "1"))!] ^= 1
         try data.write(to: URL(fileURLWithPath: journal))
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
+        // Nor is it passed over in silence: that is no line a killed daemon leaves.
+        #expect(told.lines.count == 1 && told.lines[0].contains("the journal \(journal).damaged is damaged: the change in its first damaged line and 1 after it are not made again"))
+        #expect(FileManager.default.contents(atPath: "\(journal).damaged") == data)
     }
 
     /// A line may be whole and be nothing that any parser should see.

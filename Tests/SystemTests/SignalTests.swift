@@ -20,6 +20,14 @@ extension EndToEnd {
                 daemon.process.signal(SIGHUP)
                 _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("rate 5 has no unit") }
                 #expect(try daemon.configuration() == before)
+
+                // What might never end is not begun, and holds up no other signal.
+                let file = lab.path("control.yaml")
+                try FileManager.default.removeItem(atPath: file)
+                try #require(mkfifo(file, 0o600) == 0)
+                daemon.process.signal(SIGHUP)
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("\(file) is not a regular file, and reading it might never end") }
+                #expect(try daemon.configuration() == before)
                 daemon.stop(SIGINT)
             }
         }
@@ -30,7 +38,7 @@ extension EndToEnd {
                 // One that polls is never asleep, and so always waited for.
                 let settings = "daemon: {cpus: [1], buffers: 16384, polling: polling}\n"
                 let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports: [{name: one, type: tap, bridge: br0, interface: \(lab.tag)1}]\n")
-                let loop = try #require(try thread(of: daemon, named: "worker"))
+                let loop = try #require(try daemon.thread(named: "worker"))
                 let hold = try held(loop, lab)
                 let refused = try daemon.sluice("port", "set", "one", "cpus", "1")
                 #expect(refused.status != 0)
@@ -53,13 +61,6 @@ extension EndToEnd {
                 // Whoever holds a thread has to let it go before the kernel tells of the process's end.
                 again.stop()
                 #expect(daemon.process.waitForExit(until: .after(10)) == .code(128 + SIGTERM))
-            }
-        }
-
-        private func thread(of daemon: Daemon, named name: String) throws -> Int? {
-            let folder = "/proc/\(daemon.process.pid)/task"
-            return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap(Int.init).first {
-                try String(contentsOfFile: "\(folder)/\($0)/comm", encoding: .utf8).contains(name)
             }
         }
 

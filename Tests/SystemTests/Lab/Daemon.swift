@@ -187,4 +187,12 @@ final class Daemon {
             return now == last ? now : nil
         }
     }
+
+    /// The first of its threads that has `name` in its own.
+    func thread(named name: String) throws -> Int? {
+        let folder = "/proc/\(process.pid)/task"
+        return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap(Int.init).first {
+            try String(contentsOfFile: "\(folder)/\($0)/comm", encoding: .utf8).contains(name)
+        }
+    }
 }
