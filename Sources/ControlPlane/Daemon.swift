@@ -20,6 +20,7 @@ public struct Daemon {
     /// Returns when SIGTERM or SIGINT came.
     /// - Throws: a sentence for whatever kept the daemon from starting.
     public func run() throws {
+        StandardError.neverWaits()
         var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
         log.logLevel = .info
         let signals = Signals()
@@ -62,7 +63,7 @@ public struct Daemon {
         linkTimer.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))
         linkTimer.setEventHandler { engine.refreshLinks() }
         linkTimer.resume()
-        FileHandle.standardOutput.write(Data("ready \(socket)\n".utf8))
+        tellReady()
         log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
 
         let watchman = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "silence"))
@@ -107,6 +108,15 @@ public struct Daemon {
             log.error("\(configFile) is not reloaded, and what ran goes on:\n\(error)")
         }
     }
+
+    /// On a thread of its own: whoever should read it may have stopped, and the end is not to wait for that.
+    private func tellReady() {
+        let line = "ready \(socket)\n"
+        Thread.detachNewThread { line.withCString { _ = write(STDOUT_FILENO, $0, strlen($0)) } }
+    }
+
+    /// Says why the daemon did not start, on standard error.
+    public static func tell(_ error: any Error) { StandardError.writeLast("sluiced: \(error)\n") }
 
     /// The file's configuration, or what ran last, or nothing yet; and its text.
     private func wantedModel(_ saved: StateFile.Contents?, _ before: SavedState?) throws -> (Model, source: String) {

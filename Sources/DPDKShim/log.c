@@ -2,11 +2,15 @@
 #define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <rte_log.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,16 +23,18 @@ static uint64_t left_out;
 /* Standard error takes a piece of this size whole, or is full. */
 enum { piece = 4096 };
 
-static bool has_room(void) {
+static bool has_room(int patience) {
     struct pollfd standard_error = { .fd = STDERR_FILENO, .events = POLLOUT };
-    return poll(&standard_error, 1, 0) == 1 && (standard_error.revents & POLLOUT);
+    return poll(&standard_error, 1, patience) == 1 && (standard_error.revents & POLLOUT);
 }
 
-static bool put(const char *text, size_t length) {
+static bool put(const char *text, size_t length, int patience) {
     while (length > 0) {
         size_t part = length < piece ? length : piece;
-        if (!has_room()) return false;
-        ssize_t written = write(STDERR_FILENO, text, part);
+        if (!has_room(patience)) return false;
+        /* What another process of the same socket has filled since. */
+        ssize_t written = send(STDERR_FILENO, text, part, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (written < 0 && errno == ENOTSOCK) written = write(STDERR_FILENO, text, part);
         if (written <= 0) return false;
         text += written;
         length -= (size_t)written;
@@ -36,16 +42,16 @@ static bool put(const char *text, size_t length) {
     return true;
 }
 
-bool sluice_log_write(const char *text, size_t length) {
+bool sluice_log_write(const char *text, size_t length, int patience) {
     pthread_mutex_lock(&speaking);
     bool done = true;
     if (left_out > 0) {
         char notice[128];
         int size = snprintf(notice, sizeof notice, "sluiced: %llu messages were left out here: there were too many, or nobody read them\n", (unsigned long long)left_out);
-        done = put(notice, (size_t)size);
+        done = put(notice, (size_t)size, patience);
         if (done) left_out = 0;
     }
-    done = done && put(text, length);
+    done = done && put(text, length, patience);
     if (!done) left_out++;
     pthread_mutex_unlock(&speaking);
     return done;
@@ -66,13 +72,35 @@ static ssize_t write_limited(void *cookie, const char *text, size_t length) {
     if (permitted) allowed -= (double)length;
     pthread_mutex_unlock(&counting);
     if (permitted) {
-        (void)sluice_log_write(text, length);
+        (void)sluice_log_write(text, length, 0);
     } else {
         pthread_mutex_lock(&speaking);
         left_out++;
         pthread_mutex_unlock(&speaking);
     }
     return (ssize_t)length;
+}
+
+static ssize_t write_plainly(void *cookie, const char *text, size_t length) {
+    (void)cookie;
+    (void)sluice_log_write(text, length, 0);
+    return (ssize_t)length;
+}
+
+void sluice_standard_error_never_waits(void) {
+    struct stat info;
+    if (fstat(STDERR_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || isatty(STDERR_FILENO))) {
+        /* Opened anew, so that it is this process alone that does not wait: others may have the same one. */
+        int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (own >= 0) {
+            (void)dup3(own, STDERR_FILENO, 0);
+            close(own);
+        }
+    }
+    FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_plainly });
+    if (!stream) return;
+    setvbuf(stream, NULL, _IOLBF, 0);
+    stderr = stream;
 }
 
 int sluice_log_without_waiting(void) {

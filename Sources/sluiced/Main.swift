@@ -1,7 +1,6 @@
 import ArgumentParser
 import ControlAPI
 import ControlPlane
-import Foundation
 
 /// The daemon. Everything it does is in ControlPlane; this reads its arguments.
 @main
@@ -25,7 +24,7 @@ struct Sluiced: ParsableCommand {
         do {
             try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state).run()
         } catch {
-            FileHandle.standardError.write(Data("sluiced: \(error)\n".utf8))
+            Daemon.tell(error)
             throw ExitCode.failure
         }
     }

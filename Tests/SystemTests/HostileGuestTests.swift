@@ -141,15 +141,9 @@ extension EndToEnd {
                     bridges: [{name: br0}]
                     ports: [{name: good, type: vhost, bridge: br0, socket: \(lab.path("good")), mode: server}]
                     """)
-                // A FIFO that this process holds open, full from the start.
-                let path = lab.path("errors")
-                #expect(mkfifo(path, 0o600) == 0)
-                let fifo = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
-                defer { close(fifo) }
-                let page = [UInt8](repeating: 10, count: 4096)
-                while page.withUnsafeBytes({ write(fifo, $0.baseAddress, $0.count) }) > 0 {}
+                let unread = try UnreadPipe(lab, "errors")
                 let command = Daemon.command(config, lab.path("unread.sock"), lab.path("unread.json")).joined(separator: " ")
-                let process = try lab.start("/bin/sh", "-c", "exec \(command) 2>\(path)")
+                let process = try lab.start("/bin/sh", "-c", "exec \(command) 2>\(unread.path)")
                 lab.atClose { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)") }
                 _ = try process.waitForLine(in: process.output, within: 30) { $0.hasPrefix("ready") }
                 // Each of these has librte_vhost say something.

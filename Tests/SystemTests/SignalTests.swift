@@ -64,6 +64,37 @@ extension EndToEnd {
             }
         }
 
+        /// AF_XDP's libraries print there by themselves, as they open an interface.
+        @Test("the first SIGTERM ends a daemon whose standard error nobody reads, whatever it has ports for and wherever its output goes", arguments: [false, true])
+        func unreadErrors(_ isOutputUnread: Bool) throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w")
+                let config = try lab.write("c.yaml", Daemon.preamble + """
+                    bridges: [{name: br0}]
+                    ports: [{name: uplink, type: physical, bridge: br0, device: \(wire.near), rate: 1gbit}]
+                    """)
+                let unread = try UnreadPipe(lab, "errors"), socket = lab.path("c.sock")
+                let command = Daemon.command(config, socket, lab.path("c.json")).joined(separator: " ")
+                let process = try lab.start("/bin/sh", "-c", "exec \(command) 2>\(unread.path)" + (isOutputUnread ? " >&2" : ""))
+                lab.atClose { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)") }
+                try eventually("it serves", within: 30) { FileManager.default.fileExists(atPath: socket) }
+                let driver = try ControlClient(socket).call("port.show")["result"][0]["driver"].string
+                #expect(driver == "net_af_xdp")
+                process.signal(SIGTERM)
+                #expect(process.waitForExit(until: .after(30)) == .code(0))
+            }
+        }
+
+        @Test("a daemon that does not start ends, though nobody reads why")
+        func unreadReason() throws {
+            try withLab { lab in
+                let unread = try UnreadPipe(lab, "errors")
+                let command = Daemon.command(try lab.write("c.yaml", "bridges: 5\n"), lab.path("c.sock"), lab.path("c.json")).joined(separator: " ")
+                let process = try lab.start("/bin/sh", "-c", "exec \(command) 2>\(unread.path)")
+                #expect(process.waitForExit(until: .after(30)) == .code(1))
+            }
+        }
+
         /// Holds one thread as a debugger would, until it is stopped: ptrace(2), PTRACE_SEIZE and PTRACE_INTERRUPT.
         private func held(_ thread: Int, _ lab: Lab) throws -> ChildProcess {
             #if arch(arm64)

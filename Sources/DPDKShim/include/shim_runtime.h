@@ -47,8 +47,11 @@ void sluice_before_unmapping(void (*wait)(void));
 /// Has DPDK write its log through `sluice_log_write`, at most 64 KiB at once and 8 KiB a second: its own way waits for whoever reads standard error,
 /// with locks held that poll loops take. To be called before EAL starts. Returns 0 or less.
 int sluice_log_without_waiting(void);
-/// Writes to standard error if that can take it at once; otherwise the text is left out, which the next one that is written says.
-bool sluice_log_write(const char *text, size_t length);
+/// Writes to standard error if that takes each piece of it within so many milliseconds; otherwise the rest is left out, which the next text that is
+/// written says.
+bool sluice_log_write(const char *text, size_t length, int patience);
+/// Has all that the process writes to standard error, libraries with a print of their own included (libbpf, libxdp), be left out rather than wait.
+void sluice_standard_error_never_waits(void);
 
 /// From now on a poll loop's thread gets no memory for DPDK's heap beyond what the heap has: a guest's descriptors could have librte_vhost ask for
 /// gigabytes there. Returns 0 or a negative errno.
