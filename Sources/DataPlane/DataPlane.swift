@@ -104,6 +104,7 @@ public final class DataPlane {
     /// - Throws: `DataPlaneError` when memory or processors are not to be had.
     public init(_ settings: DaemonSettings) throws(DataPlaneError) {
         runtime = try Runtime(settings)
+        MTURecord.giveBack()
         try Self.check(settings, [], runtime.lcores)
         model = Model()
         model.daemon = settings

@@ -6,6 +6,48 @@ extension EndToEnd {
     struct LinkTests {
         private static let devices = ["", "net_af_packet0,iface="]
 
+        /// With another driver the port is opened beside the one it replaces: both know the interface.
+        @Test("an interface gets back the MTU it had, though its port was opened anew or its daemon was killed, and keeps what somebody else gave it")
+        func ownMTU() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w")
+                func mtu() throws -> String {
+                    try String(contentsOfFile: "/sys/class/net/\(wire.near)/mtu", encoding: .utf8).trimmingCharacters(in: .newlines)
+                }
+                func yaml(_ ports: String) -> String { Daemon.preamble + "bridges: [{name: br0}]\nports: [\(ports)]\n" }
+                let uplink = yaml("{name: uplink, type: physical, bridge: br0, device: \(wire.near), mtu: 1600}")
+                let daemon = try Daemon(lab, uplink)
+                #expect(try mtu() == "1600")
+                for wanted in ["1771", "9000", "1771", "1500"] {
+                    try daemon.command("port", "set", "uplink", "mtu", wanted)
+                    #expect(try mtu() == wanted)
+                }
+
+                // The next daemon has the port, too.
+                try daemon.command("port", "set", "uplink", "mtu", "1600")
+                try daemon.crashAndRestart()
+                try daemon.crashAndRestart()
+                #expect(try mtu() == "1600")
+                try daemon.command("port", "del", "uplink")
+                #expect(try mtu() == "1500")
+
+                // The next one has no such port.
+                try daemon.command("apply", try lab.write("uplink.yaml", uplink))
+                #expect(try mtu() == "1600")
+                _ = try lab.write("control.yaml", yaml(""))
+                try daemon.crashAndRestart()
+                #expect(try mtu() == "1500")
+
+                try daemon.command("apply", lab.path("uplink.yaml"))
+                try run("ip", "link", "set", wire.near, "mtu", "1700")
+                try daemon.crashAndRestart()
+                #expect(try mtu() == "1700")
+                daemon.stop()
+                let records = (try? FileManager.default.contentsOfDirectory(atPath: "/run/sluice-mtu")) ?? []
+                #expect(records.filter { $0.hasSuffix("-\(if_nametoindex(wire.near))") } == [])
+            }
+        }
+
         @Test("frames that came while the loop did not run are counted at their port, and the totals add up", arguments: devices)
         func missed(_ prefix: String) throws {
             try withLab { lab in

@@ -55,8 +55,7 @@ final class PhysicalPort: PortBackend {
         private(set) var state = State.carrier
         private var missed: GrowingCount
         private var errors: GrowingCount
-        /// The interface's own MTU, and what it was raised to.
-        private var own: Int, raised: Int?
+        private let user = raisedMTUs.newUser()
 
         init(_ links: LinkSocket, _ link: Link) {
             self.links = links
@@ -65,23 +64,13 @@ final class PhysicalPort: PortBackend {
             isVirtual = link.kind != nil
             missed = GrowingCount(from: link.missed)
             errors = GrowingCount(from: link.receiveErrors)
-            own = link.mtu
         }
 
         /// Gives the interface an MTU of at least `mtu`, and its own one back where that is enough.
-        mutating func carry(mtu: Int) throws(NetlinkError) {
-            let wanted = max(mtu, own)
-            guard wanted != raised ?? own else { return }
-            // By its index: it may have been renamed.
-            try links.setMTU(links.link(index: index).name, wanted)
-            raised = wanted == own ? nil : wanted
-        }
+        func carry(mtu: Int) throws(NetlinkError) { try raisedMTUs.carry(mtu, for: user, on: index, links) }
 
-        /// Gives back the MTU that it had, unless somebody else has changed it.
-        func restore() {
-            guard let raised, let link = try? links.link(index: index), link.mtu == raised else { return }
-            try? links.setMTU(link.name, own)
-        }
+        /// Gives back the MTU that it had, unless somebody else has changed it or another port needs more.
+        func restore() { raisedMTUs.release(user, on: index, links) }
 
         /// What the interface itself could not receive, since the port was opened.
         var losses: LinkLosses { LinkLosses(missed: missed.total, errors: errors.total) }
@@ -182,7 +171,7 @@ final class PhysicalPort: PortBackend {
         }
         guard new.resource == old.resource else { return .beside }
         if let interface = Self.isInterface(newDevice) ? newDevice : DeviceString(newDevice).value(of: "iface") {
-            var other = try Self.find(interface, new)
+            let other = try Self.find(interface, new)
             do {
                 try other.carry(mtu: new.mtu)
             } catch {
@@ -247,7 +236,7 @@ final class PhysicalPort: PortBackend {
     private static let xdpRing = 2_048
 
     private static func bringUp(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) -> Below {
-        var below = try find(interface, settings)
+        let below = try find(interface, settings)
         do {
             try below.links.setUp(interface)
         } catch {

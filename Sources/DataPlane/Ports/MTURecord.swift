@@ -1,0 +1,83 @@
+import Glibc
+import Netlink
+
+/// A file that tells, for as long as an interface's MTU is raised, what it was: the next daemon gives back what one that was killed could not.
+///
+/// It is the daemon's that holds its lock, which the kernel lets go when the process ends. Where it cannot be made, only a clean end gives MTUs back.
+final class MTURecord: Sendable {
+    /// Of its own and for root alone: guests' processes may write in the folder of the sockets.
+    private static let folder = "/run/sluice-mtu"
+
+    private let path: String
+    private let descriptor: CInt
+
+    /// - Parameter index: the interface's.
+    init?(_ index: Int) {
+        guard let namespace = Self.namespace else { return nil }
+        mkdir(Self.folder, 0o700)
+        path = "\(Self.folder)/\(namespace)-\(index)"
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return nil }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            return nil
+        }
+        ftruncate(descriptor, 0)
+    }
+
+    /// Adds that an interface whose MTU is `own` is about to be given another.
+    func note(own: Int, given: Int) {
+        let line = "\(own) \(given)\n"
+        _ = line.withCString { write(descriptor, $0, strlen($0)) }
+    }
+
+    func remove() {
+        unlink(path)
+        close(descriptor)
+    }
+
+    /// Gives back the MTUs that daemons raised which have been killed, unless somebody else has changed them since.
+    static func giveBack() {
+        guard let namespace = Self.namespace, let entries = opendir(Self.folder) else { return }
+        defer { closedir(entries) }
+        while let entry = readdir(entries) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+            let parts = name.split(separator: "-")
+            // Another network namespace's daemons see to theirs.
+            guard parts.count == 2, parts[0] == "\(namespace)", let index = Int(parts[1]), let record = left("\(Self.folder)/\(name)") else { continue }
+            record.giveBack(index)
+            record.remove()
+        }
+    }
+
+    private func giveBack(_ index: Int) {
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        let lines = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n").map { $0.split(separator: " ").compactMap { Int($0) } }
+        guard let links = try? LinkSocket(), let link = try? links.link(index: index) else { return }
+        guard let line = lines.last(where: { $0.count == 2 && $0[1] == link.mtu }) else { return }
+        try? links.setMTU(link.name, line[0])
+    }
+
+    /// - Returns: nil: its daemon runs.
+    private static func left(_ path: String) -> MTURecord? {
+        let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return nil }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            return nil
+        }
+        return MTURecord(path, descriptor)
+    }
+
+    private init(_ path: String, _ descriptor: CInt) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    /// This thread's network namespace: an interface's index counts in its own.
+    private static var namespace: UInt? {
+        var info = stat()
+        return stat("/proc/thread-self/ns/net", &info) == 0 ? UInt(info.st_ino) : nil
+    }
+}
