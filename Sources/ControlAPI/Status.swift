@@ -12,6 +12,8 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var portsUp = 0
     /// Why ports are not open that should be, a sentence each.
     public var portsFailed: [String] = []
+    /// Why the state file does not tell what runs, a sentence; nil: it does.
+    public var unsaved: String?
     public var guests = 0
     public var classes = 0
     public var cores = 0

@@ -30,14 +30,15 @@ public struct Daemon {
         let reserved = try ControlServer.reserve(socket)
         defer { reserved.release() }
         let state = stateFile.map { StateFile(path: $0) }
-        let stateLock = try state?.lock()
+        let stateLock = try state.flatMap { try lock($0) }
         defer { stateLock?.release() }
         let saved = try state?.load()
+        if let state, saved == nil { SavedState.tellOrphans(of: state, log) }
         let before = saved.flatMap { contents in state.map { SavedState($0, contents, log) } }
         let (model, source) = try wantedModel(saved, before)
 
         let dataPlane = try DataPlane(model.daemon)
-        let keeper = state.map { StateKeeper($0, generation: before?.generation ?? 0, log: log) }
+        let keeper = state.map { StateKeeper($0, lock: stateLock, generation: before?.generation ?? 0, log: log) }
         let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
         let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile)
         let control = DispatchQueue(label: "control")
@@ -85,6 +86,16 @@ public struct Daemon {
         control.sync {
             engine.end()
             dataPlane.close()
+        }
+    }
+
+    /// - Returns: nil where the disk takes no lock now; then the state is not written before it does.
+    private func lock(_ state: StateFile) throws(StateFileError) -> FileLock? {
+        do throws(StateFileError) {
+            return try state.lock()
+        } catch {
+            guard error.isOfDisk else { throw error }
+            return nil
         }
     }
 

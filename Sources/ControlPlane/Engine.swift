@@ -68,7 +68,7 @@ final class Engine {
         switch try running.edited(object, verb, words, short: short) {
         case .local(let change):
             if change.lines.isEmpty { return [] }
-            _ = try keeper?.record(.edit(object: object, verb: verb, words: words))
+            _ = try record(.edit(object: object, verb: verb, words: words))
             keeper?.count((ContinuousClock.now - began) / .seconds(1))
             dataPlane.apply(change)
             running.adopt(change)
@@ -100,7 +100,7 @@ final class Engine {
             throw error
         }
         let isStart = !hasStarted
-        if isStart { keeper?.settle() }
+        if isStart, keeper?.hasBegun == true { keeper?.settle() }
         hasStarted = true
         running.adopt(change)
         if isNothing { return lines }
@@ -112,8 +112,25 @@ final class Engine {
 
     /// - Returns: what takes it back.
     private func keep(_ change: Running.Change, _ source: StateChange) throws(StateFileError) -> (() -> Void)? {
+        guard let keeper, !hasStarted else { return try record(source) }
+        do throws(StateFileError) {
+            return try keeper.begin(change)
+        } catch {
+            guard error.isOfDisk else { throw error }
+            keeper.postpone(error)
+            return nil
+        }
+    }
+
+    /// - Returns: what takes it back.
+    private func record(_ change: StateChange) throws(StateFileError) -> (() -> Void)? {
         guard let keeper else { return nil }
-        return keeper.hasBegun ? try keeper.record(source) : try keeper.begin(change)
+        do throws(StateFileError) {
+            try keeper.catchUp(running)
+        } catch {
+            throw StateFileError("this is not done, because a restart would forget it: \(error)")
+        }
+        return try keeper.record(change)
     }
 
     /// What a change did not bring about though it was carried out; and the ports of `lost` that it did open.
@@ -237,6 +254,7 @@ final class Engine {
         reply.ports = model.ports.count
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }
         reply.portsFailed = dataPlane.lostPorts.values.sorted()
+        reply.unsaved = keeper?.obstacle
         reply.guests = model.guests.count
         reply.classes = dataPlane.treeDescriptions.reduce(0) { $0 + $1.classes.count + 1 }
         reply.cores = dataPlane.coreReports().count

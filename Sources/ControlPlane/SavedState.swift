@@ -11,19 +11,39 @@ package struct SavedState {
     package init(_ file: StateFile, _ contents: StateFile.Contents, _ log: Logger) {
         generation = contents.generation ?? 0
         running = (try? Model.checked(yaml: contents.yaml)).map { Running($0, ids: contents.ids) }
-        guard contents.generation != nil else { return }
-        while let journal = StateJournal.contents(file.path, generation) {
-            do {
-                for change in journal.changes { try running?.carryOut(change) }
-            } catch {
-                log.warning("a change that was made before cannot be made again: \(error)")
+        guard let first = contents.generation else { return }
+        do throws(StateFileError) {
+            while let journal = try StateJournal.contents(file.path, generation) {
+                carryOut(journal, file, log)
+                generation += 1
             }
-            if journal.lost != 0 {
-                let aside = StateJournal.keepDamaged(file.path, generation)
-                log.error("the journal \(aside) is damaged: the change in its first damaged line and \(journal.lost) after it are not made again; compare `sluice config show` with what should run")
-            }
-            generation += 1
+        } catch {
+            log.error("\(error); what changed after \(file.path) was written is not made again: \(Self.advice)")
+            return
         }
+        // One that is not the last was there, too.
+        guard generation == first && contents.journal == true || StateJournal.highest(file.path) ?? 0 > generation else { return }
+        log.error("the journal \(StateJournal.path(of: file.path, generation)) is missing, so the changes in it are not made again: \(Self.advice)")
+    }
+
+    private static let advice = "compare `sluice config show` with what should run"
+
+    private mutating func carryOut(_ journal: StateJournal.Contents, _ file: StateFile, _ log: Logger) {
+        do {
+            for change in journal.changes { try running?.carryOut(change) }
+        } catch {
+            log.warning("a change that was made before cannot be made again: \(error)")
+        }
+        guard journal.lost != 0 else { return }
+        let aside = StateJournal.keepDamaged(file.path, generation)
+        log.error("the journal \(aside) is damaged: the change in its first damaged line and \(journal.lost) after it are not made again; \(Self.advice)")
+    }
+
+    /// Says so where there are changes and no state file that they could be added to.
+    package static func tellOrphans(of file: StateFile, _ log: Logger) {
+        guard let highest = StateJournal.highest(file.path) else { return }
+        let journal = StateJournal.path(of: file.path, highest)
+        log.error("\(file.path) is missing, so the changes in its journal \(journal) are not made again, and classes get new ids: \(advice)")
     }
 }
 

@@ -14,22 +14,24 @@ public struct StateFile: Sendable {
         public var yaml: String
         /// Which of the journals begins with this; nil: a file from before there were any.
         public var generation: UInt64?
-        public init(ids: ClassIDs, yaml: String, generation: UInt64? = nil) {
+        /// A journal was begun with this: the daemon has not ended cleanly since. nil: a file from before this was told.
+        public var journal: Bool?
+        public init(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil) {
             self.ids = ids
             self.yaml = yaml
             self.generation = generation
+            self.journal = journal
         }
     }
 
     public init(path: String) { self.path = path }
 
     /// Keeps other daemons from this file, which would each overwrite what the other saved.
-    /// - Throws: a sentence if another daemon has it.
+    /// - Throws: a sentence if another daemon has it, or if the lock cannot be made.
     package func lock() throws(StateFileError) -> FileLock {
         let lockPath = path + ".lock"
         do throws(FileLock.Failure) {
-            // Where the folder cannot be made, neither can the lock.
-            try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            if let code = makeFolder() { throw .system(code) }
             let lock = try FileLock(lockPath)
             removeLeftovers()
             return lock
@@ -39,7 +41,7 @@ public struct StateFile: Sendable {
                 throw StateFileError(
                     "another sluiced\(owner.map { " (pid \($0))" } ?? "") keeps its state in \(path): stop it, or give this one a file of its own with --state")
             case .system(let code):
-                throw StateFileError("\(lockPath) cannot be made (\(String(cString: strerror(code)))): let sluiced write there, or give another path with --state")
+                throw StateFileError("\(lockPath) cannot be made", code, otherwise: "let sluiced write there, or give another path with --state")
             case .contended:
                 throw StateFileError("\(lockPath) is made and removed all the time: another sluiced is starting over and over")
             }
@@ -138,8 +140,8 @@ public struct StateFile: Sendable {
     }
 
     /// Returns when the disk has it.
-    public func save(ids: ClassIDs, yaml: String, generation: UInt64? = nil) throws(StateFileError) {
-        try replace { try Self.encode(Contents(ids: ids, yaml: yaml, generation: generation)) }
+    public func save(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil) throws(StateFileError) {
+        try replace { try Self.encode(Contents(ids: ids, yaml: yaml, generation: generation, journal: journal)) }
     }
 
     /// What the file holds now, for `restore`; nil: there is none.
@@ -161,15 +163,27 @@ public struct StateFile: Sendable {
 
     private var folder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
 
+    /// - Returns: errno where there is none and none can be made.
+    private func makeFolder() -> CInt? {
+        var made = ""
+        for name in folder.split(separator: "/") {
+            made += "/\(name)"
+            if mkdir(made, 0o777) != 0, errno != EEXIST { return errno }
+        }
+        return nil
+    }
+
     private func replace(_ contents: () throws -> Data) throws(StateFileError) {
         let temporary = "\(path).\(getpid()).new"
         do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            if let code = makeFolder() { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EIO) }
             try write(contents(), to: temporary)
             guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         } catch {
             unlink(temporary)
-            throw StateFileError("the state cannot be saved in \(path): \(Self.reason(error))")
+            let what = "the state cannot be saved in \(path)"
+            if let error = error as? POSIXError { throw StateFileError(what, error.code.rawValue) }
+            throw StateFileError("\(what): \(Self.reason(error))")
         }
         // The rename itself is on disk once the folder is.
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -199,7 +213,6 @@ public struct StateFile: Sendable {
 
     private static func reason(_ error: any Error) -> String {
         switch error {
-        case let error as POSIXError: return String(cString: strerror(error.code.rawValue))
         case let error as JSONText.Flaw: return "this is not JSON: \(error)"
         case DecodingError.dataCorrupted(let context): return context.debugDescription
         case DecodingError.keyNotFound(let key, _): return "'\(key.stringValue)' is missing"
@@ -208,10 +221,4 @@ public struct StateFile: Sendable {
         default: return error.localizedDescription
         }
     }
-}
-
-/// Why the state file is of no use, as a sentence.
-public struct StateFileError: Error, Equatable, Sendable, CustomStringConvertible {
-    public let description: String
-    init(_ description: String) { self.description = description }
 }

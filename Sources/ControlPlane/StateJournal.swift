@@ -23,7 +23,7 @@ package struct StateJournal: Sendable {
     package init(_ state: String, _ generation: UInt64) throws(StateFileError) {
         path = Self.path(of: state, generation)
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw Self.failure(path, errno) }
+        guard descriptor >= 0 else { throw StateFileError("the journal \(path) cannot be made", errno) }
     }
 
     /// - Throws: a sentence; nothing has been added then.
@@ -50,6 +50,12 @@ package struct StateJournal: Sendable {
 
     package func end() { close(descriptor) }
 
+    /// Takes it back as a whole.
+    package func remove() {
+        unlink(path)
+        end()
+    }
+
     /// What a journal tells.
     package struct Contents {
         /// Up to the first line that is not whole.
@@ -59,8 +65,16 @@ package struct StateJournal: Sendable {
     }
 
     /// - Returns: nil: there is no such journal.
-    package static func contents(_ state: String, _ generation: UInt64) -> Contents? {
-        guard let data = FileManager.default.contents(atPath: path(of: state, generation)) else { return nil }
+    /// - Throws: a sentence if there is one that cannot be read.
+    package static func contents(_ state: String, _ generation: UInt64) throws(StateFileError) -> Contents? {
+        let path = path(of: state, generation)
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            if access(path, F_OK) != 0, errno == ENOENT { return nil }
+            throw StateFileError("the journal \(path) cannot be read: \(error.localizedDescription)")
+        }
         var result = Contents()
         var rest = data[...], isDamaged = false
         while let end = rest.firstIndex(of: 0x0a) {
@@ -91,16 +105,26 @@ package struct StateJournal: Sendable {
         return link(path, aside) == 0 ? aside : path
     }
 
-    /// Removes the journals that a state file of that generation contains.
-    package static func remove(_ state: String, before generation: UInt64) {
+    /// The generations of which there is a journal, in no order.
+    package static func generations(_ state: String) -> [UInt64] {
         let url = URL(fileURLWithPath: state)
         let prefix = url.lastPathComponent + ".changes."
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: url.deletingLastPathComponent().path)) ?? [] where name.hasPrefix(prefix) {
-            if let number = UInt64(name.dropFirst(prefix.count)), number < generation { unlink(path(of: state, number)) }
-        }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: url.deletingLastPathComponent().path)) ?? []
+        return names.filter { $0.hasPrefix(prefix) }.compactMap { UInt64($0.dropFirst(prefix.count)) }
     }
 
-    private static func failure(_ path: String, _ reason: CInt) -> StateFileError {
-        StateFileError("the change cannot be saved in \(path): \(String(cString: strerror(reason)))")
+    /// The highest generation whose journal tells anything; nil: there is none.
+    package static func highest(_ state: String) -> UInt64? {
+        generations(state).filter { number in
+            var info = stat()
+            return stat(path(of: state, number), &info) == 0 && info.st_size > 0
+        }.max()
     }
+
+    /// Removes the journals that a state file of that generation contains.
+    package static func remove(_ state: String, before generation: UInt64) {
+        for number in generations(state) where number < generation { unlink(path(of: state, number)) }
+    }
+
+    private static func failure(_ path: String, _ reason: CInt) -> StateFileError { StateFileError("the change cannot be saved in \(path)", reason) }
 }

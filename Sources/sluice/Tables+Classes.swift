@@ -144,6 +144,6 @@ extension Tables {
             bridges \(status.bridges) ports \(status.portsUp)/\(status.ports) up guests \(status.guests) classes \(status.classes) \
             cores \(status.cores)
             buffers \(status.buffersInUse)/\(status.buffers) in use hugepages \(status.hugepages ? "on" : "off")
-            """ + status.portsFailed.map { "\nfailed: \($0)" }.joined()
+            """ + status.portsFailed.map { "\nfailed: \($0)" }.joined() + (status.unsaved.map { "\nnot saved: \($0)" } ?? "")
     }
 }

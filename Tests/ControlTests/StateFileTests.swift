@@ -108,7 +108,7 @@ import Testing
         let folder = TemporaryFolder()
         try Data().write(to: URL(fileURLWithPath: folder("file")))
         #expect { try StateFile(path: folder("file/state.json")).save(ids: ClassIDs(), yaml: "") } throws: {
-            "\($0)".hasPrefix("the state cannot be saved in \(folder("file/state.json")): ")
+            "\($0)" == "the state cannot be saved in \(folder("file/state.json")) (Not a directory)"
         }
     }
 

@@ -17,9 +17,12 @@ private final class Told: LogHandler, Sendable {
 
 @Suite struct StateKeeperTests {
     private let folder = TemporaryFolder()
+    private let lock: FileLock
     private var file: StateFile { StateFile(path: folder("state.json")) }
     private let told = Told()
     private var log: Logger { Logger(label: "test", factory: { [told] _ in told }) }
+
+    init() throws { lock = try StateFile(path: folder("state.json")).lock() }
 
     private static let yaml = """
         bridges: [{name: br0, rate: 10gbit}]
@@ -30,7 +33,7 @@ private final class Told: LogHandler, Sendable {
 
     /// A daemon that has started with `yaml`.
     private func started() throws -> (StateKeeper, Running) {
-        let keeper = StateKeeper(file, generation: 0, log: log)
+        let keeper = StateKeeper(file, lock: lock, generation: 0, log: log)
         var running = Running()
         let change = try running.changed(to: try Model.checked(yaml: Self.yaml))
         _ = try keeper.begin(change)
@@ -86,6 +89,78 @@ private final class Told: LogHandler, Sendable {
         #expect(FileManager.default.contents(atPath: "\(journal).damaged") == data)
     }
 
+    /// After a clean end there is none to miss, and files from before journals were told of say nothing about them.
+    @Test func aJournalThatIsMissingIsTold() throws {
+        let (keeper, running) = try started()
+        _ = try keeper.record(floor(1))
+        #expect(try file.load()?.journal == true)
+        #expect(try saved().generation == 2 && told.lines == [])
+        let journal = StateJournal.path(of: file.path, 1)
+        try FileManager.default.removeItem(atPath: journal)
+        #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
+        #expect(told.lines.count == 1 && told.lines[0].contains("the journal \(journal) is missing, so the changes in it are not made again"))
+
+        try FileManager.default.createDirectory(atPath: journal, withIntermediateDirectories: false)
+        _ = try saved()
+        #expect(told.lines.count == 2 && told.lines[1].contains("the journal \(journal) cannot be read"))
+        try FileManager.default.removeItem(atPath: journal)
+
+        keeper.end(running)
+        #expect(try file.load()?.journal == false)
+        try file.save(ids: running.ids, yaml: Self.yaml, generation: 1)
+        _ = try saved()
+        #expect(told.lines.count == 2)
+    }
+
+    @Test func aJournalBetweenOthersIsMissed() throws {
+        let (_, running) = try started()
+        for number in [1, 3] as [UInt64] {
+            var journal = try StateJournal(file.path, number)
+            try journal.append(floor(Int(number)))
+            journal.end()
+        }
+        let found = try saved()
+        #expect(found.running?.model.guests[0].inbound.floor == 1_000_000)
+        #expect(told.lines.count == 1 && told.lines[0].contains("the journal \(file.path).changes.2 is missing"))
+        // Nor does what stands behind the gap become a change of the next run.
+        let later = StateKeeper(file, lock: lock, generation: found.generation, log: log)
+        _ = try later.begin(try Running(running.model, ids: running.ids).changed(to: running.model))
+        later.settle()
+        #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
+        #expect(told.lines.count == 1)
+    }
+
+    @Test func journalsWithoutTheirStateFileAreTold() throws {
+        SavedState.tellOrphans(of: file, log)
+        let (keeper, _) = try started()
+        _ = try keeper.record(floor(1))
+        try FileManager.default.removeItem(atPath: file.path)
+        #expect(told.lines == [])
+        SavedState.tellOrphans(of: file, log)
+        #expect(told.lines.count == 1 && told.lines[0].contains("\(file.path) is missing, so the changes in its journal \(file.path).changes.1 are not made again"))
+    }
+
+    @Test func aDiskThatTakesNothingIsTriedAgain() throws {
+        let keeper = StateKeeper(file, lock: lock, generation: 0, log: log)
+        var running = Running()
+        let change = try running.changed(to: try Model.checked(yaml: Self.yaml))
+        // The file that would become the state file.
+        try FileManager.default.createSymbolicLink(atPath: "\(file.path).\(getpid()).new", withDestinationPath: "/dev/full")
+        #expect { try keeper.begin(change) } throws: {
+            ($0 as? StateFileError)?.isOfDisk == true && "\($0)" == "the state cannot be saved in \(file.path) (No space left on device): make room on its disk"
+        }
+        #expect(!keeper.hasBegun && StateJournal.generations(file.path) == [])
+        keeper.postpone(StateFileError("the state cannot be saved: make room", isOfDisk: true))
+        keeper.postpone(StateFileError("the state cannot be saved: make room", isOfDisk: true))
+        #expect(told.lines.count == 1 && told.lines[0].contains("make room. Until then nothing can be changed") && keeper.obstacle == told.lines[0])
+        running.adopt(change)
+        try keeper.catchUp(running)
+        #expect(try saved().running?.model == running.model)
+        #expect(keeper.obstacle == nil && told.lines.count == 2)
+        _ = try keeper.record(floor(6))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 6_000_000)
+    }
+
     /// A line may be whole and be nothing that any parser should see.
     @Test(arguments: [String(repeating: "[", count: 513), "{\"edit\":" + String(repeating: "{\"a\":", count: 513), "\"\u{0}\"", "{}"])
     func theJournalIsReadWithinLimits(_ text: String) throws {
@@ -124,7 +199,7 @@ private final class Told: LogHandler, Sendable {
         #expect(try saved().running?.model.guests[0].inbound.floor == 9_000_000)
         #expect(try saved().generation == 3)
         // The next run's file replaces them all.
-        let later = StateKeeper(file, generation: try saved().generation, log: log)
+        let later = StateKeeper(file, lock: lock, generation: try saved().generation, log: log)
         _ = try later.begin(try Running().changed(to: try Model.checked(yaml: Self.yaml)))
         later.settle()
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)

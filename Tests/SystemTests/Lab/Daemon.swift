@@ -18,20 +18,26 @@ final class Daemon {
     static let preamble = "daemon: {cpus: [1], buffers: 16384}\n"
 
     /// Starts it and waits until it serves.
-    /// - Parameter limits: the words of a command that runs it with limits.
-    init(_ lab: Lab, _ yaml: String, name: String = "control", environment: [String: String] = [:], limitedBy limits: [String] = []) throws {
+    /// - Parameters:
+    ///   - limits: the words of a command that runs it with limits.
+    ///   - state: nil: beside the rest.
+    ///   - isConfigured: false: from its state file alone.
+    init(
+        _ lab: Lab, _ yaml: String, name: String = "control", environment: [String: String] = [:], limitedBy limits: [String] = [], state: String? = nil,
+        isConfigured: Bool = true
+    ) throws {
         self.lab = lab
         self.environment = environment
         self.limits = limits
         socket = lab.path("\(name).sock")
-        state = lab.path("\(name).state.json")
+        self.state = state ?? lab.path("\(name).state.json")
         config = try lab.write("\(name).yaml", yaml.contains("daemon:") ? yaml : Daemon.preamble + yaml)
-        process = try Daemon.launch(lab, limits + Daemon.command(config, socket, state), environment)
+        process = try Daemon.launch(lab, limits + Daemon.command(config, socket, self.state, isConfigured: isConfigured), environment)
         try waitUntilReady()
     }
 
-    static func command(_ config: String, _ socket: String, _ state: String) -> [String] {
-        [Build.program("sluiced"), "--config", config, "--socket", socket, "--state", state]
+    static func command(_ config: String, _ socket: String, _ state: String, isConfigured: Bool = true) -> [String] {
+        [Build.program("sluiced")] + (isConfigured ? ["--config", config] : []) + ["--socket", socket, "--state", state]
     }
 
     private static func launch(_ lab: Lab, _ command: [String], _ environment: [String: String]) throws -> ChildProcess {
@@ -55,8 +61,7 @@ final class Daemon {
     func crashAndRestart(isConfigured: Bool = true) throws {
         process.signal(SIGKILL)
         guard process.waitForExit(until: .after(20)) == .signal(SIGKILL) else { throw LabError("sluiced did not die of SIGKILL") }
-        let command = Daemon.command(config, socket, state).filter { isConfigured || $0 != "--config" && $0 != config }
-        process = try Daemon.launch(lab, limits + command, environment)
+        process = try Daemon.launch(lab, limits + Daemon.command(config, socket, state, isConfigured: isConfigured), environment)
         try waitUntilReady()
     }
 

@@ -1,0 +1,33 @@
+import Glibc
+
+/// Why the state is not read or not saved, as a sentence.
+public struct StateFileError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let description: String
+    /// The disk takes nothing now, and will once somebody has seen to it: nothing to keep a daemon from starting.
+    package let isOfDisk: Bool
+
+    package init(_ description: String, isOfDisk: Bool = false) {
+        self.description = description
+        self.isOfDisk = isOfDisk
+    }
+
+    /// - Parameters:
+    ///   - what: what the system refuses.
+    ///   - code: the errno it gives.
+    ///   - remedy: what helps where it is not the disk's matter.
+    init(_ what: String, _ code: CInt, otherwise remedy: String? = nil) {
+        let ofDisk = Self.remedy(code)
+        description = "\(what) (\(String(cString: strerror(code))))\((ofDisk ?? remedy).map { ": \($0)" } ?? "")"
+        isOfDisk = ofDisk != nil
+    }
+
+    private static func remedy(_ code: CInt) -> String? {
+        switch code {
+        case ENOSPC, EDQUOT: "make room on its disk"
+        case EROFS: "mount its disk for writing, or give another path with --state"
+        case EFBIG: "raise the limit of the size of files (LimitFSIZE in the unit, or ulimit -f)"
+        case EIO: "see what is wrong with its disk, or give another path with --state"
+        default: nil
+        }
+    }
+}
