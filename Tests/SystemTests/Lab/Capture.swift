@@ -20,12 +20,12 @@ final class Capture {
     }
 
     /// Frames so far, one dictionary each; fields that a frame lacks are empty.
-    var frames: [[String: String]] { Capture.parse(tshark.output.text, fields) }
+    var frames: [[String: String]] { Capture.parse(tshark.output.lines, fields) }
 
     /// Waits until `count` frames that `match` have been seen, and gives these back.
     func waitFor(_ count: Int, within seconds: Double = 30, _ match: ([String: String]) -> Bool = { _ in true }) throws -> [[String: String]] {
         let fields = fields
-        let found = tshark.output.wait(until: .after(seconds)) { text -> [[String: String]]? in
+        let found = tshark.output.waitForLines(until: .after(seconds)) { text -> [[String: String]]? in
             let matching = Capture.parse(text, fields).filter(match)
             return matching.count >= count ? matching : nil
         }

@@ -101,7 +101,7 @@ final class ChildProcess: @unchecked Sendable {
 
     /// Waits for the first line of `transcript` that `matches`, and gives it back.
     func waitForLine(in transcript: Transcript, within seconds: Double, _ matches: (Substring) -> Bool) throws -> String {
-        let line = transcript.wait(until: .after(seconds)) { text in
+        let line = transcript.waitForLines(until: .after(seconds)) { text in
             text.split(separator: "\n").first(where: matches).map(String.init)
         }
         if let line { return line }

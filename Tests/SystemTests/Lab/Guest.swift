@@ -63,7 +63,7 @@ final class Guest {
     ) throws {
         self.name = name
         let kernel = "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check "
-            + "mitigations=off net.ifnames=0 \(kernel) harness"
+            + "cryptomgr.notests mitigations=off net.ifnames=0 \(kernel) harness"
         let child = try ChildProcess([
             "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "\(processors)",
             "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",

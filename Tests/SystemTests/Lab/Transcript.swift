@@ -15,6 +15,23 @@ final class Transcript: @unchecked Sendable {
     var count: Int { condition.withLock { bytes.count } }
     func text(from offset: Int) -> String { condition.withLock { String(decoding: bytes[offset...], as: UTF8.self) } }
 
+    /// What was written, without a last line that is not finished: long lines come in pieces.
+    var lines: String { condition.withLock { Transcript.lines(bytes[...], ended: ended) } }
+
+    private static func lines(_ bytes: ArraySlice<UInt8>, ended: Bool) -> String {
+        String(decoding: ended ? bytes : bytes[..<(bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex)], as: UTF8.self)
+    }
+
+    /// Waits until `find` answers for the finished lines that were written after byte `offset`; nil when the deadline passes or the writer is gone.
+    func waitForLines<T>(from offset: Int = 0, until deadline: Deadline, _ find: (String) throws -> T?) rethrows -> T? {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if let found = try find(Transcript.lines(bytes[min(offset, bytes.count)...], ended: ended)) { return found }
+            if ended || !condition.wait(until: deadline.date) { return try find(Transcript.lines(bytes[min(offset, bytes.count)...], ended: ended)) }
+        }
+    }
+
     /// Waits until `find` answers for what was written after byte `offset`; nil when the deadline passes or the writer is gone.
     func wait<T>(from offset: Int = 0, until deadline: Deadline, _ find: (String) throws -> T?) rethrows -> T? {
         condition.lock()
