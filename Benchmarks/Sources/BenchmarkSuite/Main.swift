@@ -12,7 +12,7 @@ struct Suite: ParsableCommand {
             status is 1 when something failed that should have been measured; the rest has been measured then, too.
             """)
 
-    static let knownPeers = ["sluice", "testpmd-io", "ovs-dpdk", "kernel-htb", "sluice-adaptive", "sluice-adaptive-0us", "sluice-polling"]
+    static let knownPeers = ["sluice", "testpmd-io", "ovs-dpdk", "kernel-htb", "sluice-before", "sluice-adaptive", "sluice-adaptive-0us", "sluice-polling"]
 
     @Argument(help: "Benchmarks to run, as --list names them; * stands for anything (default: all).") var names: [String] = []
     @Flag(help: "Name the benchmarks and end.") var list = false
@@ -20,6 +20,7 @@ struct Suite: ParsableCommand {
     @Option(help: "Rounds, in each of which all peers are measured once (default: 5); where frames circulate, rounds x seconds are cut into slices.") var rounds: Int?
     @Option(help: "Seconds of each figure (default: 2).") var seconds: Double?
     @Option(help: "Only these peers, with commas between: \(knownPeers.joined(separator: ", ")).") var peers = ""
+    @Option(help: "The .build/release of an earlier commit, whose sluiced is measured beside this one's where frames circulate.", completion: .directory) var before: String?
     @Option(help: "Where results go.") var output = ".build-bench"
     @Option(help: .hidden) var programs = ".build/release"
     @Option(help: .hidden) var work: String?
@@ -27,6 +28,9 @@ struct Suite: ParsableCommand {
     @Option(help: .hidden) var hugeDir: String?
 
     func validate() throws {
+        if let before, !FileManager.default.isExecutableFile(atPath: "\(before)/sluiced") {
+            throw ValidationError("--before: \(before) has no program sluiced; name the .build/release of a checkout that was built with `swift build -c release`")
+        }
         if let rounds, rounds < 1 { throw ValidationError("--rounds must be at least 1") }
         for peer in peers.split(separator: ",") where !Self.knownPeers.contains(String(peer)) {
             throw ValidationError("no peer is called \(peer); there are \(Self.knownPeers.joined(separator: ", "))")
@@ -59,7 +63,7 @@ struct Suite: ParsableCommand {
         }
         defer { if work == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let bench = try Bench(
-            programs: programs, folder: folder, output: output, tag: tag ?? "slb\(getpid())", rounds: rounds ?? (quick ? 2 : 5),
+            programs: programs, before: before, folder: folder, output: output, tag: tag ?? "slb\(getpid())", rounds: rounds ?? (quick ? 2 : 5),
             seconds: seconds ?? (quick ? 1 : 2), quick: quick, peers: peers.split(separator: ",").map(String.init), hugeDirectory: hugeDir)
         bench.results.command = (["scripts/bench"] + CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("/") }).joined(separator: " ")
         bench.results.date = Date().formatted(.iso8601)

@@ -5,6 +5,8 @@ import Measuring
 final class Bench {
     /// Where sluiced, sluice and sluice-gen are.
     let programs: String
+    /// Where an earlier commit's are, which is measured beside; nil: nowhere.
+    let before: String?
     /// For sockets, logs and configurations of this run.
     let folder: String
     /// Where results go.
@@ -24,8 +26,11 @@ final class Bench {
     var results = Results()
     private var count = 0
 
-    init(programs: String, folder: String, output: String, tag: String, rounds: Int, seconds: Double, quick: Bool, peers: [String], hugeDirectory: String?) throws {
+    init(
+        programs: String, before: String?, folder: String, output: String, tag: String, rounds: Int, seconds: Double, quick: Bool, peers: [String], hugeDirectory: String?
+    ) throws {
         self.programs = programs
+        self.before = before
         self.folder = folder
         self.output = output
         self.tag = tag

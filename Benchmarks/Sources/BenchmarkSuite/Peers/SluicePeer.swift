@@ -4,6 +4,8 @@ import Measuring
 /// The project itself, every stage on.
 struct SluicePeer: Peer {
     var name = "sluice"
+    /// Where its programs are; nil: the run's own.
+    var programs: String?
     /// Added to the workload's lines for the daemon's section.
     var daemon: [String] = []
 
@@ -13,14 +15,14 @@ struct SluicePeer: Peer {
         workload.daemon += daemon
         let sockets = (0..<(workload.ports + workload.idlePorts)).map { _ in bench.path("s") }
         let config = try bench.file("sluice.yaml", SluiceText.yaml(workload, sockets: sockets, cpus: bench.switchCPUs(workload.cores)))
-        let control = bench.path("c")
+        let control = bench.path("c"), programs = programs ?? bench.programs
         let process = try ChildProcess(
-            ["\(bench.programs)/sluiced", "--config", config, "--socket", control, "--state", "none"], log: bench.path("sluiced.log"))
+            ["\(programs)/sluiced", "--config", config, "--socket", control, "--state", "none"], log: bench.path("sluiced.log"))
         running.processes = [process]
         try process.waitFor("ready", within: 120)
         running.control = control
         running.ports = sockets.prefix(workload.ports).map { GeneratorPort(device: "virtio_user:\($0)") }
-        let program = "\(bench.programs)/sluice"
+        let program = "\(programs)/sluice"
         running.setCeiling = { rate in
             try shell(program, "--socket", control, "class", "set", "p1g0", "dir", "inbound", "ceiling", "\(Int(rate))bit")
         }

@@ -13,7 +13,8 @@ struct Throughput {
 
     func run(_ bench: Bench, _ name: String) {
         var result = Figure(name, "MRR", unit: "frames/s", targets: targets)
-        let chosen = bench.chosen(peers)
+        let before = peers.contains { $0.name == "sluice" } ? bench.before.map { [SluicePeer(name: "sluice-before", programs: $0)] } ?? [] : []
+        let chosen = bench.chosen(peers + before)
         let circulating = chosen.filter(\.circulates), flooded = chosen.filter { !$0.circulates }
         if circulating.count * workload.ports <= Circulation.mostPorts {
             if !circulating.isEmpty { Circulation(workload: workload, peers: circulating).measure(bench, name, into: &result) }
