@@ -9,6 +9,9 @@ struct ClassAncestors {
     /// Places in `tree.classes`, by id. Not made before somebody was held or borrowed.
     private lazy var places = Dictionary(tree.classes.indices.map { (tree.classes[$0].id, $0) }) { first, _ in first }
 
+    /// By path; the root's is empty.
+    private lazy var ids = Dictionary(tree.classes.map { ($0.path, $0.id) } + [("", ClassIDs.root)]) { first, _ in first }
+
     init(_ tree: TreeDescription, _ counters: DataPlane.TreeCounters) {
         self.tree = tree
         self.counters = counters
@@ -21,7 +24,8 @@ struct ClassAncestors {
 
     mutating func loans(of item: ClassDescription) -> [ClassStatus.AncestorLoan] {
         let amounts = counters.loans(of: item.id).joined().map { (id: $0.lender, amount: $0.bytes) }
-        return sums(amounts, above: item).map { ClassStatus.AncestorLoan(id: $0, class: $1, bytes: $2) }
+        let earlier = counters.earlierLoans(item.path).map { path, bytes in (id: ids[path] ?? item.parent, amount: bytes) }
+        return sums(amounts + earlier, above: item).map { ClassStatus.AncestorLoan(id: $0, class: $1, bytes: $2) }
     }
 
     /// Sums over the poll loops' instances, nearest ancestor first; those that are 0 are left out.

@@ -91,7 +91,7 @@ extension Engine {
             if items.isEmpty { continue }
             let counters = dataPlane.classCounters(tree: tree.name)
             var ancestors = ClassAncestors(tree, counters)
-            var part = ClassSnapshot.Part(tree: tree, items: items, figures: items.map { counters.of($0.id) })
+            var part = ClassSnapshot.Part(tree: tree, items: items, figures: items.map { counters.of($0.id) + (counters.earlier($0.path).map { [$0] } ?? []) })
             for (place, figures) in part.figures.enumerated() {
                 let isHeld = figures.contains { $0.waitsAncestor != 0 }, borrows = figures.contains { $0.borrowedBytes != 0 }
                 guard isHeld || borrows else { continue }

@@ -86,8 +86,7 @@ extension Engine {
 
     func groups(_ name: String?) throws -> [GroupStatus] {
         let model = dataPlane.model
-        let amounts = dataPlane.guestAmounts()
-        let parents = Dictionary(model.groups.map { ($0.name, $0.parent) }) { first, _ in first }
+        let amounts = dataPlane.groupAmounts()
         return try select(model.groups, name, \.name, "group").map { settings in
             var status = GroupStatus()
             status.name = settings.name
@@ -97,14 +96,9 @@ extension Engine {
             status.inboundCeiling = settings.inbound.ceiling
             status.outboundFloor = settings.outbound.floor
             status.outboundCeiling = settings.outbound.ceiling
-            for guest in model.guests {
-                var group = guest.group
-                while let name = group, name != settings.name { group = parents[name] ?? nil }
-                guard group != nil else { continue }
-                if guest.group == settings.name { status.guests.append(guest.name) }
-                status.inbound += amounts[guest.name].map { Traffic($0.inbound) } ?? Traffic()
-                status.outbound += amounts[guest.name].map { Traffic($0.outbound) } ?? Traffic()
-            }
+            status.guests = model.guests.filter { $0.group == settings.name }.map(\.name)
+            status.inbound = amounts[settings.name].map { Traffic($0.inbound) } ?? Traffic()
+            status.outbound = amounts[settings.name].map { Traffic($0.outbound) } ?? Traffic()
             return status
         }
     }

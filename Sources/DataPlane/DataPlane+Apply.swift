@@ -119,22 +119,41 @@ extension DataPlane {
         let gone = trees.filter { name, tree in wanted[name]?.kind != tree.kind }
         for name in gone.keys { trees[name] = nil }
         var removals: [(Tree, [TreeStep])] = []
-        let guestsBefore = trees.mapValues(\.description.guestClasses)
+        let before = trees.mapValues(\.description.classes)
         for description in descriptions {
             let tree = trees[description.name] ?? Tree(description, runtime)
             trees[description.name] = tree
-            let (before, after) = tree.commands(to: description) { item in outputIndex(of: item, description.kind) }
-            run(before, on: tree)
+            let (first, last) = tree.commands(to: description) { item in outputIndex(of: item, description.kind) }
+            run(first, on: tree)
             tree.adopt(description) { item in outputIndex(of: item, description.kind) }
-            removals.append((tree, after))
+            removals.append((tree, last))
         }
         publish()
         for (tree, steps) in removals {
-            run(steps, on: tree)
-            keepCounts(of: guestsBefore[tree.name] ?? [:], in: tree, but: tree.description.guestClasses)
+            let old = before[tree.name] ?? []
+            remove(steps, from: tree, of: old, all: old)
+            keepCounts(of: old.guestClasses, in: tree, but: tree.description.guestClasses)
         }
         for tree in gone.values { drain(tree) }
         guestsSent = guestsSent.filter { guestIndices[$0.key] != nil }
+        let groups = Set(model.groups.map(\.name))
+        groupsSent = groupsSent.filter { groups.contains($0.key) }
+        for tree in trees.values { tree.earlier.keepOnly(groups: groups) }
+    }
+
+    /// Carries out removals, the last steps of a change. What is removed of groups and of `rest` is noted when all below them are gone.
+    /// - Parameters:
+    ///   - old: the classes that the change concerned, as they were before it.
+    ///   - all: the tree's classes as they were.
+    func remove(_ steps: [TreeStep], from tree: Tree, of old: [ClassDescription], all: [ClassDescription]) {
+        let going = Set(steps.lazy.filter { $0.operation == .remove }.map(\.id))
+        let gathering = old.gathering.filter { going.contains($0.id) }
+        guard !gathering.isEmpty else { return run(steps, on: tree) }
+        let ids = Set(gathering.map(\.id))
+        run(steps.filter { !ids.contains($0.id) }, on: tree)
+        let counters = TreeCounters(tree)
+        tree.earlier.keep(gathering, counters, Dictionary(all.map { ($0.id, $0.path) }) { first, _ in first })
+        run(steps.filter { ids.contains($0.id) }, on: tree)
     }
 
     /// What guests sent in classes that are gone counts for them as long as there are such guests.
@@ -156,9 +175,11 @@ extension DataPlane {
 
     /// Empties and frees a tree that no loop enqueues into any more.
     private func drain(_ tree: Tree) {
-        let guests = tree.description.guestClasses
-        run(tree.description.classes.reversed().map { TreeStep(operation: .remove, id: $0.id) } + [TreeStep(operation: .drain)], on: tree)
-        keepCounts(of: guests, in: tree, but: [:])
+        let classes = tree.description.classes
+        remove(classes.reversed().map { TreeStep(operation: .remove, id: $0.id) }, from: tree, of: classes, all: classes)
+        run([TreeStep(operation: .drain)], on: tree)
+        keepCounts(of: classes.guestClasses, in: tree, but: [:])
+        for (group, amount) in tree.earlier.sentByGroup { groupsSent[group, default: GuestAmounts()].add(amount, tree.kind) }
         tree.close()
     }
 

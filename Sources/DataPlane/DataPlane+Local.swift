@@ -24,8 +24,14 @@ extension DataPlane {
         guard leadsElsewhere else { return }
         // Classes that stay where they are lead nowhere else, and are not all of their guest's.
         publish(change.port, edits.map { ($0.tree, $0.edit.splices.flatMap(\.classes)) })
-        for edit in edits { send(edit.after, to: edit.tree) }
-        if edits.contains(where: { !$0.after.isEmpty }) { awaitCommands() }
+        let isPlain = edits.allSatisfy { edit in edit.old.gathering.allSatisfy { item in edit.new.contains { $0.id == item.id } } }
+        if isPlain {
+            for edit in edits { send(edit.after, to: edit.tree) }
+            if edits.contains(where: { !$0.after.isEmpty }) { awaitCommands() }
+        } else {
+            // Groups or `rest` lose their last guest.
+            for edit in edits { remove(edit.after, from: edit.tree, of: edit.old, all: edit.old + edit.tree.description.classes) }
+        }
         for edit in edits {
             edit.tree.tidy(after: edit.after)
             keepCounts(of: edit.old.guestClasses, in: edit.tree, but: edit.new.guestClasses)

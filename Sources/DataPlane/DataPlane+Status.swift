@@ -95,7 +95,19 @@ extension DataPlane {
 
     /// Figures of a tree's classes, of each lcore's instance. What inner classes sent is summed up once, when these are made.
     public struct TreeCounters {
-        fileprivate let instances: [(tree: UnsafeMutablePointer<ClassTree>, totals: ClassTotals)]
+        private var instances: [(tree: UnsafeMutablePointer<ClassTree>, totals: ClassTotals)] = []
+        private var earlier: EarlierCounters = EarlierCounters()
+
+        init() {}
+        init(_ tree: Tree) {
+            instances = tree.instances.map { ($0, $0.pointee.totals()) }
+            earlier = tree.earlier
+        }
+
+        /// What a class of a group, or `rest`, counted before it was gone for a while: to be added to what it counts.
+        public func earlier(_ path: String) -> ClassCounters? { earlier.counters[path] }
+        /// Of what it borrowed then, the bytes by the path of the ancestor that lent them; the root's is empty.
+        public func earlierLoans(_ path: String) -> [String: UInt64] { earlier.loans[path] ?? [:] }
 
         /// - Parameter id: `ClassIDs.root` for the root.
         public func of(_ id: UInt16) -> [ClassCounters] { instances.map { $0.tree.pointee.counters(of: id, in: $0.totals) } }
@@ -108,11 +120,9 @@ extension DataPlane {
     }
 
     /// Not to be kept: the tree may be closed with the next change.
-    public func classCounters(tree: String) -> TreeCounters {
-        TreeCounters(instances: trees[tree]?.instances.map { ($0, $0.pointee.totals()) } ?? [])
-    }
+    public func classCounters(tree: String) -> TreeCounters { trees[tree].map { TreeCounters($0) } ?? TreeCounters() }
 
-    /// What one guest sent.
+    /// What was sent to and from one guest, or the guests of one group.
     public struct GuestAmounts: Sendable {
         public var inbound = Amount()
         public var outbound = Amount()
@@ -134,6 +144,21 @@ extension DataPlane {
                     result[guest, default: GuestAmounts()].add(Amount(frames: instance.sentFrames, bytes: instance.sentBytes), tree.kind)
                 }
             }
+        }
+        return result
+    }
+
+    /// What was sent to and from the guests of each group while they were in it.
+    public func groupAmounts() -> [String: GuestAmounts] {
+        var result = groupsSent
+        for tree in trees.values {
+            let counters = TreeCounters(tree)
+            for (group, id) in tree.description.groupClasses {
+                for instance in counters.of(id) {
+                    result[group, default: GuestAmounts()].add(Amount(frames: instance.sentFrames, bytes: instance.sentBytes), tree.kind)
+                }
+            }
+            for (group, amount) in tree.earlier.sentByGroup { result[group, default: GuestAmounts()].add(amount, tree.kind) }
         }
         return result
     }
@@ -319,6 +344,7 @@ extension DataPlane {
 
 extension TreeDescription {
     var guestClasses: [String: UInt16] { classes.guestClasses }
+    var groupClasses: [String: UInt16] { classes.groupClasses }
 }
 
 extension [ClassDescription] {
@@ -327,4 +353,17 @@ extension [ClassDescription] {
         // Parents come first.
         Dictionary(compactMap { item in item.guest.map { ($0, item.id) } }) { first, _ in first }
     }
+
+    /// The class of each group that has guests here.
+    var groupClasses: [String: UInt16] {
+        Dictionary(compactMap { item in item.guest == nil && !item.isRest ? (item.path.lastPart, item.id) : nil }) { first, _ in first }
+    }
+
+    /// The classes whose counters are sums over others that come and go: of groups, and `rest`.
+    var gathering: [ClassDescription] { filter { $0.guest == nil } }
+}
+
+extension String {
+    /// Of a class's path: the name of what it is for.
+    var lastPart: String { split(separator: "/").last.map(String.init) ?? self }
 }

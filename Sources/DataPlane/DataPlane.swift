@@ -32,6 +32,8 @@ public final class DataPlane {
     var guestRows = GuestRows()
     /// What guests sent in classes that are gone.
     var guestsSent: [String: GuestAmounts] = [:]
+    /// What was sent to and from the guests of groups in trees that are gone.
+    var groupsSent: [String: GuestAmounts] = [:]
     /// Of guests that the change in progress took away, and the ports they were at.
     var closedGuests: [(index: Int, port: String)] = []
     /// By port: the guest that traffic of unlisted addresses belongs to, as published last.

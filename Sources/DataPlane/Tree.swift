@@ -9,6 +9,7 @@ final class Tree {
     var description: TreeDescription { record.description }
     /// By lcore index.
     let instances: [UnsafeMutablePointer<ClassTree>]
+    var earlier = EarlierCounters()
     /// What `TreeView.leaves` is made from.
     var leaves: [ClassID] = []
     /// Where the instances of several loops lease their rates; nil for a single loop, which has them to itself.
