@@ -9,6 +9,12 @@ public struct DeviceString: Sendable {
         text.split(separator: ",").dropFirst().first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.utf8.count + 1)) }
     }
 
+    /// The same string for another interface.
+    public func on(interface: String) -> String {
+        text.split(separator: ",", omittingEmptySubsequences: false).enumerated().map { $0 > 0 && $1.hasPrefix("iface=") ? "iface=\(interface)" : String($1) }
+            .joined(separator: ",")
+    }
+
     public var isAFXDP: Bool { text.hasPrefix("net_af_xdp") }
     public var isAFPacket: Bool { text.hasPrefix("net_af_packet") }
     public var isMemif: Bool { text.hasPrefix("net_memif") }

@@ -1,12 +1,14 @@
 extension Plan {
     /// One line a change, as `sluice diff` prints them: `+` adds, `-` removes, `~` changes.
     ///
-    /// - Parameters: the models the plan leads between; with them a change tells what differs.
-    public func lines(from old: Model, to new: Model) -> [String] {
+    /// - Parameters:
+    ///   - old, new: the models the plan leads between; with them a change tells what differs.
+    ///   - adopted: ports whose interface has the name already that they are to go by.
+    public func lines(from old: Model, to new: Model, adopted: Set<String> = []) -> [String] {
         let fields = Fields.all
         func port(_ model: Model, _ name: String) -> PortSettings? { model.ports.first { $0.name == name } }
         func effects(_ old: PortSettings, _ settings: PortSettings) -> String {
-            old.sideEffects(of: settings, bufferSize: new.daemon.bufferSize).map { " (\($0))" } ?? ""
+            old.sideEffects(of: settings, bufferSize: new.daemon.bufferSize, adopts: adopted.contains(old.name)).map { " (\($0))" } ?? ""
         }
         var replaced: Set<String> = []
         let lines = actions.flatMap { action -> [String] in

@@ -1,17 +1,19 @@
 extension PortSettings {
     /// What becoming `new` does beyond what is asked for, in words that follow the change: "reopens tap host0: its addresses go". Nil: nothing.
-    /// - Parameter bufferSize: the daemon's.
-    func sideEffects(of new: PortSettings, bufferSize: Int) -> String? {
-        var effects: [String] = []
+    /// - Parameters:
+    ///   - bufferSize: the daemon's.
+    ///   - adopts: its interface has the name already that it is to go by.
+    func sideEffects(of new: PortSettings, bufferSize: Int, adopts: Bool = false) -> String? {
+        var effects: [String] = adopts ? ["its interface is called that already, and stays as it is"] : []
         switch (kind, new.kind) {
         case (.vhost(let socket, let mode, let queues), .vhost(let newSocket, let newMode, let newQueues)):
             if socket != newSocket { effects.append("the guest at the old socket loses its link") }
             else if mode != newMode || queues != newQueues { effects.append("reopens the socket: its guest loses its link until it is connected again") }
         case (.tap(let interface, let netns, _), .tap(let newInterface, let newNetns, _)):
-            if interface != newInterface { effects.append("reopens tap \(name): its addresses go") }
+            if interface != newInterface, !adopts { effects.append("reopens tap \(name): its addresses go") }
             else if netns != newNetns { effects.append("moves tap \(name) to another namespace: its addresses go") }
         case (.physical(let device, let queues), .physical(let newDevice, let newQueues)):
-            if device != newDevice || queues != newQueues { effects.append("reopens the device: frames may be lost meanwhile") }
+            if device != newDevice && !adopts || queues != newQueues { effects.append("reopens the device: frames may be lost meanwhile") }
             else if !device.hasPrefix("net_"), !device.contains(":") {
                 let most = DeviceString.longestXDPMTU(bufferSize: bufferSize)
                 if (mtu <= most) != (new.mtu <= most) { effects.append("reopens the device with \(mtu <= most ? "AF_PACKET" : "AF_XDP where that works")") }

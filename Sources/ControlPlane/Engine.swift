@@ -81,7 +81,7 @@ final class Engine {
 
     private func carryOut(_ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
         let old = dataPlane.model, plan = change.plan
-        let lines = plan.lines(from: old, to: change.model)
+        let lines = plan.lines(from: old, to: change.model, adopted: dataPlane.adoptedPorts(from: old, to: change.model))
         if plan.needsRestart, !isDiff {
             let fixed = change.model.daemon.fixed(from: old.daemon)
             throw ConfigurationError(
@@ -253,7 +253,7 @@ final class Engine {
         reply.bridges = model.bridges.count
         reply.ports = model.ports.count
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }
-        reply.portsFailed = dataPlane.lostPorts.values.sorted()
+        reply.portsFailed = dataPlane.failedPorts.sorted()
         reply.unsaved = keeper?.obstacle
         reply.guests = model.guests.count
         reply.classes = dataPlane.treeDescriptions.reduce(0) { $0 + $1.classes.count + 1 }

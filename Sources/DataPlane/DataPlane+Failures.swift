@@ -41,6 +41,26 @@ extension DataPlane {
         for (name, index, reason) in reasons { lose(name, index, reason) }
     }
 
+    /// Tells of interfaces that were renamed under their ports, and of those that have their names again.
+    func noteRenamedPorts() {
+        for port in ports.values where port.backend.isRenamed != port.wasRenamed {
+            port.wasRenamed.toggle()
+            notices.append("port \(port.settings.name): \(port.wasRenamed ? port.backend.condition : "its interface \(port.settings.interfaceName) has its name again")")
+        }
+    }
+
+    /// Ports of the model that should carry frames and cannot, and why: those that are not open, and those that something is wrong with though they are.
+    public var failedPorts: [String] {
+        let fine = ["up", "down", VhostPort.waiting]
+        return lost.values.map(\.reason)
+            + ports.values.filter { !fine.contains($0.backend.condition) }.map { "port \($0.settings.name): \($0.backend.condition)" }
+    }
+
+    /// Ports of a change whose interface has already the name that they are to go by.
+    public func adoptedPorts(from old: Model, to new: Model) -> Set<String> {
+        Set(PortChange(from: old, to: new).replaced.filter { ports[$0.old.name]?.backend.adopts($0.new) ?? false }.map(\.new.name))
+    }
+
     /// Tries lost ports whose time has come.
     func retryLostPorts() {
         let now = runtime.now

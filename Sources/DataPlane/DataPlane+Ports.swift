@@ -76,7 +76,12 @@ extension DataPlane {
         for port in opened { ports[port.settings.name] = port }
         for port in failed { lose(port.name, port.index, port.reason) }
         for settings in change.kept { keep(settings) }
-        for replacement in steps.inPlace where replacement.keepsIndex { ports[replacement.new.name]?.settings = replacement.new }
+        for replacement in steps.inPlace {
+            guard let port = ports[replacement.new.name] else { continue }
+            // That it took its interface's new name over is told already.
+            port.wasRenamed = port.wasRenamed && port.backend.isRenamed
+            if replacement.keepsIndex { port.settings = replacement.new }
+        }
         for replacement in steps.inPlace where !replacement.keepsIndex { carry(replacement, to: new[replacement.new.name]!) }
         let used = Set(change.replaced.compactMap { index(of: $0.new.name) })
         closedIndices += leaving.compactMap { settings in
@@ -121,7 +126,9 @@ extension DataPlane {
     private func carry(_ replacement: PortChange.Replacement, to index: PortIndex) {
         guard let port = ports[replacement.old.name] else { return }
         _ = withdraw([replacement.old.name], closing: false)
-        ports[replacement.new.name] = Port(settings: replacement.new, index: index, backend: port.backend)
+        let moved = Port(settings: replacement.new, index: index, backend: port.backend)
+        moved.wasRenamed = port.wasRenamed
+        ports[replacement.new.name] = moved
     }
 
     /// What a port of both models is to be from now on; one that is lost may be opened by now.

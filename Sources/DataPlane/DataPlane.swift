@@ -138,6 +138,7 @@ public final class DataPlane {
         for port in ports.values { port.backend.refresh() }
         loseGonePorts()
         followLinks()
+        noteRenamedPorts()
     }
 
     /// Housekeeping that poll loops leave to others, about once a second: ageing, loads, and ports that failed.

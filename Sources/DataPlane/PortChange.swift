@@ -52,6 +52,9 @@ extension PortSettings {
         }
     }
 
+    /// The kernel's, where there is one.
+    var interfaceName: String { if case .physical(let device, _) = kind { DeviceString(device).value(of: "iface") ?? device } else { place } }
+
     /// What two ports cannot have both: a socket's path, an interface, a device.
     var resource: String {
         switch kind {

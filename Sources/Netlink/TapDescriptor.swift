@@ -32,6 +32,9 @@ public struct TapDescriptor: Sendable {
         return events & CInt(POLLOUT) != 0 ? .up : .down
     }
 
+    /// What the interface is called now, wherever it is; nil: it is gone.
+    public var name: String? { Self.name(of: descriptor) }
+
     private static func isTap(_ descriptor: CInt) -> Bool {
         var path = [UInt8](repeating: 0, count: 64)
         let length = path.withUnsafeMutableBytes { readlink("/proc/self/fd/\(descriptor)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count) }

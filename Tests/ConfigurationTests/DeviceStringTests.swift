@@ -72,4 +72,10 @@ import Testing
         #expect(told("net_memif0,zero-copy=yes", 9_000).first?.contains("or raise daemon.buffer-size, or leave zero-copy out") == true)
         for device in ["eth1", "net_af_packet0,iface=eth1", "net_memif0", "0000:01:00.0"] { #expect(told(device, 9_000) == [], "\(device)") }
     }
+
+    @Test func anotherInterface() {
+        #expect(DeviceString("net_af_packet0,iface=eth1").on(interface: "lan0") == "net_af_packet0,iface=lan0")
+        #expect(DeviceString("net_af_xdp0,iface=eth1,start_queue=0,,").on(interface: "lan0") == "net_af_xdp0,iface=lan0,start_queue=0,,")
+        #expect(DeviceString("net_null0,no-rx=1").on(interface: "lan0") == "net_null0,no-rx=1")
+    }
 }

@@ -79,6 +79,63 @@ extension EndToEnd {
             }
         }
 
+        @Test("an interface that is renamed is failed and idle until it has its name again or the port has its new one", arguments: devices)
+        func renamed(_ prefix: String) throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w"), other = "\(lab.tag)lan"
+                lab.atClose { _ = try? run("ip", "link", "del", other) }
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [1], buffers: 16384, polling: interrupt}
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: uplink, type: physical, bridge: br0, device: "\(prefix)\(wire.near)", mtu: 1600}
+                      - {name: vm, type: vhost, bridge: br0, socket: \(lab.path("vm"))}
+                    """)
+                try daemon.waitUntil(port: "uplink", is: "up")
+                let identity = try InterfaceIdentity(wire.near)
+                func rename(_ from: String, _ to: String) throws {
+                    try run("ip", "link", "set", from, "down")
+                    try run("ip", "link", "set", from, "name", to)
+                    try run("ip", "link", "set", to, "up")
+                }
+                func isFailed() throws {
+                    let words = "its interface \(wire.near) is called \(other) now; rename it back (`ip link set \(other) name \(wire.near)`), or configure `device \(prefix)\(other)`"
+                    try eventually("it is failed") {
+                        let port = try daemon.port("uplink")
+                        return port["state"].string == "failed" && port["reason"].string == words
+                    }
+                    // Nothing but the longest sleep's end wakes the loop, ten times a second. While the port is up it looks at it every half millisecond.
+                    func wakeups() throws -> Int { try daemon.show("core", "show")[0]["wakeups"]["time"].int ?? 0 }
+                    let first = try wakeups(), began = ContinuousClock.now
+                    try eventually("it sleeps on") { try wakeups() >= first + 10 }
+                    let rate = Double(try wakeups() - first) / ((ContinuousClock.now - began) / .seconds(1))
+                    #expect(rate < 200, "the loop wakes \(rate) times a second")
+                }
+                try rename(wire.near, other)
+                try isFailed()
+                try rename(other, wire.near)
+                try daemon.waitUntil(port: "uplink", is: "up")
+                try rename(wire.near, other)
+                try isFailed()
+                let changed = try daemon.command("port", "set", "uplink", "device", "\(prefix)\(other)")
+                #expect(changed.contains("(its interface is called that already, and stays as it is)"), "\(changed)")
+                try daemon.waitUntil(port: "uplink", is: "up")
+                #expect(try InterfaceIdentity(other) == identity)
+                // Another of the old name is another's.
+                try run("ip", "tuntap", "add", "dev", wire.near, "mode", "tap")
+                let received = try daemon.port("uplink")["rx"]["frames"].int ?? 0, sender = try RawSocket(wire.far)
+                try eventually("it receives") {
+                    try sender.send(Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: "52:54:00:00:00:01", type: 0x88b5, []))
+                    return try daemon.port("uplink")["rx"]["frames"].int ?? 0 > received
+                }
+                #expect(try daemon.port("uplink")["state"].string == "up")
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+                // What it was raised to is given back to the one it was raised for.
+                #expect(try InterfaceIdentity(other).mtu == "1500")
+            }
+        }
+
         @Test("a veth peer that leaves its checksums to the other side speaks TCP with the host", arguments: devices)
         func unfinishedChecksums(_ prefix: String) throws {
             try withLab { lab in

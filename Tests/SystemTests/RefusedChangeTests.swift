@@ -73,17 +73,6 @@ extension EndToEnd {
             }
         }
 
-        /// What an interface is to the kernel and to the host.
-        private struct Identity: Equatable {
-            var index: String, mac: String, mtu: String, addresses: String
-
-            init(_ interface: String) throws {
-                func attribute(_ name: String) throws -> String { try String(contentsOfFile: "/sys/class/net/\(interface)/\(name)", encoding: .utf8) }
-                (index, mac, mtu) = (try attribute("ifindex"), try attribute("address"), try attribute("mtu"))
-                addresses = try run("ip", "-o", "-4", "addr", "show", "dev", interface).split(separator: " ").filter { $0.contains("/") }.joined(separator: " ")
-            }
-        }
-
         @Test("what is refused has not touched the interface, and what is accepted has not made another of it")
         func identity() throws {
             try withLab { lab in
@@ -99,8 +88,8 @@ extension EndToEnd {
                       - {name: vm1, type: vhost, bridge: br0, mode: server, socket: \(lab.path("vm1"))}
                     """)
                 try run("ip", "addr", "add", "192.0.2.1/24", "dev", tap)
-                func all() throws -> (Identity, Identity, [String]) {
-                    (try Identity(tap), try Identity(wire.near), try daemon.show("port", "show").items.map { "\($0["name"]) \($0["driver"]) \($0["state"])" })
+                func all() throws -> (InterfaceIdentity, InterfaceIdentity, [String]) {
+                    (try InterfaceIdentity(tap), try InterfaceIdentity(wire.near), try daemon.show("port", "show").items.map { "\($0["name"]) \($0["driver"]) \($0["state"])" })
                 }
                 // As long as AF_XDP drives one end of the pair, the other takes no mtu above a page.
                 #expect(try daemon.port("far")["driver"].string == "net_af_xdp")
@@ -129,12 +118,12 @@ extension EndToEnd {
                 #expect(try daemon.command("port", "set", "h", "mtu", "9000").contains("9000\n"))
                 #expect(try daemon.command("port", "set", "h", "bridge", "br1").contains("is forgotten"))
                 var expected = before.0
-                expected.mtu = "9000\n"
-                #expect(try Identity(tap) == expected)
+                expected.mtu = "9000"
+                #expect(try InterfaceIdentity(tap) == expected)
                 let away = try daemon.command("port", "set", "h", "netns", host.name)
                 #expect(away.contains("(moves tap h to another namespace: its addresses go)"), "\(away)")
-                #expect(try host.run("cat", "/sys/class/net/\(tap)/ifindex") == before.0.index)
-                #expect(try host.run("cat", "/sys/class/net/\(tap)/address") == before.0.mac)
+                #expect(try host.run("cat", "/sys/class/net/\(tap)/ifindex") == "\(before.0.index)\n")
+                #expect(try host.run("cat", "/sys/class/net/\(tap)/address") == "\(before.0.mac)\n")
                 try daemon.waitUntil(port: "h", is: "up")
                 let renamed = try daemon.command("port", "set", "other", "interface", "\(lab.tag)p")
                 #expect(renamed.contains("(reopens tap other: its addresses go)"), "\(renamed)")

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("Host taps that others change", .needs(.hugepages))
     struct TapTests {
-        @Test("a tap that is removed, with its namespace or alone, is failed and idle; one set down is down; by another name it is the same",
+        @Test("a tap that is removed, with its namespace or alone, is failed and idle; one set down is down; one renamed is failed until it has its name again or the port has its new one",
             arguments: ["adaptive", "interrupt"])
         func interfaceBelow(_ mode: String) throws {
             try withLab { lab in
@@ -51,8 +51,45 @@ extension EndToEnd {
                 // What is for it meanwhile is dropped under the name of that.
                 try RawSocket(name("c")).send(Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: "52:54:00:00:00:01", type: 0x88b5, []))
                 try eventually("nobody is there to flood to") { try daemon.port("c")["drops"]["no_destination"].int ?? 0 > 0 }
-                try run("ip", "link", "set", name("b"), "name", name("x"))
-                try run("ip", "link", "set", name("x"), "up")
+
+                // By another name it is not the port's, and nothing of it is touched: not even by a change of something else.
+                try run("ip", "link", "set", name("b"), "up")
+                try becomes("b", "up", reason: nil)
+                try run("ip", "addr", "add", "10.9.9.1/24", "dev", name("b"))
+                let identity = try InterfaceIdentity(name("b"))
+                func rename(_ from: String, _ to: String) throws {
+                    try run("ip", "link", "set", name(from), "down")
+                    try run("ip", "link", "set", name(from), "name", name(to))
+                    try run("ip", "link", "set", name(to), "up")
+                }
+                func reason(_ port: String, _ now: String) -> String {
+                    "its interface \(name(port)) is called \(name(now)) now; rename it back (`ip link set \(name(now)) name \(name(port))`), or configure `interface \(name(now))`"
+                }
+                try rename("b", "x")
+                try becomes("b", "failed", reason: reason("b", "x"))
+                #expect(try daemon.command("status").contains("failed: port b: \(reason("b", "x"))"))
+                try isIdle()
+                try daemon.command("port", "set", "b", "mtu", "1400")
+                try becomes("b", "failed", reason: reason("b", "x"))
+                try daemon.command("port", "set", "b", "mtu", "1500")
+                try rename("x", "b")
+                try becomes("b", "up", reason: nil)
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("port b: its interface \(name("b")) has its name again") }
+                #expect(try InterfaceIdentity(name("b")) == identity)
+                try rename("b", "x")
+                try becomes("b", "failed", reason: reason("b", "x"))
+
+                // The port takes its interface's name over, and the name is free for another.
+                let adopted = try daemon.command("port", "set", "b", "interface", name("x"))
+                #expect(adopted.hasPrefix("~ port b interface \(name("b")) -> \(name("x")) (its interface is called that already, and stays as it is)\n"), "\(adopted)")
+                try becomes("b", "up", reason: nil)
+                #expect(try InterfaceIdentity(name("x")) == identity)
+                try daemon.command("port", "add", "other", "type", "tap", "bridge", "br0", "interface", name("b"))
+                try becomes("other", "up", reason: nil)
+                try daemon.command("port", "set", "b", "mtu", "1400")
+                #expect(try InterfaceIdentity(name("x")).mtu == "1400")
+                try daemon.command("port", "del", "other")
+                #expect(if_nametoindex(name("b")) == 0)
                 try becomes("b", "up", reason: nil)
                 let capture = try Capture(lab, name("x"), fields: ["eth.dst"], filter: "ether proto 0x88b5")
                 try RawSocket(name("c")).send(Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: "52:54:00:00:00:01", type: 0x88b5, []))

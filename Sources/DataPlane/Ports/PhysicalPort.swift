@@ -7,7 +7,7 @@ import Synchronization
 /// A NIC: a PCI address, any DPDK device string, or a kernel interface by name, which AF_XDP drives where it can and AF_PACKET otherwise.
 final class PhysicalPort: PortBackend {
     private let ethernet: EthernetDevice
-    let device: String
+    private(set) var device: String
     /// The kernel interface below. The drivers for these call their link up whatever becomes of it.
     private var below: Below?
     /// Largest mtu that what is open carries.
@@ -48,7 +48,9 @@ final class PhysicalPort: PortBackend {
         enum State { case carrier, noCarrier, gone }
 
         let links: LinkSocket
-        let name: String
+        /// That the settings have, and that it has.
+        private(set) var name: String
+        private(set) var currentName: String
         /// It may be renamed, and another interface may get its name.
         let index: Int
         let isVirtual: Bool
@@ -60,6 +62,7 @@ final class PhysicalPort: PortBackend {
         init(_ links: LinkSocket, _ link: Link) {
             self.links = links
             name = link.name
+            currentName = link.name
             index = link.index
             isVirtual = link.kind != nil
             missed = GrowingCount(from: link.missed)
@@ -75,13 +78,17 @@ final class PhysicalPort: PortBackend {
         /// What the interface itself could not receive, since the port was opened.
         var losses: LinkLosses { LinkLosses(missed: missed.total, errors: errors.total) }
         /// As many as it uses now.
-        var receiveQueues: Int { links.activeReceiveQueues(of: name) }
+        var receiveQueues: Int { links.activeReceiveQueues(of: currentName) }
+
+        /// The name that it has is the one that it is to have.
+        mutating func rename(to name: String) { self.name = name }
 
         /// Asks the kernel. Where that does not say, for want of memory, what it said last holds.
         mutating func refresh() {
             do {
                 let link = try links.link(index: index)
                 state = link.hasCarrier ? .carrier : .noCarrier
+                currentName = link.name
                 missed.note(link.missed)
                 errors.note(link.receiveErrors)
             } catch .noSuchIndex {
@@ -130,15 +137,26 @@ final class PhysicalPort: PortBackend {
     var numaNode: Int { ethernet.numaNode }
     var wakes: Bool { ethernet.wakes }
     var condition: String {
-        if ethernet.isUp { return "up" }
-        guard let below, below.state == .gone else { return "down" }
-        return "the interface \(below.name) is gone"
+        if let below, below.state == .gone { return "the interface \(below.name) is gone" }
+        if isRenamed, let below { return Renaming.sentence(below.name, below.currentName, "device \(deviceOf(below.currentName))") }
+        return ethernet.isUp ? "up" : "down"
     }
     var isGone: Bool { below?.state == .gone }
+    var isRenamed: Bool { below.map { $0.state != .gone && $0.currentName != $0.name } ?? false }
+
+    /// The device as it would be written for the interface by another name.
+    private func deviceOf(_ name: String) -> String { isInterface ? name : DeviceString(device).on(interface: name) }
+
+    func adopts(_ new: PortSettings) -> Bool {
+        guard let below, below.state != .gone, case .physical(let newDevice, _) = new.kind, newDevice != device else { return false }
+        // As it may have been renamed just now.
+        return newDevice == (try? below.links.link(index: below.index).name).map(deviceOf)
+    }
 
     func refresh() {
         below?.refresh()
-        ethernet.isUp = ethernet.link.isUp && (below.map { $0.state == .carrier } ?? true)
+        // By the interface itself: what asks by name may be asking another.
+        ethernet.isUp = below.map { $0.state == .carrier && $0.currentName == $0.name } ?? ethernet.link.isUp
     }
     func readLosses() -> LinkLosses {
         below?.refresh()
@@ -154,8 +172,9 @@ final class PhysicalPort: PortBackend {
     }
 
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
-        guard case .physical(let newDevice, _) = new.kind else { return .beside }
-        if newDevice == device, old.kind == new.kind, below?.state != .gone {
+        guard case .physical(let newDevice, let newQueues) = new.kind else { return .beside }
+        let isAdopted = if case .physical(_, newQueues) = old.kind { adopts(new) } else { false }
+        if newDevice == device && old.kind == new.kind || isAdopted, below?.state != .gone {
             if new.mtu <= longestMTU { return isInterface && fitsXDP(new.mtu) && !fitsXDP(old.mtu) ? .beside : .inPlace }
             if Self.isPCIAddress(device) {
                 let most = ethernet.longestMTU
@@ -186,6 +205,10 @@ final class PhysicalPort: PortBackend {
         do {
             try below?.carry(mtu: new.mtu)
             mtu = new.mtu
+            guard case .physical(let newDevice, _) = new.kind, newDevice != device else { return }
+            below?.rename(to: isInterface ? newDevice : DeviceString(newDevice).value(of: "iface") ?? newDevice)
+            device = newDevice
+            refresh()
         } catch {
             throw Self.tooLong(new, error)
         }

@@ -8,6 +8,8 @@ final class Port {
     let backend: any PortBackend
     /// Its link when it was looked at last.
     var link = LinkSight()
+    /// Its interface was called otherwise when it was looked at last.
+    var wasRenamed = false
     /// What the pacer was last told.
     var appliedPace: PaceSettings?
 
@@ -60,6 +62,10 @@ protocol PortBackend: AnyObject {
     func readLosses() -> LinkLosses
     /// What it served is gone for good: only opening it anew can help.
     var isGone: Bool { get }
+    /// What it serves is called otherwise than in its settings; `condition` says how.
+    var isRenamed: Bool { get }
+    /// Whether `new` differs from its settings in what it serves is called, and that is called so already: the way is `.inPlace` then.
+    func adopts(_ new: PortSettings) -> Bool
     /// How the port would become what `new` asks for. Nothing is touched to find out.
     /// - Throws: a sentence for what is known beforehand not to work.
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way
@@ -75,6 +81,8 @@ extension PortBackend {
     var warnings: [String] { [] }
     func readLosses() -> LinkLosses { LinkLosses() }
     var isGone: Bool { false }
+    var isRenamed: Bool { false }
+    func adopts(_ new: PortSettings) -> Bool { false }
 }
 
 /// Opens what a port's settings name.

@@ -3,15 +3,20 @@ import DPDKShim
 import Glibc
 import Netlink
 import Packet
+import Synchronization
 
 /// A host interface: vhost-net accelerated through virtio_user where the kernel offers that, the tap driver otherwise.
 final class TapPort: PortBackend {
     private let ethernet: EthernetDevice
-    let device: String
+    private(set) var device: String
+    /// What it was called when the driver was given it, which goes by that to the end.
+    private let firstName: String
     /// By which the interface is known, whatever it is called and wherever it is; nil: it cannot be watched.
     private let queue: TapDescriptor?
     private let index: Int?
     private var interfaceState = TapDescriptor.State.up
+    /// What somebody else has called the interface.
+    private var otherName: String?
     /// Where it was put.
     private var namespace: NetworkNamespace
     /// Longest MTU that the driver sends.
@@ -32,12 +37,15 @@ final class TapPort: PortBackend {
             throw DataPlaneError("port \(name): interface \(interface) exists already: choose another name, or remove it with `ip link del \(interface)`")
         }
         let lcores = runtime.lcores.count
+        // DPDK knows devices by name, and one that was renamed leaves its first name to others.
+        let number = Self.opened.add(1, ordering: .relaxed).newValue
         let accelerated = access("/dev/vhost-net", R_OK | W_OK) == 0
         let devargs = accelerated
-            ? "net_virtio_user_\(interface),path=/dev/vhost-net,iface=\(interface),queues=\(lcores),queue_size=1024"
-            // A pool that the driver makes is named "mp_" and this: 25 characters at most, so there is no room for an underscore.
-            : "net_tap\(interface),iface=\(interface)"
+            ? "net_virtio_user_\(number),path=/dev/vhost-net,iface=\(interface),queues=\(lcores),queue_size=1024"
+            // A pool that the driver makes is named "mp_" and this: 25 characters at most.
+            : "net_tap\(number),iface=\(interface)"
         device = interface
+        firstName = interface
         ethernet = try EthernetDevice(
             port: name, devargs: [devargs], queues: lcores, mtu: accelerated ? settings.mtu : Self.statedMTU, transmitQueues: lcores, equalQueues: true,
             runtime)
@@ -63,11 +71,15 @@ final class TapPort: PortBackend {
     var wakes: Bool { ethernet.wakes }
     var condition: String {
         switch interfaceState {
+        case .gone: "the interface \(device) is gone"
+        case _ where otherName != nil: Renaming.sentence(device, otherName!, "interface \(otherName!)")
         case .up: "up"
         case .down: "down"
-        case .gone: "the interface \(device) is gone"
         }
     }
+    var isRenamed: Bool { interfaceState != .gone && otherName != nil }
+
+    private static let opened = Atomic<Int>(0)
 
     /// What the tap driver says of itself, whatever the interface is given.
     private static let statedMTU = 1_500
@@ -78,65 +90,76 @@ final class TapPort: PortBackend {
     }
 
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
-        guard case .tap(device, let netns, _) = new.kind, interfaceState != .gone else { return .beside }
+        guard case .tap(let interface, let netns, _) = new.kind, interface == device || adopts(new), interfaceState != .gone else { return .beside }
         try checkMTU(new)
         let target = netns.map { NetworkNamespace($0) } ?? .current
         guard target != namespace else { return .inPlace }
         let isTaken: Bool
         do {
-            isTaken = try LinkSocket(in: target).exists(device)
+            isTaken = try LinkSocket(in: target).exists(currentName)
         } catch {
             throw DataPlaneError("port \(new.name): \(error)")
         }
         guard !isTaken else {
-            throw DataPlaneError("port \(new.name): there is an interface \(device) in \(netns ?? "this namespace") already: choose another name, or remove it")
+            throw DataPlaneError("port \(new.name): there is an interface \(currentName) in \(netns ?? "this namespace") already: choose another name, or remove it")
         }
         return .inPlace
     }
 
+    /// Asks the kernel, as it may have been renamed just now.
+    private var currentName: String { queue?.name ?? device }
+
+    func adopts(_ new: PortSettings) -> Bool {
+        guard case .tap(let interface, _, _) = new.kind else { return false }
+        return interface != device && interface == currentName
+    }
+
     /// The interface stays the same one: its index and, unless it has to move to another namespace, its addresses.
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
-        guard case .tap(_, let netns, let mac) = new.kind else { return }
-        let target = netns.map { NetworkNamespace($0) } ?? .current, origin = namespace
+        guard case .tap(let interface, let netns, let mac) = new.kind else { return }
+        let target = netns.map { NetworkNamespace($0) } ?? .current, origin = namespace, current = currentName
         do throws(NetlinkError) {
             let links = try LinkSocket(in: namespace)
-            let before = try links.link(named: device)
+            let before = try links.link(named: current)
             let change = LinkChange(mtu: new.mtu == before.mtu ? nil : new.mtu, mac: mac == before.mac ? nil : mac)
             do throws(NetlinkError) {
-                try links.change(device, change)
+                try links.change(current, change)
                 if target != namespace {
-                    try links.move(device, to: target)
+                    try links.move(current, to: target)
                     namespace = target
-                    try LinkSocket(in: target).setUp(device)
+                    try LinkSocket(in: target).setUp(current)
                 }
             } catch {
                 if namespace != origin {
-                    try? LinkSocket(in: namespace).move(device, to: origin)
+                    try? LinkSocket(in: namespace).move(current, to: origin)
                     namespace = origin
                 }
-                try? links.change(device, LinkChange(up: before.isUp, mtu: before.mtu, mac: before.mac))
+                try? links.change(current, LinkChange(up: before.isUp, mtu: before.mtu, mac: before.mac))
                 throw error
             }
         } catch {
             throw DataPlaneError("port \(new.name): \(error)")
         }
+        device = interface
+        refresh()
     }
 
     var isGone: Bool { interfaceState == .gone }
 
     func refresh() {
-        guard interfaceState != .gone, let state = queue?.state, state != interfaceState else { return }
-        interfaceState = state
-        ethernet.isUp = state == .up
+        guard interfaceState != .gone, let queue else { return }
+        interfaceState = queue.state
+        otherName = queue.name.flatMap { $0 == device ? nil : $0 }
+        ethernet.isUp = interfaceState == .up && otherName == nil
     }
 
     func readLosses() -> LinkLosses { ethernet.readLosses() }
 
     func close() {
-        // The driver sets what has the interface's name down, even if that is another's by now.
-        let links = try? LinkSocket(), other = try? links?.link(named: device)
+        // The driver sets what has the interface's first name down, even if that is another's by now.
+        let links = try? LinkSocket(), other = try? links?.link(named: firstName)
         let isOther = other.map { $0.isUp && $0.index != index } ?? false
         ethernet.close()
-        if isOther { try? links?.setUp(device) }
+        if isOther { try? links?.setUp(firstName) }
     }
 }
