@@ -24,6 +24,12 @@ extension Model {
         return model
     }
 
+    /// Whether a document has nothing in it at all, not even `{}`: it may be one that somebody has yet to write, or that was cut off.
+    public static func isBlank(yaml: String) -> Bool {
+        guard let element = try? YAMLReader.read(yaml).element, case .empty = element.content else { return false }
+        return true
+    }
+
     /// A document that reads back as this model.
     public var yaml: String {
         guard case .map(let entries) = document, !entries.isEmpty else { return "{}\n" }

@@ -37,7 +37,8 @@ public struct Daemon {
         let before = saved.flatMap { contents in state.map { SavedState($0, contents, log) } }
         let (model, source) = try wantedModel(saved, before)
 
-        let dataPlane = try DataPlane(model.daemon)
+        if let configFile, Model.isBlank(yaml: source) { log.warning("\(configFile) is empty: nothing is configured") }
+        let dataPlane = try DataPlane(model.daemon, controlSocket: socket)
         let keeper = state.map { StateKeeper($0, lock: stateLock, generation: before?.generation ?? 0, log: log) }
         let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
         let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile)

@@ -15,6 +15,7 @@ extension DataPlane {
     func exchangePorts(_ change: PortChange, goesOn: Bool = false) throws(DataPlaneError) {
         var steps = Steps()
         for replacement in change.replaced {
+            try replacement.new.leave(runtime.controlSocket)
             let port = ports[replacement.old.name]
             let way = try port?.backend.way(from: replacement.old, to: replacement.new) ?? .beside
             switch way {

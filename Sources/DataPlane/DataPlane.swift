@@ -103,9 +103,10 @@ public final class DataPlane {
     }
 
     /// Starts DPDK and the poll loops, with nothing to carry yet.
+    /// - Parameter controlSocket: the path that this process serves clients at; no port may have it.
     /// - Throws: `DataPlaneError` when memory or processors are not to be had.
-    public init(_ settings: DaemonSettings) throws(DataPlaneError) {
-        runtime = try Runtime(settings)
+    public init(_ settings: DaemonSettings, controlSocket: String? = nil) throws(DataPlaneError) {
+        runtime = try Runtime(settings, controlSocket: controlSocket)
         MTURecord.giveBack()
         try Self.check(settings, [], runtime.lcores)
         model = Model()
@@ -137,8 +138,8 @@ public final class DataPlane {
     public func refreshLinks() {
         for port in ports.values { port.backend.refresh() }
         loseGonePorts()
-        followLinks()
         noteRenamedPorts()
+        followLinks()
     }
 
     /// Housekeeping that poll loops leave to others, about once a second: ageing, loads, and ports that failed.

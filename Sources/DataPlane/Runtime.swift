@@ -17,12 +17,15 @@ final class Runtime {
     let bufferLimit: Int
     /// Bytes of a frame that a buffer of `pool` holds.
     let bufferSize: Int
+    /// No port's; nil: there is none.
+    let controlSocket: String?
     /// Made when a port first needs it.
     private var longPool: OpaquePointer?
     private let runtimeDirectory: String
 
     /// - Throws: `DataPlaneError` when memory or processors are not to be had; nothing is left behind then but EAL itself, which lives once a process.
-    init(_ settings: DaemonSettings) throws(DataPlaneError) {
+    init(_ settings: DaemonSettings, controlSocket: String? = nil) throws(DataPlaneError) {
+        self.controlSocket = controlSocket
         let cpus = try Self.cpus(settings.cpus)
         let bytesNeeded = UInt64(settings.buffers) * UInt64(settings.bufferSize + 512) + 48 << 20
         if settings.hugepages { try Self.checkHugepages(needed: settings.memory > 0 ? settings.memory : bytesNeeded) }

@@ -74,8 +74,10 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            let model = try ConfigurationFile(file).model()
-            let warnings = model.warnings.map(\.description) + Self.missingFolders(model)
+            let document = try ConfigurationFile(file), model = try document.model()
+            let isBlank = Model.isBlank(yaml: document.text)
+            let blank = isBlank ? ["this is empty: it configures nothing"] : []
+            let warnings = blank + model.warnings.map(\.description) + Self.unusableSockets(model)
             if json {
                 return Output.print(try Output.json(Contents(
                     bridges: model.bridges.count, ports: model.ports.count, groups: model.groups.count, guests: model.guests.count, warnings: warnings)))
@@ -85,19 +87,24 @@ struct CheckCommand: ParsableCommand {
                 count(model.bridges.count, "bridge"), count(model.ports.count, "port"), count(model.groups.count, "group"),
                 count(model.guests.count, "guest"),
             ]
+            if isBlank { return Output.print("\(file): empty: it configures nothing, and where something runs `sluice apply` refuses it") }
             for warning in warnings { Output.error("\(file): warning: \(warning)") }
             Output.print("\(file): good\(warnings.isEmpty ? "" : " but for \(count(warnings.count, "warning"))"): \(parts.joined(separator: ", "))")
         }
     }
 
     /// Sockets that cannot be made here as it is.
-    private static func missingFolders(_ model: Model) -> [String] {
+    private static func unusableSockets(_ model: Model) -> [String] {
         model.ports.enumerated().compactMap { index, port in
             guard case .vhost(let socket, _, _) = port.kind else { return nil }
             let folder = URL(fileURLWithPath: socket).deletingLastPathComponent().path
             var isFolder: ObjCBool = false
-            if FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue { return nil }
-            return "ports[\(index)].socket: there is no folder \(folder) on this host: make it before sluiced starts"
+            guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+                return "ports[\(index)].socket: there is no folder \(folder) on this host: make it before sluiced starts"
+            }
+            var info = stat()
+            guard stat(socket, &info) == 0, info.st_mode & S_IFMT != S_IFSOCK else { return nil }
+            return "ports[\(index)].socket: \(socket) exists on this host and is not a socket: choose another path, or remove it before sluiced starts"
         }
     }
 }

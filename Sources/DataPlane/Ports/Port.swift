@@ -87,12 +87,27 @@ extension PortBackend {
 
 /// Opens what a port's settings name.
 func openPort(_ settings: PortSettings, _ runtime: Runtime) throws(DataPlaneError) -> any PortBackend {
-    switch settings.kind {
+    try settings.leave(runtime.controlSocket)
+    return switch settings.kind {
     case .vhost(let socket, let mode, let queues):
         try VhostPort(name: settings.name, socket: socket, mode: mode, queues: queues, grace: runtime.grace)
     case .tap(let interface, let netns, let mac):
         try TapPort(settings, interface: interface, netns: netns, mac: mac, runtime)
     case .physical(let device, let queues):
         try PhysicalPort(settings, device: device, queues: queues, runtime)
+    }
+}
+
+extension PortSettings {
+    /// - Throws: a sentence if the port is to use the socket at which the daemon serves its clients.
+    func leave(_ controlSocket: String?) throws(DataPlaneError) {
+        let socket: String? =
+            switch kind {
+            case .vhost(let socket, _, _): socket
+            case .tap: nil
+            case .physical(let device, _): DeviceString(device).isMemif ? DeviceString(device).value(of: "socket") : nil
+            }
+        guard let socket, let controlSocket, SocketFile.isSame(socket, controlSocket) else { return }
+        throw DataPlaneError("port \(name): \(socket) is this daemon's own control socket: choose another path")
     }
 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Files of sockets that a port is to listen on. A killed daemon leaves its own behind, and nobody else can listen there before they are removed.
+/// Files of sockets that a port is to listen on or to connect to. A killed daemon leaves its own behind, and nobody else can listen there before they are removed.
 enum SocketFile {
     /// Removes a socket that nobody listens on any more.
     /// - Throws: a sentence for what stands in the way otherwise.
@@ -16,13 +16,28 @@ enum SocketFile {
 
     /// - Throws: a sentence if something is there that is not such a socket.
     static func check(_ path: String, port: String) throws(DataPlaneError) {
-        guard let kind = kind(path) else { return }
-        guard kind == S_IFSOCK else {
-            throw DataPlaneError("port \(port): \(path) exists and is not a socket: choose another path, or remove it")
-        }
+        if let obstacle = obstacle(path) { throw DataPlaneError("port \(port): \(obstacle)") }
         if isListening(path) {
             throw DataPlaneError("port \(port): another process has the socket \(path): choose another path, or end that process (`ss -xap` names it)")
         }
+    }
+
+    /// Why no socket can be at a path, whoever makes it; nil: nothing is there, or one.
+    static func obstacle(_ path: String) -> String? {
+        guard let kind = kind(path), kind != S_IFSOCK else { return nil }
+        return "\(path) exists and is not a socket: choose another path, or remove it"
+    }
+
+    /// Whether two paths lead to the same place, however they are written.
+    static func isSame(_ path: String, _ other: String) -> Bool { path == other || place(path) == place(other) }
+
+    /// With the folder as the kernel names it, where that is there.
+    private static func place(_ path: String) -> String {
+        let cut = path.lastIndex(of: "/")
+        let folder = cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        guard let real = realpath(folder, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real) + "/" + path[(cut.map { path.index(after: $0) } ?? path.startIndex)...]
     }
 
     /// As stat(2) says in `st_mode`; nil: nothing is there.

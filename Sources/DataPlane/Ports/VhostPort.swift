@@ -15,6 +15,7 @@ final class VhostPort: PortBackend {
         self.mode = mode
         device = socket
         if mode == .server { try SocketFile.removeStale(socket, port: name) }
+        if let obstacle = SocketFile.obstacle(socket) { throw DataPlaneError("port \(name): \(obstacle)") }
         state = .allocate(capacity: 1)
         state.initialize(to: PortState(mechanism: .vhost))
         let isNew = GuestConnections.open(socket, state, grace, queues: queues)
@@ -44,7 +45,8 @@ final class VhostPort: PortBackend {
         if GuestConnections.hasLostMemory(device) {
             return "the process at its socket has shortened the guest's memory; the port is served again when it connects anew"
         }
-        guard state.pointee.connection.load(ordering: .acquiring) >= 0 else { return Self.waiting }
+        // What takes the place of QEMU's socket is in its way, and it is connected to once that is gone.
+        guard state.pointee.connection.load(ordering: .acquiring) >= 0 else { return SocketFile.obstacle(device) ?? Self.waiting }
         let from = Self.list(state.pointee.stoppedReceiveRings.load(ordering: .relaxed))
         let towards = Self.list(state.pointee.stoppedTransmitRings.load(ordering: .relaxed))
         let stopped = [from.map { "from the guest: queue \($0)" }, towards.map { "towards the guest: queue \($0)" }].compactMap(\.self)
@@ -66,6 +68,7 @@ final class VhostPort: PortBackend {
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
         guard old.kind != new.kind else { return .inPlace }
         guard case .vhost(device, let newMode, _) = new.kind else { return .beside }
+        if let obstacle = SocketFile.obstacle(device) { throw DataPlaneError("port \(new.name): \(obstacle)") }
         if newMode == .server {
             // Where this port listens already, its own socket is no obstacle.
             if mode != .server { try SocketFile.check(device, port: new.name) }
