@@ -112,7 +112,11 @@ public struct Daemon {
             while changes == nil {
                 let daemon = control.sync { engine.daemonSettings }
                 let model = try Engine.wanted(text, daemon)
-                changes = try control.sync { engine.daemonSettings == daemon ? try engine.apply(model, source: text) : nil }
+                changes = try control.sync {
+                    guard engine.daemonSettings == daemon else { return nil }
+                    try engine.refuseBlank(text)
+                    return try engine.apply(model, source: text)
+                }
             }
             log.info("reloaded \(configFile)")
             for line in changes ?? [] { log.info("\(line)") }

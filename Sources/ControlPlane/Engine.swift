@@ -79,6 +79,15 @@ final class Engine {
         }
     }
 
+    /// A document with nothing in it, where something runs: more likely one that was cut off than what somebody wants.
+    func refuseBlank(_ yaml: String) throws(ConfigurationError) {
+        let model = dataPlane.model
+        let counts = [(model.bridges.count, "bridge"), (model.ports.count, "port"), (model.groups.count, "group"), (model.guests.count, "guest"), (model.protocols.count, "protocol")]
+        guard counts.contains(where: { $0.0 != 0 }), Model.isBlank(yaml: yaml) else { return }
+        let shown = counts.filter { $0.0 != 0 }.map { "\($0) \($1)\($0 == 1 ? "" : "s")" }.joined(separator: ", ")
+        throw ConfigurationError("", "this is empty, and would take away all that runs (\(shown)): write {} instead if that is meant")
+    }
+
     private func carryOut(_ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
         let old = dataPlane.model, plan = change.plan
         let lines = plan.lines(from: old, to: change.model, adopted: dataPlane.adoptedPorts(from: old, to: change.model))
@@ -175,6 +184,7 @@ final class Engine {
         case .configApply:
             return document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
                 let isDryRun = params.dryRun ?? false
+                try engine.refuseBlank(params.yaml)
                 return ChangeReply(changes: try engine.apply(model, source: params.yaml, isDryRun: isDryRun), applied: !isDryRun)
             }
         case .configDiff:

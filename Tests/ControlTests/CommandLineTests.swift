@@ -238,6 +238,15 @@ import Testing
                     status: 1, output: "",
                     errors: "\(bad):3: bridges[0].rate: rate 500 has no unit: write 500mbit\n\(bad):4: bridges[0].colour: a bridge has no key"
                         + " 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, static\n"))
+        for text in ["", "# nothing yet\n", "---\n", "~\n"] {
+            let empty = try write("empty.yaml", text)
+            #expect(
+                try sluice("check", empty)
+                    == Run(
+                        status: 0, output: "\(empty): empty: it configures nothing, and where something runs `sluice apply` refuses it\n",
+                        errors: ""))
+            #expect(try sluice("check", empty, "-j").output.contains("\"this is empty: it configures nothing\""))
+        }
         #expect(try sluice("check", "/dev/zero") == Run(status: 1, output: "", errors: "/dev/zero is larger than 32 MiB, which no configuration is: give another file\n"))
         #expect(try sluice("check", folder("none.yaml")).errors == "\(folder("none.yaml")) cannot be read: No such file or directory\n")
         #expect(try sluice("check", folder("")).errors == "\(folder("")) cannot be read: Is a directory\n")

@@ -21,6 +21,20 @@ extension EndToEnd {
                 _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("rate 5 has no unit") }
                 #expect(try daemon.configuration() == before)
 
+                // A file that is cut off, as one that is being written, takes nothing away; nor does it when it is applied by hand.
+                func refusals() -> Int { daemon.log.components(separatedBy: "control.yaml is not reloaded").count }
+                let sentence = "this is empty, and would take away all that runs (2 bridges): write {} instead if that is meant"
+                for text in ["", "# to be written\n", "---\n"] {
+                    let file = try lab.write("control.yaml", text), known = refusals()
+                    daemon.process.signal(SIGHUP)
+                    try eventually("it is refused") { refusals() > known }
+                    #expect(try daemon.sluice("apply", file).errors == "\(sentence)\n")
+                    #expect(try daemon.sluice("apply", "--dry-run", file).status == 1)
+                    #expect(try daemon.command("diff", file).contains("- bridge br1"))
+                    #expect(try daemon.configuration() == before)
+                }
+                #expect(daemon.log.contains(sentence), "\(daemon.log)")
+
                 // What might never end is not begun, and holds up no other signal.
                 let file = lab.path("control.yaml")
                 try FileManager.default.removeItem(atPath: file)
