@@ -14,6 +14,8 @@ package final class YAMLReader {
 
     private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     private let text: UnsafeMutableBufferPointer<UInt8>
+    /// Of what stands in `text`.
+    private let length: Int
     private var anchors: [String: Element] = [:]
     private var values = 0
     private var aliased = 0
@@ -21,10 +23,10 @@ package final class YAMLReader {
 
     private init(_ yaml: String) {
         text = .allocate(capacity: max(yaml.utf8.count, 1))
-        let end = text.initialize(fromContentsOf: Array(yaml.utf8))
+        length = text.initialize(fromContentsOf: Array(yaml.utf8))
         yaml_parser_initialize(parser)
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
-        yaml_parser_set_input_string(parser, text.baseAddress, end)
+        yaml_parser_set_input_string(parser, text.baseAddress, length)
     }
 
     deinit {
@@ -94,11 +96,8 @@ package final class YAMLReader {
     }
 
     private func failure() -> ConfigurationError {
-        let problem = parser.pointee.problem.map { String(cString: $0) } ?? "it cannot be read"
-        // Where the reader stops there is no line yet.
-        let line = parser.pointee.error == YAML_READER_ERROR ? nil : Int(parser.pointee.problem_mark.line) + 1
-        let tab = problem.contains("cannot start any token") ? " (YAML is indented with spaces, not tabs)" : ""
-        return Self.flaw("this is not YAML: \(problem)\(tab)", line)
+        let flaw = YAMLFlaw(parser.pointee, UnsafeBufferPointer(rebasing: text[..<length]))
+        return Self.flaw(flaw.sentence, flaw.line)
     }
 
     // MARK: Elements
@@ -106,7 +105,7 @@ package final class YAMLReader {
     private func element(_ event: Event, path: String, depth: Int) throws(ConfigurationError) -> Element {
         try count(event)
         if event.kind == YAML_ALIAS_EVENT {
-            guard let named = anchors[event.text] else { throw Self.flaw("this is not YAML: nothing before is called &\(event.text)", event.line) }
+            guard let named = anchors[event.text] else { throw Self.flaw("this is not YAML: nothing before is called &\(event.text): put a value that begins with * in quotes", event.line) }
             return try copy(named, to: path, depth: depth, event.line)
         }
         let content: Element.Content

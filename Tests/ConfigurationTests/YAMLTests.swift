@@ -230,11 +230,63 @@ import Testing
         #expect(try Model.checked(yaml: yaml).guests.map(\.inbound.floor) == [1_000_000_000, 1_000_000_000])
     }
 
-    @Test func malformedYAMLSaysWhere() {
-        let sentences = problems("bridges:\n  - name: br0\n   rate: 1gbit\n")
-        #expect(sentences.count == 1)
-        #expect(sentences[0].hasPrefix("line 3: this is not YAML: "))
-    }
+    /// One sentence in our words: the line, the column, what stands there, and what to write instead.
+    @Test(arguments: [
+        (
+            "bridges:\n  - name: br0\n   rate: 1gbit\n",
+            "line 3: this is not YAML: column 4: 'rate: 1gbit' is indented as nothing above it: the list that begins in line 2 has its items at column 3,"
+                + " each behind a '-', and a key stands below the one beside it; indent with spaces"
+        ),
+        (
+            "bridges:\n  - name: br0\n ports: []\n",
+            "line 3: this is not YAML: column 2: 'ports: []' is indented as nothing above it: the map that begins in line 1 has its keys at column 1; indent"
+                + " with spaces"
+        ),
+        (
+            "bridges: [{name: br0\nports: []\n",
+            "line 2: this is not YAML: column 6: ': []' stands before the '{' in line 1, column 11 is closed: write '}', or a ',' before another entry"
+        ),
+        ("bridges: [{name: br0\n", "line 2: this is not YAML: column 1: the document ends, and the '{' in line 1, column 11 is not closed: write '}'"),
+        ("bridges: [{name: br0}\n", "line 2: this is not YAML: column 1: the document ends, and the '[' in line 1, column 10 is not closed: write ']'"),
+        (
+            "bridges: [{name: br0]\n",
+            "line 1: this is not YAML: column 21: ']' stands before the '{' in line 1, column 11 is closed: write '}', or a ',' before another entry"
+        ),
+        (
+            "bridges: [a b: c d} e]\n",
+            "line 1: this is not YAML: column 19: '} e]' stands before the '[' in line 1, column 10 is closed: write ']', or a ',' before another entry"
+        ),
+        ("bridges:\n\t- name: br0\n", "line 2: this is not YAML: column 1: a tab stands here: YAML is indented with spaces alone"),
+        ("bridges: @br0\n", "line 1: this is not YAML: column 10: no value begins with '@': put '@br0' in quotes"),
+        (
+            "bridges:\n  - name: br0: x\n",
+            "line 2: this is not YAML: column 14: the ': ' in '- name: br0: x' makes no key here: put a value that has one in quotes, give each key a line of its own, and look"
+                + " at the line before"
+        ),
+        (
+            "bridges: []\nports\nguests: []\n",
+            "line 2: this is not YAML: column 1: 'ports' stands where a key does, and has no ': ' behind it: write KEY: VALUE, with a space"
+        ),
+        ("bridges: - br0\n", "line 1: this is not YAML: column 10: the list item '- br0' cannot stand here: begin it on a line of its own, below its key"),
+        ("bridges: \"br0\n", "line 2: this is not YAML: column 1: the document ends, and the quote in line 1, column 10 is not closed: write another one"),
+        (
+            "bridges: \"br\\0\\q\"\n",
+            "line 1: this is not YAML: column 15: '\\q\"' is no escape that double quotes know: write two backslashes for one, or single quotes"
+        ),
+        ("bridges: ]\n", "line 1: this is not YAML: column 10: ']' stands where a value is expected: look for a bracket too many, or a value that is missing"),
+        ("bridges: *\n", "line 1: this is not YAML: column 11: a '*' or '&' begins an alias's name, and none follows: put a value that begins so in quotes"),
+        ("bridges: []\n]\n", "line 2: this is not YAML: column 1: ']' closes nothing: look for a bracket too many"),
+        ("bridges:\n  - name: \"br0\" x\n", "line 2: this is not YAML: column 17: 'x' stands behind a value that has ended: put all of a value in quotes, or give each key a line of its own"),
+        ("bridges: []\n---\nports: []\n", "line 2: a second document begins here, and one is read: take it away"),
+        (
+            "br0\nbridges: []\n",
+            "line 2: this is not YAML: column 8: the ': ' in 'bridges: []' makes no key here: put a value that has one in quotes, give each key a line of its own, and look"
+                + " at the line before"
+        ),
+        ("bridges: []\nports: [\u{7}]\n", "line 2: this is not YAML: column 9: the control character U+0007 stands here: take it away"),
+        ("bridges: !<tag\n", "line 1: this is not YAML: column 15: what stands here is not understood: look at the brackets, quotes and indentation of this line and the one before"),
+    ])
+    func malformedYAMLSaysWhereAndWhat(_ yaml: String, _ sentence: String) { #expect(problems(yaml) == [sentence]) }
 
     @Test func problemsOfTheWholeHaveLinesToo() {
         let yaml = "bridges:\n  - name: br0\nports:\n  - name: t\n    type: tap\n    bridge: br1\n    interface: tap0\n"
