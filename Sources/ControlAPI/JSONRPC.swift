@@ -117,7 +117,11 @@ public struct Request: Sendable {
     /// The typed parameters; a method without any takes `NoParams`, and then `params` may be absent.
     public func params<Params: Decodable>(_ type: Params.Type) throws(RPCError) -> Params {
         do {
-            return try JSONRPC.decoder().decode(ParamsOnly<Params>.self, from: line).params
+            let params = try JSONRPC.decoder().decode(ParamsOnly<Params>.self, from: line).params
+            try refuseOthers(than: Mirror(reflecting: params).children.compactMap(\.label))
+            return params
+        } catch let error as RPCError {
+            throw error
         } catch DecodingError.keyNotFound(let key, let context) where context.codingPath.isEmpty && key.stringValue == "params" {
             if let none = try? JSONRPC.decoder().decode(Params.self, from: Data("{}".utf8)) { return none }
             throw RPCError(RPCError.invalidParams, "\(method) needs params")
@@ -132,6 +136,19 @@ public struct Request: Sendable {
         } catch {
             throw RPCError(RPCError.invalidParams, "the parameters of \(method) cannot be read")
         }
+    }
+
+    /// Of a method that takes none.
+    public func noParams() throws(RPCError) { try refuseOthers(than: []) }
+
+    /// What is not known would be left out without a word, and more be done than was meant.
+    private func refuseOthers(than names: [String]) throws(RPCError) {
+        guard case .object(let all) = try object() else { return }
+        // As the decoder reads them.
+        let known = names.map { $0.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) } }
+        guard let other = all.keys.sorted().first(where: { !known.contains($0) && !names.contains($0) }) else { return }
+        let advice = known.isEmpty ? "it has none" : "there \(known.count == 1 ? "is" : "are") \(known.joined(separator: ", "))"
+        throw RPCError(RPCError.invalidParams, "\(method) has no parameter '\(other)': \(advice)")
     }
 
     /// `params` as they are, keys included; an empty object if there are none.

@@ -175,6 +175,7 @@ final class Engine {
     }
 
     private func answer(_ method: ControlAPI.Method, _ request: Request) throws -> Response {
+        if [.version, .status, .configGet, .statsShow].contains(method) { try request.noParams() }
         switch method {
         case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
         case .status: return .reply(status())
@@ -183,8 +184,8 @@ final class Engine {
             return .later { .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document))) }
         case .configApply:
             return document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                let isDryRun = params.dryRun ?? false
                 try engine.refuseBlank(params.yaml)
+                let isDryRun = params.dryRun ?? false
                 return ChangeReply(changes: try engine.apply(model, source: params.yaml, isDryRun: isDryRun), applied: !isDryRun)
             }
         case .configDiff:

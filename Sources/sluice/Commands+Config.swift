@@ -44,6 +44,11 @@ struct DiffCommand: ParsableCommand {
     @Argument(help: "A YAML file, or - for standard input.") var file: String
     @Argument(help: "A second one; then no daemon is asked.") var other: String?
 
+    func validate() throws {
+        guard other != nil, connecting.socket != nil || connecting.timeout != nil else { return }
+        throw ValidationError("two files are compared without a daemon: leave out --socket and --timeout, or the second file")
+    }
+
     func run() throws {
         try reporting {
             let first = try ConfigurationFile(file)
@@ -82,12 +87,12 @@ struct CheckCommand: ParsableCommand {
                 return Output.print(try Output.json(Contents(
                     bridges: model.bridges.count, ports: model.ports.count, groups: model.groups.count, guests: model.guests.count, warnings: warnings)))
             }
+            if isBlank { return Output.print("\(file): empty: it configures nothing, and where something runs `sluice apply` refuses it") }
             func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
             let parts = [
                 count(model.bridges.count, "bridge"), count(model.ports.count, "port"), count(model.groups.count, "group"),
                 count(model.guests.count, "guest"),
             ]
-            if isBlank { return Output.print("\(file): empty: it configures nothing, and where something runs `sluice apply` refuses it") }
             for warning in warnings { Output.error("\(file): warning: \(warning)") }
             Output.print("\(file): good\(warnings.isEmpty ? "" : " but for \(count(warnings.count, "warning"))"): \(parts.joined(separator: ", "))")
         }

@@ -5,6 +5,8 @@ import Foundation
 struct FDBCommand: ParsableCommand {
     /// Of what is shown.
     static let keys = ["bridge", "port", "dev", "master"]
+    /// As bridge(8) has them.
+    static let synonyms = ["dev": "port", "master": "bridge"]
     static let configuration = CommandConfiguration(
         commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self, Flush.self],
         defaultSubcommand: Show.self)
@@ -14,10 +16,9 @@ struct FDBCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "bridge NAME, port NAME") var words: [String] = []
         func run() throws {
-            let words = try Words(words, keys: FDBCommand.keys)
+            let words = try Words(words, keys: FDBCommand.keys, synonyms: FDBCommand.synonyms)
             try reporting {
-                try connecting.show(
-                    .fdbShow, FDBParams(bridge: words["bridge"] ?? words["master"], port: words["port"] ?? words["dev"]), as: [FDBEntry].self, Tables.addresses)
+                try connecting.show(.fdbShow, FDBParams(bridge: words["bridge"], port: words["port"]), as: [FDBEntry].self, Tables.addresses)
             }
         }
     }
@@ -28,7 +29,7 @@ struct FDBCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "bridge NAME, port NAME; neither: all bridges") var words: [String] = []
         func run() throws {
-            let words = try Words(words, keys: FDBCommand.keys)
+            let words = try Words(words, keys: FDBCommand.keys, synonyms: FDBCommand.synonyms)
             try reporting {
                 try connecting.show(.fdbFlush, FDBParams(bridge: words["bridge"], port: words["port"]), as: FlushReply.self) {
                     "\($0.flushed) learned address\($0.flushed == 1 ? "" : "es") forgotten"
@@ -65,12 +66,12 @@ struct ClassCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A class's path or the end of it; dev BRIDGE-OR-PORT; dir inbound|outbound.") var words: [String] = []
         func run() throws {
-            let words = try Words(words, keys: ClassCommand.keys, positional: true)
+            let words = try Words(words, keys: ClassCommand.keys, synonyms: ["tree": "dev"], positional: true)
             if let direction = words["dir"], !["inbound", "outbound"].contains(direction) {
                 throw ValidationError("dir is inbound (towards the guest) or outbound (from it), not '\(direction)'")
             }
             try reporting {
-                let params = ClassParams(tree: words["dev"] ?? words["tree"], path: words.first)
+                let params = ClassParams(tree: words["dev"], path: words.first)
                 let all: [ClassStatus] = try connecting.client.call(.classShow, params)
                 let shown = all.filter { item in words["dir"].map { item.direction == $0 } ?? true }
                 Output.print(connecting.json ? try Output.json(shown) : Tables.classes(shown))
@@ -206,13 +207,17 @@ struct Words {
     private(set) var first: String?
     private var values: [String: String] = [:]
 
-    init(_ words: [String], keys: [String], positional: Bool = false) throws {
+    /// - Parameter synonyms: keys, and what they are another word for.
+    init(_ words: [String], keys: [String], synonyms: [String: String], positional: Bool = false) throws {
         var rest = words[...]
         if positional, let word = rest.first, !keys.contains(word) { first = rest.removeFirst() }
         while let key = rest.popFirst() {
             guard keys.contains(key) else { throw ValidationError("'\(key)' is no key: write \(keys.map { "\($0) NAME" }.joined(separator: " or "))") }
             guard let value = rest.popFirst() else { throw ValidationError("'\(key)' needs a value") }
-            values[key] = value
+            guard values.updateValue(value, forKey: synonyms[key] ?? key) == nil else {
+                let other = synonyms[key] ?? synonyms.first { $0.value == key }?.key
+                throw ValidationError("'\(key)' stands twice\(other.map { " (\($0) is another word for it)" } ?? ""): write it once")
+            }
         }
     }
 

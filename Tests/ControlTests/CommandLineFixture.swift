@@ -64,6 +64,10 @@ final class CannedDaemon: Sendable {
 
     deinit { server.stop() }
 
+    /// Bridges and ports whose addresses were to be forgotten; of all daemons in this process.
+    private static let flushes = Mutex<[String]>([])
+    var flushed: [String] { Self.flushes.withLock { $0 } }
+
     /// Times that stages were asked for.
     private static let looks = Atomic<Int>(0)
 
@@ -96,7 +100,10 @@ final class CannedDaemon: Sendable {
         case .fdbShow:
             let params = try request.params(FDBParams.self)
             return .reply(Canned.addresses.filter { params.port == nil || $0.port == params.port })
-        case .fdbFlush: return .reply(FlushReply(flushed: 2))
+        case .fdbFlush:
+            let params = try request.params(FDBParams.self)
+            flushes.withLock { $0.append((params.bridge ?? "") + (params.port ?? "")) }
+            return .reply(FlushReply(flushed: 2))
         case .classShow: return .reply(Canned.classes)
         case .protocolShow: return .reply(Canned.protocols)
         case .coreShow:

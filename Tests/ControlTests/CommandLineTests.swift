@@ -313,6 +313,15 @@ import Testing
         #expect(!run.errors.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" || 0x7f...0x9f ~= $0.value })
     }
 
+    /// Nothing that is named is left out: that would be to forget more than was meant.
+    @Test func addressesAreForgottenByAnyWordForTheirPlace() throws {
+        let daemon = try CannedDaemon()
+        for words in [["port", "vm1"], ["dev", "vm1"], ["bridge", "br0"], ["master", "br0"]] {
+            #expect(try sluice(["fdb", "flush"] + words, socket: daemon.path).output == "2 learned addresses forgotten\n", "\(words)")
+            #expect(daemon.flushed.last == words[1])
+        }
+    }
+
     @Test func whatNeedsNoVerbNeedsNone() throws {
         let daemon = try CannedDaemon()
         for words in [["port", "vm1"], ["class", "vm1", "dir", "outbound"], ["class", "vm1"], ["class", "dir", "inbound"], ["fdb", "port", "host"], ["core"]] {
@@ -324,6 +333,11 @@ import Testing
         let sideways = try sluice("class", "show", "dir", "sideways")
         #expect(sideways.status == 64 && sideways.errors.contains("dir is inbound (towards the guest) or outbound (from it), not 'sideways'"))
         #expect(try sluice("fdb", "show", "vm1").errors.contains("'vm1' is no key: write bridge NAME or port NAME"))
+        for words in [["fdb", "show", "port", "a", "dev", "b"], ["class", "show", "dev", "a", "tree", "b"], ["class", "show", "dir", "inbound", "dir", "outbound"], ["fdb", "flush", "port", "a", "port", "b"]] {
+            let twice = try sluice(words)
+            #expect(twice.status == 64 && twice.errors.contains("stands twice"), "\(words): \(twice)")
+        }
+        #expect(try sluice("diff", "/a", "/b", "-s", "/c").errors.contains("two files are compared without a daemon: leave out --socket and --timeout, or the second file"))
         #expect(try sluice("-s", "status").errors.hasPrefix("sluice: -s takes the path of the daemon's socket"))
         #expect(try sluice("--version") == Run(status: 0, output: "\(sluiceVersion)\n", errors: ""))
         #expect(try sluice("port", "show", "--qemu").status == 64)

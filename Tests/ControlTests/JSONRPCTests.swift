@@ -24,6 +24,13 @@ import Testing
         let params = try Request.parse(line).get().params(ApplyParams.self)
         #expect(params.yaml == "a: \"\u{1F600}\"\n")
         #expect(params.dryRun == true)
+        // What is misspelt would otherwise be done without it.
+        #expect(throws: RPCError(RPCError.invalidParams, "x has no parameter 'dev': there are bridge, port")) {
+            try parse(#"{"jsonrpc":"2.0","method":"x","id":1,"params":{"dev":"vm1"}}"#).get().params(FDBParams.self)
+        }
+        #expect(throws: RPCError(RPCError.invalidParams, "x has no parameter 'all': it has none")) {
+            try parse(#"{"jsonrpc":"2.0","method":"x","id":1,"params":{"all":true}}"#).get().noParams()
+        }
     }
 
     @Test(arguments: ["{", "", "nonsense", "{\"a\":}", "\u{0}", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"} trailing"])
@@ -68,6 +75,10 @@ import Testing
     @Test(arguments: [
         (#"{"jsonrpc":"2.0","id":1,"method":"edit"}"#, "edit needs params"),
         (#"{"jsonrpc":"2.0","id":1,"method":"edit","params":{"object":"port"}}"#, "edit needs the parameter 'verb'"),
+        (
+            #"{"jsonrpc":"2.0","id":1,"method":"edit","params":{"object":"port","verb":"add","words":[],"dry-run":true}}"#,
+            "edit has no parameter 'dry-run': there are object, verb, words"
+        ),
         (#"{"jsonrpc":"2.0","id":1,"method":"edit","params":[1]}"#, "params of edit must be an object"),
         (
             #"{"jsonrpc":"2.0","id":1,"method":"edit","params":{"object":"port","verb":"add","words":7}}"#,
