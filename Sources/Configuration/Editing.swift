@@ -12,10 +12,10 @@ extension Model {
     /// `port add` `vm1 type vhost bridge br0 socket /run/sluice/vm1.sock`. The result is checked as a whole, so a refused
     /// change tells the same sentences as a refused file.
     ///
-    /// `default` and `none` unset a value; lists are separated by commas.
+    /// `none` and `default` unset a value, but for `default` where it may be a name; lists are separated by commas.
     public func edited(_ object: String, _ verb: String, _ words: [String]) throws(ConfigurationError) -> Model {
         let editor = try edit(object, verb, words)
-        let problems = editor.model.problems
+        let problems = editor.model.problems(changed: editor.changed)
         if !problems.isEmpty { throw ConfigurationError(problems.map { editor.named($0) }) }
         return editor.model
     }
@@ -28,7 +28,7 @@ extension Model {
         guard let verb = EditVerb(rawValue: verb) else {
             throw ConfigurationError("", "\(object.rawValue) has no verb '\(verb)': \(Self.names(EditVerb.self, verb))")
         }
-        var editor = Editor(model: self)
+        var editor = Editor(model: self, changed: words.first.map { ChangedObject(object: object, name: $0) })
         switch object {
         case .port: try editor.port(verb, words)
         case .bridge: try editor.bridge(verb, words)
@@ -50,6 +50,7 @@ extension Model {
 /// A model under a single change.
 struct Editor {
     var model: Model
+    let changed: ChangedObject?
     let fields = Fields.all
 
     // MARK: Words
@@ -99,9 +100,9 @@ struct Editor {
                 let items = first.split(separator: ",", omittingEmptySubsequences: true).enumerated().map {
                     Element(path: "\(inner)[\($0)]", content: .scalar(String($1)))
                 }
-                value = Element(path: inner, content: first == "none" ? .scalar(first) : .list(items))
+                value = Element(path: inner, content: Self.unsets(first) ? .scalar(first) : .list(items))
             case .map(let keys):
-                if first == "none" {
+                if Self.unsets(first) {
                     words.removeFirst()
                     value = Element(path: inner, content: .scalar(first))
                 } else {
@@ -113,6 +114,8 @@ struct Editor {
         return Element(path: path, content: .map(entries))
     }
 
+    private static func unsets(_ word: String) -> Bool { ["none", "default"].contains(word) }
+
     /// The words of a nested map: as long as they are its keys.
     private static func nested(
         _ words: inout ArraySlice<String>, _ keys: [String], _ path: String, _ noun: String
@@ -120,6 +123,7 @@ struct Editor {
         var entries: [Element.Entry] = []
         while let key = words.first, keys.contains(key) {
             words.removeFirst()
+            if entries.contains(where: { $0.key == key }) { throw ConfigurationError("\(path).\(key)", "'\(key)' stands twice: write it once") }
             guard let value = words.popFirst() else { throw ConfigurationError("\(path).\(key)", "'\(key)' needs a value") }
             entries.append(Element.Entry(key: key, value: Element(path: "\(path).\(key)", content: .scalar(value))))
         }

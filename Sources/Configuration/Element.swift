@@ -35,6 +35,10 @@ struct Field<Object> {
     var key: String
     /// What the key takes, for command lines: nested keys, or a comma-separated list.
     var shape: Shape = .scalar
+    /// Any text is a value of it, so that only `none` unsets it.
+    var isText = false
+    /// Takes the default, or nothing, which `none` and `default` stand for; nil: there is neither.
+    var unset: ((inout Object) -> Void)?
     var read: (inout Object, Element, inout ProblemList) -> Void
     /// nil: the default, which is not written.
     var write: (Object) -> Document?
@@ -86,7 +90,11 @@ extension ProblemList {
         guard let entries = entries(of: element, noun) else { return }
         for entry in entries {
             if let field = fields.first(where: { $0.key == entry.key }) {
-                field.read(&object, entry.value, &self)
+                if let unset = field.unset, entry.value.isNone || entry.value.isDefault && !field.isText {
+                    unset(&object)
+                } else {
+                    field.read(&object, entry.value, &self)
+                }
             } else {
                 unknown(entry, in: fields.map(\.key), of: noun)
             }
@@ -178,7 +186,10 @@ extension ProblemList {
 
 extension Element {
     /// `none` unsets what may be absent.
-    var isNone: Bool {
-        if case .scalar(let text) = content { text.lowercased() == "none" } else { false }
+    var isNone: Bool { isWord("none") }
+    var isDefault: Bool { isWord("default") }
+
+    private func isWord(_ word: String) -> Bool {
+        if case .scalar(let text) = content { text.lowercased() == word } else { false }
     }
 }

@@ -10,21 +10,15 @@ extension Field {
 
     static func text(_ key: String, _ path: WritableKeyPath<Object, String?>, example: String) -> Field {
         Field(
-            key: key,
-            read: { object, element, problems in
-                if element.isNone { object[keyPath: path] = nil; return }
-                if let value = problems.text(element, example: example) { object[keyPath: path] = value }
-            },
+            key: key, isText: true, unset: { $0[keyPath: path] = nil },
+            read: { if let value = $2.text($1, example: example) { $0[keyPath: path] = value } },
             write: { $0[keyPath: path].map { .text($0) } })
     }
 
     static func quantity(_ key: String, _ quantity: Quantity, _ path: WritableKeyPath<Object, UInt64?>) -> Field {
         Field(
-            key: key,
-            read: { object, element, problems in
-                if element.isNone { object[keyPath: path] = nil; return }
-                if let value = problems.quantity(element, quantity) { object[keyPath: path] = value }
-            },
+            key: key, unset: { $0[keyPath: path] = nil },
+            read: { if let value = $2.quantity($1, quantity) { $0[keyPath: path] = value } },
             write: { $0[keyPath: path].map { .text(quantity.format($0)) } })
     }
 
@@ -38,37 +32,33 @@ extension Field {
         _ key: String, _ path: WritableKeyPath<Object, Int>, _ range: ClosedRange<Int>, standard: Int
     ) -> Field {
         Field(
-            key: key, read: { if let value = $2.integer($1, range) { $0[keyPath: path] = value } },
+            key: key, unset: { $0[keyPath: path] = standard }, read: { if let value = $2.integer($1, range) { $0[keyPath: path] = value } },
             write: { $0[keyPath: path] == standard ? nil : .number(Int64($0[keyPath: path])) })
     }
 
     static func optionalInteger(_ key: String, _ path: WritableKeyPath<Object, Int?>, _ range: ClosedRange<Int>) -> Field {
         Field(
-            key: key,
-            read: { object, element, problems in
-                if element.isNone { object[keyPath: path] = nil; return }
-                if let value = problems.integer(element, range) { object[keyPath: path] = value }
-            },
+            key: key, unset: { $0[keyPath: path] = nil },
+            read: { if let value = $2.integer($1, range) { $0[keyPath: path] = value } },
             write: { $0[keyPath: path].map { .number(Int64($0)) } })
     }
 
     static func bytes(_ key: String, _ path: WritableKeyPath<Object, Int>, _ range: ClosedRange<Int>, standard: Int) -> Field {
         Field(
-            key: key, read: { if let value = $2.bytes($1, range) { $0[keyPath: path] = value } },
+            key: key, unset: { $0[keyPath: path] = standard }, read: { if let value = $2.bytes($1, range) { $0[keyPath: path] = value } },
             write: { $0[keyPath: path] == standard ? nil : .text(Quantity.size.format(UInt64($0[keyPath: path]))) })
     }
 
     static func flag(_ key: String, _ path: WritableKeyPath<Object, Bool>, standard: Bool) -> Field {
         Field(
-            key: key, read: { if let value = $2.flag($1) { $0[keyPath: path] = value } },
+            key: key, unset: { $0[keyPath: path] = standard }, read: { if let value = $2.flag($1) { $0[keyPath: path] = value } },
             write: { $0[keyPath: path] == standard ? nil : .flag($0[keyPath: path]) })
     }
 
     static func cpus(_ path: WritableKeyPath<Object, [Int]>) -> Field {
         Field(
-            key: "cpus", shape: .list,
+            key: "cpus", shape: .list, unset: { $0[keyPath: path] = [] },
             read: { object, element, problems in
-                if element.isNone { object[keyPath: path] = []; return }
                 guard let items = problems.items(of: element, example: "[1, 2]") else { return }
                 object[keyPath: path] = items.compactMap { problems.integer($0, 0...4_095) }
             },
@@ -78,11 +68,8 @@ extension Field {
     static func nested<Inner>(_ key: String, _ path: WritableKeyPath<Object, Inner>, _ fields: [Field<Inner>]) -> Field
     where Inner: Equatable & Initializable {
         Field(
-            key: key, shape: .map(keys: fields.map(\.key)),
-            read: { object, element, problems in
-                if element.isNone { object[keyPath: path] = Inner(); return }
-                problems.read(element, into: &object[keyPath: path], fields, of: key)
-            },
+            key: key, shape: .map(keys: fields.map(\.key)), unset: { $0[keyPath: path] = Inner() },
+            read: { $2.read($1, into: &$0[keyPath: path], fields, of: key) },
             write: { $0[keyPath: path] == Inner() ? nil : Fields.write($0[keyPath: path], fields) })
     }
 }

@@ -37,7 +37,7 @@ struct Fields {
         return [
             .cpus(\.cpus),
             Field(
-                key: "polling", read: { if let value = $2.choice($1, PollingMode.self) { $0.polling = value } },
+                key: "polling", unset: { $0.polling = standard.polling }, read: { if let value = $2.choice($1, PollingMode.self) { $0.polling = value } },
                 write: { $0.polling == standard.polling ? nil : .text($0.polling.rawValue) }),
             .cores,
             .wakeLatency,
@@ -46,7 +46,7 @@ struct Fields {
             .bytes("buffer-size", \.bufferSize, DaemonSettings.bufferSizes, standard: standard.bufferSize),
             .flag("hugepages", \.hugepages, standard: true),
             Field(
-                key: "memory",
+                key: "memory", unset: { $0.memory = standard.memory },
                 read: { if let value = $2.quantity($1, .size) { $0.memory = value } },
                 write: { $0.memory == 0 ? nil : .text(Quantity.size.format($0.memory)) }),
         ]
@@ -56,7 +56,7 @@ struct Fields {
         [
             .name(\.name),
             Field(
-                key: "ageing",
+                key: "ageing", unset: { $0.ageing = 300 },
                 read: { bridge, element, problems in
                     guard let value = problems.quantity(element, .time) else { return }
                     guard value % 1_000 == 0, (1_000...1_000_000_000).contains(value) else {
@@ -71,7 +71,7 @@ struct Fields {
             .integer("overhead", \.overhead, 0...256, standard: 0),
             .nested("rest", \.rest, rest),
             Field(
-                key: "static", shape: .list,
+                key: "static", shape: .list, unset: { $0.staticEntries = [] },
                 read: { bridge, element, problems in
                     guard let items = problems.items(of: element, example: "[{mac: 52:54:00:12:34:56, port: vm1}]") else { return }
                     bridge.staticEntries = items.compactMap { item in
@@ -108,15 +108,15 @@ struct Fields {
             .text("bridge", \.bridge, example: "a bridge's name"),
             .text("socket", \.socket, example: "/run/sluice/vm1.sock"),
             Field(
-                key: "mode", read: { if let value = $2.choice($1, VhostMode.self) { $0.mode = value } },
+                key: "mode", unset: { $0.mode = nil }, read: { if let value = $2.choice($1, VhostMode.self) { $0.mode = value } },
                 write: { $0.mode == .client ? nil : $0.mode.map { .text($0.rawValue) } }),
             Field(
-                key: "queues", read: { $0.queues = $1.isNone ? nil : $2.integer($1, 1...64) ?? $0.queues },
+                key: "queues", unset: { $0.queues = nil }, read: { if let value = $2.integer($1, 1...64) { $0.queues = value } },
                 write: { $0.type == .vhost && $0.queues == 1 ? nil : $0.queues.map { .number(Int64($0)) } }),
             .text("interface", \.interface, example: "tap0"),
             .text("netns", \.netns, example: "lab"),
             Field(
-                key: "mac", read: { $0.mac = $1.isNone ? nil : $2.mac($1) ?? $0.mac },
+                key: "mac", unset: { $0.mac = nil }, read: { if let value = $2.mac($1) { $0.mac = value } },
                 write: { $0.mac.map { .text($0.description) } }),
             .text("device", \.device, example: "\"net_af_packet0,iface=eth1\""),
             .integer("mtu", \.mtu, 68...9_000, standard: 1_500),
@@ -127,9 +127,8 @@ struct Fields {
             .flag("dcb", \.dcb, standard: true),
             .flag("spoof-check", \.spoofCheck, standard: false),
             Field(
-                key: "pace", shape: .map(keys: pace.map(\.key)),
+                key: "pace", shape: .map(keys: pace.map(\.key)), unset: { $0.pace = nil },
                 read: { port, element, problems in
-                    if element.isNone { port.pace = nil; return }
                     var draft = port.pace ?? PaceDraft()
                     let before = problems.count
                     problems.read(element, into: &draft, pace, of: "pace")
@@ -154,27 +153,18 @@ struct Fields {
             .packets("floor-packets", \.floorPackets), .packets("ceiling-packets", \.ceilingPackets),
             .optionalInteger("priority", \.priority, 0...7),
             Field(
-                key: "quantum",
-                read: { settings, element, problems in
-                    if element.isNone { settings.quantum = nil; return }
-                    if let value = problems.bytes(element, 64...16_777_216) { settings.quantum = value }
-                },
+                key: "quantum", unset: { $0.quantum = nil },
+                read: { if let value = $2.bytes($1, 64...16_777_216) { $0.quantum = value } },
                 write: { $0.quantum.map { .text(Quantity.size.format(UInt64($0))) } }),
             .optionalInteger("limit", \.limit, 1...1_048_576),
             Field(
-                key: "limit-bytes",
-                read: { settings, element, problems in
-                    if element.isNone { settings.limitBytes = nil; return }
-                    if let value = problems.bytes(element, 1_024...1 << 40) { settings.limitBytes = value }
-                },
+                key: "limit-bytes", unset: { $0.limitBytes = nil },
+                read: { if let value = $2.bytes($1, 1_024...1 << 40) { $0.limitBytes = value } },
                 write: { $0.limitBytes.map { .text(Quantity.size.format(UInt64($0))) } }),
             .delay("limit-delay", \.limitDelay),
             Field(
-                key: "queue",
-                read: { settings, element, problems in
-                    if element.isNone { settings.queue = nil; return }
-                    if let value = problems.choice(element, QueueDiscipline.self) { settings.queue = value }
-                },
+                key: "queue", unset: { $0.queue = nil },
+                read: { if let value = $2.choice($1, QueueDiscipline.self) { $0.queue = value } },
                 write: { $0.queue.map { .text($0.rawValue) } }),
             .delay("codel-target", \.codelTarget), .delay("codel-interval", \.codelInterval),
         ]
@@ -201,9 +191,8 @@ struct Fields {
                 key: "port", read: { if let value = $2.text($1, example: "a port's name") { $0.port = value } },
                 write: { .text($0.port) }),
             Field(
-                key: "macs", shape: .list,
+                key: "macs", shape: .list, unset: { $0.macs = [] },
                 read: { guest, element, problems in
-                    if element.isNone { guest.macs = []; return }
                     guard let items = problems.items(of: element, example: "[52:54:00:12:34:56]") else { return }
                     guest.macs = items.compactMap { problems.mac($0) }
                 },
@@ -211,7 +200,7 @@ struct Fields {
             .text("group", \.group, example: "a group's name"),
             .nested("inbound", \.inbound, classes), .nested("outbound", \.outbound, classes),
             Field(
-                key: "protocols",
+                key: "protocols", unset: { $0.protocols = [:] },
                 read: { guest, element, problems in
                     for entry in problems.entries(of: element, "protocols") ?? [] {
                         var value = guest.protocols[entry.key] ?? ProtocolClasses()
@@ -230,7 +219,7 @@ struct Fields {
         [
             .name(\.name),
             Field(
-                key: "match", shape: .list,
+                key: "match", shape: .list, unset: { $0.matches = [] },
                 read: { row, element, problems in
                     guard let items = problems.items(of: element, example: "[tcp 873]") else { return }
                     row.matches = items.compactMap { (item: Element) -> ProtocolMatch? in
@@ -245,7 +234,7 @@ struct Fields {
                 },
                 write: { $0.matches.isEmpty ? nil : .list($0.matches.map { .text($0.description) }) }),
             Field(
-                key: "pcp", read: { if let value = $2.integer($1, 0...7) { $0.pcp = value } },
+                key: "pcp", unset: { $0.pcp = nil }, read: { if let value = $2.integer($1, 0...7) { $0.pcp = value } },
                 write: { $0.pcp.map { .number(Int64($0)) } }),
         ]
     }

@@ -35,7 +35,7 @@ extension Field<DaemonSettings> {
     static var wakeLatency: Field {
         let usual = Field.delay("wake-latency", \.wakeLatency)
         return Field(
-            key: usual.key,
+            key: usual.key, unset: usual.unset,
             read: { daemon, element, problems in
                 usual.read(&daemon, element, &problems)
                 guard let value = daemon.wakeLatency, value > 100_000 else { return }
@@ -47,7 +47,7 @@ extension Field<DaemonSettings> {
     /// `cores: [{cpu: 3, polling: polling}]`
     static var cores: Field {
         Field(
-            key: "cores", shape: .list,
+            key: "cores", shape: .list, unset: { $0.cores = [] },
             read: { daemon, element, problems in
                 guard let items = problems.items(of: element, example: "[{cpu: 3, polling: polling}]") else { return }
                 daemon.cores = items.compactMap { item in
@@ -88,7 +88,7 @@ extension Editor {
             throw ConfigurationError(path, "a core has one key: write core set \(name) polling polling, adaptive or interrupt" + (name == "all" ? "; or core set all balance on, core set all wake-latency 10us" : ""))
         }
         let mode = PollingMode(rawValue: word)
-        guard mode != nil || word == "default" else {
+        guard mode != nil || ["default", "none"].contains(word) else {
             throw ConfigurationError(path + ".polling", "'\(word)' is not \(PollingMode.allCases.map(\.rawValue).joined(separator: " or ")), or default")
         }
         guard let cpu = Int(name) else {

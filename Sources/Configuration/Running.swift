@@ -36,7 +36,10 @@ public struct Running: Sendable {
 
     /// - Parameter isChecked: `new` is known to have no problems.
     /// - Throws: what is wrong with `new`.
-    public func changed(to new: Model, isChecked: Bool = false) throws(ConfigurationError) -> Change {
+    public func changed(to new: Model, isChecked: Bool = false) throws(ConfigurationError) -> Change { try changed(to: new, isChecked: isChecked, of: nil) }
+
+    /// - Parameter object: what was changed, if it was one thing.
+    private func changed(to new: Model, isChecked: Bool = false, of object: ChangedObject?) throws(ConfigurationError) -> Change {
         var after = ids
         var made: [TreeDescription]?
         func trees() -> [TreeDescription] {
@@ -46,7 +49,7 @@ public struct Running: Sendable {
             return result
         }
         if !isChecked {
-            let problems = new.problems(trees: trees)
+            let problems = new.problems(changed: object, trees: trees)
             guard problems.isEmpty else { throw ConfigurationError(problems) }
         }
         return Change(plan: diff(from: model, self.trees, to: new, trees()), model: new, trees: trees(), ids: after)
@@ -62,7 +65,7 @@ public struct Running: Sendable {
         }
         let editor = try model.edit(object, verb, words)
         do throws(ConfigurationError) {
-            return .whole(try changed(to: editor.model))
+            return .whole(try changed(to: editor.model, of: editor.changed))
         } catch {
             throw ConfigurationError(error.problems.map { editor.named($0) })
         }

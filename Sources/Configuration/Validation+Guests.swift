@@ -44,7 +44,7 @@ extension Validator {
         checkUnique(model.guests.map(\.name), "guests", "guest")
         let table = model.protocolTable.map(\.name)
         var addressless: [String: String] = [:]
-        for (index, guest) in model.guests.enumerated() {
+        for (index, guest) in claiming(model.guests, \.name, .guest) {
             let path = "guests[\(index)]"
             checkName(guest.name, path, reserved: ["none", ClassDescription.restPath])
             if groups[guest.name] != nil {
@@ -112,7 +112,7 @@ extension Validator {
         }
         var owners: [Place: GuestSettings] = [:]
         var counts: [String: Int] = [:]
-        for (index, guest) in model.guests.enumerated() {
+        for (index, guest) in claiming(model.guests, \.name, .guest) {
             let bridge = ports[guest.port]?.bridge ?? ""
             for (position, mac) in guest.macs.enumerated() {
                 let path = "guests[\(index)].macs[\(position)]"
@@ -180,7 +180,7 @@ extension Validator {
                     + " \(table.count - most) out, or write several matches in one row")
         }
         var owners: [ProtocolMatch: String] = [:]
-        for row in table {
+        for (_, row) in claiming(table, \.name, .protocol) {
             let index = model.protocols.firstIndex { $0.name == row.name }
             for match in row.matches {
                 let path = index.map { "protocols[\($0)].match" } ?? "protocols"

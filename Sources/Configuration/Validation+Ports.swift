@@ -43,13 +43,11 @@ extension Validator {
 
     mutating func checkPorts() {
         checkUnique(model.ports.map(\.name), "ports", "port")
+        checkLoops()
         let bridgeNames = model.bridges.map(\.name)
         let addressed = Set(model.guests.lazy.filter { !$0.macs.isEmpty }.map(\.port))
         var owners: [String: String] = [:]
-        let taps = Dictionary(
-            model.ports.compactMap { port in if case .tap(let interface, nil, _) = port.kind { (interface, port.name) } else { nil } },
-            uniquingKeysWith: { first, _ in first })
-        for (index, port) in model.ports.enumerated() {
+        for (index, port) in claiming(model.ports, \.name, .port) {
             let path = "ports[\(index)]"
             checkName(port.name, path, reserved: ["none", ClassDescription.restPath])
             if bridges[port.name] != nil {
@@ -68,7 +66,7 @@ extension Validator {
                     "spoof-check would drop everything from \(port.name), as no guest there has macs: write macs for a guest of"
                         + " port \(port.name), or leave spoof-check out")
             }
-            checkKind(port, path, &owners, taps)
+            checkKind(port, path, &owners)
         }
     }
 
@@ -93,8 +91,26 @@ extension Validator {
         }
     }
 
-    /// `owners`: which port has a socket, an interface or a device name. `taps`: which port makes an interface of the host.
-    private mutating func checkKind(_ port: PortSettings, _ path: String, _ owners: inout [String: String], _ taps: [String: String]) {
+    /// A physical port must not send to a tap of another.
+    private mutating func checkLoops() {
+        let taps = Dictionary(
+            model.ports.enumerated().compactMap { index, port in if case .tap(let interface, nil, _) = port.kind { (interface, (index, port.name)) } else { nil } },
+            uniquingKeysWith: { first, _ in first })
+        if taps.isEmpty { return }
+        for (index, port) in model.ports.enumerated() {
+            guard case .physical(let device, _) = port.kind else { continue }
+            let interface = device.split(separator: ",").first { $0.hasPrefix("iface=") }.map { String($0.dropFirst(6)) } ?? device
+            guard let (tapIndex, tap) = taps[interface] else { continue }
+            if isChanged(tap, .port) {
+                add("ports[\(tapIndex)].interface", "the interface \(interface) is port \(port.name)'s device: frames sent there would come back; write another name")
+            } else {
+                add("ports[\(index)].device", "the interface \(interface) is port \(tap)'s tap: frames sent there would come back; write another device")
+            }
+        }
+    }
+
+    /// `owners`: which port has a socket, an interface or a device name.
+    private mutating func checkKind(_ port: PortSettings, _ path: String, _ owners: inout [String: String]) {
         func claim(_ key: String) -> String? {
             defer { if owners[key] == nil { owners[key] = port.name } }
             return owners[key]
@@ -137,12 +153,6 @@ extension Validator {
                 add(path + ".mtu", "\(device.prefix { $0 != "," }) carries an mtu of \(limit.mtu) at most: write that or less, \(limit.advice)")
             }
             let name = String(device.prefix { $0 != "," })
-            let interface = device.split(separator: ",").first { $0.hasPrefix("iface=") }.map { String($0.dropFirst(6)) } ?? device
-            if let owner = taps[interface] {
-                add(
-                    path + ".device",
-                    "the interface \(interface) is port \(owner)'s tap: frames sent there would come back; write another device")
-            }
             if let owner = claim("device " + name) {
                 let isVirtual = device.contains(",")
                 add(

@@ -4,16 +4,19 @@ extension Model {
     /// Everything wrong with the model as a whole; empty: it can be applied.
     ///
     /// Floors are only added up where names and references are sound, as otherwise the sums would say nothing.
-    public var problems: [Problem] {
-        problems {
+    public var problems: [Problem] { problems(changed: nil) }
+
+    /// - Parameter changed: what was changed: where two cannot both be, that is the one that cannot.
+    func problems(changed: ChangedObject?) -> [Problem] {
+        problems(changed: changed) {
             var ids = ClassIDs()
             return trees(of: self, ids: &ids)
         }
     }
 
     /// - Parameter trees: of this model.
-    func problems(trees: () -> [TreeDescription]) -> [Problem] {
-        var validator = Validator(model: self)
+    func problems(changed: ChangedObject?, trees: () -> [TreeDescription]) -> [Problem] {
+        var validator = Validator(model: self, changed: changed)
         validator.checkCounts()
         // What is too much to run is too much to look through, too.
         guard validator.problems.isEmpty else { return validator.problems.all() }
@@ -30,22 +33,39 @@ extension Model {
     }
 }
 
+/// What a single change is about.
+struct ChangedObject: Sendable {
+    var object: EditObject
+    var name: String
+}
+
 /// Collects problems; the checks are in files by subject.
 struct Validator {
     let model: Model
+    let changed: ChangedObject?
     var problems = ProblemList()
     let bridges: [String: BridgeSettings]
     let ports: [String: PortSettings]
     let groups: [String: GroupSettings]
 
-    init(model: Model) {
+    init(model: Model, changed: ChangedObject? = nil) {
         self.model = model
+        self.changed = changed
         bridges = Dictionary(model.bridges.map { ($0.name, $0) }) { first, _ in first }
         ports = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
         groups = Dictionary(model.groups.map { ($0.name, $0) }) { first, _ in first }
     }
 
     mutating func add(_ path: String, _ sentence: String) { problems.add(Problem(path, sentence)) }
+
+    func isChanged(_ name: String, _ object: EditObject) -> Bool { changed.map { $0.object == object && $0.name == name } ?? false }
+
+    /// A list with the places of its elements, what was changed last: where two claim the same, the second is told of.
+    func claiming<Element>(_ list: [Element], _ name: (Element) -> String, _ object: EditObject) -> [(offset: Int, element: Element)] {
+        let all = list.enumerated().map { $0 }
+        guard changed?.object == object else { return all }
+        return all.filter { !isChanged(name($0.element), object) } + all.filter { isChanged(name($0.element), object) }
+    }
 
     // MARK: Names
 

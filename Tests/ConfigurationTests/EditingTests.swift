@@ -112,6 +112,61 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(try edit(model, "guest set vm1 group none").guests[0].group == nil)
     }
 
+    /// Whatever has a default goes back to it, by either word.
+    @Test(arguments: ["none", "default"]) func whatHasADefaultGoesBackToIt(_ word: String) throws {
+        let model = try office()
+        func back(_ object: String, _ settings: String, _ key: String) throws -> Model {
+            try edit(try edit(model, "\(object) \(settings)"), "\(object) \(key) \(word)")
+        }
+        for (port, settings, key) in [
+            ("vm1", "mtu 9000", "mtu"), ("vm1", "cpus 1,2", "cpus"), ("host", "spoof-check off", "spoof-check"), ("host", "mac 52:54:00:00:00:99", "mac"),
+            ("vm2", "queues 4", "queues"), ("uplink", "dcb off", "dcb"), ("uplink", "rest ceiling 1mbit", "rest"), ("host", "pace average 1gbit", "pace"),
+        ] {
+            #expect(try back("port set \(port)", settings, key) == model, "\(key)")
+        }
+        #expect(try edit(model, "port set vm2 mode \(word)").ports[1].kind == .vhost(socket: "/run/sluice/vm2.sock", mode: .client, queues: 1))
+        #expect(try edit(model, "port set uplink overhead \(word)").ports[3].overhead == 0)
+        for (settings, key) in [("ageing 60s", "ageing"), ("fdb-size 1000", "fdb-size"), ("overhead 24", "overhead"), ("rest ceiling 1gbit", "rest")] {
+            #expect(try back("bridge set br0", settings, key) == model, "\(key)")
+        }
+        #expect(try back("guest set vm2", "macs 52:54:00:00:00:88", "macs") == model)
+        #expect(try edit(model, "class set vm2 dir outbound floor \(word)").guests[1].outbound == ClassSettings())
+        #expect(try back("class set vm2 dir outbound", "queue codel codel-target 1ms limit 5 limit-bytes 1mib limit-delay 1ms quantum 2kib priority 1", "queue \(word) codel-target \(word) limit \(word) limit-bytes \(word) limit-delay \(word) quantum \(word) priority") == model)
+        #expect(try edit(model, "protocol set iscsi pcp \(word)").protocolTable.first { $0.name == "iscsi" }?.pcp == 4)
+        #expect(try back("protocol set iscsi", "match tcp~99", "match") == model)
+        #expect(try back("core set all", "balance on", "balance") == model)
+        #expect(try back("core set all", "polling interrupt", "polling") == model)
+        #expect(try back("core set 3", "polling interrupt", "polling") == model)
+        #expect(try back("core set all", "wake-latency 10us", "wake-latency") == model)
+        #expect(refusal(model, "port set vm1 type \(word)") == "port vm1.type: '\(word)' is not vhost or tap or physical")
+        let yaml = "daemon: {buffers: \(word), buffer-size: \(word), hugepages: \(word), memory: \(word), polling: \(word), cpus: \(word), cores: \(word)}\n"
+            + "bridges: [{name: br0, static: \(word)}]\n"
+        #expect(try Model.checked(yaml: yaml) == Model.checked(yaml: "bridges: [{name: br0}]"))
+    }
+
+    /// Whoever stands first in the configuration: what is changed is what is wrong.
+    @Test(arguments: [
+        ("port set vm1 socket /run/sluice/vm2.sock", "port vm1 socket: the socket /run/sluice/vm2.sock is port vm2's already: write another path"),
+        ("port set vm1 type tap interface tap0 netns lab", "port vm1 interface: the interface tap0 is port host's already: write another name"),
+        (
+            "port set host interface eth1 netns none",
+            "port host interface: the interface eth1 is port uplink's device: frames sent there would come back; write another name"
+        ),
+        (
+            "port set host type physical device net_af_packet0,iface=eth7",
+            "port host device: the device net_af_packet0 is port uplink's already: give this one another number, as in net_af_packet1"
+        ),
+        ("guest set vm1 macs 52:54:00:00:00:02", "guest vm1 macs[0]: 52:54:00:00:00:02 is guest vm3's already: remove one"),
+        ("guest set vm3 macs 52:54:00:00:00:01", "guest vm3 macs[0]: 52:54:00:00:00:01 is guest vm1's already: remove one"),
+        ("guest set vm3 macs none", "guest vm3 macs: vm2 already has every address of port vm2 that no other guest has: write macs for vm3"),
+        ("protocol set backup match tcp~3260", "protocol backup match: tcp 3260 is iscsi's already, and a frame has one protocol: remove one"),
+        ("protocol set iscsi match tcp~873", "protocol iscsi match: tcp 873 is backup's already, and a frame has one protocol: remove one"),
+    ])
+    func theChangeIsBlamed(_ line: String, _ sentence: String) throws {
+        let model = try edit(try office(), "guest add vm3 port vm2 macs 52:54:00:00:00:02")
+        #expect(refusal(model, line) == sentence)
+    }
+
     @Test func aPortsOwnClassIsWrittenWhenSet() throws {
         let model = try edit(try office(), "class set host dir inbound ceiling 1gbit")
         #expect(model.guests.last?.name == "host")
@@ -128,6 +183,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
         ("port set vm1 mut 9000", "port vm1: a port has no key 'mut': did you mean 'mtu'?"),
         ("port set vm1 mtu 9001", "port vm1.mtu: '9001' is not a whole number from 68 to 9000"),
         ("port set vm1 mtu 1500 mtu 9000", "port vm1.mtu: 'mtu' stands twice: write it once"),
+        ("guest set vm1 inbound floor 1mbit floor 2mbit", "guest vm1.inbound.floor: 'floor' stands twice: write it once"),
         ("port set vm1 interface tap3", "port vm1: 'interface' belongs to tap ports, not to a vhost port: leave it out"),
         ("port set vm2 pace average 1000", "port vm2.pace.average: rate 1000 has no unit: write 1000mbit"),
         ("port set vm2 pace mean 1gbit", "port vm2.pace: pace has no key 'mean': its keys are average, peak, burst"),
