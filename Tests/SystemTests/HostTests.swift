@@ -89,13 +89,13 @@ extension EndToEnd {
                 try becomes("down", reason: "no link")
                 try run("ip", "link", "set", wire.far, "up")
                 try becomes("up", reason: nil)
-                // By another name it is the same one.
+                // By another name it is not what is configured, until it has its own back or is gone.
                 let renamed = "\(lab.tag)wr"
                 try run("ip", "link", "set", wire.near, "down")
                 try becomes("down", reason: "no link")
                 try run("ip", "link", "set", wire.near, "name", renamed)
                 try run("ip", "link", "set", renamed, "up")
-                try becomes("up", reason: nil)
+                try eventually("its name is missed") { try (daemon.port("uplink")["reason"].string ?? "").contains("is called \(renamed) now") }
                 try run("ip", "link", "del", renamed)
                 try eventually("it is missed") { try (daemon.port("uplink")["reason"].string ?? "").contains("no interface \(wire.near)") }
                 #expect(try daemon.port("uplink")["state"].string == "failed")
