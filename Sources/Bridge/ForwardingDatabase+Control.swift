@@ -69,6 +69,16 @@ extension ForwardingDatabase {
     @discardableResult
     public func flushLearned() -> Int { removeAll { !$0.isStatic } }
 
+    /// Forgets what was learned about some addresses.
+    /// - Parameter condition: its `mac` has 60 bits, as in `lookup`.
+    /// - Returns: how many entries went.
+    @discardableResult
+    public func flushLearned(where condition: (_ mac: UInt64, _ value: FDBValue) -> Bool) -> Int {
+        var found: [UInt64] = []
+        forEach { mac, value in if !value.isStatic && condition(mac, value) { found.append(mac) } }
+        return found.count { mac in remove(mac) { !$0.isStatic && condition(mac, $0) } }
+    }
+
     /// Of the whole table. An entry that a newcomer moved meanwhile may have been passed over, so it is gone through again; not without end, as a full table
     /// may be moved about all the time.
     private func removeAll(where condition: (FDBValue) -> Bool) -> Int {

@@ -25,6 +25,7 @@ struct PortDraft {
     var dcb = true
     var spoofCheck = false
     var pace: PaceDraft?
+    var vlan: PortVLAN?
 
     init() {}
 
@@ -38,6 +39,7 @@ struct PortDraft {
         rest = port.rest
         dcb = port.dcb
         spoofCheck = port.spoofCheck
+        vlan = port.vlan
         pace = port.pace.map { PaceDraft(average: $0.average, peak: $0.peak, burst: $0.burst) }
         switch port.kind {
         case .vhost(let socket, let mode, let queues): (type, self.socket, self.mode, self.queues) = (.vhost, socket, mode, queues)
@@ -92,6 +94,7 @@ struct PortDraft {
         port.rest = rest
         port.dcb = dcb
         port.spoofCheck = spoofCheck
+        port.vlan = vlan
         port.pace = pace.flatMap { pace in pace.average.map { PaceSettings(average: $0, peak: pace.peak, burst: pace.burst) } }
         return port
     }

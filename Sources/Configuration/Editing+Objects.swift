@@ -139,9 +139,10 @@ extension Editor {
         guard let mac = MACAddress(text) else {
             throw ConfigurationError("", "'\(text)' is not a MAC address: write \(example)")
         }
-        var draft = (port: String?.none, bridge: String?.none)
-        let keys: [Field<(port: String?, bridge: String?)>] = [
+        var draft = (port: String?.none, bridge: String?.none, vlan: Int?.none)
+        let keys: [Field<(port: String?, bridge: String?, vlan: Int?)>] = [
             .text("port", \.port, example: "a port's name"), .text("bridge", \.bridge, example: "a bridge's name"),
+            .optionalInteger("vlan", \.vlan, VLANSet.identifiers),
         ]
         // As `fdb show` and bridge(8) print it.
         let synonyms = ["dev": "port", "master": "bridge"]
@@ -156,14 +157,16 @@ extension Editor {
                 throw ConfigurationError("fdb \(mac)", "the port \(name) is on bridge \(port.bridge), not on \(bridge)")
             }
             let index = try index(of: port.bridge, in: model.bridges, \.name, "bridge")
-            model.bridges[index].staticEntries.append(StaticEntry(mac: mac, port: name))
+            model.bridges[index].staticEntries.append(StaticEntry(mac: mac, port: name, vlan: draft.vlan))
         case .set:
             throw ConfigurationError("", "fdb has no verb 'set': use del, then add")
         case .del:
             var count = 0
             for index in model.bridges.indices where draft.bridge == nil || model.bridges[index].name == draft.bridge {
                 let before = model.bridges[index].staticEntries.count
-                model.bridges[index].staticEntries.removeAll { $0.mac == mac && (draft.port == nil || $0.port == draft.port) }
+                model.bridges[index].staticEntries.removeAll {
+                    $0.mac == mac && (draft.port == nil || $0.port == draft.port) && (draft.vlan == nil || $0.vlan == draft.vlan)
+                }
                 count += before - model.bridges[index].staticEntries.count
             }
             if count == 0 { throw ConfigurationError("", "there is no static entry \(mac): learned ones age by themselves") }

@@ -7,6 +7,11 @@ public enum EditVerb: String, CaseIterable, Sendable {
     case add, set, del
 }
 
+extension Field.Shape {
+    /// Whether a word after the key is its value, and no key of a map that is.
+    func takes(scalar word: String) -> Bool { if case .scalarOrMap(let keys) = self { !keys.contains(word) } else { false } }
+}
+
 extension Model {
     /// The model after one change, in the words of the command line:
     /// `port add` `vm1 type vhost bridge br0 socket /run/sluice/vm1.sock`. The result is checked as a whole, so a refused
@@ -101,8 +106,8 @@ struct Editor {
                     Element(path: "\(inner)[\($0)]", content: .scalar(String($1)))
                 }
                 value = Element(path: inner, content: Self.unsets(first) ? .scalar(first) : .list(items))
-            case .map(let keys):
-                if Self.unsets(first) {
+            case .map(let keys), .scalarOrMap(let keys):
+                if Self.unsets(first) || field.shape.takes(scalar: first) {
                     words.removeFirst()
                     value = Element(path: inner, content: .scalar(first))
                 } else {

@@ -47,6 +47,8 @@ struct Field<Object> {
         case scalar
         case list
         case map(keys: [String])
+        /// One value, or a map of these keys.
+        case scalarOrMap(keys: [String])
     }
 }
 

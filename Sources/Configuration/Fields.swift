@@ -75,10 +75,11 @@ struct Fields {
                 read: { bridge, element, problems in
                     guard let items = problems.items(of: element, example: "[{mac: 52:54:00:12:34:56, port: vm1}]") else { return }
                     bridge.staticEntries = items.compactMap { item in
-                        var draft = (mac: MACAddress?.none, port: String?.none)
-                        let fields: [Field<(mac: MACAddress?, port: String?)>] = [
+                        var draft = (mac: MACAddress?.none, port: String?.none, vlan: Int?.none)
+                        let fields: [Field<(mac: MACAddress?, port: String?, vlan: Int?)>] = [
                             Field(key: "mac", read: { $0.mac = $2.mac($1) }, write: { _ in nil }),
                             Field(key: "port", read: { $0.port = $2.text($1, example: "a port's name") }, write: { _ in nil }),
+                            Field(key: "vlan", read: { $0.vlan = $2.vlan($1) }, write: { _ in nil }),
                         ]
                         let before = problems.count
                         problems.read(item, into: &draft, fields, of: "a static entry")
@@ -88,13 +89,13 @@ struct Fields {
                             }
                             return nil
                         }
-                        return StaticEntry(mac: mac, port: port)
+                        return StaticEntry(mac: mac, port: port, vlan: draft.vlan)
                     }
                 },
                 write: { bridge in
                     bridge.staticEntries.isEmpty
                         ? nil
-                        : .list(bridge.staticEntries.map { .map([("mac", .text($0.mac.description)), ("port", .text($0.port))]) })
+                        : .list(bridge.staticEntries.map { .map([("mac", .text($0.mac.description)), ("port", .text($0.port))] + ($0.vlan.map { [("vlan", .number(Int64($0)))] } ?? [])) })
                 }),
         ]
     }
@@ -126,6 +127,7 @@ struct Fields {
             .nested("rest", \.rest, rest),
             .flag("dcb", \.dcb, standard: true),
             .flag("spoof-check", \.spoofCheck, standard: false),
+            .vlan,
             Field(
                 key: "pace", shape: .map(keys: pace.map(\.key)), unset: { $0.pace = nil },
                 read: { port, element, problems in
@@ -197,6 +199,7 @@ struct Fields {
                     guest.macs = items.compactMap { problems.mac($0) }
                 },
                 write: { $0.macs.isEmpty ? nil : .list($0.macs.map { .text($0.description) }) }),
+            .optionalInteger("vlan", \.vlan, VLANSet.identifiers),
             .text("group", \.group, example: "a group's name"),
             .nested("inbound", \.inbound, classes), .nested("outbound", \.outbound, classes),
             Field(

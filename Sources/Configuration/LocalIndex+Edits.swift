@@ -91,7 +91,8 @@ extension LocalIndex {
 
     /// Whether the guest goes together with all others, as far as that is not a matter of trees.
     private func isSound(_ old: GuestSettings?, _ new: GuestSettings?, _ model: Model) -> Bool {
-        guard let guest = new ?? old, let port = ports.place(of: guest.port).map({ model.ports[$0] }), let bridge = bridges[port.bridge] else { return false }
+        guard let guest = new ?? old, let port = ports.place(of: guest.port).map({ model.ports[$0] }), let bridge = bridges[port.bridge], !bridge.hasVLANs, new?.vlan == nil
+        else { return false }
         if let new {
             if groups.contains(new.name) || ports.contains(new.name) && new.port != new.name { return false }
             if old == nil, model.guests.count >= Model.mostGuests { return false }

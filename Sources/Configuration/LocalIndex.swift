@@ -22,6 +22,8 @@ struct LocalIndex: Sendable {
         var owners: [MACAddress: String] = [:]
         var statics: Set<MACAddress> = []
         var staticPorts: Set<String> = []
+        /// An address may be several guests' there.
+        var hasVLANs = false
     }
 
     /// - Returns: nil where ids are kept of classes that the trees do not have.
@@ -40,6 +42,7 @@ struct LocalIndex: Sendable {
             bridges[settings.name] = bridge
         }
         for (place, port) in model.ports.enumerated() where bridges[port.bridge] != nil {
+            if port.vlan != nil { bridges[port.bridge]!.hasVLANs = true }
             if port.isPhysical { bridges[port.bridge]!.physical.append(place) }
             if bridges[port.bridge]!.widest.map({ model.ports[$0].largestFrame < port.largestFrame }) ?? true { bridges[port.bridge]!.widest = place }
         }

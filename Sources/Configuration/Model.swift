@@ -64,7 +64,9 @@ public struct BridgeSettings: Equatable, Sendable {
 public struct StaticEntry: Hashable, Sendable {
     public var mac: MACAddress
     public var port: String
-    public init(mac: MACAddress, port: String) { self.mac = mac; self.port = port }
+    /// nil: the port's VLAN of frames without a tag, where the bridge has VLANs.
+    public var vlan: Int?
+    public init(mac: MACAddress, port: String, vlan: Int? = nil) { self.mac = mac; self.port = port; self.vlan = vlan }
 }
 
 public struct PortSettings: Equatable, Sendable {
@@ -86,6 +88,8 @@ public struct PortSettings: Equatable, Sendable {
     public var dcb = true
     /// Only frames whose source is a configured MAC of one of the port's guests may enter.
     public var spoofCheck = false
+    /// nil: frames pass with the tags they have; or, where another port of the bridge names a VLAN, VLAN 1, as an access port.
+    public var vlan: PortVLAN?
     /// Lossless limit on what is read from the port.
     public var pace: PaceSettings?
     public init(name: String, bridge: String, kind: PortKind) { self.name = name; self.bridge = bridge; self.kind = kind }
@@ -188,8 +192,10 @@ public struct GroupSettings: Equatable, Sendable {
 public struct GuestSettings: Equatable, Sendable {
     public var name: String
     public var port: String
-    /// Empty: every address of the port that no other guest has (at most one such guest a port).
+    /// Empty: every address of the port, or of its VLAN there, that no other guest has (at most one such guest a port, and one a VLAN).
     public var macs: [MACAddress] = []
+    /// nil: all VLANs of the port.
+    public var vlan: Int?
     public var group: String?
     /// Towards the guest: a class in the bridge's tree.
     public var inbound = ClassSettings()

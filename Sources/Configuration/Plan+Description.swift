@@ -13,8 +13,8 @@ extension Plan {
         var replaced: Set<String> = []
         let lines = actions.flatMap { action -> [String] in
             switch action {
-            case .removeStaticEntry(let bridge, let entry): return ["- fdb \(entry.mac) port \(entry.port) bridge \(bridge)"]
-            case .addStaticEntry(let bridge, let entry): return ["+ fdb \(entry.mac) port \(entry.port) bridge \(bridge)"]
+            case .removeStaticEntry(let bridge, let entry): return ["- fdb \(entry.words) bridge \(bridge)"]
+            case .addStaticEntry(let bridge, let entry): return ["+ fdb \(entry.words) bridge \(bridge)"]
             case .removeGuest(let name): return ["- guest \(name)"]
             case .removeGroup(let name): return ["- group \(name)"]
             case .removeBridge(let name): return ["- bridge \(name)"]
@@ -87,6 +87,11 @@ extension Plan {
             return "\(field.key) \(before?.words ?? "default") -> \(after?.words ?? "default")"
         }.joined(separator: ", ")
     }
+}
+
+extension StaticEntry {
+    /// `52:54:00:12:34:56 port vm1 vlan 10`
+    fileprivate var words: String { "\(mac) port \(port)\(vlan.map { " vlan \($0)" } ?? "")" }
 }
 
 extension DaemonSettings {

@@ -56,14 +56,17 @@ extension Validator {
                     "a port is called \(guest.name) too, but this guest is on port \(guest.port): take another name, or the port \(guest.name)")
             }
             if guest.macs.isEmpty {
-                if let other = addressless[guest.port] {
+                let place = "\(guest.port) \(guest.vlan ?? 0)"
+                if let other = addressless[place] {
+                    let what = guest.vlan.map { "VLAN \($0) of port" } ?? "port"
                     add(
                         path + ".macs",
-                        "\(other) already has every address of port \(guest.port) that no other guest has: write macs for \(guest.name)")
+                        "\(other) already has every address of \(what) \(guest.port) that no other guest has: write macs for \(guest.name)")
                 } else {
-                    addressless[guest.port] = guest.name
+                    addressless[place] = guest.name
                 }
             }
+            if let vlan = guest.vlan, let port = ports[guest.port] { checkVLAN(vlan, of: port, path + ".vlan") }
             checkClass(guest.inbound, path + ".inbound")
             checkClass(guest.outbound, path + ".outbound")
             for (name, classes) in guest.protocols.sorted(by: { $0.key < $1.key }) {
@@ -104,35 +107,37 @@ extension Validator {
         }
     }
 
-    /// MAC addresses: each bridge has every one once.
+    /// MAC addresses: each bridge has every one once, or once a VLAN.
     mutating func checkAddresses() {
         struct Place: Hashable {
             var bridge: String
             var mac: MACAddress
         }
-        var owners: [Place: GuestSettings] = [:]
+        var owners: [Place: [GuestSettings]] = [:]
         var counts: [String: Int] = [:]
         for (index, guest) in claiming(model.guests, \.name, .guest) {
             let bridge = ports[guest.port]?.bridge ?? ""
             for (position, mac) in guest.macs.enumerated() {
                 let path = "guests[\(index)].macs[\(position)]"
                 checkStation(mac, path)
-                if let owner = owners[Place(bridge: bridge, mac: mac)] {
+                if let owner = owners[Place(bridge: bridge, mac: mac)]?.first(where: { share($0, guest, on: bridge) }) {
                     add(path, "\(mac) is \(owner.name == guest.name ? "in this list" : "guest \(owner.name)'s") already: remove one")
                 } else {
-                    owners[Place(bridge: bridge, mac: mac)] = guest
+                    owners[Place(bridge: bridge, mac: mac), default: []].append(guest)
                     counts[bridge, default: 0] += 1
                 }
             }
         }
         for (index, bridge) in model.bridges.enumerated() {
-            var seen: Set<MACAddress> = []
+            var seen: Set<StaticEntry> = []
+            let hasVLANs = bridgesWithVLANs.contains(bridge.name)
             for (position, entry) in bridge.staticEntries.enumerated() {
                 let path = "bridges[\(index)].static[\(position)].mac"
                 checkStation(entry.mac, path)
-                let isNew = seen.insert(entry.mac).inserted
+                let vlan = hasVLANs ? entry.vlan ?? ports[entry.port].flatMap { PortMembership($0.vlan).native } : nil
+                let isNew = seen.insert(StaticEntry(mac: entry.mac, port: "", vlan: vlan)).inserted
                 if !isNew { add(path, "\(entry.mac) has a static entry already: remove one") }
-                if let owner = owners[Place(bridge: bridge.name, mac: entry.mac)] {
+                if let owner = owners[Place(bridge: bridge.name, mac: entry.mac)]?.first(where: { guest in vlan.map { isIn($0, guest) } ?? true }) {
                     if owner.port != entry.port {
                         add(path, "\(entry.mac) is guest \(owner.name)'s, on port \(owner.port), not on \(entry.port): remove one")
                     }
@@ -141,6 +146,31 @@ extension Validator {
                 }
             }
             checkRoom(for: counts[bridge.name] ?? 0, in: bridge, "bridges[\(index)].fdb-size")
+        }
+    }
+
+    /// Whether two guests of a bridge are in one VLAN.
+    private func share(_ guest: GuestSettings, _ other: GuestSettings, on bridge: String) -> Bool {
+        guard bridgesWithVLANs.contains(bridge) else { return true }
+        return ports[guest.port].map { port in
+            if let vlan = guest.vlan { isIn(vlan, other) } else { PortMembership(port.vlan).members.ids.contains { isIn($0, other) } }
+        } ?? true
+    }
+
+    private func isIn(_ vlan: Int, _ guest: GuestSettings) -> Bool {
+        guest.vlan.map { $0 == vlan } ?? ports[guest.port].map { PortMembership($0.vlan).members.contains(vlan) } ?? true
+    }
+
+    /// Whether a port is in a VLAN that something on it names.
+    mutating func checkVLAN(_ vlan: Int, of port: PortSettings, _ path: String) {
+        guard bridgesWithVLANs.contains(port.bridge) else {
+            add(path, "bridge \(port.bridge) has no VLANs: give port \(port.name) a vlan, such as \(vlan) or {trunk: [\(vlan)]}, or leave this out")
+            return
+        }
+        let members = PortMembership(port.vlan).members
+        if !members.contains(vlan) {
+            let text = members.text
+            add(path, "port \(port.name) is not in VLAN \(vlan), but in \(text.count > 60 ? text.prefix(60) + "..." : text): add it to the port's vlan, or write one of these")
         }
     }
 

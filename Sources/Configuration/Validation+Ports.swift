@@ -36,6 +36,10 @@ extension Validator {
                 }
                 if port.bridge != bridge.name {
                     add(inner + ".port", "the port \(port.name) is on bridge \(port.bridge), not on \(bridge.name)")
+                } else if let vlan = entry.vlan {
+                    checkVLAN(vlan, of: port, inner + ".vlan")
+                } else if bridgesWithVLANs.contains(bridge.name), PortMembership(port.vlan).native == nil {
+                    add(inner, "port \(port.name) has no VLAN for frames without a tag: write vlan for this entry, too")
                 }
             }
         }
@@ -60,6 +64,7 @@ extension Validator {
             if port.isPhysical { checkRest(port.rest, rate: port.rate, path, "port") }
             for cpu in port.cpus { checkInteger(cpu, 0...4_095, path + ".cpus") }
             if let pace = port.pace { checkPace(pace, path + ".pace") }
+            checkVLAN(port, path + ".vlan")
             if port.spoofCheck, !addressed.contains(port.name) {
                 add(
                     path + ".spoof-check",
@@ -79,6 +84,16 @@ extension Validator {
         var settings = ClassSettings()
         (settings.floor, settings.ceiling, settings.priority) = (rest.floor, rest.ceiling, rest.priority)
         checkClass(settings, path + ".rest")
+    }
+
+    private mutating func checkVLAN(_ port: PortSettings, _ path: String) {
+        guard let vlan = port.vlan else { return }
+        let membership = PortMembership(vlan)
+        if membership.members.isEmpty { add(path + ".trunk", "a trunk has at least one VLAN: write trunk: [10, 20-29]") }
+        if case .service = vlan { return }
+        if let native = membership.native, serviceVLANs[port.bridge]?.contains(native) ?? false {
+            add(path, "VLAN \(native) is a service VLAN on bridge \(port.bridge), for frames of any tags: write another VLAN, or {service: \(native)}")
+        }
     }
 
     private mutating func checkPace(_ pace: PaceSettings, _ path: String) {

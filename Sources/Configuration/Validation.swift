@@ -47,6 +47,9 @@ struct Validator {
     let bridges: [String: BridgeSettings]
     let ports: [String: PortSettings]
     let groups: [String: GroupSettings]
+    let bridgesWithVLANs: Set<String>
+    /// By bridge, where it has any.
+    let serviceVLANs: [String: VLANSet]
 
     init(model: Model, changed: ChangedObject? = nil) {
         self.model = model
@@ -54,6 +57,8 @@ struct Validator {
         bridges = Dictionary(model.bridges.map { ($0.name, $0) }) { first, _ in first }
         ports = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
         groups = Dictionary(model.groups.map { ($0.name, $0) }) { first, _ in first }
+        bridgesWithVLANs = model.bridgesWithVLANs
+        serviceVLANs = Dictionary(bridgesWithVLANs.map { ($0, model.serviceVLANs(of: $0)) }) { first, _ in first }
     }
 
     mutating func add(_ path: String, _ sentence: String) { problems.add(Problem(path, sentence)) }

@@ -60,7 +60,8 @@ public struct NameParams: Codable, Sendable {
 public struct FDBParams: Codable, Sendable {
     public var bridge: String?
     public var port: String?
-    public init(bridge: String? = nil, port: String? = nil) { self.bridge = bridge; self.port = port }
+    public var vlan: Int?
+    public init(bridge: String? = nil, port: String? = nil, vlan: Int? = nil) { self.bridge = bridge; self.port = port; self.vlan = vlan }
 }
 
 public struct CoreParams: Codable, Sendable {

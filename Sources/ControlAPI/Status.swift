@@ -64,6 +64,8 @@ public struct PortStatus: Codable, Equatable, Sendable {
     /// vhost: `client` or `server`.
     public var mode: String?
     public var mac: String?
+    /// Its VLANs; nil: its bridge has none.
+    public var vlans: [VLANRange]?
     public var numaNode: Int?
     /// Names, implicit ones included.
     public var guests: [String] = []
@@ -78,6 +80,16 @@ public struct PortStatus: Codable, Equatable, Sendable {
     /// Nanoseconds reading was held back by `pace`.
     public var pacedNanoseconds: UInt64 = 0
     public init() {}
+}
+
+/// VLANs of a port that follow one another and are alike, as `bridge -j vlan show` has them.
+public struct VLANRange: Codable, Equatable, Sendable {
+    public var vlan: Int
+    /// nil: one VLAN.
+    public var vlanEnd: Int?
+    /// `PVID`: that of frames without a tag; `Egress Untagged`: its frames leave without one; `Service`: its tags have the type 0x88a8.
+    public var flags: [String]?
+    public init(vlan: Int, vlanEnd: Int? = nil, flags: [String]? = nil) { self.vlan = vlan; self.vlanEnd = vlanEnd; self.flags = flags }
 }
 
 public struct BridgeStatus: Codable, Equatable, Sendable {
@@ -123,6 +135,8 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     public var port = ""
     public var bridge = ""
     public var macs: [String] = []
+    /// nil: all of its port.
+    public var vlan: Int?
     public var group: String?
     /// Made because the port has no guest of its own for such addresses.
     public var implicit = false

@@ -147,7 +147,7 @@ final class Engine {
         let ports = lost.map { name in
             dataPlane.lostPorts[name].map { "! port \(name) (not open, and tried again by itself: \($0))" } ?? "~ port \(name) (opened again)"
         }
-        return ports + dataPlane.unboundAddresses.map { "! fdb \($0.mac) bridge \($0.bridge) (no room for it, so its guest's class is not used: raise fdb-size)" }
+        return ports + dataPlane.unboundAddresses.map { "! fdb \($0.mac)\($0.vlan.map { " vlan \($0)" } ?? "") bridge \($0.bridge) (no room for it, so its guest's class is not used: raise fdb-size)" }
     }
 
     /// Answers one request.

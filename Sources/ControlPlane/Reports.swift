@@ -9,7 +9,7 @@ import Packet
 extension Engine {
     func ports(_ name: String?) throws -> [PortStatus] {
         let model = dataPlane.model
-        let guests = Dictionary(grouping: model.effectiveGuests, by: \.settings.port)
+        let guests = Dictionary(grouping: model.effectiveGuests, by: \.settings.port), tagged = model.bridgesWithVLANs
         return try select(model.ports, name, \.name, "port").map { settings in
             var status = PortStatus()
             status.name = settings.name
@@ -29,6 +29,7 @@ extension Engine {
                 status.kind = "physical"
                 status.device = device
             }
+            if tagged.contains(settings.bridge) { status.vlans = Self.vlans(of: settings, services: model.serviceVLANs(of: settings.bridge)) }
             guard let report = dataPlane.portReport(settings.name) else { return status }
             status.queues = report.queues
             if status.mode == nil { status.queuesMax = report.queues }
@@ -59,6 +60,24 @@ extension Engine {
             status.pacedNanoseconds = report.pacedNanoseconds
             return status
         }
+    }
+
+    /// Those alike that follow one another as one range.
+    private static func vlans(of port: PortSettings, services: VLANSet) -> [VLANRange] {
+        let membership = PortMembership(port.vlan)
+        var result: [VLANRange] = []
+        for vlan in membership.members.ids {
+            var flags: [String] = []
+            if vlan == membership.native { flags.append("PVID") }
+            if membership.untagged.contains(vlan) { flags.append("Egress Untagged") }
+            if services.contains(vlan) { flags.append("Service") }
+            if let last = result.last, (last.vlanEnd ?? last.vlan) == vlan - 1, last.flags ?? [] == flags {
+                result[result.count - 1].vlanEnd = vlan
+            } else {
+                result.append(VLANRange(vlan: vlan, flags: flags.isEmpty ? nil : flags))
+            }
+        }
+        return result
     }
 
     func bridges(_ name: String?) throws -> [BridgeStatus] {
@@ -113,6 +132,7 @@ extension Engine {
             status.port = guest.settings.port
             status.bridge = bridgeOfPort[guest.settings.port] ?? ""
             status.macs = guest.settings.macs.map(\.description)
+            status.vlan = guest.settings.vlan
             status.group = guest.settings.group
             status.implicit = guest.isImplicit
             status.protocols = guest.settings.protocols.keys.sorted()
@@ -124,6 +144,7 @@ extension Engine {
 
     private func check(_ params: FDBParams) throws {
         let model = dataPlane.model
+        if let vlan = params.vlan, !VLANSet.identifiers.contains(vlan) { throw RPCError(RPCError.invalidParams, "\(vlan) is no VLAN: write 1 to 4094") }
         if let bridge = params.bridge { _ = try select(model.bridges, bridge, \.name, "bridge") }
         guard let name = params.port else { return }
         let port = try select(model.ports, name, \.name, "port")[0]
@@ -134,15 +155,16 @@ extension Engine {
 
     func flush(_ params: FDBParams) throws -> FlushReply {
         try check(params)
-        return FlushReply(flushed: dataPlane.flushAddresses(bridge: params.bridge, port: params.port))
+        return FlushReply(flushed: dataPlane.flushAddresses(bridge: params.bridge, port: params.port, vlan: params.vlan))
     }
 
     func addresses(_ params: FDBParams) throws -> [FDBEntry] {
         try check(params)
-        return dataPlane.addressReports(bridge: params.bridge).filter { params.port == nil || $0.port == params.port }.map { report in
+        return dataPlane.addressReports(bridge: params.bridge).filter { (params.port == nil || $0.port == params.port) && (params.vlan == nil || $0.vlan == params.vlan) }.map { report in
             var entry = FDBEntry()
             entry.bridge = report.bridge
             entry.mac = report.mac.description
+            entry.vlan = report.vlan
             entry.port = report.port
             entry.guest = report.guest
             entry.static = report.isStatic

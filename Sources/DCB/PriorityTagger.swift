@@ -1,35 +1,5 @@
 import Packet
 
-/// What happens to a frame's outermost tag on its way out of a physical port.
-///
-/// IEEE 802.1Q: a priority-tagged frame carries a tag with the null VID (9.6, table 9-2), so that a frame of no VLAN has a
-/// priority too; bridges take the priority out of the PCP (6.9.3) and choose the traffic class by it (8.6.6).
-@frozen
-public struct TagAction: Sendable {
-    @frozen
-    public enum Kind: UInt8, Sendable {
-        /// The frame leaves as it is.
-        case keep
-        /// Insert TPID 0x8100 and `tci` behind the source address: the frame gets 4 bytes longer.
-        case push
-        /// Replace the outermost tag's TCI by `tci`.
-        case rewrite
-    }
-
-    public var kind: Kind
-    /// Tag control information to write; 0 for `keep`.
-    public var tci: UInt16
-
-    @_noLocks @inlinable @inline(__always)
-    public init(_ kind: Kind, tci: UInt16 = 0) {
-        self.kind = kind
-        self.tci = tci
-    }
-
-    /// Bytes the frame grows by.
-    @inlinable @inline(__always) public var growth: Int { @_noLocks get { kind == .push ? HeaderSize.vlanTag : 0 } }
-}
-
 /// Decides and applies priority tags on physical ports: the PCP each row of the protocol table leaves with.
 ///
 /// A trivial handle on 64 bytes; copies share it. One thread fills it before it is published to the lcores; while they read

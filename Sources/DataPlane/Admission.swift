@@ -14,17 +14,20 @@ struct AdmissionPattern {
     private(set) var longest: UInt32 = 0
     /// By how many bytes a frame gets shorter, as its priority tag (VID 0) comes off.
     private(set) var shortening: UInt32 = 0
+    /// The frames' VLAN in its place of an address; 0 where the bridge has none.
+    private(set) var vlan: UInt64 = 0
 
     @inline(__always) @_noLocks
     init() {}
 
     @inline(__always) @_noLocks
-    init(_ parse: ParsePattern, portlessRow: UInt8, ipProtocol: UInt8, longest: UInt32, shortening: UInt32) {
+    init(_ parse: ParsePattern, portlessRow: UInt8, ipProtocol: UInt8, longest: UInt32, shortening: UInt32, vlan: UInt64) {
         self.parse = parse
         self.portlessRow = portlessRow
         self.ipProtocol = ipProtocol
         self.longest = longest
         self.shortening = shortening
+        self.vlan = vlan
         row = portlessRow
     }
 

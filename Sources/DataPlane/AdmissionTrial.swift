@@ -46,6 +46,10 @@ package final class AdmissionTrial {
         states.deinitialize(count: snapshot.pointee.ports.count)
         states.deallocate()
         owners.destroy()
+        for port in snapshot.pointee.ports.indices {
+            snapshot.pointee.ports[port].vlans?.deallocate()
+            snapshot.pointee.ports[port].vlans = nil
+        }
         snapshot.pointee.deallocate()
         snapshot.deallocate()
         fdb.destroy()
@@ -103,6 +107,15 @@ package final class AdmissionTrial {
     /// Has a port refuse addresses that are not its own guests'.
     package func configure(spoofCheck: Bool, of port: Int) {
         snapshot.pointee.ports[port].spoofCheck = spoofCheck
+        snapshot.pointee.number += 1
+    }
+
+    /// Publishes a port's VLANs, which stay the caller's.
+    package func configure(vlans: PortVLANs, of port: Int) {
+        snapshot.pointee.ports[port].vlans?.deallocate()
+        let copy = UnsafeMutablePointer<PortVLANs>.allocate(capacity: 1)
+        copy.initialize(to: vlans)
+        snapshot.pointee.ports[port].vlans = copy
         snapshot.pointee.number += 1
     }
 

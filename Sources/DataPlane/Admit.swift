@@ -16,7 +16,8 @@ func admit(
     var last = place.record - 1
     repeat {
         let begin = place.index
-        place = admitAlike(place, count, after: last, queue, lcore, snapshot)
+        place = ReceiveQueue.pattern(of: queue).pointee.vlan == 0
+            ? admitAlike(place, count, after: last, queue, lcore, snapshot) : admitAlikeInVLAN(place, count, after: last, queue, lcore, snapshot)
         if place.index == count { break }
         if place.index != begin { last = place.record - 1 }
         let length = lcore.pointee.lengths[place.index], record = place.record
@@ -66,9 +67,24 @@ private struct Place {
 private func admitAlike(
     _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Place { admitAlike(place, count, after: last, hasVLAN: false, queue, lcore, snapshot) }
+
+/// The same on bridges with VLANs.
+@inline(never) @_noLocks
+private func admitAlikeInVLAN(
+    _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Place { admitAlike(place, count, after: last, hasVLAN: true, queue, lcore, snapshot) }
+
+/// - Parameter hasVLAN: a constant, so that what it costs is paid by bridges with VLANs alone.
+@inline(__always) @_noLocks
+private func admitAlike(
+    _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, hasVLAN: Bool, _ queue: UnsafeMutablePointer<ReceiveQueue>,
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Place {
     let pattern = ReceiveQueue.pattern(of: queue)
     let parse = pattern.pointee.parse, longest = pattern.pointee.longest, shortening = pattern.pointee.shortening
+    let vlan = hasVLAN ? pattern.pointee.vlan : 0
     let frames = lcore.pointee.received, paths = lcore.pointee.paths
     let first = place.index
     var index = first, record = place.record, before = last
@@ -80,8 +96,9 @@ private func admitAlike(
         let length = sluice_frame_length(frame), start = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
         // What is contiguous is no more than the frame.
         guard length <= longest, parse.matches(start, readable: UInt32(sluice_frame_contiguous(frame))) else { break }
-        let addresses = FrameAddresses(of: start)
+        var addresses = FrameAddresses(of: start)
         if addresses.source == 0 { break }
+        if hasVLAN { addresses = addresses.within(vlan) }
         let own = parse.ports(start)
         if _slowPath(own != ports) {
             ports = own
@@ -190,7 +207,24 @@ private func admitParsed(
     record.pointee.protocolID = record.pointee.flags.has(.fragment)
         ? identifyFragment(bytes, Int(sluice_frame_contiguous(frame)), record, queue, lcore, snapshot) : snapshot.pointee.protocols.identify(record)
     var pattern = ParsePattern(of: bytes, record)
-    let strips = port.pointee.isPhysical && TagEditing.isPriorityTagged(record)
+    var strips = port.pointee.isPhysical && TagEditing.isPriorityTagged(record), vlan: UInt64 = 0
+    if let vlans = port.pointee.vlans {
+        let ingress = vlans.pointee.ingress(bytes, record)
+        if ingress.vlan == 0 {
+            drop(index, index &+ 1, .vlanNotAllowed, source, lcore)
+            return .refused
+        }
+        strips = ingress.strips
+        if ingress.carriesTag { record.pointee.flags.mark(.vlanTag) }
+        vlan = UInt64(ingress.vlan) &<< 48
+        record.pointee.destination |= vlan
+        record.pointee.source |= vlan
+        if ingress.restoresType {
+            // Of no pattern: each has to be looked at.
+            TagEditing.rewriteType(sluice_frame_bytes(frame).unsafelyUnwrapped, EtherType.serviceVLAN)
+            return .other
+        }
+    }
     if strips {
         TagEditing.stripPriorityTag(sluice_frame_bytes(frame).unsafelyUnwrapped, record)
         sluice_frame_trim_front(frame, UInt16(HeaderSize.vlanTag))
@@ -199,7 +233,8 @@ private func admitParsed(
     if pattern.isNone { return .other }
     pattern.keep(record)
     queue.pointee.pattern = AdmissionPattern(
-        pattern, portlessRow: portlessRow, ipProtocol: record.pointee.ipProtocol, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0)
+        pattern, portlessRow: portlessRow, ipProtocol: record.pointee.ipProtocol, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0,
+        vlan: vlan)
     return .pattern
 }
 

@@ -1,4 +1,5 @@
 import Bridge
+import DCB
 import DPDKShim
 import Packet
 import Scheduler
@@ -72,8 +73,10 @@ private func classify(
         if found.runs != 0 { found.isUniform = false }
         if !way.hasTree {
             sortWithoutTree(way, runs, &found, lcore)
+        } else if way.hasVLANs {
+            found = sortVLANs(way, runs, found, lcore, snapshot)
         } else if way.tags {
-            sort(way, tags: true, runs, &found, lcore, snapshot)
+            sort(way, .priority, runs, &found, lcore, snapshot)
         } else {
             found = sortUntagged(way, runs, found, lcore, snapshot)
         }
@@ -96,7 +99,7 @@ private struct Found {
 /// Sorts runs for one output, which has a tree, as many as follow one another.
 @inline(__always) @_noLocks
 private func sort(
-    _ way: Way, tags: Bool, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ way: Way, _ tags: Tagging, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     let groups = lcore.pointee.groups
     var record = lcore.pointee.records + found.runs
@@ -106,8 +109,15 @@ private func sort(
         let leaf = way.leaves[Int(guest) &<< way.guestShift &+ Int(record.pointee.protocolID)]
         sluice_prefetch(way.lines + Int(leaf) &* 128)
         var key = way.key.with(leaf: leaf)
-        if tags {
-            let tag = EgressTag(snapshot.pointee.tagger.egress(record))
+        if tags != .none {
+            guard let tag = tags == .priority ? EgressTag(snapshot.pointee.tagger.egress(record)) : egressAction(record, way.port, snapshot) else {
+                // Learned before the port left the VLAN.
+                groups.pointee.add(run, GroupKey(.vlanNotAllowed, way.output).with(leaf: UInt16(truncatingIfNeeded: run)), end: record.pointee.end, &progress)
+                found.isUniform = false
+                run &+= 1
+                record += 1
+                continue
+            }
             key = key.with(tag: tag)
             if tag.growth != 0 {
                 for index in (run == 0 ? 0 : Int((record - 1).pointee.end))..<Int(record.pointee.end) { lcore.pointee.lengths[index] &+= tag.growth }
@@ -118,7 +128,7 @@ private func sort(
             found.isUniform = false
         }
         groups.pointee.add(run, key, end: record.pointee.end, &progress)
-        if tags, !key.leaves(as: groups.pointee.keys[unchecked: 0]) { found.isUniform = false }
+        if tags != .none, !key.leaves(as: groups.pointee.keys[unchecked: 0]) { found.isUniform = false }
         run &+= 1
         record += 1
     } while run < runs && record.pointee.output == way.output
@@ -132,8 +142,35 @@ private func sortUntagged(
     _ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Found {
     var found = found
-    sort(way, tags: false, runs, &found, lcore, snapshot)
+    sort(way, .none, runs, &found, lcore, snapshot)
     return found
+}
+
+/// The same for an output of a bridge with VLANs.
+@inline(never) @_noLocks
+private func sortVLANs(
+    _ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Found {
+    var found = found
+    sort(way, .vlans, runs, &found, lcore, snapshot)
+    return found
+}
+
+/// What an output does to tags; a constant wherever it is given.
+private enum Tagging {
+    case none, priority, vlans
+}
+
+/// What happens to the tag of a frame that leaves by a port of a bridge with or without VLANs; nil: the port is not in its VLAN.
+@inline(__always) @_noLocks
+func egressAction(
+    _ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> EgressTag? {
+    guard let vlans = port.pointee.vlans else {
+        return port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
+    }
+    let pcp = port.pointee.tags ? snapshot.pointee.tagger.pcp(row: record.pointee.protocolID) : PriorityTagger.leave
+    return vlans.pointee.egress(record, pcp: pcp).map { EgressTag($0) }
 }
 
 /// The same for an output without a tree: each run is a group.
@@ -152,7 +189,9 @@ private struct Way {
     var output: PortIndex
     var key: GroupKey
     var hasTree = false
+    var port: UnsafeMutablePointer<PortView>
     var tags = false
+    var hasVLANs = false
     /// Where in a record the guest stands by which the tree classifies.
     var guestPlace = 0
     /// `TreeView.guestShift`.
@@ -167,6 +206,7 @@ private struct Way {
         self.output = output
         key = GroupKey(fate, output)
         let nothing = UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped
+        port = nothing.assumingMemoryBound(to: PortView.self)
         leaves = nothing.assumingMemoryBound(to: ClassID.self)
         lines = UnsafeRawPointer(nothing)
     }
@@ -175,7 +215,7 @@ private struct Way {
     init(to output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
         self.init(output, output == flooded ? .flood : .portDown)
         if output == flooded { return }
-        let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
+        port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
         guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return }
         let staged = lcore.pointee.outputs + Int(output)
         // Room for the whole burst.
@@ -183,6 +223,7 @@ private struct Way {
         key = GroupKey(staged.pointee.isParked ? .queue : .pass, way: port.pointee.way)
         hasTree = true
         tags = port.pointee.tags
+        hasVLANs = port.pointee.vlans != nil
         longest = port.pointee.maxFrame
         let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
         guestPlace = view.pointee.bySource ? FrameRecord.sourceGuestOffset : FrameRecord.destinationGuestOffset

@@ -21,25 +21,29 @@ extension DataPlane {
     func makeOwners(of name: String) {
         guard let bridge = bridges[name] else { return }
         retiredOwners.append(bridge.owners)
-        bridges[name]!.owners = .create(bridge.owned.map { (mac: $0.key.value, value: FDBValue(staticPort: $0.value.port, guest: $0.value.guest)) })
+        bridges[name]!.owners = .create(bridge.owned.map { (mac: $0.key.key, value: FDBValue(staticPort: $0.value.port, guest: $0.value.guest)) })
     }
 
-    private func wantedOwners() -> [String: [MACAddress: Binding]] {
-        var wanted: [String: [MACAddress: Binding]] = [:]
+    private func wantedOwners() -> [String: [Station: Binding]] {
+        var wanted: [String: [Station: Binding]] = [:]
         // A port that is lost keeps what it owns until it is back.
         let bridgeNames = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
         for guest in effectiveGuests {
             guard let port = index(of: guest.settings.port), let bridge = bridgeNames[guest.settings.port], let index = guestIndices[guest.settings.name]
             else { continue }
-            for mac in guest.settings.macs { wanted[bridge, default: [:]][mac] = Binding(port: port, guest: index) }
+            for mac in guest.settings.macs { wanted[bridge, default: [:]][Station(mac, vlan: guest.settings.vlan)] = Binding(port: port, guest: index) }
         }
         let catchAll = Dictionary(effectiveGuests.filter(\.isCatchAll).map { ($0.settings.port, $0.settings.name) }) { first, _ in first }
+        let tagged = model.bridgesWithVLANs, vlanGuests = vlanGuests
+        let settings = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
         for bridge in model.bridges {
             for entry in bridge.staticEntries {
                 // An address that a guest has stays the guest's; here it could only be on the same port.
-                guard let port = index(of: entry.port), wanted[bridge.name]?[entry.mac] == nil else { continue }
-                let guest = catchAll[entry.port].flatMap { guestIndices[$0] } ?? 0
-                wanted[bridge.name, default: [:]][entry.mac] = Binding(port: port, guest: guest)
+                let native = tagged.contains(bridge.name) ? settings[entry.port].flatMap { PortMembership($0.vlan).native } : nil
+                let station = Station(entry.mac, vlan: entry.vlan ?? native)
+                guard let port = index(of: entry.port), wanted[bridge.name]?[station] == nil, wanted[bridge.name]?[Station(entry.mac)]?.port != port else { continue }
+                let guest = vlanGuests[entry.port]?[Int(station.vlan)] ?? catchAll[entry.port].flatMap { guestIndices[$0] } ?? 0
+                wanted[bridge.name, default: [:]][station] = Binding(port: port, guest: guest)
             }
         }
         return wanted
@@ -50,20 +54,34 @@ extension DataPlane {
         let up = Set(ports.values.filter(\.link.isUp).map(\.index))
         unboundAddresses = []
         for (name, bridge) in bridges {
+            let wanted = entries(of: bridge, named: name)
             var bound = bridge.bound
-            for (mac, binding) in bridge.bound where !up.contains(binding.port) || bridge.owned[mac].map({ !up.contains($0.port) }) ?? true {
-                bridge.fdb.removeStatic(mac: mac.value)
-                bound[mac] = nil
+            for (station, binding) in bridge.bound where !up.contains(binding.port) || wanted[station].map({ !up.contains($0.port) }) ?? true {
+                bridge.fdb.removeStatic(mac: station.key)
+                bound[station] = nil
             }
-            for (mac, binding) in bridge.owned where up.contains(binding.port) && bound[mac] != binding {
-                if bridge.fdb.addStatic(mac: mac.value, port: binding.port, guest: binding.guest) {
-                    bound[mac] = binding
+            for (station, binding) in wanted where up.contains(binding.port) && bound[station] != binding {
+                if bridge.fdb.addStatic(mac: station.key, port: binding.port, guest: binding.guest) {
+                    bound[station] = binding
                 } else {
-                    unboundAddresses.append((name, mac))
+                    unboundAddresses.append((name, station.mac, station.vlan == 0 ? nil : Int(station.vlan)))
                 }
             }
             bridges[name]!.bound = bound
         }
+    }
+
+    /// What a bridge's database is to have as static entries while its ports are up. An address that is meant in all VLANs of its port is static in the one
+    /// of frames without a tag; in others it is learned like any, by its owner alone.
+    private func entries(of bridge: BridgeState, named name: String) -> [Station: Binding] {
+        guard model.bridgesWithVLANs.contains(name) else { return bridge.owned }
+        let natives = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, PortMembership($0.settings.vlan).native) })
+        var result: [Station: Binding] = [:]
+        for (station, binding) in bridge.owned where station.vlan == 0 {
+            if let native = natives[binding.port] ?? nil { result[Station(station.mac, vlan: native)] = binding }
+        }
+        for (station, binding) in bridge.owned where station.vlan != 0 { result[station] = binding }
+        return result
     }
 
     /// What was learned names the guest it was learned for. Where a port's guests have changed, addresses behind it get the right one.
@@ -73,6 +91,7 @@ extension DataPlane {
             guard let port = ports[guest.settings.port], let index = guestIndices[guest.settings.name] else { continue }
             guests[port.index, default: LearnedFor()].all.append(index)
             if guest.isCatchAll { guests[port.index]!.catchAll = index }
+            if let vlan = guest.settings.vlan, guest.settings.macs.isEmpty { guests[port.index]!.byVLAN[UInt16(vlan)] = index }
         }
         let changed = guests.filter { learnedFor[$0.key].map { [new = $0.value] in $0 != new } ?? false }
         learnedFor = guests
@@ -83,8 +102,9 @@ extension DataPlane {
         for bridge in bridges.values {
             bridge.fdb.relabel { mac, value in
                 guard let guests = changed[value.port] else { return value }
-                let owner = bridge.owned[MACAddress(value: mac)]
-                let guest = owner?.port == value.port ? owner!.guest : guests.catchAll
+                let station = Station(key: mac)
+                let owner = bridge.owned[station] ?? bridge.owned[Station(station.mac)]
+                let guest = owner?.port == value.port ? owner!.guest : guests.guest(of: station.vlan)
                 return FDBValue(port: value.port, guest: guest, seen: value.seen)
             }
         }
@@ -117,13 +137,19 @@ extension DataPlane {
         bridges[name]!.bound = bridge.bound.filter { $0.value.port != port.index }
     }
 
-    /// Forgets learned addresses: those behind `port`, or all of `bridge`, or all.
+    /// Forgets learned addresses: those behind `port`, or all of `bridge`, or all; of one VLAN or of all.
     /// - Returns: how many they were.
-    public func flushAddresses(bridge: String? = nil, port: String? = nil) -> Int {
+    public func flushAddresses(bridge: String? = nil, port: String? = nil, vlan: Int? = nil) -> Int {
+        let vlan = vlan.map { UInt16($0) }
         if let port {
             guard let port = ports[port], bridge == nil || bridge == port.settings.bridge else { return 0 }
-            return bridges[port.settings.bridge]?.fdb.flush(port: port.index) ?? 0
+            return bridges[port.settings.bridge]?.fdb.flushLearned { key, value in
+                value.port == port.index && (vlan.map { PortVLANs.vlan(of: key) == $0 } ?? true)
+            } ?? 0
         }
-        return bridges.reduce(0) { bridge == nil || bridge == $1.key ? $0 + $1.value.fdb.flushLearned() : $0 }
+        return bridges.reduce(0) { sum, entry in
+            guard bridge == nil || bridge == entry.key else { return sum }
+            return sum + entry.value.fdb.flushLearned { key, _ in vlan.map { PortVLANs.vlan(of: key) == $0 } ?? true }
+        }
     }
 }

@@ -46,6 +46,7 @@ extension DataPlane {
         adoptTrees(descriptions)
         oldProtocols?.destroy()
         pacePorts()
+        forgetVLANs(since: old)
         followLinks()
         bindAddresses()
         relabelAddresses()
@@ -75,7 +76,7 @@ extension DataPlane {
         bridges[settings.name]!.settings = settings
         bridges[settings.name]!.fdb = fdb
         // The others are tried again, and told of, by `bindAddresses`.
-        bridges[settings.name]!.bound = bridges[settings.name]!.bound.filter { fdb.lookup(mac: $0.key.value).isStatic }
+        bridges[settings.name]!.bound = bridges[settings.name]!.bound.filter { fdb.lookup(mac: $0.key.key).isStatic }
         publish()
         fdb.carry(from: old, statics: false)
         old.destroy()

@@ -68,9 +68,9 @@ extension DataPlane {
     /// As `adoptOwners()`.
     private func adoptOwners(of guests: LocalChange.PortGuests) {
         guard let port = index(of: guests.port), bridges[guests.bridge] != nil, !guests.removed.isEmpty || !guests.added.isEmpty else { return }
-        for mac in guests.removed { bridges[guests.bridge]!.owned[mac] = nil }
+        for mac in guests.removed { bridges[guests.bridge]!.owned[Station(mac)] = nil }
         let binding = guestIndices[guests.owner].map { Binding(port: port, guest: $0) }
-        for mac in guests.added { bridges[guests.bridge]!.owned[mac] = binding }
+        for mac in guests.added { bridges[guests.bridge]!.owned[Station(mac)] = binding }
         let bridge = bridges[guests.bridge]!
         let added = binding.map { binding in guests.added.map { (mac: $0.value, value: FDBValue(staticPort: binding.port, guest: binding.guest)) } } ?? []
         guard let owners = bridge.owners.changed(removed: guests.removed.map(\.value), added: added, count: bridge.owned.count) else {
@@ -83,13 +83,13 @@ extension DataPlane {
     /// As `bindAddresses` and `relabelAddresses`; then the numbers of guests who went are free.
     private func bind(_ guests: LocalChange.PortGuests) {
         if let port = ports[guests.port], let fdb = bridges[guests.bridge]?.fdb {
-            for mac in guests.removed where bridges[guests.bridge]!.bound.removeValue(forKey: mac) != nil { fdb.removeStatic(mac: mac.value) }
+            for mac in guests.removed where bridges[guests.bridge]!.bound.removeValue(forKey: Station(mac)) != nil { fdb.removeStatic(mac: mac.value) }
             for mac in guests.added where port.link.isUp {
-                guard let binding = bridges[guests.bridge]!.owned[mac] else { continue }
+                guard let binding = bridges[guests.bridge]!.owned[Station(mac)] else { continue }
                 if fdb.addStatic(mac: mac.value, port: binding.port, guest: binding.guest) {
-                    bridges[guests.bridge]!.bound[mac] = binding
+                    bridges[guests.bridge]!.bound[Station(mac)] = binding
                 } else {
-                    unboundAddresses.append((guests.bridge, mac))
+                    unboundAddresses.append((guests.bridge, mac, nil))
                 }
             }
             let known = LearnedFor(all: guests.all.compactMap { guestIndices[$0] }, catchAll: guestIndices[guests.catchAll] ?? 0)

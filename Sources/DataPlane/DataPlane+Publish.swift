@@ -11,6 +11,7 @@ extension DataPlane {
     /// that. Queues that move are let go by their old loop before the new one takes them up.
     func publish() {
         makeLeaves()
+        makeFloodSets()
         take(placement.placing(requests(), on: placementLoops))
     }
 
@@ -19,8 +20,9 @@ extension DataPlane {
     }
 
     func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
-        let old = snapshots, oldOwners = retiredOwners
+        let old = snapshots, oldOwners = retiredOwners, oldSets = retiredSets
         retiredOwners = []
+        retiredSets = []
         published += 1
         snapshots = runtime.lcores.indices.map(build)
         for index in runtime.lcores.indices {
@@ -33,10 +35,11 @@ extension DataPlane {
             free(snapshot)
         }
         for owners in oldOwners { owners.destroy() }
+        for sets in oldSets { sets.destroy() }
     }
 
     /// The ports that the loops are given: a change opens ports before it has made their bridge and tree.
-    private var connectedPorts: [Port] {
+    var connectedPorts: [Port] {
         ports.values.filter { bridges[$0.settings.bridge] != nil && trees[$0.treeName] != nil }
     }
 
@@ -62,7 +65,7 @@ extension DataPlane {
             views[Int(port.index)] = PortView(
                 state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
-                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, maxFrame: port.maxFrame,
+                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, vlans: vlans(of: port), maxFrame: port.maxFrame,
                 way: GroupKey(.pass, port.index).with(tag: port.state.pointee.wantsFlat ? .flatten : EgressTag(rawValue: 0)).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
@@ -76,7 +79,7 @@ extension DataPlane {
                 let members = connected.filter { $0.settings.bridge == name }
                 return BridgeView(
                     fdb: bridges[name]!.fdb, owners: bridges[name]!.owners, members: .copy(members.map(\.index).sorted()),
-                    fitsAll: members.map(\.maxFrame).min() ?? 0)
+                    sets: bridges[name]!.sets, fitsAll: members.map(\.maxFrame).min() ?? 0)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
             protocols: protocols, tagger: tagger()))

@@ -283,6 +283,8 @@ extension DataPlane {
     public struct AddressReport: Sendable {
         public var bridge: String
         public var mac: MACAddress
+        /// nil: its bridge has no VLANs.
+        public var vlan: Int?
         public var port: String
         public var guest: String?
         public var isStatic: Bool
@@ -295,9 +297,9 @@ extension DataPlane {
     public func addressReports(bridge wanted: String? = nil) -> [AddressReport] {
         let portNames = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
         let guestNames = Dictionary(guestIndices.map { ($1, $0) }) { first, _ in first }
-        func report(_ bridge: String, _ mac: MACAddress, _ binding: Binding) -> AddressReport? {
+        func report(_ bridge: String, _ station: Station, _ binding: Binding) -> AddressReport? {
             portNames[binding.port].map {
-                AddressReport(bridge: bridge, mac: mac, port: $0, guest: guestNames[binding.guest], isStatic: true, isBound: false, age: 0)
+                AddressReport(bridge: bridge, mac: station.mac, vlan: station.vlan == 0 ? nil : Int(station.vlan), port: $0, guest: guestNames[binding.guest], isStatic: true, isBound: false, age: 0)
             }
         }
         let now = UInt32(truncatingIfNeeded: runtime.now >> 30)
@@ -305,13 +307,17 @@ extension DataPlane {
         for (name, bridge) in bridges.sorted(by: { $0.key < $1.key }) where wanted == nil || wanted == name {
             bridge.fdb.forEach { mac, value in
                 guard let port = portNames[value.port] else { return }
+                let station = Station(key: mac)
                 result.append(AddressReport(
-                    bridge: name, mac: MACAddress(value: mac), port: port, guest: guestNames[value.guest], isStatic: value.isStatic,
+                    bridge: name, mac: station.mac, vlan: station.vlan == 0 ? nil : Int(station.vlan), port: port, guest: guestNames[value.guest], isStatic: value.isStatic,
                     age: UInt64(now &- value.seen & 0x7fff_ffff) << 30 / 1_000_000_000))
             }
-            result += bridge.owned.compactMap { mac, binding in bridge.bound[mac] == nil ? report(name, mac, binding) : nil }
+            let bound = Set(bridge.bound.keys.map(\.mac))
+            result += bridge.owned.compactMap { station, binding in
+                bridge.bound[station] == nil && (station.vlan != 0 || !bound.contains(station.mac)) ? report(name, station, binding) : nil
+            }
         }
-        return result.sorted { ($0.bridge, $0.mac, $0.port) < ($1.bridge, $1.mac, $1.port) }
+        return result.sorted { ($0.bridge, $0.mac, $0.vlan ?? 0, $0.port) < ($1.bridge, $1.mac, $1.vlan ?? 0, $1.port) }
     }
 
     /// Addresses a bridge knows.

@@ -44,6 +44,7 @@ public final class DataPlane {
     var learnedFor: [PortIndex: LearnedFor] = [:]
     /// Replaced, and to be freed when no loop reads them.
     var retiredOwners: [AddressOwners] = []
+    var retiredSets: [FloodSets] = []
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()
@@ -62,7 +63,7 @@ public final class DataPlane {
     /// By protocol row: what had been counted there when its protocol got it.
     var countedBefore = [Amount](repeating: Amount(), count: protocolRows)
     /// Configured addresses for which a forwarding database had no place; tried again at every change.
-    public internal(set) var unboundAddresses: [(bridge: String, mac: MACAddress)] = []
+    public internal(set) var unboundAddresses: [(bridge: String, mac: MACAddress, vlan: Int?)] = []
     /// What links could not receive that were closed since their port was made.
     var closedLosses: [PortIndex: LinkLosses] = [:]
     /// Counters of ports that are gone, so that totals go on adding up.
@@ -78,11 +79,14 @@ public final class DataPlane {
         var settings: BridgeSettings
         var fdb: ForwardingDatabase
         /// What guests' addresses and the operator's static entries say.
-        var owned: [MACAddress: Binding] = [:]
+        var owned: [Station: Binding] = [:]
         /// The same for the poll loops.
         var owners = AddressOwners.create([])
         /// Of `owned`, what the database has as static entries: what is behind ports that are up.
-        var bound: [MACAddress: Binding] = [:]
+        var bound: [Station: Binding] = [:]
+        /// Whom frames are flooded to, where there are VLANs, and of what that was made.
+        var sets: FloodSets?
+        var setMembers: [PortIndex: VLANSet] = [:]
         /// Counters of ports that are gone, so that the bridge's own never fall.
         var retired = PortCounters()
 
@@ -90,7 +94,26 @@ public final class DataPlane {
         func destroy() {
             fdb.destroy()
             owners.destroy()
+            sets?.destroy()
         }
+    }
+    /// An address in a VLAN; in VLAN 0 where its bridge has none, or where it is meant in all VLANs of its port.
+    struct Station: Hashable {
+        var mac: MACAddress
+        var vlan: UInt16 = 0
+
+        init(_ mac: MACAddress, vlan: Int? = nil) {
+            self.mac = mac
+            self.vlan = UInt16(vlan ?? 0)
+        }
+
+        /// - Parameter key: as forwarding databases and records have it.
+        init(key: UInt64) {
+            mac = MACAddress(value: key & 0xffff_ffff_ffff)
+            vlan = PortVLANs.vlan(of: key)
+        }
+
+        var key: UInt64 { mac.value | UInt64(vlan) << 48 }
     }
     struct Binding: Equatable {
         var port: PortIndex
@@ -100,6 +123,10 @@ public final class DataPlane {
     struct LearnedFor: Equatable {
         var all: [GuestIndex] = []
         var catchAll: GuestIndex = 0
+        /// Of VLANs that have a guest of their own.
+        var byVLAN: [UInt16: GuestIndex] = [:]
+
+        func guest(of vlan: UInt16) -> GuestIndex { byVLAN[vlan] ?? catchAll }
     }
 
     /// Starts DPDK and the poll loops, with nothing to carry yet.
@@ -129,6 +156,7 @@ public final class DataPlane {
         for tree in trees.values { tree.close() }
         for bridge in bridges.values { bridge.destroy() }
         for owners in retiredOwners { owners.destroy() }
+        for sets in retiredSets { sets.destroy() }
         for snapshot in snapshots { free(snapshot) }
         protocols.destroy()
         runtime.close()

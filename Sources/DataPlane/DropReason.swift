@@ -10,6 +10,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case runt, oversized
     /// The source address is a group address or zero (IEEE 802.1D, 7.8).
     case invalidSource
+    /// The port lets in no frame of its VLAN, or it leaves by a port that is not in its VLAN.
+    case vlanNotAllowed
     /// The source address is not one of the port's guests', or is bound to another port.
     case spoofedSource
     /// MAC control (pause, PFC): consumed by a bridge, never forwarded (IEEE 802.1Q, table 8-1).
@@ -55,6 +57,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .runt: "runt"
         case .oversized: "oversized"
         case .invalidSource: "invalid_source"
+        case .vlanNotAllowed: "vlan_not_allowed"
         case .spoofedSource: "spoofed_source"
         case .macControl: "mac_control"
         case .reservedAddress: "reserved_address"

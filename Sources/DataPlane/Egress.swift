@@ -1,5 +1,5 @@
-import DCB
 import DPDKShim
+import Packet
 
 /// Stage 7, first half: makes a frame ready for its port (DCB tag, checksums) and stages it.
 @inline(__always) @_noLocks
@@ -103,17 +103,20 @@ private func prepare(
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
         sluice_frame_free(frame)
         frame = copy
-    } else if (unfinished || tag.pushes || tag.rewrites) && !sluice_frame_is_writable(frame) {
+    } else if (unfinished || tag.writes) && !sluice_frame_is_writable(frame) {
         // A flooded frame shares its bytes with the other ports' copies.
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
         sluice_frame_free(frame)
         frame = copy
     }
-    if tag.pushes {
-        guard let bytes = sluice_frame_grow_front(frame, 4) else { return drop(frame, .noBuffer, port, lcore) }
-        TagEditing.pushTag(bytes, tci: tag.tci)
+    if tag.pushes || tag.pushesService {
+        guard let bytes = sluice_frame_grow_front(frame, UInt16(HeaderSize.vlanTag)) else { return drop(frame, .noBuffer, port, lcore) }
+        TagEditing.pushTag(bytes, tci: tag.tci, type: tag.pushes ? EtherType.vlan : EtherType.serviceVLAN)
     } else if tag.rewrites {
         TagEditing.rewriteTCI(sluice_frame_bytes(frame).unsafelyUnwrapped, tci: tag.tci)
+    } else if tag.pops {
+        TagEditing.removeTag(sluice_frame_bytes(frame).unsafelyUnwrapped)
+        sluice_frame_trim_front(frame, UInt16(HeaderSize.vlanTag))
     }
     if unfinished && sluice_frame_finish_checksums(frame) != 0 { return drop(frame, .badOffload, port, lcore) }
     return frame

@@ -1,3 +1,4 @@
+import Bridge
 import DPDKShim
 import Packet
 import Scheduler
@@ -8,7 +9,8 @@ func flood(
     _ burst: Burst, _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
-    let members = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)].members
+    let bridge = snapshot.pointee.bridges.baseAddress.unsafelyUnwrapped + Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)
+    let members = bridge.pointee.sets?.ports(of: PortVLANs.vlan(of: record.pointee.destination)) ?? bridge.pointee.members
     lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
     lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: run.count &* members.count)
     for place in run {
@@ -55,8 +57,14 @@ private func deliver(
         return
     }
     let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-    let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.defaultGuest
+    let vlan = PortVLANs.vlan(of: record.pointee.destination)
+    let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.vlans?.pointee.guests?[Int(vlan)] ?? port.pointee.defaultGuest
     let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-    let tag = (port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)).and(port.pointee.wants)
+    guard let action = egressAction(record, port, snapshot) else {
+        lcore.pointee.counters[Int(output)].count(drop: .vlanNotAllowed)
+        sluice_frame_free(frame)
+        return
+    }
+    let tag = action.and(port.pointee.wants)
     offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
 }

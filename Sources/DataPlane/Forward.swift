@@ -25,8 +25,7 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
         run &+= 1
     } while run < runs
     if misses == 0 { return runs }
-    let own = FDBValue(port: source, guest: port.pointee.defaultGuest, seen: lcore.pointee.seconds)
-    return settle(misses, runs, Learner(port: source, spoofCheck: port.pointee.spoofCheck, value: own), stamp, fdb, lcore, snapshot)
+    return settle(misses, runs, Learner(port, source, seconds: lcore.pointee.seconds), stamp, fdb, lcore, snapshot)
 }
 
 /// Destination and source as they lie in a record.
@@ -85,24 +84,35 @@ private func settle(
 private struct Learner {
     let port: PortIndex
     let spoofCheck: Bool
-    let value: FDBValue
+    /// About addresses without a guest of their own, in VLANs that have none either.
+    private let value: FDBValue
+    /// `PortVLANs.guests`.
+    private let guests: UnsafeMutablePointer<UInt16>?
     /// `FrameRecord.input` in its place.
     let input: UInt64
-    /// What the database says about a source that it needs to learn nothing about. No address's where each must be checked.
-    let settled: UInt64
 
     @inline(__always) @_noLocks
-    init(port: PortIndex, spoofCheck: Bool, value: FDBValue) {
+    init(_ view: UnsafeMutablePointer<PortView>, _ port: PortIndex, seconds: UInt32) {
         self.port = port
-        self.spoofCheck = spoofCheck
-        self.value = value
+        spoofCheck = view.pointee.spoofCheck
+        value = FDBValue(port: port, guest: view.pointee.defaultGuest, seen: seconds)
+        guests = view.pointee.vlans?.pointee.guests
         input = UInt64(port) &<< 32
-        settled = spoofCheck ? FDBValue.none.raw : value.raw
     }
 
-    /// Whether the database, which says `found` about a frame's source, has nothing to learn from it and nothing against it.
+    /// About an address without a guest of its own.
     @inline(__always) @_noLocks
-    func teachesNothing(_ found: FDBValue) -> Bool { found.raw == settled || found.isStatic && found.port == port }
+    func value(of source: UInt64) -> FDBValue {
+        guard let guests else { return value }
+        return FDBValue(port: port, guest: guests[Int(PortVLANs.vlan(of: source))], seen: value.seen)
+    }
+
+    /// Whether the database, which says `found` about a frame's source, has nothing to learn from it and nothing against it. Where each must be checked
+    /// that is so of configured addresses alone.
+    @inline(__always) @_noLocks
+    func teachesNothing(_ found: FDBValue, of source: UInt64) -> Bool {
+        !spoofCheck && found.raw == value(of: source).raw || found.isStatic && found.port == port
+    }
 }
 
 /// In the place of `FrameRecord.forwarding`, for frames that may not go on: the bits of input, which no port has, with `DropReason.rawValue` below.
@@ -115,7 +125,7 @@ private func known(
     _ record: UnsafeMutablePointer<FrameRecord>, _ sourceLine: UnsafeRawPointer, _ destinationLine: UnsafeRawPointer, _ learner: Learner,
     _ fdb: ForwardingDatabase
 ) -> UInt64? {
-    guard let from = fdb.lookup(mac: record.pointee.source, inFirstLine: sourceLine), learner.teachesNothing(from),
+    guard let from = fdb.lookup(mac: record.pointee.source, inFirstLine: sourceLine), learner.teachesNothing(from, of: record.pointee.source),
         let to = fdb.lookup(mac: record.pointee.destination, inFirstLine: destinationLine), to.port != learner.port
     else { return nil }
     return UInt64(from.guest) | learner.input | to.raw & 0xffff_0000 | to.raw &<< 48
@@ -127,9 +137,8 @@ private func lookUp(
     _ record: UnsafeMutablePointer<FrameRecord>, _ learner: Learner, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> UInt64 {
-    let owner = snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(learner.port)].bridge)].owners
-        .owner(of: record.pointee.source)
-    var value = learner.value
+    let owner = owner(of: record.pointee.source, learner.port, snapshot)
+    var value = learner.value(of: record.pointee.source)
     if owner.port == learner.port {
         value = FDBValue(port: learner.port, guest: owner.guest, seen: value.seen)
     } else if learner.spoofCheck || !owner.isNone && isUp(owner.port, snapshot) {
@@ -152,6 +161,20 @@ private func lookUp(
     if entry.isNone { return from | UInt64(flooded) &<< 48 }
     if entry.port == learner.port { return refuse(.sourcePort) }
     return from | entry.raw & 0xffff_0000 | entry.raw &<< 48
+}
+
+/// Port and guest that an address is configured for; `FDBValue.none` if it is for none.
+@inline(__always) @_noLocks
+private func owner(of address: UInt64, _ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> FDBValue {
+    let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
+    let owners = snapshot.pointee.bridges[unchecked: Int(view.pointee.bridge)].owners
+    let owner = owners.owner(of: address)
+    if !owner.isNone || view.pointee.vlans == nil { return owner }
+    // That of the address in all VLANs of its port.
+    let everywhere = owners.owner(of: address & 0xffff_ffff_ffff)
+    if everywhere.isNone { return everywhere }
+    guard let vlans = snapshot.pointee.ports[unchecked: Int(everywhere.port)].vlans, vlans.pointee.isMember(PortVLANs.vlan(of: address)) else { return .none }
+    return everywhere
 }
 
 @inline(__always) @_noLocks

@@ -146,6 +146,6 @@ enum Fate: UInt8 {
     case queue
     /// To all ports of the bridge.
     case flood
-    /// Nowhere: the output is down; the frame is too long for it.
-    case portDown, exceedsMTU
+    /// Nowhere: the output is down; the frame is too long for it; it is not in the frame's VLAN.
+    case portDown, exceedsMTU, vlanNotAllowed
 }

@@ -1,4 +1,4 @@
-import DCB
+import Packet
 import Scheduler
 
 /// Frames chosen by a tree and not yet taken by their port, at one lcore. A port that cannot take all parks its leaves until this is empty,
@@ -31,7 +31,7 @@ let dequeueBatch = 64
 /// What egress has to do to a frame: to its tag, decided while its record is at hand, and what its link wants of every frame. It travels through the
 /// scheduler as the frame's `tag`.
 struct EgressTag {
-    /// kind 6-0, to be made flat 7, TCI 23-8
+    /// `TagAction.Kind` 6-0, to be made flat 7, TCI 23-8
     var rawValue: UInt32
 
     @inline(__always) @_noLocks
@@ -39,11 +39,7 @@ struct EgressTag {
 
     @inline(__always) @_noLocks
     init(_ action: TagAction) {
-        switch action.kind {
-        case .keep: rawValue = 0
-        case .push: rawValue = 1 | UInt32(action.tci) &<< 8
-        case .rewrite: rawValue = 2 | UInt32(action.tci) &<< 8
-        }
+        rawValue = UInt32(action.kind.rawValue) | UInt32(action.tci) &<< 8
     }
 
     /// One buffer of its own, for a link that looks at no other.
@@ -53,10 +49,15 @@ struct EgressTag {
 
     /// The frame leaves as it is.
     @inline(__always) var keeps: Bool { @_noLocks get { rawValue == 0 } }
-    @inline(__always) var pushes: Bool { @_noLocks get { rawValue & 0x7f == 1 } }
-    @inline(__always) var rewrites: Bool { @_noLocks get { rawValue & 0x7f == 2 } }
+    @inline(__always) private var kind: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: rawValue & 0x7f) } }
+    @inline(__always) var pushes: Bool { @_noLocks get { kind == TagAction.Kind.push.rawValue } }
+    @inline(__always) var pushesService: Bool { @_noLocks get { kind == TagAction.Kind.pushService.rawValue } }
+    @inline(__always) var rewrites: Bool { @_noLocks get { kind == TagAction.Kind.rewrite.rawValue } }
+    @inline(__always) var pops: Bool { @_noLocks get { kind == TagAction.Kind.pop.rawValue } }
+    /// The frame's bytes are written.
+    @inline(__always) var writes: Bool { @_noLocks get { kind != 0 } }
     @inline(__always) var flattens: Bool { @_noLocks get { rawValue & 0x80 != 0 } }
-    /// Bytes the frame grows by; they are charged, as they leave on the wire.
-    @inline(__always) var growth: UInt32 { @_noLocks get { pushes ? 4 : 0 } }
+    /// Bytes the frame grows by, modulo 2^32 where it shrinks; they are charged, as they leave on the wire.
+    @inline(__always) var growth: UInt32 { @_noLocks get { pushes || pushesService ? 4 : pops ? 0 &- 4 : 0 } }
     @inline(__always) var tci: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: rawValue &>> 8) } }
 }

@@ -104,6 +104,8 @@ func divert(
         offer(burst, run, key, tree, lcore)
     case .exceedsMTU:
         refuse(burst, run, .exceedsMTU, key.output, lcore)
+    case .vlanNotAllowed:
+        refuse(burst, run, .vlanNotAllowed, key.output, lcore)
     case .portDown, nil:
         refuse(burst, run, .portDown, key.output, lcore)
     }

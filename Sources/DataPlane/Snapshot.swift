@@ -30,6 +30,10 @@ struct Snapshot {
 
     func deallocate() {
         receiveQueues.deallocate()
+        for port in ports {
+            port.vlans?.pointee.destroy()
+            port.vlans?.deallocate()
+        }
         ports.deallocate()
         for bridge in bridges { bridge.members.deallocate() }
         bridges.deallocate()
@@ -85,6 +89,8 @@ struct PortView {
     /// Priority tags are pushed on the way out. Never by the device: what the offload asks of the sender differs between drivers, and where it is not
     /// met frames leave untagged and unseen (virtio's wants rte_eth_tx_prepare, the 82574 tags only while it strips what it receives).
     var tags = false
+    /// nil: the port's bridge has no VLANs.
+    var vlans: UnsafeMutablePointer<PortVLANs>?
     /// Longest frame without tags, bytes: MTU + 14.
     var maxFrame: UInt32 = 0
     /// What its link wants of every frame, beside the output: where `GroupKey` has both.
@@ -97,8 +103,10 @@ struct BridgeView {
     var fdb: ForwardingDatabase
     /// Whose configured addresses are; asked where the database has something to learn.
     var owners: AddressOwners
-    /// The ports frames are flooded to.
+    /// The ports frames are flooded to; where there are VLANs, see `sets`.
     var members: UnsafeMutableBufferPointer<PortIndex>
+    /// nil: the bridge has no VLANs. Not the snapshot's own.
+    var sets: FloodSets?
     /// Bytes of a frame without tags that no port finds too long.
     var fitsAll: UInt32
 }

@@ -18,6 +18,10 @@ public struct FrameAddresses: Sendable {
         both = unsafeBitCast(octets, to: SIMD2<UInt64>.self)
     }
 
+    /// With bits 48 and up of both set to what those of `vlan` are.
+    @_noLocks @inlinable @inline(__always)
+    public func within(_ vlan: UInt64) -> FrameAddresses { FrameAddresses(both: both | SIMD2(repeating: vlan)) }
+
     @inlinable @inline(__always) public var destination: UInt64 { @_noLocks get { both[0] } }
     @inlinable @inline(__always) public var source: UInt64 { @_noLocks get { both[1] } }
 

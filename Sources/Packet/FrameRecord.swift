@@ -4,7 +4,8 @@
 /// the only one that writes it.
 @frozen
 public struct FrameRecord {
-    /// Destination address: first octet on the wire most significant, below 2^48; 0 for a runt.
+    /// Destination address: first octet on the wire most significant, below 2^48; 0 for a runt. On bridges with VLANs the admit stage adds the VLAN
+    /// in bits 59-48 of both addresses.
     public var destination: UInt64
     /// Source address, as `destination`.
     public var source: UInt64
@@ -125,5 +126,7 @@ public struct FrameRecord {
         @inlinable @inline(__always) public static var multicast: Flags { @_noLocks get { Flags(rawValue: 128) } }
         /// A priority tag was stripped on the way in.
         @inlinable @inline(__always) public static var priorityTagStripped: Flags { @_noLocks get { Flags(rawValue: 256) } }
+        /// The outermost tag is that of the frame's VLAN (admit stage, on bridges with VLANs).
+        @inlinable @inline(__always) public static var vlanTag: Flags { @_noLocks get { Flags(rawValue: 512) } }
     }
 }

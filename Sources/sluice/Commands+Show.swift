@@ -4,34 +4,41 @@ import Foundation
 
 struct FDBCommand: ParsableCommand {
     /// Of what is shown.
-    static let keys = ["bridge", "port", "dev", "master"]
+    static let keys = ["bridge", "port", "dev", "master", "vlan"]
     /// As bridge(8) has them.
     static let synonyms = ["dev": "port", "master": "bridge"]
     static let configuration = CommandConfiguration(
         commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self, Flush.self],
         defaultSubcommand: Show.self)
 
+    static func params(_ words: [String]) throws -> FDBParams {
+        let words = try Words(words, keys: keys, synonyms: synonyms)
+        let vlan = words["vlan"].flatMap { Int($0) }
+        if let text = words["vlan"], vlan == nil { throw ValidationError("'\(text)' is no VLAN: write 1 to 4094") }
+        return FDBParams(bridge: words["bridge"], port: words["port"], vlan: vlan)
+    }
+
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Addresses and their ports: show, show bridge br0, show port vm1")
+        static let configuration = CommandConfiguration(abstract: "Addresses and their ports: show, show bridge br0, show port vm1, show vlan 10")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "bridge NAME, port NAME") var words: [String] = []
+        @Argument(help: "bridge NAME, port NAME, vlan ID") var words: [String] = []
         func run() throws {
-            let words = try Words(words, keys: FDBCommand.keys, synonyms: FDBCommand.synonyms)
+            let params = try FDBCommand.params(words)
             try reporting {
-                try connecting.show(.fdbShow, FDBParams(bridge: words["bridge"], port: words["port"]), as: [FDBEntry].self, Tables.addresses)
+                try connecting.show(.fdbShow, params, as: [FDBEntry].self, Tables.addresses)
             }
         }
     }
 
     struct Flush: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forget learned addresses: flush, flush bridge br0, flush port up1. Static entries stay.")
+            abstract: "Forget learned addresses: flush, flush bridge br0, flush port up1, flush vlan 10. Static entries stay.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "bridge NAME, port NAME; neither: all bridges") var words: [String] = []
+        @Argument(help: "bridge NAME, port NAME, vlan ID; none: all bridges") var words: [String] = []
         func run() throws {
-            let words = try Words(words, keys: FDBCommand.keys, synonyms: FDBCommand.synonyms)
+            let params = try FDBCommand.params(words)
             try reporting {
-                try connecting.show(.fdbFlush, FDBParams(bridge: words["bridge"], port: words["port"]), as: FlushReply.self) {
+                try connecting.show(.fdbFlush, params, as: FlushReply.self) {
                     "\($0.flushed) learned address\($0.flushed == 1 ? "" : "es") forgotten"
                 }
             }
@@ -42,7 +49,7 @@ struct FDBCommand: ParsableCommand {
         static let object = "fdb", verb = "add"
         static let configuration = CommandConfiguration(abstract: "Add a static entry: add 52:54:00:12:34:56 port vm1")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "ADDRESS port NAME") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "ADDRESS port NAME [vlan ID]") var words: [String]
     }
 
     struct Del: EditCommand {

@@ -65,7 +65,7 @@ struct PortCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a port: add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock mode client queues 4",
             discussion: """
-                Any port: bridge, mtu, cpus 1,2, spoof-check on, pace average RATE peak RATE burst SIZE.
+                Any port: bridge, mtu, cpus 1,2, spoof-check on, vlan 10 | trunk 10,20-29 [native 1] | service 100, pace average RATE peak RATE burst SIZE.
                 vhost: socket PATH, mode client|server, queues N.
                 tap: interface NAME, netns NAME, mac ADDRESS.
                 physical: device STRING, queues N, rate RATE, overhead BYTES, rest floor|ceiling|priority, dcb on|off.
@@ -191,7 +191,7 @@ struct GuestCommand: ParsableCommand {
         static let object = "guest", verb = "add"
         static let configuration = CommandConfiguration(
             abstract: "Add a guest: add vm1 port vm1 macs 52:54:00:12:34:56 inbound floor 200mbit ceiling 1gbit",
-            discussion: "Keys: port, macs A,B, group, inbound and outbound with the keys of a class (`sluice class set --help`).")
+            discussion: "Keys: port, macs A,B, vlan ID, group, inbound and outbound with the keys of a class (`sluice class set --help`).")
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }

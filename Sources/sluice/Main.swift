@@ -14,7 +14,7 @@ struct Sluice: ParsableCommand {
             """,
         version: sluiceVersion,
         subcommands: [
-            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, ClassCommand.self,
+            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, VLANCommand.self, ClassCommand.self,
             ProtocolCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
             CheckCommand.self, StatusCommand.self, VersionCommand.self,
         ])

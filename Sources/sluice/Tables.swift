@@ -59,6 +59,7 @@ package enum Tables {
         var lines = [head, place]
         if let reason = port.reason { lines.append("    \(reason)") }
         lines += port.warnings.map { "    warning: \($0)" }
+        if let vlans = port.vlans { lines.append("    vlan \(vlans.map(range).joined(separator: ","))") }
         if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
         lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
         lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.txFull)")
@@ -85,6 +86,17 @@ package enum Tables {
     private static func shellQuoted(_ text: String) -> String {
         let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./,=:+@".contains($0)) }
         return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+    }
+
+    /// `10`, `20-29`
+    private static func range(_ vlans: VLANRange) -> String { vlans.vlanEnd.map { "\(vlans.vlan)-\($0)" } ?? String(vlans.vlan) }
+
+    /// As `bridge vlan show`: ports of bridges with VLANs.
+    package static func vlans(_ ports: [PortStatus]) -> String {
+        let rows = ports.flatMap { port in
+            (port.vlans ?? []).enumerated().map { place, vlans in [place == 0 ? port.name : "", ([range(vlans)] + (vlans.flags ?? [])).joined(separator: " ")] }
+        }
+        return rows.isEmpty ? "no bridge has VLANs" : aligned(["port", "vlan-id"], rows)
     }
 
     // MARK: Bridges, guests, addresses, protocols
@@ -121,7 +133,7 @@ package enum Tables {
                 guest.name + (guest.implicit ? "*" : ""), guest.port, guest.bridge, guest.group ?? "-",
                 String(guest.inbound.frames), String(guest.outbound.frames),
                 guest.protocols.isEmpty ? "-" : guest.protocols.joined(separator: ","),
-                guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ","),
+                (guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ",")) + (guest.vlan.map { " vlan \($0)" } ?? ""),
             ]
         }
         return aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "OUTBOUND", "PROTOCOLS", "MACS"], rows, right: [4, 5])

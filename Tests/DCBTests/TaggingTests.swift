@@ -32,9 +32,12 @@ struct TaggingTests {
         mutating func apply(_ action: TagAction) {
             switch action.kind {
             case .keep: break
-            case .push:
-                edit(at: -4) { bytes, _ in TagEditing.pushTag(bytes, tci: action.tci) }
+            case .push, .pushService:
+                edit(at: -4) { bytes, _ in TagEditing.pushTag(bytes, tci: action.tci, type: action.kind == .push ? EtherType.vlan : EtherType.serviceVLAN) }
                 start -= 4
+            case .pop:
+                edit { bytes, _ in TagEditing.removeTag(bytes) }
+                start += 4
             case .rewrite: edit { bytes, _ in TagEditing.rewriteTCI(bytes, tci: action.tci) }
             }
         }

@@ -9,17 +9,34 @@ import Testing
 @Suite("Admission of mixed bursts") struct AdmissionTests {
     @Test(arguments: [(1, true, 1_514), (2, false, 1_514), (3, true, 100), (4, false, 590), (5, true, 590)] as [(UInt64, Bool, UInt32)])
     func framesFareAsIfAlone(seed: UInt64, isPhysical: Bool, fitsAll: UInt32) {
+        fareAsIfAlone(seed, isPhysical, fitsAll, nil)
+    }
+
+    @Test("Frames on ports with VLANs fare as if each had come alone, in the VLAN that it belongs to", arguments: [1, 2, 3, 4] as [UInt64])
+    func framesInVLANs(seed: UInt64) {
+        let vlans = [
+            PortVLANs(members: VLANSet([10]), untagged: VLANSet([10]), native: 10),
+            PortVLANs(members: VLANSet(1...4_094), untagged: VLANSet([1]), native: 1),
+            PortVLANs(members: VLANSet(1...4_094), untagged: VLANSet(), native: nil, services: VLANSet(1...2_000)),
+            PortVLANs(members: VLANSet([77]), untagged: VLANSet([77]), native: 77, takesAll: true, services: VLANSet([77])),
+        ][Int(seed) - 1]
+        fareAsIfAlone(seed, seed % 2 == 0, 1_514, vlans)
+        vlans.destroy()
+    }
+
+    private func fareAsIfAlone(_ seed: UInt64, _ isPhysical: Bool, _ fitsAll: UInt32, _ vlans: PortVLANs?) {
         var random = Seeded(seed)
         let protocols = ProtocolTable.builtIn()
         defer { protocols.destroy() }
         protocols.set(.dscp(10), row: 9)
         protocols.set(.pcp(5), row: 10)
         let trial = AdmissionTrial(isPhysical: isPhysical, maxFrame: 1_514, fitsAll: fitsAll, protocols: protocols)
+        if let vlans { trial.configure(vlans: vlans, of: 0) }
         var counts = Array(repeating: (frames: UInt64(0), bytes: UInt64(0)), count: 64)
         var shared = 0, refused: UInt64 = 0
         for round in 0..<2_000 {
             let frames = MixedTraffic.burst(&random)
-            let expected = frames.map { FrameAlone($0.bytes, contiguous: $0.contiguous, isPhysical: isPhysical, maxFrame: 1_514, protocols) }
+            let expected = frames.map { FrameAlone($0.bytes, contiguous: $0.contiguous, isPhysical: isPhysical, maxFrame: 1_514, protocols, vlans) }
             let admitted = trial.take(frames)
             guard admitted.map(\.number) == expected.indices.filter({ expected[$0].isAdmitted }) else {
                 Issue.record("seed \(seed), round \(round): other frames stay of \(frames)")
@@ -41,7 +58,7 @@ import Testing
         }
         #expect(trial.protocolCounts.elementsEqual(counts) { $0 == $1 })
         // Both happen often enough to tell something.
-        #expect(shared > 2_000)
+        #expect(shared > (vlans == nil ? 2_000 : 0))
         #expect(refused > 1_000)
     }
 
@@ -108,7 +125,7 @@ private struct FrameAlone {
     /// As it leaves admission.
     var bytes: [UInt8]
 
-    init(_ frame: [UInt8], contiguous: Int, isPhysical: Bool, maxFrame: UInt32, _ protocols: ProtocolTable) {
+    init(_ frame: [UInt8], contiguous: Int, isPhysical: Bool, maxFrame: UInt32, _ protocols: ProtocolTable, _ vlans: PortVLANs? = nil) {
         var changed = frame, stripped = 0
         var record = FrameRecord(), isAdmitted = false
         changed.withUnsafeMutableBytes { bytes in
@@ -116,7 +133,14 @@ private struct FrameAlone {
             record.protocolID = protocols.identify(&record)
             let verdict = BridgeRules.verdict(&record)
             isAdmitted = record.length <= maxFrame + 4 * UInt32(record.tagCount) && (verdict == .unicast || verdict == .flood)
-            if isAdmitted, isPhysical, TagEditing.isPriorityTagged(&record) {
+            let ingress = isAdmitted ? vlans?.ingress(bytes.baseAddress!, &record) : nil
+            if let ingress {
+                isAdmitted = ingress.vlan != 0
+                if ingress.carriesTag { record.flags.mark(.vlanTag) }
+                record.destination |= UInt64(ingress.vlan) << 48
+                record.source |= UInt64(ingress.vlan) << 48
+            }
+            if isAdmitted, ingress?.strips ?? (isPhysical && TagEditing.isPriorityTagged(&record)) {
                 TagEditing.stripPriorityTag(bytes.baseAddress!, &record)
                 stripped = 4
             }

@@ -1,5 +1,3 @@
-import Packet
-
 /// Changes of a frame's outermost tag in its own bytes. Each function tells how many bytes it needs; the caller has checked them.
 public enum TagEditing {
     /// Whether an incoming frame carries a priority tag (null VID) that must come off: a bridge passes the priority on, never the
@@ -34,21 +32,27 @@ public enum TagEditing {
         bytes.storeBytes(of: second, toByteOffset: 12, as: UInt32.self)
     }
 
-    /// Moves both addresses of the frame at `bytes + 4` down to `bytes` and writes TPID 0x8100 and `tci` behind them. `bytes` is
+    /// Moves both addresses of the frame at `bytes + 4` down to `bytes` and writes TPID (0x8100 or 0x88a8) and `tci` behind them. `bytes` is
     /// the frame's new start, 4 bytes of headroom before the old one. Needs 16 bytes from there. The caller adds 4 to the lengths.
     @_noLocks @inlinable @inline(__always)
-    public static func pushTag(_ bytes: UnsafeMutableRawPointer, tci: UInt16) {
+    public static func pushTag(_ bytes: UnsafeMutableRawPointer, tci: UInt16, type: UInt16 = EtherType.vlan) {
         let first = bytes.loadUnaligned(fromByteOffset: 4, as: UInt64.self)
         let second = bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self)
         bytes.storeBytes(of: first, toByteOffset: 0, as: UInt64.self)
         bytes.storeBytes(of: second, toByteOffset: 8, as: UInt32.self)
-        bytes.storeBytes(of: (UInt32(EtherType.vlan) &<< 16 | UInt32(tci)).bigEndian, toByteOffset: 12, as: UInt32.self)
+        bytes.storeBytes(of: (UInt32(type) &<< 16 | UInt32(tci)).bigEndian, toByteOffset: 12, as: UInt32.self)
     }
 
     /// Replaces the outermost tag's TCI, whatever its TPID. Needs 16 bytes.
     @_noLocks @inlinable @inline(__always)
     public static func rewriteTCI(_ bytes: UnsafeMutableRawPointer, tci: UInt16) {
         bytes.storeBytes(of: tci.bigEndian, toByteOffset: HeaderSize.ethernet, as: UInt16.self)
+    }
+
+    /// Replaces the outermost tag's type. Needs 14 bytes.
+    @_noLocks @inlinable @inline(__always)
+    public static func rewriteType(_ bytes: UnsafeMutableRawPointer, _ type: UInt16) {
+        bytes.storeBytes(of: type.bigEndian, toByteOffset: HeaderSize.ethernet - 2, as: UInt16.self)
     }
 
     /// Replaces the outermost tag's PCP (0 to 7) and nothing else. Needs 15 bytes.

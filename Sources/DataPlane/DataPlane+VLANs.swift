@@ -1,0 +1,54 @@
+import Bridge
+import Configuration
+import Packet
+
+/// What loops know of VLANs.
+extension DataPlane {
+    /// What a port lets in and how frames leave by it; nil: its bridge has no VLANs.
+    func vlans(of port: Port) -> UnsafeMutablePointer<PortVLANs>? {
+        guard let bridge = bridges[port.settings.bridge], bridge.sets != nil else { return nil }
+        let membership = PortMembership(port.settings.vlan)
+        let table = UnsafeMutablePointer<PortVLANs>.allocate(capacity: 1)
+        let own = vlanGuests[port.settings.name] ?? [:]
+        table.initialize(to: PortVLANs(
+            members: membership.members, untagged: membership.untagged, native: membership.native, takesAll: membership.takesAll,
+            services: model.serviceVLANs(of: port.settings.bridge), losesTypes: port.backend.driver == "net_af_packet", guests: own, otherwise: catchAllGuests[port.settings.name] ?? 0))
+        return table
+    }
+
+    /// By port and VLAN: guests that have all addresses there that are no other's.
+    var vlanGuests: [String: [Int: GuestIndex]] {
+        var result: [String: [Int: GuestIndex]] = [:]
+        for guest in effectiveGuests where guest.settings.macs.isEmpty {
+            if let vlan = guest.settings.vlan { result[guest.settings.port, default: [:]][vlan] = guestIndices[guest.settings.name] }
+        }
+        return result
+    }
+
+    /// Makes the lists of whom frames are flooded to anew where a bridge's VLANs have changed.
+    func makeFloodSets() {
+        let tagged = model.bridgesWithVLANs
+        for name in bridges.keys {
+            var members: [PortIndex: VLANSet] = [:]
+            if tagged.contains(name) {
+                for port in connectedPorts where port.settings.bridge == name { members[port.index] = PortMembership(port.settings.vlan).members }
+            }
+            let hasSets = tagged.contains(name)
+            guard bridges[name]!.setMembers != members || (bridges[name]!.sets != nil) != hasSets else { continue }
+            if let old = bridges[name]!.sets { retiredSets.append(old) }
+            bridges[name]!.sets = hasSets ? FloodSets(members.map { (port: $0.key, vlans: $0.value) }) : nil
+            bridges[name]!.setMembers = members
+        }
+    }
+
+    /// Forgets what was learned in VLANs that ports are no longer in, once loops know of it: what `old` is the model before.
+    func forgetVLANs(since old: Model) {
+        let before = old.bridgesWithVLANs, after = model.bridgesWithVLANs
+        let was = Dictionary(old.ports.map { ($0.name, $0) }) { first, _ in first }
+        for name in bridges.keys where before.contains(name) != after.contains(name) { bridges[name]!.fdb.flushLearned() }
+        for port in ports.values where after.contains(port.settings.bridge) {
+            guard let settings = was[port.settings.name], settings.vlan != port.settings.vlan else { continue }
+            bridges[port.settings.bridge]?.fdb.flush(port: port.index)
+        }
+    }
+}

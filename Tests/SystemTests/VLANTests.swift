@@ -1,0 +1,105 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("VLANs: who gets which frames, with which tags", .needs(.hugepages))
+    struct VLANTests {
+        private static let everybody = "ff:ff:ff:ff:ff:ff"
+
+        /// A frame that the receivers of a test know by its number.
+        private static func frame(_ number: Int, to: String = everybody, from: String, tags: [Frames.Tag] = []) -> [UInt8] {
+            Frames.ethernet(to: to, from: from, tags: tags, type: 0x88b5, [0x51, 0xce] + Frames.be(UInt16(number)) + [UInt8](repeating: UInt8(number & 0xff), count: 50))
+        }
+
+        private static let isOurs: @Sendable ([UInt8]) -> Bool = { frame in
+            guard let place = (6..<20).first(where: { 2 * $0 + 3 < frame.count && frame[2 * $0] == 0x88 && frame[2 * $0 + 1] == 0xb5 }) else { return false }
+            return frame[2 * place + 2] == 0x51 && frame[2 * place + 3] == 0xce
+        }
+
+        private func mac(_ number: Int) -> String { String(format: "52:54:00:00:00:%02x", number) }
+
+        @Test("access, trunk, native and service VLANs on taps, af_packet and AF_XDP: each port gets its VLANs' frames with its tags, and nothing else")
+        func ports() throws {
+            try withLab { lab in
+                let wires = try [VethPair(lab, "p"), VethPair(lab, "x")]
+                let taps = ["a", "b", "c", "s", "n"].map { "\(lab.tag)\($0)" }
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: a, type: tap, bridge: br0, interface: \(taps[0]), vlan: 10}
+                      - {name: b, type: tap, bridge: br0, interface: \(taps[1]), vlan: 10}
+                      - {name: c, type: tap, bridge: br0, interface: \(taps[2]), vlan: 20}
+                      - {name: s, type: tap, bridge: br0, interface: \(taps[3]), vlan: {service: 100}}
+                      - {name: n, type: tap, bridge: br0, interface: \(taps[4])}
+                      - {name: p, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wires[0].near)", dcb: false, vlan: {trunk: [10, 20, 100], native: 1}}
+                      - {name: x, type: physical, bridge: br0, device: \(wires[1].near), vlan: {trunk: [10, 30, 100]}}
+                    """)
+                for port in ["p", "x"] { try daemon.waitUntil(port: port, is: "up") }
+                let ends = taps + wires.map(\.far)
+                let senders = try ends.map { try RawSocket($0) }
+                let receiver = try RawReceiver(ends, Self.isOurs)
+                var number = 0
+                /// Sends by one port and looks who gets what: the tags, by port.
+                func check(_ what: String, from port: Int, to: String = Self.everybody, station: Int, tags: [Frames.Tag] = [], _ expected: [Int: [Frames.Tag]]) throws {
+                    number += 1
+                    let sent = Self.frame(number, to: to, from: mac(station), tags: tags)
+                    try senders[port].send(sent)
+                    let wanted = Dictionary(uniqueKeysWithValues: expected.map { ($0.key, Self.frame(number, to: to, from: mac(station), tags: $0.value)) })
+                    var seen: [Int: [UInt8]] = [:]
+                    // More than wanted would come at the same time.
+                    for arrival in receiver.take(quiet: wanted.isEmpty ? 0.2 : 1, until: { $0.count >= max(wanted.count, 1) }) + receiver.take(quiet: 0.05) {
+                        #expect(seen[arrival.port] == nil, "\(what): twice at \(arrival.port)")
+                        // Padding that came behind a tag stays.
+                        seen[arrival.port] = arrival.frame
+                    }
+                    #expect(seen == wanted, "\(what)")
+                }
+                func c(_ vid: UInt16, pcp: UInt8 = 0) -> Frames.Tag { Frames.Tag(pcp: pcp, vid: vid) }
+                func s(_ vid: UInt16) -> Frames.Tag { Frames.Tag(pcp: 0, vid: vid, tpid: 0x88a8) }
+                // 0 a, 1 b: 10; 2 c: 20; 3 s: service 100; 4 n: 1; 5 p: trunk 10, 20, 100, native 1; 6 x: trunk 10, 30, 100, with DCB's priorities.
+                try check("from an access port", from: 0, station: 1, [1: [], 5: [c(10)], 6: [c(10)]])
+                try check("its priority tag", from: 0, station: 1, tags: [c(0, pcp: 5)], [1: [], 5: [c(10, pcp: 5)], 6: [c(10)]])
+                try check("in another VLAN than the port's", from: 0, station: 1, tags: [c(20)], [:])
+                try check("with a tag from a trunk", from: 5, station: 2, tags: [c(20, pcp: 3)], [2: []])
+                try check("without a tag from a trunk with a native VLAN", from: 5, station: 2, [4: []])
+                try check("without a tag from one without", from: 6, station: 3, [:])
+                try check("in a VLAN that only one port is in", from: 6, station: 3, tags: [c(30)], [:])
+                try check("from the port that names none", from: 4, station: 4, [5: []])
+                try check("of a customer, whose tags are its own", from: 3, station: 5, tags: [c(10), c(7)], [5: [s(100), c(10), c(7)], 6: [s(100), c(10), c(7)]])
+                try check("of a customer, without", from: 3, station: 5, [5: [s(100)], 6: [s(100)]])
+                try check("to a customer", from: 5, station: 6, tags: [s(100), c(10)], [3: [c(10)], 6: [s(100), c(10)]])
+                try check("to a customer, by AF_XDP", from: 6, station: 6, tags: [s(100), c(10)], [3: [c(10)], 5: [s(100), c(10)]])
+                try check("in a service VLAN without a service tag", from: 6, station: 6, tags: [c(100)], [:])
+                // What is known in one VLAN is not in another.
+                try check("to whom is known", from: 1, to: mac(1), station: 7, [0: []])
+                try check("to whom is known in another VLAN", from: 2, to: mac(1), station: 8, [5: [c(20)]])
+                try check("to whom is known on a trunk", from: 2, to: mac(2), station: 8, [5: [c(20)]])
+
+                let known = try daemon.show("fdb", "show", "vlan", "10").items
+                // Beside what the host itself says on its taps.
+                #expect(Set(known.compactMap { $0["mac"].string }.filter { $0.hasPrefix("52:54") }) == [mac(1), mac(7)])
+                #expect(known.allSatisfy { $0["vlan"].int == 10 })
+                #expect(try daemon.command("vlan", "show", "p") == """
+                    port  vlan-id
+                    p     1 PVID Egress Untagged
+                          10
+                          20
+                          100 Service
+
+                    """)
+                #expect(try daemon.port("a")["drops"]["vlan_not_allowed"].int == 1)
+                #expect(try daemon.port("x")["drops"]["vlan_not_allowed"].int == 2)
+
+                // Out of the VLAN at once, and what was learned there is forgotten.
+                try daemon.command("port", "set", "b", "vlan", "20")
+                try check("after a port has changed its VLAN", from: 2, station: 9, [1: [], 5: [c(20)]])
+                try check("to whom was known there", from: 0, to: mac(7), station: 1, [5: [c(10)], 6: [c(10)]])
+                // Without VLANs frames pass as they are.
+                for port in ["a", "b", "c", "s", "p", "x"] { try daemon.command("port", "set", port, "vlan", "none") }
+                try check("on a bridge without VLANs", from: 0, station: 1, tags: [c(77)], [1: [c(77)], 2: [c(77)], 3: [c(77)], 4: [c(77)], 5: [c(77)], 6: [c(77)]])
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+    }
+}
