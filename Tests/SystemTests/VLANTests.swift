@@ -101,5 +101,69 @@ extension EndToEnd {
                 daemon.stop()
             }
         }
+
+        @Test("VLANs behind a trunk have floors and ceilings of their own")
+        func floors() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w"), rings = "qpairs=1,framesz=2048,blocksz=65536,framecnt=8192"
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, static: [{mac: "02:00:00:00:00:99", port: uplink, vlan: 10}, {mac: "02:00:00:00:00:99", port: uplink, vlan: 20}]}]
+                    ports:
+                      - {name: trunk, type: vhost, bridge: br0, socket: \(lab.path("trunk")), vlan: {trunk: [10, 20]}}
+                      - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near),\(rings)", rate: 200mbit, dcb: false, vlan: {trunk: [10, 20]}}
+                    guests:
+                      - {name: ten, port: trunk, vlan: 10, outbound: {floor: 150mbit, burst: 512kib}}
+                      - {name: twenty, port: trunk, vlan: 20, outbound: {floor: 20mbit, ceiling: 40mbit, burst: 512kib}}
+                    """)
+                let report = try Generator.measure(lab, daemon, """
+                    duration: 6s
+                    learn: true
+                    ports:
+                      - {name: trunk, device: "virtio_user:\(lab.path("trunk"))", server: true}
+                      - {name: far, device: "net_af_packet0,iface=\(wire.far),\(rings)", mac: "02:00:00:00:00:99"}
+                    flows:
+                      - {name: a, from: trunk, to: far, vlan: 10, size: 1514, rate: 250mbit, start: 3s}
+                      - {name: b, from: trunk, to: far, vlan: 20, size: 1514, rate: 250mbit, mac: "02:00:00:00:00:0b"}
+                    expect:
+                      - {name: "the ceiling of VLAN 20", flows: [b], from: 1s, to: 3s, at-least: 39mbit, at-most: 40mbit, within: 2%}
+                      - {name: "the floor of VLAN 10", flows: [a], from: 4s, at-least: 150mbit}
+                      - {name: link, flows: ["*"], from: 4s, at-least: 190mbit, at-most: 200mbit, within: 2%, intact: true}
+                    """)
+                #expect(Generator.missed(report) == [])
+                for guest in ["ten", "twenty"] { #expect(try daemon.guest(guest)["outbound"]["frames"].int ?? 0 > 0) }
+                #expect(try daemon.guest("ten")["vlan"].int == 10)
+                daemon.stop()
+            }
+        }
+
+        @Test("a guest with VLAN interfaces on a trunk reaches who is in each VLAN, and nobody else does", .needs(.qemu))
+        func guestOnATrunk() throws {
+            try withLab { lab in
+                let hosts = try ["ten", "twenty"].map { try Namespace(lab, $0) }
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1")), vlan: {trunk: [10, 20]}}
+                      - {name: ten, type: tap, bridge: br0, interface: tap0, netns: \(hosts[0].name), vlan: 10}
+                      - {name: twenty, type: tap, bridge: br0, interface: tap0, netns: \(hosts[1].name), vlan: 20}
+                    """)
+                // The same addresses in both VLANs: they are networks apart.
+                for host in hosts { try host.configure("tap0", address: "10.0.0.2/24") }
+                let guest = try Guest(lab, "vm1", mac: "52:54:00:00:00:01", socket: lab.path("vm1"))
+                try guest.booted().run("ip link set eth0 up; for v in 10 20; do vconfig add eth0 $v && ip link set eth0.$v up || exit 1; done; ip addr add 10.0.0.1/24 dev eth0.10")
+                try guest.reaches("10.0.0.2")
+                try hosts[0].reaches("10.0.0.1")
+                #expect(try hosts[1].run("ip", "neigh", "show").contains("10.0.0.1") == false)
+                let file = try guest.serveRandomFile("f", kib: 1024)
+                #expect(try hosts[0].fetchedDigest("http://10.0.0.1/f") == file)
+                try guest.run("ip addr del 10.0.0.1/24 dev eth0.10; ip addr add 10.0.0.1/24 dev eth0.20")
+                try hosts[1].reaches("10.0.0.1")
+                #expect(try hosts[1].fetchedDigest("http://10.0.0.1/f") == file)
+                let vlans = try daemon.show("fdb", "show", "port", "vm1").items.filter { $0["mac"].string == "52:54:00:00:00:01" }.compactMap { $0["vlan"].int }
+                #expect(Set(vlans) == [10, 20])
+                #expect(try daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
     }
 }
