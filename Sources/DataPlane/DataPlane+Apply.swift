@@ -177,8 +177,8 @@ extension DataPlane {
     /// Empties and frees a tree that no loop enqueues into any more.
     private func drain(_ tree: Tree) {
         let classes = tree.description.classes
-        remove(classes.reversed().map { TreeStep(operation: .remove, id: $0.id) }, from: tree, of: classes, all: classes)
-        run([TreeStep(operation: .drain)], on: tree)
+        remove(classes.reversed().map { .remove($0.id, heir: 0) }, from: tree, of: classes, all: classes)
+        run([.drain], on: tree)
         keepCounts(of: classes.guestClasses, in: tree, but: [:])
         for (group, amount) in tree.earlier.sentByGroup { groupsSent[group, default: GuestAmounts()].add(amount, tree.kind) }
         tree.close()
@@ -195,7 +195,7 @@ extension DataPlane {
         for step in steps {
             tree.prepare(step)
             for (index, instance) in tree.instances.enumerated() {
-                send(LcoreCommand(operation: step.operation, tree: instance, id: step.id, parent: step.parent, parameters: step.parameters), to: index)
+                send(.change(instance, step), to: index)
             }
         }
     }
@@ -215,6 +215,18 @@ extension DataPlane {
         for index in runtime.lcores.indices {
             let lcore = runtime.lcores.baseAddress! + index
             waitFor(lcore, microseconds: 20) { !lcore.pointee.commands.isDone }
+            noteRefusals(by: lcore)
+        }
+    }
+
+    /// Has the daemon's log tell of commands that a tree refused.
+    private func noteRefusals(by lcore: UnsafeMutablePointer<Lcore>) {
+        let (refusals, lost) = lcore.pointee.commands.takeRefusals()
+        if lost != 0 { notices.append("the poll loop on CPU \(lcore.pointee.cpu) refused \(lost) changes to trees before the ones told of next") }
+        for refusal in refusals {
+            guard case .change(let instance, let step) = refusal.command else { continue }
+            let tree = trees.values.first { $0.instances.contains(instance) }?.name
+            notices.append(step.refusal(refusal.reason, cpu: lcore.pointee.cpu, tree: tree))
         }
     }
 
@@ -223,12 +235,10 @@ extension DataPlane {
         for port in ports.values where port.appliedPace != port.settings.pace {
             let pace = port.settings.pace
             port.appliedPace = pace
-            var parameters = Scheduler.ClassParameters()
-            parameters.floor = pace?.average ?? 0
-            parameters.peak = pace?.peak ?? 0
-            parameters.burst = pace?.burst ?? max(parameters.floor / 800, 65_536)
+            let average = pace?.average ?? 0
+            let rates = Pacer.Rates(average: average, peak: pace?.peak ?? 0, burst: pace?.burst ?? max(average / 800, 65_536))
             let loop = placement.loops[Placement.Queue(port: port.index, queue: 0)] ?? 0
-            send(LcoreCommand(operation: .pace, pacer: port.state.pointee.pacer, parameters: parameters), to: loop)
+            send(.pace(port.state.pointee.pacer, rates), to: loop)
         }
         awaitCommands()
     }

@@ -216,8 +216,6 @@ extension DataPlane {
     }
 
     private func unparkEverywhere(_ index: PortIndex) {
-        var parameters = Scheduler.ClassParameters()
-        parameters.output = index
-        for tree in trees.values { run([TreeStep(operation: .unpark, parameters: parameters)], on: tree) }
+        for tree in trees.values { run([.unpark(output: index)], on: tree) }
     }
 }

@@ -2,22 +2,17 @@ import DPDKShim
 import Glibc
 import Synchronization
 
-/// Waits until every poll loop has finished a turn that began after the call, or sleeps: then none still uses what was unpublished before it.
-/// (Two turns: the loop counts a turn and loads its snapshot without a fence between, so the load may overtake the count.)
+/// Waits until no poll loop uses any more what was unpublished before the call: each has begun a turn since then, or is at rest (`LoopEpoch`).
 /// May be called on any thread but a poll loop's. Loops take microseconds a turn, so the wait is short.
 struct GracePeriod: @unchecked Sendable {
     let lcores: UnsafeMutableBufferPointer<Lcore>
 
     func wait() {
-        // A loop that sleeps from here on has woken, if at all, to what is published now.
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        for index in lcores.indices {
+        // All are asked before one is waited for: it takes as long as the longest of their turns, not as all of them together.
+        let questions = lcores.indices.map { (lcores.baseAddress! + $0).pointee.epoch.ask() }
+        for (index, question) in zip(lcores.indices, questions) {
             let lcore = lcores.baseAddress! + index
-            let seen = lcore.pointee.turns.load(ordering: .sequentiallyConsistent)
-            waitFor(lcore, microseconds: 20) {
-                lcore.pointee.running.load(ordering: .acquiring) && !lcore.pointee.sleeper.isAsleep.load(ordering: .sequentiallyConsistent)
-                    && lcore.pointee.turns.load(ordering: .acquiring) &- seen < 2
-            }
+            waitFor(lcore, microseconds: 20) { !lcore.pointee.epoch.isAnswered(question) }
         }
     }
 }

@@ -25,11 +25,13 @@ struct Lcore: ~Copyable {
     let snapshot: Atomic<UnsafeMutablePointer<Snapshot>?>
     let stop = Atomic<Bool>(false)
     let measuresStages = Atomic<Bool>(false)
-    let commands: LcoreCommandRing
+    let commands: CommandRing<LcoreCommand, ChangeVerdict>
     var sleeper: Sleeper
 
     // Written by the loop, read by anyone.
-    /// Turns begun. A reader that saw a turn begin and then a later one knows that nothing the loop read before is still in use.
+    /// By which others learn that the loop no longer uses what they have unpublished: see `GracePeriod`.
+    let epoch = LoopEpoch()
+    /// Turns begun.
     let turns = Atomic<UInt64>(0)
     let running = Atomic<Bool>(false)
     /// Cycles of the turns that found work, and of those that found none.
@@ -108,7 +110,7 @@ struct Lcore: ~Copyable {
         stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
         sleeper = Sleeper(event: event, mode: mode, backOff: BackOff { clock.cycles($0) })
         snapshot = Atomic(nil)
-        commands = LcoreCommandRing()
+        commands = CommandRing()
         counters = .zeroed(maxPorts)
         protocolCounters = .zeroed(protocolRows)
         stageCycles = .zeroed(Stage.allCases.count)

@@ -24,19 +24,35 @@ package struct Pacer {
 
     package init() {}
 
-    /// Sets the rates (bit/s) and burst (bytes, at most 2^29), keeping the credit where the pace only changes.
+    /// What a guest is held to.
+    package struct Rates: BitwiseCopyable {
+        /// bit/s; 0: not paced.
+        package var average: UInt64
+        /// bit/s; 0: none.
+        package var peak: UInt64
+        /// Bytes, at most 2^29.
+        package var burst: UInt64
+
+        package init(average: UInt64, peak: UInt64, burst: UInt64) {
+            self.average = average
+            self.peak = peak
+            self.burst = burst
+        }
+    }
+
+    /// Keeps the credit where the pace only changes.
     @_noLocks
-    package mutating func set(average: UInt64, peak: UInt64, burst: UInt64, now: Nanoseconds) {
-        let begins = self.average == 0
-        self.average = average
-        self.peak = peak
-        self.burst = Int64(min(burst, 1 << 29)) * Self.unit
+    package mutating func set(_ rates: Rates, now: Nanoseconds) {
+        let begins = average == 0
+        average = rates.average
+        peak = rates.peak
+        burst = Int64(min(rates.burst, 1 << 29)) * Self.unit
         // The peak's bucket holds what it earns in 100 us, and two of the largest frames at least.
         peakBurst = max(Int64(min(peak / 80_000, 1 << 29)), 18_200) * Self.unit
-        fillTime = average == 0 ? 0 : UInt64(self.burst + Self.debt) / average + 1
+        fillTime = average == 0 ? 0 : UInt64(burst + Self.debt) / average + 1
         peakFillTime = peak == 0 ? 0 : UInt64(peakBurst + Self.debt) / peak + 1
-        if begins { credit = self.burst; peakCredit = peakBurst; last = now }
-        credit = min(credit, self.burst)
+        if begins { credit = burst; peakCredit = peakBurst; last = now }
+        credit = min(credit, burst)
         peakCredit = min(peakCredit, peakBurst)
     }
 

@@ -13,6 +13,7 @@ func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
     let lcore = argument.unsafelyUnwrapped.assumingMemoryBound(to: Lcore.self)
     sluice_wait_exactly()
     lcore.pointee.thread = sluice_thread_id()
+    lcore.pointee.epoch.rise()
     lcore.pointee.running.store(true, ordering: .releasing)
     var began = sluice_cycles()
     noteWork(lcore, at: began)
@@ -31,6 +32,7 @@ func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
             began = rest(lcore, at: ended)
         }
     }
+    lcore.pointee.epoch.goToRest()
     lcore.pointee.running.store(false, ordering: .releasing)
     return 0
 }
@@ -57,13 +59,14 @@ private func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt6
 private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ stages: StageClock) -> Int {
     var stages = stages
     let number = lcore.pointee.turns.load(ordering: .relaxed) &+ 1
-    lcore.pointee.turns.store(number, ordering: .releasing)
+    lcore.pointee.turns.store(number, ordering: .relaxed)
+    lcore.pointee.epoch.beginTurn()
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let now = lcore.pointee.clock.nanoseconds(cycles)
     lcore.pointee.now = now
     // Seconds of 2^30 ns: the forwarding database ages in them, and they need no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
-    lcore.pointee.commands.run(lcore)
+    runCommands(lcore)
 
     var received = 0
     let queues = snapshot.pointee.receiveQueues

@@ -52,19 +52,16 @@ final class Tree {
 
     /// Gives the instances the memory that a step needs, before they are told of it.
     func prepare(_ step: TreeStep) {
-        guard step.operation == .add || step.operation == .change, step.parameters.queuesFlows else { return }
-        for instance in instances { instance.pointee.grantFlows(to: step.id) }
+        guard let given = step.given, given.parameters.queuesFlows else { return }
+        for instance in instances { instance.pointee.grantFlows(to: given.id) }
     }
 
     /// Takes back what they need no more when they have carried out the steps.
     func tidy(after steps: [TreeStep]) {
         var keeps: [ClassID: Bool] = [:]
         for step in steps {
-            switch step.operation {
-            case .add, .change: keeps[step.id] = step.parameters.queuesFlows
-            case .remove: keeps[step.id] = false
-            default: break
-            }
+            if let given = step.given { keeps[given.id] = given.parameters.queuesFlows }
+            if let removed = step.removed { keeps[removed] = false }
         }
         for (id, keeps) in keeps where !keeps { for instance in instances { instance.pointee.reclaimFlows(of: id) } }
     }

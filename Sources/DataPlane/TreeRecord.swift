@@ -1,14 +1,6 @@
 import Configuration
 import Scheduler
 
-/// One change to a tree, to be made to each of its instances: as `LcoreCommand`.
-struct TreeStep {
-    var operation: LcoreCommand.Operation
-    var id: ClassID = 0
-    var parent: ClassID = 0
-    var parameters = Scheduler.ClassParameters()
-}
-
 /// What a tree's instances were told last.
 struct TreeRecord {
     private(set) var description: TreeDescription
@@ -35,28 +27,28 @@ struct TreeRecord {
     ) -> (before: [TreeStep], after: [TreeStep]) {
         var before: [TreeStep] = []
         if wanted.overhead != description.overhead {
-            before.append(TreeStep(operation: .overhead, parameters: Scheduler.ClassParameters(burst: UInt64(wanted.overhead))))
+            before.append(.overhead(bytes: wanted.overhead))
         }
-        if wanted.rate != description.rate { before.append(TreeStep(operation: .change, id: ClassIDs.root, parameters: Self.root(wanted))) }
+        if wanted.rate != description.rate { before.append(.change(ClassIDs.root, Self.root(wanted))) }
         var places = Places(of: classes)
         // What a leaf holds goes to the first child it gets: that is to be the one its frames go to from then on.
         for item in wanted.classes.filter({ $0.protocolName == nil }) + wanted.classes.filter({ $0.protocolName != nil }) {
             let parameters = parameters(of: item, output)
             guard let old = told[item.id] else {
-                before.append(TreeStep(operation: .add, id: item.id, parent: item.parent, parameters: parameters))
+                before.append(.add(item.id, under: item.parent, parameters))
                 continue
             }
             before += places.move(item.id, under: item.parent)
-            if old != parameters { before.append(TreeStep(operation: .change, id: item.id, parameters: parameters)) }
+            if old != parameters { before.append(.change(item.id, parameters)) }
         }
         let kept = Set(wanted.classes.map(\.id))
         let gone = classes.filter { !kept.contains($0.id) }
         let left = leavings(gone, wanted, output)
         before += left
-        let hasLeft = Set(left.lazy.filter { $0.operation == .remove }.map(\.id))
+        let hasLeft = Set(left.lazy.compactMap(\.removed))
         // Children come after their parents in a description, so removals go backwards. What a parent was as a leaf its last child is.
         let after = (gone.filter { $0.protocolName != nil } + gone.filter { $0.protocolName == nil }.reversed())
-            .filter { !hasLeft.contains($0.id) }.map { TreeStep(operation: .remove, id: $0.id) }
+            .filter { !hasLeft.contains($0.id) }.map { TreeStep.remove($0.id, heir: 0) }
         return (before, after)
     }
 
@@ -73,12 +65,12 @@ struct TreeRecord {
             let port = self.parameters(of: heir, output).output
             if parameters.output != port {
                 parameters.output = port
-                changes.append(TreeStep(operation: .change, id: leaf.id, parameters: parameters))
+                changes.append(.change(leaf.id, parameters))
             }
             // A parent becomes a leaf with its last child, which is the one for everything else.
             let isParent = heir.id == leaf.parent
             let next = isParent && leaf.protocolName != nil ? rests[leaf.parent] ?? heir.id : heir.id
-            removals.append(TreeStep(operation: .remove, id: leaf.id, parent: next))
+            removals.append(.remove(leaf.id, heir: next))
         }
         return changes + removals
     }
@@ -159,9 +151,8 @@ private struct Places {
         parents[id] = parent
         children[old]?.removeAll { $0 == id }
         children[parent, default: []].append(id)
-        return below.reversed().map { TreeStep(operation: .move, id: $0, parent: ClassIDs.root) }
-            + [TreeStep(operation: .move, id: id, parent: parent)]
-            + below.map { TreeStep(operation: .move, id: $0, parent: parents[$0] ?? ClassIDs.root) }
+        return below.reversed().map { .move($0, under: ClassIDs.root) } + [.move(id, under: parent)]
+            + below.map { .move($0, under: parents[$0] ?? ClassIDs.root) }
     }
 
     /// Parents before their children.

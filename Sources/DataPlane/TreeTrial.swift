@@ -6,8 +6,8 @@ package final class TreeTrial {
     package let tree: UnsafeMutablePointer<ClassTree>
     private var record: TreeRecord
     private var leaves: [String: UInt16] = [:]
-    /// Steps that the tree refused.
-    package private(set) var refused = 0
+    /// Steps that the tree refused, and why.
+    package private(set) var refusals: [String] = []
     private var removals: [TreeStep] = []
 
     package init(_ description: TreeDescription, frames: Int = 65_536, outputs: Int = 16) {
@@ -59,8 +59,8 @@ package final class TreeTrial {
 
     private func carryOut(_ steps: [TreeStep], at now: Nanoseconds) {
         for step in steps {
-            let command = LcoreCommand(operation: step.operation, tree: tree, id: step.id, parent: step.parent, parameters: step.parameters)
-            if command.carryOut(on: tree, at: now) != .done { refused += 1 }
+            let verdict = step.carryOut(on: tree, at: now)
+            if verdict != .done { refusals.append("\(step): \(verdict.reason)") }
         }
     }
 }

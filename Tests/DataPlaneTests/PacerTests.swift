@@ -20,7 +20,7 @@ private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start
     ] as [(UInt64, UInt64, UInt64)])
     func average(rate: UInt64, frame: UInt64, turn: UInt64) {
         var pacer = Pacer()
-        pacer.set(average: rate, peak: 0, burst: 65_536, now: 0)
+        pacer.set(.init(average: rate, peak: 0, burst: 65_536), now: 0)
         _ = taken(&pacer, frame: frame, turn: turn, from: 0, duration: 1_000_000_000)
         let bytes = taken(&pacer, frame: frame, turn: turn, from: 1_000_000_000, duration: 1_000_000_000)
         let expected = Double(rate) / 8
@@ -31,10 +31,10 @@ private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start
     @Test("A burst leaves at once, and at the peak where there is one")
     func burst() {
         var free = Pacer()
-        free.set(average: 8_000_000, peak: 0, burst: 1_000_000, now: 0)
+        free.set(.init(average: 8_000_000, peak: 0, burst: 1_000_000), now: 0)
         #expect(taken(&free, frame: 1_000, turn: 1_000, from: 0, duration: 10_000_000) >= 1_000_000)
         var limited = Pacer()
-        limited.set(average: 8_000_000, peak: 80_000_000, burst: 1_000_000, now: 0)
+        limited.set(.init(average: 8_000_000, peak: 80_000_000, burst: 1_000_000), now: 0)
         let bytes = taken(&limited, frame: 1_000, turn: 1_000, from: 0, duration: 10_000_000)
         #expect(bytes <= 100_000 + 18_200 + 33_000)
         #expect(bytes >= 100_000)
@@ -44,7 +44,7 @@ private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start
     func nextAllowance() {
         var pacer = Pacer()
         #expect(pacer.nextAllowance == .max)
-        pacer.set(average: 7_000_000, peak: 50_000_000, burst: 65_536, now: 0)
+        pacer.set(.init(average: 7_000_000, peak: 50_000_000, burst: 65_536), now: 0)
         #expect(pacer.nextAllowance == .max)
         var now: UInt64 = 0
         for _ in 0..<1_000 {
@@ -62,7 +62,7 @@ private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start
     @Test("A stalled loop gives no more than the burst afterwards")
     func stall() {
         var pacer = Pacer()
-        pacer.set(average: 1_000_000_000, peak: 0, burst: 65_536, now: 0)
+        pacer.set(.init(average: 1_000_000_000, peak: 0, burst: 65_536), now: 0)
         _ = taken(&pacer, frame: 1_500, turn: 2_000, from: 0, duration: 10_000_000)
         let bytes = taken(&pacer, frame: 1_500, turn: 100, from: 10_000_000_000, duration: 1_000)
         #expect(bytes <= 65_536 + 33 * 1_500)

@@ -36,7 +36,7 @@ extension DataPlane {
         var waiting = loops.map { (runtime.lcores.baseAddress! + $0) }
         for lcore in waiting {
             waitFor(lcore, microseconds: 50) {
-                if lcore.pointee.commands.put(LcoreCommand(operation: .settle)) { return false }
+                if lcore.pointee.commands.put(.settle) { return false }
                 runtime.lcores.wake()
                 return true
             }
@@ -47,7 +47,7 @@ extension DataPlane {
             waiting.removeAll { $0.pointee.commands.isDone }
             if !waiting.isEmpty { pause(microseconds: 50) }
         }
-        for lcore in waiting { lcore.pointee.commands.abandon(lcore) }
+        for lcore in waiting { lcore.pointee.commands.abandonSettling(of: lcore) }
         return waiting.isEmpty
     }
 }

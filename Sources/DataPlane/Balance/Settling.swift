@@ -2,7 +2,7 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
-/// How far an lcore is with sending what it held when it was told to settle (`LcoreCommand.Operation.settle`).
+/// How far an lcore is with sending what it held when it was told to settle (`LcoreCommand.settle`).
 struct Settling {
     /// Everything queued by then must have left; 0: it has not begun.
     var since: Nanoseconds = 0

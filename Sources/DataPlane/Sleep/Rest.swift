@@ -58,11 +58,9 @@ private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles
 
 @inline(never) @_noLocks
 private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait: Nanoseconds, from cycles: UInt64) -> UInt64 {
-    lcore.pointee.sleeper.isAsleep.store(true, ordering: .sequentiallyConsistent)
+    lcore.pointee.epoch.goToRest()
     let woken = sluice_wait(lcore.pointee.sleeper.waitSet, wait)
-    lcore.pointee.sleeper.isAsleep.store(false, ordering: .sequentiallyConsistent)
-    // Who saw the loop asleep has unpublished what it freed: nothing is to be read from before this.
-    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    lcore.pointee.epoch.rise()
 
     let now = sluice_cycles()
     lcore.pointee.sleeper.counters.sleeps &+= 1

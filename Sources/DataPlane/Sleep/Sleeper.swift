@@ -16,8 +16,6 @@ struct Sleeper: ~Copyable {
     let mode: Atomic<UInt8>
 
     // Written by the loop, read by anyone.
-    /// The loop is blocked and reads nothing that others may free: it need not be waited for.
-    let isAsleep = Atomic<Bool>(false)
     var counters = SleepCounters()
 
     // The loop's own.

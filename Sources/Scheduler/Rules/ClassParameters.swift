@@ -5,7 +5,7 @@ public typealias Nanoseconds = UInt64
 public typealias ClassID = UInt16
 
 /// What an operator can ask of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does.
-public struct ClassParameters: Equatable, Sendable {
+public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     /// Guaranteed rate in bit/s (HTB's `rate`); 0: none, the class lives on what others do not use.
     /// For the root 0 means "all of its ceiling".
     public var floor: UInt64

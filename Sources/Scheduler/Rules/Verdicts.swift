@@ -58,7 +58,7 @@ public enum EnqueueVerdict: UInt8, Sendable {
 }
 
 /// What became of a change to the tree. Anything but `done` changed nothing.
-public enum ChangeVerdict: UInt8, Sendable {
+public enum ChangeVerdict: UInt8, Sendable, BitwiseCopyable {
     case done
     /// 0 names no class, and 1 is the root: it is neither added nor removed.
     case reservedID

@@ -1,0 +1,86 @@
+import Scheduler
+
+/// One change to a tree, to be made to each of its instances.
+package enum TreeStep: BitwiseCopyable {
+    case add(ClassID, under: ClassID, Scheduler.ClassParameters)
+    case change(ClassID, Scheduler.ClassParameters)
+    case move(ClassID, under: ClassID)
+    /// The heir takes over what the class held, and what still comes for it; 0: nobody does. See `ClassTree.remove`.
+    case remove(ClassID, heir: ClassID)
+    /// Bytes charged for each frame on top of its length.
+    case overhead(bytes: Int)
+    /// The leaves of an output that takes frames again go on.
+    case unpark(output: PortIndex)
+    /// Frees what the tree gave up.
+    case drain
+}
+
+extension TreeStep {
+    /// Makes the change. What a tree gave up is its lcore's to free: `drain` does nothing here.
+    @_noLocks
+    package func carryOut(on tree: UnsafeMutablePointer<ClassTree>, at now: Nanoseconds) -> ChangeVerdict {
+        switch self {
+        case .add(let id, let parent, let parameters): return tree.pointee.add(id, under: parent, parameters, at: now)
+        case .change(let id, let parameters): return tree.pointee.change(id, parameters, at: now)
+        case .move(let id, let parent): return tree.pointee.move(id, under: parent, at: now)
+        case .remove(let id, let heir): return tree.pointee.remove(id, leavingTo: heir, at: now)
+        case .overhead(let bytes): tree.pointee.change(overhead: bytes)
+        case .unpark(let output): tree.pointee.unpark(output: output)
+        case .drain: break
+        }
+        return .done
+    }
+
+    /// The parameters that a class is given by this, and whose they are.
+    var given: (id: ClassID, parameters: Scheduler.ClassParameters)? {
+        switch self {
+        case .add(let id, _, let parameters), .change(let id, let parameters): (id, parameters)
+        case .move, .remove, .overhead, .unpark, .drain: nil
+        }
+    }
+
+    /// What an operator is told of a step that the instance of a tree refused: a fault of the plan that made it, as no configuration that is free of
+    /// problems leads to one.
+    /// - Parameter tree: its name; nil: it is gone.
+    package func refusal(_ verdict: ChangeVerdict, cpu: Int, tree: String?) -> String {
+        """
+        the poll loop on CPU \(cpu) refused to \(self) in \(tree.map { "tree \($0)" } ?? "a tree that is gone"): \(verdict.reason). Until the daemon is \
+        started anew, what it runs may not be what `sluice config show` says. This is a fault of sluiced: please report it
+        """
+    }
+
+    /// The class that is removed by this.
+    var removed: ClassID? { if case .remove(let id, _) = self { id } else { nil } }
+}
+
+extension TreeStep: CustomStringConvertible {
+    /// What is to be done, for a sentence that says who would not: "add class 7 under class 3".
+    package var description: String {
+        switch self {
+        case .add(let id, let parent, _): "add class \(id) under class \(parent)"
+        case .change(let id, _): "change class \(id)"
+        case .move(let id, let parent): "move class \(id) under class \(parent)"
+        case .remove(let id, let heir): heir == 0 ? "remove class \(id)" : "remove class \(id), whose frames class \(heir) takes over"
+        case .overhead(let bytes): "charge \(bytes) bytes more for each frame"
+        case .unpark(let output): "let the leaves of output \(output) go on"
+        case .drain: "free what it gave up"
+        }
+    }
+}
+
+extension ChangeVerdict {
+    /// Why a change was not made, for the end of a sentence.
+    var reason: String {
+        switch self {
+        case .done: "it was done"
+        case .reservedID: "that class is the root, or none"
+        case .idOutOfRange: "there is no room for a class of that number"
+        case .unknownClass: "there is no such class"
+        case .alreadyExists: "there is such a class already"
+        case .unknownParent: "there is no such parent"
+        case .tooDeep: "it would stand more than eight classes deep"
+        case .hasChildren: "it has children"
+        case .badParameters: "its ceiling is 0, its output is none of the tree's, or it has no memory to queue its flows apart"
+        }
+    }
+}
