@@ -26,6 +26,11 @@ final class Bench {
     /// Frames a leaf holds, by our own count; removed leaves hold what they lost.
     private var held = Tally()
     var outOfOrder = 0
+    /// The tree's promises are looked at once in so many calls of `drain`; 0: never.
+    var checkInterval = 0
+    private var calls = 0
+    /// Those that were broken, when they first were.
+    private(set) var broken: [String] = []
     /// Frames given up by the tree make gaps; then only the order is checked.
     var gapsAllowed = false
     private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 64)
@@ -89,7 +94,13 @@ final class Bench {
             total += count
             if count == 0 { break }
         }
+        checkInvariants()
         return total
+    }
+
+    private func checkInvariants() {
+        calls += 1
+        if checkInterval != 0, broken.isEmpty, calls % checkInterval == 0 { broken = tree.pointee.brokenInvariants().map { "at \(now): \($0)" } }
     }
 
     private func note(_ frame: ScheduledFrame) {

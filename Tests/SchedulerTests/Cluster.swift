@@ -1,25 +1,44 @@
 import Scheduler
+import Testing
 
 /// Instances of one tree, each with its own arrivals, on one virtual clock.
 final class Cluster {
     let shared: SharedTree
     let instances: [Bench]
     static let start: Nanoseconds = 10 * second
+    private let ledger: LeaseLedger
+
+    /// What the lists of every instance promise each other is looked at once in so many of its polls.
+    static let checkInterval = 997
 
     /// - Parameter now: what the clock shows, which counts from when the machine was started.
-    init(_ count: Int, root: ClassParameters, now: Nanoseconds = Cluster.start) {
+    init(_ count: Int, root: ClassParameters, now: Nanoseconds = Cluster.start, checkInterval: Int = Cluster.checkInterval) {
         let shared = SharedTree.create(classes: 128)
         self.shared = shared
         instances = (0..<count).map { _ in Bench(root: root, classes: 128, now: now, shared: shared) }
+        ledger = LeaseLedger(shared, since: now)
+        ledger.note(1)
+        // Not all in the same poll.
+        for (index, instance) in instances.enumerated() { instance.checkInterval = checkInterval + (checkInterval > 1 ? index : 0) }
     }
 
     deinit {
+        let broken = instances.flatMap(\.broken) + instances.flatMap { $0.tree.pointee.brokenInvariants() } + ledger.faults(instances)
+        #expect(broken.isEmpty)
         instances.forEach { $0.dispose() }
         SharedTree.destroy(shared)
     }
 
-    func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters) { instances.forEach { $0.add(id, under: parent, p) } }
-    func change(_ id: ClassID, _ p: ClassParameters) { for instance in instances { _ = instance.tree.pointee.change(id, p, at: instance.now) } }
+    func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters) {
+        instances.forEach { $0.add(id, under: parent, p) }
+        ledger.note(id)
+    }
+
+    /// What was booked at rates that change is given up, and is nobody's any more.
+    func change(_ id: ClassID, _ p: ClassParameters) {
+        for instance in instances { _ = instance.tree.pointee.change(id, p, at: instance.now) }
+        ledger.forget()
+    }
     var now: Nanoseconds { instances[0].now }
 
     /// All poll every `step` ns, but those that stand still.

@@ -9,8 +9,8 @@ struct Duel {
     private(set) var done: Case
 
     /// A case that the dice make.
-    init(seed: UInt64, saving: Bool = false) {
-        var maker = CaseMaker(dice: Seeded(seed), isSaving: saving)
+    init(seed: UInt64, _ kind: CaseMaker.Kind = .plain) {
+        var maker = CaseMaker(dice: Seeded(seed), kind: kind)
         let (begin, classes) = maker.begin()
         done = begin
         arena = Arena(begin)
@@ -29,6 +29,7 @@ struct Duel {
 
     /// Frames that left on what some class saved, by the oracle.
     var sentFromSavings: Int { arena.oracle.sentFromSavings }
+    var droppedByCoDel: Int { arena.oracle.droppedByCoDel }
 
     private var failure: String?
 
@@ -39,7 +40,7 @@ struct Duel {
 
     /// Nil if all agreed, else what did not.
     mutating func run() -> String? {
-        for number in 0..<160 where failure == nil {
+        for number in 0..<160 where failure == nil && !arena.oracle.isTied {
             let arena = arena
             let step = maker!.step(among: arena.ids, tag: arena.tag + 1) { arena.wait }
             failure = take(step).map { "step \(number): \($0)" }
@@ -100,7 +101,7 @@ private final class Arena {
     }
 
     /// Nil if both did the same.
-    func apply(_ step: Step) -> String? { act(step) ?? counters() }
+    func apply(_ step: Step) -> String? { oracle.isTied ? nil : act(step) ?? (oracle.isTied ? nil : counters()) ?? tree.pointee.brokenInvariants().first }
 
     private func act(_ step: Step) -> String? {
         switch step {
@@ -179,12 +180,16 @@ private final class Arena {
         oracle.wake(at: now)
         for index in 0..<count {
             let frame = into[index]
-            guard let expected = oracle.dequeue(at: now) else { return "frame from \(frame.leaf), the oracle sends none" }
+            let expected = oracle.dequeue(at: now)
+            if oracle.isTied { return nil }
+            guard let expected else { return "frame from \(frame.leaf), the oracle sends none" }
             if expected.leaf != frame.leaf || expected.tag != frame.tag {
                 return "frame from \(frame.leaf), the oracle sends from \(expected.leaf)"
             }
         }
         if count < limit, let more = oracle.dequeue(at: now) { return "no frame, the oracle sends from \(more.leaf)" }
+        oracle.endDequeue(at: now)
+        collect()
         let queued = oracle.classes.values.reduce(0) { $0 + $1.queue.count }
         if tree.pointee.backlogFrames != queued { return "backlog \(tree.pointee.backlogFrames), the oracle has \(queued)" }
         return tardy(waiting: count < limit)
@@ -217,10 +222,20 @@ private final class Arena {
             counts.droppedQueueLimit = counters.droppedQueueLimit
             counts.droppedBufferShare = counters.droppedBufferShare
             counts.droppedBufferFull = counters.droppedBufferFull
+            counts.droppedCoDel = counters.droppedCoDel
             if c.counts.borrowedFrames != 0 {
                 counts.loans = Dictionary(uniqueKeysWithValues: tree.pointee.loans(of: id).map { ($0.lender, $0.bytes) })
             }
             if counts != c.counts { return "class \(id) counts \(counts), the oracle \(c.counts)" }
+            var waits = Oracle.Waits()
+            waits.ceiling = counters.waitsCeiling
+            waits.peak = counters.waitsPeak
+            waits.packets = counters.waitsPackets
+            waits.output = counters.waitsOutput
+            waits.nothingToLend = counters.waitsNothingToLend
+            waits.ancestors = Dictionary(uniqueKeysWithValues: tree.pointee.ceilingWaits(of: id).map { ($0.ancestor, $0.waits) })
+            if waits != c.waits { return "class \(id) waited \(waits), the oracle says \(c.waits)" }
+            if counters.waitsAncestor != c.waits.ancestors.values.reduce(0, +) { return "class \(id) waited \(counters.waitsAncestor) times for ancestors" }
             if Int(counters.backlogFrames) != c.queue.count { return "class \(id) holds \(counters.backlogFrames), the oracle \(c.queue.count)" }
         }
         return nil

@@ -1,15 +1,14 @@
 import Scheduler
 
-/// FQ-CoDel (RFC 8290, 8289) written to be obviously right and nothing else: a dictionary of flows, arrays for queues, floating point for the control law.
+/// FQ-CoDel (RFC 8290) written to be obviously right and nothing else: a dictionary of flows, arrays for queues.
 final class FlowModel {
     struct Frame { var tag: UInt32, length: Int, since: Nanoseconds }
 
     final class Flow {
         var queue: [Frame] = []
         var deficit = 0
-        var firstAbove: Nanoseconds = 0, dropNext: Nanoseconds = 0
-        var count = 0, lastCount = 0
-        var dropping = false
+        var codel: CoDelModel
+        init(_ codel: CoDelModel) { self.codel = codel }
     }
 
     let target: Nanoseconds, interval: Nanoseconds
@@ -30,7 +29,7 @@ final class FlowModel {
     var oldFlows: Int { old.count }
 
     func enqueue(_ frame: Frame, flow key: UInt32) {
-        let flow = flows[key] ?? Flow()
+        let flow = flows[key] ?? Flow(CoDelModel(target: target, interval: interval))
         flows[key] = flow
         flow.queue.append(frame)
         if !new.contains(key), !old.contains(key) {
@@ -65,44 +64,11 @@ final class FlowModel {
         return nil
     }
 
-    private func isStale(_ flow: Flow, at now: Nanoseconds) -> Bool {
-        guard let frame = flow.queue.first, now - frame.since >= target, flow.queue.reduce(0, { $0 + $1.length }) > max(frame.length, 1_514) else {
-            flow.firstAbove = 0
-            return false
-        }
-        if flow.firstAbove == 0 {
-            flow.firstAbove = now + interval
-            return false
-        }
-        return now >= flow.firstAbove
-    }
-
-    private func law(_ flow: Flow, after time: Nanoseconds) -> Nanoseconds { time + Nanoseconds(Double(interval) / Double(flow.count).squareRoot()) }
-
-    private func noteTie(_ flow: Flow, at now: Nanoseconds) {
-        if flow.dropping, max(now, flow.dropNext) - min(now, flow.dropNext) < 1_000 { isTied = true }
-    }
-
     private func dropStale(_ flow: Flow, at now: Nanoseconds) {
-        var stale = isStale(flow, at: now)
-        if flow.dropping {
-            if !stale { flow.dropping = false }
-            noteTie(flow, at: now)
-            while flow.dropping, now >= flow.dropNext {
-                dropped.append(flow.queue.removeFirst().tag)
-                flow.count += 1
-                stale = isStale(flow, at: now)
-                if stale { flow.dropNext = law(flow, after: flow.dropNext) } else { flow.dropping = false }
-                noteTie(flow, at: now)
-            }
-        } else if stale {
-            dropped.append(flow.queue.removeFirst().tag)
-            _ = isStale(flow, at: now)
-            flow.dropping = true
-            let more = flow.count - flow.lastCount
-            flow.count = more > 1 && now < flow.dropNext + 16 * interval ? more : 1
-            flow.lastCount = flow.count
-            flow.dropNext = law(flow, after: now)
-        }
+        let count = flow.codel.drops(of: flow.queue.map { ($0.length, $0.since) }, at: now)
+        dropped += flow.queue.prefix(count).map(\.tag)
+        flow.queue.removeFirst(count)
+        if flow.codel.isTied { isTied = true }
+        flow.codel.forgetTie()
     }
 }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct LeaseChangeTests {
     /// A rate that a class did not have before is leased from the start: no instance has a burst of its own to give back.
     @Test(arguments: [1, 2]) func aCeilingGivenLaterHoldsAndEnds(count: Int) {
-        let cluster = Cluster(count, root: ClassParameters())
+        let cluster = Cluster(count, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(0))
         cluster.change(2, .mbit(0, ceil: 100, ceilingBurst: 30_000))
         for instance in cluster.instances {
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2]) func aFloorGivenLaterHolds(count: Int) {
-        let cluster = Cluster(count, root: .mbit(1_000, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000))
+        let cluster = Cluster(count, root: .mbit(1_000, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(0))
         cluster.add(3, under: 1, .mbit(100, ceil: 1_000))
         cluster.change(2, .mbit(800, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000))
@@ -36,7 +36,7 @@ import Testing
 
     /// What was booked at the old rate is worth nothing at the new one, and nobody waits for it.
     @Test(arguments: [1, 2, 4]) func aRaisedRateHoldsAtOnce(count: Int) {
-        let cluster = Cluster(count, root: ClassParameters())
+        let cluster = Cluster(count, root: ClassParameters(), checkInterval: 7)
         let slow = ClassParameters(ceiling: 8_000), fast = ClassParameters(ceiling: 1_000_000_000, ceilingBurst: 30_000)
         cluster.add(2, under: 1, slow)
         for instance in cluster.instances { instance.greedy = [2: 1_514] }
@@ -51,7 +51,7 @@ import Testing
 
     /// The same with credit for packets, and with a class that takes the id of one that was removed.
     @Test func aNewClassDoesNotWaitForWhatTheOldOneBooked() {
-        let cluster = Cluster(2, root: ClassParameters())
+        let cluster = Cluster(2, root: ClassParameters(), checkInterval: 7)
         var slow = ClassParameters()
         slow.ceilingPackets = 1
         slow.peak = 8_000
@@ -78,7 +78,7 @@ import Testing
 
     /// Inner classes lease too, a round of turns of their children at once, and have to come back for what those leave.
     @Test func anIdleInnerClassReturnsItsLease() {
-        let cluster = Cluster(2, root: ClassParameters())
+        let cluster = Cluster(2, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(1_000, ceil: 1_000, burst: 1 << 20, ceilingBurst: 1 << 20))
         for id in ClassID(3)...6 { cluster.add(id, under: 2, .mbit(0, quantum: 60_000)) }
         let bench = cluster.instances[0]
@@ -99,7 +99,7 @@ import Testing
 
     /// A change does not keep an idle class from giving back what it holds.
     @Test func anIdleClassReturnsItsLeaseAcrossAChange() {
-        let cluster = Cluster(2, root: ClassParameters())
+        let cluster = Cluster(2, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(0, ceil: 1_000, quantum: 60_000, ceilingBurst: 1 << 20))
         for _ in 0..<4 {
             cluster.instances[0].offer(2, 1_000)
@@ -113,7 +113,7 @@ import Testing
 
     /// A leaf that becomes a parent goes on to lease what it leased, and its queue goes on at the rate it had.
     @Test(arguments: LeaseTests.counts) func aLeafThatBecomesAParentKeepsItsCeiling(count: Int) {
-        let cluster = Cluster(count, root: ClassParameters())
+        let cluster = Cluster(count, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(0, ceil: 100, ceilingBurst: 30_000))
         let excess = Excess(above: 100e6 / 8, from: Cluster.start)
         cluster.watch { frame, now in excess.note(UInt64(frame.length), at: now) }
@@ -139,7 +139,7 @@ import Testing
 
     /// What a leaf leases itself goes with it; what it borrowed stays with the class that lent it, and that one still gives back what it has left.
     @Test(arguments: [1, 2, 4]) func aLeafThatMovesKeepsItsRates(count: Int) {
-        let cluster = Cluster(count, root: .mbit(100, ceil: 100, burst: 60_000, ceilingBurst: 60_000))
+        let cluster = Cluster(count, root: .mbit(100, ceil: 100, burst: 60_000, ceilingBurst: 60_000), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(20, quantum: 5_000, burst: 30_000))
         cluster.add(3, under: 2, .mbit(0)); cluster.add(4, under: 2, .mbit(0)); cluster.add(5, under: 1, .mbit(80, quantum: 20_000, burst: 30_000))
         for instance in cluster.instances { instance.greedy = [3: 1_514, 4: 1_514, 5: 1_514] }

@@ -74,7 +74,7 @@ import Testing
 
     /// A leaf becomes a parent just after it fell idle: what it had leased goes back as if it had stayed a leaf.
     @Test func aLeafThatBecomesAParentReturnsItsLease() {
-        let cluster = Cluster(2, root: ClassParameters())
+        let cluster = Cluster(2, root: ClassParameters(), checkInterval: 1)
         cluster.add(2, under: 1, .mbit(1_000, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000))
         let idle = cluster.instances[0]
         var dice = Seeded(1)

@@ -20,14 +20,18 @@ final class Oracle {
         mutating func charge(_ units: Int128) { numerator -= units * 1_000_000_000 }
     }
 
-    enum Mode { case can, may, cannot }
+    /// From the best to the worst.
+    enum Mode: Int, Comparable {
+        case can, may, cannot
+        static func < (one: Mode, other: Mode) -> Bool { one.rawValue < other.rawValue }
+    }
 
     /// What a class did since it was added.
     struct Counts: Equatable {
         var sentFrames: UInt64 = 0, sentBytes: UInt64 = 0
         var borrowedFrames: UInt64 = 0, borrowedBytes: UInt64 = 0
         var lentFrames: UInt64 = 0, lentBytes: UInt64 = 0
-        var droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0
+        var droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0, droppedCoDel: UInt64 = 0
         /// Bytes, by lender.
         var loans: [ClassID: UInt64] = [:]
     }
@@ -44,7 +48,9 @@ final class Oracle {
         var endlessFloor = false
         var checkpoint: Nanoseconds
         var mode = Mode.may
-        var queue: [(length: UInt32, tag: UInt32)] = []
+        var queue: [(length: UInt32, tag: UInt32, since: Nanoseconds)] = []
+        /// nil: frames may stay as long as they like.
+        var codel: CoDelModel?
         var active: Set<Int> = []
         /// Children that take turns borrowing, by priority; the first is next.
         var feeds: [[ClassID]] = Array(repeating: [], count: 8)
@@ -56,6 +62,11 @@ final class Oracle {
         func turn(_ priority: Int) -> Int { isLeaf ? 0 : priority }
         var isParked = false
         var counts = Counts()
+        var waits = Waits()
+        /// Of an inner class: the number of the last event in which it had nothing left for those below it, and whether it was at a ceiling of its own then.
+        var event = 0, eventWasAtCeiling = false
+        /// Of a leaf: the last event that it took notice of.
+        var noticed = 0
 
         init(_ id: ClassID, parent: Class?, _ p: ClassParameters, at now: Nanoseconds) {
             self.id = id
@@ -65,6 +76,8 @@ final class Oracle {
         }
 
         var isLeaf: Bool { children == 0 }
+        /// Itself and all above it.
+        var way: [Class] { [self] + (parent?.way ?? []) }
         var depth: Int { parent.map { $0.depth + 1 } ?? 0 }
         var level: Int { isLeaf ? 0 : 7 - depth }
         var quantum: Int { Int(max(p.quantum, ClassParameters.leastQuantum)) }
@@ -127,6 +140,13 @@ final class Oracle {
     var held = 0
     /// Frames that left on what some class saved.
     var sentFromSavings = 0
+    var droppedByCoDel = 0
+    /// Events so far in which some inner class had nothing left for those below it.
+    var events = 0
+    /// The visit that is not over: see `OracleWaits`.
+    var visit: Visit?
+    /// Bytes of the frames that the root has not paid for: it pays before it is asked, and before a call ends.
+    var owed: [Int] = []
     /// Leaves above their floors that got their first frame since the last dequeue; the 64th makes them join at once.
     var arrivals: [ClassID] = []
 
@@ -181,6 +201,13 @@ final class Oracle {
         c.peak = bucket(c.peak, p.peak, bits(p.peakBurst, p.peak))
         c.floorPackets = bucket(c.floorPackets, p.floorPackets, packets(p.floorPackets))
         c.ceilingPackets = bucket(c.ceilingPackets, p.ceilingPackets, packets(p.ceilingPackets))
+        if p.codelTarget == 0 {
+            c.codel = nil
+        } else {
+            var codel = c.codel ?? CoDelModel()
+            (codel.target, codel.interval) = (p.codelTarget, p.codelInterval == 0 ? p.codelTarget * 20 : p.codelInterval)
+            c.codel = codel
+        }
         c.rowDeficit = min(c.rowDeficit, c.quantum)
         c.feedDeficit = c.feedDeficit.map { min($0, c.quantum) }
     }
@@ -194,6 +221,7 @@ final class Oracle {
             above.feedDeficit = Array(repeating: above.quantum, count: 8)
             above.feedRound = Array(repeating: 0, count: 8)
             above.round = above.feedRound
+            above.event = 0
             let queue = above.queue
             above.queue = []
             above.children = 1
@@ -236,6 +264,7 @@ final class Oracle {
         if c.parent!.isLeaf {
             c.parent!.feedDeficit = Array(repeating: c.parent!.quantum, count: 8)
             c.parent!.round = Array(repeating: 0, count: 8)
+            c.parent!.noticed = 0
         }
         return true
     }
@@ -251,16 +280,25 @@ final class Oracle {
 
     func readmit(_ c: Class, at now: Nanoseconds) {
         if c.queue.isEmpty { return }
-        if parked.contains(c.p.output) { park(c) } else { attach(c, [c.priority], at: now) }
+        if parked.contains(c.p.output) { park(c) } else { activate(c, at: now) }
     }
 
     // MARK: Rings
+
+    /// A leaf that has frames, and an output that takes them.
+    func activate(_ leaf: Class, at now: Nanoseconds) {
+        attach(leaf, [leaf.priority], at: now)
+        noteLeft(leaf)
+    }
 
     /// It returns if it had frames all the time.
     func attach(_ c: Class, _ priorities: [Int], returns: Bool = false, at now: Nanoseconds) {
         if c.active.isEmpty {
             c.refill(now)
             c.mode = c.modeNow(now)
+            c.active.formUnion(priorities)
+            visit?.note(awake: c)
+            if c.mode == .cannot { noteWorse(c, at: now) }
         }
         c.active.formUnion(priorities)
         switch c.mode {
@@ -324,25 +362,34 @@ final class Oracle {
         detach(c, active)
     }
 
-    func updateMode(_ c: Class, at now: Nanoseconds) {
+    /// What got worse is told once the modes of all are known.
+    func updateModes(_ way: [Class], at now: Nanoseconds) { for c in way.filter({ updateMode($0, at: now) }) { noteWorse(c, at: now) } }
+
+    /// Whether it is in a worse mode now.
+    private func updateMode(_ c: Class, at now: Nanoseconds) -> Bool {
         let mode = c.modeNow(now)
-        if c.active.isEmpty { return }
+        if c.active.isEmpty { return false }
         // Within its floor it keeps its place.
         if !c.hasSaved(now) { leaveSavers(c, Set(0..<8)) }
         if mode == c.mode {
             if mode == .may, c.hasSaved(now) { joinSavers(c, c.active.sorted()) }
-            return
+            return false
         }
         let old = c.mode
         c.mode = mode
-        if mode == .cannot { return detach(c, c.active) }
+        if mode == .cannot {
+            detach(c, c.active)
+            return true
+        }
         if old == .can { for p in c.active { rows[c.level * 8 + p].removeAll { $0 == c.id } } }
         attach(c, c.active.sorted(), returns: true, at: now)
+        return mode > old
     }
 
     func park(_ c: Class) {
         parkedLeaves[c.p.output, default: []].insert(c.id, at: 0)
         c.isParked = true
+        c.waits.output += 1
     }
 
     func unpark(_ output: UInt16) {
@@ -351,7 +398,7 @@ final class Oracle {
         parkedLeaves[output] = []
         for id in leaves {
             classes[id]!.isParked = false
-            attach(classes[id]!, [classes[id]!.priority], at: latest)
+            activate(classes[id]!, at: latest)
         }
     }
 
@@ -377,12 +424,12 @@ final class Oracle {
         if frames == held { count(c) { $0.droppedBufferFull += 1 }; return .bufferFull }
         if c.queue.count >= frames - held { count(c) { $0.droppedBufferShare += 1 }; return .bufferShare }
         held += 1
-        c.queue.append((length, tag))
+        c.queue.append((length, tag, now))
         if c.queue.count == 1 {
             if parked.contains(c.p.output) {
                 park(c)
             } else if c.modeNow(now) == .can {
-                attach(c, [c.priority], at: now)
+                activate(c, at: now)
             } else {
                 arrivals.append(id)
             }
@@ -392,7 +439,7 @@ final class Oracle {
     }
 
     func admitArrivals(at now: Nanoseconds) {
-        for id in arrivals { attach(classes[id]!, [classes[id]!.priority], at: now) }
+        for id in arrivals { activate(classes[id]!, at: now) }
         arrivals = []
     }
 
@@ -404,10 +451,10 @@ final class Oracle {
     /// Classes whose time has come.
     func update(at now: Nanoseconds) {
         latest = now
-        for id in classes.keys.sorted() { updateMode(classes[id]!, at: now) }
+        for id in classes.keys.sorted() { updateModes([classes[id]!], at: now) }
     }
 
-    /// The next frame to leave now, or nil. `wake` comes first.
+    /// The next frame to leave now, or nil. `wake` comes first, and `endDequeue` after the last.
     func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32)? {
         while let (row, isSaved) = nextRow(at: now) {
             let priority = row & 7
@@ -432,15 +479,14 @@ final class Oracle {
                 park(leaf)
                 continue
             }
+            goOnVisiting(leaf, lender)
+            dropStale(leaf, at: now)
             let frame = leaf.queue.removeFirst()
             held -= 1
             charge(leaf, lender, row, fromSavings: isSaved, frame.length, at: now)
             if leaf.queue.isEmpty { deactivate(leaf) }
-            var c: Class? = leaf
-            while let this = c {
-                updateMode(this, at: now)
-                c = this.parent
-            }
+            updateModes(leaf.way.filter { $0.parent != nil || $0 === lender }, at: now)
+            if isVisitOver(fromSavings: isSaved, at: now) { endVisit(at: now) }
             return (leaf.id, frame.tag)
         }
         return nil
@@ -448,7 +494,11 @@ final class Oracle {
 
     /// The lowest row; but what was saved goes before what the root lends, and only while the root is below its ceilings.
     private func nextRow(at now: Nanoseconds) -> (Int, isSaved: Bool)? {
-        let row = rows.firstIndex { !$0.isEmpty }
+        var row = rows.firstIndex { !$0.isEmpty }
+        if row ?? 64 >= 56, !owed.isEmpty {
+            payRoot(at: now)
+            row = rows.firstIndex { !$0.isEmpty }
+        }
         if row ?? 64 >= 56, classes[1]!.modeNow(now) != .cannot, let saver = savers.firstIndex(where: { !$0.isEmpty }) { return (saver, true) }
         return row.map { ($0, false) }
     }
@@ -479,11 +529,7 @@ final class Oracle {
             charge(c, lender, nil, fromSavings: fromSavings, length, at: now)
             passed += 1
         }
-        var up: Class? = c
-        while let this = up {
-            updateMode(this, at: now)
-            up = this.parent
-        }
+        updateModes(c.way, at: now)
         return passed
     }
 
@@ -498,12 +544,16 @@ final class Oracle {
         var c: Class? = leaf
         var lends = false
         while let this = c {
+            this.counts.sentFrames += 1
+            this.counts.sentBytes += UInt64(length)
+            if this.parent == nil, row != nil, this !== lender {
+                owed.append(bytes)
+                break
+            }
             this.refill(now)
             this.ceiling?.charge(Int128(bytes) * 8)
             this.peak?.charge(Int128(bytes) * 8)
             this.ceilingPackets?.charge(1)
-            this.counts.sentFrames += 1
-            this.counts.sentBytes += UInt64(length)
             if this === lender {
                 lends = true
                 if let row {
@@ -511,6 +561,7 @@ final class Oracle {
                     if this.rowDeficit < 0 {
                         this.rowDeficit += this.quantum
                         endTurn(row, fromSavings)
+                        visit?.hasTurnEnded = true
                     }
                 }
             } else if !lends, let row, let parent = this.parent {
@@ -519,6 +570,7 @@ final class Oracle {
                 if this.feedDeficit[this.turn(priority)] < 0 {
                     this.feedDeficit[this.turn(priority)] += this.quantum
                     endTurn(of: this, in: parent, priority)
+                    visit?.hasTurnEnded = true
                 }
             }
             if lends {

@@ -19,26 +19,30 @@ import Testing
 
     @Test(arguments: 0..<8) func randomTrees(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000) }
 
-    @Test(arguments: 0..<8) func randomTreesThatSave(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, saving: true) }
+    @Test(arguments: 0..<8) func randomTreesThatSave(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .saving) }
+
+    /// Leaves with CoDel; time passes in greater steps.
+    @Test(arguments: 0..<8) func randomTreesThatDropWhatIsStale(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .delaying) }
 
     /// Other cases in every run.
-    @Test(arguments: 0..<4) func freshTrees(part: Int) {
+    @Test(arguments: 0..<6) func freshTrees(part: Int) {
         let first = UInt64.random(in: 1 << 32 ..< 1 << 63)
-        fight(first ..< first + 2_000, saving: part % 2 == 1)
+        fight(first ..< first + 2_000, [.plain, .saving, .delaying][part % 3])
     }
 
-    private func fight(_ seeds: Range<UInt64>, saving: Bool = false) {
-        var saved = 0
+    private func fight(_ seeds: Range<UInt64>, _ kind: CaseMaker.Kind = .plain) {
+        var saved = 0, dropped = 0
         for seed in seeds {
-            var duel = Duel(seed: seed, saving: saving)
+            var duel = Duel(seed: seed, kind)
             let difference = duel.run()
             saved += duel.sentFromSavings
+            dropped += duel.droppedByCoDel
             guard let difference else { continue }
             let steps = Duel.shortest(duel.done)
             Issue.record("seed \(seed): \(difference). In short:\n\(steps)")
             return
         }
-        #expect(saving == (saved > 100))
+        #expect((kind == .saving) == (saved > 100) && (kind == .delaying) == (dropped > 100))
     }
 }
 
@@ -69,8 +73,16 @@ struct Case {
 /// Throws the dice for a case, step by step.
 struct CaseMaker {
     var dice: Seeded
-    /// Some floors may have deep bursts. Without, as it was before there were such.
-    var isSaving = false
+    var kind = Kind.plain
+
+    enum Kind {
+        /// As it was before there were the others.
+        case plain
+        /// Some floors have deep bursts.
+        case saving
+        /// Some leaves drop what is stale, and are held long enough for that.
+        case delaying
+    }
 
     mutating func begin() -> (Case, classes: Int) {
         let start = Nanoseconds(dice.below(1_000_000_000))
@@ -95,7 +107,13 @@ struct CaseMaker {
         if dice.chance(10) { p.limitBytes = 5_000 }
         if dice.chance(10) { p.limitPackets = 5 }
         p.output = UInt16(dice.below(3))
-        if isSaving, dice.chance(40) { p.burst = dice.one(of: [18_044, 18_045, 20_000, 60_000, 1_000_000]) }
+        if kind == .delaying, dice.chance(60) {
+            p.codelTarget = dice.one(of: [1, 100_000, 5_000_000])
+            if dice.chance(50) { p.codelInterval = dice.one(of: [10_000, 3_000_000, 100_000_000]) }
+            p.limitPackets = 1_000
+            p.limitBytes = 0
+        }
+        if kind == .saving, dice.chance(40) { p.burst = dice.one(of: [18_044, 18_045, 20_000, 60_000, 1_000_000]) }
         return p
     }
 

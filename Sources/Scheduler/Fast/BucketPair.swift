@@ -1,4 +1,5 @@
-/// Floor and ceiling of a plain class as two lanes of one vector: brought up to date and charged by the same few instructions, without a branch.
+/// Floor and ceiling of a plain class as two lanes of one vector: brought up to date and charged by the same few instructions, without a branch. Must equal
+/// `refillPlain` and `chargePlain`; `OracleTests` holds it to that.
 extension UnsafeMutablePointer<ClassState> {
     /// Brings both buckets up to `now`, less than `Credit.shortTime` after they were last, and charges them. What is left: if that is negative in a
     /// lane, `endDebt` must follow.
@@ -11,7 +12,7 @@ extension UnsafeMutablePointer<ClassState> {
         let sum = tokens &+ SIMD2<Int64>(truncatingIfNeeded: low &+ high &<< 32)
         let full = profile.bursts
         let left = sum.replacing(with: full, where: sum .> full) &- SIMD2(repeating: cost)
-        keep(left, at: now)
+        storeTokens(left, at: now)
         return left
     }
 
@@ -19,7 +20,7 @@ extension UnsafeMutablePointer<ClassState> {
     private var tokens: SIMD2<Int64> { @_noLocks get { UnsafeRawPointer(self).load(fromByteOffset: 16, as: SIMD2<Int64>.self) } }
 
     @_noLocks @inline(__always)
-    private func keep(_ tokens: SIMD2<Int64>, at now: Nanoseconds) {
+    private func storeTokens(_ tokens: SIMD2<Int64>, at now: Nanoseconds) {
         pointee.checkpoint = now
         UnsafeMutableRawPointer(self).storeBytes(of: tokens, toByteOffset: 16, as: SIMD2<Int64>.self)
     }

@@ -1,7 +1,7 @@
-/// The short ways of a plain leaf that borrows from its parent, a plain class within its own floor. As in `ClassTree+InFloor`, they do
-/// what the general ways do.
+/// The short ways of a plain leaf that borrows from its parent, a plain class within its own floor. As in `ClassTree+InFloor`, they must do what the general
+/// ways do, and `OracleTests` holds them to it.
 extension ClassTree {
-    /// True if the leaf joined its parent's feed; false if the general way must decide. The leaf has just got its first frame.
+    /// True if the leaf joined its parent's feed; false if the general way must decide. The leaf has just got its first frame. Equals `activate(leaf:)`.
     @_noLocks @inline(__always)
     mutating func joinBorrowers(_ leaf: ClassID, at now: Nanoseconds) -> Bool {
         let state = states + Int(leaf), node = nodes + Int(leaf), profile = profiles + Int(state.pointee.profile)
@@ -21,7 +21,7 @@ extension ClassTree {
         let priority = Int(profile.pointee.priority), bit = profile.pointee.priorityBit
         state.pointee.mode = Mode.mayBorrow
         state.pointee.active = bit
-        state.pointee.exhausted = exhaustions
+        state.pointee.noticedExhaustion = exhaustions
         if _slowPath(node.pointee.timed == 0), state.pointee.flags & ClassFlags.meteredFloor != 0 { armIfWaiting(leaf, at: now) }
         state.pointee.inFeed |= bit
         let mine = UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self)
@@ -33,7 +33,7 @@ extension ClassTree {
     }
 
     /// Serves the leaves that borrow from the classes of a row, as long as the row is the first, `limit` frames are not sent, and the
-    /// general way need not look. The root is not charged yet: see `chargeRoot`.
+    /// general way need not look. The root is not charged yet: see `chargeRoot`. Equals as many calls of `visit` for the same row.
     @_noLocks
     mutating func serveBorrowers(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         var place = Place(into, limit: limit, free: freeHead)
@@ -67,14 +67,14 @@ extension ClassTree {
                 leafTurn < 0 || state.pointee.level != 0 || state.pointee.flags & ClassFlags.special != 0
                     || parkedOutputs != 0 && mustBeVisited(leaf)) {
                 if lent.frames != 0 { break }
-                _ = above.pointee.keep(floor: tokens.floor, ceiling: tokens.ceiling)
+                _ = above.pointee.setTokens(floor: tokens.floor, ceiling: tokens.ceiling)
                 return false
             }
-            if _slowPath(state.pointee.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if _slowPath(state.pointee.noticedExhaustion != exhaustions) { noteTurn(of: leaf) }
             if _slowPath(state.pointee.lender != level) { change(lenderOf: leaf, to: level) }
             if state.pointee.checkpoint != now { state.pointee.refillPlain(profile, at: now) }
             let credit = min(state.pointee.ceilingTokens, min(tokens.floor, tokens.ceiling))
-            let taken = take(leaf, state, profile, into: &place, turn: min(turn, leafTurn), credit: credit)
+            let taken = takeFrames(leaf, state, profile, into: &place, turn: min(turn, leafTurn), credit: credit)
             last = leaf
             isSpent = state.pointee.chargeCeiling(taken.cost) && taken.next != FrameNode.none
             state.pointee.sentBytes &+= UInt64(taken.bytes)
@@ -93,12 +93,12 @@ extension ClassTree {
                 feed.pointee.feedHead = node.pointee.slot.feedNext
                 if feed.pointee.feedHead == 0 { break }
             } else {
-                state.pointee.exhausted = exhaustions
+                state.pointee.noticedExhaustion = exhaustions
                 if rest < 0 { rotate(feed, UnsafeMutableRawPointer(node).assumingMemoryBound(to: PrioritySlot.self), round: leafRound(node), priority) }
                 if _slowPath(isSpent) { break }
             }
         } while place.hasRoom && (tokens.floor | tokens.ceiling | Int64(turn)) >= 0 && !oneByOne
-        settle(lender, row, lent, turn: turn, floor: tokens.floor, ceiling: tokens.ceiling, last: last, isSpent: isSpent, at: now)
+        chargeLender(lender, row, lent, turn: turn, floor: tokens.floor, ceiling: tokens.ceiling, last: last, isSpent: isSpent, at: now)
         return true
     }
 
@@ -114,20 +114,21 @@ extension ClassTree {
         return active != 0
     }
 
-    /// Charges a lender for what the leaves in its feed sent, `last` the last of them, and moves all who are in another mode now.
+    /// Charges a lender for what the leaves in its feed sent, `last` the last of them, and moves all who are in another mode now: what `charge` and the end of
+    /// `send` do after each leaf, once for all of them, as nobody waits above the lender (`hasActiveAncestors`) or there is one leaf only.
     ///
     /// - Parameters:
     ///   - turn: what is left of the lender's turn.
     ///   - floor: what is left of its tokens.
     ///   - isSpent: whether `last` has more to send and is at its ceiling.
     @_noLocks @inline(__always)
-    private mutating func settle(
+    private mutating func chargeLender(
         _ lender: ClassID, _ row: Int, _ lent: Taken, turn: Int32, floor: Int64, ceiling: Int64, last: ClassID, isSpent: Bool, at now: Nanoseconds
     ) {
         let priority = row & 7
         let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: priority)
         let above = states + Int(lender)
-        let lenderIsSpent = above.pointee.keep(floor: floor, ceiling: ceiling)
+        let lenderIsSpent = above.pointee.setTokens(floor: floor, ceiling: ceiling)
         let activeAncestors = payAncestors(of: above.pointee.parent, lent, at: now)
         owedFrames &+= UInt64(lent.frames)
         owedCharge &+= lent.cost

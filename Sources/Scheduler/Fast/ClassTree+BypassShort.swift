@@ -1,6 +1,6 @@
 /// Past the queue by the short ways: leaves that have no limits, and plain ones below an idle plain group right below the root. Each has a loop of its own for
-/// all that follow one another in a burst, so that what it works with stays in registers. They do what the general way (`ClassTree+Bypass`) does, with less
-/// to look at.
+/// all that follow one another in a burst, so that what it works with stays in registers. They must do what `passAny` does, with less to look
+/// at; `OracleTests` holds them to it, by bursts of one leaf and of several.
 extension ClassTree {
     /// Runs of a burst that are still to pass.
     struct Passage {
@@ -29,24 +29,24 @@ extension ClassTree {
         var passed = 0
         repeat {
             passed = passage.next
-            if !holds(passage.run.pointee.leaf) { passOpen(&passage, at: now) } else { passSingles(&passage, at: now) }
+            if !hasLimits(passage.run.pointee.leaf) { passOpen(&passage, at: now) } else { passSingles(&passage, at: now) }
         } while !passage.isOver && passed != passage.next
     }
 
-    /// Leaves that have neither floor nor ceiling, below groups that have none.
+    /// Leaves that have neither floor nor ceiling, below groups that have none. Equals `passUnlimited`, and so `passAny`.
     @_noLocks @inline(never)
     private mutating func passOpen(_ passage: inout Passage, at now: Nanoseconds) {
         let states = states, overhead = overhead
         let lengths = passage.lengths, last = passage.last
         var begin = passage.next, run = passage.run
-        let isOpen = holders | backlogFrames == 0
+        let isOpen = limitedInners | backlogFrames == 0
         // Bytes that the root is to be charged for, and the tokens that it has for them.
         var charged: Int64 = 0
         let most = rootCredit(at: now)
         while run != last {
             let leaf = run.pointee.leaf, end = Int(run.pointee.end)
             let state = states + Int(leaf)
-            guard state.pointee.tail == FrameNode.none, state.pointee.flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0,
+            guard state.pointee.tail == FrameNode.none, state.pointee.flags & (ClassFlags.limited | ClassFlags.endlessFloor) == 0,
                 isOpen || states[Int(state.pointee.parent)].isIdleOpenGroup
             else { break }
             let count = end &- begin
@@ -69,7 +69,7 @@ extension ClassTree {
         finish(&passage, run, begin, charged)
     }
 
-    /// Single frames of leaves that are plain, on their own floors or borrowed.
+    /// Single frames of leaves that are plain, on their own floors or borrowed. Equals `passPlain`, and so `passAny`.
     @_noLocks @inline(never)
     private mutating func passSingles(_ passage: inout Passage, at now: Nanoseconds) {
         let states = states, profiles = profiles, overhead = overhead
@@ -83,7 +83,7 @@ extension ClassTree {
             let state = states + Int(leaf), above = states + Int(state.pointee.parent)
             let profile = profiles + Int(state.pointee.profile), aboveProfile = profiles + Int(above.pointee.profile)
             let flags = state.pointee.flags
-            guard state.pointee.tail == FrameNode.none, flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
+            guard state.pointee.tail == FrameNode.none, flags & (ClassFlags.limited | ClassFlags.endlessFloor) != 0, flags & ClassFlags.special == 0,
                 above.word.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(profile, at: now),
                 above.pointee.isCurrent(aboveProfile, at: now)
             else { break }
@@ -136,7 +136,7 @@ extension ClassTree {
     /// Of a root that has children.
     @inline(__always) private static var rootLevel: UInt8 { @_noLocks get { 7 } }
 
-    /// What the root allows that others borrow when it has paid what it owes; negative: nothing, or the general way must say.
+    /// What the root allows that others borrow when it has paid what it owes, as `rootLends` says; negative: nothing, or the general way must say.
     @_noLocks @inline(never)
     private mutating func rootCredit(at now: Nanoseconds) -> Int64 {
         var credit = Int64.max

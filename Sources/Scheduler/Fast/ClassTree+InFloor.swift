@@ -1,7 +1,8 @@
-/// The shortest ways: a plain leaf (no peak, packet rates, CoDel or leases) that is within its floor. They do what the general ways do,
-/// with less to look at.
+/// The shortest ways: a plain leaf (no peak, packet rates, CoDel or leases) that is within its floor. They must do what the general ways do, with less to
+/// look at: send the same frames in the same order, charge and count the same, and leave every class in the same lists. `OracleTests` holds them to it: the
+/// oracle has one way for all, and its random trees mix plain leaves with others. What each must equal is said at each.
 extension ClassTree {
-    /// Whether a plain leaf, which has just got its first frame, is within its floor.
+    /// Whether a plain leaf, which has just got its first frame, is within its floor: whether after `refill` its `currentMode` is `Mode.canSend`.
     @_noLocks @inline(__always)
     func canSendInFloor(_ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> Bool {
         guard state.word.bits & ClassWord.mask(ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
@@ -12,7 +13,7 @@ extension ClassTree {
     }
 
     /// Serves a row of leaves in their floors from its head, until it is empty, `limit` frames are sent, or the general way must look at
-    /// its head. The root is not charged yet: see `chargeRoot`.
+    /// its head. The root is not charged yet: see `chargeRoot`. Equals as many calls of `visit` for the same row.
     @_noLocks
     mutating func serveLeaves(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         var place = Place(into, limit: limit, free: freeHead)
@@ -35,12 +36,12 @@ extension ClassTree {
             let profile = profiles + Int(state.pointee.profile)
             let turn = state.pointee.rowDeficit
             if _slowPath(turn < 0 || state.pointee.flags & suspect != 0 && mustBeVisited(leaf)) { break }
-            if _slowPath(state.pointee.exhausted != exhaustions) { noteTurn(of: leaf) }
+            if _slowPath(state.pointee.noticedExhaustion != exhaustions) { noteTurn(of: leaf) }
             if _slowPath(state.pointee.lender != ClassState.nobody) { change(lenderOf: leaf, to: ClassState.nobody) }
 
             let tokens = state.pointee.drawPlain(profile, at: now)
-            let taken = take(leaf, state, profile, into: &place, turn: turn, credit: min(tokens.floor, tokens.ceiling))
-            let isSpent = state.pointee.keep(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
+            let taken = takeFrames(leaf, state, profile, into: &place, turn: turn, credit: min(tokens.floor, tokens.ceiling))
+            let isSpent = state.pointee.setTokens(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
             state.pointee.sentBytes &+= UInt64(taken.bytes)
             let activeAncestors = payAncestors(of: state.pointee.parent, taken, at: now)
             bytes &+= UInt64(taken.bytes)
@@ -74,7 +75,7 @@ extension ClassTree {
     }
 
     /// Serves leaves from the head of a row as long as each holds one frame, and neither it nor its group is in need of more than a charge: with many
-    /// classes that is what most are. A loop of its own that calls nobody, so that what it works with stays in registers.
+    /// classes that is what most are. A loop of its own that calls nobody, so that what it works with stays in registers. Equals as many calls of `visit`.
     @_noLocks @inline(never)
     private mutating func serveSingles(
         row: Int, suspect: UInt8, into place: inout Place, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
@@ -93,7 +94,7 @@ extension ClassTree {
             let index = state.pointee.tail
             let frame = frames + Int(index)
             let word = state.word
-            guard state.pointee.rowDeficit >= 0, frame.pointee.next == index, word.bits & general == 0, state.pointee.exhausted == exhaustions
+            guard state.pointee.rowDeficit >= 0, frame.pointee.next == index, word.bits & general == 0, state.pointee.noticedExhaustion == exhaustions
             else { break }
             let profile = profiles + Int(state.pointee.profile)
             let length = frame.pointee.length
@@ -204,9 +205,9 @@ extension ClassTree {
     }
 
     /// Takes frames from a leaf's queue: one at least, and as many as its `turn` (in bytes) and `credit` allow to begin. The backlog of the tree
-    /// and its free frames are the caller's to count.
+    /// and its free frames are the caller's to count. Equals `removeFirst` and `release` for each frame, as `send` calls them.
     @_noLocks @inline(__always)
-    mutating func take(
+    mutating func takeFrames(
         _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, into place: inout Place, turn: Int32, credit: Int64
     ) -> Taken {
         let frames = frames, overhead = overhead
@@ -247,17 +248,17 @@ extension ClassTree {
         if last == tail {
             taken.next = FrameNode.none
             state.pointee.tail = FrameNode.none
-            node.pointee.count = 0
-            node.pointee.bytes = 0
+            node.pointee.framesAhead = 0
+            node.pointee.bytesAhead = 0
         } else {
             frames[Int(tail)].next = taken.next
-            node.pointee.count &-= taken.frames
-            node.pointee.bytes &-= taken.bytes
+            node.pointee.framesAhead &-= taken.frames
+            node.pointee.bytesAhead &-= taken.bytes
         }
         return taken
     }
 
-    /// Charges all ancestors below the root. Not 0 if one of them is active, so that its mode may have changed.
+    /// Charges all ancestors below the root, as `charge` does those above a lender. Not 0 if one of them is active, so that its mode may have changed.
     @_noLocks @inline(__always)
     mutating func payAncestors(of parent: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
         if _slowPath(parent == 1) { return 0 }
@@ -284,7 +285,7 @@ extension ClassTree {
             paySpecial(id, frames: taken.frames, cost: taken.cost, at: now)
         } else {
             let tokens = state.pointee.drawPlain(profiles + Int(state.pointee.profile), at: now)
-            _ = state.pointee.keep(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
+            _ = state.pointee.setTokens(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
         }
         return state.pointee.active
     }
@@ -303,11 +304,7 @@ extension ClassTree {
 
     @_noLocks @inline(never)
     mutating func updateAncestors(of leaf: UnsafeMutablePointer<ClassState>, at now: Nanoseconds) {
-        var id = leaf.pointee.parent
-        while id != 1 {
-            if states[Int(id)].active != 0 { updateMode(id, at: now) }
-            id = states[Int(id)].parent
-        }
+        updateModes(from: leaf.pointee.parent, upTo: 1, at: now)
     }
 }
 

@@ -1,5 +1,6 @@
 /// The last eight bytes of a class's state as one number, from `parent` in the low bits to `inFeed` in the high ones: what the shortest ways ask of
-/// it are a comparison or two instead of a load for each field.
+/// it are a comparison or two instead of a load for each field. What they write so must be what `attach` and `detach` would: `brokenInvariants` sees to
+/// that after every step of `OracleTests`.
 struct ClassWord {
     var bits: UInt64
 

@@ -1,5 +1,7 @@
 /// The two buckets of a plain class (no peak, packet rates or leases; rates up to `Credit.mostShortRate`), without a question that its
 /// parameters answer: a bucket without a rate is a deep one that fills fast, and is full again should it ever run dry (`restore`).
+/// Filling must give what `ClassTree.refill` gives, charging what `Credit.charged` does to each bucket that has a rate, and `isInFloor` and `mayOnlyBorrow`
+/// must say what `ClassTree.currentMode` says. `OracleTests`, whose buckets are fractions in 128 bits, holds them to it; `ExactnessTests` over long times.
 extension ClassState {
     /// Brings both buckets up to `now`.
     @_noLocks @inline(__always)
@@ -12,7 +14,7 @@ extension ClassState {
         ceilingTokens = tokens.ceiling
     }
 
-    /// What the buckets hold at `now`, to be put back by `keep`.
+    /// What the buckets hold at `now`, to be put back by `setTokens`.
     @_noLocks @inline(__always)
     mutating func drawPlain(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> PlainTokens {
         if _slowPath(now &- checkpoint >= Credit.shortTime) {
@@ -24,17 +26,17 @@ extension ClassState {
         return tokens
     }
 
-    /// What `keep` does with debts.
+    /// What `setTokens` does with debts.
     @_noLocks @inline(__always)
-    mutating func endDebt() { _ = keep(floor: floorTokens, ceiling: ceilingTokens) }
+    mutating func endDebt() { _ = setTokens(floor: floorTokens, ceiling: ceilingTokens) }
 
     /// Whether it is a class right below the root that has nothing of its own, and below which nobody waits.
     @inline(__always)
-    var isIdleOpenGroup: Bool { @_noLocks get { parent == 1 && active == 0 && flags & (ClassFlags.kept | ClassFlags.endlessFloor) == 0 } }
+    var isIdleOpenGroup: Bool { @_noLocks get { parent == 1 && active == 0 && flags & (ClassFlags.limited | ClassFlags.endlessFloor) == 0 } }
 
     /// What is left of them after a charge. True if one is in debt.
     @_noLocks @inline(__always)
-    mutating func keep(floor: Int64, ceiling: Int64) -> Bool {
+    mutating func setTokens(floor: Int64, ceiling: Int64) -> Bool {
         floorTokens = floor
         ceilingTokens = ceiling
         return _slowPath((floor | ceiling) < 0) ? restore() : false
@@ -69,7 +71,7 @@ extension ClassState {
     @_noLocks @inline(__always)
     mutating func pay(_ cost: Int64, from tokens: PlainTokens, at now: Nanoseconds) {
         checkpoint = now
-        _ = keep(floor: tokens.floor &- cost, ceiling: tokens.ceiling &- cost)
+        _ = setTokens(floor: tokens.floor &- cost, ceiling: tokens.ceiling &- cost)
     }
 
     /// The same for a class that borrows: its floor pays nothing.

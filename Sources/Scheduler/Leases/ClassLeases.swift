@@ -103,7 +103,7 @@ struct LeasedBucket {
 
     /// Takes a booking over that has passed; books if the bucket is in debt.
     @_noLocks @inline(__always)
-    func settle(_ tokens: inout Int64, _ lease: inout Lease, _ shared: SharedTree, turn: UInt64, at now: Nanoseconds) {
+    func renew(_ tokens: inout Int64, _ lease: inout Lease, _ shared: SharedTree, turn: UInt64, at now: Nanoseconds) {
         if !collect(&tokens, &lease, at: now) || tokens >= 0 { return }
         // A round, or what the debt takes: what one round overdraws comes off the next, so rounds are in proportion to turns.
         // An eighth of the burst at most: who stays below the rate need never wait for a booking to pass.

@@ -18,11 +18,11 @@ extension ClassTree {
                 if isInner, let share = share(of: id, at: now) {
                     bucket.book(&state.pointee.floorTokens, &floor, &feedShares[Int(id)].floor, shared, share, at: now)
                 } else {
-                    bucket.settle(&state.pointee.floorTokens, &floor, shared, turn: turn, at: now)
-                    if isInner { feedShares[Int(id)].floor.settled(state.pointee.floorTokens, floor, rate: bucket.rate) }
+                    bucket.renew(&state.pointee.floorTokens, &floor, shared, turn: turn, at: now)
+                    if isInner { feedShares[Int(id)].floor.beginAnew(state.pointee.floorTokens, floor, rate: bucket.rate) }
                 }
             }
-            keep(floor, id)
+            setFloorLease(floor, of: id)
         }
         if flags & ClassFlags.meteredCeiling != 0 {
             let bucket = leasedCeiling(id)
@@ -30,16 +30,16 @@ extension ClassTree {
                 if isInner, let share = share(of: id, at: now) {
                     bucket.book(&state.pointee.ceilingTokens, &lease.pointee.ceiling, &feedShares[Int(id)].ceiling, shared, share, at: now)
                 } else {
-                    bucket.settle(&state.pointee.ceilingTokens, &lease.pointee.ceiling, shared, turn: turn, at: now)
-                    if isInner { feedShares[Int(id)].ceiling.settled(state.pointee.ceilingTokens, lease.pointee.ceiling, rate: bucket.rate) }
+                    bucket.renew(&state.pointee.ceilingTokens, &lease.pointee.ceiling, shared, turn: turn, at: now)
+                    if isInner { feedShares[Int(id)].ceiling.beginAnew(state.pointee.ceilingTokens, lease.pointee.ceiling, rate: bucket.rate) }
                 }
             }
         }
         if flags & ClassFlags.extra != 0 {
             let extra = extras + Int(id), lease = extraLeases + Int(id)
-            leasedPeak(id).settle(&extra.pointee.peakTokens, &lease.pointee.peak, shared, turn: turn, at: now)
-            leasedFloorPackets(id).settle(&extra.pointee.floorTokens, &lease.pointee.floorPackets, shared, turn: turn, at: now)
-            leasedCeilingPackets(id).settle(&extra.pointee.ceilingTokens, &lease.pointee.ceilingPackets, shared, turn: turn, at: now)
+            leasedPeak(id).renew(&extra.pointee.peakTokens, &lease.pointee.peak, shared, turn: turn, at: now)
+            leasedFloorPackets(id).renew(&extra.pointee.floorPacketTokens, &lease.pointee.floorPackets, shared, turn: turn, at: now)
+            leasedCeilingPackets(id).renew(&extra.pointee.ceilingPacketTokens, &lease.pointee.ceilingPackets, shared, turn: turn, at: now)
         }
         // Someone must come back for what an idle class is left with.
         if state.pointee.active == 0 { wheel.arm(id, at: now &+ Self.leaseReturn) }
@@ -53,7 +53,7 @@ extension ClassTree {
     private func floorLease(_ id: ClassID) -> Lease { Lease(length: leases[Int(id)].floorLength, due: states[Int(id)].checkpoint) }
 
     @_noLocks @inline(__always)
-    private mutating func keep(_ floor: Lease, _ id: ClassID) {
+    private mutating func setFloorLease(_ floor: Lease, of id: ClassID) {
         leases[Int(id)].floorLength = floor.length
         states[Int(id)].checkpoint = floor.due
     }
@@ -86,16 +86,16 @@ extension ClassTree {
     private func leasedFloorPackets(_ id: ClassID) -> LeasedBucket {
         let extra = extras + Int(id)
         return LeasedBucket(
-            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.floorPackets, rate: extra.pointee.floorRate,
-            reciprocal: extra.pointee.floorReciprocal, burst: extra.pointee.floorBurst, perFrame: LeasedBucket.packet)
+            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.floorPackets, rate: extra.pointee.floorPacketRate,
+            reciprocal: extra.pointee.floorPacketReciprocal, burst: extra.pointee.floorPacketBurst, perFrame: LeasedBucket.packet)
     }
 
     @_noLocks @inline(__always)
     private func leasedCeilingPackets(_ id: ClassID) -> LeasedBucket {
         let extra = extras + Int(id)
         return LeasedBucket(
-            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.ceilingPackets, rate: extra.pointee.ceilingRate,
-            reciprocal: extra.pointee.ceilingReciprocal, burst: extra.pointee.ceilingBurst, perFrame: LeasedBucket.packet)
+            word: Int(id) &* SharedTree.wordsPerClass &+ SharedTree.ceilingPackets, rate: extra.pointee.ceilingPacketRate,
+            reciprocal: extra.pointee.ceilingPacketReciprocal, burst: extra.pointee.ceilingPacketBurst, perFrame: LeasedBucket.packet)
     }
 
     /// When the bookings that keep a class from a better mode will have passed.
@@ -120,20 +120,20 @@ extension ClassTree {
         if flags & ClassFlags.meteredFloor != 0 {
             var floor = floorLease(id)
             again = leasedFloor(id).handBack(&state.pointee.floorTokens, &floor, shared, at: now)
-            keep(floor, id)
-            if state.pointee.level != 0 { feedShares[Int(id)].floor.settled(state.pointee.floorTokens, floor, rate: leasedFloor(id).rate) }
+            setFloorLease(floor, of: id)
+            if state.pointee.level != 0 { feedShares[Int(id)].floor.beginAnew(state.pointee.floorTokens, floor, rate: leasedFloor(id).rate) }
         }
         if flags & ClassFlags.meteredCeiling != 0 {
             again = max(again, leasedCeiling(id).handBack(&state.pointee.ceilingTokens, &lease.pointee.ceiling, shared, at: now))
             if state.pointee.level != 0 {
-                feedShares[Int(id)].ceiling.settled(state.pointee.ceilingTokens, lease.pointee.ceiling, rate: leasedCeiling(id).rate)
+                feedShares[Int(id)].ceiling.beginAnew(state.pointee.ceilingTokens, lease.pointee.ceiling, rate: leasedCeiling(id).rate)
             }
         }
         if flags & ClassFlags.extra != 0 {
             let extra = extras + Int(id), lease = extraLeases + Int(id)
             again = max(again, leasedPeak(id).handBack(&extra.pointee.peakTokens, &lease.pointee.peak, shared, at: now))
-            again = max(again, leasedFloorPackets(id).handBack(&extra.pointee.floorTokens, &lease.pointee.floorPackets, shared, at: now))
-            again = max(again, leasedCeilingPackets(id).handBack(&extra.pointee.ceilingTokens, &lease.pointee.ceilingPackets, shared, at: now))
+            again = max(again, leasedFloorPackets(id).handBack(&extra.pointee.floorPacketTokens, &lease.pointee.floorPackets, shared, at: now))
+            again = max(again, leasedCeilingPackets(id).handBack(&extra.pointee.ceilingPacketTokens, &lease.pointee.ceilingPackets, shared, at: now))
         }
         if again != 0 { wheel.arm(id, at: again) }
     }
@@ -164,8 +164,8 @@ extension ClassTree {
         if state.flags & ClassFlags.meteredCeiling != 0 { rates.ceiling = profile(of: id).pointee.ceilingRate }
         if state.flags & ClassFlags.extra != 0 {
             rates.peak = extras[Int(id)].peakRate
-            rates.floorPackets = extras[Int(id)].floorRate
-            rates.ceilingPackets = extras[Int(id)].ceilingRate
+            rates.floorPackets = extras[Int(id)].floorPacketRate
+            rates.ceilingPackets = extras[Int(id)].ceilingPacketRate
         }
         return rates
     }
@@ -182,7 +182,7 @@ extension ClassTree {
         let rates = leasedRates(of: id)
         var floor = floorLease(id)
         LeasedBucket.change(&state.pointee.floorTokens, &floor, shared, base &+ SharedTree.floor, from: old.floor, to: rates.floor, at: now)
-        keep(floor, id)
+        setFloorLease(floor, of: id)
         LeasedBucket.change(
             &state.pointee.ceilingTokens, &lease.pointee.ceiling, shared, base &+ SharedTree.ceiling, from: old.ceiling, to: rates.ceiling, at: now)
         guard state.pointee.flags & ClassFlags.extra != 0 else { return }
@@ -190,10 +190,10 @@ extension ClassTree {
         if !hadExtra { more.pointee = .none }
         LeasedBucket.change(&extra.pointee.peakTokens, &more.pointee.peak, shared, base &+ SharedTree.peak, from: old.peak, to: rates.peak, at: now)
         LeasedBucket.change(
-            &extra.pointee.floorTokens, &more.pointee.floorPackets, shared, base &+ SharedTree.floorPackets, from: old.floorPackets,
+            &extra.pointee.floorPacketTokens, &more.pointee.floorPackets, shared, base &+ SharedTree.floorPackets, from: old.floorPackets,
             to: rates.floorPackets, at: now)
         LeasedBucket.change(
-            &extra.pointee.ceilingTokens, &more.pointee.ceilingPackets, shared, base &+ SharedTree.ceilingPackets, from: old.ceilingPackets,
+            &extra.pointee.ceilingPacketTokens, &more.pointee.ceilingPackets, shared, base &+ SharedTree.ceilingPackets, from: old.ceilingPackets,
             to: rates.ceilingPackets, at: now)
     }
 }

@@ -48,7 +48,7 @@ struct LentBucket {
 
     /// All debts were booked for, or credit was handed back.
     @_noLocks @inline(__always)
-    mutating func settled(_ tokens: Int64, _ lease: Lease, rate: UInt64) {
+    mutating func beginAnew(_ tokens: Int64, _ lease: Lease, rate: UInt64) {
         mark = lease.length == 0 || lease.length == Lease.putOff ? tokens : tokens &+ Int64(bitPattern: rate &* lease.length)
         lent = 0
         isMember = false

@@ -2,17 +2,17 @@
 extension ClassTree {
     /// Counts that come to an end with a change of parameters stay.
     @_noLocks
-    mutating func keepCounts(of id: ClassID, goingOn: (codel: Bool, extra: Bool)) {
+    mutating func endCounts(of id: ClassID, goingOn: (codel: Bool, extra: Bool)) {
         let flags = states[Int(id)].flags
-        if flags & ClassFlags.codel != 0, !goingOn.codel { keep(KeptCounts(droppedCoDel: codels[Int(id)].dropped), for: id) }
+        if flags & ClassFlags.codel != 0, !goingOn.codel { addKept(KeptCounts(droppedCoDel: codels[Int(id)].dropped), for: id) }
         if flags & ClassFlags.extra != 0, !goingOn.extra {
-            keep(KeptCounts(waitsPeak: extras[Int(id)].waitsPeak, waitsPackets: extras[Int(id)].waitsPackets), for: id)
+            addKept(KeptCounts(waitsPeak: extras[Int(id)].waitsPeak, waitsPackets: extras[Int(id)].waitsPackets), for: id)
         }
     }
 
     @_noLocks
-    mutating func keep(_ counts: KeptCounts, for id: ClassID) {
-        let mine = kept + Int(id)
+    mutating func addKept(_ counts: KeptCounts, for id: ClassID) {
+        let mine = keptCounts + Int(id)
         if nodes[Int(id)].blockers & 1 == 0 {
             mine.pointee = KeptCounts()
             nodes[Int(id)].blockers |= 1
@@ -24,7 +24,7 @@ extension ClassTree {
     }
 
     @_noLocks
-    func keptCounts(of id: ClassID) -> KeptCounts { nodes[Int(id)].blockers & 1 != 0 ? kept[Int(id)] : KeptCounts() }
+    func keptCounts(of id: ClassID) -> KeptCounts { nodes[Int(id)].blockers & 1 != 0 ? keptCounts[Int(id)] : KeptCounts() }
 
     /// What a class itself dropped; with children, what those had that are gone.
     @_noLocks
@@ -110,7 +110,7 @@ extension ClassTree {
         blocks[Int(parent)].droppedBufferShare &+= (drops.bufferShare ^ flip) &+ one
         blocks[Int(parent)].droppedBufferFull &+= (drops.bufferFull ^ flip) &+ one
         if drops.removal | drops.codel != 0 {
-            keep(KeptCounts(droppedByRemoval: (drops.removal ^ flip) &+ one, droppedCoDel: (drops.codel ^ flip) &+ one), for: parent)
+            addKept(KeptCounts(droppedByRemoval: (drops.removal ^ flip) &+ one, droppedCoDel: (drops.codel ^ flip) &+ one), for: parent)
         }
     }
 

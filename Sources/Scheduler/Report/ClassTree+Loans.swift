@@ -65,15 +65,6 @@ extension ClassTree {
     }
 }
 
-extension ClassNode {
-    /// Of a leaf, which has no children: how often it had another lender; odd while that is being written.
-    @inline(__always)
-    var changesOfLender: UInt16 {
-        @_noLocks get { children }
-        @_noLocks set { children = newValue }
-    }
-}
-
 extension Loan {
     mutating func add(_ other: Loan) {
         frames &+= other.frames

@@ -1,6 +1,8 @@
 /// Why a class is held. A class at its own limits is counted when it gets there. A leaf that could borrow but finds no lender is
 /// counted when it is left waiting (it was just served, or just got its first frame), and, if an ancestor was exhausted by others
 /// while the leaf waited for its turn, when its turn comes: every such event has a number, and leaf and ancestor remember the last.
+/// Who keeps a class from lending may stand above it, so what a visit brought about is told when all modes are known (`updateModes`). `OracleTests` has all
+/// of this by other means, and compares.
 extension ClassTree {
     /// Where the chain of lenders above `id` ends.
     @_noLocks @inline(__always)
@@ -17,7 +19,7 @@ extension ClassTree {
         return last
     }
 
-    /// An active class got into a worse mode: at its own limit, or it lends no longer.
+    /// An active class got into a worse mode: at its own limit, or it lends no longer. The modes of all above it that are active are known.
     @_noLocks @inline(__always)
     mutating func noteWorse(_ id: ClassID) {
         let mode = states[Int(id)].mode
@@ -30,7 +32,7 @@ extension ClassTree {
         // The short number alone does not tell one round from another.
         nodes[Int(culprit)].exhaustionRound = exhaustionRounds
         // Odd: not at a ceiling, but without anything to lend.
-        states[Int(culprit)].exhausted = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
+        states[Int(culprit)].lastExhaustion = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
     }
 
     @_noLocks
@@ -39,14 +41,14 @@ extension ClassTree {
         if flags & ClassFlags.meteredCeiling != 0, states[Int(id)].ceilingTokens < 0 { nodes[Int(id)].waitsCeiling &+= 1 }
         if flags & ClassFlags.extra != 0 {
             if extras[Int(id)].peakTokens < 0 { extras[Int(id)].waitsPeak &+= 1 }
-            if extras[Int(id)].ceilingTokens < 0 { extras[Int(id)].waitsPackets &+= 1 }
+            if extras[Int(id)].ceilingPacketTokens < 0 { extras[Int(id)].waitsPackets &+= 1 }
         }
     }
 
     /// The leaf has frames left: counts what holds it, if an ancestor does.
     @_noLocks @inline(__always)
     mutating func noteLeft(waiting leaf: ClassID) {
-        states[Int(leaf)].exhausted = exhaustions
+        states[Int(leaf)].noticedExhaustion = exhaustions
         guard states[Int(leaf)].mode == Mode.mayBorrow else { return }
         let culprit = blocker(above: leaf)
         guard culprit != 0 else { return }
@@ -56,14 +58,14 @@ extension ClassTree {
     /// The leaf's turn has come: counts whoever was exhausted since it was last looked at.
     @_noLocks @inline(__always)
     mutating func noteTurn(of leaf: ClassID) {
-        let last = states[Int(leaf)].exhausted
+        let last = states[Int(leaf)].noticedExhaustion
         if last == exhaustions { return }
-        states[Int(leaf)].exhausted = exhaustions
+        states[Int(leaf)].noticedExhaustion = exhaustions
         // Events since the leaf's: of 65 536 and more it knows the rest, and may take notice of none.
         let since = UInt64(exhaustions &- last), now = UInt64(exhaustionRounds) &<< 16 | UInt64(exhaustions)
         var ancestor = states[Int(leaf)].parent
         while ancestor != 0 {
-            let event = states[Int(ancestor)].exhausted
+            let event = states[Int(ancestor)].lastExhaustion
             if now &- (UInt64(nodes[Int(ancestor)].exhaustionRound) &<< 16 | UInt64(event & ~1)) < since {
                 countWait(leaf, for: ancestor, atCeiling: event & 1 == 0)
                 return

@@ -32,7 +32,7 @@ enum ClassFlags {
 /// What a frame of a class and of its descendants touches: one cache line. All that is the same for classes with the same parameters is in their
 /// `ClassProfile`; what only longer queues, borrowers and timers need is in `ClassNode`.
 struct ClassState {
-    /// Time at which the tokens below were true. In a tree that leases its rates: see `ClassLeases`.
+    /// Time at which the tokens below were true. In a tree that leases its rates: when what is booked of the floor will have passed (`floorLease`).
     var checkpoint: Nanoseconds
     /// By the class as a leaf, and by children that are gone: see `ClassTotals`.
     var sentBytes: UInt64
@@ -49,12 +49,11 @@ struct ClassState {
     var rowDeficit: Int32
     /// Its parameters: see `ProfileTable`.
     var profile: UInt16
-    /// A leaf's place in its row, or among the leaves of an output that is parked; inner classes have one for each priority, kept elsewhere.
+    /// A leaf's place in its row; while it is parked, among the leaves of its output (`parkedNext`). Inner classes have one for each priority, kept elsewhere.
     var rowNext: ClassID
     var rowPrevious: ClassID
-    /// An inner class: the number of the event in which it last had nothing left for its descendants (odd: nothing to lend; even: at its ceiling).
-    /// A leaf: the last such event it has taken notice of.
-    var exhausted: UInt16
+    /// `lastExhaustion` of an inner class, `noticedExhaustion` of a leaf.
+    private var exhaustion: UInt16
     var parent: ClassID
     var flags: UInt8
     /// `level` and `lender`.
@@ -80,7 +79,7 @@ struct ClassState {
         profile = ProfileTable.none
         rowNext = 0
         rowPrevious = 0
-        exhausted = 0
+        exhaustion = 0
         self.parent = parent
         flags = 0
         rank = 0
@@ -108,6 +107,33 @@ extension ClassState {
 
     /// It sends on its own floor.
     @inline(__always) static var nobody: UInt8 { @_noLocks get { 0 } }
+
+    /// Of an inner class: the number of the event in which it last had nothing left for its descendants (odd: nothing to lend; even: at its ceiling).
+    @inline(__always)
+    var lastExhaustion: UInt16 {
+        @_noLocks get { exhaustion }
+        @_noLocks set { exhaustion = newValue }
+    }
+
+    /// Of a leaf: the last such event it has taken notice of.
+    @inline(__always)
+    var noticedExhaustion: UInt16 {
+        @_noLocks get { exhaustion }
+        @_noLocks set { exhaustion = newValue }
+    }
+
+    /// Of a parked leaf: its neighbours among the parked leaves of its output; 0: none.
+    @inline(__always)
+    var parkedNext: ClassID {
+        @_noLocks get { rowNext }
+        @_noLocks set { rowNext = newValue }
+    }
+
+    @inline(__always)
+    var parkedPrevious: ClassID {
+        @_noLocks get { rowPrevious }
+        @_noLocks set { rowPrevious = newValue }
+    }
 }
 
 /// A class's place, for one priority, in the lists it is served from. A leaf has one priority and needs only a place in its parent's feed.
@@ -141,18 +167,19 @@ struct ClassNode {
     var slot: PrioritySlot
     /// Of an inner class: the child that took its queue over when it became a parent; 0: none.
     var heir: UInt32
-    /// Frames and bytes ahead of a leaf's last frame. An inner class: `exhaustionRound`, and nothing.
-    var count: UInt32
-    var bytes: UInt32
-    /// Of a leaf: see `changesOfLender`.
-    var children: UInt16
+    /// `framesAhead` of a leaf, `exhaustionRound` of an inner class.
+    private var countOrRound: UInt32
+    /// Bytes of a leaf's frames ahead of the last one; of all, if it queues its flows apart. Nothing of an inner class.
+    var bytesAhead: UInt32
+    /// `changesOfLender` of a leaf, `children` of an inner class.
+    private var changesOrChildren: UInt16
     /// 1: its timer is set no later than the time at which its floor will allow it to send again.
     var timed: UInt8
     /// Bit per level of the ancestors it borrowed from so far (an inner class: and its own, see `Loan`): only those entries of `loans` are in use.
     var lenders: UInt8
     var timer: ClassTimer
     /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use. Bit 0, the level of no ancestor:
-    /// `ClassTree.kept` has something.
+    /// `ClassTree.keptCounts` has something.
     var blockers: UInt8
     /// Times it had to wait. Written as `CounterBlock` is.
     var waitsCeiling: UInt64
@@ -162,9 +189,9 @@ struct ClassNode {
     init() {
         slot = .unlinked(deficit: 0)
         heir = 0
-        count = 0
-        bytes = 0
-        children = 0
+        countOrRound = 0
+        bytesAhead = 0
+        changesOrChildren = 0
         timed = 0
         lenders = 0
         timer = ClassTimer()
@@ -175,11 +202,32 @@ struct ClassNode {
 }
 
 extension ClassNode {
-    /// Of an inner class: what the short number in `ClassState.exhausted` does not tell apart.
+    /// Frames ahead of a leaf's last one; all, if it queues its flows apart.
+    @inline(__always)
+    var framesAhead: UInt32 {
+        @_noLocks get { countOrRound }
+        @_noLocks set { countOrRound = newValue }
+    }
+
+    /// Of an inner class: what the short number in `ClassState.lastExhaustion` does not tell apart.
     @inline(__always)
     var exhaustionRound: UInt32 {
-        @_noLocks get { count }
-        @_noLocks set { count = newValue }
+        @_noLocks get { countOrRound }
+        @_noLocks set { countOrRound = newValue }
+    }
+
+    /// Of an inner class.
+    @inline(__always)
+    var children: UInt16 {
+        @_noLocks get { changesOrChildren }
+        @_noLocks set { changesOrChildren = newValue }
+    }
+
+    /// Of a leaf: how often it had another lender; odd while that is being written.
+    @inline(__always)
+    var changesOfLender: UInt16 {
+        @_noLocks get { changesOrChildren }
+        @_noLocks set { changesOrChildren = newValue }
     }
 }
 
@@ -208,14 +256,14 @@ struct ClassExtra {
     var peakRate: UInt64
     var peakBurst: Int64
     var peakReciprocal: UInt64
-    var floorTokens: Int64
-    var floorRate: UInt64
-    var floorBurst: Int64
-    var floorReciprocal: UInt64
-    var ceilingTokens: Int64
-    var ceilingRate: UInt64
-    var ceilingBurst: Int64
-    var ceilingReciprocal: UInt64
+    var floorPacketTokens: Int64
+    var floorPacketRate: UInt64
+    var floorPacketBurst: Int64
+    var floorPacketReciprocal: UInt64
+    var ceilingPacketTokens: Int64
+    var ceilingPacketRate: UInt64
+    var ceilingPacketBurst: Int64
+    var ceilingPacketReciprocal: UInt64
     var waitsPeak: UInt64
     var waitsPackets: UInt64
     /// Part of the floor's tokens in `ClassState` that waits for the root, and what the floor has at hand, in nanobits: see `ClassTree+Savings`.
@@ -226,22 +274,22 @@ struct ClassExtra {
 
     @_noLocks @inline(__always)
     init(
-        peakTokens: Int64, peakRate: UInt64, peakBurst: Int64, peakReciprocal: UInt64, floorTokens: Int64, floorRate: UInt64,
-        floorBurst: Int64, floorReciprocal: UInt64, ceilingTokens: Int64, ceilingRate: UInt64, ceilingBurst: Int64,
-        ceilingReciprocal: UInt64, waitsPeak: UInt64, waitsPackets: UInt64, saved: Int64, atHand: Int64
+        peakTokens: Int64, peakRate: UInt64, peakBurst: Int64, peakReciprocal: UInt64, floorPacketTokens: Int64, floorPacketRate: UInt64,
+        floorPacketBurst: Int64, floorPacketReciprocal: UInt64, ceilingPacketTokens: Int64, ceilingPacketRate: UInt64, ceilingPacketBurst: Int64,
+        ceilingPacketReciprocal: UInt64, waitsPeak: UInt64, waitsPackets: UInt64, saved: Int64, atHand: Int64
     ) {
         self.peakTokens = peakTokens
         self.peakRate = peakRate
         self.peakBurst = peakBurst
         self.peakReciprocal = peakReciprocal
-        self.floorTokens = floorTokens
-        self.floorRate = floorRate
-        self.floorBurst = floorBurst
-        self.floorReciprocal = floorReciprocal
-        self.ceilingTokens = ceilingTokens
-        self.ceilingRate = ceilingRate
-        self.ceilingBurst = ceilingBurst
-        self.ceilingReciprocal = ceilingReciprocal
+        self.floorPacketTokens = floorPacketTokens
+        self.floorPacketRate = floorPacketRate
+        self.floorPacketBurst = floorPacketBurst
+        self.floorPacketReciprocal = floorPacketReciprocal
+        self.ceilingPacketTokens = ceilingPacketTokens
+        self.ceilingPacketRate = ceilingPacketRate
+        self.ceilingPacketBurst = ceilingPacketBurst
+        self.ceilingPacketReciprocal = ceilingPacketReciprocal
         self.waitsPeak = waitsPeak
         self.waitsPackets = waitsPackets
         self.saved = saved
@@ -265,6 +313,13 @@ struct FrameNode {
 
     /// No frame. Indices of frames are above it.
     @inline(__always) static var none: UInt32 { @_noLocks get { 1 } }
+
+    /// Of a frame given up, whose caller's tag has no use any more: which output it was for, and why (`DroppedFrame.Reason.code`).
+    @inline(__always)
+    var dropMark: UInt32 {
+        @_noLocks get { tag }
+        @_noLocks set { tag = newValue }
+    }
 }
 
 /// What a leaf borrowed from one ancestor. An inner class: what its removed children had, or lent to them, if the level is its own. Written as

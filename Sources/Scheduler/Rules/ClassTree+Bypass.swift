@@ -53,47 +53,14 @@ extension ClassTree {
 
     /// Whether a class has anything of its own: a limit, or a floor.
     @_noLocks @inline(__always)
-    func holds(_ id: ClassID) -> Bool { states[Int(id)].flags & (ClassFlags.kept | ClassFlags.endlessFloor) != 0 }
-
-    /// The general way for frames of one leaf: how many pass. The root may be left to be charged.
-    @_noLocks @inline(never)
-    private mutating func passOne(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        let passed = passUnheld(lengths, count: count, leaf, at: now)
-        return passed != 0 ? passed : passHeld(lengths, count: count, leaf, at: now)
-    }
-
-    /// Frames of a leaf that has neither floor nor ceiling, and so all above it up to the root: how many pass. 0: it is not one, or the root does not
-    /// lend.
-    @_noLocks @inline(__always)
-    private mutating func passUnheld(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        if holds(leaf) { return 0 }
-        var active = states[1].active
-        // Otherwise there is nothing above it to look at.
-        if _slowPath(holders | backlogFrames != 0) {
-            var id = states[Int(leaf)].parent
-            while id != 1 {
-                if holds(id) { return 0 }
-                active |= states[Int(id)].active
-                id = states[Int(id)].parent
-            }
-        }
-        var credit = Int64.max
-        if !rootLends(&credit, owed: owedCharge, at: now) { return 0 }
-        let taken = measure(lengths, count: count, credit: credit)
-        let frames = UInt64(taken.frames)
-        owedFrames &+= frames
-        owedCharge &+= taken.cost
-        countSent(by: leaf, lender: 1, frames: frames, bytes: UInt64(taken.bytes))
-        if active != 0 { updateCharged(leaf, 1, at: now) }
-        return Int(taken.frames)
-    }
+    func hasLimits(_ id: ClassID) -> Bool { states[Int(id)].flags & (ClassFlags.limited | ClassFlags.endlessFloor) != 0 }
 
     /// Whether the root can send, and what it allows when it has paid what it owes.
     @_noLocks @inline(__always)
     mutating func rootLends(_ credit: inout Int64, owed: Int64, at now: Nanoseconds) -> Bool {
         let state = states + 1
         let flags = state.pointee.flags
-        if flags & ClassFlags.kept == 0 { return flags & ClassFlags.endlessFloor != 0 }
+        if flags & ClassFlags.limited == 0 { return flags & ClassFlags.endlessFloor != 0 }
         if flags & (ClassFlags.extra | ClassFlags.codel) != 0 { return false }
         refill(1, at: now)
         var left = Int64.max
@@ -122,5 +89,5 @@ extension ClassTree {
 
 extension ClassFlags {
     /// Without any of these a class has no buckets to look at.
-    @inline(__always) static var kept: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra | codel } }
+    @inline(__always) static var limited: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra | codel } }
 }

@@ -10,7 +10,7 @@ extension ClassTree {
         guard Int(parent) < classes, Self.has(existing, parent) else { return .unknownParent }
         guard p.ceiling != 0, Int(p.output) < outputs, !p.queuesFlows || flowTables[Int(id)] != nil else { return .badParameters }
         guard depth(of: parent) < 7 else { return .tooDeep }
-        admitArrivals(at: now)
+        activateArrivals(at: now)
         initialize(id, under: parent, p, at: now)
         if Self.has(leaves, parent) {
             becomeParent(parent, of: id, at: now)
@@ -26,18 +26,18 @@ extension ClassTree {
     public mutating func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
         guard p.ceiling != 0, Int(p.output) < outputs, !p.queuesFlows || flowTables[Int(id)] != nil else { return .badParameters }
-        admitArrivals(at: now)
+        activateArrivals(at: now)
         let isLeaf = states[Int(id)].level == 0
         let active = states[Int(id)].active
         // Out of every list under the old parameters, in again under the new ones.
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
-        let held = holds(id), queuedFlows = queuesFlows(id)
+        let held = hasLimits(id), queuedFlows = queuesFlows(id)
         if !p.queuesFlows { joinFlows(of: id) }
         configure(id, p, existed: true, at: now)
         // The root may be free earlier.
         if saverRows != 0 { saversDue = 0 }
-        if !isLeaf, id != 1 { holders &+= (holds(id) ? 1 : 0) &- (held ? 1 : 0) }
+        if !isLeaf, id != 1 { limitedInners &+= (hasLimits(id) ? 1 : 0) &- (held ? 1 : 0) }
         if isLeaf, !queuedFlows { inheritQueue(id) }
         disarm(id)
         comeBackForLeases(of: id, at: now)
@@ -63,12 +63,12 @@ extension ClassTree {
         guard id > 1 else { return .reservedID }
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
         guard Self.has(leaves, id) else { return .hasChildren }
-        admitArrivals(at: now)
+        activateArrivals(at: now)
         let parent = states[Int(id)].parent
         let isTaken = heir != id && Int(heir) < classes && (Self.has(leaves, heir) || heir == parent && nodes[Int(parent)].children == 1)
             && profile(of: heir).pointee.output == profile(of: id).pointee.output
         withdraw(leaf: id)
-        let queue = isTaken ? takeQueue(of: id) : nil
+        let queue = isTaken ? removeQueue(of: id) : nil
         if !isTaken { giveUpQueue(id) }
         if queuesFlows(id) {
             codels[Int(id)].flows = nil
@@ -99,7 +99,7 @@ extension ClassTree {
         guard depth(of: parent) < 7 else { return .tooDeep }
         let old = states[Int(id)].parent
         if parent == old { return .done }
-        admitArrivals(at: now)
+        activateArrivals(at: now)
         // A leaf whose output is full is in no list of the tree.
         let isParked = states[Int(id)].flags & ClassFlags.parked != 0
         if !isParked { withdraw(leaf: id) }
@@ -135,13 +135,13 @@ extension ClassTree {
         inners &-= 1
         states[Int(id)].level = 0
         states[Int(id)].tail = FrameNode.none
-        nodes[Int(id)].count = 0
-        nodes[Int(id)].bytes = 0
-        states[Int(id)].exhausted = 0
+        nodes[Int(id)].framesAhead = 0
+        nodes[Int(id)].bytesAhead = 0
+        states[Int(id)].noticedExhaustion = 0
         nodes[Int(id)].slot = PrioritySlot.unlinked(deficit: profile(of: id).pointee.quantum)
         nodes[Int(id)].heir = 0
         Self.set(leaves, id, true)
-        if id != 1, holds(id) { holders &-= 1 }
+        if id != 1, hasLimits(id) { limitedInners &-= 1 }
     }
 
     /// Whether a class of this id exists.
@@ -182,7 +182,7 @@ extension ClassTree {
         let atHand = hasFloor && id != 1 ? Self.atHand(rate: floor) : UInt32(Credit.mostBytes)
         if shared != nil { burst = min(burst, atHand) }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 || burst > atHand { flags |= ClassFlags.extra }
-        if existed { keepCounts(of: id, goingOn: (p.codelTarget != 0 || p.queuesFlows, flags & ClassFlags.extra != 0)) }
+        if existed { endCounts(of: id, goingOn: (p.codelTarget != 0 || p.queuesFlows, flags & ClassFlags.extra != 0)) }
         if p.codelTarget != 0 || p.queuesFlows { flags |= ClassFlags.codel }
         if flags & ClassFlags.meteredFloor != 0 && floor > Credit.mostShortRate
             || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
@@ -199,7 +199,7 @@ extension ClassTree {
         state.pointee.ceilingTokens = keepsCeiling ? min(state.pointee.ceilingTokens, fullCeiling) : fullCeiling
         // The old one first: there are no more profiles than classes.
         profileTable.release(state.pointee.profile)
-        state.pointee.profile = profileTable.take(ClassProfile(
+        state.pointee.profile = profileTable.retain(ClassProfile(
             floorRate: hasFloor ? floor : Credit.mostShortRate, ceilingRate: hasCeiling ? p.ceiling : Credit.mostShortRate, floorBurst: fullFloor,
             ceilingBurst: fullCeiling, floorReciprocal: Credit.reciprocal(floor), ceilingReciprocal: Credit.reciprocal(p.ceiling),
             limitPackets: p.limitPackets == 0 ? .max : p.limitPackets, limitBytes: p.limitBytes == 0 ? .max : p.limitBytes, quantum: quantum,
@@ -270,13 +270,13 @@ extension ClassTree {
         guard state.pointee.tail != FrameNode.none else { return }
         let count = queued(id)
         droppedByRemoval &+= UInt64(count)
-        keep(KeptCounts(droppedByRemoval: UInt64(count)), for: id)
+        addKept(KeptCounts(droppedByRemoval: UInt64(count)), for: id)
         backlogFrames &-= Int(count)
         backlogBytes &-= Int(queuedBytes(id))
         giveUp(first(of: id), state.pointee.tail, of: id, .classRemoved)
         state.pointee.tail = FrameNode.none
-        node.pointee.count = 0
-        node.pointee.bytes = 0
+        node.pointee.framesAhead = 0
+        node.pointee.bytesAhead = 0
     }
 
     /// The child is in no list.
@@ -296,13 +296,15 @@ extension ClassTree {
         // A child that was moved here has a queue of its own.
         if inherits, states[Int(child)].tail == FrameNode.none {
             states[Int(child)].tail = state.pointee.tail
-            nodes[Int(child)].count = node.pointee.count
-            nodes[Int(child)].bytes = node.pointee.bytes
+            nodes[Int(child)].framesAhead = node.pointee.framesAhead
+            nodes[Int(child)].bytesAhead = node.pointee.bytesAhead
             inheritQueue(child)
         } else {
             giveUpQueue(id)
         }
         state.pointee.tail = 0
+        // As a leaf it took notice of events; it never had one.
+        state.pointee.lastExhaustion = 0
         node.pointee.exhaustionRound = 0
         if shared != nil {
             feedShares[Int(id)] = FeedShares()
@@ -310,7 +312,7 @@ extension ClassTree {
         }
         node.pointee.heir = inherits ? UInt32(child) : 0
         Self.set(leaves, id, false)
-        if id != 1, holds(id) { holders &+= 1 }
+        if id != 1, hasLimits(id) { limitedInners &+= 1 }
         state.pointee.level = 7 &- depth(of: id)
         for priority in 0..<8 {
             slots[Int(id) &* 8 &+ priority] = .unlinked(deficit: quantum)

@@ -7,7 +7,7 @@ extension ClassTree {
     public mutating func dequeue(into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         latest = now
         if wheel.nextDue <= now { wake(at: now) }
-        admitArrivals(at: now)
+        activateArrivals(at: now)
         var sent = 0
         repeat {
             while sent < limit, rows != 0 {
@@ -24,8 +24,8 @@ extension ClassTree {
                     sent &+= count
                     continue
                 }
-                // Only leaves in their floors ask nobody.
-                if owedFrames != 0, row >= 8 {
+                // Nobody asks the root but those who borrow from it.
+                if owedFrames != 0, row >= Self.rootRow {
                     chargeRoot(at: now)
                     continue
                 }
@@ -118,7 +118,7 @@ extension ClassTree {
         while index != FrameNode.none, sent < limit, charged &* Credit.perByte <= budget, packetCost <= packets {
             let next: UInt32
             if let flows {
-                index = takeApart(leaf, flows, at: now)
+                index = removeFirstApart(leaf, flows, at: now)
                 if index == FrameNode.none { break }
                 next = states[Int(leaf)].tail
             } else {
@@ -145,19 +145,16 @@ extension ClassTree {
                 cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         }
         if index == FrameNode.none { deactivate(leaf: leaf) }
-        var id = leaf
-        while id != 0 {
-            if states[Int(id)].active != 0 { updateMode(id, at: now) }
-            id = states[Int(id)].parent
-            // The root is not charged yet.
-            if id == 1, leaf == lender { break }
-        }
+        // A root that is not the lender is not charged yet.
+        updateModes(from: leaf, upTo: lender == 1 ? 0 : 1, at: now)
+        // Whether anyone lends now that this one does not may depend on the root.
+        if owedFrames != 0, lender != leaf, currentMode(lender) != Mode.canSend { chargeRoot(at: now) }
         if index != FrameNode.none { noteLeft(waiting: leaf) }
         return sent
     }
 
     /// HTB's charging, leaf to root (htb_charge_class): every class pays from its ceiling; the lender and all above pay from their floor.
-    /// Turns are paid up to the lender.
+    /// Turns are paid up to the lender. A root that is not the lender pays later: see `chargeRoot`.
     @_noLocks @inline(__always)
     private mutating func charge(
         _ leaf: ClassID, lender: ClassID, _ row: Int, frames: Int, bytes: UInt32, turn: Int32, cost: Int64,
@@ -167,7 +164,7 @@ extension ClassTree {
         var id = leaf
         var lends = false
         while id != 0 {
-            if id == 1, leaf == lender, leaf != 1 {
+            if id == 1, lender != 1 {
                 owedFrames &+= UInt64(frames)
                 owedCharge &+= cost
                 break
@@ -198,7 +195,7 @@ extension ClassTree {
         countSent(by: leaf, lender: lender, frames: UInt64(frames), bytes: UInt64(bytes))
     }
 
-    /// Charges the root for what leaves sent in their floors: once for as many as possible.
+    /// Charges the root for what was sent on others' floors: once for as many frames as possible, before it is asked and before a call ends.
     @_noLocks
     mutating func chargeRoot(at now: Nanoseconds) {
         refill(1, at: now)

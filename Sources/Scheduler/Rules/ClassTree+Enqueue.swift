@@ -16,7 +16,7 @@ extension ClassTree {
         var intake = Intake(free: least, freeHead: freeHead, isParked: parkedOutputs != 0)
         for index in 0..<count {
             let frame = offered + index
-            frame.pointee.verdict = hold(frame, &intake, at: now)
+            frame.pointee.verdict = enqueueOne(frame, &intake, at: now)
         }
         endJoining()
         let queued = least &- intake.free
@@ -80,14 +80,14 @@ extension ClassTree {
 
     /// Queues one frame of a burst.
     @_noLocks @inline(__always)
-    private mutating func hold(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> EnqueueVerdict {
+    private mutating func enqueueOne(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> EnqueueVerdict {
         let leaf = offered.pointee.leaf, length = offered.pointee.length
         let state = states + Int(leaf)
         let profile = profiles + Int(state.pointee.profile)
         let tail = state.pointee.tail
         if tail == FrameNode.none {
             if _slowPath(length > profile.pointee.limitBytes || intake.free == 0) { return refuse(leaf, length: length, free: intake.free) }
-            let index = take(in: offered, &intake, at: now)
+            let index = storeFrame(offered, &intake, at: now)
             frames[Int(index)].next = index
             state.pointee.tail = index
             if _slowPath(state.word.bits & intake.general != 0) {
@@ -103,7 +103,7 @@ extension ClassTree {
         }
         if _slowPath(tail == 0) {
             // Nobody is given the address of what is at hand for a burst, so that it can stay in registers.
-            let (verdict, freeHead) = holdApart(offered, free: intake.free, freeHead: intake.freeHead, at: now)
+            let (verdict, freeHead) = enqueueApart(offered, free: intake.free, freeHead: intake.freeHead, at: now)
             if case .queued = verdict {
                 intake.free &-= 1
                 intake.freeHead = freeHead
@@ -112,16 +112,16 @@ extension ClassTree {
             return verdict
         }
         let node = nodes + Int(leaf), last = frames + Int(tail)
-        let ahead = node.pointee.count &+ 1, bytes = node.pointee.bytes &+ last.pointee.length
+        let ahead = node.pointee.framesAhead &+ 1, bytes = node.pointee.bytesAhead &+ last.pointee.length
         if ahead >= profile.pointee.limitPackets || UInt64(bytes) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) || ahead >= intake.free {
             return refuse(leaf, length: length, free: intake.free)
         }
-        let index = take(in: offered, &intake, at: now)
+        let index = storeFrame(offered, &intake, at: now)
         frames[Int(index)].next = last.pointee.next
         last.pointee.next = index
         state.pointee.tail = index
-        node.pointee.count = ahead
-        node.pointee.bytes = bytes
+        node.pointee.framesAhead = ahead
+        node.pointee.bytesAhead = bytes
         return .queued
     }
 
@@ -130,7 +130,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     private mutating func join(_ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, priority: UInt8) {
         state.beginToSend(priority)
-        state.pointee.exhausted = exhaustions
+        state.pointee.noticedExhaustion = exhaustions
         if _fastPath(priority == joinedRow) {
             states[Int(lastJoined)].rowNext = leaf
             state.pointee.rowPrevious = lastJoined
@@ -155,7 +155,7 @@ extension ClassTree {
 
     /// Keeps a frame, which is then the caller's to link.
     @_noLocks @inline(__always)
-    mutating func take(in offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
+    mutating func storeFrame(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
         var index = intake.freeHead
         if _fastPath(index != FrameNode.none) {
             intake.freeHead = frames[Int(index)].next
@@ -209,7 +209,7 @@ extension ClassTree {
         arrived &+= 1
         if _slowPath(arrived == Self.mostArrivals) {
             endJoining()
-            admitArrivals(at: now)
+            activateArrivals(at: now)
         }
     }
 
@@ -220,7 +220,7 @@ extension ClassTree {
         var taken = 0
         while droppedHead != FrameNode.none, taken < limit {
             let index = droppedHead
-            let mark = frames[Int(index)].tag
+            let mark = frames[Int(index)].dropMark
             let reason: DroppedFrame.Reason = mark &>> 16 == 0 ? .codel : mark &>> 16 == 1 ? .classRemoved : .queueLimit
             into[taken] = DroppedFrame(handle: frames[Int(index)].handle, output: UInt16(truncatingIfNeeded: mark), reason: reason)
             taken &+= 1
@@ -246,10 +246,10 @@ extension ClassTree {
         let mark = UInt32(profile(of: leaf).pointee.output) | UInt32(reason.code) &<< 16
         var index = head
         while index != tail {
-            frames[Int(index)].tag = mark
+            frames[Int(index)].dropMark = mark
             index = frames[Int(index)].next
         }
-        frames[Int(tail)].tag = mark
+        frames[Int(tail)].dropMark = mark
         if droppedTail == FrameNode.none { droppedHead = head } else { frames[Int(droppedTail)].next = head }
         droppedTail = tail
         frames[Int(tail)].next = FrameNode.none

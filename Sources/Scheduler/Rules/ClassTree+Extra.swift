@@ -7,13 +7,13 @@ extension ClassTree {
             extra.pointee.peakTokens = Credit.refilled(
                 extra.pointee.peakTokens, rate: extra.pointee.peakRate, elapsed: elapsed, burst: extra.pointee.peakBurst)
         }
-        if extra.pointee.floorRate != 0 {
-            extra.pointee.floorTokens = Credit.refilled(
-                extra.pointee.floorTokens, rate: extra.pointee.floorRate, elapsed: elapsed, burst: extra.pointee.floorBurst)
+        if extra.pointee.floorPacketRate != 0 {
+            extra.pointee.floorPacketTokens = Credit.refilled(
+                extra.pointee.floorPacketTokens, rate: extra.pointee.floorPacketRate, elapsed: elapsed, burst: extra.pointee.floorPacketBurst)
         }
-        if extra.pointee.ceilingRate != 0 {
-            extra.pointee.ceilingTokens = Credit.refilled(
-                extra.pointee.ceilingTokens, rate: extra.pointee.ceilingRate, elapsed: elapsed, burst: extra.pointee.ceilingBurst)
+        if extra.pointee.ceilingPacketRate != 0 {
+            extra.pointee.ceilingPacketTokens = Credit.refilled(
+                extra.pointee.ceilingPacketTokens, rate: extra.pointee.ceilingPacketRate, elapsed: elapsed, burst: extra.pointee.ceilingPacketBurst)
         }
         // The floor's tokens are up to date.
         extra.pointee.saved = max(extra.pointee.saved, states[Int(id)].floorTokens &- extra.pointee.atHand)
@@ -21,11 +21,11 @@ extension ClassTree {
 
     /// Buckets without a rate stay at 0 and forbid nothing.
     @_noLocks
-    mutating func extraForbids(_ id: ClassID) -> Bool { extras[Int(id)].peakTokens < 0 || extras[Int(id)].ceilingTokens < 0 }
+    mutating func extraForbids(_ id: ClassID) -> Bool { extras[Int(id)].peakTokens < 0 || extras[Int(id)].ceilingPacketTokens < 0 }
 
     @_noLocks
     mutating func extraFloorSpent(_ id: ClassID) -> Bool {
-        extras[Int(id)].floorTokens < 0 || states[Int(id)].floorTokens < extras[Int(id)].saved
+        extras[Int(id)].floorPacketTokens < 0 || states[Int(id)].floorTokens < extras[Int(id)].saved
     }
 
     @_noLocks
@@ -33,13 +33,13 @@ extension ClassTree {
         let extra = extras + Int(id)
         return max(
             Credit.wait(extra.pointee.peakTokens, rate: extra.pointee.peakRate, reciprocal: extra.pointee.peakReciprocal),
-            Credit.wait(extra.pointee.ceilingTokens, rate: extra.pointee.ceilingRate, reciprocal: extra.pointee.ceilingReciprocal))
+            Credit.wait(extra.pointee.ceilingPacketTokens, rate: extra.pointee.ceilingPacketRate, reciprocal: extra.pointee.ceilingPacketReciprocal))
     }
 
     @_noLocks
     mutating func extraFloorWait(_ id: ClassID) -> Nanoseconds {
         let extra = extras + Int(id)
-        let packets = Credit.wait(extra.pointee.floorTokens, rate: extra.pointee.floorRate, reciprocal: extra.pointee.floorReciprocal)
+        let packets = Credit.wait(extra.pointee.floorPacketTokens, rate: extra.pointee.floorPacketRate, reciprocal: extra.pointee.floorPacketReciprocal)
         // What is saved may go as soon as packets may, and what comes to hand a little later.
         if extra.pointee.saved == 0 || packets != 0 { return packets }
         let profile = profile(of: id)
@@ -52,19 +52,19 @@ extension ClassTree {
     mutating func limitByExtra(_ id: ClassID, lends: Bool, _ budget: inout Int64, _ packets: inout Int64) {
         let extra = extras + Int(id)
         if extra.pointee.peakRate != 0 { budget = min(budget, extra.pointee.peakTokens) }
-        if extra.pointee.ceilingRate != 0 { packets = min(packets, extra.pointee.ceilingTokens) }
-        if lends, extra.pointee.floorRate != 0 { packets = min(packets, extra.pointee.floorTokens) }
+        if extra.pointee.ceilingPacketRate != 0 { packets = min(packets, extra.pointee.ceilingPacketTokens) }
+        if lends, extra.pointee.floorPacketRate != 0 { packets = min(packets, extra.pointee.floorPacketTokens) }
     }
 
     @_noLocks
     mutating func chargeExtra(_ id: ClassID, lends: Bool, cost: Int64, packetCost: Int64) {
         let extra = extras + Int(id)
         if extra.pointee.peakRate != 0 { extra.pointee.peakTokens = Credit.charged(extra.pointee.peakTokens, cost) }
-        if extra.pointee.ceilingRate != 0 {
-            extra.pointee.ceilingTokens = Credit.charged(extra.pointee.ceilingTokens, packetCost)
+        if extra.pointee.ceilingPacketRate != 0 {
+            extra.pointee.ceilingPacketTokens = Credit.charged(extra.pointee.ceilingPacketTokens, packetCost)
         }
-        if lends, extra.pointee.floorRate != 0 {
-            extra.pointee.floorTokens = Credit.charged(extra.pointee.floorTokens, packetCost)
+        if lends, extra.pointee.floorPacketRate != 0 {
+            extra.pointee.floorPacketTokens = Credit.charged(extra.pointee.floorPacketTokens, packetCost)
         }
         if lends { endSavings(id) }
     }
@@ -87,18 +87,18 @@ extension ClassTree {
         extra.pointee = ClassExtra(
             peakTokens: tokens(peak, had: old.peakRate, old.peakTokens, burst: peakBurst),
             peakRate: peak, peakBurst: peakBurst, peakReciprocal: Credit.reciprocal(peak),
-            floorTokens: tokens(floor, had: old.floorRate, old.floorTokens, burst: packetBurst(floor)),
-            floorRate: floor, floorBurst: packetBurst(floor), floorReciprocal: Credit.reciprocal(floor),
-            ceilingTokens: tokens(ceiling, had: old.ceilingRate, old.ceilingTokens, burst: packetBurst(ceiling)),
-            ceilingRate: ceiling, ceilingBurst: packetBurst(ceiling), ceilingReciprocal: Credit.reciprocal(ceiling),
+            floorPacketTokens: tokens(floor, had: old.floorPacketRate, old.floorPacketTokens, burst: packetBurst(floor)),
+            floorPacketRate: floor, floorPacketBurst: packetBurst(floor), floorPacketReciprocal: Credit.reciprocal(floor),
+            ceilingPacketTokens: tokens(ceiling, had: old.ceilingPacketRate, old.ceilingPacketTokens, burst: packetBurst(ceiling)),
+            ceilingPacketRate: ceiling, ceilingPacketBurst: packetBurst(ceiling), ceilingPacketReciprocal: Credit.reciprocal(ceiling),
             waitsPeak: old.waitsPeak, waitsPackets: old.waitsPackets, saved: max(states[Int(id)].floorTokens &- atHand, 0), atHand: atHand)
     }
 
     static var noExtra: ClassExtra {
         @_noLocks get {
             ClassExtra(
-                peakTokens: 0, peakRate: 0, peakBurst: 0, peakReciprocal: 0, floorTokens: 0, floorRate: 0, floorBurst: 0, floorReciprocal: 0,
-                ceilingTokens: 0, ceilingRate: 0, ceilingBurst: 0, ceilingReciprocal: 0, waitsPeak: 0, waitsPackets: 0, saved: 0, atHand: Credit.endless)
+                peakTokens: 0, peakRate: 0, peakBurst: 0, peakReciprocal: 0, floorPacketTokens: 0, floorPacketRate: 0, floorPacketBurst: 0, floorPacketReciprocal: 0,
+                ceilingPacketTokens: 0, ceilingPacketRate: 0, ceilingPacketBurst: 0, ceilingPacketReciprocal: 0, waitsPeak: 0, waitsPackets: 0, saved: 0, atHand: Credit.endless)
         }
     }
 }

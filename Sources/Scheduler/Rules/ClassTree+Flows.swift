@@ -41,26 +41,26 @@ extension ClassTree {
 
     /// Queues one frame more in a leaf that holds some. Tells the free frame that is first now; the caller counts what was taken in.
     @_noLocks @inline(never)
-    mutating func holdApart(
+    mutating func enqueueApart(
         _ offered: UnsafePointer<OfferedFrame>, free: UInt32, freeHead: UInt32, at now: Nanoseconds
     ) -> (verdict: EnqueueVerdict, freeHead: UInt32) {
         let leaf = offered.pointee.leaf
         guard states[Int(leaf)].level == 0, let flows = flows(of: leaf) else { return (.notALeaf, freeHead) }
         let node = nodes + Int(leaf), profile = profile(of: leaf)
-        if offered.pointee.length > profile.pointee.limitBytes || node.pointee.count >= free {
+        if offered.pointee.length > profile.pointee.limitBytes || node.pointee.framesAhead >= free {
             return (refuse(leaf, length: offered.pointee.length, free: free), freeHead)
         }
         var intake = Intake(free: free, freeHead: freeHead, isParked: false)
-        let index = take(in: offered, &intake, at: now)
+        let index = storeFrame(offered, &intake, at: now)
         frames[Int(index)].flow = offered.pointee.flow
         queue(index, flows, of: leaf)
         // Room is made at the cost of the longest queue (RFC 8290, 4.1.3), which may be this frame's.
-        while node.pointee.count > profile.pointee.limitPackets || node.pointee.bytes > profile.pointee.limitBytes, node.pointee.count > 1 {
+        while node.pointee.framesAhead > profile.pointee.limitPackets || node.pointee.bytesAhead > profile.pointee.limitBytes, node.pointee.framesAhead > 1 {
             let number = flows.fattest
             let given = flows.flow(number).pointee.queue.removeFirst(frames)
             flows.resize(number, frames)
-            node.pointee.count &-= 1
-            node.pointee.bytes &-= frames[Int(given)].length
+            node.pointee.framesAhead &-= 1
+            node.pointee.bytesAhead &-= frames[Int(given)].length
             backlogFrames &-= 1
             backlogBytes &-= Int(frames[Int(given)].length)
             blocks[Int(leaf)].droppedQueueLimit &+= 1
@@ -74,8 +74,8 @@ extension ClassTree {
     mutating func beginApart(_ leaf: ClassID, _ flows: FlowQueues) {
         let index = states[Int(leaf)].tail
         states[Int(leaf)].tail = 0
-        nodes[Int(leaf)].count = 0
-        nodes[Int(leaf)].bytes = 0
+        nodes[Int(leaf)].framesAhead = 0
+        nodes[Int(leaf)].bytesAhead = 0
         queue(index, flows, of: leaf)
     }
 
@@ -85,8 +85,8 @@ extension ClassTree {
         let flow = flows.flow(number)
         flows.renew(flow)
         flow.pointee.queue.append(index, frames)
-        nodes[Int(leaf)].count &+= 1
-        nodes[Int(leaf)].bytes &+= frames[Int(index)].length
+        nodes[Int(leaf)].framesAhead &+= 1
+        nodes[Int(leaf)].bytesAhead &+= frames[Int(index)].length
         if flow.pointee.listed == 0 {
             flow.pointee.deficit = FlowQueues.quantum
             flows.appendNew(number)
@@ -98,7 +98,7 @@ extension ClassTree {
 
     /// Takes out the frame whose turn it is. `FrameNode.none`: the leaf is empty.
     @_noLocks @inline(never)
-    mutating func takeApart(_ leaf: ClassID, _ flows: FlowQueues, at now: Nanoseconds) -> UInt32 {
+    mutating func removeFirstApart(_ leaf: ClassID, _ flows: FlowQueues, at now: Nanoseconds) -> UInt32 {
         let lists = flows.lists, node = nodes + Int(leaf)
         while true {
             let isNew = lists.pointee.newHead != 0
@@ -122,10 +122,10 @@ extension ClassTree {
             _ = dropStale(leaf, &flow.pointee.queue, &flow.pointee.control, at: now)
             let index = flow.pointee.queue.removeFirst(frames)
             flow.pointee.deficit &-= Int32(truncatingIfNeeded: min(frames[Int(index)].length, 1 &<< 30))
-            node.pointee.count &-= before &- flow.pointee.queue.allFrames
-            node.pointee.bytes &-= bytes &- flow.pointee.queue.allBytes(frames)
+            node.pointee.framesAhead &-= before &- flow.pointee.queue.allFrames
+            node.pointee.bytesAhead &-= bytes &- flow.pointee.queue.allBytes(frames)
             flows.resize(number, frames)
-            if node.pointee.count == 0 {
+            if node.pointee.framesAhead == 0 {
                 states[Int(leaf)].tail = FrameNode.none
                 flows.reset()
             }
@@ -163,8 +163,8 @@ extension ClassTree {
         guard states[Int(leaf)].tail > FrameNode.none, let flows = flows(of: leaf) else { return }
         let queue = queue(of: leaf)
         states[Int(leaf)].tail = 0
-        nodes[Int(leaf)].count = 0
-        nodes[Int(leaf)].bytes = 0
+        nodes[Int(leaf)].framesAhead = 0
+        nodes[Int(leaf)].bytesAhead = 0
         appendApart(queue, flows, to: leaf)
     }
 
@@ -180,8 +180,8 @@ extension ClassTree {
             flows.prependNew(FlowQueues.inherited)
         }
         flows.resize(FlowQueues.inherited, frames)
-        nodes[Int(leaf)].count &+= queue.allFrames
-        nodes[Int(leaf)].bytes &+= queue.allBytes(frames)
+        nodes[Int(leaf)].framesAhead &+= queue.allFrames
+        nodes[Int(leaf)].bytesAhead &+= queue.allBytes(frames)
         codels[Int(leaf)].newFlows = flows.lists.pointee.new
         codels[Int(leaf)].oldFlows = flows.lists.pointee.old
     }

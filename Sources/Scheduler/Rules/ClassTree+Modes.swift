@@ -140,7 +140,7 @@ extension ClassTree {
 
     /// Lets the leaves that arrived above their floors join.
     @_noLocks
-    mutating func admitArrivals(at now: Nanoseconds) {
+    mutating func activateArrivals(at now: Nanoseconds) {
         guard arrived != 0 else { return }
         for index in 0..<arrived where !joinBorrowers(arrivals[index], at: now) { activate(leaf: arrivals[index], at: now) }
         joined = arrived
@@ -162,24 +162,63 @@ extension ClassTree {
         detach(id, priorities)
     }
 
-    /// Moves an active class whose tokens changed to where its new mode says.
+    /// Looks again at a class that was charged and at all above it, up to the one before `end`. What got worse is told once all modes are known: who keeps a
+    /// class from lending may stand above it.
+    @_noLocks @inline(__always)
+    mutating func updateModes(from first: ClassID, upTo end: ClassID, at now: Nanoseconds) {
+        var id = first
+        while id != end {
+            let above = states[Int(id)].parent
+            if states[Int(id)].active != 0, moveByMode(id, at: now) {
+                if _slowPath(above != end) { return updateModes(above: id, upTo: end, at: now) }
+                noteWorse(id)
+            }
+            id = above
+        }
+    }
+
+    /// The same for those above a class that got worse.
+    @_noLocks @inline(never)
+    private mutating func updateModes(above worse: ClassID, upTo end: ClassID, at now: Nanoseconds) {
+        // Bit per class, from the first on: it got worse.
+        var gotWorse: UInt32 = 1, place: UInt32 = 2
+        var id = states[Int(worse)].parent
+        while id != end {
+            if states[Int(id)].active != 0, moveByMode(id, at: now) { gotWorse |= place }
+            place &<<= 1
+            id = states[Int(id)].parent
+        }
+        id = worse
+        while gotWorse != 0 {
+            if gotWorse & 1 != 0 { noteWorse(id) }
+            gotWorse &>>= 1
+            id = states[Int(id)].parent
+        }
+    }
+
+    /// Looks again at an active class alone.
     @_noLocks @inline(never)
     mutating func updateMode(_ id: ClassID, at now: Nanoseconds) {
+        if moveByMode(id, at: now) { noteWorse(id) }
+    }
+
+    /// Moves an active class whose tokens changed to where its new mode says. True if that is worse, which is the caller's to tell.
+    @_noLocks @inline(never)
+    private mutating func moveByMode(_ id: ClassID, at now: Nanoseconds) -> Bool {
         let state = states + Int(id)
         // A debt is booked at once, so that its end is known.
         if state.pointee.flags & ClassFlags.shared != 0 { refillShared(id, at: now) }
         let mode = currentMode(id), old = state.pointee.mode
         if mode == old {
             if state.pointee.flags & ClassFlags.extra != 0 { updateSaver(id, at: now) }
-            return
+            return false
         }
         state.pointee.mode = mode
         if state.pointee.flags & ClassFlags.extra != 0, mode != Mode.cannotSend { updateSaver(id, at: now) }
-        if mode > old { noteWorse(id) }
         if mode == Mode.cannotSend {
             detach(id, state.pointee.active)
             armIfWaiting(id, at: now)
-            return
+            return true
         }
         if old == Mode.canSend {
             var rest = state.pointee.inRow
@@ -190,6 +229,7 @@ extension ClassTree {
         }
         if mode == Mode.mayBorrow { armIfWaiting(id, at: now) }
         attach(id, state.pointee.active, returns: true, at: now)
+        return mode > old
     }
 
     /// Looks again at the classes whose time has come.
@@ -197,7 +237,7 @@ extension ClassTree {
     mutating func wake(at now: Nanoseconds) {
         wheel.advance(to: now)
         while true {
-            let id = wheel.takeFired()
+            let id = wheel.removeFired()
             guard id != 0 else { return }
             nodes[Int(id)].timed = 0
             guard states[Int(id)].active != 0 else {

@@ -19,7 +19,7 @@ extension ClassTree {
         var id = outputStates[Int(output)].parkedHead
         outputStates[Int(output)].parkedHead = 0
         while id != 0 {
-            let next = states[Int(id)].rowNext
+            let next = states[Int(id)].parkedNext
             states[Int(id)].flags &= ~ClassFlags.parked
             activate(leaf: id, at: latest)
             id = next
@@ -31,9 +31,9 @@ extension ClassTree {
     mutating func park(leaf id: ClassID) {
         let state = states + Int(id), output = Int(profile(of: id).pointee.output)
         let head = outputStates[output].parkedHead
-        state.pointee.rowNext = head
-        state.pointee.rowPrevious = 0
-        if head != 0 { states[Int(head)].rowPrevious = id }
+        state.pointee.parkedNext = head
+        state.pointee.parkedPrevious = 0
+        if head != 0 { states[Int(head)].parkedPrevious = id }
         outputStates[output].parkedHead = id
         state.pointee.flags |= ClassFlags.parked
         blocks[Int(id)].waitsOutput &+= 1
@@ -42,11 +42,11 @@ extension ClassTree {
     @_noLocks
     mutating func leaveParked(leaf id: ClassID) {
         let place = states[Int(id)]
-        if place.rowNext != 0 { states[Int(place.rowNext)].rowPrevious = place.rowPrevious }
-        if place.rowPrevious != 0 {
-            states[Int(place.rowPrevious)].rowNext = place.rowNext
+        if place.parkedNext != 0 { states[Int(place.parkedNext)].parkedPrevious = place.parkedPrevious }
+        if place.parkedPrevious != 0 {
+            states[Int(place.parkedPrevious)].parkedNext = place.parkedNext
         } else {
-            outputStates[Int(profile(of: id).pointee.output)].parkedHead = place.rowNext
+            outputStates[Int(profile(of: id).pointee.output)].parkedHead = place.parkedNext
         }
         states[Int(id)].flags &= ~ClassFlags.parked
     }

@@ -5,8 +5,8 @@ extension ClassTree {
     @_noLocks @inline(__always)
     func queued(_ id: ClassID) -> UInt32 {
         let tail = states[Int(id)].tail
-        if tail > FrameNode.none { return nodes[Int(id)].count &+ 1 }
-        return tail == 0 && hasFlows(id) ? nodes[Int(id)].count : 0
+        if tail > FrameNode.none { return nodes[Int(id)].framesAhead &+ 1 }
+        return tail == 0 && hasFlows(id) ? nodes[Int(id)].framesAhead : 0
     }
 
     @_noLocks @inline(__always)
@@ -16,8 +16,8 @@ extension ClassTree {
     @_noLocks @inline(__always)
     func queuedBytes(_ id: ClassID) -> UInt32 {
         let tail = states[Int(id)].tail
-        if tail > FrameNode.none { return nodes[Int(id)].bytes &+ frames[Int(tail)].length }
-        return tail == 0 && hasFlows(id) ? nodes[Int(id)].bytes : 0
+        if tail > FrameNode.none { return nodes[Int(id)].bytesAhead &+ frames[Int(tail)].length }
+        return tail == 0 && hasFlows(id) ? nodes[Int(id)].bytesAhead : 0
     }
 
     /// The first frame of a leaf's queue; `FrameNode.none` if that is empty, and one that is always there, queued at 0, if it holds flows apart.
@@ -29,12 +29,12 @@ extension ClassTree {
 
     /// Takes a leaf's whole queue out; nil if there is none. The leaf is in no list.
     @_noLocks
-    mutating func takeQueue(of leaf: ClassID) -> LeafQueue? {
+    mutating func removeQueue(of leaf: ClassID) -> LeafQueue? {
         joinFlows(of: leaf)
         let tail = states[Int(leaf)].tail
         if tail == FrameNode.none { return nil }
         states[Int(leaf)].tail = FrameNode.none
-        return LeafQueue(tail: tail, count: nodes[Int(leaf)].count, bytes: nodes[Int(leaf)].bytes)
+        return LeafQueue(tail: tail, count: nodes[Int(leaf)].framesAhead, bytes: nodes[Int(leaf)].bytesAhead)
     }
 
     /// Puts a queue behind a leaf's own, whatever the leaf's limits.
@@ -45,16 +45,16 @@ extension ClassTree {
         if last == 0, let flows = flows(of: leaf) { return appendApart(FrameQueue(tail: queue.tail, count: queue.count, bytes: queue.bytes), flows, to: leaf) }
         state.pointee.tail = queue.tail
         if last == FrameNode.none {
-            node.pointee.count = queue.count
-            node.pointee.bytes = queue.bytes
+            node.pointee.framesAhead = queue.count
+            node.pointee.bytesAhead = queue.bytes
             inheritQueue(leaf)
             return readmit(leaf: leaf, at: now)
         }
         let first = frames[Int(last)].next
         frames[Int(last)].next = frames[Int(queue.tail)].next
         frames[Int(queue.tail)].next = first
-        node.pointee.count &+= queue.count &+ 1
-        node.pointee.bytes &+= queue.bytes &+ frames[Int(last)].length
+        node.pointee.framesAhead &+= queue.count &+ 1
+        node.pointee.bytesAhead &+= queue.bytes &+ frames[Int(last)].length
     }
 
     /// Takes the first frame, which is `index`, out of a leaf's queue. Returns the one that is first now, or `FrameNode.none`.
@@ -68,8 +68,8 @@ extension ClassTree {
         }
         let next = frames[Int(index)].next
         frames[Int(tail)].next = next
-        node.pointee.count &-= 1
-        node.pointee.bytes &-= frames[Int(index)].length
+        node.pointee.framesAhead &-= 1
+        node.pointee.bytesAhead &-= frames[Int(index)].length
         return next
     }
 }

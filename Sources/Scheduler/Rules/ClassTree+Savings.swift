@@ -33,7 +33,7 @@ extension ClassTree {
     /// Whether a class above its floor has something saved for it. It must be up to date.
     @_noLocks @inline(__always)
     func hasSaved(_ id: ClassID) -> Bool {
-        states[Int(id)].flags & ClassFlags.extra != 0 && extras[Int(id)].saved > 0 && extras[Int(id)].floorTokens >= 0
+        states[Int(id)].flags & ClassFlags.extra != 0 && extras[Int(id)].saved > 0 && extras[Int(id)].floorPacketTokens >= 0
     }
 
     /// What leaves on a class's savings, or on those of a class below it, is taken from them as far as they go. Its tokens are charged by the caller.

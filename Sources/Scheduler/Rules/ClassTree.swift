@@ -33,7 +33,7 @@ public struct ClassTree {
     /// Times held by an ancestor's ceiling, by that ancestor's level; as `loans`.
     let ceilingWaits: UnsafeMutablePointer<UInt64>
     /// Of the classes whose `ClassNode.blockers` has bit 0.
-    let kept: UnsafeMutablePointer<KeptCounts>
+    let keptCounts: UnsafeMutablePointer<KeptCounts>
     /// Number of the last event in which an inner class had nothing left for its descendants; even.
     var exhaustions: UInt16 = 0
     /// Times that number began anew.
@@ -57,13 +57,13 @@ public struct ClassTree {
     var lastJoined: ClassID = 0
     /// What loads of memory that is needed soon found. Kept so that they are not optimized away.
     var touched: UInt8 = 0
-    /// What was sent or passed and the root has not been charged yet. Never outlives a dequeue or bypass.
+    /// What was sent on others' floors, or passed, and the root has not been charged yet. Never outlives a dequeue or bypass.
     var owedFrames: UInt64 = 0
     var owedCharge: Int64 = 0
     /// First class of each row; 8 levels of 8 priorities, and the same again of savers.
     let rowHeads: UnsafeMutablePointer<ClassID>
     /// Inner classes below the root that hold frames or send on their own: see `holds`.
-    var holders = 0
+    var limitedInners = 0
     /// Classes that have children.
     var inners = 0
     /// Leaves above their floors that joined with the last dequeue.
@@ -145,7 +145,7 @@ public struct ClassTree {
         blocks = Self.reserve(classes)
         loans = Self.reserve(classes * 8)
         ceilingWaits = Self.reserve(classes * 8)
-        kept = Self.reserve(classes)
+        keptCounts = Self.reserve(classes)
         leases = Self.reserve(shared == nil ? 1 : classes)
         extraLeases = Self.reserve(shared == nil ? 1 : classes)
         feedShares = Self.reserve(shared == nil ? 1 : classes)
@@ -185,7 +185,7 @@ public struct ClassTree {
         it.blocks.deallocate()
         it.loans.deallocate()
         it.ceilingWaits.deallocate()
-        it.kept.deallocate()
+        it.keptCounts.deallocate()
         it.leases.deallocate()
         it.extraLeases.deallocate()
         it.feedShares.deallocate()

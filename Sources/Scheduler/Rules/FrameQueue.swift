@@ -65,13 +65,13 @@ extension ClassTree {
     /// A leaf's only queue.
     @_noLocks @inline(__always)
     func queue(of leaf: ClassID) -> FrameQueue {
-        FrameQueue(tail: states[Int(leaf)].tail, count: nodes[Int(leaf)].count, bytes: nodes[Int(leaf)].bytes)
+        FrameQueue(tail: states[Int(leaf)].tail, count: nodes[Int(leaf)].framesAhead, bytes: nodes[Int(leaf)].bytesAhead)
     }
 
     @_noLocks @inline(__always)
     mutating func setQueue(_ queue: FrameQueue, of leaf: ClassID) {
         states[Int(leaf)].tail = queue.tail
-        nodes[Int(leaf)].count = queue.count
-        nodes[Int(leaf)].bytes = queue.bytes
+        nodes[Int(leaf)].framesAhead = queue.count
+        nodes[Int(leaf)].bytesAhead = queue.bytes
     }
 }

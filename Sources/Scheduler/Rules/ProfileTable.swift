@@ -77,7 +77,7 @@ struct ProfileTable {
 
     /// The number of `profile`, for one class more.
     @_noLocks
-    mutating func take(_ profile: ClassProfile) -> UInt16 {
+    mutating func retain(_ profile: ClassProfile) -> UInt16 {
         let place = Self.hash(profile) & mask
         var id = heads[place]
         while id != 0 {

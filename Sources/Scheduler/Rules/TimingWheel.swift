@@ -94,7 +94,7 @@ struct TimingWheel {
         if masks[wheel] == 0 { occupied &= ~(1 &<< UInt16(wheel)) }
     }
 
-    /// Moves on to `now`; classes whose time has come are then found by `takeFired`.
+    /// Moves on to `now`; classes whose time has come are then found by `removeFired`.
     @_noLocks
     mutating func advance(to now: Nanoseconds) {
         guard now > base else { return }
@@ -158,7 +158,7 @@ struct TimingWheel {
 
     /// The lowest class whose time has come, or 0.
     @_noLocks @inline(__always)
-    mutating func takeFired() -> ClassID {
+    mutating func removeFired() -> ClassID {
         guard firedTop != 0 else { return 0 }
         let top = firedTop.trailingZeroBitCount
         let middle = top &* 64 &+ firedSummary[top].trailingZeroBitCount
