@@ -147,14 +147,14 @@ extension DataPlane {
     ///   - old: the classes that the change concerned, as they were before it.
     ///   - all: the tree's classes as they were.
     func remove(_ steps: [TreeStep], from tree: Tree, of old: [ClassDescription], all: [ClassDescription]) {
-        let going = Set(steps.lazy.filter { $0.operation == .remove }.map(\.id))
+        let going = Set(steps.lazy.compactMap(\.removed))
         let gathering = old.gathering.filter { going.contains($0.id) }
         guard !gathering.isEmpty else { return run(steps, on: tree) }
         let ids = Set(gathering.map(\.id))
-        run(steps.filter { !ids.contains($0.id) }, on: tree)
+        run(steps.filter { !($0.removed.map(ids.contains) ?? false) }, on: tree)
         let counters = TreeCounters(tree)
         tree.earlier.keep(gathering, counters, Dictionary(all.map { ($0.id, $0.path) }) { first, _ in first })
-        run(steps.filter { ids.contains($0.id) }, on: tree)
+        run(steps.filter { $0.removed.map(ids.contains) ?? false }, on: tree)
     }
 
     /// What guests sent in classes that are gone counts for them as long as there are such guests.

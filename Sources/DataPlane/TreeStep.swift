@@ -10,7 +10,7 @@ package enum TreeStep: BitwiseCopyable {
     /// Bytes charged for each frame on top of its length.
     case overhead(bytes: Int)
     /// The leaves of an output that takes frames again go on.
-    case unpark(output: PortIndex)
+    case unpark(output: UInt16)
     /// Frees what the tree gave up.
     case drain
 }
