@@ -68,7 +68,7 @@ extension EndToEnd {
 
         private static func mac(_ station: Int) -> String { String(format: "52:54:00:00:01:%02x", station) }
 
-        @Test("random VLANs of ports and random frames come out the same, byte by byte", arguments: [1, 2, 3] as [UInt64])
+        @Test("random VLANs of ports and random frames come out the same, byte by byte", arguments: [1, 2] as [UInt64])
         func sameFrames(seed: UInt64) throws {
             try withLab { lab in
                 var random = Random(state: seed &* 0x9e37_79b9_7f4a_7c15)
