@@ -17,7 +17,7 @@ let dpdkC: [CSetting] = [.unsafeFlags(dpdkFlags + ["-O3"])]
 let dpdkSwift: [SwiftSetting] = [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]
 /// The libraries Sluice itself calls. Drivers are plug-ins that EAL loads by itself.
 let dpdkLibraries: [LinkerSetting] = [
-    "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_vhost", "rte_net", "rte_ring", "rte_kvargs", "rte_gso",
+    "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_vhost", "rte_net", "rte_ring", "rte_kvargs", "rte_gso", "rte_bpf",
 ].map { .linkedLibrary($0) }
 
 /// Foundation and the standard library inside the executable; SwiftPM has this for whole builds only (--static-swift-stdlib).
@@ -55,19 +55,21 @@ let package = Package(
         .systemLibrary(name: "CNUMA", pkgConfig: "numa", providers: [.apt(["libnuma-dev"])]),
         .target(name: "Netlink", dependencies: ["CNetlink", "Packet"]),
         .target(name: "NUMA", dependencies: ["CNUMA"]),
+        // libpcap, loaded when it is needed: who checks a configuration without filters does not wait for it.
+        .target(name: "Filters"),
 
         // Pure modules: no DPDK, no clock, no system calls but for memory.
         .target(name: "Packet", swiftSettings: hot),
         .target(name: "Scheduler", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
-        .target(name: "Configuration", dependencies: ["Packet", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
         .target(
             name: "DataPlane",
-            dependencies: ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration"],
+            dependencies: ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration", "Filters"],
             swiftSettings: dpdkSwift),
         .target(
             name: "ControlPlane",
@@ -83,7 +85,7 @@ let package = Package(
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice",
-            dependencies: ["ControlAPI", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["ControlAPI", "Configuration", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
             linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
@@ -102,8 +104,8 @@ let package = Package(
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
         .testTarget(
-            name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"]),
+            name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Filters", "TestSupport"]),
         .testTarget(
             name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: dpdkSwift),

@@ -1,3 +1,4 @@
+import Filters
 import Packet
 
 /// The `type` of a port.
@@ -26,6 +27,10 @@ struct PortDraft {
     var spoofCheck = false
     var pace: PaceDraft?
     var vlan: PortVLAN?
+    var filter = PortFilters()
+    var addresses: [IPPrefix] = []
+    var dhcpGuard = false
+    var raGuard = false
 
     init() {}
 
@@ -40,6 +45,7 @@ struct PortDraft {
         dcb = port.dcb
         spoofCheck = port.spoofCheck
         vlan = port.vlan
+        (filter, addresses, dhcpGuard, raGuard) = (port.filter, port.addresses, port.dhcpGuard, port.raGuard)
         pace = port.pace.map { PaceDraft(average: $0.average, peak: $0.peak, burst: $0.burst) }
         switch port.kind {
         case .vhost(let socket, let mode, let queues): (type, self.socket, self.mode, self.queues) = (.vhost, socket, mode, queues)
@@ -95,6 +101,7 @@ struct PortDraft {
         port.dcb = dcb
         port.spoofCheck = spoofCheck
         port.vlan = vlan
+        (port.filter, port.addresses, port.dhcpGuard, port.raGuard) = (filter, addresses, dhcpGuard, raGuard)
         port.pace = pace.flatMap { pace in pace.average.map { PaceSettings(average: $0, peak: pace.peak, burst: pace.burst) } }
         return port
     }

@@ -1,6 +1,6 @@
 /// What a single change acts on.
 public enum EditObject: String, CaseIterable, Sendable {
-    case port, bridge, group, guest, `class`, `protocol`, fdb, core
+    case port, bridge, group, guest, `class`, `protocol`, filter, fdb, core
 }
 
 public enum EditVerb: String, CaseIterable, Sendable {
@@ -41,6 +41,7 @@ extension Model {
         case .guest: try editor.guest(verb, words)
         case .class: try editor.class(verb, words)
         case .protocol: try editor.protocol(verb, words)
+        case .filter: try editor.filter(verb, words)
         case .fdb: try editor.fdb(verb, words)
         case .core: try editor.core(verb, words)
         }
@@ -181,6 +182,7 @@ struct Editor {
             case "guests": model.guests.indices.contains(index) ? "guest \(model.guests[index].name)" : nil
             case "daemon.cores": model.daemon.cores.indices.contains(index) ? "core \(model.daemon.cores[index].cpu)" : nil
             case "protocols": model.protocols.indices.contains(index) ? "protocol \(model.protocols[index].name)" : nil
+            case "filters": model.filters.indices.contains(index) ? "filter \(model.filters[index].name)" : nil
             default: nil
             }
         guard let name else { return problem }

@@ -11,6 +11,7 @@ struct Fields {
     let group: [Field<GroupSettings>]
     let guest: [Field<GuestSettings>]
     let protocolRow: [Field<ProtocolDraft>]
+    let filter = FilterSettings.fields
 
     /// Made once; nothing in it changes.
     nonisolated(unsafe) static let all = Fields()
@@ -128,6 +129,10 @@ struct Fields {
             .flag("dcb", \.dcb, standard: true),
             .flag("spoof-check", \.spoofCheck, standard: false),
             .vlan,
+            .nested("filter", \.filter, [.text("inbound", \.inbound, example: "a filter's name"), .text("outbound", \.outbound, example: "a filter's name")]),
+            .addresses,
+            .flag("dhcp-guard", \.dhcpGuard, standard: false),
+            .flag("ra-guard", \.raGuard, standard: false),
             Field(
                 key: "pace", shape: .map(keys: pace.map(\.key)), unset: { $0.pace = nil },
                 read: { port, element, problems in

@@ -149,8 +149,9 @@ extension LocalIndex {
         small.bridges[0].staticEntries = []
         small.ports = Set([port] + bridge.physical + [bridge.widest].compactMap { $0 }).sorted().map { place in
             var settings = model.ports[place]
-            // It needs the addresses of guests who are not here.
+            // It needs the addresses of guests who are not here, and filters are not here either.
             settings.spoofCheck = false
+            settings.filter = PortFilters()
             return settings
         }
         small.protocols = model.protocols

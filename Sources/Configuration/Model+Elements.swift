@@ -1,6 +1,6 @@
 /// A whole model from and to its parts.
 extension Model {
-    static let keys = ["daemon", "bridges", "ports", "groups", "guests", "protocols"]
+    static let keys = ["daemon", "bridges", "ports", "groups", "guests", "protocols", "filters"]
 
     /// - Parameter standing: the daemon's settings if the document says nothing of them. One that names any of them has all others at their defaults.
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
@@ -41,6 +41,9 @@ extension Model {
                     value, ProtocolDraft(), fields.protocolRow, of: "a protocol",
                     example: "[{name: backup, match: [tcp 873], pcp: 1}]")
                 protocols = all.map(\.object.row)
+            case "filters":
+                let example = "[{name: no-smtp, rules: [{deny: tcp dst port 25}]}]"
+                filters = problems.objects(value, FilterSettings(name: ""), fields.filter, of: "a filter", example: example).map(\.object)
             default: problems.unknown(entry, in: Self.keys, of: "the configuration")
             }
         }
@@ -59,6 +62,7 @@ extension Model {
         append("groups", groups, fields.group)
         append("guests", guests, fields.guest)
         append("protocols", protocols.map(ProtocolDraft.init), fields.protocolRow)
+        append("filters", filters, fields.filter)
         return .map(entries)
     }
 }

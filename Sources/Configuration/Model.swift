@@ -1,3 +1,4 @@
+import Filters
 import Packet
 
 /// Everything an operator can configure: one declarative document. The running state is always one `Model`;
@@ -10,6 +11,7 @@ public struct Model: Equatable, Sendable {
     public var guests: [GuestSettings] = []
     /// The operator's own rows and changes to the built-in ones; the built-in rows are `ProtocolSettings.builtIn`.
     public var protocols: [ProtocolSettings] = []
+    public var filters: [FilterSettings] = []
 
     public init() {}
 }
@@ -90,6 +92,12 @@ public struct PortSettings: Equatable, Sendable {
     public var spoofCheck = false
     /// nil: frames pass with the tags they have; or, where another port of the bridge names a VLAN, VLAN 1, as an access port.
     public var vlan: PortVLAN?
+    public var filter = PortFilters()
+    /// IP addresses that frames may come in from; empty: any.
+    public var addresses: [IPPrefix] = []
+    /// No answers of DHCP servers, or router advertisements, may come in.
+    public var dhcpGuard = false
+    public var raGuard = false
     /// Lossless limit on what is read from the port.
     public var pace: PaceSettings?
     public init(name: String, bridge: String, kind: PortKind) { self.name = name; self.bridge = bridge; self.kind = kind }

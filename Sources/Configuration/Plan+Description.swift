@@ -43,6 +43,11 @@ extension Plan {
             case .changeGuest(let settings):
                 guard let before = old.guests.first(where: { $0.name == settings.name }) else { return [] }
                 return ["~ guest \(settings.name) \(changes(before, settings, fields.guest))"]
+            case .addFilter(let settings): return ["+ filter \(words(settings, fields.filter))"]
+            case .changeFilter(let settings):
+                guard let before = old.filters.first(where: { $0.name == settings.name }) else { return [] }
+                return ["~ filter \(settings.name) \(changes(before, settings, fields.filter))"]
+            case .removeFilter(let name): return ["- filter \(name)"]
             case .setProtocols: return protocolLines(from: old, to: new, fields)
             case .setPolling(let settings): return ["~ daemon \(changes(old.daemon, settings, fields.daemon))"]
             case .setDaemon(let settings):

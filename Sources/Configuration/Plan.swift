@@ -9,7 +9,7 @@ public enum Action: Equatable, Sendable {
     /// Anything but the name; static entries have actions of their own and do not count.
     case changeBridge(BridgeSettings)
     case addPort(PortSettings)
-    /// mtu, cpus, rate, overhead, rest, dcb, spoof check, VLANs, pace. Any other change is a removal and an addition.
+    /// mtu, cpus, rate, overhead, rest, dcb, spoof check, VLANs, filters, addresses, guards, pace. Any other change is a removal and an addition.
     case changePort(PortSettings)
     case addGroup(GroupSettings)
     case changeGroup(GroupSettings)
@@ -17,6 +17,9 @@ public enum Action: Equatable, Sendable {
     case changeGuest(GuestSettings)
     /// The operator's rows; the table in force is `Model.protocolTable`.
     case setProtocols([ProtocolSettings])
+    case addFilter(FilterSettings)
+    case changeFilter(FilterSettings)
+    case removeFilter(String)
     case addStaticEntry(bridge: String, StaticEntry)
     /// How poll loops wait, and whether queues move by themselves.
     case setPolling(DaemonSettings)
@@ -73,6 +76,7 @@ func actions(from old: Model, to new: Model) -> [Action] {
     let ports = ListDifference(old.ports, new.ports, key: \.name) { $0 == $1 }
     let groups = ListDifference(old.groups, new.groups, key: \.name) { $0 == $1 }
     let guests = ListDifference(old.guests, new.guests, key: \.name) { $0 == $1 }
+    let filters = ListDifference(old.filters, new.filters, key: \.name) { $0 == $1 }
     let replaced = ports.changed.filter { !$0.old.canChangeInPlace(to: $0.new) }
 
     // A port that is replaced, or whose bridge is, takes its entries along; they are added again.
@@ -90,9 +94,12 @@ func actions(from old: Model, to new: Model) -> [Action] {
     result += bridges.removed.map { .removeBridge($0.name) }
     result += bridges.added.map { .addBridge($0.withoutEntries) }
     result += bridges.changed.map { .changeBridge($0.new.withoutEntries) }
+    result += filters.added.map { .addFilter($0) }
+    result += filters.changed.map { .changeFilter($0.new) }
     result += replaced.map { .addPort($0.new) }
     result += ports.added.map { .addPort($0) }
     result += ports.changed.filter { $0.old.canChangeInPlace(to: $0.new) }.map { .changePort($0.new) }
+    result += filters.removed.map { .removeFilter($0.name) }
     result += groups.added.map { .addGroup($0) }
     result += groups.changed.map { .changeGroup($0.new) }
     result += guests.added.map { .addGuest($0) }
@@ -158,6 +165,6 @@ extension BridgeSettings {
 }
 
 extension PortSettings {
-    /// Whether `new` is this port with other mtu, cpus, rate, overhead, rest, dcb, spoof check, VLANs or pace.
+    /// Whether `new` is this port with other mtu, cpus, rate, overhead, rest, dcb, spoof check, VLANs, filters, addresses, guards or pace.
     func canChangeInPlace(to new: PortSettings) -> Bool { bridge == new.bridge && kind == new.kind }
 }

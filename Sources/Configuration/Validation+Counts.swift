@@ -3,6 +3,7 @@ extension Model {
     public static let mostPorts = 1_023
     /// Most guests, and as many groups: as many classes as the 16-bit ids of a tree name.
     public static let mostGuests = 65_534
+    public static let mostFilters = 1_023
     /// Most protocol rows that a document may have; how many fit the table is told apart.
     static let mostProtocols = 1_024
     /// Most classes in all trees together: each takes memory in every poll loop.
@@ -17,6 +18,13 @@ extension Validator {
         check(model.groups.count, Model.mostGuests, "groups", "groups")
         check(model.guests.count, Model.mostGuests, "guests", "guests")
         check(model.protocols.count, Model.mostProtocols, "protocols", "protocols")
+        check(model.filters.count, Model.mostFilters, "filters", "filters")
+        for (index, filter) in model.filters.enumerated() where filter.rules.count > FilterSettings.mostRules {
+            add("filters[\(index)].rules", "a filter has at most \(FilterSettings.mostRules) rules, and this one has \(filter.rules.count): leave some out")
+        }
+        for (index, port) in model.ports.enumerated() where port.addresses.count > PortSettings.mostAddresses {
+            add("ports[\(index)].addresses", "a port has at most \(PortSettings.mostAddresses) addresses, and this one has \(port.addresses.count): write networks, such as 10.0.0.0/24")
+        }
         check(model.daemon.cpus.count, 4_096, "daemon.cpus", "CPUs")
         check(model.daemon.cores.count, 4_096, "daemon.cores", "cores")
         for (index, port) in model.ports.enumerated() { check(port.cpus.count, 4_096, "ports[\(index)].cpus", "CPUs") }

@@ -26,6 +26,7 @@ extension Model {
         validator.checkGuests()
         validator.checkAddresses()
         validator.checkProtocols()
+        validator.checkFilters()
         validator.checkDaemon()
         if validator.problems.isEmpty { validator.checkClassCount() }
         if validator.problems.isEmpty { validator.checkTrees(trees()) }

@@ -34,6 +34,8 @@ public enum Method: String, CaseIterable, Sendable {
     case classShow = "class.show"
     /// `NameParams` -> `[ProtocolStatus]`
     case protocolShow = "protocol.show"
+    /// `NameParams` -> `[FilterStatus]`
+    case filterShow = "filter.show"
     /// `CoreParams` -> `[CoreStatus]`
     case coreShow = "core.show"
     /// `BalanceParams` -> `[MoveStatus]`
@@ -100,7 +102,7 @@ public struct DiffParams: Codable, Sendable {
 
 /// One change, as the words of the command line.
 public struct EditParams: Codable, Sendable {
-    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `fdb`, `core`
+    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `filter`, `fdb`, `core`
     public var object: String
     /// `add`, `set`, `del`
     public var verb: String

@@ -66,6 +66,13 @@ public struct PortStatus: Codable, Equatable, Sendable {
     public var mac: String?
     /// Its VLANs; nil: its bridge has none.
     public var vlans: [VLANRange]?
+    /// Names of filters; nil: none.
+    public var inboundFilter: String?
+    public var outboundFilter: String?
+    /// Those that frames may come in from; nil: any.
+    public var addresses: [String]?
+    /// `dhcp`, `ra`; nil: none.
+    public var guards: [String]?
     public var numaNode: Int?
     /// Names, implicit ones included.
     public var guests: [String] = []
@@ -364,4 +371,26 @@ extension CoreStatus {
         status.stages = last.stages.map { StageStatus(name: $0.name, cycles: $0.cycles &- (before[$0.name] ?? 0)) }
         return status
     }
+}
+
+public struct FilterStatus: Codable, Equatable, Sendable {
+    public struct Rule: Codable, Equatable, Sendable {
+        /// `allow` or `deny`.
+        public var action = ""
+        public var expression = ""
+        /// Frames that it decided about, at all ports together.
+        public var hits: UInt64 = 0
+        public init(action: String, expression: String, hits: UInt64) { self.action = action; self.expression = expression; self.hits = hits }
+    }
+
+    public var name = ""
+    /// In the order in which frames are compared with them.
+    public var rules: [Rule] = []
+    /// What becomes of frames that no rule matches: `allow` or `deny`; and how many they were.
+    public var `default` = ""
+    public var defaultHits: UInt64 = 0
+    /// Ports that it is for what leaves by (towards their guests), and for what comes in by (from them).
+    public var inbound: [String] = []
+    public var outbound: [String] = []
+    public init() {}
 }

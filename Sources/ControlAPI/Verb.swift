@@ -26,7 +26,7 @@ public struct Verb: Hashable, Sendable {
         case .core: [Verb(object, .set)]
         case .class: [Verb(object, .set), Verb(object, .del)]
         case .fdb: [Verb(object, .add), Verb(object, .del)]
-        case .port, .bridge, .group, .guest, .protocol: [Verb(object, .add), Verb(object, .set), Verb(object, .del)]
+        case .port, .bridge, .group, .guest, .protocol, .filter: [Verb(object, .add), Verb(object, .set), Verb(object, .del)]
         }
     }
 
@@ -60,13 +60,19 @@ public struct Verb: Hashable, Sendable {
         return [first] + (try pairs(all.filter { $0.key != key }, below: ""))
     }
 
-    private func pairs(_ object: [String: JSONValue], below path: String) throws(RPCError) -> [String] {
+    private func pairs(_ params: [String: JSONValue], below path: String) throws(RPCError) -> [String] {
         var words: [String] = []
-        for (key, value) in object.sorted(by: { $0.key < $1.key }) {
+        for (key, value) in params.sorted(by: { $0.key < $1.key }) {
             let word = key.replacing("_", with: "-")
             if case .object(let inner) = value {
                 guard path.isEmpty, !inner.isEmpty else { throw wrong(path + key) }
                 words += [word] + (try pairs(inner, below: key + "."))
+            } else if case .array(let items) = value, object == .filter, key == "rules", !items.isEmpty {
+                for item in items {
+                    // A rule is one pair, as in a file.
+                    guard case .object(let rule) = item, rule.count == 1, let (action, expression) = rule.first, let text = Self.scalar(expression) else { throw wrong(key) }
+                    words += [action, text]
+                }
             } else if case .array(let items) = value {
                 let texts = items.compactMap(Self.scalar)
                 guard texts.count == items.count, !texts.contains(where: { $0.contains(",") }) else { throw wrong(path + key) }

@@ -30,6 +30,10 @@ extension Engine {
                 status.device = device
             }
             if tagged.contains(settings.bridge) { status.vlans = Self.vlans(of: settings, services: model.serviceVLANs(of: settings.bridge)) }
+            (status.inboundFilter, status.outboundFilter) = (settings.filter.inbound, settings.filter.outbound)
+            status.addresses = settings.addresses.isEmpty ? nil : settings.addresses.map(\.description)
+            let guards = [settings.dhcpGuard ? "dhcp" : nil, settings.raGuard ? "ra" : nil].compactMap { $0 }
+            status.guards = guards.isEmpty ? nil : guards
             guard let report = dataPlane.portReport(settings.name) else { return status }
             status.queues = report.queues
             if status.mode == nil { status.queuesMax = report.queues }
@@ -94,7 +98,7 @@ extension Engine {
             status.flooded = counts.flooded
             status.learned = counts.learned
             status.moved = counts.moved
-            let kept = ["runt", "oversized", "invalid_source", "spoofed_source", "mac_control", "reserved_address", "source_port", "no_destination"]
+            let kept = ["runt", "oversized", "invalid_source", "spoofed_source", "spoofed_address", "guarded", "mac_control", "reserved_address", "source_port", "no_destination"]
             status.drops = counts.drops.filter { kept.contains($0.key) }
             // What a port's link could not receive never came to the bridge.
             let refused = ["missed", "receive_error"].reduce(status.drops.values.reduce(0, +)) { $0 + (counts.drops[$1] ?? 0) }
@@ -193,6 +197,23 @@ extension Engine {
         rest.seen = Traffic(amounts[0])
         rows.append(rest)
         return try select(rows, name, \.name, "protocol")
+    }
+
+    func filters(_ name: String?) throws -> [FilterStatus] {
+        let model = dataPlane.model
+        return try select(model.filters, name, \.name, "filter").map { settings in
+            let hits = dataPlane.filterHits(settings.name)
+            var status = FilterStatus()
+            status.name = settings.name
+            status.rules = settings.rules.enumerated().map { place, rule in
+                FilterStatus.Rule(action: rule.action.rawValue, expression: rule.expression, hits: hits.isEmpty ? 0 : hits[place])
+            }
+            status.default = settings.standard.rawValue
+            status.defaultHits = hits.last ?? 0
+            status.inbound = model.ports.filter { $0.filter.inbound == settings.name }.map(\.name)
+            status.outbound = model.ports.filter { $0.filter.outbound == settings.name }.map(\.name)
+            return status
+        }
     }
 
     func cores(listsStalls: Bool) -> [CoreStatus] {

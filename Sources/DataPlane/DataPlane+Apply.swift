@@ -29,14 +29,23 @@ extension DataPlane {
         try Self.check(new.daemon, new.ports, runtime.lcores)
         let hasNewLatency = old.daemon.wakeLatency != new.daemon.wakeLatency
         if hasNewLatency { try setWakeLatency(new.daemon) }
+        let oldFilters: FilterPrograms
+        do {
+            oldFilters = try adoptFilters(new)
+        } catch {
+            if hasNewLatency { try setWakeLatency(old.daemon) }
+            throw error
+        }
         let guests = new.effectiveGuests
         makeRows(for: guests)
         do {
             try exchangePorts(PortChange(from: old, to: new), goesOn: goesOn)
         } catch {
+            restoreFilters(oldFilters)
             if hasNewLatency { try setWakeLatency(old.daemon) }
             throw error
         }
+        settleFilters(new, before: oldFilters)
         adoptBridges(new)
         adoptGuests(guests)
         let oldProtocols = adoptProtocols(old, new)

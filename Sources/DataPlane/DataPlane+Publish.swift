@@ -20,9 +20,10 @@ extension DataPlane {
     }
 
     func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
-        let old = snapshots, oldOwners = retiredOwners, oldSets = retiredSets
+        let old = snapshots, oldOwners = retiredOwners, oldSets = retiredSets, oldFilters = retiredFilters
         retiredOwners = []
         retiredSets = []
+        retiredFilters = []
         published += 1
         snapshots = runtime.lcores.indices.map(build)
         for index in runtime.lcores.indices {
@@ -36,6 +37,10 @@ extension DataPlane {
         }
         for owners in oldOwners { owners.destroy() }
         for sets in oldSets { sets.destroy() }
+        for old in oldFilters {
+            old.heir?.inherit(from: old.program)
+            old.program.destroy()
+        }
     }
 
     /// The ports that the loops are given: a change opens ports before it has made their bridge and tree.
@@ -62,11 +67,13 @@ extension DataPlane {
         views.initialize(repeating: PortView(state: nil))
         let connected = connectedPorts
         for port in connected {
+            let inbound = inboundFilters(of: port.settings, lcore)
             views[Int(port.index)] = PortView(
                 state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
-                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, vlans: vlans(of: port), maxFrame: port.maxFrame,
-                way: GroupKey(.pass, port.index).with(tag: port.state.pointee.wantsFlat ? .flatten : EgressTag(rawValue: 0)).rawValue)
+                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, vlans: vlans(of: port), inbound: inbound,
+                outbound: outboundFilters(of: port.settings, lcore), maxFrame: port.maxFrame,
+                way: GroupKey(inbound == nil ? .pass : .filter, port.index).with(tag: port.state.pointee.wantsFlat ? .flatten : EgressTag(rawValue: 0)).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
         result.initialize(to: Snapshot(

@@ -45,6 +45,9 @@ public final class DataPlane {
     /// Replaced, and to be freed when no loop reads them.
     var retiredOwners: [AddressOwners] = []
     var retiredSets: [FloodSets] = []
+    var filters = FilterPrograms()
+    /// Replaced, and those in their place.
+    var retiredFilters: [(program: FilterProgram, heir: FilterProgram?)] = []
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()
@@ -157,6 +160,7 @@ public final class DataPlane {
         for bridge in bridges.values { bridge.destroy() }
         for owners in retiredOwners { owners.destroy() }
         for sets in retiredSets { sets.destroy() }
+        for program in filters.all + retiredFilters.map(\.program) { program.destroy() }
         for snapshot in snapshots { free(snapshot) }
         protocols.destroy()
         runtime.close()

@@ -14,6 +14,10 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case vlanNotAllowed
     /// The source address is not one of the port's guests', or is bound to another port.
     case spoofedSource
+    /// Its IP address is not one of the port's; it is a DHCP server's answer or a router's advertisement, which the port may not send.
+    case spoofedAddress, guarded
+    /// A filter denies it: of the port it came in by, or of the one it would have left by.
+    case filtered
     /// MAC control (pause, PFC): consumed by a bridge, never forwarded (IEEE 802.1Q, table 8-1).
     case macControl
     /// Another reserved group address 01-80-C2-00-00-0X, never forwarded (IEEE 802.1Q, table 8-1).
@@ -59,6 +63,9 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .invalidSource: "invalid_source"
         case .vlanNotAllowed: "vlan_not_allowed"
         case .spoofedSource: "spoofed_source"
+        case .spoofedAddress: "spoofed_address"
+        case .guarded: "guarded"
+        case .filtered: "filtered"
         case .macControl: "mac_control"
         case .reservedAddress: "reserved_address"
         case .sourcePort: "source_port"

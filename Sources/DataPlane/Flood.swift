@@ -65,6 +65,7 @@ private func deliver(
         sluice_frame_free(frame)
         return
     }
+    if let inbound = port.pointee.inbound, !passes(frame, inbound, output, lcore) { return }
     let tag = action.and(port.pointee.wants)
     offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
 }

@@ -102,6 +102,14 @@ func divert(
     case .queue, .pass:
         let tree = snapshot.pointee.trees[unchecked: Int(snapshot.pointee.ports[unchecked: Int(key.output)].tree)].tree
         offer(burst, run, key, tree, lcore)
+    case .filter, .filterAndQueue:
+        let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(key.output)
+        var kept = run.count
+        if let inbound = port.pointee.inbound {
+            kept = filter(burst.frames + run.lowerBound, burst.lengths + run.lowerBound, kept, inbound, key.output, lcore)
+        }
+        let tree = snapshot.pointee.trees[unchecked: Int(port.pointee.tree)].tree
+        offer(burst, run.lowerBound..<run.lowerBound &+ kept, key, tree, lcore)
     case .exceedsMTU:
         refuse(burst, run, .exceedsMTU, key.output, lcore)
     case .vlanNotAllowed:

@@ -80,7 +80,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         if woken < queues.count { places = woken..<woken &+ 1 }
     }
     for index in places {
-        let frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
+        var frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
         if frames == 0 {
             stages.skip()
             continue
@@ -88,6 +88,10 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         stages.lap(.poll, lcore)
         received &+= frames
         let source = queues[unchecked: index].port
+        if let outbound = outboundFilters(of: source, snapshot) {
+            frames = filter(lcore.pointee.received, lcore.pointee.lengths, frames, outbound, source, lcore)
+            if frames == 0 { continue }
+        }
         let admitted = admit(frames, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
         stages.lap(.admit, lcore)
         let forwarded = bridge(admitted, source, lcore, snapshot)

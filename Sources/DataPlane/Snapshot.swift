@@ -33,6 +33,8 @@ struct Snapshot {
         for port in ports {
             port.vlans?.pointee.destroy()
             port.vlans?.deallocate()
+            port.inbound?.deallocate()
+            port.outbound?.deallocate()
         }
         ports.deallocate()
         for bridge in bridges { bridge.members.deallocate() }
@@ -91,9 +93,12 @@ struct PortView {
     var tags = false
     /// nil: the port's bridge has no VLANs.
     var vlans: UnsafeMutablePointer<PortVLANs>?
+    /// Filters of what leaves by it and of what comes in; nil: none. With `inbound`, `way` has `Fate.filter`.
+    var inbound: UnsafeMutablePointer<FilterView>?
+    var outbound: UnsafeMutablePointer<FilterView>?
     /// Longest frame without tags, bytes: MTU + 14.
     var maxFrame: UInt32 = 0
-    /// What its link wants of every frame, beside the output: where `GroupKey` has both.
+    /// What its link wants of every frame, beside the output, and whether frames are filtered on their way there: where `GroupKey` has both.
     var way: UInt64 = 0
 
     @inline(__always) var wants: EgressTag { @_noLocks get { GroupKey(rawValue: way).tag } }

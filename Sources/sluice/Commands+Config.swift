@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import ControlAPI
+import Filters
 import Foundation
 
 struct ConfigCommand: ParsableCommand {
@@ -82,7 +83,9 @@ struct CheckCommand: ParsableCommand {
             let document = try ConfigurationFile(file), model = try document.model()
             let isBlank = Model.isBlank(yaml: document.text)
             let blank = isBlank ? ["this is empty: it configures nothing"] : []
-            let warnings = blank + model.warnings.map(\.description) + Self.unusableSockets(model)
+            let isUnread = !model.filters.isEmpty && !PacketExpression.isAvailable
+            let unread = isUnread ? ["filters: libpcap is not on this host, so nobody has looked at their expressions: sluiced will, or install libpcap0.8"] : []
+            let warnings = blank + unread + model.warnings.map(\.description) + Self.unusableSockets(model)
             if json {
                 return Output.print(try Output.json(Contents(
                     bridges: model.bridges.count, ports: model.ports.count, groups: model.groups.count, guests: model.guests.count, warnings: warnings)))

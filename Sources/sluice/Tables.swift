@@ -60,6 +60,10 @@ package enum Tables {
         if let reason = port.reason { lines.append("    \(reason)") }
         lines += port.warnings.map { "    warning: \($0)" }
         if let vlans = port.vlans { lines.append("    vlan \(vlans.map(range).joined(separator: ","))") }
+        if let filter = port.inboundFilter { lines.append("    filter inbound \(filter)") }
+        if let filter = port.outboundFilter { lines.append("    filter outbound \(filter)") }
+        if let addresses = port.addresses { lines.append("    addresses \(addresses.joined(separator: " "))") }
+        if let guards = port.guards { lines.append("    guards \(guards.joined(separator: " "))") }
         if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
         lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
         lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.txFull)")
@@ -148,6 +152,16 @@ package enum Tables {
             if let guest = entry.guest { line += " guest \(guest)" }
             if entry.static { line += entry.bound == false ? " static waiting" : " static" } else if let age = entry.age { line += " age \(age)s" }
             return line
+        }.joined(separator: "\n")
+    }
+
+    package static func filters(_ filters: [FilterStatus]) -> String {
+        filters.map { filter in
+            let rows = filter.rules.map { [String($0.hits), $0.action, $0.expression.isEmpty ? "every frame" : $0.expression] }
+                + [[String(filter.defaultHits), filter.default, "everything else"]]
+            let ports = filter.inbound.map { "\($0) inbound" } + filter.outbound.map { "\($0) outbound" }
+            let table = aligned(["HITS", "RULE", "EXPRESSION"], rows, right: [0]).split(separator: "\n").map { "    \($0)" }
+            return (["\(filter.name): ports \(ports.isEmpty ? "none" : ports.joined(separator: ", "))"] + table).joined(separator: "\n")
         }.joined(separator: "\n")
     }
 

@@ -42,7 +42,9 @@ private func apply(_ plan: Plan, to model: Model) -> Model {
         case .addPort(let port):
             precondition(model.bridges.contains { $0.name == port.bridge })
             add(&model.ports, port, \.name)
-        case .changePort(let port): replace(&model.ports, port, \.name)
+        case .changePort(let port):
+            precondition([port.filter.inbound, port.filter.outbound].allSatisfy { name in name == nil || model.filters.contains { $0.name == name } })
+            replace(&model.ports, port, \.name)
         case .addGroup(let group): add(&model.groups, group, \.name)
         case .changeGroup(let group): replace(&model.groups, group, \.name)
         case .addGuest(let guest):
@@ -50,6 +52,11 @@ private func apply(_ plan: Plan, to model: Model) -> Model {
             add(&model.guests, guest, \.name)
         case .changeGuest(let guest): replace(&model.guests, guest, \.name)
         case .setProtocols(let rows): model.protocols = rows
+        case .addFilter(let filter): add(&model.filters, filter, \.name)
+        case .changeFilter(let filter): replace(&model.filters, filter, \.name)
+        case .removeFilter(let name):
+            precondition(!model.ports.contains { $0.filter.inbound == name || $0.filter.outbound == name })
+            remove(&model.filters, name, \.name)
         case .setDaemon(let settings), .setPolling(let settings): model.daemon = settings
         }
     }

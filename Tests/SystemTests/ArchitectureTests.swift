@@ -11,17 +11,19 @@ struct ArchitectureTests {
         ("Scheduler", ["Packet", "Glibc"]),
         ("Bridge", ["Packet"]),
         ("DCB", ["Packet"]),
-        ("Configuration", ["Packet", "Yams", "CYaml"]),
+        // Glibc: libpcap is loaded by hand.
+        ("Filters", ["Glibc"]),
+        ("Configuration", ["Filters", "Packet", "Yams", "CYaml"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
-        ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration", "Glibc"]),
+        ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration", "Filters", "Glibc"]),
         (
             "ControlPlane",
             ["DataPlane", "ControlAPI", "Configuration", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]
         ),
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
-        ("sluice", ["ControlAPI", "Configuration", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
+        ("sluice", ["ControlAPI", "Configuration", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
     ]
     /// The toolchain's own: no policy of anybody else's comes with them.
     static let standard: Set<String> = ["Swift", "Synchronization", "Builtin"]

@@ -11,6 +11,7 @@
 #include "shim_xdp.h"
 #include "shim_vhost.h"
 #include "shim_sleep.h"
+#include "shim_filter.h"
 #include "shim_generator.h"
 
 #endif

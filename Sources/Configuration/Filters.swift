@@ -1,0 +1,144 @@
+import Filters
+
+/// An ordered list of rules about frames, by name: the first that matches a frame decides about it.
+public struct FilterSettings: Equatable, Sendable {
+    public var name: String
+    /// What becomes of a frame that no rule matches.
+    public var standard = FilterAction.allow
+    public var rules: [FilterRule] = []
+    public init(name: String) { self.name = name }
+}
+
+public enum FilterAction: String, Equatable, Sendable, CaseIterable {
+    case allow, deny
+}
+
+public struct FilterRule: Hashable, Sendable {
+    public var action: FilterAction
+    /// As pcap-filter(7) describes; empty: every frame. What has the word `vlan` in it is shown frames with their tags, everything else is shown them without.
+    public var expression: String
+    public init(_ action: FilterAction, _ expression: String) { self.action = action; self.expression = expression }
+}
+
+/// The filters of a port, by name; nil: none. Directions are the guest's.
+public struct PortFilters: Equatable, Sendable {
+    /// For what leaves by the port.
+    public var inbound: String?
+    /// For what comes in by it.
+    public var outbound: String?
+    public init() {}
+
+    public var isEmpty: Bool { inbound == nil && outbound == nil }
+}
+
+extension PortFilters: Initializable {}
+
+extension FilterSettings {
+    /// Most rules of a filter: each takes its time for every frame that none before it matches.
+    static let mostRules = 256
+
+    static var fields: [Field<FilterSettings>] {
+        [
+            .name(\.name),
+            Field(
+                key: "default", unset: { $0.standard = .allow }, read: { if let value = $2.choice($1, FilterAction.self) { $0.standard = value } },
+                write: { $0.standard == .allow ? nil : .text($0.standard.rawValue) }),
+            Field(
+                key: "rules", shape: .list, unset: { $0.rules = [] },
+                read: { filter, element, problems in
+                    let example = "{deny: tcp dst port 25}"
+                    filter.rules = (problems.items(of: element, example: "[\(example)]") ?? []).compactMap { item in
+                        guard case .map(let entries) = item.content, entries.count == 1, let action = FilterAction(rawValue: entries[0].key) else {
+                            problems.add(item, "a rule is allow or deny with one expression, not \(item.noun): write \(example)")
+                            return nil
+                        }
+                        return problems.text(entries[0].value, example: example).map { FilterRule(action, $0) }
+                    }
+                },
+                write: { filter in
+                    filter.rules.isEmpty ? nil : .list(filter.rules.map { .map([($0.action.rawValue, .text($0.expression))]) })
+                }),
+        ]
+    }
+}
+
+extension Editor {
+    /// `filter add no-smtp default allow deny "tcp dst port 25"`: rules in the order in which they are written. `set` with rules replaces those there were, or
+    /// goes on from them behind the word `append`.
+    mutating func filter(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
+        let example = "filter \(verb.rawValue) no-smtp" + (verb == .del ? "" : " deny \"tcp dst port 25\"")
+        let (name, rest) = try name(words, "filter", example: example)
+        var filter = FilterSettings(name: name)
+        var place: Int?
+        if verb == .add {
+            try refuse(existing: name, in: model.filters, \.name, "filter")
+        } else {
+            let index = try index(of: name, in: model.filters, \.name, "filter")
+            place = index
+            filter = model.filters[index]
+        }
+        if verb == .del {
+            try refuseMore(rest)
+            let ports = model.ports.filter { $0.filter.inbound == name || $0.filter.outbound == name }.map { "port \($0.name)" }
+            try refuse(references: ports, to: name, "filter")
+            model.filters.remove(at: place!)
+            return
+        }
+        try read(rest, into: &filter)
+        if let place { model.filters[place] = filter } else { model.filters.append(filter) }
+    }
+
+    private func read(_ words: ArraySlice<String>, into filter: inout FilterSettings) throws(ConfigurationError) {
+        let path = "filter \(filter.name)"
+        var words = words
+        var replaces = true
+        while let key = words.popFirst() {
+            if key == "append" {
+                replaces = false
+                continue
+            }
+            guard key == "default" || key == "rules" || FilterAction(rawValue: key) != nil else {
+                throw ConfigurationError(path, noKey(key, of: "a filter", among: ["default", "allow", "deny", "append", "rules"]))
+            }
+            guard let value = words.popFirst() else { throw ConfigurationError("\(path).\(key)", "'\(key)' needs a value") }
+            if let action = FilterAction(rawValue: key) {
+                if replaces { filter.rules = [] }
+                replaces = false
+                filter.rules.append(FilterRule(action, value))
+            } else if key == "default" {
+                guard let action = ["none", "default"].contains(value) ? .allow : FilterAction(rawValue: value) else {
+                    throw ConfigurationError("\(path).default", "'\(value)' is not allow or deny")
+                }
+                filter.standard = action
+            } else {
+                guard value == "none" else {
+                    throw ConfigurationError("\(path).rules", "'rules \(value)' is none: write rules none, or the rules as deny \"tcp dst port 25\"")
+                }
+                filter.rules = []
+            }
+        }
+    }
+}
+
+extension Validator {
+    mutating func checkFilters() {
+        checkUnique(model.filters.map(\.name), "filters", "filter")
+        for (index, filter) in model.filters.enumerated() {
+            let path = "filters[\(index)]"
+            checkName(filter.name, path, reserved: ["none", "default"])
+            for (position, rule) in filter.rules.enumerated() {
+                if problems.isFull { return }
+                if let fault = PacketExpression.fault(of: rule.expression) { add("\(path).rules[\(position)]", fault) }
+            }
+        }
+        let names = model.filters.map(\.name)
+        for (index, port) in model.ports.enumerated() {
+            let path = "ports[\(index)]"
+            if let name = port.filter.inbound { checkReference(name, to: names, path + ".filter.inbound", "filter") }
+            if let name = port.filter.outbound { checkReference(name, to: names, path + ".filter.outbound", "filter") }
+            for (position, address) in port.addresses.enumerated() where port.addresses[..<position].contains(address) {
+                add("\(path).addresses[\(position)]", "\(address) stands twice: write it once")
+            }
+        }
+    }
+}

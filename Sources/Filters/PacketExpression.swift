@@ -1,0 +1,154 @@
+import Glibc
+import Synchronization
+
+/// A pcap expression as a program of classic BPF.
+public struct PacketProgram: Equatable, Sendable {
+    /// 8 bytes each, as libpcap lays them out (struct bpf_insn: code 16 bits, jumps 8 and 8, constant 32).
+    public var instructions: [UInt64]
+    /// The expression asks for VLANs: it is to be shown frames with their tags, others without.
+    public var seesTags: Bool
+}
+
+/// Expressions of pcap-filter(7), made into programs by libpcap, which is loaded when it is first needed: what needs none pays nothing for it.
+public enum PacketExpression {
+    /// Whether libpcap is there. It comes with DPDK.
+    public static var isAvailable: Bool { library != nil }
+
+    /// - Returns: what is wrong with an expression, a sentence; nil: nothing, or nobody knows, as libpcap is not there.
+    public static func fault(of expression: String) -> String? {
+        if case .failure(let fault) = result(of: expression), isAvailable { fault.sentence } else { nil }
+    }
+
+    /// - Throws: what is wrong with it, a sentence.
+    public static func program(of expression: String) throws(Fault) -> PacketProgram { try result(of: expression).get() }
+
+    public struct Fault: Error, CustomStringConvertible {
+        var sentence: String
+        public var description: String { sentence }
+    }
+
+    private static let known = Mutex<[String: Result<PacketProgram, Fault>]>([:])
+
+    /// libpcap is asked once for each expression, and by one thread at a time.
+    private static func result(of expression: String) -> Result<PacketProgram, Fault> {
+        known.withLock { known in
+            if let result = known[expression] { return result }
+            if known.count >= 8_192 { known = [:] }
+            let result = Result { () throws(Fault) in try compile(expression) }
+            known[expression] = result
+            return result
+        }
+    }
+
+    // MARK: libpcap
+
+    private struct Library {
+        var open: @convention(c) (CInt, CInt) -> OpaquePointer?
+        var compile: @convention(c) (OpaquePointer?, UnsafeMutableRawPointer, UnsafePointer<CChar>, CInt, UInt32) -> CInt
+        var error: @convention(c) (OpaquePointer?) -> UnsafePointer<CChar>?
+        var free: @convention(c) (UnsafeMutableRawPointer) -> Void
+        var close: @convention(c) (OpaquePointer?) -> Void
+
+        init?() {
+            // As Debian names it, and everybody else.
+            guard let handle = dlopen("libpcap.so.0.8", RTLD_NOW) ?? dlopen("libpcap.so.1", RTLD_NOW), let open = dlsym(handle, "pcap_open_dead"),
+                let compile = dlsym(handle, "pcap_compile"), let error = dlsym(handle, "pcap_geterr"), let free = dlsym(handle, "pcap_freecode"),
+                let close = dlsym(handle, "pcap_close")
+            else { return nil }
+            self.open = unsafeBitCast(open, to: (@convention(c) (CInt, CInt) -> OpaquePointer?).self)
+            self.compile = unsafeBitCast(
+                compile, to: (@convention(c) (OpaquePointer?, UnsafeMutableRawPointer, UnsafePointer<CChar>, CInt, UInt32) -> CInt).self)
+            self.error = unsafeBitCast(error, to: (@convention(c) (OpaquePointer?) -> UnsafePointer<CChar>?).self)
+            self.free = unsafeBitCast(free, to: (@convention(c) (UnsafeMutableRawPointer) -> Void).self)
+            self.close = unsafeBitCast(close, to: (@convention(c) (OpaquePointer?) -> Void).self)
+        }
+    }
+
+    private static let library = Library()
+
+    /// As pcap.h has it.
+    private struct Program {
+        var count: CUnsignedInt = 0
+        var instructions: UnsafePointer<UInt64>?
+    }
+
+    /// DLT_EN10MB; the longest that a frame may be; PCAP_NETMASK_UNKNOWN.
+    private static let ethernet: CInt = 1, longest: CInt = 65_535, noMask = UInt32.max
+    /// A rule is run on each frame; and the time that librte_bpf takes to check a program grows faster than it.
+    private static let most = 1_000
+
+    private static func compile(_ expression: String) throws(Fault) -> PacketProgram {
+        guard let library else { throw Fault(sentence: "libpcap, which makes programs of expressions, is not on this host: install libpcap0.8") }
+        func refused(_ reason: String) -> Fault { Fault(sentence: "the expression '\(expression)' is refused: \(reason)") }
+        let words = words(of: expression)
+        if let name = hostName(words) {
+            throw refused("\(name) is no word of pcap-filter(7), and as a host's name it would be looked up but once: write an address")
+        }
+        guard let pcap = library.open(ethernet, longest) else { throw refused("there is no memory for it") }
+        defer { library.close(pcap) }
+        var program = Program()
+        guard library.compile(pcap, &program, expression, 1, noMask) == 0 else {
+            let reason = library.error(pcap).map { String(cString: $0) } ?? "libpcap does not say why"
+            throw refused("\(reason) (pcap-filter(7) has what may be written)")
+        }
+        defer { library.free(&program) }
+        let instructions = Array(UnsafeBufferPointer(start: program.instructions, count: Int(program.count)))
+        if instructions.count > most {
+            throw refused("it takes \(instructions.count) steps, and a rule has at most \(most): write several rules")
+        }
+        if let reason = instructions.lazy.compactMap(reasonAgainst).first { throw refused(reason) }
+        return PacketProgram(instructions: instructions, seesTags: words.contains("vlan"))
+    }
+
+    /// Why an instruction cannot be run on any frame.
+    private static func reasonAgainst(_ instruction: UInt64) -> String? {
+        let code = instruction & 0xffff, constant = UInt32(truncatingIfNeeded: instruction >> 32)
+        // BPF_JMP | BPF_JA backwards.
+        if code == 0x05, Int32(bitPattern: constant) < 0 { return "it has a loop (protochain), and rules have none: name the headers one by one" }
+        // BPF_LD or BPF_LDX with BPF_ABS, BPF_IND or BPF_MSH.
+        let isLoad = code & 0x07 <= 1 && [0x20, 0x40, 0xa0].contains(code & 0xe0)
+        // What libpcap asks the kernel for stands at the end of the 32 bits.
+        if isLoad, constant >= 0xffff_f000 { return "it asks for what only a capture knows (inbound, outbound, ifindex), or for what is in front of a frame" }
+        if isLoad, constant > 0xffff { return "it looks at a place, \(constant), that no frame has" }
+        return nil
+    }
+
+    // MARK: Names
+
+    /// In small letters.
+    private static func words(of expression: String) -> [String] {
+        expression.lowercased().split { !($0.isLetter || $0.isNumber || "._:-\\/".contains($0)) }.map(String.init)
+    }
+
+    /// A word that libpcap would ask the resolver for: none of its own, no address, and not where the name of a port or a protocol stands.
+    private static func hostName(_ words: [String]) -> String? {
+        var mayBeHost = true
+        for word in words {
+            if ["host", "net", "mask", "gateway", "src", "dst", "addr1", "addr2", "addr3", "addr4", "ra", "ta"].contains(word) {
+                mayBeHost = true
+            } else if ["port", "portrange", "proto", "protochain", "type", "subtype", "dir", "direction"].contains(word) {
+                mayBeHost = false
+            } else if mayBeHost, let first = word.first, first.isLetter, !word.contains(":"), !own.contains(word) {
+                return word
+            }
+        }
+        return nil
+    }
+
+    /// The words of pcap-filter(7).
+    private static let own = Set(
+        """
+        and or not ether ppp slip fddi tr wlan link arp rarp ip sctp tcp udp icmp igmp igrp pim vrrp carp radio ip6 icmp6 ah esp atalk aarp decnet lat sca moprc \
+        mopdl iso esis es-is isis is-is l1 l2 iih lsp snp csnp psnp clnp stp ipx netbeui less greater byte broadcast multicast len length inbound outbound ifindex vlan \
+        mpls pppoed pppoes geneve vxlan lane llc metac bcc oam oamf4 oamf4ec oamf4sc sc ilmic connectmsg metaconnect vpi vci sio opc dpc sls hsio hopc hdpc hsls lssu fisu \
+        msu hlssu hfisu hmsu ifname on rnr rulenum reason rset srnr ruleset action i s u rr rej ui ua disc dm sabme sabm test xid frmr pf \
+        icmptype icmpcode icmp6type icmp6code tcpflags tcp-fin tcp-syn tcp-rst tcp-push tcp-ack tcp-urg tcp-ece tcp-cwr icmp-echoreply icmp-unreach \
+        icmp-sourcequench icmp-redirect icmp-echo icmp-routeradvert icmp-routersolicit icmp-timxceed icmp-paramprob icmp-tstamp icmp-tstampreply icmp-ireq \
+        icmp-ireqreply icmp-maskreq icmp-maskreply icmp6-destinationunreach icmp6-packettoobig icmp6-timeexceeded icmp6-parameterproblem icmp6-echo \
+        icmp6-echoreply icmp6-multicastlistenerquery icmp6-multicastlistenerreportv1 icmp6-multicastlistenerdone icmp6-routersolicit icmp6-routeradvert \
+        icmp6-neighborsolicit icmp6-neighboradvert icmp6-redirect icmp6-routerrenum icmp6-nodeinformationquery icmp6-nodeinformationresponse \
+        icmp6-ineighbordiscoverysolicit icmp6-ineighbordiscoveryadvert icmp6-multicastlistenerreportv2 icmp6-homeagentdiscoveryrequest \
+        icmp6-homeagentdiscoveryreply icmp6-mobileprefixsolicit icmp6-mobileprefixadvert icmp6-certpathsolicit icmp6-certpathadvert \
+        icmp6-multicastrouteradvert icmp6-multicastroutersolicit icmp6-multicastrouterterm
+        """.split(whereSeparator: \.isWhitespace).map(String.init))
+}
