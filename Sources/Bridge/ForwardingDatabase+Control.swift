@@ -14,7 +14,9 @@ extension ForwardingDatabase {
             if let place = claimed(key, hash, except: nil) {
                 let word = place.pointee.word.load(ordering: .acquiring)
                 guard FDBWord.holds(word, key), lock(place, word) else { continue }
+                let old = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
                 place.pointee.value.store(value.raw, ordering: .releasing)
+                count(value, insteadOf: old)
                 unlock(place, FDBWord.next(word, key: key))
                 noteChange()
                 return true

@@ -42,6 +42,7 @@ extension ForwardingDatabase {
                 return LearnResult(old.port == wanted.port ? .known : .refusedStatic, old)
             }
             place.pointee.value.store(wanted.raw, ordering: .releasing)
+            count(wanted, insteadOf: old)
             unlock(place, FDBWord.next(word, key: key))
             noteChange()
             return LearnResult(old.port == wanted.port ? .known : .moved, wanted)
@@ -70,7 +71,9 @@ extension ForwardingDatabase {
         guard let place = claimed(key, hash, except: nil) else { return learnSlowly(key: key, hash: hash, wanted: wanted) }
         let word = place.pointee.word.load(ordering: .acquiring)
         guard FDBWord.holds(word, key), lock(place, word) else { return LearnResult(.contended, wanted) }
+        let old = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
         place.pointee.value.store(wanted.raw, ordering: .releasing)
+        count(wanted, insteadOf: old)
         unlock(place, FDBWord.next(word, key: key))
         noteChange()
         return LearnResult(.moved, wanted)
@@ -95,6 +98,7 @@ extension ForwardingDatabase {
         place.pointee.value.store(value.raw, ordering: .releasing)
         place.pointee.word.store(FDBWord.next(word, key: key), ordering: .releasing)
         shared.pointee.count.add(1, ordering: .relaxed)
+        count(value, insteadOf: nil)
         return true
     }
 
@@ -114,6 +118,7 @@ extension ForwardingDatabase {
     /// Frees a place that this lcore has locked.
     @_noLocks
     func release(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) {
+        count(nil, insteadOf: FDBValue(raw: place.pointee.value.load(ordering: .acquiring)))
         unlock(place, FDBWord.next(word, key: 0))
         shared.pointee.count.subtract(1, ordering: .relaxed)
         noteChange()

@@ -80,6 +80,7 @@ extension ForwardingDatabase {
         shared.pointee.moves.add(1, ordering: .sequentiallyConsistent)
         // `insert` counted the address again.
         shared.pointee.count.subtract(1, ordering: .relaxed)
+        count(nil, insteadOf: value)
         unlock(place, FDBWord.next(word, key: 0))
         return true
     }

@@ -63,8 +63,11 @@ public struct ForwardingDatabase: @unchecked Sendable {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: lines * 64, alignment: 64)
         let entries = raw.bindMemory(to: FDBEntry.self, capacity: lines * 4)
         for place in 0..<(lines * 4) { (entries + place).initialize(to: FDBEntry()) }
-        let counters = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128).bindMemory(to: FDBShared.self, capacity: 1)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: FDBShared.size + ports * MemoryLayout<Int>.stride, alignment: 128)
+        let counters = memory.bindMemory(to: FDBShared.self, capacity: 1)
         counters.initialize(to: FDBShared())
+        let behind = (memory + FDBShared.size).bindMemory(to: Atomic<Int>.self, capacity: ports)
+        for port in 0..<ports { (behind + port).initialize(to: Atomic(0)) }
         return ForwardingDatabase(
             entries: entries, shared: counters, mask: UInt64(lines - 1) &<< 6, multiplier: multiplier | 1, capacity: capacity)
     }
@@ -73,6 +76,25 @@ public struct ForwardingDatabase: @unchecked Sendable {
     public func destroy() {
         UnsafeMutableRawPointer(entries).deallocate()
         UnsafeMutableRawPointer(shared).deallocate()
+    }
+
+    /// Ports told apart by `learnedCount(behind:)`.
+    private static var ports: Int { 1_024 }
+
+    /// How many learned addresses are behind a port, below 1024.
+    @_noLocks
+    public func learnedCount(behind port: UInt16) -> Int { behind(port).pointee.load(ordering: .relaxed) }
+
+    @_noLocks @inline(__always)
+    func behind(_ port: UInt16) -> UnsafeMutablePointer<Atomic<Int>> {
+        (UnsafeMutableRawPointer(shared) + FDBShared.size).assumingMemoryBound(to: Atomic<Int>.self) + Int(port & 1_023)
+    }
+
+    /// What an entry says takes the place of what it said, if anything.
+    @_noLocks @inline(__always)
+    func count(_ new: FDBValue?, insteadOf old: FDBValue?) {
+        if let new, !new.isStatic { behind(new.port).pointee.add(1, ordering: .relaxed) }
+        if let old, !old.isStatic { behind(old.port).pointee.subtract(1, ordering: .relaxed) }
     }
 
     /// Addresses held, static ones included.
@@ -173,6 +195,8 @@ public struct ForwardingDatabase: @unchecked Sendable {
 /// What all lcores write when an address comes or goes; apart from what they read for every frame.
 @usableFromInline
 struct FDBShared: ~Copyable {
+    /// Bytes, of which the last are free; how many addresses are learned behind each port stands behind them.
+    @inline(__always) static var size: Int { @_noLocks get { 128 } }
     @usableFromInline let count = Atomic<Int>(0)
     /// `ForwardingDatabase.changes`.
     @usableFromInline let changes = Atomic<UInt64>(0)
