@@ -31,6 +31,7 @@ struct PortDraft {
     var addresses: [IPPrefix] = []
     var dhcpGuard = false
     var raGuard = false
+    var rules = PortRules()
 
     init() {}
 
@@ -46,6 +47,7 @@ struct PortDraft {
         spoofCheck = port.spoofCheck
         vlan = port.vlan
         (filter, addresses, dhcpGuard, raGuard) = (port.filter, port.addresses, port.dhcpGuard, port.raGuard)
+        rules = port.rules
         pace = port.pace.map { PaceDraft(average: $0.average, peak: $0.peak, burst: $0.burst) }
         switch port.kind {
         case .vhost(let socket, let mode, let queues): (type, self.socket, self.mode, self.queues) = (.vhost, socket, mode, queues)
@@ -102,6 +104,7 @@ struct PortDraft {
         port.spoofCheck = spoofCheck
         port.vlan = vlan
         (port.filter, port.addresses, port.dhcpGuard, port.raGuard) = (filter, addresses, dhcpGuard, raGuard)
+        port.rules = rules
         port.pace = pace.flatMap { pace in pace.average.map { PaceSettings(average: $0, peak: pace.peak, burst: pace.burst) } }
         return port
     }

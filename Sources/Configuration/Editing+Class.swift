@@ -54,7 +54,7 @@ extension Editor {
             bridge = own?.bridge
         }
         let isSeen = own?.isPhysical != true
-        let isSent = model.ports.contains { $0.isPhysical && $0.bridge == bridge && $0.name != own?.name }
+        let isSent = model.ports.contains { $0.isPhysical && $0.bridge == bridge && ($0.name != own?.name || $0.rules.hairpin) }
         return (isSeen ? [.inbound] : []) + (isSent ? [.outbound] : [])
     }
 

@@ -145,7 +145,7 @@ struct Fields {
                     }
                 },
                 write: { port in port.pace.map { draft in write(draft, pace) } }),
-        ]
+        ] + Field<PortDraft>.rules
     }
 
     private static func paceFields() -> [Field<PaceDraft>] {

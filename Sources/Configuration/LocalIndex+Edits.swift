@@ -152,6 +152,9 @@ extension LocalIndex {
             // It needs the addresses of guests who are not here, and filters are not here either.
             settings.spoofCheck = false
             settings.filter = PortFilters()
+            let hairpin = settings.rules.hairpin
+            settings.rules = PortRules()
+            settings.rules.hairpin = hairpin
             return settings
         }
         small.protocols = model.protocols

@@ -98,6 +98,7 @@ public struct PortSettings: Equatable, Sendable {
     /// No answers of DHCP servers, or router advertisements, may come in.
     public var dhcpGuard = false
     public var raGuard = false
+    public var rules = PortRules()
     /// Lossless limit on what is read from the port.
     public var pace: PaceSettings?
     public init(name: String, bridge: String, kind: PortKind) { self.name = name; self.bridge = bridge; self.kind = kind }

@@ -155,7 +155,7 @@ public enum Direction: String, Codable, CaseIterable, Sendable {
 /// A guest is a leaf, or, where it has protocol classes with settings, the parent of a leaf for each of them, in the order of
 /// their names, and of `default`, which has what the guest's floor leaves over. Inbound, the guests of physical ports have
 /// no classes: what goes to a physical port is scheduled by that port's tree. In a physical port's tree stand the guests of
-/// all other ports of its bridge. A group without guests in a tree has no class there.
+/// all other ports of its bridge, and its own where frames may leave as they came (`hairpin`). A group without guests in a tree has no class there.
 ///
 /// In a tree that has a rate, guests and groups without a floor that stand in no group stand below the class `rest`, whose floor is what the floors
 /// beside it leave. It is there as soon as there is one.
@@ -171,7 +171,7 @@ func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> 
     }
     for port in model.ports where port.isPhysical {
         var tree = TreeBuilder(model, .outbound, rate: port.rate, rest: port.rest, bridge: port.bridge)
-        for guest in guests { tree.add(guest, unless: { $0.name == port.name }) }
+        for guest in guests { tree.add(guest, unless: { $0.name == port.name && !port.rules.hairpin }) }
         result.append(tree.description(name: port.name, kind: .outbound(port: port.name), overhead: port.overhead, ids: &ids))
     }
     ids.keep(trees: Set(result.map(\.name)))

@@ -50,6 +50,7 @@ extension Validator {
         checkLoops()
         let bridgeNames = model.bridges.map(\.name)
         let addressed = Set(model.guests.lazy.filter { !$0.macs.isEmpty }.map(\.port))
+        let neighbours = Dictionary(grouping: model.ports, by: \.bridge)
         var owners: [String: String] = [:]
         for (index, port) in claiming(model.ports, \.name, .port) {
             let path = "ports[\(index)]"
@@ -65,6 +66,7 @@ extension Validator {
             for cpu in port.cpus { checkInteger(cpu, 0...4_095, path + ".cpus") }
             if let pace = port.pace { checkPace(pace, path + ".pace") }
             checkVLAN(port, path + ".vlan")
+            checkRules(of: port, path, neighbours: neighbours[port.bridge] ?? [], addressed: addressed)
             if port.spoofCheck, !addressed.contains(port.name) {
                 add(
                     path + ".spoof-check",

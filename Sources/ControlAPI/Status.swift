@@ -73,6 +73,11 @@ public struct PortStatus: Codable, Equatable, Sendable {
     public var addresses: [String]?
     /// `dhcp`, `ra`; nil: none.
     public var guards: [String]?
+    /// Of what it lets through, what is not the default, by the keys that set it: `isolated`, `storm-broadcast`.
+    public var rules: [String: String] = [:]
+    /// Addresses learned behind it now, and frames whose source was not learned, as there were as many as `fdb-limit` says.
+    public var learnedAddresses = 0
+    public var unlearned: UInt64 = 0
     public var numaNode: Int?
     /// Names, implicit ones included.
     public var guests: [String] = []

@@ -34,7 +34,9 @@ extension Engine {
             status.addresses = settings.addresses.isEmpty ? nil : settings.addresses.map(\.description)
             let guards = [settings.dhcpGuard ? "dhcp" : nil, settings.raGuard ? "ra" : nil].compactMap { $0 }
             status.guards = guards.isEmpty ? nil : guards
+            status.rules = Dictionary(settings.ruleWords.map { ($0.key, $0.value) }) { first, _ in first }
             guard let report = dataPlane.portReport(settings.name) else { return status }
+            (status.learnedAddresses, status.unlearned) = (report.addresses, report.unlearned)
             status.queues = report.queues
             if status.mode == nil { status.queuesMax = report.queues }
             switch report.condition {
@@ -98,7 +100,10 @@ extension Engine {
             status.flooded = counts.flooded
             status.learned = counts.learned
             status.moved = counts.moved
-            let kept = ["runt", "oversized", "invalid_source", "spoofed_source", "spoofed_address", "guarded", "mac_control", "reserved_address", "source_port", "no_destination"]
+            let kept = [
+                "runt", "oversized", "invalid_source", "spoofed_source", "spoofed_address", "guarded", "mac_control", "reserved_address", "source_port", "no_destination",
+                "port_locked", "isolated", "reflected", "storm_broadcast", "storm_multicast", "storm_unknown", "bpdu_guard",
+            ]
             status.drops = counts.drops.filter { kept.contains($0.key) }
             // What a port's link could not receive never came to the bridge.
             let refused = ["missed", "receive_error"].reduce(status.drops.values.reduce(0, +)) { $0 + (counts.drops[$1] ?? 0) }

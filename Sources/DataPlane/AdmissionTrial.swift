@@ -37,7 +37,8 @@ package final class AdmissionTrial {
         snapshot.initialize(to: Snapshot(
             number: 1, receiveQueues: .copy((0..<ports).map { ReceiveQueue(port: PortIndex($0), queue: 0) }),
             ports: .copy((0..<ports).map { [states] in PortView(state: states + $0, isPhysical: isPhysical, maxFrame: maxFrame) }),
-            bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy([0]), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create()))
+            bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy((0..<ports).map { PortIndex($0) }), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create(),
+            limits: .copy([PortLimits](repeating: PortLimits(), count: ports))))
     }
 
     deinit {
@@ -81,6 +82,15 @@ package final class AdmissionTrial {
         return (0..<kept).map { lcore.pointee.records[$0] }
     }
 
+    /// The ports that one frame goes to, flooded or not.
+    package func receivers(_ frame: [UInt8], from port: Int) -> [Int] {
+        guard let record = forward([frame], from: port).first else { return [] }
+        guard record.output == flooded else { return [Int(record.output)] }
+        let ports = snapshot.pointee.ports
+        let gate = FloodGate(lcore.pointee.records, from: PortIndex(port), snapshot)
+        return ports.indices.filter { gate.admits(PortIndex($0), ports[$0].flags) }
+    }
+
     /// `FrameRecord.output` of frames for all ports but their own.
     package static var everywhere: UInt16 { flooded }
 
@@ -88,6 +98,26 @@ package final class AdmissionTrial {
     package var seconds: UInt32 {
         get { lcore.pointee.seconds }
         set { lcore.pointee.seconds = newValue }
+    }
+
+    /// Nanoseconds by which limits are kept.
+    package var now: UInt64 {
+        get { lcore.pointee.now }
+        set { lcore.pointee.now = newValue }
+    }
+
+    /// Gives a port rules.
+    package func configure(flags: PortFlags, limits: PortLimits = PortLimits(), of port: Int) {
+        snapshot.pointee.ports[port].flags = flags
+        snapshot.pointee.limits[port] = limits
+        snapshot.pointee.number += 1
+    }
+
+    /// Tells the bridge its uplink, and the port that all from there is for.
+    package func configure(uplink: Int, through: Int? = nil) {
+        snapshot.pointee.bridges[0].uplink = PortIndex(uplink)
+        snapshot.pointee.bridges[0].through = through.map { PortIndex($0) } ?? flooded
+        snapshot.pointee.number += 1
     }
 
     /// Publishes, as it were, another configuration, in which a port's unlisted addresses are this guest's.
@@ -129,6 +159,15 @@ package final class AdmissionTrial {
 
     /// Frames dropped so far, by `DropReason`.
     package var drops: [UInt64] { DropReason.allCases.map { lcore.pointee.counters[0].drops[Int($0.rawValue)] } }
+
+    /// Frames from a port that were dropped so far for a reason.
+    package func drops(_ reason: DropReason, from port: Int) -> Int { Int(lcore.pointee.counters[port].drops[Int(reason.rawValue)]) }
+
+    /// Frames from a port whose source was not learned.
+    package func unlearned(_ port: Int) -> Int { Int(lcore.pointee.counters[port].unlearned) }
+
+    /// A port had a spanning tree frame that it is to have none of.
+    package func hadBPDU(_ port: Int) -> Bool { states[port].hadBPDU.load(ordering: .relaxed) }
 
     /// A `struct rte_mbuf`, room in front of the data, and the data.
     private static let bufferSize = 2_048

@@ -199,8 +199,8 @@ private func admitParsed(
     let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
     parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
     let longest = port.pointee.maxFrame &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
-    if isRefused(record, longest) {
-        drop(index, index &+ 1, refusal(record, longest), source, lcore)
+    if isRefused(record, longest), !carriesBPDU(record, longest, port) {
+        drop(index, index &+ 1, refusal(record, longest, port), source, lcore)
         return .refused
     }
     let portlessRow = snapshot.pointee.protocols.identifyWithoutPorts(record)
@@ -275,10 +275,21 @@ private func isRefused(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: U
     return record.pointee.flags.has(.multicast) && BridgeRules.verdict(record) != .flood
 }
 
-/// Why a frame may not enter.
+/// Whether a frame that may not enter is spanning tree's, at a port that lets that through.
 @inline(never) @_noLocks
-private func refusal(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32) -> DropReason {
+private func carriesBPDU(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ port: UnsafeMutablePointer<PortView>) -> Bool {
+    port.pointee.flags.has(.forwardsBPDUs) && isBPDU(record.pointee.destination) && record.pointee.length <= longest
+        && BridgeRules.isIndividual(record.pointee.source)
+}
+
+/// Why a frame may not enter. One that shuts its port is told to the control thread.
+@inline(never) @_noLocks
+private func refusal(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ port: UnsafeMutablePointer<PortView>) -> DropReason {
     if record.pointee.length > longest { return .oversized }
+    if port.pointee.flags.has(.guardsBPDUs), isBPDU(record.pointee.destination) {
+        port.pointee.state.unsafelyUnwrapped.pointee.hadBPDU.store(true, ordering: .relaxed)
+        return .bpduGuard
+    }
     switch BridgeRules.verdict(record) {
     case .unicast, .flood, .multicastSource, .zeroSource: return .invalidSource
     case .pause: return .macControl

@@ -12,12 +12,14 @@ struct PortCounters {
     /// Source addresses learned anew, and moved here from another port.
     var learned: UInt64 = 0
     var moved: UInt64 = 0
+    /// Frames whose source was not learned, as there were as many addresses as the port may have.
+    var unlearned: UInt64 = 0
     /// Times the port could not take all that was staged for it.
     var full: UInt64 = 0
     /// Time of the turns in which a paced port was not polled for want of tokens.
     var pacedNanoseconds: UInt64 = 0
     /// By `DropReason.rawValue`.
-    var drops: InlineArray<32, UInt64> = .init(repeating: 0)
+    var drops: InlineArray<48, UInt64> = .init(repeating: 0)
 
     @inline(__always) @_noLocks
     mutating func count(drop reason: DropReason, _ frames: Int = 1) {
@@ -34,6 +36,7 @@ struct PortCounters {
         sum.floodedFrames &+= more.floodedFrames
         sum.learned &+= more.learned
         sum.moved &+= more.moved
+        sum.unlearned &+= more.unlearned
         sum.full &+= more.full
         sum.pacedNanoseconds &+= more.pacedNanoseconds
         for index in DropReason.allCases.indices { sum.drops[index] &+= more.drops[index] }

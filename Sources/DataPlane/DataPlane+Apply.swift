@@ -56,6 +56,7 @@ extension DataPlane {
         oldProtocols?.destroy()
         pacePorts()
         forgetVLANs(since: old)
+        forgetRules(since: old)
         followLinks()
         bindAddresses()
         relabelAddresses()

@@ -53,7 +53,7 @@ extension DataPlane {
     public var failedPorts: [String] {
         let fine = ["up", "down", VhostPort.waiting]
         return lost.values.map(\.reason)
-            + ports.values.filter { !fine.contains($0.backend.condition) }.map { "port \($0.settings.name): \($0.backend.condition)" }
+            + ports.values.filter { !fine.contains($0.condition) }.map { "port \($0.settings.name): \($0.condition)" }
     }
 
     /// Ports of a change whose interface has already the name that they are to go by.
@@ -72,6 +72,11 @@ extension DataPlane {
     /// Closes a port that is not up, and opens it again at once.
     /// - Throws: why it could not be opened, or that there is nothing to do; tried again later then.
     public func resetPort(_ name: String) throws(DataPlaneError) {
+        if let port = ports[name], port.shutUntil != nil {
+            port.shutUntil = nil
+            notices.append("port \(name) is open again")
+            return publishShut()
+        }
         if let port = ports[name] {
             guard port.backend.condition != "up" else { throw DataPlaneError("port \(name) is up: there is nothing to reset") }
             let index = port.index

@@ -65,14 +65,14 @@ extension DataPlane {
 
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
         views.initialize(repeating: PortView(state: nil))
-        let connected = connectedPorts
+        let connected = connectedPorts, detours = model.bridgesWithDetours
         for port in connected {
             let inbound = inboundFilters(of: port.settings, lcore)
             views[Int(port.index)] = PortView(
                 state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
-                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, vlans: vlans(of: port), inbound: inbound,
-                outbound: outboundFilters(of: port.settings, lcore), maxFrame: port.maxFrame,
+                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, flags: flags(of: port, detours: detours), vlans: vlans(of: port),
+                inbound: inbound, outbound: outboundFilters(of: port.settings, lcore), maxFrame: port.maxFrame,
                 way: GroupKey(inbound == nil ? .pass : .filter, port.index).with(tag: port.state.pointee.wantsFlat ? .flatten : EgressTag(rawValue: 0)).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
@@ -84,12 +84,14 @@ extension DataPlane {
             ports: views,
             bridges: .copy(bridgeNames.map { name in
                 let members = connected.filter { $0.settings.bridge == name }
+                let uplink = detours.contains(name) ? members.first { $0.isPhysical && $0.shutUntil == nil }?.index : nil
+                let through = detours.contains(name) ? members.first { $0.settings.rules.forward == .passthru && $0.shutUntil == nil }?.index : nil
                 return BridgeView(
                     fdb: bridges[name]!.fdb, owners: bridges[name]!.owners, members: .copy(members.map(\.index).sorted()),
-                    sets: bridges[name]!.sets, fitsAll: members.map(\.maxFrame).min() ?? 0)
+                    sets: bridges[name]!.sets, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
-            protocols: protocols, tagger: tagger()))
+            protocols: protocols, tagger: tagger(), limits: limits(of: connected)))
         return result
     }
 

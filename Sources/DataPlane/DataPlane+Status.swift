@@ -28,6 +28,9 @@ extension DataPlane {
         public var flooded: UInt64
         public var learned: UInt64
         public var moved: UInt64
+        /// Addresses learned behind it now, and frames whose source was not, because of the port's limit.
+        public var addresses = 0
+        public var unlearned: UInt64 = 0
         public var full: UInt64
         public var pacedNanoseconds: UInt64
         /// Only reasons that occurred.
@@ -49,10 +52,11 @@ extension DataPlane {
         let state = port.state
         let enabled = state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
         return PortReport(
-            settings: port.settings, condition: port.backend.condition, warnings: port.backend.warnings, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
+            settings: port.settings, condition: port.condition, warnings: port.backend.warnings, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
             device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
-            moved: sum.moved, full: sum.full, pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
+            moved: sum.moved, addresses: bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0, unlearned: sum.unlearned, full: sum.full,
+            pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 
     private func lostPortReport(_ name: String) -> PortReport? {
@@ -62,7 +66,7 @@ extension DataPlane {
         return PortReport(
             settings: settings, condition: port.reason, isLost: true, warnings: [], queues: 0, driver: "none", device: settings.place, numaNode: -1,
             received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes),
-            copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, full: sum.full,
+            copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, unlearned: sum.unlearned, full: sum.full,
             pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 

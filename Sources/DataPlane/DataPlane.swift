@@ -171,6 +171,7 @@ public final class DataPlane {
         for port in ports.values { port.backend.refresh() }
         loseGonePorts()
         noteRenamedPorts()
+        followBPDUs()
         followLinks()
     }
 

@@ -18,6 +18,16 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case spoofedAddress, guarded
     /// A filter denies it: of the port it came in by, or of the one it would have left by.
     case filtered
+    /// The port is locked, and the source address none that is configured for it.
+    case portLocked
+    /// It and the port that the destination is behind are isolated.
+    case isolated
+    /// A guest's own frame that the switch at the uplink sent back, for a guest that is not to have it.
+    case reflected
+    /// More frames for everybody, for groups, for addresses that are not known, than the port's storm control lets in.
+    case stormBroadcast, stormMulticast, stormUnknown
+    /// A spanning tree frame at a port that is to have none, which it shuts; and what comes in as long as that is so.
+    case bpduGuard
     /// MAC control (pause, PFC): consumed by a bridge, never forwarded (IEEE 802.1Q, table 8-1).
     case macControl
     /// Another reserved group address 01-80-C2-00-00-0X, never forwarded (IEEE 802.1Q, table 8-1).
@@ -66,6 +76,13 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .spoofedAddress: "spoofed_address"
         case .guarded: "guarded"
         case .filtered: "filtered"
+        case .portLocked: "port_locked"
+        case .isolated: "isolated"
+        case .reflected: "reflected"
+        case .stormBroadcast: "storm_broadcast"
+        case .stormMulticast: "storm_multicast"
+        case .stormUnknown: "storm_unknown"
+        case .bpduGuard: "bpdu_guard"
         case .macControl: "mac_control"
         case .reservedAddress: "reserved_address"
         case .sourcePort: "source_port"

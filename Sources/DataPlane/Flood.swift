@@ -3,7 +3,7 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// Enqueues frames for every other port of their bridge. The copies share the frames' bytes; who must write them copies first.
+/// Enqueues frames for every other port of their bridge that takes such. The copies share the frames' bytes; who must write them copies first.
 @inline(never) @_noLocks
 func flood(
     _ burst: Burst, _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -13,6 +13,7 @@ func flood(
     let members = bridge.pointee.sets?.ports(of: PortVLANs.vlan(of: record.pointee.destination)) ?? bridge.pointee.members
     lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
     lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: run.count &* members.count)
+    let gate = FloodGate(record, from: source, snapshot)
     for place in run {
         let frame = burst.frames[place].unsafelyUnwrapped
         let length = burst.lengths[place]
@@ -20,8 +21,9 @@ func flood(
         var waiting: PortIndex = flooded
         for index in 0..<members.count {
             let member = members[unchecked: index]
-            if member == source { continue }
-            let state = snapshot.pointee.ports[unchecked: Int(member)].state.unsafelyUnwrapped
+            let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(member)
+            if !gate.admits(member, view.pointee.flags) { continue }
+            let state = view.pointee.state.unsafelyUnwrapped
             if state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
             if waiting != flooded {
                 let counters = lcore.pointee.counters + Int(waiting)

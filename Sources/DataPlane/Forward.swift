@@ -25,12 +25,14 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
         run &+= 1
     } while run < runs
     if misses == 0 { return runs }
-    return settle(misses, runs, Learner(port, source, seconds: lcore.pointee.seconds), stamp, fdb, lcore, snapshot)
+    let learner = Learner(port, source, seconds: lcore.pointee.seconds), flags = port.pointee.flags
+    if flags.has(.ways) { return settleByRules(misses, runs, learner, flags, stamp, fdb, lcore, snapshot) }
+    return settle(misses, runs, learner, stamp, fdb, lcore, snapshot)
 }
 
 /// Destination and source as they lie in a record.
 @inline(__always) @_noLocks
-private func addresses(of record: UnsafeMutablePointer<FrameRecord>) -> SIMD2<UInt64> {
+func addresses(of record: UnsafeMutablePointer<FrameRecord>) -> SIMD2<UInt64> {
     UnsafeRawPointer(record).loadUnaligned(as: SIMD2<UInt64>.self)
 }
 
@@ -43,7 +45,7 @@ func fetchPath(_ destination: UInt64, _ source: UInt64, _ record: UnsafeMutableP
 }
 
 @inline(__always) @_noLocks
-private func pathLine(of record: UnsafeMutablePointer<FrameRecord>) -> UnsafeMutableRawPointer {
+func pathLine(of record: UnsafeMutablePointer<FrameRecord>) -> UnsafeMutableRawPointer {
     UnsafeMutableRawPointer(bitPattern: UInt(record.pointee.forwarding)).unsafelyUnwrapped
 }
 
@@ -81,7 +83,7 @@ private func settle(
 }
 
 /// What every frame from a port teaches.
-private struct Learner {
+struct Learner {
     let port: PortIndex
     let spoofCheck: Bool
     /// About addresses without a guest of their own, in VLANs that have none either.
@@ -116,7 +118,7 @@ private struct Learner {
 }
 
 /// In the place of `FrameRecord.forwarding`, for frames that may not go on: the bits of input, which no port has, with `DropReason.rawValue` below.
-@inline(__always) private var refused: UInt64 { @_noLocks get { 0xffff_0000_0000 } }
+@inline(__always) var refused: UInt64 { @_noLocks get { 0xffff_0000_0000 } }
 
 /// `FrameRecord.forwarding` if there is nothing to learn from a frame's source and both addresses are in the first lines that they may be in, as most
 /// are.
@@ -145,16 +147,7 @@ private func lookUp(
         // Refused before it is learned: an address that may not be used must not attract traffic either.
         return refuse(.spoofedSource)
     }
-    var learned = fdb.learn(mac: record.pointee.source, value)
-    // The entry is that of an owner who is there no more, as has just been found.
-    if learned.verdict == .refusedStatic { learned = fdb.overrule(mac: record.pointee.source, value) }
-    if learned.verdict != .known {
-        switch learned.verdict {
-        case .learned, .evicted: lcore.pointee.counters[Int(learner.port)].learned &+= 1
-        case .moved: lcore.pointee.counters[Int(learner.port)].moved &+= 1
-        default: break
-        }
-    }
+    let learned = learn(record.pointee.source, value, learner.port, fdb, lcore)
     let from = UInt64(learned.value.guest) | UInt64(learner.port) &<< 32
     if record.pointee.flags.has(.multicast) { return from | UInt64(flooded) &<< 48 }
     let entry = fdb.lookup(mac: record.pointee.destination)
@@ -163,9 +156,25 @@ private func lookUp(
     return from | entry.raw & 0xffff_0000 | entry.raw &<< 48
 }
 
+/// Learns an address that its port may have, and counts that.
+@inline(__always) @_noLocks
+func learn(_ source: UInt64, _ value: FDBValue, _ port: PortIndex, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>) -> LearnResult {
+    var learned = fdb.learn(mac: source, value)
+    // The entry is that of an owner who is there no more, as has just been found.
+    if learned.verdict == .refusedStatic { learned = fdb.overrule(mac: source, value) }
+    if learned.verdict != .known {
+        switch learned.verdict {
+        case .learned, .evicted: lcore.pointee.counters[Int(port)].learned &+= 1
+        case .moved: lcore.pointee.counters[Int(port)].moved &+= 1
+        default: break
+        }
+    }
+    return learned
+}
+
 /// Port and guest that an address is configured for; `FDBValue.none` if it is for none.
 @inline(__always) @_noLocks
-private func owner(of address: UInt64, _ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> FDBValue {
+func owner(of address: UInt64, _ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> FDBValue {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     let owners = snapshot.pointee.bridges[unchecked: Int(view.pointee.bridge)].owners
     let owner = owners.owner(of: address)
@@ -178,11 +187,11 @@ private func owner(of address: UInt64, _ port: PortIndex, _ snapshot: UnsafeMuta
 }
 
 @inline(__always) @_noLocks
-private func refuse(_ reason: DropReason) -> UInt64 { refused | UInt64(reason.rawValue) }
+func refuse(_ reason: DropReason) -> UInt64 { refused | UInt64(reason.rawValue) }
 
 /// Drops the runs that are refused and moves the others up.
 @inline(never) @_noLocks
-private func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
+func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
     let records = lcore.pointee.records
     var keptRuns = 0, kept = 0, start = 0
     for index in 0..<runs {
@@ -203,7 +212,7 @@ private func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutabl
 
 /// Whether frames can reach a port: a guest is connected, a link is there.
 @inline(never) @_noLocks
-private func isUp(_ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
+func isUp(_ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
     guard let state = snapshot.pointee.ports[unchecked: Int(port)].state else { return false }
     return state.pointee.connection.load(ordering: .relaxed) >= 0
 }

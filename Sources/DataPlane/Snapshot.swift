@@ -27,6 +27,8 @@ struct Snapshot {
     var protocols: ProtocolTable
     /// PCP by protocol row.
     var tagger: PriorityTagger
+    /// By `PortIndex`; empty if no port has any.
+    var limits = UnsafeMutableBufferPointer<PortLimits>(start: nil, count: 0)
 
     func deallocate() {
         receiveQueues.deallocate()
@@ -42,6 +44,7 @@ struct Snapshot {
         for tree in trees { tree.leaves.deallocate() }
         trees.deallocate()
         tagger.destroy()
+        limits.deallocate()
     }
 }
 
@@ -91,6 +94,7 @@ struct PortView {
     /// Priority tags are pushed on the way out. Never by the device: what the offload asks of the sender differs between drivers, and where it is not
     /// met frames leave untagged and unseen (virtio's wants rte_eth_tx_prepare, the 82574 tags only while it strips what it receives).
     var tags = false
+    var flags = PortFlags.none
     /// nil: the port's bridge has no VLANs.
     var vlans: UnsafeMutablePointer<PortVLANs>?
     /// Filters of what leaves by it and of what comes in; nil: none. With `inbound`, `way` has `Fate.filter`.
@@ -114,6 +118,9 @@ struct BridgeView {
     var sets: FloodSets?
     /// Bytes of a frame without tags that no port finds too long.
     var fitsAll: UInt32
+    /// Where ports' frames go by the uplink wherever they are for: that, and the one port that all from there is for; `flooded`: there is none.
+    var uplink: PortIndex = flooded
+    var through: PortIndex = flooded
 }
 
 struct TreeView {

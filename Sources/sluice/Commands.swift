@@ -65,8 +65,11 @@ struct PortCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a port: add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock mode client queues 4",
             discussion: """
-                Any port: bridge, mtu, cpus 1,2, spoof-check on, vlan 10 | trunk 10,20-29 [native 1] | service 100, \
-                filter inbound NAME outbound NAME, addresses A,B, dhcp-guard on, ra-guard on, pace average RATE peak RATE burst SIZE.
+                Any port: bridge, mtu, cpus 1,2, spoof-check on, vlan 10 | trunk 10,20-29 [native 1] | service 100, pace average RATE peak RATE burst SIZE, \
+                filter inbound NAME outbound NAME, addresses A,B, dhcp-guard on, ra-guard on, \
+                isolated|hairpin|locked on, learning|flood|mcast-flood|bcast-flood off, fdb-limit N, bpdu drop|forward|guard, \
+                storm-broadcast|storm-multicast|storm-unknown 1kpps|10mbit.
+                vhost and tap: forward bridge|vepa|private|passthru.
                 vhost: socket PATH, mode client|server, queues N.
                 tap: interface NAME, netns NAME, mac ADDRESS.
                 physical: device STRING, queues N, rate RATE, overhead BYTES, rest floor|ceiling|priority, dcb on|off.

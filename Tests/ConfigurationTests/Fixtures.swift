@@ -91,6 +91,13 @@ func randomModel(_ random: inout Seeded) -> Model {
             var port = PortSettings(name: name, bridge: bridge.name, kind: kind)
             port.mtu = [1_500, 9_000, 1_280].randomElement(using: &random)!
             if Bool.random(using: &random) { port.pace = PaceSettings(average: rate(8_000...1_000_000_000, &random)) }
+            if Bool.random(using: &random) {
+                port.rules.isolated = Bool.random(using: &random)
+                port.rules.flood = Bool.random(using: &random)
+                port.rules.fdbLimit = Int.random(in: 1...100, using: &random)
+                port.rules.stormUnknown = Bool.random(using: &random) ? .packets(rate(1...1_000_000, &random)) : .bits(rate(8_000...1_000_000_000, &random))
+                port.rules.bpdu = BPDUMode.allCases.randomElement(using: &random)!
+            }
             if port.isPhysical, Int.random(in: 0...4, using: &random) > 0 { port.rate = rate(1_000_000_000...10_000_000_000, &random) }
             model.ports.append(port)
             for guestNumber in 0..<Int.random(in: 0...2, using: &random) {

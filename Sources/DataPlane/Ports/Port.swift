@@ -10,6 +10,8 @@ final class Port {
     var link = LinkSight()
     /// Its interface was called otherwise when it was looked at last.
     var wasRenamed = false
+    /// `Runtime.now` until which nothing passes by it (`followBPDUs`); nil: it is not shut.
+    var shutUntil: UInt64?
     /// What the pacer was last told.
     var appliedPace: PaceSettings?
 
@@ -37,7 +39,7 @@ struct LinkSight: Equatable {
 extension Port {
     /// Its link now.
     var linkNow: LinkSight {
-        LinkSight(isUp: state.pointee.connection.load(ordering: .acquiring) >= 0, connections: state.pointee.connections.load(ordering: .relaxed))
+        LinkSight(isUp: shutUntil == nil && state.pointee.connection.load(ordering: .acquiring) >= 0, connections: state.pointee.connections.load(ordering: .relaxed))
     }
 }
 

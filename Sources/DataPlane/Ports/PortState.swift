@@ -32,6 +32,8 @@ struct PortState: ~Copyable {
     let finishChecksums = Atomic<Bool>(false)
     /// The link sends frames of one buffer of their own alone: clones and chains are made flat. Set before any loop is given the port.
     var wantsFlat = false
+    /// A spanning tree frame came though there is to be none. Set by lcores, cleared by the control thread.
+    let hadBPDU = Atomic<Bool>(false)
     /// Times a guest connected.
     let connections = Atomic<UInt64>(0)
 
@@ -53,6 +55,9 @@ struct PortState: ~Copyable {
     /// Written and read by the one lcore that polls all queues of a paced port.
     let pacer: UnsafeMutablePointer<Pacer>
 
+    /// Written by all poll loops that poll the port, if it has storm control.
+    let storms: UnsafeMutablePointer<StormBuckets>
+
     /// By receive queue; each is its poll loop's.
     let fragments: UnsafeMutablePointer<FragmentTable>
     private let fragmentMemory: UnsafeMutableRawPointer
@@ -70,6 +75,8 @@ struct PortState: ~Copyable {
         for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
         pacer = .allocate(capacity: 1)
         pacer.initialize(to: Pacer())
+        storms = .onOwnLines(1)
+        storms.initialize(to: StormBuckets())
         // Pages that no fragment has been to are the kernel's page of zeros.
         fragmentMemory = calloc(maxQueuePairs, FragmentTable.byteCount)!
         fragments = .allocate(capacity: maxQueuePairs)
@@ -82,6 +89,8 @@ struct PortState: ~Copyable {
         interrupts.deallocate()
         transmitLocks.deallocate()
         pacer.deallocate()
+        storms.deinitialize(count: 1)
+        storms.deallocate()
         fragments.deallocate()
         free(fragmentMemory)
     }

@@ -1,0 +1,72 @@
+import Bridge
+import Packet
+
+/// Which ports get a frame that is flooded.
+struct FloodGate {
+    /// Ports with any of these get none.
+    private var excluded: PortFlags
+    /// Ports without any of these get none; none: it does not matter.
+    private var required = PortFlags.none
+    /// The port that it came in by, unless it may leave there too.
+    private var own: PortIndex
+    /// The guest's port whose frame comes back from the uplink.
+    private var sender: PortIndex = flooded
+
+    @inline(__always) @_noLocks
+    init(_ record: UnsafeMutablePointer<FrameRecord>, from source: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+        let flags = snapshot.pointee.ports[unchecked: Int(source)].flags
+        let kind: PortFlags = record.pointee.flags.has(.multicast) ? isBroadcast(record.pointee.destination) ? .noBroadcast : .noMulticast : .noUnknown
+        excluded = kind | .shut
+        own = source
+        if flags.has(.ways) { restrict(record, flags, source, snapshot) }
+    }
+
+    @inline(never) @_noLocks
+    private mutating func restrict(
+        _ record: UnsafeMutablePointer<FrameRecord>, _ flags: PortFlags, _ source: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>
+    ) {
+        if flags.has(.isolated) { excluded = excluded | .isolated }
+        if flags.has(.hairpin) { own = flooded }
+        // No port of another kind lets one in.
+        let isBPDU = isBPDU(record.pointee.destination)
+        if isBPDU { required = .forwardsBPDUs }
+        if flags.has(.bridged) { excluded = excluded | .detours }
+        if flags.has(.detours) { excluded = excluded | .local }
+        if flags.has(.wire), !isBPDU {
+            let sender = localSender(of: record.pointee.source, cameBy: source, snapshot)
+            if sender.isNone { return }
+            self.sender = sender.port
+            let kind = snapshot.pointee.ports[unchecked: Int(sender.port)].flags
+            required = receivers(ofReflected: kind)
+        }
+    }
+
+    @inline(__always) @_noLocks
+    func admits(_ port: PortIndex, _ flags: PortFlags) -> Bool {
+        port != own && port != sender && !flags.has(excluded) && (required == .none || flags.has(required))
+    }
+}
+
+/// Which kinds of ports get the frames of a kind of guest's port that come back from the uplink: those that did not get them directly.
+@inline(__always) @_noLocks
+func receivers(ofReflected sender: PortFlags) -> PortFlags {
+    if sender.has(.vepa) { return .vepa | .bridged }
+    return sender.has(.bridged) ? .vepa : .nobody
+}
+
+/// The guest's port, and guest, whose frame has come back by the uplink `port`; none where the address is nobody's here.
+@inline(never) @_noLocks
+func localSender(of address: UInt64, cameBy port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> FDBValue {
+    let owner = owner(of: address, port, snapshot)
+    if !owner.isNone { return owner.port != port && isUp(owner.port, snapshot) ? owner : .none }
+    let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
+    let entry = snapshot.pointee.bridges[unchecked: Int(view.pointee.bridge)].fdb.lookup(mac: address)
+    return entry.port == port ? .none : entry
+}
+
+@inline(__always) @_noLocks
+func isBroadcast(_ destination: UInt64) -> Bool { destination & 0xffff_ffff_ffff == 0xffff_ffff_ffff }
+
+/// Whether a destination is spanning tree's.
+@inline(__always) @_noLocks
+func isBPDU(_ destination: UInt64) -> Bool { destination & 0xffff_ffff_ffff == BridgeRules.reservedGroup }

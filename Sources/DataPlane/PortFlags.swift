@@ -1,0 +1,53 @@
+/// What a port has beyond addresses and VLANs; all zero: nothing, as most ports. Most bits say what `Configuration.PortRules` says.
+package struct PortFlags: Equatable, Sendable {
+    package private(set) var rawValue: UInt32
+
+    @inline(__always) @_noLocks
+    private init(_ rawValue: UInt32) { self.rawValue = rawValue }
+
+    @inline(__always) package static var none: PortFlags { @_noLocks get { PortFlags(0) } }
+    @inline(__always) package static var isolated: PortFlags { @_noLocks get { PortFlags(1) } }
+    @inline(__always) package static var hairpin: PortFlags { @_noLocks get { PortFlags(2) } }
+    @inline(__always) package static var noLearning: PortFlags { @_noLocks get { PortFlags(4) } }
+    /// It gets no copies of frames to addresses that are not known, to groups, to everybody.
+    @inline(__always) package static var noUnknown: PortFlags { @_noLocks get { PortFlags(8) } }
+    @inline(__always) package static var noMulticast: PortFlags { @_noLocks get { PortFlags(16) } }
+    @inline(__always) package static var noBroadcast: PortFlags { @_noLocks get { PortFlags(32) } }
+    @inline(__always) package static var locked: PortFlags { @_noLocks get { PortFlags(64) } }
+    /// `Snapshot.limits` has how much is flooded for it, and how many addresses are learned.
+    @inline(__always) package static var stormControl: PortFlags { @_noLocks get { PortFlags(128) } }
+    @inline(__always) package static var addressLimit: PortFlags { @_noLocks get { PortFlags(256) } }
+    @inline(__always) package static var forwardsBPDUs: PortFlags { @_noLocks get { PortFlags(512) } }
+    @inline(__always) package static var guardsBPDUs: PortFlags { @_noLocks get { PortFlags(1_024) } }
+
+    /// Nothing that comes in is let in, and nothing leaves.
+    @inline(__always) package static var shut: PortFlags { @_noLocks get { PortFlags(65_536) } }
+
+    // One of these has each port of a bridge of which some port's frames go by the uplink wherever they are for.
+    /// The uplink.
+    @inline(__always) package static var wire: PortFlags { @_noLocks get { PortFlags(2_048) } }
+    @inline(__always) package static var bridged: PortFlags { @_noLocks get { PortFlags(4_096) } }
+    @inline(__always) package static var vepa: PortFlags { @_noLocks get { PortFlags(8_192) } }
+    @inline(__always) package static var secluded: PortFlags { @_noLocks get { PortFlags(16_384) } }
+    @inline(__always) package static var passthru: PortFlags { @_noLocks get { PortFlags(32_768) } }
+    @inline(__always) static var detours: PortFlags { @_noLocks get { vepa | secluded | passthru } }
+    @inline(__always) static var local: PortFlags { @_noLocks get { bridged | detours } }
+
+    /// What no port has.
+    @inline(__always) static var nobody: PortFlags { @_noLocks get { PortFlags(0x8000_0000) } }
+
+    /// What the way of a frame depends on that is not flooded.
+    @inline(__always) static var ways: PortFlags {
+        @_noLocks get { isolated | hairpin | noLearning | locked | stormControl | addressLimit | forwardsBPDUs | shut | wire | local }
+    }
+
+    /// Whether any of `flags` is set.
+    @inline(__always) @_noLocks
+    package func has(_ flags: PortFlags) -> Bool { rawValue & flags.rawValue != 0 }
+
+    @inline(__always) @_noLocks
+    func hasAll(_ flags: PortFlags) -> Bool { rawValue & flags.rawValue == flags.rawValue }
+
+    @inline(__always) @_noLocks
+    package static func | (one: PortFlags, other: PortFlags) -> PortFlags { PortFlags(one.rawValue | other.rawValue) }
+}
