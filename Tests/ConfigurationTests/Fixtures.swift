@@ -93,6 +93,7 @@ func randomModel(_ random: inout Seeded) -> Model {
             if Bool.random(using: &random) { port.pace = PaceSettings(average: rate(8_000...1_000_000_000, &random)) }
             if Bool.random(using: &random) {
                 port.rules.isolated = Bool.random(using: &random)
+                port.rules.hairpin = Bool.random(using: &random)
                 port.rules.flood = Bool.random(using: &random)
                 port.rules.fdbLimit = Int.random(in: 1...100, using: &random)
                 port.rules.stormUnknown = Bool.random(using: &random) ? .packets(rate(1...1_000_000, &random)) : .bits(rate(8_000...1_000_000_000, &random))

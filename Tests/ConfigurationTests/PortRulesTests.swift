@@ -58,6 +58,19 @@ import Testing
         #expect(problems(locked.replacing("{name: br0}", with: "{name: br0, static: [{mac: \"52:54:00:00:00:01\", port: vm1}]}")).isEmpty)
     }
 
+    @Test("a physical port that frames may leave by as they came has classes for its own guests")
+    func hairpinClasses() throws {
+        func paths(_ model: Model) -> [String] {
+            var ids = ClassIDs()
+            return trees(of: model, ids: &ids).first { $0.name == "up" }!.classes.map(\.path)
+        }
+        let model = try Model(yaml: Self.base)
+        #expect(paths(model) == ["vm1"])
+        let hairpin = try model.edited("port", "set", ["up", "hairpin", "on"])
+        #expect(paths(hairpin) == ["vm1", "up"])
+        #expect(try paths(hairpin.edited("guest", "add", ["far", "port", "up"])).contains("far"))
+    }
+
     @Test("frames that go by the uplink need one, and passthru has it alone")
     func forward() throws {
         func told(_ ports: String) -> [String] { problems("bridges: [{name: br0}]\nports: [\(ports)]\n") }

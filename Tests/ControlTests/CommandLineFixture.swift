@@ -106,6 +106,7 @@ final class CannedDaemon: Sendable {
             return .reply(FlushReply(flushed: 2))
         case .classShow: return .reply(Canned.classes)
         case .protocolShow: return .reply(Canned.protocols)
+        case .filterShow: return .reply([Canned.filter])
         case .coreShow:
             let params = try request.params(CoreParams.self)
             if params.stalls == true { return .reply(Canned.cores(listsStalls: true)) }
@@ -139,6 +140,15 @@ enum Canned {
         (uplink.name, uplink.kind, uplink.bridge, uplink.state) = ("uplink", "physical", "br0", .waiting)
         (uplink.reason, uplink.driver, uplink.device, uplink.queuesMax) = ("no link", "net_af_packet", "eth1", 1)
         return [vm1, uplink]
+    }
+
+    static var filter: FilterStatus {
+        var filter = FilterStatus()
+        (filter.name, filter.default, filter.defaultHits, filter.outbound) = ("no-smtp", "allow", 1_200, ["vm1", "vm2"])
+        filter.rules = [
+            FilterStatus.Rule(action: "allow", expression: "dst net 10.0.0.0/8", hits: 7), FilterStatus.Rule(action: "deny", expression: "tcp dst port 25", hits: 32),
+        ]
+        return filter
     }
 
     static var group: GroupStatus {

@@ -91,6 +91,15 @@ import Testing
                 default     0       0      0  everything else
                 """)
         try shows(
+            "filter",
+            text: """
+                no-smtp: ports vm1 outbound, vm2 outbound
+                    HITS  RULE   EXPRESSION
+                       7  allow  dst net 10.0.0.0/8
+                      32  deny   tcp dst port 25
+                    1200  allow  everything else
+                """)
+        try shows(
             "core",
             text: """
                 CPU  NUMA  POLLING    BUSY  ASLEEP   FRAMES/S  CYCLES/FRAME  TURNS  SLEEPS  QUEUES
@@ -178,6 +187,9 @@ import Testing
         ok(
             try sluice("class", "set", "vm1/iscsi", "dir", "inbound", "floor", "200mbit", socket: daemon.path),
             "~ guest vm1 protocols default -> {iscsi {inbound {floor 200mbit}}}")
+        ok(
+            try sluice("filter", "add", "no-smtp", "allow", "dst net 10.0.0.0/8", "deny", "tcp dst port 25", socket: daemon.path),
+            "+ filter no-smtp rules {allow dst net 10.0.0.0/8},{deny tcp dst port 25}")
         ok(try sluice("protocol", "add", "backup", "match", "tcp 873,dscp 10", "pcp", "1", socket: daemon.path), "+ protocol backup match tcp 873,dscp 10 pcp 1")
         ok(try sluice("fdb", "add", "52:54:00:aa:00:01", "port", "vm1", socket: daemon.path), "+ fdb 52:54:00:aa:00:01 port vm1 bridge br0")
         ok(try sluice("group", "add", "tenant-a", socket: daemon.path), "+ group tenant-a bridge br0")
@@ -345,7 +357,7 @@ import Testing
         #expect(try sluice("apply").status == 64)
         let help = try sluice("--help")
         #expect(help.status == 0)
-        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "core", "stats", "config", "apply", "diff", "check", "status", "version"] {
+        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "filter", "core", "stats", "config", "apply", "diff", "check", "status", "version"] {
             #expect(help.output.contains("\n  \(verb)"))
         }
     }

@@ -25,7 +25,7 @@ import Testing
         #expect(params.yaml == "a: \"\u{1F600}\"\n")
         #expect(params.dryRun == true)
         // What is misspelt would otherwise be done without it.
-        #expect(throws: RPCError(RPCError.invalidParams, "x has no parameter 'dev': there are bridge, port")) {
+        #expect(throws: RPCError(RPCError.invalidParams, "x has no parameter 'dev': there are bridge, port, vlan")) {
             try parse(#"{"jsonrpc":"2.0","method":"x","id":1,"params":{"dev":"vm1"}}"#).get().params(FDBParams.self)
         }
         #expect(throws: RPCError(RPCError.invalidParams, "x has no parameter 'all': it has none")) {

@@ -19,6 +19,8 @@ import Testing
         #expect(try words("core.set", #"{"cpu":3,"polling":"adaptive"}"#) == ["3", "polling", "adaptive"])
         #expect(try words("guest.set", #"{"name":"vm1","macs":[]}"#) == ["vm1", "macs", "none"])
         #expect(try words("bridge.del", #"{"name":"br1"}"#) == ["br1"])
+        #expect(
+            try words("filter.add", #"{"name":"f","rules":[{"allow":"udp, or tcp"},{"deny":"ip"}],"default":"deny"}"#) == ["f", "default", "deny", "allow", "udp, or tcp", "deny", "ip"])
         #expect(try words("protocol.add", #"{"words":["backup","match","tcp 873","pcp","1"]}"#) == ["backup", "match", "tcp 873", "pcp", "1"])
     }
 

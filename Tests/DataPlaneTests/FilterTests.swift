@@ -46,7 +46,7 @@ import Testing
         let trial = try FilterTrial([FilterRule(.deny, expression)], .allow)
         var random = Seeded(expression.utf8.reduce(7) { ($0 as UInt64) &* 31 &+ UInt64($1) })
         var denied: UInt64 = 0, seen: UInt64 = 0, unreadable: UInt64 = 0
-        for round in 0..<400 {
+        for round in 0..<200 {
             let frames = MixedTraffic.burst(&random).map { frame -> MixedTraffic.MixedFrame in
                 // Frames of every length, too.
                 round % 2 == 0 ? frame : (Array(frame.bytes.prefix(Int.random(in: 14...80, using: &random))), Int.random(in: 14...80, using: &random))
