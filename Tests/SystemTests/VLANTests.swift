@@ -125,9 +125,9 @@ extension EndToEnd {
                       - {name: a, from: trunk, to: far, vlan: 10, size: 1514, rate: 250mbit, start: 3s}
                       - {name: b, from: trunk, to: far, vlan: 20, size: 1514, rate: 250mbit, mac: "02:00:00:00:00:0b"}
                     expect:
-                      - {name: "the ceiling of VLAN 20", flows: [b], from: 1s, to: 3s, at-least: 39mbit, at-most: 40mbit, within: 2%}
+                      - {name: "the ceiling of VLAN 20", flows: [b], from: 1s, to: 3s, at-least: 30mbit, at-most: 40mbit}
                       - {name: "the floor of VLAN 10", flows: [a], from: 4s, at-least: 150mbit}
-                      - {name: link, flows: ["*"], from: 4s, at-least: 190mbit, at-most: 200mbit, within: 2%, intact: true}
+                      - {name: link, flows: ["*"], from: 4s, at-least: 170mbit, at-most: 200mbit, intact: true}
                     """)
                 #expect(Generator.missed(report) == [])
                 for guest in ["ten", "twenty"] { #expect(try daemon.guest(guest)["outbound"]["frames"].int ?? 0 > 0) }
