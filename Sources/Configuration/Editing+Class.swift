@@ -113,6 +113,9 @@ extension Editor {
                     ? "rest is set at the port or bridge whose tree it is in: write \(owner ?? "port set uplink") rest floor 100mbit"
                     : "classes in rest are named without it: write \(parts.dropFirst().joined(separator: "/"))")
         }
+        if let mirror = model.mirrors.first(where: { parts.last == ClassDescription.mirrorPath(to: $0.target.port) }) {
+            throw ConfigurationError("", "\(path) is for what mirrors copy to port \(mirror.target.port): limit that with mirror set \(mirror.name) rate 100mbit")
+        }
         guard let last = parts.last, guestExists(last) else {
             let names = model.groups.map(\.name) + model.effectiveGuests.map(\.settings.name)
             throw ConfigurationError("", "there is no class \(path): \(hint(parts.last ?? path, among: names, none: "no guest is configured"))")

@@ -9,7 +9,8 @@ extension Editor {
             try refuseMore(rest)
             let guests = model.guests.filter { $0.port == name }.map { "guest \($0.name)" }
             let entries = model.bridges.flatMap(\.staticEntries).filter { $0.port == name }.map { "fdb \($0.mac)" }
-            try refuse(references: guests + entries, to: name, "port")
+            let mirrors = mirrors { $0.source == .port(name) || $0.target.port == name }
+            try refuse(references: guests + entries + mirrors, to: name, "port")
             model.ports.remove(at: index)
             return
         }
@@ -98,6 +99,7 @@ extension Editor {
         case .del:
             let index = try index(of: name, in: model.guests, \.name, "guest")
             try refuseMore(rest)
+            try refuse(references: mirrors { $0.source == .guest(name) }, to: name, "guest")
             model.guests.remove(at: index)
         }
     }

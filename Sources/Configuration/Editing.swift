@@ -1,6 +1,6 @@
 /// What a single change acts on.
 public enum EditObject: String, CaseIterable, Sendable {
-    case port, bridge, group, guest, `class`, `protocol`, filter, fdb, core
+    case port, bridge, group, guest, `class`, `protocol`, filter, mirror, fdb, core
 }
 
 public enum EditVerb: String, CaseIterable, Sendable {
@@ -42,6 +42,7 @@ extension Model {
         case .class: try editor.class(verb, words)
         case .protocol: try editor.protocol(verb, words)
         case .filter: try editor.filter(verb, words)
+        case .mirror: try editor.mirror(verb, words)
         case .fdb: try editor.fdb(verb, words)
         case .core: try editor.core(verb, words)
         }
@@ -182,6 +183,7 @@ struct Editor {
             case "guests": model.guests.indices.contains(index) ? "guest \(model.guests[index].name)" : nil
             case "daemon.cores": model.daemon.cores.indices.contains(index) ? "core \(model.daemon.cores[index].cpu)" : nil
             case "protocols": model.protocols.indices.contains(index) ? "protocol \(model.protocols[index].name)" : nil
+            case "mirrors": model.mirrors.indices.contains(index) ? "mirror \(model.mirrors[index].name)" : nil
             case "filters": model.filters.indices.contains(index) ? "filter \(model.filters[index].name)" : nil
             default: nil
             }

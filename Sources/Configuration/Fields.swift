@@ -12,6 +12,7 @@ struct Fields {
     let guest: [Field<GuestSettings>]
     let protocolRow: [Field<ProtocolDraft>]
     let filter = FilterSettings.fields
+    let mirror = Field<MirrorDraft>.mirror
 
     /// Made once; nothing in it changes.
     nonisolated(unsafe) static let all = Fields()

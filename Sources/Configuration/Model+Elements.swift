@@ -1,6 +1,6 @@
 /// A whole model from and to its parts.
 extension Model {
-    static let keys = ["daemon", "bridges", "ports", "groups", "guests", "protocols", "filters"]
+    static let keys = ["daemon", "bridges", "ports", "groups", "guests", "protocols", "filters", "mirrors"]
 
     /// - Parameter standing: the daemon's settings if the document says nothing of them. One that names any of them has all others at their defaults.
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
@@ -44,6 +44,9 @@ extension Model {
             case "filters":
                 let example = "[{name: no-smtp, rules: [{deny: tcp dst port 25}]}]"
                 filters = problems.objects(value, FilterSettings(name: ""), fields.filter, of: "a filter", example: example).map(\.object)
+            case "mirrors":
+                mirrors = problems.objects(value, MirrorDraft(), fields.mirror, of: "a mirror", example: "[{name: m1, port: vm1, to: mon0}]")
+                    .compactMap { $0.object.mirror(at: $0.element, &problems) }
             default: problems.unknown(entry, in: Self.keys, of: "the configuration")
             }
         }
@@ -63,6 +66,7 @@ extension Model {
         append("guests", guests, fields.guest)
         append("protocols", protocols.map(ProtocolDraft.init), fields.protocolRow)
         append("filters", filters, fields.filter)
+        append("mirrors", mirrors.map(MirrorDraft.init), fields.mirror)
         return .map(entries)
     }
 }

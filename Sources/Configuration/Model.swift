@@ -12,6 +12,7 @@ public struct Model: Equatable, Sendable {
     /// The operator's own rows and changes to the built-in ones; the built-in rows are `ProtocolSettings.builtIn`.
     public var protocols: [ProtocolSettings] = []
     public var filters: [FilterSettings] = []
+    public var mirrors: [MirrorSettings] = []
 
     public init() {}
 }

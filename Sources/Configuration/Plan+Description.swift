@@ -48,6 +48,11 @@ extension Plan {
                 guard let before = old.filters.first(where: { $0.name == settings.name }) else { return [] }
                 return ["~ filter \(settings.name) \(changes(before, settings, fields.filter))"]
             case .removeFilter(let name): return ["- filter \(name)"]
+            case .addMirror(let settings): return ["+ mirror \(words(MirrorDraft(settings), fields.mirror))"]
+            case .changeMirror(let settings):
+                guard let before = old.mirrors.first(where: { $0.name == settings.name }) else { return [] }
+                return ["~ mirror \(settings.name) \(changes(MirrorDraft(before), MirrorDraft(settings), fields.mirror))"]
+            case .removeMirror(let name): return ["- mirror \(name)"]
             case .setProtocols: return protocolLines(from: old, to: new, fields)
             case .setPolling(let settings): return ["~ daemon \(changes(old.daemon, settings, fields.daemon))"]
             case .setDaemon(let settings):

@@ -20,6 +20,9 @@ public enum Action: Equatable, Sendable {
     case addFilter(FilterSettings)
     case changeFilter(FilterSettings)
     case removeFilter(String)
+    case addMirror(MirrorSettings)
+    case changeMirror(MirrorSettings)
+    case removeMirror(String)
     case addStaticEntry(bridge: String, StaticEntry)
     /// How poll loops wait, and whether queues move by themselves.
     case setPolling(DaemonSettings)
@@ -77,6 +80,7 @@ func actions(from old: Model, to new: Model) -> [Action] {
     let groups = ListDifference(old.groups, new.groups, key: \.name) { $0 == $1 }
     let guests = ListDifference(old.guests, new.guests, key: \.name) { $0 == $1 }
     let filters = ListDifference(old.filters, new.filters, key: \.name) { $0 == $1 }
+    let mirrors = ListDifference(old.mirrors, new.mirrors, key: \.name) { $0 == $1 }
     let replaced = ports.changed.filter { !$0.old.canChangeInPlace(to: $0.new) }
 
     // A port that is replaced, or whose bridge is, takes its entries along; they are added again.
@@ -85,7 +89,7 @@ func actions(from old: Model, to new: Model) -> [Action] {
     let newEntries = new.bridges.flatMap { bridge in bridge.staticEntries.map { Entry(bridge: bridge.name, entry: $0) } }
     let kept = Set(oldEntries).intersection(newEntries).filter { !lostPorts.contains($0.entry.port) }
 
-    var result: [Action] = []
+    var result: [Action] = mirrors.removed.map { .removeMirror($0.name) }
     result += oldEntries.filter { !kept.contains($0) }.map { .removeStaticEntry(bridge: $0.bridge, $0.entry) }
     result += guests.removed.map { .removeGuest($0.name) }
     result += groups.removed.reversed().map { .removeGroup($0.name) }
@@ -104,6 +108,8 @@ func actions(from old: Model, to new: Model) -> [Action] {
     result += groups.changed.map { .changeGroup($0.new) }
     result += guests.added.map { .addGuest($0) }
     result += guests.changed.map { .changeGuest($0.new) }
+    result += mirrors.added.map { .addMirror($0) }
+    result += mirrors.changed.map { .changeMirror($0.new) }
     if old.protocolTable != new.protocolTable { result.append(.setProtocols(new.protocols)) }
     result += newEntries.filter { !kept.contains($0) }.map { .addStaticEntry(bridge: $0.bridge, $0.entry) }
     if old.daemon.changingInPlace(to: new.daemon) != new.daemon {

@@ -88,16 +88,18 @@ extension Field<PortDraft> {
                 read: { if let value = $2.choice($1, ForwardMode.self) { $0.rules.forward = value } },
                 write: { $0.rules.forward == standard.forward ? nil : .text($0.rules.forward.rawValue) }),
             .optionalInteger("fdb-limit", \.rules.fdbLimit, PortRules.fdbLimits),
-            .storm("storm-broadcast", \.rules.stormBroadcast), .storm("storm-multicast", \.rules.stormMulticast),
-            .storm("storm-unknown", \.rules.stormUnknown),
+            .packetsOrBits("storm-broadcast", \.rules.stormBroadcast), .packetsOrBits("storm-multicast", \.rules.stormMulticast),
+            .packetsOrBits("storm-unknown", \.rules.stormUnknown),
             Field(
                 key: "bpdu", unset: { $0.rules.bpdu = standard.bpdu }, read: { if let value = $2.choice($1, BPDUMode.self) { $0.rules.bpdu = value } },
                 write: { $0.rules.bpdu == standard.bpdu ? nil : .text($0.rules.bpdu.rawValue) }),
         ]
     }
+}
 
+extension Field {
     /// `1kpps` or `10mbit`
-    private static func storm(_ key: String, _ path: WritableKeyPath<PortDraft, StormRate?>) -> Field {
+    static func packetsOrBits(_ key: String, _ path: WritableKeyPath<Object, StormRate?>) -> Field {
         Field(
             key: key, unset: { $0[keyPath: path] = nil },
             read: { port, element, problems in

@@ -17,7 +17,8 @@ struct QueueLimits: Sendable {
     /// - Parameter rate: the root's in bit/s; nil: unlimited.
     init(_ classes: [ClassDescription], rate: UInt64?) {
         self.rate = rate
-        for item in classes where !item.isRest { floors[item.parent, default: Floors()].add(item.settings.floor) }
+        // Mirrors' copies have what others leave, and take nothing that these can count on.
+        for item in classes where !item.isRest && !item.isForMirrors { floors[item.parent, default: Floors()].add(item.settings.floor) }
         amounts.reserveCapacity(classes.count)
         // Parents come first.
         for item in classes { amounts[item.id] = amount(of: item.settings, below: item.parent, [:], floors) }

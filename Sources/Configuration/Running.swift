@@ -59,7 +59,7 @@ public struct Running: Sendable {
     /// - Parameter short: false: the general way in any case.
     /// - Throws: the sentences of the general way.
     public mutating func edited(_ object: String, _ verb: String, _ words: [String], short: Bool = true) throws(ConfigurationError) -> Edit {
-        if short, let object = EditObject(rawValue: object), object == .class || object == .guest {
+        if short, !model.mirrorsNameClasses, let object = EditObject(rawValue: object), object == .class || object == .guest {
             if index == nil { index = LocalIndex(model, trees, ids) }
             if let change = index?.change(object, verb, words, model, trees, ids) { return .local(change) }
         }

@@ -159,19 +159,24 @@ public enum Direction: String, Codable, CaseIterable, Sendable {
 ///
 /// In a tree that has a rate, guests and groups without a floor that stand in no group stand below the class `rest`, whose floor is what the floors
 /// beside it leave. It is there as soon as there is one.
+///
+/// A port that mirrors' copies leave by has a leaf for them (`ClassDescription.mirrorPath`).
 public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] { trees(of: model, model.effectiveGuests, ids: &ids) }
 
 /// - Parameter guests: those that have classes.
 func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> [TreeDescription] {
+    let targets = model.mirrorTargets
     var result = model.bridges.map { bridge in
         var tree = TreeBuilder(model, .inbound, rate: bridge.rate, rest: bridge.rest, bridge: bridge.name)
         for guest in guests { tree.add(guest, unless: { $0.isPhysical }) }
+        for port in model.ports where port.bridge == bridge.name && !port.isPhysical && targets.contains(port.name) { tree.addMirrors(to: port) }
         return tree.description(
             name: bridge.name, kind: .inbound(bridge: bridge.name), overhead: bridge.overhead, ids: &ids)
     }
     for port in model.ports where port.isPhysical {
         var tree = TreeBuilder(model, .outbound, rate: port.rate, rest: port.rest, bridge: port.bridge)
         for guest in guests { tree.add(guest, unless: { $0.name == port.name && !port.rules.hairpin }) }
+        if targets.contains(port.name) { tree.addMirrors(to: port) }
         result.append(tree.description(name: port.name, kind: .outbound(port: port.name), overhead: port.overhead, ids: &ids))
     }
     ids.keep(trees: Set(result.map(\.name)))
@@ -219,6 +224,14 @@ private struct TreeBuilder {
         }
         let rest = defaultLeaf(of: own, protocols: protocols.map(\.1))
         append(path + "/default", under: path, rest, leafOf: port, guest: guest.settings.name, port.largestFrame)
+    }
+
+    /// Mirrors' copies have a class without a floor, which borrows last: what they take nobody else misses.
+    mutating func addMirrors(to port: PortSettings) {
+        let path = ClassDescription.mirrorPath(to: port.name)
+        var settings = ClassSettings()
+        settings.priority = 7
+        append(path, under: nil, settings, leafOf: port, guest: path, port.largestFrame)
     }
 
     /// - Returns: the group's path; nil if there is no such group on this bridge.

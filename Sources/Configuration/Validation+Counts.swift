@@ -4,6 +4,7 @@ extension Model {
     /// Most guests, and as many groups: as many classes as the 16-bit ids of a tree name.
     public static let mostGuests = 65_534
     public static let mostFilters = 1_023
+    public static let mostMirrors = 1_023
     /// Most protocol rows that a document may have; how many fit the table is told apart.
     static let mostProtocols = 1_024
     /// Most classes in all trees together: each takes memory in every poll loop.
@@ -19,6 +20,7 @@ extension Validator {
         check(model.guests.count, Model.mostGuests, "guests", "guests")
         check(model.protocols.count, Model.mostProtocols, "protocols", "protocols")
         check(model.filters.count, Model.mostFilters, "filters", "filters")
+        check(model.mirrors.count, Model.mostMirrors, "mirrors", "mirrors")
         for (index, filter) in model.filters.enumerated() where filter.rules.count > FilterSettings.mostRules {
             add("filters[\(index)].rules", "a filter has at most \(FilterSettings.mostRules) rules, and this one has \(filter.rules.count): leave some out")
         }

@@ -27,9 +27,14 @@ extension Model {
         validator.checkAddresses()
         validator.checkProtocols()
         validator.checkFilters()
+        validator.checkMirrors()
         validator.checkDaemon()
         if validator.problems.isEmpty { validator.checkClassCount() }
-        if validator.problems.isEmpty { validator.checkTrees(trees()) }
+        if validator.problems.isEmpty {
+            let trees = trees()
+            validator.checkTrees(trees)
+            validator.checkMirroredClasses(trees)
+        }
         return validator.problems.all()
     }
 }

@@ -36,6 +36,8 @@ public enum Method: String, CaseIterable, Sendable {
     case protocolShow = "protocol.show"
     /// `NameParams` -> `[FilterStatus]`
     case filterShow = "filter.show"
+    /// `NameParams` -> `[MirrorStatus]`
+    case mirrorShow = "mirror.show"
     /// `CoreParams` -> `[CoreStatus]`
     case coreShow = "core.show"
     /// `BalanceParams` -> `[MoveStatus]`
@@ -102,7 +104,7 @@ public struct DiffParams: Codable, Sendable {
 
 /// One change, as the words of the command line.
 public struct EditParams: Codable, Sendable {
-    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `filter`, `fdb`, `core`
+    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `filter`, `mirror`, `fdb`, `core`
     public var object: String
     /// `add`, `set`, `del`
     public var verb: String

@@ -26,7 +26,7 @@ public struct Verb: Hashable, Sendable {
         case .core: [Verb(object, .set)]
         case .class: [Verb(object, .set), Verb(object, .del)]
         case .fdb: [Verb(object, .add), Verb(object, .del)]
-        case .port, .bridge, .group, .guest, .protocol, .filter: [Verb(object, .add), Verb(object, .set), Verb(object, .del)]
+        case .port, .bridge, .group, .guest, .protocol, .filter, .mirror: [Verb(object, .add), Verb(object, .set), Verb(object, .del)]
         }
     }
 

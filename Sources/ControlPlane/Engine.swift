@@ -82,7 +82,7 @@ final class Engine {
     /// A document with nothing in it, where something runs: more likely one that was cut off than what somebody wants.
     func refuseBlank(_ yaml: String) throws(ConfigurationError) {
         let model = dataPlane.model
-        let counts = [(model.bridges.count, "bridge"), (model.ports.count, "port"), (model.groups.count, "group"), (model.guests.count, "guest"), (model.protocols.count, "protocol"), (model.filters.count, "filter")]
+        let counts = [(model.bridges.count, "bridge"), (model.ports.count, "port"), (model.groups.count, "group"), (model.guests.count, "guest"), (model.protocols.count, "protocol"), (model.filters.count, "filter"), (model.mirrors.count, "mirror")]
         guard counts.contains(where: { $0.0 != 0 }), Model.isBlank(yaml: yaml) else { return }
         let shown = counts.filter { $0.0 != 0 }.map { "\($0) \($1)\($0 == 1 ? "" : "s")" }.joined(separator: ", ")
         throw ConfigurationError("", "this is empty, and would take away all that runs (\(shown)): write {} instead if that is meant")
@@ -214,6 +214,7 @@ final class Engine {
             return .later { .reply(snapshot.statuses()) }
         case .protocolShow: return .shown(try protocols(try request.params(NameParams.self).name))
         case .filterShow: return .shown(try filters(try request.params(NameParams.self).name))
+        case .mirrorShow: return .shown(try mirrors(try request.params(NameParams.self).name))
         case .coreShow:
             let params = try request.params(CoreParams.self)
             if params.stages == true { dataPlane.measureStages(seconds: 3) }

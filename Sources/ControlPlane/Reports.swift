@@ -221,6 +221,30 @@ extension Engine {
         }
     }
 
+    func mirrors(_ name: String?) throws -> [MirrorStatus] {
+        try select(dataPlane.model.mirrors, name, \.name, "mirror").map { settings in
+            var status = MirrorStatus()
+            status.name = settings.name
+            switch settings.source {
+            case .port(let name): status.port = name
+            case .guest(let name): status.guest = name
+            case .class(let path): status.class = path
+            }
+            status.direction = settings.direction.rawValue
+            (status.filter, status.truncate, status.rate) = (settings.filter, settings.truncate, settings.rate?.text)
+            switch settings.target {
+            case .port(let name): status.to = name
+            case .gre(let tunnel): status.gre = MirrorStatus.Tunnel(tunnel)
+            case .erspan(let tunnel, let session):
+                status.erspan = MirrorStatus.Tunnel(tunnel)
+                status.erspan?.session = session
+            }
+            let report = dataPlane.mirrorReport(settings.name)
+            (status.copied, status.drops) = (Traffic(report.copied), report.drops)
+            return status
+        }
+    }
+
     func cores(listsStalls: Bool) -> [CoreStatus] {
         dataPlane.coreReports().enumerated().map { index, report in
             var status = CoreStatus()
@@ -304,6 +328,14 @@ extension Engine {
             throw RPCError(RPCError.notFound, "no \(what) '\(name)'" + (all.isEmpty ? "; there is none" : "; there are \(there)"))
         }
         return [found]
+    }
+}
+
+extension MirrorStatus.Tunnel {
+    init(_ tunnel: MirrorTunnel) {
+        self.init()
+        (remote, local, via, mac) = (tunnel.remote.description, tunnel.local.description, tunnel.via, tunnel.mac.description)
+        (sourceMac, vlan) = (tunnel.source.description, tunnel.vlan)
     }
 }
 

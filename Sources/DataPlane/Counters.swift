@@ -4,7 +4,7 @@ struct PortCounters {
     var receivedBytes: UInt64 = 0
     var sentFrames: UInt64 = 0
     var sentBytes: UInt64 = 0
-    /// Copies made to flood a frame to this port beyond the first receiver of it.
+    /// Copies made to flood a frame to this port beyond the first receiver of it, and those of mirrors.
     var copiedFrames: UInt64 = 0
     var copiedBytes: UInt64 = 0
     /// Frames received and flooded.

@@ -46,6 +46,7 @@ extension DataPlane {
             throw error
         }
         settleFilters(new, before: oldFilters)
+        mirrors.adopt(new.mirrors, lcores: runtime.lcores.count)
         adoptBridges(new)
         adoptGuests(guests)
         let oldProtocols = adoptProtocols(old, new)

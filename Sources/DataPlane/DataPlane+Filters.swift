@@ -8,8 +8,10 @@ struct FilterPrograms {
     /// By the port's name: of its addresses, and its guards.
     var addresses: [String: FilterProgram] = [:]
     var guards: [String: FilterProgram] = [:]
+    /// By the mirror's name: of the frames that it copies.
+    var mirrors: [String: FilterProgram] = [:]
 
-    var all: [FilterProgram] { Array(named.values) + Array(addresses.values) + Array(guards.values) }
+    var all: [FilterProgram] { Array(named.values) + Array(addresses.values) + Array(guards.values) + Array(mirrors.values) }
 }
 
 extension DataPlane {
@@ -38,11 +40,16 @@ extension DataPlane {
                     next.guards[port.name] = try program(rules, .allow, old.guards[port.name], "port \(port.name) guards")
                 }
             }
+            for mirror in new.mirrors {
+                guard let expression = mirror.filter else { continue }
+                next.mirrors[mirror.name] = try program([FilterRule(.allow, expression)], .deny, old.mirrors[mirror.name], "mirror \(mirror.name)")
+            }
         } catch {
             for program in made { program.destroy() }
             throw error
         }
         next.named.merge(old.named) { new, _ in new }
+        next.mirrors.merge(old.mirrors) { new, _ in new }
         filters = next
         return old
     }
@@ -51,6 +58,8 @@ extension DataPlane {
     func settleFilters(_ model: Model, before old: FilterPrograms) {
         let names = Set(model.filters.map(\.name))
         filters.named = filters.named.filter { names.contains($0.key) }
+        let filtered = Set(model.mirrors.lazy.filter { $0.filter != nil }.map(\.name))
+        filters.mirrors = filters.mirrors.filter { filtered.contains($0.key) }
         let used = Set(filters.all.map(ObjectIdentifier.init))
         func retire(_ old: [String: FilterProgram], for new: [String: FilterProgram]) {
             for (name, program) in old where !used.contains(ObjectIdentifier(program)) { retiredFilters.append((program, new[name])) }
@@ -58,6 +67,7 @@ extension DataPlane {
         retire(old.named, for: filters.named)
         retire(old.addresses, for: filters.addresses)
         retire(old.guards, for: filters.guards)
+        retire(old.mirrors, for: filters.mirrors)
     }
 
     /// The change is not made.

@@ -20,7 +20,7 @@ extension DataPlane {
     }
 
     func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
-        let old = snapshots, oldOwners = retiredOwners, oldSets = retiredSets, oldFilters = retiredFilters
+        let old = snapshots, oldOwners = retiredOwners, oldSets = retiredSets, oldFilters = retiredFilters, oldMirrors = mirrors.takeRetired()
         retiredOwners = []
         retiredSets = []
         retiredFilters = []
@@ -37,6 +37,7 @@ extension DataPlane {
         }
         for owners in oldOwners { owners.destroy() }
         for sets in oldSets { sets.destroy() }
+        for record in oldMirrors { record.destroy() }
         for old in oldFilters {
             old.heir?.inherit(from: old.program)
             old.program.destroy()
@@ -66,14 +67,17 @@ extension DataPlane {
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
         views.initialize(repeating: PortView(state: nil))
         let connected = connectedPorts, detours = model.bridgesWithDetours
+        let mirrors = mirrorTables(for: lcore, treeNumbers)
         for port in connected {
-            let inbound = inboundFilters(of: port.settings, lcore)
+            let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
+            let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil, isMirrored = mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
+            let wants = (port.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
             views[Int(port.index)] = PortView(
                 state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
-                tree: treeNumbers[port.treeName] ?? 0, isPhysical: port.isPhysical,
+                tree: tree, isPhysical: port.isPhysical,
                 spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, flags: flags(of: port, detours: detours), vlans: vlans(of: port),
-                inbound: inbound, outbound: outboundFilters(of: port.settings, lcore), maxFrame: port.maxFrame,
-                way: GroupKey(inbound == nil ? .pass : .filter, port.index).with(tag: port.state.pointee.wantsFlat ? .flatten : EgressTag(rawValue: 0)).rawValue)
+                inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)), maxFrame: port.maxFrame,
+                way: GroupKey(isTold ? .filter : .pass, port.index).with(tag: wants).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
         result.initialize(to: Snapshot(
@@ -91,7 +95,7 @@ extension DataPlane {
                     sets: bridges[name]!.sets, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
-            protocols: protocols, tagger: tagger(), limits: limits(of: connected)))
+            protocols: protocols, tagger: tagger(), limits: limits(of: connected), mirrors: mirrors))
         return result
     }
 

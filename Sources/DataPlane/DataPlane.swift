@@ -48,6 +48,7 @@ public final class DataPlane {
     var filters = FilterPrograms()
     /// Replaced, and those in their place.
     var retiredFilters: [(program: FilterProgram, heir: FilterProgram?)] = []
+    var mirrors = MirrorRecords()
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()
@@ -162,6 +163,7 @@ public final class DataPlane {
         for sets in retiredSets { sets.destroy() }
         for program in filters.all + retiredFilters.map(\.program) { program.destroy() }
         for snapshot in snapshots { free(snapshot) }
+        mirrors.destroy()
         protocols.destroy()
         runtime.close()
     }

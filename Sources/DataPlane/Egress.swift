@@ -11,7 +11,7 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
         return
     }
     let output = touch(port, lcore)
-    append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, output, lcore)
+    append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, output, lcore, snapshot)
 }
 
 /// The same for frames of the burst just classified that have the same tag. There is room for them.
@@ -25,7 +25,7 @@ func stage(
     let frames = burst.frames + run.lowerBound, lengths = burst.lengths + run.lowerBound
     let unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0
         && view.pointee.state.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
-    if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, output, lcore) }
+    if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, output, lcore, snapshot) }
     let staged = output.pointee.count
     sluice_copy(Output.frames(output) + staged, frames, run.count &* MemoryLayout<Frame?>.stride)
     sluice_copy(Output.lengths(output) + staged, lengths, run.count &* MemoryLayout<UInt32>.stride)
@@ -36,12 +36,12 @@ func stage(
 @inline(never) @_noLocks
 private func stageChanged(
     _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex,
-    _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>
+    _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     var index = 0
-    if tag.flattens {
+    if tag.isSpecial {
         repeat {
-            append(frames[index].unsafelyUnwrapped, tag, finishes, port, output, lcore)
+            append(frames[index].unsafelyUnwrapped, tag, finishes, port, output, lcore, snapshot)
             index &+= 1
         } while index < count
         return
@@ -57,7 +57,7 @@ private func stageChanged(
             output.pointee.lengths[unchecked: staged] = sluice_frame_length(frame)
             output.pointee.count = staged &+ 1
         } else {
-            append(frame, tag, finishes, port, output, lcore)
+            append(frame, tag, finishes, port, output, lcore, snapshot)
         }
         index &+= 1
     } while index < count
@@ -78,12 +78,12 @@ private func touch(_ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> U
 @inline(__always) @_noLocks
 private func append(
     _ frame: Frame, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex,
-    _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>
+    _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     var ready = frame
     let unfinished = finishes && sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0
     if !tag.keeps || unfinished {
-        guard let prepared = prepare(frame, tag, unfinished, port, lcore) else { return }
+        guard let prepared = prepare(frame, tag, unfinished, port, lcore, snapshot) else { return }
         ready = prepared
     }
     let count = output.pointee.count
@@ -92,10 +92,10 @@ private func append(
     output.pointee.count = count &+ 1
 }
 
-/// Makes a frame flat, tags it and finishes its checksums. nil: it was dropped.
+/// Makes a frame flat, tags it, finishes its checksums, and has mirrors copy it. nil: it was dropped.
 @_noLocks
 private func prepare(
-    _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>
+    _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Frame? {
     var frame = frame
     if tag.flattens && !sluice_frame_is_flat(frame) {
@@ -119,6 +119,7 @@ private func prepare(
         sluice_frame_trim_front(frame, UInt16(HeaderSize.vlanTag))
     }
     if unfinished && sluice_frame_finish_checksums(frame) != 0 { return drop(frame, .badOffload, port, lcore) }
+    if tag.isMirrored { mirrorLeaving(frame, tag, port, lcore, snapshot) }
     return frame
 }
 

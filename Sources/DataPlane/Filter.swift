@@ -14,10 +14,10 @@ struct FilterView {
     var isLast: Bool
 }
 
-/// What is to be asked of what a port receives; nil: nothing.
+/// What is to be done with what a port receives; nil: nothing.
 @inline(__always) @_noLocks
-func outboundFilters(of port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> UnsafeMutablePointer<FilterView>? {
-    (snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)).pointee.outbound
+func ingress(of port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> UnsafeMutablePointer<IngressView>? {
+    (snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)).pointee.ingress
 }
 
 /// Between polling and admission, and before frames are queued for a port that has a filter: has filters decide about frames. Those that stay, and their

@@ -44,6 +44,9 @@ final class FilterProgram {
         }
     }
 
+    /// To be run without counting.
+    var rulesAlone: UnsafeMutablePointer<sluice_filter_rule> { loaded }
+
     func view(lcore: Int, reason: DropReason) -> FilterView {
         FilterView(rules: loaded, hits: hits[lcore], verdicts: verdicts[lcore], reason: reason, isLast: false)
     }

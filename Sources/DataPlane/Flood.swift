@@ -68,6 +68,7 @@ private func deliver(
         return
     }
     if let inbound = port.pointee.inbound, !passes(frame, inbound, output, lcore) { return }
-    let tag = action.and(port.pointee.wants)
+    var tag = action.and(port.pointee.wants)
+    if snapshot.pointee.mirrors != nil { tag = tag.and(watch(leaf, of: port.pointee.tree, snapshot)) }
     offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
 }

@@ -148,7 +148,8 @@ enum Fate: UInt8 {
     case flood
     /// Nowhere: the output is down; the frame is too long for it; it is not in the frame's VLAN.
     case portDown, exceedsMTU, vlanNotAllowed
-    /// To its leaf's queue, if the output's filter lets it: a bit of its own in `PortView.way`, so that outputs without filters pay nothing. The second is of outputs
+    /// To its leaf's queue, if the output's filter lets it, and told there which mirrors of classes copy it: a bit of its own in `PortView.way`, so that outputs without filters and
+    /// such mirrors pay nothing. The second is of outputs
     /// that are parked.
     case filter = 0x80, filterAndQueue = 0x81
 }

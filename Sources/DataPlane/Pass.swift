@@ -77,17 +77,18 @@ private func stagePassed(
 @inline(never) @_noLocks
 private func queue(_ burst: Burst, _ next: Int, _ group: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
     let end = burst.end(of: group)
-    offer(burst, next..<end, burst.groups.pointee.keys[unchecked: group], tree, lcore)
+    offer(burst, next..<end, burst.groups.pointee.keys[unchecked: group], EgressTag(rawValue: 0), tree, lcore)
     return end
 }
 
+/// - Parameter watch: what is to be said in the frames' tags beyond what keys hold.
 @inline(__always) @_noLocks
 private func offer(
-    _ burst: Burst, _ run: Range<Int>, _ key: GroupKey, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
+    _ burst: Burst, _ run: Range<Int>, _ key: GroupKey, _ watch: EgressTag, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
 ) {
     for index in run {
         let frame = burst.frames[index].unsafelyUnwrapped, length = burst.lengths[index]
-        offer(frame, length, key.tag, key.leaf, for: key.output, tree, lcore)
+        offer(frame, length, key.tag.and(watch), key.leaf, for: key.output, tree, lcore)
     }
 }
 
@@ -101,7 +102,7 @@ func divert(
         flood(burst, run, lcore.pointee.records + Int(key.leaf), source, lcore, snapshot)
     case .queue, .pass:
         let tree = snapshot.pointee.trees[unchecked: Int(snapshot.pointee.ports[unchecked: Int(key.output)].tree)].tree
-        offer(burst, run, key, tree, lcore)
+        offer(burst, run, key, EgressTag(rawValue: 0), tree, lcore)
     case .filter, .filterAndQueue:
         let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(key.output)
         var kept = run.count
@@ -109,7 +110,7 @@ func divert(
             kept = filter(burst.frames + run.lowerBound, burst.lengths + run.lowerBound, kept, inbound, key.output, lcore)
         }
         let tree = snapshot.pointee.trees[unchecked: Int(port.pointee.tree)].tree
-        offer(burst, run.lowerBound..<run.lowerBound &+ kept, key, tree, lcore)
+        offer(burst, run.lowerBound..<run.lowerBound &+ kept, key, watch(key.leaf, of: port.pointee.tree, snapshot), tree, lcore)
     case .exceedsMTU:
         refuse(burst, run, .exceedsMTU, key.output, lcore)
     case .vlanNotAllowed:

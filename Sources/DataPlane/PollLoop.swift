@@ -88,8 +88,8 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         stages.lap(.poll, lcore)
         received &+= frames
         let source = queues[unchecked: index].port
-        if let outbound = outboundFilters(of: source, snapshot) {
-            frames = filter(lcore.pointee.received, lcore.pointee.lengths, frames, outbound, source, lcore)
+        if let ingress = ingress(of: source, snapshot) {
+            frames = enter(ingress, frames, source, lcore, snapshot)
             if frames == 0 { continue }
         }
         let admitted = admit(frames, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)

@@ -30,13 +30,17 @@ struct Snapshot {
     /// By `PortIndex`; empty if no port has any.
     var limits = UnsafeMutableBufferPointer<PortLimits>(start: nil, count: 0)
 
+    /// nil: there are none.
+    var mirrors: UnsafeMutablePointer<MirrorTables>?
+
     func deallocate() {
         receiveQueues.deallocate()
         for port in ports {
             port.vlans?.pointee.destroy()
             port.vlans?.deallocate()
             port.inbound?.deallocate()
-            port.outbound?.deallocate()
+            port.ingress?.pointee.filters?.deallocate()
+            port.ingress?.deallocate()
         }
         ports.deallocate()
         for bridge in bridges { bridge.members.deallocate() }
@@ -45,6 +49,8 @@ struct Snapshot {
         trees.deallocate()
         tagger.destroy()
         limits.deallocate()
+        mirrors?.pointee.deallocate()
+        mirrors?.deallocate()
     }
 }
 
@@ -97,12 +103,13 @@ struct PortView {
     var flags = PortFlags.none
     /// nil: the port's bridge has no VLANs.
     var vlans: UnsafeMutablePointer<PortVLANs>?
-    /// Filters of what leaves by it and of what comes in; nil: none. With `inbound`, `way` has `Fate.filter`.
+    /// Filters of what leaves by it; nil: none. With them, `way` has `Fate.filter`.
     var inbound: UnsafeMutablePointer<FilterView>?
-    var outbound: UnsafeMutablePointer<FilterView>?
+    /// What is done with what comes in; nil: nothing.
+    var ingress: UnsafeMutablePointer<IngressView>?
     /// Longest frame without tags, bytes: MTU + 14.
     var maxFrame: UInt32 = 0
-    /// What its link wants of every frame, beside the output, and whether frames are filtered on their way there: where `GroupKey` has both.
+    /// What its link wants of every frame, beside the output, and whether frames are filtered, or told by their classes, on their way there: where `GroupKey` has both.
     var way: UInt64 = 0
 
     @inline(__always) var wants: EgressTag { @_noLocks get { GroupKey(rawValue: way).tag } }

@@ -83,8 +83,8 @@ struct CheckCommand: ParsableCommand {
             let document = try ConfigurationFile(file), model = try document.model()
             let isBlank = Model.isBlank(yaml: document.text)
             let blank = isBlank ? ["this is empty: it configures nothing"] : []
-            let isUnread = !model.filters.isEmpty && !PacketExpression.isAvailable
-            let unread = isUnread ? ["filters: libpcap is not on this host, so nobody has looked at their expressions: sluiced will, or install libpcap0.8"] : []
+            let isUnread = (!model.filters.isEmpty || model.mirrors.contains { $0.filter != nil }) && !PacketExpression.isAvailable
+            let unread = isUnread ? ["filters and mirrors: libpcap is not on this host, so nobody has looked at their expressions: sluiced will, or install libpcap0.8"] : []
             let warnings = blank + unread + model.warnings.map(\.description) + Self.unusableSockets(model)
             if json {
                 return Output.print(try Output.json(Contents(

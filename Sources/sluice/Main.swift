@@ -15,7 +15,7 @@ struct Sluice: ParsableCommand {
         version: sluiceVersion,
         subcommands: [
             PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, VLANCommand.self, ClassCommand.self,
-            ProtocolCommand.self, FilterCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
+            ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
             CheckCommand.self, StatusCommand.self, VersionCommand.self,
         ])
 

@@ -167,6 +167,34 @@ package enum Tables {
         }.joined(separator: "\n")
     }
 
+    package static func mirrors(_ mirrors: [MirrorStatus]) -> String { mirrors.map(mirror).joined(separator: "\n") }
+
+    private static func mirror(_ mirror: MirrorStatus) -> String {
+        let sources = [("port", mirror.port), ("guest", mirror.guest), ("class", mirror.class)]
+        var head = [mirror.name + ":"]
+        for (key, name) in sources { if let name { head += [key, name] } }
+        head.append(mirror.direction)
+        if let port = mirror.to { head += ["to", port] }
+        if let tunnel = mirror.gre { head += ["gre", words(tunnel)] }
+        if let tunnel = mirror.erspan { head += ["erspan", words(tunnel)] }
+        var which: [String] = []
+        if let filter = mirror.filter { which.append("filter \"\(filter)\"") }
+        if let length = mirror.truncate { which.append("truncate \(length)") }
+        if let rate = mirror.rate { which.append("rate \(rate)") }
+        var lines = [head.joined(separator: " ")]
+        if !which.isEmpty { lines.append("    " + which.joined(separator: " ")) }
+        lines.append("    copied \(mirror.copied.frames) frames \(mirror.copied.bytes) bytes")
+        if !mirror.drops.isEmpty { lines.append("    not copied \(reasons(mirror.drops))") }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func words(_ tunnel: MirrorStatus.Tunnel) -> String {
+        var words = "remote \(tunnel.remote) local \(tunnel.local) via \(tunnel.via) mac \(tunnel.mac) source-mac \(tunnel.sourceMac)"
+        if let vlan = tunnel.vlan { words += " vlan \(vlan)" }
+        if let session = tunnel.session { words += " session \(session)" }
+        return words
+    }
+
     package static func protocols(_ rows: [ProtocolStatus]) -> String {
         aligned(
             ["PROTOCOL", "PCP", "FRAMES", "BYTES", "MATCH"],

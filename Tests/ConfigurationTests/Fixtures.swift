@@ -133,5 +133,12 @@ func randomModel(_ random: inout Seeded) -> Model {
         model.protocols.append(ProtocolSettings(name: "backup", matches: [.tcp(873), .etherType(0x88b5), .dscp(10)], pcp: 1))
     }
     if Bool.random(using: &random) { model.protocols.append(ProtocolSettings(name: "iscsi", matches: [], pcp: 6)) }
+    if model.ports.count > 1, Bool.random(using: &random) {
+        var mirror = MirrorSettings(name: "m1", source: .port(model.ports[0].name), target: .port(model.ports[1].name))
+        mirror.direction = [.in, .out, .both].randomElement(using: &random)!
+        if Bool.random(using: &random) { mirror.rate = .packets(rate(1...1_000_000, &random)) }
+        if Bool.random(using: &random) { mirror.truncate = Int.random(in: 14...1_500, using: &random) }
+        model.mirrors = [mirror]
+    }
     return model
 }

@@ -57,6 +57,11 @@ private func apply(_ plan: Plan, to model: Model) -> Model {
         case .removeFilter(let name):
             precondition(!model.ports.contains { $0.filter.inbound == name || $0.filter.outbound == name })
             remove(&model.filters, name, \.name)
+        case .addMirror(let mirror):
+            precondition(model.ports.contains { $0.name == mirror.target.port })
+            add(&model.mirrors, mirror, \.name)
+        case .changeMirror(let mirror): replace(&model.mirrors, mirror, \.name)
+        case .removeMirror(let name): remove(&model.mirrors, name, \.name)
         case .setDaemon(let settings), .setPolling(let settings): model.daemon = settings
         }
     }

@@ -107,6 +107,7 @@ final class CannedDaemon: Sendable {
         case .classShow: return .reply(Canned.classes)
         case .protocolShow: return .reply(Canned.protocols)
         case .filterShow: return .reply([Canned.filter])
+        case .mirrorShow: return .reply([Canned.mirror])
         case .coreShow:
             let params = try request.params(CoreParams.self)
             if params.stalls == true { return .reply(Canned.cores(listsStalls: true)) }
@@ -149,6 +150,14 @@ enum Canned {
             FilterStatus.Rule(action: "allow", expression: "dst net 10.0.0.0/8", hits: 7), FilterStatus.Rule(action: "deny", expression: "tcp dst port 25", hits: 32),
         ]
         return filter
+    }
+
+    static var mirror: MirrorStatus {
+        var mirror = MirrorStatus(), tunnel = MirrorStatus.Tunnel()
+        (tunnel.remote, tunnel.local, tunnel.via, tunnel.mac, tunnel.sourceMac, tunnel.session) = ("192.0.2.9", "192.0.2.1", "uplink", "52:54:00:00:00:99", "02:53:c0:00:02:01", 7)
+        (mirror.name, mirror.guest, mirror.direction, mirror.filter, mirror.truncate, mirror.rate, mirror.erspan) = ("m1", "vm1", "both", "tcp port 80", 128, "100mbit", tunnel)
+        (mirror.copied, mirror.drops) = (Traffic(frames: 12, bytes: 1_600), ["rate": 3, "queue_full": 1])
+        return mirror
     }
 
     static var group: GroupStatus {

@@ -100,6 +100,14 @@ import Testing
                     1200  allow  everything else
                 """)
         try shows(
+            "mirror",
+            text: """
+                m1: guest vm1 both erspan remote 192.0.2.9 local 192.0.2.1 via uplink mac 52:54:00:00:00:99 source-mac 02:53:c0:00:02:01 session 7
+                    filter "tcp port 80" truncate 128 rate 100mbit
+                    copied 12 frames 1600 bytes
+                    not copied queue_full 1 rate 3
+                """)
+        try shows(
             "core",
             text: """
                 CPU  NUMA  POLLING    BUSY  ASLEEP   FRAMES/S  CYCLES/FRAME  TURNS  SLEEPS  QUEUES
@@ -357,7 +365,7 @@ import Testing
         #expect(try sluice("apply").status == 64)
         let help = try sluice("--help")
         #expect(help.status == 0)
-        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "filter", "core", "stats", "config", "apply", "diff", "check", "status", "version"] {
+        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "filter", "mirror", "core", "stats", "config", "apply", "diff", "check", "status", "version"] {
             #expect(help.output.contains("\n  \(verb)"))
         }
     }

@@ -12,6 +12,7 @@
 #include "shim_vhost.h"
 #include "shim_sleep.h"
 #include "shim_filter.h"
+#include "shim_mirror.h"
 #include "shim_generator.h"
 
 #endif

@@ -1,0 +1,286 @@
+import Filters
+import Packet
+
+/// Copies of a port's, a guest's or a class's frames, by name.
+public struct MirrorSettings: Equatable, Sendable {
+    public var name: String
+    public var source: MirrorSource
+    public var direction = MirrorDirection.both
+    /// As pcap-filter(7) describes; nil: every frame.
+    public var filter: String?
+    /// Bytes of each frame that are copied; nil: all.
+    public var truncate: Int?
+    /// What copies may take; nil: no limit.
+    public var rate: StormRate?
+    public var target: MirrorTarget
+
+    public init(name: String, source: MirrorSource, target: MirrorTarget) { (self.name, self.source, self.target) = (name, source, target) }
+}
+
+public enum MirrorSource: Equatable, Sendable {
+    case port(String)
+    case guest(String)
+    /// A class's path, or the end of it.
+    case `class`(String)
+}
+
+public enum MirrorDirection: String, Equatable, Sendable, CaseIterable {
+    /// What comes in by a port, and what leaves by it.
+    case `in`, out
+    /// Towards guests, and from them.
+    case inbound, outbound
+    case both
+}
+
+public enum MirrorTarget: Equatable, Sendable {
+    case port(String)
+    /// GRE with Ethernet frames inside (RFC 2784, RFC 7676).
+    case gre(MirrorTunnel)
+    /// ERSPAN, type II.
+    case erspan(MirrorTunnel, session: Int)
+
+    /// The port that copies leave by.
+    public var port: String {
+        switch self {
+        case .port(let name): name
+        case .gre(let tunnel), .erspan(let tunnel, _): tunnel.via
+        }
+    }
+
+    /// What names that port.
+    var key: String {
+        switch self {
+        case .port: "to"
+        case .gre: "gre.via"
+        case .erspan: "erspan.via"
+        }
+    }
+
+    public var tunnel: MirrorTunnel? {
+        switch self {
+        case .port: nil
+        case .gre(let tunnel), .erspan(let tunnel, _): tunnel
+        }
+    }
+}
+
+/// Where copies go inside IP packets, and by which way.
+public struct MirrorTunnel: Equatable, Sendable {
+    /// Addresses of one family.
+    public var remote: IPPrefix
+    public var local: IPPrefix
+    /// A port's name.
+    public var via: String
+    /// Of who is next on the way to `remote`.
+    public var mac: MACAddress
+    public var sourceMAC: MACAddress?
+    /// Of the packets' own tag; nil: they have none.
+    public var vlan: Int?
+
+    public init(remote: IPPrefix, local: IPPrefix, via: String, mac: MACAddress) {
+        (self.remote, self.local, self.via, self.mac) = (remote, local, via, mac)
+    }
+
+    /// `sourceMAC`, or one of a range that is nobody's (IEEE 802, 8.4.2), made of the local address.
+    public var source: MACAddress { sourceMAC ?? MACAddress(value: local.bytes.suffix(4).reduce(0x0253) { $0 << 8 | UInt64($1) }) }
+}
+
+/// A mirror as its keys are written: flat, and possibly incomplete.
+struct MirrorDraft {
+    var name = ""
+    var port: String?
+    var guest: String?
+    var `class`: String?
+    var direction = MirrorDirection.both
+    var filter: String?
+    var truncate: Int?
+    var rate: StormRate?
+    var to: String?
+    var gre: Tunnel?
+    var erspan: Tunnel?
+
+    struct Tunnel {
+        var remote: IPPrefix?
+        var local: IPPrefix?
+        var via: String?
+        var mac: MACAddress?
+        var sourceMAC: MACAddress?
+        var vlan: Int?
+        var session: Int?
+    }
+
+    init() {}
+
+    init(_ mirror: MirrorSettings) {
+        (name, direction, filter, truncate, rate) = (mirror.name, mirror.direction, mirror.filter, mirror.truncate, mirror.rate)
+        switch mirror.source {
+        case .port(let name): port = name
+        case .guest(let name): guest = name
+        case .class(let path): self.class = path
+        }
+        switch mirror.target {
+        case .port(let name): to = name
+        case .gre(let tunnel): gre = Tunnel(tunnel)
+        case .erspan(let tunnel, let session): erspan = Tunnel(tunnel, session: session)
+        }
+    }
+
+    static let sources = ["port", "guest", "class"], targets = ["to", "gre", "erspan"]
+
+    /// Another source, or another target, takes the place of the one there is.
+    mutating func forget(_ key: String) {
+        switch key {
+        case "port": port = nil
+        case "guest": guest = nil
+        case "class": self.class = nil
+        case "to": to = nil
+        case "gre": gre = nil
+        default: erspan = nil
+        }
+    }
+
+    /// The mirror, or what is missing or does not go together.
+    func mirror(at element: Element, _ problems: inout ProblemList) -> MirrorSettings? {
+        let before = problems.count
+        let sources = [port.map(MirrorSource.port), guest.map(MirrorSource.guest), self.class.map(MirrorSource.class)].compactMap { $0 }
+        let targets = [to.map(MirrorTarget.port), gre?.tunnel("gre", element, &problems).map(MirrorTarget.gre), erspan.flatMap { erspan in
+            erspan.tunnel("erspan", element, &problems).map { .erspan($0, session: erspan.session ?? 1) }
+        }].compactMap { $0 }
+        if problems.count != before { return nil }
+        guard let source = sources.first, sources.count == 1 else {
+            problems.add(element, "a mirror copies the frames of one port, guest or class: write port vm1, guest vm1 or class vm1/iscsi\(sources.isEmpty ? "" : ", one of them")")
+            return nil
+        }
+        guard let target = targets.first, targets.count == 1 else {
+            let example = "to: mon0, or erspan or gre with remote, local, via and mac"
+            problems.add(element, targets.isEmpty ? "a mirror needs a place for its copies: write \(example)" : "a mirror's copies go to one place: write one of to, gre and erspan")
+            return nil
+        }
+        var mirror = MirrorSettings(name: name, source: source, target: target)
+        (mirror.direction, mirror.filter, mirror.truncate, mirror.rate) = (direction, filter, truncate, rate)
+        return mirror
+    }
+}
+
+extension MirrorDraft.Tunnel {
+    init(_ tunnel: MirrorTunnel, session: Int? = nil) {
+        (remote, local, via, mac, sourceMAC, vlan) = (tunnel.remote, tunnel.local, tunnel.via, tunnel.mac, tunnel.sourceMAC, tunnel.vlan)
+        self.session = session
+    }
+
+    func tunnel(_ key: String, _ element: Element, _ problems: inout ProblemList) -> MirrorTunnel? {
+        guard let remote, let local, let via, let mac else {
+            let missing = [("remote", remote == nil), ("local", local == nil), ("via", via == nil), ("mac", mac == nil)].filter(\.1).map(\.0)
+            // What was written and could not be read is told of already.
+            if !problems.problems.contains(where: { $0.path.hasPrefix("\(element.path).\(key)") }) {
+                problems.add(element, """
+                    \(key) needs \(missing.joined(separator: ", ")): write the addresses of both ends (remote, local), the port that copies leave by (via), and the MAC \
+                    address of who is next on the way (mac)
+                    """)
+            }
+            return nil
+        }
+        if session != nil, key == "gre" {
+            problems.add(element, "'session' belongs to erspan, not to gre: leave it out")
+            return nil
+        }
+        var tunnel = MirrorTunnel(remote: remote, local: local, via: via, mac: mac)
+        (tunnel.sourceMAC, tunnel.vlan) = (sourceMAC, vlan)
+        return tunnel
+    }
+
+    static var fields: [Field<Self>] {
+        func address(_ key: String, _ path: WritableKeyPath<Self, IPPrefix?>) -> Field<Self> {
+            Field(
+                key: key,
+                read: { tunnel, element, problems in
+                    guard let text = problems.text(element, example: "an address such as 192.0.2.9") else { return }
+                    guard let value = IPPrefix(text), !text.contains("/") else {
+                        return problems.add(element, "'\(text)' is no IPv4 or IPv6 address: write 192.0.2.9 or 2001:db8::9")
+                    }
+                    tunnel[keyPath: path] = value
+                },
+                write: { $0[keyPath: path].map { .text($0.description) } })
+        }
+        func mac(_ key: String, _ path: WritableKeyPath<Self, MACAddress?>) -> Field<Self> {
+            Field(
+                key: key, unset: { $0[keyPath: path] = nil }, read: { if let value = $2.mac($1) { $0[keyPath: path] = value } },
+                write: { $0[keyPath: path].map { .text($0.description) } })
+        }
+        return [
+            address("remote", \.remote), address("local", \.local), .text("via", \.via, example: "a port's name"), mac("mac", \.mac), mac("source-mac", \.sourceMAC),
+            .optionalInteger("vlan", \.vlan, VLANSet.identifiers), .optionalInteger("session", \.session, 0...1_023),
+        ]
+    }
+}
+
+extension Field<MirrorDraft> {
+    static var mirror: [Field] {
+        let tunnel = MirrorDraft.Tunnel.fields
+        func target(_ key: String, _ path: WritableKeyPath<MirrorDraft, MirrorDraft.Tunnel?>) -> Field {
+            Field(
+                key: key, shape: .map(keys: tunnel.map(\.key)), unset: { $0[keyPath: path] = nil },
+                read: { mirror, element, problems in
+                    var draft = mirror[keyPath: path] ?? MirrorDraft.Tunnel()
+                    problems.read(element, into: &draft, tunnel, of: key)
+                    mirror[keyPath: path] = draft
+                },
+                write: { $0[keyPath: path].map { Fields.write($0, tunnel) } })
+        }
+        return [
+            .name(\.name), .text("port", \.port, example: "a port's name"), .text("guest", \.guest, example: "a guest's name"),
+            .text("class", \.class, example: "a class such as vm1/iscsi"),
+            Field(
+                key: "direction", unset: { $0.direction = .both }, read: { if let value = $2.choice($1, MirrorDirection.self) { $0.direction = value } },
+                write: { $0.direction == .both ? nil : .text($0.direction.rawValue) }),
+            .text("filter", \.filter, example: "tcp port 80"),
+            .optionalInteger("truncate", \.truncate, MirrorSettings.lengths),
+            .packetsOrBits("rate", \.rate),
+            .text("to", \.to, example: "a port's name"), target("gre", \.gre), target("erspan", \.erspan),
+        ]
+    }
+}
+
+extension MirrorSettings {
+    /// Bytes of a frame that copies may be cut to: an Ethernet header at least.
+    static let lengths = 14...65_535
+
+    /// Its source, target and settings but for the name, in the words that set them.
+    public var words: [(key: String, value: String)] {
+        let draft = MirrorDraft(self)
+        return Fields.all.mirror.compactMap { field in field.key == "name" ? nil : field.write(draft).map { (field.key, $0.words) } }
+    }
+}
+
+extension Editor {
+    /// `mirror add m1 port vm1 to mon0`; `set` with another source or target takes that in place of the one there was.
+    mutating func mirror(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
+        let example = "mirror \(verb.rawValue) m1" + (verb == .del ? "" : " port vm1 to mon0")
+        let (name, rest) = try name(words, "mirror", example: example)
+        var draft = MirrorDraft()
+        draft.name = name
+        var place: Int?
+        if verb == .add {
+            try refuse(existing: name, in: model.mirrors, \.name, "mirror")
+        } else {
+            let index = try index(of: name, in: model.mirrors, \.name, "mirror")
+            place = index
+            draft = MirrorDraft(model.mirrors[index])
+        }
+        if verb == .del {
+            try refuseMore(rest)
+            model.mirrors.remove(at: place!)
+            return
+        }
+        for keys in [MirrorDraft.sources, MirrorDraft.targets] {
+            for key in keys where rest.contains(key) { for other in keys where other != key { draft.forget(other) } }
+        }
+        try read(rest, into: &draft, fields.mirror, "mirror \(name)", of: "a mirror")
+        var problems = ProblemList()
+        guard let mirror = draft.mirror(at: Element(path: "mirror \(name)", content: .empty), &problems) else { throw problems.error() }
+        if let place { model.mirrors[place] = mirror } else { model.mirrors.append(mirror) }
+    }
+
+    /// Mirrors that name a port or a guest.
+    func mirrors(where isNamed: (MirrorSettings) -> Bool) -> [String] { model.mirrors.filter(isNamed).map { "mirror \($0.name)" } }
+}

@@ -1,0 +1,162 @@
+import Bridge
+import DPDKShim
+import Packet
+import Scheduler
+
+// Copies of frames. Nobody waits for a copy, and nothing that is copied changes: copies are of buffers of their own, taken while others have enough, and wait, or are dropped,
+// in a leaf of their own. They are never copied again, as nothing marks them.
+
+/// What a port received, ahead of admission: copies are made, and then filters decide. Returns how many frames stay.
+@inline(never) @_noLocks
+func enter(
+    _ view: UnsafeMutablePointer<IngressView>, _ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Int {
+    let frames = lcore.pointee.received
+    let mirrors = view.pointee.mirrors
+    if mirrors.count != 0 {
+        lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: count &* mirrors.count)
+        for index in 0..<count { duplicate(frames[index].unsafelyUnwrapped, mirrors, Passage(source, isLeaving: false), lcore, snapshot) }
+    }
+    guard let filters = view.pointee.filters else { return count }
+    return filter(frames, lcore.pointee.lengths, count, filters, source, lcore)
+}
+
+/// A frame about to be given to a port, as it leaves.
+@inline(never) @_noLocks
+func mirrorLeaving(
+    _ frame: Frame, _ tag: EgressTag, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    // What waited for longer than its mirror lasted.
+    guard let tables = snapshot.pointee.mirrors else { return }
+    lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: 1)
+    duplicate(frame, tables.pointee.sets[unchecked: Int(tag.watch)], Passage(port, isLeaving: true), lcore, snapshot)
+    if tag.isMirroredByPort { duplicate(frame, tables.pointee.leaving[unchecked: Int(port)], Passage(port, isLeaving: true), lcore, snapshot) }
+}
+
+/// The set of mirrors of a leaf's frames, where a tag has it.
+@inline(never) @_noLocks
+func watch(_ leaf: ClassID, of tree: UInt16, _ snapshot: UnsafeMutablePointer<Snapshot>) -> EgressTag {
+    EgressTag(watch: snapshot.pointee.mirrors?.pointee.watch(leaf, of: tree) ?? 0)
+}
+
+/// Where a frame passes.
+private struct Passage {
+    let port: PortIndex
+    let isLeaving: Bool
+
+    @inline(__always) @_noLocks
+    init(_ port: PortIndex, isLeaving: Bool) {
+        self.port = port
+        self.isLeaving = isLeaving
+    }
+}
+
+@inline(__always) @_noLocks
+private func duplicate(_ frame: Frame, _ taps: MirrorTaps, _ passage: Passage, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    for place in 0..<taps.count {
+        let tap = taps.first.unsafelyUnwrapped + place
+        if let dropped = duplicate(frame, tap, passage, lcore, snapshot) { tap.pointee.mirror.pointee.counters.pointee.drops[unchecked: dropped.rawValue] &+= 1 }
+    }
+}
+
+/// Copies a frame if it is one that the mirror is about. Returns why it was not copied.
+@inline(never) @_noLocks
+private func duplicate(
+    _ frame: Frame, _ tap: UnsafeMutablePointer<MirrorTap>, _ passage: Passage, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> MirrorDrop? {
+    let mirror = tap.pointee.mirror
+    let whole = sluice_frame_length(frame), contiguous = Int(sluice_frame_contiguous(frame))
+    // Nothing that could be sent.
+    if contiguous < HeaderSize.ethernet { return nil }
+    if tap.pointee.guest != 0, guest(of: frame, passage, snapshot) != tap.pointee.guest { return nil }
+    if let rules = mirror.pointee.rules {
+        var one: Frame? = frame, verdict: UInt16 = 0
+        sluice_filter_run(rules, &one, 1, &verdict)
+        if verdict != 0 { return nil }
+    }
+    let target = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(mirror.pointee.target)
+    guard let state = target.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0, !target.pointee.flags.has(.shut) else { return .portDown }
+    let kept = min(whole, mirror.pointee.longest)
+    let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
+    var length = kept, longest = target.pointee.maxFrame
+    if let header = mirror.pointee.header {
+        length &+= UInt32(truncatingIfNeeded: header.pointee.length)
+        longest &+= header.pointee.outerTag
+    } else {
+        longest &+= tags(bytes, contiguous)
+    }
+    if length > longest { return .tooLong }
+    // Others' frames that wait leave at least a quarter of what may, and devices and guests an eighth of all.
+    if Int(lcore.pointee.room) < lcore.pointee.backlogLimit &>> 2 || sluice_pool_is_low(lcore.pointee.pool) { return .noBuffer }
+    if !StormBuckets.take(from: mirror.pointee.state.pointee.bucket, mirror.pointee.limit, frames: 1, bytes: UInt64(length), at: lcore.pointee.now) { return .rate }
+    guard let copy = sluice_frame_excerpt(frame, lcore.pointee.pool, kept) else { return .noBuffer }
+    if let header = mirror.pointee.header {
+        guard let start = sluice_frame_grow_front(copy, UInt16(truncatingIfNeeded: header.pointee.length)) else {
+            sluice_frame_free(copy)
+            return .noBuffer
+        }
+        let number = header.pointee.isERSPAN ? mirror.pointee.state.pointee.sequence.wrappingAdd(1, ordering: .relaxed).oldValue : 0
+        TunnelHeader.write(
+            header, at: start, payload: kept, number: number, tci: tci(bytes, contiguous), isCut: kept != whole,
+            index: UInt32(passage.port) &<< 1 | (passage.isLeaving ? 1 : 0))
+    }
+    if !queue(copy, length, mirror, target, lcore, snapshot) {
+        sluice_frame_free(copy)
+        return .queueFull
+    }
+    mirror.pointee.counters.pointee.frames &+= 1
+    mirror.pointee.counters.pointee.bytes &+= UInt64(length)
+    return nil
+}
+
+/// Queues a copy in its leaf; false: there is no room. What is offered at this time is of no such leaf, so nothing is overtaken.
+@inline(__always) @_noLocks
+private func queue(
+    _ copy: Frame, _ length: UInt32, _ mirror: UnsafeMutablePointer<MirrorView>, _ target: UnsafeMutablePointer<PortView>, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Bool {
+    let tree = snapshot.pointee.trees[unchecked: Int(target.pointee.tree)].tree
+    var offered = OfferedFrame(
+        handle: UnsafeMutableRawPointer(copy), length: length, tag: target.pointee.wants.withoutMirrors.rawValue, leaf: mirror.pointee.leaf)
+    guard tree.pointee.enqueue(&offered, count: 1, room: lcore.pointee.room, at: lcore.pointee.now) == 1 else { return false }
+    lcore.pointee.backlog &+= Int(sluice_frame_segments(copy))
+    let counters = lcore.pointee.counters + Int(mirror.pointee.target)
+    counters.pointee.copiedFrames &+= 1
+    counters.pointee.copiedBytes &+= UInt64(length)
+    return true
+}
+
+/// The guest, of those behind a port, that a frame comes from or goes to: by addresses, as the bridge has it.
+@inline(never) @_noLocks
+private func guest(of frame: Frame, _ passage: Passage, _ snapshot: UnsafeMutablePointer<Snapshot>) -> GuestIndex {
+    let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(passage.port)
+    let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
+    var record = FrameRecord()
+    parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: sluice_frame_length(frame), into: &record)
+    var vlan: UInt16 = 0
+    // What leaves in a VLAN would come in in it.
+    if let vlans = view.pointee.vlans { vlan = vlans.pointee.ingress(bytes, &record).vlan }
+    let own = view.pointee.vlans?.pointee.guests?[Int(vlan)] ?? view.pointee.defaultGuest
+    if passage.isLeaving, record.flags.has(.multicast) { return own }
+    let address = passage.isLeaving ? record.destination : record.source
+    let owner = owner(of: address | UInt64(vlan) &<< 48, passage.port, snapshot)
+    return owner.port == passage.port ? owner.guest : own
+}
+
+/// Bytes of a frame's tags, of up to two.
+@inline(__always) @_noLocks
+private func tags(_ bytes: UnsafeRawPointer, _ contiguous: Int) -> UInt32 {
+    guard isTag(bytes, 12, contiguous) else { return 0 }
+    return isTag(bytes, 16, contiguous) ? 8 : 4
+}
+
+/// What a frame's outermost tag says; nil: it has none.
+@inline(__always) @_noLocks
+private func tci(_ bytes: UnsafeRawPointer, _ contiguous: Int) -> UInt16? { isTag(bytes, 12, contiguous) ? bytes.bigEndian16(14) : nil }
+
+@inline(__always) @_noLocks
+private func isTag(_ bytes: UnsafeRawPointer, _ place: Int, _ contiguous: Int) -> Bool {
+    if contiguous < place &+ 4 { return false }
+    let type = bytes.bigEndian16(place)
+    return type == EtherType.vlan || type == EtherType.serviceVLAN
+}

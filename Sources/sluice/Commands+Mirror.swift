@@ -1,0 +1,46 @@
+import ArgumentParser
+import ControlAPI
+
+struct MirrorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mirror", abstract: "Mirrors: copies of a port's, a guest's or a class's frames.", subcommands: [Show.self, Add.self, Set.self, Del.self],
+        defaultSubcommand: Show.self)
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "All mirrors, or one: what they copy, where to, how many they did, and how many not and why.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A mirror's name.") var name: String?
+        func run() throws {
+            try reporting { try connecting.show(.mirrorShow, NameParams(name: name), as: [MirrorStatus].self, Tables.mirrors) }
+        }
+    }
+
+    struct Add: EditCommand {
+        static let object = "mirror", verb = "add"
+        static let configuration = CommandConfiguration(
+            abstract: "Add a mirror: add m1 port vm1 direction in filter \"tcp port 80\" truncate 128 rate 100mbit to mon0",
+            discussion: """
+                Whose frames: port NAME, guest NAME or class PATH; direction in|out|both of a port, inbound|outbound|both of a guest or class. Which: filter EXPRESSION \
+                (pcap-filter(7)), truncate BYTES, rate 100mbit|10kpps. Where to: to PORT, or gre or erspan remote ADDRESS local ADDRESS via PORT mac ADDRESS \
+                [source-mac ADDRESS] [vlan N] [session N].
+                """)
+        @OptionGroup var connecting: Connecting
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Set: EditCommand {
+        static let object = "mirror", verb = "set"
+        static let configuration = CommandConfiguration(
+            abstract: "Change a mirror: set m1 rate none; set m1 to mon1; set m1 erspan session 7",
+            discussion: "Another source, or another target, takes the place of the one there is.")
+        @OptionGroup var connecting: Connecting
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
+    }
+
+    struct Del: EditCommand {
+        static let object = "mirror", verb = "del"
+        static let configuration = CommandConfiguration(abstract: "Delete a mirror: del m1")
+        @OptionGroup var connecting: Connecting
+        @Argument(parsing: .allUnrecognized, help: "NAME") var words: [String]
+    }
+}
