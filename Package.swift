@@ -63,6 +63,7 @@ let package = Package(
         .target(name: "Scheduler", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
+        .target(name: "LinkProtocols", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
@@ -102,6 +103,7 @@ let package = Package(
         .testTarget(name: "SchedulerTests", dependencies: ["Scheduler", "TestSupport"]),
         .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet", "TestSupport"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
+        .testTarget(name: "LinkProtocolsTests", dependencies: ["LinkProtocols", "Packet", "TestSupport"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),

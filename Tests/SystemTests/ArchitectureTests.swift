@@ -11,6 +11,7 @@ struct ArchitectureTests {
         ("Scheduler", ["Packet", "Glibc"]),
         ("Bridge", ["Packet"]),
         ("DCB", ["Packet"]),
+        ("LinkProtocols", ["Packet"]),
         // Glibc: libpcap is loaded by hand.
         ("Filters", ["Glibc"]),
         ("Configuration", ["Filters", "Packet", "Yams", "CYaml"]),
