@@ -1,0 +1,118 @@
+import Packet
+
+/// The queries the bridge sends (br_multicast_alloc_query). Those of one group go to the group itself (RFC 3376, 4.1.12).
+struct QueryWriter {
+    var mac: MACAddress
+    var settings: SnoopingSettings
+
+    func ownAddress(_ family: GroupFamily) -> GroupAddress {
+        switch family {
+        case .ipv4: return GroupAddress(ipv4: settings.querierAddress ?? 0)
+        case .ipv6:
+            // The modified EUI-64 of the MAC address (RFC 4291, appendix A) behind fe80::/64.
+            let identifier = (mac.value >> 24 ^ 0x02_0000) << 40 | 0xff_fe00_0000 | mac.value & 0xff_ffff
+            return GroupAddress(high: 0xfe80 << 48, low: identifier)
+        }
+    }
+
+    /// A general query (`group` nil) or one of a group, as a frame.
+    func query(_ family: GroupFamily, group: GroupAddress?) -> [UInt8] {
+        let destination = group ?? (family == .ipv4 ? IGMP.allHosts : MLD.allNodes)
+        var frame: [UInt8] = []
+        frame.append(destination.groupMAC, bytes: 6)
+        frame.append(mac.value, bytes: 6)
+        switch family {
+        case .ipv4:
+            frame.append(EtherType.ipv4, bytes: 2)
+            appendIPv4(&frame, destination, igmp(group))
+        case .ipv6:
+            frame.append(EtherType.ipv6, bytes: 2)
+            appendIPv6(&frame, destination, mld(group))
+        }
+        // The shortest frame IEEE 802.3 allows, less its check sequence.
+        while frame.count < 60 { frame.append(0) }
+        return frame
+    }
+
+    /// How long hosts have to answer.
+    func responseTime(general: Bool) -> UInt64 { general ? settings.queryResponseInterval : settings.lastMemberInterval }
+
+    /// With router alert (RFC 2113), TTL 1 and the precedence of network control (RFC 3376, 4), as the kernel also not to be fragmented.
+    private func appendIPv4(_ frame: inout [UInt8], _ destination: GroupAddress, _ message: [UInt8]) {
+        var header: [UInt8] = [0x46, 0xc0]
+        header.append(UInt16(24 + message.count), bytes: 2)
+        header += [0, 0, 0x40, 0, 1, IGMP.ipProtocol, 0, 0]
+        header.append(ownAddress(.ipv4).low & 0xffff_ffff, bytes: 4)
+        header.append(destination.low & 0xffff_ffff, bytes: 4)
+        header += [0x94, 4, 0, 0]
+        header.set(foldedChecksum(Octets(header).wordSum), at: 10)
+        frame += header + message
+    }
+
+    /// With hop limit 1 and a hop-by-hop header with router alert (RFC 2711) of value 0, MLD, and padding.
+    private func appendIPv6(_ frame: inout [UInt8], _ destination: GroupAddress, _ message: [UInt8]) {
+        let source = ownAddress(.ipv6)
+        var message = message
+        let sum = pseudoHeaderSum(source: source, destination: destination, length: message.count, next: IPProtocol.icmpv6)
+        message.set(foldedChecksum(Octets(message).wordSum + sum), at: 2)
+        frame += [0x60, 0, 0, 0]
+        frame.append(UInt16(8 + message.count), bytes: 2)
+        frame += [IPProtocol.hopByHop, 1]
+        for half in [source.high, source.low, destination.high, destination.low] { frame.append(half, bytes: 8) }
+        frame += [IPProtocol.icmpv6, 0, 5, 2, 0, 0, 1, 0] + message
+    }
+
+    private func igmp(_ group: GroupAddress?) -> [UInt8] {
+        let tenths = responseTime(general: group == nil) / IGMP.tick
+        // A version 2 query with the time 0 would be one of version 1.
+        let code = settings.igmpVersion >= 3 ? encode8(tenths) : UInt8(min(max(tenths, 1), 255))
+        var message: [UInt8] = [IGMP.query, code, 0, 0]
+        message.append((group?.low ?? 0) & 0xffff_ffff, bytes: 4)
+        if settings.igmpVersion >= 3 { message += tail }
+        message.set(foldedChecksum(Octets(message).wordSum), at: 2)
+        return message
+    }
+
+    /// Without its checksum.
+    private func mld(_ group: GroupAddress?) -> [UInt8] {
+        let milliseconds = responseTime(general: group == nil) / MLD.tick
+        var message: [UInt8] = [MLD.query, 0, 0, 0]
+        message.append(settings.mldVersion >= 2 ? encode16(milliseconds) : UInt16(min(max(milliseconds, 1), 65535)), bytes: 2)
+        message += [0, 0]
+        message.append(group?.high ?? 0, bytes: 8)
+        message.append(group?.low ?? 0, bytes: 8)
+        if settings.mldVersion >= 2 { message += tail }
+        return message
+    }
+
+    /// Robustness (0 if more than fits), the interval in seconds, and no sources (RFC 3376, 4.1.5 to 4.1.8).
+    private var tail: [UInt8] { [0...7 ~= settings.robustness ? UInt8(settings.robustness) : 0, encode8(settings.queryInterval / 1_000_000_000), 0, 0] }
+}
+
+/// The code for a value, or for the largest that has one; see `floatCode8`.
+func encode8(_ value: UInt64) -> UInt8 {
+    guard value >= 128 else { return UInt8(value) }
+    guard value < 0x1f << 10 else { return 0xff }
+    let exponent = UInt64(63 - value.leadingZeroBitCount) - 4
+    return UInt8(0x80 | (exponent - 3) << 4 | value >> exponent & 0x0f)
+}
+
+/// The code for a value, or for the largest that has one; see `floatCode16`.
+func encode16(_ value: UInt64) -> UInt16 {
+    guard value >= 32768 else { return UInt16(value) }
+    guard value < 0x1fff << 10 else { return 0xffff }
+    let exponent = UInt64(63 - value.leadingZeroBitCount) - 12
+    return UInt16(0x8000 | (exponent - 3) << 12 | value >> exponent & 0x0fff)
+}
+
+extension [UInt8] {
+    /// The lowest `bytes` bytes of a number, the most significant first.
+    fileprivate mutating func append(_ number: some FixedWidthInteger & UnsignedInteger, bytes: Int) {
+        for index in (0..<bytes).reversed() { append(UInt8(truncatingIfNeeded: UInt64(number) >> UInt64(8 * index))) }
+    }
+
+    fileprivate mutating func set(_ number: UInt16, at offset: Int) {
+        self[offset] = UInt8(number >> 8)
+        self[offset + 1] = UInt8(number & 0xff)
+    }
+}
