@@ -83,7 +83,11 @@ struct Membership: Sendable {
             return false
         case .toInclude:
             want(list, until: times.reported, limit: limit)
-            guard let lowered = times.lowered, let until = excludeUntil else { return false }
+            guard let until = excludeUntil else {
+                asksLeft = 0
+                return false
+            }
+            guard let lowered = times.lowered else { return false }
             excludeUntil = min(until, lowered)
             return true
         case .isExclude, .toExclude:
