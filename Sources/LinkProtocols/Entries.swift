@@ -15,6 +15,12 @@ public struct GroupPorts: Equatable, Sendable {
     public var group: GroupAddress
     /// Ascending; never empty. Ports with routers hear the group besides these.
     public var ports: [UInt16]
+
+    public init(vlan: UInt16, group: GroupAddress, ports: [UInt16]) {
+        self.vlan = vlan
+        self.group = group
+        self.ports = ports
+    }
 }
 
 /// A membership, to be shown: that hosts behind one port listen to a group. Times left are nanoseconds.
@@ -23,6 +29,11 @@ public struct MembershipEntry: Equatable, Sendable {
         public var address: GroupAddress
         /// How long it is still wanted; nil: it is not (a source of an `exclude` list).
         public var timeLeft: UInt64?
+
+        public init(address: GroupAddress, timeLeft: UInt64?) {
+            self.address = address
+            self.timeLeft = timeLeft
+        }
     }
 
     public var vlan: UInt16
@@ -52,6 +63,13 @@ public struct RouterEntry: Equatable, Sendable {
     public var port: UInt16
     /// Nanoseconds until it is forgotten unless it gives a sign; nil: the configuration says so.
     public var timeLeft: UInt64?
+
+    public init(vlan: UInt16, family: GroupFamily, port: UInt16, timeLeft: UInt64?) {
+        self.vlan = vlan
+        self.family = family
+        self.port = port
+        self.timeLeft = timeLeft
+    }
 }
 
 /// Who asks in a VLAN, to be shown.

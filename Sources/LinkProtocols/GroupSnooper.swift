@@ -26,7 +26,7 @@ public struct GroupSnooper: Sendable {
     /// By group and port; no group is without ports.
     var groups: [GroupKey: [UInt16: Membership]] = [:]
     /// How many of these each port has.
-    var groupCounts: [UInt16: Int] = [:]
+    package internal(set) var groupCounts: [UInt16: Int] = [:]
     /// Two for each VLAN.
     var domains: [DomainKey: Domain] = [:]
     var timers = TimerQueue()
@@ -89,6 +89,9 @@ public struct GroupSnooper: Sendable {
 
     /// When to call `advance(to:)` next; nil: nothing is due ever. It may be early (a membership may have been renewed meanwhile), never late.
     public var nextDeadline: UInt64? { timers.first?.deadline }
+
+    /// Entries of the timers' queue, stale ones included.
+    package var timerCount: Int { timers.entries.count }
 
     private func isOwn(_ frame: [UInt8]) -> Bool {
         guard frame.count >= HeaderSize.ethernet else { return false }

@@ -102,11 +102,11 @@ func readRecords(_ octets: Octets, _ family: GroupFamily, count: Int) throws(Ref
 
 /// The code of IGMPv3 and of the query intervals of both: below 128 as it is, above a mantissa of four bits and an exponent of three
 /// (RFC 3376, 4.1.1 and 4.1.7).
-func floatCode8(_ code: UInt8) -> UInt64 {
+package func floatCode8(_ code: UInt8) -> UInt64 {
     code < 128 ? UInt64(code) : UInt64(code & 0x0f | 0x10) << UInt64(code >> 4 & 7 + 3)
 }
 
 /// The code of MLDv2: below 32768 as it is, above a mantissa of twelve bits and an exponent of three (RFC 3810, 5.1.3).
-func floatCode16(_ code: UInt16) -> UInt64 {
+package func floatCode16(_ code: UInt16) -> UInt64 {
     code < 32768 ? UInt64(code) : UInt64(code & 0x0fff | 0x1000) << UInt64(code >> 12 & 7 + 3)
 }

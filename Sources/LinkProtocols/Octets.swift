@@ -1,9 +1,9 @@
 /// Part of a frame, read with numbers of the wire. Callers check `count` before they read; offsets are from the part's start.
-struct Octets {
+package struct Octets {
     private let frame: [UInt8]
     private let range: Range<Int>
 
-    init(_ frame: [UInt8]) {
+    package init(_ frame: [UInt8]) {
         self.frame = frame
         range = 0..<frame.count
     }
@@ -13,20 +13,20 @@ struct Octets {
         self.range = range
     }
 
-    var count: Int { range.count }
+    package var count: Int { range.count }
 
     /// From `offset` to the end; nil if the part ends before.
-    func from(_ offset: Int) -> Octets? { offset <= count ? Octets(frame, range.lowerBound + offset..<range.upperBound) : nil }
+    package func from(_ offset: Int) -> Octets? { offset <= count ? Octets(frame, range.lowerBound + offset..<range.upperBound) : nil }
 
     /// The first `length` bytes; nil if there are fewer.
-    func first(_ length: Int) -> Octets? { length <= count ? Octets(frame, range.lowerBound..<range.lowerBound + length) : nil }
+    package func first(_ length: Int) -> Octets? { length <= count ? Octets(frame, range.lowerBound..<range.lowerBound + length) : nil }
 
-    func byte(_ offset: Int) -> UInt8 { frame[range.lowerBound + offset] }
-    func bigEndian16(_ offset: Int) -> UInt16 { UInt16(byte(offset)) << 8 | UInt16(byte(offset + 1)) }
-    func bigEndian32(_ offset: Int) -> UInt32 { UInt32(bigEndian16(offset)) << 16 | UInt32(bigEndian16(offset + 2)) }
-    func bigEndian64(_ offset: Int) -> UInt64 { UInt64(bigEndian32(offset)) << 32 | UInt64(bigEndian32(offset + 4)) }
+    package func byte(_ offset: Int) -> UInt8 { frame[range.lowerBound + offset] }
+    package func bigEndian16(_ offset: Int) -> UInt16 { UInt16(byte(offset)) << 8 | UInt16(byte(offset + 1)) }
+    package func bigEndian32(_ offset: Int) -> UInt32 { UInt32(bigEndian16(offset)) << 16 | UInt32(bigEndian16(offset + 2)) }
+    package func bigEndian64(_ offset: Int) -> UInt64 { UInt64(bigEndian32(offset)) << 32 | UInt64(bigEndian32(offset + 4)) }
 
-    func address(_ family: GroupFamily, _ offset: Int) -> GroupAddress {
+    package func address(_ family: GroupFamily, _ offset: Int) -> GroupAddress {
         switch family {
         case .ipv4: GroupAddress(ipv4: bigEndian32(offset))
         case .ipv6: GroupAddress(high: bigEndian64(offset), low: bigEndian64(offset + 8))
@@ -34,7 +34,7 @@ struct Octets {
     }
 
     /// The sum RFC 1071 checksums are made of, as wide as it grows; `foldedChecksum` ends it.
-    var wordSum: UInt64 {
+    package var wordSum: UInt64 {
         var sum: UInt64 = 0
         for offset in stride(from: 0, to: count - 1, by: 2) { sum += UInt64(bigEndian16(offset)) }
         if count % 2 == 1 { sum += UInt64(byte(count - 1)) << 8 }
@@ -43,14 +43,14 @@ struct Octets {
 }
 
 /// The checksum of RFC 1071: 0 over what holds a right one.
-func foldedChecksum(_ sum: UInt64) -> UInt16 {
+package func foldedChecksum(_ sum: UInt64) -> UInt16 {
     var sum = sum
     while sum >> 16 != 0 { sum = sum & 0xffff + sum >> 16 }
     return ~UInt16(sum)
 }
 
 /// What the pseudo-header of RFC 8200, 8.1, adds.
-func pseudoHeaderSum(source: GroupAddress, destination: GroupAddress, length: Int, next: UInt8) -> UInt64 {
+package func pseudoHeaderSum(source: GroupAddress, destination: GroupAddress, length: Int, next: UInt8) -> UInt64 {
     var sum = UInt64(length) + UInt64(next)
     for half in [source.high, source.low, destination.high, destination.low] {
         for shift in stride(from: UInt64(0), to: 64, by: 16) { sum += half >> shift & 0xffff }

@@ -1,11 +1,16 @@
 import Packet
 
 /// The queries the bridge sends (br_multicast_alloc_query). Those of one group go to the group itself (RFC 3376, 4.1.12).
-struct QueryWriter {
+package struct QueryWriter {
     var mac: MACAddress
     var settings: SnoopingSettings
 
-    func ownAddress(_ family: GroupFamily) -> GroupAddress {
+    package init(mac: MACAddress, settings: SnoopingSettings) {
+        self.mac = mac
+        self.settings = settings
+    }
+
+    package func ownAddress(_ family: GroupFamily) -> GroupAddress {
         switch family {
         case .ipv4: return GroupAddress(ipv4: settings.querierAddress ?? 0)
         case .ipv6:
@@ -16,7 +21,7 @@ struct QueryWriter {
     }
 
     /// A general query (`group` nil) or one of a group, as a frame.
-    func query(_ family: GroupFamily, group: GroupAddress?) -> [UInt8] {
+    package func query(_ family: GroupFamily, group: GroupAddress?) -> [UInt8] {
         let destination = group ?? (family == .ipv4 ? IGMP.allHosts : MLD.allNodes)
         var frame: [UInt8] = []
         frame.append(destination.groupMAC, bytes: 6)
@@ -86,11 +91,13 @@ struct QueryWriter {
     }
 
     /// Robustness (0 if more than fits), the interval in seconds, and no sources (RFC 3376, 4.1.5 to 4.1.8).
-    private var tail: [UInt8] { [0...7 ~= settings.robustness ? UInt8(settings.robustness) : 0, encode8(settings.queryInterval / 1_000_000_000), 0, 0] }
+    private var tail: [UInt8] {
+        [0...7 ~= settings.robustness ? UInt8(settings.robustness) : 0, encode8(settings.queryInterval / 1_000_000_000), 0, 0]
+    }
 }
 
 /// The code for a value, or for the largest that has one; see `floatCode8`.
-func encode8(_ value: UInt64) -> UInt8 {
+package func encode8(_ value: UInt64) -> UInt8 {
     guard value >= 128 else { return UInt8(value) }
     guard value < 0x1f << 10 else { return 0xff }
     let exponent = UInt64(63 - value.leadingZeroBitCount) - 4
@@ -98,7 +105,7 @@ func encode8(_ value: UInt64) -> UInt8 {
 }
 
 /// The code for a value, or for the largest that has one; see `floatCode16`.
-func encode16(_ value: UInt64) -> UInt16 {
+package func encode16(_ value: UInt64) -> UInt16 {
     guard value >= 32768 else { return UInt16(value) }
     guard value < 0x1fff << 10 else { return 0xffff }
     let exponent = UInt64(63 - value.leadingZeroBitCount) - 12

@@ -25,7 +25,9 @@ enum Frames {
 
     static func sixteen(_ number: Int) -> [UInt8] { [UInt8(number >> 8 & 0xff), UInt8(number & 0xff)] }
 
-    static func ethernet(_ type: Int, to: UInt64 = 0x0100_5e00_0001, from: UInt64 = 0x0200_0000_0001, tags: [[UInt8]] = [], _ packet: [UInt8]) -> [UInt8] {
+    static func ethernet(
+        _ type: Int, to: UInt64 = 0x0100_5e00_0001, from: UInt64 = 0x0200_0000_0001, tags: [[UInt8]] = [], _ packet: [UInt8]
+    ) -> [UInt8] {
         let addresses = [to, from].flatMap { mac in (0..<6).map { UInt8(truncatingIfNeeded: mac >> UInt64(40 - 8 * $0)) } }
         let frame = addresses + tags.flatMap { $0 } + sixteen(type) + packet
         return frame + [UInt8](repeating: 0, count: max(0, 60 - frame.count))
@@ -46,14 +48,18 @@ enum Frames {
         return Array(message[..<2]) + checksum(message) + rest
     }
 
-    static func ipv6(_ type: Int, code: [UInt8] = [0, 0], _ rest: [UInt8], source: GroupAddress = linkLocal(1), to: GroupAddress = v6(1), hops: Int = 1) -> [UInt8] {
+    static func ipv6(
+        _ type: Int, code: [UInt8] = [0, 0], _ rest: [UInt8], source: GroupAddress = linkLocal(1), to: GroupAddress = v6(1), hops: Int = 1
+    ) -> [UInt8] {
         var message = [UInt8(type), 0, 0, 0] + code + rest
         let pseudo = bytes(source) + bytes(to) + [0, 0] + sixteen(message.count) + [0, 0, 0, 58]
         message.replaceSubrange(2..<4, with: checksum(pseudo + message))
         return [0x60, 0, 0, 0] + sixteen(message.count + 8) + [0, UInt8(hops)] + bytes(source) + bytes(to) + [58, 0, 5, 2, 0, 0, 1, 0] + message
     }
 
-    static func mld(_ type: Int, code: [UInt8] = [0, 0], _ rest: [UInt8], source: GroupAddress = linkLocal(1), to: GroupAddress = v6(1), hops: Int = 1) -> [UInt8] {
+    static func mld(
+        _ type: Int, code: [UInt8] = [0, 0], _ rest: [UInt8], source: GroupAddress = linkLocal(1), to: GroupAddress = v6(1), hops: Int = 1
+    ) -> [UInt8] {
         ethernet(0x86dd, to: 0x3333_0000_0001, ipv6(type, code: code, rest, source: source, to: to, hops: hops))
     }
 
@@ -86,13 +92,18 @@ enum Frames {
 
     static let tail: [UInt8] = [2, 125, 0, 0]
 
-    static func query(_ source: GroupAddress, version: Int = 3, group: GroupAddress = v4(0, 0, 0, 0), code: Int = 100, suppress: Bool = false, sources: [GroupAddress] = []) -> [UInt8] {
+    static func query(
+        _ source: GroupAddress, version: Int = 3, group: GroupAddress = v4(0, 0, 0, 0), code: Int = 100, suppress: Bool = false,
+        sources: [GroupAddress] = []
+    ) -> [UInt8] {
         let tail = version == 3 ? [UInt8(2 | (suppress ? 8 : 0)), 125] + sixteen(sources.count) + sources.flatMap(bytes) : []
         let to = group == v4(0, 0, 0, 0) ? v4(224, 0, 0, 1) : group
         return ethernet(0x800, ipv4(igmp(0x11, code: code, bytes(group) + tail), source: source, to: to))
     }
 
-    static func queryMLD(_ source: GroupAddress, version: Int = 2, group: GroupAddress = GroupAddress(high: 0, low: 0), code: Int = 10000) -> [UInt8] {
+    static func queryMLD(
+        _ source: GroupAddress, version: Int = 2, group: GroupAddress = GroupAddress(high: 0, low: 0), code: Int = 10000
+    ) -> [UInt8] {
         let to = group == GroupAddress(high: 0, low: 0) ? GroupAddress(high: 0xff02 << 48, low: 1) : group
         return mld(130, code: sixteen(code), [0, 0] + bytes(group) + (version == 2 ? tail : []), source: source, to: to)
     }
@@ -120,7 +131,10 @@ struct Lab {
     var now: UInt64 = 1_000 * Frames.seconds
     var sent: [(at: UInt64, outgoing: Outgoing)] = []
 
-    init(_ change: (inout SnoopingSettings) -> Void = { _ in }, vlans: [UInt16: Set<UInt16>] = [0: [1, 2, 3], 7: [4, 5]], ports: [UInt16: PortSnooping] = [:]) {
+    init(
+        _ change: (inout SnoopingSettings) -> Void = { _ in }, vlans: [UInt16: Set<UInt16>] = [0: [1, 2, 3], 7: [4, 5]],
+        ports: [UInt16: PortSnooping] = [:]
+    ) {
         var settings = SnoopingSettings()
         change(&settings)
         snooper = GroupSnooper(settings: settings, mac: Frames.bridge, now: now)

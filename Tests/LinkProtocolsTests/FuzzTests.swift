@@ -1,4 +1,4 @@
-@testable import LinkProtocols
+import LinkProtocols
 import TestSupport
 import Testing
 
@@ -70,13 +70,14 @@ struct FuzzTests {
             if round % 64 == 0 {
                 lab.now += random.next() % 5_000_000_000
                 _ = lab.snooper.advance(to: lab.now)
-                #expect(lab.snooper.groups.count <= 64 && lab.snooper.timers.entries.count <= 2_000)
+                #expect(lab.snooper.membership.count <= 64 && lab.snooper.timerCount <= 2_000)
             }
         }
         #expect(effects > 50_000)
-        #expect(lab.snooper.groups.values.allSatisfy { $0.count <= 3 && $0.values.allSatisfy { $0.sources.count <= 4 } })
+        #expect(lab.snooper.membership.allSatisfy { $0.ports.count <= 3 })
+        #expect(lab.snooper.memberships(now: lab.now).allSatisfy { $0.sources.count <= 4 })
         let counters = lab.snooper.counters
-        // Each reason was met but those that `ParseTests` alone make.
+        // Frames came to be refused in many places.
         #expect(counters.malformed.count >= 6 && counters.ignored.count >= 6)
     }
 

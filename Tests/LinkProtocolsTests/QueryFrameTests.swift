@@ -1,4 +1,4 @@
-@testable import LinkProtocols
+import LinkProtocols
 import Packet
 import Testing
 
