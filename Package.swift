@@ -70,7 +70,7 @@ let package = Package(
         // The poll loops and what drives them.
         .target(
             name: "DataPlane",
-            dependencies: ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration", "Filters"],
+            dependencies: ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters"],
             swiftSettings: dpdkSwift),
         .target(
             name: "ControlPlane",

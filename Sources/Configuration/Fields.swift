@@ -72,6 +72,7 @@ struct Fields {
             .rate("rate", \.rate),
             .integer("overhead", \.overhead, 0...256, standard: 0),
             .nested("rest", \.rest, rest),
+        ] + Field<BridgeSettings>.snooping + [
             Field(
                 key: "static", shape: .list, unset: { $0.staticEntries = [] },
                 read: { bridge, element, problems in
@@ -146,7 +147,7 @@ struct Fields {
                     }
                 },
                 write: { port in port.pace.map { draft in write(draft, pace) } }),
-        ] + Field<PortDraft>.rules
+        ] + Field<PortDraft>.rules + Field<PortDraft>.snooping
     }
 
     private static func paceFields() -> [Field<PaceDraft>] {

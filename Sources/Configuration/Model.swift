@@ -59,6 +59,7 @@ public struct BridgeSettings: Equatable, Sendable {
     public var overhead: Int = 0
     /// What the classes without a floor have of `rate`.
     public var rest = RestSettings()
+    public var snooping = SnoopingSettings()
     public var staticEntries: [StaticEntry] = []
     public init(name: String) { self.name = name }
 }

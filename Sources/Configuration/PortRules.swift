@@ -21,6 +21,7 @@ public struct PortRules: Equatable, Sendable {
     public var stormMulticast: StormRate?
     public var stormUnknown: StormRate?
     public var bpdu = BPDUMode.drop
+    public var snooping = PortSnooping()
 
     public init() {}
 
@@ -71,7 +72,7 @@ extension PortSettings {
     /// Rules that are not the default, in the words that set them.
     public var ruleWords: [(key: String, value: String)] {
         let draft = PortDraft(self)
-        return Field<PortDraft>.rules.compactMap { field in field.write(draft).map { (field.key, $0.words) } }
+        return (Field<PortDraft>.rules + Field<PortDraft>.snooping).compactMap { field in field.write(draft).map { (field.key, $0.words) } }
     }
 }
 
@@ -137,6 +138,7 @@ extension Validator {
                 "locked would drop everything from \(port.name), as no guest there has macs and no static entry is for it: write macs for a guest of port"
                     + " \(port.name), or leave locked out")
         }
+        checkSnooping(of: port, path)
         if rules.forward != .bridge { checkForward(port, path + ".forward", neighbours) }
     }
 

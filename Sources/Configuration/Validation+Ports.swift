@@ -28,6 +28,7 @@ extension Validator {
             checkInteger(bridge.ageing, 1...1_000_000, path + ".ageing")
             checkInteger(bridge.fdbSize, 16...16_777_216, path + ".fdb-size")
             checkInteger(bridge.overhead, 0...256, path + ".overhead")
+            checkSnooping(of: bridge, path)
             for (position, entry) in bridge.staticEntries.enumerated() {
                 let inner = "\(path).static[\(position)]"
                 guard let port = ports[entry.port] else {

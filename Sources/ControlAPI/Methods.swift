@@ -28,6 +28,8 @@ public enum Method: String, CaseIterable, Sendable {
     case guestShow = "guest.show"
     /// `FDBParams` -> `[FDBEntry]`
     case fdbShow = "fdb.show"
+    /// `FDBParams` -> `MDBReply`
+    case mdbShow = "mdb.show"
     /// `FDBParams` -> `FlushReply`; forgets learned addresses.
     case fdbFlush = "fdb.flush"
     /// `ClassParams` -> `[ClassStatus]`

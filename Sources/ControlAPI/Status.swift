@@ -78,6 +78,9 @@ public struct PortStatus: Codable, Equatable, Sendable {
     /// Addresses learned behind it now, and frames whose source was not learned, as there were as many as `fdb-limit` says.
     public var learnedAddresses = 0
     public var unlearned: UInt64 = 0
+    /// Frames for the switch itself that came in (IGMP, MLD, LLDP), and frames of its own that were sent (queries).
+    public var punted: UInt64 = 0
+    public var injected: UInt64 = 0
     public var numaNode: Int?
     /// Names, implicit ones included.
     public var guests: [String] = []
@@ -345,12 +348,14 @@ public struct StageStatus: Codable, Equatable, Sendable {
     public init(name: String, cycles: UInt64) { self.name = name; self.cycles = cycles }
 }
 
-/// The daemon's totals. `received + copied == delivered + queued + the sum of dropped`.
+/// The daemon's totals. `received + copied + injected == delivered + queued + the sum of dropped`.
 public struct StatsReply: Codable, Equatable, Sendable {
     /// Frames read from all ports.
     public var received = Traffic()
     /// Frames made by flooding: copies beyond the first.
     public var copied = Traffic()
+    /// Frames of the switch's own, such as queries for members of groups.
+    public var injected = Traffic()
     /// Frames written to ports.
     public var delivered = Traffic()
     /// Frames in leaves and on their way now.
@@ -361,7 +366,7 @@ public struct StatsReply: Codable, Equatable, Sendable {
 
     /// Frames that are not accounted for: 0 on a switch at rest.
     public var missing: Int64 {
-        let there = received.frames &+ copied.frames
+        let there = received.frames &+ copied.frames &+ injected.frames
         let told = dropped.values.reduce(delivered.frames &+ queued.frames, &+)
         return Int64(bitPattern: there &- told)
     }

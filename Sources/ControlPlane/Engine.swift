@@ -31,6 +31,9 @@ final class Engine {
     /// Called every 50 ms.
     func refreshLinks() { dataPlane.refreshLinks() }
 
+    /// Called when poll loops have punted something.
+    func takePunted() { dataPlane.takePunted() }
+
     /// Called about once a second.
     func tick() {
         dataPlane.tick()
@@ -208,6 +211,7 @@ final class Engine {
         case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
         case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))
         case .fdbShow: return .shown(try addresses(try request.params(FDBParams.self)))
+        case .mdbShow: return .shown(try members(try request.params(FDBParams.self)))
         case .fdbFlush: return .reply(try flush(try request.params(FDBParams.self)))
         case .classShow:
             let snapshot = try classes(try request.params(ClassParams.self))

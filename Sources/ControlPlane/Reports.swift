@@ -62,6 +62,7 @@ extension Engine {
             status.rx = Traffic(report.received)
             status.tx = Traffic(report.sent)
             status.drops = report.drops
+            (status.punted, status.injected) = (report.punted, report.injected)
             status.txFull = report.full
             status.pacedNanoseconds = report.pacedNanoseconds
             return status
@@ -102,7 +103,7 @@ extension Engine {
             status.moved = counts.moved
             let kept = [
                 "runt", "oversized", "invalid_source", "spoofed_source", "spoofed_address", "guarded", "mac_control", "reserved_address", "source_port", "no_destination",
-                "port_locked", "isolated", "reflected", "storm_broadcast", "storm_multicast", "storm_unknown", "bpdu_guard",
+                "port_locked", "isolated", "reflected", "storm_broadcast", "storm_multicast", "storm_unknown", "bpdu_guard", "punt_limit",
             ]
             status.drops = counts.drops.filter { kept.contains($0.key) }
             // What a port's link could not receive never came to the bridge.
@@ -151,7 +152,7 @@ extension Engine {
         }
     }
 
-    private func check(_ params: FDBParams) throws {
+    func check(_ params: FDBParams) throws {
         let model = dataPlane.model
         if let vlan = params.vlan, !VLANSet.identifiers.contains(vlan) { throw RPCError(RPCError.invalidParams, "\(vlan) is no VLAN: write 1 to 4094") }
         if let bridge = params.bridge { _ = try select(model.bridges, bridge, \.name, "bridge") }
@@ -307,6 +308,7 @@ extension Engine {
         var reply = StatsReply()
         reply.received = Traffic(totals.received)
         reply.copied = Traffic(totals.copied)
+        reply.injected = Traffic(totals.injected)
         reply.delivered = Traffic(totals.delivered)
         reply.queued = Traffic(totals.queued)
         reply.dropped = totals.drops

@@ -27,6 +27,11 @@ struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool
 struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool) {
     return rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
 }
+void sluice_frame_read(const struct rte_mbuf *m, void *bytes) {
+    const void *start = rte_pktmbuf_read(m, 0, m->pkt_len, bytes);
+    /* What lies in one segment is not copied. */
+    if (start && start != bytes) memcpy(bytes, start, m->pkt_len);
+}
 struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length) {
     struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
     if (m && !rte_pktmbuf_append(m, length)) { rte_pktmbuf_free(m); return NULL; }

@@ -200,6 +200,7 @@ private func admitParsed(
     parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
     let longest = port.pointee.maxFrame &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
     if isRefused(record, longest), !carriesBPDU(record, longest, port) {
+        if port.pointee.isPhysical, isForAgent(record, longest) { _ = punt(frame, .lldp, from: source, vlan: 0, lcore) }
         drop(index, index &+ 1, refusal(record, longest, port), source, lcore)
         return .refused
     }
@@ -280,6 +281,12 @@ private func isRefused(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: U
 private func carriesBPDU(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ port: UnsafeMutablePointer<PortView>) -> Bool {
     port.pointee.flags.has(.forwardsBPDUs) && isBPDU(record.pointee.destination) && record.pointee.length <= longest
         && BridgeRules.isIndividual(record.pointee.source)
+}
+
+/// Whether a frame that may not enter is for the switch's own LLDP agent (IEEE 802.1AB, nearest bridge).
+@inline(never) @_noLocks
+private func isForAgent(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32) -> Bool {
+    record.pointee.etherType == EtherType.lldp && record.pointee.length <= longest && BridgeRules.verdict(record) == .lldp
 }
 
 /// Why a frame may not enter. One that shuts its port is told to the control thread.

@@ -14,6 +14,11 @@ struct PortCounters {
     var moved: UInt64 = 0
     /// Frames whose source was not learned, as there were as many addresses as the port may have.
     var unlearned: UInt64 = 0
+    /// Frames that went to the control thread, as a copy: those for the switch itself.
+    var punted: UInt64 = 0
+    /// Frames of the switch's own that were sent by the port.
+    var injected: UInt64 = 0
+    var injectedBytes: UInt64 = 0
     /// Times the port could not take all that was staged for it.
     var full: UInt64 = 0
     /// Time of the turns in which a paced port was not polled for want of tokens.
@@ -37,6 +42,9 @@ struct PortCounters {
         sum.learned &+= more.learned
         sum.moved &+= more.moved
         sum.unlearned &+= more.unlearned
+        sum.punted &+= more.punted
+        sum.injected &+= more.injected
+        sum.injectedBytes &+= more.injectedBytes
         sum.full &+= more.full
         sum.pacedNanoseconds &+= more.pacedNanoseconds
         for index in DropReason.allCases.indices { sum.drops[index] &+= more.drops[index] }

@@ -122,6 +122,7 @@ extension DataPlane {
             changed = true
         }
         guard changed else { return }
+        followGroupPorts()
         if !lost.isEmpty {
             // Loops may be learning from the last burst.
             runtime.grace.wait()

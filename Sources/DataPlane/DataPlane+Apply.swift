@@ -211,7 +211,7 @@ extension DataPlane {
         }
     }
 
-    private func send(_ command: LcoreCommand, to lcore: Int) {
+    func send(_ command: LcoreCommand, to lcore: Int) {
         let lcore = runtime.lcores.baseAddress! + lcore
         waitFor(lcore, microseconds: 50) {
             if lcore.pointee.commands.put(command) { return false }

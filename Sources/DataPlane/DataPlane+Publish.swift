@@ -12,6 +12,8 @@ extension DataPlane {
     func publish() {
         makeLeaves()
         makeFloodSets()
+        adoptGroups()
+        followGroupPorts()
         take(placement.placing(requests(), on: placementLoops))
     }
 
@@ -20,9 +22,10 @@ extension DataPlane {
     }
 
     func exchange(_ build: (Int) -> UnsafeMutablePointer<Snapshot>) {
-        let old = snapshots, oldOwners = retiredOwners, oldSets = retiredSets, oldFilters = retiredFilters, oldMirrors = mirrors.takeRetired()
+        let old = snapshots, oldOwners = retiredOwners, oldSets = retiredSets, oldGroups = retiredGroups, oldFilters = retiredFilters, oldMirrors = mirrors.takeRetired()
         retiredOwners = []
         retiredSets = []
+        retiredGroups = []
         retiredFilters = []
         published += 1
         snapshots = runtime.lcores.indices.map(build)
@@ -38,6 +41,7 @@ extension DataPlane {
         for owners in oldOwners { owners.destroy() }
         for sets in oldSets { sets.destroy() }
         for record in oldMirrors { record.destroy() }
+        for groups in oldGroups { groups.destroy() }
         for old in oldFilters {
             old.heir?.inherit(from: old.program)
             old.program.destroy()
@@ -92,7 +96,7 @@ extension DataPlane {
                 let through = detours.contains(name) ? members.first { $0.settings.rules.forward == .passthru && $0.shutUntil == nil }?.index : nil
                 return BridgeView(
                     fdb: bridges[name]!.fdb, owners: bridges[name]!.owners, members: .copy(members.map(\.index).sorted()),
-                    sets: bridges[name]!.sets, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
+                    sets: bridges[name]!.sets, groups: bridges[name]!.groups?.slot, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
             protocols: protocols, tagger: tagger(), limits: limits(of: connected), mirrors: mirrors))

@@ -31,6 +31,9 @@ extension DataPlane {
         /// Addresses learned behind it now, and frames whose source was not, because of the port's limit.
         public var addresses = 0
         public var unlearned: UInt64 = 0
+        /// Frames for the switch itself that came in, and frames of its own that were sent.
+        public var punted: UInt64 = 0
+        public var injected: UInt64 = 0
         public var full: UInt64
         public var pacedNanoseconds: UInt64
         /// Only reasons that occurred.
@@ -55,7 +58,7 @@ extension DataPlane {
             settings: port.settings, condition: port.condition, warnings: port.backend.warnings, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
             device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
-            moved: sum.moved, addresses: bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0, unlearned: sum.unlearned, full: sum.full,
+            moved: sum.moved, addresses: bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0, unlearned: sum.unlearned, punted: sum.punted, injected: sum.injected, full: sum.full,
             pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 
@@ -229,12 +232,14 @@ extension DataPlane {
     public struct Totals: Sendable {
         public var received = Amount()
         public var copied = Amount()
+        /// The switch's own.
+        public var injected = Amount()
         public var delivered = Amount()
         public var queued = Amount()
         public var drops: [String: UInt64] = [:]
     }
 
-    /// Received and copied frames are delivered, queued or dropped: the sums agree at rest.
+    /// Received, copied and injected frames are delivered, queued or dropped: the sums agree at rest.
     public func totals() -> Totals {
         var sum = retired
         for index in 0..<maxPorts { sum += counters(of: PortIndex(index)) }
@@ -244,6 +249,7 @@ extension DataPlane {
         totals.received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)
         totals.delivered = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)
         totals.copied = Amount(frames: sum.copiedFrames, bytes: sum.copiedBytes)
+        totals.injected = Amount(frames: sum.injected, bytes: sum.injectedBytes)
         totals.drops = Self.drops(sum)
         for tree in trees.values {
             for instance in tree.instances {

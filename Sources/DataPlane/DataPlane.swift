@@ -45,6 +45,9 @@ public final class DataPlane {
     /// Replaced, and to be freed when no loop reads them.
     var retiredOwners: [AddressOwners] = []
     var retiredSets: [FloodSets] = []
+    var retiredGroups: [BridgeGroups] = []
+    /// By `PortIndex`: names of their bridges.
+    var bridgesOfPorts: [String?] = []
     var filters = FilterPrograms()
     /// Replaced, and those in their place.
     var retiredFilters: [(program: FilterProgram, heir: FilterProgram?)] = []
@@ -91,6 +94,8 @@ public final class DataPlane {
         /// Whom frames are flooded to, where there are VLANs, and of what that was made.
         var sets: FloodSets?
         var setMembers: [PortIndex: VLANSet] = [:]
+        /// nil: it follows none.
+        var groups: BridgeGroups?
         /// Counters of ports that are gone, so that the bridge's own never fall.
         var retired = PortCounters()
 
@@ -99,6 +104,7 @@ public final class DataPlane {
             fdb.destroy()
             owners.destroy()
             sets?.destroy()
+            groups?.destroy()
         }
     }
     /// An address in a VLAN; in VLAN 0 where its bridge has none, or where it is meant in all VLANs of its port.
@@ -161,6 +167,7 @@ public final class DataPlane {
         for bridge in bridges.values { bridge.destroy() }
         for owners in retiredOwners { owners.destroy() }
         for sets in retiredSets { sets.destroy() }
+        for groups in retiredGroups { groups.destroy() }
         for program in filters.all + retiredFilters.map(\.program) { program.destroy() }
         for snapshot in snapshots { free(snapshot) }
         mirrors.destroy()
@@ -175,6 +182,7 @@ public final class DataPlane {
         noteRenamedPorts()
         followBPDUs()
         followLinks()
+        advanceGroups()
     }
 
     /// Housekeeping that poll loops leave to others, about once a second: ageing, loads, and ports that failed.

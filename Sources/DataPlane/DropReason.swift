@@ -28,6 +28,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case stormBroadcast, stormMulticast, stormUnknown
     /// A spanning tree frame at a port that is to have none, which it shuts; and what comes in as long as that is so.
     case bpduGuard
+    /// For the switch itself, and more than the port may ask of it.
+    case puntLimit
     /// MAC control (pause, PFC): consumed by a bridge, never forwarded (IEEE 802.1Q, table 8-1).
     case macControl
     /// Another reserved group address 01-80-C2-00-00-0X, never forwarded (IEEE 802.1Q, table 8-1).
@@ -83,6 +85,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .stormMulticast: "storm_multicast"
         case .stormUnknown: "storm_unknown"
         case .bpduGuard: "bpdu_guard"
+        case .puntLimit: "punt_limit"
         case .macControl: "mac_control"
         case .reservedAddress: "reserved_address"
         case .sourcePort: "source_port"

@@ -14,35 +14,42 @@ func flood(
     lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
     lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: run.count &* members.count)
     let gate = FloodGate(record, from: source, snapshot)
-    for place in run {
-        let frame = burst.frames[place].unsafelyUnwrapped
-        let length = burst.lengths[place]
-        // The last receiver gets the frame itself, so that a frame with one receiver is never copied.
-        var waiting: PortIndex = flooded
-        for index in 0..<members.count {
-            let member = members[unchecked: index]
-            let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(member)
-            if !gate.admits(member, view.pointee.flags) { continue }
-            let state = view.pointee.state.unsafelyUnwrapped
-            if state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
-            if waiting != flooded {
-                let counters = lcore.pointee.counters + Int(waiting)
-                counters.pointee.copiedFrames &+= 1
-                counters.pointee.copiedBytes &+= UInt64(length)
-                if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
-                    deliver(copy, length, to: waiting, record, lcore, snapshot)
-                } else {
-                    counters.pointee.count(drop: .noBuffer)
-                }
+    if let groups = bridge.pointee.groups, record.pointee.flags.has(.multicast) {
+        return followGroups(burst, run, record, source, members, gate, groups, lcore, snapshot)
+    }
+    for place in run { replicate(burst.frames[place].unsafelyUnwrapped, burst.lengths[place], members, gate, record, source, lcore, snapshot) }
+}
+
+/// Enqueues a frame for each of `members` that the gate admits. The last receiver gets the frame itself, so that a frame with one receiver is never copied.
+@_noLocks
+func replicate(
+    _ frame: Frame, _ length: UInt32, _ members: UnsafeMutableBufferPointer<PortIndex>, _ gate: FloodGate, _ record: UnsafeMutablePointer<FrameRecord>,
+    _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    var waiting: PortIndex = flooded
+    for index in 0..<members.count {
+        let member = members[unchecked: index]
+        let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(member)
+        if !gate.admits(member, view.pointee.flags) { continue }
+        // A member of a group may be gone before the group knows.
+        guard let state = view.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { continue }
+        if waiting != flooded {
+            let counters = lcore.pointee.counters + Int(waiting)
+            counters.pointee.copiedFrames &+= 1
+            counters.pointee.copiedBytes &+= UInt64(length)
+            if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
+                deliver(copy, length, to: waiting, record, lcore, snapshot)
+            } else {
+                counters.pointee.count(drop: .noBuffer)
             }
-            waiting = member
         }
-        if waiting == flooded {
-            lcore.pointee.counters[Int(source)].count(drop: .noDestination)
-            sluice_frame_free(frame)
-        } else {
-            deliver(frame, length, to: waiting, record, lcore, snapshot)
-        }
+        waiting = member
+    }
+    if waiting == flooded {
+        lcore.pointee.counters[Int(source)].count(drop: .noDestination)
+        sluice_frame_free(frame)
+    } else {
+        deliver(frame, length, to: waiting, record, lcore, snapshot)
     }
 }
 

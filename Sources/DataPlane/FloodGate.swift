@@ -41,6 +41,16 @@ struct FloodGate {
         }
     }
 
+    /// The same for ports that have joined a group: `mcast-flood` is about frames that nobody has asked for (net/bridge/br_forward.c,
+    /// `br_multicast_flood`).
+    @inline(__always) var forMembers: FloodGate {
+        @_noLocks get {
+            var gate = self
+            gate.excluded = excluded.without(.noMulticast)
+            return gate
+        }
+    }
+
     @inline(__always) @_noLocks
     func admits(_ port: PortIndex, _ flags: PortFlags) -> Bool {
         port != own && port != sender && !flags.has(excluded) && (required == .none || flags.has(required))

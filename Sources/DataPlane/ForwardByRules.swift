@@ -99,6 +99,8 @@ private func wayByRules(
     let everywhere = from | UInt64(flooded) &<< 48
     let isGroup = record.pointee.flags.has(.multicast)
     if isBPDU(record.pointee.destination) { return Path(everywhere, lasts: false) }
+    // What tells of groups has to be seen.
+    if flags.has(.detours), isGroup, bridge.pointee.groups != nil { return Path(everywhere, lasts: false) }
     // Where there is no uplink now, flooding finds nobody.
     if flags.has(.detours) { return Path(from | UInt64(bridge.pointee.uplink) &<< 48, lasts: lasts && !isGroup) }
     if flags.has(.wire), bridge.pointee.through != flooded {

@@ -6,6 +6,8 @@ import Synchronization
 enum LcoreCommand: BitwiseCopyable {
     case change(UnsafeMutablePointer<ClassTree>, TreeStep)
     case pace(UnsafeMutablePointer<Pacer>, Pacer.Rates)
+    /// Sends a frame of the switch's own.
+    case inject(UnsafeMutablePointer<Injection>)
     /// Takes as many turns as it takes to send all that the lcore holds now, unless it is abandoned.
     case settle
 }
@@ -46,6 +48,8 @@ private func carryOut(_ number: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) ->
         if verdict != .done { lcore.pointee.commands.refuse(number, verdict) }
     case .pace(let pacer, let rates):
         pacer.pointee.set(rates, now: lcore.pointee.now)
+    case .inject(let injection):
+        inject(injection, lcore)
     case .settle:
         if !lcore.pointee.commands.isAbandoned && !settle(lcore) { return false }
         lcore.pointee.settling = Settling()

@@ -49,5 +49,8 @@ package struct PortFlags: Equatable, Sendable {
     func hasAll(_ flags: PortFlags) -> Bool { rawValue & flags.rawValue == flags.rawValue }
 
     @inline(__always) @_noLocks
+    func without(_ flags: PortFlags) -> PortFlags { PortFlags(rawValue & ~flags.rawValue) }
+
+    @inline(__always) @_noLocks
     package static func | (one: PortFlags, other: PortFlags) -> PortFlags { PortFlags(one.rawValue | other.rawValue) }
 }

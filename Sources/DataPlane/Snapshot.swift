@@ -123,6 +123,8 @@ struct BridgeView {
     var members: UnsafeMutableBufferPointer<PortIndex>
     /// nil: the bridge has no VLANs. Not the snapshot's own.
     var sets: FloodSets?
+    /// Where the bridge follows groups. Not the snapshot's own.
+    var groups: UnsafeMutablePointer<GroupSlot>?
     /// Bytes of a frame without tags that no port finds too long.
     var fitsAll: UInt32
     /// Where ports' frames go by the uplink wherever they are for: that, and the one port that all from there is for; `flooded`: there is none.

@@ -23,6 +23,7 @@ public enum EtherType {
 public enum IPProtocol {
     @inlinable @inline(__always) public static var hopByHop: UInt8 { @_noLocks get { 0 } }
     @inlinable @inline(__always) public static var icmp: UInt8 { @_noLocks get { 1 } }
+    @inlinable @inline(__always) public static var igmp: UInt8 { @_noLocks get { 2 } }
     @inlinable @inline(__always) public static var tcp: UInt8 { @_noLocks get { 6 } }
     @inlinable @inline(__always) public static var udp: UInt8 { @_noLocks get { 17 } }
     @inlinable @inline(__always) public static var routing: UInt8 { @_noLocks get { 43 } }
@@ -31,6 +32,7 @@ public enum IPProtocol {
     @inlinable @inline(__always) public static var icmpv6: UInt8 { @_noLocks get { 58 } }
     @inlinable @inline(__always) public static var noNextHeader: UInt8 { @_noLocks get { 59 } }
     @inlinable @inline(__always) public static var destinationOptions: UInt8 { @_noLocks get { 60 } }
+    @inlinable @inline(__always) public static var pim: UInt8 { @_noLocks get { 103 } }
 }
 
 /// Sizes in bytes.

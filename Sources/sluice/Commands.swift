@@ -68,7 +68,7 @@ struct PortCommand: ParsableCommand {
                 Any port: bridge, mtu, cpus 1,2, spoof-check on, vlan 10 | trunk 10,20-29 [native 1] | service 100, pace average RATE peak RATE burst SIZE, \
                 filter inbound NAME outbound NAME, addresses A,B, dhcp-guard on, ra-guard on, \
                 isolated|hairpin|locked on, learning|flood|mcast-flood|bcast-flood off, fdb-limit N, bpdu drop|forward|guard, \
-                storm-broadcast|storm-multicast|storm-unknown 1kpps|10mbit.
+                storm-broadcast|storm-multicast|storm-unknown 1kpps|10mbit, mcast-fast-leave on, mcast-router auto|never|always, mcast-max-groups N.
                 vhost and tap: forward bridge|vepa|private|passthru.
                 vhost: socket PATH, mode client|server, queues N.
                 tap: interface NAME, netns NAME, mac ADDRESS.
@@ -120,7 +120,10 @@ struct BridgeCommand: ParsableCommand {
     struct Add: EditCommand {
         static let object = "bridge", verb = "add"
         static let configuration = CommandConfiguration(
-            abstract: "Add a bridge: add br0 rate 10gbit", discussion: "Keys: ageing TIME, fdb-size N, rate RATE, overhead BYTES, rest floor|ceiling|priority.")
+            abstract: "Add a bridge: add br0 rate 10gbit", discussion: """
+                Keys: ageing TIME, fdb-size N, rate RATE, overhead BYTES, rest floor|ceiling|priority, mcast-snooping on|off, mcast-querier off|on|auto, \
+                mcast-querier-address IPV4, mcast-max-groups N.
+                """)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }

@@ -14,7 +14,7 @@ struct Sluice: ParsableCommand {
             """,
         version: sluiceVersion,
         subcommands: [
-            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, VLANCommand.self, ClassCommand.self,
+            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, ClassCommand.self,
             ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
             CheckCommand.self, StatusCommand.self, VersionCommand.self,
         ])
@@ -43,7 +43,7 @@ struct Sluice: ParsableCommand {
         let verbs = object.subcommands.map { $0._commandName }
         guard !verbs.isEmpty, words.count > 1, !verbs.contains(words[1]) else { return nil }
         // Without a verb it is shown: by its name, or by pairs of a key and a value, the first of them behind a path perhaps.
-        let keys = ["fdb": FDBCommand.keys, "class": ClassCommand.keys][first]
+        let keys = ["fdb": FDBCommand.keys, "mdb": FDBCommand.keys, "class": ClassCommand.keys][first]
         if let keys {
             if keys.contains(words[1]) || first == "class" && (words.count == 2 || keys.contains(words[2])) { return nil }
         } else if words.count == 2 {

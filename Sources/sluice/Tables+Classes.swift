@@ -128,7 +128,9 @@ extension Tables {
             return before.map { cells + [packets(perSecond(drops(stats), drops($0.stats))), ""] } ?? cells
         }
         var rows = [
-            row("received", \.received), row("copied", \.copied), row("delivered", \.delivered), row("queued", \.queued, isCounter: false),
+            row("received", \.received), row("copied", \.copied),
+        ] + (stats.injected.frames == 0 ? [] : [row("injected", \.injected)]) + [
+            row("delivered", \.delivered), row("queued", \.queued, isCounter: false),
             row("dropped") { $0.dropped.values.reduce(0, +) },
         ]
         rows += stats.dropped.keys.sorted().map { key in row("  \(key)") { $0.dropped[key] ?? 0 } }

@@ -69,6 +69,7 @@ package enum Tables {
         if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
         lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
         lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.txFull)")
+        if port.punted + port.injected > 0 { lines.append("    punted \(port.punted) frames injected \(port.injected) frames") }
         if port.pacedNanoseconds > 0 { lines.append("    paced \(port.pacedNanoseconds / 1_000_000)ms") }
         if !port.drops.isEmpty { lines.append("    dropped \(reasons(port.drops))") }
         return lines.joined(separator: "\n")

@@ -70,6 +70,11 @@ func randomModel(_ random: inout Seeded) -> Model {
         default: break
         }
         bridge.ageing = Int.random(in: 10...400, using: &random)
+        if Bool.random(using: &random) {
+            bridge.snooping.isOn = true
+            bridge.snooping.querier = QuerierMode.allCases.randomElement(using: &random)!
+            bridge.snooping.maxGroups = Int.random(in: 1...32_768, using: &random)
+        }
         let groupCount = Int.random(in: 0...2, using: &random)
         for number in 0..<groupCount {
             var group = GroupSettings(name: "tenant\(bridgeNumber)\(number)", bridge: bridge.name)

@@ -67,7 +67,7 @@ import Testing
         ),
         (
             "bridges:\n  - name: br0\n    colour: red\n",
-            "line 3: bridges[0].colour: a bridge has no key 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, static"
+            "line 3: bridges[0].colour: a bridge has no key 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, mcast-snooping, mcast-querier, mcast-querier-address, mcast-max-groups, static"
         ),
         (
             "bridges:\n  - name: br0\n    rate: 1gbit\n    rate: 2gbit\n",
@@ -155,7 +155,7 @@ import Testing
                 "line 4: bridges[0].rate: the key 'rate' stands twice in this map: keep one",
                 "line 5: bridges[1].colour: the key 'colour' stands twice in this map: keep one",
                 "line 5: bridges[1].ageing: time 5 has no unit: write 5s",
-                "line 5: bridges[1].colour: a bridge has no key 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, static",
+                "line 5: bridges[1].colour: a bridge has no key 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, mcast-snooping, mcast-querier, mcast-querier-address, mcast-max-groups, static",
                 "line 6: guests: expected a list, found '7': write [{name: vm1, port: vm1}]",
             ])
     }

@@ -97,6 +97,7 @@ final class CannedDaemon: Sendable {
         case .bridgeShow: return .reply([Canned.bridge])
         case .groupShow: return .reply([Canned.group])
         case .guestShow: return .reply(Canned.guests)
+        case .mdbShow: return .reply(Canned.members)
         case .fdbShow:
             let params = try request.params(FDBParams.self)
             return .reply(Canned.addresses.filter { params.port == nil || $0.port == params.port })
@@ -182,6 +183,17 @@ enum Canned {
         var host = GuestStatus()
         (host.name, host.port, host.bridge, host.implicit) = ("host", "host", "br0", true)
         return [vm1, host]
+    }
+
+    static var members: MDBReply {
+        var reply = MDBReply(), first = MDBEntry(), second = MDBEntry(), router = MDBReply.Router(), asks = MDBReply.Querier(), quiet = MDBReply.Querier()
+        (first.bridge, first.port, first.group, first.version, first.timeLeft) = ("br0", "vm1", "239.1.1.1", 3, 259.6)
+        (second.bridge, second.port, second.vlan, second.group, second.filterMode, second.sources) = ("br0", "vm2", 10, "ff05::1", "include", ["2001:db8::1"])
+        (router.bridge, router.family, router.port, router.timeLeft) = ("br0", "ipv4", "uplink", 200)
+        (asks.bridge, asks.family, asks.own, asks.other, asks.port, asks.timeLeft, asks.settled) = ("br0", "ipv4", true, "10.0.0.254", "uplink", 250, true)
+        (quiet.bridge, quiet.vlan, quiet.family) = ("br0", 10, "ipv6")
+        (reply.entries, reply.routers, reply.queriers) = ([first, second], [router], [asks, quiet])
+        return reply
     }
 
     static var addresses: [FDBEntry] {

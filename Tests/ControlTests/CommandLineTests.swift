@@ -257,7 +257,7 @@ import Testing
                 == Run(
                     status: 1, output: "",
                     errors: "\(bad):3: bridges[0].rate: rate 500 has no unit: write 500mbit\n\(bad):4: bridges[0].colour: a bridge has no key"
-                        + " 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, static\n"))
+                        + " 'colour': the keys are name, ageing, fdb-size, rate, overhead, rest, mcast-snooping, mcast-querier, mcast-querier-address, mcast-max-groups, static\n"))
         for text in ["", "# nothing yet\n", "---\n", "~\n"] {
             let empty = try write("empty.yaml", text)
             #expect(
@@ -331,6 +331,18 @@ import Testing
         let run = try sluice("check", bad)
         #expect(run.status != 0 && run.errors.contains("'\\u{1b}]0;title\\u{7}\\u{9b}31m' is not a name"), "\(run.errors)")
         #expect(!run.errors.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" || 0x7f...0x9f ~= $0.value })
+    }
+
+    @Test func membersOfGroupsAreShownAsBridgeDoes() throws {
+        let daemon = try CannedDaemon()
+        #expect(try sluice("mdb", "show", socket: daemon.path).output == """
+            dev br0 port vm1 grp 239.1.1.1 temp 260s
+            dev br0 port vm2 grp ff05::1 vid 10 temp 0s filter_mode include source_list 2001:db8::1
+            router on br0 port uplink ipv4 temp 200s
+            querier on br0 ipv4 itself, 10.0.0.254 port uplink 250s
+            querier on br0 vid 10 ipv6 none: groups go to every port for now
+
+            """)
     }
 
     /// Nothing that is named is left out: that would be to forget more than was meant.

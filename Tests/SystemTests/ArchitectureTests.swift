@@ -18,7 +18,7 @@ struct ArchitectureTests {
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
-        ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "Configuration", "Filters", "Glibc"]),
+        ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "Glibc"]),
         (
             "ControlPlane",
             ["DataPlane", "ControlAPI", "Configuration", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]

@@ -37,6 +37,8 @@ SLUICE_HOT void sluice_frames_return(struct rte_mbuf **frames, unsigned count, s
 SLUICE_HOT struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool);
 /// A copy of the bytes and of the offload fields; NULL when the pool is empty.
 SLUICE_HOT struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool);
+/// Copies all bytes of all segments to `bytes`.
+SLUICE_HOT void sluice_frame_read(const struct rte_mbuf *m, void *bytes);
 /// An empty frame of `length` bytes in one segment; NULL when the pool is empty or the bytes do not fit.
 SLUICE_HOT struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length);
 SLUICE_HOT int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, unsigned count);

@@ -156,7 +156,7 @@ final class Daemon {
         return yaml
     }
 
-    /// Frames that no counter accounts for, once nothing moves: received + copied - delivered - queued - dropped. Where no frame is queued, all buffers
+    /// Frames that no counter accounts for, once nothing moves: received + copied + injected - delivered - queued - dropped. Where no frame is queued, all buffers
     /// must be free, too.
     func unaccountedFrames() throws -> Int {
         let stats = try atRest()
@@ -167,7 +167,7 @@ final class Daemon {
         }
         // The rings of taps and wires hold buffers at any time.
         if try frames("queued") == 0, try show("port", "show").items.allSatisfy({ $0["kind"].string == "vhost" }) { try waitUntilBuffersAreFree() }
-        return try frames("received") + frames("copied") - frames("delivered") - frames("queued") - dropped
+        return try frames("received") + frames("copied") + frames("injected") - frames("delivered") - frames("queued") - dropped
     }
 
     func buffersInUse() throws -> Int {

@@ -1,0 +1,161 @@
+import Bridge
+import Configuration
+import DPDKShim
+import LinkProtocols
+import Packet
+import Scheduler
+import Synchronization
+
+/// Bridges that follow groups: what loops punt goes to the state machines, and what these find out goes back to the loops.
+extension DataPlane {
+    /// Readable when loops have punted something: `takePunted` is to be called then.
+    public var puntEvent: Int32 { runtime.puntEvent }
+
+    /// Tells the switch's own protocols of the frames that loops have punted.
+    public func takePunted() {
+        sluice_event_clear(runtime.puntEvent)
+        let now = runtime.now
+        // A loop that punts more than is taken at once is looked at again: other work of the control thread comes between.
+        var isMore = false
+        for index in runtime.lcores.indices {
+            let lcore = runtime.lcores.baseAddress! + index
+            guard lcore.pointee.punts.isTold.exchange(false, ordering: .acquiringAndReleasing) else { continue }
+            var taken = 0
+            while taken < 512, let frame = lcore.pointee.punts.ring.take() {
+                taken += 1
+                handle(frame, now)
+            }
+            if taken == 512 {
+                lcore.pointee.punts.isTold.store(true, ordering: .releasing)
+                isMore = true
+            }
+        }
+        if isMore { sluice_event_signal(runtime.puntEvent) }
+        renewGroupTables(now)
+    }
+
+    private func handle(_ frame: PuntedFrame, _ now: Nanoseconds) {
+        switch frame.kind {
+        case .group:
+            guard let groups = bridgesOfPorts[Int(frame.port)].flatMap({ bridges[$0]?.groups }) else { return }
+            _ = groups.snooper.receive(frame.bytes, port: frame.port, vlan: frame.vlan, now: now)
+        // Nobody listens yet: it is counted where it came in.
+        case .lldp: break
+        }
+    }
+
+    /// Lets time pass for the state machines: memberships end, and questions are asked.
+    func advanceGroups() {
+        let now = runtime.now
+        var injections: [UnsafeMutablePointer<Injection>] = []
+        for (name, bridge) in bridges {
+            guard let groups = bridge.groups, let due = groups.snooper.nextDeadline, due <= now else { continue }
+            injections += groups.snooper.advance(to: now).map { inject($0, on: name) }
+        }
+        if !injections.isEmpty {
+            awaitCommands()
+            for injection in injections {
+                injection.pointee.deallocate()
+                injection.deallocate()
+            }
+        }
+        renewGroupTables(now)
+    }
+
+    /// Makes the tables anew that are out of date. Not at once after the last time: whoever joins and leaves without end costs no more than that.
+    /// - Parameter isUrgent: that does not count.
+    private func renewGroupTables(_ now: Nanoseconds, isUrgent: Bool = false) {
+        var old: [UnsafeMutablePointer<GroupTable>?] = []
+        for bridge in bridges.values {
+            guard let groups = bridge.groups, groups.needsTable, isUrgent || now - groups.madeAt > 10_000_000 else { continue }
+            old.append(groups.renewTable(now: now))
+        }
+        if old.isEmpty { return }
+        runtime.grace.wait()
+        for table in old { BridgeGroups.free(table) }
+    }
+
+    /// Has bridges follow groups as the model says; those that no longer do are freed once no loop has a snapshot with them.
+    func adoptGroups() {
+        for name in bridges.keys {
+            let isOn = bridges[name]!.settings.snooping.isOn
+            guard isOn != (bridges[name]!.groups != nil) else { continue }
+            if let old = bridges[name]!.groups { retiredGroups.append(old) }
+            bridges[name]!.groups = isOn ? BridgeGroups(bridges[name]!.settings.snooping, now: runtime.now) : nil
+        }
+    }
+
+    /// Tells the state machines which ports there are. Those that are down have joined nothing.
+    func followGroupPorts() {
+        bridgesOfPorts = [String?](repeating: nil, count: maxPorts)
+        for port in ports.values { bridgesOfPorts[Int(port.index)] = port.settings.bridge }
+        for (name, bridge) in bridges {
+            guard let groups = bridge.groups else { continue }
+            var up: [PortIndex: LinkProtocols.PortSnooping] = [:]
+            for port in ports.values where port.settings.bridge == name && port.linkNow.isUp { up[port.index] = .init(port.settings.rules.snooping) }
+            groups.adopt(bridge.settings.snooping, ports: up, members: bridge.sets == nil ? nil : bridge.setMembers, now: runtime.now)
+        }
+    }
+
+    /// Has a loop send a frame of the switch's own by ports of a bridge.
+    /// - Returns: what is to be freed once the loop has done so.
+    private func inject(_ frame: Outgoing, on bridge: String) -> UnsafeMutablePointer<Injection> {
+        let all = ports.values.filter { $0.settings.bridge == bridge }.map(\.index).sorted()
+        let injection = UnsafeMutablePointer<Injection>.allocate(capacity: 1)
+        injection.initialize(to: Injection(frame.frame, vlan: frame.vlan, ports: frame.port.map { [$0] } ?? all))
+        send(.inject(injection), to: 0)
+        return injection
+    }
+}
+
+extension LinkProtocols.SnoopingSettings {
+    init(_ settings: Configuration.SnoopingSettings) {
+        self.init()
+        querier = switch settings.querier {
+        case .off: .off
+        case .on: .on
+        case .auto: .auto
+        }
+        querierAddress = settings.querierAddress.map { $0.bytes.reduce(0) { $0 << 8 | UInt32($1) } }
+        groupLimit = settings.maxGroups
+    }
+}
+
+extension LinkProtocols.PortSnooping {
+    init(_ settings: Configuration.PortSnooping) {
+        self.init()
+        fastLeave = settings.fastLeave
+        router = switch settings.router {
+        case .auto: .auto
+        case .never: .never
+        case .always: .always
+        }
+        groupLimit = settings.maxGroups
+    }
+}
+
+extension DataPlane {
+    /// What one bridge knows of groups.
+    public struct GroupReport: Sendable {
+        public var bridge: String
+        /// Names of its ports.
+        public var ports: [UInt16: String]
+        public var memberships: [MembershipEntry]
+        public var routers: [RouterEntry]
+        public var queriers: [QuerierEntry]
+    }
+
+    /// What loops go by when this returns.
+    /// - Parameter bridge: nil: all that follow groups.
+    public func groupReports(bridge: String?) -> [GroupReport] {
+        let now = runtime.now
+        renewGroupTables(now, isUrgent: true)
+        return bridges.sorted { $0.key < $1.key }.compactMap { name, state in
+            guard bridge == nil || bridge == name, let snooper = state.groups?.snooper else { return nil }
+            let names = ports.values.filter { $0.settings.bridge == name }.map { ($0.index, $0.settings.name) }
+            return GroupReport(
+                bridge: name, ports: Dictionary(names) { first, _ in first }, memberships: snooper.memberships(now: now), routers: snooper.routers(now: now),
+                queriers: snooper.queriers(now: now))
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Bridge
+import DPDKShim
+import Packet
+
+/// A frame of the switch's own, for a poll loop to send: the control thread's memory, which it frees once the loop has carried out the command.
+struct Injection {
+    /// Without tags.
+    let bytes: UnsafeMutableBufferPointer<UInt8>
+    /// 0: its bridge has no VLANs.
+    let vlan: UInt16
+    let ports: UnsafeMutableBufferPointer<PortIndex>
+
+    init(_ bytes: [UInt8], vlan: UInt16, ports: [PortIndex]) {
+        self.bytes = .copy(bytes)
+        self.vlan = vlan
+        self.ports = .copy(ports)
+    }
+
+    func deallocate() {
+        bytes.deallocate()
+        ports.deallocate()
+    }
+}
+
+/// Sends a frame of the switch's own by each of its ports, with their tags. It passes by the trees, so that no guest's backlog can hold it up, and is charged to
+/// none of them: the control thread sends a few a second. A port whose ring is full does not get it.
+@inline(never) @_noLocks
+func inject(_ injection: UnsafeMutablePointer<Injection>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
+    let bytes = injection.pointee.bytes, record = lcore.pointee.records
+    let start = bytes.baseAddress.unsafelyUnwrapped
+    parse(start, contiguous: bytes.count, length: UInt32(truncatingIfNeeded: bytes.count), into: record)
+    record.pointee.destination |= UInt64(injection.pointee.vlan) &<< 48
+    // As the loops' own frames of network control (IEEE 802.1Q, table I-2) where a tag says so.
+    record.pointee.protocolID = snapshot.pointee.protocols.identify(record)
+    for index in 0..<injection.pointee.ports.count {
+        let port = injection.pointee.ports[unchecked: index]
+        let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
+        guard let state = view.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
+            let action = egressAction(record, view, snapshot)
+        else { continue }
+        let counters = lcore.pointee.counters + Int(port), output = lcore.pointee.outputs + Int(port)
+        let tag = action.and(view.pointee.wants)
+        counters.pointee.injected &+= 1
+        counters.pointee.injectedBytes &+= UInt64(truncatingIfNeeded: bytes.count) &+ UInt64(tag.growth)
+        if output.pointee.count != 0, !output.pointee.isParked { sendTouched(lcore, snapshot) }
+        if output.pointee.count != 0 {
+            counters.pointee.count(drop: .notTaken)
+            continue
+        }
+        guard let frame = sluice_frame_allocate(lcore.pointee.pool, UInt16(truncatingIfNeeded: bytes.count)) else {
+            counters.pointee.count(drop: .noBuffer)
+            continue
+        }
+        sluice_copy(sluice_frame_bytes(frame), start, bytes.count)
+        stage(frame, tag, for: port, lcore, snapshot)
+        sendTouched(lcore, snapshot)
+    }
+}
