@@ -17,11 +17,15 @@ struct QueueLimits: Sendable {
     /// - Parameter rate: the root's in bit/s; nil: unlimited.
     init(_ classes: [ClassDescription], rate: UInt64?) {
         self.rate = rate
-        // Mirrors' copies have what others leave, and take nothing that these can count on.
+        // Mirrors' copies have what others leave, and take nothing that these can count on. They can count on nothing themselves, so that nobody's coming
+        // and going changes their queue.
         for item in classes where !item.isRest && !item.isForMirrors { floors[item.parent, default: Floors()].add(item.settings.floor) }
         amounts.reserveCapacity(classes.count)
         // Parents come first.
-        for item in classes { amounts[item.id] = amount(of: item.settings, below: item.parent, [:], floors) }
+        for item in classes {
+            amounts[item.id] = amount(of: item.settings, below: item.parent, [:], floors)
+            if item.isForMirrors { amounts[item.id]?.rate = nil }
+        }
     }
 
     /// Fills in every leaf's `delayBytes`.
