@@ -10,10 +10,10 @@
 SLUICE_INLINE void sluice_bytes_copy(void *to, const void *from, size_t count) { rte_memcpy(to, from, count); }
 SLUICE_INLINE bool sluice_bytes_equal(const void *a, const void *b, size_t count) { return memcmp(a, b, count) == 0; }
 
-/// Gives a frame other addresses (12 bytes) and, behind them, other headers (48 bytes).
+/// Gives a frame other headers (48 bytes) behind its addresses, and then other addresses with the four bytes behind them (16 bytes).
 SLUICE_INLINE void sluice_frame_readdress(void *frame, const void *addresses, const void *headers) {
-    memcpy(frame, addresses, 12);
     memcpy((char *)frame + 12, headers, 48);
+    memcpy(frame, addresses, 16);
 }
 
 /// Copies the first `count` bytes of a frame, whatever its segments, to `buffer`.

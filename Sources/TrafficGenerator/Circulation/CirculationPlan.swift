@@ -114,7 +114,7 @@ extension Scenario {
             }
             from[flow.source] = destination
             to[destination] = flow.source
-            if let first = flows.first(where: { $0.from == plan.from }), first.sizes != plan.sizes || first.vlan != plan.vlan || first.pcp != plan.pcp {
+            if let first = flows.first(where: { $0.from == plan.from }), first.sizes != plan.sizes || first.vlan != plan.vlan || first.vlans != plan.vlans || first.pcp != plan.pcp {
                 throw ScenarioError("\(name): all flows from one port have the same `size` and tag; \(first.name) has others")
             }
         }

@@ -2,10 +2,10 @@ import DPDKShim
 
 /// The addresses and headers that one flow's frames carry in turn.
 struct CirculatedFlow {
-    /// Destination and source address of each pair, 16 bytes apart.
+    /// Destination and source address of each pair with the four bytes behind them, which are its tag where frames have one.
     var addresses: UnsafeMutableRawPointer
     var addressCount: Int
-    /// Of each sub-flow and size the bytes behind the addresses, `HeaderCycle.headerSize` of them.
+    /// Of each sub-flow and size the bytes behind the addresses, `HeaderCycle.headerSize` of them; the first four as in `addresses`, but for the VLAN.
     var headers: UnsafeMutableRawPointer
     var headerCount: Int
 }

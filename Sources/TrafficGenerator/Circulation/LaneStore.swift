@@ -69,6 +69,9 @@ final class LaneStore {
                 let (source, target) = TemplateStore.addresses(flow, pair, scenario)
                 TemplateStore.store(target, at: addresses + pair * HeaderCycle.addressSize)
                 TemplateStore.store(source, at: addresses + pair * HeaderCycle.addressSize + 6)
+                let behind = Array(template(flow, sizes[0], 0)[12..<HeaderCycle.addressSize])
+                (addresses + pair * HeaderCycle.addressSize + 12).copyMemory(from: behind, byteCount: behind.count)
+                if flow.plan.vlans > 1 { TemplateStore.storeVLAN(flow.plan.vlan(ofPair: pair) ?? 0, at: addresses + pair * HeaderCycle.addressSize) }
             }
             let headers = UnsafeMutableRawPointer(zeroed(UInt8.self, flow.plan.subflows * sizes.count * HeaderCycle.headerSize))
             for subflow in 0..<flow.plan.subflows {

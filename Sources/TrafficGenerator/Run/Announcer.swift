@@ -41,7 +41,7 @@ struct Announcer {
             if seen.insert("\(port) \(mac) \(vlan ?? 4095)").inserted { list.append((port, mac, vlan)) }
         }
         for flow in TemplateStore.ordered(scenario) {
-            for number in 0..<flow.plan.macs { add(flow.source, TemplateStore.source(flow, number, scenario), flow.plan.vlan) }
+            for number in 0..<flow.plan.macs { add(flow.source, TemplateStore.source(flow, number, scenario), flow.plan.vlan(ofPair: number)) }
             if let port = flow.destination, !flow.target.isMulticast, flow.target == scenario.ports[port].mac {
                 add(port, flow.target, flow.plan.vlan)
             }

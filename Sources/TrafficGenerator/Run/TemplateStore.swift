@@ -66,8 +66,8 @@ final class TemplateStore {
                 let templates = sizes.map {
                     FrameTemplate(plan, size: $0, source: pairs[0].source, destination: pairs[0].destination, subflow: subflow, lane: lane)
                 }
-                // Of one sub-flow, the frames of all address pairs differ in nothing else: no checksum covers these addresses.
-                for pair in pairs {
+                // Of one sub-flow, the frames of all address pairs differ in nothing but their VLANs: no checksum covers these.
+                for (number, pair) in pairs.enumerated() {
                     streams[nextStream] = StreamState(flow: UInt32(index), firstTemplate: UInt32(nextTemplate))
                     nextStream += 1
                     for (step, template) in templates.enumerated() {
@@ -78,6 +78,7 @@ final class TemplateStore {
                         place.copyMemory(from: template.bytes, byteCount: kept)
                         Self.store(pair.destination, at: place)
                         Self.store(pair.source, at: place + 6)
+                        if plan.vlans > 1 { Self.storeVLAN(plan.vlan(ofPair: number) ?? 0, at: place) }
                         nextTemplate += 1
                         let after = template.signatureOffset + Signature.size
                         if after < template.bytes.count {
@@ -173,6 +174,13 @@ extension TemplateStore {
     /// Writes an address as it stands in a frame.
     static func store(_ address: MACAddress, at place: UnsafeMutableRawPointer) {
         for byte in 0..<6 { place.storeBytes(of: UInt8(truncatingIfNeeded: address.value >> UInt64(40 - 8 * byte)), toByteOffset: byte, as: UInt8.self) }
+    }
+
+    /// Writes the VLAN of a frame that has a tag.
+    static func storeVLAN(_ vlan: UInt16, at frame: UnsafeMutableRawPointer) {
+        let priority = frame.load(fromByteOffset: 14, as: UInt8.self) & 0xf0
+        frame.storeBytes(of: priority | UInt8(vlan >> 8), toByteOffset: 14, as: UInt8.self)
+        frame.storeBytes(of: UInt8(vlan & 0xff), toByteOffset: 15, as: UInt8.self)
     }
 
     /// The n-th source address: counted up from the flow's own, or of a range where no port's address lies.

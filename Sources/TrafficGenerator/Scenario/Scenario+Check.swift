@@ -59,6 +59,14 @@ extension Scenario {
         guard Set(flow.sizes).count <= FrameTemplate.mostDistinctSizes else {
             throw ScenarioError("\(place) has more than \(FrameTemplate.mostDistinctSizes) different sizes")
         }
+        if flow.vlans > 1 {
+            guard let vlan = flow.vlan, vlan > 0 else { throw ScenarioError("\(place) has `vlans` and needs the first of them as `vlan`") }
+            guard Int(vlan) + flow.vlans <= 4_095 else { throw ScenarioError("\(place) has \(flow.vlans) VLANs from \(vlan) up; the last there is is 4094") }
+            // An address is in one VLAN: every pair that it is of must be in that.
+            guard flow.macs == flow.toMACs || flow.macs % flow.vlans == 0 && flow.toMACs % flow.vlans == 0 else {
+                throw ScenarioError("\(place) has `vlans`, so it needs as many `macs` as `to-macs`, or multiples of \(flow.vlans) of both")
+            }
+        }
         if let stop = flow.stop, stop <= flow.start { throw ScenarioError("\(place) stops before it starts") }
         let transport = FrameTemplate.hasTransport(flow.kind)
         if flow.ipv6, !transport { throw ScenarioError("\(place): \(flow.kind.name) has no IP header, so `ipv6` has no meaning for it") }

@@ -33,7 +33,7 @@ extension Scenario {
           - {name: small, from: vm2, to: vm1, protocol: tcp, size: 72, rate: 100kpps, port: 5201, dscp: 10, ipv6: false}
           - {name: tagged, from: vm2, to: far, protocol: 0x88b5, vlan: 7, pcp: 5, size: imix, rate: 50mbit, macs: 4, start: 2s, stop: 8s}
           - {name: other, from: far, to: "02:00:00:00:00:50", at: vm1, mac: "02:00:00:00:00:98", rate: 1kpps}
-          # macs and to-macs count up from mac and to: the n-th source sends to the n-th destination.
+          # macs and to-macs count up from mac and to: the n-th source sends to the n-th destination, with `vlan: 10, vlans: 200` in the n-th of 200 VLANs.
           - {name: many, from: vm1, to: "52:54:00:02:00:00", at: vm2, mac: "52:54:00:01:00:00", macs: 500, to-macs: 500, rate: 10kpps}
           - {name: many-back, from: vm2, to: "52:54:00:01:00:00", at: vm1, mac: "52:54:00:02:00:00", macs: 500, to-macs: 500, rate: 10kpps}
 

@@ -48,7 +48,7 @@ extension PortPlan {
 
 extension FlowPlan {
     static let keys = [
-        "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "pcp", "dscp", "port", "ipv6", "subflows", "macs", "mac", "to-macs",
+        "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "vlans", "pcp", "dscp", "port", "ipv6", "subflows", "macs", "mac", "to-macs",
         "start", "stop", "floor", "part-of",
     ]
 
@@ -80,6 +80,7 @@ extension FlowPlan {
         }
         rate = try fields.rate("rate") ?? .maximum
         vlan = try fields.integer("vlan", 0...4094).map { UInt16($0) }
+        vlans = try fields.integer("vlans", 1...4_094) ?? 1
         pcp = try fields.integer("pcp", 0...7).map { UInt8($0) }
         dscp = UInt8(try fields.integer("dscp", 0...63) ?? 0)
         port = try fields.integer("port", 1...65_535).map { UInt16($0) }

@@ -71,6 +71,8 @@ public struct FlowPlan: Equatable, Sendable {
     public var sizes: [Int] = [60]
     public var rate: Rate = .maximum
     public var vlan: UInt16?
+    /// The pairs of addresses take turns among so many VLANs, from `vlan` up.
+    public var vlans = 1
     public var pcp: UInt8?
     public var dscp: UInt8 = 0
     /// Destination port of UDP or TCP; nil: the protocol's own.
@@ -86,6 +88,8 @@ public struct FlowPlan: Equatable, Sendable {
     /// Destination addresses, counted up from the destination. The n-th of the `max(macs, toMACs)` pairs has the n-th of each, which
     /// start again when there are fewer; consecutive frames go between different pairs.
     public var toMACs = 1
+    /// The VLAN of the n-th pair.
+    func vlan(ofPair number: Int) -> UInt16? { vlan.map { $0 + UInt16(number % vlans) } }
     public var start: UInt64 = 0
     public var stop: UInt64?
     /// The guarantee this flow (or its guest) has at the switch: shown beside what is delivered.
