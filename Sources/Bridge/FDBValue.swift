@@ -45,7 +45,7 @@ public enum LearnVerdict: UInt8, Sendable {
     case moved
     /// A static entry says another port and stands. The frame's sender does not own its source address.
     case refusedStatic
-    /// No place: every entry that could have given way is static, or its port's only one.
+    /// No place: nobody has to yield to this port's newcomer, or nobody who has was found yet; the next frame looks on.
     case full
     /// Another lcore is changing this very entry; nothing was written, the next frame will find it settled.
     case contended

@@ -23,14 +23,14 @@ extension ForwardingDatabase {
             }
             var isContended = false
             var room = makeRoom(hash, &isContended)
-            if room == nil && !isContended { room = evict(hash, for: port) ?? evictAny(hash) }
+            if room == nil && !isContended { room = evict(hash, for: port, isFull: false, &isContended) ?? evictAny(hash) }
             guard let place = room else {
                 if isFullOfStatics(hash) { return false }
                 continue
             }
             let word = place.pointee.word.load(ordering: .acquiring)
             // Yields to a learner that was quicker, and then takes the entry over in the next turn.
-            if FDBWord.isFree(word), insert(at: place, word: word, key: key, hash: hash, value: value, yielding: true) { return true }
+            if FDBWord.isFree(word), insert(at: place, word: word, key: key, hash: hash, value: value, isNew: true) { return true }
         }
     }
 

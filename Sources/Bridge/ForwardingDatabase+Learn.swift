@@ -49,16 +49,16 @@ extension ForwardingDatabase {
         }
         var verdict = LearnVerdict.learned
         var isContended = false
-        var room = count < capacity ? makeRoom(hash, &isContended) : nil
-        if room == nil {
-            if isContended { return LearnResult(.contended, wanted) }
-            room = evict(hash, for: wanted.port)
+        let isFull = count >= capacity
+        var room = isFull ? nil : makeRoom(hash, &isContended)
+        if room == nil, !isContended {
+            room = evict(hash, for: wanted.port, isFull: isFull, &isContended)
             verdict = .evicted
         }
-        guard let room else { return LearnResult(.full, wanted) }
+        guard let room else { return LearnResult(isContended ? .contended : .full, wanted) }
         let word = room.pointee.word.load(ordering: .acquiring)
         guard FDBWord.isFree(word) else { return LearnResult(.contended, wanted) }
-        guard insert(at: room, word: word, key: key, hash: hash, value: wanted, yielding: true) else {
+        guard insert(at: room, word: word, key: key, hash: hash, value: wanted, isNew: true) else {
             return LearnResult(.contended, wanted)
         }
         return LearnResult(verdict, wanted)
@@ -83,22 +83,26 @@ extension ForwardingDatabase {
     ///
     /// Claim first, look for other claims second, both sequentially consistent: of two lcores that claim for one address at
     /// least one sees the other.
+    ///
+    /// - Parameter isNew: the address has no entry yet; otherwise it moves here from one that the caller has locked.
     @_noLocks
     func insert(
-        at place: UnsafeMutablePointer<FDBEntry>, word: UInt64, key: UInt64, hash: UInt64, value: FDBValue, yielding: Bool
+        at place: UnsafeMutablePointer<FDBEntry>, word: UInt64, key: UInt64, hash: UInt64, value: FDBValue, isNew: Bool
     ) -> Bool {
         let claim = word & FDBWord.generationMask | FDBWord.busy | key
         guard place.pointee.word.compareExchange(expected: word, desired: claim, ordering: .sequentiallyConsistent).exchanged else {
             return false
         }
-        if yielding, claimed(key, hash, except: place) != nil {
+        if isNew, claimed(key, hash, except: place) != nil {
             place.pointee.word.store(FDBWord.next(word, key: 0), ordering: .releasing)
             return false
         }
         place.pointee.value.store(value.raw, ordering: .releasing)
         place.pointee.word.store(FDBWord.next(word, key: key), ordering: .releasing)
-        shared.pointee.count.add(1, ordering: .relaxed)
-        count(value, insteadOf: nil)
+        if isNew {
+            shared.pointee.count.add(1, ordering: .relaxed)
+            count(value, insteadOf: nil)
+        }
         return true
     }
 

@@ -72,57 +72,13 @@ extension ForwardingDatabase {
         let line = entries + ((target - entries) & ~3)
         guard line == firstLine(hash) || line == secondLine(hash), lock(place, word) else { return false }
         let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
-        guard insert(at: target, word: free, key: key, hash: hash, value: value, yielding: false) else {
+        guard insert(at: target, word: free, key: key, hash: hash, value: value, isNew: false) else {
             unlock(place, word)
             return false
         }
         // Ahead of the old place's release: see `claimed`.
         shared.pointee.moves.add(1, ordering: .sequentiallyConsistent)
-        // `insert` counted the address again.
-        shared.pointee.count.subtract(1, ordering: .relaxed)
-        count(nil, insteadOf: value)
         unlock(place, FDBWord.next(word, key: 0))
         return true
-    }
-
-    /// Frees the place of a learned address for a newcomer behind `port`; nil if none may go.
-    ///
-    /// The longest unseen address of the port that would hold most of the eight places, the newcomer counted in; of equals the
-    /// newcomer's own port. An address that is its port's only one there stays unless the newcomer is behind the same port.
-    @_noLocks
-    func evict(_ hash: UInt64, for port: UInt16) -> UnsafeMutablePointer<FDBEntry>? {
-        var victim: UnsafeMutablePointer<FDBEntry>?
-        var victimWord: UInt64 = 0
-        // Share first, then the newcomer's own port, then age: compared as one number, the highest goes.
-        var victimRank: UInt64 = 0
-        for index in 0..<8 {
-            let place = self.place(index, hash)
-            let word = place.pointee.word.load(ordering: .acquiring)
-            let value = FDBValue(raw: place.pointee.value.load(ordering: .acquiring))
-            guard word & FDBWord.used != 0, !FDBWord.isBusy(word), !value.isStatic else { continue }
-            let isOwn = value.port == port
-            let share = learned(behind: value.port, hash) &+ (isOwn ? 1 : 0)
-            guard share > 1 else { continue }
-            let rank = UInt64(share) &<< 32 | (isOwn ? 1 &<< 31 : 0) | UInt64(0x7fff_ffff &- value.seen)
-            if rank > victimRank {
-                victim = place
-                victimWord = word
-                victimRank = rank
-            }
-        }
-        guard let victim, free(victim, victimWord) else { return nil }
-        return victim
-    }
-
-    /// How many of the eight places hold learned addresses behind `port`.
-    @_noLocks
-    func learned(behind port: UInt16, _ hash: UInt64) -> Int {
-        var share = 0
-        for index in 0..<8 {
-            let place = self.place(index, hash)
-            let value = FDBValue(raw: place.pointee.value.load(ordering: .relaxed))
-            if place.pointee.word.load(ordering: .relaxed) & FDBWord.used != 0, !value.isStatic, value.port == port { share &+= 1 }
-        }
-        return share
     }
 }

@@ -7,10 +7,10 @@ import Synchronization
 /// so that a look-up reads at most two lines. An address that finds both lines full makes room by moving others to their second
 /// line (cuckoo hashing, at most three moves), which fills the table to nine tenths before that fails.
 ///
-/// **Who yields when there is no room** (the table holds `capacity` addresses, or both lines are full for good): of the
-/// learned addresses in the newcomer's two lines, the longest unseen one of the port that holds most of them. A port's only
-/// address there yields to nobody. So a guest that floods the bridge with invented source addresses displaces its own, not its
-/// neighbours'.
+/// **Who yields when there is no room** (the table holds `capacity` addresses, or both lines are full for good): an address of the newcomer's own port, or
+/// of a port that has more than its equal part of the table and more than the newcomer's port would have. Where there is none the newcomer is not
+/// learned. So a guest that floods the bridge with invented source addresses displaces its own, not its neighbours', and what these have up to their
+/// part they get from it.
 ///
 /// **Races.** Looking up and learning never wait (`addStatic`, `removeStatic` and `remove`, which are for one control thread, wait
 /// for a learner to finish). What may happen when lcores meet:
@@ -93,8 +93,14 @@ public struct ForwardingDatabase: @unchecked Sendable {
     /// What an entry says takes the place of what it said, if anything.
     @_noLocks @inline(__always)
     func count(_ new: FDBValue?, insteadOf old: FDBValue?) {
-        if let new, !new.isStatic { behind(new.port).pointee.add(1, ordering: .relaxed) }
-        if let old, !old.isStatic { behind(old.port).pointee.subtract(1, ordering: .relaxed) }
+        if let new, !new.isStatic {
+            if behind(new.port).pointee.add(1, ordering: .relaxed).oldValue == 0 { shared.pointee.ports.add(1, ordering: .relaxed) }
+            shared.pointee.learned.add(1, ordering: .relaxed)
+        }
+        if let old, !old.isStatic {
+            if behind(old.port).pointee.subtract(1, ordering: .relaxed).newValue == 0 { shared.pointee.ports.subtract(1, ordering: .relaxed) }
+            shared.pointee.learned.subtract(1, ordering: .relaxed)
+        }
     }
 
     /// Addresses held, static ones included.
@@ -202,5 +208,10 @@ struct FDBShared: ~Copyable {
     @usableFromInline let changes = Atomic<UInt64>(0)
     /// Entries that were moved within the table.
     @usableFromInline let moves = Atomic<UInt64>(0)
+    /// Learned addresses, and the ports that have any.
+    let learned = Atomic<Int>(0)
+    let ports = Atomic<Int>(0)
+    /// The line at which the last search for somebody who is to yield ended.
+    let hand = Atomic<Int>(0)
     init() {}
 }

@@ -75,7 +75,7 @@ public struct PortStatus: Codable, Equatable, Sendable {
     public var guards: [String]?
     /// Of what it lets through, what is not the default, by the keys that set it: `isolated`, `storm-broadcast`.
     public var rules: [String: String] = [:]
-    /// Addresses learned behind it now, and frames whose source was not learned, as there were as many as `fdb-limit` says.
+    /// Addresses learned behind it now, and frames whose source was not learned, as there were as many as `fdb-limit` says or the bridge has room for.
     public var learnedAddresses = 0
     public var unlearned: UInt64 = 0
     /// Frames for the switch itself that came in (IGMP, MLD, LLDP), and frames of its own that were sent (queries).

@@ -65,7 +65,7 @@ package enum Tables {
         if let addresses = port.addresses { lines.append("    addresses \(addresses.joined(separator: " "))") }
         if let guards = port.guards { lines.append("    guards \(guards.joined(separator: " "))") }
         if !port.rules.isEmpty { lines.append("    " + port.rules.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")) }
-        if port.rules["fdb-limit"] != nil { lines.append("    addresses \(port.learnedAddresses) unlearned \(port.unlearned) frames") }
+        if port.rules["fdb-limit"] != nil || port.unlearned > 0 { lines.append("    addresses \(port.learnedAddresses) unlearned \(port.unlearned) frames") }
         if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
         lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
         lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.txFull)")

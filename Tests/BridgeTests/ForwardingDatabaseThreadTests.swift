@@ -86,6 +86,43 @@ struct ForwardingDatabaseThreadTests {
         fdb.forEach { mac, _ in #expect(listed.insert(mac).inserted) }
         #expect(listed.count == 20_000)
     }
+
+    @Test("Flooders on several threads leave their neighbours' addresses alone, and these go on learning")
+    func threads() {
+        let fdb = ForwardingDatabase.create(capacity: 3_000, multiplier: 0x9e37_79b9_7f4a_7c15)
+        defer { fdb.destroy() }
+        // Two flooders and 28 neighbours of 80 addresses each: their part is 100.
+        let neighbours = 28
+        for number in 0..<40 {
+            for port in 0..<neighbours {
+                #expect(fdb.learn(mac: UInt64(number + port * 1_000 + 1), port: UInt16(port), guest: 0, now: 1).verdict == .learned)
+            }
+        }
+        let learned = Atomic<Int>(0)
+        onThreads(3) { thread in
+            var random = Seeded(UInt64(thread))
+            if thread == 2 {
+                for number in 40..<80 {
+                    for port in 0..<neighbours {
+                        let mac = UInt64(number + port * 1_000 + 1)
+                        for _ in 0..<100 {
+                            let verdict = fdb.learn(mac: mac, port: UInt16(port), guest: 0, now: 1).verdict
+                            if verdict == .full || verdict == .contended { continue }
+                            learned.add(1, ordering: .relaxed)
+                            break
+                        }
+                    }
+                }
+                return
+            }
+            for _ in 0..<300_000 { _ = fdb.learn(mac: random.next() & 0xfeff_ffff_ffff | 1 << 41, port: UInt16(100 + thread), guest: 0, now: 2) }
+        }
+        #expect(learned.load(ordering: .relaxed) == 40 * neighbours)
+        for port in 0..<neighbours {
+            for number in 0..<80 { #expect(fdb.lookup(mac: UInt64(number + port * 1_000 + 1)).port == UInt16(port)) }
+            #expect(fdb.learnedCount(behind: UInt16(port)) == 80)
+        }
+    }
 }
 
 /// What should never have been seen, by any thread.

@@ -147,7 +147,7 @@ private func lookUp(
         // Refused before it is learned: an address that may not be used must not attract traffic either.
         return refuse(.spoofedSource)
     }
-    let learned = learn(record.pointee.source, value, learner.port, fdb, lcore)
+    let learned = learn(record, value, learner.port, fdb, lcore)
     let from = UInt64(learned.value.guest) | UInt64(learner.port) &<< 32
     if record.pointee.flags.has(.multicast) { return from | UInt64(flooded) &<< 48 }
     let entry = fdb.lookup(mac: record.pointee.destination)
@@ -156,9 +156,12 @@ private func lookUp(
     return from | entry.raw & 0xffff_0000 | entry.raw &<< 48
 }
 
-/// Learns an address that its port may have, and counts that.
+/// Learns a run's source, an address that its port may have, and counts that.
 @inline(__always) @_noLocks
-func learn(_ source: UInt64, _ value: FDBValue, _ port: PortIndex, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>) -> LearnResult {
+func learn(
+    _ record: UnsafeMutablePointer<FrameRecord>, _ value: FDBValue, _ port: PortIndex, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>
+) -> LearnResult {
+    let source = record.pointee.source
     var learned = fdb.learn(mac: source, value)
     // The entry is that of an owner who is there no more, as has just been found.
     if learned.verdict == .refusedStatic { learned = fdb.overrule(mac: source, value) }
@@ -166,10 +169,18 @@ func learn(_ source: UInt64, _ value: FDBValue, _ port: PortIndex, _ fdb: Forwar
         switch learned.verdict {
         case .learned, .evicted: lcore.pointee.counters[Int(port)].learned &+= 1
         case .moved: lcore.pointee.counters[Int(port)].moved &+= 1
+        case .full: countUnlearned(record, port, lcore)
         default: break
         }
     }
     return learned
+}
+
+/// Counts the frames of a run whose source was not learned.
+@inline(never) @_noLocks
+func countUnlearned(_ record: UnsafeMutablePointer<FrameRecord>, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+    let begin = record == lcore.pointee.records ? 0 : (record - 1).pointee.end
+    lcore.pointee.counters[Int(port)].unlearned &+= UInt64(record.pointee.end &- begin)
 }
 
 /// Port and guest that an address is configured for; `FDBValue.none` if it is for none.

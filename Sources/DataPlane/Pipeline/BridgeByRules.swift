@@ -76,10 +76,10 @@ private func lookUpByRules(
             return Path(refused: .spoofedSource)
         }
         if flags.has(.addressLimit), owner.port != learner.port, !hasRoom(for: source, learner.port, fdb, snapshot) {
-            lcore.pointee.counters[Int(learner.port)].unlearned &+= UInt64(truncatingIfNeeded: Int(record.pointee.end) &- begin)
+            countUnlearned(record, learner.port, lcore)
             lasts = false
         } else if !flags.has(.noLearning) {
-            let learned = learn(source, value, learner.port, fdb, lcore)
+            let learned = learn(record, value, learner.port, fdb, lcore)
             value = learned.value
             lasts = learned.verdict == .known
         }

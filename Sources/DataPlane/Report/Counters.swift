@@ -12,7 +12,7 @@ struct PortCounters {
     /// Source addresses learned anew, and moved here from another port.
     var learned: UInt64 = 0
     var moved: UInt64 = 0
-    /// Frames whose source was not learned, as there were as many addresses as the port may have.
+    /// Frames whose source was not learned: the port has as many addresses as it may, or the table had no place for it.
     var unlearned: UInt64 = 0
     /// Frames that went to the control thread, as a copy: those for the switch itself.
     var punted: UInt64 = 0
