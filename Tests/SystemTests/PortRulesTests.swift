@@ -130,6 +130,7 @@ extension EndToEnd {
                 // Open, too, as soon as nothing guards it any more.
                 try senders[u].send(Self.frame(2_000, to: Self.bridges, from: mac(70)))
                 try daemon.waitUntil(port: "u", is: "failed")
+                try check("to one who was known by the port that is shut", from: a, station: 1, to: mac(70), [b, c])
                 try set("u", "bpdu", "none")
                 try daemon.waitUntil(port: "u", is: "up")
                 #expect(try daemon.unaccountedFrames() == 0)
