@@ -60,6 +60,13 @@ enum Step {
     case advance(by: Nanoseconds)
     case park(UInt16)
     case unpark(UInt16)
+
+    var changesTree: Bool {
+        switch self {
+        case .add, .change, .remove: true
+        default: false
+        }
+    }
 }
 
 struct Case {

@@ -1,4 +1,4 @@
-/// What the lists, bitmaps and counts of a tree promise each other. Checked after every step of the tests; no loop ever asks.
+/// What the lists, bitmaps and counts of a tree promise each other. Checked again and again by the tests; no loop ever asks.
 ///
 /// **Modes.** `active` has the priorities at which a class has frames to send, itself or below it; the mode of an active class is what its tokens said when
 /// they were last looked at, that of another means nothing.
