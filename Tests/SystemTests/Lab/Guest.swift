@@ -15,6 +15,9 @@ final class Guest {
     let name: String
     private let qemu: ChildProcess
     private var commands = 0
+    /// Where it runs once it has booted.
+    private let cpus: String
+    private var isPinned = false
     static let bootSeconds = 60.0
 
     /// Folder with the guest's kernel and initramfs, built once.
@@ -57,18 +60,20 @@ final class Guest {
     /// - Parameters:
     ///   - kernel: more for the kernel's command line.
     ///   - machine: QEMU's arguments for memory, bus and devices.
+    ///   - cpus: where it runs once it has booted. Until then it may run anywhere: there is nothing to measure yet, and several boot at once.
     ///   - namespace: where QEMU runs, and makes taps.
     init(
         _ lab: Lab, _ name: String, initramfs: String, kernel: String, machine: [String], processors: Int, cpus: String = "0", namespace: Namespace? = nil
     ) throws {
         self.name = name
+        self.cpus = cpus
         let kernel = "console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check "
             + "cryptomgr.notests mitigations=off net.ifnames=0 \(kernel) harness"
         let child = try ChildProcess([
             "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "\(processors)",
             "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
             "-kernel", "\(Guest.image.get())/vmlinuz", "-initrd", initramfs, "-append", kernel,
-        ] + machine, namespace: namespace?.name, cpus: cpus, keepsInput: true)
+        ] + machine, namespace: namespace?.name, keepsInput: true)
         qemu = child
         lab.atClose { child.stop() }
     }
@@ -80,6 +85,8 @@ final class Guest {
     @discardableResult
     func booted() throws -> Guest {
         _ = try qemu.waitForLine(in: qemu.output, within: Guest.bootSeconds) { $0 == "READY" }
+        if !isPinned { try SystemTests.run("taskset", "-a", "-p", "-c", cpus, "\(qemu.pid)") }
+        isPinned = true
         return self
     }
 
