@@ -8,6 +8,7 @@ extension PortSettings {
     /// Of a port with `addresses`: what may come in by it, and nothing else. An IPv6 address that a station makes of its own MAC address (RFC 4291, appendix A) is
     /// always its own, as are the sources of who has none yet: of ARP probes, DHCP, duplicate address detection and MLD.
     public var addressRules: [FilterRule] {
+        let addresses = options.addresses
         if addresses.isEmpty { return [] }
         let ipv4 = addresses.filter(\.isIPv4), ipv6 = addresses.filter { !$0.isIPv4 }
         var rules: [FilterRule] = []
@@ -42,11 +43,11 @@ extension PortSettings {
     /// Of a port with `dhcp-guard` or `ra-guard`: what may not come in by it.
     public var guardRules: [FilterRule] {
         var rules: [FilterRule] = []
-        if dhcpGuard {
+        if options.dhcpGuard {
             rules.append(FilterRule(.deny, "ip and (udp src port 67 or udp dst port 68)"))
             rules.append(FilterRule(.deny, "ip6 and (udp src port 547 or udp dst port 546)"))
         }
-        if raGuard {
+        if options.raGuard {
             rules.append(FilterRule(.deny, "icmp6 and ip6[40] = 134"))
             rules.append(FilterRule(.deny, Self.hiddenNeighbours))
         }

@@ -40,7 +40,7 @@ extension Editor {
 
     mutating func bridge(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         let (name, rest) = try name(words, "bridge", example: "bridge \(verb.rawValue) br0")
-        let keys = fields.bridge.filter { $0.key != "static" }
+        let keys = fields.bridge.filter { !$0.about.isInFilesOnly }
         switch verb {
         case .add:
             try refuse(existing: name, in: model.bridges, \.name, "bridge")
@@ -85,7 +85,7 @@ extension Editor {
     mutating func guest(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         let example = "guest \(verb.rawValue) vm1" + (verb == .del ? "" : " port vm1 macs 52:54:00:12:34:56")
         let (name, rest) = try name(words, "guest", example: example)
-        let keys = fields.guest.filter { $0.key != "protocols" }
+        let keys = fields.guest.filter { !$0.about.isInFilesOnly }
         switch verb {
         case .add:
             try refuse(existing: name, in: model.guests, \.name, "guest")
@@ -173,13 +173,5 @@ extension Editor {
             }
             if count == 0 { throw ConfigurationError("", "there is no static entry \(mac): learned ones age by themselves") }
         }
-    }
-}
-
-extension PortDraft {
-    /// Leaves what any type of port has.
-    mutating func forgetKind() {
-        (socket, mode, queues, interface, netns, mac, device) = (nil, nil, nil, nil, nil, nil, nil)
-        (rate, overhead, rest, dcb) = (nil, 0, RestSettings(), true)
     }
 }

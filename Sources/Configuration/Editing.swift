@@ -7,7 +7,7 @@ public enum EditVerb: String, CaseIterable, Sendable {
     case add, set, del
 }
 
-extension Field.Shape {
+extension FieldValue.Shape {
     /// Whether a word after the key is its value, and no key of a map that is.
     func takes(scalar word: String) -> Bool { if case .scalarOrMap(let keys) = self { !keys.contains(word) } else { false } }
 }
@@ -98,7 +98,8 @@ struct Editor {
             if !seen.insert(key).inserted { throw ConfigurationError(inner, "'\(key)' stands twice: write it once") }
             guard let first = words.first else { throw ConfigurationError(inner, "'\(key)' needs a value") }
             let value: Element
-            switch field.shape {
+            let shape = field.about.value.shape
+            switch shape {
             case .scalar:
                 words.removeFirst()
                 value = Element(path: inner, content: .scalar(first))
@@ -109,7 +110,7 @@ struct Editor {
                 }
                 value = Element(path: inner, content: Self.unsets(first) ? .scalar(first) : .list(items))
             case .map(let keys), .scalarOrMap(let keys):
-                if Self.unsets(first) || field.shape.takes(scalar: first) {
+                if Self.unsets(first) || shape.takes(scalar: first) {
                     words.removeFirst()
                     value = Element(path: inner, content: .scalar(first))
                 } else {

@@ -43,7 +43,7 @@ extension PortSettings {
     }
 
     /// Bytes of the largest frame: the MTU, the Ethernet header and two VLAN tags.
-    public var largestFrame: Int { mtu + 22 }
+    public var largestFrame: Int { options.mtu + 22 }
     /// Of a port with the usual MTU.
     static var usualLargestFrame: Int { 1_522 }
 }

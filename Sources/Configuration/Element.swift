@@ -30,28 +30,6 @@ package struct Element {
     }
 }
 
-/// How one key of an object is read and written.
-struct Field<Object> {
-    var key: String
-    /// What the key takes, for command lines: nested keys, or a comma-separated list.
-    var shape: Shape = .scalar
-    /// Any text is a value of it, so that only `none` unsets it.
-    var isText = false
-    /// Takes the default, or nothing, which `none` and `default` stand for; nil: there is neither.
-    var unset: ((inout Object) -> Void)?
-    var read: (inout Object, Element, inout ProblemList) -> Void
-    /// nil: the default, which is not written.
-    var write: (Object) -> Document?
-
-    enum Shape {
-        case scalar
-        case list
-        case map(keys: [String])
-        /// One value, or a map of these keys.
-        case scalarOrMap(keys: [String])
-    }
-}
-
 /// What reading collects.
 struct ProblemList {
     /// So many are told; whoever has more has one mistake many times, or means no good.
@@ -92,7 +70,7 @@ extension ProblemList {
         guard let entries = entries(of: element, noun) else { return }
         for entry in entries {
             if let field = fields.first(where: { $0.key == entry.key }) {
-                if let unset = field.unset, entry.value.isNone || entry.value.isDefault && !field.isText {
+                if let unset = field.unset, entry.value.isNone || entry.value.isDefault && !field.about.isText {
                     unset(&object)
                 } else {
                     field.read(&object, entry.value, &self)

@@ -1,76 +1,121 @@
-import Packet
-
-/// The usual kinds of fields.
+/// The usual kinds of fields. A row names a key, where its value stands, what it takes, what holds where it is not written, and what it does.
 extension Field {
-    static func name(_ path: WritableKeyPath<Object, String>) -> Field {
-        Field(
-            key: "name", read: { if let value = $2.text($1, example: "a name") { $0[keyPath: path] = value } },
-            write: { .text($0[keyPath: path]) })
-    }
+    // MARK: Any kind of value
 
-    static func text(_ key: String, _ path: WritableKeyPath<Object, String?>, example: String) -> Field {
-        Field(
-            key: key, isText: true, unset: { $0[keyPath: path] = nil },
-            read: { if let value = $2.text($1, example: example) { $0[keyPath: path] = value } },
-            write: { $0[keyPath: path].map { .text($0) } })
-    }
-
-    static func quantity(_ key: String, _ quantity: Quantity, _ path: WritableKeyPath<Object, UInt64?>) -> Field {
-        Field(
-            key: key, unset: { $0[keyPath: path] = nil },
-            read: { if let value = $2.quantity($1, quantity) { $0[keyPath: path] = value } },
-            write: { $0[keyPath: path].map { .text(quantity.format($0)) } })
-    }
-
-    static func rate(_ key: String, _ path: WritableKeyPath<Object, UInt64?>) -> Field { quantity(key, .rate, path) }
-    static func packets(_ key: String, _ path: WritableKeyPath<Object, UInt64?>) -> Field { quantity(key, .packets, path) }
-    static func size(_ key: String, _ path: WritableKeyPath<Object, UInt64?>) -> Field { quantity(key, .size, path) }
-
-    static func delay(_ key: String, _ path: WritableKeyPath<Object, UInt64?>) -> Field { quantity(key, .delay, path) }
-
-    static func integer(
-        _ key: String, _ path: WritableKeyPath<Object, Int>, _ range: ClosedRange<Int>, standard: Int
+    /// - Parameter standard: what holds where it is not written; told unless `help` tells.
+    static func value<Value: Equatable>(
+        _ key: String, _ path: WritableKeyPath<Object, Value>, _ kind: ValueKind<Value>, standard: Value, tellsStandard: Bool = true, help: String = ""
     ) -> Field {
         Field(
-            key: key, unset: { $0[keyPath: path] = standard }, read: { if let value = $2.integer($1, range) { $0[keyPath: path] = value } },
-            write: { $0[keyPath: path] == standard ? nil : .number(Int64($0[keyPath: path])) })
+            key: key, takes: kind.takes, standard: tellsStandard ? kind.write(standard) : nil, help: help,
+            unset: { $0[keyPath: path] = standard }, read: { if let value = kind.read($1, &$2) { $0[keyPath: path] = value } },
+            write: { $0[keyPath: path] == standard ? nil : kind.write($0[keyPath: path]) }, check: kind.check(key) { $0[keyPath: path] })
     }
 
-    static func optionalInteger(_ key: String, _ path: WritableKeyPath<Object, Int?>, _ range: ClosedRange<Int>) -> Field {
+    /// - Parameter standard: what nil comes to.
+    static func optional<Value>(
+        _ key: String, _ path: WritableKeyPath<Object, Value?>, _ kind: ValueKind<Value>, standard: Value? = nil, help: String = ""
+    ) -> Field {
         Field(
-            key: key, unset: { $0[keyPath: path] = nil },
-            read: { if let value = $2.integer($1, range) { $0[keyPath: path] = value } },
-            write: { $0[keyPath: path].map { .number(Int64($0)) } })
+            key: key, takes: kind.takes, standard: standard.map(kind.write), help: help,
+            unset: { $0[keyPath: path] = nil }, read: { if let value = kind.read($1, &$2) { $0[keyPath: path] = value } },
+            write: { $0[keyPath: path].map(kind.write) }, check: kind.check(key) { $0[keyPath: path] })
     }
 
-    static func bytes(_ key: String, _ path: WritableKeyPath<Object, Int>, _ range: ClosedRange<Int>, standard: Int) -> Field {
+    /// Keys that are not written stay as they are.
+    static func map<Value, Draft>(_ key: String, _ path: WritableKeyPath<Object, Value?>, _ kind: MapKind<Value, Draft>, help: String = "") -> Field {
         Field(
-            key: key, unset: { $0[keyPath: path] = standard }, read: { if let value = $2.bytes($1, range) { $0[keyPath: path] = value } },
-            write: { $0[keyPath: path] == standard ? nil : .text(Quantity.size.format(UInt64($0[keyPath: path]))) })
+            key: key, takes: kind.takes, help: help,
+            unset: { $0[keyPath: path] = nil }, read: { if let value = kind.read($1, onto: $0[keyPath: path], &$2) { $0[keyPath: path] = value } },
+            write: { $0[keyPath: path].map(kind.write) },
+            check: { object, at, problems in
+                guard let value = object[keyPath: path] else { return }
+                for field in kind.fields { field.check?(kind.draft(value), { "\(at()).\(key)" }, &problems) }
+            })
     }
 
-    static func flag(_ key: String, _ path: WritableKeyPath<Object, Bool>, standard: Bool) -> Field {
-        Field(
-            key: key, unset: { $0[keyPath: path] = standard }, read: { if let value = $2.flag($1) { $0[keyPath: path] = value } },
-            write: { $0[keyPath: path] == standard ? nil : .flag($0[keyPath: path]) })
-    }
-
-    static func cpus(_ path: WritableKeyPath<Object, [Int]>) -> Field {
-        Field(
-            key: "cpus", shape: .list, unset: { $0[keyPath: path] = [] },
-            read: { object, element, problems in
-                guard let items = problems.items(of: element, example: "[1, 2]") else { return }
-                object[keyPath: path] = items.compactMap { problems.integer($0, 0...4_095) }
-            },
-            write: { $0[keyPath: path].isEmpty ? nil : .list($0[keyPath: path].map { .number(Int64($0)) }) })
-    }
-
-    static func nested<Inner>(_ key: String, _ path: WritableKeyPath<Object, Inner>, _ fields: [Field<Inner>]) -> Field
+    /// - Parameter name: what the map is called, if it stands in several places.
+    static func nested<Inner>(_ key: String, _ path: WritableKeyPath<Object, Inner>, _ fields: [Field<Inner>], name: String? = nil, help: String = "") -> Field
     where Inner: Equatable & Initializable {
         Field(
-            key: key, shape: .map(keys: fields.map(\.key)), unset: { $0[keyPath: path] = Inner() },
-            read: { $2.read($1, into: &$0[keyPath: path], fields, of: key) },
-            write: { $0[keyPath: path] == Inner() ? nil : Fields.write($0[keyPath: path], fields) })
+            key: key, takes: .map(fields.map(\.about), name: name), help: help,
+            unset: { $0[keyPath: path] = Inner() }, read: { $2.read($1, into: &$0[keyPath: path], fields, of: key) },
+            write: { $0[keyPath: path] == Inner() ? nil : Fields.write($0[keyPath: path], fields) },
+            check: { object, at, problems in
+                let inner = object[keyPath: path]
+                if inner == Inner() { return }
+                for field in fields { field.check?(inner, { "\(at()).\(key)" }, &problems) }
+            })
+    }
+
+    // MARK: Texts
+
+    static func name(_ path: WritableKeyPath<Object, String>) -> Field { reference("name", path, example: "a name", help: "what it is called").required }
+
+    /// The name of something, which there must be.
+    /// - Parameter example: for sentences: `a port's name`.
+    static func reference(_ key: String, _ path: WritableKeyPath<Object, String>, example: String, help: String = "") -> Field {
+        Field(
+            key: key, takes: .text(.name), help: help,
+            read: { if let value = $2.text($1, example: example) { $0[keyPath: path] = value } }, write: { .text($0[keyPath: path]) })
+    }
+
+    /// - Parameter example: for sentences: `a port's name`.
+    static func text(_ key: String, _ path: WritableKeyPath<Object, String?>, example: String, form: TextForm = .name, help: String = "") -> Field {
+        var field = optional(key, path, .text(form, example: example), help: help)
+        field.about.isText = true
+        return field
+    }
+
+    // MARK: Numbers
+
+    static func rate(_ key: String, _ path: WritableKeyPath<Object, UInt64?>, help: String = "") -> Field { optional(key, path, .rate, help: help) }
+    static func packets(_ key: String, _ path: WritableKeyPath<Object, UInt64?>, help: String = "") -> Field { optional(key, path, .packets, help: help) }
+    static func burst(_ key: String, _ path: WritableKeyPath<Object, UInt64?>, help: String = "") -> Field { optional(key, path, .burst, help: help) }
+    static func packetsOrBits(_ key: String, _ path: WritableKeyPath<Object, StormRate?>, help: String = "") -> Field {
+        optional(key, path, .packetsOrBits, help: help)
+    }
+
+    static func integer(_ key: String, _ path: WritableKeyPath<Object, Int>, _ range: ClosedRange<Int>, standard: Int, help: String = "") -> Field {
+        value(key, path, .integer(range), standard: standard, help: help)
+    }
+
+    static func optionalInteger(_ key: String, _ path: WritableKeyPath<Object, Int?>, _ range: ClosedRange<Int>, help: String = "") -> Field {
+        optional(key, path, .integer(range), help: help)
+    }
+
+    // MARK: Words
+
+    static func flag(_ key: String, _ path: WritableKeyPath<Object, Bool>, standard: Bool, help: String = "") -> Field {
+        value(key, path, .flag, standard: standard, help: help)
+    }
+
+    static func choice<Value: RawRepresentable<String> & CaseIterable & Equatable>(
+        _ key: String, _ path: WritableKeyPath<Object, Value>, standard: Value, help: String = ""
+    ) -> Field {
+        value(key, path, .choice, standard: standard, help: help)
+    }
+
+    // MARK: Lists
+
+    /// - Parameter example: a whole list.
+    static func list<Item: Equatable>(
+        _ key: String, _ path: WritableKeyPath<Object, [Item]>, of item: ValueKind<Item>, example: String, help: String = ""
+    ) -> Field {
+        value(key, path, .list(of: item, example: example), standard: [], tellsStandard: false, help: help)
+    }
+
+    static func cpus(_ path: WritableKeyPath<Object, [Int]>, help: String = "") -> Field { list("cpus", path, of: .cpu, example: "[1, 2]", help: help) }
+}
+
+extension ValueKind {
+    /// `Field.check` for a key whose value stands there; nil: it is not set.
+    fileprivate func check<Object>(_ key: String, _ value: @escaping (Object) -> Value?) -> ((Object, () -> String, inout ProblemList) -> Void)? {
+        guard let fault else { return nil }
+        return { object, path, problems in
+            guard let value = value(object), let sentence = fault(value) else { return }
+            problems.add(Problem("\(path()).\(key)", sentence))
+        }
     }
 }
 
@@ -78,9 +123,6 @@ extension Field {
 protocol Initializable {
     init()
 }
-
-extension ClassSettings: Initializable {}
-extension RestSettings: Initializable {}
 
 extension ProblemList {
     /// A size within a range, in bytes.

@@ -36,28 +36,42 @@ extension PortFilters: Initializable {}
 extension FilterSettings {
     /// Most rules of a filter: each takes its time for every frame that none before it matches.
     static let mostRules = 256
+}
 
-    static var fields: [Field<FilterSettings>] {
+extension Field<FilterSettings> {
+    static var filter: [Field] {
         [
-            .name(\.name),
-            Field(
-                key: "default", unset: { $0.standard = .allow }, read: { if let value = $2.choice($1, FilterAction.self) { $0.standard = value } },
-                write: { $0.standard == .allow ? nil : .text($0.standard.rawValue) }),
-            Field(
-                key: "rules", shape: .list, unset: { $0.rules = [] },
-                read: { filter, element, problems in
-                    let example = "{deny: tcp dst port 25}"
-                    filter.rules = (problems.items(of: element, example: "[\(example)]") ?? []).compactMap { item in
-                        guard case .map(let entries) = item.content, entries.count == 1, let action = FilterAction(rawValue: entries[0].key) else {
-                            problems.add(item, "a rule is allow or deny with one expression, not \(item.noun): write \(example)")
-                            return nil
-                        }
-                        return problems.text(entries[0].value, example: example).map { FilterRule(action, $0) }
-                    }
-                },
-                write: { filter in
-                    filter.rules.isEmpty ? nil : .list(filter.rules.map { .map([($0.action.rawValue, .text($0.expression))]) })
-                }),
+            .name(\.name), .choice("default", \.standard, standard: .allow, help: "what becomes of frames that no rule matches"),
+            .list(
+                "rules", \.rules, of: FilterRule.kind, example: "[\(FilterRule.example)]",
+                help: "the first rule that matches a frame decides about it; expressions are those of pcap-filter(7)"
+            ).form("allow|deny EXPRESSION ..."),
+        ]
+    }
+}
+
+extension FilterRule {
+    fileprivate static let example = "{deny: tcp dst port 25}"
+
+    fileprivate static var kind: ValueKind<FilterRule> {
+        ValueKind(
+            takes: .oneOf(FilterAction.allCases.map(\.rawValue), .text(.expression)),
+            read: { item, problems in
+                guard case .map(let entries) = item.content, entries.count == 1, let action = FilterAction(rawValue: entries[0].key) else {
+                    problems.add(item, "a rule is allow or deny with one expression, not \(item.noun): write \(example)")
+                    return nil
+                }
+                return problems.text(entries[0].value, example: example).map { FilterRule(action, $0) }
+            },
+            write: { .map([($0.action.rawValue, .text($0.expression))]) })
+    }
+}
+
+extension Field<PortFilters> {
+    static var directions: [Field] {
+        [
+            .text("inbound", \.inbound, example: "a filter's name", help: "for what leaves by the port"),
+            .text("outbound", \.outbound, example: "a filter's name", help: "for what comes in by it"),
         ]
     }
 }

@@ -10,15 +10,3 @@ extension ProblemList {
         return prefix
     }
 }
-
-extension Field<PortDraft> {
-    static var addresses: Field {
-        Field(
-            key: "addresses", shape: .list, unset: { $0.addresses = [] },
-            read: { port, element, problems in
-                guard let items = problems.items(of: element, example: "[10.0.0.5, 2001:db8::5]") else { return }
-                port.addresses = items.compactMap { problems.prefix($0) }
-            },
-            write: { $0.addresses.isEmpty ? nil : .list($0.addresses.map { .text($0.description) }) })
-    }
-}

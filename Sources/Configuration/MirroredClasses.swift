@@ -63,12 +63,7 @@ extension Validator {
             checkName(mirror.name, path, reserved: ["none", "default"])
             checkDirection(of: mirror, path)
             if let filter = mirror.filter, let fault = PacketExpression.fault(of: filter) { add(path + ".filter", fault) }
-            checkInteger(mirror.truncate, MirrorSettings.lengths, path + ".truncate")
-            switch mirror.rate {
-            case .packets(let value): checkPackets(value, path + ".rate")
-            case .bits(let value): checkRate(value, path + ".rate")
-            case nil: break
-            }
+            check(MirrorDraft(mirror), Fields.all.mirror, path)
             checkTarget(mirror.target, names, path)
             switch mirror.source {
             case .port(let name):

@@ -125,20 +125,6 @@ struct MirrorDraft {
         }
     }
 
-    static let sources = ["port", "guest", "class"], targets = ["to", "gre", "erspan"]
-
-    /// Another source, or another target, takes the place of the one there is.
-    mutating func forget(_ key: String) {
-        switch key {
-        case "port": port = nil
-        case "guest": guest = nil
-        case "class": self.class = nil
-        case "to": to = nil
-        case "gre": gre = nil
-        default: erspan = nil
-        }
-    }
-
     /// The mirror, or what is missing or does not go together.
     func mirror(at element: Element, _ problems: inout ProblemList) -> MirrorSettings? {
         let before = problems.count
@@ -190,53 +176,65 @@ extension MirrorDraft.Tunnel {
     }
 
     static var fields: [Field<Self>] {
-        func address(_ key: String, _ path: WritableKeyPath<Self, IPPrefix?>) -> Field<Self> {
-            Field(
-                key: key,
-                read: { tunnel, element, problems in
-                    guard let text = problems.text(element, example: "an address such as 192.0.2.9") else { return }
-                    guard let value = IPPrefix(text), !text.contains("/") else {
-                        return problems.add(element, "'\(text)' is no IPv4 or IPv6 address: write 192.0.2.9 or 2001:db8::9")
-                    }
-                    tunnel[keyPath: path] = value
-                },
-                write: { $0[keyPath: path].map { .text($0.description) } })
-        }
-        func mac(_ key: String, _ path: WritableKeyPath<Self, MACAddress?>) -> Field<Self> {
-            Field(
-                key: key, unset: { $0[keyPath: path] = nil }, read: { if let value = $2.mac($1) { $0[keyPath: path] = value } },
-                write: { $0[keyPath: path].map { .text($0.description) } })
-        }
-        return [
-            address("remote", \.remote), address("local", \.local), .text("via", \.via, example: "a port's name"), mac("mac", \.mac), mac("source-mac", \.sourceMAC),
-            .optionalInteger("vlan", \.vlan, VLANSet.identifiers), .optionalInteger("session", \.session, 0...1_023),
+        [
+            .optional("remote", \.remote, .address, help: "the far end's address").lasting.required,
+            .optional("local", \.local, .address, help: "this end's address").lasting.required,
+            .text("via", \.via, example: "a port's name", form: .name, help: "the port that packets leave by").required,
+            .optional("mac", \.mac, .mac, help: "of who is next on the way").required,
+            .optional("source-mac", \.sourceMAC, .mac, help: "packets' own address; by default one made of local"),
+            .optional("vlan", \.vlan, .vlan, help: "of packets' tag; by default they have none"),
+            .optional("session", \.session, .integer(0...1_023), standard: 1, help: "ERSPAN's session"),
         ]
+    }
+}
+
+extension ValueKind<IPPrefix> {
+    /// Of a host.
+    fileprivate static var address: Self {
+        ValueKind(
+            takes: .text(.address),
+            read: { element, problems in
+                guard let text = problems.text(element, example: "an address such as 192.0.2.9") else { return nil }
+                guard let value = IPPrefix(text), !text.contains("/") else {
+                    problems.add(element, "'\(text)' is no IPv4 or IPv6 address: write 192.0.2.9 or 2001:db8::9")
+                    return nil
+                }
+                return value
+            },
+            write: { .text($0.description) })
     }
 }
 
 extension Field<MirrorDraft> {
     static var mirror: [Field] {
-        let tunnel = MirrorDraft.Tunnel.fields
-        func target(_ key: String, _ path: WritableKeyPath<MirrorDraft, MirrorDraft.Tunnel?>) -> Field {
+        let all = MirrorDraft.Tunnel.fields
+        func tunnel(_ key: String, _ path: WritableKeyPath<MirrorDraft, MirrorDraft.Tunnel?>, _ described: [Field<MirrorDraft.Tunnel>], _ help: String) -> Field {
             Field(
-                key: key, shape: .map(keys: tunnel.map(\.key)), unset: { $0[keyPath: path] = nil },
+                key: key, takes: .map(described.map(\.about)), help: help, unset: { $0[keyPath: path] = nil },
                 read: { mirror, element, problems in
                     var draft = mirror[keyPath: path] ?? MirrorDraft.Tunnel()
-                    problems.read(element, into: &draft, tunnel, of: key)
+                    problems.read(element, into: &draft, all, of: key)
                     mirror[keyPath: path] = draft
                 },
-                write: { $0[keyPath: path].map { Fields.write($0, tunnel) } })
+                write: { $0[keyPath: path].map { Fields.write($0, all) } },
+                check: { mirror, at, problems in
+                    guard let draft = mirror[keyPath: path] else { return }
+                    for field in all { field.check?(draft, { "\(at()).\(key)" }, &problems) }
+                })
         }
         return [
-            .name(\.name), .text("port", \.port, example: "a port's name"), .text("guest", \.guest, example: "a guest's name"),
-            .text("class", \.class, example: "a class such as vm1/iscsi"),
-            Field(
-                key: "direction", unset: { $0.direction = .both }, read: { if let value = $2.choice($1, MirrorDirection.self) { $0.direction = value } },
-                write: { $0.direction == .both ? nil : .text($0.direction.rawValue) }),
-            .text("filter", \.filter, example: "tcp port 80"),
-            .optionalInteger("truncate", \.truncate, MirrorSettings.lengths),
-            .packetsOrBits("rate", \.rate),
-            .text("to", \.to, example: "a port's name"), target("gre", \.gre), target("erspan", \.erspan),
+            .name(\.name),
+            .text("port", \.port, example: "a port's name", form: .name, help: "whose frames are copied").one(of: "sources"),
+            .text("guest", \.guest, example: "a guest's name", form: .name, help: "whose frames are copied").one(of: "sources"),
+            .text("class", \.class, example: "a class such as vm1/iscsi", form: .class, help: "whose frames are copied").one(of: "sources"),
+            .choice("direction", \.direction, standard: .both, help: "in or out of a port, inbound or outbound of a guest or class"),
+            .text("filter", \.filter, example: "tcp port 80", form: .expression, help: "which frames, as pcap-filter(7) describes; by default all"),
+            .optionalInteger("truncate", \.truncate, MirrorSettings.lengths, help: "bytes of each frame that are copied; by default all"),
+            .packetsOrBits("rate", \.rate, help: "what copies may take"),
+            .text("to", \.to, example: "a port's name", form: .name, help: "the port that copies leave by").one(of: "targets"),
+            // Of a session under gre a sentence of its own tells.
+            tunnel("gre", \.gre, all.filter { $0.key != "session" }, "copies leave inside GRE packets").one(of: "targets"),
+            tunnel("erspan", \.erspan, all, "copies leave inside ERSPAN packets, type II").one(of: "targets"),
         ]
     }
 }
@@ -272,9 +270,9 @@ extension Editor {
             model.mirrors.remove(at: place!)
             return
         }
-        for keys in [MirrorDraft.sources, MirrorDraft.targets] {
-            for key in keys where rest.contains(key) { for other in keys where other != key { draft.forget(other) } }
-        }
+        // Another source, or another target, takes the place of the one there is.
+        let groups = fields.mirror.filter { rest.contains($0.key) }.compactMap(\.about.group)
+        for field in fields.mirror where field.about.group.map(groups.contains) ?? false && !rest.contains(field.key) { field.unset?(&draft) }
         try read(rest, into: &draft, fields.mirror, "mirror \(name)", of: "a mirror")
         var problems = ProblemList()
         guard let mirror = draft.mirror(at: Element(path: "mirror \(name)", content: .empty), &problems) else { throw problems.error() }

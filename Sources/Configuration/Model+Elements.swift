@@ -1,7 +1,5 @@
 /// A whole model from and to its parts.
 extension Model {
-    static let keys = ["daemon", "bridges", "ports", "groups", "guests", "protocols", "filters", "mirrors"]
-
     /// - Parameter standing: the daemon's settings if the document says nothing of them. One that names any of them has all others at their defaults.
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
         self.init()
@@ -47,7 +45,7 @@ extension Model {
             case "mirrors":
                 mirrors = problems.objects(value, MirrorDraft(), fields.mirror, of: "a mirror", example: "[{name: m1, port: vm1, to: mon0}]")
                     .compactMap { $0.object.mirror(at: $0.element, &problems) }
-            default: problems.unknown(entry, in: Self.keys, of: "the configuration")
+            default: problems.unknown(entry, in: fields.sections.map(\.key), of: "the configuration")
             }
         }
     }

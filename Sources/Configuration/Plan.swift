@@ -9,7 +9,7 @@ public enum Action: Equatable, Sendable {
     /// Anything but the name; static entries have actions of their own and do not count.
     case changeBridge(BridgeSettings)
     case addPort(PortSettings)
-    /// mtu, cpus, rate, overhead, rest, dcb, spoof check, VLANs, rules, filters, addresses, guards, pace. Any other change is a removal and an addition.
+    /// Anything of its options. Any other change is a removal and an addition.
     case changePort(PortSettings)
     case addGroup(GroupSettings)
     case changeGroup(GroupSettings)
@@ -171,6 +171,6 @@ extension BridgeSettings {
 }
 
 extension PortSettings {
-    /// Whether `new` is this port with other mtu, cpus, rate, overhead, rest, dcb, spoof check, VLANs, rules, filters, addresses, guards or pace.
+    /// Whether `new` is this port with other options.
     func canChangeInPlace(to new: PortSettings) -> Bool { bridge == new.bridge && kind == new.kind }
 }

@@ -30,45 +30,35 @@ extension DaemonSettings {
     }
 }
 
-extension Field<DaemonSettings> {
-    /// `wake-latency: 10us`
-    static var wakeLatency: Field {
-        let usual = Field.delay("wake-latency", \.wakeLatency)
-        return Field(
-            key: usual.key, unset: usual.unset,
-            read: { daemon, element, problems in
-                usual.read(&daemon, element, &problems)
-                guard let value = daemon.wakeLatency, value > 100_000 else { return }
-                problems.add(element, "wake-latency is 0us to 100ms, such as 10us; or none")
+extension ValueKind<UInt64> {
+    /// `10us`
+    static var wakeLatency: Self {
+        let range: ClosedRange<UInt64> = 0...100_000
+        return ValueKind(
+            takes: .quantity(.delay, range),
+            read: { element, problems in
+                guard let value = problems.quantity(element, .delay) else { return nil }
+                if !range.contains(value) { problems.add(element, "wake-latency is 0us to 100ms, such as 10us; or none") }
+                return value
             },
-            write: usual.write)
+            write: { .text(Quantity.delay.format($0)) })
     }
+}
 
-    /// `cores: [{cpu: 3, polling: polling}]`
-    static var cores: Field {
-        Field(
-            key: "cores", shape: .list, unset: { $0.cores = [] },
-            read: { daemon, element, problems in
-                guard let items = problems.items(of: element, example: "[{cpu: 3, polling: polling}]") else { return }
-                daemon.cores = items.compactMap { item in
-                    var draft = (cpu: Int?.none, polling: PollingMode?.none)
-                    let fields: [Field<(cpu: Int?, polling: PollingMode?)>] = [
-                        Field<(cpu: Int?, polling: PollingMode?)>(key: "cpu", read: { $0.cpu = $2.integer($1, 0...4_095) }, write: { _ in nil }),
-                        Field<(cpu: Int?, polling: PollingMode?)>(key: "polling", read: { $0.polling = $2.choice($1, PollingMode.self) }, write: { _ in nil }),
-                    ]
-                    let before = problems.count
-                    problems.read(item, into: &draft, fields, of: "a core")
-                    guard let cpu = draft.cpu, let polling = draft.polling else {
-                        if problems.count == before { problems.add(item, "a core needs cpu and polling: write {cpu: 3, polling: polling}") }
-                        return nil
-                    }
-                    return CoreSettings(cpu: cpu, polling: polling)
-                }
-            },
-            write: { daemon in
-                daemon.cores.isEmpty
-                    ? nil : .list(daemon.cores.map { .map([("cpu", .number(Int64($0.cpu))), ("polling", .text($0.polling.rawValue))]) })
-            })
+extension CoreSettings {
+    private typealias Draft = (cpu: Int?, polling: PollingMode?)
+
+    /// `{cpu: 3, polling: polling}`
+    static var kind: ValueKind<CoreSettings> {
+        let fields: [Field<Draft>] = [
+            .optional("cpu", \.cpu, .cpu, help: "its number").lasting.required,
+            .optional("polling", \.polling, .choice, help: "what its poll loop does when there is nothing to do").lasting.required,
+        ]
+        return MapKind(
+            noun: "a core", empty: (nil, nil), fields: fields,
+            value: { draft in draft.cpu.flatMap { cpu in draft.polling.map { CoreSettings(cpu: cpu, polling: $0) } } },
+            draft: { ($0.cpu, $0.polling) }, missing: "a core needs cpu and polling: write {cpu: 3, polling: polling}"
+        ).kind
     }
 }
 

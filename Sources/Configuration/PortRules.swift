@@ -80,43 +80,23 @@ extension Field<PortDraft> {
     static var rules: [Field] {
         let standard = PortRules()
         return [
-            .flag("isolated", \.rules.isolated, standard: false), .flag("hairpin", \.rules.hairpin, standard: false),
-            .flag("learning", \.rules.learning, standard: true), .flag("flood", \.rules.flood, standard: true),
-            .flag("mcast-flood", \.rules.mcastFlood, standard: true), .flag("bcast-flood", \.rules.bcastFlood, standard: true),
-            .flag("locked", \.rules.locked, standard: false),
-            Field(
-                key: "forward", unset: { $0.rules.forward = standard.forward },
-                read: { if let value = $2.choice($1, ForwardMode.self) { $0.rules.forward = value } },
-                write: { $0.rules.forward == standard.forward ? nil : .text($0.rules.forward.rawValue) }),
-            .optionalInteger("fdb-limit", \.rules.fdbLimit, PortRules.fdbLimits),
-            .packetsOrBits("storm-broadcast", \.rules.stormBroadcast), .packetsOrBits("storm-multicast", \.rules.stormMulticast),
-            .packetsOrBits("storm-unknown", \.rules.stormUnknown),
-            Field(
-                key: "bpdu", unset: { $0.rules.bpdu = standard.bpdu }, read: { if let value = $2.choice($1, BPDUMode.self) { $0.rules.bpdu = value } },
-                write: { $0.rules.bpdu == standard.bpdu ? nil : .text($0.rules.bpdu.rawValue) }),
+            .flag("isolated", \.rules.isolated, standard: standard.isolated, help: "isolated ports never exchange frames with each other"),
+            .flag("hairpin", \.rules.hairpin, standard: standard.hairpin, help: "a frame may leave by the port that it came in by"),
+            .flag("learning", \.rules.learning, standard: standard.learning, help: "source addresses are learned"),
+            .flag("flood", \.rules.flood, standard: standard.flood, help: "copies of frames to unknown addresses leave by it"),
+            .flag("mcast-flood", \.rules.mcastFlood, standard: standard.mcastFlood, help: "copies of frames to groups leave by it"),
+            .flag("bcast-flood", \.rules.bcastFlood, standard: standard.bcastFlood, help: "copies of frames to everybody leave by it"),
+            .flag("locked", \.rules.locked, standard: standard.locked, help: "only the macs of its guests and its static entries may send"),
+            .choice("forward", \.rules.forward, standard: standard.forward, help: "where frames of a guest's port go, as macvtap's modes (vhost and tap)"),
+            .optionalInteger("fdb-limit", \.rules.fdbLimit, 1...16_777_216, help: "most addresses learned behind it; by default as many as its bridge has room for"),
+            .packetsOrBits("storm-broadcast", \.rules.stormBroadcast, help: "how much is let in that is for everybody"),
+            .packetsOrBits("storm-multicast", \.rules.stormMulticast, help: "how much is let in that is for groups"),
+            .packetsOrBits("storm-unknown", \.rules.stormUnknown, help: "how much is let in that is for unknown addresses"),
+            .choice(
+                "bpdu", \.rules.bpdu, standard: standard.bpdu,
+                help: "what becomes of spanning tree's frames; guard: the port that one comes in by is shut"),
         ]
     }
-}
-
-extension Field {
-    /// `1kpps` or `10mbit`
-    static func packetsOrBits(_ key: String, _ path: WritableKeyPath<Object, StormRate?>) -> Field {
-        Field(
-            key: key, unset: { $0[keyPath: path] = nil },
-            read: { port, element, problems in
-                guard let text = problems.text(element, example: "a rate such as 1kpps or 10mbit") else { return }
-                if text.lowercased().hasSuffix("pps") {
-                    if let value = problems.quantity(element, .packets) { port[keyPath: path] = .packets(value) }
-                } else {
-                    if let value = problems.quantity(element, .rate) { port[keyPath: path] = .bits(value) }
-                }
-            },
-            write: { $0[keyPath: path].map { .text($0.text) } })
-    }
-}
-
-extension PortRules {
-    static let fdbLimits = 1...16_777_216
 }
 
 extension Validator {
@@ -124,14 +104,6 @@ extension Validator {
     mutating func checkRules(of port: PortSettings, _ path: String, neighbours: [PortSettings], addressed: Set<String>) {
         let rules = port.rules
         if rules == PortRules() { return }
-        checkInteger(rules.fdbLimit, PortRules.fdbLimits, path + ".fdb-limit")
-        for (key, rate) in [("storm-broadcast", rules.stormBroadcast), ("storm-multicast", rules.stormMulticast), ("storm-unknown", rules.stormUnknown)] {
-            switch rate {
-            case .packets(let value): checkPackets(value, "\(path).\(key)")
-            case .bits(let value): checkRate(value, "\(path).\(key)")
-            case nil: break
-            }
-        }
         if rules.locked, !addressed.contains(port.name), !(bridges[port.bridge]?.staticEntries.contains { $0.port == port.name } ?? false) {
             add(
                 path + ".locked",

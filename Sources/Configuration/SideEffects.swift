@@ -15,7 +15,7 @@ extension PortSettings {
         case (.physical(let device, let queues), .physical(let newDevice, let newQueues)):
             if device != newDevice && !adopts || queues != newQueues { effects.append("reopens the device: frames may be lost meanwhile") }
             else if !device.hasPrefix("net_"), !device.contains(":") {
-                let most = DeviceString.longestXDPMTU(bufferSize: bufferSize)
+                let most = DeviceString.longestXDPMTU(bufferSize: bufferSize), mtu = options.mtu
                 if (mtu <= most) != (new.mtu <= most) { effects.append("reopens the device with \(mtu <= most ? "AF_PACKET" : "AF_XDP where that works")") }
             }
         case (.vhost, _): effects.append("closes its socket: its guest loses its link")

@@ -42,31 +42,14 @@ public enum RouterMode: String, Equatable, Sendable, CaseIterable {
     case never, always
 }
 
-extension SnoopingSettings {
-    static let groupLimits = 1...32_768
-}
-
 extension Field<BridgeSettings> {
     static var snooping: [Field] {
         let standard = SnoopingSettings()
         return [
-            .flag("mcast-snooping", \.snooping.isOn, standard: false),
-            Field(
-                key: "mcast-querier", unset: { $0.snooping.querier = standard.querier },
-                read: { if let value = $2.choice($1, QuerierMode.self) { $0.snooping.querier = value } },
-                write: { $0.snooping.querier == standard.querier ? nil : .text($0.snooping.querier.rawValue) }),
-            Field(
-                key: "mcast-querier-address", unset: { $0.snooping.querierAddress = nil },
-                read: { bridge, element, problems in
-                    guard let text = problems.text(element, example: "192.0.2.1") else { return }
-                    guard let address = IPPrefix(text), address.isIPv4, address.length == 32, !(224...255).contains(address.bytes[0]) else {
-                        problems.add(element, "'\(text)' is no IPv4 address of a host: write one such as 192.0.2.1")
-                        return
-                    }
-                    bridge.snooping.querierAddress = address
-                },
-                write: { $0.snooping.querierAddress.map { .text($0.description) } }),
-            .integer("mcast-max-groups", \.snooping.maxGroups, SnoopingSettings.groupLimits, standard: standard.maxGroups),
+            .flag("mcast-snooping", \.snooping.isOn, standard: standard.isOn, help: "frames for a group go to its members and to routers only"),
+            .choice("mcast-querier", \.snooping.querier, standard: standard.querier, help: "whether the bridge asks for members; auto: as long as nobody else does"),
+            .optional("mcast-querier-address", \.snooping.querierAddress, .querierAddress, help: "what it asks from; by default 0.0.0.0, which takes no part in elections"),
+            .integer("mcast-max-groups", \.snooping.maxGroups, SnoopingSettings.groupLimits, standard: standard.maxGroups, help: "most groups, over all VLANs"),
         ]
     }
 }
@@ -75,13 +58,32 @@ extension Field<PortDraft> {
     static var snooping: [Field] {
         let standard = PortSnooping()
         return [
-            .flag("mcast-fast-leave", \.rules.snooping.fastLeave, standard: false),
-            Field(
-                key: "mcast-router", unset: { $0.rules.snooping.router = standard.router },
-                read: { if let value = $2.choice($1, RouterMode.self) { $0.rules.snooping.router = value } },
-                write: { $0.rules.snooping.router == standard.router ? nil : .text($0.rules.snooping.router.rawValue) }),
-            .optionalInteger("mcast-max-groups", \.rules.snooping.maxGroups, SnoopingSettings.groupLimits),
+            .flag("mcast-fast-leave", \.rules.snooping.fastLeave, standard: standard.fastLeave, help: "it leaves a group at once, as behind it is one host"),
+            .choice("mcast-router", \.rules.snooping.router, standard: standard.router, help: "whether a router is behind it, which gets the frames of all groups"),
+            .optionalInteger(
+                "mcast-max-groups", \.rules.snooping.maxGroups, SnoopingSettings.groupLimits, help: "most groups joined behind it; by default as many as its bridge may have"),
         ]
+    }
+}
+
+extension SnoopingSettings {
+    fileprivate static let groupLimits = 1...32_768
+}
+
+extension ValueKind<IPPrefix> {
+    /// Of a host, IPv4.
+    fileprivate static var querierAddress: Self {
+        ValueKind(
+            takes: .text(.ipv4),
+            read: { element, problems in
+                guard let text = problems.text(element, example: "192.0.2.1") else { return nil }
+                guard let address = IPPrefix(text), address.isIPv4, address.length == 32, !(224...255).contains(address.bytes[0]) else {
+                    problems.add(element, "'\(text)' is no IPv4 address of a host: write one such as 192.0.2.1")
+                    return nil
+                }
+                return address
+            },
+            write: { .text($0.description) })
     }
 }
 
@@ -89,7 +91,6 @@ extension Validator {
     mutating func checkSnooping(of bridge: BridgeSettings, _ path: String) {
         let snooping = bridge.snooping
         if snooping == SnoopingSettings() { return }
-        checkInteger(snooping.maxGroups, SnoopingSettings.groupLimits, path + ".mcast-max-groups")
         if snooping.querier == .off, snooping.querierAddress != nil {
             add(path + ".mcast-querier-address", "a bridge with mcast-querier off asks nobody: leave mcast-querier-address out, or write mcast-querier: auto")
         }
@@ -98,6 +99,5 @@ extension Validator {
     mutating func checkSnooping(of port: PortSettings, _ path: String) {
         let snooping = port.rules.snooping
         if snooping == PortSnooping() { return }
-        checkInteger(snooping.maxGroups, SnoopingSettings.groupLimits, path + ".mcast-max-groups")
     }
 }

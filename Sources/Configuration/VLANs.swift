@@ -52,8 +52,6 @@ extension VLANSet {
 }
 
 extension ProblemList {
-    mutating func vlan(_ element: Element) -> Int? { integer(element, VLANSet.identifiers) }
-
     /// `10,20-29`, or a list of such.
     mutating func vlans(_ element: Element) -> VLANSet? {
         let before = count
@@ -77,39 +75,51 @@ extension ProblemList {
 }
 
 extension Field<PortDraft> {
-    static var vlan: Field {
-        Field(
-            key: "vlan", shape: .scalarOrMap(keys: ["trunk", "native", "service"]), unset: { $0.vlan = nil },
-            read: { port, element, problems in
-                guard case .map = element.content else {
-                    if let id = problems.vlan(element) { port.vlan = .access(id) }
-                    return
-                }
-                var draft = (trunk: VLANSet?.none, native: Int?.none, service: Int?.none)
-                let fields: [Field<(trunk: VLANSet?, native: Int?, service: Int?)>] = [
-                    Field<(trunk: VLANSet?, native: Int?, service: Int?)>(key: "trunk", read: { $0.trunk = $2.vlans($1) }, write: { _ in nil }),
-                    Field<(trunk: VLANSet?, native: Int?, service: Int?)>(key: "native", unset: { $0.native = nil }, read: { $0.native = $2.vlan($1) }, write: { _ in nil }),
-                    Field<(trunk: VLANSet?, native: Int?, service: Int?)>(key: "service", read: { $0.service = $2.vlan($1) }, write: { _ in nil }),
-                ]
-                let before = problems.count
-                problems.read(element, into: &draft, fields, of: "vlan")
-                guard problems.count == before else { return }
+    static var vlan: Field { optional("vlan", \.vlan, PortVLAN.kind, help: "its VLAN, those of a trunk, or the service VLAN of what it sends") }
+}
+
+extension PortVLAN {
+    private typealias Draft = (trunk: VLANSet?, native: Int?, service: Int?)
+
+    /// `10`, `{trunk: [10, 20-29], native: 1}` or `{service: 100}`
+    fileprivate static var kind: ValueKind<PortVLAN> {
+        let trunk: [Field<Draft>] = [
+            .optional("trunk", \.trunk, .vlans, help: "VLANs that are told by tags").lasting.required.form("trunk ID[-ID],..."),
+            .optional("native", \.native, .vlan, help: "the VLAN of frames without a tag; by default they are not let in"),
+        ]
+        let service: [Field<Draft>] = [.optional("service", \.service, .vlan, help: "the VLAN of all its frames, whatever tags they have").lasting.required]
+        let map = MapKind<PortVLAN, Draft>(
+            noun: "vlan", empty: (nil, nil, nil), fields: trunk + service,
+            value: { draft in
                 switch draft {
-                case (let trunk?, let native, nil): port.vlan = .trunk(trunk, native: native)
-                case (nil, nil, let service?): port.vlan = .service(service)
-                default:
-                    problems.add(element, "a port has one VLAN, a trunk's or a service VLAN: write 10, {trunk: [10, 20-29], native: 1} or {service: 100}")
+                case (let trunk?, let native, nil): .trunk(trunk, native: native)
+                case (nil, nil, let service?): .service(service)
+                default: nil
                 }
             },
-            write: { port in
-                switch port.vlan {
-                case nil: nil
-                case .access(let id): .number(Int64(id))
-                case .service(let id): .map([("service", .number(Int64(id)))])
-                case .trunk(let vlans, let native):
-                    .map([("trunk", .list(vlans.ranges.map { $0.count == 1 ? .number(Int64($0.lowerBound)) : .text("\($0.lowerBound)-\($0.upperBound)") }))]
-                        + (native.map { [("native", .number(Int64($0)))] } ?? []))
+            draft: { vlan in
+                switch vlan {
+                case .access: (nil, nil, nil)
+                case .trunk(let vlans, let native): (vlans, native, nil)
+                case .service(let id): (nil, nil, id)
                 }
-            })
+            },
+            missing: "a port has one VLAN, a trunk's or a service VLAN: write 10, {trunk: [10, 20-29], native: 1} or {service: 100}")
+        return ValueKind(
+            takes: .either([ValueKind.vlan.takes, .map(trunk.map(\.about)), .map(service.map(\.about))]),
+            read: { element, problems in
+                if case .map = element.content { map.read(element, &problems) } else { ValueKind.vlan.read(element, &problems).map { .access($0) } }
+            },
+            write: { vlan in if case .access(let id) = vlan { ValueKind.vlan.write(id) } else { map.write(vlan) } })
+    }
+}
+
+extension ValueKind<VLANSet> {
+    /// `10,20-29`, or a list of such.
+    fileprivate static var vlans: Self {
+        let some = FieldValue.either([ValueKind<Int>.vlan.takes, .text(.vlans)])
+        return ValueKind(
+            takes: .either([.list(some), some]), read: { $1.vlans($0) },
+            write: { .list($0.ranges.map { $0.count == 1 ? .number(Int64($0.lowerBound)) : .text("\($0.lowerBound)-\($0.upperBound)") }) })
     }
 }

@@ -12,6 +12,7 @@ extension Validator {
             if bridges[group.bridge] == nil {
                 checkReference(group.bridge, to: model.bridges.map(\.name), path + ".bridge", "bridge")
             }
+            check(group, Fields.all.group, path)
             checkClass(group.inbound, path + ".inbound")
             checkClass(group.outbound, path + ".outbound")
             guard let parent = group.parent else { continue }
@@ -67,6 +68,7 @@ extension Validator {
                 }
             }
             if let vlan = guest.vlan, let port = ports[guest.port] { checkVLAN(vlan, of: port, path + ".vlan") }
+            check(guest, Fields.all.guest, path)
             checkClass(guest.inbound, path + ".inbound")
             checkClass(guest.outbound, path + ".outbound")
             for (name, classes) in guest.protocols.sorted(by: { $0.key < $1.key }) {
@@ -196,7 +198,7 @@ extension Validator {
         for (index, row) in model.protocols.enumerated() {
             let path = "protocols[\(index)]"
             checkName(row.name, path, reserved: ["none", "default"])
-            checkInteger(row.pcp, 0...7, path + ".pcp")
+            check(ProtocolDraft(row), Fields.all.protocolRow, path)
             if row.matches.isEmpty, !builtIn.contains(row.name) {
                 add(path + ".match", "the protocol \(row.name) matches nothing: give it a match, such as tcp 873")
             }

@@ -2,10 +2,8 @@ import Packet
 
 extension Validator {
     mutating func checkDaemon() {
-        checkInteger(model.daemon.buffers, 1_024...16_777_216, "daemon.buffers")
-        checkInteger(model.daemon.bufferSize, DaemonSettings.bufferSizes, "daemon.buffer-size")
+        check(model.daemon, Fields.all.daemon, "daemon")
         for (index, cpu) in model.daemon.cpus.enumerated() {
-            checkInteger(cpu, 0...4_095, "daemon.cpus")
             if model.daemon.cpus[..<index].contains(cpu) { add("daemon.cpus", "CPU \(cpu) stands twice: write it once") }
         }
         for (index, core) in model.daemon.cores.enumerated() {
@@ -23,12 +21,9 @@ extension Validator {
         for (index, bridge) in model.bridges.enumerated() {
             let path = "bridges[\(index)]"
             checkName(bridge.name, path)
-            checkRate(bridge.rate, path + ".rate")
-            checkRest(bridge.rest, rate: bridge.rate, path, "bridge")
-            checkInteger(bridge.ageing, 1...1_000_000, path + ".ageing")
-            checkInteger(bridge.fdbSize, 16...16_777_216, path + ".fdb-size")
-            checkInteger(bridge.overhead, 0...256, path + ".overhead")
+            check(bridge, Fields.all.bridge, path)
             checkSnooping(of: bridge, path)
+            checkRest(bridge.rest, rate: bridge.rate, path, "bridge")
             for (position, entry) in bridge.staticEntries.enumerated() {
                 let inner = "\(path).static[\(position)]"
                 guard let port = ports[entry.port] else {
@@ -60,11 +55,8 @@ extension Validator {
                 add(path + ".name", "a bridge is called \(port.name) too, and both have a scheduling tree: take another name")
             }
             if bridges[port.bridge] == nil { checkReference(port.bridge, to: bridgeNames, path + ".bridge", "bridge") }
-            checkInteger(port.mtu, PortSettings.mtus, path + ".mtu")
-            checkInteger(port.overhead, 0...256, path + ".overhead")
-            checkRate(port.rate, path + ".rate")
+            check(PortDraft(port), Fields.all.port, path)
             if port.isPhysical { checkRest(port.rest, rate: port.rate, path, "port") }
-            for cpu in port.cpus { checkInteger(cpu, 0...4_095, path + ".cpus") }
             if let pace = port.pace { checkPace(pace, path + ".pace") }
             checkVLAN(port, path + ".vlan")
             checkRules(of: port, path, neighbours: neighbours[port.bridge] ?? [], addressed: addressed)
@@ -100,9 +92,6 @@ extension Validator {
     }
 
     private mutating func checkPace(_ pace: PaceSettings, _ path: String) {
-        checkRate(pace.average, path + ".average")
-        checkRate(pace.peak, path + ".peak")
-        checkBurst(pace.burst, path + ".burst")
         if let peak = pace.peak, peak > 0, peak < pace.average {
             let average = Quantity.rate.format(pace.average)
             add(path + ".peak", "the peak \(Quantity.rate.format(peak)) is below the average \(average): write at least \(average)")
@@ -134,8 +123,7 @@ extension Validator {
             return owners[key]
         }
         switch port.kind {
-        case .vhost(let socket, _, let queues):
-            checkInteger(queues, 1...64, path + ".queues")
+        case .vhost(let socket, _, _):
             if !socket.hasPrefix("/") {
                 add(path + ".socket", "'\(socket)' is not an absolute path: write /run/sluice/\(port.name).sock")
             }
@@ -162,8 +150,7 @@ extension Validator {
             if let owner = claim("interface \(netns ?? "")/\(interface)") {
                 add(path + ".interface", "the interface \(interface) is port \(owner)'s already: write another name")
             }
-        case .physical(let device, let queues):
-            if let queues { checkInteger(queues, 1...64, path + ".queues") }
+        case .physical(let device, _):
             if device.isEmpty || device.utf8.count > 512 || device.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) {
                 add(path + ".device", "'\(device)' is not a device: write a PCI address, a DPDK device string or an interface's name")
             }

@@ -1,0 +1,148 @@
+import Filters
+import Packet
+
+/// How a value is read, written, checked and described.
+struct ValueKind<Value> {
+    var takes: FieldValue
+    /// nil: it is none, and the list tells why.
+    var read: (Element, inout ProblemList) -> Value?
+    var write: (Value) -> Document
+    /// What is wrong with a value that was not read.
+    var fault: ((Value) -> String?)?
+}
+
+extension ValueKind<Bool> {
+    static var flag: Self { ValueKind(takes: .flag, read: { $1.flag($0) }, write: { .flag($0) }) }
+}
+
+extension ValueKind<Int> {
+    static func integer(_ range: ClosedRange<Int>) -> Self {
+        ValueKind(takes: .integer(range), read: { $1.integer($0, range) }, write: { .number(Int64($0)) }, fault: { Self.fault($0, range) })
+    }
+
+    static var vlan: Self { integer(VLANSet.identifiers) }
+    static var cpu: Self { integer(0...4_095) }
+    /// 0 is the first among borrowers, and the lowest code point (IEEE 802.1Q).
+    static var priority: Self { integer(0...7) }
+
+    /// A size.
+    static func bytes(_ range: ClosedRange<Int>) -> Self {
+        ValueKind(
+            takes: .quantity(.size, UInt64(range.lowerBound)...UInt64(range.upperBound)), read: { $1.bytes($0, range) },
+            write: { .text(Quantity.size.format(UInt64($0))) }, fault: { Self.fault($0, range) })
+    }
+
+    /// A time of whole seconds.
+    static func seconds(_ key: String, _ range: ClosedRange<Int>, example: Int) -> Self {
+        let milliseconds = UInt64(range.lowerBound) * 1_000...UInt64(range.upperBound) * 1_000
+        return ValueKind(
+            takes: .quantity(.time, milliseconds),
+            read: { element, problems in
+                guard let value = problems.quantity(element, .time) else { return nil }
+                guard value % 1_000 == 0, milliseconds.contains(value) else {
+                    problems.add(element, "\(key) is whole seconds from \(range.lowerBound)s to \(range.upperBound)s, such as \(example)s")
+                    return nil
+                }
+                return Int(value / 1_000)
+            },
+            write: { .text("\($0)s") }, fault: { Self.fault($0, range) })
+    }
+
+    private static func fault(_ value: Int, _ range: ClosedRange<Int>) -> String? {
+        range.contains(value) ? nil : "\(value) is out of range: write \(range.lowerBound) to \(range.upperBound)"
+    }
+}
+
+extension ValueKind<UInt64> {
+    static func quantity(_ quantity: Quantity, _ range: ClosedRange<UInt64>? = nil, fault: ((UInt64) -> String?)? = nil) -> Self {
+        ValueKind(takes: .quantity(quantity, range), read: { $1.quantity($0, quantity) }, write: { .text(quantity.format($0)) }, fault: fault)
+    }
+
+    static var rate: Self { quantity(.rate, Validator.rates) { Validator.fault(ofRate: $0) } }
+    static var packets: Self { quantity(.packets, Validator.packetRates) { Validator.fault(ofPackets: $0) } }
+    static var burst: Self { quantity(.size, 1...Validator.largestBurst) { Validator.fault(ofBurst: $0) } }
+
+    static func delay(_ range: ClosedRange<UInt64>) -> Self {
+        quantity(.delay, range) { value in
+            range.contains(value) ? nil
+                : "\(Quantity.delay.format(value)) is out of range: write \(Quantity.delay.format(range.lowerBound)) to \(Quantity.delay.format(range.upperBound))"
+        }
+    }
+}
+
+extension ValueKind<StormRate> {
+    /// `1kpps` or `10mbit`
+    static var packetsOrBits: Self {
+        ValueKind(
+            takes: .either([.quantity(.packets, Validator.packetRates), .quantity(.rate, Validator.rates)]),
+            read: { element, problems in
+                guard let text = problems.text(element, example: "a rate such as 1kpps or 10mbit") else { return nil }
+                return text.lowercased().hasSuffix("pps") ? problems.quantity(element, .packets).map { .packets($0) } : problems.quantity(element, .rate).map { .bits($0) }
+            },
+            write: { .text($0.text) },
+            fault: {
+                switch $0 {
+                case .packets(let value): Validator.fault(ofPackets: value)
+                case .bits(let value): Validator.fault(ofRate: value)
+                }
+            })
+    }
+}
+
+extension ValueKind where Value: RawRepresentable<String> & CaseIterable {
+    static var choice: Self {
+        ValueKind(takes: .choice(Value.allCases.map(\.rawValue)), read: { $1.choice($0, Value.self) }, write: { .text($0.rawValue) })
+    }
+}
+
+extension ValueKind<String> {
+    /// - Parameter example: for sentences: `a port's name`.
+    static func text(_ form: TextForm, example: String) -> Self {
+        ValueKind(takes: .text(form), read: { $1.text($0, example: example) }, write: { .text($0) })
+    }
+}
+
+extension ValueKind<MACAddress> {
+    static var mac: Self { ValueKind(takes: .text(.mac), read: { $1.mac($0) }, write: { .text($0.description) }) }
+}
+
+extension ValueKind<IPPrefix> {
+    static var prefix: Self { ValueKind(takes: .text(.prefix), read: { $1.prefix($0) }, write: { .text($0.description) }) }
+}
+
+extension ValueKind {
+    /// - Parameter example: a whole list.
+    static func list<Item>(of item: ValueKind<Item>, example: String) -> Self where Value == [Item] {
+        ValueKind(
+            takes: .list(item.takes), read: { element, problems in problems.items(of: element, example: example)?.compactMap { item.read($0, &problems) } },
+            write: { .list($0.map(item.write)) }, fault: item.fault.map { fault in { $0.lazy.compactMap(fault).first } })
+    }
+}
+
+/// A value that is written as a map. While it is read it may be incomplete: a `Draft`.
+struct MapKind<Value, Draft> {
+    /// `a static entry`
+    var noun: String
+    var empty: Draft
+    var fields: [Field<Draft>]
+    /// nil: something is missing.
+    var value: (Draft) -> Value?
+    var draft: (Value) -> Draft
+    /// What to write.
+    var missing: String
+
+    /// - Parameter before: what it was: keys that are not written stay as they are.
+    func read(_ element: Element, onto before: Value? = nil, _ problems: inout ProblemList) -> Value? {
+        var draft = before.map(draft) ?? empty
+        let count = problems.count
+        problems.read(element, into: &draft, fields, of: noun)
+        if let value = value(draft) { return value }
+        if problems.count == count { problems.add(element, missing) }
+        return nil
+    }
+
+    func write(_ value: Value) -> Document { Fields.write(draft(value), fields) }
+
+    var takes: FieldValue { .map(fields.map(\.about)) }
+    var kind: ValueKind<Value> { ValueKind(takes: takes, read: { read($0, &$1) }, write: write) }
+}
