@@ -11,15 +11,13 @@ struct Field<Object> {
 
     var key: String { about.key }
 
-    /// - Parameters:
-    ///   - takes: nil: any value, or those of `shape`.
-    ///   - standard: what holds where it is not written.
+    /// - Parameter standard: what holds where it is not written.
     init(
-        key: String, shape: FieldValue.Shape = .scalar, takes: FieldValue? = nil, standard: Document? = nil, help: String = "",
+        key: String, takes: FieldValue, standard: Document? = nil, help: String = "",
         unset: ((inout Object) -> Void)? = nil, read: @escaping (inout Object, Element, inout ProblemList) -> Void, write: @escaping (Object) -> Document?,
         check: ((Object, () -> String, inout ProblemList) -> Void)? = nil
     ) {
-        about = FieldDescription(key: key, value: takes ?? .any(shape), standard: standard, help: help, mayBeUnset: unset != nil)
+        about = FieldDescription(key: key, value: takes, standard: standard, help: help, mayBeUnset: unset != nil)
         (self.unset, self.read, self.write, self.check) = (unset, read, write, check)
     }
 }
@@ -43,6 +41,8 @@ struct FieldDescription {
     var isInFilesOnly = false
     /// Types of ports that have it; nil: all, or no port's.
     var types: [PortType]?
+    /// `show` prints it, where it is not the default, by its key.
+    var isShown = false
     /// Where what it says stands for ports of other types.
     var elsewhere = ""
     /// How it is written on a command line, if not as in a file.
@@ -50,6 +50,14 @@ struct FieldDescription {
 
     /// As a help text shows it: `mtu 68-9000`.
     var label: String { form ?? "\(key) \(value.word)" }
+}
+
+extension [FieldDescription] {
+    /// Keys of which there must be one.
+    var alternatives: [[String]] {
+        let groups = compactMap(\.group)
+        return groups.indices.filter { !groups[..<$0].contains(groups[$0]) }.map { place in filter { $0.group == groups[place] }.map(\.key) }
+    }
 }
 
 extension Field {
@@ -72,6 +80,13 @@ extension Field {
         var copy = self
         copy.unset = nil
         copy.about.mayBeUnset = false
+        return copy
+    }
+
+    /// `show` prints it by its key.
+    var shown: Field {
+        var copy = self
+        copy.about.isShown = true
         return copy
     }
 

@@ -61,7 +61,7 @@ extension Field {
     }
 
     /// - Parameter example: for sentences: `a port's name`.
-    static func text(_ key: String, _ path: WritableKeyPath<Object, String?>, example: String, form: TextForm = .name, help: String = "") -> Field {
+    static func text(_ key: String, _ path: WritableKeyPath<Object, String?>, example: String, form: TextForm = .any, help: String = "") -> Field {
         var field = optional(key, path, .text(form, example: example), help: help)
         field.about.isText = true
         return field

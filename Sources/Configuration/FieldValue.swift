@@ -14,8 +14,6 @@ indirect enum FieldValue {
     /// A map of one of these keys.
     case oneOf([String], FieldValue)
     case either([FieldValue])
-    /// Anything.
-    case any(Shape)
 
     /// What it takes on a command line.
     enum Shape {
@@ -32,7 +30,6 @@ indirect enum FieldValue {
         case .flag, .integer, .quantity, .choice, .text, .named, .oneOf: .scalar
         case .list: .list
         case .map(let fields, _): .map(keys: fields.map(\.key))
-        case .any(let shape): shape
         case .either(let all):
             if keys.isEmpty { .scalar } else if all.allSatisfy({ !$0.keys.isEmpty }) { .map(keys: keys) } else { .scalarOrMap(keys: keys) }
         }
@@ -61,7 +58,6 @@ indirect enum FieldValue {
         case .named(let value): "NAME: \(value.word)"
         case .oneOf(let keys, let value): keys.map { "\($0) \(value.word)" }.joined(separator: "|")
         case .either(let all): all.map(\.word).joined(separator: " | ")
-        case .any: "VALUE"
         }
     }
 
@@ -83,23 +79,28 @@ struct TextForm {
     /// Of texts that are of this kind (ECMA 262); nil: any.
     var pattern: String?
     var example: String
-    /// A number is one too, where YAML takes it for that.
-    var mayBeNumber = false
+    /// What YAML takes for a number is one, too.
+    var mayBeNumber = true
 
     /// 1 to 31 of these, see `Validator.checkName`.
-    static let name = TextForm(word: "NAME", pattern: "^[A-Za-z0-9._-]{1,31}$", example: "vm1", mayBeNumber: true)
-    static let path = TextForm(word: "PATH", pattern: "^/", example: "/run/sluice/vm1.sock")
+    static let name = TextForm(word: "NAME", pattern: "^[A-Za-z0-9._-]{1,31}$", example: "vm1")
+    static let path = TextForm(word: "PATH", example: "/run/sluice/vm1.sock")
     static let interface = TextForm(word: "INTERFACE", example: "tap0")
     static let namespace = TextForm(word: "NAMESPACE", example: "lab")
     static let device = TextForm(word: "DEVICE", example: "eth1")
-    static let mac = TextForm(word: "MAC", pattern: "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", example: "52:54:00:12:34:56")
-    static let prefix = TextForm(word: "ADDRESS[/N]", pattern: "^[0-9A-Fa-f:.]+(/[0-9]+)?$", example: "10.0.0.0/24")
-    static let address = TextForm(word: "ADDRESS", pattern: "^[0-9A-Fa-f:.]+$", example: "192.0.2.9")
-    static let ipv4 = TextForm(word: "ADDRESS", pattern: "^[0-9.]+$", example: "192.0.2.9")
+    static let mac = TextForm(word: "MAC", pattern: "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", example: "52:54:00:12:34:56", mayBeNumber: false)
+    private static let ipv4Pattern = "[0-9]{1,3}(\\.[0-9]{1,3}){3}"
+    private static let ip = "(\(ipv4Pattern)|[0-9A-Fa-f:.]*::[0-9A-Fa-f:.]*|([0-9A-Fa-f]{1,4}:){6,7}[0-9A-Fa-f.]+)"
+    static let prefix = TextForm(word: "ADDRESS[/N]", pattern: "^\(ip)(/[0-9]+)?$", example: "10.0.0.0/24", mayBeNumber: false)
+    static let address = TextForm(word: "ADDRESS", pattern: "^\(ip)$", example: "192.0.2.9", mayBeNumber: false)
+    static let ipv4 = TextForm(word: "ADDRESS", pattern: "^\(ipv4Pattern)$", example: "192.0.2.9", mayBeNumber: false)
     static let `class` = TextForm(word: "CLASS", example: "vm1/iscsi")
     static let expression = TextForm(word: "EXPRESSION", example: "tcp dst port 25")
-    static let vlans = TextForm(word: "ID[-ID]", pattern: "^ *[0-9]+(-[0-9]+)?(, *[0-9]+(-[0-9]+)?)*$", example: "20-29")
-    static let match = TextForm(word: "MATCH", example: "tcp 873")
+    static let vlans = TextForm(word: "ID[-ID]", pattern: "^ *[0-9]+(-[0-9]+)?(, *[0-9]+(-[0-9]+)?)*$", example: "20-29", mayBeNumber: false)
+    static let match = TextForm(
+        word: "MATCH", pattern: "^ *(\(["tcp", "udp", "ethertype", "dscp", "pcp"].map(\.anyCase).joined(separator: "|"))) +[0-9][0-9A-FXa-fx-]* *$",
+        example: "tcp 873", mayBeNumber: false)
+    static let any = TextForm(word: "TEXT", example: "text")
 }
 
 extension Quantity {
@@ -112,4 +113,9 @@ extension Quantity {
         case .time, .delay: "TIME"
         }
     }
+}
+
+extension String {
+    /// A pattern (ECMA 262) of this word in small and capital letters.
+    var anyCase: String { map { "[\($0.lowercased())\($0.uppercased())]" }.joined() }
 }

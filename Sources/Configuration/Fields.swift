@@ -32,6 +32,11 @@ struct Fields {
         ]
     }
 
+    /// What `show` prints by keys: what differs from the defaults, in the words that set it.
+    static func shown<Object>(_ object: Object, _ fields: [Field<Object>]) -> [(key: String, value: String)] {
+        fields.compactMap { field in field.about.isShown ? field.write(object).map { (field.key, $0.words) } : nil }
+    }
+
     /// An object as a document: what differs from the defaults.
     static func write<Object>(_ object: Object, _ fields: [Field<Object>]) -> Document {
         .map(fields.compactMap { field in field.write(object).map { (field.key, $0) } })

@@ -70,8 +70,8 @@ extension FilterRule {
 extension Field<PortFilters> {
     static var directions: [Field] {
         [
-            .text("inbound", \.inbound, example: "a filter's name", help: "for what leaves by the port"),
-            .text("outbound", \.outbound, example: "a filter's name", help: "for what comes in by it"),
+            .text("inbound", \.inbound, example: "a filter's name", form: .name, help: "for what leaves by the port"),
+            .text("outbound", \.outbound, example: "a filter's name", form: .name, help: "for what comes in by it"),
         ]
     }
 }

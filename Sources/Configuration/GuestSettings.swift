@@ -35,6 +35,11 @@ public struct GroupSettings: Equatable, Sendable {
     public init(name: String, bridge: String) { self.name = name; self.bridge = bridge }
 }
 
+extension GuestSettings {
+    /// What is not the default, of what has no place of its own where guests are shown.
+    public var optionWords: [(key: String, value: String)] { Fields.shown(self, Fields.all.guest) }
+}
+
 extension Field<GuestSettings> {
     static var guest: [Field] {
         let classes = Field<ProtocolClasses>.directions(\.inbound, \.outbound)
@@ -42,8 +47,8 @@ extension Field<GuestSettings> {
             .name(\.name),
             .reference("port", \.port, example: "a port's name", help: "the port that it is behind").required,
             .list("macs", \.macs, of: .mac, example: "[52:54:00:12:34:56]", help: "its addresses; by default all of the port that no other guest has"),
-            .optional("vlan", \.vlan, .vlan, help: "the VLAN that its addresses are in; by default all of the port"),
-            .text("group", \.group, example: "a group's name", help: "the group whose floor and ceiling it shares"),
+            .optional("vlan", \.vlan, .vlan, help: "the VLAN that its addresses are in; by default all of the port").shown,
+            .text("group", \.group, example: "a group's name", form: .name, help: "the group whose floor and ceiling it shares"),
         ] + directions(\.inbound, \.outbound) + [
             Field(
                 key: "protocols", takes: .named(.map(classes.map(\.about))), help: "classes of its own for protocols, by their names",
@@ -73,7 +78,7 @@ extension Field<GroupSettings> {
         [
             .name(\.name),
             .reference("bridge", \.bridge, example: "a bridge's name", help: "the bridge that its guests are on").required,
-            .text("parent", \.parent, example: "a group's name", help: "the group that it is in"),
+            .text("parent", \.parent, example: "a group's name", form: .name, help: "the group that it is in"),
         ] + directions(\.inbound, \.outbound)
     }
 }

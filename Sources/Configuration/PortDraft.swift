@@ -33,7 +33,7 @@ extension Field<PortDraft> {
         [
             .name(\.name),
             .optional("type", \.type, .choice, help: "a QEMU guest, an interface of this host, or a NIC").lasting.required,
-            .text("bridge", \.bridge, example: "a bridge's name", help: "the bridge that it is on").required,
+            .text("bridge", \.bridge, example: "a bridge's name", form: .name, help: "the bridge that it is on").required,
             .text("socket", \.socket, example: "/run/sluice/vm1.sock", form: .path, help: "where the guest's vhost-user socket is").of(.vhost).required,
             .optional("mode", \.mode, .choice, standard: PortDraft.mode, help: "client: QEMU makes the socket; server: Sluice does").of(.vhost),
             .optional("queues", \.queues, .integer(1...64), help: "most queue pairs of a guest, by default 1; queues of a NIC, by default all that an interface has")

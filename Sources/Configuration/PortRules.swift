@@ -70,16 +70,13 @@ extension Model {
 
 extension PortSettings {
     /// Rules that are not the default, in the words that set them.
-    public var ruleWords: [(key: String, value: String)] {
-        let draft = PortDraft(self)
-        return (Field<PortDraft>.rules + Field<PortDraft>.snooping).compactMap { field in field.write(draft).map { (field.key, $0.words) } }
-    }
+    public var ruleWords: [(key: String, value: String)] { Fields.shown(PortDraft(self), Fields.all.port) }
 }
 
 extension Field<PortDraft> {
     static var rules: [Field] {
         let standard = PortRules()
-        return [
+        let rows: [Field] = [
             .flag("isolated", \.rules.isolated, standard: standard.isolated, help: "isolated ports never exchange frames with each other"),
             .flag("hairpin", \.rules.hairpin, standard: standard.hairpin, help: "a frame may leave by the port that it came in by"),
             .flag("learning", \.rules.learning, standard: standard.learning, help: "source addresses are learned"),
@@ -87,7 +84,7 @@ extension Field<PortDraft> {
             .flag("mcast-flood", \.rules.mcastFlood, standard: standard.mcastFlood, help: "copies of frames to groups leave by it"),
             .flag("bcast-flood", \.rules.bcastFlood, standard: standard.bcastFlood, help: "copies of frames to everybody leave by it"),
             .flag("locked", \.rules.locked, standard: standard.locked, help: "only the macs of its guests and its static entries may send"),
-            .choice("forward", \.rules.forward, standard: standard.forward, help: "where frames of a guest's port go, as macvtap's modes (vhost and tap)"),
+            .choice("forward", \.rules.forward, standard: standard.forward, help: "where frames of a guest's port, vhost or tap, go, as macvtap's modes"),
             .optionalInteger("fdb-limit", \.rules.fdbLimit, 1...16_777_216, help: "most addresses learned behind it; by default as many as its bridge has room for"),
             .packetsOrBits("storm-broadcast", \.rules.stormBroadcast, help: "how much is let in that is for everybody"),
             .packetsOrBits("storm-multicast", \.rules.stormMulticast, help: "how much is let in that is for groups"),
@@ -96,6 +93,7 @@ extension Field<PortDraft> {
                 "bpdu", \.rules.bpdu, standard: standard.bpdu,
                 help: "what becomes of spanning tree's frames; guard: the port that one comes in by is shut"),
         ]
+        return rows.map(\.shown)
     }
 }
 

@@ -57,12 +57,13 @@ extension Field<BridgeSettings> {
 extension Field<PortDraft> {
     static var snooping: [Field] {
         let standard = PortSnooping()
-        return [
+        let rows: [Field] = [
             .flag("mcast-fast-leave", \.rules.snooping.fastLeave, standard: standard.fastLeave, help: "it leaves a group at once, as behind it is one host"),
             .choice("mcast-router", \.rules.snooping.router, standard: standard.router, help: "whether a router is behind it, which gets the frames of all groups"),
             .optionalInteger(
                 "mcast-max-groups", \.rules.snooping.maxGroups, SnoopingSettings.groupLimits, help: "most groups joined behind it; by default as many as its bridge may have"),
         ]
+        return rows.map(\.shown)
     }
 }
 

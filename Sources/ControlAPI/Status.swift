@@ -156,6 +156,8 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     /// Made because the port has no guest of its own for such addresses.
     public var implicit = false
     public var protocols: [String] = []
+    /// Of what has no place of its own here, what is not the default, by the keys that set it; `vlan` is among it.
+    public var options: [String: String] = [:]
     /// Towards the guest and from it, over all its classes.
     public var inbound = Traffic()
     public var outbound = Traffic()

@@ -143,6 +143,7 @@ extension Engine {
             status.bridge = bridgeOfPort[guest.settings.port] ?? ""
             status.macs = guest.settings.macs.map(\.description)
             status.vlan = guest.settings.vlan
+            status.options = Dictionary(guest.settings.optionWords.map { ($0.key, $0.value) }) { first, _ in first }
             status.group = guest.settings.group
             status.implicit = guest.isImplicit
             status.protocols = guest.settings.protocols.keys.sorted()

@@ -20,8 +20,8 @@ struct FilterCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add a filter: add no-smtp deny \"tcp dst port 25 and not dst net 10.0.0.0/8\"",
             discussion: """
-                Keys: default allow|deny, and rules in the order in which frames are compared with them: allow EXPRESSION, deny EXPRESSION. Expressions are those of \
-                pcap-filter(7). Ports name filters: sluice port set vm1 filter outbound no-smtp.
+                Frames are compared with rules in the order in which these are written. Ports name filters: sluice port set vm1 filter outbound no-smtp.
+                \(keys)
                 """)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
@@ -31,7 +31,10 @@ struct FilterCommand: ParsableCommand {
         static let object = "filter", verb = "set"
         static let configuration = CommandConfiguration(
             abstract: "Change a filter: set no-smtp default deny; set no-smtp append deny \"tcp dst port 465\"",
-            discussion: "Rules replace all that there were, behind the word append they come after them; rules none takes all away.")
+            discussion: """
+                Rules replace all that there were, behind the word append they come after them; rules none takes all away.
+                \(keys)
+                """)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME [append] KEY VALUE ...") var words: [String]
     }

@@ -19,11 +19,7 @@ struct MirrorCommand: ParsableCommand {
         static let object = "mirror", verb = "add"
         static let configuration = CommandConfiguration(
             abstract: "Add a mirror: add m1 port vm1 direction in filter \"tcp port 80\" truncate 128 rate 100mbit to mon0",
-            discussion: """
-                Whose frames: port NAME, guest NAME or class PATH; direction in|out|both of a port, inbound|outbound|both of a guest or class. Which: filter EXPRESSION \
-                (pcap-filter(7)), truncate BYTES, rate 100mbit|10kpps. Where to: to PORT, or gre or erspan remote ADDRESS local ADDRESS via PORT mac ADDRESS \
-                [source-mac ADDRESS] [vlan N] [session N].
-                """)
+            discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
@@ -32,7 +28,10 @@ struct MirrorCommand: ParsableCommand {
         static let object = "mirror", verb = "set"
         static let configuration = CommandConfiguration(
             abstract: "Change a mirror: set m1 rate none; set m1 to mon1; set m1 erspan session 7",
-            discussion: "Another source, or another target, takes the place of the one there is.")
+            discussion: """
+                Another source, or another target, takes the place of the one there is.
+                \(keys)
+                """)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }

@@ -92,8 +92,7 @@ struct ClassCommand: ParsableCommand {
             abstract: "Change a class: set vm1/iscsi dir inbound floor 200mbit ceiling 1gbit",
             discussion: """
                 A class is a group, a guest, or GUEST/PROTOCOL. dir may be left out where there is only one direction.
-                Keys: floor RATE, ceiling RATE, burst SIZE, ceiling-burst SIZE, peak RATE, floor-packets PPS, ceiling-packets PPS, \
-                priority 0-7, quantum SIZE, limit N, limit-bytes SIZE, limit-delay TIME, queue tail|codel|fq-codel, codel-target TIME, codel-interval TIME.
+                \(keys)
                 """)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound|both] KEY VALUE ...; none unsets a value.") var words: [String]

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import ControlAPI
 
 // Verbs that change one thing: their words go to the daemon as they are, where they are read against the running
@@ -20,6 +21,9 @@ extension EditCommand {
     }
 
     func run() throws { try reporting { try connecting.edit(Self.object, Self.verb, words) } }
+
+    /// The keys that it takes, for its help.
+    static var keys: String { EditObject(rawValue: object)?.keys ?? "" }
 }
 
 /// Sentences go to stderr, one a line, and the exit code is 1.
@@ -64,23 +68,14 @@ struct PortCommand: ParsableCommand {
         static let object = "port", verb = "add"
         static let configuration = CommandConfiguration(
             abstract: "Add a port: add vm1 type vhost bridge br0 socket /run/sluice/vm1.sock mode client queues 4",
-            discussion: """
-                Any port: bridge, mtu, cpus 1,2, spoof-check on, vlan 10 | trunk 10,20-29 [native 1] | service 100, pace average RATE peak RATE burst SIZE, \
-                filter inbound NAME outbound NAME, addresses A,B, dhcp-guard on, ra-guard on, \
-                isolated|hairpin|locked on, learning|flood|mcast-flood|bcast-flood off, fdb-limit N, bpdu drop|forward|guard, \
-                storm-broadcast|storm-multicast|storm-unknown 1kpps|10mbit, mcast-fast-leave on, mcast-router auto|never|always, mcast-max-groups N.
-                vhost and tap: forward bridge|vepa|private|passthru.
-                vhost: socket PATH, mode client|server, queues N.
-                tap: interface NAME, netns NAME, mac ADDRESS.
-                physical: device STRING, queues N, rate RATE, overhead BYTES, rest floor|ceiling|priority, dcb on|off.
-                """)
+            discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "port", verb = "set"
-        static let configuration = CommandConfiguration(abstract: "Change a port: set vm1 mtu 9000 pace average 1gbit")
+        static let configuration = CommandConfiguration(abstract: "Change a port: set vm1 mtu 9000 pace average 1gbit", discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
@@ -120,17 +115,14 @@ struct BridgeCommand: ParsableCommand {
     struct Add: EditCommand {
         static let object = "bridge", verb = "add"
         static let configuration = CommandConfiguration(
-            abstract: "Add a bridge: add br0 rate 10gbit", discussion: """
-                Keys: ageing TIME, fdb-size N, rate RATE, overhead BYTES, rest floor|ceiling|priority, mcast-snooping on|off, mcast-querier off|on|auto, \
-                mcast-querier-address IPV4, mcast-max-groups N.
-                """)
+            abstract: "Add a bridge: add br0 rate 10gbit", discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "bridge", verb = "set"
-        static let configuration = CommandConfiguration(abstract: "Change a bridge: set br0 ageing 60s")
+        static let configuration = CommandConfiguration(abstract: "Change a bridge: set br0 ageing 60s", discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
@@ -160,14 +152,14 @@ struct GroupCommand: ParsableCommand {
     struct Add: EditCommand {
         static let object = "group", verb = "add"
         static let configuration = CommandConfiguration(
-            abstract: "Add a group: add tenant-a bridge br0 inbound floor 2gbit outbound floor 800mbit")
+            abstract: "Add a group: add tenant-a bridge br0 inbound floor 2gbit outbound floor 800mbit", discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "group", verb = "set"
-        static let configuration = CommandConfiguration(abstract: "Change a group: set tenant-a parent none")
+        static let configuration = CommandConfiguration(abstract: "Change a group: set tenant-a parent none", discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
@@ -198,14 +190,14 @@ struct GuestCommand: ParsableCommand {
         static let object = "guest", verb = "add"
         static let configuration = CommandConfiguration(
             abstract: "Add a guest: add vm1 port vm1 macs 52:54:00:12:34:56 inbound floor 200mbit ceiling 1gbit",
-            discussion: "Keys: port, macs A,B, vlan ID, group, inbound and outbound with the keys of a class (`sluice class set --help`).")
+            discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "guest", verb = "set"
-        static let configuration = CommandConfiguration(abstract: "Change a guest: set vm1 macs 52:54:00:12:34:56,52:54:00:12:34:57")
+        static let configuration = CommandConfiguration(abstract: "Change a guest: set vm1 macs 52:54:00:12:34:56,52:54:00:12:34:57", discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.") var words: [String]
     }
@@ -236,14 +228,14 @@ struct ProtocolCommand: ParsableCommand {
         static let object = "protocol", verb = "add"
         static let configuration = CommandConfiguration(
             abstract: "Add a row: add backup match \"tcp 873,dscp 10\" pcp 1",
-            discussion: "Matches: tcp PORT, udp PORT, ethertype 0xTYPE, dscp N, pcp N.")
+            discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }
 
     struct Set: EditCommand {
         static let object = "protocol", verb = "set"
-        static let configuration = CommandConfiguration(abstract: "Change a row, a built-in one too: set iscsi pcp 5")
+        static let configuration = CommandConfiguration(abstract: "Change a row, a built-in one too: set iscsi pcp 5", discussion: keys)
         @OptionGroup var connecting: Connecting
         @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...") var words: [String]
     }

@@ -140,7 +140,7 @@ package enum Tables {
                 guest.name + (guest.implicit ? "*" : ""), guest.port, guest.bridge, guest.group ?? "-",
                 String(guest.inbound.frames), String(guest.outbound.frames),
                 guest.protocols.isEmpty ? "-" : guest.protocols.joined(separator: ","),
-                (guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ",")) + (guest.vlan.map { " vlan \($0)" } ?? ""),
+                (guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ",")) + guest.options.sorted { $0.key < $1.key }.map { " \($0.key) \($0.value)" }.joined(),
             ]
         }
         return aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "OUTBOUND", "PROTOCOLS", "MACS"], rows, right: [4, 5])

@@ -1,3 +1,4 @@
+import Configuration
 import ControlAPI
 import Foundation
 import Testing
@@ -377,9 +378,25 @@ import Testing
         #expect(try sluice("apply").status == 64)
         let help = try sluice("--help")
         #expect(help.status == 0)
-        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "filter", "mirror", "core", "stats", "config", "apply", "diff", "check", "status", "version"] {
+        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "filter", "mirror", "core", "stats", "config", "apply", "diff", "check", "schema", "status", "version"] {
             #expect(help.output.contains("\n  \(verb)"))
         }
+    }
+
+    @Test func helpTellsKeys() throws {
+        for object in EditObject.allCases {
+            guard let keys = object.keys else { continue }
+            for verb in ["add", "set"] where Verb("\(object.rawValue).\(verb)") != nil {
+                // As it is, not wrapped once more.
+                #expect(try sluice(object.rawValue, verb, "--help").output.contains(keys), "\(object) \(verb)")
+            }
+        }
+    }
+
+    @Test func aSchemaNeedsNoDaemon() throws {
+        let run = try sluice("schema")
+        #expect(run.status == 0 && run.errors.isEmpty)
+        #expect(try JSONRPC.decoder().decode(JSONValue.self, from: Data(run.output.utf8)) == JSONValue(Model.schema))
     }
 
     /// A daemon that takes what is asked and never answers.

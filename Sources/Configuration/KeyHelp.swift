@@ -1,0 +1,86 @@
+extension EditObject {
+    /// The keys that its `add` and `set` take, with what they take and do, in lines that a terminal shows whole; nil: it takes none.
+    public var keys: String? {
+        let fields = Fields.all
+        return switch self {
+        case .port: KeyHelp.text(fields.port.map(\.about), "port")
+        case .bridge: KeyHelp.text(fields.bridge.map(\.about), "bridge")
+        case .group: KeyHelp.text(fields.group.map(\.about), "group")
+        case .guest: KeyHelp.text(fields.guest.map(\.about), "guest")
+        case .class: KeyHelp.text(fields.classes.map(\.about), "class")
+        case .protocol: KeyHelp.text(fields.protocolRow.map(\.about), "protocol")
+        case .filter: KeyHelp.text(fields.filter.map(\.about), "filter")
+        case .mirror: KeyHelp.text(fields.mirror.map(\.about), "mirror")
+        case .fdb, .core: nil
+        }
+    }
+}
+
+private enum KeyHelp {
+    /// Of a terminal's line, and where in it begins what a key does.
+    static let width = 79, column = 26
+
+    static func text(_ all: [FieldDescription], _ noun: String) -> String {
+        let fields = all.filter { $0.key != "name" && !$0.isInFilesOnly }
+        var kinds: [[PortType]?] = []
+        for field in fields where !kinds.contains(field.types) { kinds.append(field.types) }
+        kinds = kinds.filter { $0 == nil } + kinds.filter { $0 != nil }
+        let parts = kinds.map { types in
+            let title = types.map { "Keys of \($0.map(\.rawValue).joined(separator: " and ")) ports:" } ?? "Keys of any \(noun):"
+            return ([title] + fields.filter { $0.types == types }.map(entry)).joined(separator: "\n")
+        }
+        return (parts + fields.alternatives.map { "There is one of \($0.joined(separator: ", "))." } + [legend(fields.map(\.label).joined(separator: " "))].filter { !$0.isEmpty }).joined(separator: "\n")
+    }
+
+    private static func entry(_ field: FieldDescription) -> String {
+        let label = indent(2) + filled(field.label, from: 2, hanging: 6), help = filled(sentence(field), from: column, hanging: column)
+        return (label.count <= column - 2 ? label + indent(column - label.count) : label + "\n" + indent(column)) + help
+    }
+
+    /// What it does, within which bounds, and what holds without it.
+    private static func sentence(_ field: FieldDescription) -> String {
+        var notes: [String] = []
+        if case .quantity(let quantity, _) = field.value, !quantity.isInLegend, let bounds = field.value.bounds { notes.append(bounds) }
+        if let standard = field.standard { notes.append("default \(standard.words)") }
+        return notes.isEmpty ? field.help : "\(field.help) (\(notes.joined(separator: "; ")))"
+    }
+
+    /// What the words in capital letters stand for.
+    private static func legend(_ labels: String) -> String {
+        let words = Set(labels.split { !$0.isLetter && $0 != "-" }.map(String.init))
+        var lines: [String] = []
+        for quantity in [Quantity.rate, .packets] where words.contains(quantity.word) {
+            guard let bounds = FieldValue.quantity(quantity, quantity == .rate ? Validator.rates : Validator.packetRates).bounds else { continue }
+            lines.append("\(quantity.word): \(bounds), such as \(quantity.example).")
+        }
+        if words.contains("SIZE") { lines.append("SIZE: such as \(Quantity.size.example).") }
+        if words.contains("TIME") { lines.append("TIME: such as \(Quantity.delay.example) or \(Quantity.time.example).") }
+        if words.contains("CLASS-KEY") { lines.append("CLASS-KEY VALUE: as sluice class set --help tells.") }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Words in lines: the first begins where a line is already written up to `begin`, the others are indented by `hanging`.
+    private static func filled(_ text: String, from begin: Int, hanging: Int) -> String {
+        var result = "", place = begin
+        for word in text.split(separator: " ") {
+            if result.isEmpty {
+                result += word
+            } else if place + 1 + word.count <= width {
+                result += " " + word
+                place += 1
+            } else {
+                result += "\n" + indent(hanging) + word
+                place = hanging
+            }
+            place += word.count
+        }
+        return result
+    }
+
+    private static func indent(_ count: Int) -> String { String(repeating: " ", count: count) }
+}
+
+extension Quantity {
+    /// Its bounds are the same for all keys.
+    fileprivate var isInLegend: Bool { self == .rate || self == .packets }
+}
