@@ -90,6 +90,19 @@ extension EndToEnd {
                 #expect(try daemon.port("a")["drops"]["vlan_not_allowed"].int == 1)
                 #expect(try daemon.port("x")["drops"]["vlan_not_allowed"].int == 2)
 
+                // A VLAN that is no service VLAN any more has other tags on all trunks: who was there is not known to be.
+                func inService() throws -> Set<String> {
+                    let known = try daemon.show("fdb", "show", "vlan", "100").items.filter { $0["mac"].string?.hasPrefix("52:54") ?? false }
+                    return Set(known.compactMap { $0["port"].string })
+                }
+                #expect(try inService() == ["s", "x"])
+                try daemon.command("port", "set", "s", "vlan", "10")
+                #expect(try inService() == [])
+                try check("in what was a service VLAN", from: 6, station: 6, tags: [c(100)], [5: [c(100)]])
+                #expect(try inService() == ["x"])
+                try daemon.command("port", "set", "s", "vlan", "service", "100")
+                #expect(try inService() == [])
+
                 // Out of the VLAN at once, and what was learned there is forgotten.
                 try daemon.command("port", "set", "b", "vlan", "20")
                 try check("after a port has changed its VLAN", from: 2, station: 9, [1: [], 5: [c(20)]])

@@ -41,11 +41,20 @@ extension DataPlane {
         }
     }
 
-    /// Forgets what was learned in VLANs that ports are no longer in, once loops know of it: what `old` is the model before.
+    /// Forgets what was learned in VLANs that ports are no longer in, or that are tagged otherwise now on all ports, as service VLANs are, once loops know of it:
+    /// what `old` is the model before.
     func forgetVLANs(since old: Model) {
         let before = old.bridgesWithVLANs, after = model.bridgesWithVLANs
         let was = Dictionary(old.ports.map { ($0.name, $0) }) { first, _ in first }
         for name in bridges.keys where before.contains(name) != after.contains(name) { bridges[name]!.fdb.flushLearned() }
+        for name in bridges.keys where before.contains(name) && after.contains(name) {
+            let services = old.serviceVLANs(of: name), now = model.serviceVLANs(of: name)
+            if services == now { continue }
+            bridges[name]!.fdb.flushLearned { mac, _ in
+                let vlan = Int(PortVLANs.vlan(of: mac))
+                return services.contains(vlan) != now.contains(vlan)
+            }
+        }
         for port in ports.values where after.contains(port.settings.bridge) {
             guard let settings = was[port.settings.name], settings.vlan != port.settings.vlan else { continue }
             bridges[port.settings.bridge]?.fdb.flush(port: port.index)
