@@ -115,6 +115,8 @@ extension EndToEnd {
             }
         }
 
+        /// What arrives is judged to a hundredth, and what the daemon counts to a thousandth, by the median second. Bursts are wide, and floors and ceiling fill the
+        /// link, so that a poll loop that other programs keep from its CPU for a while catches up.
         @Test("VLANs behind a trunk have floors and ceilings of their own")
         func floors() throws {
             try withLab { lab in
@@ -126,23 +128,38 @@ extension EndToEnd {
                       - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near),\(rings)", rate: 200mbit, dcb: false, vlan: {trunk: [10, 20]}}
                     guests:
                       - {name: ten, port: trunk, vlan: 10, outbound: {floor: 150mbit, burst: 512kib}}
-                      - {name: twenty, port: trunk, vlan: 20, outbound: {floor: 20mbit, ceiling: 40mbit, burst: 512kib}}
+                      - {name: twenty, port: trunk, vlan: 20, outbound: {floor: 50mbit, ceiling: 80mbit, burst: 512kib, ceiling-burst: 1mib}}
                     """)
-                let report = try Generator.measure(lab, daemon, """
-                    duration: 6s
+                let ports = """
                     learn: true
                     ports:
                       - {name: trunk, device: "virtio_user:\(lab.path("trunk"))", server: true}
                       - {name: far, device: "net_af_packet0,iface=\(wire.far),\(rings)", mac: "02:00:00:00:00:99"}
                     flows:
-                      - {name: a, from: trunk, to: far, vlan: 10, size: 1514, rate: 250mbit, start: 3s}
                       - {name: b, from: trunk, to: far, vlan: 20, size: 1514, rate: 250mbit, mac: "02:00:00:00:00:0b"}
-                    expect:
-                      - {name: "the ceiling of VLAN 20", flows: [b], from: 1s, to: 3s, at-least: 30mbit, at-most: 40mbit}
-                      - {name: "the floor of VLAN 10", flows: [a], from: 4s, at-least: 150mbit}
-                      - {name: link, flows: ["*"], from: 4s, at-least: 170mbit, at-most: 200mbit, intact: true}
-                    """)
-                #expect(Generator.missed(report) == [])
+
+                    """
+                let rates = ClassRates(daemon, "uplink")
+                let alone = try rates.during {
+                    try Generator.measure(lab, daemon, "duration: 4s\n" + ports + """
+                        expect:
+                          - {name: "the ceiling of VLAN 20", flows: [b], from: 1s, at-least: 80mbit, at-most: 80mbit, intact: true}
+                        """)
+                }
+                #expect(Generator.missed(alone) == [])
+                try rates.expect("twenty", 80e6)
+                let both = try rates.during {
+                    try Generator.measure(lab, daemon, "duration: 5s\n" + ports + """
+                          - {name: a, from: trunk, to: far, vlan: 10, size: 1514, rate: 250mbit}
+                        expect:
+                          - {name: "the floor of VLAN 10", flows: [a], from: 1s, at-least: 150mbit}
+                          - {name: "the floor of VLAN 20", flows: [b], from: 1s, at-least: 50mbit}
+                          - {name: link, flows: ["*"], from: 1s, at-least: 200mbit, at-most: 200mbit, intact: true}
+                        """)
+                }
+                #expect(Generator.missed(both) == [])
+                try rates.expect("ten", 150e6)
+                try rates.expect("twenty", 50e6)
                 for guest in ["ten", "twenty"] { #expect(try daemon.guest(guest)["outbound"]["frames"].int ?? 0 > 0) }
                 #expect(try daemon.guest("ten")["vlan"].int == 10)
                 daemon.stop()

@@ -1,0 +1,88 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// Rates of a tree's classes by the daemon's own counters, second by second.
+///
+/// The counters are asked for again and again on one connection, which takes a thousandth of a second. Seconds in which a class stands still or sends more
+/// than its rate, as when it begins or has something to catch up, and answers that are late are outweighed by the others: the median one tells.
+final class ClassRates: Sendable {
+    private struct Reading {
+        /// Seconds: half-way between question and answer.
+        var time: Double
+        /// Bytes sent, by path.
+        var bytes: [String: Int]
+    }
+
+    /// The daemon's control socket.
+    private let socket: String
+    private let tree: String
+    private let readings = Mutex<[Reading]>([])
+
+    init(_ daemon: Daemon, _ tree: String) {
+        socket = daemon.socket
+        self.tree = tree
+    }
+
+    /// Reads the counters while `body` runs.
+    func during<Result>(_ body: () throws -> Result) rethrows -> Result {
+        readings.withLock { $0 = [] }
+        let isOver = Flag(), ended = DispatchSemaphore(value: 0)
+        let reader = Thread { [self] in
+            defer { ended.signal() }
+            guard let client = try? ControlClient(socket) else { return }
+            while !isOver.isSet {
+                guard let reading = try? read(client) else { return }
+                readings.withLock { $0.append(reading) }
+                Thread.sleep(forTimeInterval: 0.02)
+            }
+        }
+        reader.start()
+        defer {
+            isOver.set()
+            ended.wait()
+        }
+        return try body()
+    }
+
+    private func read(_ client: ControlClient) throws -> Reading {
+        let before = ProcessInfo.processInfo.systemUptime
+        client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"class.show\"}\n")
+        let answer = try client.line() ?? ""
+        let after = ProcessInfo.processInfo.systemUptime
+        var bytes: [String: Int] = [:]
+        for item in try JSON(answer)["result"].items where item["tree"].string == tree { bytes[item["path"].string ?? ""] = item["sent"]["bytes"].int ?? 0 }
+        return Reading(time: (before + after) / 2, bytes: bytes)
+    }
+
+    /// bit/s of a class in the median second of those in which it was busy at both ends.
+    func median(_ path: String) throws -> Double {
+        let all = readings.withLock { $0 }
+        var rates: [Double] = []
+        func isBusy(_ index: Int) -> Bool {
+            index > 0 && index < all.count - 1 && all[index - 1].bytes[path] != all[index].bytes[path] && all[index + 1].bytes[path] != all[index].bytes[path]
+        }
+        for (first, start) in all.enumerated() where isBusy(first) {
+            guard let last = all[first...].firstIndex(where: { $0.time >= start.time + 1 }), isBusy(last), all[last].time < start.time + 1.2,
+                let sent = all[last].bytes[path].flatMap({ end in start.bytes[path].map { end - $0 } })
+            else { continue }
+            rates.append(Double(8 * sent) / (all[last].time - start.time))
+        }
+        guard rates.count >= 20 else { throw LabError("class \(path) of \(tree) was busy in \(rates.count) of the seconds read \(all.count) times") }
+        return rates.sorted()[rates.count / 2]
+    }
+
+    /// - Parameter rate: bit/s.
+    func expect(_ path: String, _ rate: Double, within share: Double = 0.001, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let found = try median(path)
+        print("class \(path) of \(tree): \(String(format: "%+.4f", (found / rate - 1) * 100)) % of its rate in the median second")
+        #expect(abs(found / rate - 1) <= share, "class \(path) of \(tree) sent \(Int(found)) bit/s instead of \(Int(rate))", sourceLocation: sourceLocation)
+    }
+}
+
+/// Set once, by any thread.
+private final class Flag: Sendable {
+    private let value = Atomic<Bool>(false)
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
+}
