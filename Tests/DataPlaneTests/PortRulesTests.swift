@@ -197,8 +197,13 @@ import Testing
         expect(trial, frame(4, to: Self.bridges), from: 3, to: [])
         #expect(trial.hadBPDU(3) && trial.drops(.bpduGuard, from: 3) == 3)
         expect(trial, frame(4, 1), from: 3, to: [0])
+        expect(trial, frame(1, 4), from: 0, to: [3])
         trial.configure(flags: .shut, of: 3)
+        // What was known behind it is forgotten then, as behind one that is down; nothing is learned there any more.
+        trial.fdb.flush(port: 3, statics: true)
+        expect(trial, frame(1, 4), from: 0, to: [1, 2])
         expect(trial, frame(4, 1), from: 3, to: [])
+        expect(trial, frame(1, 4), from: 0, to: [1, 2])
         expect(trial, frame(1, to: Self.everybody), from: 0, to: [1, 2])
         #expect(trial.drops(.bpduGuard, from: 3) == 6)
     }
