@@ -65,9 +65,6 @@ public struct Daemon {
         linkTimer.schedule(deadline: .now() + .milliseconds(50), repeating: .milliseconds(50))
         linkTimer.setEventHandler { engine.refreshLinks() }
         linkTimer.resume()
-        let punts = DispatchSource.makeReadSource(fileDescriptor: dataPlane.puntEvent, queue: control)
-        punts.setEventHandler { engine.takePunted() }
-        punts.resume()
         tellReady()
         log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
 
@@ -86,7 +83,6 @@ public struct Daemon {
         log.info("ending; another signal ends it at once")
         timer.cancel()
         linkTimer.cancel()
-        punts.cancel()
         server.stop()
         control.sync {
             engine.end()

@@ -31,9 +31,6 @@ final class Engine {
     /// Called every 50 ms.
     func refreshLinks() { dataPlane.refreshLinks() }
 
-    /// Called when poll loops have punted something.
-    func takePunted() { dataPlane.takePunted() }
-
     /// Called about once a second.
     func tick() {
         dataPlane.tick()

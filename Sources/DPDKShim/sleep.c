@@ -22,12 +22,6 @@ void sluice_event_signal(int event) {
     (void)written;
 }
 
-void sluice_event_clear(int event) {
-    uint64_t count;
-    ssize_t got = read(event, &count, sizeof count);
-    (void)got;
-}
-
 void sluice_event_close(int event) { close(event); }
 
 /* What an entry of the set is for: a queue by its number, or this. */

@@ -182,6 +182,7 @@ public final class DataPlane {
         noteRenamedPorts()
         followBPDUs()
         followLinks()
+        takePunted()
         advanceGroups()
     }
 

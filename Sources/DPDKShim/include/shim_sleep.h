@@ -6,9 +6,7 @@
 
 /// An eventfd by which other threads wake a loop; negative errno where there is none to be had. It is never read: it is watched for its edges.
 int sluice_event_create(void);
-SLUICE_HOT void sluice_event_signal(int event);
-/// Until it is signalled again.
-void sluice_event_clear(int event);
+void sluice_event_signal(int event);
 void sluice_event_close(int event);
 
 /// What wakes a loop: its event and the descriptors of its queues. Negative errno where there is none to be had.

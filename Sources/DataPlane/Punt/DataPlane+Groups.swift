@@ -4,34 +4,19 @@ import DPDKShim
 import LinkProtocols
 import Packet
 import Scheduler
-import Synchronization
 
 /// Bridges that follow groups: what loops punt goes to the state machines, and what these find out goes back to the loops.
 extension DataPlane {
-    /// Readable when loops have punted something: `takePunted` is to be called then.
-    public var puntEvent: Int32 { runtime.puntEvent }
-
     /// Tells the switch's own protocols of the frames that loops have punted.
-    public func takePunted() {
-        sluice_event_clear(runtime.puntEvent)
+    func takePunted() {
         let now = runtime.now
-        // A loop that punts more than is taken at once is looked at again: other work of the control thread comes between.
-        var isMore = false
         for index in runtime.lcores.indices {
-            let lcore = runtime.lcores.baseAddress! + index
-            guard lcore.pointee.punts.isTold.exchange(false, ordering: .acquiringAndReleasing) else { continue }
-            var taken = 0
-            while taken < 512, let frame = lcore.pointee.punts.ring.take() {
-                taken += 1
+            // No more than a few milliseconds' work: what else the control thread has to do comes in between.
+            for _ in 0..<1_024 {
+                guard let frame = (runtime.lcores.baseAddress! + index).pointee.punts.ring.take() else { break }
                 handle(frame, now)
             }
-            if taken == 512 {
-                lcore.pointee.punts.isTold.store(true, ordering: .releasing)
-                isMore = true
-            }
         }
-        if isMore { sluice_event_signal(runtime.puntEvent) }
-        renewGroupTables(now)
     }
 
     private func handle(_ frame: PuntedFrame, _ now: Nanoseconds) {

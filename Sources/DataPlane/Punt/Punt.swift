@@ -2,7 +2,6 @@ import Bridge
 import DPDKShim
 import Packet
 import Scheduler
-import Synchronization
 
 /// What one poll loop punts: frames for the switch itself, a copy of each to the control thread. No port has more than its budget, so that none can take the
 /// ring, or the control thread, from the others.
@@ -10,23 +9,12 @@ struct Punts: ~Copyable {
     let ring = PuntRing()
     /// By `PortIndex`: until when what the port has punted lasts at the budget's rate (the generic cell rate algorithm, ITU-T I.371).
     private let budgets: UnsafeMutablePointer<Nanoseconds> = .zeroed(maxPorts)
-    /// The control thread has been told that there is something, and has not looked yet.
-    let isTold = Atomic<Bool>(false)
-    /// By which it is told: an eventfd.
-    let event: Int32
-
-    /// Frames a second that a port may punt by way of one loop, and at once.
-    static var rate: UInt64 { 1_000 }
-    static var burst: UInt64 { 256 }
-
-    init(event: Int32) { self.event = event }
-
     deinit {
         ring.deallocate()
         budgets.free()
     }
 
-    /// Whether a port's budget has a frame left, which counts then.
+    /// Whether a port's budget has a frame left, which counts then: it has 1000 frames a second, and 256 at once.
     @inline(__always) @_noLocks
     func takeBudget(of port: PortIndex, at now: Nanoseconds) -> Bool {
         let cost: Nanoseconds = 1_000_000, depth: Nanoseconds = 256_000_000
@@ -37,7 +25,7 @@ struct Punts: ~Copyable {
     }
 }
 
-/// Gives the control thread a copy of a received frame. False: its port has punted too many, or there is no room.
+/// Gives the control thread a copy of a received frame, which it looks for every 50 ms: a loop makes no system call to tell it. False: its port has punted too many, or there is no room.
 @inline(never) @_noLocks
 func punt(_ frame: Frame, _ kind: PuntKind, from port: PortIndex, vlan: UInt16, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
     let length = Int(sluice_frame_length(frame))
@@ -45,6 +33,5 @@ func punt(_ frame: Frame, _ kind: PuntKind, from port: PortIndex, vlan: UInt16, 
     sluice_frame_read(frame, place)
     lcore.pointee.punts.ring.finish(length, kind: kind, port: port, vlan: vlan)
     lcore.pointee.counters[Int(port)].punted &+= 1
-    if !lcore.pointee.punts.isTold.exchange(true, ordering: .acquiringAndReleasing) { sluice_event_signal(lcore.pointee.punts.event) }
     return true
 }

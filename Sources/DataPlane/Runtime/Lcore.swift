@@ -27,8 +27,7 @@ struct Lcore: ~Copyable {
     let measuresStages = Atomic<Bool>(false)
     let commands: CommandRing<LcoreCommand, ChangeVerdict>
     var sleeper: Sleeper
-    /// Read by the control thread, too.
-    var punts: Punts
+    var punts = Punts()
 
     // Written by the loop, read by anyone.
     /// By which others learn that the loop no longer uses what they have unpublished: see `GracePeriod`.
@@ -101,7 +100,7 @@ struct Lcore: ~Copyable {
     /// Lcores lie side by side: what this one writes in every turn is not on the line of what the next one reads in every turn.
     private let apart = InlineArray<16, UInt64>(repeating: 0)
 
-    init(index: Int, of count: Int, id: UInt32, cpu: Int, clock: Clock, pool: OpaquePointer, backlogLimit: Int, event: Int32, mode: PollingMode, puntEvent: Int32 = -1) {
+    init(index: Int, of count: Int, id: UInt32, cpu: Int, clock: Clock, pool: OpaquePointer, backlogLimit: Int, event: Int32, mode: PollingMode) {
         self.index = index
         self.count = count
         self.id = id
@@ -111,7 +110,6 @@ struct Lcore: ~Copyable {
         self.backlogLimit = backlogLimit
         stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
         sleeper = Sleeper(event: event, mode: mode, backOff: BackOff { clock.cycles($0) })
-        punts = Punts(event: puntEvent)
         snapshot = Atomic(nil)
         commands = CommandRing()
         counters = .zeroed(maxPorts)

@@ -13,8 +13,6 @@ final class Runtime {
     /// Frame buffers; shared by all ports.
     let pool: OpaquePointer
     let grace: GracePeriod
-    /// By which poll loops tell that they have punted something: an eventfd.
-    let puntEvent: Int32
     /// Frames that one tree of one poll loop can hold.
     let bufferLimit: Int
     /// Bytes of a frame that a buffer of `pool` holds.
@@ -65,14 +63,12 @@ final class Runtime {
         }
         self.pool = pool
         lcores = UnsafeMutableBufferPointer(start: UnsafeMutablePointer<Lcore>.onOwnLines(cpus.count), count: cpus.count)
-        puntEvent = sluice_event_create()
-        guard puntEvent >= 0 else { throw DataPlaneError("no eventfd for the poll loops: \(DataPlaneError.errorText(puntEvent))") }
         for (index, cpu) in cpus.enumerated() {
             let event = sluice_event_create()
             guard event >= 0 else { throw DataPlaneError("no eventfd for the poll loop on CPU \(cpu): \(DataPlaneError.errorText(event))") }
             (lcores.baseAddress! + index).initialize(to: Lcore(
                 index: index, of: cpus.count, id: UInt32(index + 1), cpu: cpu, clock: clock, pool: pool,
-                backlogLimit: settings.buffers * 3 / 4 / cpus.count, event: event, mode: settings.polling(ofCPU: cpu), puntEvent: puntEvent))
+                backlogLimit: settings.buffers * 3 / 4 / cpus.count, event: event, mode: settings.polling(ofCPU: cpu)))
         }
         bufferLimit = settings.buffers
         bufferSize = settings.bufferSize
@@ -129,7 +125,6 @@ final class Runtime {
         GracePeriod.guardDevices(nil)
         for index in lcores.indices { (lcores.baseAddress! + index).deinitialize(count: 1) }
         lcores.deallocate()
-        sluice_event_close(puntEvent)
         Self.removeDirectory(runtimeDirectory)
     }
 
