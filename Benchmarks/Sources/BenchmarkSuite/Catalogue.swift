@@ -38,6 +38,22 @@ enum Catalogue {
                 $0.macsPerPort = 500
                 $0.subflows = 1_000
             },
+            mrr(
+                "64b-1c-vhost-l2-500macs-500kflows-200vlans", "the same in 200 VLANs on two trunks", [SluicePeer(), SluicePeer.plain, OpenvSwitchPeer()],
+                [("sluice-plain", 0.9), ("ovs-dpdk", 1.8)]
+            ) {
+                $0.guestsPerPort = 500
+                $0.macsPerPort = 500
+                $0.subflows = 1_000
+                $0.vlans = 200
+            },
+            mrr("64b-1c-vhost-l2-10rules", "one flow each way past ten rules of a filter", [SluicePeer(), SluicePeer.plain, OpenvSwitchPeer()], []) {
+                $0.hasRules = true
+            },
+            mrr("64b-1c-vhost-l2-16kflows-10rules", "16 384 flows each way past ten rules", [SluicePeer(), SluicePeer.plain, OpenvSwitchPeer()], []) {
+                $0.subflows = 16_384
+                $0.hasRules = true
+            },
             mrr("64b-1c-vhost-l2-8cls", "2 guests with 8 classes, inner ones included, traffic in all leaves", bridges, []) { manyClasses(&$0, 1) },
             mrr("64b-1c-vhost-l2-1kmacs-3kcls", "1 000 guests with 3 000 classes behind two ports", bridges, [("testpmd-io", 0.85)]) { manyClasses(&$0, 500) },
             shaped("64b-1c-vhost-l2-1kmacs-3kcls-shaped", 0.9, [.init(against: "testpmd-io", 0.75)], quick: true),

@@ -12,7 +12,7 @@ struct Suite: ParsableCommand {
             status is 1 when something failed that should have been measured; the rest has been measured then, too.
             """)
 
-    static let knownPeers = ["sluice", "testpmd-io", "ovs-dpdk", "kernel-htb", "sluice-before", "sluice-adaptive", "sluice-adaptive-0us", "sluice-polling"]
+    static let knownPeers = ["sluice", "testpmd-io", "ovs-dpdk", "kernel-htb", "sluice-before", "sluice-plain", "sluice-adaptive", "sluice-adaptive-0us", "sluice-polling"]
 
     @Argument(help: "Benchmarks to run, as --list names them; * stands for anything (default: all).") var names: [String] = []
     @Flag(help: "Name the benchmarks and end.") var list = false

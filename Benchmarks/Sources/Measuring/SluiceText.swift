@@ -10,10 +10,16 @@ public enum SluiceText {
         lines.append("  - {name: br0" + (workload.link.map { ", rate: \(Int($0))bit" } ?? "") + "}")
         lines.append("protocols:")
         for (name, port) in Workload.protocols { lines.append("  - {name: \(name), match: [\"udp \(port)\"], pcp: 1}") }
+        if workload.hasRules {
+            lines.append("filters: [{name: f, rules: [\(Workload.rules.map { "{deny: \"\($0.0)\"}" }.joined(separator: ", "))]}]")
+        }
         lines.append("ports:")
+        let hasVLANs = workload.vlans > 0 && workload.filtersVLANs
+        let trunk = hasVLANs ? ", vlan: {trunk: [\(Workload.firstVLAN)-\(workload.vlan(workload.vlans - 1))]}" : ""
+        let filter = workload.hasRules ? ", filter: {outbound: f}" : ""
         for (index, socket) in sockets.enumerated() {
             let mtu = workload.mtu == 1_500 ? "" : ", mtu: \(workload.mtu)"
-            lines.append("  - {name: p\(index), type: vhost, bridge: br0, socket: \(socket), mode: server\(mtu)}")
+            lines.append("  - {name: p\(index), type: vhost, bridge: br0, socket: \(socket), mode: server\(mtu)\(trunk)\(filter)}")
         }
         lines.append("guests:")
         let guests = workload.ports * workload.guestsPerPort
@@ -29,7 +35,8 @@ public enum SluiceText {
             let each = max(1, workload.macsPerPort / workload.guestsPerPort)
             for guest in 0..<workload.guestsPerPort {
                 let macs = (0..<each).map { "\"\(Workload.mac(port: port, guest * each + $0))\"" }.joined(separator: ", ")
-                lines.append("  - {name: p\(port)g\(guest), port: p\(port), macs: [\(macs)]" + classes(workload, guests) + "}")
+                let vlan = hasVLANs ? ", vlan: \(workload.vlan(guest))" : ""
+                lines.append("  - {name: p\(port)g\(guest), port: p\(port), macs: [\(macs)]\(vlan)" + classes(workload, guests) + "}")
             }
         }
         return lines.joined(separator: "\n") + "\n"

@@ -13,6 +13,12 @@ public struct Workload: Sendable {
     public var subflows = 1
     /// Whether traffic goes to all three classes of each guest, or to one.
     public var allClasses = false
+    /// VLANs that the addresses of all ports take turns in, which are trunks of them; 0: frames have no tags.
+    public var vlans = 0
+    /// Whether a switch filters by VLANs; otherwise tags pass as they are.
+    public var filtersVLANs = true
+    /// Whether each port has the ten `Workload.rules`, of which no frame matches any.
+    public var hasRules = false
     public var mtu = 1_500
     /// Switching cores.
     public var cores = 1
@@ -62,6 +68,18 @@ public struct Workload: Sendable {
         }.joined(separator: ":")
     }
 
+    /// The first of the VLANs.
+    public static let firstVLAN = 10
+    /// The VLAN of a port's n-th address.
+    public func vlan(_ number: Int) -> Int { Self.firstVLAN + number % vlans }
+
+    /// What is not let in, as pcap-filter(7) and as ovs-fields(7) say it.
+    public static let rules = [
+        ("tcp dst port 25", "tcp,tp_dst=25"), ("tcp dst port 445", "tcp,tp_dst=445"), ("udp dst port 161", "udp,tp_dst=161"),
+        ("udp src port 67", "udp,tp_src=67"), ("tcp src port 179", "tcp,tp_src=179"), ("src net 192.168.0.0/16", "ip,nw_src=192.168.0.0/16"),
+        ("dst net 172.16.0.0/12", "ip,nw_dst=172.16.0.0/12"), ("icmp", "icmp"), ("ip proto 47", "ip,nw_proto=47"), ("dst host 10.9.9.9", "ip,nw_dst=10.9.9.9"),
+    ]
+
     /// UDP ports that stand for protocols with classes of their own.
     public static let protocols = [("bulk", 5_002), ("media", 5_003)]
 }
@@ -100,7 +118,7 @@ public struct ScenarioText {
         lines.append(
             "  - {name: \(name), from: p\(from), to: \"\(Workload.mac(port: to, firstMAC))\", at: p\(to), mac: \"\(Workload.mac(port: from, firstMAC))\""
                 + ", macs: \(macs), to-macs: \(macs), subflows: \(workload.subflows), size: \(size), rate: \(rate)"
-                + (port.map { ", port: \($0)" } ?? "") + extra + "}")
+                + (port.map { ", port: \($0)" } ?? "") + (workload.vlans > 0 ? ", vlan: \(Workload.firstVLAN), vlans: \(workload.vlans)" : "") + extra + "}")
     }
 
     public mutating func line(_ line: String) { lines.append(line) }

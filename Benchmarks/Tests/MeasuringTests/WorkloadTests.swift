@@ -31,6 +31,28 @@ import Testing
         #expect(yaml.contains("{name: p1g1, port: p1, macs: [\"52:54:02:00:00:02\", \"52:54:02:00:00:03\"], inbound: {floor: 62500000bit, ceiling: 500000000bit}"))
     }
 
+    @Test func addressesTakeTurnsInVLANs() {
+        var workload = Workload()
+        workload.guestsPerPort = 5
+        workload.macsPerPort = 5
+        workload.vlans = 2
+        var scenario = ScenarioText(ports: (0..<2).map { GeneratorPort(device: "virtio_user:/tmp/\($0)") })
+        _ = scenario.bothWays(workload) { _ in "max" }
+        #expect(scenario.text.split(separator: "\n").count { $0.contains("macs: 5, to-macs: 5") && $0.contains("vlan: 10, vlans: 2") } == 2)
+        let yaml = SluiceText.yaml(workload, sockets: ["/a", "/b"], cpus: [1])
+        #expect(yaml.contains("socket: /b, mode: server, vlan: {trunk: [10-11]}}"))
+        #expect(yaml.contains("{name: p1g4, port: p1, macs: [\"52:54:02:00:00:04\"], vlan: 10"))
+        workload.filtersVLANs = false
+        #expect(!SluiceText.yaml(workload, sockets: ["/a", "/b"], cpus: [1]).contains("vlan"))
+    }
+
+    @Test func filtersHaveTenRules() {
+        var workload = Workload()
+        workload.hasRules = true
+        let yaml = SluiceText.yaml(workload, sockets: ["/a", "/b"], cpus: [1])
+        #expect(yaml.split(separator: "{deny: ").count == 11 && yaml.contains("mode: server, filter: {outbound: f}}"))
+    }
+
     /// A frame longer than a buffer of the usual size has one of its own, as in Open vSwitch.
     @Test func buffersHoldWholeFrames() {
         var workload = Workload()

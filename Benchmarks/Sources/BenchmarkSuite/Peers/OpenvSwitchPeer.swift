@@ -56,11 +56,19 @@ struct OpenvSwitchPeer: Peer {
         // connects meanwhile gets none, and is never served. A port that is there from the start has them made, and they outlive it.
         words += ["--", "add-port", bridge, "first", "--", "set", "interface", "first", "type=dpdk", "options:dpdk-devargs=net_ring_first"] + mtu
         do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
+        let trunk = workload.vlans > 0 && workload.filtersVLANs
+            ? ["--", "set", "port", "PORT", "vlan_mode=trunk", "trunks=\((0..<workload.vlans).map { String(workload.vlan($0)) }.joined(separator: ","))"] : []
         words = ["del-port", bridge, "first"]
         for port in 0..<(workload.ports + workload.idlePorts) {
             words += ["--", "add-port", bridge, "p\(port)", "--", "set", "interface", "p\(port)", "type=dpdkvhostuser"] + mtu
+            words += trunk.map { $0 == "PORT" ? "p\(port)" : $0 }
         }
         do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
+        if workload.hasRules {
+            for (number, rule) in Workload.rules.enumerated() {
+                try shell(["ovs-ofctl", "add-flow", "unix:\(folder)/\(bridge).mgmt", "priority=\(100 - number),\(rule.1),actions=drop"], environment: environment)
+            }
+        }
         running.ports = try (0..<workload.ports).map { port in
             let socket = "\(folder)/p\(port)"
             guard FileManager.default.fileExists(atPath: socket) else { throw daemon.failed("made no socket for port p\(port)") }

@@ -8,11 +8,13 @@ struct SluicePeer: Peer {
     var programs: String?
     /// Added to the workload's lines for the daemon's section.
     var daemon: [String] = []
+    /// Its configuration names none of the workload's VLANs and filters.
+    var isPlain = false
+    /// What VLANs and filters are compared with.
+    static let plain = SluicePeer(name: "sluice-plain", isPlain: true)
 
     func start(_ workload: Workload, _ bench: Bench) throws -> Running {
-        let running = Running()
-        var workload = workload
-        workload.daemon += daemon
+        let running = Running(), workload = own(workload)
         let sockets = (0..<(workload.ports + workload.idlePorts)).map { _ in bench.path("s") }
         let config = try bench.file("sluice.yaml", SluiceText.yaml(workload, sockets: sockets, cpus: bench.switchCPUs(workload.cores)))
         let control = bench.path("c"), programs = programs ?? bench.programs
@@ -29,10 +31,19 @@ struct SluicePeer: Peer {
         return running
     }
 
-    /// Why this daemon does not take the configuration; nil if it does.
-    func refusal(_ workload: Workload, _ bench: Bench) throws -> String? {
+    private func own(_ workload: Workload) -> Workload {
         var workload = workload
         workload.daemon += daemon
+        if isPlain {
+            workload.filtersVLANs = false
+            workload.hasRules = false
+        }
+        return workload
+    }
+
+    /// Why this daemon does not take the configuration; nil if it does.
+    func refusal(_ workload: Workload, _ bench: Bench) throws -> String? {
+        let workload = own(workload)
         let text = SluiceText.yaml(workload, sockets: (0..<workload.ports).map { "/tmp/s\($0)" }, cpus: bench.switchCPUs(workload.cores))
         let file = try bench.file("check.yaml", text)
         do {
