@@ -59,7 +59,10 @@ import Testing
         let text = try SchemaTests.readme()
         let section = try #require(text.split(separator: "## ").first { $0.hasPrefix("Rules of a port") })
         let properties = try #require(Value(Model.schema)["properties"]?["ports"]?["items"]?["properties"])
-        for row in section.split(separator: "\n").filter({ $0.hasPrefix("| `") }) {
+        let table = section.split(separator: "\n", omittingEmptySubsequences: false).drop { !$0.hasPrefix("| Key | Default") }.prefix { $0.hasPrefix("|") }
+        let rows = table.filter { $0.hasPrefix("| `") }
+        #expect(rows.count >= 9)
+        for row in rows {
             let cells = row.split(separator: "|").map { $0.split(separator: "`").enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) } }
             for key in cells[0] {
                 let property = try #require(properties[key], "\(key)")
