@@ -8,17 +8,18 @@ extension EndToEnd {
         func flood() throws {
             try withLab { lab in
                 let tap = "\(lab.tag)t"
+                // In each VLAN: what has no VLAN of its own is static in a port's native one alone.
+                let own = (10...13).map { "{mac: \"52:54:0f:00:00:01\", port: flooder, vlan: \($0)}" }.joined(separator: ", ")
                 let daemon = try Daemon(lab, """
-                    bridges: [{name: br0, fdb-size: 4096}]
+                    bridges: [{name: br0, fdb-size: 4096, static: [\(own)]}]
                     ports:
                       - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1")), vlan: {trunk: [10-13]}}
                       - {name: vm2, type: vhost, bridge: br0, socket: \(lab.path("vm2")), vlan: {trunk: [10-13]}}
                       - {name: flooder, type: vhost, bridge: br0, socket: \(lab.path("flooder")), vlan: {trunk: [10-13]}}
                       - {name: bystander, type: tap, bridge: br0, interface: \(tap), vlan: {trunk: [10-13]}}
-                    guests: [{name: flooder, port: flooder, macs: ["52:54:0f:00:00:01"]}]
                     """)
                 try daemon.waitUntil(port: "bystander", is: "up")
-                // To an address of its own, so that its frames end at the switch once their sources are learned.
+                // To an address of its own port, so that its frames end at the switch once their sources are learned.
                 let flows = (0..<16).map { number in
                     """
                       - {name: f\(number), from: flooder, to: "52:54:0f:00:00:01", mac: "06:00:00:\(String(format: "%02x", number)):00:00", macs: 65536, to-macs: 1, \

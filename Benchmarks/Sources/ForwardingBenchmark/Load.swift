@@ -22,6 +22,8 @@ struct Load: ParsableArguments {
     var limited: String?
     @Flag(help: "Push priority tags on the way out and strip them on the way in.")
     var tags = false
+    @Option(help: "Both ports are trunks of so many VLANs, and frames have their tags, an address's always the same; 0: no VLANs.")
+    var vlans = 0
     @Option(help: "What the poll loops do when there is nothing to do: polling, adaptive or interrupt.")
     var polling = "adaptive"
     @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
@@ -36,6 +38,7 @@ struct Load: ParsableArguments {
         guard 1...10_000 ~= addresses, guests * addresses <= 65_536 else { throw ValidationError("--addresses takes 1 to 10000, 65536 of all guests together") }
         guard 1...16_384 ~= flows else { throw ValidationError("--flows takes 1 to 16384") }
         guard 32...65_536 ~= circulating else { throw ValidationError("--frames takes 32 to 65536") }
+        guard 0...4_000 ~= vlans, vlans == 0 || !tags else { throw ValidationError("--vlans takes 0 to 4000, and does not go with --tags") }
         if let limited { _ = try Self.rate(limited) }
         guard PollingMode(rawValue: polling) != nil else { throw ValidationError("--polling takes \(PollingMode.allCases.map(\.rawValue).joined(separator: ", "))") }
     }
@@ -50,6 +53,7 @@ struct Load: ParsableArguments {
         if let frames { result += ["--frames", "\(frames)"] }
         if let limited { result += ["--limited", limited] }
         if shared { result.append("--shared") }
+        if vlans != 0 { result += ["--vlans", "\(vlans)"] }
         if tags { result.append("--tags") }
         if noHuge { result.append("--no-huge") }
         return result
@@ -94,6 +98,7 @@ extension Load {
                 port.cpus = pair.cpus
                 port.dcb = tags
                 port.rate = rate
+                if vlans != 0 { port.vlan = .trunk(VLANSet(1...vlans), native: nil) }
                 model.ports.append(port)
                 model.guests += (0..<guests).map { guest(name, side, $0, rate) }
             }
@@ -132,10 +137,12 @@ extension Load {
         let all = guests * addresses
         let station = number % all, kind = number / all % classes, flow = number / all / classes % flows
         func bytes(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) } }
-        var frame = bytes(Self.address(1 - side, station).value, 6) + bytes(Self.address(side, station).value, 6) + [0x08, 0x00]
+        var frame = bytes(Self.address(1 - side, station).value, 6) + bytes(Self.address(side, station).value, 6)
+        if vlans != 0 { frame += [0x81, 0x00] + bytes(UInt64(1 + station % vlans), 2) }
+        frame += [0x08, 0x00]
         let length = UInt64(size - 14)
         frame += [0x45, 0] + bytes(length, 2) + [0, 0, 0x40, 0, 64, 17, 0, 0] + [10, UInt8(side), 0, 1, 10, UInt8(1 - side), 0, 1]
         frame += bytes(32_768 + UInt64(flow), 2) + bytes(UInt64(kind == 0 ? 9 : Self.port(kind)), 2) + bytes(length - 20, 2) + [0, 0]
-        return frame + [UInt8](repeating: 0, count: size - frame.count)
+        return frame + [UInt8](repeating: 0, count: size + (vlans == 0 ? 0 : 4) - frame.count)
     }
 }
