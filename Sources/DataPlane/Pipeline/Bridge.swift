@@ -74,9 +74,13 @@ private func settle(
             record.pointee.forwarding = forwarding
             PathCache.remember(line, addresses(of: record), stamp, forwarding, turn: turn &+ UInt64(truncatingIfNeeded: index))
         } else {
-            let forwarding = lookUp(record, learner, fdb, lcore, snapshot)
-            record.pointee.forwarding = forwarding
-            if forwarding & refused == refused { isRefused = true }
+            let path = lookUp(record, learner, fdb, lcore, snapshot)
+            record.pointee.forwarding = path.forwarding
+            if path.forwarding & refused == refused {
+                isRefused = true
+            } else if path.lasts {
+                PathCache.remember(line, addresses(of: record), stamp, path.forwarding, turn: turn &+ UInt64(truncatingIfNeeded: index))
+            }
         }
     }
     return isRefused ? dropRefused(runs, learner.port, lcore) : runs
@@ -133,27 +137,44 @@ private func known(
     return UInt64(from.guest) | learner.input | to.raw & 0xffff_0000 | to.raw &<< 48
 }
 
-/// Learns a frame's source and finds its output. Returns `FrameRecord.forwarding`, or `refused` and why it may not go on.
+/// Where a frame goes.
+struct Path {
+    /// `FrameRecord.forwarding`, or `refused` and why it may not go on.
+    var forwarding: UInt64
+    /// As long as configuration and forwarding database stay as they are, so it may be remembered.
+    var lasts: Bool
+
+    @inline(__always) @_noLocks
+    init(_ forwarding: UInt64, lasts: Bool) {
+        self.forwarding = forwarding
+        self.lasts = lasts
+    }
+
+    @inline(__always) @_noLocks
+    init(refused reason: DropReason) { self.init(refuse(reason), lasts: false) }
+}
+
+/// Learns a frame's source and finds its output. What it taught nothing new lasts: the address of a guest that is configured, and learned in this VLAN.
 @inline(never) @_noLocks
 private func lookUp(
     _ record: UnsafeMutablePointer<FrameRecord>, _ learner: Learner, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> UInt64 {
+) -> Path {
     let owner = owner(of: record.pointee.source, learner.port, snapshot)
     var value = learner.value(of: record.pointee.source)
     if owner.port == learner.port {
         value = FDBValue(port: learner.port, guest: owner.guest, seen: value.seen)
     } else if learner.spoofCheck || !owner.isNone && isUp(owner.port, snapshot) {
         // Refused before it is learned: an address that may not be used must not attract traffic either.
-        return refuse(.spoofedSource)
+        return Path(refused: .spoofedSource)
     }
     let learned = learn(record, value, learner.port, fdb, lcore)
     let from = UInt64(learned.value.guest) | UInt64(learner.port) &<< 32
-    if record.pointee.flags.has(.multicast) { return from | UInt64(flooded) &<< 48 }
+    if record.pointee.flags.has(.multicast) { return Path(from | UInt64(flooded) &<< 48, lasts: false) }
     let entry = fdb.lookup(mac: record.pointee.destination)
-    if entry.isNone { return from | UInt64(flooded) &<< 48 }
-    if entry.port == learner.port { return refuse(.sourcePort) }
-    return from | entry.raw & 0xffff_0000 | entry.raw &<< 48
+    if entry.isNone { return Path(from | UInt64(flooded) &<< 48, lasts: false) }
+    if entry.port == learner.port { return Path(refused: .sourcePort) }
+    return Path(from | entry.raw & 0xffff_0000 | entry.raw &<< 48, lasts: learned.verdict == .known)
 }
 
 /// Learns a run's source, an address that its port may have, and counts that.

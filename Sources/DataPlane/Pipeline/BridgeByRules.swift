@@ -29,22 +29,6 @@ func settleByRules(
     return isRefused ? dropRefused(runs, learner.port, lcore) : runs
 }
 
-private struct Path {
-    /// As `lookUp` has it.
-    var forwarding: UInt64
-    /// It may be remembered.
-    var lasts: Bool
-
-    @inline(__always) @_noLocks
-    init(_ forwarding: UInt64, lasts: Bool) {
-        self.forwarding = forwarding
-        self.lasts = lasts
-    }
-
-    @inline(__always) @_noLocks
-    init(refused reason: DropReason) { self.init(refuse(reason), lasts: false) }
-}
-
 /// As `lookUp`.
 /// - Parameter begin: where the record's run begins in its burst.
 @inline(never) @_noLocks
