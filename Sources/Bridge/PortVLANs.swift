@@ -7,9 +7,8 @@ import Packet
 /// both addresses of its record, where the forwarding database wants it; `FrameRecord.Flags.vlanTag` says that the frame's outermost tag is that of the VLAN.
 @frozen
 public struct PortVLANs: @unchecked Sendable {
-    /// 64 words each: VLANs that the port is a member of, of these those that leave untagged, and the bridge's service VLANs, whose tags have
-    /// the type 0x88a8.
-    @usableFromInline let words: UnsafeMutablePointer<UInt64>
+    /// By VLAN, 4096 of them.
+    public let forms: UnsafeMutablePointer<Form>
     /// By VLAN: the guest that traffic of addresses without a guest belongs to; nil: it is the same in all.
     public let guests: UnsafeMutablePointer<UInt16>?
     /// The VLAN of frames without a tag and of priority-tagged ones; 0: they are not let in.
@@ -20,6 +19,24 @@ public struct PortVLANs: @unchecked Sendable {
     /// Service tags come in with the type 0x8100: the driver, to which the kernel gives tags apart, puts all back with that.
     @usableFromInline let losesTypes: Bool
 
+    /// What a VLAN is to the port.
+    @frozen
+    public struct Form: OptionSet, Sendable {
+        public var rawValue: UInt8
+        @_noLocks @inlinable @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
+        // As `FrameRecord.Flags.has`.
+        @_noLocks @inlinable @inline(__always) public func has(_ form: Form) -> Bool { rawValue & form.rawValue != 0 }
+
+        @inlinable @inline(__always) public static var member: Form { @_noLocks get { Form(rawValue: 1) } }
+        /// The port is a member, and frames leave with the VLAN's tag.
+        @inlinable @inline(__always) public static var tagged: Form { @_noLocks get { Form(rawValue: 2) } }
+        /// One of the bridge's service VLANs, whose tags have the type 0x88a8.
+        @inlinable @inline(__always) public static var service: Form { @_noLocks get { Form(rawValue: 4) } }
+        /// The port is a member, and frames come in with the VLAN's tag, which has the type 0x8100 or 0x88a8.
+        @inlinable @inline(__always) public static var admitsTag: Form { @_noLocks get { Form(rawValue: 8) } }
+        @inlinable @inline(__always) public static var admitsServiceTag: Form { @_noLocks get { Form(rawValue: 16) } }
+    }
+
     /// - Parameters:
     ///   - members: what the port is a member of.
     ///   - untagged: of these, what leaves without a tag.
@@ -29,8 +46,10 @@ public struct PortVLANs: @unchecked Sendable {
         members: VLANSet, untagged: VLANSet, native: Int?, takesAll: Bool = false, services: VLANSet = VLANSet(), losesTypes: Bool = false,
         guests: [Int: UInt16] = [:], otherwise: UInt16 = 0
     ) {
-        words = .allocate(capacity: 192)
-        for (index, word) in (members.words + untagged.words + services.words).enumerated() { (words + index).initialize(to: word) }
+        forms = .allocate(capacity: 4_096)
+        forms.initialize(repeating: [], count: 4_096)
+        for vlan in services.ids { forms[vlan] = .service }
+        for vlan in members.ids { forms[vlan].formUnion([.member, services.contains(vlan) ? .admitsServiceTag : .admitsTag, untagged.contains(vlan) ? [] : .tagged]) }
         self.native = native.map { UInt16($0) } ?? 0
         self.takesAll = takesAll
         hasServices = !services.isEmpty
@@ -47,16 +66,16 @@ public struct PortVLANs: @unchecked Sendable {
 
     /// Frees the block; no lcore may still read it.
     public func destroy() {
-        words.deallocate()
+        forms.deallocate()
         guests?.deallocate()
     }
 
     /// Whether the port is a member of a VLAN, 0 to 4095.
     @_noLocks @inlinable @inline(__always)
-    public func isMember(_ vlan: UInt16) -> Bool { bit(vlan, from: 0) }
+    public func isMember(_ vlan: UInt16) -> Bool { form(vlan).has(.member) }
 
     @_noLocks @inlinable @inline(__always)
-    func bit(_ vlan: UInt16, from first: Int) -> Bool { words[first &+ Int(vlan &>> 6 & 63)] &>> UInt64(vlan & 63) & 1 != 0 }
+    func form(_ vlan: UInt16) -> Form { forms[Int(vlan & 0x0fff)] }
 
     /// The VLAN in a record's address.
     @_noLocks @inlinable @inline(__always)
@@ -101,12 +120,20 @@ public struct PortVLANs: @unchecked Sendable {
         let isService = type == EtherType.serviceVLAN
         if !isService && type != EtherType.vlan || isService && !hasServices { return Ingress(native) }
         if vlan == 0 { return Ingress(native, strips: native != 0) }
-        let isServiceVLAN = bit(vlan, from: 128), restores = isServiceVLAN && !isService && losesTypes
-        guard isMember(vlan), isServiceVLAN == isService || restores else { return Ingress(0) }
+        let form = form(vlan), restores = form.has(.admitsServiceTag) && !isService && losesTypes
+        guard form.has(isService ? .admitsServiceTag : .admitsTag) || restores else { return Ingress(0) }
         return Ingress(vlan, carriesTag: true, restoresType: restores)
     }
 
     // MARK: - Out
+
+    /// Whether a frame keeps the tag that it came with, by a port that sets no priorities: `egress` with `FrameRecord.noPCP` says the same, and says it for others, too.
+    @_noLocks @inlinable @inline(__always)
+    public static func keepsTag(_ record: UnsafePointer<FrameRecord>, _ forms: UnsafePointer<Form>) -> Bool {
+        let form = forms[Int(vlan(of: record.pointee.destination))]
+        // `.vlanTag` and `.tagged` in the same place.
+        return UInt8(truncatingIfNeeded: record.pointee.flags.rawValue &>> 8) & form.rawValue & Form.tagged.rawValue != 0
+    }
 
     /// What happens to the tag of a frame that leaves by the port; nil: the port is no member of its VLAN.
     ///
@@ -114,13 +141,14 @@ public struct PortVLANs: @unchecked Sendable {
     @_noLocks
     public func egress(_ record: UnsafePointer<FrameRecord>, pcp: UInt8) -> TagAction? {
         let vlan = Self.vlan(of: record.pointee.destination)
-        guard isMember(vlan) else { return nil }
+        let form = form(vlan)
+        guard form.has(.member) else { return nil }
         let sets = pcp < FrameRecord.noPCP, carries = record.pointee.flags.has(.vlanTag)
         let priority = UInt16(pcp & 7) &<< 13
-        if bit(vlan, from: 64) {
+        if !form.has(.tagged) {
             if carries {
                 // A priority tag in its place, where there is to be one.
-                return sets && !bit(vlan, from: 128) ? TagAction(.rewrite, tci: priority) : TagAction(.pop)
+                return sets && !form.has(.service) ? TagAction(.rewrite, tci: priority) : TagAction(.pop)
             }
             return sets && !takesAll && record.pointee.tagCount == 0 ? TagAction(.push, tci: priority) : TagAction(.keep)
         }
@@ -129,6 +157,6 @@ public struct PortVLANs: @unchecked Sendable {
             return sets && tci != record.pointee.tci ? TagAction(.rewrite, tci: tci) : TagAction(.keep)
         }
         let came = record.pointee.flags.has(.priorityTagStripped) ? UInt16(record.pointee.pcp & 7) &<< 13 : 0
-        return TagAction(bit(vlan, from: 128) ? .pushService : .push, tci: (sets ? priority : came) | vlan)
+        return TagAction(form.has(.service) ? .pushService : .push, tci: (sets ? priority : came) | vlan)
     }
 }

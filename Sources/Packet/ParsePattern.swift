@@ -55,6 +55,28 @@ public struct ParsePattern: Sendable {
     /// The lowest bits of the first octets of both addresses (IEEE 802, 8.2).
     @inline(__always) private static var groupBits: UInt64 { @_noLocks get { UInt64(0x0001_0000_0000_0001).littleEndian } }
 
+    /// Has frames match whatever their tag's VLAN is (a pattern with a tag): whoever lets them in looks at that by itself, and tells `fill` with `setTag`.
+    @_noLocks @inline(__always)
+    public mutating func takeAnyVLAN() {
+        mask[1] &= ~Self.vlanBits
+        likenessMask[1] |= Self.vlanBits
+    }
+
+    /// VID of a frame's tag: octet 15, and the lower half of octet 14 (IEEE 802.1Q, 9.6).
+    @inline(__always) private static var vlanBits: UInt64 { @_noLocks get { UInt64(0xff0f_0000_0000_0000).littleEndian } }
+
+    /// The tag of a frame as it lies there: octets 14 and 15.
+    @_noLocks @inlinable @inline(__always)
+    public static func tag(_ bytes: UnsafeRawPointer) -> UInt16 { bytes.loadUnaligned(fromByteOffset: 14, as: UInt16.self) }
+
+    /// Has `fill` write this tag, of the form that `tag` has.
+    @_noLocks @inlinable @inline(__always)
+    public mutating func setTag(_ tag: UInt16) {
+        // The record's TCI lies in octets 22 and 23.
+        let place = (UInt64(0xffff) &<< 48).littleEndian
+        fields[0] = fields[0] & ~place | (UInt64(UInt16(bigEndian: tag)) &<< 48).littleEndian
+    }
+
     /// Bits of octets 12 to 27, the first octet lowest, in their places of the first 32.
     @_noLocks @inline(__always)
     private static func behindAddresses(_ bits: SIMD2<UInt64>) -> SIMD4<UInt64> {

@@ -104,34 +104,37 @@ private func sort(
     let groups = lcore.pointee.groups
     var record = lcore.pointee.records + found.runs
     var run = found.runs, progress = found.groups
+    // Bits that all keys have, and that some have: others than those of the leaf where keys differ in more than that.
+    var all = UInt64.max, some: UInt64 = 0
     repeat {
         let guest = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: way.guestPlace, as: GuestIndex.self)
         let leaf = way.leaves[Int(guest) &<< way.guestShift &+ Int(record.pointee.protocolID)]
         sluice_prefetch(way.lines + Int(leaf) &* 128)
         var key = way.key.with(leaf: leaf)
-        if tags != .none {
-            guard let tag = tags == .priority ? EgressTag(snapshot.pointee.tagger.egress(record)) : egressAction(record, way.port, snapshot) else {
+        if tags == .priority || tags == .vlans && (way.tags || !PortVLANs.keepsTag(record, way.forms)) {
+            if let tag = tags == .priority ? EgressTag(snapshot.pointee.tagger.egress(record)) : egressAction(record, way.port, snapshot) {
+                key = key.with(tag: tag)
+                if tag.growth != 0 {
+                    for index in (run == 0 ? 0 : Int((record - 1).pointee.end))..<Int(record.pointee.end) { lcore.pointee.lengths[index] &+= tag.growth }
+                }
+            } else {
                 // Learned before the port left the VLAN.
-                groups.pointee.add(run, GroupKey(.vlanNotAllowed, way.output).with(leaf: UInt16(truncatingIfNeeded: run)), end: record.pointee.end, &progress)
-                found.isUniform = false
-                run &+= 1
-                record += 1
-                continue
-            }
-            key = key.with(tag: tag)
-            if tag.growth != 0 {
-                for index in (run == 0 ? 0 : Int((record - 1).pointee.end))..<Int(record.pointee.end) { lcore.pointee.lengths[index] &+= tag.growth }
+                key = GroupKey(.vlanNotAllowed, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
             }
         }
-        if record.pointee.length > way.longest, way.isTooLong(record) {
+        if record.pointee.length > way.longest, way.isTooLong(record), key.fate != Fate.vlanNotAllowed.rawValue {
             key = GroupKey(.exceedsMTU, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
             found.isUniform = false
         }
         groups.pointee.add(run, key, end: record.pointee.end, &progress)
-        if tags != .none, !key.leaves(as: groups.pointee.keys[unchecked: 0]) { found.isUniform = false }
+        if tags != .none {
+            some |= key.rawValue
+            all &= key.rawValue
+        }
         run &+= 1
         record += 1
     } while run < runs && record.pointee.output == way.output
+    if tags != .none, (all ^ some) &>> 16 != 0 { found.isUniform = false }
     found.runs = run
     found.groups = progress
 }
@@ -191,6 +194,8 @@ private struct Way {
     var hasTree = false
     var port: UnsafeMutablePointer<PortView>
     var tags = false
+    /// `PortVLANs.forms`; of a bridge without VLANs nothing.
+    var forms: UnsafeMutablePointer<PortVLANs.Form>
     var hasVLANs = false
     /// Where in a record the guest stands by which the tree classifies.
     var guestPlace = 0
@@ -207,6 +212,7 @@ private struct Way {
         key = GroupKey(fate, output)
         let nothing = UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped
         port = nothing.assumingMemoryBound(to: PortView.self)
+        forms = nothing.assumingMemoryBound(to: PortVLANs.Form.self)
         leaves = nothing.assumingMemoryBound(to: ClassID.self)
         lines = UnsafeRawPointer(nothing)
     }
@@ -223,7 +229,10 @@ private struct Way {
         key = GroupKey(staged.pointee.isParked ? .queue : .pass, way: port.pointee.way)
         hasTree = true
         tags = port.pointee.tags
-        hasVLANs = port.pointee.vlans != nil
+        if let vlans = port.pointee.vlans {
+            hasVLANs = true
+            forms = vlans.pointee.forms
+        }
         longest = port.pointee.maxFrame
         let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
         guestPlace = view.pointee.bySource ? FrameRecord.sourceGuestOffset : FrameRecord.destinationGuestOffset
