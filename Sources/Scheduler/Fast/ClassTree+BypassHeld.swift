@@ -23,7 +23,7 @@ extension ClassTree {
         owedFrames &+= frames
         owedCharge &+= taken.cost
         countSent(by: leaf, lender: 1, frames: frames, bytes: UInt64(taken.bytes))
-        if active != 0 { updateCharged(leaf, 1, at: now) }
+        if active != 0 { updateCharged(leaf, at: now) }
         return Int(taken.frames)
     }
 
@@ -81,7 +81,7 @@ extension ClassTree {
             } while id != lender
         }
         if lender != 1 { active |= payLender(lender, taken, at: now) }
-        if active | states[1].active != 0 { updateCharged(leaf, lender, at: now) }
+        if active | states[1].active != 0 { updateCharged(leaf, at: now) }
         return Int(taken.frames)
     }
 

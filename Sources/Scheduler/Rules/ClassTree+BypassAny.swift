@@ -83,14 +83,13 @@ extension ClassTree {
             id = state.pointee.parent
         }
         countSent(by: leaf, lender: lender, frames: UInt64(truncatingIfNeeded: frames), bytes: UInt64(bytes))
-        if active != 0 { updateCharged(leaf, 0, at: now) }
+        if active != 0 { updateCharged(leaf, at: now) }
     }
 
-    /// Others wait below an ancestor that was charged. Those of a leaf that sent on its own floor come before the root.
+    /// Others wait below an ancestor that was charged. The root pays before any mode is looked at: what got worse is told from the leaf up, once all have paid.
     @_noLocks @inline(never)
-    mutating func updateCharged(_ leaf: ClassID, _ lender: ClassID, at now: Nanoseconds) {
-        if leaf == lender { updateAncestors(of: states + Int(leaf), at: now) }
-        if owedFrames != 0 { chargeRoot(at: now) }
+    mutating func updateCharged(_ leaf: ClassID, at now: Nanoseconds) {
+        if owedFrames != 0 { payRoot(at: now) }
         updateModes(from: leaf, upTo: 0, at: now)
     }
 }

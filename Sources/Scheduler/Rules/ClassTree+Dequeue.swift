@@ -198,6 +198,13 @@ extension ClassTree {
     /// Charges the root for what was sent on others' floors: once for as many frames as possible, before it is asked and before a call ends.
     @_noLocks
     mutating func chargeRoot(at now: Nanoseconds) {
+        payRoot(at: now)
+        if states[1].active != 0 { updateMode(1, at: now) }
+    }
+
+    /// Charges the root, whose mode is the caller's to update.
+    @_noLocks @inline(__always)
+    mutating func payRoot(at now: Nanoseconds) {
         refill(1, at: now)
         let state = states + 1
         let flags = state.pointee.flags
@@ -208,7 +215,6 @@ extension ClassTree {
         }
         owedFrames = 0
         owedCharge = 0
-        if state.pointee.active != 0 { updateMode(1, at: now) }
     }
 
     @_noLocks @inline(__always)
