@@ -9,7 +9,7 @@ struct DeviceQueue {
 /// Gives frames to a device, which frees them when they have left. Returns how many it took; the rest stay the caller's. nil: another lcore is in
 /// the queue, and what is staged waits a turn instead of this loop.
 @inline(__always) @_noLocks
-func sendToDevice(_ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
+func sendToDevice(_ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
     let (queue, isShared) = transmitQueue(state.pointee.transmitRings.load(ordering: .relaxed), lcore)
     let lock = state.pointee.transmitLocks + queue
     if isShared && !sluice_lock_try(lock) { return nil }

@@ -3,7 +3,7 @@ import Glibc
 
 /// An Ethernet device of DPDK's, or several that are one port, from probing to removal: what tap and physical ports are made of.
 final class EthernetDevice {
-    let state: UnsafeMutablePointer<PortState>
+    let state: UnsafeMutablePointer<LinkState>
     let queues: Int
     /// DPDK's, of each device.
     private let numbers: [UInt16]
@@ -19,7 +19,7 @@ final class EthernetDevice {
 
     /// What the error's number does not say. DPDK's AF_PACKET driver numbers its sockets' fanout group by process id and interface index, so that two neighbours may meet.
     private static func hint(_ devargs: String) -> String {
-        if PhysicalPort.isPCIAddress(devargs) { return "; `dpdk-devbind.py --status` lists PCI devices and what drives them" }
+        if PhysicalLink.isPCIAddress(devargs) { return "; `dpdk-devbind.py --status` lists PCI devices and what drives them" }
         let reason = "; the daemon's log has the driver's reason"
         guard devargs.hasPrefix("net_af_packet") else { return reason }
         return reason + ". Where that is PACKET_FANOUT, another program's process id and interface make the same number: start either again"
@@ -63,7 +63,7 @@ final class EthernetDevice {
         driver = String(cString: sluice_device_driver(devices[0].number))
         numaNode = Int(devices[0].setup.numa_node)
         state = .allocate(capacity: 1)
-        state.initialize(to: PortState(mechanism: .device))
+        state.initialize(to: LinkState(mechanism: .device))
         state.pointee.finishChecksums.store(!devices.allSatisfy(\.setup.checksum), ordering: .relaxed)
         state.pointee.wantsFlat = !devices.allSatisfy(\.setup.multi_segment)
         state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)

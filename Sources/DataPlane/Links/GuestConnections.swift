@@ -10,7 +10,7 @@ enum GuestConnections {
     }
 
     /// Serves a socket from now on; false if that is done already.
-    static func open(_ socket: String, _ state: UnsafeMutablePointer<PortState>, _ grace: GracePeriod, queues: Int) -> Bool {
+    static func open(_ socket: String, _ state: UnsafeMutablePointer<LinkState>, _ grace: GracePeriod, queues: Int) -> Bool {
         connections.withLock { connections in
             if connections[socket] != nil { return false }
             connections[socket] = GuestConnection(state: state, grace: grace, queues: queues)
@@ -37,7 +37,7 @@ enum GuestConnections {
 }
 
 private struct GuestConnection: @unchecked Sendable {
-    let state: UnsafeMutablePointer<PortState>
+    let state: UnsafeMutablePointer<LinkState>
     let grace: GracePeriod
     let queues: Int
     /// The connection that is served, by its number in librte_vhost; -1: none.

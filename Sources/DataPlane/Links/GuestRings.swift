@@ -6,7 +6,7 @@ import DPDKShim
 /// Takes frames from a guest's ring; none where the guest has the ring disabled.
 @inline(__always) @_noLocks
 func receiveFromGuest(
-    _ vid: Int32, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>, _ wanted: Int,
+    _ vid: Int32, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>, _ wanted: Int,
     _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>
 ) -> Int {
     if state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 == 0 { return 0 }
@@ -30,7 +30,7 @@ func receiveFromGuest(
 /// Copies frames into a guest's ring and frees them. Returns how many fitted; the rest stay the caller's. nil: another lcore is in the ring, and what
 /// is staged waits a turn instead of this loop.
 @inline(__always) @_noLocks
-func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
+func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
     let rings = state.pointee.transmitRings.load(ordering: .relaxed)
     if rings == 0 { return 0 }
     let (pair, isShared) = transmitQueue(rings, lcore)
@@ -53,9 +53,9 @@ func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frame
     return sent
 }
 
-/// Takes a ring out of use whose driver broke it, until the guest enables it anew. The port says so (`VhostPort.condition`).
+/// Takes a ring out of use whose driver broke it, until the guest enables it anew. The port says so (`VhostLink.condition`).
 @inline(never) @_noLocks
-private func stop(_ ring: UInt16, _ state: UnsafeMutablePointer<PortState>) {
+private func stop(_ ring: UInt16, _ state: UnsafeMutablePointer<LinkState>) {
     let bit: UInt64 = 1 &<< UInt64(ring / 2)
     if ring % 2 == 0 {
         state.pointee.stoppedTransmitRings.bitwiseOr(bit, ordering: .relaxed)

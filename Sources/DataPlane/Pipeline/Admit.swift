@@ -273,8 +273,7 @@ private func identifyFragment(
     _ bytes: UnsafeRawPointer, _ contiguous: Int, _ record: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> UInt8 {
-    let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
-    let table = state.pointee.fragments + (Int(queue.pointee.queue) & (maxQueuePairs &- 1))
+    let table = queue.pointee.link.pointee.fragments + (Int(queue.pointee.queue) & (maxQueuePairs &- 1))
     return table.pointee.identify(
         bytes, limit: min(contiguous, Int(record.pointee.length)), record, snapshot.pointee.protocols, now: lcore.pointee.seconds)
 }
@@ -322,7 +321,7 @@ private func isForAgent(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: 
 private func refusal(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ port: UnsafeMutablePointer<PortView>) -> DropReason {
     if record.pointee.length > longest { return .oversized }
     if port.pointee.flags.has(.guardsBPDUs), isBPDU(record.pointee.destination) {
-        port.pointee.state.unsafelyUnwrapped.pointee.hadBPDU.store(true, ordering: .relaxed)
+        port.pointee.link.unsafelyUnwrapped.pointee.port.pointee.hadBPDU.store(true, ordering: .relaxed)
         return .bpduGuard
     }
     switch BridgeRules.verdict(record) {

@@ -31,7 +31,7 @@ func replicate(
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(member)
         if !gate.admits(member, view.pointee.flags) { continue }
         // A member of a group may be gone before the group knows.
-        guard let state = view.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { continue }
+        guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0 else { continue }
         if waiting != flooded {
             let counters = lcore.pointee.counters + Int(waiting)
             counters.pointee.copiedFrames &+= 1

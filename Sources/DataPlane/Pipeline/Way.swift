@@ -39,7 +39,7 @@ struct Way {
         self.init(output, output == flooded ? .flood : .portDown)
         if output == flooded { return }
         port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
-        guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return }
+        guard let link = port.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0 else { return }
         let staged = lcore.pointee.outputs + Int(output)
         // Room for the whole burst.
         if staged.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }

@@ -34,31 +34,31 @@ extension DataPlane {
 
     /// Takes away what serves an interface that is gone, so that it can be opened anew.
     func loseGonePorts() {
-        let gone = ports.values.filter(\.backend.isGone)
+        let gone = ports.values.filter(\.link.isGone)
         guard !gone.isEmpty else { return }
-        let reasons = gone.map { ($0.settings.name, $0.index, "port \($0.settings.name): \($0.backend.condition)") }
+        let reasons = gone.map { ($0.settings.name, $0.index, "port \($0.settings.name): \($0.link.condition)") }
         _ = withdraw(gone.map(\.settings.name))
         for (name, index, reason) in reasons { lose(name, index, reason) }
     }
 
     /// Tells of interfaces that were renamed under their ports, and of those that have their names again.
     func noteRenamedPorts() {
-        for port in ports.values where port.backend.isRenamed != port.wasRenamed {
+        for port in ports.values where port.link.isRenamed != port.wasRenamed {
             port.wasRenamed.toggle()
-            notices.append("port \(port.settings.name): \(port.wasRenamed ? port.backend.condition : "its interface \(port.settings.interfaceName) has its name again")")
+            notices.append("port \(port.settings.name): \(port.wasRenamed ? port.link.condition : "its interface \(port.settings.interfaceName) has its name again")")
         }
     }
 
     /// Ports of the model that should carry frames and cannot, and why: those that are not open, and those that something is wrong with though they are.
     public var failedPorts: [String] {
-        let fine = ["up", "down", VhostPort.waiting]
+        let fine = ["up", "down", VhostLink.waiting]
         return lost.values.map(\.reason)
             + ports.values.filter { !fine.contains($0.condition) }.map { "port \($0.settings.name): \($0.condition)" }
     }
 
     /// Ports of a change whose interface has already the name that they are to go by.
     public func adoptedPorts(from old: Model, to new: Model) -> Set<String> {
-        Set(PortChange(from: old, to: new).replaced.filter { ports[$0.old.name]?.backend.adopts($0.new) ?? false }.map(\.new.name))
+        Set(PortChange(from: old, to: new).replaced.filter { ports[$0.old.name]?.link.adopts($0.new) ?? false }.map(\.new.name))
     }
 
     /// Tries lost ports whose time has come.
@@ -78,7 +78,7 @@ extension DataPlane {
             return publishShut()
         }
         if let port = ports[name] {
-            guard port.backend.condition != "up" else { throw DataPlaneError("port \(name) is up: there is nothing to reset") }
+            guard port.link.condition != "up" else { throw DataPlaneError("port \(name) is up: there is nothing to reset") }
             let index = port.index
             _ = withdraw([name])
             lost[name] = LostPort(index: index, reason: "port \(name): it is being reset")

@@ -100,10 +100,10 @@ extension Port {
         return limits
     }
 
-    /// `PortBackend.condition`, or why the port is shut.
+    /// `PortLink.condition`, or why the port is shut.
     var condition: String {
         shutUntil == nil
-            ? backend.condition
+            ? link.condition
             : """
                 shut, because a spanning tree frame came in (bpdu: guard): whoever sent it is to have no switch there; it is opened again after five \
                 minutes, or by sluice port reset \(settings.name)

@@ -17,7 +17,7 @@ extension DataPlane {
         for replacement in change.replaced {
             try replacement.new.leave(runtime.controlSocket)
             let port = ports[replacement.old.name]
-            let way = try port?.backend.way(from: replacement.old, to: replacement.new) ?? .beside
+            let way = try port?.link.way(from: replacement.old, to: replacement.new) ?? .beside
             switch way {
             case .inPlace: steps.inPlace.append(replacement)
             case .beside: steps.beside.append(replacement)
@@ -50,7 +50,7 @@ extension DataPlane {
             for settings in change.added where !waits(settings) { try open(settings, mayFail: goesOn) }
             for replacement in steps.beside { try open(replacement.new, mayFail: lost[replacement.old.name] != nil) }
             for replacement in steps.inPlace {
-                try ports[replacement.old.name]?.backend.change(from: replacement.old, to: replacement.new)
+                try ports[replacement.old.name]?.link.change(from: replacement.old, to: replacement.new)
                 steps.changed.append(replacement)
             }
             closed = withdraw((change.removed + steps.anew.map(\.old)).map(\.name))
@@ -58,12 +58,12 @@ extension DataPlane {
             for replacement in steps.anew { try open(replacement.new, mayFail: lost[replacement.old.name] != nil) }
         } catch {
             // No loop was ever given these.
-            for port in opened { port.backend.close() }
+            for port in opened { port.close() }
             for index in new.values { freeIndices.give(back: Int(index)) }
             var failures: [String] = []
             for replacement in steps.changed.reversed() {
                 do {
-                    try ports[replacement.old.name]?.backend.change(from: replacement.new, to: replacement.old)
+                    try ports[replacement.old.name]?.link.change(from: replacement.new, to: replacement.old)
                 } catch {
                     failures.append("\(error)")
                 }
@@ -80,7 +80,7 @@ extension DataPlane {
         for replacement in steps.inPlace {
             guard let port = ports[replacement.new.name] else { continue }
             // That it took its interface's new name over is told already.
-            port.wasRenamed = port.wasRenamed && port.backend.isRenamed
+            port.wasRenamed = port.wasRenamed && port.link.isRenamed
             if replacement.keepsIndex { port.settings = replacement.new }
         }
         for replacement in steps.inPlace where !replacement.keepsIndex { carry(replacement, to: new[replacement.new.name]!) }
@@ -117,8 +117,8 @@ extension DataPlane {
         for port in replaced {
             // Who was behind it may not be now.
             bridges[port.settings.bridge]?.fdb.flush(port: port.index, statics: false)
-            closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
-            port.backend.close()
+            closedLosses[port.index, default: LinkLosses()] += port.link.readLosses()
+            port.close()
             unparkEverywhere(port.index)
         }
     }
@@ -127,9 +127,7 @@ extension DataPlane {
     private func carry(_ replacement: PortChange.Replacement, to index: PortIndex) {
         guard let port = ports[replacement.old.name] else { return }
         _ = withdraw([replacement.old.name], closing: false)
-        let moved = Port(settings: replacement.new, index: index, backend: port.backend)
-        moved.wasRenamed = port.wasRenamed
-        ports[replacement.new.name] = moved
+        ports[replacement.new.name] = Port(settings: replacement.new, index: index, inPlaceOf: port)
     }
 
     /// What a port of both models is to be from now on; one that is lost may be opened by now.
@@ -160,7 +158,7 @@ extension DataPlane {
     }
 
     func open(_ settings: PortSettings, _ index: PortIndex) throws(DataPlaneError) -> Port {
-        Port(settings: settings, index: index, backend: try openPort(settings, runtime))
+        Port(settings: settings, index: index, link: try openLink(settings, runtime))
     }
 
     /// Takes ports away from the poll loops, then closes them unless they go on elsewhere.
@@ -174,8 +172,8 @@ extension DataPlane {
         for port in going {
             for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
             if closing {
-                closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
-                port.backend.close()
+                closedLosses[port.index, default: LinkLosses()] += port.link.readLosses()
+                port.close()
             }
             unparkEverywhere(port.index)
         }

@@ -51,7 +51,7 @@ extension DataPlane {
 
     /// Makes the forwarding databases hold a static entry for every configured address whose port is up, and no other.
     func bindAddresses() {
-        let up = Set(ports.values.filter(\.link.isUp).map(\.index))
+        let up = Set(ports.values.filter(\.sight.isUp).map(\.index))
         unboundAddresses = []
         for (name, bridge) in bridges {
             let wanted = entries(of: bridge, named: name)
@@ -114,11 +114,11 @@ extension DataPlane {
     func followLinks() {
         var lost: [Port] = [], changed = false
         for port in ports.values {
-            let link = port.linkNow
-            if link == port.link { continue }
+            let link = port.sightNow
+            if link == port.sight { continue }
             // Gone; or gone and come again since it was looked at.
-            if port.link.isUp { lost.append(port) }
-            port.link = link
+            if port.sight.isUp { lost.append(port) }
+            port.sight = link
             changed = true
         }
         guard changed else { return }

@@ -249,7 +249,7 @@ extension DataPlane {
             let average = pace?.average ?? 0
             let rates = Pacer.Rates(average: average, peak: pace?.peak ?? 0, burst: pace?.burst ?? max(average / 800, 65_536))
             let loop = placement.loops[Placement.Queue(port: port.index, queue: 0)] ?? 0
-            send(.pace(port.state.pointee.pacer, rates), to: loop)
+            send(.pace(PortState.pacer(of: port.state), rates), to: loop)
         }
         awaitCommands()
     }

@@ -84,7 +84,7 @@ extension DataPlane {
     private func bind(_ guests: LocalChange.PortGuests) {
         if let port = ports[guests.port], let fdb = bridges[guests.bridge]?.fdb {
             for mac in guests.removed where bridges[guests.bridge]!.bound.removeValue(forKey: Station(mac)) != nil { fdb.removeStatic(mac: mac.value) }
-            for mac in guests.added where port.link.isUp {
+            for mac in guests.added where port.sight.isUp {
                 guard let binding = bridges[guests.bridge]!.owned[Station(mac)] else { continue }
                 if fdb.addStatic(mac: mac.value, port: binding.port, guest: binding.guest) {
                     bridges[guests.bridge]!.bound[Station(mac)] = binding

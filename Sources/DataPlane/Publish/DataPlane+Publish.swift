@@ -56,7 +56,7 @@ extension DataPlane {
     func requests() -> [Placement.Request] {
         connectedPorts.sorted { $0.index < $1.index }.map {
             Placement.Request(
-                port: $0.index, queues: $0.backend.queues, cpus: $0.settings.cpus, numaNode: $0.backend.numaNode, together: $0.settings.pace != nil)
+                port: $0.index, queues: $0.link.queues, cpus: $0.settings.cpus, numaNode: $0.link.numaNode, together: $0.settings.pace != nil)
         }
     }
 
@@ -69,15 +69,15 @@ extension DataPlane {
         let treeNumbers = Dictionary(uniqueKeysWithValues: treeNames.enumerated().map { ($1, UInt16($0)) })
 
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
-        views.initialize(repeating: PortView(state: nil))
+        views.initialize(repeating: PortView(link: nil))
         let connected = connectedPorts, detours = model.bridgesWithDetours
         let mirrors = mirrorTables(for: lcore, treeNumbers)
         for port in connected {
             let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
             let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil, isMirrored = mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
-            let wants = (port.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
+            let wants = (port.link.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
             views[Int(port.index)] = PortView(
-                state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
+                link: port.link.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: tree, isPhysical: port.isPhysical,
                 spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, flags: flags(of: port, detours: detours), vlans: vlans(of: port),
                 inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)), maxFrame: port.maxFrame,
@@ -87,7 +87,8 @@ extension DataPlane {
         result.initialize(to: Snapshot(
             number: published, receiveQueues: .copy(queues.map { key in
                 // Placed queues are those of connected ports.
-                ReceiveQueue(port: key.port, queue: UInt16(key.queue), device: views[Int(key.port)].state!.pointee.deviceQueues[key.queue])
+                let link = views[Int(key.port)].link!
+                return ReceiveQueue(link: link, port: key.port, queue: UInt16(key.queue), device: link.pointee.deviceQueues[key.queue])
             }),
             ports: views,
             bridges: .copy(bridgeNames.map { name in

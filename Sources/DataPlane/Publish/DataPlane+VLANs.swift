@@ -12,7 +12,7 @@ extension DataPlane {
         let own = vlanGuests[port.settings.name] ?? [:]
         table.initialize(to: PortVLANs(
             members: membership.members, untagged: membership.untagged, native: membership.native, takesAll: membership.takesAll,
-            services: model.serviceVLANs(of: port.settings.bridge), losesTypes: port.backend.driver == "net_af_packet", guests: own, otherwise: catchAllGuests[port.settings.name] ?? 0))
+            services: model.serviceVLANs(of: port.settings.bridge), losesTypes: port.link.driver == "net_af_packet", guests: own, otherwise: catchAllGuests[port.settings.name] ?? 0))
         return table
     }
 

@@ -58,12 +58,14 @@ struct Snapshot {
 struct ReceiveQueue {
     /// What the frame parsed last taught. Written by the lcore. It stands first: `pattern(of:)`.
     var pattern = AdmissionPattern()
+    /// The link whose queue it is.
+    var link: UnsafeMutablePointer<LinkState>
     var port: PortIndex
     /// Queue pair.
     var queue: UInt16
     /// The same of a `.device`.
     var device = DeviceQueue(device: 0, queue: 0)
-    /// `PortState.ringChanges` when the lcore last looked.
+    /// `LinkState.ringChanges` when the lcore last looked.
     var seenChanges: UInt32 = 0
     /// Frames to ask for: about what the last poll found.
     var expected = leastPoll
@@ -88,8 +90,8 @@ extension ReceiveQueue {
 let leastPoll = 4
 
 struct PortView {
-    /// nil: no such port.
-    var state: UnsafeMutablePointer<PortState>?
+    /// The link that frames leave by; nil: no such port.
+    var link: UnsafeMutablePointer<LinkState>?
     var bridge: UInt16 = 0
     /// The guest that traffic of the port's unlisted addresses belongs to.
     var defaultGuest: GuestIndex = 0

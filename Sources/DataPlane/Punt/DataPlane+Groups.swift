@@ -77,7 +77,7 @@ extension DataPlane {
         for (name, bridge) in bridges {
             guard let groups = bridge.groups else { continue }
             var up: [PortIndex: LinkProtocols.PortSnooping] = [:]
-            for port in ports.values where port.settings.bridge == name && port.linkNow.isUp { up[port.index] = .init(port.settings.rules.snooping) }
+            for port in ports.values where port.settings.bridge == name && port.sightNow.isUp { up[port.index] = .init(port.settings.rules.snooping) }
             groups.adopt(bridge.settings.snooping, ports: up, members: bridge.sets == nil ? nil : bridge.setMembers, now: runtime.now)
         }
     }

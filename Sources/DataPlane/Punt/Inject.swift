@@ -36,7 +36,7 @@ func inject(_ injection: UnsafeMutablePointer<Injection>, _ lcore: UnsafeMutable
     for index in 0..<injection.pointee.ports.count {
         let port = injection.pointee.ports[unchecked: index]
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
-        guard let state = view.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
+        guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
             let action = egressAction(record, view, snapshot)
         else { continue }
         let counters = lcore.pointee.counters + Int(port), output = lcore.pointee.outputs + Int(port)

@@ -17,7 +17,7 @@ extension DataPlane {
         public var isLost = false
         public var warnings: [String]
         /// It is not up because no guest has connected, and a guest may come.
-        public var isWaiting: Bool { condition == VhostPort.waiting }
+        public var isWaiting: Bool { condition == VhostLink.waiting }
         public var queues: Int
         public var driver: String
         public var device: String
@@ -50,13 +50,13 @@ extension DataPlane {
     public func portReport(_ name: String) -> PortReport? {
         guard let port = ports[name] else { return lostPortReport(name) }
         var sum = counters(of: port.index)
-        sum.add(port.backend.readLosses())
+        sum.add(port.link.readLosses())
         if let losses = closedLosses[port.index] { sum.add(losses) }
-        let state = port.state
-        let enabled = state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
+        let link = port.link.state
+        let enabled = link.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
         return PortReport(
-            settings: port.settings, condition: port.condition, warnings: port.backend.warnings, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
-            device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
+            settings: port.settings, condition: port.condition, warnings: port.link.warnings, queues: min(enabled, port.link.queues), driver: port.link.driver,
+            device: port.link.device, numaNode: port.link.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
             moved: sum.moved, addresses: bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0, unlearned: sum.unlearned, punted: sum.punted, injected: sum.injected, full: sum.full,
             pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
@@ -88,7 +88,7 @@ extension DataPlane {
         var sum = bridge.retired
         for port in ports.values where port.settings.bridge == name {
             sum += counters(of: port.index)
-            sum.add(port.backend.readLosses())
+            sum.add(port.link.readLosses())
             if let losses = closedLosses[port.index] { sum.add(losses) }
         }
         for settings in model.ports where settings.bridge == name {
@@ -202,7 +202,7 @@ extension DataPlane {
 
     public func coreReports() -> [CoreReport] {
         let names = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
-        let silent = Set(ports.values.filter { !$0.backend.wakes }.map(\.index))
+        let silent = Set(ports.values.filter { !$0.link.wakes }.map(\.index))
         return runtime.lcores.indices.map { index in
             let lcore = runtime.lcores.baseAddress! + index
             let queues = placement.loops.filter { $0.value == index }.keys.sorted { ($0.port, $0.queue) < ($1.port, $1.queue) }
@@ -243,7 +243,7 @@ extension DataPlane {
     public func totals() -> Totals {
         var sum = retired
         for index in 0..<maxPorts { sum += counters(of: PortIndex(index)) }
-        for port in ports.values { sum.add(port.backend.readLosses()) }
+        for port in ports.values { sum.add(port.link.readLosses()) }
         for losses in closedLosses.values { sum.add(losses) }
         var totals = Totals()
         totals.received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)

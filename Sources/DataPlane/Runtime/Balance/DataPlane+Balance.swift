@@ -24,7 +24,7 @@ extension DataPlane {
     func watchLoads() {
         loads.sample(snapshots, runtime.lcores, placement)
         // A guest that connects shows which NUMA node its memory is on, which was not known when its queues were placed.
-        let connections = ports.values.reduce(0) { $0 &+ $1.state.pointee.connections.load(ordering: .relaxed) }
+        let connections = ports.values.reduce(0) { $0 &+ $1.link.state.pointee.connections.load(ordering: .relaxed) }
         if connections != seenConnections {
             seenConnections = connections
             if !placement.placing(requests(), on: placementLoops).moved(from: placement).isEmpty { publish() }

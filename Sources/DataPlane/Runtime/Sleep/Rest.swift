@@ -97,9 +97,9 @@ private func longestWait(
     for index in 0..<trees.count { due = min(due, trees[unchecked: index].tree.pointee.nextEvent(at: now)) }
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
-        let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: index].port)].state.unsafelyUnwrapped
-        if state.pointee.pacer.pointee.average == 0 || state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
-        due = min(due, state.pointee.pacer.pointee.nextAllowance)
+        let link = queues[unchecked: index].link, pacer = PortState.pacer(of: link.pointee.port)
+        if pacer.pointee.average == 0 || link.pointee.connection.load(ordering: .relaxed) < 0 { continue }
+        due = min(due, pacer.pointee.nextAllowance)
     }
     var wait = Patience.longestSleep
     if lcore.pointee.sleeper.isBlind || lcore.pointee.parkedCount != 0 {

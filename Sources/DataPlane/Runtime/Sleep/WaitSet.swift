@@ -13,14 +13,14 @@ func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
-        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
-        switch state.pointee.mechanism {
+        let link = queue.pointee.link
+        switch link.pointee.mechanism {
         case .vhost:
             // The polls until the loop sleeps are not to take that back, one that comes late because the port is paced in particular.
-            queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .acquiring)
-            if let vid = guest(of: queue, state) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
+            queue.pointee.seenChanges = link.pointee.ringChanges.load(ordering: .acquiring)
+            if let vid = guest(of: queue, link) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
         case .device:
-            if state.pointee.armsInterrupts { sluice_device_expect(queue.pointee.device.device, queue.pointee.device.queue) }
+            if link.pointee.armsInterrupts { sluice_device_expect(queue.pointee.device.device, queue.pointee.device.queue) }
             queue.pointee.framesWhenAsked = lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames
         }
     }
@@ -38,13 +38,13 @@ func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
     var judged: PortIndex = .max
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
-        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
-        switch state.pointee.mechanism {
-        case .vhost: queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .relaxed) &- 1
+        let link = queue.pointee.link
+        switch link.pointee.mechanism {
+        case .vhost: queue.pointee.seenChanges = link.pointee.ringChanges.load(ordering: .relaxed) &- 1
         case .device:
-            if state.pointee.armsInterrupts { sluice_device_silence(queue.pointee.device.device, queue.pointee.device.queue) }
+            if link.pointee.armsInterrupts { sluice_device_silence(queue.pointee.device.device, queue.pointee.device.queue) }
             // Frames are counted by port, whose queues follow one another: one verdict for all of them.
-            if mayJudge, queue.pointee.port != judged { judge(queue, state, lcore) }
+            if mayJudge, queue.pointee.port != judged { judge(queue, link, lcore) }
             judged = queue.pointee.port
         }
     }
@@ -52,12 +52,12 @@ func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
 
 /// The loop had asked a device to be told of frames, slept, and was woken by something else: did the device have any?
 @_noLocks
-private func judge(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>, _ lcore: UnsafeMutablePointer<Lcore>) {
-    guard state.pointee.announcements.areOpen,
+private func judge(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    guard link.pointee.announcements.areOpen,
         lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames != queue.pointee.framesWhenAsked
     else { return }
     // The sets of all loops that poll it are made anew.
-    if state.pointee.announcements.noteMissed() { state.pointee.ringChanges.add(1, ordering: .releasing) }
+    if link.pointee.announcements.noteMissed() { link.pointee.ringChanges.add(1, ordering: .releasing) }
 }
 
 /// A queue woke the loop: `Lcore.wokenQueue`.
@@ -67,8 +67,8 @@ func noteHeard(_ lcore: UnsafeMutablePointer<Lcore>) {
     let queues = snapshot.pointee.receiveQueues
     // The number is one of the queues that the set was built for.
     guard lcore.pointee.sleeper.setNumber == snapshot.pointee.number, let woken = lcore.pointee.wokenQueue, woken < queues.count else { return }
-    let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: woken].port)].state.unsafelyUnwrapped
-    if !state.pointee.announcements.heard.load(ordering: .relaxed) { state.pointee.announcements.heard.store(true, ordering: .relaxed) }
+    let link = queues[unchecked: woken].link
+    if !link.pointee.announcements.heard.load(ordering: .relaxed) { link.pointee.announcements.heard.store(true, ordering: .relaxed) }
 }
 
 /// Whether what was asked still holds: neither the queues nor their rings changed since.
@@ -89,19 +89,19 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
-        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
+        let link = queue.pointee.link
         var descriptor: Int32 = -1
         var countsEvents = true
-        switch state.pointee.mechanism {
+        switch link.pointee.mechanism {
         case .vhost:
             // A ring that is not polled wakes nobody; librte_vhost's callbacks wake the loop when that changes.
-            guard let vid = guest(of: queue, state) else { continue }
+            guard let vid = guest(of: queue, link) else { continue }
             descriptor = sluice_vhost_kick(vid, queue.pointee.queue &* 2 &+ 1)
         case .device:
             // No frame is taken from it before it is up again, which wakes the loop.
-            if state.pointee.connection.load(ordering: .acquiring) < 0 { continue }
-            descriptor = state.pointee.announcements.fail ? -1 : state.pointee.interrupts[Int(queue.pointee.queue)]
-            countsEvents = state.pointee.armsInterrupts
+            if link.pointee.connection.load(ordering: .acquiring) < 0 { continue }
+            descriptor = link.pointee.announcements.fail ? -1 : link.pointee.interrupts[Int(queue.pointee.queue)]
+            countsEvents = link.pointee.armsInterrupts
         }
         if descriptor < 0 || set < 0 || sluice_wait_set_add(set, descriptor, countsEvents, UInt32(truncatingIfNeeded: index)) != 0 { lcore.pointee.sleeper.isBlind = true }
     }
@@ -109,9 +109,9 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
 
 /// The guest whose ring this queue is; nil where it is not polled.
 @inline(__always) @_noLocks
-private func guest(of queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>) -> Int32? {
-    let connection = state.pointee.connection.load(ordering: .acquiring)
-    let isEnabled = state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 != 0
+private func guest(of queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>) -> Int32? {
+    let connection = link.pointee.connection.load(ordering: .acquiring)
+    let isEnabled = link.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 != 0
     return connection >= 0 && isEnabled ? connection : nil
 }
 
@@ -121,8 +121,8 @@ private func ringChanges(_ snapshot: UnsafeMutablePointer<Snapshot>) -> UInt64 {
     var sum: UInt64 = 0
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
-        let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: index].port)].state.unsafelyUnwrapped
-        sum &+= UInt64(state.pointee.ringChanges.load(ordering: .acquiring))
+        let link = queues[unchecked: index].link
+        sum &+= UInt64(link.pointee.ringChanges.load(ordering: .acquiring))
     }
     return sum
 }

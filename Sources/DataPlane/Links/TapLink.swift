@@ -6,7 +6,7 @@ import Packet
 import Synchronization
 
 /// A host interface: vhost-net accelerated through virtio_user where the kernel offers that, the tap driver otherwise.
-final class TapPort: PortBackend {
+final class TapLink: PortLink {
     private let ethernet: EthernetDevice
     private(set) var device: String
     /// What it was called when the driver was given it, which goes by that to the end.
@@ -64,7 +64,7 @@ final class TapPort: PortBackend {
         ethernet.isUp = true
     }
 
-    var state: UnsafeMutablePointer<PortState> { ethernet.state }
+    var state: UnsafeMutablePointer<LinkState> { ethernet.state }
     var queues: Int { ethernet.queues }
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }

@@ -5,7 +5,7 @@ import Netlink
 import Synchronization
 
 /// A NIC: a PCI address, any DPDK device string, or a kernel interface by name, which AF_XDP drives where it can and AF_PACKET otherwise.
-final class PhysicalPort: PortBackend {
+final class PhysicalLink: PortLink {
     private let ethernet: EthernetDevice
     private(set) var device: String
     /// The kernel interface below. The drivers for these call their link up whatever becomes of it.
@@ -131,7 +131,7 @@ final class PhysicalPort: PortBackend {
         refresh()
     }
 
-    var state: UnsafeMutablePointer<PortState> { ethernet.state }
+    var state: UnsafeMutablePointer<LinkState> { ethernet.state }
     var queues: Int { ethernet.queues }
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }

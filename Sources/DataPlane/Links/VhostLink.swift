@@ -4,8 +4,8 @@ import Glibc
 import Synchronization
 
 /// A guest's vhost-user socket. librte_vhost's threads connect, reconnect and negotiate; this keeps the port's state true.
-final class VhostPort: PortBackend {
-    let state: UnsafeMutablePointer<PortState>
+final class VhostLink: PortLink {
+    let state: UnsafeMutablePointer<LinkState>
     let queues: Int
     let device: String
     private let mode: VhostMode
@@ -17,7 +17,7 @@ final class VhostPort: PortBackend {
         if mode == .server { try SocketFile.removeStale(socket, port: name) }
         if let obstacle = SocketFile.obstacle(socket) { throw DataPlaneError("port \(name): \(obstacle)") }
         state = .allocate(capacity: 1)
-        state.initialize(to: PortState(mechanism: .vhost))
+        state.initialize(to: LinkState(mechanism: .vhost))
         let isNew = GuestConnections.open(socket, state, grace, queues: queues)
         var callbacks = GuestConnections.callbacks
         var step: UnsafePointer<CChar>?
