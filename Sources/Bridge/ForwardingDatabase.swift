@@ -36,7 +36,7 @@ public struct ForwardingDatabase: @unchecked Sendable {
     @usableFromInline let mask: UInt64
     /// Odd, and drawn at random for each table, so that no sender can choose addresses that share their lines.
     @usableFromInline let multiplier: UInt64
-    /// Greatest number of addresses that the table holds.
+    /// Number of addresses from which on a new one is learned only in place of another. Static entries are added even beyond it.
     public let capacity: Int
 
     @usableFromInline

@@ -50,7 +50,7 @@ int sluice_frame_finish_checksums(struct rte_mbuf *m) {
     void *l3 = rte_pktmbuf_mtod_offset(m, void *, m->l2_len);
     if (flags & RTE_MBUF_F_TX_IPV4) {
         struct rte_ipv4_hdr *ip = l3;
-        /* These lengths come from a guest: the range that is summed must match both the headers and the bytes that exist. */
+        /* These lengths come from a guest: the headers must fit, and the frame must be at least as long as they say. */
         if (rte_ipv4_hdr_len(ip) > m->l3_len || m->pkt_len - m->l2_len < rte_be_to_cpu_16(ip->total_length)) return -1;
         if (flags & RTE_MBUF_F_TX_IP_CKSUM) { ip->hdr_checksum = 0; ip->hdr_checksum = rte_ipv4_cksum(ip); }
     } else if (flags & RTE_MBUF_F_TX_IPV6) {

@@ -1,4 +1,4 @@
-// REG_RIP
+// _GNU_SOURCE declares REG_RIP.
 #define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"

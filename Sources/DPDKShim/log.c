@@ -1,4 +1,4 @@
-// fopencookie
+// _GNU_SOURCE declares fopencookie.
 #define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"

@@ -1,4 +1,4 @@
-// epoll_pwait2
+// _GNU_SOURCE declares epoll_pwait2.
 #define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"

@@ -1,4 +1,4 @@
-// pthread_getname_np
+// _GNU_SOURCE declares pthread_getname_np.
 #define _GNU_SOURCE
 #include "DPDKShim.h"
 #include <pthread.h>

@@ -57,7 +57,7 @@ struct ProfileTable {
     @inline(__always) static var none: UInt16 { @_noLocks get { 0 } }
 
     /// - Parameters:
-    ///   - profiles: room for `classes` of them, 65 536 at most.
+    ///   - profiles: memory for `classes` profiles; at most 65 536.
     init(profiles: UnsafeMutablePointer<ClassProfile>, classes: Int) {
         self.profiles = profiles
         uses = ClassTree.reserve(classes)
