@@ -1,22 +1,23 @@
 import Packet
 
-/// What a port of a bridge with VLANs lets in, and how frames leave by it: IEEE 802.1Q, 6.9 and 8.6.1 to 8.6.4, as the Linux bridge has it
-/// (net/bridge/br_vlan.c).
+/// Which frames a port of a bridge with VLANs admits, and with which tag frames leave by it: IEEE 802.1Q, 6.9 and 8.6.1 to 8.6.4, as the Linux bridge
+/// implements it (net/bridge/br_vlan.c).
 ///
-/// A handle on one block of memory, made whole before it is published and never changed after. The VLAN of an admitted frame stands in bits 48 and up of
-/// both addresses of its record, where the forwarding database wants it; `FrameRecord.Flags.vlanTag` says that the frame's outermost tag is that of the VLAN.
+/// A handle on memory that is built completely before it is published and never changed afterwards. The VLAN of an admitted frame is in bits 48 and up of both
+/// addresses of its record, where the forwarding database expects it; `FrameRecord.Flags.vlanTag` says that the frame's outermost tag is the tag of that VLAN.
 @frozen
 public struct PortVLANs: @unchecked Sendable {
-    /// By VLAN, 4096 of them.
+    /// What each of the 4096 VLANs is to the port.
     public let forms: UnsafeMutablePointer<Form>
-    /// By VLAN: the guest that traffic of addresses without a guest belongs to; nil: it is the same in all.
+    /// For each VLAN the guest to which traffic of addresses without a guest belongs; nil if it is the same guest in all VLANs.
     public let guests: UnsafeMutablePointer<UInt16>?
-    /// The VLAN of frames without a tag and of priority-tagged ones; 0: they are not let in.
+    /// The VLAN of untagged and priority-tagged frames; 0 if the port does not admit them.
     public let native: UInt16
-    /// All frames belong to `native`, whatever tags they have: the customer's side of a provider bridge.
+    /// Whether all frames belong to `native`, whatever tags they have: this is the customer's side of a provider bridge.
     public let takesAll: Bool
     @usableFromInline let hasServices: Bool
-    /// Service tags come in with the type 0x8100: the driver, to which the kernel gives tags apart, puts all back with that.
+    /// Service tags arrive with the type 0x8100: the kernel hands tags to the driver separately from the frame, and the driver reinserts all of them with that
+    /// type.
     @usableFromInline let losesTypes: Bool
 
     /// What a VLAN is to the port.
@@ -24,24 +25,28 @@ public struct PortVLANs: @unchecked Sendable {
     public struct Form: OptionSet, Sendable {
         public var rawValue: UInt8
         @_noLocks @inlinable @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
-        // As `FrameRecord.Flags.has`.
+        // Not `OptionSet.contains`, for the reason given at `FrameRecord.Flags.has`.
         @_noLocks @inlinable @inline(__always) public func has(_ form: Form) -> Bool { rawValue & form.rawValue != 0 }
 
         @inlinable @inline(__always) public static var member: Form { @_noLocks get { Form(rawValue: 1) } }
         /// The port is a member, and frames leave with the VLAN's tag.
         @inlinable @inline(__always) public static var tagged: Form { @_noLocks get { Form(rawValue: 2) } }
-        /// One of the bridge's service VLANs, whose tags have the type 0x88a8.
+        /// The VLAN is one of the bridge's service VLANs, whose tags have the type 0x88a8.
         @inlinable @inline(__always) public static var service: Form { @_noLocks get { Form(rawValue: 4) } }
-        /// The port is a member, and frames come in with the VLAN's tag, which has the type 0x8100 or 0x88a8.
+        /// The port is a member and admits frames with the VLAN's tag: with the type 0x8100 (`admitsTag`) or 0x88a8 (`admitsServiceTag`).
         @inlinable @inline(__always) public static var admitsTag: Form { @_noLocks get { Form(rawValue: 8) } }
         @inlinable @inline(__always) public static var admitsServiceTag: Form { @_noLocks get { Form(rawValue: 16) } }
     }
 
     /// - Parameters:
-    ///   - members: what the port is a member of.
-    ///   - untagged: of these, what leaves without a tag.
-    ///   - services: VLANs of the bridge whose tags are service tags.
-    ///   - guests: guests by VLAN, where these have one of their own; others are `otherwise`'s.
+    ///   - members: the VLANs that the port is a member of.
+    ///   - untagged: those of them whose frames leave without a tag.
+    ///   - native: the VLAN of untagged and priority-tagged frames; nil if the port does not admit them.
+    ///   - takesAll: whether all frames belong to `native`, whatever tags they have.
+    ///   - services: the VLANs of the bridge whose tags are service tags.
+    ///   - losesTypes: whether service tags arrive with the type 0x8100.
+    ///   - guests: the guest of each VLAN that has one of its own.
+    ///   - otherwise: the guest of all other VLANs.
     public init(
         members: VLANSet, untagged: VLANSet, native: Int?, takesAll: Bool = false, services: VLANSet = VLANSet(), losesTypes: Bool = false,
         guests: [Int: UInt16] = [:], otherwise: UInt16 = 0
@@ -70,29 +75,29 @@ public struct PortVLANs: @unchecked Sendable {
         guests?.deallocate()
     }
 
-    /// Whether the port is a member of a VLAN, 0 to 4095.
+    /// Whether the port is a member of a VLAN (0 to 4095).
     @_noLocks @inlinable @inline(__always)
     public func isMember(_ vlan: UInt16) -> Bool { form(vlan).has(.member) }
 
     @_noLocks @inlinable @inline(__always)
     func form(_ vlan: UInt16) -> Form { forms[Int(vlan & 0x0fff)] }
 
-    /// The VLAN in a record's address.
+    /// The VLAN that is part of an address of a record.
     @_noLocks @inlinable @inline(__always)
     public static func vlan(of address: UInt64) -> UInt16 { UInt16(truncatingIfNeeded: address &>> 48) }
 
     // MARK: - In
 
-    /// What becomes of a frame that comes in.
+    /// How a frame that comes in is treated.
     @frozen
     public struct Ingress: Equatable, Sendable {
-        /// 0: the port does not let it in.
+        /// The frame's VLAN; 0 if the port does not admit the frame.
         public var vlan: UInt16
-        /// Its outermost tag is that of the VLAN.
+        /// Whether the frame's outermost tag is the tag of the VLAN.
         public var carriesTag = false
-        /// Its outermost tag is a priority tag, which ends here (IEEE 802.1Q, 6.9.1).
+        /// Whether the frame's outermost tag is a priority tag, which is removed here (IEEE 802.1Q, 6.9.1).
         public var strips = false
-        /// That tag is a service tag that came with another type, and is to get its own back.
+        /// Whether that tag is a service tag that arrived with another type, so that its own type must be restored.
         public var restoresType = false
 
         @_noLocks @inlinable @inline(__always)
@@ -104,14 +109,15 @@ public struct PortVLANs: @unchecked Sendable {
         }
     }
 
-    /// The VLAN of a frame that `parse` has read into `record`. A tag of a type that the bridge's VLANs do not have is payload, and the frame untagged.
+    /// The VLAN of a frame that `parse` has read into `record`. A tag of a type that the bridge's VLANs do not use counts as payload, and the frame as
+    /// untagged.
     ///
     /// - Parameter bytes: the frame's first octet.
     @_noLocks
     public func ingress(_ bytes: UnsafeRawPointer, _ record: UnsafePointer<FrameRecord>) -> Ingress {
         if takesAll { return Ingress(native) }
         if record.pointee.tagCount == 0 {
-            // A tag that is not there whole.
+            // The frame ends within its tag.
             let type = record.pointee.etherType
             if record.pointee.flags.has(.truncated), type == EtherType.vlan || type == EtherType.serviceVLAN && hasServices { return Ingress(0) }
             return Ingress(native)
@@ -127,17 +133,18 @@ public struct PortVLANs: @unchecked Sendable {
 
     // MARK: - Out
 
-    /// Whether a frame keeps the tag that it came with, by a port that sets no priorities: `egress` with `FrameRecord.noPCP` says the same, and says it for others, too.
+    /// Whether a frame that leaves by a port that sets no priorities keeps the tag that it came with. This is a shortcut for frequent frames: `egress` with
+    /// `FrameRecord.noPCP` answers the same, and also for frames whose tag changes.
     @_noLocks @inlinable @inline(__always)
     public static func keepsTag(_ record: UnsafePointer<FrameRecord>, _ forms: UnsafePointer<Form>) -> Bool {
         let form = forms[Int(vlan(of: record.pointee.destination))]
-        // `.vlanTag` and `.tagged` in the same place.
+        // `.vlanTag`, shifted by 8 bits, and `.tagged` are the same bit.
         return UInt8(truncatingIfNeeded: record.pointee.flags.rawValue &>> 8) & form.rawValue & Form.tagged.rawValue != 0
     }
 
-    /// What happens to the tag of a frame that leaves by the port; nil: the port is no member of its VLAN.
+    /// What happens to the tag of a frame that leaves by the port; nil if the port is not a member of the frame's VLAN.
     ///
-    /// - Parameter pcp: the priority that it is to leave with, 0 to 7; `FrameRecord.noPCP` or more: the one it came with.
+    /// - Parameter pcp: the priority that the frame leaves with, 0 to 7; with `FrameRecord.noPCP` or more it keeps the priority that it came with.
     @_noLocks
     public func egress(_ record: UnsafePointer<FrameRecord>, pcp: UInt8) -> TagAction? {
         let vlan = Self.vlan(of: record.pointee.destination)
@@ -147,7 +154,7 @@ public struct PortVLANs: @unchecked Sendable {
         let priority = UInt16(pcp & 7) &<< 13
         if !form.has(.tagged) {
             if carries {
-                // A priority tag in its place, where there is to be one.
+                // A port that sets priorities replaces the VLAN's tag by a priority tag.
                 return sets && !form.has(.service) ? TagAction(.rewrite, tci: priority) : TagAction(.pop)
             }
             return sets && !takesAll && record.pointee.tagCount == 0 ? TagAction(.push, tci: priority) : TagAction(.keep)
