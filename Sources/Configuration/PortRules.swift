@@ -34,7 +34,7 @@ public enum ForwardMode: String, Equatable, Sendable, CaseIterable {
     case bridge
     /// All frames leave by the uplink; the switch there sends back those for other guests (IEEE 802.1Q, reflective relay).
     case vepa
-    /// All frames leave by the uplink, and frames for other guests that come back are not delivered.
+    /// All frames leave by the uplink, and frames between this port and other guests are not delivered even if the switch there sends them back.
     case `private`
     /// All frames leave by the uplink, and all frames that come in by it go to this port.
     case passthru
