@@ -1,18 +1,18 @@
 import Configuration
 import DPDKShim
 
-/// A port as the control thread holds it: its settings, what it is made of, and the state the poll loops share.
+/// A port as the control thread sees it: its settings, the backend that serves it, and the state that the poll loops share.
 final class Port {
     var settings: PortSettings
     let index: PortIndex
     let backend: any PortBackend
-    /// Its link when it was looked at last.
+    /// The link as it was when it was last looked at.
     var link = LinkSight()
-    /// Its interface was called otherwise when it was looked at last.
+    /// Whether the interface had another name than in the settings when it was last looked at.
     var wasRenamed = false
-    /// `Runtime.now` until which nothing passes by it (`followBPDUs`); nil: it is not shut.
+    /// The time, as a value of `Runtime.now`, until which the port is shut (`followBPDUs`); nil: it is not shut.
     var shutUntil: UInt64?
-    /// What the pacer was last told.
+    /// The pace that the pacer was last told.
     var appliedPace: PaceSettings?
 
     init(settings: PortSettings, index: PortIndex, backend: any PortBackend) {
@@ -23,57 +23,58 @@ final class Port {
 
     var state: UnsafeMutablePointer<PortState> { backend.state }
     var isPhysical: Bool { if case .physical = settings.kind { true } else { false } }
-    /// The tree of what leaves by it: its own, or its bridge's.
+    /// The name of the tree that schedules what leaves by the port: its own tree, or that of its bridge.
     var treeName: String { isPhysical ? settings.name : settings.bridge }
-    /// Longest untagged frame.
+    /// Bytes of the longest frame without tags.
     var maxFrame: UInt32 { UInt32(settings.mtu + 14) }
 }
 
-/// What the control thread sees of a port's link.
+/// What the control thread knows about a port's link.
 struct LinkSight: Equatable {
     var isUp = false
-    /// Times a guest connected.
+    /// How many times a guest has connected.
     var connections: UInt64 = 0
 }
 
 extension Port {
-    /// Its link now.
+    /// The link as it is now.
     var linkNow: LinkSight {
         LinkSight(isUp: shutUntil == nil && state.pointee.connection.load(ordering: .acquiring) >= 0, connections: state.pointee.connections.load(ordering: .relaxed))
     }
 }
 
-/// What a port kind has to give the data plane. A new kind is one file that conforms to this.
+/// What a port kind has to provide to the data plane. A new port kind is one file with a type that conforms to this.
 protocol PortBackend: AnyObject {
     var state: UnsafeMutablePointer<PortState> { get }
-    /// Queue pairs that are polled.
+    /// The number of queue pairs that are polled.
     var queues: Int { get }
     /// The driver's name, for people.
     var driver: String { get }
     /// What the port is connected to: a socket, an interface, a device string.
     var device: String { get }
-    /// NUMA node of its memory or device, -1 unknown.
+    /// NUMA node of the guest's memory or of the device; -1: unknown.
     var numaNode: Int { get }
-    /// Its frames wake a poll loop that sleeps; otherwise the loop naps, and looks.
+    /// Whether received frames wake a poll loop that sleeps; if not, the loop wakes at intervals and polls the port.
     var wakes: Bool { get }
-    /// "up", "down", or what is waited for.
+    /// "up", "down", or a sentence that says what is wrong or waited for.
     var condition: String { get }
-    /// What is not as its user would expect though the port works; a sentence each.
+    /// What is not as the user would expect although the port works, as sentences.
     var warnings: [String] { get }
-    /// What its link could not receive since it was opened. Asks the kernel and the driver.
+    /// Frames that the link could not receive since it was opened. The kernel and the driver are asked.
     func readLosses() -> LinkLosses
-    /// What it served is gone for good: only opening it anew can help.
+    /// Whether what the port serves is gone for good, so that only opening the port anew can help.
     var isGone: Bool { get }
-    /// What it serves is called otherwise than in its settings; `condition` says how.
+    /// Whether what the port serves has another name than in the settings; `condition` says which.
     var isRenamed: Bool { get }
-    /// Whether `new` differs from its settings in what it serves is called, and that is called so already: the way is `.inPlace` then.
+    /// Whether `new` differs from the port's settings in the name of what it serves, and that already has the new name. Then `way` is `.inPlace`.
     func adopts(_ new: PortSettings) -> Bool
-    /// How the port would become what `new` asks for. Nothing is touched to find out.
-    /// - Throws: a sentence for what is known beforehand not to work.
+    /// How the port would become what `new` asks for. Nothing is changed to find out.
+    /// - Throws: a sentence if it is known beforehand that the change cannot work.
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way
-    /// Becomes it, where the way is `.inPlace`. What is refused has changed nothing.
+    /// Makes the change, if its way is `.inPlace`.
+    /// - Throws: a sentence; nothing has been changed then.
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError)
-    /// Looks at the link again; called every 50 ms.
+    /// Looks at the link again. Called every 50 ms.
     func refresh()
     /// Releases everything. No poll loop uses the port any more, and none will.
     func close()
@@ -87,7 +88,8 @@ extension PortBackend {
     func adopts(_ new: PortSettings) -> Bool { false }
 }
 
-/// Opens what a port's settings name.
+/// Opens the port that the settings describe.
+/// - Throws: a sentence that says why it cannot be opened.
 func openPort(_ settings: PortSettings, _ runtime: Runtime) throws(DataPlaneError) -> any PortBackend {
     try settings.leave(runtime.controlSocket)
     return switch settings.kind {
@@ -101,7 +103,8 @@ func openPort(_ settings: PortSettings, _ runtime: Runtime) throws(DataPlaneErro
 }
 
 extension PortSettings {
-    /// - Throws: a sentence if the port is to use the socket at which the daemon serves its clients.
+    /// Makes sure that the port stays away from the daemon's control socket.
+    /// - Throws: a sentence if the port is to use the socket on which the daemon serves its clients.
     func leave(_ controlSocket: String?) throws(DataPlaneError) {
         let socket: String? =
             switch kind {
