@@ -1,7 +1,7 @@
-/// Nanoseconds from the start of the run, by the time-stamp counter.
+/// Nanoseconds since the start of the run, by the time-stamp counter.
 package struct LoopClock {
     package var origin: UInt64
-    /// Nanoseconds a tick, 2^-32.
+    /// Nanoseconds per tick, in units of 2^-32.
     private var scale: UInt64
 
     package init(origin: UInt64, hertz: UInt64) {

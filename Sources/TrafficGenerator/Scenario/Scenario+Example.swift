@@ -5,7 +5,7 @@ extension Scenario {
         try check()
     }
 
-    /// A scenario with every key, for `sluice-gen example`.
+    /// A scenario with every key, which `sluice-gen example` prints.
     public static let example = """
         # Two guests behind vhost-user sockets and the far end of an uplink behind a memif.
         duration: 10s          # none: until SIGINT, SIGTERM or `quit`
