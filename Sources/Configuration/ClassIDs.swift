@@ -11,6 +11,7 @@ public struct ClassIDs: Codable, Equatable, Sendable {
 
     public init() {}
 
+    /// The id of a class in a tree; nil: the tree has no class with this path.
     public func id(tree: String, path: String) -> UInt16? { trees[tree]?[path] }
 
     /// Gives every path of a tree an id: the one that it has, else the lowest free one. Paths of the tree that are not in `paths` lose theirs.

@@ -43,6 +43,7 @@ public struct RestSettings: Equatable, Sendable {
     public init() {}
 }
 
+/// Which frames a leaf's queue drops.
 public enum QueueDiscipline: String, Equatable, Sendable, CaseIterable {
     /// The queue drops a frame that comes when it is full.
     case tail

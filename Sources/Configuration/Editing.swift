@@ -3,6 +3,7 @@ public enum EditObject: String, CaseIterable, Sendable {
     case port, bridge, group, guest, `class`, `protocol`, filter, mirror, fdb, core
 }
 
+/// What a single change does to its object.
 public enum EditVerb: String, CaseIterable, Sendable {
     case add, set, del
 }

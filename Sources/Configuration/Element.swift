@@ -2,6 +2,7 @@ import Packet
 
 /// A piece of a configuration as it was written, either in YAML or in words on a command line.
 package struct Element {
+    /// What was written at that place.
     package enum Content {
         /// Nothing was written after the key.
         case empty
@@ -9,6 +10,7 @@ package struct Element {
         case list([Element])
         case map([Entry])
     }
+    /// A key of a map with its value, and the line of the key; nil: there is no text with lines.
     package struct Entry {
         package var key: String
         package var line: Int?

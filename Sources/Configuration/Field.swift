@@ -1,7 +1,7 @@
 /// Describes how one key of an object is read, written, checked and explained. Error sentences, help texts and the JSON Schema are all made from it.
 struct Field<Object> {
     var about: FieldDescription
-    /// Resets the value to its default, which is what `none` and `default` ask for; nil: the key has no value that could be reset to.
+    /// Resets the value to its default, which is what `none` and `default` ask for; nil: the value cannot be reset.
     var unset: ((inout Object) -> Void)?
     var read: (inout Object, Element, inout ProblemList) -> Void
     /// The value as a document; nil: it is the default, which is not written out.

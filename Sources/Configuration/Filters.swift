@@ -9,10 +9,12 @@ public struct FilterSettings: Equatable, Sendable {
     public init(name: String) { self.name = name }
 }
 
+/// What happens to a frame: it passes, or it is dropped.
 public enum FilterAction: String, Equatable, Sendable, CaseIterable {
     case allow, deny
 }
 
+/// One rule of a filter: what happens to the frames that match an expression.
 public struct FilterRule: Hashable, Sendable {
     public var action: FilterAction
     /// An expression as pcap-filter(7) describes; empty: it matches every frame. An expression that contains the word `vlan` is evaluated on the frame with its

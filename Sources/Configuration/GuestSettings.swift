@@ -19,6 +19,7 @@ public struct GuestSettings: Equatable, Sendable {
     public init(name: String, port: String) { self.name = name; self.port = port }
 }
 
+/// Settings of the leaves that a guest has for one protocol, towards it and from it.
 public struct ProtocolClasses: Equatable, Sendable {
     public var inbound = ClassSettings()
     public var outbound = ClassSettings()

@@ -11,6 +11,7 @@ public struct LocalChange: Equatable, Sendable {
     /// The change in words, as `Plan.lines` gives them; empty: nothing changes.
     public var lines: [String]
 
+    /// A guest that is added at the end of the model's list, changed, or removed.
     public enum GuestEdit: Equatable, Sendable {
         case add(GuestSettings)
         case set(Placed<GuestSettings>)
@@ -55,10 +56,12 @@ public struct LocalChange: Equatable, Sendable {
         /// Runs of classes that are replaced by others, in ascending order of their places.
         public var splices: [Splice] = []
 
+        /// New settings of the class at a place.
         public struct Item: Equatable, Sendable {
             public var place: Int
             public var settings: ClassParameters
         }
+        /// Classes that replace the ones at a place.
         public struct Splice: Equatable, Sendable {
             public var place: Int
             /// How many classes are taken out at `place`.
@@ -71,6 +74,7 @@ public struct LocalChange: Equatable, Sendable {
 }
 
 extension Model {
+    /// Makes the change in the model.
     public mutating func adopt(_ change: LocalChange) {
         switch change.guest {
         case .add(let settings): guests.append(settings)
@@ -83,6 +87,7 @@ extension Model {
 }
 
 extension TreeDescription {
+    /// Makes the edit in the tree's list of classes.
     public mutating func adopt(_ edit: LocalChange.TreeEdit) {
         for item in edit.changed { classes[item.place].settings = item.settings }
         for splice in edit.splices.reversed() { classes.replaceSubrange(splice.place..<splice.place + splice.count, with: splice.classes) }

@@ -17,6 +17,7 @@ public struct MirrorSettings: Equatable, Sendable {
     public init(name: String, source: MirrorSource, target: MirrorTarget) { (self.name, self.source, self.target) = (name, source, target) }
 }
 
+/// The port, guest or class whose frames a mirror copies, by name.
 public enum MirrorSource: Equatable, Sendable {
     case port(String)
     case guest(String)
@@ -24,6 +25,7 @@ public enum MirrorSource: Equatable, Sendable {
     case `class`(String)
 }
 
+/// The direction of the frames that a mirror copies.
 public enum MirrorDirection: String, Equatable, Sendable, CaseIterable {
     /// Of a port: frames that come in by it, or that leave by it.
     case `in`, out
@@ -32,6 +34,7 @@ public enum MirrorDirection: String, Equatable, Sendable, CaseIterable {
     case both
 }
 
+/// Where a mirror sends its copies.
 public enum MirrorTarget: Equatable, Sendable {
     case port(String)
     /// GRE with whole Ethernet frames inside (RFC 2784, RFC 7676).

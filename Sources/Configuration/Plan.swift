@@ -32,6 +32,7 @@ public enum Action: Equatable, Sendable {
 
 /// How one scheduling tree changes. Class ids are those of the `ids` argument of `diff`.
 public struct TreeChange: Equatable, Sendable {
+    /// Whether the tree is new, gone, or changed.
     public enum Kind: Equatable, Sendable { case added, removed, changed }
     public var name: String
     public var kind: Kind

@@ -49,10 +49,11 @@ public enum BPDUMode: String, Equatable, Sendable, CaseIterable {
     case `guard`
 }
 
+/// A limit on flooded frames, or on a mirror's copies.
 public enum StormRate: Equatable, Sendable {
-    /// Packets per second
+    /// A limit in packets per second.
     case packets(UInt64)
-    /// bit/s
+    /// A limit in bit/s.
     case bits(UInt64)
 
     public var text: String {

@@ -1,6 +1,8 @@
 import Filters
 import Packet
 
+/// A port: where frames come in from a guest, an interface of this host or a NIC, and leave to it. Its options can be read and written as if they were its own
+/// properties.
 @dynamicMemberLookup
 public struct PortSettings: Equatable, Sendable {
     public var name: String
@@ -16,6 +18,7 @@ public struct PortSettings: Equatable, Sendable {
     }
 }
 
+/// What a port is connected to.
 public enum PortKind: Equatable, Sendable {
     /// A QEMU guest, connected over vhost-user. `queues` is the most queue pairs that the guest may use.
     case vhost(socket: String, mode: VhostMode, queues: Int)
@@ -26,6 +29,7 @@ public enum PortKind: Equatable, Sendable {
     case physical(device: String, queues: Int?)
 }
 
+/// Which side of a vhost-user socket Sluice is.
 public enum VhostMode: String, Equatable, Sendable, CaseIterable {
     /// QEMU listens, and Sluice connects and reconnects, so that the daemon can restart without the guest noticing.
     case client

@@ -73,11 +73,13 @@ public struct Running: Sendable {
         }
     }
 
+    /// Records that the change has been made.
     public mutating func adopt(_ change: Change) {
         (model, trees, ids) = (change.model, change.trees, change.ids)
         index = nil
     }
 
+    /// Records that the change has been made. It must have been worked out from this very configuration.
     public mutating func adopt(_ change: LocalChange) {
         index?.adopt(change, model, trees)
         model.adopt(change)

@@ -1,5 +1,6 @@
 /// One scheduling tree as the data plane has to build it.
 public struct TreeDescription: Equatable, Sendable {
+    /// Which frames the tree schedules.
     public enum Kind: Hashable, Sendable {
         /// Schedules frames towards the guests and taps of a bridge.
         case inbound(bridge: String)
@@ -17,6 +18,7 @@ public struct TreeDescription: Equatable, Sendable {
     public var classes: [ClassDescription]
 }
 
+/// One class of a tree as the data plane has to build it.
 public struct ClassDescription: Equatable, Sendable {
     /// The class's id, unique within the tree, 2 to 65 535. 0: the tree has more classes than there are ids (`Model.problems` refuses such a model).
     public var id: UInt16
@@ -147,6 +149,7 @@ public struct ClassParameters: Equatable, Sendable {
     }
 }
 
+/// A direction as the guest sees it: towards it, or from it.
 public enum Direction: String, Codable, CaseIterable, Sendable {
     case inbound, outbound
 }

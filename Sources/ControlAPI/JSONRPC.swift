@@ -12,6 +12,7 @@ public enum JSONRPC {
         return encoder
     }
 
+    /// The decoder of all messages; it turns keys in snake case back into names of fields.
     public static func decoder() -> JSONDecoder {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -202,6 +203,7 @@ private struct OutgoingRequest<Params: Encodable>: Encodable {
 
 /// A line that is not a request, and the error to answer with.
 public struct RequestFailure: Error, Equatable, Sendable {
+    /// Whether the line is not JSON, or is JSON but not a request.
     public enum Kind: Sendable { case parse, invalidRequest }
     public var id: RequestID
     public var error: RPCError

@@ -7,6 +7,7 @@ public struct MDBReply: Codable, Equatable, Sendable {
     public var queriers: [Querier] = []
     public init() {}
 
+    /// A port behind which there is a multicast router.
     public struct Router: Codable, Equatable, Sendable {
         public var bridge = ""
         public var vlan: Int?
@@ -18,6 +19,7 @@ public struct MDBReply: Codable, Equatable, Sendable {
         public init() {}
     }
 
+    /// The queriers of one VLAN and address family.
     public struct Querier: Codable, Equatable, Sendable {
         public var bridge = ""
         public var vlan: Int?

@@ -53,16 +53,19 @@ extension Method {
     public static var names: [String] { allCases.map(\.rawValue) + Verb.all.map(\.name) }
 }
 
+/// The parameters of a method that takes none.
 public struct NoParams: Codable, Sendable {
     public init() {}
 }
 
+/// The parameters of a method about one object, or about all of a kind.
 public struct NameParams: Codable, Sendable {
     /// The object's name; nil: all objects.
     public var name: String?
     public init(name: String? = nil) { self.name = name }
 }
 
+/// Which addresses or groups a method is about: those on a bridge, on a port, and in a VLAN; nil: any.
 public struct FDBParams: Codable, Sendable {
     public var bridge: String?
     public var port: String?
@@ -70,6 +73,7 @@ public struct FDBParams: Codable, Sendable {
     public init(bridge: String? = nil, port: String? = nil, vlan: Int? = nil) { self.bridge = bridge; self.port = port; self.vlan = vlan }
 }
 
+/// The parameters of `core.show`.
 public struct CoreParams: Codable, Sendable {
     /// True: measure the cycles that each stage of a turn takes, from now on for three seconds.
     public var stages: Bool?
@@ -78,6 +82,7 @@ public struct CoreParams: Codable, Sendable {
     public init(stages: Bool? = nil, stalls: Bool? = nil) { self.stages = stages; self.stalls = stalls }
 }
 
+/// The parameters of `class.show`.
 public struct ClassParams: Codable, Sendable {
     /// The name of a bridge or a physical port; nil: all trees.
     public var tree: String?
@@ -86,6 +91,7 @@ public struct ClassParams: Codable, Sendable {
     public init(tree: String? = nil, path: String? = nil) { self.tree = tree; self.path = path }
 }
 
+/// The parameters of `config.apply`: the whole configuration in YAML.
 public struct ApplyParams: Codable, Sendable {
     public var yaml: String
     /// True: tell what would change, and whether that is possible, but change nothing.
@@ -93,12 +99,14 @@ public struct ApplyParams: Codable, Sendable {
     public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
 }
 
+/// The parameters of `core.balance`.
 public struct BalanceParams: Codable, Sendable {
     /// True: tell which queues would move, but move none.
     public var dryRun: Bool?
     public init(dryRun: Bool = false) { self.dryRun = dryRun }
 }
 
+/// The parameters of `config.diff`: the configuration, in YAML, that the running one is compared with.
 public struct DiffParams: Codable, Sendable {
     public var yaml: String
     public init(yaml: String) { self.yaml = yaml }
@@ -121,6 +129,7 @@ public struct WordsParams: Codable, Sendable {
     public init(_ words: [String]) { self.words = words }
 }
 
+/// What a change has done, or would do.
 public struct ChangeReply: Codable, Equatable, Sendable {
     /// The changes, one on each line, as `Plan.lines` gives them; empty: there was nothing to do.
     public var changes: [String]
@@ -129,6 +138,7 @@ public struct ChangeReply: Codable, Equatable, Sendable {
     public init(changes: [String], applied: Bool) { self.changes = changes; self.applied = applied }
 }
 
+/// The running configuration.
 public struct ConfigReply: Codable, Equatable, Sendable {
     public var yaml: String
     /// The same document as JSON.
@@ -136,6 +146,7 @@ public struct ConfigReply: Codable, Equatable, Sendable {
     public init(yaml: String, json: JSONValue) { self.yaml = yaml; self.json = json }
 }
 
+/// The versions of the daemon and of DPDK.
 public struct VersionReply: Codable, Equatable, Sendable {
     public var version: String
     /// The version that DPDK reports, such as `DPDK 22.11.11`.
@@ -143,6 +154,7 @@ public struct VersionReply: Codable, Equatable, Sendable {
     public init(version: String, dpdk: String) { self.version = version; self.dpdk = dpdk }
 }
 
+/// How to connect a QEMU guest to a vhost port.
 public struct QEMUReply: Codable, Equatable, Sendable {
     public var port: String
     /// Options and their values in turns, in the order in which QEMU takes them: `["-chardev", "socket,...", ...]`.

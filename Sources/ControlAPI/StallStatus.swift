@@ -16,6 +16,7 @@ public struct StallStatus: Codable, Equatable, Sendable {
     public var latest: [Stall]?
     public init() {}
 
+    /// A single stall.
     public struct Stall: Codable, Equatable, Sendable {
         /// When the stall began, as a value of the time-stamp counter, which is the same for all processes of the host.
         public var beganCycles: UInt64

@@ -1,5 +1,6 @@
 /// What the `show` methods answer. Counters start at 0 when the daemon does, and never run backwards.
 
+/// The daemon as a whole.
 public struct StatusReply: Codable, Equatable, Sendable {
     public var version = ""
     public var pid: Int32 = 0
@@ -34,6 +35,7 @@ public struct Traffic: Codable, Equatable, Sendable {
     public init(frames: UInt64 = 0, bytes: UInt64 = 0) { self.frames = frames; self.bytes = bytes }
 }
 
+/// Whether a port carries frames.
 public enum PortState: String, Codable, Sendable {
     case up
     case down
@@ -43,6 +45,7 @@ public enum PortState: String, Codable, Sendable {
     case failed
 }
 
+/// A port, its settings and counters.
 public struct PortStatus: Codable, Equatable, Sendable {
     public var name = ""
     /// `vhost`, `tap` or `physical`
@@ -108,6 +111,7 @@ public struct VLANRange: Codable, Equatable, Sendable {
     public init(vlan: Int, vlanEnd: Int? = nil, flags: [String]? = nil) { self.vlan = vlan; self.vlanEnd = vlanEnd; self.flags = flags }
 }
 
+/// A bridge and the counters of all its ports.
 public struct BridgeStatus: Codable, Equatable, Sendable {
     public var name = ""
     public var ports: [String] = []
@@ -146,6 +150,7 @@ public struct GroupStatus: Codable, Equatable, Sendable {
     public init() {}
 }
 
+/// A guest and what was sent to and from it.
 public struct GuestStatus: Codable, Equatable, Sendable {
     public var name = ""
     public var port = ""
@@ -165,6 +170,7 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     public init() {}
 }
 
+/// An address in a bridge's forwarding database, or one that is configured and not in it.
 public struct FDBEntry: Codable, Equatable, Sendable {
     public var bridge = ""
     public var mac = ""
@@ -179,12 +185,14 @@ public struct FDBEntry: Codable, Equatable, Sendable {
     public init() {}
 }
 
+/// The answer to `fdb.flush`.
 public struct FlushReply: Codable, Equatable, Sendable {
     /// The number of learned addresses that were forgotten.
     public var flushed: Int
     public init(flushed: Int) { self.flushed = flushed }
 }
 
+/// A class of a tree, with its settings and counters.
 public struct ClassStatus: Codable, Equatable, Sendable {
     public var tree = ""
     /// `inbound` or `outbound`
@@ -202,14 +210,14 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var port: String?
 
     // The settings, with defaults filled in; nil: none.
-    /// bit/s
+    /// Rates in bit/s.
     public var floor: UInt64?
     public var ceiling: UInt64?
     public var peak: UInt64?
-    /// Bytes
+    /// Bytes that may be sent at once within the floor, and within the ceiling.
     public var burst: UInt64 = 0
     public var ceilingBurst: UInt64 = 0
-    /// Packets per second
+    /// Rates in packets per second.
     public var floorPackets: UInt64?
     public var ceilingPackets: UInt64?
     public var priority = 3
@@ -278,6 +286,7 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     }
 }
 
+/// A row of the protocol table, and how many frames it has matched.
 public struct ProtocolStatus: Codable, Equatable, Sendable {
     public var name = ""
     /// The matches as they are written under `match`.
@@ -289,6 +298,7 @@ public struct ProtocolStatus: Codable, Equatable, Sendable {
     public init() {}
 }
 
+/// A receive queue that a core polls.
 public struct QueueAssignment: Codable, Equatable, Sendable {
     public var port: String
     public var queue: Int
@@ -312,6 +322,7 @@ public struct MoveStatus: Codable, Equatable, Sendable {
     public init() {}
 }
 
+/// A core that runs a poll loop.
 public struct CoreStatus: Codable, Equatable, Sendable {
     public var cpu = 0
     public var numaNode: Int?
@@ -387,7 +398,9 @@ extension CoreStatus {
     }
 }
 
+/// A filter and how many frames it has decided about.
 public struct FilterStatus: Codable, Equatable, Sendable {
+    /// One rule of the filter.
     public struct Rule: Codable, Equatable, Sendable {
         /// `allow` or `deny`.
         public var action = ""

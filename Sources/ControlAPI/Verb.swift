@@ -8,6 +8,7 @@ public struct Verb: Hashable, Sendable {
     public let object: EditObject
     public let verb: EditVerb
 
+    /// The verb that a method's name stands for, such as `port.add`; nil: there is no such verb.
     public init?(_ method: String) {
         let parts = method.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let object = EditObject(rawValue: String(parts[0])), let verb = EditVerb(rawValue: String(parts[1])) else { return nil }

@@ -106,7 +106,7 @@ extension Engine {
         return snapshot
     }
 
-    /// Whether `wanted` is the path, a part of it, or the path of a class above.
+    /// Whether the words of `wanted` follow each other somewhere in the path: then the class is the one that is wanted, or stands below it.
     private static func matches(_ path: String, _ wanted: String) -> Bool {
         let parts = path.split(separator: "/")
         let words = wanted.split(separator: "/")

@@ -48,6 +48,7 @@ package struct SavedState {
 }
 
 extension Running {
+    /// Makes a change again that was made in an earlier run.
     package mutating func carryOut(_ change: StateChange) throws(ConfigurationError) {
         switch change {
         case .document(let yaml): adopt(try changed(to: try Model.checked(yaml: yaml, daemon: model.daemon), isChecked: true))

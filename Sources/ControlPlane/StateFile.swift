@@ -7,6 +7,7 @@ import Foundation
 public struct StateFile: Sendable {
     public let path: String
 
+    /// The content of a state file.
     public struct Contents: Codable, Equatable, Sendable {
         /// The version of the file's format; version 1 had no checksum.
         public var version = 2

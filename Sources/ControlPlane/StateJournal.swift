@@ -8,8 +8,8 @@ package enum StateChange: Codable, Equatable, Sendable {
     case document(yaml: String)
 }
 
-/// The changes since the state file was written, one on each line. A change that was appended survives the end of the daemon, however it ends, and the end of
-/// the machine once it is synchronized.
+/// The changes since the state file was written, one on each line. A change that was appended survives the end of the daemon, however it ends; once the
+/// journal is synchronized, it survives a crash of the machine as well.
 ///
 /// Journal `N` follows the state file of generation `N`. While the state file of generation `N + 1` is being written, changes go to journal `N + 1`; only when
 /// that file is on disk is journal `N` removed. So the state file, followed by the journals from its own generation on in their order, always describes what
@@ -19,6 +19,7 @@ package struct StateJournal: Sendable {
     private let descriptor: CInt
     package private(set) var length: off_t = 0
 
+    /// The path of a journal.
     package static func path(of state: String, _ generation: UInt64) -> String { "\(state).changes.\(generation)" }
 
     /// Begins a journal. An old one of the same name is overwritten.
@@ -51,6 +52,7 @@ package struct StateJournal: Sendable {
     /// Returns when the journal is on disk.
     package func synchronize() { fdatasync(descriptor) }
 
+    /// Closes the journal's file, which stays.
     package func end() { close(descriptor) }
 
     /// Removes the journal's file.

@@ -53,6 +53,7 @@ package struct PortFlags: Equatable, Sendable {
     @inline(__always) @_noLocks
     func without(_ flags: PortFlags) -> PortFlags { PortFlags(rawValue & ~flags.rawValue) }
 
+    /// | All bits of both.
     @inline(__always) @_noLocks
     package static func | (one: PortFlags, other: PortFlags) -> PortFlags { PortFlags(one.rawValue | other.rawValue) }
 }

@@ -87,6 +87,7 @@ extension ReceiveQueue {
 /// does not need, so asking an idle ring for a whole burst costs more than asking for a few frames.
 let leastPoll = 4
 
+/// A port as poll loops see it.
 struct PortView {
     /// nil: there is no such port.
     var state: UnsafeMutablePointer<PortState>?
@@ -117,6 +118,7 @@ struct PortView {
     @inline(__always) var wants: EgressTag { @_noLocks get { GroupKey(rawValue: way).tag } }
 }
 
+/// A bridge as poll loops see it.
 struct BridgeView {
     var fdb: ForwardingDatabase
     /// The owners of configured addresses, which are asked when the database has something to learn.
@@ -134,6 +136,7 @@ struct BridgeView {
     var through: PortIndex = flooded
 }
 
+/// A scheduling tree as one poll loop sees it.
 struct TreeView {
     /// This lcore's instance of the tree.
     var tree: UnsafeMutablePointer<ClassTree>

@@ -9,6 +9,7 @@ import Synchronization
 /// Counters for reports. Each is read where its one writer keeps it, without stopping anything. So a report is exact when no frames move, and otherwise off by
 /// no more than the frames that move while it is made.
 extension DataPlane {
+    /// A port and its counters.
     public struct PortReport: Sendable {
         public var settings: PortSettings
         /// "up", "down", or why it is neither.
@@ -48,6 +49,7 @@ extension DataPlane {
         public init(frames: UInt64 = 0, bytes: UInt64 = 0) { self.frames = frames; self.bytes = bytes }
     }
 
+    /// The report of a port, open or lost; nil: no port has that name.
     public func portReport(_ name: String) -> PortReport? {
         guard let port = ports[name] else { return lostPortReport(name) }
         var sum = counters(of: port.index)
@@ -84,6 +86,7 @@ extension DataPlane {
         public var drops: [String: UInt64]
     }
 
+    /// The counters of a bridge; nil: no bridge has that name.
     public func bridgeCounts(_ name: String) -> BridgeCounts? {
         guard let bridge = bridges[name] else { return nil }
         var sum = bridge.retired
@@ -136,6 +139,7 @@ extension DataPlane {
         public var inbound = Amount()
         public var outbound = Amount()
 
+        /// Adds what was sent in a tree of that kind.
         public mutating func add(_ amount: Amount, _ kind: TreeDescription.Kind) {
             let path: WritableKeyPath<GuestAmounts, Amount> = if case .inbound = kind { \.inbound } else { \.outbound }
             self[keyPath: path].frames &+= amount.frames
@@ -172,6 +176,7 @@ extension DataPlane {
         return result
     }
 
+    /// A poll loop and its counters. Loads are parts of a core, 0 to 1.
     public struct CoreReport: Sendable {
         public var cpu: Int
         public var numaNode: Int
@@ -202,6 +207,7 @@ extension DataPlane {
         public var lookedAt: [String]
     }
 
+    /// The reports of all poll loops, by their index.
     public func coreReports() -> [CoreReport] {
         let names = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
         let silent = Set(ports.values.filter { !$0.backend.wakes }.map(\.index))
@@ -231,6 +237,7 @@ extension DataPlane {
     /// The present value of the time-stamp counter.
     public var cycles: UInt64 { sluice_cycles() }
 
+    /// The daemon's totals.
     public struct Totals: Sendable {
         public var received = Amount()
         public var copied = Amount()
@@ -292,6 +299,7 @@ extension DataPlane {
         return sum
     }
 
+    /// An address that a bridge knows, or one that is configured and not in the database.
     public struct AddressReport: Sendable {
         public var bridge: String
         public var mac: MACAddress
@@ -306,6 +314,7 @@ extension DataPlane {
         public var age: UInt64
     }
 
+    /// The addresses of a bridge, or of all bridges, sorted by bridge, address, VLAN and port.
     public func addressReports(bridge wanted: String? = nil) -> [AddressReport] {
         let portNames = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
         let guestNames = Dictionary(guestIndices.map { ($1, $0) }) { first, _ in first }

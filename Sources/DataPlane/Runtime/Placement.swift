@@ -1,10 +1,12 @@
 /// Which poll loop polls which receive queue.
 package struct Placement {
+    /// A receive queue of a port.
     package struct Queue: Hashable {
         package var port: UInt16
         package var queue: Int
         package init(port: UInt16, queue: Int) { self.port = port; self.queue = queue }
     }
+    /// A poll loop.
     package struct Loop {
         package var cpu: Int
         /// The NUMA node of the loop's CPU; -1: unknown.

@@ -4,7 +4,7 @@ public struct CirculationPlan: Equatable, Sendable {
     public var slice: UInt64 = 150_000_000
     /// The time before that, in which caches fill and poll loops wake up.
     public var warmUp: UInt64 = 20_000_000
-    /// How many slices of each switch are measured. One slice of each switch, measured one after the other, form a set.
+    /// How many slices of each switch are measured. One slice of each switch, measured one after the other, forms a set.
     public var sets = 60
     /// How many sets are run before these without being counted, so that switches learn the flows.
     public var settle = 3
@@ -43,6 +43,8 @@ public struct CirculationPlan: Equatable, Sendable {
     /// The nanoseconds in a text such as `150ms`; nil if it has no unit.
     public static func nanoseconds(_ text: String) -> UInt64? { Quantity.nanoseconds(text) }
 
+    /// Checks that all values are within their ranges.
+    /// - Throws: a sentence that names the range.
     public func check() throws(ScenarioError) {
         guard (10_000_000...10_000_000_000).contains(slice) else { throw ScenarioError("a slice must last from 10ms to 10s") }
         guard warmUp <= 10_000_000_000 else { throw ScenarioError("the warm-up must be at most 10s") }

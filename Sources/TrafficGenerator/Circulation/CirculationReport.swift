@@ -50,6 +50,7 @@ public struct Quartiles: Codable, Equatable, Sendable {
 
 /// The results of several switches, slice by slice.
 public struct CirculationReport: Codable, Sendable {
+    /// The slices of one switch.
     public struct Member: Codable, Sendable {
         public var name: String
         /// The slices in order of time. Slices at the same place in all switches' lists form a set.

@@ -23,6 +23,7 @@ package struct HeaderCycle {
 
     package init() {}
 
+    /// Moves on to the next frame.
     @_noLocks @inline(__always)
     package mutating func advance(flows: Int, headers: Int, addresses: Int) {
         address &+= 1

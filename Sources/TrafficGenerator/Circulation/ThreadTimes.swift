@@ -2,6 +2,7 @@ import Foundation
 
 /// How long the threads of processes ran and waited for a CPU (proc(5), schedstat), in nanoseconds.
 package struct ThreadTimes: Equatable, Sendable {
+    /// Nanoseconds for which a thread ran, and for which it was ready and waited.
     package struct Times: Equatable, Sendable {
         package var ran: UInt64
         package var waited: UInt64
@@ -22,6 +23,7 @@ package struct ThreadTimes: Equatable, Sendable {
         }
     }
 
+    /// The times in the text of a schedstat file; nil: it is none.
     package static func times(_ schedstat: String) -> Times? {
         let fields = schedstat.split(separator: " ").compactMap { UInt64($0.filter(\.isNumber)) }
         return fields.count >= 2 ? Times(ran: fields[0], waited: fields[1]) : nil

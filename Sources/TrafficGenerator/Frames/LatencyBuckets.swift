@@ -5,6 +5,7 @@ public enum LatencyBuckets {
     static var octaveBits: Int { 7 }
     public static var count: Int { (40 - octaveBits + 1) * octave }
 
+    /// The bucket in which a number of nanoseconds is counted.
     @_noLocks @inline(__always)
     public static func index(_ value: UInt64) -> Int {
         if value < UInt64(octave) { return Int(truncatingIfNeeded: value) }

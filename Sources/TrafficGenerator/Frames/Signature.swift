@@ -23,6 +23,7 @@ public struct Signature: Equatable, Sendable {
     @inline(__always)
     public init(time: UInt64, stream: UInt32, sequence: UInt32) { self.time = time; self.stream = stream; self.sequence = sequence }
 
+    /// Writes the signature, `size` bytes.
     @_noLocks @inline(__always)
     public func write(to bytes: UnsafeMutableRawPointer) {
         let first = Self.magic | (time & Self.timeMask) &<< 16
@@ -57,4 +58,5 @@ public struct Signature: Equatable, Sendable {
     }
 }
 
+/// Whether a frame carries no signature, a damaged one, or a valid one.
 public enum SignatureState: Sendable { case absent, damaged, present }

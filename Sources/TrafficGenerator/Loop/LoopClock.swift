@@ -9,6 +9,7 @@ package struct LoopClock {
         scale = UInt64((1e9 / Double(hertz) * 4_294_967_296).rounded())
     }
 
+    /// Nanoseconds between the origin and a value of the time-stamp counter.
     @_noLocks @inline(__always)
     package func nanoseconds(_ ticks: UInt64) -> UInt64 {
         let product = (ticks &- origin).multipliedFullWidth(by: scale)

@@ -77,6 +77,7 @@ struct LoopStep {
     var pace: Pace
 }
 
+/// A port as the worker's loop sees it.
 struct PortState {
     // Fields that are constant during the run.
     var device: UInt16
@@ -100,6 +101,7 @@ struct PortState {
     var damaged: UInt64 = 0
 }
 
+/// A flow as the worker's loop sees it.
 struct FlowState {
     // The control thread writes it on command, the worker at a step.
     var pace: Pace

@@ -4,6 +4,7 @@ import Foundation
 /// Measures the machine itself, with threads that do nothing but read the clock, and the gaps between readings. Every switch that polls loses what a spinning
 /// thread loses here: no percentile of its latency can be better than the share of time that the machine takes away (after G. Tene's jHiccup).
 public enum Hiccups {
+    /// What one CPU lost.
     public struct Result: Codable, Sendable {
         public var cpu: Int
         public var seconds: Double

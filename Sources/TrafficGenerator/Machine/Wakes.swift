@@ -4,6 +4,7 @@ import Synchronization
 
 /// Measures how soon a thread runs that waits for an eventfd, which is what a guest's kick costs on this machine without any switch.
 public enum Wakes {
+    /// How long wakes took from one CPU to another.
     public struct Result: Codable, Sendable {
         public var from: Int
         public var cpu: Int

@@ -24,11 +24,14 @@ public struct Report: Codable, Sendable {
         case seconds, ports, flows, expectations, latency, stalls, starved, intact, passed
     }
 
+    /// The counters of one port.
     public struct PortReport: Codable, Sendable {
         public var name: String
         public var counters: PortCounters
     }
 
+    /// The report as JSON.
+    /// - Parameter bins: whether to include each flow's windows of time.
     public func json(bins: Bool) throws -> String {
         var report = self
         if !bins { for index in report.flows.indices { report.flows[index].bins = nil } }
@@ -38,6 +41,7 @@ public struct Report: Codable, Sendable {
     }
 }
 
+/// The result of one flow. Frames and bytes are Ethernet frames without FCS.
 public struct FlowReport: Codable, Sendable {
     public var name: String
     public var sentFrames: UInt64

@@ -2,6 +2,7 @@ import Foundation
 
 /// The control thread of a run, which sleeps between reports, steps, commands and signals.
 public final class Session {
+    /// What is shown during a run, and whether commands are read.
     public struct Output: Sendable {
         /// The table that is shown on standard output during the run: redrawn in place, printed again each time, or not shown.
         public var table: TableStyle = .none
@@ -10,6 +11,7 @@ public final class Session {
         /// Whether commands are read from standard input.
         public var control = false
         public init() {}
+        /// How the table is shown.
         public enum TableStyle: Sendable { case none, plain, redrawn }
     }
 

@@ -6,6 +6,7 @@ public struct Snapshot: Sendable {
     public var ports: [PortCounters]
 }
 
+/// The counters of one port. Frames and bytes are Ethernet frames without FCS.
 public struct PortCounters: Equatable, Sendable, Codable {
     public var sentFrames: UInt64
     public var sentBytes: UInt64

@@ -70,6 +70,7 @@ package enum Quantity {
         }
     }
 
+    /// The value with so many decimals, without Foundation's formatters.
     package static func fixed(_ value: Double, _ places: Int) -> String {
         var scale = 1.0
         for _ in 0..<places { scale *= 10 }

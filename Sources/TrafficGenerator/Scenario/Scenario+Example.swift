@@ -1,4 +1,5 @@
 extension Scenario {
+    /// Sets the duration from a text such as `5s`, and checks the scenario again.
     public mutating func setDuration(_ text: String) throws(ScenarioError) {
         guard let value = Quantity.nanoseconds(text) else { throw ScenarioError("the duration is `\(text)`, but must be \(Quantity.acceptedDuration)") }
         duration = value

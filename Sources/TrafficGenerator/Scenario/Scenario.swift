@@ -23,6 +23,7 @@ public struct Scenario: Equatable, Sendable {
     public init() {}
 }
 
+/// A port that the generator opens.
 public struct PortPlan: Equatable, Sendable {
     public var name: String
     /// `virtio_user:SOCKET`, any DPDK device string, or a PCI address.
@@ -56,7 +57,9 @@ public enum TrafficKind: Hashable, Sendable {
     }
 }
 
+/// A flow: frames of one kind from a port to a destination, at a rate.
 public struct FlowPlan: Equatable, Sendable {
+    /// Where a flow's frames are addressed to.
     public enum Destination: Equatable, Sendable {
         case port(String)
         /// `at` is the port that should receive the frames; nil: frames that arrive are counted, but nothing is expected.

@@ -2,6 +2,7 @@ import Configuration
 import Synchronization
 
 extension DataPlane {
+    /// A move of queues that was planned or made.
     public struct MoveReport: Sendable {
         public var port: String
         public var queues: [Int]

@@ -17,6 +17,7 @@ package struct CommandRing<Command: BitwiseCopyable, Reason: BitwiseCopyable>: @
         indices.initialize(to: CommandRingIndices())
     }
 
+    /// Frees the ring; neither side may use it any more.
     package func deallocate() {
         slots.deallocate()
         refused.deallocate()

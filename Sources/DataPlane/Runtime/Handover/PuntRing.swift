@@ -18,6 +18,7 @@ package struct PuntRing: @unchecked Sendable {
         indices.initialize(to: PuntRingIndices())
     }
 
+    /// Frees the ring; neither side may use it any more.
     package func deallocate() {
         bytes.deallocate()
         indices.deinitialize(count: 1)

@@ -5,7 +5,6 @@ import Scheduler
 /// The loop keeps polling for as long as it had been awake and busy, within limits. So it wastes at most about as much time as it worked: a single frame costs
 /// little, and a gap in steady traffic, such as when the sender loses its CPU for a while, does not lead to a sleep. The lower limit grows while sleeps turn
 /// out short.
-/// gap in steady traffic, such as a sender's that lost its CPU for a while, does not cost a wake. Where sleeps prove short the least of it grows.
 package struct BackOff {
     /// The lower limit: the shortest time without work after which the loop blocks, and the longest to which this grows while sleeps turn out short. In ns.
     package static var shortestSpin: Nanoseconds { 50_000 }
@@ -38,6 +37,7 @@ package struct BackOff {
         spin = shortestSpin
     }
 
+    /// Records that there was work.
     @inline(__always) @_noLocks
     package mutating func noteWork(at cycles: UInt64) { lastWork = cycles }
 
