@@ -6,8 +6,8 @@ import Synchronization
 
 /// Makes sure that what runs is found again after a restart, without delaying changes.
 ///
-/// A change is appended to a journal before it is carried out. From then on it survives the end of the daemon, and 0.1 s later also a crash of the machine.
-/// The state file itself, whose writing takes longer the larger the configuration is, is written on a thread of its own: when nothing has changed for a second, or
+/// A change is appended to a journal before it is carried out. From then on it survives the end of the daemon, and 0.1 s later also a crash of the machine. The
+/// state file itself, whose writing takes longer the larger the configuration is, is written on a thread of its own: when nothing has changed for a second, or
 /// when the changes since took so long to work out that repeating them from the journal would delay the next start noticeably. Only the control thread uses
 /// this class.
 ///
