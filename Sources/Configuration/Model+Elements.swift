@@ -1,6 +1,7 @@
-/// A whole model from and to its parts.
+/// Reads a whole model from a document, and makes a document of it.
 extension Model {
-    /// - Parameter standing: the daemon's settings if the document says nothing of them. One that names any of them has all others at their defaults.
+    /// Reads a model. What is wrong is added to `problems`.
+    /// - Parameter standing: the daemon's settings if the document names none of them. If it names some, all others have their defaults.
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
         self.init()
         daemon = standing
@@ -50,7 +51,7 @@ extension Model {
         }
     }
 
-    /// Only what differs from the defaults.
+    /// The model as a document with only the values that differ from the defaults.
     public var document: Document {
         let fields = Fields.all
         var entries: [(key: String, value: Document)] = []
@@ -70,7 +71,7 @@ extension Model {
 }
 
 extension ProblemList {
-    /// A list of named objects; every one must have a name.
+    /// Reads a list of named objects; every one must have a name.
     mutating func objects<Object>(
         _ element: Element, _ empty: Object, _ fields: [Field<Object>], of noun: String, example: String
     ) -> [(object: Object, element: Element)] {

@@ -3,56 +3,57 @@ import Glibc
 import Packet
 import Synchronization
 
-/// How the poll loop receives from and sends to a link. A device is whatever DPDK drives as an Ethernet device.
+/// How poll loops receive from a link and send to it. A `device` is anything that DPDK drives as an Ethernet device.
 enum LinkMechanism: UInt8 {
     case vhost, device
 }
 
-/// Most queue pairs of a link: one bit each in `LinkState.receiveRings`.
+/// The most queue pairs of a link; each has a bit in `LinkState.receiveRings`.
 let maxQueuePairs = 64
 
-/// What changes about a link while it is open. Its address is the same from then until a grace period after it was closed.
+/// What changes about a link while it is open. It stays at the same address until a grace period after the link was closed.
 struct LinkState: ~Copyable {
     let mechanism: LinkMechanism
-    /// The port that it is a link of. Set before any loop is given the link.
+    /// The port that the link belongs to. Set before any loop is given the link.
     var port = UnsafeMutablePointer<PortState>(bitPattern: MemoryLayout<PortState>.alignment).unsafelyUnwrapped
 
-    /// `.vhost`: the connected guest's id in librte_vhost, -1 without one. `.device`: 0 while up, -1 while down.
-    /// Written by librte_vhost's threads or the control thread, read by lcores.
+    /// `.vhost`: librte_vhost's number of the connected guest; -1: none is connected. `.device`: 0 while up, -1 while down. Written by librte_vhost's threads
+    /// or the control thread, read by lcores.
     let connection = Atomic<Int32>(-1)
-    /// Queue pairs whose guest-to-switch ring is enabled. Written by librte_vhost's threads (`.device`: once).
+    /// The queue pairs whose ring from the guest to the switch is enabled, as bits. Written by librte_vhost's threads (for a `.device`, once).
     let receiveRings = Atomic<UInt64>(0)
-    /// Queue pairs whose switch-to-guest ring is enabled.
+    /// The queue pairs whose ring from the switch to the guest is enabled, as bits.
     let transmitRings = Atomic<UInt64>(0)
-    /// `.vhost`: queue pairs whose ring was stopped, from the guest and towards it, because its driver says that it made more buffers available than the
-    /// ring holds. Set by lcores; cleared when the guest enables the ring anew.
+    /// `.vhost`: the queue pairs whose ring from the guest, or towards it, was stopped because the guest's driver says that it made more buffers available than
+    /// the ring holds. Set by lcores; cleared when the guest enables the ring again.
     let stoppedReceiveRings = Atomic<UInt64>(0)
     let stoppedTransmitRings = Atomic<UInt64>(0)
-    /// Counts changes of the rings, and a device's coming up and going down, so that an lcore notices them by one comparison.
+    /// Grows with every change of the rings, and when a device comes up or goes down, so that an lcore notices changes by a single comparison.
     let ringChanges = Atomic<UInt32>(0)
-    /// The receiver cannot take unfinished checksums.
+    /// Whether the receiver cannot take frames with unfinished checksums, so that the switch has to finish them.
     let finishChecksums = Atomic<Bool>(false)
-    /// The link sends frames of one buffer of their own alone: clones and chains are made flat. Set before any loop is given the port.
+    /// Whether the link only sends frames that lie in one buffer of their own, so that clones and chains have to be flattened. Set before any loop is given the
+    /// link.
     var wantsFlat = false
-    /// Times a guest connected.
+    /// How many times a guest has connected.
     let connections = Atomic<UInt64>(0)
 
-    /// `.vhost`: what is checked of each ring, by its number in the virtio device. Written by librte_vhost's threads.
+    /// `.vhost`: what is checked of each ring, by the ring's number in the virtio device. Written by librte_vhost's threads.
     let rings: UnsafeMutablePointer<sluice_ring>
 
-    // `.device`: set before any loop is given the port.
-    /// By queue pair.
+    // `.device`: these are set before any loop is given the link.
+    /// The device's queue pairs, by queue pair of the link.
     let deviceQueues: UnsafeMutablePointer<DeviceQueue>
-    /// The descriptor that tells of frames, by receive queue; -1: none.
+    /// For each receive queue the descriptor that announces frames; -1: there is none.
     let interrupts: UnsafeMutablePointer<Int32>
-    /// The descriptors count interrupts, which are asked for one by one; otherwise they are readable as long as there are frames.
+    /// Whether the descriptors count interrupts, which have to be requested one by one. If not, they are readable as long as there are frames.
     var armsInterrupts = false
-    /// Whether the device's interrupts are to be believed.
+    /// Whether the device really announces frames by interrupts.
     let announcements: Announcements
 
-    /// A lock for each queue pair, taken where several lcores share a transmit queue.
+    /// A lock for each queue pair, which is taken if several lcores share a transmit queue.
     let transmitLocks: UnsafeMutablePointer<sluice_lock>
-    /// By receive queue; each is its poll loop's.
+    /// A table for each receive queue, used only by the poll loop that polls the queue.
     let fragments: UnsafeMutablePointer<FragmentTable>
     private let fragmentMemory: UnsafeMutableRawPointer
 
@@ -67,7 +68,7 @@ struct LinkState: ~Copyable {
         rings.initialize(repeating: sluice_ring(), count: 2 * maxQueuePairs)
         transmitLocks = .allocate(capacity: maxQueuePairs)
         for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
-        // Pages that no fragment has been to are the kernel's page of zeros.
+        // The memory that calloc returns takes no physical page until a fragment is stored there.
         fragmentMemory = calloc(maxQueuePairs, FragmentTable.byteCount)!
         fragments = .allocate(capacity: maxQueuePairs)
         for queue in 0..<maxQueuePairs { (fragments + queue).initialize(to: FragmentTable(in: fragmentMemory + queue * FragmentTable.byteCount)) }

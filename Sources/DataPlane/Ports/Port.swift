@@ -5,17 +5,17 @@ import DPDKShim
 final class Port {
     var settings: PortSettings
     let index: PortIndex
-    /// What carries its frames.
+    /// The link that carries the port's frames.
     let link: any PortLink
-    /// What poll loops share of it, whatever its link is.
+    /// What poll loops share of the port, whatever link it has.
     let state: UnsafeMutablePointer<PortState>
-    /// Its link when it was looked at last.
+    /// The link as it was when it was last looked at.
     var sight = LinkSight()
-    /// Its interface was called otherwise when it was looked at last.
+    /// Whether the interface had another name than in the settings when it was last looked at.
     var wasRenamed = false
-    /// `Runtime.now` until which nothing passes by it (`followBPDUs`); nil: it is not shut.
+    /// The time, as a value of `Runtime.now`, until which the port is shut (`followBPDUs`); nil: it is not shut.
     var shutUntil: UInt64?
-    /// What the pacer was last told.
+    /// The pace that the pacer was last told.
     var appliedPace: PaceSettings?
 
     init(settings: PortSettings, index: PortIndex, link: any PortLink) {
@@ -27,7 +27,7 @@ final class Port {
         link.state.pointee.port = state
     }
 
-    /// With what another port had, which is of no use any more.
+    /// Creates a port that takes over the open link and the state of another, which must not be used or closed any more.
     init(settings: PortSettings, index: PortIndex, inPlaceOf old: Port) {
         self.settings = settings
         self.index = index
@@ -36,7 +36,7 @@ final class Port {
         wasRenamed = old.wasRenamed
     }
 
-    /// Closes its link and releases everything. No poll loop uses the port any more, and none will.
+    /// Closes the link and releases everything. No poll loop uses the port any more, and none will.
     func close() {
         link.close()
         state.deinitialize(count: 1)
@@ -58,14 +58,15 @@ struct LinkSight: Equatable {
 }
 
 extension Port {
-    /// Its link now.
+    /// The link as it is now.
     var sightNow: LinkSight {
         LinkSight(isUp: shutUntil == nil && link.state.pointee.connection.load(ordering: .acquiring) >= 0, connections: link.state.pointee.connections.load(ordering: .relaxed))
     }
 }
 
 extension PortSettings {
-    /// - Throws: a sentence if the port is to use the socket at which the daemon serves its clients.
+    /// Makes sure that the port stays away from the daemon's control socket.
+    /// - Throws: a sentence if the port is to use the socket on which the daemon serves its clients.
     func leave(_ controlSocket: String?) throws(DataPlaneError) {
         let socket: String? =
             switch kind {

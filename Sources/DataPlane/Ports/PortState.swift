@@ -1,13 +1,13 @@
 import DPDKShim
 import Synchronization
 
-/// What changes about a port while it is there, whatever its links are. Its address is the same from the port's creation until a grace period after its removal.
+/// What changes about a port while it exists, whatever link it has. It stays at the same address until a grace period after the port's removal.
 struct PortState: ~Copyable {
-    /// Written and read by the one lcore that polls all queues of a paced port.
+    /// The pacer, which is used only by the lcore that polls all queues of a paced port.
     fileprivate var pacer = Pacer()
-    /// A spanning tree frame came though there is to be none. Set by lcores, cleared by the control thread.
+    /// Whether a spanning tree frame has come in although the port is set to `guard`. Set by lcores, cleared by the control thread.
     let hadBPDU = Atomic<Bool>(false)
-    /// Written by all poll loops that poll the port, if it has storm control.
+    /// The token buckets of storm control, written by all poll loops that poll the port.
     let storms: UnsafeMutablePointer<StormBuckets>
 
     init() {
@@ -22,7 +22,7 @@ struct PortState: ~Copyable {
 }
 
 extension PortState {
-    /// In its place: it is the first field.
+    /// The pacer in its place, which is at the start, as it is the first field.
     @inline(__always) @_noLocks
     static func pacer(of port: UnsafeMutablePointer<PortState>) -> UnsafeMutablePointer<Pacer> {
         UnsafeMutableRawPointer(port).assumingMemoryBound(to: Pacer.self)
