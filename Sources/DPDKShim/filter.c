@@ -90,56 +90,129 @@ void sluice_filter_unload(sluice_filter_rule *rule) {
     rule->run = NULL;
 }
 
+/* What a joined program finds in its registers. */
+static const struct ebpf_insn prologue[] = {
+    { .code = BPF_LDX | BPF_MEM | BPF_H, .dst_reg = EBPF_REG_0, .src_reg = EBPF_REG_1, .off = offsetof(struct rte_mbuf, data_off) },
+    { .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = EBPF_REG_2, .src_reg = EBPF_REG_1, .off = offsetof(struct rte_mbuf, pkt_len) },
+    { .code = BPF_LDX | BPF_MEM | EBPF_DW, .dst_reg = EBPF_REG_1, .src_reg = EBPF_REG_1, .off = offsetof(struct rte_mbuf, buf_addr) },
+    { .code = EBPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = EBPF_REG_1, .src_reg = EBPF_REG_0 },
+};
+
+int sluice_filter_join(sluice_filter_part *part, const void *instructions, uint32_t count) {
+    struct ebpf_insn *whole = malloc(sizeof(prologue) + count * sizeof(*whole));
+    if (!whole) return -ENOMEM;
+    memcpy(whole, prologue, sizeof(prologue));
+    memcpy(whole + RTE_DIM(prologue), instructions, count * sizeof(*whole));
+    const struct rte_bpf_prm program = {
+        .ins = whole,
+        .nb_ins = (uint32_t)RTE_DIM(prologue) + count,
+        /* It asks how long a frame is before it looks at a place; librte_bpf is to find only that it never looks in front of it. */
+        .prog_arg = { .type = RTE_BPF_ARG_PTR_MBUF, .size = sizeof(struct rte_mbuf), .buf_size = 1 << 20 },
+    };
+    part->program = rte_bpf_load(&program);
+    int error = part->program ? 0 : rte_errno ? -abs(rte_errno) : -EINVAL;
+    free(whole);
+    if (error) return error;
+    struct rte_bpf_jit native = { 0 };
+    error = rte_bpf_get_jit(part->program, &native);
+    if (!error && !native.func) error = -ENOTSUP;
+    if (error) sluice_filter_part_unload(part); else part->run = native.func;
+    return error;
+}
+
+void sluice_filter_part_unload(sluice_filter_part *part) {
+    rte_bpf_destroy(part->program);
+    part->program = NULL;
+    part->run = NULL;
+}
+
 /* A frame without its tags: its addresses, and what is behind the tags. */
 struct untagged {
     struct rte_mbuf addresses, rest;
-    uint8_t bytes[2 * RTE_ETHER_ADDR_LEN];
+    uint8_t bytes[256];
 };
 
-enum { most_tags = 8 };
+enum { most_tags = 8, addresses_length = 2 * RTE_ETHER_ADDR_LEN };
 
 static inline bool is_tag(const uint8_t *type) {
     return (type[0] == 0x81 && type[1] == 0x00) || (type[0] == 0x88 && type[1] == 0xa8) || (type[0] == 0x91 && type[1] == 0x00);
 }
 
-/* What programs are shown that do not ask for tags. NULL: it cannot be told what is behind them. */
-static struct rte_mbuf *without_tags(struct rte_mbuf *frame, struct untagged *copy) {
-    const uint32_t begin = 2 * RTE_ETHER_ADDR_LEN;
+/* Where a frame's tags end. 0: it cannot be told what is behind them. */
+static inline uint32_t end_of_tags(const struct rte_mbuf *frame) {
     const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
-    uint32_t end = begin;
-    while (end + 2 <= frame->data_len && is_tag(bytes + end)) {
+    uint32_t end = addresses_length;
+    while (end + 2 <= frame->data_len && unlikely(is_tag(bytes + end))) {
         end += RTE_VLAN_HLEN;
-        if (end > begin + most_tags * RTE_VLAN_HLEN) return NULL;
+        if (end > addresses_length + most_tags * RTE_VLAN_HLEN) return 0;
     }
-    if (end + 2 > frame->data_len) return end == begin && frame->pkt_len == frame->data_len ? frame : NULL;
-    if (end == begin) return frame;
+    if (likely(end + 2 <= frame->data_len)) return end;
+    return end == addresses_length && frame->pkt_len == frame->data_len ? end : 0;
+}
+
+/* What programs are shown, one by one, that do not ask for tags. */
+static struct rte_mbuf *without_tags(struct rte_mbuf *frame, uint32_t end, struct untagged *copy) {
     copy->rest = *frame;
     copy->rest.data_off += end;
     copy->rest.data_len -= end;
     copy->addresses = *frame;
-    memcpy(copy->bytes, bytes, sizeof(copy->bytes));
+    memcpy(copy->bytes, rte_pktmbuf_mtod(frame, const uint8_t *), addresses_length);
     copy->addresses.buf_addr = copy->bytes;
     copy->addresses.data_off = 0;
-    copy->addresses.data_len = begin;
-    copy->addresses.pkt_len = frame->pkt_len - (end - begin);
+    copy->addresses.data_len = addresses_length;
+    copy->addresses.pkt_len = frame->pkt_len - (end - addresses_length);
     copy->addresses.nb_segs = frame->nb_segs + 1;
     copy->addresses.next = &copy->rest;
     return &copy->addresses;
 }
 
-void sluice_filter_run(const sluice_filter_rule *rules, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts) {
+/* The same in one piece, as far as rules look that are joined. NULL: that is too far. */
+static struct rte_mbuf *in_one_piece(const sluice_filter_part *part, struct rte_mbuf *frame, uint32_t end, struct untagged *copy) {
+    struct rte_mbuf *shown = &copy->addresses;
+    const uint32_t tags = end - addresses_length;
+    shown->pkt_len = frame->pkt_len - tags;
+    shown->data_len = frame->data_len - tags;
+    shown->buf_addr = frame->buf_addr;
+    shown->data_off = frame->data_off + tags;
+    if (!part->reads_addresses) return shown;
+    if (part->reach > sizeof(copy->bytes)) return NULL;
+    const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
+    if (shown->data_len > sizeof(copy->bytes)) shown->data_len = sizeof(copy->bytes);
+    memcpy(copy->bytes, bytes, addresses_length);
+    memcpy(copy->bytes + addresses_length, bytes + end, shown->data_len - addresses_length);
+    shown->buf_addr = copy->bytes;
+    shown->data_off = 0;
+    return shown;
+}
+
+static inline bool matches(const sluice_filter_rule *rule, struct rte_mbuf *shown) {
+    return rule->run ? rule->run(shown) : rte_bpf_exec(rule->program, shown);
+}
+
+static inline uint16_t decide(const sluice_filter *filter, struct rte_mbuf *frame) {
+    const uint32_t end = end_of_tags(frame);
+    if (unlikely(!end)) return SLUICE_FILTER_UNREADABLE;
     struct untagged copy;
-    for (uint32_t i = 0; i < count; i++) {
-        struct rte_mbuf *frame = frames[i], *untagged = without_tags(frame, &copy);
-        if (unlikely(!untagged)) {
-            verdicts[i] = SLUICE_FILTER_UNREADABLE;
-            continue;
+    const sluice_filter_part *part = filter->parts;
+    for (; part->first != part->end; part++) {
+        struct rte_mbuf *shown = frame;
+        const bool has_tags = end != addresses_length && !part->sees_tags;
+        if (likely(part->run)) {
+            if (unlikely(has_tags)) shown = in_one_piece(part, frame, end, &copy);
+            if (likely(shown && (shown->data_len >= part->reach || shown->data_len == shown->pkt_len))) {
+                const uint16_t rule = (uint16_t)(part->first + part->run(shown));
+                if (rule != part->end) return rule;
+                continue;
+            }
         }
-        const sluice_filter_rule *rule = rules;
-        for (; rule->program; rule++) {
-            struct rte_mbuf *shown = rule->sees_tags ? frame : untagged;
-            if (rule->run ? rule->run(shown) : rte_bpf_exec(rule->program, shown)) break;
+        shown = has_tags ? without_tags(frame, end, &copy) : frame;
+        for (uint16_t rule = part->first; rule != part->end; rule++) {
+            if (matches(filter->rules + rule, shown)) return rule;
         }
-        verdicts[i] = (uint16_t)(rule - rules);
     }
+    return part->first;
+}
+
+void sluice_filter_run(const sluice_filter *filter, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts) {
+    for (uint32_t i = 0; i < count; i++) verdicts[i] = decide(filter, frames[i]);
 }

@@ -58,8 +58,17 @@ package final class FilterTrial {
     package var hits: [UInt64] { program.counts }
     /// Frames dropped so far.
     package var dropped: UInt64 { lcore.pointee.counters[0].drops[Int(DropReason.filtered.rawValue)] }
-    /// Rules that run as native code.
-    package var nativeRules: Int { program.rules.indices.count { view.pointee.rules[$0].run != nil } }
+    /// Rules that run as native code when they are run one by one.
+    package var nativeRules: Int { program.rules.indices.count { program.loaded.rules[$0].run != nil } }
+    /// Rules that are run together with those beside them, by which ones.
+    package var joinedRules: [Range<Int>] {
+        var result: [Range<Int>] = [], part = program.loaded.parts.unsafelyUnwrapped
+        while part.pointee.first != part.pointee.end {
+            if part.pointee.run != nil { result.append(Int(part.pointee.first)..<Int(part.pointee.end)) }
+            part += 1
+        }
+        return result
+    }
 
     private func place(_ bytes: [UInt8], _ contiguous: Int, _ number: Int) -> Frame {
         let first = min(contiguous, bytes.count), header = headers + 2 * number * Self.headerSize

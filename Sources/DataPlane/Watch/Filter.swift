@@ -2,8 +2,8 @@ import DPDKShim
 
 /// A filter as one lcore runs it.
 struct FilterView {
-    /// The last is its default.
-    var rules: UnsafeMutablePointer<sluice_filter_rule>
+    /// The last of its rules is its default.
+    var filter: sluice_filter
     /// By rule: frames that it decided about. Written by the lcore.
     var hits: UnsafeMutablePointer<UInt64>
     /// Room for one of each frame of a burst.
@@ -29,7 +29,7 @@ func filter(
 ) -> Int {
     var view = first, left = count
     while left != 0 {
-        sluice_filter_run(view.pointee.rules, frames, UInt32(truncatingIfNeeded: left), view.pointee.verdicts)
+        sluice_filter_run(&view.pointee.filter, frames, UInt32(truncatingIfNeeded: left), view.pointee.verdicts)
         var kept = 0
         for index in 0..<left {
             let frame = frames[index].unsafelyUnwrapped
@@ -61,5 +61,5 @@ func passes(_ frame: Frame, _ first: UnsafeMutablePointer<FilterView>, _ port: P
 private func allows(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16) -> Bool {
     if verdict == UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) { return false }
     view.pointee.hits[Int(verdict)] &+= 1
-    return view.pointee.rules[Int(verdict)].allows
+    return view.pointee.filter.rules[Int(verdict)].allows
 }
