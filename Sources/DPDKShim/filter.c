@@ -3,8 +3,10 @@
 #include "DPDKShim.h"
 #include <errno.h>
 #include <rte_bpf.h>
+#include <rte_ether.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* Of classic BPF: where rte_bpf_convert keeps its registers A and X. */
 enum { register_a = EBPF_REG_0, register_x = EBPF_REG_7 };
@@ -15,21 +17,6 @@ static bool is_indirect_load(const struct ebpf_insn *i) { return BPF_CLASS(i->co
 
 static bool is_jump(const struct ebpf_insn *i) {
     return BPF_CLASS(i->code) == BPF_JMP && BPF_OP(i->code) != EBPF_CALL && BPF_OP(i->code) != EBPF_EXIT;
-}
-
-static bool is_exit(const struct ebpf_insn *i) { return i->code == (BPF_JMP | EBPF_EXIT); }
-
-/* Whether the x86 compiler of DPDK 22.11 gets a program right. It encodes tests of bits with constants of one byte, which the processor does not have; and jumps backwards
- * of 123 to 128 bytes with an offset that says otherwise. It makes such jumps from each end of a program, and each load, to the first of the ends: they are near where all
- * ends follow all loads, as they do in what libpcap makes but for divisions by what is in a frame. */
-static bool is_compilable(const struct ebpf_insn *program, uint32_t count) {
-    unsigned ends = 0;
-    for (const struct ebpf_insn *i = program; i < program + count; i++) {
-        if (i->code == (BPF_JMP | BPF_JSET | BPF_K) && i->imm == (int8_t)i->imm) return false;
-        if (BPF_CLASS(i->code) == BPF_LD && ends) return false;
-        if (is_exit(i) && ++ends > 3) return false;
-    }
-    return true;
 }
 
 /* Mends what rte_bpf_convert (22.11) makes: indirect loads of bytes and words take their place from A instead of X. And librte_bpf checks places with sums
@@ -76,66 +63,46 @@ int sluice_filter_load(sluice_filter_rule *rule, const void *instructions, uint3
     if (!mended) return -ENOMEM;
     program.ins = mended;
     rule->program = rte_bpf_load(&program);
-    const bool is_native = is_compilable(mended, program.nb_ins);
     int error = rule->program ? 0 : rte_errno ? -abs(rte_errno) : -EINVAL;
     free(mended);
-    struct rte_bpf_jit native = { 0 };
-    rule->run = !error && is_native && rte_bpf_get_jit(rule->program, &native) == 0 ? native.func : NULL;
     return error;
 }
 
 void sluice_filter_unload(sluice_filter_rule *rule) {
     rte_bpf_destroy(rule->program);
     rule->program = NULL;
-    rule->run = NULL;
 }
 
-/* What a joined program finds in its registers. */
-static const struct ebpf_insn prologue[] = {
-    { .code = BPF_LDX | BPF_MEM | BPF_H, .dst_reg = EBPF_REG_0, .src_reg = EBPF_REG_1, .off = offsetof(struct rte_mbuf, data_off) },
-    { .code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = EBPF_REG_2, .src_reg = EBPF_REG_1, .off = offsetof(struct rte_mbuf, pkt_len) },
-    { .code = BPF_LDX | BPF_MEM | EBPF_DW, .dst_reg = EBPF_REG_1, .src_reg = EBPF_REG_1, .off = offsetof(struct rte_mbuf, buf_addr) },
-    { .code = EBPF_ALU64 | BPF_ADD | BPF_X, .dst_reg = EBPF_REG_1, .src_reg = EBPF_REG_0 },
-};
-
-int sluice_filter_join(sluice_filter_part *part, const void *instructions, uint32_t count) {
-    struct ebpf_insn *whole = malloc(sizeof(prologue) + count * sizeof(*whole));
-    if (!whole) return -ENOMEM;
-    memcpy(whole, prologue, sizeof(prologue));
-    memcpy(whole + RTE_DIM(prologue), instructions, count * sizeof(*whole));
-    const struct rte_bpf_prm program = {
-        .ins = whole,
-        .nb_ins = (uint32_t)RTE_DIM(prologue) + count,
-        /* It asks how long a frame is before it looks at a place; librte_bpf is to find only that it never looks in front of it. */
-        .prog_arg = { .type = RTE_BPF_ARG_PTR_MBUF, .size = sizeof(struct rte_mbuf), .buf_size = 1 << 20 },
-    };
-    part->program = rte_bpf_load(&program);
-    int error = part->program ? 0 : rte_errno ? -abs(rte_errno) : -EINVAL;
-    free(whole);
-    if (error) return error;
-    struct rte_bpf_jit native = { 0 };
-    error = rte_bpf_get_jit(part->program, &native);
-    if (!error && !native.func) error = -ENOTSUP;
-    if (error) sluice_filter_part_unload(part); else part->run = native.func;
-    return error;
+int sluice_filter_join(sluice_filter_part *part, const void *code, size_t size) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return -errno;
+    memcpy(memory, code, size);
+    if (mprotect(memory, size, PROT_READ | PROT_EXEC) != 0) {
+        const int error = -errno;
+        munmap(memory, size);
+        return error;
+    }
+    part->run = memory;
+    part->size = size;
+    return 0;
 }
 
 void sluice_filter_part_unload(sluice_filter_part *part) {
-    rte_bpf_destroy(part->program);
-    part->program = NULL;
+    if (part->run) munmap(part->run, part->size);
     part->run = NULL;
 }
 
-/* A frame without its tags: its addresses, and what is behind the tags. */
+/* A frame without its tags, as librte_bpf is shown it: its addresses, and what is behind the tags. */
 struct untagged {
     struct rte_mbuf addresses, rest;
-    uint8_t bytes[256];
+    uint8_t bytes[2 * RTE_ETHER_ADDR_LEN];
 };
 
 enum { most_tags = 8, addresses_length = 2 * RTE_ETHER_ADDR_LEN };
 
 static inline bool is_tag(const uint8_t *type) {
-    return (type[0] == 0x81 && type[1] == 0x00) || (type[0] == 0x88 && type[1] == 0xa8) || (type[0] == 0x91 && type[1] == 0x00);
+    const unaligned_uint16_t value = *(const unaligned_uint16_t *)type;
+    return value == RTE_BE16(RTE_ETHER_TYPE_VLAN) || value == RTE_BE16(RTE_ETHER_TYPE_QINQ) || value == RTE_BE16(RTE_ETHER_TYPE_QINQ1);
 }
 
 /* Where a frame's tags end. 0: it cannot be told what is behind them. */
@@ -166,53 +133,71 @@ static struct rte_mbuf *without_tags(struct rte_mbuf *frame, uint32_t end, struc
     return &copy->addresses;
 }
 
-/* The same in one piece, as far as rules look that are joined. NULL: that is too far. */
-static struct rte_mbuf *in_one_piece(const sluice_filter_part *part, struct rte_mbuf *frame, uint32_t end, struct untagged *copy) {
-    struct rte_mbuf *shown = &copy->addresses;
-    const uint32_t tags = end - addresses_length;
-    shown->pkt_len = frame->pkt_len - tags;
-    shown->data_len = frame->data_len - tags;
-    shown->buf_addr = frame->buf_addr;
-    shown->data_off = frame->data_off + tags;
-    if (!part->reads_addresses) return shown;
-    if (part->reach > sizeof(copy->bytes)) return NULL;
+enum { longest_copy = 512 };
+
+/* The begin of a frame in one piece, as far as rules look that are joined, without the tags that end there. NULL: they look too far. */
+static const uint8_t *in_one_piece(const sluice_filter_part *part, struct rte_mbuf *frame, uint32_t end, uint8_t *copy) {
+    const uint32_t tags = end - addresses_length, length = RTE_MIN(frame->pkt_len - tags, part->reach);
     const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
-    if (shown->data_len > sizeof(copy->bytes)) shown->data_len = sizeof(copy->bytes);
-    memcpy(copy->bytes, bytes, addresses_length);
-    memcpy(copy->bytes + addresses_length, bytes + end, shown->data_len - addresses_length);
-    shown->buf_addr = copy->bytes;
-    shown->data_off = 0;
-    return shown;
+    if ((!tags || !part->reads_addresses) && frame->data_len - tags >= length) return bytes + tags;
+    if (length > longest_copy) return NULL;
+    /* Tags are only found behind whole addresses. */
+    const uint32_t addresses = RTE_MIN(length, (uint32_t)addresses_length);
+    const uint8_t *front = rte_pktmbuf_read(frame, 0, addresses, copy);
+    const uint8_t *rest = rte_pktmbuf_read(frame, addresses + tags, length - addresses, copy + addresses);
+    if (!front || !rest) return NULL;
+    if (front != copy) memcpy(copy, front, addresses);
+    if (rest != copy + addresses) memcpy(copy + addresses, rest, length - addresses);
+    return copy;
 }
 
-static inline bool matches(const sluice_filter_rule *rule, struct rte_mbuf *shown) {
-    return rule->run ? rule->run(shown) : rte_bpf_exec(rule->program, shown);
-}
-
-static inline uint16_t decide(const sluice_filter *filter, struct rte_mbuf *frame) {
+/* Behind the parts that have been run. */
+static __rte_noinline uint16_t decide(const sluice_filter *filter, const sluice_filter_part *part, struct rte_mbuf *frame) {
     const uint32_t end = end_of_tags(frame);
-    if (unlikely(!end)) return SLUICE_FILTER_UNREADABLE;
-    struct untagged copy;
-    const sluice_filter_part *part = filter->parts;
+    if (!end) return SLUICE_FILTER_UNREADABLE;
+    struct untagged untagged;
+    uint8_t copy[longest_copy];
     for (; part->first != part->end; part++) {
-        struct rte_mbuf *shown = frame;
-        const bool has_tags = end != addresses_length && !part->sees_tags;
-        if (likely(part->run)) {
-            if (unlikely(has_tags)) shown = in_one_piece(part, frame, end, &copy);
-            if (likely(shown && (shown->data_len >= part->reach || shown->data_len == shown->pkt_len))) {
-                const uint16_t rule = (uint16_t)(part->first + part->run(shown));
+        const uint32_t hidden = part->sees_tags ? addresses_length : end;
+        if (part->run) {
+            const uint8_t *bytes = in_one_piece(part, frame, hidden, copy);
+            if (bytes) {
+                const uint16_t rule = (uint16_t)(part->first + part->run(bytes, frame->pkt_len - (hidden - addresses_length)));
                 if (rule != part->end) return rule;
                 continue;
             }
         }
-        shown = has_tags ? without_tags(frame, end, &copy) : frame;
+        struct rte_mbuf *shown = hidden == addresses_length ? frame : without_tags(frame, end, &untagged);
         for (uint16_t rule = part->first; rule != part->end; rule++) {
-            if (matches(filter->rules + rule, shown)) return rule;
+            if (rte_bpf_exec(filter->rules[rule].program, shown)) return rule;
         }
     }
     return part->first;
 }
 
-void sluice_filter_run(const sluice_filter *filter, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts) {
-    for (uint32_t i = 0; i < count; i++) verdicts[i] = decide(filter, frames[i]);
+static inline bool is_in_one_piece(uint32_t reach, const struct rte_mbuf *frame) { return frame->data_len >= reach || frame->data_len == frame->pkt_len; }
+
+bool sluice_filter_run(const sluice_filter *filter, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts) {
+    const sluice_filter_part *first = filter->parts, *second = first + 1;
+    uint64_t (*const run)(const uint8_t *, uint64_t) = first->run;
+    const bool is_all = run && second->first == second->end;
+    const uint32_t reach = first->reach;
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct rte_mbuf *frame = frames[i];
+        const sluice_filter_part *part = first;
+        uint16_t verdict;
+        /* Nearly all frames have no tags, or tags that are seen, and nearly all filters are one part. */
+        const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
+        if (likely(run && is_in_one_piece(reach, frame) && frame->data_len >= addresses_length + 2 && !is_tag(bytes + addresses_length))) {
+            verdict = (uint16_t)run(bytes, frame->pkt_len);
+            if (likely(is_all) || verdict != first->end) goto decided;
+            part = second;
+        }
+        verdict = decide(filter, part, frame);
+    decided:
+        verdicts[i] = verdict;
+        differ |= verdict ^ verdicts[0];
+    }
+    return !differ;
 }

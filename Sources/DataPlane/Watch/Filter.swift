@@ -24,16 +24,23 @@ func ingress(of port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> 
 /// lengths, move up; the others are freed and counted at the port. Returns how many stay.
 @inline(never) @_noLocks
 func filter(
-    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ first: UnsafeMutablePointer<FilterView>, _ port: PortIndex,
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ number: Int, _ first: UnsafeMutablePointer<FilterView>, _ port: PortIndex,
     _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Int {
-    var view = first, left = count
+    var view = first, left = number
     while left != 0 {
-        sluice_filter_run(&view.pointee.filter, frames, UInt32(truncatingIfNeeded: left), view.pointee.verdicts)
+        let verdicts = view.pointee.verdicts
+        if sluice_filter_run(&view.pointee.filter, frames, UInt32(truncatingIfNeeded: left), verdicts), allows(view, verdicts[0]) {
+            count(view, verdicts[0], frames: left)
+            if view.pointee.isLast { break }
+            view += 1
+            continue
+        }
         var kept = 0
         for index in 0..<left {
             let frame = frames[index].unsafelyUnwrapped
-            if allows(view, view.pointee.verdicts[index]) {
+            count(view, verdicts[index], frames: 1)
+            if allows(view, verdicts[index]) {
                 frames[kept] = frame
                 lengths[kept] = lengths[index]
                 kept &+= 1
@@ -56,10 +63,14 @@ func passes(_ frame: Frame, _ first: UnsafeMutablePointer<FilterView>, _ port: P
     return filter(&one, &length, 1, first, port, lcore) == 1
 }
 
-/// Counts a verdict.
+/// Whether a frame stays on which this is the verdict.
 @inline(__always) @_noLocks
 private func allows(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16) -> Bool {
-    if verdict == UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) { return false }
-    view.pointee.hits[Int(verdict)] &+= 1
-    return view.pointee.filter.rules[Int(verdict)].allows
+    verdict != UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) && view.pointee.filter.rules[Int(verdict)].allows
+}
+
+/// Counts frames on which this is the verdict.
+@inline(__always) @_noLocks
+private func count(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16, frames: Int) {
+    if verdict != UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) { view.pointee.hits[Int(verdict)] &+= UInt64(frames) }
 }

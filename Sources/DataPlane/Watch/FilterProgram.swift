@@ -8,7 +8,7 @@ final class FilterProgram {
     let standard: FilterAction
     /// To be run, without counting.
     let loaded: sluice_filter
-    private let partCount: Int
+    let partCount: Int
     /// By lcore.
     private let hits: [UnsafeMutablePointer<UInt64>]
     private let verdicts: [UnsafeMutablePointer<UInt16>]
@@ -49,7 +49,7 @@ final class FilterProgram {
         return sluice_filter_load(rule, program.instructions, UInt32(program.instructions.count))
     }
 
-    /// Where DPDK does not take them together, rules are run one by one.
+    /// Where there is no memory for native code, rules are run one by one.
     private static func load(_ run: JoinedProgram.Run, _ programs: [PacketProgram], into part: UnsafeMutablePointer<sluice_filter_part>) {
         part.pointee.first = UInt16(run.programs.lowerBound)
         part.pointee.end = UInt16(run.programs.upperBound)
@@ -57,7 +57,7 @@ final class FilterProgram {
         guard let joined = run.joined else { return }
         part.pointee.reach = UInt32(joined.reach)
         part.pointee.reads_addresses = joined.readsAddresses
-        _ = sluice_filter_join(part, joined.instructions, UInt32(joined.instructions.count))
+        _ = sluice_filter_join(part, joined.code, joined.code.count)
     }
 
     func view(lcore: Int, reason: DropReason) -> FilterView {

@@ -139,18 +139,6 @@ struct DecisionGraph {
 }
 
 extension DecisionGraph {
-    /// How many steps all ways through it have, added up: librte_bpf takes each of them when it checks a program.
-    var stepsOfAllWays: Int {
-        var steps: [Int] = []
-        for node in nodes {
-            switch node {
-            case .rule: steps.append(1)
-            case .asks(_, let yes, let no): steps.append(min(steps[yes] + steps[no] + 1, 1 << 40))
-            }
-        }
-        return steps[root]
-    }
-
     /// That each question looks only at what those before it on every way have found to be in the frame. It is what keeps a program within a frame, whatever was left out
     /// to make it short; so it is found out from the finished graph alone.
     func staysInFrame(_ questions: Questions, _ values: FrameValues) -> Bool {
@@ -192,7 +180,7 @@ extension FrameValues {
         case .constant, .length: []
         case .rest(let index): loads(of: index)
         case .load(let bytes, let index, let offset): loads(of: index) + [Load(index: index, end: UInt64(offset) + UInt64(bytes))]
-        case .operation(_, let left, let right): loads(of: left) + loads(of: right)
+        case .operation(_, let left, let right), .excess(let left, over: let right): loads(of: left) + loads(of: right)
         case .negated(let value): loads(of: value)
         }
     }

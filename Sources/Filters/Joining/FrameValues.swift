@@ -5,19 +5,20 @@ enum FrameValue: Hashable {
     case length
     /// What is behind the place that a value says, in bytes; 0: nothing.
     case rest(after: ValueID)
+    /// By how much one value is more than another; 0: it is not.
+    case excess(ValueID, over: ValueID)
     /// 1, 2 or 4 bytes in network order, at the place that a value says and `offset` behind it.
     case load(bytes: Int, index: ValueID, offset: UInt32)
-    /// With one of the operators of BPF_ALU, such as `ALU.and`.
+    /// With one of `ALU`.
     case operation(UInt8, ValueID, ValueID)
     case negated(ValueID)
 }
 
 typealias ValueID = Int
 
-/// BPF_OP of what classic and extended BPF both have.
+/// BPF_OP of BPF_ALU.
 enum ALU {
-    static let add: UInt8 = 0x00, sub: UInt8 = 0x10, mul: UInt8 = 0x20, div: UInt8 = 0x30, or: UInt8 = 0x40, and: UInt8 = 0x50, lsh: UInt8 = 0x60, rsh: UInt8 = 0x70
-    static let mod: UInt8 = 0x90, xor: UInt8 = 0xa0
+    static let add: UInt8 = 0x00, sub: UInt8 = 0x10, mul: UInt8 = 0x20, or: UInt8 = 0x40, and: UInt8 = 0x50, lsh: UInt8 = 0x60, rsh: UInt8 = 0x70, xor: UInt8 = 0xa0
 }
 
 /// Why programs cannot be joined. Nobody is told: they run one by one.
@@ -61,12 +62,11 @@ struct FrameValues {
 
     mutating func rest(after index: ValueID) -> ValueID { index == Self.zero ? Self.length : id(.rest(after: index)) }
 
-    /// - Throws: NotJoinable, for what processors do in different ways: shifts that are computed or too long, and divisions by what a frame says.
+    /// - Throws: NotJoinable, for what hardly any rule has: divisions, and shifts that are computed or too long.
     mutating func operation(_ code: UInt8, _ left: ValueID, _ right: ValueID) throws -> ValueID {
         let constant = constant(right)
         switch code {
         case ALU.lsh, ALU.rsh: guard let constant, constant < 32 else { throw NotJoinable() }
-        case ALU.div, ALU.mod: guard let constant, constant != 0 else { throw NotJoinable() }
         case ALU.add, ALU.sub, ALU.mul, ALU.or, ALU.and, ALU.xor: break
         default: throw NotJoinable()
         }
@@ -79,12 +79,10 @@ struct FrameValues {
         case ALU.add: left &+ right
         case ALU.sub: left &- right
         case ALU.mul: left &* right
-        case ALU.div: left / right
         case ALU.or: left | right
         case ALU.and: left & right
         case ALU.lsh: left << right
         case ALU.rsh: left >> right
-        case ALU.mod: left % right
         default: left ^ right
         }
     }
@@ -92,7 +90,7 @@ struct FrameValues {
     private func upperBound(_ value: FrameValue) -> UInt32 {
         switch value {
         case .constant(let value): return value
-        case .length, .rest, .negated: return .max
+        case .length, .rest, .excess, .negated: return .max
         case .load(let bytes, _, _): return bytes == 4 ? .max : (1 << UInt32(8 * bytes)) - 1
         case .operation(let code, let left, let right):
             let left = most[left], right = most[right]
@@ -101,8 +99,6 @@ struct FrameValues {
             case ALU.add: return left.addingReportingOverflow(right).overflow ? .max : left + right
             case ALU.rsh: return left >> right
             case ALU.lsh: return left > UInt32.max >> right ? .max : left << right
-            case ALU.div: return left / right
-            case ALU.mod: return right - 1
             default: return .max
             }
         }

@@ -1,59 +1,45 @@
-/// A decision graph as a program of extended BPF. It has one end and jumps forwards only, and tests bits with no constants of one byte: what DPDK 22.11's compiler for x86
-/// gets wrong is not in it.
+/// A decision graph as native code. No value is in it that its graph has not asked for.
 struct GraphCode {
-    private(set) var instructions: [UInt64] = []
-
+    private var code = X86Code()
     private let graph: DecisionGraph
     private let questions: Questions
     private let values: FrameValues
     /// Registers of values that are used more than once.
     private var homes: [Operand: Register] = [:]
-    /// By place in the code: the node that a jump there leads to.
-    private var jumps: [(place: Int, node: Int)] = []
-    /// By node: where it begins.
-    private var places: [Int?]
 
-    typealias Register = UInt8
+    typealias Register = X86Code.Register
 
-    private static let data: Register = 1, length: Register = 2
-    private static let scratch: [Register] = [0, 5]
-    private static let freeHomes: [Register] = [3, 4]
-    /// Which a program has to save and to restore.
-    private static let savedHomes: [Register] = [6, 7, 8, 9]
+    /// As the System V ABI has a function's two arguments and its result, and what else a function may use without saving it.
+    private static let data = Register.rdi, length = Register.rsi
+    private static let scratch: [Register] = [.rax, .r8]
+    private static let homes: [Register] = [.rdx, .rcx, .r9, .r10, .r11]
+
+    var bytes: [UInt8] { code.bytes }
 
     /// - Parameter graph: of questions that `questions` and `values` have.
-    /// - Throws: NotJoinable: something is too large for an instruction, or takes too many registers.
+    /// - Throws: NotJoinable: something takes too many registers.
     init(_ graph: DecisionGraph, _ questions: Questions, _ values: FrameValues) throws {
         self.graph = graph
         self.questions = questions
         self.values = values
-        places = Array(repeating: nil, count: graph.nodes.count)
         let order = order()
         homes = homes(of: order)
+        /// By node: registers that have their values on every way to it.
         var ready = [Set<Register>?](repeating: nil, count: graph.nodes.count)
-        ready[graph.root] = []
         for (position, number) in order.enumerated() {
-            places[number] = instructions.count
+            code.begin(number)
             let next = position + 1 < order.count ? order[position + 1] : nil
             switch graph.nodes[number] {
             case .rule(let rule):
-                emit(Code.move, 0, constant: UInt32(rule))
-                // To the end, which is behind the last.
-                if next != nil { jump(Code.always, to: graph.nodes.count) }
+                code.move(.rax, constant: UInt32(rule))
+                code.end()
             case .asks(let question, let yes, let no):
                 var known = ready[number] ?? []
                 try ask(questions[question], yes, no, next, &known)
                 for target in [yes, no] { ready[target] = ready[target].map { $0.intersection(known) } ?? known }
             }
         }
-        let end = instructions.count
-        instructions.append(UInt64(Code.exit))
-        for jump in jumps {
-            let target = jump.node == graph.nodes.count ? end : places[jump.node]!
-            let distance = target - jump.place - 1
-            guard 0...Int(Int16.max) ~= distance else { throw NotJoinable() }
-            instructions[jump.place] |= UInt64(distance) << 16
-        }
+        code.link()
     }
 
     // MARK: Order
@@ -106,38 +92,45 @@ struct GraphCode {
     }
 
     private func homes(of order: [Int]) -> [Operand: Register] {
-        // How often a frame is likely to come by.
+        var homes: [Operand: Register] = [:]
+        for register in Self.homes {
+            // It has to be computed once.
+            let gains = uses(of: order, but: homes).map { ($0.key, gain: Double(cost($0.key)) * ($0.value.all - $0.value.most)) }.filter { homes[$0.0] == nil }
+            guard let best = gains.max(by: { ($0.gain, -$0.0.value) < ($1.gain, -$1.0.value) }), best.gain > 0 else { break }
+            homes[best.0] = register
+        }
+        return homes
+    }
+
+    /// How often a frame is likely to want each value, in all and at one place; what a value with a register is made of is not wanted any more.
+    private func uses(of order: [Int], but homes: [Operand: Register]) -> [Operand: (all: Double, most: Double)] {
         var share = [Double](repeating: 0, count: graph.nodes.count)
         share[graph.root] = 1
-        var uses: [Operand: Double] = [:]
+        var uses: [Operand: (all: Double, most: Double)] = [:]
         func use(_ operand: Operand, _ share: Double) {
             switch values[operand.value] {
             case .constant, .length: return
-            case .rest(let index): use(Operand(value: index), share)
-            case .load(_, let index, _): use(Operand(value: index), share)
-            case .operation(_, let left, let right):
+            case _ where homes[operand] != nil: return
+            case .rest(let index), .load(_, let index, _), .negated(let index): use(Operand(value: index), share)
+            case .operation(_, let left, let right), .excess(let left, over: let right):
                 use(Operand(value: left), share)
                 use(Operand(value: right), share)
-            case .negated(let value): use(Operand(value: value), share)
             }
-            uses[operand, default: 0] += share
+            let before = uses[operand] ?? (0, 0)
+            uses[operand] = (before.all + share, max(before.most, share))
         }
         for number in order {
             guard case .asks(let id, let yes, let no) = graph.nodes[number] else { continue }
             let question = questions[id]
             use(shape(question).operand, share[number])
+            // What a byte says, such as a protocol, is often one of few.
+            var unlikely = 0.125
+            if case .load(1, _, _) = values[question.value] { unlikely = 0.5 }
             let likely = isLikely(question)
-            share[likely ? yes : no] += share[number] * 7 / 8
-            share[likely ? no : yes] += share[number] / 8
+            share[likely ? yes : no] += share[number] * (1 - unlikely)
+            share[likely ? no : yes] += share[number] * unlikely
         }
-        let gains = uses.map { operand, uses in (operand, gain: Double(cost(operand)) * (uses - 1)) }.filter { $0.gain > 0 }
-            .sorted { ($0.gain, $1.0.value, $1.0.isSwapped ? 0 : 1) > ($1.gain, $0.0.value, $0.0.isSwapped ? 0 : 1) }
-        var homes: [Operand: Register] = [:]
-        var free = Self.freeHomes[...], saved = Self.savedHomes[...]
-        for (operand, gain) in gains {
-            if let register = free.popFirst() { homes[operand] = register } else if gain > 3, let register = saved.popFirst() { homes[operand] = register }
-        }
-        return homes
+        return uses
     }
 
     /// Instructions to get a value.
@@ -148,6 +141,7 @@ struct GraphCode {
         case .rest(let index): 2 + cost(Operand(value: index))
         case .load(let bytes, let index, _):
             1 + (operand.isSwapped ? 0 : bytes / 2) + (index == FrameValues.zero ? 0 : 2 + cost(Operand(value: index)))
+        case .excess(let left, over: let right): 2 + cost(Operand(value: left)) + cost(Operand(value: right))
         case .operation(_, let left, let right): 1 + cost(Operand(value: left)) + (values.constant(right) == nil ? cost(Operand(value: right)) : 0)
         case .negated(let value): 1 + cost(Operand(value: value))
         }
@@ -166,43 +160,42 @@ struct GraphCode {
     }
 
     private mutating func ask(_ question: Question, _ yes: Int, _ no: Int, _ next: Int?, _ known: inout Set<Register>) throws {
-        var (operand, mask, constant) = shape(question)
+        let (operand, mask, constant) = shape(question)
         var register = try place(operand, Self.scratch[...], &known)
-        let comparison: (yes: UInt8, no: UInt8)
+        let jumps: (yes: X86Code.Condition, no: X86Code.Condition)
         if question.relation == .equal {
-            // A processor's test of bits says whether one is there.
-            if let bits = mask, constant == 0, no != next || yes == next, 0x80...0x7fff_ffff ~= bits {
-                emit(Code.jumpIfAnyBit, register, constant: bits, to: no)
-                if yes != next { jump(Code.always, to: yes) }
-                return
+            jumps = (.equal, .notEqual)
+            if let mask, constant == 0 {
+                code.test(register, mask)
+            } else {
+                if let mask {
+                    code.move(Self.scratch[0], register)
+                    register = Self.scratch[0]
+                    code.compute(ALU.and, register, constant: mask)
+                }
+                code.compare(register, constant)
             }
-            if let bits = mask {
-                if register != 0 { emit(Code.moveRegister, 0, register) }
-                register = 0
-                emit(Code.alu | ALU.and, 0, constant: bits)
-                mask = nil
-            }
-            comparison = (Code.jumpIfEqual, Code.jumpIfNotEqual)
-        } else if case .rest = values[question.value] {
-            comparison = (Code.jumpIfSignedAtLeast, Code.jumpIfSignedLess)
+        } else if isDifference(question.value) {
+            guard constant <= Int32.max else { throw NotJoinable() }
+            code.compareWhole(register, constant)
+            jumps = (.signedAtLeast, .signedLess)
         } else {
-            comparison = (Code.jumpIfAtLeast, Code.jumpIfLess)
-        }
-        // Constants are extended by their sign.
-        var other: Register?
-        if constant > 0x7fff_ffff {
-            other = Self.scratch.first { $0 != register }
-            emit(Code.move, other!, constant: constant)
-            constant = 0
-        }
-        func compare(_ code: UInt8, _ target: Int) {
-            if let other { emit(code | Code.withRegister, register, other, to: target) } else { emit(code, register, constant: constant, to: target) }
+            code.compare(register, constant)
+            jumps = (.atLeast, .less)
         }
         if yes == next {
-            compare(comparison.no, no)
+            code.jump(jumps.no, to: no)
         } else {
-            compare(comparison.yes, yes)
-            if no != next { jump(Code.always, to: no) }
+            code.jump(jumps.yes, to: yes)
+            if no != next { code.jump(to: no) }
+        }
+    }
+
+    /// It is below 0 in its register where there is none.
+    private func isDifference(_ value: ValueID) -> Bool {
+        switch values[value] {
+        case .rest, .excess: true
+        default: false
         }
     }
 
@@ -226,92 +219,34 @@ struct GraphCode {
     /// - Parameter scratch: others than `target`.
     private mutating func compute(_ operand: Operand, into target: Register, _ scratch: ArraySlice<Register>, _ known: inout Set<Register>) throws {
         switch values[operand.value] {
-        case .constant(let value): emit(Code.move, target, constant: value)
-        case .length: emit(Code.moveRegister, target, Self.length)
+        case .constant(let value): code.move(target, constant: value)
+        case .length: code.move(target, Self.length)
         case .rest(let index):
             let index = try place(Operand(value: index), scratch, &known)
-            emit(Code.moveWhole, target, Self.length)
-            emit(Code.subtractWhole, target, index)
+            code.moveWhole(target, Self.length)
+            code.subtractWhole(target, index)
+        case .excess(let left, over: let right):
+            code.moveWhole(target, try place(Operand(value: left), [target] + scratch, &known))
+            code.subtractWhole(target, try place(Operand(value: right), scratch, &known))
         case .load(let bytes, let index, let offset):
-            guard offset <= UInt32(Int16.max) else { throw NotJoinable() }
-            var base = Self.data
-            if index != FrameValues.zero {
-                var place = try place(Operand(value: index), scratch, &known)
-                // It has been asked whether it is farther, but DPDK looks for a bound.
-                if !isPlain(index) {
-                    guard let copy = scratch.first else { throw NotJoinable() }
-                    if copy != place { emit(Code.moveWhole, copy, place) }
-                    place = copy
-                    emit(Code.maskWhole, copy, constant: RuleGraph.farthest)
-                }
-                emit(Code.moveWhole, target, Self.data)
-                emit(Code.addWhole, target, place)
-                base = target
-            }
-            instructions.append(Self.word(Code.load(bytes), target, base, offset: UInt16(offset)))
-            if bytes > 1, !operand.isSwapped { emit(Code.toNetworkOrder, target, constant: UInt32(8 * bytes)) }
-        case .operation(let code, let left, let right):
+            guard let offset = Int32(exactly: offset) else { throw NotJoinable() }
+            let index = index == FrameValues.zero ? nil : try place(Operand(value: index), scratch, &known)
+            code.load(bytes, target, Self.data, index, offset)
+            if bytes > 1, !operand.isSwapped { code.swap(bytes, target) }
+        case .operation(let operation, let left, let right):
             try copy(left, into: target, scratch, &known)
             if let constant = values.constant(right) {
-                // What that leaves of 64 bits DPDK 22.11 knows, but not what it leaves of 32.
-                emit(code == ALU.and && constant <= 0x7fff_ffff ? Code.maskWhole : Code.alu | code, target, constant: constant)
+                code.compute(operation, target, constant: constant)
             } else {
-                let right = try place(Operand(value: right), scratch, &known)
-                emit(Code.alu | Code.withRegister | code, target, right)
+                code.compute(operation, target, try place(Operand(value: right), scratch, &known))
             }
         case .negated(let value):
             try copy(value, into: target, scratch, &known)
-            emit(Code.negate, target, 0)
-        }
-    }
-
-    /// DPDK sees by itself that a place is not far: it is a header's length, or loaded.
-    private func isPlain(_ index: ValueID) -> Bool {
-        guard values.most[index] <= RuleGraph.farthest else { return false }
-        switch values[index] {
-        case .load: return true
-        case .operation(ALU.and, let value, _), .operation(ALU.lsh, let value, _): return isPlain(value)
-        default: return false
+            code.negate(target)
         }
     }
 
     private mutating func copy(_ value: ValueID, into target: Register, _ scratch: ArraySlice<Register>, _ known: inout Set<Register>) throws {
-        let register = try place(Operand(value: value), [target] + scratch, &known)
-        if register != target { emit(Code.moveRegister, target, register) }
-    }
-
-    // MARK: Instructions
-
-    private static func word(_ code: UInt8, _ target: Register, _ source: Register, offset: UInt16 = 0, constant: UInt32 = 0) -> UInt64 {
-        UInt64(code) | UInt64(target | source << 4) << 8 | UInt64(offset) << 16 | UInt64(constant) << 32
-    }
-
-    private mutating func emit(_ code: UInt8, _ target: Register, constant: UInt32) { instructions.append(Self.word(code, target, 0, constant: constant)) }
-    private mutating func emit(_ code: UInt8, _ target: Register, _ source: Register) { instructions.append(Self.word(code, target, source)) }
-
-    private mutating func emit(_ code: UInt8, _ register: Register, constant: UInt32, to node: Int) {
-        jumps.append((instructions.count, node))
-        emit(code, register, constant: constant)
-    }
-
-    private mutating func emit(_ code: UInt8, _ register: Register, _ other: Register, to node: Int) {
-        jumps.append((instructions.count, node))
-        emit(code, register, other)
-    }
-
-    private mutating func jump(_ code: UInt8, to node: Int) {
-        jumps.append((instructions.count, node))
-        emit(code, 0, constant: 0)
-    }
-
-    /// Of extended BPF, as rte_bpf.h and the kernel's linux/bpf.h have them; the first three are of 32 bits.
-    private enum Code {
-        static let alu: UInt8 = 0x04, move: UInt8 = 0xb4, moveRegister: UInt8 = 0xbc, negate: UInt8 = 0x84, toNetworkOrder: UInt8 = 0xdc
-        static let moveWhole: UInt8 = 0xbf, addWhole: UInt8 = 0x0f, subtractWhole: UInt8 = 0x1f, maskWhole: UInt8 = 0x57
-        static let withRegister: UInt8 = 0x08
-        static let always: UInt8 = 0x05, exit: UInt8 = 0x95
-        static let jumpIfEqual: UInt8 = 0x15, jumpIfNotEqual: UInt8 = 0x55, jumpIfAtLeast: UInt8 = 0x35, jumpIfLess: UInt8 = 0xa5, jumpIfAnyBit: UInt8 = 0x45
-        static let jumpIfSignedAtLeast: UInt8 = 0x75, jumpIfSignedLess: UInt8 = 0xc5
-        static func load(_ bytes: Int) -> UInt8 { bytes == 4 ? 0x61 : bytes == 2 ? 0x69 : 0x71 }
+        code.move(target, try place(Operand(value: value), [target] + scratch, &known))
     }
 }

@@ -125,10 +125,17 @@ struct RuleGraph {
                 let yes = try jump(instruction.yes), no = try jump(instruction.no)
                 let right = isX ? state.x : values.number(k)
                 guard let constant = values.constant(right) else {
+                    switch comparison {
                     // What is equal differs by nothing.
-                    guard comparison == .equal else { throw NotJoinable() }
-                    let difference = try values.operation(ALU.sub, state.a, right)
-                    return ask(difference, .equal, 0, yes, no)
+                    case .equal:
+                        let difference = try values.operation(ALU.sub, state.a, right)
+                        return ask(difference, .equal, 0, yes, no)
+                    case .greater: return ask(values.id(.excess(state.a, over: right)), .atLeast, 1, yes, no)
+                    case .atLeast: return ask(values.id(.excess(right, over: state.a)), .atLeast, 1, no, yes)
+                    case .anyBit:
+                        let bits = try values.operation(ALU.and, state.a, right)
+                        return ask(bits, .equal, 0, no, yes)
+                    }
                 }
                 switch comparison {
                 case .equal: return ask(state.a, .equal, constant, yes, no)
