@@ -38,6 +38,8 @@ import Testing
         "ether[ip[8] - 1] = 0", "ether[ip[8] - 65] = 0x45 or ether[0:4] ^ 0xffffffff > 0x7fffffff", "ip[0] / ip[1] > 1 or ip[8] % 7 = 1", "tcp[12] / 16 * 4 >= 0",
         "ether[ip[4:2] << 28] = 0", "ip[2:2] - 50 > 0x80000000", "ether[12:4] | 0x80000000 > 0x90000000", "vlan", "vlan 7", "vlan and tcp port 443", "not vlan",
         "ether[tcp[4:4] + 0xfffffff0] = 1", "ip[6:2] & 0x1fff = 0 and udp port 4791", "-ip[0] < 5", "ip proto 6 and ip[9] = 6", "mpls", "ip6[6] = 17 and ip6[40:2] = 40000",
+        // DPDK 22.11 makes native code of it that jumps into the middle of an instruction.
+        "not src net 128.0.0.0/1 and not ether dst 52:54:00:00:00:01",
     ]
 
     @Test("each expression matches what libpcap says it does, on whole frames and in pieces, and reads nothing beyond a frame", arguments: expressions)
