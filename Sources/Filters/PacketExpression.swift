@@ -74,7 +74,7 @@ public enum PacketExpression {
 
     /// DLT_EN10MB; the longest that a frame may be; PCAP_NETMASK_UNKNOWN.
     private static let ethernet: CInt = 1, longest: CInt = 65_535, noMask = UInt32.max
-    /// A rule is run on each frame; and the time that librte_bpf takes to check a program grows faster than it.
+    /// Rules may be run one by one on each frame; and the time that librte_bpf takes to check a program grows faster than it.
     private static let most = 1_000
 
     private static func compile(_ expression: String) throws(Fault) -> PacketProgram {

@@ -16,7 +16,8 @@ typedef struct {
 
 /// Rules of a filter that follow one another. What is behind the last of each filter has none, and begins where its rules end: at its default.
 typedef struct {
-    /// Native code for all of them, of a frame and its length: the first that matches, counted from `first`, or how many there are; NULL: each is run by itself.
+    /// Native code for all of them, of a frame and its length: the first that matches, counted from `first`, or how many there are.
+    /// NULL: each is run by itself.
     uint64_t (*run)(const uint8_t *frame, uint64_t length);
     size_t size;                   ///< of the code, in bytes
     uint32_t reach;                ///< `run` looks at so many bytes of a frame at most, which have to lie one behind the other as far as the frame has them
@@ -43,8 +44,8 @@ void sluice_filter_part_unload(sluice_filter_part *part);
 
 /// The verdict on a frame with more than eight tags, or that ends among its tags: it cannot be told what it is.
 enum { SLUICE_FILTER_UNREADABLE = 0xffff };
-/// For each of one or more frames the first rule that matches it, or SLUICE_FILTER_UNREADABLE. No frame is changed. A program that looks beyond a frame's end does not match it.
-/// Returns whether the verdict on all is the same.
+/// For each of one or more frames the first rule that matches it, or SLUICE_FILTER_UNREADABLE. No frame is changed. A program that looks
+/// beyond a frame's end does not match it. Returns whether the verdict on all is the same.
 SLUICE_HOT bool sluice_filter_run(const sluice_filter *filter, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts);
 
 #endif

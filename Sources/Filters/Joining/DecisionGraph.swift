@@ -92,7 +92,8 @@ struct DecisionGraph {
             let root = rules[0].root
             if let first {
                 drafts.append(Draft(rule: 0, order: .min))
-                drafts[0].asks = (first, yes: try number(0, root, knowing(Answer(first, true), none)), no: try number(0, root, knowing(Answer(first, false), none)))
+                let yes = try number(0, root, knowing(Answer(first, true), none)), no = try number(0, root, knowing(Answer(first, false), none))
+                drafts[0].asks = (first, yes: yes, no: no)
             } else {
                 _ = try number(0, root, none)
             }
@@ -139,8 +140,8 @@ struct DecisionGraph {
 }
 
 extension DecisionGraph {
-    /// That each question looks only at what those before it on every way have found to be in the frame. It is what keeps a program within a frame, whatever was left out
-    /// to make it short; so it is found out from the finished graph alone.
+    /// That each question looks only at what those before it on every way have found to be in the frame. It is what keeps a program within a frame,
+    /// whatever was left out to make it short; so it is found out from the finished graph alone.
     func staysInFrame(_ questions: Questions, _ values: FrameValues) -> Bool {
         /// What is known at a node, on every way to it: by the value of a place, how many bytes there are at least behind it.
         var known = [[ValueID: UInt64]?](repeating: nil, count: nodes.count)
@@ -161,7 +162,11 @@ extension DecisionGraph {
                 }
             }
             for (next, rests) in [(yes, ifYes), (no, rests)] {
-                known[next] = known[next].map { old in old.merging(rests, uniquingKeysWith: min).filter { rests[$0.key] != nil && old[$0.key] != nil } } ?? rests
+                guard let old = known[next] else {
+                    known[next] = rests
+                    continue
+                }
+                known[next] = old.merging(rests, uniquingKeysWith: min).filter { rests[$0.key] != nil && old[$0.key] != nil }
             }
         }
         return true

@@ -18,7 +18,8 @@ typealias ValueID = Int
 
 /// BPF_OP of BPF_ALU.
 enum ALU {
-    static let add: UInt8 = 0x00, sub: UInt8 = 0x10, mul: UInt8 = 0x20, or: UInt8 = 0x40, and: UInt8 = 0x50, lsh: UInt8 = 0x60, rsh: UInt8 = 0x70, xor: UInt8 = 0xa0
+    static let add: UInt8 = 0x00, sub: UInt8 = 0x10, mul: UInt8 = 0x20, or: UInt8 = 0x40, and: UInt8 = 0x50
+    static let lsh: UInt8 = 0x60, rsh: UInt8 = 0x70, xor: UInt8 = 0xa0
 }
 
 /// Why programs cannot be joined. Nobody is told: they run one by one.

@@ -153,7 +153,8 @@ struct GraphCode {
     private func shape(_ question: Question) -> (operand: Operand, mask: UInt32?, constant: UInt32) {
         let (base, mask) = values.masked(question.value)
         guard question.relation == .equal, case .load(let bytes, _, _) = values[base], bytes > 1 else {
-            return mask == .max || question.relation != .equal ? (Operand(value: question.value), nil, question.constant) : (Operand(value: base), mask, question.constant)
+            let isWhole = mask == .max || question.relation != .equal
+            return isWhole ? (Operand(value: question.value), nil, question.constant) : (Operand(value: base), mask, question.constant)
         }
         func swapped(_ value: UInt32) -> UInt32 { bytes == 2 ? UInt32(UInt16(truncatingIfNeeded: value).byteSwapped) : value.byteSwapped }
         return (Operand(value: base, isSwapped: true), base == question.value ? nil : swapped(mask), swapped(question.constant))

@@ -1,7 +1,7 @@
 /// Programs of classic BPF as one function of native code, which tells which of them is the first that matches a frame.
 ///
-/// In C: `uint64_t function(const uint8_t *frame, uint64_t length)`. It returns the number of a program, or as many as there are: none matches. What several of them look
-/// for is looked for once. A load beyond the end of a frame ends only the program that wants it, without a match.
+/// In C: `uint64_t function(const uint8_t *frame, uint64_t length)`. It returns the number of a program, or as many as there are: none matches. What
+/// several of them look for is looked for once. A load beyond the end of a frame ends only the program that wants it, without a match.
 public struct JoinedProgram: Sendable {
     /// To be run wherever it lies.
     public let code: [UInt8]
@@ -37,7 +37,9 @@ public struct JoinedProgram: Sendable {
 
     /// A length to be asked about first: what no frame from a NIC is shorter than, as far as rules care. Behind it nothing shorter is asked about.
     private static func commonLength(_ questions: Questions, _ values: FrameValues) -> QuestionID? {
-        let lengths = questions.all.indices.filter { questions[$0].value == FrameValues.length && questions[$0].relation == .atLeast && questions[$0].constant <= shortest }
+        let lengths = questions.all.indices.filter {
+            questions[$0].value == FrameValues.length && questions[$0].relation == .atLeast && questions[$0].constant <= shortest
+        }
         return lengths.count > 1 ? lengths.max { questions[$0].constant < questions[$1].constant } : nil
     }
 

@@ -22,7 +22,7 @@ struct RuleGraph {
             guard case .state(let registers) = target, states[registers] == nil else { return nil }
             return registers
         }
-        let first = Registers(pc: 0, live: live)
+        let first = Registers()
         pending.append(first)
         states[first] = 0
         while let state = pending.popLast() {
@@ -157,7 +157,9 @@ struct RuleGraph {
 
     /// Goes on where the answer is known.
     private static func ask(_ question: Question, _ yes: Target, _ no: Target, _ values: FrameValues, _ questions: inout Questions) -> Step {
-        if let known = values.constant(question.value) { return .goes((question.relation == .equal ? known == question.constant : known >= question.constant) ? yes : no) }
+        if let known = values.constant(question.value) {
+            return .goes((question.relation == .equal ? known == question.constant : known >= question.constant) ? yes : no)
+        }
         if question.constant > values.most[question.value] { return .goes(no) }
         if question.relation == .atLeast, question.constant == 0 { return .goes(yes) }
         return .asks(questions.id(question), yes: yes, no: no)
@@ -186,13 +188,11 @@ struct RuleGraph {
 
 /// What a program has in its registers, at a place of it.
 private struct Registers: Hashable {
-    private(set) var pc: Int
+    private(set) var pc = 0
     /// Of a load: how many of the questions before it have been asked.
     var passed = 0
     var a = FrameValues.zero, x = FrameValues.zero
     var memory = [ValueID](repeating: FrameValues.zero, count: 16)
-
-    init(pc: Int, live: [UInt32]) { self.pc = pc }
 
     mutating func go(to pc: Int) {
         self.pc = pc

@@ -1,5 +1,5 @@
-/// Instructions of x86-64 for programs, as Intel's manual (volume 2) encodes them. They are of 32 bits, which leaves 0 in the upper half of a register, where they are not
-/// said to be of a whole one.
+/// Instructions of x86-64 for programs, as Intel's manual (volume 2) encodes them. They are of 32 bits, which leaves 0 in the upper half of a register,
+/// where they are not said to be of a whole one.
 struct X86Code {
     enum Register: UInt8 { case rax = 0, rcx = 1, rdx = 2, rsi = 6, rdi = 7, r8 = 8, r9 = 9, r10 = 10, r11 = 11 }
 
