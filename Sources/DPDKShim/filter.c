@@ -3,12 +3,14 @@
 #include "DPDKShim.h"
 #include <errno.h>
 #include <rte_bpf.h>
+#include <rte_ether.h>
 #include <rte_malloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-/* The registers in which rte_bpf_convert keeps the registers A and X of classic BPF. */
+/* Of classic BPF: where rte_bpf_convert keeps its registers A and X. */
 enum { register_a = EBPF_REG_0, register_x = EBPF_REG_7 };
-/* Greatest offset into a frame: no frame is longer, and the sum of two such offsets does not overflow. */
+/* No frame is longer, and sums of two such places overflow nothing. */
 enum { farthest = 0xffff };
 
 static bool is_indirect_load(const struct ebpf_insn *i) { return BPF_CLASS(i->code) == BPF_LD && BPF_MODE(i->code) == BPF_IND; }
@@ -17,25 +19,9 @@ static bool is_jump(const struct ebpf_insn *i) {
     return BPF_CLASS(i->code) == BPF_JMP && BPF_OP(i->code) != EBPF_CALL && BPF_OP(i->code) != EBPF_EXIT;
 }
 
-static bool is_exit(const struct ebpf_insn *i) { return i->code == (BPF_JMP | EBPF_EXIT); }
-
-/* Whether the x86 JIT compiler of DPDK 22.11 translates a program correctly. It has two bugs. It encodes bit tests against constants of one byte as an
- * instruction that the processor does not have. And it gives backward jumps of 123 to 128 bytes a wrong offset. It emits such jumps from each exit of a
- * program, and from each load, to the program's first exit. They are short enough if all exits follow all loads, which is so in libpcap's output except for
- * divisions by values of the frame. */
-static bool is_compilable(const struct ebpf_insn *program, uint32_t count) {
-    unsigned ends = 0;
-    for (const struct ebpf_insn *i = program; i < program + count; i++) {
-        if (i->code == (BPF_JMP | BPF_JSET | BPF_K) && i->imm == (int8_t)i->imm) return false;
-        if (BPF_CLASS(i->code) == BPF_LD && ends) return false;
-        if (is_exit(i) && ++ends > 3) return false;
-    }
-    return true;
-}
-
-/* Corrects the output of rte_bpf_convert (22.11): indirect loads of bytes and words take their offset from A instead of X. In addition, librte_bpf checks
- * offsets with 32-bit sums, so that one just below 2^32 would count as within the frame: before each indirect load, a jump is inserted that ends the program
- * without a match if the offset is too large. Returns NULL if there is no memory. */
+/* Mends what rte_bpf_convert (22.11) makes: indirect loads of bytes and words take their place from A instead of X. And librte_bpf checks places with sums
+ * of 32 bits, so that one just below 2^32 would be found to be within a frame: where the place of an indirect load is too far a program ends, without a match.
+ * NULL: no memory. */
 static struct ebpf_insn *mend(const struct ebpf_insn *old, uint32_t count, uint32_t *new_count) {
     uint32_t *places = malloc(count * sizeof(*places));
     if (!places) return NULL;
@@ -67,7 +53,7 @@ static struct ebpf_insn *mend(const struct ebpf_insn *old, uint32_t count, uint3
 }
 
 int sluice_filter_load(sluice_filter_rule *rule, const void *instructions, uint32_t count) {
-    /* Has the layout of libpcap's struct bpf_program. */
+    /* As libpcap's struct bpf_program. */
     const struct { unsigned length; const void *instructions; } classic = { count, instructions };
     struct rte_bpf_prm *converted = rte_bpf_convert((const struct bpf_program *)&classic);
     if (!converted) return rte_errno ? -abs(rte_errno) : -EINVAL;
@@ -77,70 +63,141 @@ int sluice_filter_load(sluice_filter_rule *rule, const void *instructions, uint3
     if (!mended) return -ENOMEM;
     program.ins = mended;
     rule->program = rte_bpf_load(&program);
-    const bool is_native = is_compilable(mended, program.nb_ins);
     int error = rule->program ? 0 : rte_errno ? -abs(rte_errno) : -EINVAL;
     free(mended);
-    struct rte_bpf_jit native = { 0 };
-    rule->run = !error && is_native && rte_bpf_get_jit(rule->program, &native) == 0 ? native.func : NULL;
     return error;
 }
 
 void sluice_filter_unload(sluice_filter_rule *rule) {
     rte_bpf_destroy(rule->program);
     rule->program = NULL;
-    rule->run = NULL;
 }
 
-/* A frame without its tags as a chain of two segments: a copy of its addresses, and the rest of the frame from behind the tags. */
+int sluice_filter_join(sluice_filter_part *part, const void *code, size_t size) {
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return -errno;
+    memcpy(memory, code, size);
+    if (mprotect(memory, size, PROT_READ | PROT_EXEC) != 0) {
+        const int error = -errno;
+        munmap(memory, size);
+        return error;
+    }
+    part->run = memory;
+    part->size = size;
+    return 0;
+}
+
+void sluice_filter_part_unload(sluice_filter_part *part) {
+    if (part->run) munmap(part->run, part->size);
+    part->run = NULL;
+}
+
+/* A frame without its tags, as librte_bpf is shown it: its addresses, and what is behind the tags. */
 struct untagged {
     struct rte_mbuf addresses, rest;
     uint8_t bytes[2 * RTE_ETHER_ADDR_LEN];
 };
 
-enum { most_tags = 8 };
+enum { most_tags = 8, addresses_length = 2 * RTE_ETHER_ADDR_LEN };
 
 static inline bool is_tag(const uint8_t *type) {
-    return (type[0] == 0x81 && type[1] == 0x00) || (type[0] == 0x88 && type[1] == 0xa8) || (type[0] == 0x91 && type[1] == 0x00);
+    const unaligned_uint16_t value = *(const unaligned_uint16_t *)type;
+    return value == RTE_BE16(RTE_ETHER_TYPE_VLAN) || value == RTE_BE16(RTE_ETHER_TYPE_QINQ) || value == RTE_BE16(RTE_ETHER_TYPE_QINQ1);
 }
 
-/* The frame as it is shown to programs that do not look at tags; NULL if the headers behind its tags cannot be found. */
-static struct rte_mbuf *without_tags(struct rte_mbuf *frame, struct untagged *copy) {
-    const uint32_t begin = 2 * RTE_ETHER_ADDR_LEN;
+/* Where a frame's tags end. 0: it cannot be told what is behind them. */
+static inline uint32_t end_of_tags(const struct rte_mbuf *frame) {
     const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
-    uint32_t end = begin;
-    while (end + 2 <= frame->data_len && is_tag(bytes + end)) {
+    uint32_t end = addresses_length;
+    while (end + 2 <= frame->data_len && unlikely(is_tag(bytes + end))) {
         end += RTE_VLAN_HLEN;
-        if (end > begin + most_tags * RTE_VLAN_HLEN) return NULL;
+        if (end > addresses_length + most_tags * RTE_VLAN_HLEN) return 0;
     }
-    if (end + 2 > frame->data_len) return end == begin && frame->pkt_len == frame->data_len ? frame : NULL;
-    if (end == begin) return frame;
+    if (likely(end + 2 <= frame->data_len)) return end;
+    return end == addresses_length && frame->pkt_len == frame->data_len ? end : 0;
+}
+
+/* What programs are shown, one by one, that do not ask for tags. */
+static struct rte_mbuf *without_tags(struct rte_mbuf *frame, uint32_t end, struct untagged *copy) {
     copy->rest = *frame;
     copy->rest.data_off += end;
     copy->rest.data_len -= end;
     copy->addresses = *frame;
-    memcpy(copy->bytes, bytes, sizeof(copy->bytes));
+    memcpy(copy->bytes, rte_pktmbuf_mtod(frame, const uint8_t *), addresses_length);
     copy->addresses.buf_addr = copy->bytes;
     copy->addresses.data_off = 0;
-    copy->addresses.data_len = begin;
-    copy->addresses.pkt_len = frame->pkt_len - (end - begin);
+    copy->addresses.data_len = addresses_length;
+    copy->addresses.pkt_len = frame->pkt_len - (end - addresses_length);
     copy->addresses.nb_segs = frame->nb_segs + 1;
     copy->addresses.next = &copy->rest;
     return &copy->addresses;
 }
 
-void sluice_filter_run(const sluice_filter_rule *rules, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts) {
-    struct untagged copy;
-    for (uint32_t i = 0; i < count; i++) {
-        struct rte_mbuf *frame = frames[i], *untagged = without_tags(frame, &copy);
-        if (unlikely(!untagged)) {
-            verdicts[i] = SLUICE_FILTER_UNREADABLE;
-            continue;
+enum { longest_copy = 512 };
+
+/* The begin of a frame in one piece, as far as rules look that are joined, without the tags that end there. NULL: they look too far. */
+static const uint8_t *in_one_piece(const sluice_filter_part *part, struct rte_mbuf *frame, uint32_t end, uint8_t *copy) {
+    const uint32_t tags = end - addresses_length, length = RTE_MIN(frame->pkt_len - tags, part->reach);
+    const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
+    if ((!tags || !part->reads_addresses) && frame->data_len - tags >= length) return bytes + tags;
+    if (length > longest_copy) return NULL;
+    /* Tags are only found behind whole addresses. */
+    const uint32_t addresses = RTE_MIN(length, (uint32_t)addresses_length);
+    const uint8_t *front = rte_pktmbuf_read(frame, 0, addresses, copy);
+    const uint8_t *rest = rte_pktmbuf_read(frame, addresses + tags, length - addresses, copy + addresses);
+    if (!front || !rest) return NULL;
+    if (front != copy) memcpy(copy, front, addresses);
+    if (rest != copy + addresses) memcpy(copy + addresses, rest, length - addresses);
+    return copy;
+}
+
+/* Behind the parts that have been run. */
+static __rte_noinline uint16_t decide(const sluice_filter *filter, const sluice_filter_part *part, struct rte_mbuf *frame) {
+    const uint32_t end = end_of_tags(frame);
+    if (!end) return SLUICE_FILTER_UNREADABLE;
+    struct untagged untagged;
+    uint8_t copy[longest_copy];
+    for (; part->first != part->end; part++) {
+        const uint32_t hidden = part->sees_tags ? addresses_length : end;
+        if (part->run) {
+            const uint8_t *bytes = in_one_piece(part, frame, hidden, copy);
+            if (bytes) {
+                const uint16_t rule = (uint16_t)(part->first + part->run(bytes, frame->pkt_len - (hidden - addresses_length)));
+                if (rule != part->end) return rule;
+                continue;
+            }
         }
-        const sluice_filter_rule *rule = rules;
-        for (; rule->program; rule++) {
-            struct rte_mbuf *shown = rule->sees_tags ? frame : untagged;
-            if (rule->run ? rule->run(shown) : rte_bpf_exec(rule->program, shown)) break;
+        struct rte_mbuf *shown = hidden == addresses_length ? frame : without_tags(frame, end, &untagged);
+        for (uint16_t rule = part->first; rule != part->end; rule++) {
+            if (rte_bpf_exec(filter->rules[rule].program, shown)) return rule;
         }
-        verdicts[i] = (uint16_t)(rule - rules);
     }
+    return part->first;
+}
+
+static inline bool is_in_one_piece(uint32_t reach, const struct rte_mbuf *frame) { return frame->data_len >= reach || frame->data_len == frame->pkt_len; }
+
+bool sluice_filter_run(const sluice_filter *filter, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts) {
+    const sluice_filter_part *first = filter->parts, *second = first + 1;
+    uint64_t (*const run)(const uint8_t *, uint64_t) = first->run;
+    const bool is_all = run && second->first == second->end;
+    const uint32_t reach = first->reach;
+    uint32_t differ = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct rte_mbuf *frame = frames[i];
+        const sluice_filter_part *part = first;
+        uint16_t verdict;
+        /* Nearly all frames have no tags, or tags that are seen, and nearly all filters are one part. */
+        const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
+        if (likely(run && is_in_one_piece(reach, frame) && frame->data_len >= addresses_length + 2 && !is_tag(bytes + addresses_length))) {
+            verdict = (uint16_t)run(bytes, frame->pkt_len);
+            if (likely(is_all) || verdict != first->end) goto decided;
+            part = second;
+        }
+        verdict = decide(filter, part, frame);
+    decided:
+        verdicts[i] = verdict;
+        differ |= verdict ^ verdicts[0];
+    }
+    return !differ;
 }

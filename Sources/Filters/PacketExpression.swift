@@ -75,7 +75,8 @@ public enum PacketExpression {
 
     /// DLT_EN10MB, the snapshot length (the longest possible frame), and PCAP_NETMASK_UNKNOWN.
     private static let ethernet: CInt = 1, longest: CInt = 65_535, noMask = UInt32.max
-    /// The limit on instructions: a rule's program runs on every frame, and the time that librte_bpf takes to check a program grows faster than its length.
+    /// The limit on instructions: rules that cannot be joined are run one by one on each frame, and the time that librte_bpf takes to check a program grows faster
+    /// than its length.
     private static let most = 1_000
 
     private static func compile(_ expression: String) throws(Fault) -> PacketProgram {

@@ -24,6 +24,8 @@ struct Load: ParsableArguments {
     var tags = false
     @Option(help: "Both ports are trunks of so many VLANs, and frames have their tags, an address's always the same; 0: no VLANs.")
     var vlans = 0
+    @Option(help: "Each port has a filter of so many rules, none of which matches any frame; 0: no filter.")
+    var rules = 0
     @Option(help: "What the poll loops do when there is nothing to do: polling, adaptive or interrupt.")
     var polling = "adaptive"
     @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
@@ -39,6 +41,7 @@ struct Load: ParsableArguments {
         guard 1...16_384 ~= flows else { throw ValidationError("--flows takes 1 to 16384") }
         guard 32...65_536 ~= circulating else { throw ValidationError("--frames takes 32 to 65536") }
         guard 0...4_000 ~= vlans, vlans == 0 || !tags else { throw ValidationError("--vlans takes 0 to 4000, and does not go with --tags") }
+        guard 0...256 ~= rules else { throw ValidationError("--rules takes 0 to 256") }
         if let limited { _ = try Self.rate(limited) }
         guard PollingMode(rawValue: polling) != nil else { throw ValidationError("--polling takes \(PollingMode.allCases.map(\.rawValue).joined(separator: ", "))") }
     }
@@ -54,6 +57,7 @@ struct Load: ParsableArguments {
         if let limited { result += ["--limited", limited] }
         if shared { result.append("--shared") }
         if vlans != 0 { result += ["--vlans", "\(vlans)"] }
+        if rules != 0 { result += ["--rules", "\(rules)"] }
         if tags { result.append("--tags") }
         if noHuge { result.append("--no-huge") }
         return result
@@ -91,6 +95,11 @@ extension Load {
         model.daemon = daemon(cpus)
         model.protocols = (1..<max(classes, 2)).map { ProtocolSettings(name: Self.protocolName($0), matches: [.udp(Self.port($0))], pcp: 0) }
         let rate = try limited.map(Self.rate)
+        if rules != 0 {
+            var filter = FilterSettings(name: "f")
+            filter.rules = (0..<rules).map { FilterRule(.deny, Self.rule($0)) }
+            model.filters = [filter]
+        }
         for pair in pairs(cpus) {
             model.bridges.append(BridgeSettings(name: pair.bridge))
             for (side, name) in [pair.a, pair.b].enumerated() {
@@ -98,6 +107,7 @@ extension Load {
                 port.cpus = pair.cpus
                 port.dcb = tags
                 port.rate = rate
+                if rules != 0 { port.filter.outbound = "f" }
                 if vlans != 0 { port.vlan = .trunk(VLANSet(1...vlans), native: nil) }
                 model.ports.append(port)
                 model.guests += (0..<guests).map { guest(name, side, $0, rate) }
@@ -125,6 +135,23 @@ extension Load {
             guest.protocols[Self.protocolName(number)] = own
         }
         return guest
+    }
+
+    /// What no frame is: of the same kinds as those of the benchmark beside Open vSwitch (Measuring/Workload.swift), again and again with other numbers.
+    private static func rule(_ number: Int) -> String {
+        let more = number / 10
+        return switch number % 10 {
+        case 0: "tcp dst port \(25 + more)"
+        case 1: "tcp dst port \(445 + more)"
+        case 2: "udp dst port \(161 + more)"
+        case 3: "udp src port \(67 + more)"
+        case 4: "tcp src port \(179 + more)"
+        case 5: "src net 192.\(168 + more).0.0/16"
+        case 6: "dst net 172.\(16 + more).0.0/16"
+        case 7: "icmp[0] = \(8 + more)"
+        case 8: "ip proto \(47 + more)"
+        default: "dst host 10.9.9.\(9 + more)"
+        }
     }
 
     static func protocolName(_ number: Int) -> String { "p\(number)" }

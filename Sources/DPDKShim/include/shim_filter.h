@@ -1,4 +1,4 @@
-// Filters: classic BPF programs made by libpcap, which DPDK's librte_bpf runs on frames.
+// Filters: classic BPF programs, as libpcap makes them, run on frames: as native code that is made of several of them, or each by DPDK's librte_bpf.
 #ifndef SLUICE_SHIM_FILTER_H
 #define SLUICE_SHIM_FILTER_H
 
@@ -7,24 +7,45 @@
 
 struct rte_bpf;
 
-/// A rule of a filter. The last rule of each filter has no program: it decides about all frames that no other rule matches.
+/// A rule of a filter. The last of each filter has no program: it decides about every frame that no other matches.
 typedef struct {
-    uint64_t (*run)(void *frame);  ///< the program as native code; NULL: it is interpreted
     struct rte_bpf *program;
     bool sees_tags;                ///< its program is shown frames with their VLAN tags, otherwise without
     bool allows;
 } sluice_filter_rule;
 
-/// Loads a program of `count` instructions (struct bpf_insn). The constant offset of each load must be below 65536. Returns 0, or a negative errno if
-/// librte_bpf refuses the program.
+/// Rules of a filter that follow one another. What is behind the last of each filter has none, and begins where its rules end: at its default.
+typedef struct {
+    /// Native code for all of them, of a frame and its length: the first that matches, counted from `first`, or how many there are.
+    /// NULL: each is run by itself.
+    uint64_t (*run)(const uint8_t *frame, uint64_t length);
+    size_t size;                   ///< of the code, in bytes
+    uint32_t reach;                ///< `run` looks at so many bytes of a frame at most, which have to lie one behind the other as far as the frame has them
+    uint16_t first, end;
+    bool sees_tags;                ///< all of them do
+    bool reads_addresses;          ///< `run` looks at the Ethernet addresses
+} sluice_filter_part;
+
+typedef struct {
+    sluice_filter_rule *rules;
+    sluice_filter_part *parts;
+} sluice_filter;
+
+/// Loads a program of `count` instructions (struct bpf_insn), whose loads are all from places below 65536, or that far beyond what they compute.
+/// Returns 0, or a negative errno: librte_bpf refuses it.
 int sluice_filter_load(sluice_filter_rule *rule, const void *instructions, uint32_t count);
-/// Frees the rule's program; no loop may still run it.
+/// No loop may still run it.
 void sluice_filter_unload(sluice_filter_rule *rule);
 
-/// The verdict on a frame that has more than eight tags or ends within its tags, so that its content cannot be determined.
+/// Loads native code that looks at no more of a frame than there is. Returns 0, or a negative errno.
+int sluice_filter_join(sluice_filter_part *part, const void *code, size_t size);
+/// No loop may still run it.
+void sluice_filter_part_unload(sluice_filter_part *part);
+
+/// The verdict on a frame with more than eight tags, or that ends among its tags: it cannot be told what it is.
 enum { SLUICE_FILTER_UNREADABLE = 0xffff };
-/// Writes for each frame the index of the first rule that matches it, or SLUICE_FILTER_UNREADABLE. No frame is changed. A program that reads beyond the end of
-/// a frame does not match it.
-SLUICE_HOT void sluice_filter_run(const sluice_filter_rule *rules, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts);
+/// For each of one or more frames the first rule that matches it, or SLUICE_FILTER_UNREADABLE. No frame is changed. A program that looks
+/// beyond a frame's end does not match it. Returns whether the verdict on all is the same.
+SLUICE_HOT bool sluice_filter_run(const sluice_filter *filter, struct rte_mbuf *const *frames, uint32_t count, uint16_t *verdicts);
 
 #endif

@@ -13,10 +13,12 @@ package final class FilterTrial {
 
     private static let headerSize = 128, segmentSize = 4_096
 
+    /// - Parameter oneByOne: rules are run one after the other, also where they could be run together.
     /// - Throws: what is wrong with an expression, or what DPDK does not take.
-    package init(_ rules: [FilterRule], _ standard: FilterAction) throws {
+    package init(_ rules: [FilterRule], _ standard: FilterAction, oneByOne: Bool = false) throws {
         guard Self.hasStarted else { throw DataPlaneError("DPDK did not start") }
         program = try FilterProgram(rules, standard, of: "trial", lcores: 1)
+        if oneByOne { for place in 0..<program.partCount { sluice_filter_part_unload(program.loaded.parts + place) } }
         view = .allocate(capacity: 1)
         view.initialize(to: program.view(lcore: 0, reason: .filtered))
         view.pointee.isLast = true
@@ -58,8 +60,10 @@ package final class FilterTrial {
     package var hits: [UInt64] { program.counts }
     /// Frames dropped so far.
     package var dropped: UInt64 { lcore.pointee.counters[0].drops[Int(DropReason.filtered.rawValue)] }
-    /// Rules that run as native code.
-    package var nativeRules: Int { program.rules.indices.count { view.pointee.rules[$0].run != nil } }
+    /// Rules that are run together with those beside them, by which ones.
+    package var joinedRules: [Range<Int>] {
+        (0..<program.partCount).map { program.loaded.parts[$0] }.filter { $0.run != nil }.map { Int($0.first)..<Int($0.end) }
+    }
 
     private func place(_ bytes: [UInt8], _ contiguous: Int, _ number: Int) -> Frame {
         let first = min(contiguous, bytes.count), header = headers + 2 * number * Self.headerSize

@@ -117,7 +117,7 @@ extension DataPlane {
             }
         }
         return MirrorView(
-            rules: filter?.rulesAlone, longest: settings.truncate.map { UInt32($0) } ?? .max, limit: StormLimit(settings.rate), target: port, leaf: leaf,
+            filter: filter?.loaded, longest: settings.truncate.map { UInt32($0) } ?? .max, limit: StormLimit(settings.rate), target: port, leaf: leaf,
             header: header, state: record.state, counters: record.counters[lcore])
     }
 }

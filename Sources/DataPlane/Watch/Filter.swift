@@ -2,8 +2,8 @@ import DPDKShim
 
 /// A filter as one lcore runs it.
 struct FilterView {
-    /// The last is its default.
-    var rules: UnsafeMutablePointer<sluice_filter_rule>
+    /// The last of its rules is its default.
+    var filter: sluice_filter
     /// By rule: frames that it decided about. Written by the lcore.
     var hits: UnsafeMutablePointer<UInt64>
     /// Room for one of each frame of a burst.
@@ -24,16 +24,23 @@ func ingress(of port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> 
 /// lengths, move up; the others are freed and counted at the port. Returns how many stay.
 @inline(never) @_noLocks
 func filter(
-    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ first: UnsafeMutablePointer<FilterView>, _ port: PortIndex,
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ number: Int, _ first: UnsafeMutablePointer<FilterView>, _ port: PortIndex,
     _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Int {
-    var view = first, left = count
+    var view = first, left = number
     while left != 0 {
-        sluice_filter_run(view.pointee.rules, frames, UInt32(truncatingIfNeeded: left), view.pointee.verdicts)
+        let verdicts = view.pointee.verdicts
+        if sluice_filter_run(&view.pointee.filter, frames, UInt32(truncatingIfNeeded: left), verdicts), allows(view, verdicts[0]) {
+            count(view, verdicts[0], frames: left)
+            if view.pointee.isLast { break }
+            view += 1
+            continue
+        }
         var kept = 0
         for index in 0..<left {
             let frame = frames[index].unsafelyUnwrapped
-            if allows(view, view.pointee.verdicts[index]) {
+            count(view, verdicts[index], frames: 1)
+            if allows(view, verdicts[index]) {
                 frames[kept] = frame
                 lengths[kept] = lengths[index]
                 kept &+= 1
@@ -49,10 +56,14 @@ func filter(
     return left
 }
 
-/// Counts a verdict.
+/// Whether a frame stays on which this is the verdict.
 @inline(__always) @_noLocks
 private func allows(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16) -> Bool {
-    if verdict == UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) { return false }
-    view.pointee.hits[Int(verdict)] &+= 1
-    return view.pointee.rules[Int(verdict)].allows
+    verdict != UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) && view.pointee.filter.rules[Int(verdict)].allows
+}
+
+/// Counts frames on which this is the verdict.
+@inline(__always) @_noLocks
+private func count(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16, frames: Int) {
+    if verdict != UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) { view.pointee.hits[Int(verdict)] &+= UInt64(frames) }
 }

@@ -69,9 +69,9 @@ private func duplicate(
     // Nothing that could be sent.
     if contiguous < HeaderSize.ethernet { return nil }
     if tap.pointee.guest != 0, guest(of: frame, passage, snapshot) != tap.pointee.guest { return nil }
-    if let rules = mirror.pointee.rules {
+    if var filter = mirror.pointee.filter {
         var one: Frame? = frame, verdict: UInt16 = 0
-        sluice_filter_run(rules, &one, 1, &verdict)
+        _ = sluice_filter_run(&filter, &one, 1, &verdict)
         if verdict != 0 { return nil }
     }
     let target = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(mirror.pointee.target)

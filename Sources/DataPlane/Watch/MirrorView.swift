@@ -5,7 +5,7 @@ import Synchronization
 /// A mirror as one lcore runs it.
 struct MirrorView {
     /// Which frames: those that match the first rule; nil: all.
-    var rules: UnsafeMutablePointer<sluice_filter_rule>?
+    var filter: sluice_filter?
     /// Bytes of each frame that are copied.
     var longest: UInt32
     /// What copies may take.
