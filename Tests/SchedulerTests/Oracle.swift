@@ -191,7 +191,7 @@ final class Oracle {
         c.floor = bucket(whole, rootFloor, bits(p.burst, rootFloor))
         (c.saved, c.mostSaved) = (0, 0)
         if let floor = c.floor, c.parent != nil {
-            // What is at hand: 10 ms of the root's floor, or two large frames if that is more.
+            // What is at hand: 10 ms of the floor's rate, or two large frames if that is more.
             let atHand = Int128(max(rootFloor / 800, 2 * 9_022)) * 8_000_000_000
             if floor.burst > atHand {
                 c.saved = max(floor.numerator - atHand, 0)
