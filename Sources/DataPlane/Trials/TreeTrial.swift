@@ -47,7 +47,7 @@ package final class TreeTrial {
         removals = []
     }
 
-    /// Offers a frame to the leaf of a guest and protocol, and returns whether it was queued.
+    /// Offers a frame to the leaf of a guest and protocol, and returns the tree's verdict.
     package func offer(_ guest: String, _ protocolName: String? = nil, length: UInt32, tag: UInt32 = 0, at now: Nanoseconds) -> EnqueueVerdict {
         guard let leaf = leaves[Self.key(guest, protocolName)] ?? leaves[Self.key(guest, nil)] else { return .notALeaf }
         let handle = UnsafeMutableRawPointer(bitPattern: 64)!
