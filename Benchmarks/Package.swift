@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// Sluice beside its peers, in one run each. A package of its own: the switch itself depends on none of this.
+// Compares Sluice with its peers, in one run each. It is a package of its own, so the switch itself depends on none of this.
 
 import PackageDescription
 
@@ -21,7 +21,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
-        // DPDK's own hierarchical scheduler on its public interface.
+        // DPDK's own hierarchical scheduler, used through its public interface.
         .target(
             name: "SchedPeer",
             cSettings: dpdkC,
@@ -30,7 +30,7 @@ let package = Package(
             name: "scheduler-benchmark",
             dependencies: ["SchedPeer", .product(name: "Scheduler", package: "sluice")],
             path: "Sources/SchedulerBenchmark"),
-        // Devices in memory, for poll loops without anybody at the other end.
+        // Devices in memory, for poll loops that run without anything connected to them.
         .target(
             name: "RingPorts", cSettings: dpdkC,
             linkerSettings: ["rte_eal", "rte_mempool", "rte_mbuf", "rte_ring", "rte_ethdev", "rte_net_ring"].map { .linkedLibrary($0) }),
@@ -45,11 +45,11 @@ let package = Package(
             swiftSettings: [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]),
         // Threads that keep a CPU busy without a switch.
         .target(name: "Spinner", cSettings: [.unsafeFlags(["-O2"])]),
-        // Threads that execute one instruction at a time.
+        // Executes the instructions of a thread one at a time.
         .target(name: "Stepping"),
-        // What instructions do to memory, as objdump writes them: pure.
+        // Finds out from objdump's output what instructions do to memory. Pure code.
         .target(name: "MachineCode"),
-        // Searching, judging and drawing: no processes, no clock.
+        // Searching, judging and drawing. Uses neither processes nor a clock.
         .target(name: "Measuring"),
         .executableTarget(
             name: "benchmark-suite",

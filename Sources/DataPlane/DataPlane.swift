@@ -6,13 +6,13 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// The poll loops and everything they carry. Made once a process; used by one thread, the control thread.
+/// The poll loops and everything they carry. A process makes one data plane, and only its control thread uses it.
 public final class DataPlane {
     let runtime: Runtime
-    /// What is running.
+    /// The configuration that is running.
     public internal(set) var model: Model { didSet { knownGuests = nil } }
     private var knownGuests: [EffectiveGuest]?
-    /// The model's, made once.
+    /// The model's effective guests, computed once for each model.
     var effectiveGuests: [EffectiveGuest] {
         if let knownGuests { return knownGuests }
         let guests = model.effectiveGuests
@@ -23,33 +23,34 @@ public final class DataPlane {
     var lost: [String: LostPort] = [:]
     var notices: [String] = []
     var freeIndices = IndexPool(1..<maxPorts)
-    /// Of ports that the change in progress took away, and the bridges they were at.
+    /// Ports that the change in progress removed, and the bridges they were at.
     var closedIndices: [(port: PortIndex, bridge: String)] = []
     var bridges: [String: BridgeState] = [:]
     var guestIndices: [String: GuestIndex] = [:]
     var freeGuests = IndexPool(1..<65_535)
-    /// For how many guests the leaf tables of the published snapshots have room.
+    /// The number of guests for which the leaf tables of the published snapshots have room.
     var guestRows = GuestRows()
-    /// What guests sent in classes that are gone.
+    /// What guests sent in classes that no longer exist.
     var guestsSent: [String: GuestAmounts] = [:]
-    /// What was sent to and from the guests of groups in trees that are gone.
+    /// What was sent to and from the guests of groups in trees that no longer exist.
     var groupsSent: [String: GuestAmounts] = [:]
-    /// Of guests that the change in progress took away, and the ports they were at.
+    /// Guests that the change in progress removed, and the ports they were at.
     var closedGuests: [(index: Int, port: String)] = []
-    /// By port: the guest that traffic of unlisted addresses belongs to, as published last.
+    /// For each port, the guest that owns the traffic of addresses that are not configured, as it was last published.
     var catchAllGuests: [String: GuestIndex] = [:]
-    /// Numbers of guests who went in a change of theirs alone: their rows lead to others until the next one.
+    /// Indices of guests that the last change of a single port's guests removed. Their rows of the leaf tables keep leading to the leaves of the port's catch-all
+    /// guest until the next change.
     var leftRows: [Int] = []
-    /// Whose addresses are learned behind each port, when addresses were bound last.
+    /// For each port, the guests for which addresses were learned behind it when addresses were last bound.
     var learnedFor: [PortIndex: LearnedFor] = [:]
-    /// Replaced, and to be freed when no loop reads them.
+    /// Objects that have been replaced, to be freed when no poll loop reads them any more (here and in the next two lines).
     var retiredOwners: [AddressOwners] = []
     var retiredSets: [FloodSets] = []
     var retiredGroups: [BridgeGroups] = []
-    /// By `PortIndex`: names of their bridges.
+    /// The names of the ports' bridges, by `PortIndex`.
     var bridgesOfPorts: [String?] = []
     var filters = FilterPrograms()
-    /// Replaced, and those in their place.
+    /// Filter programs that have been replaced, and the programs that replaced them.
     var retiredFilters: [(program: FilterProgram, heir: FilterProgram?)] = []
     var mirrors = MirrorRecords()
     var trees: [String: Tree] = [:]
@@ -57,49 +58,49 @@ public final class DataPlane {
     var loads = Loads()
     var balancer = Balancer()
     private let wakeLatency = WakeLatency()
-    /// Times that guests had connected at the last `tick`.
+    /// The number of times that guests had connected when `tick` last looked.
     var seenConnections: UInt64 = 0
-    /// Queues that balancing moved.
+    /// The number of queues that balancing has moved to another poll loop.
     public internal(set) var queueMoves: UInt64 = 0
-    /// By lcore index: what it was given last.
+    /// For each poll loop, by its index, the snapshot that it was given last.
     var snapshots: [UnsafeMutablePointer<Snapshot>] = []
-    /// Times that snapshots were published.
+    /// The number of times that snapshots were published.
     var published: UInt64 = 0
     var protocols: ProtocolTable
     var protocolNumbers = ProtocolRows()
-    /// By protocol row: what had been counted there when its protocol got it.
+    /// For each protocol row, what had already been counted there when its present protocol got the row.
     var countedBefore = [Amount](repeating: Amount(), count: protocolRows)
-    /// Configured addresses for which a forwarding database had no place; tried again at every change.
+    /// Configured addresses for which a forwarding database had no room. They are tried again at every change.
     public internal(set) var unboundAddresses: [(bridge: String, mac: MACAddress, vlan: Int?)] = []
-    /// What links could not receive that were closed since their port was made.
+    /// For each port, the receive losses of links that were closed since the port was made.
     var closedLosses: [PortIndex: LinkLosses] = [:]
-    /// Counters of ports that are gone, so that totals go on adding up.
+    /// The counters of removed ports, so that totals never fall.
     var retired = PortCounters()
     let cpuNodes: [Int]
-    /// Nanoseconds that the hypervisor had taken from each loop's CPU before it started.
+    /// For each poll loop, the nanoseconds that the hypervisor had stolen from its CPU before it started.
     let stolenBefore: [UInt64]
-    /// `Runtime.now` at which poll loops stop telling stages apart; 0: they do not.
+    /// The value of `Runtime.now` at which the poll loops stop measuring their stages; 0: they are not measuring.
     var stagesMeasuredUntil: UInt64 = 0
 
-    /// A bridge as the control thread holds it.
+    /// What the control thread knows of a bridge.
     struct BridgeState {
         var settings: BridgeSettings
         var fdb: ForwardingDatabase
-        /// What guests' addresses and the operator's static entries say.
+        /// The owners of addresses, from the guests' configured addresses and the operator's static entries.
         var owned: [Station: Binding] = [:]
-        /// The same for the poll loops.
+        /// The same, in the form that poll loops read.
         var owners = AddressOwners.create([])
-        /// Of `owned`, what the database has as static entries: what is behind ports that are up.
+        /// The part of `owned` that the database holds as static entries: the addresses behind ports that are up.
         var bound: [Station: Binding] = [:]
-        /// Whom frames are flooded to, where there are VLANs, and of what that was made.
+        /// On a bridge with VLANs, the ports that frames are flooded to, and what those were made from.
         var sets: FloodSets?
         var setMembers: [PortIndex: VLANSet] = [:]
-        /// nil: it follows none.
+        /// The bridge's groups; nil if it does not follow groups.
         var groups: BridgeGroups?
-        /// Counters of ports that are gone, so that the bridge's own never fall.
+        /// The counters of removed ports, so that the bridge's own counters never fall.
         var retired = PortCounters()
 
-        /// No loop may still use it.
+        /// Frees the bridge's memory. No poll loop may use it any more.
         func destroy() {
             fdb.destroy()
             owners.destroy()
@@ -107,7 +108,7 @@ public final class DataPlane {
             groups?.destroy()
         }
     }
-    /// An address in a VLAN; in VLAN 0 where its bridge has none, or where it is meant in all VLANs of its port.
+    /// An address in a VLAN. The VLAN is 0 if the bridge has none, or if the address is meant in all VLANs of its port.
     struct Station: Hashable {
         var mac: MACAddress
         var vlan: UInt16 = 0
@@ -117,7 +118,7 @@ public final class DataPlane {
             self.vlan = UInt16(vlan ?? 0)
         }
 
-        /// - Parameter key: as forwarding databases and records have it.
+        /// - Parameter key: address and VLAN, as forwarding databases and records hold them.
         init(key: UInt64) {
             mac = MACAddress(value: key & 0xffff_ffff_ffff)
             vlan = PortVLANs.vlan(of: key)
@@ -129,19 +130,19 @@ public final class DataPlane {
         var port: PortIndex
         var guest: GuestIndex
     }
-    /// Guests of one port.
+    /// The guests of one port for which addresses are learned.
     struct LearnedFor: Equatable {
         var all: [GuestIndex] = []
         var catchAll: GuestIndex = 0
-        /// Of VLANs that have a guest of their own.
+        /// For each VLAN that has a guest of its own, that guest.
         var byVLAN: [UInt16: GuestIndex] = [:]
 
         func guest(of vlan: UInt16) -> GuestIndex { byVLAN[vlan] ?? catchAll }
     }
 
-    /// Starts DPDK and the poll loops, with nothing to carry yet.
-    /// - Parameter controlSocket: the path that this process serves clients at; no port may have it.
-    /// - Throws: `DataPlaneError` when memory or processors are not to be had.
+    /// Starts DPDK and the poll loops, without any ports.
+    /// - Parameter controlSocket: the path of the control socket of this process; no port may use it.
+    /// - Throws: `DataPlaneError` if the memory or the processors are not available.
     public init(_ settings: DaemonSettings, controlSocket: String? = nil) throws(DataPlaneError) {
         runtime = try Runtime(settings, controlSocket: controlSocket)
         MTURecord.giveBack()
@@ -156,10 +157,10 @@ public final class DataPlane {
         try runtime.launch()
     }
 
-    /// - Throws: a sentence where the kernel takes no request; nothing has changed then.
+    /// - Throws: `DataPlaneError` if the kernel does not accept a request for the latency; then nothing has changed.
     func setWakeLatency(_ settings: DaemonSettings) throws(DataPlaneError) { try wakeLatency.set(settings.wakeLatency) }
 
-    /// Stops the loops, closes every port and gives DPDK's memory back.
+    /// Stops the poll loops, closes every port and returns DPDK's memory.
     public func close() {
         runtime.halt()
         for port in ports.values { port.close() }
@@ -175,7 +176,7 @@ public final class DataPlane {
         runtime.close()
     }
 
-    /// Looks at all links again. A port is of no use before its link was seen to be up, so this is done many times a second.
+    /// Looks at all links again. A port cannot be used until its link has been seen to be up, so this is called many times a second.
     public func refreshLinks() {
         for port in ports.values { port.link.refresh() }
         loseGonePorts()
@@ -186,14 +187,14 @@ public final class DataPlane {
         advanceGroups()
     }
 
-    /// Housekeeping that poll loops leave to others, about once a second: ageing, loads, and ports that failed.
+    /// Does the work that poll loops leave to others, about once a second: ageing, loads, and another attempt to open failed ports.
     public func tick() {
         endStageMeasurement()
         watchLoads()
         retryLostPorts()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {
-            // The database's seconds are 2^30 ns long.
+            // The forwarding database counts in seconds of 2^30 ns.
             let ageing = UInt32(clamping: max((bridge.settings.ageing * 1_000_000_000) >> 30, 1))
             if seconds > ageing { _ = bridge.fdb.sweep(olderThan: seconds - ageing, from: 0, count: bridge.fdb.lines) }
         }
@@ -205,9 +206,9 @@ public final class DataPlane {
     }
 }
 
-/// Numbers that are given out lowest first and taken back.
+/// A pool of numbers, which gives out the lowest first and takes numbers back.
 struct IndexPool {
-    /// Behind the highest that was ever given out.
+    /// One more than the highest number that was ever given out.
     private(set) var next: Int
     private let end: Int
     private var returned: Set<Int> = []
@@ -226,7 +227,7 @@ struct IndexPool {
 
     mutating func give(back index: Int) { returned.insert(index) }
 
-    /// How many are left.
+    /// How many numbers can still be given out.
     var count: Int { end - next + returned.count }
 }
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct AddressOwnersTests {
-    /// Few slots, so that addresses stand in each other's places, behind the end and before it.
+    /// The table has few slots, so that addresses collide, and their entries wrap around its end.
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func changedCopiesHoldWhatIsMadeAnew(_ seed: UInt64) {
         var random = Seeded(seed)

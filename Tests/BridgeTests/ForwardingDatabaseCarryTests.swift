@@ -1,7 +1,7 @@
 import Bridge
 import Testing
 
-/// A database takes another's place, or changes what it says of guests, without forgetting an address.
+/// A database replaces another one, or gives its entries other guests, without forgetting an address.
 @Suite("Forwarding databases that are carried over") struct ForwardingDatabaseCarryTests {
     @Test("What a database knew is known to the one that takes its place: static entries, learned ones with their age, and what was learned meanwhile")
     func carried() {
@@ -13,7 +13,7 @@ import Testing
         #expect(new.count == 501)
         #expect(new.lookup(mac: 1) == FDBValue(staticPort: 1, guest: 4))
         for mac in 100...599 as ClosedRange<UInt64> { #expect(new.lookup(mac: mac) == FDBValue(port: 2, guest: 7, seen: UInt32(mac))) }
-        // One loop still learns in the old one, another already in the new one.
+        // One loop still learns in the old database, while another already learns in the new one.
         _ = old.learn(mac: 600, port: 3, guest: 8, now: 700)
         _ = old.learn(mac: 100, port: 3, guest: 8, now: 700)
         _ = new.learn(mac: 101, port: 5, guest: 9, now: 701)
@@ -45,7 +45,7 @@ import Testing
         for mac in 10...50 as ClosedRange<UInt64> {
             #expect(fdb.lookup(mac: mac) == FDBValue(port: UInt16(mac % 2), guest: mac % 2 == 1 ? 5 : 4, seen: 9))
         }
-        // What loops remember of them is asked for again.
+        // Loops that remember look-ups have to repeat them.
         #expect(fdb.changes != changes)
     }
 

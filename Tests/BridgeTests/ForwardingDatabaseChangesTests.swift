@@ -1,12 +1,12 @@
 import Bridge
 import Testing
 
-/// `ForwardingDatabase.changes`: what was looked up before may be remembered as long as it stays.
+/// `ForwardingDatabase.changes`: a result of a look-up may be remembered as long as this number stays the same.
 @Suite("Forwarding database: changes")
 struct ForwardingDatabaseChangesTests {
     private let mac: UInt64 = 0x5254_0000_0001
 
-    /// Whether `body` counts as a change.
+    /// Whether `body` changes the number.
     private func changes(_ prepare: (ForwardingDatabase) -> Void = { _ in }, _ body: (ForwardingDatabase) -> Void) -> Bool {
         let fdb = ForwardingDatabase.create(lines: 2, capacity: 8, multiplier: 1)
         defer { fdb.destroy() }

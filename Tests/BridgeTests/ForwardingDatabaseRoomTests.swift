@@ -40,7 +40,7 @@ struct ForwardingDatabaseRoomTests {
         }
         #expect(fdb.count == capacity)
         for (index, mac) in macs.enumerated() { #expect(fdb.lookup(mac: mac).port == UInt16(index & 0x3fff)) }
-        // One more must not make it grow.
+        // One more address must not make the database exceed its capacity.
         _ = fdb.learn(mac: 0x0e00_0000_0000, port: 77, guest: 1, now: 2)
         #expect(fdb.count <= capacity)
     }
@@ -57,7 +57,7 @@ struct ForwardingDatabaseRoomTests {
             for (index, mac) in neighbours.enumerated() { #expect(fdb.lookup(mac: mac).port == UInt16(index)) }
             #expect(fdb.count <= capacity)
             #expect(verdicts[.evicted, default: 0] > 190_000)
-            // A neighbour's new address still finds a place.
+            // A port that has few addresses can still have a new one learned.
             #expect(fdb.learn(mac: 0x5254_0000_1000, port: 3, guest: 0, now: 11).verdict == .evicted)
         }
     }
@@ -70,7 +70,7 @@ struct ForwardingDatabaseRoomTests {
         var listed: Set<UInt64> = []
         fdb.forEach { mac, _ in listed.insert(mac) }
         #expect(listed == [1, 2, 3, 5])
-        // A stranger may take the place of one of many, not of the only one of its port.
+        // Another port may displace one of a port's many addresses, but not the only address of a port.
         #expect(fdb.learn(mac: 6, port: 2, guest: 0, now: 21).verdict == .evicted)
         #expect(fdb.lookup(mac: 3).isNone && fdb.lookup(mac: 6).port == 2)
         for mac in [1, 2, 5] as [UInt64] { #expect(fdb.remove(mac: mac)) }

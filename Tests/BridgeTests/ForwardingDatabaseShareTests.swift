@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Forwarding database: each port's part")
 struct ForwardingDatabaseShareTests {
-    /// A station's address, in one of a few VLANs or in none.
+    /// A random station address, in one of a few VLANs or without a VLAN.
     private static func station(_ random: inout Seeded) -> UInt64 { random.next() & 0xfeff_ffff_ffff | [0, 10, 20, 4_094].randomElement(using: &random)! << 48 | 1 }
 
     @Test(
@@ -22,7 +22,7 @@ struct ForwardingDatabaseShareTests {
             for _ in 0..<Int.random(in: max(part / 2, 1)...part, using: &random) { stations.append((Self.station(&random), UInt16(port))) }
         }
         stations.shuffle(using: &random)
-        // A third speak before, the others while the flood goes on.
+        // A third of the stations speak before the flood, the others during it.
         var later = Array(stations[(stations.count / 3)...])
         for station in stations[..<(stations.count / 3)] {
             #expect(fdb.learn(mac: station.mac, port: station.port, guest: 1, now: 1).verdict == .learned)
@@ -35,7 +35,7 @@ struct ForwardingDatabaseShareTests {
             if result.verdict == .evicted { evicted += 1 }
             if turn % each == 0, let station = later.popLast() {
                 let verdict = fdb.learn(mac: station.mac, port: station.port, guest: 1, now: UInt32(2 + turn / 10_000)).verdict
-                // One that found nobody who has to yield goes on with its next frame.
+                // A station whose address displaced no other is not learned yet; it tries again with its next frame.
                 if verdict == .full { later.append(station) } else { known[station.mac] = station.port }
                 tries += 1
             }
@@ -47,7 +47,7 @@ struct ForwardingDatabaseShareTests {
         #expect(lost.isEmpty, "\(lost.count) of \(known.count)")
     }
 
-    /// Whatever ports learn, at random: nobody loses an address to another port while it has its part or less, nor to one that has as many.
+    /// Ports learn addresses at random. No port that has its share or less loses an address to another port, and no port loses one to a port that has as many.
     @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
     func nobodyTakesFromOnesPart(seed: UInt64) {
         var random = Seeded(seed)
@@ -59,7 +59,7 @@ struct ForwardingDatabaseShareTests {
         var model: [UInt64: UInt16] = [:], counts = [Int](repeating: 0, count: ports)
         var refused = 0
         for turn in 0..<20_000 {
-            // Some ports speak much more than others; now and then all falls silent and ages.
+            // Some ports speak much more than others. Now and then all are silent and their entries age.
             let port = min(Int.random(in: 0..<ports, using: &random), Int.random(in: 0..<ports, using: &random))
             let mac = Self.station(&random)
             let verdict = fdb.learn(mac: mac, port: UInt16(port), guest: 0, now: UInt32(turn)).verdict
@@ -87,7 +87,7 @@ struct ForwardingDatabaseShareTests {
             }
         }
         #expect(refused < 2_000, "a search of 32 lines finds somebody nearly always")
-        // All that speak much have about the same; one more of somebody's who has less is learned.
+        // All ports that speak much have about the same number of addresses. A port that has fewer can have another address learned.
         let quiet = UInt16(ports)
         for number in 0..<(places / (ports + 1)) {
             let mac = 0x0a00_0000_0000 + UInt64(number)

@@ -21,7 +21,7 @@ struct ForwardingDatabaseTests {
         #expect(result.verdict == .known && result.value.guest == 7)
         result = fdb.learn(mac: mac, port: 3, guest: 7, now: 1001)
         #expect(result.verdict == .known && fdb.lookup(mac: mac).seen == 1001)
-        // The guest may have been renamed.
+        // The port's guest may have become another one since.
         result = fdb.learn(mac: mac, port: 3, guest: 8, now: 1001)
         #expect(result.verdict == .known && fdb.lookup(mac: mac).guest == 8)
 
@@ -33,7 +33,7 @@ struct ForwardingDatabaseTests {
     @Test func valuesOfAllExtremes() {
         let fdb = ForwardingDatabase.create(capacity: 100)
         defer { fdb.destroy() }
-        // Port 0, guest 0, second 0 is an entry like any other.
+        // Port 0, guest 0 and second 0 make an entry like any other, although its value is 0.
         #expect(fdb.learn(mac: 1, port: 0, guest: 0, now: 0).verdict == .learned)
         #expect(!fdb.lookup(mac: 1).isNone && fdb.lookup(mac: 1).raw == 0)
         #expect(fdb.learn(mac: 0xfeff_ffff_ffff, port: 0xfffe, guest: 0xffff, now: 0x7fff_ffff).verdict == .learned)
@@ -111,7 +111,7 @@ struct ForwardingDatabaseTests {
         #expect(fdb.sweep(olderThan: 3_001, from: 0, count: fdb.lines).removed == 1)
     }
 
-    /// Every operation, in random order, against a dictionary; without eviction, of which the dictionary knows nothing.
+    /// Every operation, in random order, compared with a dictionary. Nothing is evicted, because the dictionary does not model that.
     @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
     func randomOperations(_ seed: UInt64) {
         var random = Seeded(seed)

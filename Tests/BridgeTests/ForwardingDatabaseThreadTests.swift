@@ -5,9 +5,9 @@ import Testing
 
 @Suite("Forwarding database: several lcores")
 struct ForwardingDatabaseThreadTests {
-    /// Learners and readers on real threads over a table far too small, so that entries are moved, evicted and contended all the
-    /// time, while another thread sweeps, flushes and sets static entries. An entry's guest tells which address it was made for, so
-    /// that no look-up can mistake another address's value for its own.
+    /// Learners and readers on real threads use a table that is far too small, so that entries are moved, evicted and contended for all the time, while another
+    /// thread sweeps, flushes and sets static entries. The guest of an entry tells which address it was made for, so a look-up that returned the value of
+    /// another address would be noticed.
     @Test func nobodyEverReadsAnotherAddressesValue() {
         let fdb = ForwardingDatabase.create(lines: 32, capacity: 120, multiplier: 0x9e37_79b9_7f4a_7c15)
         defer { fdb.destroy() }
@@ -35,7 +35,7 @@ struct ForwardingDatabaseThreadTests {
         }
         #expect(faults.texts == [])
         for verdict in [LearnVerdict.known, .learned, .evicted, .moved] { #expect(verdicts[verdict] > 0, "\(verdict) never happened") }
-        // At rest nothing is left half done.
+        // When all threads have ended, no operation may have been left half done.
         var seen: Set<UInt64> = []
         fdb.forEach { mac, value in
             #expect(seen.insert(mac).inserted, "two entries of one address")
@@ -56,7 +56,7 @@ struct ForwardingDatabaseThreadTests {
             switch random.next() % 16 {
             case 0...7:
                 if fdb.addStatic(mac: mac, port: 9, guest: UInt16(mac)) {
-                    // It may be on the move at this moment, but no learner may have taken it.
+                    // The entry may be moving at this moment, but no learner may have replaced it.
                     for _ in 0..<20 {
                         let value = fdb.lookup(mac: mac)
                         if !value.isNone && !value.isStatic { faults.add("static \(mac) was learned: \(value)") }
@@ -71,13 +71,13 @@ struct ForwardingDatabaseThreadTests {
         }
     }
 
-    /// Threads that all see the same new addresses at once leave one entry for each, and none goes for want of room while there is some.
+    /// Threads that see the same new addresses at the same time leave exactly one entry for each address, and no entry is evicted while there is room.
     @Test(arguments: [32_768, 8_192]) func oneAddressLearnedByAllAtOnceHasOneEntry(lines: Int) {
         let fdb = ForwardingDatabase.create(lines: lines, capacity: 60_000, multiplier: .random(in: .min ... .max))
         defer { fdb.destroy() }
         onThreads(4) { thread in
             for mac in 1...20_000 as ClosedRange<UInt64> {
-                // Whoever comes second finds the entry, or withdraws.
+                // A thread that comes second finds the entry, or withdraws its own.
                 while fdb.learn(mac: mac, port: UInt16(thread), guest: 0, now: 1).verdict == .contended {}
             }
         }
@@ -91,7 +91,7 @@ struct ForwardingDatabaseThreadTests {
     func threads() {
         let fdb = ForwardingDatabase.create(capacity: 3_000, multiplier: 0x9e37_79b9_7f4a_7c15)
         defer { fdb.destroy() }
-        // Two flooders and 28 neighbours of 80 addresses each: their part is 100.
+        // There are two flooding ports and 28 neighbours with 80 addresses each; each port's share is 100 addresses.
         let neighbours = 28
         for number in 0..<40 {
             for port in 0..<neighbours {
@@ -125,14 +125,14 @@ struct ForwardingDatabaseThreadTests {
     }
 }
 
-/// What should never have been seen, by any thread.
+/// Collects observations, by any thread, that should never have been made.
 private final class Faults: Sendable {
     private let list = Mutex<[String]>([])
     func add(_ text: String) { list.withLock { $0.append(text) } }
     var texts: [String] { list.withLock { $0 } }
 }
 
-/// How often each verdict was given, counted by all threads.
+/// Counts how often each verdict was given, over all threads.
 private final class Counts: Sendable {
     private let known = Atomic<Int>(0)
     private let learned = Atomic<Int>(0)

@@ -10,7 +10,7 @@ import Testing
         var low: UInt64
     }
 
-    /// Traffic as it is read from frames.
+    /// The traffic that `GroupTraffic.read` would find in a frame for the group of `key`.
     private func traffic(_ kind: GroupTraffic.Kind, _ key: Key) -> GroupTraffic {
         var group = [UInt8](repeating: 0, count: 16)
         for place in 0..<8 {

@@ -46,7 +46,7 @@ struct PathCacheTests {
         defer { cache.destroy() }
         let pairs = (1...3).map { SIMD2(UInt64($0), UInt64($0 + 10)) }
         let stamp = PathCache.stamp(port: 1, seconds: 7, changes: 0, configuration: 0)
-        // Of another port, but as current.
+        // This entry belongs to another port, but is just as current.
         let other = PathCache.stamp(port: 2, seconds: 7, changes: 0, configuration: 0)
         remember(cache, pairs[0], stamp, 1)
         remember(cache, pairs[1], other, 2)
@@ -54,7 +54,7 @@ struct PathCacheTests {
         #expect(find(cache, pairs[0], stamp) == 1 && find(cache, pairs[1], other) == 2 && find(cache, pairs[2], stamp) == nil)
         remember(cache, pairs[2], stamp, 3, turn: 16)
         #expect(find(cache, pairs[0], stamp) == 1 && find(cache, pairs[1], other) == nil && find(cache, pairs[2], stamp) == 3)
-        // A second later all places are free to whoever comes, and a pair never has two.
+        // A second later all entries are out of date, so any pair may take their places; but no pair may ever have two entries.
         let later = PathCache.stamp(port: 1, seconds: 8, changes: 0, configuration: 0)
         remember(cache, pairs[2], later, 4, turn: 1)
         remember(cache, pairs[1], later, 5, turn: 1)
@@ -92,7 +92,7 @@ struct PathCacheTests {
         let pairs = (0..<250 as Range<UInt64>).flatMap { [SIMD2(0x5254_0100_0000 + $0, 0x5254_0200_0000 + $0), SIMD2(0x5254_0200_0000 + $0, 0x5254_0100_0000 + $0)] }
         for (number, pair) in pairs.enumerated() { remember(cache, pair, stamp, UInt64(number), turn: 1) }
         let found = pairs.enumerated().filter { find(cache, $1, stamp) == UInt64($0) }.count
-        // A random spread leaves some 6 % out.
+        // If addresses were spread at random, some 6 % would not find a place.
         #expect(found > 500 * 85 / 100)
     }
 }

@@ -3,11 +3,11 @@ import Packet
 import TestSupport
 import Testing
 
-/// VLANs on the way in and out, beside the rules of IEEE 802.1Q written down once more, tag by tag.
+/// Compares what happens to VLAN tags on the way in and out with the rules of IEEE 802.1Q, which are written down here once more, tag by tag.
 @Suite("VLANs of ports") struct PortVLANsTests {
     struct Tag: Equatable { var type: UInt16, tci: UInt16 }
 
-    /// A port as its operator sees it.
+    /// A port as its operator would describe it.
     struct Port {
         var members: Set<Int>
         var native: Int?
@@ -22,7 +22,7 @@ import Testing
         Port(members: [100], native: 100, takesAll: true), Port(members: [10, 100, 200], native: nil), Port(members: [200], native: 200, takesAll: true),
     ]
 
-    /// What comes in by `from` and leaves by `to` without a priority of its own; nil: it is not let in, or not out.
+    /// The tags with which a frame that comes in by `from` leaves by `to`, which sets no priority; nil if one of the ports does not let it pass.
     private func expected(_ tags: [Tag], _ from: Port, _ to: Port) -> [Tag]? {
         var rest = tags, vlan: Int, priority: UInt16 = 0
         if from.takesAll {
@@ -46,7 +46,7 @@ import Testing
         return [Tag(type: Port.services.contains(vlan) ? 0x88a8 : 0x8100, tci: priority | UInt16(vlan))] + rest
     }
 
-    /// What they make of it, byte by byte.
+    /// The tags that the code under test leaves on the frame, read from its bytes.
     private func passed(_ tags: [Tag], _ from: Port, _ to: Port, pcp: UInt8 = FrameRecord.noPCP) -> [Tag]? {
         var buffer = [UInt8](repeating: 0, count: 8) + [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]
         for tag in tags { buffer += [UInt8(tag.type >> 8), UInt8(tag.type & 255), UInt8(tag.tci >> 8), UInt8(tag.tci & 255)] }

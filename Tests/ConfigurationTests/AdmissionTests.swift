@@ -2,7 +2,7 @@ import Configuration
 import Packet
 import Testing
 
-/// A bridge of 2 Gbit/s, guests on tap ports of their own, an uplink of 1 Gbit/s.
+/// The problems of a model that has a bridge with 2 Gbit/s, each guest on a tap port of its own, and an uplink with 1 Gbit/s.
 private func with(_ guests: [(name: String, inbound: UInt64?, outbound: UInt64?)], _ change: (inout Model) -> Void = { _ in }) -> [String] {
     var model = Model()
     model.bridges = [BridgeSettings(name: "br0")]

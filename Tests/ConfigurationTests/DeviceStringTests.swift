@@ -10,14 +10,14 @@ import Testing
         #expect(device.isAFPacket && !device.isAFXDP && !device.isMemif)
     }
 
-    /// A frame of the mtu with two tags and the kernel's header fits a slot, and slots fill blocks of whole pages (packet(7)).
+    /// A frame of the MTU, with two tags and the kernel's header, fits into a slot of the ring, and the slots fill blocks of whole pages (packet(7)).
     @Test(arguments: [68, 1_500, 1_959, 1_960, 3_000, 8_999, 9_000])
     func ringsHoldFramesOfTheMTU(_ mtu: Int) {
         let ring = PacketRing(mtu: mtu)
         #expect(ring.longestMTU >= mtu && ring.slot >= mtu + 22 + 66 && ring.slot % 16 == 0 && ring.slot * 4 % 4_096 == 0)
         let text = DeviceString("net_af_packet0,iface=eth1").carrying(mtu: mtu)
         #expect(text == "net_af_packet0,iface=eth1,framesz=\(ring.slot),blocksz=\(4 * ring.slot),framecnt=512")
-        // Each frame lies in one receive buffer.
+        // Each frame must fit into one receive buffer.
         #expect(DeviceString(text).bufferSize(mtu: mtu) == ring.slot && DeviceString(text).longestMTU(bufferSize: 2_048) == ring.longestMTU)
     }
 
@@ -49,7 +49,7 @@ import Testing
         #expect(DeviceString(memif.carrying(mtu: 9_000)).longestMTU(bufferSize: 2_048)! >= 9_000)
     }
 
-    /// XDP's headroom is 256 bytes, and DPDK has 320 before a buffer's data in a page.
+    /// XDP reserves 256 bytes of headroom, and DPDK uses 320 bytes of a page in front of a buffer's data.
     @Test func xdpFramesFitABufferAndAPage() {
         #expect(DeviceString.longestXDPMTU(bufferSize: 2_048) == 1_770)
         #expect(DeviceString.longestXDPMTU(bufferSize: 9_216) == 4_096 - 320 - 256 - 22)
@@ -58,7 +58,7 @@ import Testing
         #expect(DeviceString("0000:01:00.0").carrying(mtu: 9_000) == "0000:01:00.0")
     }
 
-    /// `check` refuses what a device as it is written cannot carry, and says what to write.
+    /// `check` refuses a device that cannot carry the port's frames as it is written, and says what to write.
     @Test func whatADeviceCannotCarryIsRefused() {
         func told(_ device: String, _ mtu: Int) -> [String] {
             problems("bridges: [{name: br0}]\nports: [{name: up, type: physical, bridge: br0, device: \"\(device)\", mtu: \(mtu)}]\n")

@@ -2,7 +2,7 @@ import Configuration
 import Packet
 import Testing
 
-/// Runs one command line, `port add vm9 type vhost ...`.
+/// Runs the words of one command line, such as `port add vm9 type vhost ...`. A `~` stands for a space within a word.
 private func edit(_ model: Model, _ line: String) throws(ConfigurationError) -> Model {
     var words = line.split(separator: " ").map { String($0).replacing("~", with: " ") }
     return try model.edited(words.removeFirst(), words.removeFirst(), words)
@@ -58,7 +58,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(refusal(model, "core set 3 polling polling") == "core 3: no poll loop runs on CPU 3: daemon.cpus is 1, 2")
     }
 
-    /// Without a direction nothing is changed that was not meant.
+    /// If no direction is given and the class has two, the edit is refused, so that nothing is changed by mistake.
     @Test func aClassOfTwoDirectionsIsAskedFor() throws {
         let model = try office()
         #expect(
@@ -68,9 +68,9 @@ private func refusal(_ model: Model, _ line: String) -> String {
             refusal(model, "class del vm1")
                 == "class vm1: it has two directions: write class del vm1 dir inbound, or class del vm1 dir outbound, or dir both for both")
         #expect(refusal(model, "class set tenant-a floor 1gbit").contains("it has two directions"))
-        // Only what is sent by vm2 has settings.
+        // Only the class for what vm2 sends has settings, so no direction is needed.
         #expect(try edit(model, "class del vm2").guests[1].outbound == ClassSettings())
-        // On a bridge without a physical port there is one direction, and towards a guest behind one there is the other.
+        // A bridge without a physical port has only the inbound direction.
         var alone = model
         alone.ports.removeAll(where: \.isPhysical)
         #expect(try edit(alone, "class set vm1 floor 1.6gbit").guests[0].inbound.floor == 1_600_000_000)
@@ -112,7 +112,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(try edit(model, "guest set vm1 group none").guests[0].group == nil)
     }
 
-    /// Whatever has a default goes back to it, by either word.
+    /// A setting that has a default returns to it by the word "none" as well as by "default".
     @Test(arguments: ["none", "default"]) func whatHasADefaultGoesBackToIt(_ word: String) throws {
         let model = try office()
         func back(_ object: String, _ settings: String, _ key: String) throws -> Model {
@@ -144,7 +144,7 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(try Model.checked(yaml: yaml) == Model.checked(yaml: "bridges: [{name: br0}]"))
     }
 
-    /// Whoever stands first in the configuration: what is changed is what is wrong.
+    /// The error blames the object that is being changed, whichever of the two stands first in the configuration.
     @Test(arguments: [
         ("port set vm1 socket /run/sluice/vm2.sock", "port vm1 socket: the socket /run/sluice/vm2.sock is port vm2's already: write another path"),
         ("port set vm1 type tap interface tap0 netns lab", "port vm1 interface: the interface tap0 is port host's already: write another name"),

@@ -43,7 +43,7 @@ import Testing
         #expect(model.filters[2].rules == [FilterRule(.deny, "icmp")] && model.filters[2].standard == .allow)
         model = try model.edited("port", "set", ["vm1", "filter", "outbound", "web"])
         #expect(throws: ConfigurationError("", "the filter web is in use by port vm1: delete or change those first")) { try model.edited("filter", "del", ["web"]) }
-        // One direction stays when the other is set.
+        // Setting the filter of one direction keeps that of the other.
         model = try model.edited("port", "set", ["vm1", "filter", "inbound", "closed"])
         #expect(model.ports[0].filter.outbound == "web")
         model = try model.edited("port", "set", ["vm1", "filter", "outbound", "none"]).edited("filter", "del", ["web"])

@@ -39,7 +39,7 @@ let officeYAML = """
 
 func office() throws -> Model { try Model.checked(yaml: officeYAML) }
 
-/// The problems a document has, one a line, as the operator sees them.
+/// The problems of a document, one sentence each, as the operator would see them.
 func problems(_ yaml: String) -> [String] {
     do {
         _ = try Model.checked(yaml: yaml)
@@ -49,7 +49,7 @@ func problems(_ yaml: String) -> [String] {
     }
 }
 
-/// A valid model of random shape.
+/// A valid model with random contents.
 func randomModel(_ random: inout Seeded) -> Model {
     var model = Model()
     if Bool.random(using: &random) { model.daemon.cpus = [Int.random(in: 0...7, using: &random)] }

@@ -16,7 +16,7 @@ import Testing
             let text = try #require(object.keys)
             let told = text.split(separator: "\n").filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }.map { String($0.dropFirst(2).prefix { $0 != " " }) }
             var keys = Set(try #require(schema["properties"]?[section]?["items"]?["properties"]).entries.keys).subtracting(["name", "static", "protocols"])
-            // Rules are told by their own words.
+            // The help shows the words of rules instead of the key `rules`.
             if keys.remove("rules") != nil { keys.insert("allow|deny") }
             #expect(Set(told) == keys, "\(object)")
             #expect(told.count == keys.count)

@@ -1,7 +1,7 @@
 import Configuration
 import Testing
 
-/// Values from libvirt's own test cases (tests/virnetdevbandwidthtest.c and its network XML).
+/// The values come from libvirt's own test cases (tests/virnetdevbandwidthtest.c and its network XML).
 @Suite struct LibvirtBandwidthTests {
     typealias Limits = LibvirtBandwidth.Limits
 
@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test func everyAttributeHasItsPlace() throws {
-        // average 1, peak 2, floor 3, burst 4 inbound; average 5, peak 6, burst 7 outbound.
+        // The attributes have different values, so that each must be found in its own place.
         let network = try LibvirtNetwork(LibvirtBandwidth(inbound: Limits(average: 1_000, peak: 2_000, burst: 1_024)))
         let bandwidth = LibvirtBandwidth(inbound: Limits(average: 1, peak: 2, floor: 3, burst: 4), outbound: Limits(average: 5, peak: 6, burst: 7))
         let settings = try bandwidth.inboundClass(in: network)

@@ -75,7 +75,7 @@ import Testing
             let leaves = tree.classes.filter(\.isForMirrors)
             #expect(leaves.map(\.path) == (tree.name == "up" ? ["up:mirrors"] : tree.name == "watch" ? ["mon0:mirrors"] : []))
             #expect(leaves.allSatisfy { $0.isLeaf && $0.settings.floor == 0 && $0.settings.priority == 7 })
-            // Queues of others are as long as they were.
+            // The queues of other classes keep their lengths.
             for item in was.classes { #expect(tree.classes.first { $0.path == item.path }?.settings == item.settings, "\(item.path)") }
         }
         let up = try #require(made.first { $0.name == "up" })

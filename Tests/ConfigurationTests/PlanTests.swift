@@ -3,7 +3,7 @@ import Packet
 import TestSupport
 import Testing
 
-/// What a data plane does with a plan, on a model; traps on what could not be carried out in this order.
+/// Applies a plan to a model as the data plane would. It traps on a step that could not be carried out in this order.
 private func apply(_ plan: Plan, to model: Model) -> Model {
     var model = model
     func replace<Element>(_ list: inout [Element], _ element: Element, _ key: KeyPath<Element, String>) {
@@ -68,7 +68,7 @@ private func apply(_ plan: Plan, to model: Model) -> Model {
     return model
 }
 
-/// Lists in the order of names, and the table instead of the rows that make it.
+/// The model in a form that can be compared: lists are sorted by name, and the protocol table stands in place of the rows that it was made from.
 private func canonical(_ model: Model) -> Model {
     var model = model
     model.bridges.sort { $0.name < $1.name }
@@ -127,7 +127,7 @@ private func canonical(_ model: Model) -> Model {
         var fewer = all
         fewer.guests.removeFirst()
         _ = diff(from: all, to: fewer, ids: &ids)
-        // Started anew nothing runs yet, and `ids` are what the state file kept.
+        // After a restart nothing is running yet, and `ids` are those that the state file kept.
         var later = ids
         let plan = diff(from: Model(), to: fewer, ids: &later)
         #expect(later == ids)
@@ -171,7 +171,7 @@ private func canonical(_ model: Model) -> Model {
         new.guests[1].outbound.floor = 150_000_000
         let changes = diff(from: old, to: new).trees
         #expect(changes.map(\.name) == ["uplink"])
-        // The limit by time of what is below `rest` follows its floor.
+        // The queue limit of the class below `rest` is a time at the class's rate, so it changes together with the floor of `rest`.
         #expect(changes[0].changed.map(\.path) == ["vm2", "rest", "host"])
         #expect(changes[0].added == [] && changes[0].removed == [] && !changes[0].rootChanged)
         new = old

@@ -34,7 +34,7 @@ import Testing
             let written = try Model(yaml: Self.base.replacing("interface: t1", with: "interface: t1, \(key): \(value)"))
             #expect(written.ports[0].rules == rules && written.problems.isEmpty, "\(key) \(value)")
             #expect(edited.ports[0].ruleWords.map { [$0.key, $0.value] } == [[key, value]])
-            // In place.
+            // The change does not reopen the port.
             #expect(diff(from: try Model(yaml: Self.base), to: edited).lines(from: try Model(yaml: Self.base), to: edited) == ["~ port vm1 \(key) default -> \(value)"])
             for word in ["none", "default"] { #expect(try edited.edited("port", "set", ["vm1", key, word]).ports[0].rules == PortRules(), "\(key)") }
         }
@@ -83,7 +83,7 @@ import Testing
         #expect(told([through, up].joined(separator: ", ")).isEmpty)
         #expect(told([through, up, other].joined(separator: ", ")).first?.contains("with passthru the uplink is for vm1 alone, and bridge br0 has vm2 too") == true)
         #expect(told([through, up.replacing("eth1", with: "eth1, forward: vepa")].joined(separator: ", ")).contains { $0.contains("up is a physical port: leave it out") })
-        // Guests come and go all the same.
+        // Guests can still be added to the port.
         let model = try Model(yaml: "bridges: [{name: br0}]\nports: [\(vm), \(up)]\n")
         #expect(try model.edited("guest", "add", ["a", "port", "vm1"]).guests.count == 1)
     }

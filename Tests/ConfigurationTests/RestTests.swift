@@ -2,9 +2,9 @@ import Configuration
 import TestSupport
 import Testing
 
-/// The class that guests without a floor share.
+/// The class `rest`, which guests without a floor share.
 @Suite struct RestTests {
-    /// Guests on taps of their own and an uplink of 1 Gbit/s; floors in Mbit/s, outbound.
+    /// The model of an uplink with 1 Gbit/s and guests on tap ports of their own. `floors` are their outbound floors in Mbit/s; nil: the guest has none.
     private func model(_ floors: [UInt64?], _ change: (inout Model) -> Void = { _ in }) -> Model {
         var model = Model()
         model.bridges = [BridgeSettings(name: "br0")]
@@ -34,7 +34,7 @@ import Testing
         let rest = tree.classes[1]
         #expect(rest.settings.floor == 100_000_000 && rest.settings.ceiling == .max && rest.settings.priority == 3 && !rest.isLeaf)
         #expect(rest.settings.quantum == 26_214 && rest.settings.burst == 125_000)
-        // Nobody is in it, or there is no rate to share.
+        // There is no class `rest` if no guest would be in it, or if there is no rate to share.
         #expect(self.rest(model([400, 300])) == nil)
         #expect(uplink(model([nil, nil]) { $0.ports[2].rate = nil }).classes.map(\.parent) == [1, 1])
         #expect(self.rest(model([nil, nil]))?.settings.floor == 1_000_000_000)
@@ -47,10 +47,10 @@ import Testing
         #expect(written.problems == [])
         let tree = uplink(written)
         #expect((tree.classes[1].settings.floor, tree.classes[1].settings.ceiling) == (50_000_000, 200_000_000))
-        // Priority is what those in it borrow with, unless they have one of their own.
+        // The priority of `rest` applies to the classes in it, unless they have one of their own.
         #expect(tree.classes.map(\.settings.priority) == [3, 6, 6])
         #expect(try Model.checked(yaml: written.yaml) == written)
-        // It never has more than its ceiling.
+        // The floor of `rest` never exceeds its ceiling.
         #expect(rest(model([400, nil]) { $0.ports[2].rest.ceiling = 200_000_000 })?.settings.floor == 200_000_000)
         let edited = try model([400, nil]).edited("port", "set", ["uplink", "rest", "floor", "50mbit", "priority", "6", "mtu", "2000"])
         #expect(edited.ports[2].rest.floor == 50_000_000 && edited.ports[2].rest.priority == 6 && edited.ports[2].mtu == 2_000)
@@ -92,12 +92,12 @@ import Testing
                 "~ guest vm1 outbound {floor 500mbit} -> {floor 600mbit}",
                 "! class rest of uplink (floors take the whole rate: classes without a floor have only what others do not use)",
             ])
-        // Less than a bucket keeps is nothing.
+        // If floors leave less than 8 kbit/s, the smallest rate, `rest` has no floor.
         new.guests[1].outbound.floor = 599_993_000
         #expect(rest(new)?.settings.floor == 0)
     }
 
-    /// Groups without a floor are in it with all their guests; guests of a group with one are in that group.
+    /// Groups without a floor are in `rest` with all their guests. Guests of a group that has a floor are in that group.
     @Test func groups() {
         let grouped = model([100, nil, nil, 50]) { model in
             model.groups = [GroupSettings(name: "a", bridge: "br0"), GroupSettings(name: "b", bridge: "br0")]
@@ -110,7 +110,7 @@ import Testing
         #expect(tree.classes[1].settings.floor == 650_000_000)
     }
 
-    /// `rest` is a level of its own.
+    /// The class `rest` counts as a level of the tree.
     @Test func depthCountsIt() {
         func deep(_ groups: Int, floor: UInt64?, rate: UInt64? = 1_000_000_000) -> [String] {
             model([floor]) { model in
@@ -132,7 +132,7 @@ import Testing
             ])
     }
 
-    /// A floor comes and goes: path and id stay.
+    /// When a class gains or loses its floor, its path and id stay the same.
     @Test func idsSurvive() {
         var ids = ClassIDs()
         func id(_ model: Model, _ path: String) -> UInt16? {

@@ -3,9 +3,9 @@ import Packet
 import TestSupport
 import Testing
 
-/// The short way of an edit against the general one.
+/// Compares the short way of carrying out an edit with the general one.
 @Suite struct RunningTests {
-    /// Words of a random edit of a class: mostly sound, some refused, some that change the shape of a tree.
+    /// The words of a random edit of a class. Most are valid, some are refused, and some change the shape of a tree.
     private func words(_ model: Model, _ random: inout Seeded) -> (verb: String, words: [String]) {
         let guests = model.effectiveGuests.map(\.settings)
         var path: String
@@ -34,7 +34,7 @@ import Testing
         return ("set", words)
     }
 
-    /// Words of a random edit of a guest, likewise.
+    /// The words of a random edit of a guest, in the same manner.
     private func guestWords(_ model: Model, _ number: Int, _ random: inout Seeded) -> (verb: String, words: [String]) {
         let name = Int.random(in: 0...4, using: &random) == 0 ? model.effectiveGuests.randomElement(using: &random)!.settings.name : model.guests.randomElement(using: &random)?.name
         switch (Int.random(in: 0...5, using: &random), name) {
@@ -106,16 +106,16 @@ import Testing
                 case (let one, let other): Issue.record("\(object) \(verb) \(words): \(one) and \(other)")
                 }
                 try #require(quick.model == slow.model && quick.trees == slow.trees && quick.ids == slow.ids, "\(object) \(verb) \(words)")
-                // What the short way leaves is what the model says.
+                // The state that the short way leaves must be the one that the model describes.
                 var ids = quick.ids
                 try #require(trees(of: quick.model, ids: &ids) == quick.trees && quick.model.problems.isEmpty)
             }
         }
-        // Each of them happens.
+        // Each kind of outcome must have occurred.
         #expect(short > 400 && moved > 50 && whole > 20 && refused > 100, "\(short) short, \(moved) of them of shapes, \(whole) whole, \(refused) refused")
     }
 
-    /// Which port's guests or their addresses an edit changes, as the two models say.
+    /// Which port's guests or addresses an edit changes, found by comparing the two models.
     private func portChange(_ old: Model, _ new: Model) -> LocalChange.PortGuests? {
         let (before, after) = (old.guests.filter { !new.guests.contains($0) }, new.guests.filter { !old.guests.contains($0) })
         guard let guest = after.first ?? before.first else { return nil }
@@ -129,7 +129,7 @@ import Testing
             added: won.filter { !lost.contains($0) }, owner: guest.name)
     }
 
-    /// Floors of many guests fill the rate to the last bit: one bit more is refused, and room that one gives another may take.
+    /// The floors of many guests use up the rate to the last bit: one bit more is refused, and what one guest gives up another may take.
     @Test func floorsAreAdmittedOnTheShortWay() throws {
         let guests = (0..<8).map { "{name: vm\($0), port: host, macs: ['52:54:00:00:00:0\($0)'], group: \($0 < 4 ? "a" : "none"), inbound: {floor: 1gbit}}" }
         let yaml = """
@@ -143,7 +143,7 @@ import Testing
         func edit(_ words: String...) throws -> Bool {
             switch try running.edited("class", "set", words) {
             case .local(let change): running.adopt(change)
-            // What is left changes the limit of a queue below `rest`.
+            // An edit that changes what the floors leave also changes the queue limit of a class below `rest`, which the short way does not do.
             case .whole(let change): running.adopt(change)
             }
             return true

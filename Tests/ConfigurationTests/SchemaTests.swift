@@ -6,13 +6,13 @@ import Testing
 @Suite("The schema of configuration files") struct SchemaTests {
     private let validator = SchemaValidator(Value(Model.schema))
 
-    /// Of this package.
+    /// The README of this package.
     static func readme() throws -> String {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         return try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
     }
 
-    /// Keys that other documents here leave out.
+    /// Keys that the other documents here do not use.
     private static let more = """
         bridges:
           - {name: br0, mcast-snooping: true, mcast-querier: "on", mcast-querier-address: 192.0.2.1, mcast-max-groups: 100}
@@ -48,8 +48,8 @@ import Testing
     func keys() throws {
         var count = 0
         /// - Parameters:
-        ///   - all: schemas of what may stand there.
-        ///   - wrap: makes a document of what stands there.
+        ///   - all: the schemas of what may stand at this place.
+        ///   - wrap: makes a whole document from the text at this place.
         func look(_ all: [Value], _ place: String, _ wrap: (String) -> String) throws {
             let schemas = all.flatMap { schema in (schema["anyOf"]?.items ?? [schema]).map(validator.resolved) }
             let alternatives = schemas.flatMap { $0["anyOf"]?.items ?? [$0] }
@@ -60,7 +60,7 @@ import Testing
             let maps = alternatives.filter { $0["properties"] != nil && $0["minProperties"] == nil }
             if maps.isEmpty { return }
             var keys = Set(maps.flatMap { $0["properties"]!.entries.keys })
-            // A session there has a sentence of its own.
+            // The reader handles the key `session` here separately, with a sentence of its own.
             if place == ".mirrors[].gre" { keys.insert("session") }
             let told = problems(wrap("{zzzzzz: 1}")).compactMap { sentence in
                 sentence.firstRange(of: "the keys are ").map { Set(sentence[$0.upperBound...].split(separator: ", ").map(String.init)) }
@@ -70,11 +70,11 @@ import Testing
             for (key, schema) in maps.flatMap({ $0["properties"]!.entries }) { try look([schema], "\(place).\(key)") { wrap("{\(key): \($0)}") } }
         }
         try look([validator.schema], "") { $0 }
-        // Four times a class alone.
+        // The limit is about four times the number of keys of a class.
         #expect(count > 150, "\(count)")
     }
 
-    /// Valid documents with one thing in them made something else: the schema and the reader must be of one mind about it.
+    /// In valid documents one value is replaced or removed; the schema and the reader must agree on whether the result is valid.
     @Test("it lets pass what is read, and nothing else", arguments: 0..<4)
     func mutations(seed: UInt64) throws {
         let others: [Value] = [
@@ -82,7 +82,7 @@ import Testing
             .number(70_000_000_000), .flag(true), .text("xyz"), .text("none"), .text("default"), .text("on"), .text("no"), .text("1.5gbit"), .text("5KPPS"), .text("2kib"),
             .text("300s"), .text("1.5.5s"), .text("500"), .text("tcp 873"), .text("10.0.0.0/24"), .text("52:54:00:12:34:56"), .text("20-29"), .text("vhost"), .text("fq-codel"),
         ]
-        // Whether a name can be one is looked at with the whole.
+        // The reader checks names only after it has read the whole document, so the schema's check is left out here.
         let validator = SchemaValidator(validator.schema.withoutPattern("^[A-Za-z0-9._-]{1,31}$"))
         var random = Seeded(100 + seed), accepted = 0, refused = 0
         for _ in 0..<150 {
@@ -96,7 +96,7 @@ import Testing
                 let changed = document.replacing(&places, place) { _ in other } ?? .map([:])
                 let faults = validator.faults(changed)
                 let sentences = Self.sentences(changed.yaml)
-                // Numbers and flags in quotes, and those that stand for text, are read as well.
+                // The reader also accepts quoted numbers and flags, and those that stand for a text; these values are not compared.
                 if other == .text("500") || other == .flag(true) || other == .text("on") || other == .text("no") { continue }
                 #expect(faults.isEmpty == sentences.isEmpty, "\(faults)\n\(sentences)\n\(changed.yaml)")
                 if faults.isEmpty { accepted += 1 } else { refused += 1 }
@@ -105,7 +105,7 @@ import Testing
         #expect(accepted > 100 && refused > 100, "\(accepted) \(refused)")
     }
 
-    /// What is wrong with the keys and values of a document, not with the whole.
+    /// The reader's complaints about keys and values of a document; those about the whole document are left out.
     private static func sentences(_ yaml: String) -> [String] {
         do {
             _ = try Model(yaml: yaml)
@@ -163,7 +163,7 @@ import Testing
             #expect(all.count > 12)
             #expect(try Model(yaml: "ports: [\(Value.map(all).yaml)]") == Model(yaml: "ports: [\(Value.map(least).yaml)]"))
         }
-        // What nil comes to shows in the trees.
+        // Omitted keys of a class are nil in the model; which values they come to shows only in the trees that are made from it.
         func trees(_ outbound: [String: Value]) throws -> [TreeDescription] {
             var ids = ClassIDs()
             let model = try office(), text = "{name: x, port: vm2, outbound: \(Value.map(outbound).yaml)}"
@@ -187,7 +187,7 @@ extension Value {
         }
     }
 
-    /// With another value, or none, at one of the places where values stand, which are counted.
+    /// The value with `change` applied at one of the places where values stand. Places are counted in `count`.
     fileprivate func replacing(_ count: inout Int, _ place: Int, with change: (Value) -> Value?) -> Value? {
         defer { count += 1 }
         if count == place {

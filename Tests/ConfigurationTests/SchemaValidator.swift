@@ -1,6 +1,6 @@
 import Configuration
 
-/// A value as JSON has it.
+/// A JSON value.
 indirect enum Value: Equatable {
     case null
     case flag(Bool)
@@ -19,7 +19,7 @@ indirect enum Value: Equatable {
         }
     }
 
-    /// As YAML 1.2 takes plain scalars.
+    /// Reads the value from YAML; plain scalars have the types that YAML 1.2 gives them.
     init(yaml: String) throws { self.init(try YAMLReader.element(yaml)) }
 
     private init(_ element: Element) {
@@ -31,7 +31,7 @@ indirect enum Value: Equatable {
         }
     }
 
-    /// On one line, as YAML.
+    /// The value as YAML, on one line.
     var yaml: String {
         switch self {
         case .null: "null"
@@ -50,7 +50,7 @@ indirect enum Value: Equatable {
     var entries: [String: Value] { if case .map(let entries) = self { entries } else { [:] } }
 }
 
-/// What of JSON Schema (2020-12) the schema uses. A keyword that is not known is told as a fault, so that none goes unlooked at.
+/// Implements the part of JSON Schema (2020-12) that the schema uses. An unknown keyword is reported as a fault, so that none is ignored.
 final class SchemaValidator {
     let schema: Value
     private var patterns: [String: Regex<AnyRegexOutput>] = [:]
@@ -59,7 +59,7 @@ final class SchemaValidator {
 
     func faults(_ value: Value) -> [String] { faults(value, schema, "") }
 
-    /// What `$ref` leads to.
+    /// The schema that `$ref` refers to.
     func resolved(_ schema: Value) -> Value {
         guard let name = schema["$ref"]?.string, name.hasPrefix("#/$defs/") else { return schema }
         return self.schema["$defs"]?[String(name.dropFirst("#/$defs/".count))] ?? .null

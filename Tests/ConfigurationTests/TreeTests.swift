@@ -49,7 +49,7 @@ import Testing
         #expect(all[0].classes[6].settings.quantum == 1_600)
     }
 
-    /// One rate on the link, floors beside classes with a ceiling and with neither.
+    /// The link has one rate; some classes have a floor, some a ceiling, and some have neither.
     @Test func queuesAreBoundByTimeAtTheRateAClassCanCountOn() {
         func limits(rate: UInt64?, _ edit: (inout Model) -> Void = { _ in }) -> [String: Int] {
             var model = Model()
@@ -67,15 +67,16 @@ import Testing
             var ids = ClassIDs()
             return Dictionary(uniqueKeysWithValues: trees(of: model, ids: &ids)[0].classes.filter(\.isLeaf).map { ($0.path, $0.settings.delayBytes) })
         }
-        // 899 mbit for three, 268 435 456 bit/s when rounded down; ten frames of 1 522 bytes at least.
+        // The floors leave 899 mbit for three classes, which is 268 435 456 bit/s for each when rounded down. A queue always holds at least ten frames of 1 522
+        // bytes.
         let share = 268_435_456 / 8 / 20
         #expect(limits(rate: 1_000_000_000) == ["floor": 625_000, "small": 15_220, "ceiling": 500_000, "neither": share, "long": share / 5])
-        // Without a rate only ceilings are known.
+        // If the link has no rate, only ceilings are known.
         #expect(limits(rate: nil) == ["floor": .max, "small": .max, "ceiling": 500_000, "neither": .max, "long": .max])
-        // Nothing is left.
+        // The floors leave nothing here.
         let none = limits(rate: 101_000_000)
         #expect(none["floor"] == 625_000 && ["ceiling", "neither", "long"].allSatisfy { none[$0] == 15_220 })
-        // An ancestor's ceiling holds for all below it, and longer frames need more.
+        // An ancestor's ceiling applies to all classes below it, and longer frames need longer queues.
         let grouped = limits(rate: 1_000_000_000) { model in
             model.groups = [GroupSettings(name: "tenant", bridge: "br0")]
             model.groups[0].inbound.ceiling = 40_000_000

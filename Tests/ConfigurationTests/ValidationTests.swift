@@ -2,7 +2,7 @@ import Configuration
 import Packet
 import Testing
 
-/// A bridge and two tap ports, and what the case adds.
+/// The problems of a model with a bridge and two tap ports after `change` was applied to it.
 private func with(_ change: (inout Model) -> Void) -> [String] {
     var model = Model()
     model.bridges = [BridgeSettings(name: "br0")]
@@ -49,7 +49,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             with { $0.groups = [GroupSettings(name: "a", bridge: "br0")] } == [
                 "groups[0].name: a port is called a too, and both have a class: take another name"
             ])
-        // A command line reads these as no group, however they are written.
+        // A command line reads these words as "no group", in upper or lower case.
         #expect(with { $0.groups = [GroupSettings(name: "None", bridge: "br0")] } == ["groups[0].name: 'None' has a meaning of its own: take another name"])
         #expect(with { $0.bridges.append($0.bridges[0]) }.count == 1)
         #expect(with { $0.guests = [guest("x", "a", "52:54:00:00:00:01"), guest("x", "b")] }.count == 1)
@@ -178,7 +178,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
                 "ports[1].device: the device eth1 is port a's already: write another device"
             ])
         #expect(kinds(socket, .physical(device: "a b", queues: 1)).count == 1)
-        // What one sent would come back by the other.
+        // Frames that one port sends would come in again by the other.
         for device in ["t", "net_af_packet0,iface=t", "net_af_xdp0,iface=t,start_queue=0"] {
             let own = ".device: the interface t is port a's tap: frames sent there would come back; write another device"
             #expect(kinds(tap, .physical(device: device, queues: 1)) == ["ports[1]" + own])
@@ -228,7 +228,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             classes { $0.ceiling = 0 } == [
                 "guests[0].outbound.ceiling: a rate of 0 lets nothing through: write none, or at least 8kbit"
             ])
-        // One mistake is told once.
+        // One mistake is reported only once.
         #expect(
             classes { ($0.floor, $0.ceiling) = (1_000_000, 0) } == [
                 "guests[0].outbound.ceiling: a rate of 0 lets nothing through: write none, or at least 8kbit"
@@ -333,7 +333,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
             with { model in
                 model.bridges[0].fdbSize = room
                 model.guests = [guest("x", "a") { $0.macs = (0..<guests).map { MACAddress(value: 0x5254_0000_0000 + UInt64($0)) } }]
-                // The first is the guest's, too.
+                // The first static entry has the same address as a guest.
                 model.bridges[0].staticEntries = (0..<statics).map { StaticEntry(mac: MACAddress(value: 0x5254_0000_0000 + UInt64(guests - 1 + $0)), port: "a") }
             }
         }
@@ -383,7 +383,7 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         #expect(model.problems.map(\.description) == ["guests: a daemon has at most 65534 guests, and these are 65535: leave some out"])
     }
 
-    /// 200 physical ports on a bridge with 10 000 guests.
+    /// The bridge has 200 physical ports and 10 000 guests.
     @Test func classesOfAllTreesTogetherAreLimited() {
         var model = Model()
         model.bridges = [BridgeSettings(name: "br0")]

@@ -173,7 +173,7 @@ import Testing
         #expect(problems(yaml) == ["line 5: aliases stand for more than 100000 values here: write fewer aliases"])
     }
 
-    /// Each line is one deeper than the one before. As keys they would not even be walked through, but compared.
+    /// Each line nests one level deeper than the one before. As keys, these values would even be compared, not only walked through.
     @Test func aliasesCannotMakeADocumentDeep() {
         var values = "a0: &a0 [x]\n", keys = "? &a0 [x]\n: 1\n"
         for level in 1...50_000 {
@@ -230,7 +230,7 @@ import Testing
         #expect(try Model.checked(yaml: yaml).guests.map(\.inbound.floor) == [1_000_000_000, 1_000_000_000])
     }
 
-    /// One sentence in our words: the line, the column, what stands there, and what to write instead.
+    /// Each mistake is reported by one sentence of ours: the line, the column, what stands there, and what to write instead.
     @Test(arguments: [
         (
             "bridges:\n  - name: br0\n   rate: 1gbit\n",

@@ -6,14 +6,14 @@ import Foundation
 import Synchronization
 import Testing
 
-/// What one run of `sluice` did.
+/// The outcome of one run of `sluice`.
 struct Run: Equatable {
     var status: Int32
     var output: String
     var errors: String
 }
 
-/// Runs the `sluice` that was built along with these tests.
+/// Runs the `sluice` that was built together with these tests.
 func sluice(_ arguments: String..., socket: String = "/nonexistent/control.sock", input: String? = nil) throws -> Run {
     try sluice(arguments, socket: socket, input: input)
 }
@@ -39,7 +39,7 @@ func sluice(_ arguments: [String], socket: String = "/nonexistent/control.sock",
         errors: String(decoding: sentences, as: UTF8.self))
 }
 
-/// A daemon without a data plane: it keeps a configuration, and shows figures made for the purpose.
+/// A daemon without a data plane. It keeps a configuration and answers with figures that are made up for these tests.
 final class CannedDaemon: Sendable {
     let folder = TemporaryFolder()
     let path: String
@@ -64,11 +64,11 @@ final class CannedDaemon: Sendable {
 
     deinit { server.stop() }
 
-    /// Bridges and ports whose addresses were to be forgotten; of all daemons in this process.
+    /// The bridges and ports whose addresses clients have asked to forget, for all daemons in this process.
     private static let flushes = Mutex<[String]>([])
     var flushed: [String] { Self.flushes.withLock { $0 } }
 
-    /// Times that stages were asked for.
+    /// How many times the stages have been asked for.
     private static let looks = Atomic<Int>(0)
 
     private static func answer(_ request: Request, _ model: inout Model) throws -> Response {
@@ -121,7 +121,7 @@ final class CannedDaemon: Sendable {
     }
 }
 
-/// Replies with a value in every field.
+/// Replies that have a value in every field.
 enum Canned {
     static var status: StatusReply {
         var status = StatusReply()
@@ -241,7 +241,7 @@ enum Canned {
         return [core]
     }
 
-    /// With what it lost of its CPU.
+    /// The cores, with or without the list of times for which they lost their CPU.
     static func cores(listsStalls: Bool) -> [CoreStatus] {
         cores.map {
             var core = $0
@@ -253,7 +253,7 @@ enum Canned {
         }
     }
 
-    /// The same as the looks at measured stages go on.
+    /// The cores as they look at the `looks`th query of measured stages.
     static func cores(looks: Int) -> [CoreStatus] {
         cores.map {
             var core = $0

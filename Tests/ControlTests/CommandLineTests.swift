@@ -116,7 +116,7 @@ import Testing
                 CPU 1 was woken by control 2 traffic 5
                 CPU 1 looks every 0.5 ms while idle: no receive interrupts at uplink
                 """)
-        // Two looks, a second apart: what grew between them.
+        // The command asks twice, a second apart, and shows what was counted in between.
         try shows(
             "core", "show", "--stages",
             text: """
@@ -176,7 +176,7 @@ import Testing
         #expect(ports.output.contains("\"numa_node\""))
         let classes = try sluice("class", "show", "--json", socket: daemon.path)
         #expect(try JSONRPC.decoder().decode([ClassStatus].self, from: Data(classes.output.utf8)) == Canned.classes)
-        // Options may stand before the verb, as with ip and tc.
+        // Options may stand before the verb, as in ip and tc.
         #expect(try sluice("-j", "-s", daemon.path, "class") == classes)
         let stats = try sluice("stats", "-j", socket: daemon.path)
         #expect(try JSONRPC.decoder().decode(StatsReply.self, from: Data(stats.output.utf8)) == Canned.stats)
@@ -292,7 +292,7 @@ import Testing
     @Test func showingAgainAndAgain() throws {
         let daemon = try CannedDaemon()
         let once = try sluice("stats", "show", socket: daemon.path).output
-        // From the second time on with what it was a second, which is nothing where nothing changes.
+        // From the second display on there are rates, which are 0 here because nothing changes.
         let again = """
                            FRAMES  BYTES  FRAMES/S  RATE
             received          100   6400      0pps  0bit
@@ -346,7 +346,7 @@ import Testing
             """)
     }
 
-    /// Nothing that is named is left out: that would be to forget more than was meant.
+    /// No word for the place may be ignored, because more addresses than intended would then be forgotten.
     @Test func addressesAreForgottenByAnyWordForTheirPlace() throws {
         let daemon = try CannedDaemon()
         for words in [["port", "vm1"], ["dev", "vm1"], ["bridge", "br0"], ["master", "br0"]] {
@@ -387,7 +387,7 @@ import Testing
         for object in EditObject.allCases {
             guard let keys = object.keys else { continue }
             for verb in ["add", "set"] where Verb("\(object.rawValue).\(verb)") != nil {
-                // As it is, not wrapped once more.
+                // The help of keys is shown as it is, without being wrapped again.
                 #expect(try sluice(object.rawValue, verb, "--help").output.contains(keys), "\(object) \(verb)")
             }
         }
@@ -399,7 +399,7 @@ import Testing
         #expect(try JSONRPC.decoder().decode(JSONValue.self, from: Data(run.output.utf8)) == JSONValue(Model.schema))
     }
 
-    /// A daemon that takes what is asked and never answers.
+    /// A daemon that accepts requests and never answers.
     @Test func theTimeToWaitIsLimited() throws {
         let folder = TemporaryFolder()
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)

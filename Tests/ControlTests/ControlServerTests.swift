@@ -72,7 +72,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(client.line() == nil)
     }
 
-    /// The examples of the specification's section 7, as far as they apply.
+    /// The examples of section 7 of the JSON-RPC specification, as far as they apply.
     @Test func batches() throws {
         let echo = try EchoServer()
         let client = try RawClient(echo.path)
@@ -84,7 +84,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
             + #"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"this is not a JSON-RPC request: jsonrpc must be \"2.0\""}}"# + "]")
         #expect(client.ask("[]")?.hasPrefix(#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600"#) == true)
         #expect(client.ask("[1")?.contains("-32700") == true)
-        // Nothing to answer: the next answer is the next request's. Five have been counted.
+        // A batch of notifications has no answer, so the next answer belongs to the next request. Five requests have been counted before.
         client.send("[\(quiet),\(quiet)]\n")
         #expect(client.ask(" [\(request("count"))]") == #"[{"jsonrpc":"2.0","id":1,"result":6}]"#)
         let many = (0..<5_000).map { request("m\($0)", "\($0)") }.joined(separator: ",")
@@ -92,7 +92,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(try JSONDecoder().decode([Reply<String>].self, from: Data(answers.utf8)).map(\.result) == (0..<5_000).map { "m\($0)" })
     }
 
-    /// A batch does not keep others out until its end, and its answers do not grow without end.
+    /// Other clients are served while a batch is being answered, and the answers to a batch are limited in size.
     @Test func largeBatches() throws {
         let echo = try EchoServer()
         let client = try RawClient(echo.path), other = try RawClient(echo.path)
@@ -143,7 +143,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(first.ask(request("c"))?.contains("\"c\"") == true)
     }
 
-    /// Whoever holds connections open keeps nobody out, and who waits for an answer gets it.
+    /// Idle clients cannot keep others out, and a client that waits for an answer is not closed.
     @Test func idleClientsMakeRoom() throws {
         var limits = ControlServer.Limits()
         limits.clients = 3
@@ -152,7 +152,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         let busy = try RawClient(echo.path), first = try RawClient(echo.path), second = try RawClient(echo.path)
         #expect(second.ask(request("a")) != nil)
         #expect(first.ask(request("b")) != nil)
-        // Half a request is not one.
+        // An incomplete request does not count as activity.
         first.send("{\"jsonrpc\":")
         busy.send(request("slow") + "\n")
         #expect(first.ask("1}")?.contains("jsonrpc must be") == true)
@@ -167,7 +167,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(busy.line()?.contains("slow, and") == true)
     }
 
-    /// Who sends a byte now and then and never a request keeps nobody out.
+    /// A client that sends single bytes, but never a whole request, cannot keep others out.
     @Test func slowWritersMakeRoom() throws {
         var limits = ControlServer.Limits()
         limits.clients = 2
@@ -190,7 +190,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         for _ in 0..<3 { #expect(other.ask(request("quick"))?.contains("quick") == true) }
         echo.gate.signal()
         #expect(slow.line() == #"[{"jsonrpc":"2.0","id":1,"result":"slow, and 4 seen"},{"jsonrpc":"2.0","id":2,"result":5}]"#)
-        // A long request is read elsewhere as well.
+        // A long request is also parsed on another thread.
         let long = #"{"jsonrpc":"2.0","id":1,"method":"long","params":{"x":""# + String(repeating: "x", count: 1 << 20) + "\"}}"
         #expect(slow.ask(long) == #"{"jsonrpc":"2.0","id":1,"result":"long"}"#)
         #expect(slow.ask(request("count")) == #"{"jsonrpc":"2.0","id":1,"result":7}"#)
@@ -237,7 +237,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         let clients = try (0..<4).map { _ in try RawClient(echo.path) }
         let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 900 << 10)
         for client in clients { client.send(bytes) }
-        // Whoever came too late is told; the others are ended by sending too much themselves.
+        // Clients that exceed what all may send together are told so; the others are refused because their own requests get too large.
         for client in clients { client.send(bytes) }
         let answers = clients.compactMap { $0.line() }
         #expect(answers.count == 4)
@@ -263,7 +263,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(client.ask(request("first"))?.contains("first") == true)
     }
 
-    /// Datagram and seqpacket sockets refuse to be connected to as a stream, and are somebody's all the same.
+    /// Datagram and seqpacket sockets refuse stream connections, but they still belong to another process.
     @Test(arguments: [SOCK_DGRAM, SOCK_SEQPACKET]) func aSocketOfAnotherKindIsLeftAlone(_ kind: __socket_type) throws {
         let folder = TemporaryFolder()
         let path = folder("theirs.sock")
@@ -293,7 +293,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         try server.start(reserved)
         #expect(try RawClient(path).ask(request("mine"))?.contains("mine") == true)
         server.stop()
-        // It is the caller's, who may have more to do before another may come.
+        // The reservation remains the caller's, which may have more to do before another daemon may start.
         #expect(access(path + ".lock", F_OK) == 0)
         reserved.release()
         #expect(access(path + ".lock", F_OK) != 0)
@@ -365,7 +365,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         begun.wait()
         #expect(second.ask(request("behind"))?.contains("\"id\":1,\"error\":{\"code\":-32002,\"message\":\"the loop on CPU 7 does not answer; this was not done\"") == true)
         #expect(first.line()?.contains("the loop on CPU 7 does not answer; this is not done yet, and will be when it answers") == true)
-        // Answered once, and what was given up is not carried out later.
+        // Each request was answered exactly once, and the one that was given up is not carried out later.
         goOn.signal()
         #expect(first.ask(request("after"))?.contains(#""result":["stuck","after"]"#) == true)
         #expect(second.ask(request("last"))?.contains(#""result":["stuck","after","last"]"#) == true)

@@ -24,7 +24,7 @@ import Testing
         let params = try Request.parse(line).get().params(ApplyParams.self)
         #expect(params.yaml == "a: \"\u{1F600}\"\n")
         #expect(params.dryRun == true)
-        // What is misspelt would otherwise be done without it.
+        // A misspelt parameter would otherwise be ignored, and the request carried out without it.
         #expect(throws: RPCError(RPCError.invalidParams, "x has no parameter 'dev': there are bridge, port, vlan")) {
             try parse(#"{"jsonrpc":"2.0","method":"x","id":1,"params":{"dev":"vm1"}}"#).get().params(FDBParams.self)
         }
@@ -53,7 +53,7 @@ import Testing
         #expect(failure.error.message == sentence)
     }
 
-    /// At 513 Foundation's reader ends the process.
+    /// At a depth of 513, Foundation's parser ends the process.
     @Test(arguments: ["[", "{\"a\":", "[{\"a\":[", #"{"jsonrpc":"2.0","id":1,"method":"x","params":["#])
     func deepNestingIsRefused(_ opening: String) {
         for count in Array(1...1_100) + [100_000] {

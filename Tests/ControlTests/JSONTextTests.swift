@@ -34,7 +34,7 @@ import Testing
         #expect { try JSONText.check(Data([0x22, 0xc3, 0x28, 0x22])) } throws: { "\($0)" == "it is not UTF-8" }
     }
 
-    /// Whatever passes has nothing in it for Foundation's reader to object to.
+    /// Foundation's parser must accept every text that passes the check.
     @Test func whatPassesIsRead() throws {
         var random = Seeded(12)
         let pieces = [

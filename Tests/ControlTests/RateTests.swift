@@ -7,7 +7,7 @@ import Testing
         #expect(rate?.bits == 8_000 && rate?.packets == 10)
     }
 
-    /// A class that got the id of one that is gone may have sent more frames than that one, and fewer bytes.
+    /// A class that was given the id of a removed class may have counted more frames than that one, but fewer bytes.
     @Test func anotherClassOfTheSameIDHasNoRate() {
         #expect(ClassSample(frames: 20, bytes: 1_200).rate(since: ClassSample(frames: 10, bytes: 15_000), seconds: 1) == nil)
         #expect(ClassSample(frames: 5, bytes: 20_000).rate(since: ClassSample(frames: 10, bytes: 15_000), seconds: 1) == nil)

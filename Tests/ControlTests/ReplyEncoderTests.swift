@@ -2,7 +2,7 @@ import ControlAPI
 import Foundation
 import Testing
 
-/// Replies are the texts that Foundation's encoder gives.
+/// Replies must be the texts that Foundation's encoder would produce.
 @Suite struct ReplyEncoderTests {
     private func check(_ value: some Encodable) throws {
         guard case .result(let data) = Response.reply(value) else { Issue.record("not encoded"); return }

@@ -4,13 +4,13 @@ import Dispatch
 import Foundation
 import Testing
 
-/// A folder of its own, removed at the end.
+/// A temporary folder, which is removed together with this object.
 final class TemporaryFolder: Sendable {
     let path: String
 
     init() {
         var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
-        // Nothing else may stand in for it: `path` is removed at the end.
+        // No other folder may take its place, because `path` is removed at the end.
         guard let made = mkdtemp(&template) else { fatalError("no temporary folder: \(String(cString: strerror(errno)))") }
         path = String(cString: made)
     }
@@ -20,13 +20,13 @@ final class TemporaryFolder: Sendable {
     func callAsFunction(_ name: String) -> String { path + "/" + name }
 }
 
-/// A server that echoes: `status` answers with how many requests it saw, anything else with its name.
+/// A server that answers `status` with the number of requests it has seen, and any other method with the method's name.
 final class EchoServer: Sendable {
     let folder = TemporaryFolder()
     let queue = DispatchQueue(label: "test-control")
     let server: ControlServer
     let path: String
-    /// `slow` is answered when this is signalled.
+    /// `slow` is answered once this is signalled.
     let gate = DispatchSemaphore(value: 0)
 
     init(limits: ControlServer.Limits = ControlServer.Limits()) throws {
@@ -53,7 +53,7 @@ final class EchoServer: Sendable {
     deinit { server.stop() }
 }
 
-/// A client that sends what it is told to, whatever it is.
+/// A client that sends any text, valid or not.
 final class RawClient {
     let descriptor: CInt
 
@@ -68,7 +68,7 @@ final class RawClient {
             }
         }
         try #require(result == 0)
-        // A test that fails ends, instead of waiting for ever.
+        // If the server does not answer, the test must fail instead of waiting for ever.
         var patience = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
@@ -76,7 +76,7 @@ final class RawClient {
 
     deinit { close(descriptor) }
 
-    /// - Returns: false if the server took no more.
+    /// - Returns: false if the server accepted no more.
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
@@ -95,7 +95,7 @@ final class RawClient {
 
     private var rest: ArraySlice<UInt8> = []
 
-    /// Up to the next line feed, or the end; nil at the end.
+    /// The text up to the next line feed or the end of the connection; nil if it has already ended.
     func line() -> String? {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {

@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    /// As `xz --robot -lvv` tells it of these bytes, and as the catalogue of parametrised CRC algorithms has it.
+    /// The checksums are those that `xz --robot -lvv` prints for these bytes, and that the catalogue of parametrised CRC algorithms gives.
     @Test func theChecksumIsTheUsualOne() {
         #expect(Checksum("123456789".utf8).text == "995dc9bbdf1939fa")
         #expect(Checksum([]).text == "0000000000000000")

@@ -5,7 +5,7 @@ import Logging
 import Synchronization
 import Testing
 
-/// What was logged.
+/// Collects what was logged.
 private final class Told: LogHandler, Sendable {
     private let all = Mutex<[String]>([])
     var lines: [String] { all.withLock { $0 } }
@@ -31,7 +31,7 @@ private final class Told: LogHandler, Sendable {
 
         """
 
-    /// A daemon that has started with `yaml`.
+    /// A state keeper and the configuration of a daemon that has started with `yaml`.
     private func started() throws -> (StateKeeper, Running) {
         let keeper = StateKeeper(file, lock: lock, generation: 0, log: log)
         var running = Running()
@@ -55,7 +55,7 @@ private final class Told: LogHandler, Sendable {
         let port = StateChange.edit(object: "port", verb: "add", words: ["b", "type", "tap", "interface", "b"])
         _ = try keeper.record(port)
         try running.carryOut(port)
-        // No call that would end it: as after SIGKILL.
+        // Nothing is called that would end the keeper, as after SIGKILL.
         let found = try #require(try saved().running)
         #expect(found.model == running.model && found.ids == running.ids)
         #expect(found.model.guests[0].inbound.floor == 5_000_000 && found.model.ports.count == 2)
@@ -80,16 +80,16 @@ private final class Told: LogHandler, Sendable {
         try Data(data.dropLast(3)).write(to: URL(fileURLWithPath: journal))
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000)
         #expect(told.lines == [] && !FileManager.default.fileExists(atPath: "\(journal).damaged"))
-        // A bit that has flipped is no change of another value.
+        // A line with a flipped bit must not be read as a change to another value.
         data[data.firstIndex(of: UInt8(ascii: "1"))!] ^= 1
         try data.write(to: URL(fileURLWithPath: journal))
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
-        // Nor is it passed over in silence: that is no line a killed daemon leaves.
+        // It must not be ignored silently either, because a killed daemon does not leave such a line.
         #expect(told.lines.count == 1 && told.lines[0].contains("the journal \(journal).damaged is damaged: the change in its first damaged line and 1 after it are not made again"))
         #expect(FileManager.default.contents(atPath: "\(journal).damaged") == data)
     }
 
-    /// After a clean end there is none to miss, and files from before journals were told of say nothing about them.
+    /// After a clean end no journal is expected, and state files of versions that did not record whether there is a journal say nothing about it.
     @Test func aJournalThatIsMissingIsTold() throws {
         let (keeper, running) = try started()
         _ = try keeper.record(floor(1))
@@ -122,7 +122,7 @@ private final class Told: LogHandler, Sendable {
         let found = try saved()
         #expect(found.running?.model.guests[0].inbound.floor == 1_000_000)
         #expect(told.lines.count == 1 && told.lines[0].contains("the journal \(file.path).changes.2 is missing"))
-        // Nor does what stands behind the gap become a change of the next run.
+        // What stands behind the gap must not become a change of the next run either.
         let later = StateKeeper(file, lock: lock, generation: found.generation, log: log)
         _ = try later.begin(try Running(running.model, ids: running.ids).changed(to: running.model))
         later.settle()
@@ -144,7 +144,7 @@ private final class Told: LogHandler, Sendable {
         let keeper = StateKeeper(file, lock: lock, generation: 0, log: log)
         var running = Running()
         let change = try running.changed(to: try Model.checked(yaml: Self.yaml))
-        // The file that would become the state file.
+        // The state is written to this file first, which would then replace the state file.
         try FileManager.default.createSymbolicLink(atPath: "\(file.path).\(getpid()).new", withDestinationPath: "/dev/full")
         #expect { try keeper.begin(change) } throws: {
             ($0 as? StateFileError)?.isOfDisk == true && "\($0)" == "the state cannot be saved in \(file.path) (No space left on device): make room on its disk"
@@ -161,7 +161,7 @@ private final class Told: LogHandler, Sendable {
         #expect(try saved().running?.model.guests[0].inbound.floor == 6_000_000)
     }
 
-    /// A line may be whole and be nothing that any parser should see.
+    /// A line may have a correct checksum and still contain something that no parser should be given.
     @Test(arguments: [String(repeating: "[", count: 513), "{\"edit\":" + String(repeating: "{\"a\":", count: 513), "\"\u{0}\"", "{}"])
     func theJournalIsReadWithinLimits(_ text: String) throws {
         let (keeper, _) = try started()
@@ -176,7 +176,7 @@ private final class Told: LogHandler, Sendable {
         var (keeper, running) = try started()
         _ = try keeper.record(floor(3))
         try running.carryOut(floor(3))
-        // More than may be left to go through at a start.
+        // This is more than may remain to be replayed at a start.
         keeper.count(60)
         keeper.tick(running)
         _ = try keeper.record(floor(4))
@@ -189,7 +189,7 @@ private final class Told: LogHandler, Sendable {
         #expect(try saved().generation == contents.generation)
     }
 
-    /// Killed between the moments at which one generation's file and the next one's are written: both journals tell.
+    /// The daemon was killed after the journal of the next generation was begun and before its state file was written, so both journals count.
     @Test func journalsFollowOneAnother() throws {
         let (keeper, _) = try started()
         _ = try keeper.record(floor(3))
@@ -198,7 +198,7 @@ private final class Told: LogHandler, Sendable {
         next.end()
         #expect(try saved().running?.model.guests[0].inbound.floor == 9_000_000)
         #expect(try saved().generation == 3)
-        // The next run's file replaces them all.
+        // The state file of the next run replaces all of them.
         let later = StateKeeper(file, lock: lock, generation: try saved().generation, log: log)
         _ = try later.begin(try Running().changed(to: try Model.checked(yaml: Self.yaml)))
         later.settle()

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Priority tags")
 struct TaggingTests {
-    /// A frame with 8 bytes of headroom, its start, and what the parser says about it.
+    /// A frame with 8 bytes of headroom, the offset of its first byte, and the record that the parser made of it.
     private struct Frame {
         var buffer: [UInt8]
         var start = 8

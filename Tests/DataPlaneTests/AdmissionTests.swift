@@ -5,7 +5,7 @@ import Packet
 import TestSupport
 import Testing
 
-/// Admission takes frames together that look alike; each must fare as if it had come alone.
+/// Admission handles consecutive frames that look alike together; each must be treated as if it had come alone.
 @Suite("Admission of mixed bursts") struct AdmissionTests {
     @Test(arguments: [(1, true, 1_514), (2, false, 1_514), (3, true, 100), (4, false, 590), (5, true, 590)] as [(UInt64, Bool, UInt32)])
     func framesFareAsIfAlone(seed: UInt64, isPhysical: Bool, fitsAll: UInt32) {
@@ -58,7 +58,7 @@ import Testing
             #expect(trial.drops.reduce(0, +) == refused)
         }
         #expect(trial.protocolCounts.elementsEqual(counts) { $0 == $1 })
-        // Both happen often enough to tell something. Where frames without a tag are not let in few are left to share a run.
+        // Both cases must occur often enough. If the port refuses frames without a tag, few frames are left to share a run.
         #expect(shared > (vlans?.native == 0 ? 0 : 2_000))
         #expect(refused > 1_000)
     }
@@ -137,11 +137,11 @@ import Testing
     }
 }
 
-/// What becomes of a frame that is parsed by itself.
+/// What admission does with a frame that is parsed by itself.
 private struct FrameAlone {
     var record = FrameRecord()
     var isAdmitted = false
-    /// As it leaves admission.
+    /// The bytes of the frame when it leaves admission.
     var bytes: [UInt8]
 
     init(_ frame: [UInt8], contiguous: Int, isPhysical: Bool, maxFrame: UInt32, _ protocols: ProtocolTable, _ vlans: PortVLANs? = nil) {
@@ -167,12 +167,12 @@ private struct FrameAlone {
         (self.record, self.isAdmitted, bytes) = (record, isAdmitted, Array(changed.dropFirst(stripped)))
     }
 
-    /// Whether all that later stages look at is the same but for the length.
+    /// Whether the records agree in everything that later stages read, except for the length.
     func isDecided(as run: FrameRecord) -> Bool {
         run.destination == record.destination && run.source == record.source && run.etherType == record.etherType && run.tci == record.tci
             && run.tagCount == record.tagCount && run.flags == record.flags && run.l3Offset == record.l3Offset && run.l4Offset == record.l4Offset
             && run.ipProtocol == record.ipProtocol && run.dscp == record.dscp && run.pcp == record.pcp
-            // A fragment's protocol is its datagram's: see `FragmentTableTests`.
+            // The protocol of a fragment is that of its datagram; `FragmentTableTests` covers it.
             && (run.protocolID == record.protocolID || run.flags.has(.fragment))
     }
 }

@@ -1,9 +1,9 @@
 import DataPlane
 import Testing
 
-/// One cycle a nanosecond.
+/// In these tests a cycle is one nanosecond.
 @Suite struct BackOffTests {
-    /// Begins at 1 s, busy for so long.
+    /// A back-off that began to be busy at 1 s and was busy for this long.
     private func busy(_ nanoseconds: UInt64) -> (BackOff, last: UInt64) {
         var backOff = BackOff { $0 }
         let began: UInt64 = 1_000_000_000
@@ -12,7 +12,7 @@ import Testing
         return (backOff, began + nanoseconds)
     }
 
-    /// How long it turns without work.
+    /// How many cycles the loop goes on without work before it rests, found by bisection.
     private func patience(_ backOff: BackOff) -> UInt64 {
         var (least, most): (UInt64, UInt64) = (0, 1_000_000_000)
         while least < most {

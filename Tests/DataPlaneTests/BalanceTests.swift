@@ -4,7 +4,7 @@ import Testing
 @Suite struct BalanceTests {
     private let loops = (0..<3).map { Placement.Loop(cpu: $0 + 4, numaNode: 0) }
 
-    /// Every port one queue, all on CPU 4, then free to go.
+    /// A placement in which each port has `queues` queues, all of them on CPU 4, and requests that no longer bind the ports to it.
     private func crowded(_ ports: Int, together: Bool = false, queues: Int = 1) -> (Placement, [Placement.Request]) {
         let pinned = (1...ports).map { Placement.Request(port: UInt16($0), queues: queues, cpus: [4], together: together) }
         let free = (1...ports).map { Placement.Request(port: UInt16($0), queues: queues, together: together) }

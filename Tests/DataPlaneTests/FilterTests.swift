@@ -10,12 +10,12 @@ import Testing
     private static let interpreter = unsafeBitCast(
         dlsym(dlopen("libpcap.so.0.8", RTLD_NOW), "bpf_filter"), to: (@convention(c) (UnsafeRawPointer, UnsafePointer<UInt8>, UInt32, UInt32) -> UInt32).self)
 
-    /// Whether libpcap finds that a program matches a frame.
+    /// Whether a program matches a frame according to libpcap.
     private static func matches(_ program: PacketProgram, _ frame: [UInt8]) -> Bool {
         interpreter(program.instructions, frame + [0], UInt32(frame.count), UInt32(frame.count)) != 0
     }
 
-    /// Without its tags; nil: there are more than eight, or the frame ends among them.
+    /// The frame without its tags; nil if there are more than eight, or if the frame ends among them.
     private static func untagged(_ frame: [UInt8]) -> [UInt8]? {
         var rest = frame.dropFirst(12), tags = 0
         while rest.count >= 2, [[0x81, 0], [0x88, 0xa8], [0x91, 0]].contains(Array(rest.prefix(2))) {
@@ -144,11 +144,11 @@ import Testing
         for tags: [UInt8] in [[], [0x81, 0, 0, 0], [0x81, 0, 0x60, 10], [0x88, 0xa8, 0, 7, 0x81, 0, 0, 5], [UInt8]((0..<8).flatMap { _ in [0x81, 0, 0, 0] as [UInt8] })] {
             #expect(!deny.allows(Self.smtp(tags)), "\(tags)")
             #expect(deny.allows(Self.smtp(tags, port: 80)), "\(tags)")
-            // In pieces.
+            // The frame is also given in two segments, divided at every place.
             let frame = Self.smtp(tags)
             for contiguous in 14 + tags.count...frame.count { #expect(deny.judge([(frame, contiguous)]).isEmpty) }
         }
-        // What cannot be told is not let through.
+        // A frame that a deny rule cannot examine is not let through.
         #expect(!deny.allows(Self.smtp([UInt8]((0..<9).flatMap { _ in [0x81, 0, 0, 0] as [UInt8] }), port: 80)))
         #expect(!deny.allows(Array(Self.smtp([0x81, 0, 0, 0], port: 80).prefix(16))))
         #expect(deny.allows(Array(Self.smtp().prefix(13))))

@@ -4,7 +4,7 @@ import Packet
 import TestSupport
 import Testing
 
-/// What the bridge remembers of pairs of addresses must not outlive what it was found out from.
+/// The bridge remembers results for pairs of addresses. They must not outlive the state from which they were found.
 @Suite("Forwarding between remembered addresses") struct ForwardingTests {
     private let protocols = ProtocolTable.builtIn()
 
@@ -12,7 +12,7 @@ import Testing
 
     private func frame(_ source: UInt8, _ destination: UInt8) -> [UInt8] { MixedTraffic.udp(from: source, to: destination, port: 80, size: 60) }
 
-    /// Where a frame goes, from now and when it comes again.
+    /// The outputs of a frame when it comes for the first time and when it comes again.
     private func output(_ trial: AdmissionTrial, _ source: UInt8, _ destination: UInt8, from port: Int) -> Set<UInt16> {
         Set((0..<3).flatMap { _ in trial.forward([frame(source, destination)], from: port).map(\.output) })
     }
@@ -26,7 +26,7 @@ import Testing
         #expect(output(trial, 1, 2, from: 0) == [AdmissionTrial.everywhere])
         #expect(output(trial, 2, 1, from: 1) == [0])
         #expect(output(trial, 1, 2, from: 0) == [1])
-        // 1 moves to port 2.
+        // Station 1 moves to port 2.
         #expect(output(trial, 1, 2, from: 2) == [1])
         #expect(output(trial, 2, 1, from: 1) == [2])
         trial.fdb.flush(port: 2)
@@ -36,11 +36,11 @@ import Testing
         #expect(output(trial, 1, 2, from: 0) == [1])
         trial.configure(owners: [mac(1): (2, 7)])
         #expect(trial.fdb.addStatic(mac: mac(1), port: 2, guest: 7))
-        // Now it is spoofed where it was right just before, and the other way round.
+        // The address is now spoofed on the port where it was right before, and right on the other one.
         #expect(output(trial, 1, 2, from: 0) == [])
         #expect(output(trial, 1, 2, from: 2) == [1])
         #expect(output(trial, 2, 1, from: 1) == [2])
-        // Behind the port that the frame comes from.
+        // The destination is behind the port that the frame comes from.
         #expect(output(trial, 1, 1, from: 2) == [])
     }
 
@@ -77,11 +77,11 @@ import Testing
         let trial = trial()
         trial.configure(owners: [mac(1): (2, 7)])
         trial.connect(false, 2)
-        // The guest still runs elsewhere, behind port 0.
+        // The guest still runs elsewhere; its frames come by port 0.
         #expect(output(trial, 2, 1, from: 1) == [AdmissionTrial.everywhere])
         #expect(output(trial, 1, 2, from: 0) == [1])
         #expect(output(trial, 2, 1, from: 1) == [0])
-        // It is here now, and the address not yet bound: as soon as it speaks frames come to it, as the guest that it is.
+        // The guest is here now, but its address is not bound yet. As soon as it sends a frame, frames reach it, and they are attributed to this guest.
         trial.connect(true, 2)
         let announcement = trial.forward([frame(1, 2)], from: 2)
         #expect(announcement.map(\.sourceGuest) == [7] && announcement.map(\.output) == [1])
@@ -89,7 +89,7 @@ import Testing
         #expect(output(trial, 1, 2, from: 0) == [])
         #expect(trial.fdb.addStatic(mac: mac(1), port: 2, guest: 7))
         #expect(output(trial, 1, 2, from: 0) == [])
-        // It goes, and speaks elsewhere before the static entry is taken away.
+        // The guest leaves and sends from elsewhere before its static entry has been removed.
         trial.connect(false, 2)
         #expect(output(trial, 1, 2, from: 0) == [1])
         #expect(output(trial, 2, 1, from: 1) == [0])
@@ -103,7 +103,7 @@ import Testing
         trial.configure(owners: [mac(1): (0, 5), mac(2): (1, 6)])
         trial.configure(spoofCheck: true, of: 0)
         trial.connect(false, 1)
-        // Neither is bound, as in a database that is new or has no room.
+        // No address is bound, as in a new database or one that has no room.
         #expect(trial.forward([frame(1, 9)], from: 0).map(\.sourceGuest) == [5])
         #expect(trial.forward([frame(2, 9)], from: 0).isEmpty)
         #expect(trial.forward([frame(3, 9)], from: 0).isEmpty)

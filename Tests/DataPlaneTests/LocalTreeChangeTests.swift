@@ -5,7 +5,7 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// What the loops are told at edits of one guest, against what they are told of the whole, in virtual time.
+/// Compares what poll loops are told at edits of single guests with what they would be told of the whole configuration, in virtual time.
 @Suite("A tree under edits of single guests") struct LocalTreeChangeTests {
     private static let yaml = """
         bridges: [{name: br0}]
@@ -22,7 +22,7 @@ import Testing
         """
     private static let kept = ["k0", "k1", "k2", "k3"]
 
-    /// Words of a random edit. Guests that have frames change, and others come and go between them.
+    /// The words of a random edit. Guests that have frames are changed, and others are added and removed between them.
     private func words(_ model: Model, _ number: Int, _ random: inout Seeded) -> (String, String, [String]) {
         let others = model.guests.map(\.name).filter { !Self.kept.contains($0) }
         let guest = model.guests.randomElement(using: &random)!.name
@@ -80,7 +80,7 @@ import Testing
                 running.adopt(change)
                 trial.change(to: uplink(), at: now)
             }
-            // Still led to where they were led before.
+            // Frames still go to the leaves that they went to before.
             offer()
             trial.finish(at: now)
             offer()

@@ -11,7 +11,7 @@ import Testing
         let second = sets.number([["a"], ["c"]])
         #expect(second.count == 2 && second[["a"]] == first[["a"]])
         #expect(!first.values.contains(try #require(second[["c"]])))
-        // As many others come and go as there may be at once.
+        // Other sets come and go, as many as there may be at the same time.
         let others = Set((0..<Model.mostMirroredSets - 1).map { ["\($0)"] })
         let all = sets.number(others.union([["a"]]))
         #expect(Set(all.values).count == Model.mostMirroredSets && all[["a"]] == first[["a"]])

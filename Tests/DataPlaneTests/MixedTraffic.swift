@@ -1,11 +1,11 @@
 import TestSupport
 
-/// Bursts in which frames follow one another that differ in all and in little.
+/// Random bursts in which consecutive frames differ in everything or only in a little.
 enum MixedTraffic {
-    /// A frame, and how much of it lies in its first segment.
+    /// A frame, and the number of its bytes that lie in its first segment.
     typealias MixedFrame = (bytes: [UInt8], contiguous: Int)
 
-    /// From and to guests of these numbers, IPv4.
+    /// An IPv4 frame with UDP from one guest to another, given by the last octets of their addresses.
     static func udp(from source: UInt8, to destination: UInt8, port: Int, size: Int) -> [UInt8] {
         var bytes: [UInt8] = [0x52, 0x54, 0, 0, 0, destination, 0x52, 0x54, 0, 0, 0, source, 0x08, 0x00, 0x45, 0]
         bytes += [UInt8((size - 14) >> 8), UInt8((size - 14) & 255), 0, 1, 0x40, 0, 64, 17] + [UInt8](repeating: 1, count: 10)
@@ -19,7 +19,7 @@ enum MixedTraffic {
         var last = frame(&random)
         while frames.count < count {
             switch Int.random(in: 0..<12, using: &random) {
-            // The next of the same flow, or of one between other guests.
+            // The next frame belongs to the same flow, or to one between other guests.
             case 0..<5: break
             case 5: readdress(&last.bytes, &random)
             case 6: resize(&last, &random)
@@ -63,7 +63,7 @@ enum MixedTraffic {
         frame.contiguous = size
     }
 
-    /// Another VLAN in the tag, if there is one, or another priority.
+    /// Changes the VLAN or the priority in the frame's tag, if it has one.
     private static func retag(_ bytes: inout [UInt8], _ random: inout Seeded) {
         guard bytes.count >= 16, [[0x81, 0x00], [0x88, 0xa8]].contains(Array(bytes[12..<14])) else { return }
         if Int.random(in: 0..<8, using: &random) == 0 { bytes[14] ^= UInt8.random(in: 0...15, using: &random) << 4 }
@@ -72,7 +72,7 @@ enum MixedTraffic {
         bytes[15] = UInt8(vlan & 255)
     }
 
-    /// Mostly guests; now and then a group, a reserved address, no address.
+    /// Gives the frame other addresses: mostly those of guests, at times those of a group, a reserved address, or none.
     private static func readdress(_ bytes: inout [UInt8], _ random: inout Seeded) {
         guard bytes.count >= 12 else { return }
         let guests: [[UInt8]] = (1...4).map { [0x52, 0x54, 0, 0, 0, $0] }

@@ -1,7 +1,7 @@
 import DataPlane
 import Testing
 
-/// A ring that always has frames, polled every `turn` ns; bytes taken in `duration`.
+/// The bytes taken within `duration` from a ring that always has frames and is polled every `turn` nanoseconds.
 private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start: UInt64, duration: UInt64) -> UInt64 {
     var bytes: UInt64 = 0
     var now = start
@@ -24,7 +24,7 @@ private func taken(_ pacer: inout Pacer, frame: UInt64, turn: UInt64, from start
         _ = taken(&pacer, frame: frame, turn: turn, from: 0, duration: 1_000_000_000)
         let bytes = taken(&pacer, frame: frame, turn: turn, from: 1_000_000_000, duration: 1_000_000_000)
         let expected = Double(rate) / 8
-        // One poll's overshoot of up to a burst of frames is carried as debt.
+        // A poll may exceed the credit by up to one burst of frames, which is carried over as debt.
         #expect(abs(Double(bytes) - expected) <= expected * 0.001 + Double(33 * frame))
     }
 

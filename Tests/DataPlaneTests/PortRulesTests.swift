@@ -3,7 +3,7 @@ import DataPlane
 import Packet
 import Testing
 
-/// Who gets which frames where ports have rules of their own; each frame twice, as the second time its path may be remembered.
+/// Which ports receive which frames when ports have rules of their own. Each frame is sent twice, because its path may be remembered the second time.
 @Suite("Ports with rules of their own") struct PortRulesTests {
     private let protocols = ProtocolTable.builtIn()
 
@@ -15,7 +15,7 @@ import Testing
     private func frame(_ source: UInt8, to group: [UInt8]) -> [UInt8] { group + frame(source, 0)[6...] }
     private static let everybody: [UInt8] = [255, 255, 255, 255, 255, 255], group: [UInt8] = [1, 0, 0x5e, 1, 2, 3], bridges: [UInt8] = [1, 0x80, 0xc2, 0, 0, 0]
 
-    /// Stations 1, 2, 3, .. are behind ports 0, 1, 2, ..
+    /// Has the bridge learn stations 1, 2, 3, .. behind ports 0, 1, 2, ..
     private func introduce(_ trial: AdmissionTrial, _ ports: Int = 4) {
         for port in 0..<ports { _ = trial.forward([frame(UInt8(port + 1), 99)], from: port) }
     }
@@ -84,7 +84,7 @@ import Testing
         expect(trial, frame(9, 2), from: 0, to: [1])
         #expect(trial.fdb.lookup(mac: mac(9)).isNone)
         expect(trial, frame(2, 9), from: 1, to: [0, 2, 3])
-        // What is known elsewhere does not move.
+        // An address that is known behind another port does not move.
         expect(trial, frame(3, 2), from: 0, to: [1])
         #expect(trial.fdb.lookup(mac: mac(3)).port == 2)
         #expect((0..<3).allSatisfy { _ in trial.forward([frame(20, 2)], from: 0).map(\.sourceGuest) == [7] })
@@ -97,7 +97,7 @@ import Testing
         introduce(trial)
         trial.configure(owners: [mac(20): (0, 7), mac(21): (1, 8)])
         trial.configure(flags: .locked, of: 0)
-        // Bound, or not yet.
+        // The result is the same whether or not the address is bound yet.
         expect(trial, frame(20, 2), from: 0, to: [1])
         #expect(trial.fdb.addStatic(mac: mac(20), port: 0, guest: 7))
         expect(trial, frame(20, 2), from: 0, to: [1])
@@ -119,13 +119,13 @@ import Testing
         #expect(trial.fdb.learnedCount(behind: 0) == 3)
         #expect(trial.unlearned(0) == 6)
         #expect(trial.fdb.lookup(mac: mac(11)).port == 0 && trial.fdb.lookup(mac: mac(12)).isNone)
-        // Nor does one move there that is known elsewhere.
+        // An address that is known behind another port does not move to this one.
         expect(trial, frame(3, 2), from: 0, to: [1])
         #expect(trial.fdb.lookup(mac: mac(3)).port == 2)
         trial.fdb.remove(mac: mac(10))
         expect(trial, frame(12, 2), from: 0, to: [1])
         #expect(trial.fdb.lookup(mac: mac(12)).port == 0)
-        // Configured ones do not count.
+        // Configured addresses do not count towards the limit.
         trial.configure(owners: [mac(30): (0, 7)])
         #expect((0..<3).allSatisfy { _ in trial.forward([frame(30, 2)], from: 0).map(\.sourceGuest) == [7] })
     }
@@ -139,7 +139,7 @@ import Testing
         limits.broadcast = StormLimit(rate: 1_000)
         limits.unknown = StormLimit(rate: 480_000, countsBits: true)
         trial.configure(flags: .stormControl, limits: limits, of: 0)
-        /// Frames that come through in two seconds, one each 0.1 ms.
+        /// The number of frames that pass in this many seconds, if one is sent every 0.1 ms.
         func passed(_ frame: [UInt8], seconds: UInt64 = 2) -> Int {
             var count = 0
             for _ in 0..<(10_000 * seconds) {
@@ -149,14 +149,14 @@ import Testing
             return count
         }
         trial.now = 1_000_000_000
-        // A tenth of a second's worth at once.
+        // What the rate gives in a tenth of a second may come at once.
         #expect(passed(frame(1, to: Self.everybody)) == 2_000 + 100)
         #expect(trial.drops(.stormBroadcast, from: 0) == 20_000 - 2_100)
         #expect(passed(frame(1, 99)) == 2_000 + 100)
         #expect(trial.drops(.stormUnknown, from: 0) == 20_000 - 2_100)
         #expect(passed(frame(1, to: Self.group), seconds: 1) == 10_000)
         #expect(passed(frame(1, 2), seconds: 1) == 10_000)
-        // What other ports flood is not its.
+        // The limit does not apply to what comes in by other ports.
         #expect((0..<1_000).allSatisfy { _ in trial.forward([frame(2, to: Self.everybody)], from: 1).count == 1 })
     }
 
@@ -189,7 +189,7 @@ import Testing
         for port in [0, 2] { trial.configure(flags: .forwardsBPDUs, of: port) }
         expect(trial, bpdu, from: 0, to: [2])
         expect(trial, bpdu, from: 1, to: [])
-        // Others of the reserved addresses stay.
+        // Other reserved addresses are never forwarded.
         expect(trial, frame(1, to: Array(Self.bridges[..<5]) + [2]), from: 0, to: [])
         expect(trial, frame(1, to: Self.everybody), from: 0, to: [1, 2, 3])
         trial.configure(flags: .guardsBPDUs, of: 3)
@@ -199,7 +199,7 @@ import Testing
         expect(trial, frame(4, 1), from: 3, to: [0])
         expect(trial, frame(1, 4), from: 0, to: [3])
         trial.configure(flags: .shut, of: 3)
-        // What was known behind it is forgotten then, as behind one that is down; nothing is learned there any more.
+        // What was known behind the port is then forgotten, as for a port that is down, and nothing is learned there any more.
         trial.fdb.flush(port: 3, statics: true)
         expect(trial, frame(1, 4), from: 0, to: [1, 2])
         expect(trial, frame(4, 1), from: 3, to: [])
@@ -208,7 +208,7 @@ import Testing
         #expect(trial.drops(.bpduGuard, from: 3) == 6)
     }
 
-    // Port 0 is the uplink; 1 and 2 are of the kind tried, 3 is a plain port.
+    // Port 0 is the uplink; ports 1 and 2 are of the kind under test; port 3 is a plain port.
     private func detour(_ kind: PortFlags) -> AdmissionTrial {
         let trial = trial()
         trial.configure(flags: .wire, of: 0)
@@ -226,17 +226,17 @@ import Testing
         for destination in [frame(2, 1), frame(2, 3), frame(2, 4), frame(2, 99), frame(2, to: Self.everybody), frame(2, to: Self.group)] {
             expect(trial, destination, from: 1, to: [0])
         }
-        // Sent back.
+        // These frames were sent back by the switch beyond the uplink.
         expect(trial, frame(2, 3), from: 0, to: [2])
         expect(trial, frame(2, 4), from: 0, to: [3])
         expect(trial, frame(2, 2), from: 0, to: [])
         expect(trial, frame(2, to: Self.everybody), from: 0, to: [2, 3])
         expect(trial, frame(2, 99), from: 0, to: [2, 3])
         #expect(trial.fdb.lookup(mac: mac(2)).port == 1)
-        // From elsewhere.
+        // These frames come from stations beyond the uplink.
         expect(trial, frame(50, 2), from: 0, to: [1])
         expect(trial, frame(50, to: Self.everybody), from: 0, to: [1, 2, 3])
-        // Plain ports reach VEPA ports by the uplink, and get back nothing that they had directly.
+        // Plain ports reach VEPA ports by way of the uplink, and a frame that comes back is not delivered to ports that received it directly.
         expect(trial, frame(4, 2), from: 3, to: [0])
         expect(trial, frame(4, to: Self.everybody), from: 3, to: [0])
         expect(trial, frame(4, to: Self.everybody), from: 0, to: [1, 2])
@@ -254,7 +254,7 @@ import Testing
         expect(trial, frame(2, 3), from: 0, to: [2])
         #expect(trial.fdb.addStatic(mac: mac(2), port: 1, guest: 5))
         expect(trial, frame(2, to: Self.everybody), from: 0, to: [2, 3])
-        // While its port is down the guest may be elsewhere.
+        // While its port is down, the guest may be beyond the uplink.
         trial.connect(false, 1)
         trial.fdb.removeStatic(mac: mac(2))
         expect(trial, frame(2, to: Self.everybody), from: 0, to: [1, 2, 3])
@@ -285,7 +285,7 @@ import Testing
             expect(trial, destination, from: 0, to: [1])
         }
         #expect(trial.fdb.count == 0)
-        // All spanning tree frames as elsewhere.
+        // Spanning tree frames are treated as on any other bridge.
         expect(trial, frame(2, to: Self.bridges), from: 1, to: [])
     }
 }

@@ -29,7 +29,7 @@ import Testing
         let names = (0..<count).map { "p\($0)" }
         _ = rows.assign(names)
         #expect(rows.bits == bits)
-        // One that stays keeps its row, and the table its size.
+        // A protocol that stays keeps its row, and the table keeps its size.
         _ = rows.assign(Array(names.suffix(1)))
         #expect(rows.bits == bits)
     }

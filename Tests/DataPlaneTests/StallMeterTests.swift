@@ -1,7 +1,7 @@
 import DataPlane
 import Testing
 
-/// A loop whose turns of frames have taken `perFrame` cycles a frame so far, at a bound of 20 000 cycles.
+/// A loop that has spent `perFrame` cycles on each frame so far, with a bound of 20 000 cycles.
 private struct Loop: ~Copyable {
     var meter = StallMeter(bound: 20_000, leastPerFrame: 250)
     var busyCycles: UInt64 = 0
@@ -9,7 +9,7 @@ private struct Loop: ~Copyable {
     var turns: UInt64 = 0
     var now: UInt64 = 1_000
 
-    /// As the poll loop does it.
+    /// Does what the poll loop does in a turn.
     mutating func turn(took: UInt64, frames work: Int = 0, excused: UInt64 = 0, copies: Int = 0) {
         turns += 1
         if excused + UInt64(copies) > 0 { meter.excuse(turn: turns, cycles: excused, frames: copies) }
@@ -32,7 +32,7 @@ private struct Loop: ~Copyable {
 
     @Test func framesTakeTheirTime() {
         var loop = Loop()
-        // 32 frames of 9000 bytes at each of 8 ports: 500 us, again and again.
+        // 8 ports with 32 frames of 9000 bytes each take 500 us in every turn.
         for _ in 0..<1_000 { loop.turn(took: 1_250_000, frames: 256) }
         #expect(loop.meter.count <= 5, "once the loop knows what its frames take, none of it is lost")
         let before = loop.meter.total

@@ -5,11 +5,11 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// A configuration's tree under load in virtual time: who gets what, and what a change does to what waits.
+/// Puts a configuration's tree under load in virtual time: which guest gets which rate, and what a change does to waiting frames.
 @Suite("Trees of a configuration, and their changes") struct TreeChangeTests {
     private static let second: UInt64 = 1_000_000_000, millisecond: UInt64 = 1_000_000
 
-    /// Guests behind one port, each with its floor outbound, and an uplink of 1 Gbit/s.
+    /// A model with guests behind one port, each with its outbound floor in Mbit/s, and an uplink with 1 Gbit/s.
     private static func model(_ floors: [(name: String, floor: UInt64?)]) -> Model {
         var model = Model()
         model.bridges = [BridgeSettings(name: "br0")]
@@ -27,7 +27,7 @@ import Testing
         return model
     }
 
-    /// One tree, the guests that offer all they can, and what came out.
+    /// One tree, the guests that offer all they can, and what the tree has sent.
     private final class Run {
         private(set) var model: Model
         private var ids = ClassIDs()
@@ -36,7 +36,7 @@ import Testing
         private(set) var now: UInt64 = 0
         private var names: [UInt16: String] = [:]
         private(set) var bytes: [String: UInt64] = [:]
-        /// By guest: frames offered and sent, and those that came out of order.
+        /// For each guest, the numbers of the last frame offered and sent; and the number of frames that came out of order.
         private var last: [String: (offered: UInt32, sent: UInt32)] = [:]
         private(set) var disorder = 0, refused = 0
         private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 32)
@@ -58,7 +58,7 @@ import Testing
 
         private func adoptNames() { for item in description.classes { if let guest = item.guest { names[item.id] = guest } } }
 
-        /// With frames of every greedy guest that come while nobody is told of the change yet.
+        /// Changes the model. Every greedy guest offers a frame when the tree has been told of the change but frames are still led to the old leaves.
         func change(_ edit: (inout Model) -> Void) {
             edit(&model)
             #expect(model.problems == [])
@@ -75,7 +75,7 @@ import Testing
             last[guest, default: (0, 0)].offered = number
         }
 
-        /// Frames of a guest that wait.
+        /// The number of a guest's frames that wait.
         func waiting(_ guest: String) -> UInt32 { (last[guest]?.offered ?? 0) - (last[guest]?.sent ?? 0) }
 
         func run(for time: UInt64) {
@@ -96,7 +96,7 @@ import Testing
             }
         }
 
-        /// Mbit/s of each over a second, after half a second to settle.
+        /// The rate of each guest in Mbit/s, measured over one second after half a second to settle.
         func shares() -> [String: Double] {
             run(for: second / 2)
             bytes = [:]
@@ -160,7 +160,7 @@ import Testing
             }
         }
         #expect(Set(run.description.classes.filter { !$0.isRest }.map { "\($0.path) \($0.id)" }) == ids)
-        // Without a rate there is no rest, and no floor.
+        // Without a rate there is no class `rest`, and there are no floors.
         run.change { model in
             for index in model.guests.indices { model.guests[index].outbound.floor = nil }
             model.ports[1].rate = nil
@@ -210,7 +210,7 @@ import Testing
             #expect(run.waiting("b") > 0)
             run.change { model in
                 model.guests[1].protocols = (turn % 2 == 0) == isMadeWithThem ? [:] : ["iscsi": classes, "fcoe": classes]
-                // A floor comes or goes with them, at times.
+                // At times a floor is set or removed in the same change.
                 if turn % 3 == 0 { model.guests[1].outbound.floor = model.guests[1].outbound.floor == nil ? 50_000_000 : nil }
             }
             #expect(sent("b") >= before)
@@ -247,7 +247,7 @@ import Testing
         run.greedy = floors.map(\.name)
         let shares = run.shares()
         for index in 0..<10 { run.expect("f\(index)", 80, of: shares) }
-        // 200 kbit/s each: 16.5 frames a second.
+        // Each gets 200 kbit/s, which are 16.5 frames a second.
         let rest = (0..<1_000).map { shares["n\($0)"] ?? 0 }
         #expect(abs(rest.reduce(0, +) - 200) < 2)
         #expect(rest.min()! > 0.18 && rest.max()! < 0.22, "\(rest.min()!) to \(rest.max()!)")

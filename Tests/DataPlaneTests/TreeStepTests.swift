@@ -2,7 +2,7 @@ import DataPlane
 import Scheduler
 import Testing
 
-/// Steps that a tree refuses are told of by what was to be done, and why it was not.
+/// If a tree refuses a step, the message says what was to be done and why it was not.
 @Suite struct TreeStepTests {
     @Test func aStepThatIsRefusedSaysWhatAndWhy() {
         let tree = ClassTree.create(root: ClassParameters(), frames: 8, outputs: 2, overhead: 0, now: 0)

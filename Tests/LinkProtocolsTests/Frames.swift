@@ -1,13 +1,13 @@
 import LinkProtocols
 import Packet
 
-/// Frames of hosts and routers, written apart from the module under test.
+/// Frames of hosts and routers, built independently of the module under test.
 enum Frames {
     static let seconds: UInt64 = 1_000_000_000
     static let bridge = MACAddress(value: 0x02aa_bbcc_ddee)
 
     static func v4(_ a: Int, _ b: Int, _ c: Int, _ d: Int) -> GroupAddress { GroupAddress(ipv4: UInt32(a << 24 | b << 16 | c << 8 | d)) }
-    /// ff05::number, of a scope that is snooped.
+    /// The group ff05::number; its scope (site) is one that is snooped.
     static func v6(_ number: UInt64) -> GroupAddress { GroupAddress(high: 0xff05 << 48, low: number) }
     static func linkLocal(_ number: UInt64) -> GroupAddress { GroupAddress(high: 0xfe80 << 48, low: number) }
 
@@ -63,18 +63,18 @@ enum Frames {
         ethernet(0x86dd, to: 0x3333_0000_0001, ipv6(type, code: code, rest, source: source, to: to, hops: hops))
     }
 
-    // Whole messages.
+    // These functions build whole frames.
 
     static func report(v1 group: GroupAddress) -> [UInt8] { ethernet(0x800, ipv4(igmp(0x12, bytes(group)), to: group)) }
     static func report(v2 group: GroupAddress) -> [UInt8] { ethernet(0x800, ipv4(igmp(0x16, bytes(group)), to: group)) }
     static func leave(_ group: GroupAddress) -> [UInt8] { ethernet(0x800, ipv4(igmp(0x17, bytes(group)), to: v4(224, 0, 0, 2))) }
 
-    /// A record: its kind, group and sources.
+    /// A group record of IGMPv3 or MLDv2: its type, group and sources.
     static func record(_ kind: Int, _ group: GroupAddress, _ sources: [GroupAddress] = [], auxiliary: [UInt8] = []) -> [UInt8] {
         [UInt8(kind), UInt8(auxiliary.count / 4)] + sixteen(sources.count) + bytes(group) + sources.flatMap(bytes) + auxiliary
     }
 
-    /// IGMPv3, or MLDv2 if the group is IPv6.
+    /// A report of IGMPv3, or of MLDv2 if the group is an IPv6 group.
     static func report(_ kind: Int, _ group: GroupAddress, _ sources: [GroupAddress] = []) -> [UInt8] {
         group.family == .ipv4 ? report3([record(kind, group, sources)]) : reportMLD2([record(kind, group, sources)])
     }
@@ -125,7 +125,7 @@ enum Frames {
     static func advertisementIPv6() -> [UInt8] { mld(151, code: [0, 125], [0, 2], to: GroupAddress(high: 0xff02 << 48, low: 0x6a)) }
 }
 
-/// A bridge in virtual time. Ports 1 to 3 are in VLAN 0 and 4 to 5 in VLAN 7, unless told otherwise.
+/// A bridge in virtual time. Unless told otherwise, ports 1 to 3 are in VLAN 0, and ports 4 and 5 in VLAN 7.
 struct Lab {
     var snooper: GroupSnooper
     var now: UInt64 = 1_000 * Frames.seconds
@@ -148,7 +148,7 @@ struct Lab {
         return verdict
     }
 
-    /// Lets time pass from one deadline to the next.
+    /// Lets time pass, from one deadline to the next.
     mutating func pass(_ seconds: Double) { pass(nanoseconds: UInt64(seconds * 1e9)) }
 
     mutating func pass(nanoseconds: UInt64) {
@@ -163,7 +163,7 @@ struct Lab {
 
     func ports(_ group: GroupAddress, vlan: UInt16 = 0) -> [UInt16] { snooper.ports(of: group, vlan: vlan) }
 
-    /// When queries were sent in a VLAN (seconds after the start) of a family, to all or, by port, of a group.
+    /// The times, in seconds after the start, at which queries of a family were sent in a VLAN: general queries, or those sent to one port if `port` is given.
     func times(_ family: GroupFamily, vlan: UInt16 = 0, port: UInt16? = nil) -> [Double] {
         sent.filter { $0.outgoing.vlan == vlan && $0.outgoing.port == port && ($0.outgoing.frame[12] == 8) == (family == .ipv4) }
             .map { Double($0.at - 1_000 * Frames.seconds) / 1e9 }

@@ -12,7 +12,7 @@ struct FuzzTests {
             Frames.reportMLD2((1...40).map { Frames.record(1 + $0 % 6, Frames.v6(UInt64($0)), [MembershipTests.a6]) }),
         ]
 
-    /// Mends the checksums, so that changed messages get past them.
+    /// The frame with correct checksums, so that changed messages are not refused because of them.
     static func mended(_ frame: [UInt8]) -> [UInt8] {
         var frame = frame
         func set(_ value: UInt16, _ offset: Int) {
@@ -77,7 +77,7 @@ struct FuzzTests {
         #expect(lab.snooper.membership.allSatisfy { $0.ports.count <= 3 })
         #expect(lab.snooper.memberships(now: lab.now).allSatisfy { $0.sources.count <= 4 })
         let counters = lab.snooper.counters
-        // Frames came to be refused in many places.
+        // Frames must have been refused in many places of the parser.
         #expect(counters.malformed.count >= 6 && counters.ignored.count >= 6)
     }
 

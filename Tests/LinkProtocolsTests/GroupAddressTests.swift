@@ -10,7 +10,7 @@ struct GroupAddressTests {
             (GroupAddress(high: 0xff02_0000_0000_0000, low: 0x1_0003), "ff02::1:3"),
             (GroupAddress(high: 0xff02_0000_0000_0000, low: 0), "ff02::"),
             (GroupAddress(high: 0, low: 1), "::1"),
-            // One zero alone is written; of two runs of the same length the first is left out.
+            // A single zero is written out. Of two runs of zeros with the same length, the first is shortened (RFC 5952, 4.2).
             (GroupAddress(high: 0xff05_0000_0001_0002, low: 0x3_0004_0005_0006), "ff05:0:1:2:3:4:5:6"),
             (GroupAddress(high: 0x2001_0000_0000_0001, low: 0x0000_0000_0001_0001), "2001::1:0:0:1:1"),
             (GroupAddress(high: 0x2001_0db8_0000_0000, low: 0x0001_0000_0000_0001), "2001:db8::1:0:0:1"),

@@ -63,7 +63,7 @@ struct LimitTests {
         #expect(lab.snooper.timerCount <= 300)
     }
 
-    /// Any record at any time, by a small set of groups and ports, with what the module promises after each step.
+    /// Random records for a few groups and ports at random times. After each step, everything that the module promises must hold.
     @Test("no state outlives 260 s without reports, nor goes beyond the limits", arguments: 1...20 as ClosedRange<UInt64>)
     func properties(_ seed: UInt64) {
         var random = Seeded(seed)
@@ -129,7 +129,7 @@ struct LimitTests {
             lab.now += .random(in: 0...30_000_000_000, using: &random)
             let later = told(), laterVersion = lab.snooper.version
             _ = lab.snooper.advance(to: lab.now)
-            // Several changes at once may cancel each other out.
+            // Several changes in one step may cancel each other out.
             #expect(told() == later || lab.snooper.version > laterVersion)
         }
     }

@@ -64,7 +64,7 @@ struct MembershipTests {
         #expect(lab.times(family, port: 1) == [50, 51] && lab.ports(group) == [1, 2])
         lab.pass(nanoseconds: 1)
         #expect(lab.ports(group) == [2])
-        // To the group itself.
+        // The query is sent to the group itself.
         let asked = lab.sent.first { $0.outgoing.port == 1 }?.outgoing.frame ?? []
         #expect(asked.count >= 60 && Array(asked[2..<6]) == Frames.bytes(group).suffix(4).enumerated().map { $0 == 0 && family == .ipv4 ? 0x5e : $1 })
         #expect(lab.times(family, port: 2) == [])
@@ -105,7 +105,7 @@ struct MembershipTests {
         lab.hear(Frames.leave(Self.group))
         lab.pass(5)
         #expect(lab.ports(Self.group) == [1, 2, 3] && lab.times(.ipv4, port: 1) == [])
-        // Two times the 2 s it gives; not for those with the S flag.
+        // The time left is twice the 2 s that the query gives. A query with the S flag does not change it.
         lab.hear(Frames.query(Frames.v4(10, 0, 0, 1), group: Self.group, code: 20, suppress: true), 2)
         lab.pass(5)
         #expect(lab.ports(Self.group) == [1, 2, 3])
@@ -114,7 +114,7 @@ struct MembershipTests {
         #expect(lab.ports(Self.group) == [1, 2, 3])
         lab.hear(Frames.report(2, Self.group), 2)
         lab.pass(nanoseconds: 1)
-        // Port 3 listens to one source only, which was not asked for.
+        // Port 3 wants one source only, for which the query did not ask.
         #expect(lab.ports(Self.group) == [2, 3])
         lab.hear(Frames.query(Frames.v4(10, 0, 0, 1), group: Self.group, code: 20, sources: [Self.a]), 2)
         lab.pass(4)
@@ -163,7 +163,7 @@ struct MembershipTests {
         lab.hear(Frames.report(6, Self.group6, [Self.b6]), 2)
         let shown = lab.snooper.memberships(now: lab.now)
         #expect(shown.map(\.hostVersion) == [2, 1] && shown.allSatisfy { $0.excludes && $0.sources.isEmpty })
-        // What IGMPv3 hosts leave by is heard.
+        // The messages by which IGMPv3 hosts leave are heeded.
         lab.hear(Frames.report(3, Self.group))
         lab.pass(2)
         #expect(lab.ports(Self.group) == [])
@@ -176,13 +176,13 @@ struct MembershipTests {
         lab.hear(Frames.report(1, Self.group, [Self.a]))
         lab.pass(100)
         lab.hear(Frames.report(5, Self.group, [Self.b]))
-        // INCLUDE (A) BLOCK (B): the others stay.
+        // INCLUDE (A) BLOCK (B): the other sources stay.
         lab.hear(Frames.report(6, Self.group, [Self.a]))
         lab.pass(10)
         let entry = lab.snooper.memberships(now: lab.now).first
         #expect(entry?.excludes == false && entry?.sources == [.init(address: Self.b, timeLeft: 250 * Frames.seconds)])
         #expect(entry?.age == 110 * Frames.seconds)
-        // INCLUDE to EXCLUDE and back: what was wanted by name is left once nobody answers for all sources.
+        // From INCLUDE to EXCLUDE and back: the sources that were requested by name remain when no host answers for all sources.
         lab.hear(Frames.report(4, Self.group, [Self.a]))
         #expect(lab.snooper.memberships(now: lab.now).first?.sources == [.init(address: Self.a, timeLeft: nil)])
         lab.hear(Frames.report(3, Self.group, [Self.b]))

@@ -6,7 +6,7 @@ struct ParseTests {
     static let group = Frames.v4(239, 1, 1, 1), group6 = Frames.v6(0x1234)
     static let query = Frames.igmp(0x11, code: 100, [0, 0, 0, 0] + Frames.tail)
 
-    /// `frame` with a byte changed.
+    /// The frame with one byte changed.
     static func changed(_ frame: [UInt8], _ offset: Int) -> [UInt8] {
         var frame = frame
         frame[offset] ^= 0x40
@@ -21,14 +21,14 @@ struct ParseTests {
             (Frames.query(Frames.v4(10, 0, 0, 1), version: 2), .query), (Frames.query(Frames.v4(10, 0, 0, 1), version: 2, code: 0), .query),
             (Frames.reportMLD1(group6), .report), (Frames.doneMLD1(group6), .leave), (Frames.report(2, group6), .report),
             (Frames.queryMLD(Frames.linkLocal(1)), .query), (Frames.queryMLD(Frames.linkLocal(1), version: 1), .query),
-            // Hosts without an address (RFC 3590, 4).
+            // Hosts that have no address yet (RFC 3590, 4).
             (Frames.reportMLD1(group6, source: GroupAddress(high: 0, low: 0)), .report),
             (Frames.reportMLD2([Frames.record(4, group6)], source: GroupAddress(high: 0, low: 0)), .report),
             (Frames.hello(), .router), (Frames.helloIPv6(), .router), (Frames.advertisement(), .router), (Frames.advertisementIPv6(), .router),
-            // Tagged once and twice.
+            // Frames with one tag and with two.
             (Frames.ethernet(0x800, tags: [[0x81, 0, 0, 7]], Frames.ipv4(query)), .query),
             (Frames.ethernet(0x800, tags: [[0x88, 0xa8, 0, 7], [0x81, 0, 0, 7]], Frames.ipv4(query)), .query),
-            // Without router alert, as hosts of old send.
+            // A frame without the router alert option, as old hosts send it.
             (Frames.ethernet(0x800, Frames.ipv4(query, options: [])), .query),
         ])
     func good(_ frame: [UInt8], _ verdict: Verdict) {
@@ -54,9 +54,9 @@ struct ParseTests {
             (Frames.queryMLD(GroupAddress(high: 0, low: 0)), .source),
             (Frames.helloIPv6(source: GroupAddress(high: 0x2001_0db8 << 32, low: 1)), .source),
             (Frames.ethernet(0x800, Frames.ipv4(Frames.igmp(0x13, [0, 0, 0, 0]))), .unknownType),
-            // Neighbour solicitation and PIM of version 1.
+            // A neighbour solicitation, and PIM version 1.
             (Frames.mld(135, [0, 0]), .otherProtocol), (Frames.hello(1), .otherProtocol),
-            // 224.0.0.251, ff02::1, ff01::5, ff00::5.
+            // The groups 224.0.0.251, ff02::1, ff01::5 and ff00::5.
             (Frames.report(v2: Frames.v4(224, 0, 0, 251)), .reservedGroup), (Frames.report(4, Frames.v4(224, 0, 0, 251)), .reservedGroup),
             (Frames.leave(Frames.v4(224, 0, 0, 251)), .reservedGroup),
             (Frames.reportMLD1(GroupAddress(high: 0xff02 << 48, low: 1)), .reservedGroup),
@@ -79,16 +79,16 @@ struct ParseTests {
             (Array(Frames.query(group)[..<40]), .truncated),
             (Array(Frames.queryMLD(Frames.linkLocal(1))[..<80]), .truncated),
             (changed(Frames.query(group), 14), .header),
-            // A header of 4 words, and a datagram shorter than its header.
+            // An IP header of 4 words, and a datagram that is shorter than its header.
             (Frames.ethernet(0x800, [0x44] + Frames.ipv4(query).dropFirst()), .header),
             (Frames.ethernet(0x800, [0x46, 0, 0, 23] + Frames.ipv4(query).dropFirst(4)), .header),
             (changed(Frames.query(group), 27), .ipChecksum),
             (changed(Frames.query(group), 40), .checksum), (changed(Frames.report(4, group), 48), .checksum),
             (changed(Frames.queryMLD(Frames.linkLocal(1)), 70), .checksum),
-            // The address is part of the checksum of ICMPv6.
+            // ICMPv6 checksums include the addresses.
             (changed(Frames.queryMLD(Frames.linkLocal(1)), 37), .checksum),
             (changed(Frames.hello(), 40), .checksum), (changed(Frames.helloIPv6(), 60), .checksum),
-            // IGMP of 4 and of 9 bytes, MLD of 23 and 25.
+            // IGMP messages of 4 and 9 bytes, MLD messages of 23 and 25 bytes.
             (Frames.ethernet(0x800, Frames.ipv4(Frames.igmp(0x16, []))), .length),
             (Frames.ethernet(0x800, Frames.ipv4(Frames.igmp(0x11, code: 5, [0, 0, 0, 0, 0]))), .length),
             (Frames.mld(131, [0, 0] + Frames.bytes(group6).dropLast()), .length),
@@ -97,12 +97,12 @@ struct ParseTests {
             (Frames.report(4, GroupAddress(high: 0xfe80 << 48, low: 1)), .group),
             // An IPv4 group in MLD.
             (Frames.mld(131, [0, 0] + [UInt8](repeating: 0, count: 10) + [255, 255, 239, 1, 1, 1]), .group),
-            // General queries that are not to all hosts (RFC 3376, 4.1.12; RFC 3810, 5.1.15).
+            // General queries that are not sent to all hosts (RFC 3376, 4.1.12; RFC 3810, 5.1.15).
             (Frames.ethernet(0x800, Frames.ipv4(query, to: group)), .group),
             (Frames.mld(130, code: [39, 16], [0, 0] + [UInt8](repeating: 0, count: 16), to: group6), .group),
             (Frames.report3([Frames.record(4, group)], count: 2), .record),
             (Frames.report3([[4, 0, 0, 2] + Frames.bytes(group) + [1, 2, 3, 4]]), .record),
-            // Auxiliary data past the end.
+            // Auxiliary data that extends beyond the end.
             (Frames.report3([[4, 1, 0, 0] + Frames.bytes(group)]), .record),
             (Frames.reportMLD2([[4, 0, 255, 255] + Frames.bytes(group6)]), .record),
             (Frames.ethernet(0x800, Frames.ipv4(Frames.igmp(0x11, code: 5, Frames.bytes(group) + [2, 125, 0, 1]), to: group)), .record),
@@ -122,7 +122,7 @@ struct ParseTests {
             Frames.report(1, Self.group6, [Frames.linkLocal(9)]), Frames.reportMLD1(Self.group6), Frames.query(Frames.v4(10, 0, 0, 1)),
         ]
         for frame in frames {
-            // Frames are padded to 60 bytes: the datagram's own length tells its end.
+            // Frames are padded to 60 bytes, so the end is given by the datagram's own length.
             let length = frame[12] == 8 ? 14 + Int(frame[17]) : 54 + Int(frame[19])
             for end in 0..<length {
                 var lab = Lab()

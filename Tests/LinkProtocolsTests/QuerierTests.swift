@@ -57,7 +57,7 @@ struct QuerierTests {
         #expect(elected() == Frames.v4(10, 0, 0, 3))
         lab.pass(55)
         #expect(elected() == nil)
-        // Without any other, one without address is what there is (bridges of the kernel ask so by default).
+        // If there is no other querier, one without an address counts (Linux bridges query like this by default).
         lab.hear(Frames.query(Frames.v4(0, 0, 0, 0)), 3)
         #expect(elected() == Frames.v4(0, 0, 0, 0))
         lab.hear(Frames.query(Frames.v4(10, 0, 0, 9)), 1)
@@ -74,12 +74,12 @@ struct QuerierTests {
         #expect(lab.snooper.queriers(now: lab.now).first?.isOwn == true)
         lab.hear(Frames.query(Frames.v4(10, 0, 0, 4)), 2)
         #expect(lab.snooper.queriers(now: lab.now).first?.isOwn == false)
-        // Memberships stay relied upon all the while.
+        // Memberships are relied upon all this time.
         lab.pass(254)
         #expect(lab.times(.ipv4) == [0] && lab.snooper.hasQuerier(vlan: 0, family: .ipv4))
         lab.pass(40)
         #expect(lab.times(.ipv4) == [0, 275, 306.25] && lab.snooper.hasQuerier(vlan: 0, family: .ipv4))
-        // IPv6 and the other VLAN went on.
+        // IPv6 and the other VLAN were not affected.
         #expect(lab.times(.ipv6) == [0, 31.25, 156.25, 281.25] && lab.times(.ipv4, vlan: 7) == [0, 31.25, 156.25, 281.25])
     }
 
@@ -140,7 +140,7 @@ struct QuerierTests {
         settings.querierAddress = 0x0a00_0001
         lab.snooper.set(settings, now: lab.now)
         lab.pass(40)
-        // The bridge has an address and the other one has none.
+        // The bridge has an address, and the other querier has none.
         #expect(lab.times(.ipv4) == [5, 36.25] && lab.snooper.queriers(now: lab.now).first?.other == nil)
         #expect(lab.snooper.hasQuerier(vlan: 0, family: .ipv4))
         settings.querier = .off

@@ -59,7 +59,7 @@ struct QueryFrameTests {
         for code in UInt16.min...UInt16.max { #expect(encode16(floatCode16(code)) == code) }
         #expect(floatCode8(0x80) == 128 && floatCode8(0xff) == 31 << 10 && floatCode16(0x8000) == 32768 && floatCode16(0xffff) == 8191 << 10)
         #expect(encode8(.max) == 0xff && encode16(.max) == 0xffff)
-        // Between two codes the lower one is written: hosts answer sooner.
+        // A value between two codes is sent as the lower one, so hosts answer sooner.
         #expect(encode8(135) == 0x80 && encode8(136) == 0x81)
     }
 }

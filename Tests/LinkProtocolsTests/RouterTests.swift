@@ -5,7 +5,7 @@ import Testing
 struct RouterTests {
     static let signs: [([UInt8], GroupFamily)] = [
         (Frames.query(Frames.v4(10, 0, 0, 1)), .ipv4), (Frames.query(Frames.v4(10, 0, 0, 1), version: 2), .ipv4),
-        // Without an address, as the kernel's bridges ask.
+        // Queries without an address, as Linux bridges send them.
         (Frames.query(Frames.v4(0, 0, 0, 0)), .ipv4), (Frames.queryMLD(Frames.linkLocal(1)), .ipv6),
         (Frames.hello(), .ipv4), (Frames.helloIPv6(), .ipv6), (Frames.advertisement(), .ipv4), (Frames.advertisementIPv6(), .ipv6),
     ]

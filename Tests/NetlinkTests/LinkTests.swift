@@ -3,7 +3,7 @@ import Netlink
 import Packet
 import Testing
 
-/// Whether this process may make network namespaces; said once, loudly, if not.
+/// Whether this process may create network namespaces. If not, that is printed once.
 private let mayChangeNetwork: Bool = {
     let probe = "sl-probe-\(getpid())"
     let works = getuid() == 0 && ip("netns", "add", probe) && ip("netns", "del", probe)
@@ -22,7 +22,7 @@ private func ip(_ arguments: String...) -> Bool {
     return process.terminationStatus == 0
 }
 
-/// Two namespaces of the test's own with a veth pair in the first; removed with it.
+/// Two network namespaces of this test, with a veth pair in the first. They are removed together with this object.
 private final class Laboratory {
     let first = NetworkNamespace.named("sl-a-\(getpid())-\(UInt32.random(in: 0...9999))")
     let second = NetworkNamespace.named("sl-b-\(getpid())-\(UInt32.random(in: 0...9999))")
@@ -112,7 +112,7 @@ struct LinkTests {
         #expect(throws: NetlinkError.self) { try socket.setMTU("veth0", 67) }
         #expect(throws: NetlinkError.self) { try socket.setMTU("veth0", 70_000) }
         #expect(throws: NetlinkError.self) { try socket.setMAC("veth0", MACAddress(value: 0x0100_0000_0001)) }
-        // The loopback interface refuses what the kernel must judge.
+        // The kernel, not our code, refuses to change the loopback interface.
         #expect(throws: NetlinkError.self) { try socket.setMAC("lo", MACAddress(value: 0)) }
 
         let second = try LinkSocket(in: laboratory.second)

@@ -18,7 +18,7 @@ import Testing
     @Test func framesOfOneFlowFallTogetherAndOthersApart() {
         let flow = hash(ipv4(1_000, 80))
         #expect(hash(ipv4(1_000, 80)) == flow)
-        // Tags, type of service and length do not tell flows.
+        // Tags, DSCP and length do not distinguish flows.
         #expect(hash(FrameBuilder().tag(tci: 5).ipv4(6, dscp: 10, payload: FrameBuilder.tcp(1_000, 80, data: 90))) == flow)
         let others = [
             hash(ipv4(1_001, 80)), hash(ipv4(1_000, 81)), hash(ipv4(80, 1_000)), hash(ipv4(1_000, 80, 17)), hash(ipv4(1_000, 80), seed: 43),
@@ -27,19 +27,19 @@ import Testing
             hash(FrameBuilder().type(0x88b5).padded(to: 60)),
         ]
         #expect(Set(others + [flow]).count == others.count + 1)
-        // Fragments of a datagram, of which later ones have no ports.
+        // These are fragments of one datagram, of which only the first has ports.
         let first = FrameBuilder().ipv4(17, fragment: 0x2000, payload: FrameBuilder.ports(1, 2) + [0, 8, 0, 0])
         #expect(hash(first) == hash(FrameBuilder().ipv4(17, fragment: 0x0003, payload: [9, 9, 9, 9, 9, 9, 9, 9])))
     }
 
-    /// 1 024 queues take 4 096 flows of neighbouring ports as throws of dice would: none has more than 20.
+    /// 4 096 flows with consecutive ports spread over 1 024 queues as if by chance: no queue gets more than 20.
     @Test func neighboursSpread() {
         var queues = [Int](repeating: 0, count: 1_024)
         for port in 0..<4_096 { queues[Int(hash(ipv4(30_000 + port, 443)) % 1_024)] += 1 }
         #expect(queues.max()! <= 20 && queues.filter { $0 == 0 }.count < 50)
     }
 
-    /// Short frames of every kind are read no further than they go.
+    /// Truncated frames of every kind must not be read beyond their end.
     @Test func shortFramesAreNotReadBeyondTheirEnd() {
         let whole = [ipv4(1, 2), FrameBuilder().ipv6(17, payload: FrameBuilder.ports(1, 2) + [0, 8, 0, 0]), FrameBuilder().tag(tci: 1).ipv4(1, options: 8, payload: [1])]
         for frame in whole {

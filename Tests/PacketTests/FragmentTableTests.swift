@@ -1,7 +1,7 @@
 import Packet
 import Testing
 
-/// All fragments of a datagram have the protocol that its first fragment's ports say.
+/// All fragments of a datagram must have the protocol that the ports in its first fragment indicate.
 @Suite("Fragments") struct FragmentTableTests {
     private final class Trial {
         private let memory: UnsafeMutableRawPointer
@@ -32,8 +32,8 @@ import Testing
     private let roce = KnownProtocol.rocev2.row, iscsi = KnownProtocol.iscsi.row
 
     /// - Parameters:
-    ///   - offset: in units of eight octets.
-    ///   - source: last octet of the address.
+    ///   - offset: the fragment offset, in units of eight octets.
+    ///   - source: the last octet of the source address.
     private func ipv4(_ id: Int, offset: Int, more: Bool, proto: UInt8 = 17, source: UInt8 = 1, tci: Int? = nil, options: Int = 0, port: Int = 4_791) -> [UInt8] {
         var builder = FrameBuilder()
         if let tci { builder = builder.tag(tci: tci) }
@@ -99,7 +99,7 @@ import Testing
             #expect(trial.row(ipv4(id, offset: 0, more: true)) == roce)
             #expect(trial.row(ipv4(id, offset: 4, more: false)) == roce)
         }
-        // No more than there is room for.
+        // No more datagrams are remembered than there is room for.
         #expect((0..<20_000).count { trial.row(ipv4($0, offset: 4, more: false)) == roce } <= 256)
     }
 

@@ -1,4 +1,4 @@
-/// Frames written by hand, octet for octet, for the tests to take apart again.
+/// Builds frames octet by octet, for tests that parse them.
 struct FrameBuilder {
     var bytes: [UInt8] = []
 
@@ -16,7 +16,8 @@ struct FrameBuilder {
     func raw(_ more: [UInt8]) -> FrameBuilder { with { $0.bytes += more } }
     func padded(to size: Int) -> FrameBuilder { with { while $0.bytes.count < size { $0.bytes.append(0xee) } } }
 
-    /// Type and IPv4 header; `options` in bytes, a multiple of four. `total`: nil for header and payload.
+    /// Appends EtherType and IPv4 header. `options` is their length in bytes, a multiple of four. `total` is the total length to state; nil: that of header and
+    /// payload.
     func ipv4(_ proto: Int, options: Int = 0, dscp: Int = 0, fragment: Int = 0, total: Int? = nil, version: Int = 4, words: Int? = nil, payload: [UInt8])
         -> FrameBuilder
     {
@@ -36,7 +37,7 @@ struct FrameBuilder {
         }
     }
 
-    /// Type and IPv6 header. `payload` begins with the extension headers, if any.
+    /// Appends EtherType and IPv6 header. `payload` begins with the extension headers, if there are any.
     func ipv6(_ next: Int, dscp: Int = 0, length: Int? = nil, version: Int = 6, payload: [UInt8]) -> FrameBuilder {
         with {
             $0.be16(0x86dd)
@@ -62,7 +63,7 @@ struct FrameBuilder {
         ports(source, destination) + [UInt8(0), UInt8(8 + data), 0, 0] + [UInt8](repeating: 0, count: data)
     }
 
-    /// An extension header of `size` bytes that says `next`; for the authentication header sizes count otherwise.
+    /// An extension header of `size` bytes whose next header is `next`. The authentication header states its length in other units.
     static func extensionHeader(next: Int, size: Int = 8, authentication: Bool = false) -> [UInt8] {
         [UInt8(next), UInt8(authentication ? size / 4 - 2 : size / 8 - 1)] + [UInt8](repeating: 0, count: size - 2)
     }

@@ -32,7 +32,7 @@ import Testing
     func ofIPv4() {
         let data = read(ipv4([239, 1, 2, 3], proto: 17, [0, 1, 0, 2, 0, 8, 0, 0]))
         #expect(data.kind == .data && !data.isIPv6 && data.high == 0 && data.low == 0xffff_ef01_0203)
-        // One Ethernet address, two groups.
+        // This group has the same Ethernet address as the one before.
         #expect(read(ipv4([238, 129, 2, 3], proto: 17, [0, 1, 0, 2, 0, 8, 0, 0])).low == 0xffff_ee81_0203)
         #expect(read(ipv4([224, 0, 0, 251], proto: 17, [0, 1, 0, 2, 0, 8, 0, 0])).kind == .everybody)
         #expect(read(ipv4([10, 0, 0, 3], proto: 17, [0, 1, 0, 2, 0, 8, 0, 0])).kind == .everybody)
@@ -46,7 +46,7 @@ import Testing
         #expect(read(ipv4([224, 0, 0, 4], proto: 2, [0x13, 1, 0, 0, 0, 0, 0, 0])).kind == .everybody)
         #expect(read(ipv4([224, 0, 0, 13], proto: 103, [0x20, 0, 0, 0])).kind == .router)
         #expect(read(ipv4([224, 0, 0, 13], proto: 103, [0x23, 0, 0, 0])).kind == .everybody)
-        // Not in this fragment: data of its group.
+        // The IGMP message is not in this fragment, so the frame counts as data of its group.
         #expect(read(ipv4([239, 1, 1, 1], proto: 2, fragment: 100, report)).kind == .data)
     }
 
@@ -57,7 +57,7 @@ import Testing
         #expect(read(ipv6(allNodes, proto: 58, [134, 0, 0, 0])).kind == .everybody)
         #expect(read(ipv6(allNodes, proto: 58, routerAlert: true, [130, 0, 0, 0])).kind == .query)
         for type in [131, 132, 143] as [UInt8] { #expect(read(ipv6(group, proto: 58, routerAlert: true, [type, 0, 0, 0])).kind == .report) }
-        // A neighbour solicitation is for who has joined the address's group.
+        // A neighbour solicitation goes to those who have joined the group that belongs to the address.
         #expect(read(ipv6(group, proto: 58, [135, 0, 0, 0])).kind == .data)
         #expect(read(ipv6([0xff, 0x02] + [UInt8](repeating: 0, count: 13) + [0x0d], proto: 103, [0x20, 0, 0, 0])).kind == .router)
         #expect(read(ipv6([0xff, 0x02] + [UInt8](repeating: 0, count: 13) + [0x6a], proto: 58, routerAlert: true, [151, 0, 0, 0])).kind == .router)

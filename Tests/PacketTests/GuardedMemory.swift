@@ -1,7 +1,7 @@
 import Glibc
 import Packet
 
-/// Memory that ends where the next page may not be touched: reading one byte too many ends the test process.
+/// Memory that ends at a page that may not be accessed: reading one byte too many ends the test process.
 final class GuardedMemory {
     private let base: UnsafeMutableRawPointer
     private let readable: Int
@@ -15,7 +15,7 @@ final class GuardedMemory {
 
     deinit { munmap(base, readable + page) }
 
-    /// `bytes`, so placed that the last one is the last that can be read.
+    /// Places `bytes` so that the last of them is the last byte that can be read.
     func place(_ bytes: some Collection<UInt8>) -> UnsafeMutableRawPointer {
         let start = base + (readable - bytes.count)
         UnsafeMutableRawBufferPointer(start: start, count: bytes.count).copyBytes(from: bytes)
@@ -23,7 +23,7 @@ final class GuardedMemory {
     }
 
     func parse(_ bytes: some Collection<UInt8>, length: Int? = nil) -> FrameRecord {
-        // What a former frame left must not shine through.
+        // The contents of an earlier record must not remain anywhere.
         var record = FrameRecord()
         withUnsafeMutableBytes(of: &record) { for index in $0.indices { $0[index] = 0xa5 } }
         Packet.parse(place(bytes), contiguous: bytes.count, length: UInt32(length ?? bytes.count), into: &record)

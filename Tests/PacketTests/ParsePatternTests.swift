@@ -7,7 +7,7 @@ struct ParsePatternTests {
     let memory = GuardedMemory()
     let otherMemory = GuardedMemory()
 
-    /// With and without a tag, IPv4 and IPv6, TCP and UDP.
+    /// Frames with and without a tag, of IPv4 and IPv6, with TCP and UDP.
     private static var shapesWithPattern: [[UInt8]] {
         let tcp = FrameBuilder.tcp(40_000, 3260), udp = FrameBuilder.udp(40_000, 4791)
         return [FrameBuilder(), FrameBuilder().tag(0x8100, tci: 0x6000), FrameBuilder().tag(0x88a8, tci: 0x2005)].flatMap { frame in
@@ -16,7 +16,7 @@ struct ParsePatternTests {
         }
     }
 
-    /// Changes up to two octets, mostly of the headers.
+    /// The frame with up to two octets changed, mostly in the headers.
     private func changed(_ frame: [UInt8], _ random: inout Seeded) -> [UInt8] {
         var frame = frame
         for _ in 0..<Int.random(in: 0...2, using: &random) {
@@ -26,7 +26,7 @@ struct ParsePatternTests {
         return frame
     }
 
-    /// What `fill` writes, over what a former frame left.
+    /// What `fill` writes into a record that was used before.
     private func filled(_ pattern: ParsePattern, _ bytes: UnsafeRawPointer, length: Int) -> FrameRecord {
         var record = FrameRecord()
         withUnsafeMutableBytes(of: &record) { for index in $0.indices { $0[index] = 0x5a } }
@@ -44,7 +44,7 @@ struct ParsePatternTests {
             var record = memory.parse(first)
             let pattern = ParsePattern(of: memory.place(first), &record)
             #expect(!pattern.isNone)
-            // Another flow's frame, with other readable bytes.
+            // A frame of another flow, of which another number of bytes can be read.
             let second = changed(first, &random), contiguous = Int.random(in: 0...length, using: &random)
             let place = otherMemory.place(Array(second.prefix(contiguous)))
             guard pattern.matches(place, readable: UInt32(contiguous)) else { continue }
@@ -59,7 +59,7 @@ struct ParsePatternTests {
                 return
             }
         }
-        // Addresses, identification, TTL, checksums, addresses of layer 3, ports and payload do not matter; cut-off headers do.
+        // Addresses of both layers, identification, TTL, checksums, ports and payload do not keep a frame from matching; truncated headers do.
         #expect(matching > 10_000)
         #expect(otherLengths > matching / 2)
     }

@@ -6,7 +6,7 @@ import Testing
 struct ParsePropertyTests {
     let memory = GuardedMemory()
 
-    /// Frames of every shape the parser knows.
+    /// Frames of every kind that the parser knows.
     static var shapes: [[UInt8]] {
         var shapes: [[UInt8]] = []
         let tcp = FrameBuilder.tcp(40_000, 3260)
@@ -31,7 +31,7 @@ struct ParsePropertyTests {
     @Test func everyTruncationOfEveryShape() {
         for frame in Self.shapes {
             for size in 0...frame.count {
-                // Cut off in the first buffer, and cut off altogether.
+                // The frame is cut off in its first buffer only, or altogether.
                 for length in [frame.count, size] {
                     let record = memory.parse(frame.prefix(size), length: length)
                     var expected = referenceParse(Array(frame.prefix(size)), length: length)

@@ -8,7 +8,7 @@ struct ParseTests {
     @Test func theRecordIsSmallAndTrivial() {
         #expect(MemoryLayout<FrameRecord>.stride == 48)
         #expect(_isPOD(FrameRecord.self))
-        // `parse` writes these as words.
+        // `parse` writes these fields as whole words, so their places must be these.
         #expect(MemoryLayout<FrameRecord>.offset(of: \.destinationPort) == 24 && MemoryLayout<FrameRecord>.offset(of: \.sourcePort) == 26)
         #expect(MemoryLayout<FrameRecord>.offset(of: \.l4Offset) == 28 && MemoryLayout<FrameRecord>.offset(of: \.flags) == 30)
         #expect(MemoryLayout<FrameRecord>.offset(of: \.l3Offset) == 32 && MemoryLayout<FrameRecord>.offset(of: \.tagCount) == 33)
@@ -125,7 +125,7 @@ struct ParseTests {
     }
 
     @Test func paddingIsNotAHeader() {
-        // An IP datagram that ends before the ports, in a frame padded to the Ethernet minimum.
+        // The IP datagram ends before the ports, in a frame that is padded to the minimum of Ethernet.
         let short = memory.parse(FrameBuilder().ipv4(6, total: 20, payload: FrameBuilder.tcp(1, 3260)).bytes)
         #expect(short.flags == [.ipv4, .truncated] && !short.hasPorts)
         let cut = memory.parse(FrameBuilder().ipv4(6, total: 39, payload: FrameBuilder.tcp(1, 3260)).bytes)
@@ -144,10 +144,10 @@ struct ParseTests {
     }
 
     @Test func offloadFramesLongerThanTheirBuffer() {
-        // 64 KiB of segmentation offload in a chain of buffers, of which the first is readable.
+        // A frame of 64 KiB with segmentation offload in a chain of buffers, of which only the first can be read.
         let record = memory.parse(FrameBuilder().ipv4(6, total: 65_535, payload: FrameBuilder.tcp(1, 3260)).bytes, length: 65_549)
         #expect(record.hasPorts && record.length == 65_549)
-        // IPv6 says 0 above 64 KiB.
+        // IPv6 states a length of 0 for more than 64 KiB.
         #expect(memory.parse(FrameBuilder().ipv6(6, length: 0, payload: FrameBuilder.tcp(1, 3260)).bytes, length: 100_000).hasPorts)
     }
 

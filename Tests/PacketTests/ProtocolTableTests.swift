@@ -131,7 +131,7 @@ struct ProtocolTableTests {
         #expect(row(table, cut) == 21)
     }
 
-    /// `identify` against the rules spelled out over dictionaries, on random tables and frames.
+    /// Compares `identify` with the rules spelled out with dictionaries, on random tables and frames.
     @Test func randomTables() {
         var random = Seeded(0x61)
         for _ in 0..<40 {

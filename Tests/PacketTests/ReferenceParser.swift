@@ -1,6 +1,6 @@
 import Packet
 
-/// The rules of `parse` said once more, slowly and over an array that traps on every index out of bounds.
+/// Implements the rules of `parse` once more, slowly, on an array that traps on every index out of bounds.
 func referenceParse(_ frame: [UInt8], length: Int) -> FrameRecord {
     var record = FrameRecord()
     record.length = UInt32(length)
@@ -114,7 +114,7 @@ func referenceParse(_ frame: [UInt8], length: Int) -> FrameRecord {
     return record
 }
 
-/// All that `parse` writes, in words, so that two records can be compared and a difference read.
+/// Everything that `parse` writes, as text, so that two records can be compared and a difference can be read.
 func describe(_ r: FrameRecord) -> String {
     "dst \(MACAddress(value: r.destination)) src \(MACAddress(value: r.source)) length \(r.length) type \(r.etherType) tci \(r.tci) tags \(r.tagCount) pcp \(r.pcp)"
         + " l3 \(r.l3Offset) l4 \(r.l4Offset) proto \(r.ipProtocol) dscp \(r.dscp) ports \(r.sourcePort) \(r.destinationPort) flags \(r.flags.rawValue) row \(r.protocolID)"

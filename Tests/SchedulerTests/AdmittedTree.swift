@@ -1,7 +1,7 @@
 import Scheduler
 import TestSupport
 
-/// A random tree whose floors are admitted: children's floors never sum above their parent's.
+/// A random tree whose floors are admitted: the floors of a class's children never exceed its own in sum.
 struct AdmittedTree {
     struct Class {
         var parent: ClassID
@@ -12,13 +12,13 @@ struct AdmittedTree {
 
     /// Rates in Mbit/s.
     private(set) var classes: [ClassID: Class] = [:]
-    /// What a class's floor has over those of its children.
+    /// What a class's floor exceeds the sum of its children's floors by.
     private(set) var unpromised: [ClassID: UInt64] = [:]
     let bench: Bench
     let link: UInt64
     static let rootBurst: UInt64 = 6_000, burst: UInt64 = 12_000
 
-    /// One leaf may have a floor higher by `extra` than the dice say.
+    /// One leaf may be given a floor that is higher by `extra` than the one chosen at random.
     init(dice: inout Seeded, raise: ClassID = 0, by extra: UInt64 = 0) {
         link = UInt64(100 + dice.below(400))
         bench = Bench(root: .mbit(link, ceil: link, burst: Self.rootBurst, ceilingBurst: Self.rootBurst))
@@ -48,15 +48,15 @@ struct AdmittedTree {
 
     var leaves: [ClassID] { classes.keys.filter { classes[$0]!.children.isEmpty }.sorted() }
 
-    /// The class and all above it.
+    /// The class and all its ancestors, from the class upwards.
     func way(from id: ClassID) -> [ClassID] {
         var way = [id]
         while let parent = classes[way.last!]?.parent, parent != 0 { way.append(parent) }
         return way
     }
 
-    /// What may leave a class above its ceiling in any window: its burst and a frame, and on floors below, which are served whatever the ceilings
-    /// above them say, a burst and a frame each.
+    /// How many bytes may leave a class above its ceiling in any window: its burst and one frame; and for each floor below it a burst and a frame, because
+    /// floors are served whatever the ceilings above them say.
     func excess(_ id: ClassID, frame: UInt64) -> UInt64 {
         (id == 1 ? Self.rootBurst : Self.burst) + frame + excessOfFloors(below: id, frame: frame)
     }
@@ -67,8 +67,8 @@ struct AdmittedTree {
 
     // MARK: Shares
 
-    /// What the rules give each of the leaves that always want more, in Mbit/s: the floors first; then each inner class, the lowest first, lends
-    /// what its floor has left to those below it that are not at a ceiling, in proportion to their quanta.
+    /// The rate in Mbit/s that the rules give each leaf of a set that always want more: first their floors; then each inner class, the lowest first, lends what
+    /// its floor has left to those classes below it that are not at a ceiling, in proportion to their quanta.
     func shares(of greedy: Set<ClassID>) -> [ClassID: Double] {
         var given: [ClassID: Double] = [:]
         func give(_ leaf: ClassID, _ rate: Double) { for id in way(from: leaf) { given[id, default: 0] += rate } }
@@ -82,7 +82,7 @@ struct AdmittedTree {
             if classes[id]!.children.isEmpty { return give(id, rate) }
             var rate = rate
             var takers = classes[id]!.children.map { (id: $0, room: room($0), weight: Double(classes[$0]!.quantum)) }.filter { $0.room > 0 }
-            // Those whose room is first used up get just that.
+            // Takers that reach their ceilings first get exactly what they have room for.
             takers.sort { $0.room / $0.weight < $1.room / $1.weight }
             var weight = takers.reduce(0) { $0 + $1.weight }
             for taker in takers {

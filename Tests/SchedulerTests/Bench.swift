@@ -1,37 +1,37 @@
 import Scheduler
 
-/// A tree on a table: greedy or paced leaves, virtual time, and what came out.
+/// A test bench for one tree: greedy leaves and single offers in virtual time, with records of what the tree sent.
 final class Bench {
     let tree: UnsafeMutablePointer<ClassTree>
     let outputs: Int
     private(set) var now: Nanoseconds
-    /// Bytes and frames sent, by leaf.
+    /// Bytes and frames sent by each leaf.
     private(set) var sentBytes = Tally()
     private(set) var sentFrames = Tally()
-    /// Frame length of leaves that always have frames to send.
+    /// The frame length of each leaf that always has frames to send.
     var greedy: [ClassID: UInt32] = [:] { didSet { offers = greedy.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } } }
-    /// Leaves that always have frames, of these lengths in turn.
+    /// Leaves that always have frames to send, whose lengths are these in turn.
     var greedyOfMixed: [ClassID: [UInt32]] = [:]
     private var offers: [(leaf: ClassID, length: UInt32)] = []
-    /// Sees every frame with the time it left.
+    /// Called for every frame that leaves, with the time at which it left.
     var onSend: ((ScheduledFrame, Nanoseconds) -> Void)?
-    /// Sees every frame that the tree gave up.
+    /// Called for every frame that the tree dropped after it had accepted it.
     var onDrop: ((DroppedFrame) -> Void)?
     var accepted = 0, delivered = 0, dropped = 0
-    /// Numbers, within their leaves, of the frames that the tree gave up.
+    /// The numbers, within their leaves, of frames that the tree dropped after it had accepted them.
     var droppedNumbers: [UInt32] = []
-    /// Every frame is numbered within its leaf, from 1; the last number that came out.
+    /// Frames are numbered within their leaf from 1. These are the last number that went in and the last that came out.
     private var lastIn = Tally()
     private var lastOut = Tally()
-    /// Frames a leaf holds, by our own count; removed leaves hold what they lost.
+    /// The number of frames each leaf holds, counted here. For a removed leaf it includes the frames that it lost.
     private var held = Tally()
     var outOfOrder = 0
-    /// The tree's promises are looked at once in so many calls of `drain`; 0: never.
+    /// The tree's invariants are checked once in this many calls of `drain`; 0: never.
     var checkInterval = 0
     private var calls = 0
-    /// Those that were broken, when they first were.
+    /// The broken invariants, as they were when one was first found broken.
     private(set) var broken: [String] = []
-    /// Frames given up by the tree make gaps; then only the order is checked.
+    /// Frames that the tree drops leave gaps in the numbers; if this is set, only the order is checked.
     var gapsAllowed = false
     private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 64)
     private let freed = UnsafeMutablePointer<DroppedFrame>.allocate(capacity: 64)
@@ -48,7 +48,7 @@ final class Bench {
 
     private var disposed = false
 
-    /// Frees the tree before its shared part goes.
+    /// Frees the tree. Must be called before the shared part of the tree is freed.
     func dispose() {
         if !disposed { ClassTree.destroy(tree) }
         disposed = true
@@ -78,7 +78,7 @@ final class Bench {
         return verdict
     }
 
-    /// Sends what may leave now.
+    /// Sends the frames that may leave now, and returns their number.
     @discardableResult
     func drain(limit: Int = .max, burst: Int = 32) -> Int {
         var total = 0
@@ -128,7 +128,7 @@ final class Bench {
 
     func advance(to time: Nanoseconds) { now = max(now, time) }
 
-    /// Runs until `end`, waking exactly when the tree asks for it, or every `step` ns.
+    /// Runs until `end`. The tree is polled exactly when it asks for it, or every `step` nanoseconds.
     func run(until end: Nanoseconds, step: Nanoseconds = 0) {
         while true {
             drain()
@@ -146,7 +146,7 @@ let second: Nanoseconds = 1_000_000_000
 let millisecond: Nanoseconds = 1_000_000
 
 extension ClassParameters {
-    /// Short spelling for tests; rates in Mbit/s.
+    /// Class parameters with short names; rates are in Mbit/s.
     static func mbit(
         _ floor: UInt64, ceil: UInt64? = nil, priority: UInt8 = 3, quantum: UInt32 = 1_514, burst: UInt64 = 3_028,
         ceilingBurst: UInt64 = 3_028, output: UInt16 = 0
@@ -157,8 +157,8 @@ extension ClassParameters {
     }
 }
 
-/// The most that left above a rate in any window: what left by a time, less what the rate allowed by then, never rises by more than that above an
-/// earlier value. In bytes or frames.
+/// Measures the most that left above a rate in any window, in bytes or frames: the amount sent by some time, less what the rate allowed by then, never rises
+/// above an earlier value of this difference by more than that.
 final class Excess {
     private(set) var worst = 0.0
     private(set) var total = 0.0
@@ -181,7 +181,7 @@ final class Excess {
 
 func near(_ a: Double, _ b: Double, within: Double) -> Bool { abs(a - b) <= within * abs(b) }
 
-/// A number for each class that has one.
+/// A number for each class.
 struct Tally {
     private var values: [UInt64] = []
 

@@ -2,7 +2,7 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// Bursts for many leaves of plain guests, most of which pass: on their own floors, on their guests', and on the root's, to and fro. The tree and the oracle
+/// Bursts for many leaves of simple guests. Most frames pass, on the leaf's own floor, on the guest's or on the root's, alternately. The tree and the oracle
 /// must agree on every frame and every counter.
 @Suite struct BypassBurstTests {
     @Test(arguments: 0..<8) func burstsForManyGuests(part: UInt64) {
@@ -45,7 +45,7 @@ import Testing
         return known
     }
 
-    /// Most have both; few have a floor or a ceiling alone, or neither.
+    /// Most classes have a floor and a ceiling; a few have only one of them, or none.
     private static func limits(_ dice: inout Seeded, floors: [UInt64]) -> ClassParameters {
         var p = ClassParameters.mbit(dice.chance(15) ? 0 : dice.one(of: floors), ceil: dice.chance(15) ? nil : dice.one(of: [60, 300]))
         p.burst = dice.one(of: [1_514, 3_000])

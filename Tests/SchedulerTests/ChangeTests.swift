@@ -9,7 +9,7 @@ import Testing
         for _ in 0..<100 { bench.offer(2, 1_000) }
         #expect(bench.drain() == 11)
         #expect(bench.tree.pointee.counters(of: 2).ceilingTokens == -1_000)
-        // Ten times the rate: the debt is paid in a tenth of the time, no new burst.
+        // At ten times the rate, the debt is paid in a tenth of the time, and there is no new burst.
         #expect(bench.tree.pointee.change(2, .mbit(80, ceil: 80, burst: 10_000, ceilingBurst: 10_000), at: 0) == .done)
         #expect(bench.drain() == 0)
         #expect(bench.tree.pointee.counters(of: 2).backlogFrames == 89)
@@ -58,7 +58,7 @@ import Testing
         #expect(bench.offer(2, 1_000) == .notALeaf)
         #expect(bench.tree.pointee.counters(of: 20).backlogFrames == 20)
         #expect(bench.tree.pointee.heir(of: 2) == 20 && bench.tree.pointee.heir(of: 20) == 20 && bench.tree.pointee.heir(of: 77) == 0)
-        // One on another output cannot inherit.
+        // A child with another output cannot take over the frames.
         bench.add(200, under: 20, .mbit(5, output: 1))
         #expect(bench.tree.pointee.droppedByRemoval == 20)
         bench.collectDropped()
@@ -95,7 +95,8 @@ import Testing
         #expect(bench.outOfOrder == 0)
     }
 
-    /// Passing looks at the classes above a leaf only if one of them holds frames, whichever way it came to.
+    /// Whether a frame passes depends on the classes above its leaf only if one of them holds frames back. This must be noticed however such a class came into
+    /// that place.
     @Test func aCeilingAboveALeafHoldsFramesThatPass() {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000, burst: 100_000, ceilingBurst: 100_000))
         func passed(_ leaf: ClassID) -> Int {
@@ -111,7 +112,7 @@ import Testing
             #expect(bench.tree.pointee.change(2, free, at: bench.now) == .done)
             #expect(passed(200) == 4)
         }
-        // A leaf with a ceiling becomes a parent, and a leaf again.
+        // A leaf with a ceiling becomes a parent, and then a leaf again.
         bench.add(21, under: 2, held); bench.add(210, under: 21, free)
         #expect(passed(210) == 2 && passed(200) == 4)
         #expect(bench.tree.pointee.remove(210, at: bench.now) == .done)

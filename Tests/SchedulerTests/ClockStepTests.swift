@@ -1,11 +1,11 @@
 import Scheduler
 import Testing
 
-/// A core that stands still for 10 s: nothing leaves above the configured bursts when it goes on.
+/// A core stands still for 10 s. When it goes on, no more than the configured bursts may leave at once.
 @Suite struct ClockStepTests {
     static let frame: UInt32 = 1_000
 
-    /// Runs, stands still, and goes on; sees every frame.
+    /// Runs the bench, lets it stand still and goes on, and passes on every frame that leaves.
     private func stall(_ bench: Bench, _ see: @escaping (ScheduledFrame, Nanoseconds) -> Void) {
         bench.onSend = see
         bench.run(until: second)
@@ -14,7 +14,7 @@ import Testing
         bench.drain()
         let atOnce = bench.sentBytes
         bench.run(until: 12 * second)
-        // Something had been saved.
+        // At least one leaf must have saved something.
         #expect(bench.greedy.keys.contains { atOnce[$0, default: 0] > UInt64(Self.frame) })
     }
 
@@ -43,9 +43,9 @@ import Testing
         #expect(peak.worst <= 6_000 && peak.worst > 5_000)
     }
 
-    /// A packet rate's burst is 10 ms of it.
+    /// A packet rate has a burst of 10 ms of the rate.
     @Test(arguments: [false, true]) func ofAPacketRate(isFloor: Bool) {
-        // A root that lends nothing.
+        // This root lends nothing.
         let bench = Bench(root: isFloor ? ClassParameters(floor: 1, burst: 0) : ClassParameters())
         var p = ClassParameters()
         if isFloor { p.floorPackets = 5_000 } else { p.ceilingPackets = 5_000 }
@@ -91,7 +91,8 @@ import Testing
 
     enum Stall: CaseIterable { case one, all }
 
-    /// Over any window what the written bounds allow above rate and burst, for the rate the instances share and for that of each class.
+    /// What leaves in any window, above rate and burst, stays within the documented bounds: for the rate that the instances share, and for the rate of each
+    /// class.
     @Test(arguments: LeaseTests.counts, Stall.allCases) func ofInstances(count: Int, stall: Stall) {
         let cluster = Cluster(count, root: .mbit(1_000, ceil: 1_000, burst: 20_000, ceilingBurst: 20_000))
         for id: ClassID in [2, 3] { cluster.add(id, under: 1, .mbit(0, ceil: 800, ceilingBurst: 20_000)) }

@@ -1,12 +1,12 @@
 import Scheduler
 
-/// CoDel (RFC 8289) written to be obviously right and nothing else: a queue is an array, and the control law is in floating point.
+/// CoDel (RFC 8289), written only to be obviously right: a queue is an array, and the control law is computed in floating point.
 struct CoDelModel {
     var target: Nanoseconds = 0, interval: Nanoseconds = 0
     private var firstAbove: Nanoseconds = 0, dropNext: Nanoseconds = 0
     private var count = 0, lastCount = 0
     private var dropping = false
-    /// Whether a drop was, or was just not, due within a microsecond: whose rounding decides then says nothing.
+    /// Whether the decision to drop depended on less than a microsecond, so that it may depend on rounding and must not be compared.
     private(set) var isTied = false
 
     init() {}
@@ -15,7 +15,7 @@ struct CoDelModel {
 
     mutating func forgetTie() { isTied = false }
 
-    /// How many frames are dropped from the head of a queue that is asked for one.
+    /// How many frames are dropped from the head of the queue when a frame is asked for.
     mutating func drops(of queue: [(length: Int, since: Nanoseconds)], at now: Nanoseconds) -> Int {
         var rest = queue[...]
         var stale = isStale(rest, at: now)
@@ -59,7 +59,7 @@ struct CoDelModel {
 }
 
 extension Oracle {
-    /// Gives up the first frames of a leaf that CoDel drops now.
+    /// Drops the first frames of a leaf that CoDel drops at this time.
     func dropStale(_ leaf: Class, at now: Nanoseconds) {
         guard let count = leaf.codel?.drops(of: leaf.queue.map { (Int($0.length), $0.since) }, at: now) else { return }
         leaf.queue.removeFirst(count)
@@ -68,6 +68,6 @@ extension Oracle {
         for c in leaf.way { c.counts.droppedCoDel += UInt64(count) }
     }
 
-    /// Whether the rounding of the control law decided something.
+    /// Whether rounding in the control law may have decided something.
     var isTied: Bool { classes.values.contains { $0.codel?.isTied ?? false } }
 }

@@ -2,7 +2,7 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// What classes sent, lent and borrowed, beside an account kept of the frames that came out.
+/// Compares what classes sent, lent and borrowed with an account that is kept of the frames that came out.
 @Suite struct CounterTests {
     @Test(arguments: 0..<20) func everyClassCountsWhatItsDescendantsSent(seed: UInt64) {
         var dice = Seeded(seed)
@@ -29,7 +29,7 @@ import Testing
         #expect(bench.tree.pointee.counters(of: 1).sentFrames > 1_000)
     }
 
-    /// Nothing that any other class shows may change with it.
+    /// Changes one class. What any other class shows must stay the same.
     private static func change(_ bench: Bench, _ account: inout Account, _ dice: inout Seeded) {
         let id = ClassID(2 + dice.below(40))
         let before = account.parents.keys.filter { $0 != id }.map { Shown(bench.tree.pointee.counters(of: $0), $0) }
@@ -48,7 +48,7 @@ import Testing
         }
         bench.collectDropped()
         for shown in before {
-            // A queue that is given up counts as dropped for all above it.
+            // If a queue is given up, its frames count as dropped for all classes above it.
             let now = Shown(bench.tree.pointee.counters(of: shown.id), shown.id)
             #expect(now.amounts == shown.amounts && now.drops >= shown.drops)
         }
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    /// What each class sent, removed descendants included. 0 stands above the root.
+    /// What each class sent, including its removed descendants. 0 stands for the root's parent.
     private struct Account {
         var parents: [ClassID: ClassID] = [1: 0]
         var frames: [ClassID: UInt64] = [:]
@@ -100,7 +100,7 @@ import Testing
                 let counters = tree.pointee.counters(of: id)
                 #expect(counters.sentFrames == frames[id, default: 0])
                 #expect(counters.sentBytes == bytes[id, default: 0])
-                // By whom a class borrowed, summed up; and it sent on its own floor, borrowed, or both with its descendants.
+                // The bytes borrowed from each lender add up to the total. What a class and its descendants sent was on its own floor, borrowed, or both.
                 #expect(tree.pointee.loans(of: id).reduce(0) { $0 + $1.bytes } == counters.borrowedBytes)
                 #expect(counters.borrowedFrames <= counters.sentFrames && counters.lentFrames <= counters.sentFrames)
                 #expect(counters.borrowedFrames + counters.lentFrames <= counters.sentFrames)

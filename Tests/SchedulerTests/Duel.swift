@@ -1,14 +1,14 @@
 import Scheduler
 import TestSupport
 
-/// Both implementations fed the same.
+/// Gives the same steps to the tree and to the oracle.
 struct Duel {
     private var maker: CaseMaker?
     private let arena: Arena
-    /// The case as far as it went.
+    /// The case, as far as it has been carried out.
     private(set) var done: Case
 
-    /// A case that the dice make.
+    /// A case that is chosen at random.
     init(seed: UInt64, _ kind: CaseMaker.Kind = .plain) {
         var maker = CaseMaker(dice: Seeded(seed), kind: kind)
         let (begin, classes) = maker.begin()
@@ -27,7 +27,7 @@ struct Duel {
         arena = Arena(begin)
     }
 
-    /// Frames that left on what some class saved, by the oracle.
+    /// The number of frames that left on what a class had saved, according to the oracle.
     var sentFromSavings: Int { arena.oracle.sentFromSavings }
     var droppedByCoDel: Int { arena.oracle.droppedByCoDel }
 
@@ -38,7 +38,7 @@ struct Duel {
         return arena.apply(step)
     }
 
-    /// Nil if all agreed, else what did not.
+    /// Returns nil if both agreed in all steps; otherwise, what they did not agree on.
     mutating func run() -> String? {
         for number in 0..<160 where failure == nil && !arena.oracle.isTied {
             let arena = arena
@@ -48,17 +48,18 @@ struct Duel {
         return failure ?? arena.examine().map { "in the end: \($0)" }
     }
 
-    /// Tells the case from others (FNV-1a of its text, without a parameter that the oracle has not, so that cases kept before there was that are still told).
+    /// A number that identifies the case: FNV-1a of its text. One parameter is left out of the text because the oracle does not have it; cases that were kept
+    /// before it existed can thus still be identified.
     var mark: UInt64 { "\(done)".replacing("queuesFlows: false, ", with: "").utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
 
-    /// What two implementations made of steps that are written down: nil if they agreed.
+    /// Carries out steps that are written down, and returns nil if both agreed; otherwise, what they did not agree on.
     static func difference(_ known: Case) -> String? {
         let arena = Arena(known)
         for step in known.steps { if let difference = arena.apply(step) { return difference } }
         return arena.examine()
     }
 
-    /// The same failure, or another, in fewer steps.
+    /// A shorter case that also fails, perhaps in another way.
     static func shortest(_ failing: Case) -> Case {
         var short = failing
         var index = short.steps.count - 1
@@ -94,7 +95,7 @@ private final class Arena {
         freed.deallocate()
     }
 
-    /// Until the tree has something to do; nil if it never has.
+    /// The time until the tree has something to do; nil if it never has.
     var wait: Nanoseconds? {
         let next = tree.pointee.nextEvent(at: now)
         return next == .max ? nil : max(now, next) - now
@@ -102,8 +103,9 @@ private final class Arena {
 
     private var steps = 0
 
-    /// Nil if both did the same. Who sends what is compared in every step; what all counted, and what the lists promise each other, in every eighth, after
-    /// every change of the tree, and in the end: counts that differ once differ ever after, and cases begin with different numbers of steps.
+    /// Returns nil if both did the same. The frames that leave are compared in every step. Counters and the tree's invariants are compared in every eighth
+    /// step, after every change of the tree, and at the end; that is enough because counters that differ once remain different, and cases begin with different
+    /// numbers of steps.
     func apply(_ step: Step) -> String? {
         if oracle.isTied { return nil }
         if let difference = act(step) { return difference }
@@ -156,7 +158,7 @@ private final class Arena {
 
     private func collect() { while tree.pointee.takeDropped(into: freed, limit: 64) != 0 {} }
 
-    /// By both ways in, in turn.
+    /// Offers a frame in one of the two ways in which frames can be queued.
     private func offer(_ length: UInt32, to leaf: ClassID, asBurst: Bool) -> EnqueueVerdict {
         let handle = UnsafeMutableRawPointer(bitPattern: 8)!
         if !asBurst { return tree.pointee.enqueue(handle, length: length, tag: tag, to: leaf, at: now) }
@@ -166,7 +168,7 @@ private final class Arena {
         return frame.verdict
     }
 
-    /// All that is said of one leaf must hold before the next.
+    /// All frames of one leaf must pass before those of the next may.
     private func bypass(_ first: Int, _ offered: [(leaf: ClassID, lengths: [UInt32])]) -> String? {
         var lengths = [UInt32](repeating: 1, count: first)
         var runs: [LeafRun] = []
@@ -205,7 +207,7 @@ private final class Arena {
         return tardy(waiting: count < limit)
     }
 
-    /// The tree must not sleep past the moment at which the oracle could send.
+    /// The tree must not sleep beyond the time at which the oracle could send.
     private func tardy(waiting: Bool) -> String? {
         let next = tree.pointee.nextEvent(at: now)
         guard waiting, next > now else { return nil }
@@ -218,7 +220,7 @@ private final class Arena {
         return nil
     }
 
-    /// What both counted of every class.
+    /// Compares the counters of all classes.
     private func counters() -> String? {
         for (id, c) in oracle.classes {
             let counters = tree.pointee.counters(of: id)

@@ -5,14 +5,14 @@ import Testing
 @Suite struct ExactnessTests {
     static let rates: [UInt64] = [8_000, 64_000, 999_983, 10_000_000, 333_333_333, 1_000_000_007, 10_000_000_000, 99_999_999_977, 400_000_000_000]
 
-    /// With the clock of the tree's own choosing, frame n leaves exactly when the bits before it have been earned: the error over any
-    /// stretch is below 1 ns, whatever the rate and the size.
+    /// The tree is polled exactly when it asks for it. Frame n then leaves exactly when the bits before it have been earned: the error over any time is below 1
+    /// ns, at every rate and length.
     @Test(arguments: rates, [UInt32(60), 64, 1_514, 9_018, 65_550])
     func everyFrameLeavesOnTheNanosecond(rate: UInt64, length: UInt32) {
         for floorBound in [false, true] {
             var p = ClassParameters(floor: floorBound ? rate : 0, ceiling: floorBound ? .max : rate, burst: 0, ceilingBurst: 0)
             p.limitPackets = 0
-            // Floor-bound: the root owes its own floor from the first frame on and lends nothing.
+            // If the floor is to decide, the root owes its own floor from the first frame on, so that it lends nothing.
             let bench = Bench(root: floorBound ? ClassParameters(floor: 1, burst: 0) : ClassParameters())
             bench.add(2, under: 1, p)
             bench.greedy[2] = length
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// Polled late and unevenly, as by a busy core: nothing is lost as long as the burst covers the gaps.
+    /// The tree is polled late and at uneven times, as by a busy core: nothing is lost as long as the burst covers the gaps.
     @Test(arguments: rates) func unevenPollingLosesNothing(rate: UInt64) {
         let gap: Nanoseconds = rate > 1_000_000_000 ? 3_000 : 300_000
         let burst = max(1_514, rate / 8_000 * gap / 1_000_000 + 1)
@@ -42,7 +42,7 @@ import Testing
         bench.greedy[2] = 1_514
         var dice = Seeded(rate)
         var end: Nanoseconds = 0
-        // Ten seconds, or the time of 20 000 frames where those are fewer.
+        // Ten seconds, or the time of 20 000 frames if that is shorter.
         let duration = min(10 * second, Nanoseconds(UInt64(1_514 * 8 * 20_000) * 1_000_000 / (rate / 1_000)))
         while bench.now < duration {
             bench.drain()
@@ -55,7 +55,7 @@ import Testing
         #expect(sent <= earned + 1_514)
     }
 
-    /// Leaves with one frame each are charged by a way of their own, which multiplies by halves of 32 bits: of a rate above 2^32 neither is lost.
+    /// Leaves with one frame each are charged by separate code, which multiplies in halves of 32 bits. For a rate above 2^32, neither half may be lost.
     @Test func highRatesAreEarnedInFull() {
         let bench = Bench(root: ClassParameters(floor: .max))
         bench.add(2, under: 1, ClassParameters(floor: 99_999_999_977, burst: 100_000))
@@ -65,11 +65,11 @@ import Testing
             bench.drain()
         }
         #expect(bench.sentFrames[2] == 2_000)
-        // Between two frames the bucket fills.
+        // The bucket fills between two frames.
         #expect(bench.tree.pointee.counters(of: 2).floorTokens == 100_000 - 1_514)
     }
 
-    /// Thirty days of virtual time, to the bit.
+    /// The tree is exact to the bit after thirty days of virtual time.
     @Test(arguments: [(UInt64(8_000), UInt32(1_514)), (64_009, 9_018), (1_000_003, 65_550)])
     func nothingDriftsInThirtyDays(rate: UInt64, length: UInt32) {
         let start: Nanoseconds = 1 << 62
@@ -84,7 +84,7 @@ import Testing
         #expect(bench.outOfOrder == 0)
     }
 
-    /// The largest bucket, the largest rate, the longest sleep: no sum wraps.
+    /// With the largest bucket, the largest rate and the longest sleep, no sum overflows.
     @Test func extremesDoNotOverflow() {
         for rate: UInt64 in [1, 400_000_000_000, 4_398_046_511_103] {
             let bench = Bench()
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    /// A parent whose children were promised more than it has goes into debt, which stops growing, and no sum wraps.
+    /// A parent whose children were promised more than it has goes into debt. The debt must stop growing, and no sum may overflow.
     @Test func overcommittedFloorsRunUpABoundedDebt() {
         let bench = Bench(root: .mbit(1, ceil: 1))
         bench.add(2, under: 1, ClassParameters(floor: 400_000_000_000, burst: 1_000_000))
@@ -127,7 +127,7 @@ import Testing
         p.floorPackets = 8_000
         bench.add(2, under: 1, p)
         bench.add(3, under: 1, .mbit(20))
-        // 60-byte frames: 8 000 a second are 3.84 Mbit/s of floor; the rest of the link is borrowed like anyone's.
+        // Of 60-byte frames, 8 000 a second are a floor of 3.84 Mbit/s; the rest of the link is borrowed as by any class.
         bench.greedy = [2: 60, 3: 1_514]
         _ = bench.tree.pointee.change(2, { var q = p; q.priority = 3; return q }(), at: 0)
         bench.run(until: second)
@@ -150,8 +150,7 @@ import Testing
             last = now
         }
         bench.run(until: 20 * millisecond)
-        // 40 Mbit/s until the bucket is empty: 1 500 bytes every 300 us.
-        // A peak burst of 0 is one byte: 200 ns.
+        // At 40 Mbit/s until the bucket is empty, 1 500 bytes leave every 300 us. A peak burst of 0 counts as one byte, which makes a difference of 200 ns.
         #expect(least >= 299_800 && least <= 300_000)
         #expect(bench.sentFrames[2]! >= 66)
         bench.run(until: 5 * second)

@@ -1,6 +1,6 @@
 import Scheduler
 
-/// FQ-CoDel (RFC 8290) written to be obviously right and nothing else: a dictionary of flows, arrays for queues.
+/// FQ-CoDel (RFC 8290), written only to be obviously right: flows are in a dictionary, and queues are arrays.
 final class FlowModel {
     struct Frame { var tag: UInt32, length: Int, since: Nanoseconds }
 
@@ -14,9 +14,9 @@ final class FlowModel {
     let target: Nanoseconds, interval: Nanoseconds
     private var flows: [UInt32: Flow] = [:]
     private var new: [UInt32] = [], old: [UInt32] = []
-    /// Tags, as CoDel dropped them.
+    /// The tags of the frames that CoDel dropped, in this order.
     private(set) var dropped: [UInt32] = []
-    /// Whether a drop was, or was just not, due within a microsecond.
+    /// Whether a decision to drop depended on less than a microsecond.
     var isTied = false
 
     init(target: Nanoseconds, interval: Nanoseconds) {
@@ -38,7 +38,7 @@ final class FlowModel {
         }
     }
 
-    /// The tag of the frame that leaves.
+    /// Returns the tag of the frame that leaves.
     func dequeue(at now: Nanoseconds) -> UInt32? {
         while let key = new.first ?? old.first {
             let isNew = !new.isEmpty, flow = flows[key]!
@@ -57,7 +57,7 @@ final class FlowModel {
             dropStale(flow, at: now)
             let frame = flow.queue.removeFirst()
             flow.deficit -= frame.length
-            // Nobody has frames: whoever comes next begins.
+            // No flow has frames, so whichever sends next begins.
             if frames == 0 { (new, old) = ([], []) }
             return frame.tag
         }

@@ -11,7 +11,7 @@ import Testing
         return p
     }
 
-    /// Random flows and lengths: every frame that leaves and every one that is dropped is the model's.
+    /// Random flows and lengths: the frames that leave, and those that are dropped, must be those of the model.
     @Test(arguments: 0..<40) func framesLeaveAsTheModelSays(seed: UInt64) {
         var dice = Seeded(seed)
         let bench = Bench(now: second)
@@ -29,7 +29,7 @@ import Testing
         for _ in 0..<2_000 {
             for _ in 0..<dice.below(dice.one(of: [2, 20])) {
                 number += 1
-                // A few flows send most.
+                // A few flows send most of the frames.
                 let flow = UInt32(dice.chance(70) ? dice.below(1 + flows / 10) : dice.below(flows))
                 let length = dice.one(of: [60, 600, 1_514, 1_514, 9_014] as [UInt32])
                 #expect(bench.offer(2, length, flow: flow) == .queued)
@@ -37,7 +37,8 @@ import Testing
             }
             bench.drain(limit: dice.one(of: [1, 8, 64]), burst: dice.one(of: [1, 8, 32]))
             bench.collectDropped()
-            // Over a thousand drops on end the law's fixed point and the model's floating point come to differ by some ns: which of them dropped first is no fault.
+            // In more than a thousand consecutive drops, the tree's fixed-point law and the model's floating point come to differ by some nanoseconds. Which of
+            // them drops first then is no fault.
             if model.isTied, left != expected || dropped != model.dropped.count { return }
             #expect(left == expected && dropped == model.dropped.count)
             let counters = bench.tree.pointee.counters(of: 2)
@@ -50,7 +51,7 @@ import Testing
         #expect(bench.accepted == bench.delivered + dropped + model.frames)
     }
 
-    /// A hundred flows that always have frames, of all lengths: each sends the same bytes.
+    /// A hundred flows that always have frames, of all lengths: all must send the same number of bytes.
     @Test func noFlowStarves() {
         let bench = Bench()
         bench.gapsAllowed = true
@@ -63,7 +64,7 @@ import Testing
         }
         while bench.now < 2 * second {
             for flow in 0..<100 {
-                // What is sent in a turn or two, so that none is ever without.
+                // Each flow is given what is sent in a turn or two, so that none is ever empty.
                 let length: UInt32 = [60, 600, 1_514, 9_014][flow % 4]
                 while held[flow] < 3 || UInt32(held[flow]) * length < 3 * 1_514 {
                     number += 1
@@ -82,7 +83,7 @@ import Testing
         #expect(sent.allSatisfy { near(Double($0), mean, within: 0.1) }, "\(sent)")
     }
 
-    /// A flow that sends little is served first however much the others hold, and none can begin anew by sending one frame at a time.
+    /// A flow that sends little is served first, however much the others hold; but no flow may gain by sending one frame at a time.
     @Test func sparseFlowsGoFirst() {
         let bench = Bench()
         bench.gapsAllowed = true
@@ -100,13 +101,13 @@ import Testing
             bench.offer(2, 98, flow: 900)
             bench.run(until: Nanoseconds(turn + 1) * 10 * millisecond)
         }
-        // What was begun is ended, and a turn of each of the four may come first.
+        // The frame that is being sent is finished first, and one turn of each of the four flows may come before.
         #expect(sparse == 40 && worst < 5 * 1_514 * 800 + millisecond)
         let counters = bench.tree.pointee.counters(of: 2)
         #expect(counters.oldFlows == 4 && counters.newFlows <= 1)
     }
 
-    /// A full leaf makes room at the cost of who holds most.
+    /// A full leaf makes room by dropping frames of the flow that holds most.
     @Test func aFloodDropsItsOwnFrames() {
         let bench = Bench()
         bench.gapsAllowed = true
@@ -126,8 +127,7 @@ import Testing
         #expect(small == 2)
     }
 
-    /// Disciplines, limits and trees change while frames come and go: every frame that was accepted leaves, waits or is given up, and none overtakes another of
-    /// its flow.
+    /// Disciplines, limits and trees change while frames come and go: every accepted frame leaves, waits or is dropped, and none overtakes another of its flow.
     @Test(arguments: 0..<60) func nothingIsLostOrOvertakenByChanges(seed: UInt64) {
         var dice = Seeded(1_000 + seed)
         let bench = Bench(frames: 3_000, outputs: 2)
@@ -177,7 +177,7 @@ import Testing
         #expect(!bench.tree.pointee.mayQueueFlows)
     }
 
-    /// A leaf with flows becomes a parent: its first child has its frames, whatever that child's discipline is.
+    /// A leaf with flows becomes a parent: its first child takes over its frames, whatever that child's discipline is.
     @Test(arguments: [true, false]) func aChildTakesFlowsOver(flows: Bool) {
         let bench = Bench()
         bench.gapsAllowed = true
@@ -190,14 +190,15 @@ import Testing
         bench.run(until: second)
         bench.collectDropped()
         #expect(left + bench.dropped == 60 && bench.tree.pointee.backlogFrames == 0)
-        // A leaf again.
+        // The class becomes a leaf again.
         #expect(bench.tree.pointee.remove(3, at: bench.now) == .done)
         for index in 0..<10 { #expect(bench.offer(2, 1_000, flow: UInt32(index)) == .queued) }
         bench.run(until: 2 * second)
         #expect(left + bench.dropped == 70)
     }
 
-    /// A class that goes leaves its frames to another, whether either queues flows apart or not: all leave, none before earlier ones of its class and flow.
+    /// A removed class leaves its frames to another. Whether or not either of them queues flows apart, all frames leave, none before an earlier one of its
+    /// class and flow.
     @Test(arguments: [true, false], [true, false]) func anHeirTakesFlowsOver(from: Bool, to: Bool) {
         for heirHolds in [0, 1, 40] {
             let bench = Bench()
@@ -208,7 +209,7 @@ import Testing
             for index in 0..<heirHolds { bench.offer(3, 500, flow: UInt32(index % 7)) }
             #expect(bench.tree.pointee.remove(2, leavingTo: 3, at: bench.now) == .done && bench.tree.pointee.heir(of: 2) == 3)
             bench.tree.pointee.reclaimFlows(of: 2)
-            // Later frames of the flows that were taken over.
+            // These are later frames of the flows that were taken over.
             for index in 0..<20 { #expect(bench.offer(3, 700, flow: UInt32(index % 5)) == .queued) }
             let all = 80 + heirHolds, bytes = 60_000 + 14_000 + 500 * heirHolds
             let counters = bench.tree.pointee.counters(of: 3)
@@ -222,13 +223,13 @@ import Testing
             bench.run(until: second)
             bench.collectDropped()
             #expect(lengths.count + bench.dropped == all && bench.tree.pointee.backlogFrames == 0 && bench.tree.pointee.backlogBytes == 0)
-            // Those taken over are ahead of all that came after.
+            // The frames that were taken over are ahead of all that came later.
             let taken = lengths.lastIndex(of: 1_000) ?? .max, later = lengths.firstIndex(of: 700) ?? -1
             #expect(taken < later)
         }
     }
 
-    /// Without the memory that they need there are no flows, and nothing changes.
+    /// Flows need memory that must be granted first. Without it, such a class is refused and nothing changes.
     @Test func flowsNeedAGrant() {
         let bench = Bench()
         #expect(bench.tree.pointee.add(2, under: 1, Self.parameters(), at: 0) == .badParameters)
@@ -240,7 +241,7 @@ import Testing
         #expect(bench.tree.pointee.queuesFlows(2) && ClassTree.bytesPerClassWithFlows < 64 << 10)
     }
 
-    /// Where several lcores lease a class's rate each has flows of its own, and the rate holds.
+    /// If several lcores lease the rate of a class, each has flows of its own, and the rate is kept.
     @Test func instancesHaveFlowsOfTheirOwn() {
         let shared = SharedTree.create()
         let benches = (0..<2).map { _ in Bench(root: .mbit(100, ceil: 100), shared: shared) }
@@ -263,7 +264,7 @@ import Testing
         SharedTree.destroy(shared)
     }
 
-    /// Nothing waits: frames pass without a turn, and CoDel has nothing to say.
+    /// If nothing waits, frames pass without a turn, and CoDel drops nothing.
     @Test(arguments: [true, false]) func framesPassAnEmptyLeaf(flows: Bool) {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000))
         bench.add(2, under: 1, Self.parameters(100, flows: flows))

@@ -2,9 +2,9 @@ import Foundation
 import Scheduler
 import Testing
 
-/// The same trees and loads through the kernel's HTB, in a network namespace, and through `ClassTree`, in virtual time.
+/// Puts the same trees and loads through the kernel's HTB in a network namespace, and through `ClassTree` in virtual time.
 @Suite struct KernelComparisonTests {
-    /// What the rules give, to 1 %: this holds on any machine.
+    /// `ClassTree` gives what the rules say, to 1 %. This holds on any machine.
     @Test(arguments: KernelScenario.all) func sluiceKeepsTheRules(scenario: KernelScenario) {
         let time = second
         let sent = scenario.sluice(for: time)
@@ -14,10 +14,10 @@ import Testing
         }
     }
 
-    /// Each leaf's share agrees within 2 % with Sluice's where the kernel keeps its rules; where it errs, with what is known of its fault.
+    /// Each leaf's share in the kernel agrees with Sluice's within 2 % where the kernel keeps its rules; where it does not, with what is known of its fault.
     @Test(.needsKernel, arguments: KernelScenario.all) func theKernelAgrees(scenario: KernelScenario) throws {
-        // A busy machine can keep the kernel's senders from running, and where they do not keep the link busy nobody's share is what the kernel would give:
-        // such a try does not count. Of others there are three.
+        // A busy machine can keep the kernel's senders from running. If they do not keep the link busy, the shares are not what the kernel would give, so such
+        // a try does not count. Of other tries there may be three.
         var result = try compare(scenario), starved = 0, judged = 0
         while !result.agrees {
             if result.isStarved { starved += 1 } else { judged += 1 }
@@ -34,7 +34,7 @@ import Testing
         let expected = scenario.kernelFault?.shares
             ?? scenario.sluice(for: Nanoseconds(kernel.elapsed * 1e9)).mapValues { Double($0) * 8e-6 / kernel.elapsed }
         let leaves = scenario.flows.map(\.leaf)
-        // A leaf that is alone has all there is: its rate is compared.
+        // If there is only one leaf, its rate is compared instead of its share.
         let all = leaves.count == 1 ? (kernel: 1, expected: 1)
             : (kernel: leaves.reduce(0) { $0 + rates[$1]! }, expected: leaves.reduce(0) { $0 + expected[$1]! })
         let figures = leaves.map { "\($0): \(Self.short(rates[$0]!)) and \(Self.short(expected[$0]!))" }.joined(separator: ", ")
@@ -46,7 +46,7 @@ import Testing
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Skips where there is no kernel's HTB to compare with; with CI set it fails instead.
+    /// Skips the test if the kernel's HTB is not available; with CI set, the test fails instead.
     static var needsKernel: Self {
         .enabled("needs root, tc with HTB and python3") {
             if !KernelScenario.available, ProcessInfo.processInfo.environment["CI"].map({ !$0.isEmpty }) ?? false {

@@ -12,7 +12,7 @@ struct KernelScenario: Sendable, CustomStringConvertible {
 
     struct Flow: Sendable {
         var leaf: UInt16
-        /// Of its frames, in turn.
+        /// The lengths of its frames, in turn.
         var sizes: [UInt32]
 
         init(leaf: UInt16, size: UInt32) { self.init(leaf: leaf, sizes: [size]) }
@@ -25,16 +25,16 @@ struct KernelScenario: Sendable, CustomStringConvertible {
     var description: String
     var classes: [Class]
     var flows: [Flow]
-    /// What the rules give each leaf, Mbit/s.
+    /// What the rules give each leaf, in Mbit/s.
     var expected: [UInt16: Double]
-    /// New parameters, once the load runs.
+    /// New parameters of classes, which are set once the load runs.
     var changes: [Class] = []
-    /// The first instants count too.
+    /// Whether the first instants, in which classes use what they saved while idle, count too.
     var fromIdle = false
-    /// Why the kernel gives something else, and what it gives each leaf, Mbit/s.
+    /// If the kernel gives something else: why, and what it gives each leaf in Mbit/s.
     var kernelFault: (why: String, shares: [UInt16: Double])?
 
-    /// Time for 200 frames and 100 turns of the flow that has the fewest: 2 % are a few of them.
+    /// How long to run: the time for 200 frames and 100 turns of the flow that has the fewest, so that 2 % are a few of them.
     var seconds: Double {
         if fromIdle { return 1 }
         let times = flows.map { flow in
@@ -50,7 +50,7 @@ struct KernelScenario: Sendable, CustomStringConvertible {
             quantum: c.quantum)
     }
 
-    /// Bytes each leaf sends in `time` of virtual time.
+    /// The bytes that each leaf sends in `time` of virtual time.
     func sluice(for time: Nanoseconds) -> [UInt16: UInt64] {
         let bench = Bench(root: Self.parameters(classes[0]))
         for c in classes.dropFirst() { bench.add(c.id, under: c.parent, Self.parameters(c)) }
@@ -65,7 +65,7 @@ struct KernelScenario: Sendable, CustomStringConvertible {
         return Dictionary(uniqueKeysWithValues: flows.map { ($0.leaf, bench.sentBytes[$0.leaf, default: 0]) })
     }
 
-    /// Bytes each leaf sends through the kernel, and in how many seconds.
+    /// The bytes that each leaf sends through the kernel, and the number of seconds that this took.
     func kernel(seconds: Double) throws -> (elapsed: Double, bytes: [UInt16: UInt64]) {
         func object(_ c: Class) -> [String: Any] {
             ["id": Int(c.id), "parent": Int(c.parent), "rate": max(8_000, Int(c.floor * 1e6)), "ceil": Int(c.ceiling * 1e6), "prio": Int(c.priority),
@@ -93,6 +93,6 @@ struct KernelScenario: Sendable, CustomStringConvertible {
     static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "scripts/lab/kernel-htb")
 
-    /// Whether this machine has a kernel to compare with: root, tc, python3, HTB.
+    /// Whether this machine has what the comparison needs: root, tc, python3, and a kernel with HTB.
     static let available: Bool = geteuid() == 0 && (try? all[5].kernel(seconds: 0.01)) != nil
 }

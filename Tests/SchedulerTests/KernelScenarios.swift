@@ -93,7 +93,7 @@ extension KernelScenario {
                 .init(id: 3, parent: 1, floor: 0.02, ceiling: 8, quantum: 3_000),
             ],
             flows: [.init(leaf: 2, size: 1_400), .init(leaf: 3, size: 300)], expected: [2: 2, 3: 6],
-            // 1400 bytes a round beside 3000.
+            // The kernel serves 1400 bytes of one class for 3000 of the other in each round.
             kernelFault: (
                 "the kernel sends one frame a visit even when the turn is still owed, so a quantum below the frame counts as the frame",
                 [2: 0.02 + 7.96 * 1_400 / 4_400, 3: 0.02 + 7.96 * 3_000 / 4_400])),
@@ -112,7 +112,7 @@ extension KernelScenario {
                 .init(id: 3, parent: 1, floor: 1.2, ceiling: 4), .init(id: 4, parent: 1, floor: 0.4, ceiling: 0.8),
             ],
             flows: [2, 3, 4].map { .init(leaf: $0, size: 60) }, expected: [2: 1.2, 3: 2, 4: 0.8]),
-        // Buckets of little more than a frame, as `tc class show` prints them where nobody chose a burst.
+        // Buckets hold little more than a frame, as `tc class show` prints them if no burst was configured.
         KernelScenario(
             description: "small bursts beside long turns",
             classes: [
@@ -123,7 +123,7 @@ extension KernelScenario {
             kernelFault: (
                 "the kernel sends a class that comes back from its ceiling behind all others, so that it waits for their turns after each frame",
                 [2: 5.76, 3: 5.76, 4: 28.4])),
-        // Three guests with floors, and libvirt's class 1:2, which has what they leave, for all others.
+        // Three guests have floors; all others share libvirt's class 1:2, which has what these floors leave.
         KernelScenario(
             description: "a class for those without floors",
             classes: [
@@ -131,13 +131,13 @@ extension KernelScenario {
                 .init(id: 4, parent: 1, floor: 12, ceiling: 40), .init(id: 5, parent: 1, floor: 8, ceiling: 40),
             ],
             flows: [2, 3, 4, 5].map { .init(leaf: $0, size: 1_514) }, expected: [2: 4, 3: 16, 4: 12, 5: 8]),
-        // A root, six inner classes and leaves: the deepest tree there is.
+        // A root, six inner classes and leaves make the deepest possible tree.
         KernelScenario(
             description: "eight levels",
             classes: [.init(id: 1, parent: 0, floor: 40, ceiling: 40)]
                 + (UInt16(2)...7).map { .init(id: $0, parent: $0 - 1, floor: 32 - 4 * Double($0 - 2), ceiling: 38 - Double($0)) }
                 + [.init(id: 70, parent: 7, floor: 8, ceiling: 40), .init(id: 71, parent: 7, floor: 2, ceiling: 40), .init(id: 60, parent: 1, floor: 5, ceiling: 40)],
-            // 7's ceiling is 31; what it does not lend of its floor of 12 comes from those above it, down to the root.
+            // The ceiling of class 7 is 31. What exceeds its floor of 12 is lent by the classes above it, up to the root.
             flows: [70, 71, 60].map { .init(leaf: $0, size: 1_250) }, expected: [70: 18.5, 71: 12.5, 60: 9]),
     ]
 }

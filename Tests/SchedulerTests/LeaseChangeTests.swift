@@ -2,9 +2,9 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// Rates that change while instances hold leases of them.
+/// Rates change while instances hold leases of them.
 @Suite struct LeaseChangeTests {
-    /// A rate that a class did not have before is leased from the start: no instance has a burst of its own to give back.
+    /// A rate that a class did not have before is leased from the start: no instance has a burst of its own that it would have to give back.
     @Test(arguments: [1, 2]) func aCeilingGivenLaterHoldsAndEnds(count: Int) {
         let cluster = Cluster(count, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(0))
@@ -34,7 +34,7 @@ import Testing
         #expect(cluster.rate(2, over: 100 * millisecond) >= 790e6)
     }
 
-    /// What was booked at the old rate is worth nothing at the new one, and nobody waits for it.
+    /// Credit that was booked at the old rate is worth nothing at the new one, and no instance waits for it.
     @Test(arguments: [1, 2, 4]) func aRaisedRateHoldsAtOnce(count: Int) {
         let cluster = Cluster(count, root: ClassParameters(), checkInterval: 7)
         let slow = ClassParameters(ceiling: 8_000), fast = ClassParameters(ceiling: 1_000_000_000, ceilingBurst: 30_000)
@@ -49,7 +49,7 @@ import Testing
         #expect(rate <= 1e9 + (30_000 + Double(count) * (LeaseBound.most(1e9) + 1_514)) * 8 / 0.02)
     }
 
-    /// The same with credit for packets, and with a class that takes the id of one that was removed.
+    /// The same for credit for packets, and for a class that takes the id of a removed one.
     @Test func aNewClassDoesNotWaitForWhatTheOldOneBooked() {
         let cluster = Cluster(2, root: ClassParameters(), checkInterval: 7)
         var slow = ClassParameters()
@@ -76,14 +76,14 @@ import Testing
         #expect(cluster.rate(2, over: 100 * millisecond) >= 780e6)
     }
 
-    /// Inner classes lease too, a round of turns of their children at once, and have to come back for what those leave.
+    /// Inner classes lease as well: a round of their children's turns at once. An instance must return later to give back what the children leave.
     @Test func anIdleInnerClassReturnsItsLease() {
         let cluster = Cluster(2, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(1_000, ceil: 1_000, burst: 1 << 20, ceilingBurst: 1 << 20))
         for id in ClassID(3)...6 { cluster.add(id, under: 2, .mbit(0, quantum: 60_000)) }
         let bench = cluster.instances[0]
         var dice = Seeded(1)
-        // Until it falls idle with something in hand.
+        // This repeats until the class falls idle while it still has credit.
         for _ in 0..<1_000 where bench.tree.pointee.counters(of: 2).floorTokens <= 300 {
             bench.greedy = [3: 100, 4: 100, 5: 100, 6: 100]
             cluster.run(for: 5 * millisecond + Nanoseconds(dice.below(100_000)), step: 1_000)
@@ -111,7 +111,7 @@ import Testing
         #expect(cluster.instances[0].tree.pointee.counters(of: 2).ceilingTokens <= 0)
     }
 
-    /// A leaf that becomes a parent goes on to lease what it leased, and its queue goes on at the rate it had.
+    /// A leaf that becomes a parent keeps leasing what it leased, and its queue continues at the rate that it had.
     @Test(arguments: LeaseTests.counts) func aLeafThatBecomesAParentKeepsItsCeiling(count: Int) {
         let cluster = Cluster(count, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(0, ceil: 100, ceilingBurst: 30_000))
@@ -133,11 +133,11 @@ import Testing
         cluster.run(for: 5 * second, step: 200_000)
         #expect(near(cluster.rate(3, over: 5 * second) + cluster.rate(4, over: 5 * second), 100e6, within: 0.001))
         #expect(cluster.rate(4, over: 5 * second) >= 50e6 * 0.999)
-        // 4 may send its burst beside its parent's.
+        // Class 4 may send its own burst in addition to that of its parent.
         #expect(excess.worst <= 30_000 + LeaseBound.excess(count, 100e6, turns: 2) + 3_028 + LeaseBound.excess(count, 50e6))
     }
 
-    /// What a leaf leases itself goes with it; what it borrowed stays with the class that lent it, and that one still gives back what it has left.
+    /// The leases of a leaf move together with it. What it borrowed remains with the class that lent it, which still gives back what it has left.
     @Test(arguments: [1, 2, 4]) func aLeafThatMovesKeepsItsRates(count: Int) {
         let cluster = Cluster(count, root: .mbit(100, ceil: 100, burst: 60_000, ceilingBurst: 60_000), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(20, quantum: 5_000, burst: 30_000))
@@ -146,7 +146,7 @@ import Testing
         for turn in 0..<20 {
             cluster.run(for: 10 * millisecond)
             for instance in cluster.instances {
-                // Its floor comes with the place beside the others, and goes with it.
+                // Class 3 has a floor only while it stands beside class 2, whose own floor is lower by as much during that time.
                 let parent: ClassID = turn % 2 == 0 ? 1 : 2
                 #expect(instance.tree.pointee.move(3, under: parent, at: instance.now) == .done)
             }
@@ -156,7 +156,7 @@ import Testing
         cluster.run(for: 50 * millisecond)
         cluster.forget()
         cluster.run(for: second)
-        // With several instances what a class borrows beside its floor depends on more.
+        // With several instances, what a class borrows in addition to its floor depends on more than this.
         #expect(near(cluster.rate(3, over: second) + cluster.rate(4, over: second), 20e6, within: 0.05))
         #expect(cluster.rate(5, over: second) >= 80e6 * 0.99)
         #expect(near(cluster.rate(3, over: second) + cluster.rate(4, over: second) + cluster.rate(5, over: second), 100e6, within: 0.01))
@@ -166,7 +166,7 @@ import Testing
         }
         while cluster.instances.contains(where: { $0.tree.pointee.backlogFrames > 0 }) { cluster.run(for: millisecond) }
         cluster.run(for: 50 * millisecond)
-        // Nobody keeps a lease.
+        // No instance may keep a lease.
         #expect(cluster.instances.allSatisfy { $0.tree.pointee.nextEvent(at: cluster.now) == .max })
     }
 }

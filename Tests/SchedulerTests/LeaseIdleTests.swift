@@ -2,11 +2,11 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// What an instance that pauses keeps, and how soon it has its floor again: the written bounds of `SharedTree`.
+/// What an instance keeps when it pauses, and how soon it has its floor again: the documented bounds of `SharedTree`.
 @Suite struct LeaseIdleTests {
     struct Recovery: CustomTestStringConvertible {
         let count: Int, mbit: UInt64
-        /// The other instances want the same class, else only its sibling.
+        /// Whether the other instances want the same class; otherwise, they only want its sibling.
         let rivals: Bool
         var testDescription: String { "\(count) instances, \(mbit) Mbit/s\(rivals ? ", all for the same class" : "")" }
         static let all = LeaseTests.counts.dropFirst().flatMap { count in
@@ -14,8 +14,7 @@ import Testing
         }
     }
 
-    /// An instance that wants a floor after a pause sends within N * (Q + F) / r, and the floor is whole from then on, while all others keep the
-    /// link busy.
+    /// An instance that wants a floor after a pause sends within N * (Q + F) / r, and has the whole floor from then on, while all others keep the link busy.
     @Test(arguments: Recovery.all) func aFloorRecoversWithinTheWrittenBound(recovery: Recovery) {
         let count = recovery.count, link = Double(recovery.mbit) * 1e6, floor = link * 0.4
         let cluster = Cluster(count, root: LeaseTests.mbit(recovery.mbit))
@@ -24,7 +23,7 @@ import Testing
         for instance in cluster.instances.dropFirst() { instance.greedy = recovery.rivals ? [2: 1_514, 3: 1_514] : [3: 1_514] }
         let late = cluster.instances[0], wait = LeaseBound.wait(count, floor)
         late.greedy = [3: 1_514]
-        // Half of a frame's time on the link.
+        // Half of the time that a frame takes on the link.
         let step = max(1_000, Nanoseconds(1_514 * 8e9 / link / 2))
         cluster.run(for: max(20 * millisecond, wait * 10), step: step)
 
@@ -42,8 +41,8 @@ import Testing
         #expect(first <= begin + wait + step, "first frame after \(first - begin) ns instead of \(wait)")
     }
 
-    /// An idle instance never keeps more than one lease, and nothing once it has had the time to give it back: `ClassTree.leaseReturn`, or until
-    /// what it booked has passed, whichever is later.
+    /// An idle instance never keeps more than one lease, and keeps nothing once it has had time to give it back: after `ClassTree.leaseReturn`, or when the
+    /// time that it booked has passed, whichever is later.
     @Test(arguments: LeaseTests.counts.dropFirst(), [UInt64(10), 100, 1_000, 10_000])
     func anIdleInstanceReturnsItsLease(count: Int, mbit: UInt64) {
         let rate = Double(mbit) * 1e6
@@ -51,7 +50,7 @@ import Testing
         cluster.add(2, under: 1, .mbit(mbit, ceil: mbit, burst: 30_000, ceilingBurst: 30_000))
         let step = max(1_000, Nanoseconds(1_514 * 8e9 / rate / 4))
         let stated = ClassTree.leaseReturn + LeaseBound.wait(count, rate) + step
-        // A lease, and what is less than a nanosecond's.
+        // One lease, and a rest of less than what a nanosecond earns.
         let lease = Int64(LeaseBound.round(rate)) + 2, rest = Int64(rate / 8e9) + 1
         var dice = Seeded(UInt64(count))
         for _ in 0..<20 {
@@ -72,13 +71,13 @@ import Testing
         }
     }
 
-    /// A leaf becomes a parent just after it fell idle: what it had leased goes back as if it had stayed a leaf.
+    /// A leaf becomes a parent just after it fell idle: what it had leased is given back as if it had stayed a leaf.
     @Test func aLeafThatBecomesAParentReturnsItsLease() {
         let cluster = Cluster(2, root: ClassParameters(), checkInterval: 1)
         cluster.add(2, under: 1, .mbit(1_000, ceil: 1_000, burst: 30_000, ceilingBurst: 30_000))
         let idle = cluster.instances[0]
         var dice = Seeded(1)
-        // Until it falls idle with something in hand.
+        // This repeats until it falls idle while it still has credit.
         for _ in 0..<1_000 where Self.held(idle) < 300 {
             for instance in cluster.instances { instance.greedy = [2: 100] }
             cluster.run(for: 100_000 + UInt64(dice.below(100_000)), step: 1_000)

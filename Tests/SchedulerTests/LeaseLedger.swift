@@ -1,11 +1,11 @@
 import Scheduler
 
-/// An account of credit that instances of a tree lease, kept from outside: no rule of booking is in it, only that credit is time of the rate and is spent once.
+/// Keeps account, from outside, of the credit that instances of a tree lease. It does not repeat the rules of booking. It relies only on the fact that credit
+/// is time at the rate and is spent once.
 ///
-/// The credit of a class in one instance is what it sent on it and what it has left, or owes. All instances together have had no more of it, what is booked
-/// and has not passed included, than the rate earns until the end of all bookings, and no more than a bucket was full of when they began: who takes a
-/// booking twice, hands back more than is left, or sends without charging is found out. What they did have is no less than what was taken from the
-/// shared bucket: that a booking is lost is seen in the rates.
+/// The credit that one instance has had of a class is what it sent on it and what it has left, or owes. All instances together, including booked time that has
+/// not passed yet, may not have had more than the rate earns until the end of all bookings, plus one full bucket at the beginning. This finds an instance that
+/// takes a booking twice, gives back more than is left, or sends without charging. It does not find bookings that get lost; those show in the rates.
 final class LeaseLedger {
     private let shared: SharedTree
     private let start: Nanoseconds
@@ -18,15 +18,15 @@ final class LeaseLedger {
 
     func note(_ id: ClassID) { classes.append(id) }
 
-    /// From here on nothing is known.
+    /// Starts again without any classes.
     func forget() { classes = [] }
 
-    /// A sentence for each rate of which more was had than there was.
+    /// One sentence for each rate of which more credit was had than there was.
     func faults(_ instances: [Bench]) -> [String] {
         var faults: [String] = []
         for id in classes where instances.allSatisfy({ $0.tree.pointee.exists(id) }) {
             for kind in LeasedCredit.Kind.allCases {
-                // Of an inner class that has lost children, and of one that passed frames, counters tell the same.
+                // For a floor, what was borrowed does not count. This also holds for inner classes that have lost children or that let frames pass.
                 let all = instances.compactMap { instance in
                     let counters = instance.tree.pointee.counters(of: id)
                     return instance.tree.pointee.leasedCredit(of: id, kind).map { credit in
@@ -36,7 +36,7 @@ final class LeaseLedger {
                 guard let credit = all.first?.0, all.count == instances.count else { continue }
                 let had = all.reduce(Int128(0)) { $0 + Int128($1.0.tokens) + $1.1 + Int128($1.0.pending) * Int128(credit.rate) }
                 let time = Int128(max(credit.end, start)) - Int128(start)
-                // Time is handed out in whole nanoseconds, from as long ago as the bucket takes to fill.
+                // Time is booked in whole nanoseconds, from the time at which an empty bucket would have had to start to be full now.
                 let most = Int128(credit.rate) * (time + Int128(credit.depth))
                 if had > most { faults.append("of the \(kind) of class \(id) \(had / 8_000_000_000) bytes were had, there were \(most / 8_000_000_000)") }
             }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct LeaseTests {
     static let counts = [1, 2, 4, 8, 16]
 
-    /// Who wants what: all instances alike, the first nearly everything, or now one and now another. Each class is wanted somewhere at any time.
+    /// Which instances want to send: all alike; the first most of all; or now one and now another. Some instance wants each class at any time.
     enum Demand: CaseIterable { case everywhere, skewed, moving }
 
     struct Sum: CustomTestStringConvertible {
@@ -15,9 +15,9 @@ import Testing
             [UInt64(10), 1_000, 10_000].flatMap { mbit in Demand.allCases.map { Sum(count: count, mbit: mbit, demand: $0) } }
         }
         var step: Nanoseconds { mbit == 10 ? 2 * millisecond : mbit == 1_000 ? 50_000 : 20_000 }
-        /// Four polls and more.
+        /// The burst covers at least four polls.
         var burst: UInt64 { mbit == 10_000 ? 100_000 : 30_000 }
-        /// A lease is 11 frames at most: of 10 Mbit/s they are 0.1 % of 13 s, for one instance.
+        /// A lease has up to 11 frames; at 10 Mbit/s these are 0.1 % of 13 s for one instance.
         var time: Nanoseconds { mbit == 10 ? 100 * second : demand == .everywhere ? second : 10 * second }
     }
 
@@ -62,12 +62,12 @@ import Testing
         }
     }
 
-    /// Bursts cover the polling interval several times.
+    /// A class whose bursts cover the polling interval several times.
     static func mbit(_ floor: UInt64, ceil: UInt64? = nil, burst: UInt64 = 30_000) -> ClassParameters {
         .mbit(floor, ceil: ceil ?? floor, burst: burst, ceilingBurst: burst)
     }
 
-    /// Frames that pass instead of being queued: held to the same sums, whoever of root, parent and leaf it is that holds them.
+    /// The sums must also hold for frames that pass instead of being queued, whether it is the root, the parent or the leaf that limits them.
     @Test(arguments: counts, [false, true]) func theSumOfAllInstancesIsTheRateWhereFramesPass(count: Int, borrowing: Bool) {
         let cluster = Cluster(count, root: Self.mbit(1_000))
         cluster.add(2, under: 1, Self.mbit(600, ceil: 800))
@@ -88,20 +88,20 @@ import Testing
         #expect(abs(pass(for: 2 * second) - 700e6) <= 700e3)
     }
 
-    /// Over any window: rate * t + burst + N * (Q + F), for bytes, a peak and packets.
+    /// What leaves in any window stays within rate * t + burst + N * (Q + F), for a bit rate, a peak and a packet rate.
     @Test(arguments: counts, Limit.allCases) func theExcessStaysWithinTheWrittenBound(count: Int, limit: Limit) {
         let cluster = Cluster(count, root: ClassParameters())
         cluster.add(2, under: 1, limit.parameters)
         let excess = Excess(above: limit.perSecond, from: Cluster.start)
         cluster.watch { frame, now in excess.note(limit == .packets ? 1 : UInt64(frame.length), at: now) }
-        // Demand moves between instances, pauses, and comes back everywhere at once.
+        // Demand moves between instances, pauses, and returns everywhere at once.
         var dice = Seeded(UInt64(count))
         for _ in 0..<100 {
             for instance in cluster.instances { instance.greedy = dice.chance(40) ? [2: 1_514] : [:] }
             cluster.run(for: UInt64(dice.below(3_000_000)))
         }
         #expect(excess.worst <= limit.burst + limit.leases(count))
-        // Demand is there for more than 40 % of the time, and the burst carries over the pauses.
+        // There is demand for more than 40 % of the time, and the burst bridges the pauses.
         #expect(excess.total >= limit.perSecond * Double(cluster.now - Cluster.start) / 1e9 * 0.4)
     }
 
@@ -117,15 +117,15 @@ import Testing
             }
             return p
         }
-        /// Bytes or packets.
+        /// The rate in bytes or packets per second.
         var perSecond: Double { self == .packets ? 100_000 : 1e9 / 8 }
-        /// A packet rate's is 10 ms of it.
+        /// The burst in bytes or packets; a packet rate has a burst of 10 ms of the rate.
         var burst: Double { self == .packets ? 1_000 : 20_000 }
-        /// Q in packets: one turn, which is one frame or 8 us.
+        /// What leases may add: N * (Q + F). For packets Q is one turn, which is one frame or 8 us of the rate.
         func leases(_ count: Int) -> Double { self == .packets ? Double(count) * 2 : LeaseBound.excess(count, 1e9) }
     }
 
-    /// Summed over all instances a peak and a packet ceiling are kept and used up, as a bit rate is.
+    /// A peak and a packet ceiling are kept and used up by all instances together, as a bit rate is.
     @Test(arguments: counts, [Limit.peak, .packets]) func theSumOfAPeakAndOfPacketsIsTheRate(count: Int, limit: Limit) {
         let cluster = Cluster(count, root: ClassParameters())
         cluster.add(2, under: 1, limit.parameters)
@@ -137,7 +137,7 @@ import Testing
         #expect(near(sent / 2, limit.perSecond, within: 0.001))
     }
 
-    /// One instance wants nine times what the other does: it gets nine times as much, not half.
+    /// One instance wants nine times as much as the other, and must get nine times as much instead of half.
     @Test func sharesFollowDemand() {
         let cluster = Cluster(2, root: .mbit(1_000, ceil: 1_000))
         for id in ClassID(2)..<12 { cluster.add(id, under: 1, .mbit(0)) }
@@ -149,7 +149,7 @@ import Testing
         for id in ClassID(2)..<12 { #expect(near(cluster.rate(id, over: 500 * millisecond), 100e6, within: 0.03)) }
     }
 
-    /// No instance starves, however rarely it polls beside the others.
+    /// No instance starves, however rarely it polls compared with the others.
     @Test func aSlowPollerDoesNotStarve() {
         let cluster = Cluster(4, root: .mbit(1_000, ceil: 1_000))
         cluster.add(2, under: 1, .mbit(0))
@@ -160,7 +160,7 @@ import Testing
                 instance.advance(to: instance.now + 2_000)
             }
         }
-        // It polls every 20 us: as often as it can spend a lease.
+        // It polls every 20 us, which is as often as it can spend a lease.
         #expect(Double(cluster.instances[0].sentBytes[2]!) >= Double(cluster.bytes(2)) * 0.1)
     }
 }

@@ -4,18 +4,18 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// The same code as `LeaseTests` on real threads, each with an instance of its own; run under ThreadSanitizer by scripts/lab/thread-sanitizer.
+/// Runs the code of `LeaseTests` on real threads, each with an instance of its own. scripts/lab/thread-sanitizer runs this under ThreadSanitizer.
 @Suite("Leases: several threads") struct LeaseThreadTests {
     static let rate = 1e9
     static let burst: UInt64 = 20_000
     static let start: Nanoseconds = 10 * second
     static let length: Nanoseconds = 50 * millisecond
     static let window: Nanoseconds = 100_000
-    /// No thread's time is further behind the clock than this.
+    /// No thread's time is behind the clock by more than this.
     static let lag: Nanoseconds = 50_000
 
-    /// All threads share one clock, which waits for the slowest, so the written bound is counted in the tree's own time. Demand is skewed and
-    /// moves from thread to thread. Meanwhile another thread reads every instance's counters.
+    /// All threads share one clock, which waits for the slowest, so the documented bound applies to the tree's own time. Demand is skewed and moves from thread
+    /// to thread. Meanwhile another thread reads the counters of every instance.
     @Test(arguments: [2, 4, 8]) func theSumStaysWithinTheWrittenBound(count: Int) {
         let shared = SharedTree.create(classes: 8)
         let benches = (0..<count).map { _ in
@@ -27,7 +27,7 @@ import Testing
         }
         let clock = SharedClock(count, start: Self.start)
         let windows = Int(Self.length / Self.window) + 2
-        // Bytes by thread and window; a thread writes its own row.
+        // The bytes of each thread and window; each thread writes only its own row.
         let sent = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: count * windows)
         sent.initialize(repeating: 0)
         nonisolated(unsafe) let rows = sent.baseAddress!
@@ -46,7 +46,7 @@ import Testing
             var until: Nanoseconds = 0
             while bench.now < Self.start + Self.length {
                 if bench.now >= until {
-                    // The first thread wants most; one of them always wants something.
+                    // The first thread wants to send most of the time, and at least one of its leaves always does.
                     let greed = thread == 0 ? 90 : 30
                     bench.greedy = dice.chance(greed) ? [3: 1_514, 4: 300] : thread == 0 ? [4: 1_514] : [:]
                     until = bench.now + UInt64(dice.below(3_000_000))
@@ -59,7 +59,8 @@ import Testing
 
         let total = (0..<windows).map { window in (0..<count).reduce(UInt64(0)) { $0 + sent[$1 * windows + window] } }
         let bound = Double(Self.burst) + Double(count) * (LeaseBound.most(Self.rate) + 1_514)
-        // The most that left above the line in any run of windows: one more at each end, as a window says only about when.
+        // The most that left above the rate in any sequence of windows. It may contain one window more at each end, because a window only says roughly when a
+        // frame left.
         var excess = 0.0, worst = 0.0
         for bytes in total {
             excess = max(0, excess + Double(bytes) - Self.rate / 8 * Double(Self.window) / 1e9)
@@ -75,7 +76,7 @@ import Testing
         sent.deallocate()
     }
 
-    /// What all instances send in one unit, against a leased peak or packet ceiling that all of them want more of.
+    /// All instances send against a leased peak or packet ceiling of which each wants more.
     @Test(arguments: [LeaseTests.Limit.peak, .packets]) func theSumOfAPeakAndOfPacketsStaysWithinTheWrittenBound(limit: LeaseTests.Limit) {
         let threads = ThreadedCluster(4, parent: limit.parameters, length: 20 * millisecond)
         threads.run { bench, _ in bench.greedy = [3: 1_514, 4: 300] }
@@ -84,8 +85,7 @@ import Testing
         #expect(excess.total >= limit.perSecond * 0.02 * 0.9)
     }
 
-    /// Classes are added, given children, changed and removed on every thread, each when its own clock says so, while all lease from the class above
-    /// them.
+    /// Classes are added, given children, changed and removed on every thread, at times of the thread's own clock, while all lease from the class above them.
     @Test func changesWhileThreadsRunKeepTheBound() {
         let parent = ClassParameters.mbit(0, ceil: 1_000, ceilingBurst: Self.burst)
         let threads = ThreadedCluster(4, parent: parent, length: 20 * millisecond)
@@ -101,7 +101,7 @@ import Testing
             case 1:
                 verdicts.append(tree.pointee.add(leaf, under: 2, .mbit(10, ceil: 500), at: now))
             case 2:
-                // With its queue full.
+                // The leaf has a full queue at that time.
                 verdicts.append(tree.pointee.add(child, under: leaf, .mbit(5, ceil: 400), at: now))
             default:
                 verdicts.append(tree.pointee.remove(child, at: now))
@@ -113,7 +113,7 @@ import Testing
         }
         #expect(refused.load(ordering: .relaxed) == 0)
         let excess = threads.excess(above: 1e9 / 8, packets: false)
-        // Floors below it are served whatever its ceiling says; every turn may begin one anew.
+        // Floors below the class are served whatever its ceiling says, and each turn may begin a new one.
         #expect(excess.worst <= Double(Self.burst) + LeaseBound.excess(4, 1e9, turns: 8) + threads.blur(1e9 / 8))
         #expect(excess.total >= 1e9 / 8 * 0.02 * 0.9)
         for bench in threads.benches {
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    /// What the control thread does for `sluice class show`. Returns how often a counter went backwards.
+    /// Reads the counters as the control thread does for `sluice class show`. Returns how often a counter went backwards.
     private static func watch(_ benches: [Bench], _ clock: SharedClock) -> Int {
         var seen = [UInt64](repeating: 0, count: benches.count)
         var backwards = 0

@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Loans read by another thread while a leaf's lender changes.
+/// Another thread reads what a leaf borrowed while the leaf's lender changes.
 @Suite("Loans: several threads") struct LoanThreadTests {
     @Test func whatWasBorrowedNeverFallsAndIsNeverMoreThanWasSent() {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000), classes: 8)
@@ -13,7 +13,7 @@ import Testing
         let isRunning = Atomic<Bool>(true), wrong = Atomic<Int>(0), reads = Atomic<Int>(0)
         onThreads(2) { thread in
             if thread == 0 {
-                // On its own floor, on its parent's and on the root's, by turns.
+                // The leaf sends on its own floor, on its parent's and on the root's, alternately.
                 for turn in 0..<200_000 {
                     it.offer(3, 1_000)
                     it.drain()

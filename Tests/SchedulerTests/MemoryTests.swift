@@ -9,7 +9,7 @@ import Testing
         #expect(SharedTree.bytesPerClass == 192)
     }
 
-    /// Resident memory, measured in a process of its own: what tables and bounds say is what a class costs that has borrowed and waited.
+    /// Compares the resident memory of a process of its own with the sizes of the tables: that is what a class costs that has borrowed and waited.
     @Test func aClassCostsWhatItsTablesSay() async throws {
         let result = try await #require(processExitsWith: .success, observing: [\.standardOutputContent]) {
             print(MemoryTests.bytesPerClass(), MemoryTests.bytesPerClass(leased: true), MemoryTests.bytesPerClass(alike: false))
@@ -17,12 +17,12 @@ import Testing
         let text = String(decoding: result.standardOutputContent, as: UTF8.self)
         let figures = try #require(text.split(separator: "\n").last?.split(separator: " ").compactMap { Double($0) })
         try #require(figures.count == 3)
-        // Pages, the wheel and the queue on top: 2 %.
+        // Memory pages, the timing wheel and the queue may add 2 %.
         let tables = [0, ClassTree.bytesPerLeasedClass + SharedTree.bytesPerClass, ClassTree.bytesPerProfile].map { Double(ClassTree.bytesPerClass + $0) }
         for (figure, table) in zip(figures, tables) { #expect(figure <= table * 1.02 && figure > 128, "\(figure) of \(table)") }
     }
 
-    /// Of 60 000 leaves that each sent a frame, with the same parameters or all with others.
+    /// The memory for each of 60 000 leaves that have sent a frame each, with equal parameters or all with different ones.
     static func bytesPerClass(leased: Bool = false, alike: Bool = true) -> Double {
         let classes = 60_000
         let shared = leased ? SharedTree.create(classes: classes + 2) : nil
@@ -50,7 +50,7 @@ import Testing
         return (pages.flatMap { Int($0) } ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 
-    /// Two lcores that book different rates, of one class or of two, do not share a line; rates that are booked together do.
+    /// If two lcores book different rates, of one class or of two, these are on different cache lines; rates that are booked together share a line.
     @Test func leasedWordsLieOnLinesOfTheirOwn() {
         let line = { (word: Int) in word * 8 / 64 }
         let together = [SharedTree.peak, SharedTree.floorPackets, SharedTree.ceilingPackets]

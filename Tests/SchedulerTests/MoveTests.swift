@@ -2,9 +2,9 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// Classes that change their places, and leaves that come and go above and below each other, with all their frames.
+/// Classes change their places, and leaves come and go above and below each other, with all their frames.
 @Suite struct MoveTests {
-    /// Tenants, guests and protocols under load, in every order: nothing is lost, and no leaf's frames change their order.
+    /// Tenants, guests and protocols are added and removed in every order under load: no frame is lost, and the frames of each leaf keep their order.
     @Test(arguments: [0, 1, 2, 3] as [UInt64], [1, 3]) func classesMoveUnderLoad(seed: UInt64, outputs: Int) {
         var dice = Seeded(seed)
         let bench = Bench(root: .mbit(500, ceil: 500), classes: 64, outputs: outputs)
@@ -12,7 +12,7 @@ import Testing
         let leaves = Array(5..<30 as Range<ClassID>)
         bench.add(2, under: 1, .mbit(100)); bench.add(3, under: 1, .mbit(50, ceil: 200)); bench.add(4, under: 3, .mbit(0))
         for id in leaves { bench.add(id, under: [1, 2, 3, 4][dice.below(4)], parameters(&dice, output: UInt16(dice.below(outputs)))) }
-        // Whatever the other leaves do, none of these becomes a leaf itself.
+        // Because of these leaves, none of the inner classes becomes a leaf, whatever happens to the other leaves.
         for (parent, id) in [(2, 40), (3, 41), (4, 42)] as [(ClassID, ClassID)] { bench.add(id, under: parent, .mbit(1)) }
         for _ in 0..<4_000 {
             let id = leaves[dice.below(leaves.count)]
@@ -47,7 +47,7 @@ import Testing
         #expect(move(9, 7) == .done && move(9, 7) == .done)
     }
 
-    /// A floor comes and goes: the class moves between two parents with its tokens, its backlog and its counters.
+    /// When a floor is set or removed, the class moves between two parents and keeps its tokens, its backlog and its counters.
     @Test func aMovedLeafKeepsWhatItHas() {
         let bench = Bench(root: .mbit(100, ceil: 100))
         bench.add(2, under: 1, .mbit(20)); bench.add(3, under: 2, .mbit(0)); bench.add(4, under: 2, .mbit(0)); bench.add(5, under: 1, .mbit(80))
@@ -57,7 +57,7 @@ import Testing
         let parent = bench.tree.pointee.counters(of: 2), root = bench.tree.pointee.counters(of: 1)
         #expect(before.backlogFrames > 0 && before.borrowedFrames > 0 && parent.lentFrames > 0)
         #expect(bench.tree.pointee.move(3, under: 1, at: bench.now) == .done)
-        // It waits anew.
+        // Only the number of waits has changed: it waits once more at its new place.
         before.waitsAncestor += 1
         #expect(bench.tree.pointee.counters(of: 3) == before)
         #expect(bench.tree.pointee.counters(of: 2).sentFrames == parent.sentFrames && bench.tree.pointee.counters(of: 2).lentFrames == parent.lentFrames)
@@ -67,10 +67,11 @@ import Testing
         #expect(bench.delivered == 500 && bench.outOfOrder == 0)
     }
 
-    /// The last protocol of a guest goes: its parent takes over what waited, in order, and whoever still sends to the old leaves finds it.
+    /// When the last protocol of a guest is removed, its parent takes over the waiting frames in order, and frames that are still sent to the old leaves reach
+    /// it.
     @Test func aLeafThatGoesLeavesItsQueue() {
         let bench = Bench(root: .mbit(8, ceil: 8))
-        // Made with protocols: it never was a leaf.
+        // This class was made together with its protocols, so it has never been a leaf.
         bench.add(2, under: 1, .mbit(4)); bench.add(3, under: 2, .mbit(2)); bench.add(4, under: 2, .mbit(1)); bench.add(5, under: 1, .mbit(4))
         var order: [UInt32] = []
         bench.onSend = { frame, _ in if frame.leaf != 5 { order.append(frame.length) } }
@@ -86,7 +87,7 @@ import Testing
         bench.run(until: 2 * second)
         #expect(order == Array(2_000..<2_020) + Array(1_000..<1_020) + [1_900])
         #expect(bench.tree.pointee.droppedByRemoval == 0 && bench.tree.pointee.backlogFrames == 0)
-        // One that delivers elsewhere takes nothing.
+        // A class that delivers to another output takes nothing over.
         let other = Bench(outputs: 2)
         other.add(2, under: 1, .mbit(0)); other.add(3, under: 1, .mbit(0, output: 1))
         other.offer(2, 100)
@@ -94,7 +95,7 @@ import Testing
         #expect(other.tree.pointee.droppedByRemoval == 1 && other.tree.pointee.heir(of: 2) == 0)
     }
 
-    /// A guest's and a tree's counters never run backwards.
+    /// The counters of a guest and of a tree never go backwards.
     @Test func dropsOutliveTheirClass() {
         let bench = Bench(root: .mbit(8, ceil: 8))
         var limited = ClassParameters.mbit(1, ceil: 2)

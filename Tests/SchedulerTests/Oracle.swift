@@ -1,9 +1,9 @@
 import Scheduler
 
-/// The rules of `ClassTree`, written to be obviously right and nothing else: arrays instead of rings, every class looked at in every
-/// call, one frame at a time, and credit as exact fractions in 128 bits.
+/// The rules of `ClassTree`, written only to be obviously right: arrays instead of rings, a look at every class in every call, one frame at a time, and credit
+/// as exact fractions in 128 bits.
 final class Oracle {
-    /// A token bucket. Credit is `numerator` / 10^9 units (bits or packets); a rate of r units a second earns r / 10^9 each ns.
+    /// A token bucket. Its credit is `numerator` / 10^9 units (bits or packets); a rate of r units a second earns r / 10^9 units in each nanosecond.
     struct Bucket {
         var rate: Int128
         var burst: Int128
@@ -20,19 +20,19 @@ final class Oracle {
         mutating func charge(_ units: Int128) { numerator -= units * 1_000_000_000 }
     }
 
-    /// From the best to the worst.
+    /// Whether a class can send on its own floor, may borrow, or cannot send; from best to worst.
     enum Mode: Int, Comparable {
         case can, may, cannot
         static func < (one: Mode, other: Mode) -> Bool { one.rawValue < other.rawValue }
     }
 
-    /// What a class did since it was added.
+    /// What a class has done since it was added.
     struct Counts: Equatable {
         var sentFrames: UInt64 = 0, sentBytes: UInt64 = 0
         var borrowedFrames: UInt64 = 0, borrowedBytes: UInt64 = 0
         var lentFrames: UInt64 = 0, lentBytes: UInt64 = 0
         var droppedQueueLimit: UInt64 = 0, droppedBufferShare: UInt64 = 0, droppedBufferFull: UInt64 = 0, droppedCoDel: UInt64 = 0
-        /// Bytes, by lender.
+        /// The bytes that it borrowed from each lender.
         var loans: [ClassID: UInt64] = [:]
     }
 
@@ -41,7 +41,8 @@ final class Oracle {
         let parent: Class?
         var p: ClassParameters
         var children = 0
-        /// What it has at hand of its floor; what it saved beyond that, as `Bucket.numerator`, and the most it may.
+        /// `floor` holds the credit of the floor that is at hand. `saved` is what was saved beyond that, in the units of `Bucket.numerator`; `mostSaved` is its
+        /// limit.
         var floor: Bucket?
         var saved: Int128 = 0, mostSaved: Int128 = 0
         var ceiling: Bucket?, peak: Bucket?, floorPackets: Bucket?, ceilingPackets: Bucket?
@@ -49,23 +50,25 @@ final class Oracle {
         var checkpoint: Nanoseconds
         var mode = Mode.may
         var queue: [(length: UInt32, tag: UInt32, since: Nanoseconds)] = []
-        /// nil: frames may stay as long as they like.
+        /// CoDel for the leaf's queue; nil: frames are not dropped for waiting long.
         var codel: CoDelModel?
         var active: Set<Int> = []
-        /// Children that take turns borrowing, by priority; the first is next.
+        /// For each priority, the children that take turns to borrow; the first is next.
         var feeds: [[ClassID]] = Array(repeating: [], count: 8)
         var rowDeficit = 0
-        /// By priority; a leaf has one priority and uses the first.
+        /// For each priority, the rest of the class's turn in its parent's feed. A leaf has one priority and uses the first element.
         var feedDeficit: [Int] = []
-        /// The round of its feed, and the one after that of the last turn it used up in its parent's; as `feeds` and as `feedDeficit`.
+        /// `feedRound` is the present round of each of the class's feeds, in the order of `feeds`. `round` is, in the order of `feedDeficit`, the round in the
+        /// parent's feed to which the class's turn belongs; once the turn is used up it is one more than the round in which that happened.
         var feedRound: [UInt16] = Array(repeating: 0, count: 8), round: [UInt16] = Array(repeating: 0, count: 8)
         func turn(_ priority: Int) -> Int { isLeaf ? 0 : priority }
         var isParked = false
         var counts = Counts()
         var waits = Waits()
-        /// Of an inner class: the number of the last event in which it had nothing left for those below it, and whether it was at a ceiling of its own then.
+        /// For an inner class, the number of the last event in which it had nothing left for the classes below it, and whether it was at a ceiling of its own
+        /// at that time.
         var event = 0, eventWasAtCeiling = false
-        /// Of a leaf: the last event that it took notice of.
+        /// For a leaf, the number of the last event that it has taken notice of.
         var noticed = 0
 
         init(_ id: ClassID, parent: Class?, _ p: ClassParameters, at now: Nanoseconds) {
@@ -76,7 +79,7 @@ final class Oracle {
         }
 
         var isLeaf: Bool { children == 0 }
-        /// Itself and all above it.
+        /// The class itself and all its ancestors.
         var way: [Class] { [self] + (parent?.way ?? []) }
         var depth: Int { parent.map { $0.depth + 1 } ?? 0 }
         var level: Int { isLeaf ? 0 : 7 - depth }
@@ -110,7 +113,7 @@ final class Oracle {
             return floorPackets.map { $0.filled(now > checkpoint ? Int128(now - checkpoint) : 0) >= 0 } ?? true
         }
 
-        /// A frame leaves on its floor, or on that of one below it.
+        /// Charges a frame that leaves on the class's floor, or on the floor of a class below it.
         func chargeFloor(_ bytes: Int, fromSavings: Bool) {
             guard floor != nil else { return }
             floor!.charge(Int128(bytes) * 8)
@@ -119,7 +122,7 @@ final class Oracle {
                 saved -= taken
                 floor!.numerator += taken
             }
-            // Debts are paid with what is saved, once that is less.
+            // A debt is paid from the savings, once these are smaller than the debt.
             if floor!.numerator + saved < 0 {
                 floor!.numerator += saved
                 saved = 0
@@ -128,9 +131,9 @@ final class Oracle {
     }
 
     var classes: [ClassID: Class] = [:]
-    /// Classes that can send, by level and priority; the first is next.
+    /// For each level and priority, the classes that can send; the first is next.
     var rows: [[ClassID]] = Array(repeating: [], count: 64)
-    /// Those above their floors that saved something, likewise.
+    /// In the same order, the classes that are above their floors and have saved something.
     var savers: [[ClassID]] = Array(repeating: [], count: 64)
     var parked: Set<UInt16> = []
     var parkedLeaves: [UInt16: [ClassID]] = [:]
@@ -138,16 +141,16 @@ final class Oracle {
     let overhead: Int
     let frames: Int
     var held = 0
-    /// Frames that left on what some class saved.
+    /// The number of frames that left on what a class had saved.
     var sentFromSavings = 0
     var droppedByCoDel = 0
-    /// Events so far in which some inner class had nothing left for those below it.
+    /// The number of events so far in which an inner class had nothing left for the classes below it.
     var events = 0
-    /// The visit that is not over: see `OracleWaits`.
+    /// The visit that has not ended yet; see `OracleWaits`.
     var visit: Visit?
-    /// Bytes of the frames that the root has not paid for: it pays before it is asked, and before a call ends.
+    /// The bytes of each frame that the root has still to pay for. It pays before it is asked for another visit, and before a call ends.
     var owed: [Int] = []
-    /// Leaves above their floors that got their first frame since the last dequeue; the 64th makes them join at once.
+    /// Leaves above their floors that got their first frame since the last dequeue. When there are 64, they join at once.
     var arrivals: [ClassID] = []
 
     init(root: ClassParameters, frames: Int, overhead: Int, now: Nanoseconds) {
@@ -178,7 +181,7 @@ final class Oracle {
             return new
         }
         func packets(_ rate: UInt64) -> Int128 { max(2, Int128(rate / 100)) }
-        // At least what a nanosecond earns, in whole bytes.
+        // The number of bits in a burst, which holds at least what one nanosecond earns, in whole bytes.
         func bits(_ bytes: UInt64, _ rate: UInt64) -> Int128 { Int128(max(bytes, rate / 8_000_000_000 + 1)) * 8 }
         let whole = c.floor.map { (floor: Bucket) -> Bucket in
             var floor = floor
@@ -188,7 +191,7 @@ final class Oracle {
         c.floor = bucket(whole, rootFloor, bits(p.burst, rootFloor))
         (c.saved, c.mostSaved) = (0, 0)
         if let floor = c.floor, c.parent != nil {
-            // 10 ms of it, or two large frames.
+            // What is at hand: 10 ms of the floor's rate, or two large frames if that is more.
             let atHand = Int128(max(rootFloor / 800, 2 * 9_022)) * 8_000_000_000
             if floor.burst > atHand {
                 c.saved = max(floor.numerator - atHand, 0)
@@ -285,13 +288,13 @@ final class Oracle {
 
     // MARK: Rings
 
-    /// A leaf that has frames, and an output that takes them.
+    /// Has a leaf take part that has frames and whose output takes them.
     func activate(_ leaf: Class, at now: Nanoseconds) {
         attach(leaf, [leaf.priority], at: now)
         noteLeft(leaf)
     }
 
-    /// It returns if it had frames all the time.
+    /// Has a class take part in borrowing or sending. `returns`: it had frames all the time, so it comes back to where it was.
     func attach(_ c: Class, _ priorities: [Int], returns: Bool = false, at now: Nanoseconds) {
         if c.active.isEmpty {
             c.refill(now)
@@ -323,7 +326,8 @@ final class Oracle {
 
     func leaveSavers(_ c: Class, _ priorities: Set<Int>) { for p in priorities { savers[c.level * 8 + p].removeAll { $0 == c.id } } }
 
-    /// Whether a class that comes back to a feed is ahead of those in it: its turn in the present round is not used up. It gets the one it missed, too.
+    /// Whether a class that comes back to a feed goes ahead of the others, because it has not used up its turn in the present round. If it missed a round, it
+    /// gets that turn as well, up to two quanta in all.
     func hasTurnLeft(_ c: Class, in parent: Class, _ p: Int) -> Bool {
         let turn = c.turn(p)
         if let head = parent.feeds[p].first.map({ classes[$0]! }), head.round[head.turn(p)] == parent.feedRound[p] &+ 1 { parent.feedRound[p] &+= 1 }
@@ -335,7 +339,7 @@ final class Oracle {
         return true
     }
 
-    /// The first class of a feed has used up its turn, and goes to the tail.
+    /// Ends the turn of the first class of a feed, which goes to the end of the feed.
     func endTurn(of c: Class, in parent: Class, _ p: Int) {
         if c.round[c.turn(p)] == parent.feedRound[p] &+ 1 { parent.feedRound[p] &+= 1 }
         c.round[c.turn(p)] = parent.feedRound[p] &+ 1
@@ -362,14 +366,14 @@ final class Oracle {
         detach(c, active)
     }
 
-    /// What got worse is told once the modes of all are known.
+    /// Updates the modes of classes. Those that got worse are noted only after the modes of all are known.
     func updateModes(_ way: [Class], at now: Nanoseconds) { for c in way.filter({ updateMode($0, at: now) }) { noteWorse(c, at: now) } }
 
-    /// Whether it is in a worse mode now.
+    /// Updates the mode of a class. Returns whether it is worse now.
     private func updateMode(_ c: Class, at now: Nanoseconds) -> Bool {
         let mode = c.modeNow(now)
         if c.active.isEmpty { return false }
-        // Within its floor it keeps its place.
+        // A class with savings keeps its place among the savers even while it is within its floor.
         if !c.hasSaved(now) { leaveSavers(c, Set(0..<8)) }
         if mode == c.mode {
             if mode == .may, c.hasSaved(now) { joinSavers(c, c.active.sorted()) }
@@ -404,7 +408,7 @@ final class Oracle {
 
     // MARK: Frames
 
-    /// For a class and all above it.
+    /// Changes the counters of a class and of all its ancestors.
     private func count(_ c: Class, _ change: (inout Counts) -> Void) {
         var next: Class? = c
         while let counted = next {
@@ -448,13 +452,13 @@ final class Oracle {
         admitArrivals(at: now)
     }
 
-    /// Classes whose time has come.
+    /// Updates the classes whose time has come.
     func update(at now: Nanoseconds) {
         latest = now
         for id in classes.keys.sorted() { updateModes([classes[id]!], at: now) }
     }
 
-    /// The next frame to leave now, or nil. `wake` comes first, and `endDequeue` after the last.
+    /// The frame that leaves next at this time; nil if there is none. `wake` must be called first, and `endDequeue` after the last frame.
     func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32)? {
         while let (row, isSaved) = nextRow(at: now) {
             let priority = row & 7
@@ -491,7 +495,7 @@ final class Oracle {
         return nil
     }
 
-    /// The lowest row; but what was saved goes before what the root lends, and only while the root is below its ceilings.
+    /// The row to be served: the lowest one. But savings go before what the root lends, as long as the root is not at a ceiling.
     private func nextRow(at now: Nanoseconds) -> (Int, isSaved: Bool)? {
         var row = rows.firstIndex { !$0.isEmpty }
         if row ?? 64 >= 56, !owed.isEmpty, visit == nil {
@@ -506,7 +510,7 @@ final class Oracle {
         if isSaved { savers[row].append(savers[row].removeFirst()) } else { rows[row].append(rows[row].removeFirst()) }
     }
 
-    /// How many of the frames leave at once, without a turn. `update` comes first.
+    /// How many of the frames leave at once, without a turn. `update` must be called first.
     func bypass(_ lengths: [UInt32], to id: ClassID, at now: Nanoseconds) -> Int {
         guard let c = classes[id], c.isLeaf, c.queue.isEmpty, !parked.contains(c.p.output), arrivals.isEmpty,
             rows.allSatisfy(\.isEmpty), savers.allSatisfy(\.isEmpty) else { return 0 }
@@ -521,10 +525,10 @@ final class Oracle {
             if let found = lender, found.modeNow(now) == .cannot { lender = nil }
             var fromSavings = false
             if let saver, lender == nil || lender!.parent == nil, classes[1]!.modeNow(now) != .cannot { (lender, fromSavings) = (saver, true) }
-            // All on one lender's floor, or on what it saved.
+            // All frames that pass in one call leave on the floor of one lender, or on what it saved.
             guard let lender, first == nil || first!.0 === lender && first!.1 == fromSavings else { break }
             first = (lender, fromSavings)
-            // Others below an ancestor that this frame exhausts wait as before: it is looked at again once all have passed.
+            // Classes below an ancestor that this frame exhausts keep waiting as before; the ancestor's mode is updated after all frames have passed.
             charge(c, lender, nil, fromSavings: fromSavings, length, at: now)
             passed += 1
         }
@@ -532,7 +536,7 @@ final class Oracle {
         return passed
     }
 
-    /// A frame without a row takes no turn.
+    /// Charges a frame that leaves. If `row` is nil, the frame passed and uses up no turn.
     func charge(_ leaf: Class, _ lender: Class, _ row: Int?, fromSavings: Bool, _ length: UInt32, at now: Nanoseconds) {
         if fromSavings { sentFromSavings += 1 }
         let bytes = max(Int(length) + overhead, 0)

@@ -2,10 +2,10 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// Random trees, arrivals and changes: the tree and the oracle must agree on every frame and every counter.
+/// Random trees, arrivals and changes. The tree and the oracle must agree on every frame and every counter.
 @Suite struct OracleTests {
-    /// Cases that once disagreed: the seed each came from, and a number that tells the case. A seed means a case only as long as `CaseMaker`
-    /// throws its dice in the same order; when that changes, what it made before has to be written down as steps (`Duel.difference`).
+    /// Cases on which the two once disagreed: the seed, the kind, and a number that identifies the case. A seed makes the same case only as long as `CaseMaker`
+    /// draws its random numbers in the same order. If that changes, the case that it made before must be written down as steps (`Duel.difference`).
     static let kept: [(seed: UInt64, kind: CaseMaker.Kind, mark: UInt64)] = [
         (276, .plain, 6_060_816_513_195_526_002), (202_730, .plain, 5_030_033_439_074_596_934), (701_141, .plain, 11_719_044_251_452_550_841),
         (602_763, .plain, 13_292_842_659_668_723_811), (3_852_489_324_851_539_205, .plain, 4_515_261_529_167_713_327),
@@ -23,10 +23,10 @@ import Testing
 
     @Test(arguments: 0..<8) func randomTreesThatSave(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .saving) }
 
-    /// Leaves with CoDel; time passes in greater steps.
+    /// Some leaves use CoDel, and time passes in larger steps.
     @Test(arguments: 0..<8) func randomTreesThatDropWhatIsStale(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .delaying) }
 
-    /// Other cases in every run.
+    /// Each run of this test takes other cases.
     @Test(arguments: 0..<6) func freshTrees(part: Int) {
         let first = UInt64.random(in: 1 << 32 ..< 1 << 63)
         fight(first ..< first + 2_000, [.plain, .saving, .delaying][part % 3])
@@ -48,16 +48,16 @@ import Testing
     }
 }
 
-/// What is done to both.
+/// A step that both implementations carry out.
 enum Step {
     case add(ClassID, under: ClassID, ClassParameters)
     case change(ClassID, ClassParameters)
     case remove(ClassID)
-    /// One frame, alone or as a burst of one.
+    /// One frame, offered alone or as a burst of one.
     case enqueue(UInt32, to: ClassID, asBurst: Bool)
     case dequeue(limit: Int)
     case bypass([UInt32], to: ClassID)
-    /// Several leaves, some of them twice: `runs` are lengths by leaf; the first frames belong to nobody.
+    /// Frames for several leaves, some of which occur twice. `runs` has the lengths of each leaf's frames; the first `first` frames belong to no leaf.
     case bypassBurst(first: Int, runs: [(leaf: ClassID, lengths: [UInt32])])
     case advance(by: Nanoseconds)
     case park(UInt16)
@@ -79,17 +79,17 @@ struct Case {
     var steps: [Step] = []
 }
 
-/// Throws the dice for a case, step by step.
+/// Makes a random case, step by step.
 struct CaseMaker {
     var dice: Seeded
     var kind = Kind.plain
 
     enum Kind {
-        /// As it was before there were the others.
+        /// The kind that existed before the others.
         case plain
-        /// Some floors have deep bursts.
+        /// Some floors have large bursts.
         case saving
-        /// Some leaves drop what is stale, and are held long enough for that.
+        /// Some leaves use CoDel, and are held back long enough for it to drop frames.
         case delaying
     }
 
@@ -132,8 +132,8 @@ struct CaseMaker {
     }
 
     /// - Parameters:
-    ///   - tag: of the next frame queued.
-    ///   - wait: until the tree has something to do; nil if it never has.
+    ///   - tag: the tag of the next frame to be queued.
+    ///   - wait: the time until the tree has something to do; nil if it never has.
     mutating func step(among ids: [ClassID], tag: UInt32, wait: () -> Nanoseconds?) -> Step {
         switch dice.below(100) {
         case 0..<8:

@@ -1,34 +1,35 @@
 import Scheduler
 
-/// Why classes are held, by the oracle: what `ClassTree+Waits` says in the words of the rules.
+/// Why classes wait, according to the oracle: the rules that `ClassTree+Waits` implements.
 ///
-/// - A class at its own limits (ceiling, peak, packets) waits for them once each time that it gets there with something to send.
-/// - A leaf above its floor that is left with frames, or gets its first one, waits for whoever keeps it from borrowing: the nearest ancestor at its ceiling, as
-///   long as none below that one is within its floor; or, where nobody is at a ceiling, for somebody to have something to lend.
-/// - While it waits for its turn it may be that it could not have borrowed anyway for some time: each time that an inner class gets worse there is an event of
-///   whoever keeps those below it from borrowing then. When a leaf's turn comes it waited for the nearest ancestor of which there has been an event since.
+/// - A class at a limit of its own (ceiling, peak, packets) waits for it once each time that it reaches the limit with something to send.
+/// - A leaf above its floor that still has frames after it was served, or gets its first one, waits for the class that keeps it from borrowing: the nearest
+///   ancestor that is at its ceiling, if no class between is within its floor; or, if no ancestor is at a ceiling, for some class to have something to lend.
+/// - While a leaf waits for its turn, there may be times at which it could not have borrowed anyway. Each time that an inner class gets into a worse mode, this
+///   is an event of the class that then keeps those below from borrowing. When the leaf's turn comes, it has waited for the nearest ancestor that has had an
+///   event since.
 ///
-/// What a visit sends, one turn of one leaf or as much of it as all up to the lender allow, is one thing here: modes are looked at again when it is over, and
-/// what got worse is told then. The root pays for what others lend before it is asked for another visit, but never in the middle of one; before it is said
-/// why a leaf is held whose lender got worse; and before the call ends.
+/// A visit, which is one turn of one leaf or as much of it as all classes up to the lender allow, counts as one step here: modes are looked at again when it is
+/// over, and those that got worse are noted then. The root pays for what other classes lend before it is asked for another visit, but never during one; before
+/// it is determined why a leaf whose lender got worse has to wait; and before the call ends.
 extension Oracle {
     struct Waits: Equatable {
         var ceiling: UInt64 = 0, peak: UInt64 = 0, packets: UInt64 = 0, output: UInt64 = 0, nothingToLend: UInt64 = 0
-        /// By the ancestor that was at its ceiling.
+        /// The number of waits for each ancestor that was at its ceiling.
         var ancestors: [ClassID: UInt64] = [:]
     }
 
     struct Visit {
         let leaf: Class
         let lender: Class
-        /// The leaf and all above it, with their modes when it began; nil: not active then, or not for some time since.
+        /// The leaf and its ancestors, with their modes when the visit began; nil if the class was not active then, or became active again during the visit.
         var before: [(c: Class, mode: Mode?)]
         var hasTurnEnded = false
 
         mutating func note(awake c: Class) { if let index = before.firstIndex(where: { $0.c === c }) { before[index].mode = nil } }
     }
 
-    /// Begins a visit, unless one goes on.
+    /// Begins a visit, unless one has not ended yet.
     func goOnVisiting(_ leaf: Class, _ lender: Class) {
         if let visit {
             precondition(visit.leaf === leaf && visit.lender === lender, "a visit that was not over did not go on")
@@ -51,9 +52,9 @@ extension Oracle {
 
     func endVisit(at now: Nanoseconds) {
         guard let (leaf, lender) = visit.map({ ($0.leaf, $0.lender) }) else { return }
-        // A root that is not the lender has not paid yet.
+        // If the root is not the lender, it has not paid yet, so its mode is not looked at.
         updateModes(leaf.way.filter { $0.parent != nil || $0 === lender }, at: now)
-        // It took note of who woke.
+        // This includes the notes on classes that became active during the update.
         let before = visit!.before
         visit = nil
         for (c, mode) in before where !c.active.isEmpty && (mode.map { c.mode > $0 } ?? (c.mode == .cannot)) { noteWorse(c, at: now) }
@@ -61,7 +62,7 @@ extension Oracle {
         if !leaf.queue.isEmpty { noteLeft(leaf) }
     }
 
-    /// The last frame of a call has left.
+    /// Ends the call after the last frame has left.
     func endDequeue(at now: Nanoseconds) {
         endVisit(at: now)
         payRoot(at: now)
@@ -89,7 +90,7 @@ extension Oracle {
 
     // MARK: Notes
 
-    /// An active class got into a worse mode.
+    /// Notes that an active class got into a worse mode.
     func noteWorse(_ c: Class, at now: Nanoseconds) {
         if visit != nil { return }
         if c.mode == .cannot {
@@ -104,7 +105,7 @@ extension Oracle {
         culprit.eventWasAtCeiling = culprit.mode == .cannot
     }
 
-    /// Who keeps a class that may borrow from doing so; nil: nobody.
+    /// The class that keeps one that may borrow from doing so; nil if none does.
     private func holder(above c: Class) -> Class? {
         var last = c
         while let ancestor = last.parent {
@@ -115,7 +116,7 @@ extension Oracle {
         return last
     }
 
-    /// A leaf has frames after it was served, or got its first.
+    /// Notes that a leaf still has frames after it was served, or that it got its first one.
     func noteLeft(_ leaf: Class) {
         leaf.noticed = events
         if leaf.mode == .may, let holder = holder(above: leaf) { countWait(leaf, for: holder, atCeiling: holder.mode == .cannot) }
@@ -135,7 +136,7 @@ extension Oracle {
 extension Oracle.Class {
     func isSpent(_ bucket: Oracle.Bucket, at now: Nanoseconds) -> Bool { bucket.filled(now > checkpoint ? Int128(now - checkpoint) : 0) < 0 }
 
-    /// Charges what limits it for frames of so many bytes.
+    /// Charges the limits of the class for frames with these numbers of bytes.
     func chargeLimits(_ frames: [Int]) {
         for bytes in frames {
             ceiling?.charge(Int128(bytes) * 8)

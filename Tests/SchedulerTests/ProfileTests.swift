@@ -2,16 +2,16 @@ import Scheduler
 import TestSupport
 import Testing
 
-/// Classes with the same parameters share what follows from them: nothing of that may be seen from outside.
+/// Classes with the same parameters share what is derived from them. That must not be visible from outside.
 @Suite struct ProfileTests {
-    /// Each shows in two ways what it is: by its frames' output, and by how many of them a leaf holds.
+    /// Parameters that differ for each number in two visible ways: the output of the frames, and the number of frames that a leaf holds.
     private func kind(_ number: Int) -> ClassParameters {
         var p = ClassParameters(output: UInt16(number % 4))
         p.limitPackets = UInt32(number / 4 + 1)
         return p
     }
 
-    /// Whether a class without frames behaves as its kind says.
+    /// Whether a class without frames behaves as parameters of this number say.
     private func isOf(_ number: Int, _ id: ClassID, _ bench: Bench) -> Bool {
         var outputs: [UInt16] = []
         bench.onSend = { frame, _ in outputs.append(frame.output) }
@@ -44,7 +44,7 @@ import Testing
         for (id, number) in kinds { #expect(isOf(number, id, bench), "class \(id) of kind \(number)") }
     }
 
-    /// There is room for as many kinds as classes, also while each becomes of another.
+    /// There may be as many kinds of parameters as classes, even while each class changes to another kind.
     @Test func everyClassMayBeOfAKindOfItsOwn() {
         let last: ClassID = 401
         let bench = Bench(classes: Int(last) + 1, frames: 1_000, outputs: 4)
@@ -54,7 +54,7 @@ import Testing
         for id in 2...last { #expect(isOf(Int(last) - Int(id), id, bench), "class \(id)") }
     }
 
-    /// One frame, two and none are told differently: what counters say of a queue is right at each step.
+    /// The tree stores queues of no, one and more frames in different ways; the counters of a queue must be right at each step.
     @Test func aQueueCountsWhatItHoldsAsItGrowsAndShrinks() {
         let bench = Bench(root: .mbit(8, ceil: 8))
         var p = ClassParameters.mbit(8, ceil: 8)
@@ -64,7 +64,7 @@ import Testing
             let counters = bench.tree.pointee.counters(of: 2)
             return counters.backlogFrames == frames && counters.backlogBytes == bytes
         }
-        // Spends what the buckets hold, so that the rest goes one by one, a byte in 1 us.
+        // This spends what the buckets hold, so that the remaining frames leave one by one, at 1 us for each byte.
         for length: UInt32 in [600, 600] { bench.offer(2, length); bench.drain() }
         var now = bench.now
         for lengths: [UInt32] in [[100], [100, 200], [300, 100, 200], [64]] {

@@ -5,8 +5,8 @@ import Testing
 @Suite struct PropertyTests {
     static let sizes: [UInt32] = [200, 600, 1_514, 4_000]
 
-    /// Every leaf that wants more gets what the rules give it, to 0.5 %: its floor, whoever else wants what; no more than its ceiling; and of what is
-    /// left its part, so that the link is full while anyone may still send. Nothing is lost or reordered.
+    /// Every leaf that wants more gets what the rules give it, to 0.5 %: its floor, whatever others want; no more than its ceiling; and its part of what is
+    /// left, so that the link is full while any class may send. No frame is lost or reordered.
     @Test(arguments: 0..<40) func sharesAreThoseOfTheRules(seed: UInt64) {
         var dice = Seeded(seed)
         let tree = AdmittedTree(dice: &dice)
@@ -18,14 +18,14 @@ import Testing
         tree.bench.run(until: 2_300 * millisecond)
         for (leaf, share) in shares {
             let rate = tree.bench.rate(leaf, over: 2 * second) / 1e6
-            // A frame or two more or less.
+            // The measurement may be off by a frame or two.
             #expect(abs(rate - share) <= 0.005 * share + 0.04, "\(leaf) got \(rate) instead of \(share)")
         }
         #expect(tree.bench.outOfOrder == 0)
         #expect(tree.bench.accepted == tree.bench.delivered + tree.bench.tree.pointee.backlogFrames)
     }
 
-    /// No class, leaf or inner, ever exceeds its ceiling by more than bursts and frames, over any window, while demand comes and goes.
+    /// No class, leaf or inner, exceeds its ceiling by more than bursts and frames in any window, while demand comes and goes.
     @Test(arguments: 200..<230) func ceilingsHoldOverAnyWindow(seed: UInt64) {
         var dice = Seeded(seed)
         let tree = AdmittedTree(dice: &dice)
@@ -41,7 +41,7 @@ import Testing
         #expect(excess[1]!.total > 0)
     }
 
-    /// A higher floor never lowers what its class gets: a random leaf's, raised within what its parent has not promised.
+    /// A higher floor never lowers what its class gets. The floor of a random leaf is raised within what its parent has not promised.
     @Test(arguments: 100..<120) func raisingAFloorNeverLowersTheShare(seed: UInt64) throws {
         var dice = Seeded(seed)
         let plain = AdmittedTree(dice: &dice)
@@ -64,7 +64,7 @@ import Testing
         #expect(rates[3] >= Double(plain.classes[leaf]!.floor + most(leaf)) * 1e6 * 0.999 - 100_000)
     }
 
-    /// Between two greedy borrowers the difference of what they got, each divided by its quantum, stays within one turn and a frame.
+    /// For two greedy borrowers, the amounts they got, each divided by its quantum, differ by no more than one turn and a frame.
     @Test(arguments: 0..<20) func turnsAreFairWithinOneQuantum(seed: UInt64) {
         var dice = Seeded(seed)
         let bench = Bench(root: .mbit(1_000, ceil: 1_000))
@@ -81,7 +81,7 @@ import Testing
             got[frame.leaf, default: 0] += Double(frame.length)
             guard let mine = got[frame.leaf] else { return }
             for (other, quantum) in quanta where other != frame.leaf {
-                // Rounds ahead of the other, less what a frame on each side may add.
+                // The number of rounds by which this one is ahead of the other, less what a frame on each side may add.
                 let ahead = mine / quanta[frame.leaf]! - got[other, default: 0] / quantum
                 worst = max(worst, ahead - sizes[frame.leaf]! / quanta[frame.leaf]! - sizes[other]! / quantum)
             }
@@ -92,14 +92,14 @@ import Testing
 
     enum Crowd: CaseIterable { case idle, atItsCeilings }
 
-    /// The same classes on a crowded tree: a class that borrows is served as often as when it is alone with its rivals, whether the others have
-    /// nothing to send or wait at their ceilings.
+    /// The same classes on a crowded tree: a class that borrows is served as often as if it were alone with its rivals, whether the others have nothing to send
+    /// or wait at their ceilings.
     @Test(arguments: Crowd.allCases) func aCrowdThatCannotSendChangesNothing(crowd: Crowd) {
         func order(_ others: Int) -> [ClassID] {
             let bench = Bench(root: .mbit(100, ceil: 100), frames: 200_000)
             for index in 0..<others {
                 let id = ClassID(1_000 + index)
-                // The first frame of 60 bytes is owed for a minute.
+                // It takes a minute to pay for the first frame of 60 bytes.
                 bench.add(id, under: 1, crowd == .idle ? .mbit(0) : ClassParameters(ceiling: 8, ceilingBurst: 0))
                 if crowd == .atItsCeilings { for _ in 0..<2 { bench.offer(id, 60) } }
             }

@@ -1,7 +1,7 @@
 import Scheduler
 import Testing
 
-/// How long a frame that goes now and then, as ping's, waits in a class that others fill, by the discipline of its queue. Virtual time.
+/// How long a frame that is sent now and then, as by ping, waits in a class that others fill, for each queue discipline. Runs in virtual time.
 @Suite struct QueueDelayTests {
     enum Discipline: String, CaseIterable { case unbounded = "tail, 1000 frames", tail = "tail, 50 ms", codel, fqCodel = "fq-codel" }
 
@@ -9,10 +9,10 @@ import Testing
         var mean = 0.0, high = 0.0, worst = 0.0, goodput = 0.0
     }
 
-    /// Four flows that behave as TCP does (slow start, then one frame a round trip more, and half of it after a loss; RFC 5681), 20 ms away, and a ping every
-    /// 10 ms, for 20 s of which the first two do not count.
+    /// Measures four flows that behave like TCP (slow start, then one frame more for each round trip, and half of that after a loss; RFC 5681) over a path with
+    /// a delay of 20 ms, together with a ping every 10 ms, for 20 s, of which the first two do not count.
     ///
-    /// - Parameter flood: one flow instead that sends half again as much as the class may and heeds nothing.
+    /// - Parameter flood: instead of them, one flow sends half again as much as the class may, and does not slow down.
     static func measure(_ discipline: Discipline, mbit: UInt64, flood: Bool) -> Figures {
         let bench = Bench()
         bench.gapsAllowed = true
@@ -25,7 +25,7 @@ import Testing
         struct Sender { var window = 10.0, threshold = Double.infinity, flying = 0, healed: Nanoseconds = 0 }
         var senders = Array(repeating: Sender(), count: flood ? 0 : 4)
         let trip = 20 * millisecond, ping = 100
-        // What a sender learns, in the order of time: every answer takes one round trip.
+        // What a sender learns, in the order of time. Every answer takes one round trip.
         var answers: [(at: Nanoseconds, flow: Int, isLoss: Bool)] = [], answered = 0
         var owner: [UInt32: (flow: Int, since: Nanoseconds)] = [:], number: UInt32 = 0
         var delays: [Nanoseconds] = []
@@ -88,7 +88,7 @@ import Testing
             mean: mean / 1e6, high: Double(delays[delays.count * 99 / 100]) / 1e6, worst: Double(delays.last ?? 0) / 1e6, goodput: Double(useful) * 8 / 18e6)
     }
 
-    /// Prints a table, which `Benchmarks/RESULTS.md` has.
+    /// Prints the table that is in `Benchmarks/RESULTS.md`.
     @Test func aSparseFlowWaitsByTheDiscipline() {
         func ms(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
         print("class, others, queue | mean ms | 99 % | worst | others got, mbit")
@@ -102,7 +102,7 @@ import Testing
                     print("\(mbit)mbit, \(flood ? "flood" : "4 TCP"), \(discipline.rawValue) | \(row)")
                     #expect(figures.goodput > 0.85 * Double(mbit))
                 }
-                // What fits the queue is the bound, and ten frames of 1 522 bytes always do.
+                // The bound is what fits into the queue, and ten frames of 1 522 bytes always do.
                 #expect(found[.tail]!.worst < 56)
                 #expect(found[.unbounded]!.worst > 2 * found[.tail]!.worst)
                 #expect(found[.fqCodel]!.worst < 5)

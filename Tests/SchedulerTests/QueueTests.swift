@@ -33,12 +33,12 @@ import Testing
         #expect(bench.tree.pointee.counters(of: 2).droppedQueueLimit == 1)
         let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 8)
         defer { into.deallocate() }
-        // 2 is in its floor, 3 has none.
+        // Leaf 2 is within its floor, leaf 3 has no floor.
         #expect(bench.tree.pointee.dequeue(into: into, limit: 8, at: 0) == 4)
         #expect((0..<4).map { into[$0].tag } == [1, 2, 0, 6])
     }
 
-    /// One guest floods, 99 are quiet: nothing of theirs is dropped, and their floors hold.
+    /// One guest floods and 99 are quiet: none of their frames is dropped, and their floors hold.
     @Test func aFloodCannotTakeTheBufferOthersNeed() {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000), frames: 4_096)
         for id in ClassID(2)...101 {
@@ -61,7 +61,7 @@ import Testing
         #expect(bench.accepted == bench.delivered + bench.tree.pointee.backlogFrames)
     }
 
-    /// Two trees have one buffer. What the flooded one holds is gone for the other, and the flood stops while there is room for both.
+    /// Two trees share one buffer. What the flooded tree holds is not available to the other, and the flood is stopped while there is still room for both.
     @Test func aFloodInOneTreeLeavesRoomInAnother() {
         let trees = [Bench(root: .mbit(1, ceil: 1)), Bench(root: .mbit(1, ceil: 1))]
         for bench in trees {
@@ -81,7 +81,7 @@ import Testing
         #expect(last == .bufferShare)
         #expect(trees[0].tree.pointee.backlogFrames == 667)
         #expect((0..<110).allSatisfy { _ in offer(1, 2) == .queued && offer(0, 4) == .queued })
-        // What was withheld is the tree's again.
+        // The room that was withheld is available to the tree again.
         #expect(trees[0].offer(2, 60) == .queued)
     }
 
@@ -121,7 +121,7 @@ import Testing
         #expect(seen == [7: Array(repeating: .classRemoved, count: Int(waiting))])
     }
 
-    /// A standing queue: CoDel brings the delay near its target; tail drop leaves it as long as the queue.
+    /// With a standing queue, CoDel keeps the delay near its target; with tail drop, the delay is as long as the queue.
     @Test func coDelKeepsTheDelayNearItsTarget() {
         func delay(codel: Bool) -> (mean: Double, bench: Bench) {
             let bench = Bench()
@@ -135,7 +135,7 @@ import Testing
                 if now > 20 * second { total += now - queued[frame.tag]!; count += 1 }
                 queued[frame.tag] = nil
             }
-            // A source that slows down when frames are lost, as TCP does, and 10 % above the link otherwise.
+            // The source slows down when frames are lost, as TCP does; otherwise it sends 10 % above the link's rate.
             var gap = 1_000_000.0, lost: UInt64 = 0
             while bench.now < 40 * second {
                 number += 1
@@ -156,7 +156,7 @@ import Testing
         #expect(with.bench.accepted == with.bench.delivered + with.bench.dropped + with.bench.tree.pointee.backlogFrames)
     }
 
-    /// RFC 8289: the n-th drop follows the one before after interval / sqrt(n).
+    /// RFC 8289: the n-th drop follows the previous one after interval / sqrt(n).
     @Test func coDelDropsFollowTheControlLaw() {
         let bench = Bench()
         bench.gapsAllowed = true
@@ -186,19 +186,19 @@ import Testing
         bench.add(3, under: 1, .mbit(80, ceil: 80))
         bench.greedy = [20: 1_514, 21: 1_514]
         bench.run(until: second)
-        // The tenant's ceiling of 30 holds both; nobody else is at a limit.
+        // The tenant's ceiling of 30 holds back both leaves; no other class is at a limit.
         let held = bench.tree.pointee.ceilingWaits(of: 20)
         #expect(held.count == 1 && held[0].ancestor == 2 && held[0].waits > 500)
         #expect(bench.tree.pointee.counters(of: 2).waitsCeiling > 1_000)
         #expect(bench.tree.pointee.counters(of: 20).waitsCeiling == 0)
         #expect(bench.tree.pointee.counters(of: 20).waitsNothingToLend == 0)
         #expect(bench.tree.pointee.loans(of: 20).map(\.lender) == [2, 1] || bench.tree.pointee.loans(of: 20).map(\.lender) == [1])
-        // Its own ceiling.
+        // This leaf is held back by its own ceiling.
         bench.greedy = [3: 1_514]
         bench.run(until: 2 * second)
         #expect(bench.tree.pointee.counters(of: 3).waitsCeiling > 1_000)
         #expect(bench.tree.pointee.counters(of: 3).waitsAncestor < 10)
-        // Everybody: now the root's ceiling holds.
+        // All leaves send, so the root's ceiling holds them back.
         bench.greedy = [3: 1_514, 20: 1_514, 21: 1_514]
         _ = bench.tree.pointee.change(3, .mbit(80), at: bench.now)
         bench.run(until: 3 * second)

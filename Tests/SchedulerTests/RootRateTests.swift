@@ -1,17 +1,17 @@
 import Scheduler
 import Testing
 
-/// The root's rate is its output's: what floors saved does not pass it, and takes nothing from the floors of others.
+/// The root's rate is the rate of its output: what floors saved must neither exceed it nor take anything from the floors of others.
 @Suite struct RootRateTests {
     private static let rootBurst: UInt64 = 32_000
     private static let gigabit = 1e9 / 8
 
-    /// In proportion to floors, as the daemon gives them.
+    /// Quanta are proportional to floors, as the daemon sets them.
     private static func quantum(_ floor: UInt64) -> UInt32 { UInt32(max(1_600, floor * 262_144 / 1_000)) }
 
     private static func bench() -> Bench { Bench(root: .mbit(1_000, ceil: 1_000, burst: rootBurst, ceilingBurst: rootBurst), classes: 64) }
 
-    /// What floors may send at once, whatever they saved: 10 ms of their rates, two frames of 9022 bytes at least; and a frame each.
+    /// What floors may send at once, however much they have saved: 10 ms of their rates, but at least two frames of 9022 bytes; and one frame each.
     private static func atOnce(_ floors: [(rate: UInt64, burst: UInt64)], frame: UInt64 = 1_514) -> UInt64 {
         floors.reduce(0) { $0 + min($1.burst, max($1.rate * 1_250, 18_044)) + frame }
     }
@@ -34,7 +34,7 @@ import Testing
         Mix(priority: 0, size: 9_000, otherSize: 60), Mix(priority: 0, size: 60, otherSize: 9_000, step: 5_000),
     ]
 
-    /// A floor of 10 mbit that saved half a gigabyte beside one of 990 mbit, on 1 gbit: both have what is theirs, at once and all the time.
+    /// On a link of 1 Gbit/s, a floor of 10 Mbit/s that saved half a gigabyte stands beside one of 990 Mbit/s. Both get their floors, in every interval.
     @Test(arguments: mixes) func aDeepBurstKeepsToTheRootsRate(mix: Mix) {
         let bench = Self.bench()
         let excess = Excess(above: Self.gigabit)
@@ -46,7 +46,7 @@ import Testing
         for part in UInt64(1)...10 {
             bench.forget()
             bench.run(until: part * 50 * millisecond, step: mix.step)
-            // A bucket shallower than what its rate earns between two polls cannot keep to its rate.
+            // A bucket that is smaller than what its rate earns between two polls cannot keep the rate.
             let kept = mix.otherBurst < 10_000 && mix.step != 0 ? 0 : 0.99
             let floors = (bench.rate(2, over: 50 * millisecond) / 1e6, bench.rate(3, over: 50 * millisecond) / 1e6)
             #expect(floors.0 >= 10 * 0.99 - 0.5 && floors.1 >= 990 * kept - 2, "\(floors)")
@@ -56,7 +56,7 @@ import Testing
         #expect(excess.total >= Self.gigabit * 0.499)
     }
 
-    /// By every way a frame has, out of a queue or past it, on the floor of its leaf or of a group.
+    /// This holds for every way of a frame: queued or passing, on the floor of its leaf or of a group.
     @Test(arguments: [false, true], [false, true]) func everyWayKeepsToTheRootsRate(passes: Bool, inGroup: Bool) {
         let bench = Self.bench()
         bench.add(2, under: 1, .mbit(10, burst: 512 << 20))
@@ -79,7 +79,7 @@ import Testing
         #expect(excess.total >= Self.gigabit * 0.249)
     }
 
-    /// What was saved goes before what others borrow: that is what it is of use for.
+    /// Savings go before what others borrow; that is their use.
     @Test(arguments: [UInt8(0), 3, 7], [false, true]) func aDeepBurstGoesBeforeLoans(priority: UInt8, inGroup: Bool) {
         let bench = Self.bench()
         bench.add(2, under: 1, .mbit(10, priority: priority, quantum: Self.quantum(10), burst: 10_000_000))
@@ -92,13 +92,13 @@ import Testing
         bench.greedy[leaf] = 1_514
         bench.forget()
         bench.run(until: second * 2 / 10)
-        // 500 mbit are nobody's floor: 6.25 MB in 0.1 s.
+        // 500 Mbit/s are not in any floor: 6.25 MB in 0.1 s.
         #expect(near(bench.rate(leaf, over: second / 10), 500e6, within: 0.01), "\(bench.rate(leaf, over: second / 10))")
         #expect(near(bench.rate(3, over: second / 10), 500e6, within: 0.01))
         bench.run(until: second * 4 / 10)
         bench.forget()
         bench.run(until: second * 5 / 10)
-        // It is used up.
+        // The savings are used up.
         let after = bench.rate(leaf, over: second / 10)
         #expect(after >= 9.9e6 && (priority == 0 || after <= 20e6), "\(after)")
         #expect(near(bench.rate(3, over: second / 10) + bench.rate(4, over: second / 10) + after, 1e9, within: 0.001))
@@ -109,7 +109,7 @@ import Testing
         let cluster = Cluster(count, root: .mbit(1_000, ceil: 1_000, burst: Self.rootBurst, ceilingBurst: Self.rootBurst))
         cluster.add(2, under: 1, .mbit(10, priority: 0, quantum: Self.quantum(10), burst: 512 << 20))
         cluster.add(3, under: 1, .mbit(980, quantum: 200_000, burst: 100_000))
-        // Time enough to save 125 MB.
+        // This is enough time to save 125 MB.
         cluster.pass(100 * second)
         for instance in cluster.instances { instance.greedy = [2: 1_514, 3: 1_514] }
         cluster.run(for: second / 10)
@@ -120,7 +120,7 @@ import Testing
         #expect(cluster.rate(3, over: second / 10) >= 980e6 * 0.99)
     }
 
-    /// From idle, as the kernel was measured (`Benchmarks/RESULTS.md`): it sends 207 Mbit/s on these 40.
+    /// The first second after idling, as it was measured with the kernel (`Benchmarks/RESULTS.md`), which sends 207 Mbit/s on this link of 40.
     @Test func theFirstSecondIsWithinTheRootsRate() {
         let bench = Bench(root: .mbit(40, ceil: 40, burst: 15_000, ceilingBurst: 15_000), classes: 8)
         bench.add(2, under: 1, .mbit(10, ceil: 40, quantum: 1_500, burst: 20 << 20, ceilingBurst: 20 << 20))
@@ -130,7 +130,7 @@ import Testing
         #expect(near(bench.rate(2, over: second), 10e6, within: 0.02) && near(bench.rate(3, over: second), 30e6, within: 0.01))
     }
 
-    /// On a link that is not full it goes at once, as far as the root's burst goes, or with the ceiling's burst beyond a ceiling.
+    /// On a link that is not full, savings are sent at once, as far as the root's burst allows, or the ceiling's burst beyond a ceiling.
     @Test func aDeepBurstIsOfUseOnAnEmptyLink() {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000, burst: 2_000_000, ceilingBurst: 2_000_000), classes: 8)
         bench.add(2, under: 1, .mbit(10, ceil: 10, burst: 1_000_000, ceilingBurst: 1_000_000))
@@ -138,7 +138,7 @@ import Testing
         #expect(bench.drain() == 600)
     }
 
-    /// In trees of several levels, savings at each of them, all demand at once and in turns.
+    /// Trees of several levels with savings at each level, with all demand at once and in turns.
     @Test(arguments: [0, 5_000] as [Nanoseconds]) func savingsAtSeveralLevelsKeepToTheRootsRate(step: Nanoseconds) {
         let bench = Self.bench()
         let excess = Excess(above: Self.gigabit)
@@ -168,7 +168,7 @@ import Testing
         #expect(excess.worst <= Double(Self.rootBurst + saved), "\(excess.worst)")
     }
 
-    /// Savings are kept over a change that leaves room for them, and a class that is in debt to its floor has what it saved when the root is free.
+    /// A change keeps savings as far as the new burst has room for them, and a class that is in debt to its floor still has its savings when the root is free.
     @Test func savingsSurviveChanges() {
         let bench = Self.bench()
         bench.add(2, under: 1, .mbit(10, ceil: 10, burst: 1_000_000, ceilingBurst: 1_000_000))
@@ -179,7 +179,7 @@ import Testing
         #expect(near(Double(bench.sentBytes[2]!), 1_000_000 + 20e6 / 80, within: 0.01))
     }
 
-    /// Many savers: each turn of the root costs the same, and none is forgotten.
+    /// Many classes have savings: the cost of a turn of the root stays the same, and no class is forgotten.
     @Test func manySaversTakeTurns() {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000, burst: Self.rootBurst, ceilingBurst: Self.rootBurst), classes: 1_100)
         for id in ClassID(2)..<1_002 { bench.add(id, under: 1, ClassParameters(floor: 500_000, burst: 1 << 20, priority: id % 2 == 0 ? 3 : 5, quantum: 1_600)) }
@@ -190,7 +190,7 @@ import Testing
         bench.forget()
         bench.run(until: second * 3 / 2)
         #expect(near(bench.rate(1_050, over: second / 2), 250e6, within: 0.01), "\(bench.rate(1_050, over: second / 2))")
-        // Half of them come first with what they saved, 1 mbit each; the others have their floors.
+        // Half of the classes come first with what they saved, 1 Mbit/s each; the others have their floors.
         let first = (ClassID(2)..<1_002).filter { $0 % 2 == 0 }.map { bench.rate($0, over: second / 2) / 1e6 }
         let others = (ClassID(2)..<1_002).filter { $0 % 2 == 1 }.map { bench.rate($0, over: second / 2) / 1e6 }
         #expect(first.min()! >= 0.9 && first.max()! <= 1.1, "\(first.min()!) to \(first.max()!)")

@@ -23,7 +23,7 @@ import Testing
         bench.add(4, under: 1, .mbit(40))
         bench.greedy = [2: 1_514, 3: 1_514]
         bench.run(until: 10 * second)
-        // 80 Mbit/s are left over the two floors: 20 and 60.
+        // The two floors leave 80 Mbit/s, which are shared as 20 and 60.
         #expect(near(bench.rate(2, over: 10 * second), 30e6, within: 0.001))
         #expect(near(bench.rate(3, over: 10 * second), 70e6, within: 0.001))
         #expect(bench.tree.pointee.counters(of: 3).borrowedBytes > bench.tree.pointee.counters(of: 2).borrowedBytes)
@@ -103,7 +103,7 @@ import Testing
         bench.run(until: 6 * second)
         bench.forget()
         bench.run(until: 11 * second)
-        // 500 are free: 21 takes 2's 500 first (its nearest lender), 3 borrows from the root nothing that 2 can use.
+        // 500 Mbit/s are free. Leaf 21 takes those of class 2 first, which is its nearest lender; class 3 borrows from the root nothing that class 2 can use.
         #expect(near(bench.rate(21, over: 5 * second), 600e6, within: 0.002))
         #expect(near(bench.rate(30, over: 5 * second) + bench.rate(31, over: 5 * second), 400e6, within: 0.002))
     }
@@ -131,13 +131,13 @@ import Testing
         #expect(bench.tree.pointee.counters(of: 2).waitsOutput > 0)
     }
 
-    /// Buckets without a rate are deep, but not endless: a class that empties one goes on.
+    /// Buckets without a rate are large but not endless: a class that empties one can still send.
     @Test func whatHasNoLimitNeverRunsDry() {
         let bench = Bench(root: .mbit(0))
         bench.add(2, under: 1, .mbit(0))
         bench.add(3, under: 2, ClassParameters(floor: 1 << 42))
         bench.greedy[3] = 65_550
-        // All within one nanosecond, and more than a bucket's depth of 576 460 752 bytes.
+        // All of this is sent within one nanosecond, and it is more than the bucket's size of 576 460 752 bytes.
         bench.drain(limit: 20_000)
         #expect(bench.sentBytes[3] == 20_000 * 65_550)
         #expect(bench.tree.pointee.counters(of: 3).waitsCeiling == 0)

@@ -1,19 +1,19 @@
 import Scheduler
 import Testing
 
-/// What is lent is shared by priority and quantum over all instances as in one: `SharedTree+Shares`.
+/// What is lent is shared by priority and quantum over all instances as over a single one: `SharedTree+Shares`.
 @Suite struct ShareTests {
-    /// A tree, where its leaves are served, and how much each instance runs.
+    /// A tree, the instances in which its leaves are served, and how much each instance runs.
     struct Scene: CustomTestStringConvertible {
         let name: String
         let root: ClassParameters
         let classes: [(id: ClassID, parent: ClassID, parameters: ClassParameters)]
-        /// The instances in which a leaf is greedy.
+        /// For each leaf, the instances in which it always has frames.
         let places: [ClassID: [Int]]
         let count: Int
         var duties: [Cluster.Duty] = [Cluster.Duty()]
         var step: Nanoseconds = 5_000
-        /// Of what the leaf gets, and of the rate on top.
+        /// The tolerance, as a part of what the leaf gets and, in addition, as a part of the rate.
         var within = 0.02
         var ofRate = 0.0
         var testDescription: String { "\(name), \(count) instances" }
@@ -36,7 +36,7 @@ import Testing
         all.append(Scene(
             name: "priorities", root: root, classes: [(2, 1, leaf(300, 60_000, priority: 0)), (3, 1, leaf(100, 20_000, priority: 7))],
             places: [2: [0], 3: [count > 1 ? 1 : 0]], count: count))
-        // Guests of one parent, spread.
+        // The guests of one parent are spread over the instances.
         var classes: [(id: ClassID, parent: ClassID, parameters: ClassParameters)] = [(2, 1, leaf(100, 30_000)), (3, 1, leaf(50, 10_000))]
         var places: [ClassID: [Int]] = [3: [0]]
         for index in 0..<count {
@@ -46,7 +46,7 @@ import Testing
         all.append(Scene(name: "a group spread evenly", root: root, classes: classes, places: places, count: count))
         for index in 0..<count { places[ClassID(10 + index)] = [index < count * 3 / 4 ? 0 : index] }
         all.append(Scene(name: "a group spread unevenly", root: root, classes: classes, places: places, count: count))
-        // Three levels.
+        // The tree has three levels.
         classes = [(2, 1, leaf(100, 30_000)), (3, 1, leaf(50, 10_000)), (4, 2, leaf(50, 20_000)), (5, 2, leaf(10, 10_000))]
         places = [3: [0]]
         for index in 0..<count {
@@ -60,7 +60,7 @@ import Testing
         all.append(Scene(
             name: "a ceiling above", root: .mbit(1_000, ceil: 1_000, burst: 65_536, ceilingBurst: 65_536),
             classes: [(2, 1, leaf(0, 30_000, ceil: 500)), (3, 2, leaf(300, 60_000)), (4, 2, leaf(100, 20_000))], places: [3: [0], 4: [count > 1 ? 1 : 0]], count: count))
-        // A leaf on all.
+        // One leaf is served by all instances.
         all.append(Scene(
             name: "a leaf everywhere", root: root, classes: [(2, 1, leaf(0, 20_000)), (3, 1, leaf(0, 20_000))],
             places: [2: [0], 3: Array(0..<count)], count: count))
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    /// Shares and priorities are the same on a machine that has run for a fortnight, a year or ten.
+    /// Shares and priorities are the same on a machine that has run for two weeks, a year or ten years.
     @Test(arguments: [14, 366, 3_653] as [UInt64]) func longUptimesChangeNothing(days: UInt64) {
         for scene in Self.scenes(2) where ["two floors", "priorities"].contains(scene.name) {
             func rates(_ now: Nanoseconds) -> [Double] {

@@ -1,10 +1,10 @@
 import Scheduler
 import Testing
 
-/// Buckets of little more than a frame beside long turns, as `tc class show` prints them where nobody chose a burst: a class whose ceiling or floor holds it
-/// after each frame has its share all the same.
+/// Buckets hold little more than a frame, as `tc class show` prints them if no burst was configured, and turns are long. A class whose ceiling or floor holds
+/// it back after each frame must still get its share.
 @Suite struct SmallBurstTests {
-    /// 256 KiB for the root's gigabit, as the daemon gives quanta in proportion to floors.
+    /// 256 KiB for the root's gigabit: the daemon sets quanta in proportion to floors.
     private static func quantum(_ floor: UInt64) -> UInt32 { UInt32(floor * 262_144 / 1_000) }
 
     private static func small(_ floor: UInt64, ceil: UInt64? = nil) -> ClassParameters {
@@ -31,7 +31,7 @@ import Testing
         #expect(near(rates[0], 200, within: 0.01) && near(rates[1], 200, within: 0.01) && near(rates[2], 600, within: 0.01), "\(rates)")
     }
 
-    /// The ceiling may be a group's: all below it wait.
+    /// If it is the ceiling of a group, all leaves below it wait.
     @Test func groupsAtTheirCeilingsKeepTheirTurns() {
         let bench = Self.root([
             (2, 1, Self.small(100, ceil: 200)), (3, 1, Self.small(100, ceil: 200)), (4, 1, Self.small(300)), (20, 2, Self.small(50)), (21, 2, Self.small(50)),
@@ -42,14 +42,14 @@ import Testing
         #expect(near(rates[0], 100, within: 0.02), "\(rates)")
     }
 
-    /// Or a leaf's, in a group that has nothing else to send.
+    /// It may also be the ceiling of a leaf in a group that has nothing else to send.
     @Test func aGroupWhoseLeafWasAtItsCeilingKeepsItsTurn() {
         let bench = Self.root([(2, 1, Self.small(100)), (20, 2, Self.small(100, ceil: 200)), (4, 1, Self.small(400))])
         let rates = Self.rates(bench, [20, 4], step: 0)
         #expect(near(rates[0], 200, within: 0.01) && near(rates[1], 800, within: 0.01), "\(rates)")
     }
 
-    /// A peak and a packet rate hold a class as a ceiling does.
+    /// A peak or a packet rate holds a class back as a ceiling does.
     @Test(arguments: [false, true]) func classesAtTheirPeaksKeepTheirTurns(packets: Bool) {
         var held = ClassParameters.mbit(100, quantum: Self.quantum(100), burst: 1_600)
         if packets { held.ceilingPackets = 200_000_000 / 12_112 } else { held.peak = 200_000_000; held.peakBurst = 1_600 }
@@ -58,9 +58,9 @@ import Testing
         #expect(near(rates[0], 200, within: 0.01) && near(rates[1], 200, within: 0.01), "\(rates)")
     }
 
-    /// A class that comes back has what is left of its turn and no more: it does not borrow ahead of those that wait.
+    /// A class that comes back has the rest of its turn and no more: it does not borrow ahead of those that wait.
     @Test func aCeilingIsNoWayToMoreThanOnesQuantum() {
-        // 500 mbit to borrow, by quanta 1 to 3: 125 and 375, though the first might have 400 by its ceiling.
+        // 500 Mbit/s are to be borrowed by quanta of 1 to 3, which makes 125 and 375, although the ceiling of the first class would allow 400.
         let bench = Self.root([(2, 1, Self.small(100, ceil: 500)), (4, 1, Self.small(300))])
         let rates = Self.rates(bench, [2, 4], step: 0)
         #expect(near(rates[0], 250, within: 0.01) && near(rates[1], 750, within: 0.01), "\(rates)")

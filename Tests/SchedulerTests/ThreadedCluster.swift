@@ -3,17 +3,17 @@ import Scheduler
 import Synchronization
 import TestSupport
 
-/// Instances of one tree, each on a thread of its own: leaves 3 and 4 under class 2, which holds them all.
+/// Several instances of one tree, each on a thread of its own. Leaves 3 and 4 are under class 2, which limits both.
 final class ThreadedCluster {
     let benches: [Bench]
     let length: Nanoseconds
     private let shared: SharedTree
     private let windows: Int
-    /// Frames and bytes by thread and window; a thread writes its own rows.
+    /// The frames and bytes of each thread and window; a thread writes only its own rows.
     private let frames: UnsafeMutablePointer<UInt64>
     private let bytes: UnsafeMutablePointer<UInt64>
     static let start = LeaseThreadTests.start, window = LeaseThreadTests.window
-    /// Between two calls of what `run` is given.
+    /// The time between two calls of the closure that `run` is given.
     static let turn: Nanoseconds = 500_000
 
     init(_ count: Int, parent: ClassParameters, length: Nanoseconds) {
@@ -41,7 +41,7 @@ final class ThreadedCluster {
         bytes.deallocate()
     }
 
-    /// Every thread calls `act` with its instance at the beginning of each turn, from 0, and polls until the next.
+    /// Every thread calls `act` with its instance and the number of the turn at the beginning of each turn, and polls until the next turn.
     func run(_ act: @Sendable (Bench, Int) -> Void) {
         let clock = SharedClock(benches.count, start: Self.start)
         nonisolated(unsafe) let me = self
@@ -65,7 +65,7 @@ final class ThreadedCluster {
         }
     }
 
-    /// Over any run of windows.
+    /// The excess above a rate in any sequence of windows.
     func excess(above perSecond: Double, packets: Bool) -> Excess {
         let excess = Excess(above: perSecond)
         for window in 0..<windows {
@@ -75,11 +75,11 @@ final class ThreadedCluster {
         return excess
     }
 
-    /// What may be earned in one window more at each end, as a window says only about when.
+    /// What may be earned in one more window at each end, because a window only says roughly when a frame left.
     func blur(_ perSecond: Double) -> Double { perSecond * Double(2 * Self.window) / 1e9 }
 }
 
-/// One time for all threads, carried on by whichever comes first, that never runs away from the slowest.
+/// One time for all threads. Whichever thread comes first advances it, but it never runs away from the slowest one.
 final class SharedClock: Sendable {
     private let now: Atomic<UInt64>
     private let running: Atomic<Int>
@@ -98,7 +98,7 @@ final class SharedClock: Sendable {
 
     var isRunning: Bool { running.load(ordering: .relaxed) > 0 }
 
-    /// The time at which a thread that has done what was due at `time` goes on.
+    /// The time at which a thread continues that has done what was due at `time`.
     func next(after time: Nanoseconds, of thread: Int, lag: Nanoseconds) -> Nanoseconds {
         seen[thread].time.store(time, ordering: .relaxed)
         while true {

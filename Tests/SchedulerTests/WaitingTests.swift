@@ -2,7 +2,7 @@ import Scheduler
 import Testing
 
 @Suite struct WaitingTests {
-    /// Runs `hasSent` to its end or to the leaf it stops at, a few leaves a call.
+    /// Calls `hasSent` until it has looked at all leaves or stops at a leaf; each call looks at a few leaves.
     private func hasSent(_ bench: Bench, since time: Nanoseconds, _ next: inout UInt32) -> Bool {
         for _ in 0..<10_000 {
             let before = next
@@ -15,7 +15,7 @@ import Testing
     @Test("What a tree held at a time is known to have left, whatever came since")
     func markers() {
         let bench = Bench()
-        // Many leaves, far apart; one is slow: 8 ms a frame.
+        // There are many leaves with distant ids; one of them is slow and needs 8 ms for a frame.
         let leaves = stride(from: ClassID(2), to: 60_000, by: 997).map { $0 }
         for id in leaves { bench.add(id, under: 1, id == leaves[20] ? .mbit(1, ceil: 1, burst: 1_000) : ClassParameters()) }
         bench.advance(to: 1_000)

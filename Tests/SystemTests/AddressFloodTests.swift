@@ -8,7 +8,7 @@ extension EndToEnd {
         func flood() throws {
             try withLab { lab in
                 let tap = "\(lab.tag)t"
-                // In each VLAN: what has no VLAN of its own is static in a port's native one alone.
+                // The entry is needed in each VLAN, because one without a VLAN is static only in the port's native VLAN.
                 let own = (10...13).map { "{mac: \"52:54:0f:00:00:01\", port: flooder, vlan: \($0)}" }.joined(separator: ", ")
                 let daemon = try Daemon(lab, """
                     bridges: [{name: br0, fdb-size: 4096, static: [\(own)]}]
@@ -19,7 +19,7 @@ extension EndToEnd {
                       - {name: bystander, type: tap, bridge: br0, interface: \(tap), vlan: {trunk: [10-13]}}
                     """)
                 try daemon.waitUntil(port: "bystander", is: "up")
-                // To an address of its own port, so that its frames end at the switch once their sources are learned.
+                // All frames go to an address behind their own port, so the switch drops them after it has learned their sources.
                 let flows = (0..<16).map { number in
                     """
                       - {name: f\(number), from: flooder, to: "52:54:0f:00:00:01", mac: "06:00:00:\(String(format: "%02x", number)):00:00", macs: 65536, to-macs: 1, \
@@ -39,7 +39,7 @@ extension EndToEnd {
                 func bridge(_ key: String) throws -> Int { try daemon.show("bridge", "show").items.first?[key].int ?? 0 }
                 try eventually("the table is full of the flooder's") { try addresses("flooder") > 4_000 }
 
-                // What a station of vm1 or vm2 sends to one of the other's is nobody else's.
+                // Frames between stations of vm1 and vm2 must not reach the bystander.
                 let receiver = try RawReceiver([tap]) { $0[0] & 1 == 0 && $0[6] == 0x52 && $0[7] == 0x54 && ($0[8] == 1 || $0[8] == 2) }
                 let before = try bridge("learned")
                 let report = try Generator.run(lab, """

@@ -9,7 +9,7 @@ extension EndToEnd {
         private func mac(_ number: Int) -> String { String(format: "52:54:00:01:%02x:%02x", number >> 8, number & 0xff) }
 
         private func frame(from source: String) -> [UInt8] {
-            // IEEE 802 local experimental EtherType 1, to everybody.
+            // A broadcast with IEEE 802 local experimental EtherType 1.
             Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: source, type: 0x88b5, [])
         }
 
@@ -55,7 +55,7 @@ extension EndToEnd {
                 try daemon.command("port", "add", "vm2", "type", "vhost", "bridge", "br0", "socket", lab.path("vm2"))
                 try daemon.command("port", "del", "vm2")
                 try allAreKnown("a port came and went")
-                // What is learned behind a port is its catch-all guest's, whoever that is.
+                // Addresses that are learned behind a port belong to its catch-all guest, whichever guest that is at the time.
                 func guests() throws -> Set<String> {
                     Set(try daemon.show("fdb", "show", "port", "host").items.filter { here.contains($0["mac"].string ?? "") }.compactMap { $0["guest"].string })
                 }
@@ -67,7 +67,7 @@ extension EndToEnd {
                 try allAreKnown("a port's guest has gone")
                 #expect(try guests() == ["host"])
 
-                // Frames of a port with spoof-check all the while.
+                // A port with spoof-check sends frames during all of the following changes.
                 let sender = Task.detached { [frame = frame(from: Self.own)] in
                     while !Task.isCancelled { try? strict.send(frame) }
                 }
@@ -77,11 +77,11 @@ extension EndToEnd {
                     try allAreKnown("the database has another size")
                 }
                 sender.cancel()
-                // The tap's own address is none of its guest's; it says little in this time.
+                // The tap's own address does not belong to the port's guest; the host sends few frames from it in this time.
                 #expect(try daemon.port("strict")["drops"]["spoofed_source"].int ?? 0 < spoofed + 10)
                 #expect(try daemon.port("strict")["rx"]["frames"].int ?? 0 > 100)
 
-                // Nobody is connected where the guest is to be: until then its address is learned.
+                // No guest is connected to the guest's own port; until then, its address may be learned elsewhere.
                 #expect(try daemon.show("fdb", "show", "port", "vm")[0]["bound"].bool == false)
                 try far.send(frame(from: Self.guest))
                 try eventually("the guest's address is learned where it speaks") { try learned(daemon, behind: "up1").contains(Self.guest) }

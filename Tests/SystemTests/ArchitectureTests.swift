@@ -1,18 +1,18 @@
 import Foundation
 import Testing
 
-/// The house's own rules, held by reading the sources and the binaries.
+/// Checks the project's own rules by reading the sources and the binaries.
 @Suite("Architecture")
 struct ArchitectureTests {
-    /// What each module may import besides the standard library. Arrows run downward only.
+    /// What each module may import besides the standard library: only modules of the layers below its own.
     static let allowed: [(module: String, imports: Set<String>)] = [
         ("Packet", []),
-        // Glibc: zeroed pages for its tables, from the kernel.
+        // The scheduler gets zeroed pages for its tables from the kernel through Glibc.
         ("Scheduler", ["Packet", "Glibc"]),
         ("Bridge", ["Packet"]),
         ("DCB", ["Packet"]),
         ("LinkProtocols", ["Packet"]),
-        // Glibc: libpcap is loaded by hand.
+        // Glibc is needed to load libpcap at run time.
         ("Filters", ["Glibc"]),
         ("Configuration", ["Filters", "Packet", "Yams", "CYaml"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
@@ -26,7 +26,7 @@ struct ArchitectureTests {
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
         ("sluice", ["ControlAPI", "Configuration", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
     ]
-    /// The toolchain's own: no policy of anybody else's comes with them.
+    /// Modules of the toolchain itself, which every module may import.
     static let standard: Set<String> = ["Swift", "Synchronization", "Builtin"]
 
     @Test("modules import downward only: pure ones neither DPDK nor Foundation", arguments: allowed.map(\.module))
@@ -44,7 +44,7 @@ struct ArchitectureTests {
         #expect(count > 0)
     }
 
-    /// `import X`, `@attribute public import struct X.Y`, ...
+    /// The modules that a source imports by `import X`, `@attribute public import struct X.Y`, and so on.
     static func importedModules(_ text: String) -> [String] {
         let access = ["public", "package", "internal", "private", "fileprivate"]
         let kinds = ["struct", "class", "enum", "func", "var", "let", "typealias", "protocol"]
@@ -80,7 +80,7 @@ struct ArchitectureTests {
 
     @Test("the scan of the machine code finds what it looks for")
     func scanFinds() throws {
-        // The daemon's own start-up does allocate.
+        // The start-up of the daemon does allocate, so scanning it must fail.
         let result = try finish(["\(Build.repository)/scripts/lab/scan-hot-path", Build.program("sluiced"), "main"], within: 120)
         #expect(result.status == 1, "\(result.output)\(result.errors)")
     }

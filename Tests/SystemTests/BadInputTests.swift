@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("Bad input is refused with a sentence, and nothing is half-applied", .needs(.hugepages))
     struct BadInputTests {
-        /// A configuration that must be refused, and what the refusal must speak of.
+        /// A configuration that must be refused, and what the error must mention.
         struct Refusal: CustomTestStringConvertible, Sendable {
             var name: String
             var yaml: String
@@ -13,7 +13,8 @@ extension EndToEnd {
             init(_ name: String, _ yaml: String, _ words: String...) { (self.name, self.yaml, self.words) = (name, yaml, words) }
         }
 
-        /// Whatever is wrong with these shows without touching a device. All hold the running ports, so that a refusal is not about these.
+        /// The mistakes in these can be found without opening a device. Each contains the running ports, so that it is not refused because these would be
+        /// removed.
         static let refusals = [
             Refusal("malformed YAML", "bridges: [{name: br0\nports: }", "this is not YAML", ":3"),
             Refusal("malformed JSON", #"{"bridges": [{"name": "br0"}], "ports": [}"#, "this is not YAML|this is not JSON", ":1"),
@@ -54,7 +55,7 @@ extension EndToEnd {
             return "bridges: [{name: br0}]\nports: [{name: one, type: tap, bridge: br0, interface: TAG1}, {name: two, type: vhost, \(bridge)\(port)}]\n"
         }
 
-        /// One daemon is asked everything: what was refused must not have changed it for the next.
+        /// One daemon is asked for all of them, so a refused configuration must not have changed it for the next one.
         @Test("configurations that `apply` and `check` refuse")
         func refusedConfigurations() throws {
             try withLab { lab in
@@ -113,7 +114,7 @@ extension EndToEnd {
                     ("an interface that exists", "{name: bad, type: tap, bridge: br0, interface: lo}", ["lo"]),
                 ]
                 for change in changes {
-                    // A good port goes first: it must be gone again.
+                    // A valid port comes first; it must have been removed again.
                     let file = try lab.write("bad.yaml", Daemon.preamble + """
                         bridges: [{name: br0}]
                         ports:
@@ -191,7 +192,7 @@ extension EndToEnd {
         @Test("without hugepages the daemon says how to get them")
         func noHugepages() throws {
             try withLab { lab in
-                // A machine without hugepages, as far as this one process can see.
+                // For this one process, the machine appears to have no hugepages.
                 let meminfo = try String(contentsOfFile: "/proc/meminfo", encoding: .utf8).split(separator: "\n").map {
                     $0.hasPrefix("HugePages_") ? $0.prefix { $0 != ":" } + ": 0" : $0
                 }
@@ -234,7 +235,7 @@ extension EndToEnd {
                 #expect(try JSON(nonsense.line() ?? "")["error"]["code"].int == -32_700)
                 nonsense.close()
 
-                // Hangs up within a request, and before the answer.
+                // The client closes the connection in the middle of a request, and before the answer.
                 for _ in 0..<20 {
                     let half = try ControlClient(daemon.socket)
                     half.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.apply\",\"params\":{\"yaml\":\"bridges: []")
@@ -244,7 +245,7 @@ extension EndToEnd {
                     impatient.close()
                 }
 
-                // 100 MB in one line: refused before it is all in memory.
+                // 100 MB in one line must be refused before all of it has been read into memory.
                 let memory = try peakMemory(daemon)
                 let flood = try ControlClient(daemon.socket)
                 flood.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.apply\",\"params\":{\"yaml\":\"")
@@ -259,7 +260,7 @@ extension EndToEnd {
                 flood.close()
                 #expect(try peakMemory(daemon) - memory < 64 << 10, "kiB of memory that 100 MB of request took")
 
-                // A document that takes its time, and is wrong in its last line: others are answered meanwhile.
+                // Checking this document takes some time, and only its last line is wrong. Meanwhile, other clients must be answered.
                 let guests = (0..<60_000).map { "{name: g\($0), port: p, macs: ['52:54:00:\(String(format: "%02x:%02x:%02x", $0 >> 16, $0 >> 8 & 255, $0 & 255))']}" }
                 let yaml = "bridges: [{name: br0}]\nports: [{name: p, type: vhost, bridge: br0, socket: /tmp/p}]\nguests: [\(guests.joined(separator: ",")),{name: last, port: nosuch}]\n"
                 let slow = try ControlClient(daemon.socket), quick = try ControlClient(daemon.socket)
@@ -270,7 +271,7 @@ extension EndToEnd {
                 slow.close()
                 quick.close()
 
-                // Idle connections make room.
+                // Idle connections are closed to make room for others.
                 let idle = try (0..<256).map { _ in try ControlClient(daemon.socket) }
                 try eventually("an administrator gets in") { try daemon.sluice("port", "show").status == 0 }
                 #expect(try JSON(idle[0].line() ?? "")["error"]["message"].string?.contains("closed to let another client in: there are 256") == true)
@@ -294,7 +295,7 @@ extension EndToEnd {
 
         // MARK: What all of these ask for
 
-        /// A message for people: it speaks of `words` ("a|b": either), and is no program's dump.
+        /// Checks that a message is written for people: it mentions `words` ("a|b" means either) and is not a dump of internals.
         private func expectSentence(_ text: String, _ words: [String], _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
             for word in words {
                 #expect(word.split(separator: "|").contains { text.contains($0) }, "\(what) does not speak of '\(word)':\n\(text)", sourceLocation: sourceLocation)
@@ -317,7 +318,7 @@ extension EndToEnd {
             try FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon.process.pid)/fd").count
         }
 
-        /// kiB, proc(5) VmHWM.
+        /// The peak resident memory in KiB (proc(5), VmHWM).
         private func peakMemory(_ daemon: Daemon) throws -> Int {
             let status = try String(contentsOfFile: "/proc/\(daemon.process.pid)/status", encoding: .utf8)
             let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// Two poll loops, one of which shares its CPU with the generator: what arrives and in which order, and long-run shares; no speed.
+/// There are two poll loops, one of which shares its CPU with the generator. The tests check what arrives and in which order, and long-run shares, but no
+/// speed.
 extension EndToEnd {
     @Suite("Queues that move between poll loops", .needs(.hugepages))
     struct BalanceTests {
@@ -15,11 +16,11 @@ extension EndToEnd {
             names.map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true, mac: \"52:54:00:00:00:0\($0.last!)\"}\n" }.joined()
         }
 
-        /// The generator in the background.
+        /// The traffic generator, running in the background.
         private struct Traffic {
             let process: ChildProcess
 
-            /// Lets frames flow on for a while, stops the sending, and gives back the report.
+            /// Waits until more frames have arrived, stops the sending, and returns the report.
             func verdict(_ daemon: Daemon, after frames: Int = 2_000, at receiver: String = "vm2") throws -> JSON {
                 let sent = try daemon.port(receiver)["tx"]["frames"].int ?? 0
                 try eventually("frames flow on") { try (daemon.port(receiver)["tx"]["frames"].int ?? 0) > sent + frames }
@@ -33,7 +34,7 @@ extension EndToEnd {
             }
         }
 
-        /// Returns when the receiver has got frames.
+        /// Starts the generator and returns when the receiver has got frames.
         private func start(_ lab: Lab, _ daemon: Daemon, _ flows: String, until receiver: String = "vm2") throws -> Traffic {
             let scenario = try lab.write("scenario.yaml", "duration: 60s\nlearn: true\nports:\n" + simulated(lab) + flows)
             let process = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
@@ -48,7 +49,7 @@ extension EndToEnd {
         @Test("nothing is lost or overtaken by a queue that moves to and fro, with a backlog in its class")
         func movesUnderLoad() throws {
             try withLab { lab in
-                // What vm2 is sent stands in a queue of 200 frames, 48 ms: without waiting for it, every move would reorder.
+                // Frames to vm2 wait in a queue of 200 frames, which is 48 ms long: if a move did not wait for it, each would reorder frames.
                 let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports:\n" + guests(lab) + """
                     guests:
                       - {name: vm2, port: vm2, inbound: {ceiling: 50mbit, limit: 200}}
@@ -80,7 +81,7 @@ extension EndToEnd {
         @Test("a busy core's queues are balanced on demand, and a dry run moves none")
         func balance() throws {
             try withLab { lab in
-                // Known from the start: a generator that shares its CPU with a loop may be slow to be learned.
+                // The addresses are static, because a generator that shares its CPU with a poll loop may be learned late.
                 let known = "bridges: [{name: br0, static: [{mac: \"52:54:00:00:00:02\", port: vm2}, {mac: \"52:54:00:00:00:04\", port: vm4}]}]\nports:\n"
                 let daemon = try Daemon(lab, settings + known + guests(lab))
                 for port in names { try daemon.command("port", "set", port, "cpus", "none") }
@@ -117,14 +118,14 @@ extension EndToEnd {
                 let known = "bridges: [{name: br0, static: [{mac: \"52:54:00:00:00:02\", port: vm2}, {mac: \"52:54:00:00:00:04\", port: vm4}]}]\nports:\n"
                 let daemon = try Daemon(lab, settings + known + guests(lab))
                 for port in names { try daemon.command("port", "set", port, "cpus", "none") }
-                // No more than the senders' rings is under way, which the receivers' rings and classes hold.
+                // There are no more frames on their way than the senders' rings hold, and the receivers' rings and classes have room for them.
                 let traffic = try start(lab, daemon, """
                     flows:
                       - {name: a, from: vm1, to: vm2, size: 1514, rate: max}
                       - {name: b, from: vm3, to: vm4, size: 1514, rate: max}
                     expect: [{name: all, flows: ["*"], intact: true, loss-at-most: 0%}]
                     """)
-                // So busy that the load cannot be in doubt, and yet nothing moves before balance is on.
+                // The core is so busy that there is no doubt about its load, but nothing may move before balance is switched on.
                 try eventually("the core is busy") {
                     try (daemon.show("core", "show").items.first { $0["cpu"].int == 1 }?["busy_percent"].double ?? 0) > 60
                 }
@@ -180,14 +181,14 @@ extension EndToEnd {
                       - {name: free, from: vm3, to: vm4, size: 590, rate: 20kpps}
                     expect: [{name: free, flows: [free], intact: true, loss-at-most: 0%}]
                     """, until: "vm4")
-                // Two seconds' worth: eight times what a move waits for.
+                // Two seconds' worth of frames is eight times as long as a move waits.
                 try eventually("frames wait") { try (daemon.classStatus("br0", "vm2")["backlog"]["frames"].int ?? 0) > 150 }
                 try daemon.command("port", "set", "vm1", "cpus", "0")
                 #expect(try cpu(of: "vm1", daemon) == 0)
                 let report = try traffic.verdict(daemon, after: 20_000, at: "vm4")
                 #expect(Generator.missed(report) == [])
                 let held = try Generator.flow(report, "held")
-                // What the new core gets may leave before what the old one held; nothing else may happen to it.
+                // Frames that the new core receives may leave before those that the old one still held; nothing else may happen to them.
                 for fault in ["duplicated", "corrupted", "misdelivered"] { #expect(held[fault].int == 0, "\(fault): \(held)") }
                 #expect(try daemon.unaccountedFrames() == 0)
                 daemon.stop()

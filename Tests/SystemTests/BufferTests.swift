@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A buffer that is not given back is missed only when all are gone: nobody may wait for that.
+/// A buffer that is not given back is only missed when none is left; a test must not wait for that.
 extension EndToEnd {
     @Suite("Every buffer comes back", .needs(.hugepages))
     struct BufferTests {
@@ -12,7 +12,7 @@ extension EndToEnd {
                 let daemon = try Daemon(lab, "daemon: {cpus: [1], buffers: 16384}\nbridges: [{name: br0}]\nports:\n" + names.map {
                     "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0)), mtu: 9000}\n"
                 }.joined() + "guests: [{name: vm2, port: vm2, inbound: {ceiling: 20mbit, limit: 50}}]\n")
-                // Nobody has the address that vm1 sends to: all others get every frame.
+                // No port has the address that vm1 sends to, so all others get every frame.
                 let scenario = try lab.write("scenario.yaml", "duration: 4s\nlearn: true\nports:\n" + names.map {
                     "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n"
                 }.joined() + """

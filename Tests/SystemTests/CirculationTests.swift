@@ -25,7 +25,7 @@ extension EndToEnd {
                 + daemons.flatMap { ["--switch", "\($0.0)=\($0.1.process.pid):\(lab.path($0.0 + "1")),\(lab.path($0.0 + "2"))"] }
         }
 
-        /// proc(5): T is stopped.
+        /// Whether the process is stopped (state T in proc(5)).
         private func isStopped(_ daemon: Daemon) -> Bool {
             let text = (try? String(contentsOfFile: "/proc/\(daemon.process.pid)/stat", encoding: .utf8)) ?? ""
             return text.split(separator: ")").last?.split(separator: " ").first == "T"
@@ -35,14 +35,14 @@ extension EndToEnd {
         func counted() throws {
             try withLab { lab in
                 let first = try daemon(lab, "x"), second = try daemon(lab, "y")
-                // More on their way than a ring holds: some always wait in hand.
+                // More frames circulate than a ring holds, so some always wait in the generator's hands.
                 let windows = ["--window", "64", "--window", "y=4096"], told = lab.path("told")
                 let options = ["--slices", "3", "--slice", "30ms", "--before", "y=echo $RATE >>\(told)"] + windows
                 let result = try finish(words(lab, [("x", first), ("y", second)], options), within: 120)
                 #expect(result.status == 0, "\(result.errors)")
                 let report = try JSON(result.output)
                 #expect(report["complete"].bool == true && report["ratios"].items.count == 1 && report["ratios"].items[0]["sets"].items.count == 3)
-                // What y was told is what x had just done, every time anew.
+                // Before each slice, y was told the rate that x had just reached.
                 let rates = report["switches"].items[0]["slices"].items.compactMap { $0["frames"].int }, heard = report["switches"].items[1]["slices"].items
                 #expect(rates.count == 3 && heard.count == 3 && heard.allSatisfy { $0["told"].double ?? 0 > 0 })
                 let lines = try String(contentsOfFile: told, encoding: .utf8).split(separator: "\n").compactMap { Double($0) }
@@ -53,7 +53,7 @@ extension EndToEnd {
                     let counted = slices.reduce(0) { $0 + ($1["frames"].int ?? 0) }
                     #expect(counted > 0)
                     #expect(!isStopped(daemon))
-                    // The switch's own count has the warm-ups and the announcements, too.
+                    // The switch's own counter also includes the warm-ups and the announcements.
                     #expect(try daemon.show("stats", "show")["delivered"]["frames"].int ?? 0 > counted)
                     #expect(try daemon.unaccountedFrames() == 0)
                     daemon.stop()

@@ -19,7 +19,7 @@ extension EndToEnd {
             return (daemon, try RawSocket("\(lab.tag)t"))
         }
 
-        /// dpdk-testpmd takes what comes and throws it away.
+        /// Starts dpdk-testpmd, which takes frames and discards them.
         private func startSink(_ lab: Lab, _ daemon: Daemon, _ device: String = "", _ options: [String] = []) throws -> Testpmd {
             let sink = try Testpmd(
                 lab, "sink", devices: ["net_virtio_user0,path=\(lab.path("vm")),mac=\(Self.sink)\(device)"],
@@ -39,9 +39,9 @@ extension EndToEnd {
         func smallBuffers() throws {
             try withLab { lab in
                 let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}")
-                // 512 bytes of data a buffer, and none may be joined with the next.
+                // Each buffer holds 512 bytes of data, and the sink does not let frames use several.
                 let sink = try startSink(lab, daemon, ",mrg_rxbuf=0,queue_size=256", ["--mbuf-size=640", "--max-pkt-len=400"])
-                // Before the sink had given its buffers, what the host itself said was not taken either.
+                // Before the sink had offered buffers, frames of the host itself may have been dropped as not taken.
                 func figures() throws -> (sent: Int, notTaken: Int) {
                     let port = try daemon.port("vm")
                     return (port["tx"]["frames"].int ?? 0, port["drops"]["not_taken"].int ?? 0)
@@ -64,7 +64,7 @@ extension EndToEnd {
         @Test("a flood that may queue without end takes no buffer that a quiet guest needs, in frames of one buffer and of several", arguments: [60, 9_000])
         func floodedBuffers(_ length: Int) throws {
             try withLab { lab in
-                // Each loop has 3/8 of the buffers; the flood alone, at half of what its tree could hold, would have more.
+                // Each loop may use 3/8 of the buffers. At half of what its tree may hold, the flood alone would exceed that.
                 let names = ["source", "flooded", "quiet"]
                 let daemon = try Daemon(lab, """
                     daemon: {cpus: [0, 1], buffers: 16384}
@@ -103,7 +103,7 @@ extension EndToEnd {
         func overheadOfAFullOutput() throws {
             try withLab { lab in
                 let (daemon, sender) = try daemon(lab, "inbound: {priority: 3}")
-                // A guest that has given its buffers and takes nothing out of them.
+                // This guest has offered its buffers but takes no frames out of them.
                 let sink = try Testpmd(
                     lab, "sink", devices: ["net_virtio_user0,path=\(lab.path("vm")),mac=\(Self.sink),queue_size=256"],
                     options: ["-i", "--forward-mode=rxonly", "--no-lsc-interrupt"], cpu: 0)
@@ -117,7 +117,7 @@ extension EndToEnd {
                 }
                 let sent = try daemon.classStatus("br0", "vm")["sent"]["frames"].int ?? 0
                 try daemon.command("bridge", "set", "br0", "overhead", "24")
-                // The backlog, the counters and the order are the same class's.
+                // The backlog, the counters and the order remain those of the class.
                 #expect(try backlog() > 0)
                 #expect(try daemon.classStatus("br0", "vm")["sent"]["frames"].int ?? 0 >= sent)
                 try fill(600)
@@ -143,13 +143,13 @@ extension EndToEnd {
                     defer { load.stop() }
                     var counted = 0
                     for turn in 0..<20 {
-                        // Without traffic at every change this would show nothing.
+                        // The changes must happen while there is traffic, or the test would show nothing.
                         let sent = load.sent
                         try eventually("frames are sent") { load.sent > sent }
                         let changes = [["set", "vm/iscsi", "dir", "inbound", "priority", "2"], ["del", "vm/iscsi", "dir", "inbound"]]
                         for words in isMadeWithOne ? changes.reversed() : changes {
                             try daemon.command(["class"] + words)
-                            // What a guest was sent only grows.
+                            // What a guest has been sent must never decrease.
                             let now = try daemon.guest("vm")["inbound"]["frames"].int ?? 0
                             #expect(now >= counted, "turn \(turn)")
                             counted = now
@@ -159,7 +159,7 @@ extension EndToEnd {
                 }
                 let stats = try daemon.atRest()
                 #expect(try #require(stats["received"]["frames"].int) > 20)
-                // What waits in a class that is removed is its heir's.
+                // The frames that wait in a removed class go to the class that takes its place.
                 #expect(stats["dropped"]["no_class"].int ?? 0 == 0 && stats["dropped"]["class_removed"].int ?? 0 == 0)
                 #expect(try daemon.guest("vm")["inbound"]["frames"].int == daemon.classStatus("br0", "vm")["sent"]["frames"].int)
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -177,7 +177,7 @@ extension EndToEnd {
                 for _ in 0..<300 { try sender.send(frame(1_400)) }
                 try eventually("CoDel drops") { try (daemon.port("vm")["drops"]["codel"].int ?? 0) > 2 }
                 #expect(try (daemon.classStatus("br0", "vm")["drops"]["codel"].int ?? 0) > 2)
-                // Live, with a backlog: each flow gets a queue, and gives it up again.
+                // While frames wait, each flow is given a queue of its own and loses it again.
                 for _ in 0..<100 { try sender.send(frame(1_400)) }
                 try daemon.command("class", "set", "vm", "dir", "inbound", "queue", "fq-codel")
                 for _ in 0..<100 { try sender.send(frame(1_400)) }
@@ -204,10 +204,10 @@ private final class Load: @unchecked Sendable {
     private let condition = NSCondition()
     private var isStopping = false, hasEnded = false, frames = 0
 
-    /// Frames the kernel took so far. A full queue of the tap may refuse some.
+    /// The number of frames that the kernel accepted so far. It may refuse some when the tap's queue is full.
     var sent: Int { condition.withLock { frames } }
 
-    /// The thread's body.
+    /// What the thread executes.
     func run(_ send: () throws -> Void) {
         while !condition.withLock({ isStopping }) {
             if (try? send()) != nil { condition.withLock { frames += 1 } }
@@ -218,7 +218,7 @@ private final class Load: @unchecked Sendable {
         }
     }
 
-    /// Returns when the thread sends no more.
+    /// Stops the sending and returns when the thread sends no more.
     func stop() {
         condition.withLock {
             isStopping = true

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What wakes a sleeping poll loop when no frame does: bursts of one frame, so that no late frame is made up for by a later one.
+/// What wakes a sleeping poll loop if no frame does. Bursts hold one frame only, so a late frame is not made up for by a later one.
 extension EndToEnd {
     @Suite("Sleeping poll loops wake by themselves", .needs(.hugepages, .testpmd))
     struct DueTimeTests {
@@ -9,13 +9,14 @@ extension EndToEnd {
 
         private func core(_ daemon: Daemon) throws -> JSON { try daemon.show("core", "show")[0] }
 
-        /// Milliseconds at which frames of the flow arrived.
+        /// The milliseconds in which frames of the flow arrived.
         private func arrivals(_ report: JSON, _ flow: String) throws -> [Int] {
             let windows = try Generator.flow(report, flow)["bins"]["receivedFrames"].items
             return windows.enumerated().flatMap { Array(repeating: $0.offset, count: $0.element.int ?? 0) }
         }
 
-        /// What is wrong with frames that were due every `period` ms; nil: nothing. One in ten may be late for want of a CPU. A window is 1 ms wide.
+        /// What is wrong with frames that were due every `period` ms; nil if nothing is. One in ten may be late because a CPU was not available. A window is 1
+        /// ms long.
         private func fault(_ arrivals: [Int], period: Double) -> String? {
             let gaps = zip(arrivals.dropFirst(), arrivals).map { $0 - $1 }.sorted()
             guard gaps.count > 80 else { return "only \(arrivals.count) frames" }
@@ -37,7 +38,7 @@ extension EndToEnd {
                       - {name: src, type: vhost, bridge: br0, socket: \(lab.path("src"))\(pace)}
 
                     """ + held)
-                // What is sent in 150 ms takes three seconds to pass; nothing else is sent meanwhile.
+                // What is sent in 150 ms takes three seconds to pass; nothing else is sent during that time.
                 let scenario = """
                     duration: 4s
                     bin: 1ms
@@ -47,10 +48,10 @@ extension EndToEnd {
                       - {name: src, device: "virtio_user:\(lab.path("src"))", server: true}
                     flows: [{name: a, from: src, to: vm1, size: 1514, rate: 10mbit, stop: 150ms}]
                     """
-                // 1514 bytes at 500 kbit/s.
+                // The milliseconds that 1514 bytes take at 500 kbit/s.
                 let period = 24.224
                 var found: String?
-                // Other programs may take the CPU of the loop or of the generator.
+                // The measurement is repeated because other programs may have used the CPU of the loop or of the generator.
                 for _ in 1...3 {
                     let before = try core(daemon)["wakeups"]["time"].int ?? 0
                     let arrivals = try arrivals(Generator.run(lab, scenario, bins: true), "a")
@@ -79,7 +80,7 @@ extension EndToEnd {
                     """)
                 try run("ip", "link", "set", "\(lab.tag)t", "up")
                 let sender = try RawSocket("\(lab.tag)t")
-                // A guest that has given its buffers and takes nothing out of them yet.
+                // This guest has offered its buffers but takes no frames out of them yet.
                 let sink = try Testpmd(
                     lab, "sink", devices: ["net_virtio_user0,path=\(lab.path("vm")),mac=\(sinkAddress),queue_size=256"],
                     options: ["-i", "--forward-mode=rxonly", "--no-lsc-interrupt"], cpu: 0)
@@ -91,7 +92,7 @@ extension EndToEnd {
                     return try backlog() > 100
                 }
                 _ = try daemon.atRest()
-                // Without frames to send it would sleep for 100 ms at a time, and take twice as long for as many naps.
+                // Without frames to send, the loop would sleep for 100 ms at a time, and this many sleeps would take twice as long as allowed.
                 let before = try core(daemon)["sleeps"].int ?? 0
                 try eventually("it naps and looks", within: 10) { try (core(daemon)["sleeps"].int ?? 0) >= before + 200 }
                 #expect(try backlog() > 0)

@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// Single changes of a large configuration.
+/// Single changes of a configuration with many classes.
 extension EndToEnd {
     @Suite("Single changes among many classes", .needs(.hugepages))
     struct EditTests {
         private static let guests = 5_000
 
-        /// Two classes a guest, one in the bridge's tree and one in the uplink's.
+        /// Each guest has two classes, one in the bridge's tree and one in the uplink's.
         private func configuration(_ lab: Lab) -> String {
             var lines = [
                 "bridges: [{name: br0, rate: 100gbit}]", "ports:", "  - {name: up, type: physical, bridge: br0, device: \"net_null0,no-rx=1\", rate: 100gbit}",
@@ -45,7 +45,7 @@ extension EndToEnd {
                 let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
                 try eventually("frames flow") { try (daemon.port("vm4")["tx"]["frames"].int ?? 0) > 500 }
 
-                // Frames are led to where the last change says.
+                // Frames go to the class that the last change says.
                 func sent(_ path: String) throws -> Int { try client.call("class.show", "{\"tree\":\"br0\",\"path\":\"\(path)\"}")["result"][0]["sent"]["frames"].int ?? 0 }
                 for (change, path) in [
                     ("guest.add {\"name\":\"vm4\",\"macs\":[\"52:54:00:00:00:04\"],\"inbound\":{\"floor\":\"1mbit\"}}", "vm4"),
@@ -77,7 +77,7 @@ extension EndToEnd {
                     let reply = try other.call("class.show")
                     #expect(reply["result"].items.count > 2 * Self.guests)
                 }
-                // Changes go on while somebody reads all classes.
+                // Changes are made while another client reads all classes.
                 other.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"class.show\"}\n")
                 var longest = 0.0
                 for number in (count + 1)...(count + 200) { longest = max(longest, try seconds { try edit(number) }) }
@@ -127,8 +127,8 @@ extension EndToEnd {
             }
         }
 
-        /// Adds guests, changes and deletes them.
-        /// - Returns: changes a second.
+        /// Adds guests, changes them and deletes them.
+        /// - Returns: the number of changes per second.
         private func guestEdits(_ client: ControlClient, _ count: Int) throws -> Double {
             let time = try ContinuousClock().measure {
                 for number in 1...count {

@@ -7,7 +7,7 @@ extension EndToEnd {
         private static let everybody = "ff:ff:ff:ff:ff:ff"
         private func mac(_ number: Int) -> String { String(format: "52:54:00:00:00:%02x", number) }
 
-        /// TCP between 192.0.2.1 and 192.0.2.2, with a number that a receiver knows it by.
+        /// A TCP segment from 192.0.2.1 to 192.0.2.2 with a number by which the receiver recognises it.
         private static func tcp(to: String, from: String, port: UInt16, tags: [Frames.Tag] = [], _ number: UInt8) -> [UInt8] {
             Frames.ethernet(to: to, from: from, tags: tags, type: 0x0800, Frames.ipv4(6, Frames.tcp(to: port, [0x51, 0xce, 0xf1, number])))
         }
@@ -34,7 +34,7 @@ extension EndToEnd {
                 let senders = try taps.map { try RawSocket($0) }
                 let receiver = try RawReceiver(taps, Self.isOurs)
                 var number: UInt8 = 0
-                /// Sends by one port and looks which ones it leaves by.
+                /// Sends a frame by one port and checks which ports it leaves by.
                 func check(_ what: String, from port: Int, to: String = Self.everybody, port service: UInt16, tags: [Frames.Tag] = [], _ expected: Set<Int>) throws {
                     number += 1
                     let sent = Self.tcp(to: to, from: mac(port + 1), port: service, tags: tags, number)
@@ -48,7 +48,7 @@ extension EndToEnd {
                 try check("SMTP", from: 0, port: 25, [])
                 try check("SMTP in a priority tag", from: 0, port: 25, tags: [Frames.Tag(pcp: 0, vid: 0)], [])
                 try check("SMTP by another port", from: 1, port: 25, [0])
-                // Each known by now, so that nothing is flooded.
+                // The addresses are known by now, so nothing is flooded.
                 try check("from c to a", from: 2, to: mac(1), port: 25, [0])
                 try check("from a to c", from: 0, to: mac(3), port: 443, [])
                 try check("from a to c, which lets it in", from: 0, to: mac(3), port: 80, [2])
@@ -57,14 +57,14 @@ extension EndToEnd {
                 #expect(try rule("web", 0)["hits"].int == 2)
                 #expect(try daemon.port("c")["drops"]["filtered"].int ?? 0 >= 3)
 
-                // Cut off in every place: whatever becomes of them, nothing is read that is not there, and the daemon goes on.
+                // Frames that are cut off at every length: whatever happens to them, nothing may be read beyond their ends, and the daemon must go on.
                 let whole = Self.tcp(to: mac(3), from: mac(1), port: 25, 0)
                 for length in 14..<whole.count { try senders[0].send(Array(whole.prefix(length))) }
                 let nested = Self.tcp(to: mac(3), from: mac(1), port: 80, tags: (0..<9).map { _ in Frames.Tag(pcp: 0, vid: 0) }, 0)
                 try senders[0].send(nested)
                 try check("after those", from: 0, to: mac(3), port: 80, [2])
 
-                // Rules that stay keep what they counted.
+                // Rules that stay keep their counters.
                 let before = try #require(try rule("no-smtp", 1)["hits"].int)
                 #expect(before >= 2)
                 try daemon.command("filter", "set", "no-smtp", "append", "deny", "tcp dst port 81")
@@ -72,7 +72,7 @@ extension EndToEnd {
                 try check("denied from now on", from: 0, port: 81, [])
                 #expect(try rule("no-smtp", 2)["hits"].int == 1)
                 #expect(try daemon.command("filter", "show", "no-smtp").contains("deny   tcp dst port 81"))
-                // A change that is refused changes nothing.
+                // A refused change changes nothing.
                 let refused = try daemon.sluice("filter", "set", "no-smtp", "deny", "tcp dst prt 25")
                 #expect(refused.status != 0 && refused.errors.contains("the expression 'tcp dst prt 25' is refused"))
                 try check("denied still", from: 0, port: 25, [])
@@ -105,11 +105,11 @@ extension EndToEnd {
                 other[29] = 9
                 #expect(try passes(own))
                 #expect(try !passes(other))
-                // As a server answers, from its own address.
+                // This is what a DHCP server would answer, sent from the port's own address.
                 let answer = Frames.ethernet(to: Self.everybody, from: mac(1), type: 0x0800, Frames.ipv4(17, Frames.udp(from: 67, to: 68, [0x51, 0xce, 0xf1, 2])))
                 #expect(try !passes(answer))
                 let drops = try daemon.port("a")["drops"]
-                // The host says more on its tap, from addresses of its own.
+                // The host itself sends more frames on its tap, from addresses of its own.
                 #expect(drops["spoofed_address"].int ?? 0 >= 1)
                 #expect(drops["guarded"].int == 1)
                 try daemon.command("port", "set", "a", "addresses", "192.0.2.1,192.0.2.9")

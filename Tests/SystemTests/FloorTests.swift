@@ -1,22 +1,22 @@
 import Foundation
 import Testing
 
-/// The promise itself. Rates count frame bytes without FCS; intervals leave out the first two seconds, in which links come up and bursts are spent. Where floors
-/// fill the link, bursts are wide, so that a poll loop that other programs keep from its CPU for a while catches up.
+/// Tests of what Sluice promises. Rates count frame bytes without FCS. Measurements leave out the first two seconds, in which links come up and bursts are used
+/// up. Where floors fill the link, bursts are large, so that a poll loop that lost its CPU to other programs for a while can catch up.
 extension EndToEnd {
     @Suite("Floors, borrowing and ceilings", .needs(.hugepages))
     struct FloorTests {
         private func vhost(_ lab: Lab, _ names: String...) -> String {
             names.map { "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0))}\n" }.joined()
         }
-        /// Knows where the far end is before it has said anything: a port's link may come up a second after the cable.
+        /// The far end's address is static, because the link of its port may come up a second after the cable, before which it cannot be learned.
         private let bridge = "bridges: [{name: br0, static: [{mac: \"02:00:00:00:00:99\", port: uplink}]}]\nports:\n"
 
         private func simulated(_ lab: Lab, _ names: String...) -> String {
             names.map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
         }
-        /// A physical port, and the generator at the other end of its cable. The rings are deep, so that the far end loses nothing to a
-        /// pause of its own.
+        /// A physical port, with the generator at the other end of its cable. The rings are large, so that the far end loses no frames during a pause of its
+        /// own.
         private func uplink(_ wire: VethPair, _ rate: String) -> String {
             "  - {name: uplink, type: physical, bridge: br0, device: \"net_af_packet0,iface=\(wire.near),\(Self.rings)\", rate: \(rate)}\n"
         }
@@ -53,7 +53,7 @@ extension EndToEnd {
             }
         }
 
-        /// Margins are wide, as `rest` has no deep bucket here: without it the guest would have less than 2 Mbit/s.
+        /// The tolerance is large because `rest` has no large bucket here; without the class, the guest would have less than 2 Mbit/s.
         @Test("a guest without a floor has what floors leave, is told where they leave nothing, and keeps its class when it gets one")
         func rest() throws {
             try withLab { lab in
@@ -127,7 +127,9 @@ extension EndToEnd {
                       - {name: vm2, port: vm2, outbound: {floor: 60mbit}}
                       - {name: vm3, port: vm3, outbound: {floor: 20mbit}}
                     """)
-                // vm1 sends from 5 s on. Until then 120 Mbit/s of others' and nobody's floors are shared 60 : 20 on top of the floors.
+                // vm1 sends from 5 s on. Before that, its floor and what is in no floor, 120 Mbit/s in all, are shared 60 : 20 in addition to the floors of the
+                // others.
+                // others.
                 let report = try Generator.measure(lab, daemon, "duration: 10s\nlearn: true\nports:\n" + simulated(lab, "vm1", "vm2", "vm3") + farEnd(wire) + """
                     flows:
                       - {name: a, from: vm1, to: far, size: 1514, rate: 250mbit, start: 5s}
@@ -175,7 +177,7 @@ extension EndToEnd {
             }
         }
 
-        /// Shares by chance would be 137 and 62. A loop that loses its CPU for a while loses what it would have borrowed, so margins are wide.
+        /// Shares left to chance would be 137 and 62. A loop that loses its CPU for a while loses what it would have borrowed, so tolerances are large.
         @Test("what is left is lent by quantum and by priority to guests that different poll loops serve", arguments: [false, true])
         func borrowingOverTwoLoops(byPriority: Bool) throws {
             try withLab { lab in

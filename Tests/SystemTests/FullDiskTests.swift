@@ -2,14 +2,14 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The state file is on a small disk that only the daemon sees.
+    /// The state file is on a small disk that only the daemon can see.
     @Suite("Disks that take nothing", .needs(.hugepages))
     struct FullDiskTests {
         enum Fault: String, CaseIterable { case full = "No space left on device", readOnly = "Read-only file system" }
 
         private static let yaml = "bridges: [{name: br0, rate: 1gbit}]\n"
 
-        /// A daemon whose state file is on such a disk, with what one before it left there.
+        /// A daemon whose state file is on such a disk, together with what an earlier daemon left there.
         private func started(_ lab: Lab, _ fault: Fault, isConfigured: Bool) throws -> Daemon {
             let before = try Daemon(lab, Self.yaml)
             try before.command("bridge", "set", "br0", "rate", "2gbit")
@@ -33,7 +33,7 @@ extension EndToEnd {
             }
         }
 
-        /// A path as the daemon sees it.
+        /// A path in the file system as the daemon sees it.
         private func seen(_ daemon: Daemon, _ path: String) -> String { "/proc/\(daemon.process.pid)/root\(path)" }
 
         private func saved(_ daemon: Daemon) throws -> String? { try JSON(String(contentsOfFile: seen(daemon, daemon.state), encoding: .utf8))["yaml"].string }

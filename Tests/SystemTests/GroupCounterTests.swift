@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("What a group counted", .needs(.hugepages))
     struct GroupCounterTests {
-        /// What was sent to the members of a group, and from them, as `group show` and `class show` tell.
+        /// What was sent to the members of a group, and from them, according to `group show` and `class show`.
         private struct Figures: Equatable, CustomStringConvertible {
             var inbound: Int, outbound: Int
             var description: String { "\(inbound) in, \(outbound) out" }
@@ -25,7 +25,7 @@ extension EndToEnd {
 
                     """)
                 for port in ["a", "b", "up"] { try daemon.waitUntil(port: port, is: "up") }
-                // What the host itself has to say there is not counted here.
+                // Frames of the host itself must not be counted here.
                 for tap in ["a", "b"] { try "1".write(toFile: "/proc/sys/net/ipv6/conf/\(lab.tag)\(tap)/disable_ipv6", atomically: false, encoding: .utf8) }
                 _ = try daemon.atRest()
                 let host = try RawSocket("\(lab.tag)a"), guest = try RawSocket("\(lab.tag)b")
@@ -35,7 +35,7 @@ extension EndToEnd {
                 }
                 func sent(_ tree: String, _ path: String) throws -> Int { try daemon.classStatus(tree, path)["sent"]["frames"].int ?? 0 }
                 func guestFrames() throws -> Int { try daemon.guest("vm")["inbound"]["frames"].int ?? 0 }
-                /// So many to the guest, of two protocols in turn, and as many from it to the wire.
+                /// Sends `count` frames to the guest, alternately of two protocols, and as many from it to the wire.
                 func pass(_ count: Int) throws {
                     let before = (try guestFrames(), try daemon.guest("vm")["outbound"]["frames"].int ?? 0)
                     for number in 0..<count {
@@ -57,7 +57,7 @@ extension EndToEnd {
                 #expect(try figures("p") == figures("g"))
                 #expect(try sent("br0", "p/g") == 10 && sent("br0", "p") == 10)
 
-                // It leaves for another group, which then goes into the first one's parent.
+                // The guest moves to another group, which is then moved below the parent of the first one.
                 let left = try figures("g")
                 try daemon.command("guest", "set", "vm", "group", "q")
                 #expect(try figures("g") == left && figures("p") == left && figures("q") == Figures(inbound: 0, outbound: 0))
@@ -67,7 +67,7 @@ extension EndToEnd {
                 #expect(try inbound("p") == 10 && inbound("q") == 5)
                 try pass(3)
                 #expect(try inbound("p") == 13 && inbound("q") == 8)
-                // Its place in the tree changes, and with a floor its parent's.
+                // The group moves within the tree, because it gets a floor.
                 try daemon.command("group", "set", "p", "inbound", "floor", "200mbit", "outbound", "ceiling", "5gbit")
                 #expect(try inbound("p") == 13 && inbound("q") == 8)
                 try pass(1)
@@ -76,7 +76,7 @@ extension EndToEnd {
                 try daemon.command("guest", "set", "vm", "group", "none")
                 #expect(try inbound("p") == 14 && inbound("q") == 9 && inbound("g") == 10)
 
-                // The class of a group is there while it has guests, and goes on counting when it has some again.
+                // A group has a class only while it has guests, but its counters continue when it has guests again.
                 try daemon.command("guest", "set", "vm", "group", "g")
                 #expect(try sent("br0", "p") == inside.0 && sent("up", "p") == inside.1 && sent("br0", "p/g") == 10)
                 try pass(2)
@@ -85,11 +85,11 @@ extension EndToEnd {
                 let before = try (figures("g"), figures("p"))
                 try daemon.command("guest", "del", "vm")
                 #expect(try figures("g") == before.0 && figures("p") == before.1)
-                // What counted in a tree that is gone stays.
+                // What was counted in a removed tree stays counted.
                 try daemon.command("port", "del", "up")
                 #expect(try figures("g") == before.0 && figures("p") == before.1)
 
-                // Another group of the name begins anew.
+                // A new group of the same name starts at 0.
                 try daemon.command("group", "del", "g")
                 try daemon.command("group", "add", "g", "parent", "p")
                 #expect(try figures("g") == Figures(inbound: 0, outbound: 0) && figures("p") == before.1)

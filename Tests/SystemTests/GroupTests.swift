@@ -6,13 +6,13 @@ extension EndToEnd {
     struct GroupTests {
         private static func mac(_ number: Int) -> String { String(format: "52:54:00:00:00:%02x", number) }
 
-        /// UDP to a group.
+        /// A UDP frame to a group.
         private static func data(_ number: Int, to group: [UInt8], from station: Int) -> [UInt8] {
             let address = String(format: "01:00:5e:%02x:%02x:%02x", group[1] & 0x7f, group[2], group[3])
             return Frames.ethernet(to: address, from: mac(station), type: 0x0800, datagram(17, ttl: 8, to: group, Frames.udp(to: 5_151, [0x51, 0xd1] + Frames.be(UInt16(number)))))
         }
 
-        /// IGMP, behind the router alert that it has to have; `message` with a checksum of 0.
+        /// An IGMP message with the router alert option that it must have. `message` has a checksum of 0.
         private static func igmp(_ message: [UInt8], to group: [UInt8], from station: Int, source: [UInt8]) -> [UInt8] {
             var message = message
             message.replaceSubrange(2..<4, with: Frames.be(Frames.checksum(message)))
@@ -26,7 +26,7 @@ extension EndToEnd {
             return header + payload
         }
 
-        /// A test's data, and IGMP that it has sent itself.
+        /// Whether a frame is the test's data or an IGMP message that it has sent.
         private static let isOurs: @Sendable ([UInt8]) -> Bool = { frame in
             guard frame.count >= 46, frame[12] == 8, frame[13] == 0, frame[6] == 0x52, frame[7] == 0x54 else { return false }
             return frame[23] == 2 || frame[42] == 0x51 && frame[43] == 0xd1
@@ -67,7 +67,7 @@ extension EndToEnd {
                 }
 
                 try check("while nobody knows who is a member", from: a, [b, c, u])
-                // Hosts have ten seconds to answer the first question.
+                // Hosts have ten seconds to answer the first query.
                 try eventually("the bridge asks, and hosts have had time to answer", within: 30) {
                     try daemon.show("mdb", "show")["queriers"].items.contains { $0["family"].string == "ipv4" && $0["own"].bool == true && $0["settled"].bool == true }
                 }
@@ -100,7 +100,7 @@ extension EndToEnd {
                 try eventually("no router is there", within: 10) { try routers("ipv4") == [] }
                 try check("without the router", from: a, [c])
 
-                // More than a port may have of groups, and of the switch's attention.
+                // These are more groups than a port may have, and more messages than the switch accepts from it.
                 for index in 0..<60 { try senders[c].send(Self.igmp([0x16, 0, 0, 0, 239, 8, 8, UInt8(index)], to: [239, 8, 8, UInt8(index)], from: 3, source: [10, 9, 0, 3])) }
                 try eventually("as many groups as the port may have", within: 10) { try daemon.show("mdb", "show", "port", "c")["entries"].items.count == 50 }
                 for _ in 0..<20_000 { try senders[c].send(v2) }
@@ -108,7 +108,7 @@ extension EndToEnd {
                 #expect(try daemon.port("c")["punted"].int ?? 0 > 50)
                 try check("of others, meanwhile", from: a, [c])
 
-                // What the bridge asks is well formed, and counted as its own.
+                // The bridge's queries are well-formed, and they are counted as injected.
                 #expect(try daemon.port("b")["injected"].int ?? 0 >= 2)
                 try eventually("all is accounted for", within: 10) { try daemon.unaccountedFrames() == 0 }
                 try daemon.command("bridge", "set", "br0", "mcast-snooping", "off")
@@ -163,11 +163,11 @@ extension EndToEnd {
                 }
                 func delivered(_ port: String) throws -> Int { try daemon.port(port)["tx"]["frames"].int ?? 0 }
                 let before = try (delivered("vm1"), delivered("vm2"))
-                // Large, so that nothing else counts as much.
+                // These packets are large, so that other frames can be neglected.
                 _ = try finish(["busybox", "ping", "-c", "50", "-i", "0.02", "-W", "1", "-s", "1000", "239.1.1.1"], namespace: host.name)
                 #expect(try delivered("vm1") - before.0 >= 50)
                 #expect(try delivered("vm2") - before.1 < 25)
-                // vm1 heard it: its answers come back to the sender.
+                // vm1 has received them; its answers must reach the sender.
                 try eventually("the member answers", within: 20) {
                     try finish(["busybox", "ping", "-c", "2", "-W", "1", "239.1.1.1"], namespace: host.name).output.contains("from 10.0.0.1")
                 }

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("Linux guests over vhost-user", .needs(.qemu, .hugepages))
     struct GuestTests {
-        /// How a guest may be wired to its port.
+        /// A way in which a guest can be connected to its port.
         struct Wiring: CustomTestStringConvertible, Sendable {
             var mode: String
             var packed = false
@@ -154,7 +154,7 @@ extension EndToEnd {
                       - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1"))}
                       - {name: vm2, type: vhost, bridge: br0, socket: \(lab.path("vm2"))}
                     """)
-                // The order in which they came decides the ids, not the alphabet: vm0 is last.
+                // Ids are given in the order in which ports were added, not alphabetically: vm0 is last.
                 try daemon.command("port", "add", "vm0", "type", "vhost", "bridge", "br0", "socket", lab.path("vm0"))
                 func ids() throws -> [String: Int] {
                     try daemon.show("class", "show").items.reduce(into: [:]) { $0[$1["path"].string ?? "?"] = $1["id"].int }

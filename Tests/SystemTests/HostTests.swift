@@ -89,7 +89,7 @@ extension EndToEnd {
                 try becomes("down", reason: "no link")
                 try run("ip", "link", "set", wire.far, "up")
                 try becomes("up", reason: nil)
-                // By another name it is not what is configured, until it has its own back or is gone.
+                // Under another name it is not the configured interface. The port is failed until the interface has its name back, or a new one exists.
                 let renamed = "\(lab.tag)wr"
                 try run("ip", "link", "set", wire.near, "down")
                 try becomes("down", reason: "no link")
@@ -128,7 +128,7 @@ extension EndToEnd {
     }
 }
 
-/// A file of random content in the lab's folder, and its SHA-256.
+/// A file with random content in the lab's folder, and its SHA-256.
 struct RandomFile {
     let path: String
     let digest: String

@@ -6,7 +6,7 @@ extension EndToEnd {
     struct HostileGuestTests {
         private static let neighbour = "52:54:00:00:00:01"
 
-        /// Two ports of the hostile and one of an honest guest, and a tap through which frames come for all of them.
+        /// A switch with two ports for the hostile guest, one for an honest guest, and a tap by which frames come for all of them.
         private func withSwitch(_ body: (Lab, Daemon, RawSocket) throws -> Void) throws {
             try withLab { lab in
                 let daemon = try Daemon(lab, """
@@ -23,11 +23,11 @@ extension EndToEnd {
         }
 
         private func frame(_ length: Int = 60) -> [UInt8] {
-            // IEEE 802 local experimental EtherType 1, to everybody.
+            // A broadcast with IEEE 802 local experimental EtherType 1.
             Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: Self.neighbour, type: 0x88b5, [UInt8](repeating: 7, count: length - 14))
         }
 
-        /// An honest guest, which frames reach whatever happened before.
+        /// Checks that frames still reach an honest guest.
         private func expectService(_ lab: Lab, _ daemon: Daemon, _ sender: RawSocket, _ good: Frontend) throws {
             let before = good.taken
             try eventually("a frame reaches the honest guest") {
@@ -50,7 +50,7 @@ extension EndToEnd {
             try withSwitch { lab, daemon, sender in
                 let good = try honest(lab, daemon)
 
-                // A frame takes 26 buffers of 60 bytes, and a burst of them more than the ring has.
+                // Each frame takes 26 buffers of 60 bytes, and a burst takes more than the ring has.
                 do {
                     let evil = try Frontend(lab.path("evil"))
                     evil.offer(ring: 0, bufferBytes: 60, count: 40_000)
@@ -61,7 +61,7 @@ extension EndToEnd {
                     }
                     try expectService(lab, daemon, sender, good)
                 }
-                // The same from the guest.
+                // The same attack with the ring from the guest.
                 do {
                     let evil = try Frontend(lab.path("evil"), fromGuest: 16)
                     evil.offer(ring: 1, bufferBytes: 128, count: 1_000)
@@ -69,7 +69,7 @@ extension EndToEnd {
                     try eventually("the ring is named as stopped") { try daemon.port("evil")["reason"].string?.contains("from the guest: queue 0") ?? false }
                     try expectService(lab, daemon, sender, good)
                 }
-                // A ring that was stopped serves the next guest, which sends as many frames as it holds.
+                // A ring that was stopped works for the next guest, which sends as many frames as the ring holds.
                 do {
                     let next = try Frontend(lab.path("evil"), fromGuest: 16)
                     let before = try daemon.port("evil")["rx"]["frames"].int ?? 0
@@ -79,12 +79,12 @@ extension EndToEnd {
                     try daemon.waitUntil(port: "evil", is: "up")
                     try eventually("its frames arrive") { try daemon.port("evil")["rx"]["frames"].int == before + 16 }
 
-                    // Another size for a ring that runs would have its tables replaced under the poll loop.
+                    // If a running ring could get another size, its tables would be replaced while the poll loop uses them.
                     try next.send(.setRingSize, [1, 0, 0, 0, 2, 0, 0, 0])
                     #expect(next.isClosed())
                     try expectService(lab, daemon, sender, good)
                 }
-                // Nobody reads the pipe through which the guest wants to be called.
+                // Nobody reads the pipe through which the guest asks to be notified, so a blocking write to it would hang.
                 do {
                     let evil = try Frontend(lab.path("evil"))
                     evil.offer(ring: 0, bufferBytes: 2_048, count: 256)
@@ -96,7 +96,7 @@ extension EndToEnd {
                     }
                     try expectService(lab, daemon, sender, good)
                 }
-                // Its memory goes while it is served.
+                // The guest's memory disappears while the guest is being served.
                 do {
                     let evil = try Frontend(lab.path("evil"))
                     evil.offer(ring: 0, bufferBytes: 2_048, count: 256)
@@ -146,7 +146,7 @@ extension EndToEnd {
                 let process = try lab.start("/bin/sh", "-c", "exec \(command) 2>\(unread.path)")
                 lab.atClose { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)") }
                 _ = try process.waitForLine(in: process.output, within: 30) { $0.hasPrefix("ready") }
-                // Each of these has librte_vhost say something.
+                // Each of these messages makes librte_vhost log something.
                 for _ in 0..<200 { _ = try? Frontend(lab.path("good")).send(.setRingSize, [255, 0, 0, 0, 3, 0, 0, 0]) }
                 let guest = try Frontend(lab.path("good"))
                 guest.offer(ring: 0, bufferBytes: 2_048, count: 256)

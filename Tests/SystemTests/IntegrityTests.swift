@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("Every frame is whole, in order, at the right port, and accounted for", .needs(.hugepages))
     struct IntegrityTests {
-        /// Each of three guests sends `count` frames to each of the others; dpdk-testpmd replays them from files and writes what arrives.
+        /// Each of three guests sends `count` frames to each of the others. dpdk-testpmd replays them from files and writes what arrives into files.
         @Test("dpdk-testpmd on vhost-user ports: nothing reordered within a flow, nothing corrupted, nothing at the wrong port", .needs(.testpmd))
         func testpmd() throws {
             try withLab { lab in
@@ -36,7 +36,7 @@ extension EndToEnd {
                 try generator.waitFor("testpmd>")
                 for guest in 0..<guests { try daemon.waitUntil(port: "vm\(guest)", is: "up") }
                 try generator.command("start", answer: "testpmd>")
-                // All input was read once no counter moves any more.
+                // All input has been read when no counter changes any more.
                 _ = try eventually("frames arrive") { try daemon.show("stats", "show")["received"]["frames"].int ?? 0 > 0 }
                 #expect(try daemon.unaccountedFrames() == 0)
                 let stats = try daemon.atRest()
@@ -61,14 +61,14 @@ extension EndToEnd {
                     }
                     #expect(next.count == guests - 1, "vm\(guest) heard of \(next.count) senders")
                 }
-                // testpmd gives up frames that do not fit a full ring at once; what Sluice took and did not deliver has a name.
+                // testpmd drops frames at once when a ring is full. Frames that Sluice accepted and did not deliver are counted under a reason.
                 #expect(arrived == stats["delivered"]["frames"].int)
                 print("dpdk-testpmd: \(arrived) of \(guests * (guests - 1) * count) frames arrived; dropped by Sluice: \(stats["dropped"])")
                 daemon.stop()
             }
         }
 
-        /// A frame that says who sent it and which it is; its length and content follow from its number.
+        /// A frame that identifies its sender and itself; its length and content follow from its number.
         private func numbered(from source: String, to destination: String, _ number: Int) -> [UInt8] {
             var payload: [UInt8] = [UInt8(number >> 16 & 0xff), UInt8(number >> 8 & 0xff), UInt8(number & 0xff)]
             let length = 46 + number * 37 % 1_440
@@ -118,7 +118,7 @@ extension EndToEnd {
                 let dropped = try daemon.classStatus("br0", "vm2")["dropped"]["frames"].int ?? 0
                 #expect(dropped > 0)
                 let flow = try Generator.flow(report, "flood")
-                // What was lost is what the class says it dropped.
+                // The frames that were lost are those that the class says it dropped.
                 #expect(try daemon.atRest()["dropped"].members.values.reduce(0) { $0 + ($1.int ?? 0) } >= dropped)
                 #expect((flow["lost"].int ?? 0) >= dropped)
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -138,7 +138,7 @@ extension EndToEnd {
                     try sender.send(Frames.ethernet(to: number % 2 == 0 ? "ff:ff:ff:ff:ff:ff" : "01:00:5e:00:00:42", from: "02:00:00:00:00:01", type: 0x88b5, [UInt8(number)]))
                 }
                 for index in [1, 2] { #expect(try captures[index].waitFor(50).count == 50) }
-                // t1's own interface shows what it sent; nothing came back on top.
+                // The capture on t1's own interface shows what t1 sent; nothing may have come back.
                 #expect(try captures[0].waitFor(50).count == 50)
                 #expect(try daemon.unaccountedFrames() == 0)
                 #expect(captures[0].frames.count == 50)
@@ -160,9 +160,9 @@ extension EndToEnd {
                     ("01:80:c2:00:00:0e", "02:00:00:00:00:01", 0x88cc, "reserved_address"),   // LLDP
                     ("01:80:c2:00:00:01", "02:00:00:00:00:01", 0x8808, "mac_control"),        // pause
                     ("ff:ff:ff:ff:ff:ff", "03:00:00:00:00:01", 0x88b5, "invalid_source"),     // a group address as source
-                    ("02:00:00:00:00:01", "02:00:00:00:00:01", 0x88b5, "source_port"),        // for itself
+                    ("02:00:00:00:00:01", "02:00:00:00:00:01", 0x88b5, "source_port"),        // to the sender itself
                 ]
-                // The bridge must know the sender, for the last case.
+                // The bridge must know the sender's address for the last case.
                 try sender.send(Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: "02:00:00:00:00:01", type: 0x88b5, []))
                 for (to, from, type, _) in cases { try sender.send(Frames.ethernet(to: to, from: from, type: type, [1, 1])) }
                 try sender.send(Frames.ethernet(to: "02:00:00:00:00:ff", from: "02:00:00:00:00:01", type: 0x88b5, []))

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("Kernel interfaces with several receive queues", .needs(.hugepages))
     struct InterfaceQueueTests {
-        /// What a veth of four queues is opened with, by what is asked for and the buffers there are.
+        /// The driver and the number of queues with which a veth of four queues is opened, depending on the options and the number of buffers.
         private static let cases: [(option: String, buffers: Int, driver: String, queues: Int)] = [
             ("", 65_536, "net_af_xdp", 4), ("", 16_384, "net_af_packet", 4), (", queues: 1", 65_536, "net_af_packet", 1),
         ]
@@ -26,13 +26,13 @@ extension EndToEnd {
                 #expect(port["warnings"].items.isEmpty)
                 let places = try daemon.show("core", "show").items.map { $0["queues"].items.count }
                 #expect(places.reduce(0, +) == queues && places.allSatisfy { $0 >= queues / 2 }, "\(places)")
-                // Never more at once than the smallest of rings holds.
+                // There are never more frames on their way than the smallest ring holds.
                 for hundred in 0..<10 {
                     try sendFlows(wire.far, hundred * 100..<(hundred + 1) * 100)
                     try eventually("all arrive") { try daemon.port("uplink")["rx"]["frames"].int ?? 0 >= (hundred + 1) * 100 }
                 }
                 #expect(try daemon.unaccountedFrames() == 0)
-                // It can be closed and opened again: no queue stays bound, and no buffer is lost.
+                // The device can be closed and opened again: no queue stays bound, and no buffer is lost.
                 let buffers = try daemon.buffersInUse()
                 for mtu in 1_400..<1_403 { try daemon.command("port", "set", "uplink", "mtu", "\(mtu)") }
                 let again = try daemon.port("uplink")
@@ -58,7 +58,7 @@ extension EndToEnd {
             }
         }
 
-        /// A frame each of UDP flows, which a multi-queue interface spreads over its queues.
+        /// Sends one frame of each UDP flow; a multi-queue interface spreads the flows over its queues.
         private func sendFlows(_ interface: String, _ flows: Range<Int>) throws {
             let sender = try RawSocket(interface)
             for flow in flows {

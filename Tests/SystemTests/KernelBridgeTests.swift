@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The same ports, VLANs and frames at Sluice and at a Linux bridge that filters VLANs, in a guest with Debian's kernel. Which ports get which bytes must
-    /// be the same.
+    /// Gives the same ports, VLANs and frames to Sluice and to a Linux bridge with VLAN filtering, which runs in a guest with Debian's kernel. The same ports
+    /// must receive the same bytes.
     @Suite("Beside the kernel's bridge", .needs(.hugepages, .qemu))
     struct KernelBridgeTests {
         private struct Random {
@@ -34,7 +34,7 @@ extension EndToEnd {
                 case .trunk(let ids, let native): ["vlan", "trunk", ids.map(String.init).joined(separator: ",")] + (native.map { ["native", "\($0)"] } ?? [])
                 }
             }
-            /// As bridge(8) has it.
+            /// The commands of bridge(8) for this setting.
             func commands(_ port: String) -> [String] {
                 func add(_ id: Int, _ flags: String = "") -> String { "bridge vlan add dev \(port) vid \(id) \(flags)" }
                 switch self {
@@ -88,7 +88,7 @@ extension EndToEnd {
                     try "1".write(toFile: "/proc/sys/net/ipv6/conf/\(interface)/disable_ipv6", atomically: false, encoding: .utf8)
                     try run("ip", "link", "set", interface, "up", "promisc", "on")
                 }
-                // Sluice's ports in their order; the guest finds its cards in theirs.
+                // Sluice's ports are in their own order; the guest finds its network cards in the order of theirs.
                 try guest.run("""
                     brctl addbr br0; cd /sys/class/net/br0/bridge; echo 0 >multicast_snooping; echo 1 >vlan_filtering; echo 0 >stp_state; echo 0 >default_pvid; \
                     for i in 0 1 2 3; do echo 1 >/proc/sys/net/ipv6/conf/eth$i/disable_ipv6; brctl addif br0 eth$i; ip link set eth$i up promisc on; done; \
@@ -96,9 +96,9 @@ extension EndToEnd {
                     """)
                 let ends = own + kernel
                 let senders = try ends.map { try RawSocket($0) }
-                // What is ours has a mark at its end, wherever its tags put it.
+                // The frames of the test end with a mark, which tags do not move.
                 let receiver = try RawReceiver(ends) { $0.suffix(4) == [0x51, 0xce, 0x51, 0xce] }
-                // Both forward before anything counts.
+                // Both switches must forward before anything is compared.
                 try eventually("frames pass both") {
                     for switches in [0, Self.ports] { try senders[switches].send(Self.frame(0, from: 0, to: "ff:ff:ff:ff:ff:ff", [])) }
                     _ = receiver.take(quiet: 0.3)
@@ -108,7 +108,7 @@ extension EndToEnd {
                 var cases = 0, delivered = 0
                 for round in 0..<12 {
                     let settings = (0..<Self.ports).map { _ in setting(&random) }
-                    // One port names a VLAN at least; otherwise the bridge has none.
+                    // At least one port must have a VLAN; otherwise the bridge would have none.
                     let chosen = settings.allSatisfy { $0 == .none } ? [.access(10)] + settings.dropFirst() : settings
                     for (number, setting) in chosen.enumerated() { try daemon.command(["port", "set", "p\(number)"] + setting.words) }
                     try daemon.command("fdb", "flush")
@@ -116,11 +116,12 @@ extension EndToEnd {
                         (chosen.indices.map { "bridge vlan del dev eth\($0) vid 1-4094" } + chosen.enumerated().flatMap { $1.commands("eth\($0)") }
                             + ["for i in 0 1 2 3; do echo 1 >/sys/class/net/br0/brif/eth$i/flush; done"]).joined(separator: "; "))
 
-                    // First everybody says something, which teaches both the same whatever comes first; then stations speak to each other.
+                    // First, all stations send to everybody, which teaches both switches the same, whatever arrives first. Then they send to each other.
                     for phase in 0..<2 {
                         var sent: [(port: Int, frame: [UInt8])] = []
                         for number in 0..<60 {
-                            // A station stays behind its port. Who is spoken to does not speak meanwhile: what is known then does not depend on what came first.
+                            // A station stays behind its port. Stations that receive do not send in this phase, so what is known does not depend on what
+                            // arrives first.
                             let port = random.below(Self.ports), station = phase == 0 ? port * 4 + random.below(4) : 64 + port
                             let to = phase == 0 ? "ff:ff:ff:ff:ff:ff" : random.below(6) == 0 ? "01:00:5e:00:00:05" : Self.mac(random.below(Self.ports * 4 + 1))
                             sent.append((port, Self.frame(cases + number, from: station, to: to, tags(&random))))
@@ -144,13 +145,13 @@ extension EndToEnd {
                         if ours != kernels { return }
                     }
                 }
-                // Enough of them passed to tell something.
+                // Enough frames must have passed.
                 #expect(delivered >= cases * 2 / 5, "\(delivered) of \(cases)")
                 #expect(try daemon.unaccountedFrames() == 0)
             }
         }
 
-        /// The last six bytes tell it from all others.
+        /// A frame whose last six bytes distinguish it from all others.
         private static func frame(_ number: Int, from station: Int, to: String, _ tags: [Frames.Tag]) -> [UInt8] {
             Frames.ethernet(
                 to: to, from: mac(station), tags: tags, type: 0x88b5,

@@ -1,7 +1,7 @@
 import Testing
 
 extension EndToEnd {
-    /// The lab proves itself with Debian's own switch, so that a fault of the lab is told from a fault of the product.
+    /// Tests the lab itself with Debian's own switch, so that faults of the lab can be told from faults of the product.
     @Suite("The lab itself", .needs(.qemu, .testpmd))
     struct LabTests {
         @Test("two guests exchange a file through dpdk-testpmd")

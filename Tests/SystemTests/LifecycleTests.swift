@@ -10,12 +10,12 @@ extension EndToEnd {
             }.joined() + "  - {name: host, type: tap, bridge: br0, interface: \(lab.tag)t}\n"
         }
 
-        /// Two taps, a and b.
+        /// A configuration with two taps, a and b.
         private func taps(_ lab: Lab) -> String {
             "bridges: [{name: br0}]\nports:\n" + ["a", "b"].map { "  - {name: \($0), type: tap, bridge: br0, interface: \(lab.tag)\($0)}\n" }.joined()
         }
 
-        /// From a station behind a to one behind b.
+        /// A frame from a station behind a to one behind b.
         private static func frame(_ payload: Int) -> [UInt8] {
             Frames.ethernet(to: "52:54:00:00:00:02", from: "52:54:00:00:00:01", type: 0x88b5, [UInt8](repeating: 7, count: payload))
         }
@@ -45,9 +45,9 @@ extension EndToEnd {
                 try sender.send(Self.frame(100))
                 try eventually("others carry frames") { try daemon.port("b")["tx"]["frames"].int ?? 0 > 0 }
                 #expect(try daemon.classStatus("uplink", "a")["floor"].int == 100_000_000)
-                // What is asked for by hand is refused as ever.
+                // A port that is added by hand and cannot be opened is refused as always.
                 #expect(try daemon.sluice("port", "add", "more", "type", "physical", "bridge", "br0", "device", "\(lab.tag)x").status == 1)
-                // So it is where the daemon takes up what ran last, with its file or without.
+                // The port is also failed after the daemon restarts with what ran last, with its file or without.
                 for isConfigured in [true, false] {
                     try daemon.crashAndRestart(isConfigured: isConfigured)
                     #expect(daemon.log.contains("no interface \(wire)"), "\(daemon.log)")
@@ -60,7 +60,7 @@ extension EndToEnd {
                         return try daemon.port("b")["tx"]["frames"].int ?? 0 > before
                     }
                 }
-                // What is changed of it is taken over whether or not it can be opened then, and whatever it is about.
+                // Changes to the port are accepted whatever they are about, even if the port still cannot be opened.
                 for words in [["rate", "2gbit"], ["rest", "floor", "1mbit"], ["dcb", "false"], ["mtu", "1400"], ["device", "\(lab.tag)no"], ["device", wire]] {
                     let changed = try daemon.command(["port", "set", "uplink"] + words)
                     #expect(changed.contains("~ port uplink") && changed.contains("! port uplink (not open"), "\(words): \(changed)")
@@ -99,7 +99,7 @@ extension EndToEnd {
             }
         }
 
-        /// Whoever has one of another kind is in nobody's way, and loses nothing.
+        /// Another process may have a socket of another kind at this path; it must not lose it.
         @Test("a vhost port's socket in place of another process's live one is refused, whatever its kind, and that one stays",
             arguments: [SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET].map { Int32($0.rawValue) })
         func anothersSocket(_ kind: Int32) throws {
@@ -114,7 +114,7 @@ extension EndToEnd {
                     withUnsafePointer(to: address) { $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, socklen_t(MemoryLayout<sockaddr_un>.size)) } }
                 }
                 try #require(with { bind(theirs, $0, $1) } == 0 && (kind == Int32(SOCK_DGRAM.rawValue) || listen(theirs, 0) == 0))
-                // As many wait already as may.
+                // The queue of waiting connections is already full.
                 let waiting = (0..<2).map { _ in socket(AF_UNIX, kind | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0) }
                 defer { for descriptor in waiting { close(descriptor) } }
                 for descriptor in waiting { _ = with { connect(descriptor, $0, $1) } }
@@ -131,7 +131,7 @@ extension EndToEnd {
             }
         }
 
-        /// The size of a table of descriptors, as systemd and login shells limit it.
+        /// The limits on open files are like those that systemd and login shells set.
         @Test("the limit of open files is raised as far as may be, a low one is told, and where descriptors run out the daemon waits for some")
         func openFiles() throws {
             try withLab { lab in
@@ -142,11 +142,11 @@ extension EndToEnd {
                 let daemon = try Daemon(lab, "daemon: {cpus: [1], buffers: 16384, polling: interrupt}\nbridges: [{name: br0}]\n", limitedBy: ["prlimit", "--nofile=128:192"])
                 #expect(try limit(daemon) == ["192", "192"])
                 #expect(daemon.log.contains("only 192 files can be open at a time, which is enough for some 12 guests: set LimitNOFILE=65536 in the unit, or ulimit -n 65536"), "\(daemon.log)")
-                // More than it has descriptors for, and fewer than it has places for.
+                // These are more clients than there are descriptors for, but fewer than the daemon would serve.
                 let clients = try (0..<220).map { _ in try ControlClient(daemon.socket) }
                 func descriptors() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon.process.pid)/fd").count }
                 try eventually("descriptors have run out") { try descriptors() >= 191 }
-                // The thread that accepts waits between its tries. One that asks again at once never gives its CPU away.
+                // The thread that accepts connections must wait between its attempts. If it tried again at once, it would never give up its CPU.
                 let acceptor = try #require(try daemon.thread(named: "NIO-ELT"))
                 func waits() throws -> Int {
                     let text = try String(contentsOfFile: "/proc/\(daemon.process.pid)/task/\(acceptor)/status", encoding: .utf8)
@@ -154,7 +154,7 @@ extension EndToEnd {
                 }
                 let before = try waits()
                 try eventually("it has waited ten times more") { try waits() >= before + 10 }
-                // Idle ones make room, here too.
+                // Idle clients are closed to make room, here as well.
                 try eventually("an administrator gets in") { try daemon.sluice("port", "show").status == 0 }
                 for client in clients { client.close() }
                 try eventually("it serves on") { try daemon.sluice("port", "show").status == 0 }
@@ -174,7 +174,7 @@ extension EndToEnd {
                 #expect(try daemon.show("fdb", "show").items.contains { $0["mac"].string == "52:54:00:00:00:02" && $0["port"].string == "vm2" })
                 try daemon.command("guest", "del", "vm2")
                 try daemon.command("guest", "add", "vm2", "port", "vm2", "macs", "52:54:00:00:00:12")
-                // One change takes guest and port away and gives the port's socket, and so its place in every table, to another.
+                // A single change removes guest and port, and gives the port's socket, and with it its index in every table, to another port.
                 let model = try daemon.configuration().replacingOccurrences(of: "name: vm2", with: "name: vm9").replacingOccurrences(of: "port: vm2", with: "port: vm9")
                     .replacingOccurrences(of: "52:54:00:00:00:12", with: "52:54:00:00:00:19")
                 try daemon.command("apply", try lab.write("renamed.yaml", model))
@@ -195,7 +195,7 @@ extension EndToEnd {
                 let daemon = try Daemon(lab, taps(lab) + "guests: [{name: b, port: b, macs: [\"52:54:00:00:00:02\"], inbound: {ceiling: 10mbit}}]\n")
                 let sender = try RawSocket("\(lab.tag)a")
                 let frame = Self.frame(1_000)
-                // More than its bursts, so that most have to wait.
+                // These are more frames than the class's bursts allow, so most have to wait.
                 func sendAll() throws {
                     let before = try daemon.port("b")["tx"]["frames"].int ?? 0
                     for _ in 0..<60 { try sender.send(frame) }
@@ -234,7 +234,7 @@ extension EndToEnd {
                     #expect(zip(before, after).allSatisfy { $0 <= $1 }, "\(words): \(counters) were \(before) and are \(after)")
                 }
                 #expect(try counts("br0")[1] >= 20 && counts("br0")[2] >= 1)
-                // Another bridge of the name begins anew.
+                // A new bridge of the same name starts at 0.
                 try daemon.command("port", "del", "c")
                 try daemon.command("bridge", "del", "br0")
                 try daemon.command("bridge", "add", "br0")
@@ -246,7 +246,7 @@ extension EndToEnd {
         @Test("a change that cannot be kept over a restart is refused, and nothing changes")
         func stateCannotBeSaved() throws {
             try withLab { lab in
-                // No room for what changes after the start.
+                // There is no room for changes that are made after the start.
                 try FileManager.default.createSymbolicLink(atPath: lab.path("control.state.json.changes.1"), withDestinationPath: "/dev/full")
                 let daemon = try Daemon(lab, configuration(lab))
                 let before = try daemon.configuration()
@@ -272,7 +272,7 @@ extension EndToEnd {
                 #expect(ran.contains("20mbit") && ran.contains("9000") && !ran.contains("host2"))
                 daemon.process.signal(SIGKILL)
                 #expect(daemon.process.waitForExit(until: .after(20)) == .signal(SIGKILL))
-                // Without --config: what ran last.
+                // Without --config, the daemon starts with what ran last.
                 let next = try ChildProcess(Daemon.command(daemon.config, daemon.socket, daemon.state).filter { $0 != "--config" && $0 != daemon.config })
                 lab.atClose { next.stop() }
                 _ = try next.waitForLine(in: next.output, within: 30) { $0.hasPrefix("ready") }
@@ -282,7 +282,7 @@ extension EndToEnd {
                 client.close()
                 next.signal(SIGTERM)
                 #expect(next.waitForExit(until: .after(20)) == .code(0))
-                // One file is left, and it says the same.
+                // Only one file is left, and it has the same contents.
                 #expect(try FileManager.default.contentsOfDirectory(atPath: lab.folder).filter { $0.contains("state.json") } == ["control.state.json"])
                 #expect(try JSON(String(contentsOfFile: daemon.state, encoding: .utf8))["yaml"].string == ran)
             }
@@ -298,7 +298,7 @@ extension EndToEnd {
                 #expect(second.status != 0)
                 #expect(second.errors.contains("pid \(daemon.process.pid)") && second.errors.contains("--state"), "\(second.errors)")
                 #expect(try String(contentsOfFile: daemon.state, encoding: .utf8) == kept)
-                // One that does not start leaves the control socket's lock to others, too.
+                // A daemon that fails to start must also release the lock of its control socket.
                 let third = try finish(Daemon.command(lab.path("nowhere.yaml"), lab.path("third.sock"), lab.path("third.json")), within: 30)
                 #expect(third.status != 0)
                 #expect(try FileManager.default.contentsOfDirectory(atPath: lab.folder).filter { $0.hasPrefix("other.sock") || $0.hasPrefix("third.") } == [])
@@ -315,7 +315,7 @@ extension EndToEnd {
                 try daemon.command("port", "del", "vm2")
                 let leaf = try daemon.classStatus("br0", "vm4")["id"].int
                 daemon.stop()
-                // In place of the fourth class there are three now: the id is vm4's own, not its place.
+                // There are only three classes now, and vm4 keeps its id although its position has changed.
                 daemon = try Daemon(lab, yaml.replacingOccurrences(of: "  - {name: vm2, type: vhost, bridge: br0, socket: \(lab.path("vm2")), mode: client}\n", with: ""))
                 #expect(try daemon.classStatus("br0", "vm4")["id"].int == leaf)
                 daemon.stop()
@@ -348,7 +348,7 @@ extension EndToEnd {
                 try eventually("all are seen") { try seen("second") == 10 }
                 try daemon.command("protocol", "del", "first")
                 #expect(try seen("second") == 10)
-                // One that gets the freed row does not get its counts.
+                // A protocol that is given the freed row does not inherit its counters.
                 try daemon.command("protocol", "add", "third", "match", "tcp 874")
                 for _ in 0..<10 { try sender.send(frame) }
                 try eventually("all are seen") { try seen("second") == 20 }
@@ -375,13 +375,13 @@ extension EndToEnd {
 
                 let leaf = try daemon.classStatus("br0", "web")
                 #expect(leaf["floor"].int == 100_000_000 && leaf["ceiling"].int == 500_000_000)
-                // The address is still the guest's, whose class its frames go to.
+                // The address still belongs to the guest, so frames to it go to the guest's class.
                 let entry = try daemon.show("fdb", "show").items.first { $0["mac"].string == "52:54:00:00:00:01" }
                 #expect(entry?["static"].bool == true && entry?["guest"].string == "web", "\(entry ?? .null)")
                 #expect(try daemon.show("core", "show").items.first?["cpu"].int == 1)
                 for object in ["port", "bridge", "fdb", "class", "protocol", "core", "stats"] { #expect(try !daemon.command(object, "show").isEmpty) }
 
-                // What it shows is a configuration file: applying it changes nothing.
+                // The output is a configuration file, and applying it changes nothing.
                 let yaml = try daemon.configuration()
                 let file = try lab.write("shown.yaml", yaml)
                 try daemon.command("check", file)

@@ -6,7 +6,7 @@ extension EndToEnd {
     struct LinkTests {
         private static let devices = ["", "net_af_packet0,iface="]
 
-        /// With another driver the port is opened beside the one it replaces: both know the interface.
+        /// With another driver, the new port is opened while the old one still exists, so both of them know the interface.
         @Test("an interface gets back the MTU it had, though its port was opened anew or its daemon was killed, and keeps what somebody else gave it")
         func ownMTU() throws {
             try withLab { lab in
@@ -23,7 +23,7 @@ extension EndToEnd {
                     #expect(try mtu() == wanted)
                 }
 
-                // The next daemon has the port, too.
+                // The next daemon has this port as well.
                 try daemon.command("port", "set", "uplink", "mtu", "1600")
                 try daemon.crashAndRestart()
                 try daemon.crashAndRestart()
@@ -31,7 +31,7 @@ extension EndToEnd {
                 try daemon.command("port", "del", "uplink")
                 #expect(try mtu() == "1500")
 
-                // The next one has no such port.
+                // The next daemon does not have this port.
                 try daemon.command("apply", try lab.write("uplink.yaml", uplink))
                 #expect(try mtu() == "1600")
                 _ = try lab.write("control.yaml", yaml(""))
@@ -69,7 +69,7 @@ extension EndToEnd {
                 #expect(missed > 5_000)
                 #expect(try daemon.atRest()["dropped"]["missed"].int == missed)
                 #expect(try daemon.show("bridge", "show")[0]["drops"]["missed"].isNull)
-                // Counters never fall, whatever becomes of the port.
+                // Counters never decrease, whatever happens to the port.
                 try daemon.command("port", "set", "uplink", "mtu", "1400")
                 #expect(try daemon.port("uplink")["drops"]["missed"].int ?? 0 >= missed)
                 try daemon.command("port", "del", "uplink")
@@ -104,7 +104,7 @@ extension EndToEnd {
                         let port = try daemon.port("uplink")
                         return port["state"].string == "failed" && port["reason"].string == words
                     }
-                    // Nothing but the longest sleep's end wakes the loop, ten times a second. While the port is up it looks at it every half millisecond.
+                    // Only the end of the longest sleep wakes the loop, ten times a second. While the port is up, the loop looks at it every half millisecond.
                     func wakeups() throws -> Int { try daemon.show("core", "show")[0]["wakeups"]["time"].int ?? 0 }
                     let first = try wakeups(), began = ContinuousClock.now
                     try eventually("it sleeps on") { try wakeups() >= first + 10 }
@@ -121,7 +121,7 @@ extension EndToEnd {
                 #expect(changed.contains("(its interface is called that already, and stays as it is)"), "\(changed)")
                 try daemon.waitUntil(port: "uplink", is: "up")
                 #expect(try InterfaceIdentity(other) == identity)
-                // Another of the old name is another's.
+                // An interface that takes the old name belongs to somebody else.
                 try run("ip", "tuntap", "add", "dev", wire.near, "mode", "tap")
                 let received = try daemon.port("uplink")["rx"]["frames"].int ?? 0, sender = try RawSocket(wire.far)
                 try eventually("it receives") {
@@ -131,7 +131,7 @@ extension EndToEnd {
                 #expect(try daemon.port("uplink")["state"].string == "up")
                 #expect(try daemon.unaccountedFrames() == 0)
                 daemon.stop()
-                // What it was raised to is given back to the one it was raised for.
+                // The interface whose MTU was raised gets its old MTU back.
                 #expect(try InterfaceIdentity(other).mtu == "1500")
             }
         }
@@ -159,7 +159,7 @@ extension EndToEnd {
             }
         }
 
-        /// A tap, memif's two ends, and a kernel interface, one after the other.
+        /// Each packet passes a tap, both ends of a memif, and a kernel interface.
         @Test("packets of 9000 bytes pass on taps, memif and kernel interfaces, both ways and as they came, and AF_XDP leaves them to AF_PACKET")
         func largePackets() throws {
             try withLab { lab in
@@ -174,7 +174,7 @@ extension EndToEnd {
                       - {name: here, type: physical, bridge: br1, device: "net_memif1,role=client,\(memif)", mtu: 9000, dcb: false}
                       - {name: uplink, type: physical, bridge: br1, device: \(wire.near), mtu: 1770, dcb: false}
                     """)
-                // The most that AF_XDP carries, and one more.
+                // An MTU of 1770 is the most that AF_XDP can carry.
                 #expect(try daemon.port("uplink")["driver"].string == "net_af_xdp")
                 #expect(try daemon.command("port", "set", "uplink", "mtu", "1771").contains("reopens the device with AF_PACKET"))
                 let uplink = try daemon.port("uplink")
@@ -183,7 +183,7 @@ extension EndToEnd {
                 let refused = try daemon.sluice("port", "set", "uplink", "device", "net_af_xdp0,iface=\(wire.near)")
                 #expect(refused.status == 1 && refused.errors.contains("carries an mtu of 1770 at most"), "\(refused.errors)")
                 try daemon.command("port", "set", "uplink", "mtu", "9000")
-                // With AF_XDP at one end the other took no mtu above a page.
+                // While AF_XDP is used at one end, the other end accepts no MTU above a page.
                 try run("ip", "link", "set", wire.far, "mtu", "9000")
                 for port in ["host", "there", "here", "uplink"] { try daemon.waitUntil(port: port, is: "up") }
 

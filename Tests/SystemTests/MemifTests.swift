@@ -28,7 +28,7 @@ extension EndToEnd {
                     let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--no-bins")
                     try eventually("frames flow both ways") { try zip(sent(daemon), before).allSatisfy { $0 > $1 + 10_000 } }
                     generator.stop()
-                    // What a killed process could not remove itself.
+                    // A killed process could not remove its directory itself.
                     try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-gen-\(generator.pid)")
                 }
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -40,7 +40,7 @@ extension EndToEnd {
         func withoutPeer() throws {
             try withLab { lab in
                 let daemon = try Daemon(lab, "bridges: [{name: br0}]\n")
-                // Nothing is up until its link was looked at.
+                // A port is not up until its link has been looked at.
                 try daemon.command(
                     "port", "add", "uplink", "type", "physical", "bridge", "br0", "device",
                     "net_memif0,role=server,id=0,socket=\(lab.path("memif")),socket-abstract=no")
@@ -59,7 +59,7 @@ extension EndToEnd {
                 }
                 let daemon = try Daemon(lab, "bridges: [{name: br0}]\nports:\n  - \(server(0, "memif"))\n  - \(server(1, "later/memif"))\n")
                 func state(_ port: String) throws -> String? { try daemon.port(port)["state"].string }
-                // Without a peer.
+                // There is no peer yet.
                 #expect(try state("m0") == "down")
                 #expect(try state("m1") == "failed")
                 try daemon.crashAndRestart()
@@ -69,7 +69,7 @@ extension EndToEnd {
                     #expect(!daemon.log.contains("already allocated"), "\(daemon.log)")
                 }
                 try FileManager.default.createDirectory(atPath: lab.path("later"), withIntermediateDirectories: false)
-                // It may be tried again by itself just then, and be open already.
+                // The daemon may try again by itself at this moment and have opened the port already, so the result is not checked.
                 _ = try daemon.sluice("port", "reset", "m1")
                 try daemon.waitUntil(port: "m1", is: "down")
                 #expect(FileManager.default.fileExists(atPath: lab.path("later/memif")))

@@ -7,13 +7,13 @@ extension EndToEnd {
         private static let everybody = "ff:ff:ff:ff:ff:ff"
         private func mac(_ number: Int) -> String { String(format: "52:54:00:00:00:%02x", number) }
 
-        /// A frame with a number that a receiver knows it by, for the TCP port `service`.
+        /// A frame for the TCP port `service` with a number by which the receiver recognises it.
         private static func tcp(to: String, from: String, port service: UInt16 = 80, tags: [Frames.Tag] = [], length: Int = 60, _ number: Int) -> [UInt8] {
             let payload = [0x51, 0xd0] + Frames.be(UInt16(number)) + [UInt8](repeating: 0x5a, count: max(0, length - 58))
             return Frames.ethernet(to: to, from: from, tags: tags, type: 0x0800, Frames.ipv4(6, Frames.tcp(to: service, payload)))
         }
 
-        /// The frame, or what is left of it, or the packet that it is in.
+        /// Whether a frame is one of the test's, a shortened copy of one, or a packet that contains one.
         private static let isOurs: @Sendable ([UInt8]) -> Bool = { frame in
             frame.count > 58 && (50..<frame.count - 1).contains { frame[$0] == 0x51 && frame[$0 + 1] == 0xd0 }
         }
@@ -43,7 +43,7 @@ extension EndToEnd {
                 let receiver = try RawReceiver(ends, Self.isOurs)
                 let a = 0, b = 1, mon = 2, u = 3
                 var number = 0
-                /// Sends a frame by one port, and looks where what arrives.
+                /// Sends a frame by one port and checks what arrives at which ports.
                 func check(
                     _ what: String, from port: Int, _ frame: (Int) -> [UInt8], _ expected: [Int: ([UInt8]) -> [UInt8]], sourceLocation: SourceLocation = #_sourceLocation
                 ) throws {
@@ -55,7 +55,7 @@ extension EndToEnd {
                     for arrival in arrivals { #expect(arrival.frame == expected[arrival.port]?(sent), "\(what), at \(arrival.port)", sourceLocation: sourceLocation) }
                 }
                 let same: ([UInt8]) -> [UInt8] = { $0 }
-                /// As it leaves by the wire: in a priority tag.
+                /// The frame as it leaves by the wire, with a priority tag.
                 let tagged: ([UInt8]) -> [UInt8] = { Array($0[..<12]) + [0x81, 0, 0, 0] + $0[12...] }
                 func set(_ words: String...) throws { try daemon.command(["mirror", "set", "m"] + words) }
                 func frame(_ from: Int, _ to: Int, port: UInt16 = 80, length: Int = 60) -> (Int) -> [UInt8] {
@@ -89,7 +89,7 @@ extension EndToEnd {
                 try check("not as long as that", from: a, frame(1, 2), [b: same, mon: same])
                 try set("truncate", "none")
 
-                // One of two guests behind a port.
+                // Mirrors one of two guests behind a port.
                 try set("guest", "gc", "direction", "inbound")
                 try check("to the guest", from: a, frame(1, 3), [b: same, mon: same])
                 try check("to its neighbour", from: a, frame(1, 2), [b: same])
@@ -99,7 +99,7 @@ extension EndToEnd {
                 try check("from its neighbour", from: b, frame(2, 1), [a: same])
                 try check("to the guest, outbound", from: a, frame(1, 3), [b: same])
 
-                // Classes: in the wire's tree, and in the bridge's.
+                // Mirrors classes of the wire's tree and of the bridge's.
                 try set("class", "ga", "direction", "outbound")
                 try check("a class by the wire", from: a, frame(1, 50), [u: tagged, mon: tagged])
                 try check("a guest's frames that take another class", from: a, frame(1, 2), [b: same])
@@ -112,7 +112,7 @@ extension EndToEnd {
                 try check("a class towards a guest", from: a, frame(1, 3), [b: same, mon: same])
                 try check("and not its neighbour's", from: a, frame(1, 2), [b: same])
 
-                // At a rate, of which a tenth of a second comes at once.
+                // Mirrors at a limited rate, of which a tenth of a second's worth may come at once.
                 try set("port", "a", "direction", "in", "filter", "tcp port 81", "rate", "20pps")
                 let before = try daemon.show("mirror", "show", "m").items[0]["copied"]["frames"].int ?? 0
                 for number in 0..<50 { try senders[a].send(frame(1, 2, port: 81)(1_000 + number)) }
@@ -153,7 +153,7 @@ extension EndToEnd {
                 for port in ["a", "b", "u"] { try daemon.waitUntil(port: port, is: "up") }
                 let sender = try RawSocket(taps[0]), receiver = try RawReceiver([wire.far, taps[1]], Self.isOurs)
                 var packets: [[UInt8]] = []
-                /// Sends a frame, which arrives as it is, and its copy as the last of `packets`.
+                /// Sends a frame, which must arrive unchanged, and appends its copy to `packets`.
                 func send(_ frame: [UInt8]) throws {
                     try sender.send(frame)
                     let arrivals = receiver.take(quiet: 2, until: { $0.count >= 2 })
@@ -172,7 +172,7 @@ extension EndToEnd {
                 try send(tcp(5))
                 #expect(packets.count == 5)
                 if packets.count != 5 { return }
-                // What is inside ends the packet.
+                // Each packet ends with the frame that it carries.
                 #expect(packets[0].suffix(100) == tcp(1)[...] && packets[1].suffix(104) == tcp(tags: [Frames.Tag(pcp: 5, vid: 77)], 2)[...])
                 #expect(packets[2].suffix(80) == tcp(length: 300, 3)[..<80] && packets[3].suffix(100) == tcp(4)[...] && packets[4].suffix(100) == tcp(5)[...])
                 for packet in packets[..<3] { #expect(Frames.checksum(Array(packet[14..<34])) == 0) }
@@ -204,7 +204,7 @@ extension EndToEnd {
                 }
                 #expect(lines[3]["vlan.id"] == "9" && lines[4]["ipv6.src"] == "2001:db8::1" && lines[4]["ipv6.dst"] == "2001:db8::9")
 
-                // What is too long for the port with what is in front of it is told, and goes on its way.
+                // A frame that is too long for the port together with the header is counted, and is itself forwarded as usual.
                 let long = Self.tcp(to: mac(2), from: mac(1), length: 1_500, 6)
                 try sender.send(long)
                 #expect(receiver.take(quiet: 1, until: { !$0.isEmpty }).map(\.frame) == [long] && receiver.take(quiet: 0.05).isEmpty)
@@ -240,14 +240,14 @@ extension EndToEnd {
                 }
                 func drops(_ mirror: String) throws -> [String: Int] { try daemon.show("mirror", "show", mirror).items[0]["drops"].members.compactMapValues(\.int) }
 
-                // Known, so that nothing is flooded.
+                // The addresses are known, so nothing is flooded.
                 try RawSocket(taps[1]).send(Self.tcp(to: Self.everybody, from: mac(2), 0))
                 try eventually("both are known") { try daemon.show("fdb", "show", "port", "b").items.contains { $0["mac"].string == mac(2) } }
                 let first = try drops("m")["port_down"] ?? 0
                 try pass(200)
                 #expect(try drops("m") == ["port_down": first + 200] && drops("n")["port_down"] ?? 0 >= 200)
 
-                // A guest that gives room for 256 frames, and takes none out.
+                // This guest offers 256 buffers and takes no frames out of them.
                 let guest = try Frontend(lab.path("mon"))
                 guest.offer(ring: 0, bufferBytes: 2_048, count: 256)
                 try guest.start()
@@ -255,7 +255,7 @@ extension EndToEnd {
                 try pass(2_000)
                 #expect(guest.taken == 256)
                 let full = try drops("m")["queue_full"] ?? 0, copied = try daemon.show("mirror", "show", "m").items[0]["copied"]["frames"].int ?? 0
-                // The rest of one batch waits at the ring, and what a leaf takes in its queue.
+                // The rest of one batch waits for the ring, and as many frames as the leaf's queue takes wait there.
                 #expect(full > 200 && full + copied == 2_000, "\(full) of 2000 were not copied, \(copied) were")
                 #expect(try daemon.port("mon")["tx_full"].int ?? 0 > 0)
                 try daemon.command("mirror", "del", "n")

@@ -35,7 +35,7 @@ extension EndToEnd {
                 let a = 0, b = 1, c = 2, u = 3
                 var stormPassed = 0
                 var number = 0
-                /// Sends a frame of a station by one port, and looks who gets it.
+                /// Sends a frame of a station by one port, and checks which ports receive it.
                 func check(_ what: String, from port: Int, station: Int, to: String, _ expected: Set<Int>, sourceLocation: SourceLocation = #_sourceLocation) throws {
                     number += 1
                     let sent = Self.frame(number, to: to, from: mac(station))
@@ -75,7 +75,7 @@ extension EndToEnd {
                 try set("a", "locked", "on")
                 try check("a locked port's own", from: a, station: 1, to: mac(2), [b])
                 try check("a stranger's at a locked port", from: a, station: 60, to: mac(2), [])
-                // And what the host itself says there.
+                // This includes frames that the host itself sends there.
                 #expect(try drops("a", "port_locked") >= 1)
                 try set("a", "locked", "off")
 
@@ -127,7 +127,7 @@ extension EndToEnd {
                 try daemon.command("port", "reset", "u")
                 try daemon.waitUntil(port: "u", is: "up")
                 try check("to all, by the port that is open again", from: u, station: 70, to: Self.everybody, [a, b, c])
-                // Open, too, as soon as nothing guards it any more.
+                // The port also opens again as soon as `guard` is no longer set.
                 try senders[u].send(Self.frame(2_000, to: Self.bridges, from: mac(70)))
                 try daemon.waitUntil(port: "u", is: "failed")
                 try check("to one who was known by the port that is shut", from: a, station: 1, to: mac(70), [b, c])

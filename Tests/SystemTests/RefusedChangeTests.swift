@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Changes that the system refuses after ports were opened or closed for them.
+/// Changes that the system refuses after ports have already been opened or closed for them.
 extension EndToEnd {
     @Suite("A change that is refused half-way leaves every port as it was", .needs(.hugepages))
     struct RefusedChangeTests {
@@ -9,7 +9,7 @@ extension EndToEnd {
             names.map { "  - {name: \($0), type: vhost, bridge: br0, socket: \(lab.path($0))\(more($0))}\n" }.joined()
         }
 
-        /// Refused because the folder of its socket is not there.
+        /// A port that is refused because the folder of its socket does not exist.
         private func nowhere(_ lab: Lab, _ name: String) -> String {
             "  - {name: \(name), type: vhost, bridge: br0, mode: server, socket: \(lab.path("no/folder"))}\n"
         }
@@ -33,7 +33,7 @@ extension EndToEnd {
                     """)
                 let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
                 try eventually("frames flow") { try (daemon.port("vm4")["tx"]["frames"].int ?? 0) > 1_000 }
-                // vm1 is closed for it, so the loops are told of its going while vm3 and vm5 are open.
+                // vm1 is closed for this change, so the loops are told that it is gone while vm3 and vm5 are open.
                 let file = try lab.write("moved.yaml", Daemon.preamble + start + nowhere(lab, "vm1") + others + vhosts(lab, ["vm3", "vm5"]))
                 for _ in 0..<10 {
                     let refused = try daemon.sluice("apply", file)
@@ -91,7 +91,7 @@ extension EndToEnd {
                 func all() throws -> (InterfaceIdentity, InterfaceIdentity, [String]) {
                     (try InterfaceIdentity(tap), try InterfaceIdentity(wire.near), try daemon.show("port", "show").items.map { "\($0["name"]) \($0["driver"]) \($0["state"])" })
                 }
-                // As long as AF_XDP drives one end of the pair, the other takes no mtu above a page.
+                // As long as AF_XDP drives one end of the pair, the other end accepts no MTU above a page.
                 #expect(try daemon.port("far")["driver"].string == "net_af_xdp")
                 try daemon.waitUntil(port: "far", is: "up")
                 try daemon.waitUntil(port: "uplink", is: "up")
@@ -105,7 +105,7 @@ extension EndToEnd {
                     #expect(refused.status == 1 && refused.errors.contains(said), "\(words): \(refused.errors)")
                     #expect(try all() == before, "\(words)")
                 }
-                // One port's refusal takes back what was done to another.
+                // If one port is refused, what was done to another one is undone.
                 let file = try lab.write("both.yaml", running.replacingOccurrences(of: "interface: \(tap)", with: "interface: \(tap)\n    mtu: 1400")
                     .replacingOccurrences(of: "device: \(wire.near)", with: "device: \(wire.near)\n    mtu: 9000"))
                 #expect(try daemon.sluice("apply", file).status == 1)
@@ -113,7 +113,7 @@ extension EndToEnd {
                 #expect(try daemon.configuration() == running)
                 #expect(try FileManager.default.attributesOfItem(atPath: lab.path("vm1"))[.systemFileNumber] as? Int == socket)
 
-                // What is accepted says what it does besides, and does no more.
+                // An accepted change says what else it does, and does no more than that.
                 #expect(try daemon.command("port", "set", "h", "mtu", "1400").contains("mtu default -> 1400\n"))
                 #expect(try daemon.command("port", "set", "h", "mtu", "9000").contains("9000\n"))
                 #expect(try daemon.command("port", "set", "h", "bridge", "br1").contains("is forgotten"))
@@ -151,7 +151,7 @@ extension EndToEnd {
                 #expect(try bound() == ["host1"])
                 try run("ip", "netns", "del", name)
                 try daemon.waitUntil(port: "host1", is: "failed")
-                // A change of it is made all the same, and says that it is not open.
+                // A change to the port is made nevertheless, and says that the port is not open.
                 let changed = try daemon.command("port", "set", "host1", "mtu", "1400")
                 #expect(changed.contains("mtu default -> 1400") && changed.contains("! port host1 (not open"), "\(changed)")
                 running = try daemon.configuration()
@@ -164,7 +164,7 @@ extension EndToEnd {
                 #expect(try bound() == [])
                 #expect(try daemon.command("status").contains("failed: port host1"))
 
-                // Who asks for what runs is told that it does not; other changes are not held up by it.
+                // A client that applies the running configuration is told that the port does not work; other changes are not refused because of it.
                 #expect(try daemon.command("port", "set", "vm2", "mtu", "9000").contains("host1"))
                 #expect(try daemon.port("host1")["state"].string == "failed")
                 let reset = try daemon.sluice("port", "reset", "host1")
@@ -175,7 +175,7 @@ extension EndToEnd {
                 try eventually("its address is bound again") { try bound() == ["host1"] }
                 #expect(daemon.log.contains("port host1 is open again"), "\(daemon.log)")
 
-                // One that is lost can be reset, or taken out.
+                // A failed port can be reset or removed.
                 try run("ip", "netns", "del", name)
                 try daemon.waitUntil(port: "host1", is: "failed")
                 try run("ip", "netns", "add", name)
@@ -203,7 +203,7 @@ extension EndToEnd {
                 #expect(try daemon.show("port", "show").items.count { $0["state"].string == "waiting" } == 600)
                 try daemon.command("apply", try lab.write("two.yaml", Daemon.preamble + all))
                 #expect(try daemon.show("port", "show").items.count { $0["queues_max"].int == 2 && $0["state"].string == "waiting" } == 600)
-                // Another bridge takes another number for each, as frames for the old one may still wait.
+                // In another bridge each port needs another index, because frames for the old one may still wait.
                 let moved = Daemon.preamble + all.replacingOccurrences(of: "bridge: br0", with: "bridge: br1").replacingOccurrences(of: "br0}]", with: "br0}, {name: br1}]")
                 let tooMany = try daemon.sluice("apply", try lab.write("moved.yaml", moved))
                 #expect(tooMany.status == 1 && tooMany.errors.contains("600") && tooMany.errors.contains("423"), "\(tooMany.errors)")

@@ -1,6 +1,6 @@
 import Testing
 
-/// A ring that several poll loops send to: one at a time, and who finds another in it comes again.
+/// Several poll loops send to one ring: one at a time, and a loop that finds another in the ring tries again later.
 extension EndToEnd {
     @Suite("Rings that poll loops share", .needs(.hugepages))
     struct SharedQueueTests {
@@ -14,7 +14,7 @@ extension EndToEnd {
                     lab, "daemon: {cpus: [0, 1], buffers: 16384, polling: adaptive}\nbridges: [{name: br0}]\nports:\n"
                         + port("vm1", 0) + port("vm2", 1) + port("sink", 0))
                 let ports = ["vm1", "vm2", "sink"].map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true, ring: 1024}\n" }.joined()
-                // So few that the sink's ring has room for what comes while the generator, which shares a CPU, does not run.
+                // There are so few frames that the sink's ring has room for those that come while the generator, which shares a CPU, does not run.
                 let scenario = "duration: 5s\nlearn: true\nports:\n" + ports + """
                     flows:
                       - {name: a, from: vm1, to: sink, size: 60, rate: 15kpps}
@@ -22,7 +22,7 @@ extension EndToEnd {
                     expect: [{name: all, flows: ["*"], intact: true, loss-at-most: 0%}]
                     """
                 var full = 0
-                // After a tenth of a second without its CPU the generator has more to catch up with than the ring holds.
+                // If the generator did not have its CPU for a tenth of a second, it has to catch up with more frames than the ring holds.
                 for _ in 1...3 {
                     let before = try daemon.port("sink")["tx_full"].int ?? 0
                     let report = try Generator.measure(lab, daemon, scenario)

@@ -21,7 +21,7 @@ extension EndToEnd {
                 _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("rate 5 has no unit") }
                 #expect(try daemon.configuration() == before)
 
-                // A file that is cut off, as one that is being written, takes nothing away; nor does it when it is applied by hand.
+                // An empty file, as one that is just being written may be, must not remove everything, not even if it is applied by hand.
                 func refusals() -> Int { daemon.log.components(separatedBy: "control.yaml is not reloaded").count }
                 let sentence = "this is empty, and would take away all that runs (2 bridges): write {} instead if that is meant"
                 for text in ["", "# to be written\n", "---\n"] {
@@ -35,7 +35,7 @@ extension EndToEnd {
                 }
                 #expect(daemon.log.contains(sentence), "\(daemon.log)")
 
-                // What might never end is not begun, and holds up no other signal.
+                // A file whose reading might never end is not read, and does not delay other signals.
                 let file = lab.path("control.yaml")
                 try FileManager.default.removeItem(atPath: file)
                 try #require(mkfifo(file, 0o600) == 0)
@@ -49,7 +49,7 @@ extension EndToEnd {
         @Test("a poll loop that hangs is named, and nobody waits for it without end")
         func hangingLoop() throws {
             try withLab { lab in
-                // One that polls is never asleep, and so always waited for.
+                // A loop that polls never sleeps, so it always has to be waited for.
                 let settings = "daemon: {cpus: [1], buffers: 16384, polling: polling}\n"
                 let daemon = try Daemon(lab, settings + "bridges: [{name: br0}]\nports: [{name: one, type: tap, bridge: br0, interface: \(lab.tag)1}]\n")
                 let loop = try #require(try daemon.thread(named: "worker"))
@@ -66,19 +66,19 @@ extension EndToEnd {
                 hold.stop()
                 try eventually("the change is made after all") { try daemon.configuration().contains("cpus: [1]") }
 
-                // A clean end has to wait for the loop; the second signal does not.
+                // A clean end has to wait for the loop; a second signal ends the daemon without waiting.
                 let again = try held(loop, lab)
                 daemon.process.signal(SIGTERM)
                 _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("another signal ends it at once") }
                 daemon.process.signal(SIGTERM)
                 _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 10) { $0.contains("ended at once by a second signal") }
-                // Whoever holds a thread has to let it go before the kernel tells of the process's end.
+                // The thread must be released before the kernel reports that the process has ended.
                 again.stop()
                 #expect(daemon.process.waitForExit(until: .after(10)) == .code(128 + SIGTERM))
             }
         }
 
-        /// AF_XDP's libraries print there by themselves, as they open an interface.
+        /// AF_XDP's libraries print to standard error by themselves when they open an interface.
         @Test("the first SIGTERM ends a daemon whose standard error nobody reads, whatever it has ports for and wherever its output goes", arguments: [false, true])
         func unreadErrors(_ isOutputUnread: Bool) throws {
             try withLab { lab in
@@ -109,7 +109,7 @@ extension EndToEnd {
             }
         }
 
-        /// Holds one thread as a debugger would, until it is stopped: ptrace(2), PTRACE_SEIZE and PTRACE_INTERRUPT.
+        /// Holds one thread as a debugger would, until the returned process is stopped: ptrace(2), PTRACE_SEIZE and PTRACE_INTERRUPT.
         private func held(_ thread: Int, _ lab: Lab) throws -> ChildProcess {
             #if arch(arm64)
             let number = 117

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Poll loops that sleep lose nothing by it: no frame, no rate, no change.
+/// Poll loops that sleep must not lose anything because of it: no frame, no rate, no change.
 extension EndToEnd {
     @Suite("Sleeping poll loops", .needs(.hugepages))
     struct SleepTests {
@@ -16,7 +16,7 @@ extension EndToEnd {
             ["vm1", "vm2"].map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
         }
 
-        /// Host taps in namespaces of their own, which reach each other.
+        /// Two host taps, each in a namespace of its own, which can reach each other.
         private func twoTaps(_ lab: Lab, _ mode: String) throws -> (Daemon, Namespace, Namespace) {
             let (a, b) = (try Namespace(lab, "a"), try Namespace(lab, "b"))
             let daemon = try Daemon(lab, settings(mode) + """
@@ -44,7 +44,7 @@ extension EndToEnd {
                 let before = (sleeps: try sleeps(daemon), turns: try turns(daemon))
                 try eventually("it slept 20 times more") { try sleeps(daemon) >= before.sleeps + 20 }
                 let after = (sleeps: try sleeps(daemon), turns: try turns(daemon))
-                // Two turns a sleep, and what it takes an adaptive loop to tire.
+                // A sleep takes two turns, and an adaptive loop makes some more before it sleeps.
                 #expect(after.turns - before.turns < (after.sleeps - before.sleeps) * 2_000)
                 daemon.stop()
             }
@@ -54,7 +54,7 @@ extension EndToEnd {
         func lonelyFrames(_ mode: String) throws {
             try withLab { lab in
                 let daemon = try Daemon(lab, settings(mode) + "bridges: [{name: br0}]\nports:\n" + guests(lab))
-                // Twice: guests that leave and come back find it asleep.
+                // This is done twice, because guests that leave and come back find the loop asleep.
                 for _ in 1...2 {
                     let before = try woken(daemon, by: "traffic")
                     let report = try Generator.run(lab, "duration: 2s\nlearn: true\nports:\n" + simulated(lab) + """
@@ -89,7 +89,7 @@ extension EndToEnd {
         func quiet() throws {
             try withLab { lab in
                 let (daemon, a, b) = try twoTaps(lab, "polling")
-                // Nothing more comes, so that neither tap has ever woken the loop.
+                // No more frames come, so neither tap has ever woken the loop.
                 try a.run("ip", "link", "set", "tapa", "down")
                 try b.run("ip", "link", "set", "tapb", "down")
                 try daemon.command("core", "set", "all", "polling", "interrupt")
@@ -150,7 +150,7 @@ extension EndToEnd {
                     """)
                 let ports = ["vm1", "vm2", "vm3", "src"].map { "  - {name: \($0), device: \"virtio_user:\(lab.path($0))\", server: true}\n" }.joined()
                 let before = try woken(daemon, by: "time")
-                // The first two want more than there is; the third is held back by its pace alone. In whole frames of 1.2 ms and more.
+                // The first two flows want more than there is; the third is only limited by its pace. Frames take 1.2 ms or more each.
                 let report = try Generator.measure(lab, daemon, "duration: 6s\nlearn: true\nports:\n" + ports + """
                     flows:
                       - {name: a, from: src, to: vm1, size: 1514, rate: 30mbit}
@@ -164,7 +164,7 @@ extension EndToEnd {
                     """)
                 #expect(Generator.missed(report) == [])
                 #expect(try woken(daemon, by: "time") > before + 100, "it slept between the frames")
-                // It was held back for most of the time, which the loop slept away.
+                // The port was held back for most of the time, during which the loop slept.
                 #expect(try daemon.port("vm3")["paced_nanoseconds"].int ?? 0 > 3_000_000_000)
                 #expect(try daemon.unaccountedFrames() == 0)
                 daemon.stop()
@@ -193,7 +193,7 @@ extension EndToEnd {
 
                 try daemon.command("core", "set", "1", "polling", "polling")
                 #expect(try core(daemon)["polling"].string == "polling")
-                // The turn in which it was told may have ended a sleep.
+                // The turn in which the loop was told may have ended a sleep.
                 let (slept, turned) = (try sleeps(daemon), try turns(daemon))
                 try eventually("it turns") { try turns(daemon) > turned + 100_000 }
                 #expect(try sleeps(daemon) == slept)
@@ -208,7 +208,7 @@ extension EndToEnd {
             }
         }
 
-        /// Kick descriptors are never read, so the kernel's count of each (proc(5): fdinfo, eventfd-count) is the number of its kicks.
+        /// Nobody reads the kick descriptors, so the kernel's count of each (proc(5): fdinfo, eventfd-count) is the number of its kicks.
         private func kicks(_ daemon: Daemon) throws -> Int {
             let folder = "/proc/\(daemon.process.pid)/fdinfo"
             return try FileManager.default.contentsOfDirectory(atPath: folder).reduce(0) { sum, name in

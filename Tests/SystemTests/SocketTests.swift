@@ -20,7 +20,7 @@ extension EndToEnd {
                 try FileManager.default.removeItem(atPath: path)
                 try daemon.waitUntil(port: "vm", is: "waiting")
                 if mode == "client" {
-                    // Also where it comes later.
+                    // The file may also appear later.
                     try Data().write(to: URL(fileURLWithPath: path))
                     let port = try daemon.port("vm")
                     #expect(port["state"].string == "failed" && port["reason"].string == sentence, "\(port)")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A poll loop tells when it lost its CPU, and does not take sleep for that.
+/// A poll loop reports when it lost its CPU, and does not mistake sleep for that.
 extension EndToEnd {
     @Suite("Stalls", .needs(.hugepages))
     struct StallTests {
@@ -17,7 +17,8 @@ extension EndToEnd {
             return (count, longest, total)
         }
 
-        /// Stops the daemon for so long at least, counted from when all of its threads stand still. The time is what is tried: no event ends it.
+        /// Stops the daemon for at least this long, counted from the moment at which all of its threads stand still. The duration itself is under test, so
+        /// there is no event to wait for.
         private func suspend(_ daemon: Daemon, milliseconds: Int) throws {
             let tasks = "/proc/\(daemon.process.pid)/task"
             daemon.process.signal(SIGSTOP)
@@ -42,7 +43,7 @@ extension EndToEnd {
                     return now.longest >= 50_000 ? now : nil
                 }
                 #expect(after.count > before.count && after.total >= before.total + 50_000)
-                // The machine may take the CPU again meanwhile, but nothing is taken back.
+                // The machine may take the CPU away again meanwhile, so the count may have grown.
                 let told = try #require(try daemon.command("core", "show").firstMatch(of: /CPU 1 was lost (\d+) times?/), "no word of a lost CPU")
                 #expect(try #require(Int(told.1)) >= after.count)
                 let listed = try daemon.show("core", "show", "--stalls")[0]["stalls"]["latest"].items
@@ -58,7 +59,7 @@ extension EndToEnd {
                 let daemon = try start(lab, polling)
                 func sleeps() throws -> Int { try daemon.show("core", "show")[0]["sleeps"].int ?? 0 }
                 let before = (sleeps: try sleeps(), total: try stalls(daemon).total)
-                // Of 100 ms each, unless something wakes it.
+                // Each sleep takes 100 ms, unless something wakes the loop.
                 try eventually("it slept 20 times more") { try sleeps() >= before.sleeps + 20 }
                 #expect(try stalls(daemon).total - before.total < 1_000_000)
                 let awake = try daemon.show("core", "show")[0]["stalls"]["awake_microseconds"].double ?? 0
@@ -77,7 +78,7 @@ extension EndToEnd {
                         (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")) == "/dev/cpu_dma_latency"
                     }
                 }
-                /// The least that anyone asks for, as the kernel tells it.
+                /// The lowest latency that any process has requested, as the kernel reports it.
                 func inForce() throws -> Int32 {
                     let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/dev/cpu_dma_latency"))
                     defer { try? file.close() }

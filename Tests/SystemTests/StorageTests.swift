@@ -29,7 +29,7 @@ extension EndToEnd {
                 #expect(try RandomFile.digest(lab.path("copy")) == image.digest)
                 print(try client.run("qemu-img", "bench", "-f", "raw", "-c", "2000", "-d", "16", "-s", "64k", url, environment: quiet))
 
-                // Written through the storage host's class, read back through the client's.
+                // The file is written through the storage host's class and read back through the client's.
                 for name in ["storage", "client"] {
                     let leaf = try daemon.classStatus("br0", "\(name)/iscsi")
                     #expect((leaf["sent"]["bytes"].int ?? 0) > 16 << 20, "bytes in class \(name)/iscsi: \(leaf)")
@@ -67,7 +67,7 @@ extension EndToEnd {
                 let outbound = try daemon.classStatus("uplink", "vm1/iscsi"), inbound = try daemon.classStatus("br0", "vm1/iscsi")
                 #expect((outbound["sent"]["frames"].int ?? 0) > 10, "\(outbound)")
                 #expect((inbound["sent"]["bytes"].int ?? 0) > 1 << 20, "\(inbound)")
-                // 0x01: a SCSI command (RFC 7143, 11.3).
+                // 0x01 is a SCSI command (RFC 7143, 11.3).
                 let commands = try capture.waitFor(3) { $0["iscsi.opcode"]?.contains("0x01") == true }
                 #expect(commands.allSatisfy { $0["vlan.priority"] == "4" && $0["vlan.id"] == "0" }, "\(commands)")
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -75,7 +75,7 @@ extension EndToEnd {
             }
         }
 
-        /// libiscsi's own messages are for people.
+        /// Keeps libiscsi from printing messages of its own.
         private let quiet = ["LIBISCSI_DEBUG": "0"]
     }
 }

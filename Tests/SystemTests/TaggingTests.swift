@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("DCB tags on the wire, as tshark dissects them", .needs(.hugepages, .tshark))
     struct TaggingTests {
-        /// One frame: what it is, how it is built, the priority it must leave with, and the protocol whose counter it must move.
+        /// One frame: what it is, how it is built, the priority with which it must leave, and the protocol that must count it.
         struct Sample: Sendable {
             var name: String
             var type: UInt16
@@ -97,7 +97,7 @@ extension EndToEnd {
                 try sender.send(Frames.ethernet(to: far, from: source(1), tags: [.init(pcp: 1, vid: 42)], type: 0x0800, iscsi))
                 try sender.send(Frames.ethernet(to: far, from: source(2), tags: [.init(pcp: 7, vid: 4094)], type: 0x8906, Frames.fcoe))
                 try sender.send(Frames.ethernet(to: far, from: source(3), tags: [.init(pcp: 1, vid: 7), .init(pcp: 2, vid: 8)], type: 0x0800, iscsi))
-                // Priority-tagged by the guest itself: one tag goes out, not two.
+                // The guest itself sends this frame with a priority tag; it must leave with one tag, not two.
                 try sender.send(Frames.ethernet(to: far, from: source(4), tags: [.init(pcp: 1, vid: 0)], type: 0x0800, iscsi))
                 let frames = try capture.waitFor(4)
                 func tags(_ index: Int) -> [String?] { frames.first { $0["eth.src"] == source(index) }.map { [$0["vlan.priority"], $0["vlan.id"]] } ?? [] }

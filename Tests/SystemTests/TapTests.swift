@@ -9,7 +9,7 @@ extension EndToEnd {
         func interfaceBelow(_ mode: String) throws {
             try withLab { lab in
                 let host = try Namespace(lab, "host")
-                // One as long as an interface's name can be.
+                // The name of c is as long as an interface's name can be.
                 func name(_ tap: String) -> String { tap == "c" ? String("\(lab.tag)c-fifteen-letters".prefix(15)) : "\(lab.tag)\(tap)" }
                 let daemon = try Daemon(lab, """
                     daemon: {cpus: [1], buffers: 16384, polling: \(mode)}
@@ -25,8 +25,8 @@ extension EndToEnd {
                     }
                 }
                 func wakeups(by reason: String) throws -> Int { try daemon.show("core", "show")[0]["wakeups"][reason].int ?? 0 }
-                /// Soon little but the longest sleep's end wakes the loop: what the host itself says on the taps. What is always ready wakes it all the time,
-                /// and may do so until the daemon's next round, a second later at most, has closed it.
+                /// Waits until little but the end of its longest sleep wakes the loop; the host itself sends some frames on the taps. A descriptor that is
+                /// always ready would wake it all the time. It may do so until the daemon has closed it in its next round, at most a second later.
                 func isIdle() throws {
                     try eventually("the loop sleeps its longest sleeps") {
                         let traffic = try wakeups(by: "traffic"), time = try wakeups(by: "time")
@@ -35,7 +35,7 @@ extension EndToEnd {
                     }
                 }
                 for port in ["inside", "a", "b", "c"] { try becomes(port, "up", reason: nil) }
-                // One of the same name is another's, and stays as it is.
+                // A new interface of the same name belongs to somebody else and must stay as it is.
                 try run("sh", "-c", "ip link del $0 && ip tuntap add dev $0 mode tap", name("a"))
                 lab.atClose { _ = try? run("ip", "link", "del", name("a")) }
                 try run("ip", "link", "set", name("a"), "up")
@@ -54,11 +54,11 @@ extension EndToEnd {
                 }
                 try isIdle()
 
-                // What is for it meanwhile is dropped under the name of that.
+                // Frames for the other ports are then dropped with the reason that there is no destination.
                 try RawSocket(name("c")).send(Frames.ethernet(to: "ff:ff:ff:ff:ff:ff", from: "52:54:00:00:00:01", type: 0x88b5, []))
                 try eventually("nobody is there to flood to") { try daemon.port("c")["drops"]["no_destination"].int ?? 0 > 0 }
 
-                // By another name it is not the port's, and nothing of it is touched: not even by a change of something else.
+                // Under another name it is not the port's interface, and nothing of it may be touched, not even by a change of something else.
                 try run("ip", "link", "set", name("b"), "up")
                 try becomes("b", "up", reason: nil)
                 try run("ip", "addr", "add", "10.9.9.1/24", "dev", name("b"))
@@ -85,7 +85,7 @@ extension EndToEnd {
                 try rename("b", "x")
                 try becomes("b", "failed", reason: reason("b", "x"))
 
-                // The port takes its interface's name over, and the name is free for another.
+                // The port takes over the interface's new name, and the old name is free for another interface.
                 let adopted = try daemon.command("port", "set", "b", "interface", name("x"))
                 #expect(adopted.hasPrefix("~ port b interface \(name("b")) -> \(name("x")) (its interface is called that already, and stays as it is)\n"), "\(adopted)")
                 try becomes("b", "up", reason: nil)

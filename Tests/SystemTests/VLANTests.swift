@@ -6,7 +6,7 @@ extension EndToEnd {
     struct VLANTests {
         private static let everybody = "ff:ff:ff:ff:ff:ff"
 
-        /// A frame that the receivers of a test know by its number.
+        /// A frame with a number by which the receivers of a test recognise it.
         private static func frame(_ number: Int, to: String = everybody, from: String, tags: [Frames.Tag] = []) -> [UInt8] {
             Frames.ethernet(to: to, from: from, tags: tags, type: 0x88b5, [0x51, 0xce] + Frames.be(UInt16(number)) + [UInt8](repeating: UInt8(number & 0xff), count: 50))
         }
@@ -39,24 +39,25 @@ extension EndToEnd {
                 let senders = try ends.map { try RawSocket($0) }
                 let receiver = try RawReceiver(ends, Self.isOurs)
                 var number = 0
-                /// Sends by one port and looks who gets what: the tags, by port.
+                /// Sends a frame by one port and checks which ports get it with which tags.
                 func check(_ what: String, from port: Int, to: String = Self.everybody, station: Int, tags: [Frames.Tag] = [], _ expected: [Int: [Frames.Tag]]) throws {
                     number += 1
                     let sent = Self.frame(number, to: to, from: mac(station), tags: tags)
                     try senders[port].send(sent)
                     let wanted = Dictionary(uniqueKeysWithValues: expected.map { ($0.key, Self.frame(number, to: to, from: mac(station), tags: $0.value)) })
                     var seen: [Int: [UInt8]] = [:]
-                    // More than wanted would come at the same time.
+                    // If more frames arrive than expected, they do so at about the same time.
                     for arrival in receiver.take(quiet: wanted.isEmpty ? 0.2 : 1, until: { $0.count >= max(wanted.count, 1) }) + receiver.take(quiet: 0.05) {
                         #expect(seen[arrival.port] == nil, "\(what): twice at \(arrival.port)")
-                        // Padding that came behind a tag stays.
+                        // The padding behind a removed tag remains.
                         seen[arrival.port] = arrival.frame
                     }
                     #expect(seen == wanted, "\(what)")
                 }
                 func c(_ vid: UInt16, pcp: UInt8 = 0) -> Frames.Tag { Frames.Tag(pcp: pcp, vid: vid) }
                 func s(_ vid: UInt16) -> Frames.Tag { Frames.Tag(pcp: 0, vid: vid, tpid: 0x88a8) }
-                // 0 a, 1 b: 10; 2 c: 20; 3 s: service 100; 4 n: 1; 5 p: trunk 10, 20, 100, native 1; 6 x: trunk 10, 30, 100, with DCB's priorities.
+                // The ports and their VLANs are: 0 a and 1 b: 10; 2 c: 20; 3 s: service 100; 4 n: 1; 5 p: trunk 10, 20, 100, native 1; 6 x: trunk 10, 30, 100,
+                // with DCB's priorities.
                 try check("from an access port", from: 0, station: 1, [1: [], 5: [c(10)], 6: [c(10)]])
                 try check("its priority tag", from: 0, station: 1, tags: [c(0, pcp: 5)], [1: [], 5: [c(10, pcp: 5)], 6: [c(10)]])
                 try check("in another VLAN than the port's", from: 0, station: 1, tags: [c(20)], [:])
@@ -70,13 +71,13 @@ extension EndToEnd {
                 try check("to a customer", from: 5, station: 6, tags: [s(100), c(10)], [3: [c(10)], 6: [s(100), c(10)]])
                 try check("to a customer, by AF_XDP", from: 6, station: 6, tags: [s(100), c(10)], [3: [c(10)], 5: [s(100), c(10)]])
                 try check("in a service VLAN without a service tag", from: 6, station: 6, tags: [c(100)], [:])
-                // What is known in one VLAN is not in another.
+                // An address that is known in one VLAN is not known in another.
                 try check("to whom is known", from: 1, to: mac(1), station: 7, [0: []])
                 try check("to whom is known in another VLAN", from: 2, to: mac(1), station: 8, [5: [c(20)]])
                 try check("to whom is known on a trunk", from: 2, to: mac(2), station: 8, [5: [c(20)]])
 
                 let known = try daemon.show("fdb", "show", "vlan", "10").items
-                // Beside what the host itself says on its taps.
+                // The host's own frames on its taps are left out.
                 #expect(Set(known.compactMap { $0["mac"].string }.filter { $0.hasPrefix("52:54") }) == [mac(1), mac(7)])
                 #expect(known.allSatisfy { $0["vlan"].int == 10 })
                 #expect(try daemon.command("vlan", "show", "p") == """
@@ -90,7 +91,7 @@ extension EndToEnd {
                 #expect(try daemon.port("a")["drops"]["vlan_not_allowed"].int == 1)
                 #expect(try daemon.port("x")["drops"]["vlan_not_allowed"].int == 2)
 
-                // A VLAN that is no service VLAN any more has other tags on all trunks: who was there is not known to be.
+                // When a VLAN stops being a service VLAN, its tags change on all trunks, so all addresses that were known there are forgotten.
                 func inService() throws -> Set<String> {
                     let known = try daemon.show("fdb", "show", "vlan", "100").items.filter { $0["mac"].string?.hasPrefix("52:54") ?? false }
                     return Set(known.compactMap { $0["port"].string })
@@ -103,11 +104,11 @@ extension EndToEnd {
                 try daemon.command("port", "set", "s", "vlan", "service", "100")
                 #expect(try inService() == [])
 
-                // Out of the VLAN at once, and what was learned there is forgotten.
+                // The port leaves the VLAN at once, and what was learned there is forgotten.
                 try daemon.command("port", "set", "b", "vlan", "20")
                 try check("after a port has changed its VLAN", from: 2, station: 9, [1: [], 5: [c(20)]])
                 try check("to whom was known there", from: 0, to: mac(7), station: 1, [5: [c(10)], 6: [c(10)]])
-                // Without VLANs frames pass as they are.
+                // Without VLANs, frames pass unchanged.
                 for port in ["a", "b", "c", "s", "p", "x"] { try daemon.command("port", "set", port, "vlan", "none") }
                 try check("on a bridge without VLANs", from: 0, station: 1, tags: [c(77)], [1: [c(77)], 2: [c(77)], 3: [c(77)], 4: [c(77)], 5: [c(77)], 6: [c(77)]])
                 #expect(try daemon.unaccountedFrames() == 0)
@@ -115,8 +116,8 @@ extension EndToEnd {
             }
         }
 
-        /// What arrives is judged to a hundredth, and what the daemon counts to a thousandth, by the median second. Bursts are wide, and floors and ceiling fill the
-        /// link, so that a poll loop that other programs keep from its CPU for a while catches up.
+        /// The median second must be right to 1 % for what arrives, and to 0.1 % for what the daemon counts. Bursts are large, and floors and ceiling fill the
+        /// link, so that a poll loop that lost its CPU to other programs for a while can catch up.
         @Test("VLANs behind a trunk have floors and ceilings of their own")
         func floors() throws {
             try withLab { lab in
@@ -177,7 +178,7 @@ extension EndToEnd {
                       - {name: ten, type: tap, bridge: br0, interface: tap0, netns: \(hosts[0].name), vlan: 10}
                       - {name: twenty, type: tap, bridge: br0, interface: tap0, netns: \(hosts[1].name), vlan: 20}
                     """)
-                // The same addresses in both VLANs: they are networks apart.
+                // Both VLANs use the same addresses, because they are separate networks.
                 for host in hosts { try host.configure("tap0", address: "10.0.0.2/24") }
                 let guest = try Guest(lab, "vm1", mac: "52:54:00:00:00:01", socket: lab.path("vm1"))
                 try guest.booted().run("ip link set eth0 up; for v in 10 20; do vconfig add eth0 $v && ip link set eth0.$v up || exit 1; done; ip addr add 10.0.0.1/24 dev eth0.10")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What `sluice class show` says of classes that want more than they get.
+/// What `sluice class show` says about classes that want more than they get.
 extension EndToEnd {
     @Suite("Why a class waits, for whom, and who lends to it", .needs(.hugepages))
     struct WaitTests {
@@ -12,7 +12,7 @@ extension EndToEnd {
                 lab, "daemon: {cpus: \(cpus), buffers: 16384}\nbridges: [{name: br0\(bridge)}]\nports:\n" + ports.joined() + groupsAndGuests)
         }
 
-        /// Both guests are sent 80 Mbit/s in all by each sender for a second and a half.
+        /// Each sender sends 80 Mbit/s in all to both guests, for a second and a half.
         private func load(_ lab: Lab, senders: [String] = ["src"]) throws {
             var scenario = "duration: 1500ms\nlearn: true\nports:\n"
             for name in ["vm1", "vm2"] + senders { scenario += "  - {name: \(name), device: \"virtio_user:\(lab.path(name))\", server: true}\n" }
@@ -21,12 +21,12 @@ extension EndToEnd {
             #expect(Generator.faults(try Generator.run(lab, scenario)) == Generator.noFaults)
         }
 
-        /// A list of ancestors as pairs.
+        /// A list of ancestors as pairs of class and amount.
         private func pairs(_ list: JSON, _ figure: String) -> [(class: String, amount: Int)] {
             list.items.map { ($0["class"].string ?? "?", $0[figure].int ?? 0) }
         }
 
-        /// The parts add up to what the class waited for ancestors, and borrowed, in all.
+        /// Checks that the parts add up to the number of waits for ancestors and to the bytes borrowed.
         private func expectSums(_ status: JSON, sourceLocation: SourceLocation = #_sourceLocation) {
             let waits = pairs(status["held_by"], "waits").reduce(0) { $0 + $1.amount }
             #expect(waits == status["holds"]["ancestor_ceiling"].int ?? 0, "\(status)", sourceLocation: sourceLocation)
@@ -79,7 +79,7 @@ extension EndToEnd {
             }
         }
 
-        /// A root lends up to its ceiling, so that a class that finds nothing to borrow waits for the root.
+        /// A root lends up to its ceiling, so a class that finds nothing to borrow waits for the root's ceiling.
         @Test("with nothing left to lend, the root is what holds it")
         func nothingLeft() throws {
             try withLab { lab in

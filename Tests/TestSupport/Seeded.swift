@@ -1,4 +1,4 @@
-/// Sebastiano Vigna's SplitMix64: the same numbers for the same seed, on every machine.
+/// SplitMix64 by Sebastiano Vigna: the same seed gives the same numbers on every machine.
 package struct Seeded: RandomNumberGenerator {
     private var state: UInt64
 

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Calls `body` with 0 to `count` - 1, each on a thread of its own, all at once. Returns when all have ended.
-/// (`DispatchQueue.concurrentPerform` has no more threads than the machine has processors: calls that wait for each other would never end.)
+/// Calls `body` with each number from 0 to `count` - 1, each on a thread of its own, all at the same time. Returns when all calls have ended.
+/// (`DispatchQueue.concurrentPerform` uses no more threads than the machine has processors, so calls that wait for each other would never end.)
 package func onThreads(_ count: Int, _ body: @Sendable (Int) -> Void) {
     withoutActuallyEscaping(body) { body in
         let threads = (0..<count).map { index in

@@ -10,7 +10,7 @@ import TrafficGenerator
     @Test(arguments: ["", "sluice", "sluice=12", "=12:/a,/b", "sluice=:/a,/b", "sluice=12+:/a,/b", "sluice=twelve:/a,/b", "sluice=12:", "sluice=0:/a", "sluice=1:/a"])
     func refusesWhatIsNoSwitch(_ text: String) { #expect(throws: ScenarioError.self) { try CirculatedSwitch(text) } }
 
-    /// Every flow, sub-flow and pair of addresses has its turn once before any has a second.
+    /// Every flow, sub-flow and pair of addresses is used once before any of them is used again.
     @Test func everyFlowHasItsTurn() {
         var cycle = HeaderCycle(), seen: [String] = []
         for _ in 0..<2 * 3 * 4 {
@@ -24,7 +24,8 @@ import TrafficGenerator
 
     private func slice(_ frames: UInt64, _ seconds: Double = 0.1) -> SliceFigures { SliceFigures(frames: frames, bytes: frames * 60, seconds: seconds) }
 
-    /// A machine that is twice as slow in one set changes no ratio; a set that only one switch has, or in which the other moved nothing, has none.
+    /// A machine that is half as fast during one set does not change its ratio. A set has no ratio if only one switch was measured in it, or if the other moved
+    /// no frames.
     @Test func pairsSlices() throws {
         let report = CirculationReport(
             [("us", [slice(1_000), slice(500), slice(800), slice(300)]), ("them", [slice(500), slice(500, 0.2), slice(0)])], sliceSeconds: 0.1)
@@ -44,7 +45,7 @@ import TrafficGenerator
         #expect(Quartiles([1, 2])?.lower == 1.25)
     }
 
-    /// Of threads that want a CPU most of the time, the one that waited longest counts; others may wait.
+    /// Among the threads that want a CPU most of the time, the one that waited longest counts; waits of the others do not matter.
     @Test func tellsWhoWaitedForACPU() {
         #expect(ThreadTimes.times("1000 200 3\n") == ThreadTimes.Times(ran: 1_000, waited: 200))
         #expect(ThreadTimes.times("-") == nil)

@@ -30,7 +30,7 @@ import TrafficGenerator
         }
     }
 
-    /// The form that HdrHistogram's plotter reads: rising values and percentiles, the last line at 100 %.
+    /// The format that HdrHistogram's plotter reads: values and percentiles rise, and the last line is at 100 %.
     @Test func writesPercentileDistributions() throws {
         var counts = [UInt64](repeating: 0, count: LatencyBuckets.count)
         for value in 1...100_000 as ClosedRange<UInt64> { counts[LatencyBuckets.index(value)] += 1 }
@@ -64,7 +64,7 @@ import TrafficGenerator
         #expect(judge([0, 63, 1, 0]) == [61, 1, 1])
     }
 
-    /// Against a set that remembers everything.
+    /// Compares the result with that of a set that remembers everything.
     @Test func agreesWithAnOracleOnShuffledArrivals() {
         var random = Seeded(7)
         for _ in 0..<500 {

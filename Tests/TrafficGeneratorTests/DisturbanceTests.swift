@@ -1,7 +1,7 @@
 import Testing
 import TrafficGenerator
 
-/// `Disturbance` for expressions that may not change what they name.
+/// Holds a `Disturbance`, so that it can be asked in expressions that may not change the variables they use.
 private final class Judge {
     private(set) var disturbance = Disturbance()
     func stall(from start: UInt64, to end: UInt64) { disturbance.stall(from: start, to: end) }
@@ -17,7 +17,7 @@ private final class Judge {
         #expect(judge.disturbance.stalls == 1 && judge.disturbance.stalled == 50_000 && judge.disturbance.longest == 50_000)
         #expect(judge.touches(sent: 99_000, arrived: 150_010))
         #expect(judge.touches(sent: 149_999, arrived: 152_000))
-        // Sent after the stall, behind frames that were in flight in it; what comes behind those was not.
+        // This frame was sent after the stall, but behind frames that were in flight during it. A later frame was not.
         #expect(judge.touches(sent: 150_500, arrived: 153_000))
         #expect(!judge.touches(sent: 152_500, arrived: 154_000))
     }
@@ -37,7 +37,7 @@ private final class Judge {
         let frames = [(50, 100), (90, 110), (290, 300), (310, 320), (390, 410), (395, 415), (405, 430), (412, 440)].map { sent, arrived in
             SlowFrame(sent: sent, latency: arrived - sent)
         }
-        // Two touch each other; the last one's backlog reaches beyond it.
+        // Two of the stalls adjoin each other, and the backlog after the last one lasts longer than the stall itself.
         let stalls: [Range<UInt64>] = [300..<310, 95..<100, 400..<411, 100..<105]
         let touched = frames.withUnsafeBufferPointer { SlowFrame.touched($0, by: stalls) }
         #expect(touched == [true, true, false, false, true, true, true, true])

@@ -3,7 +3,7 @@ import Packet
 import Testing
 import TrafficGenerator
 
-/// Frames of every kind: what stands where, and checksums that hold whatever signature is written.
+/// Frames of every kind: their fields must be in the right places, and their checksums must hold whatever signature is written into them.
 @Suite struct FrameTests {
     static let kinds: [TrafficKind] = [.udp, .tcp, .iscsi, .fcoe, .fip, .roce, .rocev2, .nvmeTCP, .etherType(0x88b5)]
     static let source = MACAddress("52:54:00:00:00:01")!, destination = MACAddress("52:54:00:00:00:02")!
@@ -23,7 +23,7 @@ import TrafficGenerator
                 }
                 let least = FrameTemplate.leastSize(kind, ipv6: plan.ipv6)
                 for size in [least, least + 1, 128, 191, 590, 1_514] where size >= least {
-                    // A connection each: what repeats on one is not dissected again.
+                    // Each frame uses a connection of its own, because the dissector does not dissect repeated data of one connection.
                     let template = FrameTemplate(
                         plan, size: size, source: source, destination: destination, subflow: list.count,
                         lane: FrameLane(source: 0, destination: 1))
@@ -63,7 +63,7 @@ import TrafficGenerator
         return UInt16(total)
     }
 
-    /// The switch's own rules know every frame by its protocol.
+    /// The switch's protocol table must recognise each frame's protocol.
     @Test func theSwitchKnowsEveryKind() {
         let table = ProtocolTable.builtIn()
         defer { table.destroy() }
@@ -83,7 +83,7 @@ import TrafficGenerator
         }
     }
 
-    /// An independent dissector reads every frame as what it claims to be, and finds no bad checksum.
+    /// An independent dissector must identify every frame as what it is meant to be, and find no wrong checksum.
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/tshark"), "tshark is not installed"))
     func tsharkAgrees() throws {
         let frames = Self.frames()

@@ -30,7 +30,7 @@ import TrafficGenerator
     }
 
     @Test func pacesExactly() {
-        // 1 Gbit/s is 8 ns a byte, 1 Mpps 1000 ns a frame, in 2^-16 ns.
+        // 1 Gbit/s is 8 ns for each byte, and 1 Mpps is 1000 ns for each frame, in units of 2^-16 ns.
         #expect(Pace(.bits(1_000_000_000)).perByte == 8 << 16)
         #expect(Pace(.frames(1_000_000)).perFrame == 1_000 << 16)
         #expect(Pace(.bits(1)).perByte == 8_000_000_000 << 16)

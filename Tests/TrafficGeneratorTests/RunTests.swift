@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TrafficGenerator
 
-/// The real program between DPDK devices that need no switch. Needs root, as DPDK does.
+/// Runs the real program between DPDK devices that need no switch. It needs root, as DPDK does.
 @Suite(.serialized, .enabled(if: geteuid() == 0, "DPDK needs root")) struct RunTests {
     let folder: URL
 
@@ -11,7 +11,7 @@ import TrafficGenerator
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
-    /// Runs a scenario; gives the exit status and the report.
+    /// Runs a scenario and returns the exit status and the report.
     private func play(_ yaml: String, _ options: [String] = []) throws -> (Int32, Report?) { try play("run", yaml, options) }
 
     private func play<Figures: Decodable>(_ verb: String, _ yaml: String, _ options: [String]) throws -> (Int32, Figures?) {
@@ -64,14 +64,14 @@ import TrafficGenerator
         }
         #expect(flows[1].tagged == flows[1].receivedFrames && flows[1].priorities[4] == flows[1].tagged)
         #expect(flows[0].tagged == 0)
-        // Three source addresses, fifty sub-flows each, at 100 000 frames/s for half a second, at most.
+        // There are three source addresses with fifty sub-flows each, at 100 000 frames/s for half a second, so these are the most frames that can be sent.
         #expect(flows[0].sentFrames <= 50_001)
         #expect(flows[5].sentFrames <= 201)
         let left = runtimeFolders().subtracting(before)
         #expect(!left.contains { name in name.hasPrefix("sluice-gen-") && kill(pid_t(name.dropFirst(11)) ?? 0, 0) != 0 })
     }
 
-    /// What a run sent is captured, harmed in known ways, and played back to the same scenario, which names each harm.
+    /// What a run sent is captured, damaged in known ways, and played back to the same scenario, which must report each kind of damage.
     @Test func namesEveryHarm() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let sent = folder.appendingPathComponent("sent.pcap"), harmed = folder.appendingPathComponent("harmed.pcap")
@@ -90,7 +90,7 @@ import TrafficGenerator
         var capture = CaptureFile([UInt8](try Data(contentsOf: sent)))
         let counts = try #require(first.1).flows.map { Int($0.sentFrames) }
         #expect(capture.frames.count == counts.reduce(0, +))
-        // The first flow's frames, by length.
+        // The frames of a flow are recognised by their length.
         func places(_ length: Int) -> [Int] { capture.frames.indices.filter { capture.frames[$0].count == length } }
         let ones = places(200), twos = places(700)
         try #require(ones.count > 40 && twos.count > 40)
@@ -109,7 +109,7 @@ import TrafficGenerator
         let report = try #require(second.1)
         let (one, two, astray) = (report.flows[0], report.flows[1], report.flows[2])
         #expect(one.corrupted == 2 && one.duplicated == 1 && one.reordered == 0)
-        // One removed, one whose signature was damaged, one twice.
+        // One frame was removed, one had its signature damaged, and one came twice.
         #expect(Int(one.receivedFrames) == counts[0] - 1)
         #expect(two.corrupted == 2 && two.reordered == 1 && two.duplicated == 0)
         #expect(Int(two.receivedFrames) == counts[1])
@@ -153,7 +153,7 @@ import TrafficGenerator
         #expect(!FileManager.default.fileExists(atPath: socket))
     }
 
-    /// A wire for a switch: what one port sends, the other gets.
+    /// A wire takes the place of the switch: what one port sends, the other receives.
     @Test func framesGoRoundOverAMemif() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let (status, figures): (Int32, CirculationReport?) = try play(

@@ -92,7 +92,7 @@ import TrafficGenerator
         }
     }
 
-    /// As documents of the daemon's, so that a few lines cannot stand for any number.
+    /// As in the daemon's documents, a few lines must not be able to stand for any number of elements.
     @Test func scenariosAreReadWithinLimits() {
         func refusal(_ yaml: String) -> String {
             do throws(ScenarioError) {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A capture file (pcap, microseconds, Ethernet) in memory.
+/// A capture file in memory (pcap format, microseconds, Ethernet).
 struct CaptureFile {
     var frames: [[UInt8]]
 
@@ -25,7 +25,7 @@ struct CaptureFile {
     }
 }
 
-/// A child process that has ended.
+/// The outcome of a child process that has ended.
 struct Command {
     var status: Int32
     var output: String

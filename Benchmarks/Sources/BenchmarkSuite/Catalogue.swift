@@ -1,14 +1,14 @@
 import Foundation
 import Measuring
 
-/// A benchmark that can be run alone.
+/// A benchmark, which can be run alone.
 struct Benchmark {
-    /// As CSIT names them: frame size with FCS, cores, ports, work.
+    /// The name, in the style of CSIT: frame size with FCS, number of cores, kind of ports, and task.
     var name: String
     var title: String
-    /// Part of `--quick`.
+    /// Whether it is part of `--quick`.
     var quick = false
-    /// CPUs it needs, the generator's included.
+    /// The number of CPUs that it needs, including that of the generator.
     var cpus = 2
     var run: (Bench, String) throws -> Void
 }
@@ -132,7 +132,7 @@ enum Catalogue {
         }
     }
 
-    /// The benchmarks meant by names, in the catalogue's order; a name may hold `*`.
+    /// The benchmarks with these names, in the catalogue's order. A name may contain `*`.
     static func select(_ names: [String], quick: Bool) throws -> [Benchmark] {
         guard !names.isEmpty else { return all.filter { !quick || $0.quick } }
         for name in names where !all.contains(where: { matches($0.name, name) }) {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// Started by `scripts/bench`, which installs and builds what it needs.
+/// The suite is started by `scripts/bench`, which installs and builds what it needs.
 @main
 struct Suite: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -81,7 +81,7 @@ struct Suite: ParsableCommand {
             if bench.results.outcomes == before {
                 bench.skip(benchmark.name, "none of its members is among the peers \(peers): leave --peers out")
             }
-            // A run that is ended early leaves what it has measured.
+            // If a run is ended early, what it has measured is still written.
             try Output.write(bench)
         }
         Output.tell(bench)

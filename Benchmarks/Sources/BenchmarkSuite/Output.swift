@@ -1,7 +1,7 @@
 import Foundation
 import Measuring
 
-/// Writes what was measured: a table, JSON, and pictures.
+/// Writes the results: a table, JSON, and pictures.
 enum Output {
     static func write(_ bench: Bench) throws {
         let results = bench.results
@@ -26,7 +26,7 @@ enum Output {
         }
     }
 
-    /// The table on standard output.
+    /// Prints the table on standard output.
     static func tell(_ bench: Bench) {
         print(Table.text(bench.results.figures) + remarks(bench.results))
         bench.say("\(bench.output): results.md, results.json and pictures")
@@ -40,7 +40,7 @@ enum Output {
         }
     }
 
-    /// What did not run or disturbed the figures.
+    /// Lists what did not run, and what disturbed the figures.
     private static func remarks(_ results: Results) -> String {
         var lines: [String] = []
         for figure in results.figures {

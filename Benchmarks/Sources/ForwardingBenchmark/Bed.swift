@@ -3,7 +3,7 @@ import DataPlane
 import Glibc
 import RingPorts
 
-/// A running data plane whose ports send to each other, with the frames that circulate.
+/// A running data plane whose ports send to each other, and the frames that circulate between them.
 struct Bed {
     let plane: DataPlane
     private let load: Load
@@ -17,13 +17,13 @@ struct Bed {
         for pair in pairs {
             try Self.check(ring_ports_create(pair.a, pair.b, UInt32(pair.queues), UInt32(Self.ringSize(load.circulating))), "making the devices \(pair.a) and \(pair.b)")
         }
-        // Before a poll loop has the ports: a ring has one producer at a time.
+        // This is done before a poll loop has the ports, because a ring may have only one producer at a time.
         try fill()
         var ids = ClassIDs()
         try plane.apply(model, trees: trees(of: model, ids: &ids))
     }
 
-    /// Puts the frames into the rings. What is received by `a` leaves by `b`, whose transmit ring is `a`'s receive ring.
+    /// Puts the frames into the rings. Frames that are received by `a` leave by `b`, whose transmit ring is `a`'s receive ring.
     private func fill() throws {
         for pair in pairs {
             for queue in 0..<UInt32(pair.queues) {
@@ -41,14 +41,14 @@ struct Bed {
         guard result == 0 else { throw Failure("\(what) failed: \(String(cString: strerror(-result)))") }
     }
 
-    /// A ring holds one frame less than its size, and all that circulates may be in one.
+    /// A ring holds one frame less than its size, and all circulating frames may be in one ring.
     private static func ringSize(_ frames: Int) -> Int {
         var size = 64
         while size <= 2 * frames { size *= 2 }
         return size
     }
 
-    /// - Throws: if a frame was lost; then fewer circulate.
+    /// - Throws: if a frame was lost, because then fewer frames circulate.
     func check() throws {
         let drops = plane.totals().drops
         guard drops.isEmpty else {

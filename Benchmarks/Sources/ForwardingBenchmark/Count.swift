@@ -3,7 +3,7 @@ import Foundation
 import NUMA
 import RingPorts
 
-/// A bounded run that executes the same whatever the machine does beside it: for counting instructions and allocations.
+/// A run of bounded length that executes the same code whatever else the machine does, for counting instructions and allocations.
 struct Count: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Let so many packets through one poll loop, then stop; counts the loop's heap calls meanwhile.",

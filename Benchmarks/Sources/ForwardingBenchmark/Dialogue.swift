@@ -1,9 +1,10 @@
 import Foundation
 
-/// What a process says that is measured in turns: a line when it is ready, and a line of JSON for each line that says for how many seconds to measure.
+/// The dialogue with a process that measures in turns: it prints a line when it is ready. It then reads lines that say for how many seconds to measure, and
+/// answers each with a line of JSON.
 enum Dialogue {
     static let ready = "ready"
-    /// What passes before each turn: caches fill, and the time in which the process was stopped ends up outside.
+    /// The time that passes before each turn: caches fill, and the time for which the process was stopped is left out of the measurement.
     private static let warmUp = 0.01
 
     static func answer(_ measure: (Double) throws -> some Encodable) throws {
@@ -15,6 +16,6 @@ enum Dialogue {
         }
     }
 
-    /// Without waiting for more, as `print` does into a pipe.
+    /// Writes at once, unlike `print`, which buffers if the output is a pipe.
     private static func say(_ line: Data) { FileHandle.standardOutput.write(line + [10]) }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Configuration
 import Packet
 
-/// What the poll loops are given to do.
+/// The work that the poll loops are given.
 struct Load: ParsableArguments {
     @Flag(help: "One bridge and one pair of ports with a queue for each poll loop, instead of a pair of ports and a bridge each.")
     var shared = false
@@ -50,7 +50,7 @@ struct Load: ParsableArguments {
         do { return try Quantity.rate.parse(text) } catch { throw ValidationError("--limited: \(error)") }
     }
 
-    /// On the command line of another process.
+    /// The same load as command line arguments of another process.
     var arguments: [String] {
         var result = ["--guests", "\(guests)", "--addresses", "\(addresses)", "--classes", "\(classes)", "--flows", "\(flows)", "--size", "\(size)", "--polling", polling]
         if let frames { result += ["--frames", "\(frames)"] }
@@ -70,7 +70,7 @@ struct PortPair {
     let b: String
     let bridge: String
     let queues: Int
-    /// CPUs whose poll loops serve it.
+    /// The CPUs whose poll loops serve the pair.
     let cpus: [Int]
 }
 
@@ -85,7 +85,7 @@ extension Load {
         daemon.cpus = cpus
         daemon.hugepages = !noHuge
         daemon.polling = PollingMode(rawValue: polling) ?? .adaptive
-        // What waits in trees is three quarters of the buffers at most, shared by the loops.
+        // Frames that wait in trees may take three quarters of the buffers at most, which the loops share.
         daemon.buffers = max(4_096, circulating * 4 * cpus.count)
         return daemon
     }
@@ -123,7 +123,7 @@ extension Load {
         guest.macs = (0..<addresses).map { Self.address(side, number * addresses + $0) }
         func limit(_ settings: inout ClassSettings, of parts: Int) {
             guard let rate else { return }
-            // Half the rate is guaranteed, so that every class borrows the rest.
+            // Half of the rate is guaranteed, so that every class borrows the rest.
             settings.floor = max(rate / UInt64(2 * parts), 8_000)
             settings.ceiling = rate
         }
@@ -155,11 +155,11 @@ extension Load {
     }
 
     static func protocolName(_ number: Int) -> String { "p\(number)" }
-    /// Destination port of the frames of a guest's class.
+    /// The destination port of the frames of a guest's class.
     static func port(_ number: Int) -> UInt16 { UInt16(20_000 + number) }
     static func address(_ side: Int, _ number: Int) -> MACAddress { MACAddress(value: 0x5254_0000_0000 | UInt64(side) << 24 | UInt64(number + 1)) }
 
-    /// The frame of an address's class that goes from one side of a pair to the other: Ethernet, IPv4, UDP.
+    /// The Ethernet frame with IPv4 and UDP that goes from one side of a pair to the other, for one address, class and flow.
     func frame(from side: Int, _ number: Int) -> [UInt8] {
         let all = guests * addresses
         let station = number % all, kind = number / all % classes, flow = number / all / classes % flows

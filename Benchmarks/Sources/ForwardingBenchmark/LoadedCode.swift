@@ -2,7 +2,7 @@ import Foundation
 import MachineCode
 import Stepping
 
-/// The programs and libraries that a process has in memory.
+/// The programs and libraries that a process has loaded.
 struct LoadedCode {
     private struct Mapping {
         let addresses: Range<UInt64>
@@ -14,14 +14,14 @@ struct LoadedCode {
     }
 
     private let mappings: [Mapping]
-    /// By address; and where the instruction behind it begins.
+    /// The instructions, by their addresses, each with the address of the next one.
     private var instructions: [UInt64: (Instruction, next: UInt64)] = [:]
 
     init(of process: pid_t) throws {
-        // Read to its end: the kernel gives such a file in pieces, and says that it is empty.
+        // The file is read to its end, because the kernel delivers such a file in pieces and reports its size as 0.
         guard let text = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/\(process)/maps")).readToEnd() else { throw Failure("process \(process) is gone") }
         mappings = String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { line in
-            // 7f00-7f01 r-xp 00001000 08:01 1234    /usr/lib/x.so
+            // A line looks like this: 7f00-7f01 r-xp 00001000 08:01 1234    /usr/lib/x.so
             let words = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
             guard words.count >= 5 else { return nil }
             let ends = words[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
@@ -34,7 +34,7 @@ struct LoadedCode {
 
     private func mapping(_ address: UInt64) -> Mapping? { mappings.first { $0.addresses.contains(address) } }
 
-    /// Where an address is, for people: `librte_ring.so.23.0+0x30c0`.
+    /// An address in readable form, such as `librte_ring.so.23.0+0x30c0`.
     private func place(address: UInt64) -> String {
         guard let mapping = mapping(address) else { return "0x\(String(address, radix: 16))" }
         return "\(mapping.name)+0x\(String(address - mapping.addresses.lowerBound + mapping.offset, radix: 16))"
@@ -50,7 +50,7 @@ struct LoadedCode {
         return "\(use.writes > 0 ? "writes" : "reads") it at \(place(address: use.instruction))"
     }
 
-    /// What threads touched that executed these instructions.
+    /// The cache lines that threads accessed which executed these instructions.
     mutating func uses(of traces: [[step_registers]]) throws -> [LineUse] {
         try disassemble(Set(traces.joined().map(\.instruction)))
         return try traces.map(use)
@@ -60,7 +60,7 @@ struct LoadedCode {
         var use = LineUse()
         for registers in trace {
             guard let (instruction, next) = instructions[registers.instruction] else {
-                // The kernel's own code in the process has no file. It reads the clock.
+                // The kernel's own code in the process (vdso) has no file. It reads the clock.
                 guard mapping(registers.instruction)?.name == "[vdso]" else {
                     throw Failure("what the instruction at \(place(address: registers.instruction)) does is not known")
                 }
@@ -82,12 +82,12 @@ struct LoadedCode {
         let files = Dictionary(grouping: addresses) { mapping($0)?.addresses.lowerBound ?? 0 }
         for (begin, addresses) in files {
             guard let mapping = mapping(begin), mapping.isCode, mapping.file.hasPrefix("/") else { continue }
-            // Where the file says that the mapping begins, which is what objdump counts from.
+            // objdump counts from the address at which the file says that the mapping begins.
             let home = try Self.home(of: mapping.offset, in: mapping.file)
             let wanted = Set(addresses.map { $0 - begin + home })
             guard let first = wanted.min(), let last = wanted.max() else { continue }
             var before: Instruction?
-            // One more than the last, which tells where that ends: none is longer than 15 bytes.
+            // The range extends beyond the last instruction, so that its end can be seen; no instruction is longer than 15 bytes.
             try Self.eachLine(of: "objdump", [
                 "-d", "--no-show-raw-insn", "--start-address=\(first)", "--stop-address=\(last + 32)", mapping.file,
             ]) { line in
@@ -98,14 +98,14 @@ struct LoadedCode {
         }
     }
 
-    /// The address at which a part of a file that begins at `offset` wants to be, by its program headers.
+    /// The address that the program headers of a file give for the part that begins at `offset`.
     private static func home(of offset: UInt64, in file: String) throws -> UInt64 {
         var home = offset
         try eachLine(of: "readelf", ["-lW", file]) { line in
             let words = line.split(separator: " ")
             guard words.first == "LOAD", words.count >= 6 else { return }
             let numbers = words[1...5].compactMap { UInt64($0.dropFirst(2), radix: 16) }
-            // Offset, address, physical address, bytes in the file: pages are mapped whole.
+            // These are the offset, the address, the physical address and the number of bytes in the file. Pages are always mapped as a whole.
             guard numbers.count == 5, (numbers[0] & ~4_095..<numbers[0] + numbers[3]).contains(offset) else { return }
             home = numbers[1] + offset &- numbers[0]
         }

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The switch's own poll loops without a generator: frames circulate in memory between ports whose rings are crossed, through every stage.
+/// Runs the switch's own poll loops without a generator: frames circulate in memory, through every stage, between ports whose rings are crossed.
 @main struct Main: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "forwarding-benchmark",
@@ -8,7 +8,7 @@ import ArgumentParser
         subcommands: [Scaling.self, Measure.self, Turns.self, Spin.self, Count.self, SharedLines.self], defaultSubcommand: Scaling.self)
 }
 
-/// Why a measurement could not be made.
+/// Says why a measurement could not be made.
 struct Failure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }

@@ -3,7 +3,7 @@ import DataPlane
 import Foundation
 import Measuring
 
-/// One measurement in this process.
+/// Measures once, in this process.
 struct Measure: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Measure once, in this process.")
 
@@ -18,7 +18,7 @@ struct Measure: ParsableCommand {
     func run() throws {
         let bed = try Bed(load, cpus: try cpuList(cpus))
         defer { bed.plane.close() }
-        // Addresses are learned and buckets drained by then.
+        // By then, addresses have been learned and buckets have been used up.
         Thread.sleep(forTimeInterval: 0.2)
         let result = try MeasurementResult(of: bed, seconds: seconds)
         if json {
@@ -35,11 +35,11 @@ func cpuList(_ text: String) throws -> [Int] {
     return cpus
 }
 
-/// What the poll loops' own counters show at one time.
+/// The poll loops' own counters at one time.
 private struct Reading {
     let seconds: Double
     let loops: [DataPlane.CoreReport]
-    /// What the ports sent; the loops also count a frame when they receive it.
+    /// The number of frames that the ports sent; the loops also count a frame when they receive it.
     let sent: UInt64
 
     init(_ plane: DataPlane) {
@@ -52,14 +52,14 @@ private struct Reading {
 struct MeasurementResult: Codable {
     struct Loop: Codable {
         var cpu: Int
-        /// Frames received, and sent again, a second.
+        /// The number of frames received, and sent again, per second.
         var framesPerSecond: Double
-        /// Time-stamp counter cycles of turns with work, by frame.
+        /// Time-stamp counter cycles per frame, in turns that found work.
         var cyclesPerFrame: Double
-        /// Of its time, in turns that found no frame.
+        /// The share of time spent in turns that found no frame.
         var idle: Double
         var framesPerTurn: Double
-        /// The share of the time in which it did not run though it had the right to.
+        /// The share of time in which the loop was ready to run but did not.
         var disturbed: Double
 
         var line: String {
@@ -75,8 +75,8 @@ struct MeasurementResult: Codable {
 }
 
 extension MeasurementResult {
-    /// Of what passes in so many seconds from now.
-    /// - Throws: if a frame was lost; then fewer circulate.
+    /// Measures for this many seconds from now.
+    /// - Throws: if a frame was lost, because then fewer frames circulate.
     init(of bed: Bed, seconds: Double) throws {
         let before = Reading(bed.plane)
         Thread.sleep(forTimeInterval: seconds)
@@ -87,7 +87,7 @@ extension MeasurementResult {
     private init(_ before: Reading, _ after: Reading, cyclesPerSecond: UInt64) {
         let seconds = after.seconds - before.seconds
         let handled = zip(before.loops, after.loops).reduce(0.0) { $0 + Double($1.1.frames - $1.0.frames) }
-        // A turn's work is what it received and what it sent.
+        // The loops count a frame when they receive it and when they send it; this is the share of sent frames in what they count.
         let part = handled == 0 ? 0 : Double(after.sent - before.sent) / handled
         loops = zip(before.loops, after.loops).map { old, new in
             let frames = max(Double(new.frames - old.frames) * part, 1)

@@ -1,13 +1,13 @@
 import Foundation
 import Measuring
 
-/// A process that is measured in turns and stopped between them. It dies with this one.
+/// A process that measures in turns and is stopped between them. It ends together with this process.
 final class Player {
     private let process = Process()
     private let input = Pipe()
     private let output = Pipe()
 
-    /// - Parameter words: a verb of this program that holds a `Dialogue`.
+    /// - Parameter words: the arguments of this program, beginning with a verb that runs a `Dialogue`.
     init(_ words: [String]) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/setpriv")
         let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
@@ -15,7 +15,7 @@ final class Player {
         process.standardInput = input
         process.standardOutput = output
         try process.run()
-        // What EAL says on standard output comes first.
+        // EAL may print something on standard output before the line that is waited for.
         while try line() != Dialogue.ready {}
         hold()
     }
@@ -31,10 +31,10 @@ final class Player {
     func hold() { kill(process.processIdentifier, SIGSTOP) }
     func resume() { kill(process.processIdentifier, SIGCONT) }
 
-    /// Starts a turn of a process that runs.
+    /// Starts a turn of a process that is running.
     func begin(_ seconds: Double) throws { try input.fileHandleForWriting.write(contentsOf: Data("\(seconds)\n".utf8)) }
 
-    /// Waits for what the turn gave.
+    /// Waits for the result of the turn.
     func result<Value: Decodable>(_ type: Value.Type) throws -> Value { try JSONDecoder().decode(type, from: Data(line().utf8)) }
 
     private func line() throws -> String {
@@ -54,7 +54,7 @@ final class Player {
 }
 
 extension [Player] {
-    /// All of them run at once, beside others that only run.
+    /// Lets all of them take a turn at the same time, while the `others` run without measuring.
     func turn<Value: Decodable>(_ type: Value.Type, _ seconds: Double, beside others: [Player] = []) throws -> [Value] {
         for player in others + self { player.resume() }
         defer { for player in others + self { player.hold() } }

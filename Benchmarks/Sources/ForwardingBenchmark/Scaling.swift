@@ -3,7 +3,7 @@ import Foundation
 import Measuring
 import NUMA
 
-/// One poll loop against several, in short turns, each number of loops in a process of its own that is stopped while others have theirs.
+/// Compares one poll loop with several, in short turns. Each number of loops runs in a process of its own, which is stopped while the others have their turns.
 struct Scaling: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Compare several poll loops with one, in many short turns; the default.",
@@ -30,7 +30,7 @@ struct Scaling: ParsableCommand {
     @OptionGroup var load: Load
 
     private struct Ratios: Codable {
-        /// Set by set: by the clock of sets in which both sides were undisturbed, and per running time of all in which the loops ran for most of it.
+        /// The ratios for each set: by the clock, if neither side was disturbed; and per running time, if the loops ran for most of it.
         var byClock: [Double]
         var byRunningTime: [Double]
 
@@ -42,19 +42,19 @@ struct Scaling: ParsableCommand {
 
     private struct Row: Codable {
         var loops: Int
-        /// Per running time.
+        /// Frames per second of running time.
         var framesPerSecond: Double
         var cyclesPerFrame: Double
-        /// Frames of all loops by those of one.
+        /// The frames of all loops divided by those of one.
         var ratios: Ratios
     }
 
     private struct Result: Codable {
         var loops: [Row]
-        /// What the machine does to threads on several CPUs, by name.
+        /// What the machine does to threads on several CPUs, by the name of the comparison.
         var machine: [String: Ratios] = [:]
         var sets: Int
-        /// Turns that were made again since a thread did not run for over 2 % of one.
+        /// The number of turns that were repeated because a thread did not run for more than 2 % of one.
         var repeats: Int
     }
 

@@ -1,27 +1,27 @@
 import Foundation
 import Measuring
 
-/// The turns of a comparison of several poll loops with one, and of what the machine does to any two threads.
+/// The turns in which several poll loops are compared with one, and in which it is measured what the machine does to any two threads.
 struct ScalingSets {
-    /// Numbers of loops: 1, 2, 4 and so on, and the most.
+    /// The numbers of loops: 1, 2, 4 and so on, and the greatest number.
     let sizes: [Int]
-    /// Of each number of loops; of one, what one does on average of all CPUs.
+    /// The turns for each number of loops; for one loop, the mean over all CPUs.
     var loops: [TurnSeries]
     var cycles: [[Double]]
     private(set) var sets = 0
-    /// Turns that were made again.
+    /// The number of turns that were repeated.
     private(set) var repeats = 0
-    /// A process with one loop on each CPU, all at once: like `loops`, but nothing is one process's.
+    /// Processes with one loop each, one on each CPU, all at the same time. This differs from `loops` in that the loops share no process.
     var processes = TurnSeries()
-    /// The loop on the last CPU by itself, and beside a thread on the CPU before it.
+    /// The loop on the last CPU alone, and next to a thread on the CPU before it.
     var last = TurnSeries(), besideRegisters = TurnSeries(), besideMemory = TurnSeries()
-    /// Threads that compute in registers alone: one, on average of all CPUs, and one on each CPU at once.
+    /// Threads that compute in registers only: a single one (the mean over all CPUs), and one on each CPU at the same time.
     var spinner = TurnSeries(), spinners = TurnSeries()
 
-    /// A turn in which a thread did not run for more of it is made again, up to twice; the least disturbed one is kept. By the clock it counts if it was not
-    /// disturbed for more than that, per running time up to five times as much.
+    /// A turn in which a thread did not run for more than `mostDisturbed` of the time is repeated, up to twice, and the least disturbed one is kept. Measured
+    /// by the clock, a turn counts only if it was not disturbed for more than that; per running time, up to `mostForRunningTime`.
     static let mostDisturbed = 0.02, mostForRunningTime = 0.1
-    /// What the neighbour that works in memory works in: more than a second-level cache holds.
+    /// The bytes that the neighbour which works in memory uses: more than a second-level cache holds.
     static let neighbourMemory = 8 << 20
 
     private let seconds: Double
@@ -31,7 +31,7 @@ struct ScalingSets {
     private let registers: [Player]
     private let memory: [Player]
 
-    /// 1, 2, 4 and so on, and the most.
+    /// The numbers 1, 2, 4 and so on, and the greatest one.
     static func sizes(_ most: Int) -> [Int] { Array(sequence(first: 1) { $0 * 2 }.prefix { $0 < most }) + [most] }
 
     init(_ load: Load, cpus: [Int], seconds: Double) throws {
@@ -48,7 +48,7 @@ struct ScalingSets {
 
     func end() { for player in alone + together + spinning + memory { player.end() } }
 
-    /// So many sets, or fewer when time is up.
+    /// Plays this many sets, or fewer if the time is up.
     mutating func play(_ sets: Int, until end: ContinuousClock.Instant) throws {
         for _ in 0..<sets where ContinuousClock.now < end {
             try playSet()

@@ -4,7 +4,7 @@ import MachineCode
 import NUMA
 import Stepping
 
-/// What keeps several poll loops from doing as much as so many single ones: memory that one writes and another touches.
+/// Finds what keeps several poll loops from doing as much as single ones: memory that one loop writes and another accesses.
 struct SharedLines: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shared-lines",
@@ -58,7 +58,7 @@ struct SharedLines: ParsableCommand {
         if found != 0 { throw ExitCode.failure }
     }
 
-    /// EAL's names for the threads it makes: rte-worker-1, and from 23.11 on dpdk-worker1.
+    /// The poll loops' threads, which EAL calls rte-worker-1, and from version 23.11 on dpdk-worker1.
     private static func pollLoops(of process: pid_t) throws -> [pid_t] {
         let tasks = "/proc/\(process)/task"
         return try FileManager.default.contentsOfDirectory(atPath: tasks).filter { thread in

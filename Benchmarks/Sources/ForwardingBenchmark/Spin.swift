@@ -3,7 +3,7 @@ import Foundation
 import Measuring
 import Spinner
 
-/// A thread without any switch: what a CPU does by itself, and what one does to the loop beside it.
+/// Runs a thread without any switch, to find out what a CPU does by itself and what it does to the loop on the next CPU.
 struct Spin: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Keep a CPU busy, and measure when told to on standard input.", shouldDisplay: false)
 

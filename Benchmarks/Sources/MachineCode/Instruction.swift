@@ -1,19 +1,19 @@
-/// What an x86-64 instruction does to memory, but for the stack that calls, returns, pushes and pops use.
+/// What an x86-64 instruction reads and writes in memory. The stack accesses of calls, returns, pushes and pops are left out.
 public struct Instruction: Equatable, Sendable {
     public struct Access: Equatable, Sendable {
         public var operand: MemoryOperand
-        /// It may write there; otherwise it only reads.
+        /// Whether it may write there; otherwise it only reads.
         public var writes: Bool
     }
 
-    /// Where it lies in its file.
+    /// The address of the instruction in its file.
     public var place: UInt64
-    /// None, one, or two of an instruction that moves strings.
+    /// The operands in memory: none, one, or two for an instruction that moves strings.
     public var accesses: [Access] = []
-    /// What is read or written, or the least that is known of it.
+    /// The number of bytes that are read or written, or the least that it can be if that is not known.
     public var bytes = 1
 
-    /// A line of `objdump -d --no-show-raw-insn`: `  19f7da:\tmov    %rax,0x8(%rdi)`. nil: it is no instruction.
+    /// Parses a line of `objdump -d --no-show-raw-insn`, such as `  19f7da:\tmov    %rax,0x8(%rdi)`. Returns nil if it is not an instruction.
     public init?(_ line: Substring) {
         guard let place = Self.place(of: line), let colon = line.firstIndex(of: ":") else { return nil }
         self.place = place
@@ -33,7 +33,7 @@ public struct Instruction: Equatable, Sendable {
         }
     }
 
-    /// Of such a line alone: for who wants few of many.
+    /// The address alone of such a line. This is fast, for code that needs few of many lines.
     public static func place(of line: Substring) -> UInt64? {
         var place: UInt64 = 0, digits = 0
         for byte in line.utf8 {
@@ -54,7 +54,7 @@ public struct Instruction: Equatable, Sendable {
 
     private static func touchesNothing(_ name: Substring) -> Bool { name.hasPrefix("lea") || name.hasPrefix("nop") || name.hasPrefix("prefetch") }
 
-    /// Split at commas that are in no parentheses.
+    /// The operands, split at those commas that are not within parentheses.
     private static func operands(_ text: Substring) -> [Substring] {
         var depth = 0
         return text.split { character in
@@ -69,7 +69,7 @@ public struct Instruction: Equatable, Sendable {
         let reads = ["cmp", "test", "ucomis", "comis", "vucomis", "vcomis", "ptest", "vptest", "vtest", "call", "jmp", "push", "vldmxcsr", "ldmxcsr"]
         if name.hasPrefix("cmpxchg") { return true }
         if reads.contains(where: { name.hasPrefix($0) }) { return false }
-        // Of one bit: bts, btr and btc change it, bt and its sizes do not.
+        // Instructions that access one bit: bts, btr and btc change it; bt, with or without a size suffix, does not.
         if ["bt", "btw", "btl", "btq"].contains(name) { return false }
         return !(alone && ["mul", "div", "imul", "idiv"].contains { name.hasPrefix($0) })
     }

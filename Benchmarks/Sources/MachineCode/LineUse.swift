@@ -1,16 +1,16 @@
-/// The lines of memory that a thread touched.
+/// The cache lines that a thread accessed.
 public struct LineUse: Sendable {
-    /// Bytes of a cache line on x86-64.
+    /// The size of a cache line on x86-64, in bytes.
     public static let lineSize: UInt64 = 64
 
     public struct Use: Equatable, Sendable {
         public var reads = 0
         public var writes = 0
-        /// Address of an instruction that touched it: the first that wrote it, or else the first.
+        /// The address of an instruction that accessed the line: the first that wrote it, or the first one if none did.
         public var instruction: UInt64
     }
 
-    /// By address of the line, divided by its size.
+    /// The use of each line, by the line's address divided by its size.
     public private(set) var lines: [UInt64: Use] = [:]
 
     public init() {}
@@ -30,12 +30,14 @@ public struct LineUse: Sendable {
         }
     }
 
-    /// Lines that both touched and one at least wrote, in order. Those are carried from CPU to CPU, whether the two mean the same bytes or not.
+    /// The lines that both threads accessed and at least one of them wrote, in order. They are transferred from CPU to CPU, even if the two threads use
+    /// different bytes.
     public func contested(with other: LineUse) -> [UInt64] {
         lines.filter { line, use in other.lines[line].map { use.writes + $0.writes > 0 } ?? false }.keys.sorted()
     }
 
-    /// The even ones of pairs of lines of which each touched another and one at least was written: processors fetch the other line of a pair along.
+    /// Pairs of lines of which each thread accessed a different one, and at least one was written; the even lines are returned. They matter because processors
+    /// fetch both lines of a pair.
     public func contestedPairs(with other: LineUse) -> [UInt64] {
         lines.compactMap { line, use in
             guard lines[line ^ 1] == nil, other.lines[line] == nil, let theirs = other.lines[line ^ 1], use.writes + theirs.writes > 0 else { return nil }

@@ -1,20 +1,20 @@
 /// An operand of an x86-64 instruction that is in memory.
 public struct MemoryOperand: Equatable, Sendable {
-    /// What an address is counted from.
+    /// What the address is relative to.
     public enum Base: Equatable, Sendable {
         case nothing
-        /// Number of a general register, as machine code has them: 0 is rax, 4 rsp, 15 r15.
+        /// A general register, by its number in machine code: 0 is rax, 4 rsp, 15 r15.
         case register(Int)
-        /// The instruction behind this one.
+        /// The address of the next instruction.
         case next
     }
 
     public var base = Base.nothing
-    /// Number of a general register, and what it is multiplied by.
+    /// The number of a general register that is added, and the factor that it is multiplied by.
     public var index: Int?
     public var scale: UInt64 = 1
     public var displacement: UInt64 = 0
-    /// It is counted from the thread's own block, on Linux the base of %fs.
+    /// Whether the address is relative to the thread's own block, whose address is the base of %fs on Linux.
     public var isThreadLocal = false
 
     public init(base: Base = .nothing, index: Int? = nil, scale: UInt64 = 1, displacement: UInt64 = 0, isThreadLocal: Bool = false) {
@@ -25,10 +25,10 @@ public struct MemoryOperand: Equatable, Sendable {
         self.isThreadLocal = isThreadLocal
     }
 
-    /// Where it is, by the registers ahead of the instruction.
+    /// The address, computed from the registers before the instruction is executed.
     /// - Parameters:
-    ///   - next: address of the instruction behind this one.
-    ///   - threadBlock: base of %fs.
+    ///   - next: the address of the next instruction.
+    ///   - threadBlock: the base of %fs.
     public func address(next: UInt64, threadBlock: UInt64, _ register: (Int) -> UInt64) -> UInt64 {
         var address = displacement
         switch base {
@@ -40,7 +40,7 @@ public struct MemoryOperand: Equatable, Sendable {
         return isThreadLocal ? address &+ threadBlock : address
     }
 
-    /// As GNU's assembler writes it: `-0x10(%rax,%rbx,8)`, `0x20(%rip)`, `%fs:0x28`. nil: it is no operand in memory.
+    /// Parses an operand in the syntax of the GNU assembler: `-0x10(%rax,%rbx,8)`, `0x20(%rip)`, `%fs:0x28`. Returns nil if it is not in memory.
     init?(_ text: Substring) {
         var rest = text.first == "*" ? text.dropFirst() : text
         if let colon = rest.firstIndex(of: ":") {
@@ -66,7 +66,7 @@ public struct MemoryOperand: Equatable, Sendable {
             base = .register(number)
         }
         if parts.count > 1 {
-            // %riz is GNU's name for none.
+            // GNU writes %riz if there is no index register.
             if parts[1] != "%riz" {
                 guard let number = Register(parts[1])?.number else { return nil }
                 index = number
@@ -83,9 +83,9 @@ public struct MemoryOperand: Equatable, Sendable {
     }
 }
 
-/// A register by its name.
+/// A register, found by its name.
 struct Register {
-    /// Of a general register; nil of a vector's.
+    /// The number of a general register; nil for a vector register.
     var number: Int?
     var bytes: Int
 

@@ -1,4 +1,4 @@
-/// Medians as bars, the spread of the rounds as whiskers; one group for each benchmark.
+/// Shows medians as bars and the spread of the rounds as whiskers, in one group of bars for each benchmark.
 public struct BarChart: Sendable {
     public struct Bar: Sendable {
         public var series: String

@@ -1,12 +1,12 @@
 import Foundation
 
-/// What `sluice class show -j` says of all leaves: whether a shaper was at work in each of them.
+/// What `sluice class show -j` says of all leaves, which shows whether each of them was really shaped.
 public struct ClassUse: Equatable, Sendable {
-    /// Leaves that sent anything.
+    /// The number of leaves that sent anything.
     public var leaves = 0
-    /// Of these, those that sent a quarter of it and more on the tokens of classes above them.
+    /// The number of these that borrowed at least a quarter of what they sent.
     public var borrowed = 0
-    /// Those that had frames waiting for tokens.
+    /// The number of these that had frames waiting for tokens.
     public var waited = 0
     public var sentBytes: UInt64 = 0
     public var borrowedBytes: UInt64 = 0

@@ -1,4 +1,4 @@
-/// A picture in SVG, put together from few shapes.
+/// A picture in SVG, made of a few kinds of shapes.
 struct Drawing {
     private var shapes: [String] = []
     let width: Double
@@ -45,7 +45,7 @@ struct Drawing {
         text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;").replacing("\"", with: "&quot;")
     }
 
-    /// Steps of 1, 2 or 5 times a power of ten, about five of them up to `most`.
+    /// The marks of an axis up to `most`: about five steps of 1, 2 or 5 times a power of ten.
     static func ticks(upTo most: Double) -> [Double] {
         guard most > 0, most.isFinite else { return [0, 1] }
         var power = 1.0

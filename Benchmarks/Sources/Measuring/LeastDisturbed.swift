@@ -1,13 +1,13 @@
-/// A figure that is measured again while others had the CPUs, and of which the least disturbed measurement counts.
+/// The result of a measurement that is repeated if other programs used the CPUs; the least disturbed measurement counts.
 public struct LeastDisturbed<Value> {
     public private(set) var value: Value
-    /// The share of its time in which the machine disturbed it.
+    /// The share of the measurement's time in which it was disturbed.
     public private(set) var disturbed: Double
-    /// How often it was measured besides the first time.
+    /// How many times it was repeated.
     public private(set) var repeats = 0
     public static var attempts: Int { 3 }
 
-    /// Measures until a measurement was disturbed for at most `most` of its time, `attempts` times at most.
+    /// Measures until a measurement was disturbed for at most the share `most` of its time, but no more than `attempts` times.
     public init<Failure: Error>(most: Double, _ measure: () throws(Failure) -> (value: Value, disturbed: Double)) throws(Failure) {
         (value, disturbed) = try measure()
         while disturbed > most, repeats < Self.attempts - 1 {

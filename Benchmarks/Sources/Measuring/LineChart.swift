@@ -1,6 +1,6 @@
 import Foundation
 
-/// Curves over one axis, which may be logarithmic.
+/// Shows curves over one x axis, which may be logarithmic.
 public struct LineChart: Sendable {
     public struct Series: Codable, Sendable {
         public var name: String

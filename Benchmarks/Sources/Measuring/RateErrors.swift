@@ -1,11 +1,11 @@
-/// How far what a ceiling delivered was from what was configured, in per cent.
+/// How far the rate that a ceiling delivered differs from the configured one, in per cent.
 public struct RateErrors: Sendable, Equatable {
-    /// Of all windows of 1 s: half are better than the median.
+    /// Over all windows of 1 s, the median error and the worst one.
     public var second: (median: Double, worst: Double)
-    /// Of all windows of 10 ms; nil where a frame is more than 1 % of what they hold.
+    /// Over all windows of 10 ms, the median error and the 99th percentile; nil if a single frame is more than 1 % of what a window holds.
     public var short: (median: Double, p99: Double)?
 
-    /// nil when there is no window of 1 s.
+    /// Returns nil if there is no window of 1 s.
     public init?(_ windows: RateWindows, against rate: Double, frameBytes: Int) {
         func errors(_ span: Double) -> [Double] { windows.errors(against: rate, spanMilliseconds: span).map { $0.magnitude * 100 } }
         let long = errors(1_000)
@@ -16,7 +16,7 @@ public struct RateErrors: Sendable, Equatable {
         if isFine, let half = Spread.quantile(brief, 0.5), let most = Spread.quantile(brief, 0.99) { short = (half, most) }
     }
 
-    /// Keeps the worst of another measurement of the same: one that is not believed still happened.
+    /// Takes the worst values of another measurement of the same rate: it is repeated because it was disturbed, but what it measured did happen.
     public mutating func keepWorst(of other: RateErrors) {
         second.worst = max(second.worst, other.second.worst)
         if let own = short, let theirs = other.short { short?.p99 = max(own.p99, theirs.p99) }
@@ -27,18 +27,18 @@ public struct RateErrors: Sendable, Equatable {
     }
 }
 
-/// A rate that a switch can surely fill: less than the least it moved in several slices, spread over a round, of a machine that is faster at one time
-/// than at another.
+/// A rate that a switch can certainly reach: less than the least that it moved in several slices, which are spread over a round because the machine is not
+/// equally fast at all times.
 public struct LinkRate: Sendable {
-    /// With a quarter more offered than the link takes, 0.94 of the least slice is asked for.
+    /// The share of the least slice that the rate is set to. A quarter more is offered than that, which is 0.94 of the least slice.
     public static let share = 0.75
     private var least: Double?
 
     public init() {}
 
-    /// bit/s that got through when nothing limited.
+    /// Adds the bit/s that got through when nothing limited them.
     public mutating func add(_ slice: Double) { least = min(least ?? slice, slice) }
 
-    /// bit/s, whole Mbit/s; nil before the first slice.
+    /// The rate in bit/s, rounded down to whole Mbit/s; nil before the first slice.
     public var rate: Double? { least.map { ($0 * Self.share / 1e6).rounded(.down) * 1e6 } }
 }

@@ -1,17 +1,17 @@
 /// Finds the greatest loads at which a device loses no more than given shares of the frames: NDR (none) and PDR (0.5 %).
 ///
-/// Bisection as in RFC 2544, section 26.1, with two ideas of MLRsearch (draft-ietf-bmwg-mlrsearch): all goals share one history of
-/// trials, and where one trial may lie, a load is judged by the majority of several. Loads are frames per second.
+/// It bisects as in RFC 2544, section 26.1, with two ideas of MLRsearch (draft-ietf-bmwg-mlrsearch): all goals share one history of trials, and because a
+/// single trial may be wrong, a load is judged by the majority of several. Loads are in frames per second.
 public struct RateSearch: Sendable {
-    /// Accepted loss ratios, the most tolerant first.
+    /// The accepted loss ratios, the most tolerant first.
     public let goals: [Double]
-    /// The greatest load worth trying: what the device delivered under a flood.
+    /// The greatest load that is worth trying: what the device delivered under a flood.
     public let most: Int
-    /// A goal is reached when its bounds are this close, as a share of the upper one.
+    /// A goal is reached when its bounds are this close to each other, as a share of the upper one.
     public let width: Double
-    /// Trials of a load at most; more than half of them decide.
+    /// The most trials of one load; more than half of them decide.
     public let trialsPerLoad: Int
-    /// Trials in all; what is known then counts.
+    /// The most trials in all; then the result is what is known so far.
     public let mostTrials: Int
     public private(set) var trials = 0
     private var losses: [Int: [Double]] = [:]
@@ -24,12 +24,12 @@ public struct RateSearch: Sendable {
         self.mostTrials = mostTrials
     }
 
-    /// The next load to try; nil when all goals are reached or the trials are used up.
+    /// The next load to try; nil if all goals have been reached or all trials have been used up.
     public var next: Int? {
         guard trials < mostTrials else { return nil }
         for goal in goals {
             let (lower, upper) = bounds(goal)
-            // A load that has had trials and no majority yet.
+            // This load has had trials, but no majority yet.
             let between = losses.keys.filter { $0 > lower && $0 < upper ?? .max }
             if let open = between.filter({ holds($0, goal) == nil }).max() { return open }
             guard let upper else {
@@ -42,16 +42,16 @@ public struct RateSearch: Sendable {
         return nil
     }
 
-    /// - Parameter loss: frames not delivered, as a share of those that should have been sent.
+    /// - Parameter loss: the frames not delivered, as a share of those that should have been sent.
     public mutating func record(load: Int, loss: Double) {
         losses[load, default: []].append(loss)
         trials += 1
     }
 
-    /// The greatest load known to keep to a loss ratio; 0 when none was found.
+    /// The greatest load that is known to keep to a loss ratio; 0 if none was found.
     public func result(_ goal: Double) -> Int { bounds(goal).lower }
 
-    /// Whether a load keeps to a loss ratio; nil while undecided.
+    /// Whether a load keeps to a loss ratio; nil if that is not decided yet.
     func holds(_ load: Int, _ goal: Double) -> Bool? {
         let all = losses[load] ?? []
         let good = all.count { $0 <= goal }
@@ -60,7 +60,7 @@ public struct RateSearch: Sendable {
         return all.count - good >= majority ? false : nil
     }
 
-    /// The least load that failed, and the greatest one below it that held.
+    /// The least load that failed (`upper`), and the greatest load below it that succeeded (`lower`).
     private func bounds(_ goal: Double) -> (lower: Int, upper: Int?) {
         let upper = losses.keys.filter { holds($0, goal) == false }.min()
         let lower = losses.keys.filter { load in holds(load, goal) == true && load < upper ?? .max }.max()

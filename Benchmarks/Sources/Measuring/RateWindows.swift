@@ -1,6 +1,6 @@
-/// Judges a class's rate by the bytes that arrived in windows of time.
+/// Judges the rate of a class by the bytes that arrived in windows of time.
 public struct RateWindows: Sendable {
-    /// Bytes by window, of equal width.
+    /// The bytes in each window; all windows have the same length.
     private let bytes: [UInt32]
     private let milliseconds: Double
 
@@ -9,7 +9,7 @@ public struct RateWindows: Sendable {
         self.milliseconds = milliseconds
     }
 
-    /// Relative errors against a rate in bit/s, over a span slid along by one window at a time.
+    /// The relative errors against a rate in bit/s, over a span that is moved on by one window at a time.
     public func errors(against rate: Double, spanMilliseconds: Double) -> [Double] {
         let span = max(1, Int((spanMilliseconds / milliseconds).rounded()))
         guard bytes.count >= span, rate > 0 else { return [] }
@@ -23,8 +23,8 @@ public struct RateWindows: Sendable {
         return errors
     }
 
-    /// Milliseconds from `start` until a class has `floor` (bit/s): until the first window from which a span delivers `share` of it.
-    /// nil when it never does before `end`.
+    /// The milliseconds from `start` until a class has its floor (in bit/s): until the first window from which a span delivers at least `share` of the floor.
+    /// nil if that does not happen before `end`.
     public func recovery(from start: Double, until end: Double, floor: Double, spanMilliseconds: Double = 10, share: Double = 0.99) -> Double? {
         let first = Int((start / milliseconds).rounded(.up)), last = min(bytes.count, Int(end / milliseconds))
         let span = max(1, Int((spanMilliseconds / milliseconds).rounded()))

@@ -1,30 +1,30 @@
 import Foundation
 
-/// One figure of one benchmark, for each peer, by rounds that were measured in turn.
+/// One figure of one benchmark: a value for each peer and round. The peers were measured in turn.
 public struct Figure: Codable, Sendable {
     public var benchmark: String
-    /// `MRR`, `NDR`, `p99 at 50 % of NDR`
+    /// Such as `MRR`, `NDR` or `p99 at 50 % of NDR`.
     public var quantity: String
-    /// `frames/s`, `us`, `ms`, `%`, `ns`
+    /// One of `frames/s`, `us`, `ms`, `%` and `ns`.
     public var unit: String
     public var higherIsBetter = true
-    /// In the order of measuring, the project's own first.
+    /// The peers in the order of measuring; the first is the project's own switch.
     public var peers: [PeerValues] = []
     public var targets: [Target] = []
-    /// What a reader must know to believe the figure.
+    /// What a reader must know in order to judge the figure.
     public var notes: [String] = []
 
     public struct PeerValues: Codable, Sendable {
         public var peer: String
-        /// nil for a round that failed.
+        /// The value of each round; nil for a round that failed.
         public var rounds: [Double?]
-        /// The share of each round in which threads of switch or generator were ready to run and others ran instead.
+        /// For each round, the share of time in which threads of switch or generator were ready to run while others ran.
         public var disturbed: [Double]
     }
 
-    /// A ratio (or, against no peer, a value) that the project wants to reach.
+    /// What the project wants to reach: a ratio to a peer, or a value of its own.
     public struct Target: Codable, Sendable {
-        /// nil: the own value itself.
+        /// The peer that the ratio refers to; nil: the target is the project's own value.
         public var against: String?
         public var value: Double
         public init(against: String?, _ value: Double) { self.against = against; self.value = value }
@@ -50,8 +50,8 @@ public struct Figure: Codable, Sendable {
         peers.first { $0.peer == peer }.flatMap { Spread($0.rounds.compactMap { $0 }) }
     }
 
-    /// The first peer's value over another's, round by round. One that was not measured in turn with it, and so has another number of rounds,
-    /// is compared with the median.
+    /// The ratio of the first peer's value to that of another peer in each round. If the other has another number of rounds, it was not measured in turn with
+    /// the first, and its median is used instead.
     public func ratio(to peer: String) -> Spread? {
         guard let own = peers.first, own.peer != peer, let other = peers.first(where: { $0.peer == peer }) else { return nil }
         if own.rounds.count != other.rounds.count {
@@ -61,7 +61,7 @@ public struct Figure: Codable, Sendable {
         return Spread(Spread.ratios(own.rounds, other.rounds))
     }
 
-    /// Whether a target is reached; nil when it was not measured.
+    /// Whether a target has been reached; nil if that was not measured.
     public func reaches(_ target: Target) -> Bool? {
         let value = target.against.map { ratio(to: $0)?.median } ?? peers.first.flatMap { spread($0.peer)?.median }
         guard let value else { return nil }
@@ -69,7 +69,7 @@ public struct Figure: Codable, Sendable {
     }
 }
 
-/// A curve for a picture, such as rate over time.
+/// A curve for a picture, such as a rate over time.
 public struct Curve: Codable, Sendable {
     public var benchmark: String
     public var title: String
@@ -88,24 +88,24 @@ public struct Curve: Codable, Sendable {
     }
 }
 
-/// A run of the suite.
+/// The results of one run of the suite.
 public struct Results: Codable, Sendable {
     public var command = ""
     public var date = ""
     public var machine: [String: String] = [:]
     public var rounds = 0
     public var seconds = 0.0
-    /// Seconds that each benchmark took, by name.
+    /// The seconds that each benchmark took, by its name.
     public var took: [String: Double] = [:]
     public var figures: [Figure] = []
     public var curves: [Curve] = []
-    /// What speaks against believing some of it.
+    /// What casts doubt on some of the figures.
     public var warnings: [String] = []
-    /// What did not run, and why.
+    /// The benchmarks that did not run, and why.
     public var skipped: [Remark] = []
     public var failures: [Remark] = []
 
-    /// How much has come of all benchmarks so far.
+    /// The number of results of all kinds so far, over all benchmarks.
     public var outcomes: Int { figures.count + curves.count + skipped.count + failures.count }
 
     public struct Remark: Codable, Equatable, Sendable {

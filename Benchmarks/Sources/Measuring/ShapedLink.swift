@@ -1,8 +1,8 @@
-/// A link whose rate follows what another switch has just moved, in frames per second.
+/// A link whose rate follows what another switch has just moved. Rates are in frames per second.
 public struct ShapedLink: Equatable, Sendable {
-    /// Of what the other moved.
+    /// The link's rate as a share of what the other switch moved.
     public var share: Double
-    /// What classes were given their floors and ceilings by.
+    /// The rate from which the floors and ceilings of the classes were computed.
     public var nominal: Double
 
     public init(share: Double, nominal: Double) {
@@ -10,13 +10,13 @@ public struct ShapedLink: Equatable, Sendable {
         self.nominal = nominal
     }
 
-    /// Between a rate that still guarantees all floors and one that all ceilings together exceed.
+    /// The limits of the link's rate. The least rate still guarantees all floors; all ceilings together still exceed the greatest one.
     public var least: Double { nominal / 2 }
     public var most: Double { nominal * 1.8 }
 
     public func rate(_ other: Double) -> Double { min(max(other * share, least), most) }
 
-    /// For a shell whose RATE is what the other moved: sets `bits` to the link's rate in bit/s.
+    /// Shell code that sets `bits` to the link's rate in bit/s if RATE is what the other switch moved.
     public func command(bytes: Double) -> String {
         func bits(_ frames: Double) -> Int { Int(frames * bytes * 8) }
         return "bits=$((RATE * \(bits(share)))); [ $bits -ge \(bits(least)) ] || bits=\(bits(least)); [ $bits -le \(bits(most)) ] || bits=\(bits(most))"

@@ -1,8 +1,8 @@
-/// A configuration for `sluiced`.
+/// The configuration of `sluiced` for a workload.
 public enum SluiceText {
     /// - Parameters:
-    ///   - sockets: of the vhost ports, idle ones last.
-    ///   - cpus: that switch.
+    ///   - sockets: the sockets of the vhost ports, those of idle ports last.
+    ///   - cpus: the CPUs of the poll loops.
     public static func yaml(_ workload: Workload, sockets: [String], cpus: [Int]) -> String {
         let daemon = ["cpus: [\(cpus.map(String.init).joined(separator: ", "))]", "buffers: 16384"]
             + (workload.bufferKibibytes.map { ["buffer-size: \($0)kib"] } ?? []) + workload.daemon
@@ -42,14 +42,14 @@ public enum SluiceText {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Three classes: where the link is limited, each has a small floor, borrows most of what it sends, and may have twice its share.
+    /// Each guest has three classes. If the link is limited, each class has a small floor, borrows most of what it sends, and may have up to twice its share.
     private static func classes(_ workload: Workload, _ guests: Int) -> String {
         guard let link = workload.link, workload.shapes.isEmpty else {
             let rows = Workload.protocols.enumerated().map { "\($1.0): {inbound: {priority: \($0 + 1)}}" }
             return ", protocols: {\(rows.joined(separator: ", "))}"
         }
         let share = link / Double(guests)
-        // Room for two frames' worth of rounding: the floors' sum stays below the link.
+        // The floors leave some room, so that their sum stays below the link's rate despite rounding.
         let floor = "\(Int(share / 4))bit", part = "\(Int(share / 16))bit", most = "\(Int(share * 2))bit"
         let rows = Workload.protocols.map { "\($0.0): {inbound: {floor: \(part), ceiling: \(most)}}" }
         return ", inbound: {floor: \(floor), ceiling: \(most)}, protocols: {\(rows.joined(separator: ", "))}"

@@ -1,15 +1,15 @@
-/// Several rounds of one figure.
+/// The values of one figure in several rounds.
 public struct Spread: Codable, Equatable, Sendable {
     public var median: Double
     public var least: Double
     public var most: Double
-    /// What tables and pictures show of the spread: the least and the greatest value, or of many values the quartiles, which say more than
-    /// the worst and the best luck of fifty.
+    /// The spread that tables and pictures show: the least and the greatest value; or the quartiles if there are many values, because the best and the worst of
+    /// fifty say little.
     public var low: Double
     public var high: Double
     public static let many = 12
 
-    /// nil without values.
+    /// Returns nil if there are no values.
     public init?(_ values: [Double]) {
         guard let median = Self.quantile(values, 0.5) else { return nil }
         self.median = median
@@ -20,7 +20,7 @@ public struct Spread: Codable, Equatable, Sendable {
         high = isMany ? Self.quantile(values, 0.75) ?? most : most
     }
 
-    /// The value below which `fraction` of the values lie, interpolated between neighbours; nil without values.
+    /// The value below which `fraction` of the values lie, interpolated between neighbours; nil if there are no values.
     public static func quantile(_ values: [Double], _ fraction: Double) -> Double? {
         guard !values.isEmpty else { return nil }
         let sorted = values.sorted()
@@ -29,7 +29,7 @@ public struct Spread: Codable, Equatable, Sendable {
         return sorted[below] + (sorted[above] - sorted[below]) * (place - Double(below))
     }
 
-    /// Ratios round by round, where both sides have a value: what machine noise does to both sides of a round cancels out.
+    /// The ratios of the rounds in which both sides have a value. What disturbs both sides of a round cancels out.
     public static func ratios(_ ours: [Double?], _ theirs: [Double?]) -> [Double] {
         zip(ours, theirs).compactMap { ours, theirs in
             guard let ours, let theirs, theirs > 0 else { return nil }

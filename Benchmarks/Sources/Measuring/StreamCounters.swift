@@ -1,6 +1,6 @@
 import Foundation
 
-/// One line of `sluice-gen`'s counters: since the start of the run.
+/// One line of counters that `sluice-gen` prints; they count from the start of the run.
 public struct StreamCounters: Codable, Sendable {
     public var seconds: Double
     public var flows: [Flow]
@@ -21,15 +21,15 @@ public struct StreamCounters: Codable, Sendable {
     public var received: UInt64 { flows.reduce(0) { $0 + $1.receivedFrames } }
     public var receivedBytes: UInt64 { flows.reduce(0) { $0 + $1.receivedBytes } }
     public var sent: UInt64 { flows.reduce(0) { $0 + $1.sentFrames } }
-    /// Frames that came out wrong.
+    /// The number of frames that arrived damaged or at the wrong port.
     public var faults: UInt64 { flows.reduce(0) { $0 + $1.corrupted + $1.misdelivered } }
 
-    /// Frames delivered per second since an earlier reading.
+    /// The frames per second that were delivered since an earlier reading.
     public func rate(since earlier: Self) -> Double { Double(received - earlier.received) / max(1e-9, seconds - earlier.seconds) }
 
-    /// The share of the frames that should have been sent since an earlier reading and did not arrive. Frames that a full ring kept from
-    /// being sent count as lost: the device did not keep up.
-    /// - Parameter rate: frames per second of each flow.
+    /// The share of the frames that should have been sent since an earlier reading and did not arrive. Frames that could not be sent because a ring was full
+    /// count as lost: the device did not keep up.
+    /// - Parameter rate: the frames per second of each flow.
     public func loss(since earlier: Self, rate: Double) -> Double {
         let held = zip(flows, earlier.flows).reduce(0.0) { $0 + ($1.0.heldSeconds - $1.1.heldSeconds) * rate }
         let intended = Double(sent - earlier.sent) + held

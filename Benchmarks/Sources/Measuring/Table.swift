@@ -1,8 +1,8 @@
-/// Results for people, in Markdown that is legible as it stands.
+/// Formats results as Markdown tables that can also be read as plain text.
 public enum Table {
     static let head = ["benchmark", "quantity", "peer", "median", "spread", "ratio", "spread", "wanted"]
 
-    /// One line for each benchmark and peer: the median with the spread of the rounds (`Spread.low`), and the own value's ratio to it.
+    /// One row for each benchmark and peer: the median with the spread of the rounds (`Spread.low`), and the ratio of the project's value to it.
     public static func text(_ figures: [Figure]) -> String {
         var rows: [[String]] = []
         for figure in figures {
@@ -32,7 +32,7 @@ public enum Table {
 
     static func ratioText(_ value: Double) -> String { fixed(value, value < 10 ? 3 : 1) }
 
-    /// A value with its unit: frames per second in Mpps or kpps.
+    /// A value with its unit; frames per second are given in Mpps or kpps.
     public static func amount(_ value: Double, _ unit: String) -> String {
         switch unit {
         case "frames/s" where value >= 1e5: fixed(value / 1e6, 3) + " Mpps"
@@ -54,7 +54,7 @@ public enum Table {
         return places == 0 ? sign + padded : sign + padded.dropLast(places) + "." + padded.suffix(places)
     }
 
-    /// Columns aligned, words to the left and figures to the right.
+    /// A table whose columns are aligned: words to the left, figures to the right.
     static func markdown(_ rows: [[String]]) -> String {
         guard let head = rows.first else { return "" }
         let widths = head.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }

@@ -1,37 +1,37 @@
-/// What a benchmark plays, for every peer alike: ports in pairs, addresses behind them, frames and flows.
+/// What a benchmark plays, in the same way for every peer: ports in pairs, the addresses behind them, frames and flows.
 public struct Workload: Sendable {
-    /// Connected ports; the first sends to the second and back, the third to the fourth, and so on.
+    /// The number of connected ports. The first sends to the second and back, the third to the fourth, and so on.
     public var ports = 2
-    /// Ports that the switch polls although nobody is connected, besides.
+    /// The number of additional ports that the switch polls although nothing is connected to them.
     public var idlePorts = 0
     public var size = FrameSize.bytes(60)
-    /// Guests behind each port, each with three classes: two protocols and the rest.
+    /// The number of guests behind each port. Each has three classes: two protocols and the rest.
     public var guestsPerPort = 1
-    /// Addresses behind each port, shared out evenly among its guests.
+    /// The number of addresses behind each port, which are divided evenly among its guests.
     public var macsPerPort = 1
-    /// Flows that differ in source port and address, for each pair of addresses.
+    /// The number of flows for each pair of addresses; they differ in source port and IP address.
     public var subflows = 1
-    /// Whether traffic goes to all three classes of each guest, or to one.
+    /// Whether traffic goes to all three classes of each guest; otherwise it goes to one.
     public var allClasses = false
-    /// VLANs that the addresses of all ports take turns in, which are trunks of them; 0: frames have no tags.
+    /// The number of VLANs that the addresses use in turn; all ports are trunks of them. 0: frames have no tags.
     public var vlans = 0
-    /// Whether a switch filters by VLANs; otherwise tags pass as they are.
+    /// Whether the switch filters by VLAN; otherwise tags pass unchanged.
     public var filtersVLANs = true
-    /// Whether each port has the ten `Workload.rules`, of which no frame matches any.
+    /// Whether each port has the ten `Workload.rules`; no frame matches any of them.
     public var hasRules = false
     public var mtu = 1_500
-    /// Switching cores.
+    /// The number of CPUs that switch.
     public var cores = 1
-    /// bit/s that all guests share; nil: nothing limits.
+    /// The rate in bit/s that all guests share; nil: nothing limits it.
     public var link: Double?
-    /// Guests behind the second port with rates of their own, one address each, instead of guests with three classes.
+    /// Guests behind the second port with rates of their own and one address each, in place of guests with three classes.
     public var shapes: [Shape] = []
-    /// Of the daemon's section of Sluice's configuration, besides what every run has.
+    /// Additional lines for the daemon's section of Sluice's configuration.
     public var daemon: [String] = []
 
     public init() {}
 
-    /// bit/s
+    /// The floor and the ceiling of a guest, in bit/s.
     public struct Shape: Sendable {
         public var floor: Double?
         public var ceiling: Double
@@ -39,13 +39,13 @@ public struct Workload: Sendable {
     }
 
     public enum FrameSize: Sendable, Equatable {
-        /// Without FCS.
+        /// All frames have this many bytes, without FCS.
         case bytes(Int)
-        /// 7 : 4 : 1 of 60, 590 and 1514 bytes.
+        /// Frames of 60, 590 and 1514 bytes in the proportion 7 : 4 : 1.
         case imix
     }
 
-    /// Frame bytes without FCS, on average.
+    /// The mean number of bytes of a frame, without FCS.
     public var meanBytes: Double {
         switch size {
         case .bytes(let bytes): Double(bytes)
@@ -53,13 +53,13 @@ public struct Workload: Sendable {
         }
     }
 
-    /// Kibibytes of a buffer that holds a whole frame, tag and FCS included; nil: buffers of 2 KiB do. Open vSwitch takes such buffers by itself.
+    /// The size in KiB of a buffer that holds a whole frame with tag and FCS; nil: 2 KiB are enough. Open vSwitch chooses such buffers by itself.
     public var bufferKibibytes: Int? { mtu > 2_000 ? (mtu + 22 + 1_023) / 1_024 : nil }
 
-    /// Classes of all guests, without inner ones.
+    /// The number of leaf classes of all guests.
     public var classes: Int { ports * guestsPerPort * 3 }
 
-    /// The first of a port's addresses; the others count up.
+    /// The n-th address of a port; addresses are consecutive.
     public static func mac(port: Int, _ number: Int = 0) -> String {
         let value = 0x5254_0000_0000 + UInt64(port + 1) << 24 + UInt64(number)
         return (0..<6).map { byte in
@@ -68,12 +68,12 @@ public struct Workload: Sendable {
         }.joined(separator: ":")
     }
 
-    /// The first of the VLANs.
+    /// The number of the first VLAN.
     public static let firstVLAN = 10
-    /// The VLAN of a port's n-th address.
+    /// The VLAN of the n-th address of a port.
     public func vlan(_ number: Int) -> Int { Self.firstVLAN + number % vlans }
 
-    /// What is not let in, as pcap-filter(7) and as ovs-fields(7) say it.
+    /// The traffic that the rules refuse, in the words of pcap-filter(7) and of ovs-fields(7).
     public static let rules = [
         ("tcp dst port 25", "tcp,tp_dst=25"), ("tcp dst port 445", "tcp,tp_dst=445"), ("udp dst port 161", "udp,tp_dst=161"),
         ("udp src port 67", "udp,tp_src=67"), ("tcp src port 179", "tcp,tp_src=179"), ("src net 192.168.0.0/16", "ip,nw_src=192.168.0.0/16"),
@@ -86,7 +86,7 @@ public struct Workload: Sendable {
 
 /// How the generator reaches a port of a switch.
 public struct GeneratorPort: Sendable {
-    /// A device as the generator's scenario names it.
+    /// The device as the generator's scenario names it.
     public var device: String
     public init(device: String) { self.device = device }
 }
@@ -96,20 +96,20 @@ public struct ScenarioText {
     private var lines: [String] = []
 
     /// - Parameters:
-    ///   - duration: seconds; nil: until told to end.
-    ///   - learn: announce all source addresses first.
+    ///   - duration: the duration in seconds; nil: until the generator is told to end.
+    ///   - learn: whether all source addresses are announced first.
     public init(ports: [GeneratorPort], duration: Double? = nil, binMilliseconds: Int = 10, learn: Bool = true) {
         if let duration { lines.append("duration: \(Int((duration * 1e3).rounded()))ms") }
         lines += ["bin: \(binMilliseconds)ms", "learn: \(learn)", "drain: 1s", "connect: 30s", "ports:"]
         for (index, port) in ports.enumerated() {
-            // QEMU's default where there are many: the generator has buffers for all descriptors.
+            // With many ports, the rings have QEMU's default size, because the generator has buffers for all descriptors.
             let ring = port.device.hasPrefix("virtio_user") ? ", packed: true, ring: \(ports.count > 8 ? 256 : 1_024)" : ""
             lines.append("  - {name: p\(index), device: \"\(port.device)\", mac: \"\(Workload.mac(port: index))\"\(ring)}")
         }
         lines.append("flows:")
     }
 
-    /// A flow from all of one port's addresses to all of another's.
+    /// Adds a flow from all addresses of one port to all addresses of another.
     public mutating func flow(
         _ name: String, from: Int, to: Int, _ workload: Workload, rate: String, port: Int? = nil, firstMAC: Int = 0, extra: String = ""
     ) {
@@ -123,7 +123,7 @@ public struct ScenarioText {
 
     public mutating func line(_ line: String) { lines.append(line) }
 
-    /// Every pair of ports both ways, and every class if the workload wants it. Gives the number of flows.
+    /// Adds flows between every pair of ports in both directions, and for every class if the workload wants that. Returns the number of flows.
     public mutating func bothWays(_ workload: Workload, rate: (Int) -> String) -> Int {
         let kinds: [Int?] = workload.allClasses ? [nil] + Workload.protocols.map { $0.1 } : [nil]
         let count = workload.ports * kinds.count

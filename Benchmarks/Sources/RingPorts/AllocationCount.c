@@ -1,4 +1,4 @@
-/* Takes the place of libc's allocator entry points for the whole process, drivers included, and passes each call on to libc. */
+/* Replaces libc's allocator functions for the whole process, including drivers, and passes each call on to libc. */
 #include "AllocationCount.h"
 #include <errno.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-// Counts the calling thread's heap calls.
+// Counts the heap calls of the calling thread.
 #ifndef ALLOCATION_COUNT_H
 #define ALLOCATION_COUNT_H
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Written by the thread that receives; `ended` publishes them. */
+/* The thread that receives writes these; setting `ended` publishes them. */
 static struct {
     uint64_t seen, warm_up, wanted, first;
     unsigned deliberate;
@@ -24,7 +24,7 @@ static void begin(void) {
     count.first = count.seen;
     allocation_count_begin();
     for (unsigned i = 0; i < count.deliberate; i++) {
-        /* Kept from the optimiser, which may leave out a pair. */
+        /* `volatile` keeps the optimiser from removing the pair of calls. */
         void *volatile memory = malloc(64);
         free(memory);
     }
@@ -38,7 +38,7 @@ static void end(void) {
     atomic_store_explicit(&count.ended, true, memory_order_release);
 }
 
-/* Runs in the poll loop behind each burst. What was seen before a poll of the first device was handled to its end. */
+/* Runs in the poll loop after each burst is received. When the first device is polled, all packets seen before have been handled completely. */
 static uint16_t received(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t number, uint16_t most, void *is_first) {
     (void)port, (void)queue, (void)frames, (void)most;
     if (is_first) {

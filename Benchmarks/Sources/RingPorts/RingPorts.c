@@ -13,7 +13,7 @@ enum { most_queues = 64 };
 
 static void ring_name(char *text, size_t size, const char *port, unsigned queue) { snprintf(text, size, "to_%s_%u", port, queue); }
 
-/* One producer and one consumer: a queue belongs to one poll loop at both ends. */
+/* Each ring has one producer and one consumer, because at both ends a queue belongs to one poll loop. */
 static int create_rings(struct rte_ring **rings, const char *port, unsigned queues, unsigned frames) {
     for (unsigned queue = 0; queue < queues; queue++) {
         char name[RTE_RING_NAMESIZE];
@@ -27,7 +27,7 @@ static int create_rings(struct rte_ring **rings, const char *port, unsigned queu
 int ring_ports_create(const char *a, const char *b, unsigned queues, unsigned frames) {
     struct rte_ring *to_a[most_queues], *to_b[most_queues];
     if (queues > most_queues) return -EINVAL;
-    /* A device that is opened by its name and there already is an error to the log, but not to the caller. */
+    /* EAL logs an error if a device that is opened by its name exists already, although the caller does not treat that as one. */
     rte_log_set_level_pattern("lib.eal", RTE_LOG_CRIT);
     int result = create_rings(to_a, a, queues, frames);
     if (result == 0) result = create_rings(to_b, b, queues, frames);

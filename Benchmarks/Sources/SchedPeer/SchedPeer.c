@@ -51,7 +51,7 @@ sched_peer *sched_peer_create(uint32_t classes, uint64_t rate, uint32_t length)
     uint32_t subports = (classes + pipes - 1) / pipes;
     struct rte_sched_subport_profile_params subport_profile = {.tb_rate = rate, .tb_size = 1000000, .tc_period = 10};
     struct rte_sched_pipe_params pipe_profile = {.tb_rate = rate, .tb_size = 1000000, .tc_period = 40, .tc_ov_weight = 1};
-    /* A subport wants a rate for every traffic class, in use or not. */
+    /* A subport needs a rate for every traffic class, whether it is used or not. */
     for (int i = 0; i < RTE_SCHED_TRAFFIC_CLASSES_PER_PIPE; i++)
         subport_profile.tc_rate[i] = rate;
     pipe_profile.tc_rate[RTE_SCHED_TRAFFIC_CLASS_BE] = rate;
@@ -100,7 +100,7 @@ static void put(sched_peer *peer, const uint32_t *picks, uint32_t mask, uint64_t
     }
     int taken = rte_sched_port_enqueue(peer->port, burst, BURST);
     peer->queued += (uint32_t)taken;
-    /* What it refused it has freed to the pool: take as many back. */
+    /* The scheduler has freed the packets that it refused, so as many are taken from the pool again. */
     for (int i = taken; i < BURST; i++) {
         struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
         m->pkt_len = m->data_len = peer->length;

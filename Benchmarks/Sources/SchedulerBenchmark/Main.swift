@@ -1,10 +1,9 @@
 import SchedPeer
 import Scheduler
 
-/// `scheduler-benchmark [CLASSES]`: Sluice's scheduler beside librte_sched, ns per packet (enqueue and dequeue), best of several rounds that
-/// alternate; at 8, 1 000 and 65 535 classes, or at the one number given.
-/// `scheduler-benchmark count CLASSES LOAD PACKETS [STANDING [tail|codel|fq-codel]]`: Sluice's side alone on a virtual clock, for counting instructions, with
-/// 256 frames standing or as many as it says.
+/// `scheduler-benchmark [CLASSES]` compares Sluice's scheduler with librte_sched in ns per packet (enqueue and dequeue). The best of several alternating rounds
+/// counts; there are 8, 1 000 and 65 535 classes, or the number given. `scheduler-benchmark count CLASSES LOAD PACKETS [STANDING [tail|codel|fq-codel]]` runs
+/// only Sluice's side, on a virtual clock, for counting instructions. STANDING is the number of frames that always wait, 256 by default.
 @main struct Main {
     static func main() {
         let arguments = CommandLine.arguments
@@ -20,7 +19,7 @@ import Scheduler
         compare([8, 1_000, 65_535])
     }
 
-    /// The same sequence on every machine.
+    /// Random numbers below `count`, in the same sequence on every machine.
     static func randomPicks(_ count: Int) -> [UInt32] {
         var state: UInt64 = 1
         return (0..<(1 << 16)).map { _ in

@@ -1,22 +1,22 @@
 import SchedPeer
 import Scheduler
 
-/// How the tree of a run is limited.
+/// What limits the tree of a run.
 enum Load: String, CaseIterable {
-    /// Every class within its floor: floor and ceiling buckets of all three levels are charged.
+    /// Every class stays within its floor: the floor and ceiling buckets of all three levels are charged.
     case floors
-    /// No leaf has a floor to speak of: all borrow from their group, which has one.
+    /// The leaves have only tiny floors: all of them borrow from their group, which has a large one.
     case borrowing
 }
 
-/// What leaves do with their queues; with flows, 16 in each.
+/// The queue discipline of the leaves; with flows, each leaf has 16.
 enum Discipline: String, CaseIterable {
     case tail, codel
     case fqCodel = "fq-codel"
 }
 
-/// A tree of depth 3 (root, groups of 64, leaves) with all buckets live, driven as the peer is: bursts of 32 to random leaves. No floor's bucket is deeper than
-/// the 10 ms that the daemon gives: deeper ones save (`ClassTree+Savings`).
+/// A tree of depth 3 (root, groups of 64, leaves) in which all buckets are used, driven like the peer: bursts of 32 frames to random leaves. No floor's bucket
+/// holds more than the 10 ms of its rate that are at hand; beyond that, classes would save (`ClassTree+Savings`).
 struct OwnSide {
     let tree: UnsafeMutablePointer<ClassTree>
     let leaves: [ClassID]
@@ -56,8 +56,8 @@ struct OwnSide {
         self.leaves = leaves
     }
 
-    /// As `sched_peer_run`; `picks` are numbers of leaves, a power of two of them. `clock`: a nanosecond clock is read once a burst, as a
-    /// poll loop does; otherwise each burst advances it by 1 600 ns, for runs that must execute the same instructions each time.
+    /// Does what `sched_peer_run` does. `picks` are numbers of leaves; their count is a power of two. With `clock`, a nanosecond clock is read once for each
+    /// burst, as a poll loop does; otherwise each burst advances the time by 1 600 ns, for runs that must always execute the same instructions.
     mutating func run(_ picks: [UInt32], packets: Int, standing: Int, clock: Bool) -> Double {
         let sequence = picks.map { leaves[Int($0)] }, mask = picks.count - 1
         return sequence.withUnsafeBufferPointer { sequence in
@@ -78,7 +78,7 @@ struct OwnSide {
         let handle = UnsafeMutableRawPointer(bitPattern: 64)!
         var at = 0, sent = 0
         let lines = tree.pointee.classLines
-        // As a poll loop does that has found a burst's leaves: see `ClassTree.enqueue`.
+        // Does what a poll loop does after it has found the leaves of a burst: see `ClassTree.enqueue`.
         func prepare() {
             at += Self.burst
             for i in 0..<Self.burst {
@@ -95,7 +95,7 @@ struct OwnSide {
             queued += tree.pointee.enqueue(offered, count: Self.burst, at: now)
             prepare()
         }
-        // Who has no flows is told of none: they are not written with each frame.
+        // The flows are set only once, because leaves without flows ignore them and a poll loop would not write them for each frame.
         for i in 0..<Self.burst { offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: 1, flow: UInt32(i) & 15) }
         prepare()
         now = clock ? sched_peer_now() : now + 1_600

@@ -10,7 +10,7 @@
 
 enum { line = 64, bound = 20000 };
 
-/* Written by the thread alone. */
+/* Only the thread writes these. */
 static struct {
     _Alignas(128) atomic_uint_fast64_t blocks;
     atomic_uint_fast64_t lost;
@@ -24,7 +24,8 @@ static uint64_t now(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* Eight chains that do not wait for each other: two threads of one core would halve each other's rate. The compiler may neither merge nor drop them. */
+/* Eight chains of operations that do not depend on each other, so that two threads of one core would halve each other's rate. The compiler must neither
+   merge nor remove them. */
 static void compute(void) {
     uint64_t a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8;
     for (int i = 0; i < 2000; i++) {

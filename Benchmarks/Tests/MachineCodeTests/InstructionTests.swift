@@ -17,7 +17,7 @@ struct InstructionTests {
     func directions(_ text: String, _ bytes: Int, _ writes: Bool) throws {
         let found = try instruction(text)
         #expect(found.accesses.count == 1)
-        // Where no register tells the width, a letter of the name may; the least is said otherwise.
+        // If no register shows the width, a letter of the name may; otherwise, the least possible width is returned.
         if !text.contains("*") { #expect(found.bytes == bytes) }
         #expect(found.accesses.first?.writes == writes)
     }
@@ -67,7 +67,7 @@ struct LineUseTests {
         #expect(use((0x1000, 8, false)).contested(with: use((0x1038, 8, true))) == [0x40])
         #expect(use((0x1000, 8, false)).contested(with: use((0x1000, 8, false))) == [])
         #expect(use((0x1000, 8, true)).contested(with: use((0x1040, 8, true))) == [])
-        // 16 bytes across two lines.
+        // These are 16 bytes that extend over two lines.
         #expect(use((0x1038, 16, true)).contested(with: use((0x1040, 8, false))) == [0x41])
     }
 

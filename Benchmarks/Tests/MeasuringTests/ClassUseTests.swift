@@ -10,7 +10,7 @@ import Testing
         """
     }
 
-    /// Inner classes and leaves without traffic show nothing of a shaper.
+    /// Inner classes, and leaves without traffic, do not show whether there was shaping.
     @Test func countsLeavesThatBorrowAndWait() throws {
         let rows = [
             row(false, sent: 900, borrowed: 0, overlimits: 9), row(true, sent: 400, borrowed: 300, overlimits: 1), row(true, sent: 400, borrowed: 99, overlimits: 2),
@@ -22,7 +22,7 @@ import Testing
         #expect(use.sentence.hasPrefix("of 3 classes 2 had frames waiting") && use.sentence.contains("50 %") && use.sentence.hasSuffix("3 frames dropped"))
     }
 
-    /// What the shell computes is what is compared with: bounds included, within a frame.
+    /// The rate that the shell computes must be the one that results are compared with, including its limits.
     @Test func linkFollowsTheOtherSwitch() throws {
         let link = ShapedLink(share: 0.9, nominal: 1_000_000)
         #expect(link.rate(1_000_000) == 900_000 && link.rate(10) == 500_000 && link.rate(9_000_000) == 1_800_000)

@@ -2,7 +2,7 @@ import Measuring
 import Testing
 
 @Suite struct ConformanceTests {
-    /// 10-ms windows of a rate that one second in three misses by a tenth.
+    /// Windows of 10 ms at a rate from which the windows in `short` differ by a tenth.
     private func windows(_ rate: Double, short: Range<Int>) -> RateWindows {
         RateWindows(bytes: (0..<300).map { UInt32(rate / 8 / 100 * (short.contains($0) ? 0.9 : 1)) }, milliseconds: 10)
     }
@@ -12,13 +12,13 @@ import Testing
         #expect(errors.second.median == 0)
         #expect((errors.second.worst - 1).magnitude < 1e-9)
         #expect(errors.short?.median == 0 && ((errors.short?.p99 ?? 0) - 10).magnitude < 1e-3)
-        // 12 112 bits are 1.2 % of 10 ms at 100 Mbit/s.
+        // 12 112 bits are 1.2 % of what 10 ms hold at 100 Mbit/s.
         let coarse = try #require(RateErrors(windows(1e8, short: 0..<0), against: 1e8, frameBytes: 1_514))
         #expect(coarse.short == nil)
         #expect(RateErrors(RateWindows(bytes: [1, 2], milliseconds: 10), against: 1e8, frameBytes: 60) == nil)
     }
 
-    /// What is measured again keeps the worst that was seen.
+    /// A repeated measurement keeps the worst values that were seen.
     @Test func hidesNoWindow() throws {
         let bad = try #require(RateErrors(windows(1e9, short: 100..<200), against: 1e9, frameBytes: 1_514))
         var good = try #require(RateErrors(windows(1e9, short: 0..<0), against: 1e9, frameBytes: 1_514))
@@ -27,7 +27,7 @@ import Testing
         #expect(good.short?.median == 0)
     }
 
-    /// The link is below the worst moment of the round, in whole Mbit/s.
+    /// The link's rate is below the worst moment of the round, in whole Mbit/s.
     @Test func linkIsWhatTheSwitchSurelyPasses() {
         var link = LinkRate()
         #expect(link.rate == nil)

@@ -7,11 +7,11 @@ import FoundationXML
 #endif
 
 @Suite struct PictureTests {
-    /// Well-formed, or it throws.
+    /// Throws if the picture is not well-formed.
     @discardableResult
     private func parse(_ svg: String) throws -> XMLDocument { try XMLDocument(data: Data(svg.utf8)) }
 
-    /// An attribute's values, of all lines with a text.
+    /// The values of an attribute in all lines that contain a text.
     private func values(_ attribute: String, of marker: String, _ svg: String) -> [String] {
         svg.split(separator: "\n").filter { $0.contains(marker) }.compactMap { line in
             line.range(of: " \(attribute)=\"").map { String(line[$0.upperBound...].prefix { $0 != "\"" }) }
@@ -35,7 +35,7 @@ import FoundationXML
         try parse(chart.svg)
         let lines = values("points", of: "<polyline", chart.svg).map { $0.split(separator: " ").map { $0.split(separator: ",").compactMap { Double($0) } } }
         #expect(lines.map(\.count) == [3, 3])
-        // A decade is a third of the axis; a straight line stays straight.
+        // A decade is a third of the axis, and a straight line remains straight.
         #expect(abs((lines[1][1][0] - lines[1][0][0]) * 2 - (lines[1][2][0] - lines[1][1][0])) <= 0.3)
         #expect(Set(lines[1].map { $0[1] }).count == 1)
     }

@@ -1,7 +1,7 @@
 import Measuring
 import Testing
 
-/// A device that loses nothing up to a load, then what is above it; sometimes the machine makes a trial lose frames that it would not.
+/// A device that loses nothing up to a load, and above it everything that exceeds that load. Sometimes the machine causes additional losses.
 private struct Device {
     var ndr: Double
     var noise: Double
@@ -15,7 +15,7 @@ private struct Device {
 
 struct SplitMix {
     var state: UInt64
-    /// 0 to 1
+    /// A random number from 0 to 1.
     mutating func next() -> Double {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state
@@ -39,7 +39,7 @@ struct SplitMix {
         var device = Device(ndr: ndr, noise: 0)
         let search = search(&device)
         #expect(Double(search.result(0)) <= ndr && Double(search.result(0)) >= ndr * 0.97)
-        // 0.5 % are lost at a load 1/0.995 of what gets through.
+        // 0.5 % are lost at a load that is 1/0.995 of what gets through.
         #expect(Double(search.result(0.005)) <= ndr / 0.995 && Double(search.result(0.005)) >= ndr * 0.97)
         #expect(search.result(0) <= search.result(0.005))
         #expect(search.trials <= 50)
@@ -56,7 +56,7 @@ struct SplitMix {
         for seed in 0..<200 as Range<UInt64> {
             var device = Device(ndr: 5_000_000, noise: 0.1, random: SplitMix(state: seed))
             let found = Double(search(&device).result(0))
-            // Never above what the device can do.
+            // The result must never exceed what the device can do.
             #expect(found <= 5_000_000)
             if found < 4_800_000 { missed += 1 }
         }

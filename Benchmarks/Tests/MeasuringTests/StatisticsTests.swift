@@ -12,7 +12,7 @@ import Testing
         #expect(Spread.quantile([7], 0.5) == 7)
     }
 
-    /// A machine that is twice as slow in one round changes no ratio.
+    /// A machine that is half as fast in one round does not change its ratio.
     @Test func pairsRounds() {
         var figure = Figure("b", "MRR", unit: "frames/s", targets: [.init(against: "them", 1.9)])
         for (ours, theirs) in [(10.0, 5.0), (5, 2.5), (8, 4)] {
@@ -30,7 +30,7 @@ import Testing
         #expect(figure.reaches(.init(against: "them", 1.9)) == false)
     }
 
-    /// The worst and the best luck of fifty rounds says little.
+    /// The worst and the best of fifty rounds say little.
     @Test func showsQuartilesOfMany() throws {
         let few = try #require(Spread((1...11).map(Double.init))), many = try #require(Spread((1...13).map(Double.init)))
         #expect(few.low == 1 && few.high == 11)
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func slidesWindows() {
-        // 1 ms windows of 1 000 bytes: 8 Mbit/s.
+        // Windows of 1 ms with 1 000 bytes are 8 Mbit/s.
         var bytes = [UInt32](repeating: 1_000, count: 100)
         let steady = RateWindows(bytes: bytes, milliseconds: 1).errors(against: 8e6, spanMilliseconds: 10)
         #expect(steady.count == 91 && steady.allSatisfy { abs($0) < 1e-12 })
@@ -76,7 +76,7 @@ import Testing
         var bytes = [UInt32](repeating: 0, count: 100)
         for window in 23..<100 { bytes[window] = 1_000 }
         let windows = RateWindows(bytes: bytes, milliseconds: 1)
-        // One window of the span may still lack its bytes if the others have more; here none has.
+        // A window of the span may lack bytes if the others have more, but here none does.
         #expect(windows.recovery(from: 20, until: 60, floor: 8e6) == 3)
         #expect(windows.recovery(from: 40, until: 60, floor: 8e6) == 0)
         #expect(windows.recovery(from: 20, until: 60, floor: 16e6) == nil)

@@ -2,7 +2,7 @@ import Measuring
 import Testing
 
 @Suite struct TurnTests {
-    /// A loop that lost half of its CPU did twice as much in the time that it ran.
+    /// A loop that lost half of its CPU time did twice as much per time in which it ran.
     @Test func takesLostTimeOut() {
         let turn = Turn([(100, 0), (50, 0.5)])
         #expect(turn == Turn.together([Turn(rate: 100, disturbed: 0), Turn(rate: 50, disturbed: 0.5)]))

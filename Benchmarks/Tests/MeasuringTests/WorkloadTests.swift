@@ -53,7 +53,7 @@ import Testing
         #expect(yaml.split(separator: "{deny: ").count == 11 && yaml.contains("mode: server, filter: {outbound: f}}"))
     }
 
-    /// A frame longer than a buffer of the usual size has one of its own, as in Open vSwitch.
+    /// If a frame is longer than a buffer of the usual size, buffers hold a whole frame, as in Open vSwitch.
     @Test func buffersHoldWholeFrames() {
         var workload = Workload()
         #expect(!SluiceText.yaml(workload, sockets: ["/a", "/b"], cpus: [1]).contains("buffer-size"))

@@ -1,9 +1,10 @@
 import Packet
 
-/// What egress has to do to a frame: to its tag, decided while its record is at hand, and what its link wants of every frame. It travels through the
-/// scheduler as the frame's `tag`.
+/// What egress has to do to a frame: what happens to its VLAN tag, which is decided while the frame's record is at hand, and what the output's link and mirrors
+/// want of every frame. It travels through the scheduler as the frame's `tag`.
 struct EgressTag {
-    /// `TagAction.Kind` 5-0, mirrored by its port 6, to be made flat 7, TCI 23-8, which mirrors of classes copy the frame 31-24
+    /// `TagAction.Kind` in bits 5-0; bit 6: the output port is mirrored; bit 7: the frame is to be flattened; the TCI in bits 23-8; in bits 31-24 the number of
+    /// the set of mirrors that copy frames of the class.
     var rawValue: UInt32
 
     @inline(__always) @_noLocks
@@ -14,9 +15,9 @@ struct EgressTag {
         rawValue = UInt32(action.kind.rawValue) | UInt32(action.tci) &<< 8
     }
 
-    /// One buffer of its own, for a link that looks at no other.
+    /// The frame must lie in one buffer of its own, because its link can send no other frames.
     @inline(__always) static var flatten: EgressTag { @_noLocks get { EgressTag(rawValue: 0x80) } }
-    /// A port that mirrors copy what leaves by.
+    /// Mirrors copy what leaves by the frame's output port.
     @inline(__always) static var mirroredByPort: EgressTag { @_noLocks get { EgressTag(rawValue: 0x40) } }
     @inline(__always) @_noLocks
     init(watch: UInt8) { rawValue = UInt32(watch) &<< 24 }
@@ -34,12 +35,12 @@ struct EgressTag {
     @inline(__always) var pushesService: Bool { @_noLocks get { kind == TagAction.Kind.pushService.rawValue } }
     @inline(__always) var rewrites: Bool { @_noLocks get { kind == TagAction.Kind.rewrite.rawValue } }
     @inline(__always) var pops: Bool { @_noLocks get { kind == TagAction.Kind.pop.rawValue } }
-    /// The frame's bytes are written.
+    /// Whether bytes of the frame are written.
     @inline(__always) var writes: Bool { @_noLocks get { kind != 0 } }
     @inline(__always) var flattens: Bool { @_noLocks get { rawValue & 0x80 != 0 } }
-    /// It is made flat or copied, as few frames are.
+    /// Whether the frame is flattened or mirrored, which is rare.
     @inline(__always) var isSpecial: Bool { @_noLocks get { rawValue & 0xff00_00c0 != 0 } }
-    /// Bytes the frame grows by, modulo 2^32 where it shrinks; they are charged, as they leave on the wire.
+    /// The number of bytes by which the frame grows, modulo 2^32 if it shrinks. They are charged, because the frame leaves with its new tag.
     @inline(__always) var growth: UInt32 { @_noLocks get { pushes || pushesService ? 4 : pops ? 0 &- 4 : 0 } }
     @inline(__always) var tci: UInt16 { @_noLocks get { UInt16(truncatingIfNeeded: rawValue &>> 8) } }
 }

@@ -2,32 +2,33 @@ import Bridge
 import DPDKShim
 import Packet
 
-/// What admission knows of the frames of a receive queue that look like the one parsed last.
+/// What admission remembers of the last frame of a receive queue that it parsed, so that it can admit similar frames without parsing them.
 struct AdmissionPattern {
     var parse = ParsePattern()
-    /// The protocol's row where no port tells another.
+    /// The row of the protocol table for frames whose ports match no row.
     private var portlessRow: UInt8 = 0
     private var ipProtocol: UInt8 = 0
-    /// The row of the ports looked up last, which most often are the next frame's too. No row is that of port 0.
+    /// The row of the ports that were looked up last, which most often are the next frame's ports as well. Ports of 0 match no row, so that `portlessRow` is
+    /// right at first.
     private(set) var row: UInt8 = 0
     private(set) var ports: UInt32 = 0
-    /// Longest frame that may enter, bytes, tag included.
+    /// The length in bytes of the longest frame that may enter, including its tag.
     private(set) var longest: UInt32 = 0
-    /// By how many bytes a frame gets shorter, as its priority tag (VID 0) comes off.
+    /// The number of bytes by which frames get shorter because their priority tag (VID 0) is removed: 4 or 0.
     private(set) var shortening: UInt32 = 0
-    /// Where the VLAN of frames that match is taken from.
+    /// Where the VLAN of matching frames comes from.
     private(set) var vlans = VLANSource.none
-    /// The VLAN of the last frame in its place of an address; 0 where the bridge has none.
+    /// The VLAN of the last frame, at its place in an address (bits 59-48); 0 if the bridge has no VLANs.
     private(set) var vlan: UInt64 = 0
-    /// Its tag, as `ParsePattern.tag`; 0 where `vlans` is not `.tag`.
+    /// The last frame's tag, as `ParsePattern.tag` returns it; 0 if `vlans` is not `.tag`.
     private(set) var tag: UInt16 = 0
 
     enum VLANSource: UInt8 {
-        /// The bridge has no VLANs, and the frames no tag that stays.
+        /// The bridge has no VLANs, and the frames have no tag that stays on them.
         case none
-        /// The port: frames of one VLAN, which have no tag that stays.
+        /// The port decides: all frames belong to one VLAN and have no tag that stays on them.
         case port
-        /// The frames have tags of any VLAN, which is theirs where the bridge has VLANs with tags of that type.
+        /// The frames have tags with any VID. If the bridge has VLANs with tags of that type, the VID is the frame's VLAN.
         case tag
     }
 
@@ -35,8 +36,8 @@ struct AdmissionPattern {
     init() {}
 
     /// - Parameters:
-    ///   - shortening: 4 where the tag has been taken off; else 0.
-    ///   - vlan: the frame's VLAN, in its place of an address.
+    ///   - shortening: 4 if the frame's priority tag was removed; 0 if not.
+    ///   - vlan: the frame's VLAN, at its place in an address.
     @inline(__always) @_noLocks
     init(
         _ parse: ParsePattern, of bytes: UnsafeRawPointer, _ record: UnsafePointer<FrameRecord>, portlessRow: UInt8, longest: UInt32, shortening: UInt32,
@@ -59,17 +60,17 @@ struct AdmissionPattern {
         }
     }
 
-    /// The tag is that of the frame's VLAN, which the port has to admit with it; empty: it is not.
+    /// The form in which the port must admit the VID of a matching frame's tag; empty if the tag is not the tag of the frame's VLAN, so that it is not checked.
     private(set) var form = PortVLANs.Form(rawValue: 0)
 
-    /// Takes down the row of the ports looked up last.
+    /// Remembers the row of the ports that were looked up last.
     @inline(__always) @_noLocks
     mutating func keep(_ row: UInt8, _ ports: UInt32) {
         self.row = row
         self.ports = ports
     }
 
-    /// Takes down the last frame's tag and its VLAN in its place of an address.
+    /// Remembers the last frame's tag, and its VLAN at its place in an address.
     @inline(__always) @_noLocks
     mutating func keep(_ tag: UInt16, _ vlan: UInt64) {
         self.tag = tag
@@ -77,7 +78,7 @@ struct AdmissionPattern {
         parse.setTag(tag)
     }
 
-    /// The row of a frame with these ports.
+    /// The row of the protocol table for a matching frame with these ports.
     @inline(__always) @_noLocks
     func identified(_ ports: UInt32, _ protocols: ProtocolTable) -> UInt8 {
         protocols.identify(ports: ports, ipProtocol: ipProtocol, otherwise: portlessRow)

@@ -3,16 +3,16 @@ import DCB
 import DPDKShim
 import Packet
 
-/// Stage 2: parses the frames and drops what may not enter. A frame that looks like the one parsed last needs no parse. Frames that follow one
-/// another with the same addresses and one protocol are one run: they share a record, and what is decided for it is decided for all. Returns the
-/// runs that stay, in their order.
+/// Stage 2: parses the frames and drops those that may not enter. A frame that matches the pattern of the one that was parsed last is not parsed. Consecutive
+/// frames with the same addresses and protocol form one run: they share a record, and what is decided for the record is decided for all of them. Returns the
+/// number of runs that stay; their order is kept.
 @inline(__always) @_noLocks
 func admit(
     _ count: Int, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Int {
     var count = count
     var place = Place(index: 0, record: lcore.pointee.records)
-    // The record of the last run, if frames that look like the pattern may be more of it; in front of all is one that no frame has.
+    // The record of the last run, if frames that match the pattern may join it. At first this is the record in front of all others, which no frame matches.
     var last = place.record - 1
     repeat {
         let begin = place.index
@@ -32,12 +32,13 @@ func admit(
             continue
         case .pattern:
             last = record
-            // Frames to a group look like no pattern. One whose tag has come off is no longer what its pattern says.
+            // Patterns never match frames to group addresses, so the frames that are like this one are looked for here. That is not possible if its priority
+            // tag was removed, because it then no longer matches its own pattern.
             let pattern = ReceiveQueue.pattern(of: queue)
             if record.pointee.flags.has(.multicast), pattern.pointee.shortening == 0 {
                 end = skip(from: end, to: count, pattern, record.pointee.protocolID, snapshot.pointee.protocols, lcore)
             }
-        // What has no pattern is followed by nothing that is sure to be like it.
+        // Without a pattern it is not known whether the next frame is like this one, so a new run begins.
         case .other: last = lcore.pointee.records - 1
         }
         let frames = end &- place.index
@@ -50,11 +51,11 @@ func admit(
     return place.record - lcore.pointee.records
 }
 
-/// Where admission is in a burst.
+/// How far admission has got in a burst.
 private struct Place {
-    /// The next frame.
+    /// The index of the next frame.
     var index: Int
-    /// The next run's.
+    /// The record for the next run.
     var record: UnsafeMutablePointer<FrameRecord>
 
     @inline(__always) @_noLocks
@@ -64,29 +65,29 @@ private struct Place {
     }
 }
 
-/// Admits frames from `place` on that look like the pattern of their queue, up to the first that does not. They need no parse. A loop of its own, so
-/// that what it works with stays in registers.
+/// Admits frames from `place` on, without parsing them, up to the first that does not match the pattern of the queue. The loop has a function of its own so
+/// that its variables stay in registers.
 @inline(never) @_noLocks
 private func admitAlike(
     _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Place { admitAlike(place, count, after: last, .none, queue, lcore, snapshot) }
 
-/// The same on bridges with VLANs, where frames have no tag.
+/// Does the same on a bridge with VLANs for frames without a tag.
 @inline(never) @_noLocks
 private func admitAlikeInVLAN(
     _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Place { admitAlike(place, count, after: last, .port, queue, lcore, snapshot) }
 
-/// The same where frames have tags.
+/// Does the same for frames with a tag.
 @inline(never) @_noLocks
 private func admitAlikeWithTag(
     _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Place { admitAlike(place, count, after: last, .tag, queue, lcore, snapshot) }
 
-/// - Parameter vlans: a constant, so that what it costs is paid by bridges with VLANs alone.
+/// - Parameter vlans: a constant, so that bridges without VLANs do not pay for what VLANs cost.
 @inline(__always) @_noLocks
 private func admitAlike(
     _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ vlans: AdmissionPattern.VLANSource,
@@ -96,31 +97,31 @@ private func admitAlike(
     var parse = pattern.pointee.parse
     let longest = pattern.pointee.longest, shortening = pattern.pointee.shortening
     var vlan = vlans == .none ? 0 : pattern.pointee.vlan, tag = vlans == .tag ? pattern.pointee.tag : 0
-    // Of the port, if it looks at these frames' tags.
+    // What each VLAN is to the port, if the frames' tags decide about their VLAN; nil otherwise.
     let form = pattern.pointee.form
     let forms = vlans == .tag && form.rawValue != 0 ? snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].vlans?.pointee.forms : nil
     let frames = lcore.pointee.received, paths = lcore.pointee.paths
     let first = place.index
     var index = first, record = place.record, before = last
-    // Frames from `begin` on are counted when one of another protocol comes.
+    // The frames from `begin` on, and their bytes, have not been counted yet. They are counted when a frame of another protocol comes, or at the end.
     var begin = first, bytes: UInt64 = 0
     var row = pattern.pointee.row, ports = pattern.pointee.ports
     repeat {
         let frame = frames[index].unsafelyUnwrapped
         let length = sluice_frame_length(frame), start = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
-        // What is contiguous is no more than the frame.
+        // The contiguous part of a frame is never longer than the frame, so a frame that matches is long enough.
         guard length <= longest, parse.matches(start, readable: UInt32(sluice_frame_contiguous(frame))) else { break }
         var addresses = FrameAddresses(of: start)
         if addresses.source == 0 { break }
         if vlans == .tag, case let own = ParsePattern.tag(start), own != tag {
             let vid = UInt16(bigEndian: own) & 0x0fff
-            // A priority tag comes off.
+            // This is a priority tag, which has to be removed, so the frame is parsed.
             if vid == 0 { break }
             if let forms {
                 guard forms[Int(vid)].has(form) else { break }
                 vlan = UInt64(vid) &<< 48
             } else {
-                // Addresses do not tell these frames apart.
+                // The tag is not part of the addresses, so they cannot tell whether this frame belongs to the run before.
                 before = lcore.pointee.records - 1
             }
             tag = own
@@ -161,13 +162,13 @@ private func admitAlike(
     return Place(index: index, record: record)
 }
 
-/// `BridgeView.fitsAll` of a port's bridge.
+/// The value of `BridgeView.fitsAll` for the bridge of a port.
 @inline(__always) @_noLocks
 private func fitsAll(_ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> UInt32 {
     snapshot.pointee.bridges[unchecked: Int(snapshot.pointee.ports[unchecked: Int(port)].bridge)].fitsAll
 }
 
-/// Counts received frames by their protocol.
+/// Counts received frames and their bytes for a row of the protocol table.
 @inline(__always) @_noLocks
 private func tally(_ frames: Int, _ bytes: UInt64, _ row: UInt8, _ lcore: UnsafeMutablePointer<Lcore>) {
     let seen = lcore.pointee.protocolCounters + Int(row)
@@ -175,8 +176,8 @@ private func tally(_ frames: Int, _ bytes: UInt64, _ row: UInt8, _ lcore: Unsafe
     seen.pointee.bytes &+= bytes
 }
 
-/// Skips the frames from `index` on that are like the one before, which is of this row, in all that counts, but for ports without another row, as they are
-/// in long runs. Returns where they end.
+/// Skips the frames from `index` on that belong to the same run as the frame before them, which is of protocol `row`. They may differ from it in their ports,
+/// as long as these lead to the same row. Returns the index of the first frame that does not belong to the run.
 @inline(never) @_noLocks
 private func skip(
     from index: Int, to count: Int, _ pattern: UnsafeMutablePointer<AdmissionPattern>, _ row: UInt8, _ protocols: ProtocolTable,
@@ -199,7 +200,7 @@ private func skip(
     return index
 }
 
-/// Moves the frames from behind `index` on up, where one was dropped; `count` are left.
+/// Moves the frames behind `index` forward by one place, after the frame at `index` was dropped; `count` frames are left.
 @inline(never) @_noLocks
 private func close(_ index: Int, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
     for place in index..<count {
@@ -210,9 +211,9 @@ private func close(_ index: Int, _ count: Int, _ lcore: UnsafeMutablePointer<Lco
 
 private enum Parsed {
     case refused
-    /// Stays, and is the queue's pattern now.
+    /// The frame stays and has become the pattern of its queue.
     case pattern
-    /// Stays, and has no pattern.
+    /// The frame stays and has no pattern.
     case other
 }
 
@@ -250,7 +251,7 @@ private func admitParsed(
         record.pointee.destination |= vlan
         record.pointee.source |= vlan
         if ingress.restoresType {
-            // Of no pattern: each has to be looked at.
+            // Such a frame gets no pattern: the type of each frame's tag has to be restored.
             TagEditing.rewriteType(sluice_frame_bytes(frame).unsafelyUnwrapped, EtherType.serviceVLAN)
             return .other
         }
@@ -267,7 +268,7 @@ private func admitParsed(
     return .pattern
 }
 
-/// The row of a fragment: that of its datagram's first.
+/// The protocol row of an IP fragment, which is the row of the first fragment of its datagram.
 @inline(never) @_noLocks
 private func identifyFragment(
     _ bytes: UnsafeRawPointer, _ contiguous: Int, _ record: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
@@ -278,7 +279,7 @@ private func identifyFragment(
         bytes, limit: min(contiguous, Int(record.pointee.length)), record, snapshot.pointee.protocols, now: lcore.pointee.seconds)
 }
 
-/// Moves the frames of a run, which begins at `begin`, and their lengths up behind those kept so far.
+/// Moves the frames of the run from `begin` to `end`, and their lengths, behind the `kept` frames that have been kept so far.
 @inline(never) @_noLocks
 func keep(_ begin: Int, _ end: Int, _ kept: inout Int, _ lcore: UnsafeMutablePointer<Lcore>) {
     for index in begin..<end {
@@ -288,7 +289,7 @@ func keep(_ begin: Int, _ end: Int, _ kept: inout Int, _ lcore: UnsafeMutablePoi
     }
 }
 
-/// Frees a run of received frames and counts it at the port it came in by.
+/// Frees a run of received frames and counts them as dropped at the port that they came in by.
 @inline(never) @_noLocks
 func drop(_ begin: Int, _ end: Int, _ reason: DropReason, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(source)].count(drop: reason, end &- begin)
@@ -303,7 +304,7 @@ private func isRefused(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: U
     return record.pointee.flags.has(.multicast) && BridgeRules.verdict(record) != .flood
 }
 
-/// Whether a frame that may not enter is spanning tree's, at a port that lets that through.
+/// Whether a frame that would be refused may enter after all, because it is a spanning tree frame and its port forwards those.
 @inline(never) @_noLocks
 private func carriesBPDU(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ port: UnsafeMutablePointer<PortView>) -> Bool {
     port.pointee.flags.has(.forwardsBPDUs) && isBPDU(record.pointee.destination) && record.pointee.length <= longest
@@ -316,7 +317,7 @@ private func isForAgent(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: 
     record.pointee.etherType == EtherType.lldp && record.pointee.length <= longest && BridgeRules.verdict(record) == .lldp
 }
 
-/// Why a frame may not enter. One that shuts its port is told to the control thread.
+/// Why a frame may not enter. If the frame shuts its port (`guard`), this also notes that for the control thread.
 @inline(never) @_noLocks
 private func refusal(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ port: UnsafeMutablePointer<PortView>) -> DropReason {
     if record.pointee.length > longest { return .oversized }
@@ -332,7 +333,7 @@ private func refusal(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UIn
     }
 }
 
-/// Removes the priority tags (VID 0) of received frames, which end at this hop; their PCP has served to identify the protocol.
+/// Removes the priority tags (VID 0) of received frames. They are not passed on; the PCP in them was needed only to identify the protocol.
 @inline(__always) @_noLocks
 private func stripPriorityTags(_ begin: Int, _ end: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
     for index in begin..<end {

@@ -2,10 +2,10 @@ import Bridge
 import DPDKShim
 import Packet
 
-/// `FrameRecord.output` of a frame for every port of the bridge but its own.
+/// The value of `FrameRecord.output` for a frame that goes to all ports of its bridge except the one it came in by.
 let flooded: PortIndex = .max
 
-/// Stage 3: learns the source of each run of frames, finds its output. Returns the runs that stay, in their order.
+/// Stage 3: learns the source address of each run of frames and finds the run's output. Returns the number of runs that stay; their order is kept.
 @inline(__always) @_noLocks
 func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     if runs == 0 { return 0 }
@@ -30,13 +30,14 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
     return settle(misses, runs, learner, stamp, fdb, lcore, snapshot)
 }
 
-/// Destination and source as they lie in a record.
+/// The destination and source addresses of a record, in this order.
 @inline(__always) @_noLocks
 func addresses(of record: UnsafeMutablePointer<FrameRecord>) -> SIMD2<UInt64> {
     UnsafeRawPointer(record).loadUnaligned(as: SIMD2<UInt64>.self)
 }
 
-/// Finds and fetches the line of the path cache that a run's addresses have. Until the run is bridged its record holds that in the place of what is found there.
+/// Finds the path cache's line for a pair of addresses and prefetches it. The record keeps the pointer in `forwarding` until the bridge stage writes the result
+/// there.
 @inline(__always) @_noLocks
 func fetchPath(_ destination: UInt64, _ source: UInt64, _ record: UnsafeMutablePointer<FrameRecord>, _ paths: PathCache) {
     let line = paths.line(destination, source)
@@ -49,7 +50,7 @@ func pathLine(of record: UnsafeMutablePointer<FrameRecord>) -> UnsafeMutableRawP
     UnsafeMutableRawPointer(bitPattern: UInt(record.pointee.forwarding)).unsafelyUnwrapped
 }
 
-/// Bridges the runs that the cache has no path for, and drops those that are refused. Returns how many of all runs stay.
+/// Bridges the runs that the path cache knew no path for, and drops those that are refused. Returns how many of all runs stay.
 @inline(never) @_noLocks
 private func settle(
     _ misses: Int, _ runs: Int, _ learner: Learner, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -86,15 +87,15 @@ private func settle(
     return isRefused ? dropRefused(runs, learner.port, lcore) : runs
 }
 
-/// What every frame from a port teaches.
+/// What the forwarding database is to learn from frames that come in by one port.
 struct Learner {
     let port: PortIndex
     let spoofCheck: Bool
-    /// About addresses without a guest of their own, in VLANs that have none either.
+    /// What to learn about a source address that belongs to no configured guest, unless its VLAN has a guest of its own.
     private let value: FDBValue
     /// `PortVLANs.guests`.
     private let guests: UnsafeMutablePointer<UInt16>?
-    /// `FrameRecord.input` in its place.
+    /// `FrameRecord.input` at its place in `FrameRecord.forwarding`.
     let input: UInt64
 
     @inline(__always) @_noLocks
@@ -106,26 +107,27 @@ struct Learner {
         input = UInt64(port) &<< 32
     }
 
-    /// About an address without a guest of its own.
+    /// What to learn about a source address that belongs to no configured guest.
     @inline(__always) @_noLocks
     func value(of source: UInt64) -> FDBValue {
         guard let guests else { return value }
         return FDBValue(port: port, guest: guests[Int(PortVLANs.vlan(of: source))], seen: value.seen)
     }
 
-    /// Whether the database, which says `found` about a frame's source, has nothing to learn from it and nothing against it. Where each must be checked
-    /// that is so of configured addresses alone.
+    /// Whether a frame with this source may enter and teaches nothing new, given that the database found `found` for the source. With a spoof check only
+    /// configured addresses can be decided upon here.
     @inline(__always) @_noLocks
     func teachesNothing(_ found: FDBValue, of source: UInt64) -> Bool {
         !spoofCheck && found.raw == value(of: source).raw || found.isStatic && found.port == port
     }
 }
 
-/// In the place of `FrameRecord.forwarding`, for frames that may not go on: the bits of input, which no port has, with `DropReason.rawValue` below.
+/// Stands in place of `FrameRecord.forwarding` for frames that are to be dropped: the input is a port that does not exist, and the lowest bits are
+/// `DropReason.rawValue`.
 @inline(__always) var refused: UInt64 { @_noLocks get { 0xffff_0000_0000 } }
 
-/// `FrameRecord.forwarding` if there is nothing to learn from a frame's source and both addresses are in the first lines that they may be in, as most
-/// are.
+/// The value of `FrameRecord.forwarding`, found the short way: there must be nothing to learn from the source, and both addresses must be in the first of the
+/// database's lines that they may be in, as most are. nil if that is not so.
 @inline(__always) @_noLocks
 private func known(
     _ record: UnsafeMutablePointer<FrameRecord>, _ sourceLine: UnsafeRawPointer, _ destinationLine: UnsafeRawPointer, _ learner: Learner,
@@ -137,11 +139,11 @@ private func known(
     return UInt64(from.guest) | learner.input | to.raw & 0xffff_0000 | to.raw &<< 48
 }
 
-/// Where a frame goes.
+/// The result of a look-up: where a frame goes.
 struct Path {
-    /// `FrameRecord.forwarding`, or `refused` and why it may not go on.
+    /// The value of `FrameRecord.forwarding`, or `refused` with the reason.
     var forwarding: UInt64
-    /// As long as configuration and forwarding database stay as they are, so it may be remembered.
+    /// Whether the result stays right as long as the configuration and the forwarding database do not change, so that the path cache may keep it.
     var lasts: Bool
 
     @inline(__always) @_noLocks
@@ -154,7 +156,8 @@ struct Path {
     init(refused reason: DropReason) { self.init(refuse(reason), lasts: false) }
 }
 
-/// Learns a frame's source and finds its output. What it taught nothing new lasts: the address of a guest that is configured, and learned in this VLAN.
+/// Learns a frame's source address and finds the frame's output. The result lasts only if the source taught nothing new and the destination is in the
+/// forwarding database.
 @inline(never) @_noLocks
 private func lookUp(
     _ record: UnsafeMutablePointer<FrameRecord>, _ learner: Learner, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -165,7 +168,7 @@ private func lookUp(
     if owner.port == learner.port {
         value = FDBValue(port: learner.port, guest: owner.guest, seen: value.seen)
     } else if learner.spoofCheck || !owner.isNone && isUp(owner.port, snapshot) {
-        // Refused before it is learned: an address that may not be used must not attract traffic either.
+        // The frame is refused before its source is learned: an address that the port may not use must not attract traffic either.
         return Path(refused: .spoofedSource)
     }
     let learned = learn(record, value, learner.port, fdb, lcore)
@@ -177,14 +180,14 @@ private func lookUp(
     return Path(from | entry.raw & 0xffff_0000 | entry.raw &<< 48, lasts: learned.verdict == .known)
 }
 
-/// Learns a run's source, an address that its port may have, and counts that.
+/// Learns the source address of a run, after it has been found that the port may use it, and counts the result.
 @inline(__always) @_noLocks
 func learn(
     _ record: UnsafeMutablePointer<FrameRecord>, _ value: FDBValue, _ port: PortIndex, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>
 ) -> LearnResult {
     let source = record.pointee.source
     var learned = fdb.learn(mac: source, value)
-    // The entry is that of an owner who is there no more, as has just been found.
+    // The entry belongs to an owner whose port is down, as the caller has found, so it may be replaced.
     if learned.verdict == .refusedStatic { learned = fdb.overrule(mac: source, value) }
     if learned.verdict != .known {
         switch learned.verdict {
@@ -204,14 +207,14 @@ func countUnlearned(_ record: UnsafeMutablePointer<FrameRecord>, _ port: PortInd
     lcore.pointee.counters[Int(port)].unlearned &+= UInt64(record.pointee.end &- begin)
 }
 
-/// Port and guest that an address is configured for; `FDBValue.none` if it is for none.
+/// The port and guest that an address is configured for; `FDBValue.none` if there are none.
 @inline(__always) @_noLocks
 func owner(of address: UInt64, _ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> FDBValue {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     let owners = snapshot.pointee.bridges[unchecked: Int(view.pointee.bridge)].owners
     let owner = owners.owner(of: address)
     if !owner.isNone || view.pointee.vlans == nil { return owner }
-    // That of the address in all VLANs of its port.
+    // Asks for an owner that is configured for the address in all VLANs of its port.
     let everywhere = owners.owner(of: address & 0xffff_ffff_ffff)
     if everywhere.isNone { return everywhere }
     guard let vlans = snapshot.pointee.ports[unchecked: Int(everywhere.port)].vlans, vlans.pointee.isMember(PortVLANs.vlan(of: address)) else { return .none }
@@ -221,7 +224,7 @@ func owner(of address: UInt64, _ port: PortIndex, _ snapshot: UnsafeMutablePoint
 @inline(__always) @_noLocks
 func refuse(_ reason: DropReason) -> UInt64 { refused | UInt64(reason.rawValue) }
 
-/// Drops the runs that are refused and moves the others up.
+/// Drops the runs that were refused and moves the others together. Returns how many stay.
 @inline(never) @_noLocks
 func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
     let records = lcore.pointee.records
@@ -242,7 +245,7 @@ func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer
     return keptRuns
 }
 
-/// Whether frames can reach a port: a guest is connected, a link is there.
+/// Whether frames can reach a port: a vhost port has a guest connected, any other has its link up.
 @inline(never) @_noLocks
 func isUp(_ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
     guard let link = snapshot.pointee.ports[unchecked: Int(port)].link else { return false }

@@ -2,10 +2,10 @@ import Bridge
 import DPDKShim
 import Packet
 
-// Stage 3 for ports with rules of their own. What is decided here for good, as far as the configuration and the forwarding database stay as they are, the
-// path cache remembers like any path; what is counted or limited frame by frame it does not.
+// Stage 3 for ports that have rules of their own. The path cache keeps those results that stay right as long as the configuration and the forwarding database
+// do not change, but not those for which something is counted or limited for each frame.
 
-/// As `settle`.
+/// Does what `settle` does, for a port with rules.
 @inline(never) @_noLocks
 func settleByRules(
     _ misses: Int, _ runs: Int, _ learner: Learner, _ flags: PortFlags, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -29,8 +29,8 @@ func settleByRules(
     return isRefused ? dropRefused(runs, learner.port, lcore) : runs
 }
 
-/// As `lookUp`.
-/// - Parameter begin: where the record's run begins in its burst.
+/// Does what `lookUp` does, for a port with rules.
+/// - Parameter begin: the index in the burst of the first frame of the record's run.
 @inline(never) @_noLocks
 private func lookUpByRules(
     _ record: UnsafeMutablePointer<FrameRecord>, _ begin: Int, _ learner: Learner, _ flags: PortFlags, _ fdb: ForwardingDatabase,
@@ -38,7 +38,7 @@ private func lookUpByRules(
 ) -> Path {
     if flags.has(.shut) { return Path(refused: .bpduGuard) }
     let source = record.pointee.source, isGroup = record.pointee.flags.has(.multicast)
-    // Ahead of learning: a storm's addresses are not to be trusted.
+    // This comes before learning, because source addresses of a storm are not to be trusted.
     if isGroup, flags.has(.stormControl) {
         let isToAll = isBroadcast(record.pointee.destination)
         if !mayFlood(isToAll ? .broadcast : .multicast, record, begin, learner.port, lcore, snapshot) {
@@ -48,7 +48,7 @@ private func lookUpByRules(
     let owner = owner(of: source, learner.port, snapshot)
     if flags.has(.locked), owner.port != learner.port { return Path(refused: .portLocked) }
     var value = learner.value(of: source)
-    // A guest's frame that the switch at the uplink sends back says nothing about where the guest is.
+    // A frame of a local guest that the switch beyond the uplink sends back does not show that the guest is there.
     let sender = flags.has(.wire) ? localSender(of: source, cameBy: learner.port, snapshot) : .none
     var lasts = true
     if !sender.isNone {
@@ -72,7 +72,7 @@ private func lookUpByRules(
     return wayByRules(record, begin, from, lasts, sender, learner, flags, fdb, lcore, snapshot)
 }
 
-/// Where a frame goes whose source has been dealt with.
+/// Finds where a frame goes after its source has been dealt with.
 @inline(__always) @_noLocks
 private func wayByRules(
     _ record: UnsafeMutablePointer<FrameRecord>, _ begin: Int, _ from: UInt64, _ lasts: Bool, _ sender: FDBValue, _ learner: Learner, _ flags: PortFlags,
@@ -83,9 +83,9 @@ private func wayByRules(
     let everywhere = from | UInt64(flooded) &<< 48
     let isGroup = record.pointee.flags.has(.multicast)
     if isBPDU(record.pointee.destination) { return Path(everywhere, lasts: false) }
-    // What tells of groups has to be seen.
+    // Frames that tell about group memberships must be examined, which `flood` does.
     if flags.has(.detours), isGroup, bridge.pointee.groups != nil { return Path(everywhere, lasts: false) }
-    // Where there is no uplink now, flooding finds nobody.
+    // If the bridge has no uplink at the moment, its index is `flooded`, and flooding then finds no receiver.
     if flags.has(.detours) { return Path(from | UInt64(bridge.pointee.uplink) &<< 48, lasts: lasts && !isGroup) }
     if flags.has(.wire), bridge.pointee.through != flooded {
         return sender.isNone ? Path(from | UInt64(bridge.pointee.through) &<< 48, lasts: lasts && !isGroup) : Path(refused: .reflected)
@@ -107,7 +107,7 @@ private func wayByRules(
     return Path(from | entry.raw & 0xffff_0000 | entry.raw &<< 48, lasts: lasts)
 }
 
-/// Whether another address may be learned behind a port, or this one is there already.
+/// Whether the port's limit on addresses lets it learn this one, or the address is already known behind it.
 @inline(__always) @_noLocks
 private func hasRoom(for source: UInt64, _ port: PortIndex, _ fdb: ForwardingDatabase, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
     fdb.lookup(mac: source).port == port || fdb.learnedCount(behind: port) < snapshot.pointee.limits[unchecked: Int(port)].addresses
@@ -117,7 +117,7 @@ private enum Flooding {
     case broadcast, multicast, unknown
 }
 
-/// Whether the port's limit lets a run of frames be flooded, which counts then.
+/// Whether the port's storm limit lets the frames of a run be flooded. If so, they are taken from the limit.
 @inline(never) @_noLocks
 private func mayFlood(
     _ kind: Flooding, _ record: UnsafeMutablePointer<FrameRecord>, _ begin: Int, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,

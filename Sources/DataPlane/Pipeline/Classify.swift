@@ -2,8 +2,8 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// Stages 4 and 5: finds the leaf of the frames from their output, guest and protocol; lets them pass the tree, or puts them into the
-/// leaf's queue.
+/// Stages 4 and 5: finds the leaf of each frame from its output, guest and protocol, and either lets the frame pass the tree at once or puts it into the leaf's
+/// queue.
 @inline(__always) @_noLocks
 func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     if runs == 0 { return }
@@ -30,15 +30,15 @@ func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutable
     giveOffered(lcore)
 }
 
-/// The frames of a burst in the order of their groups.
+/// The frames of a burst, in the order of their groups (see `Groups`).
 struct Burst {
     var frames: UnsafeMutablePointer<Frame?>
-    /// Bytes to be charged for each.
+    /// The number of bytes that the tree charges for each frame.
     var lengths: UnsafeMutablePointer<UInt32>
     let groups: UnsafeMutablePointer<Groups>
-    /// Groups.
+    /// The number of groups.
     let count: Int
-    /// The groups' keys differ in leaves alone.
+    /// Whether the groups' keys differ in their leaves only.
     let isUniform: Bool
 
     @inline(__always) @_noLocks
@@ -57,9 +57,8 @@ struct Burst {
     func end(of group: Int) -> Int { Int(groups.pointee.leaves[unchecked: group].end) }
 }
 
-/// Finds what becomes of each run, and the groups that they are: how many, and whether their keys differ in leaves alone. Lengths of
-/// frames that get a tag have grown by it. Ends of groups are right as long as each group's frames follow one another; otherwise `Groups.gather` finds
-/// them.
+/// Decides what happens to each run and collects the runs in groups. The lengths of frames that gain or lose a tag are changed accordingly. The groups' ends
+/// are right only as long as the frames of each group are consecutive; otherwise `Groups.gather` sets them.
 @inline(never) @_noLocks
 private func classify(
     _ runs: Int, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -67,7 +66,7 @@ private func classify(
     var found = Found(lcore.pointee.groups.pointee.begin())
     repeat {
         let way = Way(to: lcore.pointee.records[found.runs].output, lcore, snapshot)
-        // Groups for one output differ in their leaves alone, unless they say otherwise.
+        // Keys for different outputs differ in more than their leaves; for one output, `sort` finds out.
         if found.runs != 0 { found.isUniform = false }
         if !way.hasTree {
             sortWithoutTree(way, runs, &found, lcore)
@@ -84,17 +83,17 @@ private func classify(
 
 /// What `classify` has found so far.
 private struct Found {
-    /// Runs looked at.
+    /// The number of runs that have been looked at.
     var runs = 0
     var groups: Groups.Progress
-    /// The groups' keys differ in leaves alone.
+    /// Whether the groups' keys differ in their leaves only.
     var isUniform = true
 
     @inline(__always) @_noLocks
     init(_ groups: Groups.Progress) { self.groups = groups }
 }
 
-/// Sorts runs for one output, which has a tree, as many as follow one another.
+/// Classifies the consecutive runs for one output that has a tree.
 @inline(__always) @_noLocks
 private func sort(
     _ way: Way, _ tags: Tagging, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -102,7 +101,7 @@ private func sort(
     let groups = lcore.pointee.groups
     var record = lcore.pointee.records + found.runs
     var run = found.runs, progress = found.groups
-    // Bits that all keys have, and that some have: others than those of the leaf where keys differ in more than that.
+    // The bits that are set in all keys, and those that are set in some. If these differ in a bit above the leaf, the keys differ in more than their leaves.
     var all = UInt64.max, some: UInt64 = 0
     repeat {
         let (key, growth) = way.classify(record, run: run, tags, &found.isUniform, snapshot)
@@ -122,7 +121,7 @@ private func sort(
     found.groups = progress
 }
 
-/// The same for an output that changes no tags. A function of its own, so that what the loop works with stays in registers.
+/// Does the same for an output that changes no tags. It is a function of its own so that the loop's variables stay in registers.
 @inline(never) @_noLocks
 private func sortUntagged(
     _ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -132,7 +131,7 @@ private func sortUntagged(
     return found
 }
 
-/// The same for an output of a bridge with VLANs.
+/// Does the same for an output on a bridge with VLANs.
 @inline(never) @_noLocks
 private func sortVLANs(
     _ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -142,7 +141,7 @@ private func sortVLANs(
     return found
 }
 
-/// The same for an output without a tree: each run is a group.
+/// Does the same for an output that frames cannot be queued for (flooding, or a port that is down): each run becomes a group of its own.
 @inline(never) @_noLocks
 private func sortWithoutTree(_ way: Way, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>) {
     found.isUniform = false

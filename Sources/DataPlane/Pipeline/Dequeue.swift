@@ -1,11 +1,11 @@
 import DPDKShim
 import Scheduler
 
-/// Stage 6: takes from a tree what its outputs can take now, stages it by output and sends. Returns the frames taken.
+/// Stage 6: takes from a tree the frames that its outputs can take now, stages them by output and sends them. Returns the number of frames taken.
 @inline(__always) @_noLocks
 func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, _ stages: inout StageClock) -> Int {
     var taken = 0
-    // Bounded, so that the receive queues are polled again before their rings fill.
+    // The number is bounded, so that the receive queues are polled again before their rings fill up.
     while taken < 1_024 {
         let count = tree.pointee.dequeue(into: lcore.pointee.scheduled, limit: dequeueBatch, at: lcore.pointee.now)
         for index in 0..<count {
@@ -26,7 +26,8 @@ func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePoin
     return taken
 }
 
-/// Frees what the tree took and then gave up: CoDel's drops, those that make room in a queue of flows, and the backlog of removed classes.
+/// Frees the frames that the tree accepted and later gave up: those that CoDel dropped, those dropped to make room in a queue of flows, and the backlog of
+/// removed classes.
 @inline(__always) @_noLocks
 func discard(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
     while true {

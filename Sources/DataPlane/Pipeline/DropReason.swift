@@ -1,71 +1,72 @@
-/// Why a frame that was received (or copied for flooding) was not delivered. A drop is counted at the port named with each reason.
-/// A new reason is one case and its name.
+/// Why a frame that was received (or copied for flooding) was not delivered. Each group of reasons says at which port they are counted. A new reason needs one
+/// case and its name.
 public enum DropReason: UInt8, CaseIterable, Sendable {
-    // At the port it came in by.
-    /// Its link had no room for it: the poll loop did not take frames in time.
+    // These are counted at the port that the frame came in by.
+    /// The port's link had no room for the frame, because the poll loop did not fetch frames in time.
     case missed
-    /// Its link found it damaged.
+    /// The port's link received the frame damaged.
     case receiveError
-    /// Shorter than an Ethernet header, or longer than the port's MTU allows.
+    /// The frame was shorter than an Ethernet header (`runt`), or longer than the port's MTU allows (`oversized`).
     case runt, oversized
     /// The source address is a group address or zero (IEEE 802.1D, 7.8).
     case invalidSource
-    /// The port lets in no frame of its VLAN, or it leaves by a port that is not in its VLAN.
+    /// The port does not admit frames of this VLAN, or the output is not a member of it (then counted at the output).
     case vlanNotAllowed
-    /// The source address is not one of the port's guests', or is bound to another port.
+    /// The source address belongs to none of the port's guests, or it is bound to another port.
     case spoofedSource
-    /// Its IP address is not one of the port's; it is a DHCP server's answer or a router's advertisement, which the port may not send.
+    /// The source IP address is not one of the port's (`spoofedAddress`), or the frame is a DHCP server's answer or a router's advertisement, which the port
+    /// may not send (`guarded`).
     case spoofedAddress, guarded
-    /// A filter denies it: of the port it came in by, or of the one it would have left by.
+    /// A filter denied the frame: of the port it came in by, or of the port it would have left by (then counted there).
     case filtered
-    /// The port is locked, and the source address none that is configured for it.
+    /// The port is locked, and the source address is not configured for it.
     case portLocked
-    /// It and the port that the destination is behind are isolated.
+    /// Both the port that the frame came in by and the destination's port are isolated.
     case isolated
-    /// A guest's own frame that the switch at the uplink sent back, for a guest that is not to have it.
+    /// The switch beyond the uplink sent back a frame of a local guest, and it is not meant for the guest that it is addressed to.
     case reflected
-    /// More frames for everybody, for groups, for addresses that are not known, than the port's storm control lets in.
+    /// There were more broadcasts, multicasts or frames to unknown addresses than the port's storm control lets in.
     case stormBroadcast, stormMulticast, stormUnknown
-    /// A spanning tree frame at a port that is to have none, which it shuts; and what comes in as long as that is so.
+    /// A spanning tree frame came in by a port that is set to `guard`, which shuts the port; or any frame came in while the port was shut.
     case bpduGuard
-    /// For the switch itself, and more than the port may ask of it.
+    /// The frame is for the switch itself, and the port has sent more of those than its budget allows.
     case puntLimit
-    /// MAC control (pause, PFC): consumed by a bridge, never forwarded (IEEE 802.1Q, table 8-1).
+    /// MAC control (pause, PFC): a bridge consumes these frames and never forwards them (IEEE 802.1Q, table 8-1).
     case macControl
-    /// Another reserved group address 01-80-C2-00-00-0X, never forwarded (IEEE 802.1Q, table 8-1).
+    /// The destination is another reserved group address, 01-80-C2-00-00-0X, which is never forwarded (IEEE 802.1Q, table 8-1).
     case reservedAddress
-    /// The destination is behind the port the frame came from.
+    /// The destination is behind the port that the frame came in by.
     case sourcePort
-    /// A flooded frame with nobody to flood it to.
+    /// The frame was to be flooded, and no port was there to receive it.
     case noDestination
 
-    // At the port it would have left by.
+    // These are counted at the port that the frame would have left by.
     /// The port has no guest connected, or its link is down.
     case portDown
-    /// Longer than the output's MTU allows.
+    /// The frame is longer than the output's MTU allows.
     case exceedsMTU
-    /// No class for it: the port was being removed.
+    /// There was no class for the frame, because its port was being removed.
     case noClass
-    /// Its class's queue was full.
+    /// The queue of the frame's class was full.
     case queueLimit
-    /// Its class held all that it may of the shared buffer.
+    /// The frame's class already held its share of the buffer.
     case bufferShare
-    /// The shared buffer was full.
+    /// The buffer that all classes share was full.
     case bufferFull
-    /// No buffer for the copy that flooding or tagging needed.
+    /// There was no buffer for a copy that flooding or tagging needed.
     case noBuffer
-    /// Its class dropped it to keep its delay (CoDel).
+    /// CoDel dropped the frame to keep its class's delay low.
     case codel
-    /// Its class was removed while it waited.
+    /// The frame's class was removed while the frame waited.
     case classRemoved
-    /// Its headers do not hold what its offload request says.
+    /// The frame's headers do not agree with the checksum offload that its sender requested.
     case badOffload
-    /// The receiver did not take it in 100 ms: its ring has room but no buffer as long as the frame, or it has stopped.
+    /// The receiver did not take the frame for 100 ms: no buffer in its ring was long enough, or it has stopped.
     case notTaken
-    /// Its port was removed while it waited.
+    /// The frame's port was removed while the frame waited.
     case portRemoved
 
-    /// The name under which CLI, JSON and metrics show it.
+    /// The reason's name in the CLI, JSON and metrics.
     public var name: String {
         switch self {
         case .missed: "missed"

@@ -1,7 +1,7 @@
 import DPDKShim
 import Packet
 
-/// Stage 7, first half: makes a frame ready for its port (DCB tag, checksums) and stages it.
+/// Stage 7, first half: makes a frame ready for its port (tag, checksums, mirrors) and stages it there.
 @inline(__always) @_noLocks
 func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
@@ -14,7 +14,7 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
     append(frame, tag, link.pointee.finishChecksums.load(ordering: .relaxed), port, output, lcore, snapshot)
 }
 
-/// The same for frames of the burst just classified that have the same tag. There is room for them.
+/// Does the same for frames of the burst that was just classified and that have the same tag. The caller has made sure that there is room for them.
 @inline(__always) @_noLocks
 func stage(
     _ burst: Burst, _ run: Range<Int>, _ tag: EgressTag, for port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -32,7 +32,7 @@ func stage(
     output.pointee.count = staged &+ run.count
 }
 
-/// Frames that may need another tag or checksums.
+/// Stages frames whose tag has to be changed, whose checksums may have to be finished, or for which their link or mirrors want something.
 @inline(never) @_noLocks
 private func stageChanged(
     _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ tag: EgressTag, _ finishes: Bool, _ port: PortIndex,
@@ -48,7 +48,7 @@ private func stageChanged(
     }
     repeat {
         let frame = frames[index].unsafelyUnwrapped
-        // The common case of `append`.
+        // This is the most frequent case of `append`, done without calling `prepare`.
         if tag.pushes, !finishes || sluice_frame_flags(frame) & sluice_flag_tx_offload_mask == 0, sluice_frame_is_writable(frame),
             let bytes = sluice_frame_grow_front(frame, 4) {
             TagEditing.pushTag(bytes, tci: tag.tci)
@@ -63,7 +63,7 @@ private func stageChanged(
     } while index < count
 }
 
-/// The port's output, noted as one that has something to send.
+/// Returns a port's output and notes that it has something to send.
 @inline(__always) @_noLocks
 private func touch(_ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> UnsafeMutablePointer<Output> {
     let output = lcore.pointee.outputs + Int(port)
@@ -92,7 +92,7 @@ private func append(
     output.pointee.count = count &+ 1
 }
 
-/// Makes a frame flat, tags it, finishes its checksums, and has mirrors copy it. nil: it was dropped.
+/// Does what the tag says: flattens the frame, changes its VLAN tag, finishes its checksums and has mirrors copy it. Returns nil if the frame was dropped.
 @_noLocks
 private func prepare(
     _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -104,7 +104,7 @@ private func prepare(
         sluice_frame_free(frame)
         frame = copy
     } else if (unfinished || tag.writes) && !sluice_frame_is_writable(frame) {
-        // A flooded frame shares its bytes with the other ports' copies.
+        // The copies of a flooded frame share their bytes, so this one needs its own before they are changed.
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
         sluice_frame_free(frame)
         frame = copy

@@ -2,7 +2,8 @@ import Bridge
 import DPDKShim
 import Packet
 
-/// Enqueues frames for every other port of their bridge that takes such. The copies share the frames' bytes; who must write them copies first.
+/// Enqueues frames for every other port of their bridge that receives such frames. The copies share the frames' bytes; a stage that writes them makes its own
+/// copy first.
 @inline(never) @_noLocks
 func flood(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ record: UnsafeMutablePointer<FrameRecord>,
@@ -19,7 +20,7 @@ func flood(
     for place in 0..<count { replicate(frames[place].unsafelyUnwrapped, lengths[place], members, gate, record, source, lcore, snapshot) }
 }
 
-/// Enqueues a frame for each of `members` that the gate admits. The last receiver gets the frame itself, so that a frame with one receiver is never copied.
+/// Enqueues a frame for each of `members` that the gate admits. The last receiver gets the frame itself, so a frame with one receiver is never copied.
 @_noLocks
 func replicate(
     _ frame: Frame, _ length: UInt32, _ members: UnsafeMutableBufferPointer<PortIndex>, _ gate: FloodGate, _ record: UnsafeMutablePointer<FrameRecord>,
@@ -30,7 +31,7 @@ func replicate(
         let member = members[unchecked: index]
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(member)
         if !gate.admits(member, view.pointee.flags) { continue }
-        // A member of a group may be gone before the group knows.
+        // A port may be gone while the group table still names it as a member.
         guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0 else { continue }
         if waiting != flooded {
             let counters = lcore.pointee.counters + Int(waiting)
@@ -52,7 +53,7 @@ func replicate(
     }
 }
 
-/// Queues one frame for a port in its class there, or frees and counts it.
+/// Queues one frame for a port, in the class that it belongs to there; or frees and counts it.
 @_noLocks
 private func deliver(
     _ frame: Frame, _ length: UInt32, to output: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex,
@@ -60,8 +61,8 @@ private func deliver(
 ) {
     let way = Way(to: output, lcore, snapshot)
     record.pointee.destinationGuest = way.receiver(record)
-    var hasLeaf = true
-    let (key, growth) = way.classify(record, run: 0, way.tagging, &hasLeaf, snapshot)
+    var isUniform = true
+    let (key, growth) = way.classify(record, run: 0, way.tagging, &isUniform, snapshot)
     var one: Frame? = frame, charged = length &+ growth
     divert(&one, &charged, 1, key, source, lcore, snapshot)
 }

@@ -1,15 +1,15 @@
 import Bridge
 import Packet
 
-/// Which ports get a frame that is flooded.
+/// Decides which ports receive a frame that is flooded.
 struct FloodGate {
-    /// Ports with any of these get none.
+    /// Ports with any of these flags receive no copy.
     private var excluded: PortFlags
-    /// Ports without any of these get none; none: it does not matter.
+    /// Ports without any of these flags receive no copy. If it is `none`, all ports do.
     private var required = PortFlags.none
-    /// The port that it came in by, unless it may leave there too.
+    /// The port that the frame came in by; `flooded`, which is no port, if the frame may also leave there.
     private var own: PortIndex
-    /// The guest's port whose frame comes back from the uplink.
+    /// If the frame came back from the uplink, the port of the guest that sent it.
     private var sender: PortIndex = flooded
 
     @inline(__always) @_noLocks
@@ -27,7 +27,7 @@ struct FloodGate {
     ) {
         if flags.has(.isolated) { excluded = excluded | .isolated }
         if flags.has(.hairpin) { own = flooded }
-        // No port of another kind lets one in.
+        // A spanning tree frame is received by no other kind of port.
         let isBPDU = isBPDU(record.pointee.destination)
         if isBPDU { required = .forwardsBPDUs }
         if flags.has(.bridged) { excluded = excluded | .detours }
@@ -41,7 +41,7 @@ struct FloodGate {
         }
     }
 
-    /// The same for ports that have joined a group: `mcast-flood` is about frames that nobody has asked for (net/bridge/br_forward.c,
+    /// The gate for ports that have joined the frame's group: `mcast-flood` concerns only multicasts that nobody has asked for (net/bridge/br_forward.c,
     /// `br_multicast_flood`).
     @inline(__always) var forMembers: FloodGate {
         @_noLocks get {
@@ -57,14 +57,14 @@ struct FloodGate {
     }
 }
 
-/// Which kinds of ports get the frames of a kind of guest's port that come back from the uplink: those that did not get them directly.
+/// The kinds of ports that receive frames that came back from the uplink, for a sender's port of the given kind: those that did not receive the frame directly.
 @inline(__always) @_noLocks
 func receivers(ofReflected sender: PortFlags) -> PortFlags {
     if sender.has(.vepa) { return .vepa | .bridged }
     return sender.has(.bridged) ? .vepa : .nobody
 }
 
-/// The guest's port, and guest, whose frame has come back by the uplink `port`; none where the address is nobody's here.
+/// The port and guest that sent a frame which has come back by the uplink `port`; `none` if the address is not known to belong to a port of this bridge.
 @inline(never) @_noLocks
 func localSender(of address: UInt64, cameBy port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> FDBValue {
     let owner = owner(of: address, port, snapshot)
@@ -77,6 +77,6 @@ func localSender(of address: UInt64, cameBy port: PortIndex, _ snapshot: UnsafeM
 @inline(__always) @_noLocks
 func isBroadcast(_ destination: UInt64) -> Bool { destination & 0xffff_ffff_ffff == 0xffff_ffff_ffff }
 
-/// Whether a destination is spanning tree's.
+/// Whether a destination is the group address of spanning tree frames.
 @inline(__always) @_noLocks
 func isBPDU(_ destination: UInt64) -> Bool { destination & 0xffff_ffff_ffff == BridgeRules.reservedGroup }

@@ -2,8 +2,8 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// Tells the flows of offered frames whose leaves queue them apart. They are parsed once more, as frames of one run share a record and are of many flows; what
-/// they say is in the cache still.
+/// Sets the flow of those offered frames whose leaves queue flows apart. The frames are parsed again, because the frames of a run share one record but may
+/// belong to many flows. Their headers are still in the cache.
 @inline(never) @_noLocks
 func tellFlows(_ first: Int, _ end: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) {
     var record = FrameRecord()

@@ -2,9 +2,9 @@ import Bridge
 import DPDKShim
 import Packet
 
-/// As `flood`, on a bridge that follows groups: frames for a group go to the ports that have joined it and to routers, membership reports to routers, and
-/// the control thread, which follows who joins and leaves, gets a copy of what tells it (RFC 4541, 2.1). Each frame is looked at: several groups have one
-/// Ethernet address.
+/// Does what `flood` does, on a bridge that follows groups (IGMP and MLD snooping): frames for a group go to the ports that have joined it and to routers, and
+/// membership reports go to routers only. The control thread keeps track of who joins and leaves; it gets copies of the frames that show it (RFC 4541, 2.1).
+/// Each frame of a run is examined, because several groups share one Ethernet address.
 @inline(never) @_noLocks
 func followGroups(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ record: UnsafeMutablePointer<FrameRecord>,
@@ -25,7 +25,7 @@ func followGroups(
                 continue
             }
         }
-        // By the uplink whatever they are for: the switch there follows groups, too.
+        // Frames of such a port take the uplink whatever group they are for, because the switch there follows groups as well.
         if !goesByUplink, let ports = table.pointee.ports(traffic, vlan: vlan) {
             replicate(frame, lengths[place], ports, gate.forMembers, record, source, lcore, snapshot)
         } else {

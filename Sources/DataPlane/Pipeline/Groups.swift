@@ -2,30 +2,31 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// The runs of a burst by what becomes of them: those with equal keys are one group, whose frames follow one another. Frames of one flow have one
-/// leaf and stay in order; between leaves a burst has none to keep.
+/// The runs of a burst, grouped by what happens to them: runs with equal keys form one group, whose frames are then handled together. All frames of a flow are
+/// in one leaf, so the order within a flow is kept; the order of frames of different leaves does not matter.
 struct Groups {
-    /// Per group.
+    /// The key of each group.
     var keys: InlineArray<32, GroupKey>
-    /// Per group: its leaf, and where its frames end.
+    /// The leaf of each group, and the index behind its last frame.
     var leaves: InlineArray<32, LeafRun>
-    /// Bytes to be charged for each frame, in the order of the groups, once they are gathered.
+    /// The number of bytes to charge for each frame, in the order of the groups. Only `gather` sets it.
     var lengths: InlineArray<32, UInt32>
-    /// The first and last run of each group, and for each run the next of its group.
+    /// The first and the last run of each group, and for each run the next run of its group.
     private var firsts: InlineArray<32, UInt8>
     private var lasts: InlineArray<32, UInt8>
     private var following: InlineArray<32, UInt8>
-    /// A group by the low bits of its leaf. What is left from bursts before does no harm: a group is found by its number and its key.
+    /// The number of a group, by the low 6 bits of its key. Entries of earlier bursts may remain: an entry counts only if the group's number and key confirm
+    /// it.
     private var found: InlineArray<64, UInt8>
 
-    /// The frames of each group follow one another as they were received.
+    /// Whether the frames of each group are consecutive in the order in which they were received.
     private(set) var isInOrder: Bool
 
     /// What has been added so far.
     struct Progress {
-        /// Groups.
+        /// The number of groups.
         var count = 0
-        /// The key of the newest group, if the run before is one of it: of nothing at first.
+        /// The key of the newest group, if the last run belongs to it; otherwise a value that no key has.
         fileprivate var newest = UInt64.max
 
         @inline(__always) @_noLocks
@@ -38,15 +39,15 @@ struct Groups {
         return Progress()
     }
 
-    /// Adds a run, whose frames end at `end` in the order in which they were received.
+    /// Adds a run. Its frames end before index `end`, in the order in which they were received.
     @inline(__always) @_noLocks
     mutating func add(_ run: Int, _ key: GroupKey, end: UInt16, _ progress: inout Progress) {
         let number = UInt8(truncatingIfNeeded: run), count = progress.count
-        // One more of the group of the run before: nothing is read that was just written for that.
+        // The run belongs to the same group as the one before. This case reads no memory that was written for that run.
         if key.rawValue == progress.newest { return join(count &- 1, after: run &- 1, number, end) }
         let place = Int(key.rawValue & 63)
         let group = Int(found[unchecked: place])
-        // The key first: how a number left from before compares with the count is as good as random.
+        // The key is compared first because that is predictable: whether a number that is left from an earlier burst is below `count` is as good as random.
         if _slowPath(keys[unchecked: group].rawValue == key.rawValue), group < count {
             join(group, after: Int(lasts[unchecked: group]), number, end)
             isInOrder = false
@@ -69,7 +70,7 @@ struct Groups {
         leaves[unchecked: group].end = UInt32(end)
     }
 
-    /// Brings the frames of each group together in `lcore.classified`, and their lengths.
+    /// Brings together the frames of each group in `lcore.classified`, and their lengths in `lengths`.
     @inline(never) @_noLocks
     mutating func gather(_ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
         let received = lcore.pointee.received, classified = lcore.pointee.classified
@@ -93,7 +94,7 @@ struct Groups {
         }
     }
 
-    /// Those of the groups, and the lengths, as pointers into `groups`.
+    /// Pointers to the fields `leaves` and `lengths` inside `groups`.
     @inline(__always) @_noLocks
     static func leaves(_ groups: UnsafeMutablePointer<Groups>) -> UnsafeMutablePointer<LeafRun> {
         (UnsafeMutableRawPointer(groups) + leavesOffset).assumingMemoryBound(to: LeafRun.self)
@@ -108,18 +109,19 @@ struct Groups {
     @inline(__always) private static var lengthsOffset: Int { @_noLocks get { leavesOffset &+ burstSize &* MemoryLayout<LeafRun>.stride } }
 }
 
-/// What becomes of a frame: leaf 15-0 (of a frame that has none the number of its run), output 31-16, egress tag 55-32, `Fate` 63-56.
+/// What happens to a frame: the leaf in bits 15-0 (for a frame without a leaf, the number of its run), the output in 31-16, the egress tag in 55-32, and the
+/// `Fate` in 63-56.
 struct GroupKey {
     var rawValue: UInt64
 
     @inline(__always) @_noLocks
     init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// Without leaf and tag.
+    /// Makes a key without a leaf and without a tag.
     @inline(__always) @_noLocks
     init(_ fate: Fate, _ output: PortIndex) { rawValue = UInt64(fate.rawValue) &<< 56 | UInt64(output) &<< 16 }
 
-    /// `way`: output and tag in their places.
+    /// Makes a key without a leaf. `way` has the output and the tag at their places in the key.
     @inline(__always) @_noLocks
     init(_ fate: Fate, way: UInt64) { rawValue = UInt64(fate.rawValue) &<< 56 | way }
 
@@ -134,22 +136,22 @@ struct GroupKey {
     @inline(__always) var passes: Bool { @_noLocks get { rawValue &>> 56 == 0 } }
     @inline(__always) var fate: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: rawValue &>> 56) } }
 
-    /// Equal but for the leaf.
+    /// Whether the keys are equal except for the leaf.
     @inline(__always) @_noLocks
     func leaves(as other: GroupKey) -> Bool { (rawValue ^ other.rawValue) &>> 16 == 0 }
 }
 
 enum Fate: UInt8 {
-    /// To its leaf's tree, and past its queue if nothing is in the way.
+    /// The frame goes to its leaf's tree, and passes the queue at once if the tree allows it.
     case pass
-    /// To its leaf's queue: the output is parked.
+    /// The frame goes into its leaf's queue, because its output is parked.
     case queue
-    /// To all ports of the bridge.
+    /// The frame goes to all ports of its bridge.
     case flood
-    /// Nowhere: the output is down; the frame is too long for it; it is not in the frame's VLAN.
+    /// The frame is dropped, because the output is down, its MTU is too small, or it is not a member of the frame's VLAN.
     case portDown, exceedsMTU, vlanNotAllowed
-    /// To its leaf's queue, if the output's filter lets it, and told there which mirrors of classes copy it: a bit of its own in `PortView.way`, so that outputs without filters and
-    /// such mirrors pay nothing. The second is of outputs
-    /// that are parked.
+    /// The frame goes into its leaf's queue after the output's filter has allowed it and its tag has been told which mirrors of classes copy it;
+    /// `filterAndQueue` is used if the output is parked. `PortView.way` contains the bit 0x80, so that outputs without filters and such mirrors pay nothing for
+    /// it.
     case filter = 0x80, filterAndQueue = 0x81
 }

@@ -1,10 +1,10 @@
 import DPDKShim
 import Scheduler
 
-/// Stage 5, where frames must wait: they are collected as they are classified, which fetches the memory of their leaves, and given to their
-/// tree together (`ClassTree.enqueue`).
+/// Stage 5 for frames that must wait: they are collected while they are classified, during which the memory of their leaves is being fetched, and are given to
+/// their tree together (`ClassTree.enqueue`).
 ///
-/// Nothing may overtake what was offered: `giveOffered` comes before anything else is done with the tree.
+/// No frame may overtake those that were offered: `giveOffered` must be called before anything else is done with the tree.
 @inline(__always) @_noLocks
 func offer(
     _ frame: Frame, _ length: UInt32, _ tag: EgressTag, _ leaf: ClassID, for output: PortIndex, _ tree: UnsafeMutablePointer<ClassTree>,
@@ -19,7 +19,7 @@ func offer(
     lcore.pointee.offeredSegments &+= Int(sluice_frame_segments(frame))
 }
 
-/// Queues the frames offered; frees and counts those that their leaves refuse.
+/// Queues the offered frames, and frees and counts those that their leaves refuse.
 @inline(__always) @_noLocks
 func giveOffered(_ lcore: UnsafeMutablePointer<Lcore>) {
     let count = lcore.pointee.offeredCount
@@ -40,7 +40,7 @@ private func dropRefused(_ count: Int, _ tree: UnsafeMutablePointer<ClassTree>, 
         let reason: DropReason
         var verdict = lcore.pointee.offered[index].verdict
         if verdict == .notALeaf {
-            // The class became a parent by a change whose snapshot is yet to come.
+            // The class has become a parent by a change whose snapshot has not been published yet, so the frame goes to the leaf that succeeds it.
             lcore.pointee.offered[index].leaf = tree.pointee.heir(of: lcore.pointee.offered[index].leaf)
             tellFlows(index, index &+ 1, tree, lcore)
             if tree.pointee.enqueue(lcore.pointee.offered + index, count: 1, room: lcore.pointee.room, at: lcore.pointee.now) == 1 { continue }

@@ -1,7 +1,7 @@
 import Scheduler
 
-/// Frames chosen by a tree and not yet taken by their port, at one lcore. A port that cannot take all parks its leaves until this is empty,
-/// so it holds at most one batch of a dequeue beyond a burst.
+/// The frames that one lcore's tree has chosen for a port and that the port has not taken yet. A port that cannot take all of them parks its leaves until none
+/// is left here, so there are never more than one batch of a dequeue and one burst.
 struct Output {
     @inline(__always) static var capacity: Int { @_noLocks get { 128 } }
     var frames: InlineArray<128, Frame?>
@@ -9,10 +9,10 @@ struct Output {
     var count = 0
     var isTouched = false
     var isParked = false
-    /// When the port last took a frame, or was parked.
+    /// The time when the port last took a frame, or was parked.
     var progress: Nanoseconds = 0
 
-    /// Frames and lengths as pointers into `output`, for what takes many at once.
+    /// Pointers to the frames and lengths inside `output`, for code that copies many at once.
     @inline(__always) @_noLocks
     static func frames(_ output: UnsafeMutablePointer<Output>) -> UnsafeMutablePointer<Frame?> {
         UnsafeMutableRawPointer(output).assumingMemoryBound(to: Frame?.self)
@@ -24,5 +24,5 @@ struct Output {
     }
 }
 
-/// Most frames taken from a tree at once.
+/// The most frames that are taken from a tree at once.
 let dequeueBatch = 64

@@ -1,8 +1,8 @@
 import DPDKShim
 import Scheduler
 
-/// Gives groups from `group` on, whose frames begin at `next`, to the tree of their outputs, as many as have the same. What may leave at once is
-/// staged, what may not is offered.
+/// Gives groups to the tree of their outputs: those from `group` on, whose frames begin at `next`, as many as have the same tree. Frames that may leave at once
+/// are staged; the frames of the first group that may not are offered to its queue.
 @inline(__always) @_noLocks
 func pass(
     _ burst: Burst, _ group: inout Int, _ next: inout Int, _ key: GroupKey, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -31,7 +31,7 @@ func pass(
             group &+= 1
         }
     }
-    // The first that may not pass.
+    // These are the remaining frames of the first group of which not all may pass.
     if group < stop {
         next = queue(burst, next, group, tree, lcore)
         group &+= 1
@@ -39,7 +39,7 @@ func pass(
 }
 
 extension Burst {
-    /// Where the groups end that follow `group` and pass the tree `index`.
+    /// The index behind the last of the consecutive groups from `group` on that go to the tree `index`.
     @inline(never) @_noLocks
     fileprivate func stretch(from group: Int, to index: UInt16, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
         var stop = group &+ 1
@@ -52,7 +52,7 @@ extension Burst {
     }
 }
 
-/// Stages frames that passed, from the first of `group` on, which are for several outputs or have several tags.
+/// Stages frames that passed the tree and are for several outputs or have several tags. The first of them belong to `group`.
 @inline(never) @_noLocks
 private func stagePassed(
     _ burst: Burst, _ group: Int, _ passed: Range<Int>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -73,7 +73,7 @@ private func stagePassed(
     }
 }
 
-/// Offers the frames of a group to its leaf's queue, from `next` on. Returns where they end.
+/// Offers the frames of a group, from `next` on, to its leaf's queue. Returns the index behind them.
 @inline(never) @_noLocks
 private func queue(_ burst: Burst, _ next: Int, _ group: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
     let end = burst.end(of: group), key = burst.groups.pointee.keys[unchecked: group]
@@ -81,7 +81,7 @@ private func queue(_ burst: Burst, _ next: Int, _ group: Int, _ tree: UnsafeMuta
     return end
 }
 
-/// - Parameter watch: what is to be said in the frames' tags beyond what keys hold.
+/// - Parameter watch: the set of mirrors of classes to be noted in the frames' tags, for which keys have no room.
 @inline(__always) @_noLocks
 private func offer(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ key: GroupKey, _ watch: EgressTag,
@@ -90,7 +90,7 @@ private func offer(
     for index in 0..<count { offer(frames[index].unsafelyUnwrapped, lengths[index], key.tag.and(watch), key.leaf, for: key.output, tree, lcore) }
 }
 
-/// What becomes of frames of one key that may not pass their tree, or have none.
+/// Handles frames with one key that may not pass their tree at once, or that have no tree.
 @inline(never) @_noLocks
 func divert(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ key: GroupKey, _ source: PortIndex,
@@ -117,7 +117,7 @@ func divert(
     }
 }
 
-/// Frees frames and counts them at the port they would have left by.
+/// Frees frames and counts them as dropped at the port that they would have left by.
 @inline(never) @_noLocks
 private func refuse(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(output)].count(drop: reason, count)

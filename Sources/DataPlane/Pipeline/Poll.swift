@@ -1,6 +1,6 @@
 import DPDKShim
 
-/// Stage 1: takes up to a burst of frames from one queue into `lcore.received`, and their lengths. Returns how many.
+/// Stage 1: takes up to a burst of frames from one queue into `lcore.received`, and their lengths into `lcore.lengths`. Returns the number of frames.
 @inline(__always) @_noLocks
 func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     let link = queue.pointee.link

@@ -1,7 +1,7 @@
 import DPDKShim
 import Scheduler
 
-/// Stage 7, second half: sends what was staged in this batch, output by output.
+/// Stage 7, second half: sends the staged frames, output by output.
 @inline(__always) @_noLocks
 func sendTouched(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     var kept = 0
@@ -12,7 +12,7 @@ func sendTouched(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         let isContended = send(port, output, lcore, snapshot)
         if output.pointee.count == 0 || output.pointee.isParked { continue }
         if isContended && output.pointee.count <= Output.capacity - dequeueBatch {
-            // The queue is not full, only another lcore's at this moment: the next turn tries again.
+            // The queue is not known to be full: another lcore was using it at that moment. The next turn tries again.
             output.pointee.isTouched = true
             lcore.pointee.touched[kept] = port
             kept &+= 1
@@ -24,7 +24,7 @@ func sendTouched(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
     lcore.pointee.touchedCount = kept
 }
 
-/// Holds back an output's leaves until it has taken what is staged: a full ring costs nothing and delays nobody else.
+/// Parks an output: its leaves are held back until it has taken what is staged, so a full ring costs no work and delays no other output.
 @inline(never) @_noLocks
 private func park(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
@@ -35,7 +35,7 @@ private func park(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     lcore.pointee.parkedCount &+= 1
 }
 
-/// Tries the full outputs again and wakes the leaves of those that took all. Returns the frames they took.
+/// Tries to send to the parked outputs again, and releases the leaves of those that took everything. Returns the number of frames that were taken.
 @inline(never) @_noLocks
 func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     var kept = 0
@@ -64,7 +64,7 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
     return taken
 }
 
-/// How long a port may leave the first frame staged for it: one that fits none of a guest's buffers would otherwise block it for ever.
+/// How long a port may leave the first staged frame untaken. A frame that is longer than any buffer of the guest would otherwise block the port for ever.
 @inline(__always) private var longestWait: Nanoseconds { @_noLocks get { 100_000_000 } }
 
 @inline(never) @_noLocks
@@ -75,7 +75,7 @@ private func dropFirst(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>
     output.pointee.progress = lcore.pointee.now
 }
 
-/// Moves what stays staged to the front.
+/// Removes the first `sent` frames and moves the others to the front.
 @inline(__always) @_noLocks
 private func removeFirst(_ sent: Int, _ output: UnsafeMutablePointer<Output>) {
     let left = output.pointee.count &- sent
@@ -88,8 +88,8 @@ private func removeFirst(_ sent: Int, _ output: UnsafeMutablePointer<Output>) {
     output.pointee.count = left
 }
 
-/// Gives an output's staged frames to its port; what the port does not take stays staged. Returns whether it was not asked, since another lcore was in
-/// the queue.
+/// Gives an output's staged frames to its port. Frames that the port does not take stay staged. Returns true if another lcore was using the queue, so that the
+/// frames could not be given to it.
 @inline(__always) @_noLocks
 private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
     let count = output.pointee.count

@@ -1,9 +1,9 @@
 import Scheduler
 import Synchronization
 
-/// How much of one kind a port lets in.
+/// How much of one kind of flooded traffic a port lets in.
 package struct StormLimit: Equatable, Sendable {
-    /// Packets or bits per second; 0: no limit.
+    /// The rate in packets per second, or in bits per second if `countsBits`; 0: there is no limit.
     package var rate: UInt64 = 0
     package var countsBits = false
 
@@ -12,7 +12,7 @@ package struct StormLimit: Equatable, Sendable {
         self.countsBits = countsBits
     }
 
-    /// How long frames of `bytes` together take at the rate, in sixteenths of a nanosecond.
+    /// How long frames with `bytes` bytes in total take at this rate, in sixteenths of a nanosecond.
     @inline(__always) @_noLocks
     func duration(frames: Int, bytes: UInt64) -> UInt64 {
         let units = countsBits ? bytes &* 8 : UInt64(truncatingIfNeeded: frames)
@@ -20,29 +20,30 @@ package struct StormLimit: Equatable, Sendable {
     }
 }
 
-/// Limits of a port that has some.
+/// The limits of a port that has at least one.
 package struct PortLimits: Equatable, Sendable {
     package var broadcast = StormLimit()
     package var multicast = StormLimit()
     package var unknown = StormLimit()
-    /// Most addresses learned behind it.
+    /// The largest number of addresses that may be learned behind the port.
     package var addresses = Int.max
 
     package init() {}
 }
 
-/// Token buckets of a port for what is flooded, one a kind, which all poll loops take from. Each is the time until which what was let in lasts at the limit's
-/// rate (the generic cell rate algorithm, ITU-T I.371): one word, so that it needs no lock. Nobody touches them where there is no limit.
+/// A port's token buckets for flooded traffic, one for each kind, which all poll loops share. Each bucket is the time until which the traffic that was let in
+/// lasts at the limit's rate (the generic cell rate algorithm, ITU-T I.371). This is a single word, so it needs no lock. A bucket without a limit is never
+/// accessed.
 struct StormBuckets: ~Copyable {
-    /// Sixteenths of a nanosecond.
+    /// Times in sixteenths of a nanosecond.
     let broadcast = Atomic<UInt64>(0)
     let multicast = Atomic<UInt64>(0)
     let unknown = Atomic<UInt64>(0)
 
-    /// What may come at once: what the rate gives in 100 ms.
+    /// How much may come at once, expressed as time: what the rate provides in 100 ms.
     @inline(__always) static var depth: UInt64 { @_noLocks get { 1_600_000_000 } }
 
-    /// Takes what a run of frames needs, all or nothing. What is there may be exceeded by one run, which later ones wait for.
+    /// Takes from the bucket what a run of frames needs, all or nothing. One run may exceed what is left; later runs then have to wait.
     @inline(never) @_noLocks
     static func take(from bucket: borrowing Atomic<UInt64>, _ limit: StormLimit, frames: Int, bytes: UInt64, at now: Nanoseconds) -> Bool {
         if limit.rate == 0 { return true }

@@ -4,21 +4,22 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// Stage 4, for frames of one output: what is the same for all of them. Whatever leaves the switch in a class, to one port or to many, is classified by it.
+/// Stage 4: what classification needs to know about one output, which is the same for all frames that leave by it. Every frame that leaves in a class is
+/// classified by it, whether it goes to one port or to many.
 struct Way {
     var output: PortIndex
     var key: GroupKey
     var hasTree = false
     var port: UnsafeMutablePointer<PortView>
     var tags = false
-    /// `PortVLANs.forms`; of a bridge without VLANs nothing.
+    /// The value of `PortVLANs.forms`; it points to nothing if the bridge has no VLANs.
     var forms: UnsafeMutablePointer<PortVLANs.Form>
     var hasVLANs = false
-    /// Where in a record the guest stands by which the tree classifies.
+    /// The offset in a record of the guest by which the tree classifies.
     var guestPlace = 0
     /// `TreeView.guestShift`.
     var guestShift = 0
-    /// MTU + 14.
+    /// The port's `maxFrame`: MTU + 14 bytes.
     var longest: UInt32 = 0
     var leaves: UnsafeMutablePointer<ClassID>
     var lines: UnsafeRawPointer
@@ -41,7 +42,7 @@ struct Way {
         port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
         guard let link = port.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0 else { return }
         let staged = lcore.pointee.outputs + Int(output)
-        // Room for the whole burst.
+        // The output must have room for the whole burst.
         if staged.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }
         key = GroupKey(staged.pointee.isParked ? .queue : .pass, way: port.pointee.way)
         hasTree = true
@@ -58,16 +59,16 @@ struct Way {
         lines = view.pointee.lines
     }
 
-    /// Finds what becomes of a frame that leaves by this output, (output, guest, protocol) to its leaf, and by how many bytes it grows, modulo 2^32, as its tag
-    /// comes or goes.
+    /// Decides what happens to a frame that leaves by this output: finds the leaf from output, guest and protocol, and the number of bytes by which the frame
+    /// grows when its tag is added or removed (modulo 2^32 if it shrinks).
     ///
     /// - Parameters:
-    ///   - run: the frame's place among the runs of its burst, which stands in the key of a frame that has no leaf.
-    ///   - tags: `tagging`, or a constant that is the same.
-    ///   - hasLeaf: false afterwards if the frame is one that does not leave by the output.
+    ///   - run: the number of the frame's run in its burst. A key without a leaf holds it instead.
+    ///   - tags: the value of `tagging`, or a constant equal to it.
+    ///   - isUniform: set to false if the frame does not leave by this output, so that its key differs from those of others in more than leaf and tag.
     @inline(__always) @_noLocks
     func classify(
-        _ record: UnsafeMutablePointer<FrameRecord>, run: Int, _ tags: Tagging, _ hasLeaf: inout Bool, _ snapshot: UnsafeMutablePointer<Snapshot>
+        _ record: UnsafeMutablePointer<FrameRecord>, run: Int, _ tags: Tagging, _ isUniform: inout Bool, _ snapshot: UnsafeMutablePointer<Snapshot>
     ) -> (key: GroupKey, growth: UInt32) {
         let guest = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: guestPlace, as: GuestIndex.self)
         let leaf = leaves[Int(guest) &<< guestShift &+ Int(record.pointee.protocolID)]
@@ -75,42 +76,42 @@ struct Way {
         var found = key.with(leaf: leaf), growth: UInt32 = 0
         if tags == .priority || tags == .vlans && (self.tags || !PortVLANs.keepsTag(record, forms)) {
             guard let tag = tags == .priority ? EgressTag(snapshot.pointee.tagger.egress(record)) : egressAction(record, port, snapshot) else {
-                // Learned before the port left the VLAN.
-                hasLeaf = false
+                // The destination was learned before the port left the VLAN.
+                isUniform = false
                 return (GroupKey(.vlanNotAllowed, output).with(leaf: UInt16(truncatingIfNeeded: run)), 0)
             }
             found = found.with(tag: tag)
             growth = tag.growth
         }
         if record.pointee.length > longest, isTooLong(record) {
-            hasLeaf = false
+            isUniform = false
             return (GroupKey(.exceedsMTU, output).with(leaf: UInt16(truncatingIfNeeded: run)), 0)
         }
         return (found, growth)
     }
 
-    /// What the output does to frames' tags.
+    /// What the output does to the tags of frames.
     @inline(__always) var tagging: Tagging { @_noLocks get { hasVLANs ? .vlans : tags ? .priority : .none } }
 
-    /// The guest that a flooded frame goes to: whom the port's traffic without a guest belongs to in the frame's VLAN.
+    /// The guest that a flooded frame goes to: the one that owns the port's traffic of unknown addresses in the frame's VLAN.
     @inline(__always) @_noLocks
     func receiver(_ record: UnsafeMutablePointer<FrameRecord>) -> GuestIndex {
         port.pointee.vlans?.pointee.guests?[Int(PortVLANs.vlan(of: record.pointee.destination))] ?? port.pointee.defaultGuest
     }
 
-    /// Tags do not count.
+    /// Whether a frame is too long, not counting its tags.
     @inline(never) @_noLocks
     private func isTooLong(_ record: UnsafeMutablePointer<FrameRecord>) -> Bool {
         record.pointee.length > longest &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
     }
 }
 
-/// What an output does to tags; a constant wherever it is given.
+/// What an output does to the tags of frames. It is passed as a constant everywhere.
 enum Tagging {
     case none, priority, vlans
 }
 
-/// What happens to the tag of a frame that leaves by a port of a bridge with or without VLANs; nil: the port is not in its VLAN.
+/// What happens to the tag of a frame that leaves by a port, whether or not its bridge has VLANs; nil if the port is not a member of the frame's VLAN.
 @inline(__always) @_noLocks
 func egressAction(
     _ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>, _ snapshot: UnsafeMutablePointer<Snapshot>

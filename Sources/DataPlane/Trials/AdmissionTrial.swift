@@ -3,11 +3,11 @@ import DCB
 import DPDKShim
 import Packet
 
-/// Admission, and the bridge behind it, for tests: one lcore and a few ports without devices. Frames are buffers of its own.
+/// Runs admission and the bridge stage for tests, on one lcore and a few ports without devices. Frames are in buffers of its own.
 package final class AdmissionTrial {
-    /// A frame that stays, and the run it is of.
+    /// A frame that stayed, and the run that it belongs to.
     package struct Admitted {
-        /// Its place in the burst.
+        /// The frame's index in the burst that was given.
         package var number: Int
         package var run: Int
         package var length: UInt32
@@ -24,9 +24,9 @@ package final class AdmissionTrial {
     private let buffers = UnsafeMutableRawPointer.allocate(byteCount: burstSize * bufferSize, alignment: 128)
 
     /// - Parameters:
-    ///   - maxFrame: the port's.
-    ///   - fitsAll: its bridge's.
-    ///   - ports: of one bridge, all alike.
+    ///   - maxFrame: the value of `PortView.maxFrame` for all ports.
+    ///   - fitsAll: the value of `BridgeView.fitsAll` for their bridge.
+    ///   - ports: the number of ports, which are alike and belong to one bridge.
     package init(isPhysical: Bool, maxFrame: UInt32, fitsAll: UInt32, protocols: ProtocolTable, ports: Int = 1) {
         links = .allocate(capacity: ports)
         states = .allocate(capacity: ports)
@@ -63,7 +63,7 @@ package final class AdmissionTrial {
         buffers.deallocate()
     }
 
-    /// Admits one burst of up to 32 frames of up to 1 792 bytes, of which `contiguous` are in the first segment.
+    /// Admits one burst from port 0: up to 32 frames of up to 1 792 bytes, `contiguous` of which are in the first segment.
     package func take(_ frames: [(bytes: [UInt8], contiguous: Int)]) -> [Admitted] {
         for (number, frame) in frames.enumerated() { place(frame.bytes, frame.contiguous, number) }
         let runs = admit(frames.count, snapshot.pointee.receiveQueues.baseAddress!, lcore, snapshot)
@@ -80,7 +80,7 @@ package final class AdmissionTrial {
         return admitted
     }
 
-    /// Where frames of a burst from a port go that stay, in the order of their runs.
+    /// Admits and bridges a burst from a port. Returns the records of the runs that stay, in their order.
     package func forward(_ frames: [[UInt8]], from port: Int) -> [FrameRecord] {
         for (number, frame) in frames.enumerated() { place(frame, frame.count, number) }
         let runs = admit(frames.count, snapshot.pointee.receiveQueues.baseAddress! + port, lcore, snapshot)
@@ -88,7 +88,7 @@ package final class AdmissionTrial {
         return (0..<kept).map { lcore.pointee.records[$0] }
     }
 
-    /// The ports that one frame goes to, flooded or not.
+    /// The ports that receive one frame, whether or not it is flooded.
     package func receivers(_ frame: [UInt8], from port: Int) -> [Int] {
         guard let record = forward([frame], from: port).first else { return [] }
         guard record.output == flooded else { return [Int(record.output)] }
@@ -97,42 +97,42 @@ package final class AdmissionTrial {
         return ports.indices.filter { gate.admits(PortIndex($0), ports[$0].flags) }
     }
 
-    /// `FrameRecord.output` of frames for all ports but their own.
+    /// The value of `FrameRecord.output` for frames that go to all ports except the one they came in by.
     package static var everywhere: UInt16 { flooded }
 
-    /// Seconds by which addresses age.
+    /// The time in seconds that is used to age addresses.
     package var seconds: UInt32 {
         get { lcore.pointee.seconds }
         set { lcore.pointee.seconds = newValue }
     }
 
-    /// Nanoseconds by which limits are kept.
+    /// The time in nanoseconds that is used for limits.
     package var now: UInt64 {
         get { lcore.pointee.now }
         set { lcore.pointee.now = newValue }
     }
 
-    /// Gives a port rules.
+    /// Sets the flags and the limits of a port.
     package func configure(flags: PortFlags, limits: PortLimits = PortLimits(), of port: Int) {
         snapshot.pointee.ports[port].flags = flags
         snapshot.pointee.limits[port] = limits
         snapshot.pointee.number += 1
     }
 
-    /// Tells the bridge its uplink, and the port that all from there is for.
+    /// Sets the bridge's uplink, and the port that receives all frames from there (`passthru`).
     package func configure(uplink: Int, through: Int? = nil) {
         snapshot.pointee.bridges[0].uplink = PortIndex(uplink)
         snapshot.pointee.bridges[0].through = through.map { PortIndex($0) } ?? flooded
         snapshot.pointee.number += 1
     }
 
-    /// Publishes, as it were, another configuration, in which a port's unlisted addresses are this guest's.
+    /// Changes the guest that owns the traffic of addresses that are not configured at a port, as a new configuration would.
     package func configure(defaultGuest: UInt16, of port: Int) {
         snapshot.pointee.ports[port].defaultGuest = defaultGuest
         snapshot.pointee.number += 1
     }
 
-    /// Publishes whose addresses are: (port, guest) by address.
+    /// Changes the owners of addresses, which are given as (port, guest) for each address.
     package func configure(owners new: [UInt64: (port: UInt16, guest: UInt16)]) {
         owners.destroy()
         owners = .create(new.map { (mac: $0.key, value: FDBValue(staticPort: $0.value.port, guest: $0.value.guest)) })
@@ -140,13 +140,13 @@ package final class AdmissionTrial {
         snapshot.pointee.number += 1
     }
 
-    /// Has a port refuse addresses that are not its own guests'.
+    /// Sets whether a port refuses source addresses that do not belong to its own guests.
     package func configure(spoofCheck: Bool, of port: Int) {
         snapshot.pointee.ports[port].spoofCheck = spoofCheck
         snapshot.pointee.number += 1
     }
 
-    /// Publishes a port's VLANs, which stay the caller's.
+    /// Sets a port's VLANs. The caller remains responsible for freeing them.
     package func configure(vlans: PortVLANs, of port: Int) {
         snapshot.pointee.ports[port].vlans?.deallocate()
         let copy = UnsafeMutablePointer<PortVLANs>.allocate(capacity: 1)
@@ -155,35 +155,36 @@ package final class AdmissionTrial {
         snapshot.pointee.number += 1
     }
 
-    /// A guest connects to a port, or goes.
+    /// Connects a guest to a port, or disconnects it.
     package func connect(_ isUp: Bool, _ port: Int) { links[port].connection.store(isUp ? 0 : -1, ordering: .relaxed) }
 
-    /// Frames and bytes counted so far, by row of the protocol table.
+    /// The frames and bytes counted so far, for each row of the protocol table.
     package var protocolCounts: [(frames: UInt64, bytes: UInt64)] {
         (0..<protocolRows).map { (lcore.pointee.protocolCounters[$0].frames, lcore.pointee.protocolCounters[$0].bytes) }
     }
 
-    /// Frames dropped so far, by `DropReason`.
+    /// The frames from port 0 that were dropped so far, by `DropReason`.
     package var drops: [UInt64] { DropReason.allCases.map { lcore.pointee.counters[0].drops[Int($0.rawValue)] } }
 
-    /// Frames from a port that were dropped so far for a reason.
+    /// The number of frames from a port that were dropped for this reason so far.
     package func drops(_ reason: DropReason, from port: Int) -> Int { Int(lcore.pointee.counters[port].drops[Int(reason.rawValue)]) }
 
-    /// Frames from a port whose source was not learned.
+    /// The number of frames from a port whose source address was not learned.
     package func unlearned(_ port: Int) -> Int { Int(lcore.pointee.counters[port].unlearned) }
 
-    /// A port had a spanning tree frame that it is to have none of.
+    /// Whether a port that is set to `guard` has received a spanning tree frame.
     package func hadBPDU(_ port: Int) -> Bool { states[port].hadBPDU.load(ordering: .relaxed) }
 
-    /// A `struct rte_mbuf`, room in front of the data, and the data.
+    /// The size of a buffer in bytes: a `struct rte_mbuf`, headroom, and the data.
     private static let bufferSize = 2_048
 
     private func place(_ bytes: [UInt8], _ contiguous: Int, _ number: Int) {
         let buffer = buffers + number * Self.bufferSize, data = 256
         precondition(bytes.count <= Self.bufferSize - data)
         buffer.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bufferSize)
-        // As DPDK 22.11 lays it out (rte_mbuf_core.h): buffer's address 0, data's offset 16, references 18, segments 20, length 36, length of the first
-        // segment 40. There are references enough that none is the last: there is no pool for a buffer to go back to.
+        // This is the layout of DPDK 22.11 (rte_mbuf_core.h): buffer address at offset 0, data offset at 16, reference count at 18, number of segments at 20,
+        // packet length at 36, length of the first segment at 40. The reference count is so high that it never reaches 0, because there is no pool to return a
+        // buffer to.
         buffer.storeBytes(of: UInt64(UInt(bitPattern: buffer)), as: UInt64.self)
         buffer.storeBytes(of: UInt16(data), toByteOffset: 16, as: UInt16.self)
         buffer.storeBytes(of: 1_000, toByteOffset: 18, as: UInt16.self)

@@ -2,7 +2,7 @@ import Configuration
 import DPDKShim
 import Glibc
 
-/// A filter for tests: one lcore, and frames whose every segment ends where memory does that nobody may read.
+/// Runs a filter for tests, on one lcore. Each segment of a frame ends where readable memory ends, so that reading beyond it crashes the test.
 package final class FilterTrial {
     private let program: FilterProgram
     private let view: UnsafeMutablePointer<FilterView>
@@ -13,8 +13,8 @@ package final class FilterTrial {
 
     private static let headerSize = 128, segmentSize = 4_096
 
-    /// - Parameter oneByOne: rules are run one after the other, also where they could be run together.
-    /// - Throws: what is wrong with an expression, or what DPDK does not take.
+    /// - Parameter oneByOne: runs rules one after the other, also where they could be run together.
+    /// - Throws: an error that says what is wrong with an expression, or that DPDK did not start or did not accept a program.
     package init(_ rules: [FilterRule], _ standard: FilterAction, oneByOne: Bool = false) throws {
         guard Self.hasStarted else { throw DataPlaneError("DPDK did not start") }
         program = try FilterProgram(rules, standard, of: "trial", lcores: 1)
@@ -39,7 +39,8 @@ package final class FilterTrial {
         lengths.free()
     }
 
-    /// Up to 32 frames of up to 4 096 bytes, of which `contiguous` are in the first of two segments. Returns the numbers of those that stay.
+    /// Filters up to 32 frames of up to 4 096 bytes, the first `contiguous` of which are in the first of two segments. Returns the indices of the frames that
+    /// stay.
     package func judge(_ frames: [(bytes: [UInt8], contiguous: Int)]) -> [Int] {
         let received = lcore.pointee.received
         for (number, frame) in frames.enumerated() {
@@ -56,11 +57,11 @@ package final class FilterTrial {
 
     package func allows(_ frame: [UInt8]) -> Bool { judge([(frame, frame.count)]).count == 1 }
 
-    /// Frames that each rule decided about, those of the default last.
+    /// The number of frames that each rule decided about; last, the number that no rule did.
     package var hits: [UInt64] { program.counts }
-    /// Frames dropped so far.
+    /// The number of frames dropped so far.
     package var dropped: UInt64 { lcore.pointee.counters[0].drops[Int(DropReason.filtered.rawValue)] }
-    /// Rules that are run together with those beside them, by which ones.
+    /// The ranges of rules that are run together.
     package var joinedRules: [Range<Int>] {
         (0..<program.partCount).map { program.loaded.parts[$0] }.filter { $0.run != nil }.map { Int($0.first)..<Int($0.end) }
     }
@@ -70,7 +71,7 @@ package final class FilterTrial {
         header.initializeMemory(as: UInt8.self, repeating: 0, count: 2 * Self.headerSize)
         for (segment, part) in [bytes[..<first], bytes[first...]].enumerated() {
             let header = header + segment * Self.headerSize, end = pages + (2 * (2 * number + segment) + 1) * Self.segmentSize
-            // As `AdmissionTrial` does; the next segment stands at 64.
+            // The layout is explained in `AdmissionTrial`; in addition, the pointer to the next segment is at offset 64.
             UnsafeMutableRawBufferPointer(start: end - part.count, count: part.count).copyBytes(from: part)
             header.storeBytes(of: UInt64(UInt(bitPattern: end - part.count)), as: UInt64.self)
             header.storeBytes(of: 1_000, toByteOffset: 18, as: UInt16.self)
@@ -82,7 +83,7 @@ package final class FilterTrial {
         return Frame(header)
     }
 
-    /// EAL, which has the memory that programs are made in. On a thread of its own, as it binds the one that it is started on to a CPU.
+    /// Starts EAL, which provides the memory in which programs are made. It runs on a thread of its own, because EAL binds the thread that starts it to a CPU.
     private static let hasStarted: Bool = {
         var thread = pthread_t(), result: UnsafeMutableRawPointer?
         pthread_create(&thread, nil, { _ in

@@ -1,12 +1,13 @@
 import Configuration
 import Scheduler
 
-/// One tree of a configuration in virtual time, for tests: what the poll loops are told at a change, and what leads frames to its leaves.
+/// Runs one tree of a configuration in virtual time, for tests. It gives the tree the same commands at a change as the poll loops get, and leads frames to
+/// leaves as they do.
 package final class TreeTrial {
     package let tree: UnsafeMutablePointer<ClassTree>
     private var record: TreeRecord
     private var leaves: [String: UInt16] = [:]
-    /// Steps that the tree refused, and why.
+    /// The steps that the tree refused, with the reasons.
     package private(set) var refusals: [String] = []
     private var removals: [TreeStep] = []
 
@@ -19,7 +20,7 @@ package final class TreeTrial {
 
     deinit { ClassTree.destroy(tree) }
 
-    /// The first half of a change: frames are still led to the leaves that were there before.
+    /// The first half of a change. Frames are still led to the leaves that existed before.
     package func change(to wanted: TreeDescription, at now: Nanoseconds) {
         let (before, after) = record.commands(to: wanted) { _ in 0 }
         carryOut(before, at: now)
@@ -35,10 +36,10 @@ package final class TreeTrial {
         removals = after
     }
 
-    /// Whether the tree has been told what `description` says, and no more.
+    /// Whether the tree has been told exactly what `description` says.
     package func says(_ description: TreeDescription) -> Bool { record.says(description) { _ in 0 } }
 
-    /// The second half.
+    /// The second half of a change: frames are led to the new leaves, and what is no longer needed is removed.
     package func finish(at now: Nanoseconds) {
         leaves = [:]
         for item in record.description.classes where item.isLeaf { leaves[Self.key(item.guest, item.protocolName)] = item.id }
@@ -46,12 +47,12 @@ package final class TreeTrial {
         removals = []
     }
 
-    /// - Returns: whether the frame was queued.
+    /// Offers a frame to the leaf of a guest and protocol, and returns the tree's verdict.
     package func offer(_ guest: String, _ protocolName: String? = nil, length: UInt32, tag: UInt32 = 0, at now: Nanoseconds) -> EnqueueVerdict {
         guard let leaf = leaves[Self.key(guest, protocolName)] ?? leaves[Self.key(guest, nil)] else { return .notALeaf }
         let handle = UnsafeMutableRawPointer(bitPattern: 64)!
         let verdict = tree.pointee.enqueue(handle, length: length, tag: tag, to: leaf, at: now)
-        // As `dropRefused` does.
+        // This is what `dropRefused` does in the pipeline.
         return verdict == .notALeaf ? tree.pointee.enqueue(handle, length: length, tag: tag, to: tree.pointee.heir(of: leaf), at: now) : verdict
     }
 

@@ -4,11 +4,11 @@ import Packet
 extension DataPlane {
     public struct MirrorReport: Sendable {
         public var copied = Amount()
-        /// By reason; only those that occurred.
+        /// The number of frames that were not copied, by reason; only reasons that occurred.
         public var drops: [String: UInt64] = [:]
     }
 
-    /// What a mirror copied, and what not.
+    /// What a mirror copied, and what it failed to copy.
     public func mirrorReport(_ name: String) -> MirrorReport {
         var report = MirrorReport()
         for counters in mirrors[name]?.counters ?? [] {
@@ -21,7 +21,7 @@ extension DataPlane {
         return report
     }
 
-    /// What is done with what a port receives; nil: nothing.
+    /// What is done with frames that come in by a port; nil if nothing is.
     static func ingress(_ mirrors: MirrorTaps, _ filters: UnsafeMutablePointer<FilterView>?) -> UnsafeMutablePointer<IngressView>? {
         if mirrors.count == 0, filters == nil { return nil }
         let view = UnsafeMutablePointer<IngressView>.allocate(capacity: 1)
@@ -29,7 +29,7 @@ extension DataPlane {
         return view
     }
 
-    /// The mirrors of the model as one lcore runs them; nil: there are none. What they name and is not there yet is left out.
+    /// The mirrors of the model in the form in which one lcore runs them; nil if there are none. A mirror whose port or class does not exist yet is left out.
     func mirrorTables(for lcore: Int, _ treeNumbers: [String: UInt16]) -> UnsafeMutablePointer<MirrorTables>? {
         if model.mirrors.isEmpty {
             _ = mirrors.number([])
@@ -105,7 +105,7 @@ extension DataPlane {
             let tree = trees[target.isPhysical ? name : target.bridge], let leaf = tree.description.classes.first(where: { $0.path == ClassDescription.mirrorPath(to: name) })?.id
         else { return nil }
         let filter = filters.mirrors[settings.name]
-        // Rather none than all.
+        // Without its filter the mirror would copy all frames, so it copies none.
         if settings.filter != nil, filter == nil { return nil }
         var header: UnsafeMutablePointer<TunnelHeader>?
         if let tunnel = settings.target.tunnel {
@@ -123,7 +123,7 @@ extension DataPlane {
 }
 
 extension MirrorDirection {
-    /// Of a port or a guest behind it: what comes in by the port.
+    /// Whether the mirror copies what comes in by a port, or from a guest behind it.
     fileprivate var isEntering: Bool { [.in, .outbound, .both].contains(self) }
     fileprivate var isLeaving: Bool { [.out, .inbound, .both].contains(self) }
 }

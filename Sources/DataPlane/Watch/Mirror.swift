@@ -3,10 +3,10 @@ import DPDKShim
 import Packet
 import Scheduler
 
-// Copies of frames. Nobody waits for a copy, and nothing that is copied changes: copies are of buffers of their own, taken while others have enough, and wait, or are dropped,
-// in a leaf of their own. They are never copied again, as nothing marks them.
+// Mirroring copies frames. No frame waits because it is copied, and no frame is changed: a copy has a buffer of its own, which is taken only while there are
+// enough for others, and it waits in a leaf of its own, or is dropped. Copies are not marked for mirrors, so they are never copied again.
 
-/// What a port received, ahead of admission: copies are made, and then filters decide. Returns how many frames stay.
+/// Handles what a port received, before admission: first mirrors copy the frames, then filters decide about them. Returns the number of frames that stay.
 @inline(never) @_noLocks
 func enter(
     _ view: UnsafeMutablePointer<IngressView>, _ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -21,25 +21,25 @@ func enter(
     return filter(frames, lcore.pointee.lengths, count, filters, source, lcore)
 }
 
-/// A frame about to be given to a port, as it leaves.
+/// Has the mirrors copy a frame that is about to be given to a port, in the form in which it leaves.
 @inline(never) @_noLocks
 func mirrorLeaving(
     _ frame: Frame, _ tag: EgressTag, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
-    // What waited for longer than its mirror lasted.
+    // If there are no mirrors any more, the frame was marked for one that has been removed while the frame waited.
     guard let tables = snapshot.pointee.mirrors else { return }
     lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: 1)
     duplicate(frame, tables.pointee.sets[unchecked: Int(tag.watch)], Passage(port, isLeaving: true), lcore, snapshot)
     if tag.isMirroredByPort { duplicate(frame, tables.pointee.leaving[unchecked: Int(port)], Passage(port, isLeaving: true), lcore, snapshot) }
 }
 
-/// The set of mirrors of a leaf's frames, where a tag has it.
+/// The set of mirrors that copy the frames of a leaf, at its place in an egress tag.
 @inline(never) @_noLocks
 func watch(_ leaf: ClassID, of tree: UInt16, _ snapshot: UnsafeMutablePointer<Snapshot>) -> EgressTag {
     EgressTag(watch: snapshot.pointee.mirrors?.pointee.watch(leaf, of: tree) ?? 0)
 }
 
-/// Where a frame passes.
+/// Where a frame is when mirrors look at it: at which port, and in which direction.
 private struct Passage {
     let port: PortIndex
     let isLeaving: Bool
@@ -59,14 +59,14 @@ private func duplicate(_ frame: Frame, _ taps: MirrorTaps, _ passage: Passage, _
     }
 }
 
-/// Copies a frame if it is one that the mirror is about. Returns why it was not copied.
+/// Copies a frame if the mirror is meant to copy it. Returns the reason if it should have been copied but was not; nil otherwise.
 @inline(never) @_noLocks
 private func duplicate(
     _ frame: Frame, _ tap: UnsafeMutablePointer<MirrorTap>, _ passage: Passage, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> MirrorDrop? {
     let mirror = tap.pointee.mirror
     let whole = sluice_frame_length(frame), contiguous = Int(sluice_frame_contiguous(frame))
-    // Nothing that could be sent.
+    // Such a frame is shorter than an Ethernet header and could not be sent.
     if contiguous < HeaderSize.ethernet { return nil }
     if tap.pointee.guest != 0, guest(of: frame, passage, snapshot) != tap.pointee.guest { return nil }
     if var filter = mirror.pointee.filter {
@@ -86,7 +86,7 @@ private func duplicate(
         longest &+= tags(bytes, contiguous)
     }
     if length > longest { return .tooLong }
-    // Others' frames that wait leave at least a quarter of what may, and devices and guests an eighth of all.
+    // Copies are made only if at least a quarter of the segments that may wait is left for other frames, and an eighth of all buffers for devices and guests.
     if Int(lcore.pointee.room) < lcore.pointee.backlogLimit &>> 2 || sluice_pool_is_low(lcore.pointee.pool) { return .noBuffer }
     if !StormBuckets.take(from: mirror.pointee.state.pointee.bucket, mirror.pointee.limit, frames: 1, bytes: UInt64(length), at: lcore.pointee.now) { return .rate }
     guard let copy = sluice_frame_excerpt(frame, lcore.pointee.pool, kept) else { return .noBuffer }
@@ -109,7 +109,8 @@ private func duplicate(
     return nil
 }
 
-/// Queues a copy in its leaf; false: there is no room. What is offered at this time is of no such leaf, so nothing is overtaken.
+/// Queues a copy in its leaf. Returns false if there is no room. This may be done ahead of the frames that were offered but not queued yet, because none of
+/// them is for such a leaf.
 @inline(__always) @_noLocks
 private func queue(
     _ copy: Frame, _ length: UInt32, _ mirror: UnsafeMutablePointer<MirrorView>, _ target: UnsafeMutablePointer<PortView>, _ lcore: UnsafeMutablePointer<Lcore>,
@@ -126,7 +127,7 @@ private func queue(
     return true
 }
 
-/// The guest, of those behind a port, that a frame comes from or goes to: by addresses, as the bridge has it.
+/// Which of the guests behind a port a frame comes from or goes to, found by its addresses as the bridge does it.
 @inline(never) @_noLocks
 private func guest(of frame: Frame, _ passage: Passage, _ snapshot: UnsafeMutablePointer<Snapshot>) -> GuestIndex {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(passage.port)
@@ -134,7 +135,7 @@ private func guest(of frame: Frame, _ passage: Passage, _ snapshot: UnsafeMutabl
     var record = FrameRecord()
     parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: sluice_frame_length(frame), into: &record)
     var vlan: UInt16 = 0
-    // What leaves in a VLAN would come in in it.
+    // This also holds for a frame that leaves: the VLAN in which it leaves is the one in which it would come in.
     if let vlans = view.pointee.vlans { vlan = vlans.pointee.ingress(bytes, &record).vlan }
     let own = view.pointee.vlans?.pointee.guests?[Int(vlan)] ?? view.pointee.defaultGuest
     if passage.isLeaving, record.flags.has(.multicast) { return own }
@@ -143,14 +144,14 @@ private func guest(of frame: Frame, _ passage: Passage, _ snapshot: UnsafeMutabl
     return owner.port == passage.port ? owner.guest : own
 }
 
-/// Bytes of a frame's tags, of up to two.
+/// The number of bytes of a frame's tags, of which up to two are counted.
 @inline(__always) @_noLocks
 private func tags(_ bytes: UnsafeRawPointer, _ contiguous: Int) -> UInt32 {
     guard isTag(bytes, 12, contiguous) else { return 0 }
     return isTag(bytes, 16, contiguous) ? 8 : 4
 }
 
-/// What a frame's outermost tag says; nil: it has none.
+/// The TCI of a frame's outermost tag; nil if it has no tag.
 @inline(__always) @_noLocks
 private func tci(_ bytes: UnsafeRawPointer, _ contiguous: Int) -> UInt16? { isTag(bytes, 12, contiguous) ? bytes.bigEndian16(14) : nil }
 

@@ -1,10 +1,10 @@
 import Configuration
 import Synchronization
 
-/// What lasts of mirrors as long as they have their names: what they counted, and what poll loops change. Used by the control thread.
+/// What is kept of each mirror as long as a mirror of that name exists: its counters, and what the poll loops change. The control thread uses it.
 struct MirrorRecords {
     private var named: [String: MirrorRecord] = [:]
-    /// Of mirrors that are gone, until no loop has them.
+    /// The records of removed mirrors, until no poll loop uses them.
     private var retired: [MirrorRecord] = []
     private var sets = MirrorSets()
 
@@ -22,20 +22,20 @@ struct MirrorRecords {
         return retired
     }
 
-    /// The numbers of sets of mirrors that frames may say from now on.
+    /// Assigns numbers to the sets of mirrors that frames may be marked with from now on.
     mutating func number(_ wanted: Set<[String]>) -> [[String]: UInt8] { sets.number(wanted) }
 
-    /// No loop has any.
+    /// Frees all records. No poll loop may use any of them.
     mutating func destroy() {
         for record in Array(named.values) + retired { record.destroy() }
         (named, retired) = ([:], [])
     }
 }
 
-/// Of one mirror.
+/// The record of one mirror.
 final class MirrorRecord {
     let state: UnsafeMutablePointer<MirrorState>
-    /// By lcore.
+    /// The counters of each lcore, by its index.
     let counters: [UnsafeMutablePointer<MirrorCounters>]
 
     init(lcores: Int) {
@@ -51,16 +51,16 @@ final class MirrorRecord {
     }
 }
 
-/// Numbers of sets of mirrors, 1 to 255, which frames that wait say (`EgressTag.watch`). A number that is free again is given to another set as late as can be, so that no
-/// frame that still waits is copied by the wrong ones.
+/// Assigns numbers from 1 to 255 to sets of mirrors. Waiting frames are marked with them (`EgressTag.watch`). A number that is no longer used is given to
+/// another set as late as possible, so that no frame that still waits is copied by the wrong mirrors.
 package struct MirrorSets {
     private var numbers: [[String]: UInt8] = [:]
-    /// Those that are free, the first to be given first.
+    /// The unused numbers; the first will be assigned first.
     private var free = Array(UInt8(1)...UInt8.max)
 
     package init() {}
 
-    /// - Parameter wanted: at most `Model.mostMirroredSets`.
+    /// - Parameter wanted: at most `Model.mostMirroredSets` sets. Sets that are not among them lose their numbers.
     package mutating func number(_ wanted: Set<[String]>) -> [[String]: UInt8] {
         for (set, number) in numbers.sorted(by: { $0.value < $1.value }) where !wanted.contains(set) {
             numbers[set] = nil

@@ -2,52 +2,52 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
-/// A mirror as one lcore runs it.
+/// A mirror in the form in which one lcore runs it.
 struct MirrorView {
-    /// Which frames: those that match the first rule; nil: all.
+    /// The mirror copies frames that the first rule of this filter matches; nil: it copies all.
     var filter: sluice_filter?
-    /// Bytes of each frame that are copied.
+    /// How many bytes of each frame are copied at most.
     var longest: UInt32
-    /// What copies may take.
+    /// The limit on the rate of copies.
     var limit: StormLimit
-    /// The port they leave by, and their leaf in its tree.
+    /// The port that copies leave by, and their leaf in its tree.
     var target: PortIndex
     var leaf: ClassID
-    /// What is put in front of each copy; nil: nothing.
+    /// The header that is put in front of each copy; nil: none.
     var header: UnsafeMutablePointer<TunnelHeader>?
-    /// All lcores'.
+    /// What the mirror shares between all lcores.
     var state: UnsafeMutablePointer<MirrorState>
-    /// The lcore's own.
+    /// The counters of this lcore.
     var counters: UnsafeMutablePointer<MirrorCounters>
 }
 
-/// What all loops change of a mirror.
+/// What all poll loops change of a mirror.
 struct MirrorState: ~Copyable {
-    /// As those of `StormBuckets`.
+    /// The token bucket of the mirror's limit, in the form of those in `StormBuckets`.
     let bucket = Atomic<UInt64>(0)
-    /// Of ERSPAN's packets.
+    /// The sequence number of the next ERSPAN packet.
     let sequence = Atomic<UInt32>(0)
 }
 
-/// What one lcore counted of one mirror.
+/// What one lcore has counted of one mirror.
 struct MirrorCounters {
     var frames: UInt64 = 0
     var bytes: UInt64 = 0
-    /// By `MirrorDrop.rawValue`.
+    /// The number of frames not copied, by `MirrorDrop.rawValue`.
     var drops: InlineArray<5, UInt64> = .init(repeating: 0)
 }
 
 /// Why a frame was not copied.
 enum MirrorDrop: Int, CaseIterable {
-    /// Copies took what they may.
+    /// The copies had reached the mirror's rate limit.
     case rate
-    /// There was no buffer, or so few that others need them.
+    /// There was no buffer, or there were so few that they are kept for other frames.
     case noBuffer
-    /// As many copies waited for the port as may.
+    /// The leaf for copies already held as many as it may.
     case queueFull
-    /// With what is in front of it, it is longer than the port's frames may be.
+    /// The copy, together with its header, is longer than its port's frames may be.
     case tooLong
-    /// The port that it should have left by is down.
+    /// The port that the copy should have left by is down.
     case portDown
 
     var name: String {
@@ -61,14 +61,14 @@ enum MirrorDrop: Int, CaseIterable {
     }
 }
 
-/// One mirror of what passes a place.
+/// One mirror that copies frames at some place, such as frames that come in by a port.
 struct MirrorTap {
     var mirror: UnsafeMutablePointer<MirrorView>
-    /// Of a port with several guests: the one whose frames are copied; 0: all are.
+    /// If the port has several guests, the guest whose frames are copied; 0: all frames are.
     var guest: GuestIndex
 }
 
-/// The mirrors of what passes a place.
+/// The mirrors that copy frames at the same place.
 struct MirrorTaps {
     var first: UnsafeMutablePointer<MirrorTap>?
     var count: Int
@@ -76,7 +76,7 @@ struct MirrorTaps {
     static var none: MirrorTaps { MirrorTaps(first: nil, count: 0) }
 }
 
-/// What is done with all that a port receives, ahead of admission.
+/// What is done with all frames that a port receives, before admission.
 struct IngressView {
     var mirrors: MirrorTaps
     var filters: UnsafeMutablePointer<FilterView>?
@@ -85,17 +85,17 @@ struct IngressView {
 /// The mirrors of a snapshot.
 struct MirrorTables {
     let views: UnsafeMutableBufferPointer<MirrorView>
-    /// Those of one place follow one another.
+    /// The taps of all places; those of one place are consecutive.
     let taps: UnsafeMutableBufferPointer<MirrorTap>
-    /// By `PortIndex`: of what comes in and what leaves.
+    /// By `PortIndex`, the mirrors of frames that come in by a port (`entering`) and that leave by it (`leaving`).
     let entering: UnsafeMutableBufferPointer<MirrorTaps>
     let leaving: UnsafeMutableBufferPointer<MirrorTaps>
-    /// By `EgressTag.watch`: of frames of classes.
+    /// By `EgressTag.watch`, the mirrors of classes.
     let sets: UnsafeMutableBufferPointer<MirrorTaps>
-    /// By the tree's place in the snapshot: the set of each leaf, by its id; nil: no leaf of the tree has one.
+    /// For each tree, by its index in the snapshot, the set of mirrors of each leaf, by the leaf's id; nil: no leaf of the tree has any.
     let leaves: UnsafeMutableBufferPointer<UnsafeMutablePointer<UInt8>?>
 
-    /// The set of a leaf; 0: none.
+    /// The number of the set of mirrors of a leaf; 0: it has none.
     @inline(__always) @_noLocks
     func watch(_ leaf: ClassID, of tree: UInt16) -> UInt8 { leaves[unchecked: Int(tree)]?[Int(leaf)] ?? 0 }
 

@@ -2,21 +2,21 @@ import Configuration
 import DPDKShim
 import Packet
 
-/// What stands in front of each copy that goes to a tunnel's end: Ethernet, IPv4 or IPv6, GRE and, of ERSPAN's, a header of its own. All but lengths, sums and numbers is
-/// the same in each packet.
+/// The headers in front of each copy that is sent to the end of a tunnel: Ethernet, IPv4 or IPv6, GRE, and for ERSPAN a header of its own. They are the same in
+/// each packet except for lengths, checksums and sequence numbers.
 struct TunnelHeader {
-    /// The first `length` are used.
+    /// The header; only the first `length` bytes are used.
     private var bytes: InlineArray<96, UInt8> = .init(repeating: 0)
     private(set) var length = 0
-    /// Where the IP header begins.
+    /// The offset of the IP header.
     private var network = 0
     private var isIPv4: Bool
     let isERSPAN: Bool
-    /// Bytes of the packets' own tag, which do not count where a port's longest frame is meant.
+    /// The number of bytes of the packets' own VLAN tag, which do not count towards the longest frame of a port.
     @inline(__always) var outerTag: UInt32 { @_noLocks get { UInt32(truncatingIfNeeded: network &- HeaderSize.ethernet) } }
 
     /// - Parameters:
-    ///   - session: of ERSPAN; nil: plain GRE.
+    ///   - session: the ERSPAN session; nil for plain GRE.
     init(_ tunnel: MirrorTunnel, session: Int?) {
         isIPv4 = tunnel.remote.isIPv4
         isERSPAN = session != nil
@@ -25,9 +25,9 @@ struct TunnelHeader {
         if let vlan = tunnel.vlan { append(UInt64(EtherType.vlan) << 16 | UInt64(vlan), 4) }
         append(isIPv4 ? 0x0800 : 0x86dd, 2)
         network = length
-        // 64 hops, and IP protocol 47 (GRE).
+        // The constants contain a TTL (hop limit) of 64 and IP protocol 47 (GRE).
         if isIPv4 {
-            // No fragments: who is on the way could not tell them from others', as all have the number 0 (RFC 6864).
+            // The packets must not be fragmented: all have the identification 0, so a fragment could not be told from those of other packets (RFC 6864).
             append(0x4500_0000_0000_4000, 8)
             append(0x402f_0000, 4)
         } else {
@@ -38,7 +38,7 @@ struct TunnelHeader {
             append(0x0000_6558, 4)
             return
         }
-        // With a sequence number (RFC 2890).
+        // ERSPAN packets have a GRE sequence number (RFC 2890).
         append(0x1000_88be, 4)
         append(0, 4)
         append(0x1000_0000_0000_0000 | UInt64(session) << 32, 8)
@@ -53,18 +53,18 @@ struct TunnelHeader {
 
     /// Writes the header in front of a copy.
     /// - Parameters:
-    ///   - start: where it is to begin.
-    ///   - payload: bytes of the copy.
-    ///   - number: of ERSPAN: the packet's.
-    ///   - tci: of ERSPAN: what the copied frame's tag says; nil: it has none.
-    ///   - isCut: of ERSPAN: the copy is not all of its frame.
-    ///   - index: of ERSPAN, 20 bits.
+    ///   - start: where the header is to begin.
+    ///   - payload: the number of bytes of the copy.
+    ///   - number: for ERSPAN, the sequence number of the packet.
+    ///   - tci: for ERSPAN, the TCI of the copied frame's tag; nil if it has none.
+    ///   - isCut: for ERSPAN, whether the copy is shorter than its frame.
+    ///   - index: for ERSPAN, the index field of 20 bits.
     @inline(never) @_noLocks
     static func write(
         _ header: UnsafeMutablePointer<TunnelHeader>, at start: UnsafeMutableRawPointer, payload: UInt32, number: UInt32, tci: UInt16?, isCut: Bool, index: UInt32
     ) {
         let length = header.pointee.length, bytes = start.assumingMemoryBound(to: UInt8.self), network = header.pointee.network
-        // The bytes stand first.
+        // The bytes are the first field of the struct, so the pointer to the struct points to them.
         sluice_copy(start, header, length)
         let behind = payload &+ UInt32(truncatingIfNeeded: length &- network)
         if header.pointee.isIPv4 {
@@ -82,7 +82,7 @@ struct TunnelHeader {
         put(UInt16(truncatingIfNeeded: number &>> 16), own)
         put(UInt16(truncatingIfNeeded: number), own + 2)
         if let tci {
-            // The tag is in the copy still.
+            // The field En of the ERSPAN header says that the tag is still in the copy.
             put(0x1000 | tci & 0xfff, own + 4)
             own[6] |= UInt8(truncatingIfNeeded: tci &>> 8) & 0xe0 | 0x18
         }

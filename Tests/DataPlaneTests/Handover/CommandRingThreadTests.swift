@@ -2,11 +2,11 @@ import DataPlane
 import TestSupport
 import Testing
 
-/// Commands pass from one thread to another, and refusals back. Run under ThreadSanitizer by scripts/lab/thread-sanitizer.
+/// Commands go from one thread to another, and refusals back. scripts/lab/thread-sanitizer runs this under ThreadSanitizer.
 @Suite("Commands: two threads") struct CommandRingThreadTests {
     private struct Command: BitwiseCopyable {
         var number: UInt64
-        /// The square of it: a command that was read before it was written as a whole would not have it.
+        /// The square of the number. A command that was read before it was completely written would have another one.
         var square: UInt64
     }
 
@@ -20,7 +20,7 @@ import Testing
         if first != end { ring.finish(before: end) }
     }
 
-    /// More than the ring holds, so that it is full at times; every thousandth is refused.
+    /// There are more commands than the ring holds, so that it is full at times. Every thousandth is refused.
     @Test func everyCommandIsCarriedOutOnceAndInOrder() {
         let ring = CommandRing<Command, UInt8>()
         let count: UInt64 = 50_000
@@ -52,7 +52,7 @@ import Testing
         ring.deallocate()
     }
 
-    /// Of many refusals the last are told, and how many there were before them.
+    /// Of many refusals, the last ones are reported, together with the number of earlier ones.
     @Test func ofManyRefusalsTheLastAreKept() {
         let ring = CommandRing<Command, UInt8>()
         for number in 0..<UInt64(20) { #expect(ring.put(Command(number: number, square: 0))) }
@@ -65,7 +65,7 @@ import Testing
         ring.deallocate()
     }
 
-    /// A ring that is full takes no more until the other side has carried something out.
+    /// A full ring accepts no more until the other side has carried out a command.
     @Test func aFullRingTakesNoMore() {
         let ring = CommandRing<Command, UInt8>()
         for number in 0..<CommandRingIndices.capacity { #expect(ring.put(Command(number: number, square: 0))) }

@@ -3,10 +3,10 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What was unpublished is freed only once no loop reads it. Run under ThreadSanitizer by scripts/lab/thread-sanitizer, which sees any read that does not
-/// happen before the freeing, whatever the processor it runs on would have let pass.
+/// Memory that was unpublished is freed only after the last loop has read it. scripts/lab/thread-sanitizer runs this under ThreadSanitizer, which reports any
+/// read that is not ordered before the freeing, even if this processor would not have reordered it.
 @Suite("Epochs: several threads") struct LoopEpochThreadTests {
-    /// What is published; each has two words that always say the same, until it is freed.
+    /// What is published. Both words are always equal until the memory is freed.
     private struct Thing { var first: Int, second: Int }
 
     private final class Loop: @unchecked Sendable {
@@ -21,7 +21,7 @@ import Testing
         return thing
     }
 
-    /// Two loops that read all the time, one of which goes to rest now and then, while two other threads publish and free.
+    /// Two loops read all the time, one of which rests now and then, while two other threads publish and free.
     @Test func nothingIsReadAfterItWasFreed() {
         let loops = (0..<2).map { _ in Loop(Self.make(0)) }
         let writers = 2, exchanges = 3_000
@@ -47,7 +47,7 @@ import Testing
                 return
             }
             for number in 1...exchanges {
-                // Both write to both loops, and each frees what it took out.
+                // Each writer publishes to both loops and frees what it replaced.
                 let old = loops.map { $0.published.exchange(Self.make(number), ordering: .acquiringAndReleasing)! }
                 let questions = loops.map { $0.epoch.ask() }
                 for (loop, question) in zip(loops, questions) { while !loop.epoch.isAnswered(question) {} }
@@ -63,7 +63,7 @@ import Testing
         for loop in loops { loop.published.load(ordering: .relaxed)!.deallocate() }
     }
 
-    /// A loop that has not begun, that is at rest, or that has ended holds up nobody; one that runs does until its next turn.
+    /// Nobody waits for a loop that has not begun, that rests, or that has ended; a running loop is waited for until its next turn.
     @Test func onlyALoopThatRunsIsWaitedFor() {
         let epoch = LoopEpoch()
         func isAnswered(_ questions: UInt64...) -> [Bool] { questions.map { epoch.isAnswered($0) } }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite("Frames for the switch itself, from a loop to the control thread") struct PuntRingThreadTests {
-    /// A frame that shows whether it is whole.
+    /// The bytes of a frame, from which it can be seen whether it is complete.
     private static func bytes(_ number: UInt64, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: number &* 31 &+ UInt64($0)) } }
 
     private static func put(_ ring: PuntRing, _ number: UInt64, _ count: Int) -> Bool {
@@ -47,7 +47,7 @@ import Testing
         defer { ring.deallocate() }
         #expect(ring.begin(PuntRing.longest + 1) == nil)
         var random = Seeded(1)
-        // At every place of the ring in turn.
+        // The ring is filled and emptied 40 times, so that frames begin at many different positions.
         for _ in 0..<40 {
             var put: UInt64 = 0
             while Self.put(ring, put, Int.random(in: 1...PuntRing.longest, using: &random)) { put += 1 }

@@ -1,17 +1,17 @@
 import Foundation
 
-/// tshark on an interface: what really is on the wire, told by a dissector that is not ours.
+/// tshark on an interface: shows what really is on the wire, read by an independent dissector.
 final class Capture {
     private let tshark: ChildProcess
     private let fields: [String]
 
-    /// Starts it and waits until it captures.
+    /// Starts tshark and waits until it captures.
     init(_ lab: Lab, _ interface: String, fields: [String], filter: String = "", namespace: Namespace? = nil) throws {
         self.fields = fields
         var arguments = ["tshark", "-l", "-n", "-i", interface, "-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
         for field in fields { arguments += ["-e", field] }
         if !filter.isEmpty { arguments += ["-f", filter] }
-        // Its temporary files go with the lab's folder; its user's preferences do not count.
+        // Its temporary files are removed together with the lab's folder, and the preferences of the user do not count.
         let child = try ChildProcess(
             arguments, namespace: namespace?.name, cpus: "0", environment: ["TMPDIR": lab.folder, "HOME": lab.folder, "WIRESHARK_CONFIG_DIR": lab.folder])
         tshark = child
@@ -19,10 +19,10 @@ final class Capture {
         _ = try child.waitForLine(in: child.errors, within: 30) { $0.contains("Capture started") }
     }
 
-    /// Frames so far, one dictionary each; fields that a frame lacks are empty.
+    /// The frames seen so far, each as a dictionary of its fields; a field that a frame does not have is empty.
     var frames: [[String: String]] { Capture.parse(tshark.output.lines, fields) }
 
-    /// Waits until `count` frames that `match` have been seen, and gives these back.
+    /// Waits until `count` frames that `match` have been seen, and returns them.
     func waitFor(_ count: Int, within seconds: Double = 30, _ match: ([String: String]) -> Bool = { _ in true }) throws -> [[String: String]] {
         let fields = fields
         let found = tshark.output.waitForLines(until: .after(seconds)) { text -> [[String: String]]? in

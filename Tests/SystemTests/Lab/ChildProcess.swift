@@ -1,7 +1,7 @@
 import Foundation
 
-/// A program that the lab started. It dies with the test run at the latest (parent-death signal), or with `stop`, which whoever starts it must see to; it leads a process
-/// group of its own, so that its own children go with it.
+/// A program that the lab started. It ends with the test run at the latest (parent-death signal), or with `stop`, which the code that started it must call. It
+/// leads a process group of its own, so that its children end with it.
 final class ChildProcess: @unchecked Sendable {
     enum Exit: Equatable, Sendable { case code(Int32), signal(Int32) }
 
@@ -14,9 +14,9 @@ final class ChildProcess: @unchecked Sendable {
     private var exit: Exit?
 
     /// - Parameters:
-    ///   - namespace: the network namespace to run in
-    ///   - cpus: the CPUs to run on, as taskset takes them
-    ///   - keepsInput: give it a pipe to read from; otherwise /dev/null
+    ///   - namespace: the network namespace to run in; nil: that of the test run.
+    ///   - cpus: the CPUs to run on, in the form that taskset takes; nil: any.
+    ///   - keepsInput: whether the program gets a pipe to read from; otherwise it reads from /dev/null.
     init(
         _ arguments: [String], namespace: String? = nil, cpus: String? = nil, environment: [String: String] = [:],
         keepsInput: Bool = false
@@ -84,7 +84,7 @@ final class ChildProcess: @unchecked Sendable {
         condition.withLock { if exit == nil { kill(pid, number) } }
     }
 
-    /// nil when it still runs at the deadline.
+    /// Waits for the end of the process. Returns nil if it still runs at the deadline.
     func waitForExit(until deadline: Deadline) -> Exit? {
         condition.lock()
         defer { condition.unlock() }
@@ -92,14 +92,14 @@ final class ChildProcess: @unchecked Sendable {
         return exit
     }
 
-    /// Ends the process and everything in its group, whatever state they are in, and waits until it is gone.
+    /// Ends the process and everything in its group, whatever state they are in, and waits until the process is gone.
     func stop() {
         condition.withLock { if exit == nil { kill(-pid, SIGKILL) } }
         _ = waitForExit(until: .after(20))
         kill(-pid, SIGKILL)
     }
 
-    /// Waits for the first line of `transcript` that `matches`, and gives it back.
+    /// Waits for the first line of `transcript` that `matches`, and returns it.
     func waitForLine(in transcript: Transcript, within seconds: Double, _ matches: (Substring) -> Bool) throws -> String {
         let line = transcript.waitForLines(until: .after(seconds)) { text in
             text.split(separator: "\n").first(where: matches).map(String.init)
@@ -119,15 +119,15 @@ private struct PipeEnds {
     }
 }
 
-/// Starts processes from one thread that lives as long as the test run: Linux sends the parent-death signal when the *thread* that
-/// started a process ends.
+/// Starts all processes from one thread that lives as long as the test run, because Linux sends the parent-death signal when the *thread* that started a
+/// process ends.
 private final class Spawner: @unchecked Sendable {
     static let shared = Spawner()
     private let condition = NSCondition()
     private var jobs: [() -> Void] = []
 
     private init() {
-        // A guest or a daemon that went away must fail a write, not the test run.
+        // If a guest or a daemon goes away, a write to it must fail instead of ending the test run.
         Glibc.signal(SIGPIPE, SIG_IGN)
         Thread.detachNewThread { [self] in
             while true {
@@ -182,7 +182,7 @@ private final class Spawner: @unchecked Sendable {
     }
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end. It must succeed.
 @discardableResult
 func run(
     _ arguments: String..., namespace: String? = nil, environment: [String: String] = [:], within seconds: Double = 60
@@ -195,7 +195,7 @@ func run(
 }
 
 struct Finished {
-    /// The exit code, or 128 + the signal's number.
+    /// The exit code, or 128 + the number of the signal that ended the program.
     var status: Int32
     var output: String
     var errors: String

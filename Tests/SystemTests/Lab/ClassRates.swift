@@ -2,19 +2,19 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Rates of a tree's classes by the daemon's own counters, second by second.
+/// Measures the rates of a tree's classes by the daemon's own counters, second by second.
 ///
-/// The counters are asked for again and again on one connection, which takes a thousandth of a second. Seconds in which a class stands still or sends more
-/// than its rate, as when it begins or has something to catch up, and answers that are late are outweighed by the others: the median one tells.
+/// The counters are read again and again over one connection; each reading takes a thousandth of a second. The median second counts, so that a few seconds do
+/// not matter in which a class stands still, sends more than its rate because it starts or catches up, or in which answers are late.
 final class ClassRates: Sendable {
     private struct Reading {
-        /// Seconds: half-way between question and answer.
+        /// The time in seconds, half-way between question and answer.
         var time: Double
-        /// Bytes sent, by path.
+        /// The bytes sent by each class, by its path.
         var bytes: [String: Int]
     }
 
-    /// The daemon's control socket.
+    /// The path of the daemon's control socket.
     private let socket: String
     private let tree: String
     private let readings = Mutex<[Reading]>([])
@@ -55,7 +55,7 @@ final class ClassRates: Sendable {
         return Reading(time: (before + after) / 2, bytes: bytes)
     }
 
-    /// bit/s of a class in the median second of those in which it was busy at both ends.
+    /// The rate of a class in bit/s in the median second, of those in which it was busy at both ends.
     func median(_ path: String) throws -> Double {
         let all = readings.withLock { $0 }
         var rates: [Double] = []
@@ -72,7 +72,7 @@ final class ClassRates: Sendable {
         return rates.sorted()[rates.count / 2]
     }
 
-    /// - Parameter rate: bit/s.
+    /// - Parameter rate: the expected rate in bit/s.
     func expect(_ path: String, _ rate: Double, within share: Double = 0.001, sourceLocation: SourceLocation = #_sourceLocation) throws {
         let found = try median(path)
         print("class \(path) of \(tree): \(String(format: "%+.4f", (found / rate - 1) * 100)) % of its rate in the median second")
@@ -80,7 +80,7 @@ final class ClassRates: Sendable {
     }
 }
 
-/// Set once, by any thread.
+/// A flag that any thread can set once.
 private final class Flag: Sendable {
     private let value = Atomic<Bool>(false)
     var isSet: Bool { value.load(ordering: .acquiring) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A raw connection to the control socket, for what the command line would never send.
+/// A raw connection to the control socket, for input that the command line would never send.
 final class ControlClient {
     private var descriptor: Int32
     private var buffer: [UInt8] = []
@@ -29,7 +29,7 @@ final class ControlClient {
     func close() { if descriptor >= 0 { Glibc.close(descriptor) }; descriptor = -1 }
 
     /// Sends all of `text`.
-    /// - Returns: false when the other side closed the connection or does not read on until the deadline.
+    /// - Returns: false if the other side closed the connection or did not read on until the deadline.
     @discardableResult
     func send(_ text: String, within seconds: Double = 30) -> Bool { send(Array(text.utf8), within: seconds) }
 
@@ -50,7 +50,7 @@ final class ControlClient {
         return true
     }
 
-    /// The next line; nil when the other side closed the connection.
+    /// The next line; nil if the other side closed the connection.
     func line(within seconds: Double = 30) throws -> String? {
         let deadline = Deadline.after(seconds)
         while true {
@@ -68,7 +68,7 @@ final class ControlClient {
         }
     }
 
-    /// One request and its reply.
+    /// Sends one request and returns its reply.
     func call(_ method: String, _ params: String = "{}", within seconds: Double = 30) throws -> JSON {
         send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\(method)\",\"params\":\(params)}\n")
         guard let answer = try line(within: seconds) else { throw LabError("\(method): the connection was closed without an answer") }

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The daemon under test, in the foreground, with a configuration of its own.
+/// The daemon under test, which runs in the foreground with a configuration of its own.
 final class Daemon {
     let lab: Lab
     let socket: String
@@ -10,18 +10,18 @@ final class Daemon {
     private(set) var process: ChildProcess
     private let environment: [String: String]
     private let limits: [String]
-    /// Start to `ready`, seconds.
+    /// The seconds from the start to `ready`.
     private(set) var startSeconds = 0.0
 
-    /// What every test's configuration begins with, unless it has a `daemon:` of its own: one poll loop on CPU 1 (guests and generators
-    /// run on CPU 0), few buffers.
+    /// The beginning of every test's configuration, unless it has a `daemon:` section of its own: one poll loop on CPU 1 (guests and generators run on CPU 0),
+    /// and few buffers.
     static let preamble = "daemon: {cpus: [1], buffers: 16384}\n"
 
-    /// Starts it and waits until it serves.
+    /// Starts the daemon and waits until it serves.
     /// - Parameters:
-    ///   - limits: the words of a command that runs it with limits.
-    ///   - state: nil: beside the rest.
-    ///   - isConfigured: false: from its state file alone.
+    ///   - limits: the words of a command that runs the daemon with limits.
+    ///   - state: the path of the state file; nil: beside the other files.
+    ///   - isConfigured: whether it gets a configuration file; if not, it starts from its state file alone.
     init(
         _ lab: Lab, _ yaml: String, name: String = "control", environment: [String: String] = [:], limitedBy limits: [String] = [], state: String? = nil,
         isConfigured: Bool = true
@@ -43,7 +43,7 @@ final class Daemon {
     private static func launch(_ lab: Lab, _ command: [String], _ environment: [String: String]) throws -> ChildProcess {
         let process = try ChildProcess(command, environment: environment)
         lab.atClose {
-            // One that was stopped as it should be has nothing to say; what a failure left is not the next test's business.
+            // If the daemon has been stopped already, this does nothing. What a failure left behind must not affect the next test.
             process.stop()
             try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)")
         }
@@ -56,8 +56,8 @@ final class Daemon {
         startSeconds = Double((ContinuousClock.now - start) / .seconds(1))
     }
 
-    /// Kills it as a crash would, and starts it again with the same files. Guests are not told.
-    /// - Parameter isConfigured: false: from its state file alone.
+    /// Kills the daemon as a crash would, and starts it again with the same files. Guests are not told.
+    /// - Parameter isConfigured: whether it gets its configuration file; if not, it starts from its state file alone.
     func crashAndRestart(isConfigured: Bool = true) throws {
         process.signal(SIGKILL)
         guard process.waitForExit(until: .after(20)) == .signal(SIGKILL) else { throw LabError("sluiced did not die of SIGKILL") }
@@ -65,7 +65,7 @@ final class Daemon {
         try waitUntilReady()
     }
 
-    /// Ends it as an operator does, and holds it to leaving nothing behind.
+    /// Ends the daemon as an operator would, and checks that it leaves nothing behind.
     func stop(_ signal: Int32 = SIGTERM, sourceLocation: SourceLocation = #_sourceLocation) {
         process.signal(signal)
         let exit = process.waitForExit(until: .after(30))
@@ -77,7 +77,7 @@ final class Daemon {
     var isRunning: Bool { process.isRunning }
     var log: String { process.errors.text }
 
-    /// How long its threads were ready to run and others ran instead (proc(5): schedstat, second figure), and what the hypervisor took.
+    /// The seconds for which its threads were ready to run while others ran (proc(5): schedstat, second figure), plus what the hypervisor took.
     func secondsWithoutCPU() throws -> Double {
         let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.pid)/task")
         let waited = threads.reduce(0.0) { sum, thread in
@@ -104,7 +104,7 @@ final class Daemon {
         return result
     }
 
-    /// Runs a command that must succeed.
+    /// Runs a command that must succeed, and returns its output.
     @discardableResult
     func command(_ words: String...) throws -> String { try command(words) }
     @discardableResult
@@ -116,7 +116,7 @@ final class Daemon {
         return result.output
     }
 
-    /// Runs `sluice WORDS... -j` and reads its JSON.
+    /// Runs `sluice WORDS... -j` and parses its JSON.
     func show(_ words: String...) throws -> JSON {
         let result = try sluice(words + ["-j"])
         guard result.status == 0 else {
@@ -136,7 +136,7 @@ final class Daemon {
         return found
     }
 
-    /// The class at `path` of the tree of a bridge (inbound) or a physical port (outbound).
+    /// The class at `path` in the tree of a bridge (inbound) or of a physical port (outbound).
     func classStatus(_ tree: String, _ path: String) throws -> JSON {
         let all = try show("class", "show")
         guard let found = all.items.first(where: { $0["tree"].string == tree && $0["path"].string == path }) else {
@@ -149,15 +149,15 @@ final class Daemon {
         try eventually("port \(name) is \(state)", within: seconds) { try port(name)["state"].string == state }
     }
 
-    /// The configuration in force, as text.
+    /// The running configuration, as text.
     func configuration() throws -> String {
         let reply = try ControlClient(socket).call("config.get")
         guard let yaml = reply["result"]["yaml"].string else { throw LabError("no configuration in \(reply)") }
         return yaml
     }
 
-    /// Frames that no counter accounts for, once nothing moves: received + copied + injected - delivered - queued - dropped. Where no frame is queued, all buffers
-    /// must be free, too.
+    /// The number of frames that no counter accounts for when nothing moves any more: received + copied + injected - delivered - queued - dropped. If no frame
+    /// is queued, also waits until all buffers are free.
     func unaccountedFrames() throws -> Int {
         let stats = try atRest()
         let dropped = stats["dropped"].members.values.reduce(0) { $0 + ($1.int ?? 0) }
@@ -165,7 +165,7 @@ final class Daemon {
             guard let value = stats[key]["frames"].int else { throw LabError("no \(key) in \(stats)") }
             return value
         }
-        // The rings of taps and wires hold buffers at any time.
+        // The rings of taps and wires always hold buffers, so this can only be checked without them.
         if try frames("queued") == 0, try show("port", "show").items.allSatisfy({ $0["kind"].string == "vhost" }) { try waitUntilBuffersAreFree() }
         return try frames("received") + frames("copied") + frames("injected") - frames("delivered") - frames("queued") - dropped
     }
@@ -183,7 +183,7 @@ final class Daemon {
         }
     }
 
-    /// The totals when two readings in a row are the same.
+    /// The totals, once two consecutive readings are the same.
     func atRest() throws -> JSON {
         var last = try show("stats", "show")
         return try eventually("the switch is at rest") {
@@ -193,7 +193,7 @@ final class Daemon {
         }
     }
 
-    /// The first of its threads that has `name` in its own.
+    /// The first of its threads whose name contains `name`.
     func thread(named name: String) throws -> Int? {
         let folder = "/proc/\(process.pid)/task"
         return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap(Int.init).first {

@@ -1,14 +1,14 @@
 import Foundation
 
-/// What went wrong in the lab itself or with what it runs, told as a sentence.
+/// What went wrong in the lab itself or in what it runs, as a sentence.
 struct LabError: Error, CustomStringConvertible {
     let description: String
-    /// True: asking again is of no use, because what was asked has ended.
+    /// Whether it is useless to ask again, because what was asked has ended.
     let isFinal: Bool
     init(_ description: String, isFinal: Bool = false) { (self.description, self.isFinal) = (description, isFinal) }
 }
 
-/// The instant after which waiting is a failure. Deadlines are wide: they bound a hang, they do not measure speed.
+/// The time after which waiting counts as a failure. Deadlines are long: they limit how long a test can hang, and do not measure speed.
 struct Deadline: Sendable {
     private let instant: ContinuousClock.Instant
 
@@ -17,11 +17,11 @@ struct Deadline: Sendable {
     var remaining: Double { max(0, Double((instant - .now) / .seconds(1))) }
     var date: Date { Date(timeIntervalSinceNow: remaining) }
     var passed: Bool { remaining == 0 }
-    /// For poll(2), rounded up.
+    /// The time left in milliseconds for poll(2), rounded up.
     var milliseconds: Int32 { Int32((remaining * 1000).rounded(.up)) }
 }
 
-/// Asks again until the answer is there. For states that no event tells; each question is itself a round trip to a process.
+/// Asks again and again until there is an answer. This is for states that no event announces; each question is itself a round trip to a process.
 func eventually<T>(_ what: String, within seconds: Double = 30, _ question: () throws -> T?) throws -> T {
     let deadline = Deadline.after(seconds)
     var lastError: Error?

@@ -1,8 +1,8 @@
-/// Frames by hand, byte by byte as the standards have them, so that what the product parses was not made by its own code.
+/// Frames built byte by byte as the standards say, so that what the product parses was not made by its own code.
 enum Frames {
     struct Tag { var pcp: UInt8; var vid: UInt16; var tpid: UInt16 = 0x8100 }
 
-    /// IEEE 802.3, padded to 60 bytes.
+    /// An Ethernet frame (IEEE 802.3), padded to 60 bytes.
     static func ethernet(to: String, from: String, tags: [Tag] = [], type: UInt16, _ payload: [UInt8]) -> [UInt8] {
         var frame = mac(to) + mac(from)
         for tag in tags { frame += be(tag.tpid) + be(UInt16(tag.pcp) << 13 | tag.vid) }
@@ -10,7 +10,7 @@ enum Frames {
         return frame + [UInt8](repeating: 0, count: max(0, 60 - frame.count))
     }
 
-    /// RFC 791, with `options` (a multiple of four bytes).
+    /// An IPv4 packet (RFC 791) with `options` (a multiple of four bytes).
     static func ipv4(_ proto: UInt8, dscp: UInt8 = 0, options: [UInt8] = [], fragmentOffset: UInt16 = 0, moreFragments: Bool = false, _ payload: [UInt8]) -> [UInt8] {
         let headerLength = 20 + options.count
         var header: [UInt8] = [0x40 | UInt8(headerLength / 4), dscp << 2] + be(UInt16(headerLength + payload.count)) + [0, 1]
@@ -21,11 +21,11 @@ enum Frames {
         return header + payload
     }
 
-    /// RFC 8200; `extensions` are (type, body without its first two bytes) and become one header of eight bytes each.
+    /// An IPv6 packet (RFC 8200). `extensions` are the types of its extension headers, which have eight bytes each.
     static func ipv6(_ proto: UInt8, extensions: [UInt8] = [], _ payload: [UInt8]) -> [UInt8] {
         var chain: [UInt8] = []
         for (index, _) in extensions.enumerated() {
-            // PadN over the rest of the header (RFC 8200, 4.2).
+            // PadN fills the rest of the header (RFC 8200, 4.2).
             chain += [index + 1 < extensions.count ? extensions[index + 1] : proto, 0, 1, 4, 0, 0, 0, 0]
         }
         let address: (UInt8) -> [UInt8] = { [0x20, 0x01, 0x0d, 0xb8] + [UInt8](repeating: 0, count: 11) + [$0] }
@@ -40,21 +40,21 @@ enum Frames {
         be(source) + be(destination) + be(UInt16(8 + payload.count)) + [0, 0] + payload
     }
 
-    /// FC-BB-5 7.7: version 0, SOFi3, a Fibre Channel header (solicited FCP data), the FC CRC's place and EOFt.
+    /// FCoE (FC-BB-5, 7.7): version 0, SOFi3, a Fibre Channel header (solicited FCP data), room for the FC CRC, and EOFt.
     static let fcoe: [UInt8] =
         [UInt8](repeating: 0, count: 13) + [0x2e] + [1, 0, 0, 1, 0, 0, 0, 2, 8] + [UInt8](repeating: 0, count: 35) + [0x42, 0, 0, 0]
-    /// FC-BB-5 7.9: a discovery solicitation without descriptors.
+    /// FIP (FC-BB-5, 7.9): a discovery solicitation without descriptors.
     static let fip: [UInt8] = [0x10, 0, 0, 1, 0, 1, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 36)
-    /// InfiniBand base transport header (RC SEND only, opcode 4), 12 bytes, 16 of payload and the invariant CRC's place.
+    /// An InfiniBand base transport header of 12 bytes (RC SEND only, opcode 4), 16 bytes of payload, and room for the invariant CRC.
     static let infiniband: [UInt8] = [4, 0, 0xff, 0xff, 0, 0, 0, 5, 0, 0, 0, 1] + [UInt8](repeating: 0, count: 20)
-    /// RoCE v1: a global route header (IPv6's layout, next header 0x1b) before it.
+    /// RoCE v1: the same behind a global route header, which has the layout of IPv6 with next header 0x1b.
     static let roce: [UInt8] =
         [0x60, 0, 0, 0] + be(UInt16(infiniband.count)) + [0x1b, 64] + [UInt8](repeating: 0xfe, count: 32) + infiniband
 
     static func mac(_ text: String) -> [UInt8] { text.split(separator: ":").map { UInt8($0, radix: 16)! } }
     static func be(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xff)] }
 
-    /// RFC 1071.
+    /// The Internet checksum (RFC 1071).
     static func checksum(_ bytes: [UInt8]) -> UInt16 {
         var sum: UInt32 = 0
         for index in stride(from: 0, to: bytes.count, by: 2) {

@@ -1,23 +1,23 @@
 import Foundation
 
-/// A vhost-user frontend by hand (QEMU, docs/interop/vhost-user.rst) with one queue pair of split rings (virtio 1.2, section 2.7), for messages and
-/// rings that no real guest would make. Ring 0 carries frames to this guest, ring 1 frames from it.
+/// A vhost-user frontend (QEMU, docs/interop/vhost-user.rst) with one queue pair of split rings (virtio 1.2, section 2.7), for messages and rings that no real
+/// guest would make. Ring 0 carries frames to this guest, ring 1 frames from it.
 final class Frontend {
-    /// What is said in which message.
+    /// The vhost-user messages that are sent.
     enum Request: UInt32 {
         case getFeatures = 1, setFeatures = 2, setOwner = 3, setMemoryTable = 5, setRingSize = 8, setRingAddress = 9, setRingBase = 10, setRingKick = 12
         case setRingCall = 13
     }
 
     let descriptor: Int32
-    /// The guest's memory: a file, all of which the port is told of.
+    /// The guest's memory: a file, the whole of which is shared with the port.
     let memory: Int32
     private let base: UnsafeMutableRawPointer
     static let memoryBytes = 4 << 20
     private let sizes: (toGuest: Int, fromGuest: Int)
     private var descriptors: [Int32] = []
 
-    /// Connects to the socket on which a port listens, and says nothing yet.
+    /// Connects to the socket on which a port listens, and sends nothing yet.
     init(_ path: String, toGuest: Int = 256, fromGuest: Int = 256) throws {
         sizes = (toGuest, fromGuest)
         descriptor = try Self.connect(path)
@@ -51,10 +51,10 @@ final class Frontend {
         return descriptor
     }
 
-    /// Does all that a guest's start does. The call descriptor is a pipe that is already full and blocks, where `fullCall` is set.
+    /// Does everything that a guest does when it starts. If `fullCall` is set, the call descriptor is a blocking pipe that is already full.
     func start(fullCall: Bool = false) throws {
         try send(.setOwner)
-        // VIRTIO_F_VERSION_1 (32), VIRTIO_NET_F_MRG_RXBUF (15).
+        // The feature bits are VIRTIO_F_VERSION_1 (32) and VIRTIO_NET_F_MRG_RXBUF (15).
         try send(.setFeatures, le(UInt64(1 << 32 | 1 << 15)))
         try send(.setMemoryTable, le(UInt32(1)) + le(UInt32(0)) + [0, Self.memoryBytes, 0, 0].flatMap { le(UInt64($0)) }, descriptors: [memory])
         for ring in 0..<2 {
@@ -76,7 +76,7 @@ final class Frontend {
         }
     }
 
-    /// One message, with descriptors beside it (cmsg(3), SCM_RIGHTS).
+    /// Sends one message, together with descriptors (cmsg(3), SCM_RIGHTS).
     func send(_ request: Request, _ payload: [UInt8] = [], descriptors: [Int32] = []) throws {
         var bytes = le(request.rawValue) + le(UInt32(1)) + le(UInt32(payload.count)) + payload
         var control = [UInt8]()
@@ -109,32 +109,33 @@ final class Frontend {
         return count == 0 || count < 0 && errno == ECONNRESET
     }
 
-    // What the driver writes into its memory: for each ring 256 KiB for the tables and 1 MiB for buffers.
+    // These are the places in memory of what the driver writes: for each ring, 256 KiB for the tables and 1 MiB for buffers.
     private static func descriptors(_ ring: Int) -> Int { ring << 18 }
     private static func available(_ ring: Int) -> Int { ring << 18 + 0x10000 }
     private static func used(_ ring: Int) -> Int { ring << 18 + 0x20000 }
     private static func buffers(_ ring: Int) -> Int { (ring + 1) << 20 }
 
-    /// Makes every descriptor of a ring name a buffer of its own, each of them available once, with `count` as the number that was made available.
+    /// Makes every descriptor of a ring name a buffer of its own and makes each of them available once. `count` is the number of available buffers that the
+    /// ring then states.
     func offer(ring: Int, bufferBytes: Int, count: UInt16) {
         let size = ring == 0 ? sizes.toGuest : sizes.fromGuest
         for place in 0..<size {
             let row = base + Self.descriptors(ring) + 16 * place
             row.storeBytes(of: UInt64(Self.buffers(ring) + place * bufferBytes), as: UInt64.self)
             row.storeBytes(of: UInt32(bufferBytes), toByteOffset: 8, as: UInt32.self)
-            // VIRTQ_DESC_F_WRITE
+            // VIRTQ_DESC_F_WRITE is 2.
             row.storeBytes(of: UInt16(ring == 0 ? 2 : 0), toByteOffset: 12, as: UInt16.self)
             (base + Self.available(ring)).storeBytes(of: UInt16(place), toByteOffset: 4 + 2 * place, as: UInt16.self)
         }
         (base + Self.available(ring)).storeBytes(of: count, toByteOffset: 2, as: UInt16.self)
     }
 
-    /// Puts a frame, behind an empty virtio-net header of 12 bytes, where the first buffers of the ring from this guest are.
+    /// Writes a frame, behind an empty virtio-net header of 12 bytes, into each of the first buffers of the ring from this guest.
     func write(_ frame: [UInt8], buffers: Int, bufferBytes: Int) {
         for place in 0..<buffers { (base + Self.buffers(1) + place * bufferBytes + 12).copyMemory(from: frame, byteCount: frame.count) }
     }
 
-    /// Frames that the port put into the ring towards this guest.
+    /// The number of frames that the port has put into the ring towards this guest (modulo 2^16).
     var taken: UInt16 { (base + Self.used(0)).load(fromByteOffset: 2, as: UInt16.self) }
 }
 

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// `sluice-gen`: simulated guests over real vhost-user sockets, and a judge of what arrives.
+/// `sluice-gen`: simulates guests on real vhost-user sockets and judges what arrives.
 struct Generator {
-    /// Plays a scenario to its end and reads its verdict, with each flow's windows of time if they are wanted.
+    /// Plays a scenario to its end and reads its report, with the time windows of each flow if `bins` is set.
     static func run(_ lab: Lab, _ scenario: String, cpu: Int = 0, within seconds: Double = 90, bins: Bool = false) throws -> JSON {
         let file = try lab.write("scenario.yaml", scenario)
         let result = try finish([Build.program("sluice-gen"), "run", file, "--cpu", "\(cpu)", "--json", "-", bins ? "--bins" : "--no-bins"], within: seconds)
@@ -14,9 +14,9 @@ struct Generator {
         return try JSON(String(result.output[start...]))
     }
 
-    /// Plays a scenario of rates, again if one was missed: what was due while other programs or the hypervisor had the CPU of the poll loop or of the
-    /// generator, and is more than a burst, is lost to everybody, on any switch. The last of three measurements counts in any case. Frames that are
-    /// reordered, damaged or astray are no matter of time and count at once.
+    /// Plays a scenario that expects rates, and plays it again if one was missed: frames that were due while other programs or the hypervisor had the CPU of
+    /// the poll loop or of the generator, beyond a burst, are lost on any switch. The last of three measurements counts in any case. Frames that are reordered,
+    /// damaged or delivered to the wrong port have nothing to do with time and count at once.
     static func measure(_ lab: Lab, _ daemon: Daemon, _ scenario: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> JSON {
         var attempt = 1
         while true {
@@ -34,7 +34,7 @@ struct Generator {
         }
     }
 
-    /// Everything that may have gone wrong with frames that arrived, added up over all flows.
+    /// Everything that may have gone wrong with frames that arrived, summed over all flows.
     static func faults(_ report: JSON) -> [String: Int] {
         var sums: [String: Int] = [:]
         for flow in report["flows"].items {
@@ -45,7 +45,7 @@ struct Generator {
 
     static let noFaults = ["reordered": 0, "duplicated": 0, "corrupted": 0, "misdelivered": 0]
 
-    /// Verdicts that were not kept, as sentences.
+    /// The expectations that were not met, as sentences.
     static func missed(_ report: JSON) -> [String] {
         report["expectations"].items.filter { $0["met"].bool != true }.compactMap { $0["text"].string }
     }

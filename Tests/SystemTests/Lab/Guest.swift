@@ -1,11 +1,11 @@
 import Foundation
 
-/// A real Linux guest under QEMU, its network cards on vhost-user sockets.
+/// A real Linux guest under QEMU, whose network cards are on vhost-user sockets.
 final class Guest {
     struct NIC {
         var mac: String
         var socket: String
-        /// True: QEMU listens on the socket (Sluice's client mode); false: QEMU connects to it, again and again.
+        /// Whether QEMU listens on the socket (Sluice's client mode); otherwise, QEMU connects to it, again and again.
         var listens = true
         var queues = 1
         var packed = false
@@ -15,19 +15,19 @@ final class Guest {
     let name: String
     private let qemu: ChildProcess
     private var commands = 0
-    /// Where it runs once it has booted.
+    /// The CPUs on which it runs once it has booted.
     private let cpus: String
     private var isPinned = false
     static let bootSeconds = 60.0
 
-    /// Folder with the guest's kernel and initramfs, built once.
+    /// The folder with the guest's kernel and initramfs, which are built once.
     static let image = Result {
         let folder = ProcessInfo.processInfo.environment["SLUICE_LAB"] ?? "\(Build.repository)/.build-lab"
         try SystemTests.run("\(Build.repository)/scripts/lab/guest-image", folder, within: 300)
         return folder
     }
 
-    /// Starts QEMU without waiting: QEMU itself waits for its vhost-user sockets to be connected before the guest boots.
+    /// Starts QEMU and returns at once. QEMU itself waits until its vhost-user sockets are connected before the guest boots.
     convenience init(_ lab: Lab, _ name: String, _ nics: [NIC], cpus: String = "0") throws {
         var arguments = ["-object", Guest.memory, "-M", "pc,memory-backend=m0"]
         for (index, nic) in nics.enumerated() {
@@ -58,10 +58,11 @@ final class Guest {
     }
 
     /// - Parameters:
-    ///   - kernel: more for the kernel's command line.
+    ///   - kernel: additions to the kernel's command line.
     ///   - machine: QEMU's arguments for memory, bus and devices.
-    ///   - cpus: where it runs once it has booted. Until then it may run anywhere: there is nothing to measure yet, and several boot at once.
-    ///   - namespace: where QEMU runs, and makes taps.
+    ///   - cpus: the CPUs on which it runs once it has booted. Until then it may run anywhere, because there is nothing to measure yet and several guests boot
+    ///     at the same time.
+    ///   - namespace: the network namespace in which QEMU runs and creates taps.
     init(
         _ lab: Lab, _ name: String, initramfs: String, kernel: String, machine: [String], processors: Int, cpus: String = "0", namespace: Namespace? = nil
     ) throws {
@@ -81,7 +82,7 @@ final class Guest {
     private static let mebibytes = 192
     private static let memory = "memory-backend-memfd,id=m0,size=\(mebibytes)M,share=on"
 
-    /// Waits for the shell.
+    /// Waits for the guest's shell.
     @discardableResult
     func booted() throws -> Guest {
         _ = try qemu.waitForLine(in: qemu.output, within: Guest.bootSeconds) { $0 == "READY" }
@@ -130,14 +131,14 @@ final class Guest {
         return result.output
     }
 
-    /// Pings until one answer comes: the path is up.
+    /// Pings until one answer arrives, which shows that the path is up.
     func reaches(_ address: String, within seconds: Double = 30) throws {
         try eventually("guest \(name) reaches \(address)", within: seconds) {
             try finish("ping -c 1 -W 1 \(address)").status == 0
         }
     }
 
-    /// Makes a file of random content under /tmp, serves /tmp over HTTP, and answers the file's SHA-256.
+    /// Creates a file of random content under /tmp, serves /tmp over HTTP, and returns the file's SHA-256.
     func serveRandomFile(_ file: String, kib: Int) throws -> String {
         try run("dd if=/dev/urandom of=/tmp/\(file) bs=1k count=\(kib) 2>/dev/null")
         try run("pidof httpd >/dev/null || httpd -p 80 -h /tmp")
@@ -149,6 +150,6 @@ final class Guest {
     }
 
     var isRunning: Bool { qemu.isRunning }
-    /// The guest's power cord.
+    /// Ends the guest as if its power cord had been pulled.
     func pullThePlug() { qemu.stop() }
 }

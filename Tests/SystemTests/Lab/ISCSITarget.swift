@@ -6,13 +6,13 @@ final class ISCSITarget {
     private let lab: Lab
     private let environment: [String: String]
 
-    /// Serves `mib` MiB on port 3260 of `namespace`.
+    /// Serves a disk of `mib` MiB on port 3260 of `namespace`.
     init(_ lab: Lab, in namespace: Namespace, mib: Int) throws {
         self.lab = lab
         environment = ["TGT_IPC_SOCKET": lab.path("tgt")]
         let disk = lab.path("disk")
         guard FileManager.default.createFile(atPath: disk, contents: nil), truncate(disk, mib << 20) == 0 else { throw LabError("no \(disk)") }
-        // tgtd does not end on SIGTERM while it has sessions; the lab ends it by SIGKILL, which its control socket survives.
+        // tgtd does not end on SIGTERM while it has sessions. The lab ends it by SIGKILL, which leaves its control socket behind.
         let tgtd = try lab.start("tgtd", "-f", namespace: namespace, cpus: "0", environment: environment)
         try eventually("tgtd answers") {
             guard tgtd.isRunning else { throw LabError("tgtd ended: \(tgtd.errors.text)") }

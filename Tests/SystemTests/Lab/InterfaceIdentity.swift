@@ -1,6 +1,6 @@
 import Foundation
 
-/// What an interface is to the kernel and to the host.
+/// What identifies an interface to the kernel and to the host.
 struct InterfaceIdentity: Equatable {
     var index: String, mac: String, mtu: String, addresses: String
 

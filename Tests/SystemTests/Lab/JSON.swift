@@ -33,7 +33,7 @@ enum JSON: Equatable, CustomStringConvertible {
 }
 
 extension JSON {
-    /// `text` as a JSON string, quotes included.
+    /// The string `text` as JSON, quotes included.
     static func quoted(_ text: String) -> String { JSON.string(text).description }
 }
 

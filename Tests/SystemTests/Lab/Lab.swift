@@ -1,20 +1,20 @@
 import Foundation
 import Testing
 
-/// Everything one test builds: a folder, namespaces, links and processes. `close` takes them away in reverse order, also after a
-/// failure, and says what did not go.
+/// Everything that one test creates: a folder, namespaces, links and processes. `close` removes them in reverse order, also after a failure, and reports what
+/// could not be removed.
 final class Lab {
     let folder: String
     private var undo: [() -> Void] = []
     private static let serial = Counter()
-    /// `scripts/test` gives its runs a number, to find what they leave behind.
+    /// `scripts/test` gives each of its runs a number, so that it can find what a run left behind.
     private static let run = ProcessInfo.processInfo.environment["SLUICE_TEST_RUN"] ?? "\(getpid() % 100_000)"
-    /// Distinguishes this test's interfaces and namespaces from other runs'.
+    /// Distinguishes this test's interfaces and namespaces from those of other runs.
     let tag: String
 
     init() throws {
         tag = "sl\(Lab.run)x\(Lab.serial.next())"
-        // Short: a Unix socket's path holds 107 bytes.
+        // The path is short, because the path of a Unix socket can have at most 107 bytes.
         folder = "/tmp/\(tag)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
         let folder = folder
@@ -32,7 +32,7 @@ final class Lab {
         while let work = undo.popLast() { work() }
     }
 
-    /// A process that ends with this test.
+    /// Starts a process that ends with this test.
     func start(
         _ arguments: String..., namespace: Namespace? = nil, cpus: String? = nil, environment: [String: String] = [:],
         keepsInput: Bool = false
@@ -50,14 +50,14 @@ final class Counter: @unchecked Sendable {
     func next() -> Int { lock.withLock { value += 1; return value } }
 }
 
-/// Runs a test's body in a fresh lab and takes the lab down whatever happens.
+/// Runs a test's body in a new lab and removes the lab whatever happens.
 func withLab<T>(_ body: (Lab) throws -> T) throws -> T {
     let lab = try Lab()
     defer { lab.close() }
     return try body(lab)
 }
 
-/// Where the programs under test are: the folder of the test bundle itself.
+/// Where the programs under test are: in the folder of the test bundle.
 enum Build {
     static let folder: String = {
         let link = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A network namespace: another host, as far as the network is concerned.
+/// A network namespace, which stands for another host.
 final class Namespace {
     let name: String
 
@@ -26,7 +26,7 @@ final class Namespace {
         try run("ip", "link", "set", interface, "up")
     }
 
-    /// Pings until one answer comes: the path is up.
+    /// Pings until one answer arrives, which shows that the path is up.
     func reaches(_ address: String, within seconds: Double = 30) throws {
         try eventually("\(name) reaches \(address)", within: seconds) {
             try finish(["busybox", "ping", "-c", "1", "-W", "1", address], namespace: name).status == 0
@@ -43,29 +43,30 @@ final class Namespace {
     }
 }
 
-/// Two interfaces joined back to back; the near one stays here (for a `physical` port), the far one may live in a namespace.
+/// Two connected interfaces. The near one stays here (for a `physical` port), the far one may be in a namespace.
 struct VethPair {
     let near: String
     let far: String
 
     /// - Parameters:
-    ///   - queues: of each end and direction.
-    ///   - finishesChecksums: as frames on a wire have them; otherwise a sender leaves them to the other side, which is the kernel's default.
+    ///   - queues: the number of queues of each end in each direction.
+    ///   - finishesChecksums: whether checksums are complete, as on a wire; otherwise a sender leaves them to the other side, which is the kernel's default.
     init(_ lab: Lab, _ name: String, queues: Int = 1, finishesChecksums: Bool = true, farIn namespace: Namespace? = nil) throws {
         near = "\(lab.tag)\(name)a"
         far = "\(lab.tag)\(name)b"
         precondition(near.utf8.count < 16, "interface name \(near) is too long for Linux")
         let near = near, far = far
-        // DPDK's af_packet makes the number of a fanout group of process id and interface index: one end's neighbour and the next process would meet.
+        // DPDK's af_packet computes the number of a fanout group from process id and interface index, so the next process could get the number that the
+        // neighbour of an interface had.
         let number = "\(queues)"
         try run(
             "ip", "link", "add", near, "numrxqueues", number, "numtxqueues", number, "type", "veth",
             "peer", "name", far, "index", "\(Int.random(in: 1 << 17..<1 << 30))", "numrxqueues", number, "numtxqueues", number)
         lab.atClose { _ = try? run("ip", "link", "del", near) }
         for end in [near, far] {
-            // Offloads would put frames on the "wire" that no wire carries: unfinished checksums and 64 KiB segments.
+            // Offloads would put frames on the "wire" that no wire carries: with incomplete checksums, or of 64 KiB.
             _ = try? run("ethtool", "-K", end, "tx", finishesChecksums ? "off" : "on", "tso", "off", "gso", "off", "gro", "off")
-            // No router solicitations among the frames that a test counts.
+            // No router solicitations may be among the frames that a test counts.
             try? "1".write(toFile: "/proc/sys/net/ipv6/conf/\(end)/disable_ipv6", atomically: false, encoding: .utf8)
         }
         try run("ip", "link", "set", near, "up", "promisc", "on")

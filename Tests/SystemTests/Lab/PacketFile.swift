@@ -1,6 +1,7 @@
 import Foundation
 
-/// A capture file in libpcap's classic format (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html), Ethernet, microseconds.
+/// A capture file in libpcap's classic format (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html), with Ethernet frames and time stamps in
+/// microseconds.
 enum PacketFile {
     static func write(_ frames: [[UInt8]], to path: String) throws {
         var bytes: [UInt8] = []
@@ -18,7 +19,7 @@ enum PacketFile {
     static func read(_ path: String) throws -> [[UInt8]] {
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         func word(_ at: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) } }
-        // Nanosecond files differ only in the stamps.
+        // Files with nanoseconds differ only in the time stamps.
         guard bytes.count >= 24, [0xa1b2_c3d4, 0xa1b2_3c4d].contains(word(0)) else { throw LabError("\(path) is not a capture file") }
         var frames: [[UInt8]] = []
         var at = 24

@@ -1,9 +1,10 @@
 import Foundation
 
-/// Takes what arrives at interfaces of this namespace (packet(7)), byte by byte as it came: the kernel takes tags out of frames, and they are put back.
+/// Receives the frames that arrive at interfaces of this namespace (packet(7)), byte by byte as they came. The kernel takes tags out of frames; they are put
+/// back here.
 final class RawReceiver {
     struct Arrival: Hashable, Sendable {
-        /// Of the interface, in the order given.
+        /// The index of the interface, in the order in which they were given.
         var port: Int
         var frame: [UInt8]
     }
@@ -11,7 +12,7 @@ final class RawReceiver {
     private var sockets: [Int32] = []
     private let wanted: @Sendable ([UInt8]) -> Bool
 
-    /// - Parameter wanted: of the frames that arrive, those that are told of.
+    /// - Parameter wanted: whether a frame is to be reported.
     init(_ interfaces: [String], _ wanted: @escaping @Sendable ([UInt8]) -> Bool) throws {
         self.wanted = wanted
         for interface in interfaces {
@@ -20,13 +21,13 @@ final class RawReceiver {
             sockets.append(descriptor)
             _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             var on: Int32 = 1, room: Int32 = 8 << 20
-            // SOL_PACKET, PACKET_AUXDATA
+            // The constants are SOL_PACKET and PACKET_AUXDATA.
             setsockopt(descriptor, 263, 8, &on, socklen_t(MemoryLayout<Int32>.size))
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &room, socklen_t(MemoryLayout<Int32>.size))
             var address = [UInt8](repeating: 0, count: 20)
             address.withUnsafeMutableBytes {
                 $0.storeBytes(of: UInt16(AF_PACKET), as: UInt16.self)
-                // ETH_P_ALL
+                // 3 is ETH_P_ALL.
                 $0.storeBytes(of: UInt16(3).bigEndian, toByteOffset: 2, as: UInt16.self)
                 $0.storeBytes(of: UInt32(if_nametoindex(interface)), toByteOffset: 4, as: UInt32.self)
             }
@@ -37,7 +38,7 @@ final class RawReceiver {
 
     deinit { for descriptor in sockets { close(descriptor) } }
 
-    /// What arrives until nothing has for `quiet` seconds, or `isEnough` says so.
+    /// The frames that arrive until none has arrived for `quiet` seconds, or until `isEnough` returns true.
     func take(quiet: Double, until isEnough: ([Arrival]) -> Bool = { _ in false }) -> [Arrival] {
         var result: [Arrival] = []
         var places = sockets.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
@@ -49,7 +50,7 @@ final class RawReceiver {
         return result
     }
 
-    /// nil: there is none, or what there was has been sent from here.
+    /// The next frame; nil if there is none. Frames that were sent from here are left out.
     private func receive(_ descriptor: Int32) -> [UInt8]? {
         while true {
             var buffer = [UInt8](repeating: 0, count: 10_000), control = [UInt8](repeating: 0, count: 128), sender = [UInt8](repeating: 0, count: 20)
@@ -68,10 +69,10 @@ final class RawReceiver {
                 }
             }
             guard count >= 0 else { return nil }
-            // PACKET_OUTGOING, in sll_pkttype.
+            // The packet type (sll_pkttype) is PACKET_OUTGOING: the frame was sent from here.
             if sender[10] == 4 { continue }
             var frame = Array(buffer[..<count])
-            // struct cmsghdr: length, level, type; then struct tpacket_auxdata: status, three words and two halves, TCI, TPID.
+            // The control message consists of struct cmsghdr (length, level, type) and struct tpacket_auxdata (status, three words and two halves, TCI, TPID).
             control.withUnsafeBytes { bytes in
                 let status = bytes.load(fromByteOffset: 16, as: UInt32.self)
                 guard bytes.load(as: Int.self) >= 36, status & 0x10 != 0 else { return }

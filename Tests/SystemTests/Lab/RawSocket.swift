@@ -1,6 +1,6 @@
 import Foundation
 
-/// Sends frames by hand through an interface of this namespace (packet(7)).
+/// Sends frames byte by byte through an interface of this namespace (packet(7)).
 final class RawSocket: Sendable {
     private let descriptor: Int32
 
@@ -10,7 +10,7 @@ final class RawSocket: Sendable {
         descriptor = socket(AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
         guard descriptor >= 0 else { throw LabError("packet socket: \(String(cString: strerror(errno)))") }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        // struct sockaddr_ll: family, protocol (network order), index, then the address that sending does not need.
+        // struct sockaddr_ll: family, protocol (network order), interface index, and an address, which sending does not need.
         var address = [UInt8](repeating: 0, count: 20)
         address.withUnsafeMutableBytes {
             $0.storeBytes(of: UInt16(AF_PACKET), as: UInt16.self)

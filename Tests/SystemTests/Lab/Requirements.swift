@@ -1,8 +1,7 @@
 import Foundation
 import Testing
 
-/// What a test needs of the machine. Where it is missing the test is skipped and says why; on CI it fails instead, so that nothing goes
-/// unproven unnoticed.
+/// What a test needs of the machine. If it is missing, the test is skipped and says why; on CI it fails instead, so that it cannot go unnoticed.
 enum Requirement {
     case root, hugepages, qemu, testpmd, tshark, tgt, iperf3
 

@@ -1,13 +1,13 @@
 import Foundation
 
-/// A guest that is a host of Sluice: `sluiced` runs in it and drives a NIC that QEMU emulates, on a PCI bus behind an IOMMU, bound to vfio-pci as an
-/// operator binds one. What leaves the NIC arrives at the tap `wire` in a namespace.
+/// A guest that runs Sluice: `sluiced` runs in it and drives a NIC that QEMU emulates, on a PCI bus behind an IOMMU, bound to vfio-pci as an operator would
+/// bind it. Frames that the NIC sends arrive at the tap `wire` in a namespace.
 final class SwitchHost {
     let guest: Guest
     let outside: Namespace
     static let nic = "0000:00:01.0"
 
-    /// - Parameter device: QEMU's NIC, without its backend.
+    /// - Parameter device: QEMU's description of the NIC, without its backend.
     init(_ lab: Lab, device: String) throws {
         let image = try Guest.image.get()
         let initramfs = lab.path("host-initramfs")
@@ -27,7 +27,7 @@ final class SwitchHost {
         try guest.run("echo vfio-pci > \(sysfs)/driver_override; echo \(Self.nic) > /sys/bus/pci/drivers_probe; [ -c /dev/vfio/1 ]")
     }
 
-    /// Starts the daemon with the NIC as port `wire` and the tap `host0`, which gets 10.0.0.2, and waits until frames go both ways.
+    /// Starts the daemon with the NIC as port `wire` and the tap `host0`, which gets 10.0.0.2, and waits until frames pass in both directions.
     func start(polling: String) throws {
         let lines = [
             "daemon: {cpus: [1], buffers: 8192, polling: \(polling)}",
@@ -37,7 +37,7 @@ final class SwitchHost {
             "  - {name: host0, type: tap, bridge: br0, interface: host0}",
         ]
         try guest.run("printf '%s\\n' \(lines.map { "'\($0)'" }.joined(separator: " ")) >/tmp/sluice.yaml")
-        // The pipe ends with the daemon: one that does not start is not waited for.
+        // The pipe closes when the daemon ends, so a daemon that fails to start is not waited for.
         let started = try guest.finish(
             "mkfifo /tmp/out; sluiced --config /tmp/sluice.yaml --state /tmp/state.json >/tmp/out 2>/tmp/log & grep -q ^ready </tmp/out || { cat /tmp/log; exit 1; }")
         guard started.status == 0 else { throw LabError("sluiced did not start in the guest:\n\(started.output)") }
@@ -48,7 +48,7 @@ final class SwitchHost {
     func show(_ words: String) throws -> JSON { try JSON(guest.run("sluice \(words) -j")) }
     func core() throws -> JSON { try show("core show")[0] }
 
-    /// Interrupts that the NIC has raised, link changes aside.
+    /// The number of interrupts that the NIC has raised, except for link changes.
     func interrupts() throws -> Int {
         let counts = try guest.run("grep 'vfio-msix\\[[1-9]' /proc/interrupts | awk '{ sum += $2 + $3 } END { print sum + 0 }'")
         return Int(counts.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0

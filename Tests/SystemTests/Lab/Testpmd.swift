@@ -1,13 +1,13 @@
 import Foundation
 
-/// Debian's dpdk-testpmd: a second opinion, as the switch between vhost-user sockets or as generator and sink behind them.
+/// Debian's dpdk-testpmd: an independent program, used as the switch between vhost-user sockets, or as generator and sink behind them.
 final class Testpmd {
     private let child: ChildProcess
 
     init(_ lab: Lab, _ name: String, devices: [String], options: [String], cpu: Int = 1) throws {
         let prefix = "\(lab.tag)\(name)"
         lab.atClose { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/\(prefix)") }
-        // Two lcores on one CPU: testpmd keeps its main lcore out of forwarding.
+        // It has two lcores on one CPU, because testpmd does not forward on its main lcore.
         var arguments = [
             "stdbuf", "-oL", "dpdk-testpmd", "--no-pci", "--no-huge", "-m", "256", "--file-prefix", prefix,
             "--lcores", "0@\(cpu),1@\(cpu)", "--no-telemetry",
@@ -19,13 +19,13 @@ final class Testpmd {
         lab.atClose { child.stop() }
     }
 
-    /// Waits for a text on its terminal.
+    /// Waits until its output contains a text.
     func waitFor(_ text: String, within seconds: Double = 30) throws {
         let found: Bool? = child.output.wait(until: .after(seconds)) { $0.contains(text) ? true : nil }
         if found == nil { throw LabError("dpdk-testpmd did not say '\(text)':\n\(child.output.text)\(child.errors.text)") }
     }
 
-    /// Types a command, and waits for its answer to contain `answer`.
+    /// Enters a command and waits until the output that follows contains `answer`.
     @discardableResult
     func command(_ line: String, answer: String, within seconds: Double = 30) throws -> String {
         let offset = child.output.count
@@ -35,7 +35,7 @@ final class Testpmd {
         return said
     }
 
-    /// Ends it as a user does, so that it finishes the files it writes.
+    /// Ends testpmd as a user would, so that it completes the files that it writes.
     func quit() throws {
         try child.write("quit\n")
         guard child.waitForExit(until: .after(30)) == .code(0) else { throw LabError("dpdk-testpmd did not quit:\n\(child.output.text)\(child.errors.text)") }

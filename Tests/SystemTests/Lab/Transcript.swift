@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a process has written so far. One thread appends, others wait for what they need to see.
+/// What a process has written so far. One thread appends to it, others wait until they see what they need.
 final class Transcript: @unchecked Sendable {
     private let condition = NSCondition()
     private var bytes: [UInt8] = []
@@ -15,14 +15,15 @@ final class Transcript: @unchecked Sendable {
     var count: Int { condition.withLock { bytes.count } }
     func text(from offset: Int) -> String { condition.withLock { String(decoding: bytes[offset...], as: UTF8.self) } }
 
-    /// What was written, without a last line that is not finished: long lines come in pieces.
+    /// The complete lines; a last line that is not complete is left out, because long lines arrive in pieces.
     var lines: String { condition.withLock { Transcript.lines(bytes[...], ended: ended) } }
 
     private static func lines(_ bytes: ArraySlice<UInt8>, ended: Bool) -> String {
         String(decoding: ended ? bytes : bytes[..<(bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex)], as: UTF8.self)
     }
 
-    /// Waits until `find` answers for the finished lines that were written after byte `offset`; nil when the deadline passes or the writer is gone.
+    /// Waits until `find` returns something for the complete lines that were written after byte `offset`. Returns nil when the deadline has passed or the
+    /// writer has ended.
     func waitForLines<T>(from offset: Int = 0, until deadline: Deadline, _ find: (String) throws -> T?) rethrows -> T? {
         condition.lock()
         defer { condition.unlock() }
@@ -32,7 +33,7 @@ final class Transcript: @unchecked Sendable {
         }
     }
 
-    /// Waits until `find` answers for what was written after byte `offset`; nil when the deadline passes or the writer is gone.
+    /// Waits until `find` returns something for what was written after byte `offset`. Returns nil when the deadline has passed or the writer has ended.
     func wait<T>(from offset: Int = 0, until deadline: Deadline, _ find: (String) throws -> T?) rethrows -> T? {
         condition.lock()
         defer { condition.unlock() }

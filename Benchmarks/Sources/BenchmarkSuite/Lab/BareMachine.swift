@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the machine does without any switch: the floor of every figure measured on it.
+/// What the machine does without any switch, which no figure measured on it can be better than.
 enum BareMachine {
     private struct Hiccups: Decodable {
         struct Gaps: Decodable { var share: Double }
@@ -9,7 +9,7 @@ enum BareMachine {
     }
     private struct Wakes: Decodable { var latency: GeneratorReport.Latency }
 
-    /// Shares of time that threads lose which do nothing but spin on the generator's CPU and the first switch's, in gaps of 20 us and more.
+    /// The shares of time lost by threads that only spin on the generator's CPU and on the first CPU of the switch, in gaps of 20 us or more.
     static func hiccups(_ bench: Bench, seconds: Double = 0.5) throws -> (generator: Double, switch: Double) {
         let cpus = [bench.generatorCPU] + bench.switchCPUs(1)
         let text = try shell("\(bench.programs)/sluice-gen", "hiccups", "--cpu", cpus.map(String.init).joined(separator: ","), "--seconds", "\(seconds)", "--json")
@@ -17,7 +17,7 @@ enum BareMachine {
         return (found[0].gaps.share, found[1].gaps.share)
     }
 
-    /// How long the generator's CPU takes to wake a thread on the switch's by an eventfd, every 20 ms.
+    /// How long it takes to wake a thread on the switch's CPU from the generator's CPU by an eventfd, once every 20 ms.
     static func wakes(_ bench: Bench, seconds: Double) throws -> GeneratorReport.Latency {
         guard let cpu = bench.switchCPUs(1).first else { throw Fault("there is no CPU for a switch") }
         let text = try shell(

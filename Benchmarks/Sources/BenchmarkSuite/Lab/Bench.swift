@@ -3,24 +3,24 @@ import Measuring
 
 /// What all benchmarks of a run share.
 final class Bench {
-    /// Where sluiced, sluice and sluice-gen are.
+    /// The folder that contains sluiced, sluice and sluice-gen.
     let programs: String
-    /// Where an earlier commit's are, which is measured beside; nil: nowhere.
+    /// The folder with the programs of an earlier commit, which are measured as well; nil: none are.
     let before: String?
-    /// For sockets, logs and configurations of this run.
+    /// The folder for sockets, logs and configurations of this run.
     let folder: String
-    /// Where results go.
+    /// The folder for results.
     let output: String
-    /// Begins the name of everything this run makes outside its folder.
+    /// The prefix of the names of everything that this run creates outside its folder.
     let tag: String
     let rounds: Int
     let seconds: Double
     let quick: Bool
-    /// Only these peers; empty: all.
+    /// If not empty, only these peers are measured.
     let chosenPeers: [String]
-    /// A hugetlbfs mount that the generator takes its memory from; nil: ordinary memory, which is slower.
+    /// A hugetlbfs mount from which the generator takes its memory; nil: it uses ordinary memory, which is slower.
     let hugeDirectory: String?
-    /// One poller owns the first CPU, the others are switches': two pollers on one CPU would measure the kernel's time slices.
+    /// The first CPU belongs to the generator, the others to switches: if two pollers shared a CPU, the kernel's time slices would be measured.
     let generatorCPU: Int
     let allowedCPUs: [Int]
     var results = Results()
@@ -49,13 +49,13 @@ final class Bench {
         results.machine = Machine.facts(generator: generatorCPU, switches: switchCPUs(1))
     }
 
-    /// The last CPUs allowed.
+    /// The last of the allowed CPUs.
     func switchCPUs(_ count: Int) -> [Int] { Array(allowedCPUs.dropFirst().suffix(count)) }
 
-    /// What `sluice-gen run` is started with in every benchmark.
+    /// The options that every benchmark starts `sluice-gen run` with.
     var generatorOptions: [String] { ["--no-table", "--cpu", String(generatorCPU)] + (hugeDirectory.map { ["--huge-dir", $0] } ?? []) }
 
-    /// A path in the run's folder that is new; short, as a socket's must be.
+    /// A new path in the run's folder. It is short, because the paths of sockets have to be.
     func path(_ name: String) -> String {
         count += 1
         return "\(folder)/\(count)\(name)"
@@ -71,7 +71,7 @@ final class Bench {
 
     func chosen(_ peers: [any Peer]) -> [any Peer] { peers.filter { chosenPeers.isEmpty || chosenPeers.contains($0.name) } }
 
-    /// Peers in turn, round after round. One that fails is named with its log and left out of the benchmark's other rounds.
+    /// Gives the peers their turns, round after round. If a peer fails, its log is shown, and it is left out of the remaining rounds of the benchmark.
     func turns(_ benchmark: String, _ peers: [any Peer], rounds: Int? = nil, _ turn: (any Peer, Int) throws -> Void, failed: (any Peer) -> Void = { _ in }) {
         var broken: Set<String> = []
         let all = chosen(peers)
@@ -100,7 +100,7 @@ final class Bench {
         say("skipped: \(benchmark): \(reason)")
     }
 
-    /// Tells a result when it is there.
+    /// Adds results and prints them at once.
     func add(_ figures: Figure...) {
         for figure in figures where !figure.peers.isEmpty {
             results.figures.append(figure)

@@ -1,16 +1,16 @@
 import Foundation
 
-/// Why something could not be measured.
+/// Says why something could not be measured.
 struct Fault: Error, CustomStringConvertible {
     var description: String
     init(_ description: String) { self.description = description }
 }
 
-/// A program that the suite started, in a process group of its own. It dies with the suite at the latest.
+/// A program that the suite started, in a process group of its own. It ends together with the suite at the latest.
 final class ChildProcess {
     let pid: pid_t
     let name: String
-    /// Where its standard error goes, and its standard output unless that is read here.
+    /// The file for its standard error, and for its standard output unless that is read here.
     let log: String
     private let input: Int32
     private let output: Int32
@@ -18,7 +18,7 @@ final class ChildProcess {
     private var status: Int32?
 
     /// - Parameters:
-    ///   - talks: give it pipes for standard input and output, to `write` to and `readLine` from.
+    ///   - talks: whether it gets pipes for standard input and output, for `write` and `readLine`.
     init(_ arguments: [String], log: String, environment: [String: String] = [:], keepsInput: Bool = false, talks: Bool = false) throws {
         name = arguments.first { !$0.hasPrefix("-") && !["stdbuf", "ip", "netns", "exec"].contains($0) }.map { ($0 as NSString).lastPathComponent } ?? "?"
         self.log = log
@@ -78,7 +78,7 @@ final class ChildProcess {
         return false
     }
 
-    /// nil while it runs; 128 + the number of the signal that ended it.
+    /// The exit status, or 128 + the number of the signal that ended it; nil while it runs.
     var exitStatus: Int32? {
         guard !isRunning, let status else { return nil }
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
@@ -87,7 +87,7 @@ final class ChildProcess {
     @discardableResult
     func waitForExit(within seconds: Double) -> Bool {
         guard isRunning else { return true }
-        // A thread waits for it: looking now and then would take time from what is measured.
+        // A thread waits for the process, because checking now and then would take CPU time from what is being measured.
         let ended = DispatchSemaphore(value: 0)
         Thread.detachNewThread { [pid] in
             var info = siginfo_t()
@@ -100,7 +100,7 @@ final class ChildProcess {
 
     func send(_ signal: Int32) { if isRunning { kill(pid, signal) } }
 
-    /// Asks it to end, and makes it.
+    /// Asks the process to end, and kills it if it does not.
     func stop() {
         guard isRunning else { return }
         kill(pid, SIGTERM)
@@ -135,7 +135,7 @@ final class ChildProcess {
         }
     }
 
-    /// Waits until its log has a text.
+    /// Waits until its log contains a text.
     func waitFor(_ text: String, within seconds: Double) throws {
         let end = ContinuousClock.now + .seconds(seconds)
         while !logText.contains(text) {
@@ -147,16 +147,16 @@ final class ChildProcess {
 
     var logText: String { FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
-    /// A sentence with the end of its log.
+    /// An error that says `what`, with the end of the process's log.
     func failed(_ what: String) -> Fault {
         let tail = logText.split(separator: "\n").suffix(15).map { "      " + $0 }.joined(separator: "\n")
         return Fault("\(name) \(what)" + (tail.isEmpty ? "" : "; its log ends:\n\(tail)"))
     }
 
-    /// Seconds its threads were ready to run and others ran instead (proc(5), schedstat).
+    /// The seconds for which its threads were ready to run while others ran (proc(5), schedstat).
     var secondsWithoutCPU: Double { secondsWithoutCPU(threads) }
 
-    /// Likewise, of its threads that may run on one CPU only, which is among these.
+    /// The same for those of its threads that are bound to a single CPU, if it is one of these.
     func secondsWithoutCPU(boundTo cpus: [Int]) -> Double {
         secondsWithoutCPU(threads.filter { thread in
             let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
@@ -172,7 +172,7 @@ final class ChildProcess {
         }
     }
 
-    /// Seconds of CPU that it has used.
+    /// The seconds of CPU time that the process has used.
     var secondsOfCPU: Double {
         threads.reduce(0) { sum, thread in
             let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/schedstat", encoding: .utf8)
@@ -183,7 +183,7 @@ final class ChildProcess {
     private var threads: [String] { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? [] }
 }
 
-/// Runs a program to its end and gives what it printed.
+/// Runs a program to its end and returns what it printed.
 @discardableResult
 func shell(_ arguments: String..., environment: [String: String] = [:], within seconds: Double = 30) throws -> String {
     try shell(arguments, environment: environment, within: seconds)

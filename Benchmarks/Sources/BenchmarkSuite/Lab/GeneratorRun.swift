@@ -1,7 +1,7 @@
 import Foundation
 import Measuring
 
-/// What `sluice-gen` reports of a scenario played to its end.
+/// The report of `sluice-gen` on a scenario that was played to its end.
 struct GeneratorReport: Decodable {
     struct Flow: Decodable {
         struct Bins: Decodable {
@@ -42,13 +42,14 @@ struct GeneratorReport: Decodable {
         var generator: Summary
         var `switch`: Summary?
         var switchUnknown: String?
-        /// Without frames that stalls of the generator's thread delayed, and without those of the switch's either, where it knows.
+        /// The latency without the frames that stalls of the generator's thread delayed; and without those that stalls of the switch delayed either, if the
+        /// switch reports them.
         var undisturbed: Rest?
         var undisturbedByEither: Rest?
     }
     var flows: [Flow]
     var ports: [Port]
-    /// Microseconds, of all flows together.
+    /// The latency of all flows together, in microseconds.
     var latency: Latency?
     var stalls: Stalls
 
@@ -61,7 +62,7 @@ struct GeneratorReport: Decodable {
 enum GeneratorRun {
     /// - Parameters:
     ///   - histogram: a file for the latency distribution.
-    ///   - asksSwitch: learn from the switch when it lost its CPU, if it knows.
+    ///   - asksSwitch: whether to ask the switch when it lost its CPU, if it can tell.
     static func play(
         _ bench: Bench, _ running: Running, _ scenario: ScenarioText, seconds: Double, bins: Bool = false, histogram: String? = nil, asksSwitch: Bool = false
     ) throws -> GeneratorReport {

@@ -1,15 +1,15 @@
 import Foundation
 import Measuring
 
-/// `sluice-gen` between the ports of a running switch, told what to send trial by trial.
+/// A `sluice-gen` that is connected to the ports of a running switch and is told for each trial what to send.
 final class GeneratorSession {
     private let process: ChildProcess
     private let running: Running
     private let flows: Int
-    /// Time without CPU, of switch and generator, in the last figure, as a share of it.
+    /// The time for which switch and generator lacked a CPU during the last measurement, as a share of its duration.
     private(set) var disturbed = 0.0
 
-    /// Starts the generator and waits until all ports are connected and all addresses announced.
+    /// Starts the generator and waits until all ports are connected and all addresses have been announced.
     init(_ bench: Bench, _ running: Running, _ workload: Workload) throws {
         self.running = running
         var scenario = ScenarioText(ports: running.ports)
@@ -35,17 +35,17 @@ final class GeneratorSession {
 
     private func sleep(_ seconds: Double) { usleep(UInt32(seconds * 1e6)) }
 
-    /// All that the switch takes: frames and bytes delivered per second, both ways together.
+    /// Sends as much as the switch takes. Returns the frames and bits delivered per second, in both directions together.
     func flood(_ seconds: Double, warmUp: Double = 0.4) throws -> (frames: Double, bits: Double) {
         try offer("max", seconds, warmUp)
     }
 
-    /// A load that stays, in frames per second of all flows together, at what comes out.
+    /// Sends a constant load, in frames per second of all flows together. Returns what was delivered per second.
     func offered(_ load: Double, _ seconds: Double, warmUp: Double = 0.6) throws -> (frames: Double, bits: Double) {
         try offer(each(load), seconds, warmUp)
     }
 
-    /// Measured again, up to twice, when others had the CPUs for more than a twentieth of the time; the least disturbed counts.
+    /// If other programs had the CPUs for more than 5 % of the time, this measures again, up to twice; the least disturbed measurement counts.
     private func offer(_ text: String, _ seconds: Double, _ warmUp: Double) throws -> (frames: Double, bits: Double) {
         let best = try LeastDisturbed(most: 0.05) {
             let rates = try once(text, seconds, warmUp)
@@ -63,7 +63,7 @@ final class GeneratorSession {
         sleep(seconds)
         let after = try counters()
         try rate("off")
-        // Where the kernel forwards, it is the switch itself that takes the generator's CPU.
+        // If the kernel forwards, it is the switch itself that uses the generator's CPU, so that does not count as a disturbance.
         disturbed = running.processes.isEmpty ? 0 : (secondsWithoutCPU - without) / seconds
         try settle()
         let bytes = Double(after.receivedBytes - before.receivedBytes)
@@ -82,7 +82,7 @@ final class GeneratorSession {
 
     private func each(_ load: Double) -> String { "\(max(1, Int(load / Double(flows))))pps" }
 
-    /// Waits until nothing is on its way any more.
+    /// Waits until no frames are on their way any more.
     @discardableResult
     private func settle() throws -> StreamCounters {
         var last = try counters()
@@ -97,7 +97,7 @@ final class GeneratorSession {
 
     private var secondsWithoutCPU: Double { process.secondsWithoutCPU + running.processes.reduce(0) { $0 + $1.secondsWithoutCPU } }
 
-    /// Ends the generator. Frames that came out wrong, or at a port they were not meant for, fail the benchmark.
+    /// Ends the generator. Frames that arrived damaged or at the wrong port fail the benchmark.
     func close() throws {
         let faults = try counters().faults
         try process.write("quit")

@@ -1,14 +1,14 @@
 import Foundation
 import Synchronization
 
-/// SIGINT and SIGTERM end what the suite started, as each program is asked to end, and then the suite.
+/// On SIGINT and SIGTERM, ends the programs that the suite started as each of them wants to be ended, and then the suite.
 enum Interruption {
     private static let running = Mutex<Set<pid_t>>([])
 
     static func add(_ pid: pid_t) { running.withLock { _ = $0.insert(pid) } }
     static func remove(_ pid: pid_t) { running.withLock { _ = $0.remove(pid) } }
 
-    /// Before any other thread starts.
+    /// Must be called before any other thread is started.
     static func watch() {
         signal(SIGPIPE, SIG_IGN)
         var set = sigset_t()

@@ -1,8 +1,8 @@
 import Foundation
 
-/// What the figures were measured on.
+/// The machine that the figures were measured on.
 enum Machine {
-    /// From `Cpus_allowed_list` of proc(5): `0-3,8`.
+    /// The CPUs in `Cpus_allowed_list` of proc(5), which looks like `0-3,8`.
     static var allowedCPUs: [Int] {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
         let key = "Cpus_allowed_list:"

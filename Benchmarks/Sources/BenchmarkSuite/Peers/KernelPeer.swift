@@ -1,10 +1,10 @@
 import Foundation
 import Measuring
 
-/// The kernel's bridge over taps, HTB with the same classes on each tap, in a network namespace of its own.
+/// The kernel's bridge with taps, and HTB with the same classes on each tap, in a network namespace of its own.
 ///
-/// The generator's own CPU pays for a system call for each frame it sends or takes. Receive packet steering hands what it sends to the
-/// switch's CPU, where softirqs bridge and schedule it; without steering that would be done on the generator's CPU, too.
+/// The generator's own CPU pays for a system call for each frame that it sends or receives. Receive packet steering passes what it sends to the switch's CPU,
+/// where softirqs bridge and schedule it; otherwise that would also be done on the generator's CPU.
 struct KernelPeer: Peer {
     let name = "kernel-htb"
     let circulates = false
@@ -38,7 +38,7 @@ struct KernelPeer: Peer {
         return running
     }
 
-    /// tc's words for a port's classes, with `DEV` for the tap.
+    /// The words of tc for the classes of a port, with `DEV` in place of the tap.
     private func classes(_ workload: Workload, _ port: Int) -> [String] {
         let link = Int(workload.link ?? 100e9)
         var words = ["class add dev DEV parent 1: classid 1:ffff htb rate \(link)bit ceil \(link)bit quantum 60000"]
@@ -46,7 +46,7 @@ struct KernelPeer: Peer {
             for (number, shape) in workload.shapes.enumerated() {
                 let ceiling = Int(min(shape.ceiling, Double(link))), floor = max(8_000, Int(min(shape.floor ?? shape.ceiling, Double(link))))
                 words.append("class add dev DEV parent 1:ffff classid 1:\(number + 1) htb rate \(floor)bit ceil \(ceiling)bit quantum 60000")
-                // The last four bytes of the destination address tell the guests apart; u32 counts from the network header.
+                // The last four bytes of the destination address identify the guest; u32 counts offsets from the network header.
                 let low = Workload.mac(port: port, number).split(separator: ":").suffix(4).joined()
                 words.append("filter add dev DEV parent 1: protocol all prio 1 u32 match u32 0x\(low) 0xffffffff at -12 flowid 1:\(number + 1)")
             }

@@ -1,8 +1,8 @@
 import Foundation
 import Measuring
 
-/// Open vSwitch's userspace datapath with the NORMAL action: a learning bridge without classes. With a database and folders of its own, so
-/// that one the host runs is left alone.
+/// Open vSwitch's userspace datapath with the action NORMAL: a learning bridge without classes. It has a database and folders of its own, so an instance that
+/// the host runs is not affected.
 struct OpenvSwitchPeer: Peer {
     let name = "ovs-dpdk"
     private static let program = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
@@ -16,7 +16,7 @@ struct OpenvSwitchPeer: Peer {
         let folder = bench.path("o")
         do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch { throw Fault("\(error)") }
         let prefix = bench.tag + "o"
-        // Its taps outlive it when it ends by a signal. The second one always has this name: it may be that of an Open vSwitch the host runs.
+        // If a signal ends it, its taps remain. The second one always has this name, so it may belong to an Open vSwitch that the host runs.
         let bridge = bench.tag + "b"
         let taps = [bridge, "ovs-netdev"].filter { !FileManager.default.fileExists(atPath: "/sys/class/net/\($0)") }
         running.atEnd {
@@ -39,7 +39,7 @@ struct OpenvSwitchPeer: Peer {
         try configure([
             "--no-wait", "--", "init", "--", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
             "other_config:pmd-cpu-mask=0x\(String(mask, radix: 16))", "other_config:dpdk-lcore-mask=0x\(String(1 << bench.generatorCPU, radix: 16))",
-            // Without a limit it takes a gigabyte more for buffers where it finds one, and the others are up at the same time.
+            // Without a limit it would use another gigabyte for buffers if it can, while the other switches also need memory.
             "other_config:dpdk-socket-mem=512", "other_config:dpdk-socket-limit=512",
             "other_config:dpdk-extra=\"--no-pci --in-memory --no-telemetry --file-prefix \(prefix)\"",
             "other_config:vhost-sock-dir=.",
@@ -50,10 +50,10 @@ struct OpenvSwitchPeer: Peer {
             environment: environment)
         running.processes.append(daemon)
         let mtu = workload.mtu == 1_500 ? [] : ["mtu_request=\(workload.mtu)"]
-        // As many addresses as the others' tables hold; the default of 8192 would flood what comes after them.
+        // As many addresses as the other switches' tables hold; with the default of 8192, it would flood frames to the others.
         var words = ["add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev", "other_config:mac-table-size=65536"]
-        // It would make the buffers when the first guest connects, and take all memory while it tries how many there is room for: a second guest that
-        // connects meanwhile gets none, and is never served. A port that is there from the start has them made, and they outlive it.
+        // Open vSwitch would allocate the buffers when the first guest connects, taking all memory while it tries how many fit. A second guest that connects
+        // meanwhile would get none and would never be served. A port that exists from the start causes them to be allocated, and they remain.
         words += ["--", "add-port", bridge, "first", "--", "set", "interface", "first", "type=dpdk", "options:dpdk-devargs=net_ring_first"] + mtu
         do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
         let trunk = workload.vlans > 0 && workload.filtersVLANs

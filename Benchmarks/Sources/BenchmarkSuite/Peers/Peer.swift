@@ -3,40 +3,40 @@ import Measuring
 
 /// A switch that can be measured.
 protocol Peer: Sendable {
-    /// As tables and files name it.
+    /// The name in tables and files.
     var name: String { get }
-    /// Whether all its ports are vhost-user sockets of processes that can be stopped, so that frames circulate through it in turn with others.
+    /// Whether all its ports are vhost-user sockets of processes that can be stopped, so that frames can circulate through it in turn with other switches.
     var circulates: Bool { get }
-    /// Starts it, ready to forward, on the CPUs that `Bench` has for switches.
+    /// Starts the switch on the CPUs that `Bench` has for switches, and returns when it is ready to forward.
     func start(_ workload: Workload, _ bench: Bench) throws -> Running
 }
 
-/// A switch that forwards.
+/// A switch that is running.
 final class Running {
-    /// What the generator opens, by port.
+    /// For each port, the device that the generator opens.
     var ports: [GeneratorPort] = []
-    /// What the generator is started through.
+    /// The command through which the generator is started.
     var prefix: [String] = []
-    /// Its processes; none where the kernel forwards.
+    /// The processes of the switch; none if the kernel forwards.
     var processes: [ChildProcess] = []
-    /// Limits the first shaped guest to a rate (bit/s), where the switch can.
+    /// Limits the first shaped guest to a rate in bit/s; nil if the switch cannot do that.
     var setCeiling: ((Double) throws -> Void)?
-    /// The socket on which a sluiced answers; nil: it is another switch.
+    /// The control socket if the switch is a sluiced; nil otherwise.
     var control: String?
     private var endings: [() -> Void] = []
 
-    /// Does something when it is stopped; the last first.
+    /// Registers what to do when the switch is stopped; the last registered is done first.
     func atEnd(_ ending: @escaping () -> Void) { endings.append(ending) }
 
-    /// Its processes stop where they are, and leave their CPUs to others, until it resumes.
+    /// Stops the processes where they are, so that others have their CPUs, until `resume` is called.
     func hold() { for process in processes { process.send(SIGSTOP) } }
     func resume() { for process in processes { process.send(SIGCONT) } }
 
-    /// Seconds that threads bound to one of these CPUs, poll loops that is, were ready to run and others ran instead.
+    /// The seconds for which threads that are bound to one of these CPUs (the poll loops) were ready to run while others ran.
     func secondsWaited(on cpus: [Int]) -> Double { processes.reduce(0) { $0 + $1.secondsWithoutCPU(boundTo: cpus) } }
 
     func stop() {
-        // What is stopped does not hear that it is to end.
+        // A stopped process would not receive the request to end.
         resume()
         for process in processes.reversed() { process.stop() }
         processes = []
@@ -50,7 +50,7 @@ final class Running {
 extension Peer {
     var circulates: Bool { true }
 
-    /// Starts it, does something, and stops it in any case.
+    /// Starts the switch, executes `body`, and stops the switch in any case.
     func whileRunning<Value>(_ workload: Workload, _ bench: Bench, _ body: (Running) throws -> Value) throws -> Value {
         let running = try start(workload, bench)
         defer { running.stop() }

@@ -1,16 +1,16 @@
 import Foundation
 import Measuring
 
-/// The project itself, every stage on.
+/// Sluice, with all its stages.
 struct SluicePeer: Peer {
     var name = "sluice"
-    /// Where its programs are; nil: the run's own.
+    /// The folder of its programs; nil: that of this run.
     var programs: String?
-    /// Added to the workload's lines for the daemon's section.
+    /// Lines added to those of the workload for the daemon's section.
     var daemon: [String] = []
-    /// Its configuration names none of the workload's VLANs and filters.
+    /// Whether its configuration leaves out the VLANs and filters of the workload.
     var isPlain = false
-    /// What VLANs and filters are compared with.
+    /// The variant that VLANs and filters are compared with.
     static let plain = SluicePeer(name: "sluice-plain", isPlain: true)
 
     func start(_ workload: Workload, _ bench: Bench) throws -> Running {
@@ -41,7 +41,7 @@ struct SluicePeer: Peer {
         return workload
     }
 
-    /// Why this daemon does not take the configuration; nil if it does.
+    /// Why this daemon does not accept the configuration; nil if it does.
     func refusal(_ workload: Workload, _ bench: Bench) throws -> String? {
         let workload = own(workload)
         let text = SluiceText.yaml(workload, sockets: (0..<workload.ports).map { "/tmp/s\($0)" }, cpus: bench.switchCPUs(workload.cores))

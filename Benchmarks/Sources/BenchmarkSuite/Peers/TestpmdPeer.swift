@@ -1,7 +1,7 @@
 import Foundation
 import Measuring
 
-/// dpdk-testpmd in io mode: moves frames between ports of a pair and looks at nothing. The limit of what vhost-user ports allow.
+/// dpdk-testpmd in io mode, which moves frames between the two ports of a pair without looking at them: the most that vhost-user ports allow.
 struct TestpmdPeer: Peer {
     let name = "testpmd-io"
 
@@ -11,14 +11,14 @@ struct TestpmdPeer: Peer {
         running.atEnd { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/\(prefix)") }
         let sockets = (0..<(workload.ports + workload.idlePorts)).map { _ in bench.path("s") }
         let cpus = bench.switchCPUs(workload.cores)
-        // Its main lcore does not forward: it waits on standard input, on the generator's CPU.
+        // The main lcore does not forward; it waits on standard input, on the generator's CPU.
         var arguments = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores"]
         arguments.append((["0@\(bench.generatorCPU)"] + cpus.enumerated().map { "\($0 + 1)@\($1)" }).joined(separator: ","))
         arguments += ["--in-memory", "--no-pci", "--no-telemetry", "--file-prefix", prefix]
         for (index, socket) in sockets.enumerated() { arguments += ["--vdev", "net_vhost\(index),iface=\(socket),queues=1"] }
         arguments += ["--", "--forward-mode=io", "--auto-start", "--nb-cores=\(cpus.count)", "--total-num-mbufs=16384", "--stats-period=0"]
         if workload.mtu > 1_500 { arguments.append("--max-pkt-len=\(workload.mtu + 18)") }
-        // With 128 bytes of headroom.
+        // The size includes 128 bytes of headroom.
         if let size = workload.bufferKibibytes { arguments.append("--mbuf-size=\(size * 1_024 + 128)") }
         let process = try ChildProcess(arguments, log: bench.path("testpmd.log"), keepsInput: true)
         running.processes = [process]

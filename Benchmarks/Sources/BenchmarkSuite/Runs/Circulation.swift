@@ -1,21 +1,21 @@
 import Foundation
 import Measuring
 
-/// Throughput by frames that go round, several switches interleaved: all are up at once with their poll loops on the same CPUs, and one at a time
-/// runs for a slice while the others are stopped. What the machine does for seconds at a time, it does to all of a set of slices.
+/// Throughput of frames that circulate through several switches in turn: all are running with their poll loops on the same CPUs, and one at a time runs for a
+/// slice while the others are stopped. If the machine is slower for some seconds, this affects all switches of a set of slices.
 struct Circulation {
     var workload: Workload
     var peers: [any Peer]
-    /// What one generator has.
+    /// The most ports of one generator.
     static let mostPorts = 32
     static let slice = 0.15
 
-    /// Slices for as many seconds as rounds would take.
+    /// The number of slices that take as long as the rounds would.
     static func slices(_ bench: Bench) -> Int { max(5, Int((Double(bench.rounds) * bench.seconds / slice).rounded())) }
 
     static func slicesPerRound(_ bench: Bench) -> Int { max(2, Int((bench.seconds / slice).rounded())) }
 
-    /// Adds a round for each slice. A peer that does not start is left out; a generator that fails leaves all without a value.
+    /// Adds a round for each slice. A peer that fails to start is left out; if the generator fails, no peer gets a value.
     func measure(_ bench: Bench, _ name: String, into result: inout Figure) {
         var up: [(peer: any Peer, running: Running)] = []
         defer { for (_, running) in up { running.stop() } }
@@ -25,7 +25,7 @@ struct Circulation {
         guard !up.isEmpty else { return }
         do {
             let report = try Self.play(bench, workload, up, slices: Self.slices(bench))
-            // In the order of measuring; what did not start has no round.
+            // The order is that of measuring. A peer that did not start has no value.
             for peer in peers {
                 guard let member = report.switches.first(where: { $0.name == peer.name }) else {
                     result.add(peer.name, nil)
@@ -43,8 +43,8 @@ struct Circulation {
     }
 
     /// - Parameters:
-    ///   - windows: frames on their way each way, of switches that hold some back.
-    ///   - options: more for `sluice-gen circulate`.
+    ///   - windows: for switches that hold frames back, the number of frames on their way in each direction.
+    ///   - options: more options for `sluice-gen circulate`.
     static func play(
         _ bench: Bench, _ workload: Workload, _ up: [(peer: any Peer, running: Running)], slices: Int, windows: [String: Int] = [:],
         options: [String] = []
@@ -60,7 +60,7 @@ struct Circulation {
         }
         for (name, frames) in windows.sorted(by: { $0.key < $1.key }) { words += ["--window", "\(name)=\(frames)"] }
         let process = try ChildProcess(words + options, log: bench.path("generator.log"))
-        // Every slice may be measured again, and a daemon may be slow to answer.
+        // Every slice may be measured twice, and a daemon may take some time to answer.
         let longest = Double(2 * slices * up.count) * (slice + 0.1) + 90
         guard process.waitForExit(within: longest) else { throw process.failed("did not end in \(Int(longest)) s") }
         guard process.exitStatus == 0, let data = FileManager.default.contents(atPath: json) else { throw process.failed("ended without figures") }

@@ -1,15 +1,16 @@
 import Foundation
 import Measuring
 
-/// What a ceiling delivers against what was configured, over 1 s and 10 ms, for rates from 1 mbit to the link. More is offered than allowed.
+/// Compares what a ceiling delivers with what was configured, over 1 s and over 10 ms, for rates from 1 Mbit/s up to the link's rate. More is offered than the
+/// ceiling allows.
 struct Conformance {
     var peers: [any Peer]
     static let rates = [1e6, 3e6, 10e6, 30e6, 100e6, 300e6, 1e9, 3e9, 5e9]
-    /// The kernel's bridge moves no more large frames than this on one CPU.
+    /// The kernel's bridge cannot move more large frames than this on one CPU, in bit/s.
     static let mostForKernel = 500e6
-    /// Offered, as a share of the rate.
+    /// The offered load, as a share of the rate.
     static let offered = 1.25
-    /// The share of a measurement in which switch or generator lost its CPU, from which it is made again.
+    /// If switch or generator lost its CPU for more than this share of a measurement, the measurement is repeated.
     static let mostDisturbed = 0.02
 
     private func workload(_ bytes: Int) -> Workload {
@@ -19,14 +20,14 @@ struct Conformance {
         return workload
     }
 
-    /// Small frames where few large ones would fit into a second: one frame more or less must not count for 0.05 %.
+    /// Low rates use small frames, of which many fit into a second, so that one frame more or less does not count for 0.05 %.
     private func frame(_ rate: Double) -> Int { rate < 30e6 ? 60 : 1_514 }
 
-    /// One round of one switch.
+    /// The results of one round of one switch.
     private struct Round {
         var errors: [(rate: Double, errors: RateErrors)] = []
         var link = LinkRate()
-        /// Measurements that were made again.
+        /// The number of measurements that were repeated.
         var repeated = 0
     }
 
@@ -62,7 +63,7 @@ struct Conformance {
             Curve(name, "Error of the delivered rate over 1 s, median window", x: "configured bit/s", y: "%", logarithmic: true, series: series))
     }
 
-    /// All rates: small frames first, then large ones, and for the project the link in the end.
+    /// Measures all rates: first those with small frames, then those with large ones, and for Sluice finally the rate of the link.
     private func measure(_ bench: Bench, _ peer: any Peer) throws -> Round {
         let list = bench.quick ? [1e6, 30e6, 1e9] : Self.rates
         let hasLink = peer is SluicePeer && !bench.quick, most = peer is SluicePeer ? .infinity : Self.mostForKernel
@@ -79,7 +80,7 @@ struct Conformance {
         return round
     }
 
-    /// bit/s of large frames that get through when nothing limits.
+    /// The bit/s of large frames that get through if nothing limits them.
     private func capacity(_ bench: Bench, _ running: Running) throws -> Double {
         try running.setCeiling?(400e9)
         let warmUp = 0.2, seconds = 0.5
@@ -93,7 +94,7 @@ struct Conformance {
     private func scenario(_ running: Running, _ seconds: Double, _ bytes: Int, _ rate: String) -> ScenarioText {
         var scenario = ScenarioText(ports: running.ports, duration: seconds)
         scenario.flow("there", from: 0, to: 1, workload(bytes), rate: rate)
-        // Tells the switch where the other end is.
+        // This flow tells the switch where the other end is.
         scenario.flow("back", from: 1, to: 0, workload(bytes), rate: "off")
         return scenario
     }
@@ -117,7 +118,7 @@ struct Conformance {
         bench.say("  \(peer.name), \(Table.amount(rate, "bit/s")): over 1 s \(percent(errors.second.median)), at worst \(percent(errors.second.worst))\(short)\(again)")
     }
 
-    /// One measurement, and the share of it in which a switch that keeps account of that lost its CPU, or its generator did.
+    /// Measures once. Also returns the share of the time in which the generator lost its CPU, or the switch did, if the switch can tell; otherwise 0.
     private func once(_ bench: Bench, _ running: Running, _ rate: Double) throws -> (RateErrors, Double) {
         let warmUp = 0.5, seconds = warmUp + max(1.5, bench.seconds), bytes = frame(rate)
         let scenario = scenario(running, seconds, bytes, "\(Int(rate * Self.offered))bit")

@@ -1,8 +1,8 @@
 import Foundation
 import Measuring
 
-/// Whether `sluice-gen` counts right: behind a testpmd that forwards, it receives from testpmd's txonly and sends to its rxonly, and every
-/// frame must be in somebody's count. Slow, as two pollers share the generator's CPU; only counts are compared.
+/// Checks whether `sluice-gen` counts correctly: behind a forwarding testpmd, it receives from one testpmd in txonly mode and sends to one in rxonly mode, and
+/// every frame must be counted exactly once. This is slow, because two pollers share the generator's CPU; only counts are compared.
 struct GeneratorCheck {
     static func run(_ bench: Bench, _ name: String) {
         var result = Figure(name, "frames in no count or in two", unit: "frames", higherIsBetter: false, targets: [.init(against: nil, 0)])
@@ -20,7 +20,7 @@ struct GeneratorCheck {
     private struct Counts {
         var received = 0, sent = 0, dropped = 0
 
-        /// The statistics that testpmd prints for a port when forwarding stops.
+        /// Parses the statistics that testpmd prints for a port when forwarding stops.
         init(_ log: String, port: Int) throws {
             guard let start = log.range(of: "Forward statistics for port \(port)", options: .backwards) else {
                 throw Fault("dpdk-testpmd printed no statistics of port \(port):\n\(log.suffix(500))")
@@ -33,7 +33,7 @@ struct GeneratorCheck {
         }
     }
 
-    /// A testpmd at the generator's end of a socket.
+    /// Starts a testpmd at the generator's end of a socket.
     private static func far(_ bench: Bench, _ mode: String, _ port: GeneratorPort) throws -> ChildProcess {
         let cpu = bench.generatorCPU, socket = port.device.split(separator: ":").last ?? ""
         let process = try ChildProcess(
@@ -58,7 +58,7 @@ struct GeneratorCheck {
         return process.logText
     }
 
-    /// Starts what forwards, does something, and gives its log, which ends in its counts.
+    /// Starts the forwarding testpmd, executes `body`, and returns the log, at the end of which are its counts.
     private static func forwarding(_ bench: Bench, _ body: (Running) throws -> Void) throws -> String {
         let running = try TestpmdPeer().start(Workload(), bench)
         defer { running.stop() }
@@ -82,7 +82,7 @@ struct GeneratorCheck {
             try command(source, "start", answer: "Port 0")
             usleep(1_000_000)
             try command(source, "stop", answer: "Done.")
-            // What is still in rings arrives.
+            // This lets frames arrive that are still in rings.
             usleep(500_000)
             sent = try Counts(try end(source, bench), port: 0).sent
             try generator.write("quit")

@@ -1,22 +1,22 @@
 import Foundation
 import Measuring
 
-/// What a daemon that may sleep costs when nothing happens, and how soon it is awake.
+/// What a daemon that may sleep costs when nothing happens, and how soon it wakes up.
 struct Idle {
     static let adaptive = SluicePeer(name: "sluice-adaptive", daemon: ["polling: adaptive"])
-    /// Named, whatever the default is.
+    /// The mode is given explicitly, whatever the default is.
     static let polling = SluicePeer(name: "sluice-polling", daemon: ["polling: polling"])
 
-    /// Idle CPUs that do not leave the processor to others: what the wake of an idle state costs.
+    /// Idle CPUs are kept from deep idle states; this shows what waking from those costs.
     static let awake = SluicePeer(name: "sluice-adaptive-0us", daemon: ["polling: adaptive", "wake-latency: 0us"])
 
-    /// Why it cannot be measured; nil when it can.
+    /// Why this cannot be measured; nil if it can.
     static func refusal(_ bench: Bench) throws -> String? {
         try adaptive.refusal(Workload(), bench).map { "this sluiced has no adaptive polling: \($0.split(separator: "\n").first ?? "")" }
     }
 
-    /// CPU time of an idle daemon as a share of one CPU, and the latency of frames that come one by one after it went to sleep, beside what waking a
-    /// thread by an eventfd takes at the same time without it.
+    /// Measures the CPU time of an idle daemon as a share of one CPU, and the latency of single frames that come after it went to sleep, together with the time
+    /// that it takes at the same time to wake a thread by an eventfd without a switch.
     static func run(_ bench: Bench, _ name: String) throws {
         if let refusal = try refusal(bench) { return bench.skip(name, refusal) }
         var workload = Workload()
@@ -28,7 +28,7 @@ struct Idle {
             var bareWake: [(String, Double, Double)] = []
             try peer.whileRunning(workload, bench) { running in
                 let generator = try GeneratorSession(bench, running, workload)
-                // It backs off gradually.
+                // The daemon backs off gradually.
                 usleep(500_000)
                 let before = running.processes.reduce(0) { $0 + $1.secondsOfCPU }
                 let start = ContinuousClock.now
@@ -63,7 +63,7 @@ struct Idle {
         bench.add(share, wake, median)
     }
 
-    /// Throughput of a daemon that may sleep beside one that never does.
+    /// Compares the throughput of a daemon that may sleep with that of one that never does.
     static func throughput(_ bench: Bench, _ name: String) throws {
         if let refusal = try refusal(bench) { return bench.skip(name, refusal) }
         Throughput(workload: Workload(), peers: [adaptive, polling], targets: [.init(against: "sluice-polling", 0.98)]).run(bench, name)

@@ -1,18 +1,18 @@
 import Foundation
 import Measuring
 
-/// Latency from the generator's sending to its receiving call, at 10, 50 and 90 % of each switch's own NDR, as CSIT has it, and at one load
-/// for all: half of the least NDR. Beside the figures of all frames stand those of the frames that no stall of the generator's thread delayed, and of those
-/// that no stall of the switch's delayed either, where it knows of them; and what the bare machine takes from threads that only spin.
+/// Measures latency from the generator's sending to its receiving call, at 10, 50 and 90 % of each switch's own NDR, as CSIT does, and at one load for all
+/// switches: half of the least NDR. In addition to the figures of all frames, there are those of frames that no stall of the generator's thread delayed, and of
+/// frames that no stall of the switch delayed either, if the switch reports stalls; and what the bare machine takes from threads that only spin.
 struct Latency {
     var workload: Workload
     var peers: [any Peer]
-    /// The benchmark whose NDR serves, when it ran before this one.
+    /// The benchmark whose NDR is used if it ran before this one.
     var search: String
     static let shares = [0.1, 0.5, 0.9]
 
     func run(_ bench: Bench, _ name: String) {
-        // One search may have met the machine in a state that the rounds do not.
+        // There are several searches, because the machine may have been in another state during a single one.
         var found: [String: [Double]] = [:]
         bench.turns(name, peers, rounds: min(bench.rounds, 3)) { peer, _ in found[peer.name, default: []].append(try startingLoad(peer, bench)) }
         let loads = found.compactMapValues { Spread($0)?.median }
@@ -20,7 +20,7 @@ struct Latency {
         var curves: [String: [LineChart.Series]] = [:]
         let common = (loads.values.min() ?? 0) / 2
         let able = peers.filter { loads[$0.name] != nil }
-        // All are up at once and one at a time runs, so that rounds follow each other closely, and what the machine does for a while it does to all.
+        // All switches are up and one at a time runs, so that rounds follow each other closely, and a slow period of the machine affects all of them.
         var up: [String: Running] = [:]
         defer { for running in up.values { running.stop() } }
         bench.turns(name, able, rounds: 1) { peer, _ in
@@ -33,7 +33,7 @@ struct Latency {
             ("\(Int(share * 100)) % of its NDR", { (peer: String) in share * (loads[peer] ?? 0) })
         }
         steps.append(("the same load", { _ in common }))
-        // Load by load, so that what is compared is a second or two apart.
+        // One load is measured after the other, so that what is compared was measured within a second or two.
         for (what, load) in steps {
             bench.turns(name, able.filter { up[$0.name] != nil }) { peer, round in
                 guard let running = up[peer.name] else { return }
@@ -69,7 +69,7 @@ struct Latency {
                 table.add("p99 at \(what), frames undisturbed by stalls of either", peer.name, stalls.undisturbedByEither?.latency.p99, targets.filter { $0.against == nil })
                 shares.add("time the switch was stalled at \(what)", peer.name, own.share * 100)
             } failed: { peer in
-                // Left out of the other loads, too.
+                // A failed peer is left out of the other loads as well.
                 up.removeValue(forKey: peer.name)?.stop()
             }
         }
@@ -83,7 +83,7 @@ struct Latency {
         }
     }
 
-    /// A switch's NDR: the search's median if there was one in this run.
+    /// The NDR of a switch: the median that the search found, if it was part of this run; otherwise, a search is made.
     private func startingLoad(_ peer: any Peer, _ bench: Bench) throws -> Double {
         let known = bench.results.figures.first { $0.benchmark == search && $0.quantity == "NDR" }?.spread(peer.name)?.median
         if let known, known > 0 { return known }
@@ -93,14 +93,14 @@ struct Latency {
             try generator.close()
             return found
         }
-        // A machine that never leaves a trial alone has no NDR; its PDR serves.
+        // If the machine disturbs every trial, there is no NDR, and the PDR is used.
         let ndr = found.result(0), pdr = found.result(0.005)
         if ndr == 0 { bench.say("  \(peer.name): no load without loss; its PDR stands for its NDR") }
         guard max(ndr, pdr) > 0 else { throw Fault("no load was found at which \(peer.name) loses at most 0.5 %") }
         return Double(ndr > 0 ? ndr : pdr)
     }
 
-    /// The lines of a percentile distribution up to 99.99 %, beyond which a picture shows one frame's luck.
+    /// The lines of a percentile distribution up to 99.99 %; beyond that, single frames decide.
     static func curve(_ name: String, _ file: String) -> LineChart.Series {
         let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
         let rows = text.split(separator: "\n").compactMap { line -> (Double, Double)? in
@@ -111,7 +111,7 @@ struct Latency {
     }
 }
 
-/// Figures of one benchmark that come up as it goes, in their order.
+/// The figures of one benchmark, which are added as they are measured and keep that order.
 struct FigureTable {
     private let benchmark: String
     private let unit: String
@@ -122,7 +122,7 @@ struct FigureTable {
         self.unit = unit
     }
 
-    /// Lower is better.
+    /// Adds a value of a figure for which lower values are better.
     mutating func add(_ quantity: String, _ peer: String, _ value: Double?, _ targets: [Figure.Target] = []) {
         if !figures.contains(where: { $0.quantity == quantity }) {
             figures.append(Figure(benchmark, quantity, unit: unit, higherIsBetter: false, targets: targets))

@@ -1,7 +1,7 @@
 import Foundation
 import Measuring
 
-/// NDR and PDR: the greatest loads at which no frame is lost, and at most 0.5 % are.
+/// Measures NDR and PDR: the greatest loads at which no frame is lost, and at which at most 0.5 % are.
 struct LossSearch {
     var workload: Workload
     var peers: [any Peer]
@@ -23,7 +23,7 @@ struct LossSearch {
         for result in results { bench.add(result) }
     }
 
-    /// Bounded by what a flood gets through, and by the number of trials.
+    /// The search is bounded by what a flood gets through, and by the number of trials.
     static func search(_ generator: GeneratorSession, goals: [Double] = tolerances.map { $0.1 }, seconds: Double) throws -> RateSearch {
         let most = try generator.flood(seconds).frames
         var search = RateSearch(goals: goals, most: Int(most))

@@ -1,7 +1,7 @@
 import Foundation
 import Measuring
 
-/// Benchmarks that are programs of their own, beside this one.
+/// Benchmarks that are separate programs.
 enum Outside {
     private static var folder: String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
@@ -13,7 +13,7 @@ enum Outside {
         return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }
 
-    /// The scheduler alone beside librte_sched: ns per packet, by number of classes.
+    /// Compares the scheduler alone with librte_sched: ns per packet, by the number of classes.
     static func scheduler(_ bench: Bench, _ name: String) throws {
         guard let program = program("scheduler-benchmark") else {
             return bench.skip(name, "scheduler-benchmark is not built: swift build -c release --package-path Benchmarks")
@@ -23,7 +23,7 @@ enum Outside {
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ").map { $0.trimmingCharacters(in: ["(", ")"]) }
             let numbers = words.compactMap { Double($0) }
-            // classes, frames standing, librte_sched, own in floors and its ratio, own borrowing and its ratio
+            // The columns are: classes, standing frames, librte_sched; Sluice within floors and its ratio; Sluice borrowing and its ratio.
             guard numbers.count == 7, let classes = words.first.flatMap({ Int($0) }) else { continue }
             if numbers[1] == 32 { inFloors[classes] = numbers[3] }
             for (kind, place) in [("floors", 3), ("borrowing", 5)] {
@@ -44,10 +44,10 @@ enum Outside {
         }
     }
 
-    /// What `forwarding-benchmark -j` says.
+    /// The output of `forwarding-benchmark -j`.
     private struct Scaling: Decodable {
         struct Ratios: Decodable {
-            /// Set by set: by the clock of sets in which neither side was disturbed, per running time of all in which the loops ran for most of it.
+            /// For each set: by the clock, if neither side was disturbed; and per running time, if the loops ran for most of it.
             var byClock: [Double]
             var byRunningTime: [Double]
         }
@@ -59,11 +59,11 @@ enum Outside {
         var loops: [Loops]
         var machine: [String: Ratios]
         var sets: Int
-        /// Turns that were made again.
+        /// The number of turns that were repeated.
         var repeats: Int
     }
 
-    /// Scaling over lcores without generator cores: frames in rings in memory.
+    /// Measures how throughput scales with lcores, without CPUs for a generator: frames are in rings in memory.
     static func rings(_ bench: Bench, _ name: String) throws {
         guard let program = program("forwarding-benchmark") else {
             return bench.skip(name, "forwarding-benchmark is not built: swift build -c release --package-path Benchmarks")

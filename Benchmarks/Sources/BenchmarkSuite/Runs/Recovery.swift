@@ -1,11 +1,11 @@
 import Foundation
 import Measuring
 
-/// How long a class that was idle waits for its floor: its sibling has borrowed everything, then the class comes back, several times.
+/// Measures how long a class that was idle waits for its floor: its sibling has borrowed everything, and then the class comes back, several times.
 struct Recovery {
     var peers: [any Peer]
     static let link = 200e6, floors = [120e6, 80e6]
-    /// Milliseconds: when it first comes back, how often after that, and how long it stays.
+    /// In milliseconds: when the class first comes back, the period after that, and how long it stays. `times` is how often it comes back.
     static let first = 500, period = 400, stay = 200, times = 8
 
     private var workload: Workload {
@@ -58,7 +58,7 @@ struct Recovery {
         var scenario = ScenarioText(ports: running.ports, duration: Double(Self.first + Self.period * Self.times) / 1e3, binMilliseconds: 1)
         scenario.flow("returning", from: 0, to: 1, workload, rate: "off")
         scenario.flow("borrower", from: 0, to: 1, workload, rate: "\(Int(Self.link * 1.1))bit", firstMAC: 1)
-        // Tell the switch where the guests are.
+        // These flows tell the switch where the guests are.
         scenario.flow("back", from: 1, to: 0, workload, rate: "off")
         scenario.flow("back1", from: 1, to: 0, workload, rate: "off", firstMAC: 1)
         scenario.line("steps:")

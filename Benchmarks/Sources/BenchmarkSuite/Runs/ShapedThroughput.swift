@@ -1,16 +1,16 @@
 import Foundation
 import Measuring
 
-/// Throughput at the shaper's rate, by frames that go round. Ahead of each of Sluice's slices the link is set to a share of what testpmd moved in the slice
-/// before; every class is limited and borrows most of what it sends. More frames are on their way than the link passes, so that they stand in the
-/// classes' queues.
+/// Throughput at the shaper's rate, with circulating frames. Before each slice of Sluice, the link is set to a share of what testpmd moved in the preceding
+/// slice. Every class is limited and borrows most of what it sends. There are more frames than the link passes, so they wait in the queues of the classes.
 struct ShapedThroughput {
     var workload: Workload
-    /// The link's rate as a share of testpmd's.
+    /// The rate of the link as a share of what testpmd moves.
     var link: Double
     var targets: [Figure.Target] = []
-    /// Frames on their way each way: enough that nearly every class has frames waiting at times, and so few that their buffers' lines stay in a second-level
-    /// cache beside the rest, as the 256 of the other switch do. Of 4 096 they do not: frames then cost twice the cycles to receive and send.
+    /// The number of frames on their way in each direction: enough for nearly every class to have waiting frames at times, but so few that the cache lines of
+    /// their buffers stay in a second-level cache together with the rest, as the 256 of the other switch do. With 4 096 they do not, and frames cost twice as
+    /// many cycles to receive and send.
     static let window = 1_024
 
     func run(_ bench: Bench, _ name: String) throws {
@@ -26,7 +26,7 @@ struct ShapedThroughput {
         shaped.link = link.nominal * workload.meanBytes * 8
         try own.whileRunning(shaped, bench) { running in
             let sluice = "\(bench.programs)/sluice --socket \(running.control ?? "")"
-            // The root's bucket, full after the other's slice, is 10 ms of its rate: it is spent before anything counts.
+            // The root's bucket holds 10 ms of its rate. It is full after the other switch's slice and is used up before anything counts.
             let command = "\(link.command(bytes: workload.meanBytes)); exec \(sluice) bridge set br0 rate ${bits}bit >/dev/null"
             let report = try Circulation.play(
                 bench, shaped, [(own, running), (other, beside)], slices: Circulation.slices(bench), windows: [own.name: Self.window],

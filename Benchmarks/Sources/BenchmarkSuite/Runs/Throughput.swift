@@ -1,10 +1,10 @@
 import Foundation
 import Measuring
 
-/// MRR (CSIT's maximum receive rate): frames delivered per second, all ports together, by a switch that always has frames to pass.
+/// MRR (CSIT's maximum receive rate): the frames delivered per second at all ports together by a switch that always has frames to pass.
 ///
-/// Switches whose ports are vhost-user sockets are all up at once, and frames circulate through one after the other in slices of time; a round
-/// is a slice. Where one generator has not enough ports for that, each is up by itself in turn, and a round is the median of its slices. What has no
+/// Switches whose ports are vhost-user sockets are all running at the same time, and frames circulate through one after the other in slices of time; a round is
+/// a slice. If one generator does not have enough ports for that, each switch runs by itself in turn, and a round is the median of its slices. A switch without
 /// vhost-user sockets is flooded.
 struct Throughput {
     var workload: Workload
@@ -19,7 +19,7 @@ struct Throughput {
         if circulating.count * workload.ports <= Circulation.mostPorts {
             if !circulating.isEmpty { Circulation(workload: workload, peers: circulating).measure(bench, name, into: &result) }
         } else {
-            // One generator has not enough ports for all of them at once.
+            // One generator does not have enough ports for all of them at the same time.
             bench.turns(name, circulating) { peer, _ in
                 let slices = try peer.whileRunning(workload, bench) { try Circulation.play(bench, workload, [(peer, $0)], slices: Circulation.slicesPerRound(bench)) }
                 result.add(peer.name, Spread(slices.rates(peer.name))?.median, disturbed: slices.disturbed(peer.name))

@@ -1,4 +1,4 @@
-// Pairs of DPDK ring devices whose rings are crossed: what one sends, the other receives. On DPDK's public interface only.
+// Pairs of DPDK ring devices whose rings are crossed: what one device sends, the other receives. Uses only DPDK's public interface.
 #ifndef RING_PORTS_H
 #define RING_PORTS_H
 
@@ -6,30 +6,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Makes the devices net_ring_A and net_ring_B, with `queues` queue pairs of rings of `frames` places (a power of two).
-/// EAL must run. Returns 0 or a negative errno.
+/// Creates the devices net_ring_A and net_ring_B with `queues` queue pairs, whose rings have `frames` slots (a power of two). EAL must be running. Returns 0 or
+/// a negative errno.
 int ring_ports_create(const char *a, const char *b, unsigned queues, unsigned frames);
 
-/// Puts a frame, in a buffer of the pool "frames", into a receive queue of net_ring_NAME.
-/// Returns 0 or a negative errno: -ENOBUFS when the ring is full, -ENOMEM when the pool is empty.
+/// Puts a frame, in a buffer of the pool "frames", into a receive queue of net_ring_NAME. Returns 0 or a negative errno: -ENOBUFS if the ring is full, -ENOMEM
+/// if the pool is empty.
 int ring_ports_put(const char *name, unsigned queue, const uint8_t *bytes, uint16_t length);
 
-/// What was counted while `packets` packets were received. The packets before the first and after the last count are not in it.
+/// What was counted while `packets` packets were received. Packets before the beginning and after the end of the count are not included.
 typedef struct {
     uint64_t packets;
-    /// Calls of malloc, calloc, realloc, memalign, posix_memalign, aligned_alloc, valloc and of free, by the thread that received the packets.
+    /// Calls of malloc, calloc, realloc, memalign, posix_memalign, aligned_alloc and valloc (`allocations`) and of free (`frees`) by the thread that received
+    /// the packets.
     uint64_t allocations;
     uint64_t frees;
 } ring_ports_count;
 
-/// Counts what happens while a poll loop receives from net_ring_FIRST and net_ring_SECOND, which it polls in this order and alone: from a poll
-/// of FIRST after at least `warm_up` packets of both, to one after at least `packets` more. At most one count in a process. `deliberate`:
-/// allocate and free that many times within it, to show that they are found. Returns 0 or a negative errno.
+/// Counts what happens while a poll loop receives from net_ring_FIRST and net_ring_SECOND, which it polls in this order and alone: from a poll of FIRST after
+/// at least `warm_up` packets of both, to one after at least `packets` more. There can be only one count in a process. `deliberate` is the number of times that
+/// memory is allocated and freed on purpose during the count, to show that this is found. Returns 0 or a negative errno.
 int ring_ports_count_begin(const char *first, const char *second, uint64_t warm_up, uint64_t packets, unsigned deliberate);
-/// Whether the count has ended; its result then.
+/// Whether the count has ended; if so, `result` is set.
 bool ring_ports_counted(ring_ports_count *result);
 
-/// Bracket the count, for profilers that act upon a function's name (callgrind's --zero-before and --dump-before).
+/// These are called at the beginning and the end of the count, for profilers that act on the name of a function (callgrind's --zero-before and --dump-before).
 void ring_ports_count_begins(void);
 void ring_ports_count_ends(void);
 
