@@ -6,8 +6,8 @@ import Synchronization
 
 /// A NIC, given by a PCI address, by any DPDK device string, or by the name of a kernel interface, which is driven by AF_XDP where possible and by AF_PACKET
 /// otherwise.
-final class PhysicalLink: PortLink {
-    private let ethernet: EthernetDevice
+final class PhysicalLink: DeviceLink {
+    let ethernet: EthernetDevice
     private(set) var device: String
     /// The kernel interface that the device is on; nil: there is none. The drivers for such devices always report their link as up.
     private var below: Below?
@@ -134,11 +134,6 @@ final class PhysicalLink: PortLink {
         refresh()
     }
 
-    var state: UnsafeMutablePointer<LinkState> { ethernet.state }
-    var queues: Int { ethernet.queues }
-    var driver: String { ethernet.driver }
-    var numaNode: Int { ethernet.numaNode }
-    var wakes: Bool { ethernet.wakes }
     var condition: String {
         if let below, below.state == .gone { return "the interface \(below.name) is gone" }
         if isRenamed, let below { return Renaming.sentence(below.name, below.currentName, "device \(deviceOf(below.currentName))") }

@@ -6,8 +6,8 @@ import Packet
 import Synchronization
 
 /// A tap interface of this host. Where the kernel offers vhost-net, it is driven through virtio_user and accelerated by it; otherwise by DPDK's tap driver.
-final class TapLink: PortLink {
-    private let ethernet: EthernetDevice
+final class TapLink: DeviceLink {
+    let ethernet: EthernetDevice
     private(set) var device: String
     /// The interface's name when it was made, by which the driver knows it to the end.
     private let firstName: String
@@ -64,11 +64,6 @@ final class TapLink: PortLink {
         ethernet.isUp = true
     }
 
-    var state: UnsafeMutablePointer<LinkState> { ethernet.state }
-    var queues: Int { ethernet.queues }
-    var driver: String { ethernet.driver }
-    var numaNode: Int { ethernet.numaNode }
-    var wakes: Bool { ethernet.wakes }
     var condition: String {
         switch interfaceState {
         case .gone: "the interface \(device) is gone"

@@ -1,0 +1,12 @@
+/// A link that an Ethernet device of DPDK's carries.
+protocol DeviceLink: PortLink {
+    var ethernet: EthernetDevice { get }
+}
+
+extension DeviceLink {
+    var state: UnsafeMutablePointer<LinkState> { ethernet.state }
+    var queues: Int { ethernet.queues }
+    var driver: String { ethernet.driver }
+    var numaNode: Int { ethernet.numaNode }
+    var wakes: Bool { ethernet.wakes }
+}
