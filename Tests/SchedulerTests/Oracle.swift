@@ -48,7 +48,7 @@ final class Oracle {
         var endlessFloor = false
         var checkpoint: Nanoseconds
         var mode = Mode.may
-        var queue: [(length: UInt32, tag: UInt32, since: Nanoseconds)] = []
+        var queue: [(charge: Charge, tag: UInt32, since: Nanoseconds)] = []
         /// nil: frames may stay as long as they like.
         var codel: CoDelModel?
         var active: Set<Int> = []
@@ -141,12 +141,14 @@ final class Oracle {
     /// Frames that left on what some class saved.
     var sentFromSavings = 0
     var droppedByCoDel = 0
+    /// Frames that left as several on the wire.
+    var sentAsSeveral = 0
     /// Events so far in which some inner class had nothing left for those below it.
     var events = 0
     /// The visit that is not over: see `OracleWaits`.
     var visit: Visit?
-    /// Bytes of the frames that the root has not paid for: it pays before it is asked, and before a call ends.
-    var owed: [Int] = []
+    /// What the root has not paid for: it pays before it is asked, and before a call ends.
+    var owed: [Cost] = []
     /// Leaves above their floors that got their first frame since the last dequeue; the 64th makes them join at once.
     var arrivals: [ClassID] = []
 
@@ -155,6 +157,11 @@ final class Oracle {
         self.frames = frames
         latest = now
         make(1, nil, root, at: now)
+    }
+
+    /// Bytes with overhead, and packets.
+    struct Cost {
+        var bytes: Int, packets: Int128
     }
 
     // MARK: Changes
@@ -413,18 +420,18 @@ final class Oracle {
         }
     }
 
-    func enqueue(_ length: UInt32, tag: UInt32, to id: ClassID, at now: Nanoseconds) -> EnqueueVerdict {
+    func enqueue(_ charge: Charge, tag: UInt32, to id: ClassID, at now: Nanoseconds) -> EnqueueVerdict {
         guard let c = classes[id], c.isLeaf else { return .notALeaf }
-        let bytes = c.queue.reduce(0) { $0 + Int($1.length) }
+        let bytes = c.queue.reduce(0) { $0 + Int($1.charge.bytes) }
         if c.p.limitPackets != 0 && c.queue.count >= Int(c.p.limitPackets)
-            || c.p.limitBytes != 0 && bytes + Int(length) > Int(c.p.limitBytes) {
+            || c.p.limitBytes != 0 && bytes + Int(charge.bytes) > Int(c.p.limitBytes) {
             count(c) { $0.droppedQueueLimit += 1 }
             return .queueLimit
         }
         if frames == held { count(c) { $0.droppedBufferFull += 1 }; return .bufferFull }
         if c.queue.count >= frames - held { count(c) { $0.droppedBufferShare += 1 }; return .bufferShare }
         held += 1
-        c.queue.append((length, tag, now))
+        c.queue.append((charge, tag, now))
         if c.queue.count == 1 {
             if parked.contains(c.p.output) {
                 park(c)
@@ -455,7 +462,7 @@ final class Oracle {
     }
 
     /// The next frame to leave now, or nil. `wake` comes first, and `endDequeue` after the last.
-    func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32)? {
+    func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32, charge: Charge)? {
         while let (row, isSaved) = nextRow(at: now) {
             let priority = row & 7
             let lender = classes[(isSaved ? savers : rows)[row][0]]!
@@ -483,10 +490,10 @@ final class Oracle {
             dropStale(leaf, at: now)
             let frame = leaf.queue.removeFirst()
             held -= 1
-            charge(leaf, lender, row, fromSavings: isSaved, frame.length, at: now)
+            charge(leaf, lender, row, fromSavings: isSaved, frame.charge, at: now)
             if leaf.queue.isEmpty { deactivate(leaf) }
             if isVisitOver(fromSavings: isSaved, at: now) { endVisit(at: now) }
-            return (leaf.id, frame.tag)
+            return (leaf.id, frame.tag, frame.charge)
         }
         return nil
     }
@@ -507,12 +514,12 @@ final class Oracle {
     }
 
     /// How many of the frames leave at once, without a turn. `update` comes first.
-    func bypass(_ lengths: [UInt32], to id: ClassID, at now: Nanoseconds) -> Int {
+    func bypass(_ charges: [Charge], to id: ClassID, at now: Nanoseconds) -> Int {
         guard let c = classes[id], c.isLeaf, c.queue.isEmpty, !parked.contains(c.p.output), arrivals.isEmpty,
             rows.allSatisfy(\.isEmpty), savers.allSatisfy(\.isEmpty) else { return 0 }
         var passed = 0
         var first: (Class, Bool)?
-        for length in lengths {
+        for frame in charges {
             var lender: Class? = c, saver: Class?
             while let this = lender, this.modeNow(now) == .may {
                 if saver == nil, this.hasSaved(now) { saver = this }
@@ -525,7 +532,7 @@ final class Oracle {
             guard let lender, first == nil || first!.0 === lender && first!.1 == fromSavings else { break }
             first = (lender, fromSavings)
             // Others below an ancestor that this frame exhausts wait as before: it is looked at again once all have passed.
-            charge(c, lender, nil, fromSavings: fromSavings, length, at: now)
+            charge(c, lender, nil, fromSavings: fromSavings, frame, at: now)
             passed += 1
         }
         updateModes(c.way, at: now)
@@ -533,26 +540,28 @@ final class Oracle {
     }
 
     /// A frame without a row takes no turn.
-    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, fromSavings: Bool, _ length: UInt32, at now: Nanoseconds) {
+    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, fromSavings: Bool, _ charge: Charge, at now: Nanoseconds) {
         if fromSavings { sentFromSavings += 1 }
-        let bytes = max(Int(length) + overhead, 0)
+        if charge.frames > 1 { sentAsSeveral += 1 }
+        let frames = UInt64(charge.frames), packets = Int128(frames)
+        let bytes = max(Int(charge.bytes) + Int(frames) * overhead, 0)
         if leaf !== lender {
-            lender.counts.lentFrames += 1
-            lender.counts.lentBytes += UInt64(length)
+            lender.counts.lentFrames += frames
+            lender.counts.lentBytes += UInt64(charge.bytes)
         }
         var c: Class? = leaf
         var lends = false
         while let this = c {
-            this.counts.sentFrames += 1
-            this.counts.sentBytes += UInt64(length)
+            this.counts.sentFrames += frames
+            this.counts.sentBytes += UInt64(charge.bytes)
             if this.parent == nil, row != nil, this !== lender {
-                owed.append(bytes)
+                owed.append(Cost(bytes: bytes, packets: packets))
                 break
             }
             this.refill(now)
             this.ceiling?.charge(Int128(bytes) * 8)
             this.peak?.charge(Int128(bytes) * 8)
-            this.ceilingPackets?.charge(1)
+            this.ceilingPackets?.charge(packets)
             if this === lender {
                 lends = true
                 if let row {
@@ -574,11 +583,11 @@ final class Oracle {
             }
             if lends {
                 this.chargeFloor(bytes, fromSavings: fromSavings)
-                this.floorPackets?.charge(1)
+                this.floorPackets?.charge(packets)
             } else {
-                this.counts.borrowedFrames += 1
-                this.counts.borrowedBytes += UInt64(length)
-                this.counts.loans[lender.id, default: 0] += UInt64(length)
+                this.counts.borrowedFrames += frames
+                this.counts.borrowedBytes += UInt64(charge.bytes)
+                this.counts.loans[lender.id, default: 0] += UInt64(charge.bytes)
             }
             c = this.parent
         }

@@ -4,7 +4,7 @@ extension ClassTree {
     /// Frames of a leaf that has neither floor nor ceiling, and so all above it up to the root: how many pass. 0: it is not one, or the root does not
     /// lend. Equals `passAny`.
     @_noLocks @inline(__always)
-    mutating func passUnlimited(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+    mutating func passUnlimited(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         if hasLimits(leaf) { return 0 }
         var active = states[1].active
         // Otherwise there is nothing above it to look at.
@@ -18,26 +18,26 @@ extension ClassTree {
         }
         var credit = Int64.max
         if !rootLends(&credit, owed: owedCharge, at: now) { return 0 }
-        let taken = measure(lengths, count: count, credit: credit)
+        let taken = measure(charges, count: count, credit: credit)
         let frames = UInt64(taken.frames)
         owedFrames &+= frames
         owedCharge &+= taken.cost
         countSent(by: leaf, lender: 1, frames: frames, bytes: UInt64(taken.bytes))
         if active != 0 { updateCharged(leaf, at: now) }
-        return Int(taken.frames)
+        return Int(taken.next)
     }
 
     /// Lets frames of a leaf pass that has a floor or ceiling, or an ancestor that has: how many. The root may be left to be charged.
     @_noLocks @inline(never)
-    mutating func passLimited(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        let passed = passPlain(lengths, count: count, leaf, at: now)
-        return passed != 0 ? passed : passAny(lengths, count: count, leaf, at: now)
+    mutating func passLimited(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+        let passed = passPlain(charges, count: count, leaf, at: now)
+        return passed != 0 ? passed : passAny(charges, count: count, leaf, at: now)
     }
 
     /// The short way of a leaf that sends on its own floor or on that of an ancestor, where all classes up to the lender are plain, lease their
     /// rates, or have none at all; the lender may also be a root without peak and packet rates. 0: the general way must decide. Equals `passAny`.
     @_noLocks @inline(__always)
-    private mutating func passPlain(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+    private mutating func passPlain(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         var lender = leaf
         var credit = Int64.max
         while lender != 1 {
@@ -64,7 +64,7 @@ extension ClassTree {
             lender = state.pointee.parent
         }
         if lender == 1, leaf == 1 || !rootLends(&credit, owed: owedCharge, at: now) { return 0 }
-        let taken = measure(lengths, count: count, credit: credit)
+        let taken = measure(charges, count: count, credit: credit)
         let frames = UInt64(taken.frames)
         countSent(by: leaf, lender: lender, frames: frames, bytes: UInt64(taken.bytes))
         owedFrames &+= frames
@@ -82,7 +82,7 @@ extension ClassTree {
         }
         if lender != 1 { active |= payLender(lender, taken, at: now) }
         if active | states[1].active != 0 { updateCharged(leaf, at: now) }
-        return Int(taken.frames)
+        return Int(taken.next)
     }
 
     /// Charges the lender and all above it but the root, as `chargeBypass` does. Not 0 if one of them is active, so that its mode may have changed.

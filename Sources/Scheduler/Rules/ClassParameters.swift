@@ -4,7 +4,8 @@ public typealias Nanoseconds = UInt64
 /// Names a class within its tree. 0 names none; 1 is the root, which `ClassTree.create` makes.
 public typealias ClassID = UInt16
 
-/// What an operator can ask of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does.
+/// What an operator can ask of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does; of a frame that leaves as several, all of
+/// them (`Charge`).
 public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     /// Guaranteed rate in bit/s (HTB's `rate`); 0: none, the class lives on what others do not use.
     /// For the root 0 means "all of its ceiling".
@@ -13,9 +14,9 @@ public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     public var ceiling: UInt64
     /// A second, usually short-lived limit in bit/s with a bucket of its own (TBF's peak rate); 0: none.
     public var peak: UInt64
-    /// Guaranteed frames per second; 0: none. Where `floor` is set as well, a frame is in the floor only if both buckets allow it.
+    /// Guaranteed frames on the wire per second; 0: none. Where `floor` is set as well, a frame is in the floor only if both buckets allow it.
     public var floorPackets: UInt64
-    /// Most frames per second; 0: unlimited.
+    /// Most frames on the wire per second; 0: unlimited.
     public var ceilingPackets: UInt64
     /// Bytes the class may send at once within its floor. As in HTB the frame that empties the bucket is sent whole.
     /// No bucket is shallower than what its rate earns in 1 ns or deeper than 576 460 752 bytes; 0 sends one frame at a time.
@@ -30,9 +31,9 @@ public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     public var priority: UInt8
     /// Bytes a turn among classes of equal priority; raised to `ClassParameters.leastQuantum`.
     public var quantum: UInt32
-    /// Most frames in a leaf's queue; 0: only the shared buffer limits it.
+    /// Most frames in a leaf's queue, each one whatever it leaves as; 0: only the shared buffer limits it.
     public var limitPackets: UInt32
-    /// Most bytes in a leaf's queue; 0: no such limit.
+    /// Most bytes on the wire in a leaf's queue; 0, or more than 2 147 483 647: that many.
     public var limitBytes: UInt32
     /// Sojourn time in ns above which CoDel starts to drop (RFC 8289: 5 ms); 0: tail drop.
     public var codelTarget: UInt64

@@ -302,7 +302,7 @@ struct ClassExtra {
 /// A frame in a queue, half a cache line. Begins as `OfferedFrame` and `ScheduledFrame` do, so that it is copied in one piece.
 struct FrameNode {
     var handle: UnsafeMutableRawPointer
-    var length: UInt32
+    var charge: Charge
     var tag: UInt32
     /// When it was queued, for CoDel.
     var since: Nanoseconds

@@ -101,7 +101,7 @@ public struct ClassTree {
 
     /// Frames queued, parked ones included.
     public internal(set) var backlogFrames = 0
-    /// Their bytes, without overhead.
+    /// Their bytes on the wire, without overhead.
     public internal(set) var backlogBytes = 0
     /// Frames that lost their queue: their leaf was removed, or became a parent of leaves on another output.
     public internal(set) var droppedByRemoval: UInt64 = 0
@@ -112,7 +112,8 @@ public struct ClassTree {
     ///   - classes: class ids run from 1 to one less than this; at most 65 536.
     ///   - frames: most frames queued in all leaves together.
     ///   - outputs: leaves deliver to outputs 0 to one less than this.
-    ///   - overhead: bytes added to each frame when it is charged (24: preamble, FCS and gap).
+    ///   - overhead: bytes added for each frame on the wire when it is charged (24: preamble, FCS and gap). At most 32 767 either way: what is beyond is
+    ///     cut off.
     ///   - shared: where instances of the tree on other lcores lease their tokens; nil: this is the only one.
     public static func create(
         root: ClassParameters, classes: Int = 65_536, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds,
@@ -168,7 +169,7 @@ public struct ClassTree {
         frameCapacity = UInt32(frames)
         self.outputs = outputs
         self.classes = classes
-        self.overhead = Int64(overhead)
+        self.overhead = Self.bounded(overhead: overhead)
         self.shared = shared
     }
 
@@ -207,6 +208,9 @@ public struct ClassTree {
     static func reserve<T>(_ count: Int) -> UnsafeMutablePointer<T> {
         UnsafeMutableRawPointer.allocate(byteCount: (count * MemoryLayout<T>.stride + 127) & ~127, alignment: 128).bindMemory(to: T.self, capacity: count)
     }
+
+    @_noLocks
+    static func bounded(overhead: Int) -> Int64 { Int64(min(max(overhead, -Charge.mostOverhead), Charge.mostOverhead)) }
 
     /// Earliest time at which there may be something to do without another enqueue: `now` if a frame can leave at once, `.max` if
     /// nothing waits. It may be somewhat early, never late.

@@ -1,8 +1,8 @@
 /// A frame on its way out. The scheduler never looks behind `handle`.
 public struct ScheduledFrame {
     public var handle: UnsafeMutableRawPointer
-    /// Bytes, as given to `enqueue`: without the tree's overhead.
-    public var length: UInt32
+    /// As given to `enqueue`.
+    public var charge: Charge
     /// Given to `enqueue`; means nothing to the scheduler.
     public var tag: UInt32
     /// The leaf it was sent from.
@@ -11,9 +11,9 @@ public struct ScheduledFrame {
     public var output: UInt16
 
     @_noLocks @inlinable
-    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID, output: UInt16) {
+    public init(handle: UnsafeMutableRawPointer, charge: Charge, tag: UInt32, leaf: ClassID, output: UInt16) {
         self.handle = handle
-        self.length = length
+        self.charge = charge
         self.tag = tag
         self.leaf = leaf
         self.output = output
@@ -23,8 +23,8 @@ public struct ScheduledFrame {
 /// A frame on its way in: see `ClassTree.enqueue`.
 public struct OfferedFrame {
     public var handle: UnsafeMutableRawPointer
-    /// Bytes, without the tree's overhead.
-    public var length: UInt32
+    /// What it costs, without the tree's overhead.
+    public var charge: Charge
     /// Comes out with the frame; means nothing to the scheduler.
     public var tag: UInt32
     public var leaf: ClassID
@@ -34,9 +34,9 @@ public struct OfferedFrame {
     public var flow: UInt32
 
     @_noLocks @inlinable @inline(__always)
-    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID, flow: UInt32 = 0) {
+    public init(handle: UnsafeMutableRawPointer, charge: Charge, tag: UInt32, leaf: ClassID, flow: UInt32 = 0) {
         self.handle = handle
-        self.length = length
+        self.charge = charge
         self.tag = tag
         self.leaf = leaf
         verdict = .queued
