@@ -5,7 +5,7 @@ final class Bench {
     let tree: UnsafeMutablePointer<ClassTree>
     let outputs: Int
     private(set) var now: Nanoseconds
-    /// Bytes and frames sent by each leaf.
+    /// Bytes and frames that left on the wire, by leaf.
     private(set) var sentBytes = Tally()
     private(set) var sentFrames = Tally()
     /// The frame length of each leaf that always has frames to send.
@@ -67,9 +67,10 @@ final class Bench {
     }
 
     @discardableResult
-    func offer(_ leaf: ClassID, _ length: UInt32, flow: UInt32 = 0) -> EnqueueVerdict {
+    func offer(_ leaf: ClassID, _ bytes: UInt32, frames: UInt32 = 1, flow: UInt32 = 0) -> EnqueueVerdict {
         let number = UInt32(lastIn[leaf, default: 0] + 1)
-        let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: Int(number))!, length: length, tag: number, flow: flow, to: leaf, at: now)
+        let charge = Charge(bytes: bytes, frames: frames)!
+        let verdict = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: Int(number))!, charge: charge, tag: number, flow: flow, to: leaf, at: now)
         if verdict == .queued {
             lastIn.add(leaf, 1)
             held.add(leaf, 1)
@@ -105,8 +106,8 @@ final class Bench {
 
     private func note(_ frame: ScheduledFrame) {
         delivered += 1
-        sentBytes.add(frame.leaf, UInt64(frame.length))
-        sentFrames.add(frame.leaf, 1)
+        sentBytes.add(frame.leaf, UInt64(frame.charge.bytes))
+        sentFrames.add(frame.leaf, UInt64(frame.charge.frames))
         if held[frame.leaf, default: 0] > 0 { held.add(frame.leaf, .max) }
         let last = lastOut[frame.leaf, default: 0], number = UInt64(frame.tag)
         if gapsAllowed ? number <= last : number != last + 1 { outOfOrder += 1 }

@@ -53,7 +53,7 @@ import Testing
         return p
     }
 
-    private static func lengths(_ dice: inout Seeded) -> [UInt32] {
+    private static func lengths(_ dice: inout Seeded) -> [Charge] {
         (0..<(dice.chance(80) ? 1 : 1 + dice.below(3))).map { _ in dice.one(of: [60, 300, 1_514]) }
     }
 }

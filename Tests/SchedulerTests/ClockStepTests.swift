@@ -23,7 +23,7 @@ import Testing
         bench.add(2, under: 1, .mbit(100, ceil: 200, burst: 5_000, ceilingBurst: 8_000))
         bench.greedy[2] = Self.frame
         let excess = Excess(above: 200e6 / 8)
-        stall(bench) { frame, now in excess.note(UInt64(frame.length), at: now) }
+        stall(bench) { frame, now in excess.note(UInt64(frame.charge.bytes), at: now) }
         #expect(excess.worst <= 9_000 && excess.worst > 8_000)
     }
 
@@ -36,8 +36,8 @@ import Testing
         bench.greedy[2] = Self.frame
         let ceiling = Excess(above: 100e6 / 8), peak = Excess(above: 200e6 / 8)
         stall(bench) { frame, now in
-            ceiling.note(UInt64(frame.length), at: now)
-            peak.note(UInt64(frame.length), at: now)
+            ceiling.note(UInt64(frame.charge.bytes), at: now)
+            peak.note(UInt64(frame.charge.bytes), at: now)
         }
         #expect(ceiling.worst <= 151_000 && ceiling.worst > 150_000)
         #expect(peak.worst <= 6_000 && peak.worst > 5_000)
@@ -64,8 +64,8 @@ import Testing
         }
         let root = Excess(above: 1e9 / 8), each = [ClassID(2): Excess(above: 800e6 / 8), 3: Excess(above: 800e6 / 8)]
         stall(bench) { frame, now in
-            root.note(UInt64(frame.length), at: now)
-            each[frame.leaf]!.note(UInt64(frame.length), at: now)
+            root.note(UInt64(frame.charge.bytes), at: now)
+            each[frame.leaf]!.note(UInt64(frame.charge.bytes), at: now)
         }
         #expect(root.worst <= 11_000 && root.worst > 10_000)
         for excess in each.values { #expect(excess.worst <= 9_000) }
@@ -78,7 +78,7 @@ import Testing
         let excess = Excess(above: 200e6 / 8)
         func pass(until end: Nanoseconds) {
             while bench.now < end {
-                while bench.tree.pointee.bypass([Self.frame], count: 1, to: 2, at: bench.now) == 1 { excess.note(UInt64(Self.frame), at: bench.now) }
+                while bench.tree.pointee.bypass([Charge(bytes: Self.frame)], count: 1, to: 2, at: bench.now) == 1 { excess.note(UInt64(Self.frame), at: bench.now) }
                 bench.advance(to: bench.now + 10_000)
             }
         }
@@ -99,8 +99,8 @@ import Testing
         let root = Excess(above: 1e9 / 8, from: Cluster.start)
         let each = [ClassID(2): Excess(above: 800e6 / 8, from: Cluster.start), 3: Excess(above: 800e6 / 8, from: Cluster.start)]
         cluster.watch { frame, now in
-            root.note(UInt64(frame.length), at: now)
-            each[frame.leaf]!.note(UInt64(frame.length), at: now)
+            root.note(UInt64(frame.charge.bytes), at: now)
+            each[frame.leaf]!.note(UInt64(frame.charge.bytes), at: now)
         }
         for instance in cluster.instances { instance.greedy = [2: 1_514, 3: 1_514] }
         cluster.run(for: 20 * millisecond)

@@ -61,7 +61,7 @@ struct CoDelModel {
 extension Oracle {
     /// Drops the first frames of a leaf that CoDel drops at this time.
     func dropStale(_ leaf: Class, at now: Nanoseconds) {
-        guard let count = leaf.codel?.drops(of: leaf.queue.map { (Int($0.length), $0.since) }, at: now) else { return }
+        guard let count = leaf.codel?.drops(of: leaf.queue.map { (Int($0.charge.bytes), $0.since) }, at: now) else { return }
         leaf.queue.removeFirst(count)
         held -= count
         droppedByCoDel += count

@@ -9,7 +9,7 @@ import Testing
         let bench = Bench(root: .mbit(800, ceil: 1_000), classes: 64)
         bench.gapsAllowed = true
         var account = Account()
-        bench.onSend = { frame, _ in account.note(frame.leaf, bytes: UInt64(frame.length)) }
+        bench.onSend = { frame, _ in account.note(frame.leaf, bytes: UInt64(frame.charge.bytes)) }
         for turn in 0..<2_000 {
             Self.change(bench, &account, &dice)
             for leaf in account.leaves where dice.chance(50) {
@@ -17,7 +17,7 @@ import Testing
                 if dice.chance(60) {
                     for _ in 0..<dice.below(12) { bench.offer(leaf, length) }
                 } else {
-                    let passed = bench.tree.pointee.bypass([length, length, length], count: 3, to: leaf, at: bench.now)
+                    let passed = bench.tree.pointee.bypass(Array(repeating: Charge(bytes: length), count: 3), count: 3, to: leaf, at: bench.now)
                     for _ in 0..<passed { account.note(leaf, bytes: UInt64(length)) }
                 }
             }

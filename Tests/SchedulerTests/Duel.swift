@@ -30,6 +30,8 @@ struct Duel {
     /// The number of frames that left on what a class had saved, according to the oracle.
     var sentFromSavings: Int { arena.oracle.sentFromSavings }
     var droppedByCoDel: Int { arena.oracle.droppedByCoDel }
+    /// Frames that left as several.
+    var sentAsSeveral: Int { arena.oracle.sentAsSeveral }
 
     private var failure: String?
 
@@ -130,10 +132,10 @@ private final class Arena {
             if isDone != oracle.remove(id, at: now) { return "remove \(id)" }
             if isDone { ids.removeAll { $0 == id } }
             collect()
-        case .enqueue(let length, let leaf, let asBurst):
+        case .enqueue(let charge, let leaf, let asBurst):
             tag += 1
-            let verdict = offer(length, to: leaf, asBurst: asBurst)
-            let expected = oracle.enqueue(length, tag: tag, to: leaf, at: now)
+            let verdict = offer(charge, to: leaf, asBurst: asBurst)
+            let expected = oracle.enqueue(charge, tag: tag, to: leaf, at: now)
             return verdict == expected ? nil : "enqueue to \(leaf): \(verdict), the oracle says \(expected)"
         case .dequeue(let limit):
             return dequeue(limit: limit)
@@ -159,18 +161,18 @@ private final class Arena {
     private func collect() { while tree.pointee.takeDropped(into: freed, limit: 64) != 0 {} }
 
     /// Offers a frame in one of the two ways in which frames can be queued.
-    private func offer(_ length: UInt32, to leaf: ClassID, asBurst: Bool) -> EnqueueVerdict {
+    private func offer(_ charge: Charge, to leaf: ClassID, asBurst: Bool) -> EnqueueVerdict {
         let handle = UnsafeMutableRawPointer(bitPattern: 8)!
-        if !asBurst { return tree.pointee.enqueue(handle, length: length, tag: tag, to: leaf, at: now) }
-        var frame = OfferedFrame(handle: handle, length: length, tag: tag, leaf: leaf)
+        if !asBurst { return tree.pointee.enqueue(handle, charge: charge, tag: tag, to: leaf, at: now) }
+        var frame = OfferedFrame(handle: handle, charge: charge, tag: tag, leaf: leaf)
         let queued = tree.pointee.enqueue(&frame, count: 1, at: now)
         precondition(queued == (frame.verdict == .queued ? 1 : 0))
         return frame.verdict
     }
 
     /// All frames of one leaf must pass before those of the next may.
-    private func bypass(_ first: Int, _ offered: [(leaf: ClassID, lengths: [UInt32])]) -> String? {
-        var lengths = [UInt32](repeating: 1, count: first)
+    private func bypass(_ first: Int, _ offered: [(leaf: ClassID, lengths: [Charge])]) -> String? {
+        var lengths = [Charge](repeating: 1, count: first)
         var runs: [LeafRun] = []
         var expected = first
         oracle.update(at: now)
@@ -195,7 +197,7 @@ private final class Arena {
             let expected = oracle.dequeue(at: now)
             if oracle.isTied { return nil }
             guard let expected else { return "frame from \(frame.leaf), the oracle sends none" }
-            if expected.leaf != frame.leaf || expected.tag != frame.tag {
+            if expected.leaf != frame.leaf || expected.tag != frame.tag || expected.charge != frame.charge {
                 return "frame from \(frame.leaf), the oracle sends from \(expected.leaf)"
             }
         }
@@ -248,6 +250,8 @@ private final class Arena {
             waits.ancestors = Dictionary(uniqueKeysWithValues: tree.pointee.ceilingWaits(of: id).map { ($0.ancestor, $0.waits) })
             if waits != c.waits { return "class \(id) waited \(waits), the oracle says \(c.waits)" }
             if counters.waitsAncestor != c.waits.ancestors.values.reduce(0, +) { return "class \(id) waited \(counters.waitsAncestor) times for ancestors" }
+            let bytes = c.queue.reduce(0) { $0 + Int($1.charge.bytes) }
+            if Int(counters.backlogBytes) != bytes { return "class \(id) holds \(counters.backlogBytes) bytes, the oracle \(bytes)" }
             if Int(counters.backlogFrames) != c.queue.count { return "class \(id) holds \(counters.backlogFrames), the oracle \(c.queue.count)" }
         }
         return nil

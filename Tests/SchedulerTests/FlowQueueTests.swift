@@ -60,7 +60,7 @@ import Testing
         bench.onSend = { frame, _ in
             let flow = Int(owner.removeValue(forKey: frame.tag)!)
             held[flow] -= 1
-            sent[flow] += UInt64(frame.length)
+            sent[flow] += UInt64(frame.charge.bytes)
         }
         while bench.now < 2 * second {
             for flow in 0..<100 {
@@ -91,7 +91,7 @@ import Testing
         for _ in 0..<200 { for flow in 1...4 as ClosedRange<UInt32> { bench.offer(2, 1_514, flow: flow) } }
         var sparse = 0, worst: Nanoseconds = 0, begun: Nanoseconds = 0
         bench.onSend = { frame, now in
-            if frame.length == 98 {
+            if frame.charge.bytes == 98 {
                 worst = max(worst, now - begun)
                 sparse += 1
             }
@@ -122,7 +122,7 @@ import Testing
         #expect(counters.backlogFrames == 100 && counters.droppedQueueLimit == 402 && reasons == Array(repeating: .queueLimit, count: 402))
         #expect(counters.backlogBytes == 200 + 98 * 1_514 && bench.tree.pointee.backlogBytes == 200 + 98 * 1_514)
         var small = 0
-        bench.onSend = { frame, _ in if frame.length == 100 { small += 1 } }
+        bench.onSend = { frame, _ in if frame.charge.bytes == 100 { small += 1 } }
         bench.run(until: 50 * millisecond)
         #expect(small == 2)
     }
@@ -218,7 +218,7 @@ import Testing
             var lengths: [UInt32] = []
             bench.onSend = { frame, _ in
                 #expect(frame.leaf == 3)
-                lengths.append(frame.length)
+                lengths.append(frame.charge.bytes)
             }
             bench.run(until: second)
             bench.collectDropped()
@@ -268,10 +268,10 @@ import Testing
     @Test(arguments: [true, false]) func framesPassAnEmptyLeaf(flows: Bool) {
         let bench = Bench(root: .mbit(1_000, ceil: 1_000))
         bench.add(2, under: 1, Self.parameters(100, flows: flows))
-        var length: UInt32 = 1_000
-        #expect(bench.tree.pointee.bypass(&length, count: 1, to: 2, at: 0) == 1)
+        var charge = Charge(bytes: 1_000)
+        #expect(bench.tree.pointee.bypass(&charge, count: 1, to: 2, at: 0) == 1)
         #expect(bench.tree.pointee.counters(of: 2).sentBytes == 1_000)
         while bench.offer(2, 1_000, flow: 1) == .queued, bench.tree.pointee.backlogFrames < 3 {}
-        #expect(bench.tree.pointee.bypass(&length, count: 1, to: 2, at: 0) == 0)
+        #expect(bench.tree.pointee.bypass(&charge, count: 1, to: 2, at: 0) == 0)
     }
 }

@@ -116,7 +116,7 @@ import Testing
         let cluster = Cluster(count, root: ClassParameters(), checkInterval: 7)
         cluster.add(2, under: 1, .mbit(0, ceil: 100, ceilingBurst: 30_000))
         let excess = Excess(above: 100e6 / 8, from: Cluster.start)
-        cluster.watch { frame, now in excess.note(UInt64(frame.length), at: now) }
+        cluster.watch { frame, now in excess.note(UInt64(frame.charge.bytes), at: now) }
         for instance in cluster.instances {
             instance.gapsAllowed = true
             instance.greedy[2] = 1_514

@@ -72,13 +72,13 @@ import Testing
         let cluster = Cluster(count, root: Self.mbit(1_000))
         cluster.add(2, under: 1, Self.mbit(600, ceil: 800))
         cluster.add(3, under: 2, borrowing ? Self.mbit(0, ceil: 700) : Self.mbit(500, ceil: 700))
-        let lengths = [UInt32](repeating: 1_514, count: 4)
+        let charges = [Charge](repeating: Charge(bytes: 1_514), count: 4)
         func pass(for time: Nanoseconds) -> Double {
             var bytes = 0
             let end = cluster.now + time
             while cluster.now < end {
                 for instance in cluster.instances {
-                    bytes += 1_514 * instance.tree.pointee.bypass(lengths, count: 4, to: 3, at: instance.now)
+                    bytes += 1_514 * instance.tree.pointee.bypass(charges, count: 4, to: 3, at: instance.now)
                     instance.advance(to: instance.now + 5_000)
                 }
             }
@@ -93,7 +93,7 @@ import Testing
         let cluster = Cluster(count, root: ClassParameters())
         cluster.add(2, under: 1, limit.parameters)
         let excess = Excess(above: limit.perSecond, from: Cluster.start)
-        cluster.watch { frame, now in excess.note(limit == .packets ? 1 : UInt64(frame.length), at: now) }
+        cluster.watch { frame, now in excess.note(limit == .packets ? UInt64(frame.charge.frames) : UInt64(frame.charge.bytes), at: now) }
         // Demand moves between instances, pauses, and returns everywhere at once.
         var dice = Seeded(UInt64(count))
         for _ in 0..<100 {

@@ -41,7 +41,7 @@ import Testing
             }
             let bench = all[thread]
             let row = rows + thread * windows
-            bench.onSend = { frame, now in row[Int((now - Self.start) / Self.window)] += UInt64(frame.length) }
+            bench.onSend = { frame, now in row[Int((now - Self.start) / Self.window)] += UInt64(frame.charge.bytes) }
             var dice = Seeded(UInt64(thread + 1))
             var until: Nanoseconds = 0
             while bench.now < Self.start + Self.length {

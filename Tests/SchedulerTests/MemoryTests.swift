@@ -35,7 +35,7 @@ import Testing
             var p = ClassParameters.mbit(1, ceil: 100)
             if !alike { p.limitBytes = UInt32(1_000_000 + id) }
             _ = tree.pointee.add(leaf, under: 1, p, at: now)
-            _ = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 64)!, length: 1_514, tag: 0, to: leaf, at: now)
+            _ = tree.pointee.enqueue(UnsafeMutableRawPointer(bitPattern: 64)!, charge: Charge(bytes: 1_514), tag: 0, to: leaf, at: now)
             _ = tree.pointee.dequeue(into: into, limit: 1, at: now + 5_000)
         }
         let after = resident()

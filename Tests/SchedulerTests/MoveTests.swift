@@ -74,7 +74,7 @@ import Testing
         // This class was made together with its protocols, so it has never been a leaf.
         bench.add(2, under: 1, .mbit(4)); bench.add(3, under: 2, .mbit(2)); bench.add(4, under: 2, .mbit(1)); bench.add(5, under: 1, .mbit(4))
         var order: [UInt32] = []
-        bench.onSend = { frame, _ in if frame.leaf != 5 { order.append(frame.length) } }
+        bench.onSend = { frame, _ in if frame.leaf != 5 { order.append(frame.charge.bytes) } }
         for length in 0..<20 as Range<UInt32> { bench.offer(4, 1_000 + length); bench.offer(3, 2_000 + length); bench.offer(5, 1_000) }
         #expect(bench.tree.pointee.remove(4, leavingTo: 3, at: bench.now) == .done)
         #expect(bench.tree.pointee.heir(of: 4) == 3)

@@ -49,7 +49,7 @@ final class Oracle {
         var endlessFloor = false
         var checkpoint: Nanoseconds
         var mode = Mode.may
-        var queue: [(length: UInt32, tag: UInt32, since: Nanoseconds)] = []
+        var queue: [(charge: Charge, tag: UInt32, since: Nanoseconds)] = []
         /// CoDel for the leaf's queue; nil: frames are not dropped for waiting long.
         var codel: CoDelModel?
         var active: Set<Int> = []
@@ -144,12 +144,14 @@ final class Oracle {
     /// The number of frames that left on what a class had saved.
     var sentFromSavings = 0
     var droppedByCoDel = 0
+    /// Frames that left as several on the wire.
+    var sentAsSeveral = 0
     /// The number of events so far in which an inner class had nothing left for the classes below it.
     var events = 0
     /// The visit that has not ended yet; see `OracleWaits`.
     var visit: Visit?
-    /// The bytes of each frame that the root has still to pay for. It pays before it is asked for another visit, and before a call ends.
-    var owed: [Int] = []
+    /// What the root has not paid for: it pays before it is asked, and before a call ends.
+    var owed: [Cost] = []
     /// Leaves above their floors that got their first frame since the last dequeue. When there are 64, they join at once.
     var arrivals: [ClassID] = []
 
@@ -158,6 +160,11 @@ final class Oracle {
         self.frames = frames
         latest = now
         make(1, nil, root, at: now)
+    }
+
+    /// Bytes with overhead, and packets.
+    struct Cost {
+        var bytes: Int, packets: Int128
     }
 
     // MARK: Changes
@@ -417,18 +424,18 @@ final class Oracle {
         }
     }
 
-    func enqueue(_ length: UInt32, tag: UInt32, to id: ClassID, at now: Nanoseconds) -> EnqueueVerdict {
+    func enqueue(_ charge: Charge, tag: UInt32, to id: ClassID, at now: Nanoseconds) -> EnqueueVerdict {
         guard let c = classes[id], c.isLeaf else { return .notALeaf }
-        let bytes = c.queue.reduce(0) { $0 + Int($1.length) }
+        let bytes = c.queue.reduce(0) { $0 + Int($1.charge.bytes) }
         if c.p.limitPackets != 0 && c.queue.count >= Int(c.p.limitPackets)
-            || c.p.limitBytes != 0 && bytes + Int(length) > Int(c.p.limitBytes) {
+            || c.p.limitBytes != 0 && bytes + Int(charge.bytes) > Int(c.p.limitBytes) {
             count(c) { $0.droppedQueueLimit += 1 }
             return .queueLimit
         }
         if frames == held { count(c) { $0.droppedBufferFull += 1 }; return .bufferFull }
         if c.queue.count >= frames - held { count(c) { $0.droppedBufferShare += 1 }; return .bufferShare }
         held += 1
-        c.queue.append((length, tag, now))
+        c.queue.append((charge, tag, now))
         if c.queue.count == 1 {
             if parked.contains(c.p.output) {
                 park(c)
@@ -459,7 +466,7 @@ final class Oracle {
     }
 
     /// The frame that leaves next at this time; nil if there is none. `wake` must be called first, and `endDequeue` after the last frame.
-    func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32)? {
+    func dequeue(at now: Nanoseconds) -> (leaf: ClassID, tag: UInt32, charge: Charge)? {
         while let (row, isSaved) = nextRow(at: now) {
             let priority = row & 7
             let lender = classes[(isSaved ? savers : rows)[row][0]]!
@@ -487,10 +494,10 @@ final class Oracle {
             dropStale(leaf, at: now)
             let frame = leaf.queue.removeFirst()
             held -= 1
-            charge(leaf, lender, row, fromSavings: isSaved, frame.length, at: now)
+            charge(leaf, lender, row, fromSavings: isSaved, frame.charge, at: now)
             if leaf.queue.isEmpty { deactivate(leaf) }
             if isVisitOver(fromSavings: isSaved, at: now) { endVisit(at: now) }
-            return (leaf.id, frame.tag)
+            return (leaf.id, frame.tag, frame.charge)
         }
         return nil
     }
@@ -511,12 +518,12 @@ final class Oracle {
     }
 
     /// How many of the frames leave at once, without a turn. `update` must be called first.
-    func bypass(_ lengths: [UInt32], to id: ClassID, at now: Nanoseconds) -> Int {
+    func bypass(_ charges: [Charge], to id: ClassID, at now: Nanoseconds) -> Int {
         guard let c = classes[id], c.isLeaf, c.queue.isEmpty, !parked.contains(c.p.output), arrivals.isEmpty,
             rows.allSatisfy(\.isEmpty), savers.allSatisfy(\.isEmpty) else { return 0 }
         var passed = 0
         var first: (Class, Bool)?
-        for length in lengths {
+        for frame in charges {
             var lender: Class? = c, saver: Class?
             while let this = lender, this.modeNow(now) == .may {
                 if saver == nil, this.hasSaved(now) { saver = this }
@@ -529,7 +536,7 @@ final class Oracle {
             guard let lender, first == nil || first!.0 === lender && first!.1 == fromSavings else { break }
             first = (lender, fromSavings)
             // Classes below an ancestor that this frame exhausts keep waiting as before; the ancestor's mode is updated after all frames have passed.
-            charge(c, lender, nil, fromSavings: fromSavings, length, at: now)
+            charge(c, lender, nil, fromSavings: fromSavings, frame, at: now)
             passed += 1
         }
         updateModes(c.way, at: now)
@@ -537,26 +544,28 @@ final class Oracle {
     }
 
     /// Charges a frame that leaves. If `row` is nil, the frame passed and uses up no turn.
-    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, fromSavings: Bool, _ length: UInt32, at now: Nanoseconds) {
+    func charge(_ leaf: Class, _ lender: Class, _ row: Int?, fromSavings: Bool, _ charge: Charge, at now: Nanoseconds) {
         if fromSavings { sentFromSavings += 1 }
-        let bytes = max(Int(length) + overhead, 0)
+        if charge.frames > 1 { sentAsSeveral += 1 }
+        let frames = UInt64(charge.frames), packets = Int128(frames)
+        let bytes = max(Int(charge.bytes) + Int(frames) * overhead, 0)
         if leaf !== lender {
-            lender.counts.lentFrames += 1
-            lender.counts.lentBytes += UInt64(length)
+            lender.counts.lentFrames += frames
+            lender.counts.lentBytes += UInt64(charge.bytes)
         }
         var c: Class? = leaf
         var lends = false
         while let this = c {
-            this.counts.sentFrames += 1
-            this.counts.sentBytes += UInt64(length)
+            this.counts.sentFrames += frames
+            this.counts.sentBytes += UInt64(charge.bytes)
             if this.parent == nil, row != nil, this !== lender {
-                owed.append(bytes)
+                owed.append(Cost(bytes: bytes, packets: packets))
                 break
             }
             this.refill(now)
             this.ceiling?.charge(Int128(bytes) * 8)
             this.peak?.charge(Int128(bytes) * 8)
-            this.ceilingPackets?.charge(1)
+            this.ceilingPackets?.charge(packets)
             if this === lender {
                 lends = true
                 if let row {
@@ -578,11 +587,11 @@ final class Oracle {
             }
             if lends {
                 this.chargeFloor(bytes, fromSavings: fromSavings)
-                this.floorPackets?.charge(1)
+                this.floorPackets?.charge(packets)
             } else {
-                this.counts.borrowedFrames += 1
-                this.counts.borrowedBytes += UInt64(length)
-                this.counts.loans[lender.id, default: 0] += UInt64(length)
+                this.counts.borrowedFrames += frames
+                this.counts.borrowedBytes += UInt64(charge.bytes)
+                this.counts.loans[lender.id, default: 0] += UInt64(charge.bytes)
             }
             c = this.parent
         }

@@ -26,25 +26,30 @@ import Testing
     /// Some leaves use CoDel, and time passes in larger steps.
     @Test(arguments: 0..<8) func randomTreesThatDropWhatIsStale(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .delaying) }
 
-    /// Each run of this test takes other cases.
-    @Test(arguments: 0..<6) func freshTrees(part: Int) {
+    /// Frames that leave as several, by every way.
+    @Test(arguments: 0..<8) func randomTreesWithSegmentedFrames(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .segmented) }
+
+    /// Other cases in every run.
+    @Test(arguments: 0..<8) func freshTrees(part: Int) {
         let first = UInt64.random(in: 1 << 32 ..< 1 << 63)
-        fight(first ..< first + 2_000, [.plain, .saving, .delaying][part % 3])
+        fight(first ..< first + 2_000, [.plain, .saving, .delaying, .segmented][part % 4])
     }
 
     private func fight(_ seeds: Range<UInt64>, _ kind: CaseMaker.Kind = .plain) {
-        var saved = 0, dropped = 0
+        var saved = 0, dropped = 0, segmented = 0
         for seed in seeds {
             var duel = Duel(seed: seed, kind)
             let difference = duel.run()
             saved += duel.sentFromSavings
             dropped += duel.droppedByCoDel
+            segmented += duel.sentAsSeveral
             guard let difference else { continue }
             let steps = Duel.shortest(duel.done)
             Issue.record("seed \(seed): \(difference). In short:\n\(steps)")
             return
         }
-        #expect((kind == .saving) == (saved > 100) && (kind == .delaying) == (dropped > 100))
+        #expect((kind == .saving || kind == .segmented) == (saved > 100) && (kind == .delaying || kind == .segmented) == (dropped > 100))
+        #expect((kind == .segmented) == (segmented > 100))
     }
 }
 
@@ -54,11 +59,11 @@ enum Step {
     case change(ClassID, ClassParameters)
     case remove(ClassID)
     /// One frame, offered alone or as a burst of one.
-    case enqueue(UInt32, to: ClassID, asBurst: Bool)
+    case enqueue(Charge, to: ClassID, asBurst: Bool)
     case dequeue(limit: Int)
-    case bypass([UInt32], to: ClassID)
-    /// Frames for several leaves, some of which occur twice. `runs` has the lengths of each leaf's frames; the first `first` frames belong to no leaf.
-    case bypassBurst(first: Int, runs: [(leaf: ClassID, lengths: [UInt32])])
+    case bypass([Charge], to: ClassID)
+    /// Several leaves, some of them twice: `runs` are charges by leaf; the first frames belong to nobody.
+    case bypassBurst(first: Int, runs: [(leaf: ClassID, lengths: [Charge])])
     case advance(by: Nanoseconds)
     case park(UInt16)
     case unpark(UInt16)
@@ -91,6 +96,8 @@ struct CaseMaker {
         case saving
         /// Some leaves use CoDel, and are held back long enough for it to drop frames.
         case delaying
+        /// Some frames leave as several; and some floors have deep bursts, and some leaves drop what is stale.
+        case segmented
     }
 
     mutating func begin() -> (Case, classes: Int) {
@@ -116,13 +123,14 @@ struct CaseMaker {
         if dice.chance(10) { p.limitBytes = 5_000 }
         if dice.chance(10) { p.limitPackets = 5 }
         p.output = UInt16(dice.below(3))
-        if kind == .delaying, dice.chance(60) {
+        if kind == .delaying && dice.chance(60) || kind == .segmented && dice.chance(20) {
             p.codelTarget = dice.one(of: [1, 100_000, 5_000_000])
             if dice.chance(50) { p.codelInterval = dice.one(of: [10_000, 3_000_000, 100_000_000]) }
             p.limitPackets = 1_000
             p.limitBytes = 0
         }
-        if kind == .saving, dice.chance(40) { p.burst = dice.one(of: [18_044, 18_045, 20_000, 60_000, 1_000_000]) }
+        if kind == .segmented, p.limitBytes != 0 { p.limitBytes = dice.one(of: [5_000, 100_000, 2_000_000]) }
+        if kind == .saving || kind == .segmented, dice.chance(40) { p.burst = dice.one(of: [18_044, 18_045, 20_000, 60_000, 1_000_000]) }
         return p
     }
 
@@ -146,7 +154,7 @@ struct CaseMaker {
             return .bypass(lengths(), to: leaf)
         case 8..<45:
             let leaf = dice.one(of: ids), length = dice.one(of: [60, 300, 1_514, 9_000, 65_550] as [UInt32])
-            return .enqueue(length, to: leaf, asBurst: tag % 2 == 1)
+            return .enqueue(charge(length), to: leaf, asBurst: tag % 2 == 1)
         case 45..<75:
             return .dequeue(limit: 1 + dice.below(8))
         case 75..<90:
@@ -166,5 +174,20 @@ struct CaseMaker {
         }
     }
 
-    private mutating func lengths() -> [UInt32] { (0..<1 + dice.below(4)).map { _ in dice.one(of: [60, 300, 1_514, 9_000] as [UInt32]) } }
+    private mutating func lengths() -> [Charge] { (0..<1 + dice.below(4)).map { _ in charge(dice.one(of: [60, 300, 1_514, 9_000])) } }
+
+    /// Of a frame of so many bytes, or of one that leaves as several.
+    private mutating func charge(_ length: UInt32) -> Charge {
+        guard kind == .segmented, dice.chance(40) else { return Charge(bytes: length) }
+        return Charge(bytes: dice.one(of: [120, 3_000, 20_000, 67_000, 1_048_575]), frames: dice.one(of: [2, 3, 14, 45, 1_024]))!
+    }
+}
+
+/// An ordinary frame's as its length, so that cases say what they said before there were others.
+extension Charge: CustomStringConvertible {
+    public var description: String { frames == 1 ? "\(bytes)" : "\(bytes) in \(frames)" }
+}
+
+extension Charge: ExpressibleByIntegerLiteral {
+    public init(integerLiteral bytes: UInt32) { self.init(bytes: bytes) }
 }

@@ -136,20 +136,20 @@ extension Oracle {
 extension Oracle.Class {
     func isSpent(_ bucket: Oracle.Bucket, at now: Nanoseconds) -> Bool { bucket.filled(now > checkpoint ? Int128(now - checkpoint) : 0) < 0 }
 
-    /// Charges the limits of the class for frames with these numbers of bytes.
-    func chargeLimits(_ frames: [Int]) {
-        for bytes in frames {
-            ceiling?.charge(Int128(bytes) * 8)
-            peak?.charge(Int128(bytes) * 8)
-            ceilingPackets?.charge(1)
+    /// Charges what limits it.
+    func chargeLimits(_ costs: [Oracle.Cost]) {
+        for cost in costs {
+            ceiling?.charge(Int128(cost.bytes) * 8)
+            peak?.charge(Int128(cost.bytes) * 8)
+            ceilingPackets?.charge(cost.packets)
         }
     }
 
-    func payWhatOthersLent(_ frames: [Int]) {
-        chargeLimits(frames)
-        for bytes in frames {
-            chargeFloor(bytes, fromSavings: false)
-            floorPackets?.charge(1)
+    func payWhatOthersLent(_ costs: [Oracle.Cost]) {
+        chargeLimits(costs)
+        for cost in costs {
+            chargeFloor(cost.bytes, fromSavings: false)
+            floorPackets?.charge(cost.packets)
         }
     }
 }

@@ -84,7 +84,7 @@ import Testing
             withUnsafeTemporaryAllocation(of: ScheduledFrame.self, capacity: 1) { into in
                 for length in lengths {
                     #expect(bench.tree.pointee.dequeue(into: into.baseAddress!, limit: 1, at: now) == 1)
-                    #expect(into[0].length == length)
+                    #expect(into[0].charge == Charge(bytes: length))
                     frames -= 1
                     bytes -= length
                     #expect(holds(frames, bytes))

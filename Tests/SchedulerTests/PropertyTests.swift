@@ -31,7 +31,7 @@ import Testing
         let tree = AdmittedTree(dice: &dice)
         let excess = tree.classes.mapValues { Excess(above: Double($0.ceiling) * 1e6 / 8) }
         let ways = Dictionary(uniqueKeysWithValues: tree.leaves.map { ($0, tree.way(from: $0)) })
-        tree.bench.onSend = { frame, now in for id in ways[frame.leaf]! { excess[id]!.note(UInt64(frame.length), at: now) } }
+        tree.bench.onSend = { frame, now in for id in ways[frame.leaf]! { excess[id]!.note(UInt64(frame.charge.bytes), at: now) } }
         for _ in 0..<100 {
             tree.bench.greedy = [:]
             for leaf in tree.leaves where dice.chance(50) { tree.bench.greedy[leaf] = dice.one(of: Self.sizes) }
@@ -78,7 +78,7 @@ import Testing
         }
         var got: [ClassID: Double] = [:], worst = 0.0
         bench.onSend = { frame, _ in
-            got[frame.leaf, default: 0] += Double(frame.length)
+            got[frame.leaf, default: 0] += Double(frame.charge.bytes)
             guard let mine = got[frame.leaf] else { return }
             for (other, quantum) in quanta where other != frame.leaf {
                 // The number of rounds by which this one is ahead of the other, less what a frame on each side may add.

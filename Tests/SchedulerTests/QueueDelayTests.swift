@@ -42,7 +42,7 @@ import Testing
             let (flow, since) = owner.removeValue(forKey: frame.tag)!
             if flow < senders.count { answers.append((now + trip, flow, false)) }
             guard now > 2 * second else { return }
-            if flow != ping { useful += UInt64(frame.length) } else { delays.append(now - since) }
+            if flow != ping { useful += UInt64(frame.charge.bytes) } else { delays.append(now - since) }
         }
         var nextPing: Nanoseconds = 0
         var flooded: UInt64 = 0

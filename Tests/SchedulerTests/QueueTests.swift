@@ -25,7 +25,7 @@ import Testing
         bench.add(3, under: 1, .mbit(0))
         let leaves: [ClassID] = [3, 2, 2, 77, 2, 1, 3]
         var burst = leaves.indices.map {
-            OfferedFrame(handle: UnsafeMutableRawPointer(bitPattern: 64)!, length: 60, tag: UInt32($0), leaf: leaves[$0])
+            OfferedFrame(handle: UnsafeMutableRawPointer(bitPattern: 64)!, charge: Charge(bytes: 60), tag: UInt32($0), leaf: leaves[$0])
         }
         #expect(bench.tree.pointee.enqueue(&burst, count: burst.count, at: 0) == 4)
         #expect(burst.map(\.verdict) == [.queued, .queued, .queued, .notALeaf, .queueLimit, .notALeaf, .queued])
@@ -72,7 +72,7 @@ import Testing
         let buffer = 1_000
         func offer(_ tree: Int, _ leaf: ClassID) -> EnqueueVerdict {
             let held = trees.reduce(0) { $0 + $1.tree.pointee.backlogFrames }
-            var frame = OfferedFrame(handle: UnsafeMutableRawPointer(bitPattern: 64)!, length: 60, tag: 0, leaf: leaf)
+            var frame = OfferedFrame(handle: UnsafeMutableRawPointer(bitPattern: 64)!, charge: Charge(bytes: 60), tag: 0, leaf: leaf)
             _ = trees[tree].tree.pointee.enqueue(&frame, count: 1, room: UInt32(buffer - held), at: 0)
             return frame.verdict
         }

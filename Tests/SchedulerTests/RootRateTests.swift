@@ -38,7 +38,7 @@ import Testing
     @Test(arguments: mixes) func aDeepBurstKeepsToTheRootsRate(mix: Mix) {
         let bench = Self.bench()
         let excess = Excess(above: Self.gigabit)
-        bench.onSend = { frame, now in excess.note(UInt64(frame.length), at: now) }
+        bench.onSend = { frame, now in excess.note(UInt64(frame.charge.bytes), at: now) }
         bench.add(2, under: 1, .mbit(10, priority: mix.priority, quantum: mix.quantum, burst: 512 << 20))
         bench.add(3, under: 1, .mbit(990, priority: mix.other, quantum: 200_000, burst: mix.otherBurst))
         bench.greedy = [2: mix.size, 3: mix.otherSize]
@@ -64,14 +64,14 @@ import Testing
         let leaf: ClassID = inGroup ? 3 : 2
         let excess = Excess(above: Self.gigabit)
         if passes {
-            let lengths = [UInt32](repeating: 1_514, count: 4)
+            let charges = [Charge](repeating: Charge(bytes: 1_514), count: 4)
             while bench.now < second / 4 {
-                let passed = bench.tree.pointee.bypass(lengths, count: 4, to: leaf, at: bench.now)
+                let passed = bench.tree.pointee.bypass(charges, count: 4, to: leaf, at: bench.now)
                 for _ in 0..<passed { excess.note(1_514, at: bench.now) }
                 bench.advance(to: bench.now + 5_000)
             }
         } else {
-            bench.onSend = { frame, now in excess.note(UInt64(frame.length), at: now) }
+            bench.onSend = { frame, now in excess.note(UInt64(frame.charge.bytes), at: now) }
             bench.greedy = [leaf: 1_514]
             bench.run(until: second / 4)
         }
@@ -142,7 +142,7 @@ import Testing
     @Test(arguments: [0, 5_000] as [Nanoseconds]) func savingsAtSeveralLevelsKeepToTheRootsRate(step: Nanoseconds) {
         let bench = Self.bench()
         let excess = Excess(above: Self.gigabit)
-        bench.onSend = { frame, now in excess.note(UInt64(frame.length), at: now) }
+        bench.onSend = { frame, now in excess.note(UInt64(frame.charge.bytes), at: now) }
         let deep: UInt64 = 100 << 20
         bench.add(2, under: 1, .mbit(100, quantum: Self.quantum(100), burst: deep))
         bench.add(20, under: 2, .mbit(50, priority: 0, quantum: Self.quantum(50), burst: deep))

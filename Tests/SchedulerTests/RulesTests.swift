@@ -67,7 +67,7 @@ import Testing
         bench.add(2, under: 1, .mbit(5, ceil: 50, ceilingBurst: burst))
         bench.greedy[2] = length
         let excess = Excess(above: 50e6 / 8)
-        bench.onSend = { frame, now in excess.note(UInt64(frame.length), at: now) }
+        bench.onSend = { frame, now in excess.note(UInt64(frame.charge.bytes), at: now) }
         bench.run(until: 3 * second)
         bench.greedy = [:]
         bench.run(until: 5 * second)

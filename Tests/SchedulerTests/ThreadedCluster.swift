@@ -50,7 +50,7 @@ final class ThreadedCluster {
             bench.onSend = { frame, now in
                 let window = row + Int((now - Self.start) / Self.window)
                 me.frames[window] += 1
-                me.bytes[window] += UInt64(frame.length)
+                me.bytes[window] += UInt64(frame.charge.bytes)
             }
             var turn = 0
             while bench.now < Self.start + me.length {

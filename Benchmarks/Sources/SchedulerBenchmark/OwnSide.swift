@@ -85,7 +85,7 @@ struct OwnSide {
                 let leaf = sequence[(at + i) & mask]
                 sched_peer_prefetch(lines + Int(leaf) * 128)
                 offered[i].handle = handle
-                offered[i].length = length
+                offered[i].charge = Charge(bytes: length)
                 offered[i].tag = 0
                 offered[i].leaf = leaf
                 offered[i].verdict = .queued
@@ -96,7 +96,7 @@ struct OwnSide {
             prepare()
         }
         // The flows are set only once, because leaves without flows ignore them and a poll loop would not write them for each frame.
-        for i in 0..<Self.burst { offered[i] = OfferedFrame(handle: handle, length: length, tag: 0, leaf: 1, flow: UInt32(i) & 15) }
+        for i in 0..<Self.burst { offered[i] = OfferedFrame(handle: handle, charge: Charge(bytes: length), tag: 0, leaf: 1, flow: UInt32(i) & 15) }
         prepare()
         now = clock ? sched_peer_now() : now + 1_600
         while queued < standing { put() }

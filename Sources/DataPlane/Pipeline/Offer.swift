@@ -12,7 +12,7 @@ func offer(
 ) {
     if lcore.pointee.offeredCount == burstSize || lcore.pointee.offeredTree != tree { giveOffered(lcore) }
     let place = lcore.pointee.offeredCount
-    lcore.pointee.offered[place] = OfferedFrame(handle: UnsafeMutableRawPointer(frame), length: length, tag: tag.rawValue, leaf: leaf)
+    lcore.pointee.offered[place] = OfferedFrame(handle: UnsafeMutableRawPointer(frame), charge: Charge(bytes: length), tag: tag.rawValue, leaf: leaf)
     lcore.pointee.offeredOutputs[place] = output
     lcore.pointee.offeredCount = place &+ 1
     lcore.pointee.offeredTree = tree

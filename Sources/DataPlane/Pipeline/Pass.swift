@@ -14,7 +14,7 @@ func pass(
     if tree.pointee.mayBypass {
         giveOffered(lcore)
         let passed = tree.pointee.bypass(
-            burst.lengths, from: next, Groups.leaves(burst.groups) + group, count: stop &- group, at: lcore.pointee.now)
+            Charge.ofOrdinary(burst.lengths), from: next, Groups.leaves(burst.groups) + group, count: stop &- group, at: lcore.pointee.now)
         if next != passed {
             if burst.isUniform {
                 stage(burst, next..<passed, key.tag, for: key.output, lcore, snapshot)

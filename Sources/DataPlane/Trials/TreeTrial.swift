@@ -51,9 +51,9 @@ package final class TreeTrial {
     package func offer(_ guest: String, _ protocolName: String? = nil, length: UInt32, tag: UInt32 = 0, at now: Nanoseconds) -> EnqueueVerdict {
         guard let leaf = leaves[Self.key(guest, protocolName)] ?? leaves[Self.key(guest, nil)] else { return .notALeaf }
         let handle = UnsafeMutableRawPointer(bitPattern: 64)!
-        let verdict = tree.pointee.enqueue(handle, length: length, tag: tag, to: leaf, at: now)
+        let verdict = tree.pointee.enqueue(handle, charge: Charge(bytes: length), tag: tag, to: leaf, at: now)
         // This is what `dropRefused` does in the pipeline.
-        return verdict == .notALeaf ? tree.pointee.enqueue(handle, length: length, tag: tag, to: tree.pointee.heir(of: leaf), at: now) : verdict
+        return verdict == .notALeaf ? tree.pointee.enqueue(handle, charge: Charge(bytes: length), tag: tag, to: tree.pointee.heir(of: leaf), at: now) : verdict
     }
 
     private static func key(_ guest: String?, _ protocolName: String?) -> String { "\(guest ?? "")/\(protocolName ?? "")" }

@@ -118,7 +118,7 @@ private func queue(
 ) -> Bool {
     let tree = snapshot.pointee.trees[unchecked: Int(target.pointee.tree)].tree
     var offered = OfferedFrame(
-        handle: UnsafeMutableRawPointer(copy), length: length, tag: target.pointee.wants.withoutMirrors.rawValue, leaf: mirror.pointee.leaf)
+        handle: UnsafeMutableRawPointer(copy), charge: Charge(bytes: length), tag: target.pointee.wants.withoutMirrors.rawValue, leaf: mirror.pointee.leaf)
     guard tree.pointee.enqueue(&offered, count: 1, room: lcore.pointee.room, at: lcore.pointee.now) == 1 else { return false }
     lcore.pointee.backlog &+= Int(sluice_frame_segments(copy))
     let counters = lcore.pointee.counters + Int(mirror.pointee.target)

@@ -58,7 +58,7 @@ extension ClassTree {
         let level = above.pointee.level
         let oneByOne = hasActiveAncestors(above)
         var tokens = above.pointee.drawPlain(profiles + Int(above.pointee.profile), at: now)
-        var lent = Taken(frames: 0, bytes: 0, charged: 0, cost: 0, next: 0)
+        var lent = Taken(next: 0)
         var last: ClassID = 0, isSpent = false
         repeat {
             let leaf = feed.pointee.feedHead

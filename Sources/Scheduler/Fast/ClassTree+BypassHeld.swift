@@ -4,7 +4,7 @@ extension ClassTree {
     /// Lets frames of a leaf pass that has neither floor nor ceiling, nor has any class above it up to the root. Returns how many passed; 0 if the leaf is not
     /// like that, or the root does not lend. Equals `passAny`.
     @_noLocks @inline(__always)
-    mutating func passUnlimited(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+    mutating func passUnlimited(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         if hasLimits(leaf) { return 0 }
         var active = states[1].active
         // Otherwise no class between the leaf and the root needs to be looked at.
@@ -18,26 +18,26 @@ extension ClassTree {
         }
         var credit = Int64.max
         if !rootLends(&credit, owed: owedCharge, at: now) { return 0 }
-        let taken = measure(lengths, count: count, credit: credit)
+        let taken = measure(charges, count: count, credit: credit)
         let frames = UInt64(taken.frames)
         owedFrames &+= frames
         owedCharge &+= taken.cost
         countSent(by: leaf, lender: 1, frames: frames, bytes: UInt64(taken.bytes))
         if active != 0 { updateCharged(leaf, at: now) }
-        return Int(taken.frames)
+        return Int(taken.next)
     }
 
     /// Lets frames of a leaf pass that has a floor or ceiling, or an ancestor that has, and returns how many did. The root may still have to be charged.
     @_noLocks @inline(never)
-    mutating func passLimited(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        let passed = passPlain(lengths, count: count, leaf, at: now)
-        return passed != 0 ? passed : passAny(lengths, count: count, leaf, at: now)
+    mutating func passLimited(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+        let passed = passPlain(charges, count: count, leaf, at: now)
+        return passed != 0 ? passed : passAny(charges, count: count, leaf, at: now)
     }
 
     /// Lets frames of a leaf pass that sends on its own floor or on that of an ancestor. All classes up to the lender must be plain, lease their rates, or have
     /// no rates at all; the lender may also be a root without peak and packet rates. Returns 0 if the general path has to decide. Equals `passAny`.
     @_noLocks @inline(__always)
-    private mutating func passPlain(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+    private mutating func passPlain(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         var lender = leaf
         var credit = Int64.max
         while lender != 1 {
@@ -64,7 +64,7 @@ extension ClassTree {
             lender = state.pointee.parent
         }
         if lender == 1, leaf == 1 || !rootLends(&credit, owed: owedCharge, at: now) { return 0 }
-        let taken = measure(lengths, count: count, credit: credit)
+        let taken = measure(charges, count: count, credit: credit)
         let frames = UInt64(taken.frames)
         countSent(by: leaf, lender: lender, frames: frames, bytes: UInt64(taken.bytes))
         owedFrames &+= frames
@@ -82,7 +82,7 @@ extension ClassTree {
         }
         if lender != 1 { active |= payLender(lender, taken, at: now) }
         if active | states[1].active != 0 { updateCharged(leaf, at: now) }
-        return Int(taken.frames)
+        return Int(taken.next)
     }
 
     /// Charges the lender and all classes above it except the root, as `chargeBypass` does. The result is not 0 if one of them is active, so that its mode may

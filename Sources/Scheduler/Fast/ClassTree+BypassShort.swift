@@ -4,15 +4,15 @@
 extension ClassTree {
     /// The runs of a burst that have not passed yet.
     struct Passage {
-        let lengths: UnsafePointer<UInt32>
+        let charges: UnsafePointer<Charge>
         /// Index of the first frame of `run`.
         var next: Int
         var run: UnsafePointer<LeafRun>
         let last: UnsafePointer<LeafRun>
 
         @_noLocks @inline(__always)
-        init(_ lengths: UnsafePointer<UInt32>, from next: Int, _ run: UnsafePointer<LeafRun>, count: Int) {
-            self.lengths = lengths
+        init(_ charges: UnsafePointer<Charge>, from next: Int, _ run: UnsafePointer<LeafRun>, count: Int) {
+            self.charges = charges
             self.next = next
             self.run = run
             last = run + count
@@ -37,7 +37,7 @@ extension ClassTree {
     @_noLocks @inline(never)
     private mutating func passOpen(_ passage: inout Passage, at now: Nanoseconds) {
         let states = states, overhead = overhead
-        let lengths = passage.lengths, last = passage.last
+        let charges = passage.charges, last = passage.last
         var begin = passage.next, run = passage.run
         let isOpen = limitedInners | backlogFrames == 0
         // The bytes for which the root has to be charged, and the tokens that it has for them.
@@ -49,14 +49,18 @@ extension ClassTree {
             guard state.pointee.tail == FrameNode.none, state.pointee.flags & (ClassFlags.limited | ClassFlags.endlessFloor) == 0,
                 isOpen || states[Int(state.pointee.parent)].isIdleOpenGroup
             else { break }
-            let count = end &- begin
-            var bytes = UInt64(lengths[begin])
+            let count = end &- begin, size = charges[begin].shortSize(overhead)
+            if _slowPath(size < 0) { break }
+            var bytes = UInt64(charges[begin].bits)
             let before = charged
             // A frame is sent whole as long as there is any credit, so the credit must cover all frames but the last.
             var covered = charged
-            charged &+= max(Int64(lengths[begin]) &+ overhead, 0)
-            if _slowPath(count != 1) { Self.sum(lengths + begin, count, overhead, &bytes, &charged, &covered) }
-            if _slowPath(covered &* Credit.perByte > most || count < 1) {
+            charged &+= Int64(size)
+            if _slowPath(count != 1), !Self.sum(charges + begin, count, overhead, &bytes, &charged, &covered) {
+                charged = before
+                break
+            }
+            if _slowPath(covered &* Credit.perByte > most) {
                 charged = before
                 break
             }
@@ -73,7 +77,7 @@ extension ClassTree {
     @_noLocks @inline(never)
     private mutating func passSingles(_ passage: inout Passage, at now: Nanoseconds) {
         let states = states, profiles = profiles, overhead = overhead
-        let lengths = passage.lengths, last = passage.last
+        let charges = passage.charges, last = passage.last
         var begin = passage.next, run = passage.run
         var charged: Int64 = 0
         // What the root allows others to borrow, minus what it has to be charged since; negative until it is known.
@@ -87,8 +91,9 @@ extension ClassTree {
                 above.word.isIdlePlainGroup, Int(run.pointee.end) == begin &+ 1, state.pointee.isCurrent(profile, at: now),
                 above.pointee.isCurrent(aboveProfile, at: now)
             else { break }
-            let length = lengths[begin]
-            let size = max(Int64(length) &+ overhead, 0)
+            let charge = charges[begin]
+            let size = Int64(charge.shortSize(overhead))
+            if _slowPath(size < 0) { break }
             let cost = size &* Credit.perByte
             let level: UInt8
             let own = state.pointee.plainTokens(profile, at: now)
@@ -114,7 +119,7 @@ extension ClassTree {
                 state.pointee.payCeiling(cost, from: own, at: now)
             }
             if _slowPath(state.pointee.lender != level) { change(lenderOf: leaf, to: level) }
-            state.pointee.sentBytes &+= UInt64(length)
+            state.pointee.sentBytes &+= UInt64(charge.bits)
             state.pointee.sentFrames &+= 1
             credit &-= cost
             charged &+= size
@@ -143,17 +148,21 @@ extension ClassTree {
         return rootLends(&credit, owed: owedCharge, at: now) ? credit : -1
     }
 
-    /// Adds up the frames behind the first: `bytes` without overhead, `size` with overhead, and `covered` with overhead but without the last frame.
+    /// Adds the frames behind the first: their bytes, those with overhead, and the latter without the last frame. False: one of them is not for the short
+    /// ways, or there is none at all.
     @_noLocks @inline(never)
     private static func sum(
-        _ lengths: UnsafePointer<UInt32>, _ count: Int, _ overhead: Int64, _ bytes: inout UInt64, _ size: inout Int64, _ covered: inout Int64
-    ) {
+        _ charges: UnsafePointer<Charge>, _ count: Int, _ overhead: Int64, _ bytes: inout UInt64, _ size: inout Int64, _ covered: inout Int64
+    ) -> Bool {
         var index = 1
         while index < count {
+            let more = charges[index].shortSize(overhead)
+            if more < 0 { return false }
             covered = size
-            bytes &+= UInt64(lengths[index])
-            size &+= max(Int64(lengths[index]) &+ overhead, 0)
+            bytes &+= UInt64(charges[index].bits)
+            size &+= Int64(more)
             index &+= 1
         }
+        return count > 0
     }
 }

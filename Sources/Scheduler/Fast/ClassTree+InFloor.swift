@@ -19,7 +19,7 @@ extension ClassTree {
         var place = Place(into, limit: limit, free: freeHead)
         // Every leaf within its floor has at least one flag set; so while an output is parked, each of them is checked more closely.
         let suspect = parkedOutputs == 0 ? ClassFlags.special : UInt8.max
-        var bytes: UInt64 = 0
+        var frames: UInt64 = 0, bytes: UInt64 = 0
         var charged: Int64 = 0
         var mayBeSingle = true
         while place.hasRoom {
@@ -27,7 +27,7 @@ extension ClassTree {
             if leaf == 0 { break }
             if mayBeSingle, first(of: leaf) == states[Int(leaf)].tail {
                 let before = place.next
-                serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
+                serveSingles(row: row, suspect: suspect, into: &place, &frames, &bytes, &charged, at: now)
                 leaf = rowHeads[row]
                 if leaf == 0 || !place.hasRoom { break }
                 mayBeSingle = place.next != before
@@ -44,6 +44,7 @@ extension ClassTree {
             let isSpent = state.pointee.setTokens(floor: tokens.floor &- taken.cost, ceiling: tokens.ceiling &- taken.cost)
             state.pointee.sentBytes &+= UInt64(taken.bytes)
             let activeAncestors = payAncestors(of: state.pointee.parent, taken, at: now)
+            frames &+= UInt64(taken.frames)
             bytes &+= UInt64(taken.bytes)
             charged &+= taken.charged
 
@@ -67,7 +68,7 @@ extension ClassTree {
         let sent = place.next - into
         freeHead = place.free
         free &+= UInt32(truncatingIfNeeded: sent)
-        owedFrames &+= UInt64(truncatingIfNeeded: sent)
+        owedFrames &+= frames
         owedCharge &+= charged &* Credit.perByte
         backlogFrames &-= sent
         backlogBytes &-= Int(bytes)
@@ -79,10 +80,8 @@ extension ClassTree {
     /// `visit`.
     @_noLocks @inline(never)
     private mutating func serveSingles(
-        row: Int, suspect: UInt8, into place: inout Place, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
+        row: Int, suspect: UInt8, into place: inout Place, _ wireFrames: inout UInt64, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
     ) {
-        // Only then is the charge of a frame always the sum of its length and the overhead.
-        guard overhead >= 0 else { return }
         let states = states, profiles = profiles, frames = frames, overhead = overhead
         let exhaustions = exhaustions, general = ClassWord.isFedOrHas(suspect)
         var leaf = rowHeads[row]
@@ -95,12 +94,11 @@ extension ClassTree {
             let index = state.pointee.tail
             let frame = frames + Int(index)
             let word = state.word
-            guard state.pointee.rowDeficit >= 0, frame.pointee.next == index, word.bits & general == 0, state.pointee.noticedExhaustion == exhaustions
-            else { break }
+            let turn = state.pointee.rowDeficit, length = frame.pointee.charge.bits, size = frame.pointee.charge.shortSize(overhead)
+            // A turn is left, and the frame is for the short ways.
+            guard turn | size >= 0, frame.pointee.next == index, word.bits & general == 0, state.pointee.noticedExhaustion == exhaustions else { break }
             let profile = profiles + Int(state.pointee.profile)
-            let length = frame.pointee.length
-            let size = Int64(length) &+ overhead
-            let cost = size &* Credit.perByte
+            let cost = Int64(size) &* Credit.perByte
             let elapsed = now &- state.pointee.checkpoint
             if _fastPath(word.parent != 1) {
                 let above = states + Int(word.parent)
@@ -120,13 +118,14 @@ extension ClassTree {
             next += 1
             frame.pointee.next = free
             free = index
-            let rest = state.pointee.rowDeficit &- Int32(truncatingIfNeeded: size)
+            let rest = turn &- size
             state.pointee.rowDeficit = rest < 0 ? rest &+ profile.pointee.quantum : rest
             sum &+= UInt64(length)
             leaf = state.pointee.rowNext
         }
         place.next = next
         place.free = free
+        wireFrames &+= UInt64(truncatingIfNeeded: next - begin)
         bytes &+= sum
         charged &+= Int64(bitPattern: sum) &+ Int64(next - begin) &* overhead
         removeHead(ofRow: row, next: leaf)
@@ -177,9 +176,10 @@ extension ClassTree {
 
     /// What one visit to a leaf took from its queue.
     struct Taken {
+        /// On the wire.
         var frames: UInt32
         var bytes: UInt32
-        /// In bytes, with overhead. A turn is at most 2^29 bytes and a frame is shorter than that, so the sum fits in 32 bits.
+        /// Bytes with overhead. A turn is at most 2^29 bytes and a frame costs less than that, so they fit 32 bits.
         var charged: Int64
         /// The same in nanobits.
         var cost: Int64
@@ -195,7 +195,20 @@ extension ClassTree {
             self.next = next
         }
 
-        /// Adds what a later visit to another leaf took. `next` has no meaning afterwards.
+        /// Nothing yet.
+        @_noLocks @inline(__always)
+        init(next: UInt32) { self.init(frames: 0, bytes: 0, charged: 0, cost: 0, next: next) }
+
+        /// What a frame costs comes on top.
+        @_noLocks @inline(__always)
+        mutating func add(_ charge: Charge, _ overhead: Int64) {
+            frames &+= charge.frames
+            bytes &+= charge.bytes
+            charged &+= charge.size(overhead)
+            cost = charged &* Credit.perByte
+        }
+
+        /// What a later visit to another leaf took comes on top; `next` has no meaning then.
         @_noLocks @inline(__always)
         mutating func add(_ other: Taken) {
             frames &+= other.frames
@@ -215,11 +228,11 @@ extension ClassTree {
         let tail = state.pointee.tail, origin = (UInt32(leaf) | UInt32(profile.pointee.output) &<< 16).littleEndian
         let head = frames[Int(tail)].next
         let first = frames + Int(head)
-        let length = first.pointee.length
-        let begin = place.next
+        let begin = place
+        let charge = first.pointee.charge, size = charge.shortSize(overhead)
+        if _slowPath(size < 0) { return takeAny(leaf, into: &place, from: begin, turn: turn, credit: credit) }
         place.put(first, origin)
-        let size = max(Int64(length) &+ overhead, 0)
-        var taken = Taken(frames: 1, bytes: length, charged: size, cost: size &* Credit.perByte, next: first.pointee.next)
+        var taken = Taken(frames: 1, bytes: charge.bits, charged: Int64(size), cost: Int64(size) &* Credit.perByte, next: first.pointee.next)
         if head == tail {
             // The usual case if there are many classes.
             first.pointee.next = place.free
@@ -233,17 +246,29 @@ extension ClassTree {
         var last = head
         while last != tail, place.hasRoom, taken.cost <= budget {
             let frame = frames + Int(taken.next)
-            let length = frame.pointee.length
+            let size = frame.pointee.charge.shortSize(overhead)
+            // Nothing has been done so far that the caller or another would see.
+            if _slowPath(size < 0) { return takeAny(leaf, into: &place, from: begin, turn: turn, credit: credit) }
             place.put(frame, origin)
             last = taken.next
             taken.next = frame.pointee.next
-            taken.bytes &+= length
-            taken.charged &+= max(Int64(length) &+ overhead, 0)
+            taken.charged &+= Int64(size)
             taken.cost = taken.charged &* Credit.perByte
         }
-        taken.frames = UInt32(truncatingIfNeeded: place.next - begin)
-        frames[Int(last)].next = place.free
-        place.free = head
+        taken.frames = UInt32(truncatingIfNeeded: place.next - begin.next)
+        taken.bytes = UInt32(truncatingIfNeeded: taken.charged &- Int64(taken.frames) &* overhead)
+        endTaking(leaf, state, head: head, last: last, tail: tail, count: taken.frames, &taken, &place.free)
+        return taken
+    }
+
+    /// Takes frames of a queue of several out, from `head` to `last`.
+    @_noLocks @inline(__always)
+    private mutating func endTaking(
+        _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, head: UInt32, last: UInt32, tail: UInt32, count: UInt32, _ taken: inout Taken,
+        _ free: inout UInt32
+    ) {
+        frames[Int(last)].next = free
+        free = head
         state.pointee.sentFrames &+= UInt64(taken.frames)
         let node = nodes + Int(leaf)
         if last == tail {
@@ -253,14 +278,41 @@ extension ClassTree {
             node.pointee.bytesAhead = 0
         } else {
             frames[Int(tail)].next = taken.next
-            node.pointee.framesAhead &-= taken.frames
+            node.pointee.framesAhead &-= count
             node.pointee.bytesAhead &-= taken.bytes
         }
+    }
+
+    /// `takeFrames` for frames that leave as several, or cost nothing: from where it began.
+    @_noLocks @inline(__always)
+    private mutating func takeAny(_ leaf: ClassID, into place: inout Place, from begin: Place, turn: Int32, credit: Int64) -> Taken {
+        // Nobody is given the address of the place, so that it can stay in registers.
+        let (taken, end) = takeAny(leaf, from: begin, turn: turn, credit: credit)
+        place = end
         return taken
     }
 
-    /// Charges all ancestors below the root, as `charge` does with those above a lender. The result is not 0 if one of them is active, so that its mode may
-    /// have changed.
+    @_noLocks @inline(never)
+    private mutating func takeAny(_ leaf: ClassID, from begin: Place, turn: Int32, credit: Int64) -> (Taken, Place) {
+        let state = states + Int(leaf)
+        let tail = state.pointee.tail, origin = (UInt32(leaf) | UInt32(profile(of: leaf).pointee.output) &<< 16).littleEndian
+        let head = frames[Int(tail)].next, budget = min(Int64(turn) &* Credit.perByte, credit)
+        var place = begin, last = FrameNode.none
+        var taken = Taken(next: head)
+        // One is taken whatever there is left, as in `takeFrames`.
+        repeat {
+            let frame = frames + Int(taken.next)
+            place.put(frame, origin)
+            last = taken.next
+            taken.next = frame.pointee.next
+            taken.add(frame.pointee.charge, overhead)
+        } while last != tail && place.hasRoom && taken.cost <= budget
+        let count = UInt32(truncatingIfNeeded: place.next - begin.next)
+        endTaking(leaf, state, head: head, last: last, tail: tail, count: count, &taken, &place.free)
+        return (taken, place)
+    }
+
+    /// Charges all ancestors below the root, as `charge` does those above a lender. Not 0 if one of them is active, so that its mode may have changed.
     @_noLocks @inline(__always)
     mutating func payAncestors(of parent: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
         if _slowPath(parent == 1) { return 0 }

@@ -67,11 +67,12 @@ extension ClassTree {
             && MemoryLayout<PrioritySlot>.offset(of: \.feedHead) == PrioritySlot.feedHeadOffset
             && MemoryLayout<FeedRounds>.offset(of: \.own) == 0
         precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && places && sizes && timer, "a class is laid out otherwise than it is read")
-        // Handle, length and tag of a frame are copied in one piece.
-        let offered = MemoryLayout<OfferedFrame>.offset(of: \.length) == 8 && MemoryLayout<OfferedFrame>.offset(of: \.tag) == 12
-        let queued = MemoryLayout<FrameNode>.offset(of: \.length) == 8 && MemoryLayout<FrameNode>.offset(of: \.tag) == 12
-        let sent = MemoryLayout<ScheduledFrame>.offset(of: \.length) == 8 && MemoryLayout<ScheduledFrame>.offset(of: \.tag) == 12
+        // Handle, charge and tag of a frame are copied as one.
+        let offered = MemoryLayout<OfferedFrame>.offset(of: \.charge) == 8 && MemoryLayout<OfferedFrame>.offset(of: \.tag) == 12
+        let queued = MemoryLayout<FrameNode>.offset(of: \.charge) == 8 && MemoryLayout<FrameNode>.offset(of: \.tag) == 12
+        let sent = MemoryLayout<ScheduledFrame>.offset(of: \.charge) == 8 && MemoryLayout<ScheduledFrame>.offset(of: \.tag) == 12
             && MemoryLayout<ScheduledFrame>.offset(of: \.leaf) == 16 && MemoryLayout<ScheduledFrame>.offset(of: \.output) == 18
+            && MemoryLayout<FrameNode>.stride == 32 && MemoryLayout<Charge>.size == 4
         precondition(offered && queued && sent, "a frame is laid out otherwise than it is copied")
     }
 }

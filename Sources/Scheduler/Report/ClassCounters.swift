@@ -1,8 +1,10 @@
-/// What one class did and how often it waited since it was added. What it sent and dropped includes all classes below it, removed ones as well.
+/// What one class did and waited for since it was added; what it sent and dropped with all below it, those that are gone included. Frames and bytes that were
+/// sent, lent and borrowed are those on the wire; what waits or was dropped is counted in frames as they were offered (`Charge`).
 public struct ClassCounters: Equatable, Sendable {
     public var sentFrames: UInt64 = 0
     public var sentBytes: UInt64 = 0
     public var backlogFrames: UInt32 = 0
+    /// On the wire.
     public var backlogBytes: UInt32 = 0
     public var droppedQueueLimit: UInt64 = 0
     public var droppedBufferShare: UInt64 = 0

@@ -267,14 +267,14 @@ private final class InvariantCheck {
             var ahead: UInt32 = 0, size: UInt32 = 0
             while index != tail, ahead <= tree.frameCapacity {
                 ahead += 1
-                size &+= tree.frames[Int(index)].length
+                size &+= tree.frames[Int(index)].charge.bytes
                 index = tree.frames[Int(index)].next
             }
             // The counts of frames ahead mean nothing in a leaf that holds one frame.
-            let saysSo = tree.queued(id) == ahead + 1 && tree.queuedBytes(id) == size &+ tree.frames[Int(tail)].length
+            let saysSo = tree.queued(id) == ahead + 1 && tree.queuedBytes(id) == size &+ tree.frames[Int(tail)].charge.bytes
             expect(saysSo, "leaf \(id) holds \(ahead + 1) frames and counts \(tree.queued(id))")
             held += Int(ahead) + 1
-            bytes += Int(size) + Int(tree.frames[Int(tail)].length)
+            bytes += Int(size) + Int(tree.frames[Int(tail)].charge.bytes)
         }
         expect(tree.backlogFrames == held, "\(tree.backlogFrames) frames count as held, \(held) are")
         expect(tree.backlogBytes == bytes, "\(tree.backlogBytes) bytes count as held, \(bytes) are")

@@ -4,7 +4,8 @@ public typealias Nanoseconds = UInt64
 /// Identifies a class within its tree. 0 stands for no class; 1 is the root, which `ClassTree.create` makes.
 public typealias ClassID = UInt16
 
-/// The configuration of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does.
+/// What an operator can ask of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does; of a frame that leaves as several, all of
+/// them (`Charge`).
 public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     /// Guaranteed rate in bit/s (HTB's `rate`). With 0 the class has none and lives on what others do not use; for the root 0 means all of its ceiling.
     public var floor: UInt64
@@ -12,9 +13,9 @@ public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     public var ceiling: UInt64
     /// A second limit in bit/s with a bucket of its own, usually for short times (TBF's peak rate); 0 if there is none.
     public var peak: UInt64
-    /// Guaranteed frames per second; 0 if there are none. If `floor` is set as well, a frame is within the floor only if both buckets allow it.
+    /// Guaranteed frames on the wire per second; 0: none. Where `floor` is set as well, a frame is in the floor only if both buckets allow it.
     public var floorPackets: UInt64
-    /// Greatest number of frames per second; 0 means unlimited.
+    /// Most frames on the wire per second; 0: unlimited.
     public var ceilingPackets: UInt64
     /// Bytes that the class may send at once within its floor. As in HTB, the frame that empties the bucket is sent whole. No bucket holds less than its rate
     /// earns in 1 ns or more than 576 460 752 bytes; with 0 one frame at a time is sent.
@@ -31,9 +32,9 @@ public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     public var priority: UInt8
     /// Bytes per turn among classes of equal priority; raised to `ClassParameters.leastQuantum` if it is smaller.
     public var quantum: UInt32
-    /// Greatest number of frames in a leaf's queue; 0 if only the shared buffer limits it.
+    /// Most frames in a leaf's queue, each one whatever it leaves as; 0: only the shared buffer limits it.
     public var limitPackets: UInt32
-    /// Greatest number of bytes in a leaf's queue; 0 if there is no such limit.
+    /// Most bytes on the wire in a leaf's queue; 0, or more than 2 147 483 647: that many.
     public var limitBytes: UInt32
     /// Sojourn time in ns above which CoDel begins to drop (RFC 8289 suggests 5 ms); 0 for tail drop.
     public var codelTarget: UInt64

@@ -306,7 +306,7 @@ struct ClassExtra {
 /// A frame in a queue: half a cache line. It begins like `OfferedFrame` and `ScheduledFrame`, so that these fields can be copied in one piece.
 struct FrameNode {
     var handle: UnsafeMutableRawPointer
-    var length: UInt32
+    var charge: Charge
     var tag: UInt32
     /// When it was queued, for CoDel.
     var since: Nanoseconds

@@ -16,21 +16,21 @@ extension ClassTree {
     /// never overtakes another. Turns are not charged, since they only matter among classes that wait.
     ///
     /// - Parameters:
-    ///   - lengths: the lengths of the burst's frames in bytes, as for `enqueue`.
-    ///   - first: index of the first frame of the first run.
-    ///   - runs: the leaves of the burst, `count` of them, each with its frames.
-    /// - Returns: the index behind the last frame that passed; `first` if none did.
+    ///   - charges: of the burst's frames, as for `enqueue`.
+    ///   - first: where the frames of the first run begin.
+    ///   - runs: of `count` leaves.
+    /// - Returns: where the frames end that passed; `first` if none did.
     @_noLocks
-    public mutating func bypass(_ lengths: UnsafePointer<UInt32>, from first: Int, _ runs: UnsafePointer<LeafRun>, count: Int, at now: Nanoseconds) -> Int {
+    public mutating func bypass(_ charges: UnsafePointer<Charge>, from first: Int, _ runs: UnsafePointer<LeafRun>, count: Int, at now: Nanoseconds) -> Int {
         latest = now
         if wheel.nextDue <= now { wake(at: now) }
-        var passage = Passage(lengths, from: first, runs, count: count)
+        var passage = Passage(charges, from: first, runs, count: count)
         while !passage.isOver, mayBypass {
             passShort(&passage, at: now)
             if passage.isOver || !mayPass(passage.run.pointee.leaf) { break }
             let end = Int(passage.run.pointee.end)
             if passage.next != end {
-                passage.next &+= passOne(lengths + passage.next, count: end &- passage.next, passage.run.pointee.leaf, at: now)
+                passage.next &+= passOne(charges + passage.next, count: end &- passage.next, passage.run.pointee.leaf, at: now)
                 if passage.next != end { break }
             }
             passage.run += 1
@@ -41,9 +41,9 @@ extension ClassTree {
 
     /// Does the same for frames of a single leaf. Returns how many passed.
     @_noLocks
-    public mutating func bypass(_ lengths: UnsafePointer<UInt32>, count: Int, to leaf: ClassID, at now: Nanoseconds) -> Int {
+    public mutating func bypass(_ charges: UnsafePointer<Charge>, count: Int, to leaf: ClassID, at now: Nanoseconds) -> Int {
         var run = LeafRun(leaf: leaf, end: UInt32(truncatingIfNeeded: count))
-        return bypass(lengths, from: 0, &run, count: 1, at: now)
+        return bypass(charges, from: 0, &run, count: 1, at: now)
     }
 
     /// Whether frames of a leaf may pass without overtaking others.
@@ -71,18 +71,14 @@ extension ClassTree {
         return left >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0
     }
 
-    /// Measures as many frames as `credit` allows, at least one: a frame is sent whole as long as any credit is left.
+    /// As many of the frames as credit allows: each is sent whole while there is any. `Taken.next` is the number of them.
     @_noLocks @inline(__always)
-    func measure(_ lengths: UnsafePointer<UInt32>, count: Int, credit: Int64) -> Taken {
-        let first = lengths[0]
-        let size = max(Int64(first) &+ overhead, 0)
-        var taken = Taken(frames: 1, bytes: first, charged: size, cost: size &* Credit.perByte, next: 0)
-        while Int(taken.frames) < count, taken.cost <= credit {
-            let length = lengths[Int(taken.frames)]
-            taken.frames &+= 1
-            taken.bytes &+= length
-            taken.charged &+= max(Int64(length) &+ overhead, 0)
-            taken.cost = taken.charged &* Credit.perByte
+    func measure(_ charges: UnsafePointer<Charge>, count: Int, credit: Int64) -> Taken {
+        var taken = Taken(next: 1)
+        taken.add(charges[0], overhead)
+        while Int(taken.next) < count, taken.cost <= credit {
+            taken.add(charges[Int(taken.next)], overhead)
+            taken.next &+= 1
         }
         return taken
     }

@@ -3,31 +3,33 @@
 extension ClassTree {
     /// Lets frames of one leaf pass by the fastest path that applies and returns how many did. The root may still have to be charged.
     @_noLocks @inline(never)
-    mutating func passOne(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
-        let passed = passUnlimited(lengths, count: count, leaf, at: now)
-        return passed != 0 ? passed : passLimited(lengths, count: count, leaf, at: now)
+    mutating func passOne(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+        let passed = passUnlimited(charges, count: count, leaf, at: now)
+        return passed != 0 ? passed : passLimited(charges, count: count, leaf, at: now)
     }
 
     /// Lets frames of one leaf pass on the floor of the class that lends to it, or on that class's saved credit, and returns how many did. The root has been
     /// charged.
     @_noLocks @inline(never)
-    mutating func passAny(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
+    mutating func passAny(_ charges: UnsafePointer<Charge>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         if owedFrames != 0 { chargeRoot(at: now) }
         var budget = Int64.max, packets = Int64.max
         var spendsSavings = false
         let lender = findLender(leaf, &budget, &packets, &spendsSavings, at: now)
         if lender == 0 { return 0 }
 
-        var passed = 0, bytes: UInt32 = 0
+        var passed = 0, frames: UInt64 = 0, bytes: UInt32 = 0
         var charged: Int64 = 0, packetCost: Int64 = 0
         while passed < count, charged &* Credit.perByte <= budget, packetCost <= packets {
-            bytes &+= lengths[passed]
-            charged &+= max(Int64(lengths[passed]) &+ overhead, 0)
-            packetCost &+= Credit.perPacket
+            let cost = charges[passed]
+            frames &+= UInt64(cost.frames)
+            bytes &+= cost.bytes
+            charged &+= cost.size(overhead)
+            packetCost &+= Int64(cost.frames) &* Credit.perPacket
             passed &+= 1
         }
         chargeBypass(
-            leaf, lender, spendsSavings, frames: passed, bytes: bytes, cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
+            leaf, lender, spendsSavings, frames: frames, bytes: bytes, cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         return passed
     }
 
@@ -66,7 +68,7 @@ extension ClassTree {
 
     @_noLocks @inline(__always)
     private mutating func chargeBypass(
-        _ leaf: ClassID, _ lender: ClassID, _ spendsSavings: Bool, frames: Int, bytes: UInt32, cost: Int64, packetCost: Int64, at now: Nanoseconds
+        _ leaf: ClassID, _ lender: ClassID, _ spendsSavings: Bool, frames: UInt64, bytes: UInt32, cost: Int64, packetCost: Int64, at now: Nanoseconds
     ) {
         var id = leaf
         var lends = false
@@ -84,7 +86,7 @@ extension ClassTree {
             active |= state.pointee.active
             id = state.pointee.parent
         }
-        countSent(by: leaf, lender: lender, frames: UInt64(truncatingIfNeeded: frames), bytes: UInt64(bytes))
+        countSent(by: leaf, lender: lender, frames: frames, bytes: UInt64(bytes))
         if active != 0 { updateCharged(leaf, at: now) }
     }
 

@@ -49,9 +49,9 @@ extension ClassTree {
         return .done
     }
 
-    /// Sets the overhead in bytes that is charged for each frame from now on, including frames that are already queued.
+    /// Charges `bytes` more for each frame on the wire from now on, the queued ones included: as `overhead` of `create`.
     @_noLocks
-    public mutating func change(overhead bytes: Int) { overhead = Int64(bytes) }
+    public mutating func change(overhead bytes: Int) { overhead = Self.bounded(overhead: bytes) }
 
     /// Removes a class without children. A parent that loses its last child becomes a leaf again.
     ///
@@ -203,8 +203,8 @@ extension ClassTree {
         state.pointee.profile = profileTable.retain(ClassProfile(
             floorRate: hasFloor ? floor : Credit.mostShortRate, ceilingRate: hasCeiling ? p.ceiling : Credit.mostShortRate, floorBurst: fullFloor,
             ceilingBurst: fullCeiling, floorReciprocal: Credit.reciprocal(floor), ceilingReciprocal: Credit.reciprocal(p.ceiling),
-            limitPackets: p.limitPackets == 0 ? .max : p.limitPackets, limitBytes: p.limitBytes == 0 ? .max : p.limitBytes, quantum: quantum,
-            output: p.output, priority: min(p.priority, 7)))
+            limitPackets: p.limitPackets == 0 ? .max : p.limitPackets,
+            limitBytes: p.limitBytes == 0 ? Charge.mostQueued : min(p.limitBytes, Charge.mostQueued), quantum: quantum, output: p.output, priority: min(p.priority, 7)))
         if flags & ClassFlags.extra != 0 {
             configureExtra(id, p, atHand: burst > atHand ? Int64(atHand) * Credit.perByte : Credit.endless, existed: old & ClassFlags.extra != 0)
         }

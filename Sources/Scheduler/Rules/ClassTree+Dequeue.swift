@@ -113,8 +113,8 @@ extension ClassTree {
         let codel = states[Int(leaf)].flags & ClassFlags.codel != 0
         let flows = codel ? codels[Int(leaf)].flows : nil
         var index = first(of: leaf)
-        var sent = 0, bytes: UInt32 = 0
-        // In bytes, with overhead. A turn is at most 2^29 bytes and a frame is shorter than that, so the sum fits in 32 bits.
+        var sent = 0, wireFrames: UInt64 = 0, bytes: UInt32 = 0
+        // Bytes with overhead. A turn is at most 2^29 bytes and a frame costs less than that, so they fit 32 bits.
         var charged: Int64 = 0, packetCost: Int64 = 0
         while index != FrameNode.none, sent < limit, charged &* Credit.perByte <= budget, packetCost <= packets {
             let next: UInt32
@@ -128,21 +128,22 @@ extension ClassTree {
                 next = removeFirst(index, of: leaf)
             }
             let frame = frames + Int(index)
-            let length = frame.pointee.length
+            let cost = frame.pointee.charge
             into[sent] = ScheduledFrame(
-                handle: frame.pointee.handle, length: length, tag: frame.pointee.tag, leaf: leaf, output: output)
+                handle: frame.pointee.handle, charge: cost, tag: frame.pointee.tag, leaf: leaf, output: output)
             release(index, index, count: 1)
             index = next
             sent &+= 1
-            bytes &+= length
-            charged &+= max(Int64(length) &+ overhead, 0)
-            packetCost &+= Credit.perPacket
+            wireFrames &+= UInt64(cost.frames)
+            bytes &+= cost.bytes
+            charged &+= cost.size(overhead)
+            packetCost &+= Int64(cost.frames) &* Credit.perPacket
         }
         backlogFrames &-= sent
         backlogBytes &-= Int(bytes)
         if sent != 0 {
             charge(
-                leaf, lender: lender, row, frames: sent, bytes: bytes, turn: Int32(truncatingIfNeeded: charged),
+                leaf, lender: lender, row, frames: wireFrames, bytes: bytes, turn: Int32(truncatingIfNeeded: charged),
                 cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         }
         if index == FrameNode.none { deactivate(leaf: leaf) }
@@ -158,7 +159,7 @@ extension ClassTree {
     /// pay from their floors. Turns are charged up to the lender. A root that is not the lender is charged later: see `chargeRoot`.
     @_noLocks @inline(__always)
     private mutating func charge(
-        _ leaf: ClassID, lender: ClassID, _ row: Int, frames: Int, bytes: UInt32, turn: Int32, cost: Int64,
+        _ leaf: ClassID, lender: ClassID, _ row: Int, frames: UInt64, bytes: UInt32, turn: Int32, cost: Int64,
         packetCost: Int64, at now: Nanoseconds
     ) {
         let priority = row & 7, spendsSavings = row >= Self.saversRow
@@ -166,7 +167,7 @@ extension ClassTree {
         var lends = false
         while id != 0 {
             if id == 1, lender != 1 {
-                owedFrames &+= UInt64(frames)
+                owedFrames &+= frames
                 owedCharge &+= cost
                 break
             }
@@ -193,7 +194,7 @@ extension ClassTree {
             if flags & ClassFlags.shared != 0, id != leaf, !lends || id == lender { noteLent(id, lends: lends, cost: cost) }
             id = parent
         }
-        countSent(by: leaf, lender: lender, frames: UInt64(frames), bytes: UInt64(bytes))
+        countSent(by: leaf, lender: lender, frames: frames, bytes: UInt64(bytes))
     }
 
     /// Charges the root for what was sent on floors below it: once for as many frames as possible, before its mode is needed and before a call ends.

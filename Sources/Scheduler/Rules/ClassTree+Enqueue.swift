@@ -70,12 +70,12 @@ extension ClassTree {
     /// Trees with no more inner classes than this stay in the first-level cache.
     @inline(__always) private static var innersInCache: Int { @_noLocks get { 32 } }
 
-    /// Queues a frame of `length` bytes in a leaf. The tree owns the frame only if the verdict is `queued`.
+    /// Queues a frame in a leaf. The tree owns the frame only if the verdict is `queued`.
     @_noLocks @inline(__always)
     public mutating func enqueue(
-        _ handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, flow: UInt32 = 0, to leaf: ClassID, at now: Nanoseconds
+        _ handle: UnsafeMutableRawPointer, charge: Charge, tag: UInt32, flow: UInt32 = 0, to leaf: ClassID, at now: Nanoseconds
     ) -> EnqueueVerdict {
-        var offered = OfferedFrame(handle: handle, length: length, tag: tag, leaf: leaf, flow: flow)
+        var offered = OfferedFrame(handle: handle, charge: charge, tag: tag, leaf: leaf, flow: flow)
         _ = enqueue(&offered, count: 1, at: now)
         return offered.verdict
     }
@@ -83,48 +83,96 @@ extension ClassTree {
     /// Queues one frame of a burst.
     @_noLocks @inline(__always)
     private mutating func enqueueOne(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> EnqueueVerdict {
-        let leaf = offered.pointee.leaf, length = offered.pointee.length
+        let leaf = offered.pointee.leaf, charge = offered.pointee.charge
         let state = states + Int(leaf)
         let profile = profiles + Int(state.pointee.profile)
         let tail = state.pointee.tail
+        // A charge for more than one frame is beyond any limit by its bits.
         if tail == FrameNode.none {
-            if _slowPath(length > profile.pointee.limitBytes || intake.free == 0) { return refuse(leaf, length: length, free: intake.free) }
-            let index = storeFrame(offered, &intake, at: now)
-            frames[Int(index)].next = index
-            state.pointee.tail = index
-            if _slowPath(state.word.bits & intake.general != 0) {
-                frames[Int(index)].flow = offered.pointee.flow
-                endJoining()
-                arrive(leaf, at: now)
-            } else if canSendInFloor(state, profile, at: now) {
-                join(leaf, state, priority: profile.pointee.priority)
-            } else {
-                putOff(leaf, at: now)
+            if _fastPath(charge.bits <= profile.pointee.limitBytes && intake.free != 0) {
+                intake.bytes &+= Int(charge.bits)
+                enqueueFirst(offered, leaf, state, profile, &intake, at: now)
+                return .queued
             }
-            return .queued
-        }
-        if _slowPath(tail == 0) {
-            // No address of `intake` is passed on, so that it can stay in registers.
-            let (verdict, freeHead) = enqueueApart(offered, free: intake.free, freeHead: intake.freeHead, at: now)
-            if case .queued = verdict {
-                intake.free &-= 1
-                intake.freeHead = freeHead
-                intake.bytes &+= Int(length)
+        } else if _fastPath(tail != 0) {
+            let node = nodes + Int(leaf), last = frames + Int(tail)
+            let ahead = node.pointee.framesAhead &+ 1, bytesAhead = UInt64(node.pointee.bytesAhead) &+ UInt64(last.pointee.charge.bits)
+            if _fastPath(
+                ahead < profile.pointee.limitPackets && bytesAhead &+ UInt64(charge.bits) <= UInt64(profile.pointee.limitBytes) && ahead < intake.free
+            ) {
+                intake.bytes &+= Int(charge.bits)
+                enqueueBehind(last, offered, state, node, ahead: ahead, bytes: UInt32(truncatingIfNeeded: bytesAhead), &intake, at: now)
+                return .queued
             }
-            return verdict
         }
-        let node = nodes + Int(leaf), last = frames + Int(tail)
-        let ahead = node.pointee.framesAhead &+ 1, bytes = node.pointee.bytesAhead &+ last.pointee.length
-        if ahead >= profile.pointee.limitPackets || UInt64(bytes) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) || ahead >= intake.free {
-            return refuse(leaf, length: length, free: intake.free)
+        return enqueueOtherwise(offered, &intake, at: now)
+    }
+
+    @_noLocks @inline(__always)
+    private mutating func enqueueOtherwise(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> EnqueueVerdict {
+        // Nobody is given the address of what is at hand for a burst, so that it can stay in registers.
+        let (verdict, freeHead) = enqueueOtherwise(offered, free: intake.free, freeHead: intake.freeHead, at: now)
+        if case .queued = verdict {
+            intake.free &-= 1
+            intake.freeHead = freeHead
+            intake.bytes &+= Int(offered.pointee.charge.bytes)
         }
+        return verdict
+    }
+
+    /// Queues one frame, if its leaf takes it: one that leaves as several, or is behind one that does, or is for flows. Says why not of others. Tells the free
+    /// frame that is first now; the caller counts what was taken in.
+    @_noLocks @inline(never)
+    private mutating func enqueueOtherwise(
+        _ offered: UnsafePointer<OfferedFrame>, free: UInt32, freeHead: UInt32, at now: Nanoseconds
+    ) -> (verdict: EnqueueVerdict, freeHead: UInt32) {
+        let leaf = offered.pointee.leaf
+        let state = states + Int(leaf)
+        let tail = state.pointee.tail
+        if tail == 0 { return enqueueApart(offered, free: free, freeHead: freeHead, at: now) }
+        let count = queued(leaf)
+        if exceedsLimits(of: leaf, offered.pointee.charge) || count >= free { return (refuse(leaf, offered.pointee.charge, free: free), freeHead) }
+        var intake = Intake(free: free, freeHead: freeHead, isParked: parkedOutputs != 0)
+        if tail == FrameNode.none {
+            enqueueFirst(offered, leaf, state, profile(of: leaf), &intake, at: now)
+        } else {
+            enqueueBehind(frames + Int(tail), offered, state, nodes + Int(leaf), ahead: count, bytes: queuedBytes(leaf), &intake, at: now)
+        }
+        return (.queued, intake.freeHead)
+    }
+
+    /// Queues a leaf's first frame. Its bytes are the caller's to count.
+    @_noLocks @inline(__always)
+    private mutating func enqueueFirst(
+        _ offered: UnsafePointer<OfferedFrame>, _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>,
+        _ intake: inout Intake, at now: Nanoseconds
+    ) {
+        let index = storeFrame(offered, &intake, at: now)
+        frames[Int(index)].next = index
+        state.pointee.tail = index
+        if _slowPath(state.word.bits & intake.general != 0) {
+            frames[Int(index)].flow = offered.pointee.flow
+            endJoining()
+            arrive(leaf, at: now)
+        } else if canSendInFloor(state, profile, at: now) {
+            join(leaf, state, priority: profile.pointee.priority)
+        } else {
+            putOff(leaf, at: now)
+        }
+    }
+
+    /// Queues a frame behind a leaf's `last`: what is ahead of it then is `ahead` frames of `bytes`. Its own are the caller's to count.
+    @_noLocks @inline(__always)
+    private mutating func enqueueBehind(
+        _ last: UnsafeMutablePointer<FrameNode>, _ offered: UnsafePointer<OfferedFrame>, _ state: UnsafeMutablePointer<ClassState>,
+        _ node: UnsafeMutablePointer<ClassNode>, ahead: UInt32, bytes: UInt32, _ intake: inout Intake, at now: Nanoseconds
+    ) {
         let index = storeFrame(offered, &intake, at: now)
         frames[Int(index)].next = last.pointee.next
         last.pointee.next = index
         state.pointee.tail = index
         node.pointee.framesAhead = ahead
         node.pointee.bytesAhead = bytes
-        return .queued
     }
 
     /// Has a leaf join the row of its priority. Leaves that join the same row in succession are only linked to each other; `endJoining` then updates the row's
@@ -155,7 +203,7 @@ extension ClassTree {
 
     @inline(__always) static var noRow: UInt8 { @_noLocks get { .max } }
 
-    /// Stores a frame; the caller has to link it.
+    /// Keeps a frame, which is then the caller's to link, and its bytes to count.
     @_noLocks @inline(__always)
     mutating func storeFrame(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
         var index = intake.freeHead
@@ -166,18 +214,22 @@ extension ClassTree {
             index = fresh
         }
         intake.free &-= 1
-        intake.bytes &+= Int(offered.pointee.length)
         let frame = frames + Int(index)
         UnsafeMutableRawPointer(frame).copyMemory(from: offered, byteCount: 16)
         frame.pointee.since = now
         return index
     }
 
-    /// Counts and returns why a leaf does not take a frame of this length.
-    @_noLocks @inline(never)
-    mutating func refuse(_ leaf: ClassID, length: UInt32, free: UInt32) -> EnqueueVerdict {
+    @_noLocks @inline(__always)
+    private func exceedsLimits(of leaf: ClassID, _ charge: Charge) -> Bool {
         let profile = profile(of: leaf)
-        if queued(leaf) >= profile.pointee.limitPackets || UInt64(queuedBytes(leaf)) &+ UInt64(length) > UInt64(profile.pointee.limitBytes) {
+        return queued(leaf) >= profile.pointee.limitPackets || UInt64(queuedBytes(leaf)) &+ UInt64(charge.bytes) > UInt64(profile.pointee.limitBytes)
+    }
+
+    /// Says and counts why a leaf does not take a frame.
+    @_noLocks @inline(never)
+    mutating func refuse(_ leaf: ClassID, _ charge: Charge, free: UInt32) -> EnqueueVerdict {
+        if exceedsLimits(of: leaf, charge) {
             blocks[Int(leaf)].droppedQueueLimit &+= 1
             return .queueLimit
         }

@@ -48,8 +48,8 @@ extension ClassTree {
         let leaf = offered.pointee.leaf
         guard states[Int(leaf)].level == 0, let flows = flows(of: leaf) else { return (.notALeaf, freeHead) }
         let node = nodes + Int(leaf), profile = profile(of: leaf)
-        if offered.pointee.length > profile.pointee.limitBytes || node.pointee.framesAhead >= free {
-            return (refuse(leaf, length: offered.pointee.length, free: free), freeHead)
+        if offered.pointee.charge.bytes > profile.pointee.limitBytes || node.pointee.framesAhead >= free {
+            return (refuse(leaf, offered.pointee.charge, free: free), freeHead)
         }
         var intake = Intake(free: free, freeHead: freeHead, isParked: false)
         let index = storeFrame(offered, &intake, at: now)
@@ -61,9 +61,9 @@ extension ClassTree {
             let given = flows.flow(number).pointee.queue.removeFirst(frames)
             flows.resize(number, frames)
             node.pointee.framesAhead &-= 1
-            node.pointee.bytesAhead &-= frames[Int(given)].length
+            node.pointee.bytesAhead &-= frames[Int(given)].charge.bytes
             backlogFrames &-= 1
-            backlogBytes &-= Int(frames[Int(given)].length)
+            backlogBytes &-= Int(frames[Int(given)].charge.bytes)
             blocks[Int(leaf)].droppedQueueLimit &+= 1
             giveUp(given, given, of: leaf, .queueLimit)
         }
@@ -87,7 +87,7 @@ extension ClassTree {
         flows.renew(flow)
         flow.pointee.queue.append(index, frames)
         nodes[Int(leaf)].framesAhead &+= 1
-        nodes[Int(leaf)].bytesAhead &+= frames[Int(index)].length
+        nodes[Int(leaf)].bytesAhead &+= frames[Int(index)].charge.bytes
         if flow.pointee.listed == 0 {
             flow.pointee.deficit = FlowQueues.quantum
             flows.appendNew(number)
@@ -122,7 +122,7 @@ extension ClassTree {
             let before = flow.pointee.queue.allFrames, bytes = flow.pointee.queue.allBytes(frames)
             _ = dropStale(leaf, &flow.pointee.queue, &flow.pointee.control, at: now)
             let index = flow.pointee.queue.removeFirst(frames)
-            flow.pointee.deficit &-= Int32(truncatingIfNeeded: min(frames[Int(index)].length, 1 &<< 30))
+            flow.pointee.deficit &-= Int32(truncatingIfNeeded: frames[Int(index)].charge.bytes)
             node.pointee.framesAhead &-= before &- flow.pointee.queue.allFrames
             node.pointee.bytesAhead &-= bytes &- flow.pointee.queue.allBytes(frames)
             flows.resize(number, frames)

@@ -13,11 +13,11 @@ extension ClassTree {
     @_noLocks @inline(__always)
     private func hasFlows(_ id: ClassID) -> Bool { states[Int(id)].level == 0 && flows(of: id) != nil }
 
-    /// Number of bytes in a class's queue.
+    /// Their bytes on the wire.
     @_noLocks @inline(__always)
     func queuedBytes(_ id: ClassID) -> UInt32 {
         let tail = states[Int(id)].tail
-        if tail > FrameNode.none { return nodes[Int(id)].bytesAhead &+ frames[Int(tail)].length }
+        if tail > FrameNode.none { return nodes[Int(id)].bytesAhead &+ frames[Int(tail)].charge.bytes }
         return tail == 0 && hasFlows(id) ? nodes[Int(id)].bytesAhead : 0
     }
 
@@ -56,7 +56,7 @@ extension ClassTree {
         frames[Int(last)].next = frames[Int(queue.tail)].next
         frames[Int(queue.tail)].next = first
         node.pointee.framesAhead &+= queue.count &+ 1
-        node.pointee.bytesAhead &+= queue.bytes &+ frames[Int(last)].length
+        node.pointee.bytesAhead &+= queue.bytes &+ frames[Int(last)].charge.bytes
     }
 
     /// Removes the first frame, which is `index`, from a leaf's queue. Returns the frame that is first then, or `FrameNode.none`.
@@ -71,7 +71,7 @@ extension ClassTree {
         let next = frames[Int(index)].next
         frames[Int(tail)].next = next
         node.pointee.framesAhead &-= 1
-        node.pointee.bytesAhead &-= frames[Int(index)].length
+        node.pointee.bytesAhead &-= frames[Int(index)].charge.bytes
         return next
     }
 }

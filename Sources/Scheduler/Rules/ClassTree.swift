@@ -102,7 +102,7 @@ public struct ClassTree {
 
     /// Number of frames queued, including those of parked leaves.
     public internal(set) var backlogFrames = 0
-    /// Number of bytes queued, without overhead.
+    /// Their bytes on the wire, without overhead.
     public internal(set) var backlogBytes = 0
     /// Frames dropped with their queue, because their leaf was removed or became a parent of leaves on another output.
     public internal(set) var droppedByRemoval: UInt64 = 0
@@ -110,11 +110,12 @@ public struct ClassTree {
     /// Creates a tree that consists of its root, class 1. As long as the root has no children, it is a leaf. Traps if an argument is out of range.
     ///
     /// - Parameters:
-    ///   - classes: class ids run from 1 to one less than this; 2 to 65 536.
-    ///   - frames: greatest number of frames queued in all leaves together.
-    ///   - outputs: number of outputs that leaves deliver to, which are numbered from 0.
-    ///   - overhead: bytes added to the length of each frame when it is charged (24 for preamble, FCS and inter-frame gap).
-    ///   - shared: where instances of the tree on other lcores lease their tokens; nil if this is the only instance.
+    ///   - classes: class ids run from 1 to one less than this; at most 65 536.
+    ///   - frames: most frames queued in all leaves together.
+    ///   - outputs: leaves deliver to outputs 0 to one less than this.
+    ///   - overhead: bytes added for each frame on the wire when it is charged (24: preamble, FCS and gap). At most 32 767 either way: what is beyond is
+    ///     cut off.
+    ///   - shared: where instances of the tree on other lcores lease their tokens; nil: this is the only one.
     public static func create(
         root: ClassParameters, classes: Int = 65_536, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds,
         shared: SharedTree? = nil
@@ -169,7 +170,7 @@ public struct ClassTree {
         frameCapacity = UInt32(frames)
         self.outputs = outputs
         self.classes = classes
-        self.overhead = Int64(overhead)
+        self.overhead = Self.bounded(overhead: overhead)
         self.shared = shared
     }
 
@@ -209,8 +210,11 @@ public struct ClassTree {
         UnsafeMutableRawPointer.allocate(byteCount: (count * MemoryLayout<T>.stride + 127) & ~127, alignment: 128).bindMemory(to: T.self, capacity: count)
     }
 
-    /// The earliest time at which there may be something to do without another enqueue: `now` if a frame can leave at once, `.max` if nothing waits. It may be
-    /// too early, but never too late.
+    @_noLocks
+    static func bounded(overhead: Int) -> Int64 { Int64(min(max(overhead, -Charge.mostOverhead), Charge.mostOverhead)) }
+
+    /// Earliest time at which there may be something to do without another enqueue: `now` if a frame can leave at once, `.max` if
+    /// nothing waits. It may be somewhat early, never late.
     @_noLocks
     public func nextEvent(at now: Nanoseconds) -> Nanoseconds {
         let next = min(wheel.nextDue, saversDue)

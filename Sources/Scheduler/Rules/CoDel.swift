@@ -94,7 +94,7 @@ extension ClassTree {
         let index = queue.first(frames)
         guard index != FrameNode.none else { control.firstAbove = 0; return false }
         let frame = frames[Int(index)]
-        if now < frame.since &+ target || queue.allBytes(frames) <= max(frame.length, 1_514) {
+        if now < frame.since &+ target || queue.allBytes(frames) <= max(frame.charge.bytes, 1_514) {
             control.firstAbove = 0
             return false
         }
@@ -109,7 +109,7 @@ extension ClassTree {
     private mutating func drop(_ leaf: ClassID, _ queue: inout FrameQueue) {
         let index = queue.removeFirst(frames)
         backlogFrames &-= 1
-        backlogBytes &-= Int(frames[Int(index)].length)
+        backlogBytes &-= Int(frames[Int(index)].charge.bytes)
         codels[Int(leaf)].dropped &+= 1
         giveUp(index, index, of: leaf, .codel)
     }

@@ -20,7 +20,7 @@ struct FrameQueue {
 
     /// Bytes of all frames, the last one included.
     @_noLocks @inline(__always)
-    func allBytes(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 { isEmpty ? 0 : bytes &+ frames[Int(tail)].length }
+    func allBytes(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 { isEmpty ? 0 : bytes &+ frames[Int(tail)].charge.bytes }
 
     @inline(__always) var allFrames: UInt32 { @_noLocks get { isEmpty ? 0 : count &+ 1 } }
 
@@ -41,7 +41,7 @@ struct FrameQueue {
         let head = frames[Int(tail)].next
         frames[Int(tail)].next = frames[Int(other.tail)].next
         frames[Int(other.tail)].next = head
-        bytes &+= frames[Int(tail)].length &+ other.bytes
+        bytes &+= frames[Int(tail)].charge.bytes &+ other.bytes
         count &+= 1 &+ other.count
         tail = other.tail
     }
@@ -56,7 +56,7 @@ struct FrameQueue {
         }
         frames[Int(tail)].next = frames[Int(index)].next
         count &-= 1
-        bytes &-= frames[Int(index)].length
+        bytes &-= frames[Int(index)].charge.bytes
         return index
     }
 }

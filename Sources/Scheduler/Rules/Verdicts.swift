@@ -1,8 +1,8 @@
 /// A frame that leaves. The scheduler never looks at what `handle` points to.
 public struct ScheduledFrame {
     public var handle: UnsafeMutableRawPointer
-    /// Length in bytes as given to `enqueue`, without the tree's overhead.
-    public var length: UInt32
+    /// As given to `enqueue`.
+    public var charge: Charge
     /// The value given to `enqueue`, which means nothing to the scheduler.
     public var tag: UInt32
     /// The leaf that sent it.
@@ -11,9 +11,9 @@ public struct ScheduledFrame {
     public var output: UInt16
 
     @_noLocks @inlinable
-    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID, output: UInt16) {
+    public init(handle: UnsafeMutableRawPointer, charge: Charge, tag: UInt32, leaf: ClassID, output: UInt16) {
         self.handle = handle
-        self.length = length
+        self.charge = charge
         self.tag = tag
         self.leaf = leaf
         self.output = output
@@ -23,8 +23,8 @@ public struct ScheduledFrame {
 /// A frame to be queued: see `ClassTree.enqueue`.
 public struct OfferedFrame {
     public var handle: UnsafeMutableRawPointer
-    /// Length in bytes, without the tree's overhead.
-    public var length: UInt32
+    /// What it costs, without the tree's overhead.
+    public var charge: Charge
     /// Is returned with the frame; it means nothing to the scheduler.
     public var tag: UInt32
     public var leaf: ClassID
@@ -34,9 +34,9 @@ public struct OfferedFrame {
     public var flow: UInt32
 
     @_noLocks @inlinable @inline(__always)
-    public init(handle: UnsafeMutableRawPointer, length: UInt32, tag: UInt32, leaf: ClassID, flow: UInt32 = 0) {
+    public init(handle: UnsafeMutableRawPointer, charge: Charge, tag: UInt32, leaf: ClassID, flow: UInt32 = 0) {
         self.handle = handle
-        self.length = length
+        self.charge = charge
         self.tag = tag
         self.leaf = leaf
         verdict = .queued
