@@ -101,14 +101,8 @@ extension Engine {
             status.flooded = counts.flooded
             status.learned = counts.learned
             status.moved = counts.moved
-            let kept = [
-                "runt", "oversized", "invalid_source", "spoofed_source", "spoofed_address", "guarded", "mac_control", "reserved_address", "source_port", "no_destination",
-                "port_locked", "isolated", "reflected", "storm_broadcast", "storm_multicast", "storm_unknown", "bpdu_guard", "punt_limit",
-            ]
-            status.drops = counts.drops.filter { kept.contains($0.key) }
-            // Frames that a port's link could not receive never reached the bridge.
-            let refused = ["missed", "receive_error"].reduce(status.drops.values.reduce(0, +)) { $0 + (counts.drops[$1] ?? 0) }
-            status.forwarded = counts.received &- counts.flooded &- (refused - (status.drops["no_destination"] ?? 0))
+            status.drops = counts.drops
+            status.forwarded = counts.forwarded
             return status
         }
     }

@@ -62,7 +62,7 @@ extension DataPlane {
             device: port.link.device, numaNode: port.link.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
             moved: sum.moved, addresses: bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0, unlearned: sum.unlearned, punted: sum.punted, injected: sum.injected, full: sum.full,
-            pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
+            pacedNanoseconds: sum.pacedNanoseconds, drops: sum.dropCounts { _ in true })
     }
 
     private func lostPortReport(_ name: String) -> PortReport? {
@@ -73,17 +73,25 @@ extension DataPlane {
             settings: settings, condition: port.reason, isLost: true, warnings: [], queues: 0, driver: "none", device: settings.place, numaNode: -1,
             received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes),
             copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, unlearned: sum.unlearned, full: sum.full,
-            pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
+            pacedNanoseconds: sum.pacedNanoseconds, drops: sum.dropCounts { _ in true })
     }
 
     /// The counters of a bridge's ports, including ports that are gone.
     public struct BridgeCounts: Sendable {
-        public var received: UInt64
+        /// Frames that the bridge forwarded to one port, and frames that it flooded.
+        public var forwarded: UInt64
         public var flooded: UInt64
         public var learned: UInt64
         public var moved: UInt64
-        /// Dropped frames by reason; only reasons that occurred.
+        /// Frames that the bridge received and gave to no port, by reason; only reasons that occurred. Those that it was about to flood are among the flooded
+        /// ones, too.
         public var drops: [String: UInt64]
+
+        init(_ sum: PortCounters) {
+            (flooded, learned, moved) = (sum.floodedFrames, sum.learned, sum.moved)
+            forwarded = sum.receivedFrames &- sum.floodedFrames &- sum.dropCount { $0 == .link || $0 == .entrance }
+            drops = sum.dropCounts { $0 == .entrance || $0 == .flood }
+        }
     }
 
     /// The counters of a bridge; nil: no bridge has that name.
@@ -100,8 +108,7 @@ extension DataPlane {
             sum += counters(of: port.index)
             if let losses = closedLosses[port.index] { sum.add(losses) }
         }
-        return BridgeCounts(
-            received: sum.receivedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, drops: Self.drops(sum))
+        return BridgeCounts(sum)
     }
 
     /// The counters of a tree's classes, for each lcore's instance of the tree. The sums of inner classes are worked out once, when this is made.
@@ -259,7 +266,7 @@ extension DataPlane {
         totals.delivered = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)
         totals.copied = Amount(frames: sum.copiedFrames, bytes: sum.copiedBytes)
         totals.injected = Amount(frames: sum.injected, bytes: sum.injectedBytes)
-        totals.drops = Self.drops(sum)
+        totals.drops = sum.dropCounts { _ in true }
         for tree in trees.values {
             for instance in tree.instances {
                 totals.queued.frames += UInt64(instance.pointee.backlogFrames)
@@ -358,15 +365,20 @@ extension DataPlane {
         for lcore in runtime.lcores.indices { sum += (runtime.lcores.baseAddress! + lcore).pointee.counters[Int(index)] }
         return sum
     }
+}
 
-    private static func drops(_ counters: PortCounters) -> [String: UInt64] {
+extension PortCounters {
+    /// Frames that were dropped at some places, by the names of the reasons; only reasons that occurred.
+    fileprivate func dropCounts(at isMeant: (DropReason.Place) -> Bool) -> [String: UInt64] {
         var result: [String: UInt64] = [:]
-        for reason in DropReason.allCases {
-            let count = counters.drops[Int(reason.rawValue)]
-            if count != 0 { result[reason.name] = count }
+        for reason in DropReason.allCases where isMeant(reason.place) {
+            let count = drops[Int(reason.rawValue)]
+            if count != 0 { result[reason.name, default: 0] &+= count }
         }
         return result
     }
+
+    fileprivate func dropCount(at isMeant: (DropReason.Place) -> Bool) -> UInt64 { dropCounts(at: isMeant).values.reduce(0, &+) }
 }
 
 extension TreeDescription {
