@@ -143,6 +143,32 @@ extension EndToEnd {
             }
         }
 
+        @Test("what a port has heard and was sent of the bridge's own stays counted while the port is lost")
+        func lostPort() throws {
+            try withLab { lab in
+                let name = "\(lab.tag)-net", tap = "\(lab.tag)t"
+                try run("ip", "netns", "add", name)
+                lab.atClose { _ = try? run("ip", "netns", "del", name) }
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, mcast-snooping: on, mcast-querier: on}]
+                    ports: [{name: host, type: tap, bridge: br0, interface: \(tap), netns: \(name)}]
+                    """)
+                try run("ip", "-n", name, "link", "set", tap, "up")
+                func figures() throws -> (punted: Int, injected: Int) {
+                    let port = try daemon.port("host")
+                    return (port["punted"].int ?? 0, port["injected"].int ?? 0)
+                }
+                // The kernel reports the groups that its addresses need.
+                try eventually("the port has heard reports and was asked", within: 30) { try figures().punted > 0 && figures().injected > 0 }
+                let before = try figures()
+                try run("ip", "netns", "del", name)
+                try daemon.waitUntil(port: "host", is: "failed")
+                let lost = try figures()
+                #expect(lost.punted >= before.punted && lost.injected >= before.injected, "\(before), then \(lost)")
+                daemon.stop()
+            }
+        }
+
         @Test("a guest that joins a group gets what another sends there, and a third does not", .needs(.qemu))
         func guests() throws {
             try withLab { lab in
