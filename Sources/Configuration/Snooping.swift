@@ -96,9 +96,4 @@ extension Validator {
             add(path + ".mcast-querier-address", "a bridge with mcast-querier off asks nobody: leave mcast-querier-address out, or write mcast-querier: auto")
         }
     }
-
-    mutating func checkSnooping(of port: PortSettings, _ path: String) {
-        let snooping = port.rules.snooping
-        if snooping == PortSnooping() { return }
-    }
 }
