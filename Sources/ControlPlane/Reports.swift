@@ -310,11 +310,16 @@ extension Engine {
         return reply
     }
 
-    func qemu(_ name: String?) throws -> QEMUReply {
-        guard let name else { throw RPCError(RPCError.invalidParams, "port.qemu needs the parameter 'name'") }
-        let model = dataPlane.model
-        let port = try select(model.ports, name, \.name, "port")[0]
-        return try QEMUReply(port: port, guests: model.effectiveGuests.map(\.settings).filter { $0.port == name })
+    func qemu(_ port: PortSettings) throws -> QEMUReply {
+        try QEMUReply(port: port, guests: dataPlane.model.effectiveGuests.map(\.settings).filter { $0.port == port.name })
+    }
+
+    /// The port that a request names, which it has to.
+    func port(namedBy request: Request) throws -> PortSettings {
+        guard let name = try request.params(NameParams.self).name else {
+            throw RPCError(RPCError.invalidParams, "\(request.method) needs the parameter 'name'")
+        }
+        return try select(dataPlane.model.ports, name, \.name, "port")[0]
     }
 
     /// All elements, or the one with that name.
