@@ -169,6 +169,35 @@ extension EndToEnd {
             }
         }
 
+        @Test("where ports write priorities, what the bridge asks has network control's, or that of the row that the operator has for it")
+        func priorities() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "q")
+                let fields = ["vlan.id", "vlan.priority", "igmp.type", "icmpv6.type"]
+                let capture = try Capture(lab, wire.far, fields: fields, filter: "")
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, mcast-snooping: on, mcast-querier: on, mcast-querier-address: 192.0.2.7}]
+                    ports: [{name: p, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near)", vlan: {trunk: [10], native: 1}}]
+                    """)
+                func tags(_ asked: [[String: String]], _ key: String, _ type: String) -> Set<[String?]> {
+                    Set(asked.filter { $0[key] == type }.map { [$0["vlan.id"], $0["vlan.priority"]] })
+                }
+                let asked = try capture.waitFor(4) { $0["igmp.type"] == "0x11" || $0["icmpv6.type"] == "130" }
+                #expect(tags(asked, "igmp.type", "0x11") == [["0", "7"], ["10", "7"]])
+                #expect(tags(asked, "icmpv6.type", "130") == [["0", "7"], ["10", "7"]])
+
+                // Queries of IGMP have CS6 (RFC 3376, 4).
+                try daemon.command("protocol", "add", "control", "match", "dscp 48", "pcp", "5")
+                try daemon.command("bridge", "set", "br0", "mcast-snooping", "off")
+                let second = try Capture(lab, wire.far, fields: fields, filter: "")
+                try daemon.command("bridge", "set", "br0", "mcast-snooping", "on")
+                let again = try second.waitFor(4) { $0["igmp.type"] == "0x11" || $0["icmpv6.type"] == "130" }
+                #expect(tags(again, "igmp.type", "0x11") == [["0", "5"], ["10", "5"]])
+                #expect(tags(again, "icmpv6.type", "130") == [["0", "7"], ["10", "7"]])
+                daemon.stop()
+            }
+        }
+
         @Test("a guest that joins a group gets what another sends there, and a third does not", .needs(.qemu))
         func guests() throws {
             try withLab { lab in
