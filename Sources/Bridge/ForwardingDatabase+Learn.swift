@@ -23,6 +23,8 @@ extension ForwardingDatabase {
                 // This happens once a second for each address. If the exchange fails, another refresh or a removal was quicker, and nothing needs to be done.
                 _ = found.place.pointee.value.compareExchange(
                     expected: found.value.raw, desired: wanted.raw, successOrdering: .releasing, failureOrdering: .relaxed)
+                // The guests of a port change while frames move, before `relabel` comes to the entry.
+                if found.value.guest != wanted.guest { noteChange() }
                 return LearnResult(.known, wanted)
             }
             if found.value.isStatic { return LearnResult(.refusedStatic, found.value) }
@@ -129,7 +131,7 @@ extension ForwardingDatabase {
     }
 
     /// To be called after each change that `changes` has to reflect.
-    @_noLocks @inline(__always)
+    @_noLocks @usableFromInline @inline(never)
     func noteChange() { shared.pointee.changes.add(1, ordering: .releasing) }
 
     @_noLocks @inline(__always)

@@ -37,7 +37,9 @@ extension Field<DaemonSettings> {
             // DPDK counts a buffer's bytes, including the 128 bytes of headroom, in 16 bits.
             .value("buffer-size", \.bufferSize, .bytes(512...63 << 10), standard: standard.bufferSize, help: "what one frame buffer holds; longer frames span several"),
             .flag("hugepages", \.hugepages, standard: standard.hugepages, help: "off: ordinary memory, which is slower"),
-            .value("memory", \.memory, .quantity(.size), standard: standard.memory, tellsStandard: false, help: "memory to take; by default what the buffers need"),
+            .value(
+                "memory", \.memory, .quantity(.size, nil) { _ in nil }, standard: standard.memory, tellsStandard: false,
+                help: "memory to take; by default what the buffers need"),
         ]
     }
 }

@@ -55,7 +55,7 @@ extension Editor {
             bridge = own?.bridge
         }
         let isSeen = own?.isPhysical != true
-        let isSent = model.ports.contains { $0.isPhysical && $0.bridge == bridge && ($0.name != own?.name || $0.rules.hairpin) }
+        let isSent = model.ports.contains { $0.isPhysical && $0.bridge == bridge && $0.sends(from: own?.name) }
         return (isSeen ? [.inbound] : []) + (isSent ? [.outbound] : [])
     }
 

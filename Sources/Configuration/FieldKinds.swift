@@ -29,8 +29,7 @@ extension Field {
             unset: { $0[keyPath: path] = nil }, read: { if let value = kind.read($1, onto: $0[keyPath: path], &$2) { $0[keyPath: path] = value } },
             write: { $0[keyPath: path].map(kind.write) },
             check: { object, at, problems in
-                guard let value = object[keyPath: path] else { return }
-                for field in kind.fields { field.check?(kind.draft(value), { "\(at()).\(key)" }, &problems) }
+                if let value = object[keyPath: path] { kind.check(value, { "\(at()).\(key)" }, &problems) }
             })
     }
 
@@ -111,10 +110,9 @@ extension Field {
 extension ValueKind {
     /// The `Field.check` of a key whose value `value` gives; it returns nil where the key is not set, which is never wrong.
     fileprivate func check<Object>(_ key: String, _ value: @escaping (Object) -> Value?) -> ((Object, () -> String, inout ProblemList) -> Void)? {
-        guard let fault else { return nil }
+        guard let check else { return nil }
         return { object, path, problems in
-            guard let value = value(object), let sentence = fault(value) else { return }
-            problems.add(Problem("\(path()).\(key)", sentence))
+            if let value = value(object) { check(value, { "\(path()).\(key)" }, &problems) }
         }
     }
 }

@@ -66,7 +66,7 @@ extension FilterRule {
                 }
                 return problems.text(entries[0].value, example: example).map { FilterRule(action, $0) }
             },
-            write: { .map([($0.action.rawValue, .text($0.expression))]) })
+            write: { .map([($0.action.rawValue, .text($0.expression))]) }, check: nil)
     }
 }
 

@@ -195,17 +195,18 @@ extension MirrorDraft.Tunnel {
 extension ValueKind<IPPrefix> {
     /// The address of a host, without a prefix length.
     fileprivate static var address: Self {
-        ValueKind(
+        func sentence(_ text: String) -> String { "'\(text)' is no IPv4 or IPv6 address: write 192.0.2.9 or 2001:db8::9" }
+        return ValueKind(
             takes: .text(.address),
             read: { element, problems in
                 guard let text = problems.text(element, example: "an address such as 192.0.2.9") else { return nil }
                 guard let value = IPPrefix(text), !text.contains("/") else {
-                    problems.add(element, "'\(text)' is no IPv4 or IPv6 address: write 192.0.2.9 or 2001:db8::9")
+                    problems.add(element, sentence(text))
                     return nil
                 }
                 return value
             },
-            write: { .text($0.description) })
+            write: { .text($0.description) }, fault: { $0.length == 8 * $0.bytes.count ? nil : sentence($0.description) })
     }
 }
 

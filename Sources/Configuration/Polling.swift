@@ -34,14 +34,16 @@ extension ValueKind<UInt64> {
     /// A wake latency, written such as `10us`.
     static var wakeLatency: Self {
         let range: ClosedRange<UInt64> = 0...100_000
+        func fault(_ value: UInt64) -> String? { range.contains(value) ? nil : "wake-latency is 0us to 100ms, such as 10us; or none" }
         return ValueKind(
             takes: .quantity(.delay, range),
             read: { element, problems in
                 guard let value = problems.quantity(element, .delay) else { return nil }
-                if !range.contains(value) { problems.add(element, "wake-latency is 0us to 100ms, such as 10us; or none") }
-                return value
+                guard let sentence = fault(value) else { return value }
+                problems.add(element, sentence)
+                return nil
             },
-            write: { .text(Quantity.delay.format($0)) })
+            write: { .text(Quantity.delay.format($0)) }, fault: fault)
     }
 }
 

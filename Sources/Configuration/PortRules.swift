@@ -111,7 +111,6 @@ extension Validator {
                 "locked would drop everything from \(port.name), as no guest there has macs and no static entry is for it: write macs for a guest of port"
                     + " \(port.name), or leave locked out")
         }
-        checkSnooping(of: port, path)
         if rules.forward != .bridge { checkForward(port, path + ".forward", neighbours) }
     }
 

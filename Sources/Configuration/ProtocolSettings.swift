@@ -58,6 +58,14 @@ extension ValueKind<ProtocolMatch> {
                     return nil
                 }
             },
-            write: { .text($0.description) })
+            write: { .text($0.description) },
+            fault: { match in
+                do throws(UnitError) {
+                    _ = try ProtocolMatch.parse(match.description)
+                    return nil
+                } catch {
+                    return error.description
+                }
+            })
     }
 }

@@ -74,17 +74,19 @@ extension SnoopingSettings {
 extension ValueKind<IPPrefix> {
     /// The IPv4 address of a host.
     fileprivate static var querierAddress: Self {
-        ValueKind(
+        func isHost(_ address: IPPrefix) -> Bool { address.isIPv4 && address.length == 32 && !(224...255).contains(address.bytes[0]) }
+        func sentence(_ text: String) -> String { "'\(text)' is no IPv4 address of a host: write one such as 192.0.2.1" }
+        return ValueKind(
             takes: .text(.ipv4),
             read: { element, problems in
                 guard let text = problems.text(element, example: "192.0.2.1") else { return nil }
-                guard let address = IPPrefix(text), address.isIPv4, address.length == 32, !(224...255).contains(address.bytes[0]) else {
-                    problems.add(element, "'\(text)' is no IPv4 address of a host: write one such as 192.0.2.1")
+                guard let address = IPPrefix(text), isHost(address) else {
+                    problems.add(element, sentence(text))
                     return nil
                 }
                 return address
             },
-            write: { .text($0.description) })
+            write: { .text($0.description) }, fault: { isHost($0) ? nil : sentence($0.description) })
     }
 }
 
@@ -95,10 +97,5 @@ extension Validator {
         if snooping.querier == .off, snooping.querierAddress != nil {
             add(path + ".mcast-querier-address", "a bridge with mcast-querier off asks nobody: leave mcast-querier-address out, or write mcast-querier: auto")
         }
-    }
-
-    mutating func checkSnooping(of port: PortSettings, _ path: String) {
-        let snooping = port.rules.snooping
-        if snooping == PortSnooping() { return }
     }
 }

@@ -180,12 +180,17 @@ func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> 
     }
     for port in model.ports where port.isPhysical {
         var tree = TreeBuilder(model, .outbound, rate: port.rate, rest: port.rest, bridge: port.bridge)
-        for guest in guests { tree.add(guest, unless: { $0.name == port.name && !port.rules.hairpin }) }
+        for guest in guests { tree.add(guest, unless: { !port.sends(from: $0.name) }) }
         if targets.contains(port.name) { tree.addMirrors(to: port) }
         result.append(tree.description(name: port.name, kind: .outbound(port: port.name), overhead: port.overhead, ids: &ids))
     }
     ids.keep(trees: Set(result.map(\.name)))
     return result
+}
+
+extension PortSettings {
+    /// Whether frames that come in by the port `name` of the same bridge may leave by this one.
+    func sends(from name: String?) -> Bool { self.name != name || options.rules.hairpin }
 }
 
 /// Collects the classes of one tree.

@@ -24,10 +24,10 @@ public struct PortMembership: Equatable, Sendable {
     /// - Parameter vlan: the port's setting; nil: the port says nothing, and is on a bridge with VLANs.
     public init(_ vlan: PortVLAN?) {
         switch vlan ?? .access(Self.standard) {
-        case .access(let id): (members, untagged, native) = (VLANSet([id]), VLANSet([id]), id)
-        case .service(let id): (members, untagged, native, takesAll) = (VLANSet([id]), VLANSet([id]), id, true)
+        case .access(let id): (members, untagged, native) = (VLANSet(of: id), VLANSet(of: id), id)
+        case .service(let id): (members, untagged, native, takesAll) = (VLANSet(of: id), VLANSet(of: id), id, true)
         case .trunk(let list, let own):
-            let untagged = VLANSet(own.map { [$0] } ?? [])
+            let untagged = VLANSet(of: own)
             (members, self.untagged, native) = (list.union(untagged), untagged, own)
         }
     }
@@ -42,11 +42,16 @@ extension Model {
 
     /// The VLANs of a bridge that are service VLANs, whose tags are of type 0x88a8.
     public func serviceVLANs(of bridge: String) -> VLANSet {
-        VLANSet(ports.lazy.filter { $0.bridge == bridge }.compactMap { if case .service(let id) = $0.vlan { id } else { nil } })
+        ports.lazy.filter { $0.bridge == bridge }.reduce(VLANSet()) { set, port in
+            if case .service(let id) = port.vlan { set.union(VLANSet(of: id)) } else { set }
+        }
     }
 }
 
 extension VLANSet {
+    /// The set of one VLAN; empty for nil, and for a number that is no VLAN: a model made in code may have one, which `Model.problems` tells.
+    fileprivate init(of id: Int?) { self.init(id.flatMap { Self.identifiers.contains($0) ? [$0] : nil } ?? []) }
+
     /// The set as it is written, such as `10,20-29`.
     public var text: String { ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",") }
 }
@@ -110,7 +115,10 @@ extension PortVLAN {
             read: { element, problems in
                 if case .map = element.content { map.read(element, &problems) } else { ValueKind.vlan.read(element, &problems).map { .access($0) } }
             },
-            write: { vlan in if case .access(let id) = vlan { ValueKind.vlan.write(id) } else { map.write(vlan) } })
+            write: { vlan in if case .access(let id) = vlan { ValueKind.vlan.write(id) } else { map.write(vlan) } },
+            check: { vlan, path, problems in
+                if case .access(let id) = vlan { ValueKind.vlan.check?(id, path, &problems) } else { map.check(vlan, path, &problems) }
+            })
     }
 }
 
@@ -120,6 +128,6 @@ extension ValueKind<VLANSet> {
         let some = FieldValue.either([ValueKind<Int>.vlan.takes, .text(.vlans)])
         return ValueKind(
             takes: .either([.list(some), some]), read: { $1.vlans($0) },
-            write: { .list($0.ranges.map { $0.count == 1 ? .number(Int64($0.lowerBound)) : .text("\($0.lowerBound)-\($0.upperBound)") }) })
+            write: { .list($0.ranges.map { $0.count == 1 ? .number(Int64($0.lowerBound)) : .text("\($0.lowerBound)-\($0.upperBound)") }) }, check: nil)
     }
 }

@@ -84,7 +84,7 @@ extension Validator {
     private mutating func checkVLAN(_ port: PortSettings, _ path: String) {
         guard let vlan = port.vlan else { return }
         let membership = PortMembership(vlan)
-        if membership.members.isEmpty { add(path + ".trunk", "a trunk has at least one VLAN: write trunk: [10, 20-29]") }
+        if case .trunk = vlan, membership.members.isEmpty { add(path + ".trunk", "a trunk has at least one VLAN: write trunk: [10, 20-29]") }
         if case .service = vlan { return }
         if let native = membership.native, serviceVLANs[port.bridge]?.contains(native) ?? false {
             add(path, "VLAN \(native) is a service VLAN on bridge \(port.bridge), for frames of any tags: write another VLAN, or {service: \(native)}")

@@ -3,16 +3,30 @@ import Packet
 
 /// How a kind of value is read, written, checked and described.
 struct ValueKind<Value> {
-    var takes: FieldValue
+    /// Reports what reading would have refused in a value that was made in code. It is called with the value and the path where it stands.
+    typealias Check = (Value, () -> String, inout ProblemList) -> Void
+
+    let takes: FieldValue
     /// Reads a value; nil: the text is no such value, and the problem has been added to the list.
-    var read: (Element, inout ProblemList) -> Value?
-    var write: (Value) -> Document
-    /// A sentence that says what is wrong with a value that was made in code instead of being read; nil: nothing is.
-    var fault: ((Value) -> String?)?
+    let read: (Element, inout ProblemList) -> Value?
+    let write: (Value) -> Document
+    /// nil: every value of the type is allowed, or is checked where what it names is. It has no default, so that no kind is left unchecked by oversight.
+    let check: Check?
+
+    init(takes: FieldValue, read: @escaping (Element, inout ProblemList) -> Value?, write: @escaping (Value) -> Document, check: Check?) {
+        (self.takes, self.read, self.write, self.check) = (takes, read, write, check)
+    }
+
+    /// - Parameter fault: a sentence that says what is wrong with a value; nil: nothing is.
+    init(takes: FieldValue, read: @escaping (Element, inout ProblemList) -> Value?, write: @escaping (Value) -> Document, fault: @escaping (Value) -> String?) {
+        self.init(takes: takes, read: read, write: write) { value, path, problems in
+            if let sentence = fault(value) { problems.add(Problem(path(), sentence)) }
+        }
+    }
 }
 
 extension ValueKind<Bool> {
-    static var flag: Self { ValueKind(takes: .flag, read: { $1.flag($0) }, write: { .flag($0) }) }
+    static var flag: Self { ValueKind(takes: .flag, read: { $1.flag($0) }, write: { .flag($0) }, check: nil) }
 }
 
 extension ValueKind<Int> {
@@ -54,7 +68,7 @@ extension ValueKind<Int> {
 }
 
 extension ValueKind<UInt64> {
-    static func quantity(_ quantity: Quantity, _ range: ClosedRange<UInt64>? = nil, fault: ((UInt64) -> String?)? = nil) -> Self {
+    static func quantity(_ quantity: Quantity, _ range: ClosedRange<UInt64>?, fault: @escaping (UInt64) -> String?) -> Self {
         ValueKind(takes: .quantity(quantity, range), read: { $1.quantity($0, quantity) }, write: { .text(quantity.format($0)) }, fault: fault)
     }
 
@@ -91,23 +105,23 @@ extension ValueKind<StormRate> {
 
 extension ValueKind where Value: RawRepresentable<String> & CaseIterable {
     static var choice: Self {
-        ValueKind(takes: .choice(Value.allCases.map(\.rawValue)), read: { $1.choice($0, Value.self) }, write: { .text($0.rawValue) })
+        ValueKind(takes: .choice(Value.allCases.map(\.rawValue)), read: { $1.choice($0, Value.self) }, write: { .text($0.rawValue) }, check: nil)
     }
 }
 
 extension ValueKind<String> {
     /// - Parameter example: what is expected, for messages: `a port's name`.
     static func text(_ form: TextForm, example: String) -> Self {
-        ValueKind(takes: .text(form), read: { $1.text($0, example: example) }, write: { .text($0) })
+        ValueKind(takes: .text(form), read: { $1.text($0, example: example) }, write: { .text($0) }, check: nil)
     }
 }
 
 extension ValueKind<MACAddress> {
-    static var mac: Self { ValueKind(takes: .text(.mac), read: { $1.mac($0) }, write: { .text($0.description) }) }
+    static var mac: Self { ValueKind(takes: .text(.mac), read: { $1.mac($0) }, write: { .text($0.description) }, check: nil) }
 }
 
 extension ValueKind<IPPrefix> {
-    static var prefix: Self { ValueKind(takes: .text(.prefix), read: { $1.prefix($0) }, write: { .text($0.description) }) }
+    static var prefix: Self { ValueKind(takes: .text(.prefix), read: { $1.prefix($0) }, write: { .text($0.description) }, check: nil) }
 }
 
 extension ValueKind {
@@ -115,7 +129,10 @@ extension ValueKind {
     static func list<Item>(of item: ValueKind<Item>, example: String) -> Self where Value == [Item] {
         ValueKind(
             takes: .list(item.takes), read: { element, problems in problems.items(of: element, example: example)?.compactMap { item.read($0, &problems) } },
-            write: { .list($0.map(item.write)) }, fault: item.fault.map { fault in { $0.lazy.compactMap(fault).first } })
+            write: { .list($0.map(item.write)) },
+            check: item.check.map { check in
+                { list, path, problems in for (place, value) in list.enumerated() { check(value, { "\(path())[\(place)]" }, &problems) } }
+            })
     }
 }
 
@@ -144,5 +161,11 @@ struct MapKind<Value, Draft> {
     func write(_ value: Value) -> Document { Fields.write(draft(value), fields) }
 
     var takes: FieldValue { .map(fields.map(\.about)) }
-    var kind: ValueKind<Value> { ValueKind(takes: takes, read: { read($0, &$1) }, write: write) }
+    /// As `ValueKind.check`.
+    func check(_ value: Value, _ path: () -> String, _ problems: inout ProblemList) {
+        let draft = draft(value)
+        for field in fields { field.check?(draft, path, &problems) }
+    }
+
+    var kind: ValueKind<Value> { ValueKind(takes: takes, read: { read($0, &$1) }, write: write, check: check) }
 }

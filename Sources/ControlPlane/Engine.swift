@@ -199,13 +199,10 @@ final class Engine {
             return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
         case .portShow: return .shown(try ports(try request.params(NameParams.self).name))
         case .portReset:
-            let name = try request.params(NameParams.self).name
-            guard let name, dataPlane.model.ports.contains(where: { $0.name == name }) else {
-                throw RPCError(RPCError.invalidParams, name.map { "no port is called \($0)" } ?? "port.reset needs a name")
-            }
+            let name = try port(namedBy: request).name
             try dataPlane.resetPort(name)
             return .reply(ChangeReply(changes: ["~ port \(name) (opened again)"], applied: true))
-        case .portQEMU: return .shown(try qemu(try request.params(NameParams.self).name))
+        case .portQEMU: return .shown(try qemu(try port(namedBy: request)))
         case .bridgeShow: return .shown(try bridges(try request.params(NameParams.self).name))
         case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
         case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))

@@ -101,14 +101,8 @@ extension Engine {
             status.flooded = counts.flooded
             status.learned = counts.learned
             status.moved = counts.moved
-            let kept = [
-                "runt", "oversized", "invalid_source", "spoofed_source", "spoofed_address", "guarded", "mac_control", "reserved_address", "source_port", "no_destination",
-                "port_locked", "isolated", "reflected", "storm_broadcast", "storm_multicast", "storm_unknown", "bpdu_guard", "punt_limit",
-            ]
-            status.drops = counts.drops.filter { kept.contains($0.key) }
-            // Frames that a port's link could not receive never reached the bridge.
-            let refused = ["missed", "receive_error"].reduce(status.drops.values.reduce(0, +)) { $0 + (counts.drops[$1] ?? 0) }
-            status.forwarded = counts.received &- counts.flooded &- (refused - (status.drops["no_destination"] ?? 0))
+            status.drops = counts.drops
+            status.forwarded = counts.forwarded
             return status
         }
     }
@@ -316,11 +310,16 @@ extension Engine {
         return reply
     }
 
-    func qemu(_ name: String?) throws -> QEMUReply {
-        guard let name else { throw RPCError(RPCError.invalidParams, "port.qemu needs the parameter 'name'") }
-        let model = dataPlane.model
-        let port = try select(model.ports, name, \.name, "port")[0]
-        return try QEMUReply(port: port, guests: model.effectiveGuests.map(\.settings).filter { $0.port == name })
+    func qemu(_ port: PortSettings) throws -> QEMUReply {
+        try QEMUReply(port: port, guests: dataPlane.model.effectiveGuests.map(\.settings).filter { $0.port == port.name })
+    }
+
+    /// The port that a request names, which it has to.
+    func port(namedBy request: Request) throws -> PortSettings {
+        guard let name = try request.params(NameParams.self).name else {
+            throw RPCError(RPCError.invalidParams, "\(request.method) needs the parameter 'name'")
+        }
+        return try select(dataPlane.model.ports, name, \.name, "port")[0]
     }
 
     /// All elements, or the one with that name.

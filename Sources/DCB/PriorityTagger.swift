@@ -13,6 +13,10 @@ public struct PriorityTagger: @unchecked Sendable {
     /// Stands in place of a PCP: frames of this row leave as they are, untagged or with the tag that they have.
     @inlinable @inline(__always) public static var leave: UInt8 { @_noLocks get { 0xff } }
 
+    /// The PCP of the frames that the switch itself makes, unless a row of the protocol table says otherwise: network control, which keeps the network itself
+    /// running (IEEE 802.1Q, table I-2; `TC_PRIO_CONTROL` in the kernel).
+    @inlinable @inline(__always) public static var networkControl: UInt8 { @_noLocks get { 7 } }
+
     /// A tagger that leaves every frame as it is.
     public static func create() -> PriorityTagger {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
@@ -40,8 +44,11 @@ public struct PriorityTagger: @unchecked Sendable {
     /// An untagged frame gets a priority tag (VID 0, DEI 0). In a tagged frame only the PCP of the outermost tag changes. VID and DEI stay (IEEE 802.1Q, 6.9.3:
     /// DEI marks frames that may be dropped first, which this switch does not decide).
     @_noLocks @inlinable @inline(__always)
-    public func egress(_ record: UnsafePointer<FrameRecord>) -> TagAction {
-        let pcp = priorities[Int(record.pointee.protocolID & 63)]
+    public func egress(_ record: UnsafePointer<FrameRecord>) -> TagAction { Self.egress(record, pcp: pcp(row: record.pointee.protocolID)) }
+
+    /// The same for a frame that is to leave with the PCP `pcp`, or `leave`.
+    @_noLocks @inlinable @inline(__always)
+    public static func egress(_ record: UnsafePointer<FrameRecord>, pcp: UInt8) -> TagAction {
         if pcp == Self.leave { return TagAction(.keep) }
         let bits = UInt16(pcp) &<< 13
         if record.pointee.tagCount == 0 { return TagAction(.push, tci: bits) }

@@ -92,7 +92,8 @@ static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *s
 int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup) {
     const sluice_device_setup wanted = *setup;
     if (start(port, pool, setup, true) == 0) return 0;
-    /* A loop that sleeps needs receive interrupts. If the device refuses them or has too few, it is started without them and the loop polls it instead. */
+    /* A loop that sleeps needs receive interrupts. If the device refuses them or has too few, it is started without them and the loop polls it instead. What
+     * else it refuses it refuses again, so that the caller is told of that. */
     (void)rte_eth_dev_stop(port);
     *setup = wanted;
     return start(port, pool, setup, false);

@@ -82,11 +82,12 @@ void sluice_vhost_expect(int vid, uint16_t ring) {
 
 int sluice_device_interrupt(uint16_t port, uint16_t queue, bool *armed) {
     /* Most virtual devices have no interrupts; that is not an error, so ethdev must not log one. */
-    rte_log_set_level_pattern("lib.ethdev", RTE_LOG_CRIT);
+    const int level = rte_log_get_level(rte_eth_dev_logtype);
+    rte_log_set_level(rte_eth_dev_logtype, RTE_LOG_CRIT);
     int descriptor = rte_eth_dev_rx_intr_ctl_q_get_fd(port, queue);
     *armed = descriptor >= 0 && rte_eth_dev_rx_intr_enable(port, queue) == 0;
     if (*armed) rte_eth_dev_rx_intr_disable(port, queue);
-    rte_log_set_level_pattern("lib.ethdev", RTE_LOG_WARNING);
+    rte_log_set_level(rte_eth_dev_logtype, level);
     return descriptor;
 }
 

@@ -1,3 +1,5 @@
+import Packet
+
 /// IP version. It determines the protocol (IGMP or MLD); each has its own queriers and routers.
 public enum GroupFamily: UInt8, Hashable, CaseIterable, Sendable, CustomStringConvertible {
     case ipv4, ipv6
@@ -35,13 +37,8 @@ public struct GroupAddress: Hashable, Comparable, Sendable {
     /// Whether this is in fe80::/10.
     public var isLinkLocalUnicast: Bool { high >> 54 == 0x3fa }
 
-    /// Whether the group is always forwarded to all ports, so that no memberships are kept for it: 224.0.0.0/24 (RFC 4541, 2.1.2), ff02::1 (RFC 4541, 3, and
-    /// RFC 3810, 6) and the scopes 0 (reserved) and 1 (the host itself) of RFC 4291, 2.7.
-    public var isNeverRegistered: Bool {
-        if let ipv4 { return ipv4 >> 8 == 0xe00000 }
-        let scope = high >> 48 & 0xf
-        return scope <= 1 || high == 0xff02_0000_0000_0000 && low == 1
-    }
+    /// Whether the group is always forwarded to all ports, so that no memberships are kept for it.
+    public var isNeverRegistered: Bool { GroupTraffic.isNeverJoined(high: high, low: low) }
 
     /// The destination MAC address of frames to this group (RFC 1112, 6.4, and RFC 2464, 7).
     public var groupMAC: UInt64 { ipv4.map { 0x0100_5e00_0000 | UInt64($0 & 0x7f_ffff) } ?? (0x3333_0000_0000 | low & 0xffff_ffff) }

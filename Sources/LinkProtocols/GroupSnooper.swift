@@ -30,7 +30,7 @@ public struct GroupSnooper: Sendable {
     var domains: [DomainKey: Domain] = [:]
     var timers = TimerQueue()
 
-    public init(settings: SnoopingSettings, mac: MACAddress, now: UInt64) {
+    public init(settings: SnoopingSettings, mac: MACAddress) {
         self.settings = settings
         self.mac = mac
     }

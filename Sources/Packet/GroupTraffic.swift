@@ -4,7 +4,7 @@
 @frozen
 public struct GroupTraffic: Equatable, Sendable {
     public enum Kind: UInt8, Sendable {
-        /// For every port: the frame is not IP, cannot be read, or is to addresses that hosts receive without joining (224.0.0.0/24, ff02::1).
+        /// For every port: the frame is not IP, cannot be read, or is to a group that hosts do not join (`isNeverJoined`).
         case everybody
         /// Data for the members of a group.
         case data
@@ -30,6 +30,18 @@ public struct GroupTraffic: Equatable, Sendable {
 
     /// Upper 32 bits of the low half of a mapped IPv4 address, whose high half is 0.
     @inlinable @inline(__always) public static var mappedPrefix: UInt64 { @_noLocks get { 0xffff_0000_0000 } }
+
+    /// Whether hosts report no membership of a group, so that frames to it go to every port: 224.0.0.0/24 (RFC 4541, 2.1.2), ff02::1, and all groups of the
+    /// scopes 0 (reserved) and 1 (the host itself), which should not be on a link at all (RFC 3810, 6; RFC 4541, 3; RFC 4291, 2.7).
+    ///
+    /// - Parameters:
+    ///   - high: the first half of the group's address, as `high` holds it.
+    ///   - low: the second half.
+    @_noLocks @inlinable @inline(__always)
+    public static func isNeverJoined(high: UInt64, low: UInt64) -> Bool {
+        if high == 0, low &>> 32 == mappedPrefix &>> 32 { return low &>> 8 & 0xff_ffff == 0xe0_0000 }
+        return high &>> 48 & 0xf <= 1 || high == 0xff02 &<< 48 && low == 1
+    }
 
     /// Classifies a frame to a group address.
     ///
@@ -64,10 +76,7 @@ public struct GroupTraffic: Equatable, Sendable {
             if destination == 0xe000_000d, isHello(bytes, limit, record) { return GroupTraffic(.router) }
         default: break
         }
-        if destination &>> 8 == 0xe0_0000 { return GroupTraffic(.everybody) }
-        var data = GroupTraffic(.data)
-        data.low = mappedPrefix | UInt64(destination)
-        return data
+        return data(high: 0, low: mappedPrefix | UInt64(destination), isIPv6: false)
     }
 
     @_noLocks
@@ -88,9 +97,13 @@ public struct GroupTraffic: Equatable, Sendable {
             if high == 0xff02 &<< 48, low == 0x0d, isHello(bytes, limit, record) { return GroupTraffic(.router, isIPv6: true) }
         default: break
         }
-        // ff02::1 is the group of all nodes.
-        if high == 0xff02 &<< 48, low == 1 { return GroupTraffic(.everybody, isIPv6: true) }
-        var data = GroupTraffic(.data, isIPv6: true)
+        return data(high: high, low: low, isIPv6: true)
+    }
+
+    @_noLocks @inline(__always)
+    private static func data(high: UInt64, low: UInt64, isIPv6: Bool) -> GroupTraffic {
+        if isNeverJoined(high: high, low: low) { return GroupTraffic(.everybody, isIPv6: isIPv6) }
+        var data = GroupTraffic(.data, isIPv6: isIPv6)
         (data.high, data.low) = (high, low)
         return data
     }

@@ -8,7 +8,7 @@ struct Sluiced: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sluiced",
         abstract: "Carry guests' traffic through per-core poll loops, with guaranteed floors.",
-        discussion: "It runs in the foreground, prints `ready` when it carries traffic, and ends on SIGTERM or SIGINT, at once on a second one. SIGHUP applies the file given with --config again.",
+        discussion: "It runs in the foreground, prints `ready` when it carries traffic, and ends on SIGTERM, SIGINT or SIGQUIT, at once on a second one. SIGHUP applies the file given with --config again.",
         version: sluiceVersion)
 
     @Option(help: "Configuration to start with (YAML); without it, what was running last according to the state file.")

@@ -29,6 +29,7 @@ struct ForwardingDatabaseChangesTests {
 
     @Test func whateverMakesALookUpWrongIsOne() {
         #expect(changes(learn) { _ = $0.learn(mac: mac, port: 2, guest: 1, now: 10) })
+        #expect(changes(learn) { _ = $0.learn(mac: mac, port: 1, guest: 2, now: 10) })
         #expect(changes(learn) { _ = $0.addStatic(mac: mac, port: 1, guest: 2) })
         #expect(changes(learn) { $0.remove(mac: mac) })
         #expect(changes(learn) { $0.flush(port: 1) })

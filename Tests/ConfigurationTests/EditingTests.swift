@@ -92,6 +92,17 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(model.warnings.map(\.path) == ["groups[0].outbound.floor", "guests[0].outbound.floor", "guests[0].protocols.iscsi.outbound.floor", "guests[1].outbound.floor"])
     }
 
+    /// Whoever is behind the only uplink has a class there only if frames may leave by it that came in by it.
+    @Test func aFloorBehindTheOnlyUplinkIsToldUnlessItIsAHairpin() throws {
+        var model = try office()
+        var far = GuestSettings(name: "far", port: "uplink")
+        far.outbound.floor = 50_000_000
+        model.guests.append(far)
+        #expect(model.problems == [] && model.warnings.map(\.path) == ["guests[2].outbound.floor"])
+        model.ports[3].rules.hairpin = true
+        #expect(model.problems == [] && model.warnings == [])
+    }
+
     @Test func setChangesOnlyWhatIsNamed() throws {
         let model = try office()
         #expect(try edit(model, "port set vm1 mtu 9000").ports[0].mtu == 9_000)

@@ -1,4 +1,5 @@
 import Configuration
+import Filters
 import Packet
 import Testing
 
@@ -247,6 +248,42 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         #expect(classes { $0.burst = 1 << 30 } == ["guests[0].outbound.burst: a burst of 1gib is too large: write at most 512mib"])
         #expect(classes { $0.limit = 0 }.count == 1)
         #expect(classes { $0.ceilingPackets = 0 }.count == 1)
+    }
+
+    /// Whatever reading would refuse is refused in a model that was made in code, too.
+    @Test func valuesMadeInCode() {
+        func vlan(_ vlan: PortVLAN) -> [String] { with { $0.ports[0].vlan = vlan } }
+        for number in [-1, 0, 4_095, 5_000] {
+            let sentence = "\(number) is out of range: write 1 to 4094"
+            #expect(vlan(.access(number)) == ["ports[0].vlan: \(sentence)"])
+            #expect(vlan(.service(number)) == ["ports[0].vlan.service: \(sentence)"])
+            #expect(vlan(.trunk(VLANSet([10]), native: number)) == ["ports[0].vlan.native: \(sentence)"])
+            #expect(with {
+                $0.ports[0].vlan = .access(1)
+                $0.guests = [guest("x", "a") { $0.vlan = number }]
+            }.contains("guests[0].vlan: \(sentence)"))
+            #expect(with {
+                $0.ports[0].vlan = .access(1)
+                $0.bridges[0].staticEntries = [StaticEntry(mac: MACAddress(value: 0x5254_0000_0001), port: "a", vlan: number)]
+            }.contains("bridges[0].static[0].vlan: \(sentence)"))
+        }
+        #expect(vlan(.access(4_094)) == [] && vlan(.service(1)) == [] && vlan(.trunk(VLANSet([1, 4_094]), native: nil)) == [])
+        #expect(with { $0.daemon.wakeLatency = 100_001 } == ["daemon.wake-latency: wake-latency is 0us to 100ms, such as 10us; or none"])
+        #expect(with { $0.daemon.cores = [CoreSettings(cpu: 4_096, polling: .polling)] } == ["daemon.cores[0].cpu: 4096 is out of range: write 0 to 4095"])
+        #expect(with { $0.daemon.cpus = [1, 4_096] } == ["daemon.cpus[1]: 4096 is out of range: write 0 to 4095"])
+        #expect(
+            with { ($0.bridges[0].snooping.isOn, $0.bridges[0].snooping.querierAddress) = (true, IPPrefix("fe80::1")) } == [
+                "bridges[0].mcast-querier-address: 'fe80::1' is no IPv4 address of a host: write one such as 192.0.2.1"
+            ])
+        #expect(
+            with { $0.protocols = [ProtocolSettings(name: "x", matches: [.tcp(1), .dscp(64)], pcp: 1)] } == [
+                "protocols[0].match[1]: 'dscp 64': dscp takes a number from 0 to 63"
+            ])
+        #expect(
+            with {
+                let tunnel = MirrorTunnel(remote: IPPrefix("192.0.2.0/24")!, local: IPPrefix("192.0.2.1")!, via: "b", mac: MACAddress(value: 0x5254_0000_0001))
+                $0.mirrors = [MirrorSettings(name: "m", source: .port("a"), target: .gre(tunnel))]
+            } == ["mirrors[0].gre.remote: '192.0.2.0/24' is no IPv4 or IPv6 address: write 192.0.2.9 or 2001:db8::9"])
     }
 
     @Test func groups() {

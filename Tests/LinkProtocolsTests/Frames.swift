@@ -137,7 +137,7 @@ struct Lab {
     ) {
         var settings = SnoopingSettings()
         change(&settings)
-        snooper = GroupSnooper(settings: settings, mac: Frames.bridge, now: now)
+        snooper = GroupSnooper(settings: settings, mac: Frames.bridge)
         for port in Set(vlans.values.joined()).sorted() { snooper.set(port: port, ports[port] ?? PortSnooping(), now: now) }
         snooper.set(vlans: vlans, now: now)
     }

@@ -44,7 +44,7 @@ struct QueryFrameTests {
     func readBack(_ version: Int, _ family: GroupFamily) {
         let writer = Self.writer { ($0.igmpVersion, $0.mldVersion) = (version, version - 1) }
         var lab = Lab()
-        lab.snooper = GroupSnooper(settings: SnoopingSettings(), mac: MACAddress(value: 0x0200_0000_0077), now: 0)
+        lab.snooper = GroupSnooper(settings: SnoopingSettings(), mac: MACAddress(value: 0x0200_0000_0077))
         lab.snooper.set(port: 1, PortSnooping(), now: 0)
         lab.snooper.set(vlans: [0: [1]], now: 0)
         #expect(lab.hear(writer.query(family, group: nil)) == .query)

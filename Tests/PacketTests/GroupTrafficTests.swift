@@ -59,6 +59,10 @@ import Testing
         for type in [131, 132, 143] as [UInt8] { #expect(read(ipv6(group, proto: 58, routerAlert: true, [type, 0, 0, 0])).kind == .report) }
         // A neighbour solicitation goes to those who have joined the group that belongs to the address.
         #expect(read(ipv6(group, proto: 58, [135, 0, 0, 0])).kind == .data)
+        // Nobody can join groups of the scopes 0 and 1 (RFC 3810, 6), whatever their flags.
+        for (second, kind) in [(0x00, .everybody), (0x01, .everybody), (0x11, .everybody), (0x02, .data), (0x03, .data)] as [(UInt8, GroupTraffic.Kind)] {
+            #expect(read(ipv6([0xff, second] + group.dropFirst(2), proto: 17, [0, 1, 0, 2, 0, 8, 0, 0])).kind == kind, "\(second)")
+        }
         #expect(read(ipv6([0xff, 0x02] + [UInt8](repeating: 0, count: 13) + [0x0d], proto: 103, [0x20, 0, 0, 0])).kind == .router)
         #expect(read(ipv6([0xff, 0x02] + [UInt8](repeating: 0, count: 13) + [0x6a], proto: 58, routerAlert: true, [151, 0, 0, 0])).kind == .router)
     }

@@ -41,6 +41,28 @@ import Testing
         #expect(!hasSent(bench, since: bench.now, &next))
     }
 
+    @Test("Of a leaf that queues its flows apart, the frames of each flow count, and later ones do not")
+    func flows() {
+        let bench = Bench()
+        bench.gapsAllowed = true
+        var parameters = ClassParameters.mbit(0, ceil: 100)
+        (parameters.queuesFlows, parameters.codelTarget) = (true, second)
+        bench.add(2, under: 1, parameters)
+        bench.advance(to: 1_000)
+        for _ in 0..<20 { for flow in 1...40 as ClosedRange<UInt32> { bench.offer(2, 1_000, flow: flow) } }
+        let time = bench.now
+        var next: UInt32 = 0, steps = 0
+        // What is sent comes again, so that the leaf is never empty: 20 rounds of 40 flows take 64 ms.
+        while !hasSent(bench, since: time, &next), steps < 1_000 {
+            steps += 1
+            bench.advance(to: bench.now + 100_000)
+            let sent = bench.drain()
+            for number in 0..<sent { bench.offer(2, 1_000, flow: UInt32(1 + number % 40)) }
+        }
+        #expect(steps > 500 && steps < 1_000, "\(steps)")
+        #expect(bench.tree.pointee.backlogFrames >= 700)
+    }
+
     @Test("An empty tree has sent everything")
     func empty() {
         let bench = Bench()

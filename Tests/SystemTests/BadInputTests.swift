@@ -77,6 +77,26 @@ extension EndToEnd {
             }
         }
 
+        @Test("what a method names and is not there is told with one and the same code, whatever the method")
+        func notThere() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, Self.base.replacingOccurrences(of: "TAG", with: lab.tag))
+                let client = try ControlClient(daemon.socket)
+                let named = ["port.show", "port.reset", "port.qemu", "bridge.show", "group.show", "guest.show", "protocol.show", "filter.show", "mirror.show"]
+                let onBridges = ["fdb.show", "mdb.show", "fdb.flush"].flatMap { [($0, "bridge"), ($0, "port")] }
+                let requests = named.map { ($0, "name") } + onBridges + [("class.show", "tree"), ("class.show", "path")]
+                for (method, key) in requests {
+                    let error = try client.call(method, "{\"\(key)\": \"nowhere\"}")["error"]
+                    #expect(error["code"].int == -32_001 && error["message"].string?.contains("nowhere") == true, "\(method) \(key): \(error)")
+                }
+                for method in ["port.reset", "port.qemu"] {
+                    let error = try client.call(method)["error"]
+                    #expect(error["code"].int == -32_602 && error["message"].string == "\(method) needs the parameter 'name'", "\(method): \(error)")
+                }
+                daemon.stop()
+            }
+        }
+
         @Test("the daemon does not start on a configuration that `check` refuses, and says why")
         func refusedAtStart() throws {
             try withLab { lab in

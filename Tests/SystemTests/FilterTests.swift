@@ -56,6 +56,11 @@ extension EndToEnd {
                 #expect(try daemon.port("a")["drops"]["filtered"].int == 2)
                 #expect(try rule("web", 0)["hits"].int == 2)
                 #expect(try daemon.port("c")["drops"]["filtered"].int ?? 0 >= 3)
+                // The bridge dropped what a denied; what c denied it had forwarded, or flooded.
+                try eventually("what was forwarded is told from what was dropped on the way in") {
+                    let bridge = try daemon.bridge("br0")
+                    return bridge["drops"]["filtered"].int == 2 && bridge["forwarded"].int == 3
+                }
 
                 // Frames that are cut off at every length: whatever happens to them, nothing may be read beyond their ends, and the daemon must go on.
                 let whole = Self.tcp(to: mac(3), from: mac(1), port: 25, 0)

@@ -106,6 +106,11 @@ extension EndToEnd {
                 for _ in 0..<20_000 { try senders[c].send(v2) }
                 try eventually("reports beyond the port's budget are dropped", within: 20) { try daemon.port("c")["drops"]["punt_limit"].int ?? 0 > 1_000 }
                 #expect(try daemon.port("c")["punted"].int ?? 0 > 50)
+                // They were on their way to several ports: all that came here was, nothing was forwarded to one.
+                try eventually("frames to groups are flooded frames, those that are dropped too") {
+                    let bridge = try daemon.bridge("br0"), dropped = try daemon.port("c")["drops"]["punt_limit"]
+                    return bridge["forwarded"].int == 0 && bridge["drops"]["punt_limit"] == dropped
+                }
                 try check("of others, meanwhile", from: a, [c])
 
                 // The bridge's queries are well-formed, and they are counted as injected.
@@ -134,6 +139,61 @@ extension EndToEnd {
                     #expect(mld?["ipv6.src"]?.hasPrefix("fe80::") == true && mld?["ipv6.hlim"] == "1" && mld?["icmpv6.checksum.status"] == "1" && mld?["eth.dst"] == "33:33:00:00:00:01")
                     #expect(igmp?["_ws.malformed"] == "" && mld?["_ws.malformed"] == "")
                 }
+                daemon.stop()
+            }
+        }
+
+        @Test("what a port has heard and was sent of the bridge's own stays counted while the port is lost")
+        func lostPort() throws {
+            try withLab { lab in
+                let name = "\(lab.tag)-net", tap = "\(lab.tag)t"
+                try run("ip", "netns", "add", name)
+                lab.atClose { _ = try? run("ip", "netns", "del", name) }
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, mcast-snooping: on, mcast-querier: on}]
+                    ports: [{name: host, type: tap, bridge: br0, interface: \(tap), netns: \(name)}]
+                    """)
+                try run("ip", "-n", name, "link", "set", tap, "up")
+                func figures() throws -> (punted: Int, injected: Int) {
+                    let port = try daemon.port("host")
+                    return (port["punted"].int ?? 0, port["injected"].int ?? 0)
+                }
+                // The kernel reports the groups that its addresses need.
+                try eventually("the port has heard reports and was asked", within: 30) { try figures().punted > 0 && figures().injected > 0 }
+                let before = try figures()
+                try run("ip", "netns", "del", name)
+                try daemon.waitUntil(port: "host", is: "failed")
+                let lost = try figures()
+                #expect(lost.punted >= before.punted && lost.injected >= before.injected, "\(before), then \(lost)")
+                daemon.stop()
+            }
+        }
+
+        @Test("where ports write priorities, what the bridge asks has network control's, or that of the row that the operator has for it")
+        func priorities() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "q")
+                let fields = ["vlan.id", "vlan.priority", "igmp.type", "icmpv6.type"]
+                let capture = try Capture(lab, wire.far, fields: fields, filter: "")
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, mcast-snooping: on, mcast-querier: on, mcast-querier-address: 192.0.2.7}]
+                    ports: [{name: p, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near)", vlan: {trunk: [10], native: 1}}]
+                    """)
+                func tags(_ asked: [[String: String]], _ key: String, _ type: String) -> Set<[String?]> {
+                    Set(asked.filter { $0[key] == type }.map { [$0["vlan.id"], $0["vlan.priority"]] })
+                }
+                let asked = try capture.waitFor(4) { $0["igmp.type"] == "0x11" || $0["icmpv6.type"] == "130" }
+                #expect(tags(asked, "igmp.type", "0x11") == [["0", "7"], ["10", "7"]])
+                #expect(tags(asked, "icmpv6.type", "130") == [["0", "7"], ["10", "7"]])
+
+                // Queries of IGMP have CS6 (RFC 3376, 4).
+                try daemon.command("protocol", "add", "control", "match", "dscp 48", "pcp", "5")
+                try daemon.command("bridge", "set", "br0", "mcast-snooping", "off")
+                let second = try Capture(lab, wire.far, fields: fields, filter: "")
+                try daemon.command("bridge", "set", "br0", "mcast-snooping", "on")
+                let again = try second.waitFor(4) { $0["igmp.type"] == "0x11" || $0["icmpv6.type"] == "130" }
+                #expect(tags(again, "igmp.type", "0x11") == [["0", "5"], ["10", "5"]])
+                #expect(tags(again, "icmpv6.type", "130") == [["0", "7"], ["10", "7"]])
                 daemon.stop()
             }
         }

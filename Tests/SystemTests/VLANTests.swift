@@ -90,6 +90,8 @@ extension EndToEnd {
                     """)
                 #expect(try daemon.port("a")["drops"]["vlan_not_allowed"].int == 1)
                 #expect(try daemon.port("x")["drops"]["vlan_not_allowed"].int == 2)
+                // None of them was forwarded.
+                #expect(try daemon.bridge("br0")["drops"]["vlan_not_allowed"].int == 3)
 
                 // When a VLAN stops being a service VLAN, its tags change on all trunks, so all addresses that were known there are forgotten.
                 func inService() throws -> Set<String> {

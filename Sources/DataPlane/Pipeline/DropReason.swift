@@ -1,5 +1,5 @@
 /// Why a frame that was received (or copied for flooding) was not delivered. Each group of reasons says at which port they are counted. A new reason needs one
-/// case and its name.
+/// case and its row.
 public enum DropReason: UInt8, CaseIterable, Sendable {
     // These are counted at the port that the frame came in by.
     /// The port's link had no room for the frame, because the poll loop did not fetch frames in time.
@@ -10,14 +10,14 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case runt, oversized
     /// The source address is a group address or zero (IEEE 802.1D, 7.8).
     case invalidSource
-    /// The port does not admit frames of this VLAN, or the output is not a member of it (then counted at the output).
+    /// The port does not admit frames of this VLAN.
     case vlanNotAllowed
     /// The source address belongs to none of the port's guests, or it is bound to another port.
     case spoofedSource
     /// The source IP address is not one of the port's (`spoofedAddress`), or the frame is a DHCP server's answer or a router's advertisement, which the port
     /// may not send (`guarded`).
     case spoofedAddress, guarded
-    /// A filter denied the frame: of the port it came in by, or of the port it would have left by (then counted there).
+    /// The filter of what comes in by the port denied the frame.
     case filtered
     /// The port is locked, and the source address is not configured for it.
     case portLocked
@@ -43,6 +43,10 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     // These are counted at the port that the frame would have left by.
     /// The port has no guest connected, or its link is down.
     case portDown
+    /// The port is not a member of the frame's VLAN.
+    case outputNotInVLAN
+    /// The filter of what leaves by the port denied the frame.
+    case outputFiltered
     /// The frame is longer than the output's MTU allows.
     case exceedsMTU
     /// There was no class for the frame, because its port was being removed.
@@ -66,43 +70,60 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     /// The frame's port was removed while the frame waited.
     case portRemoved
 
-    /// The reason's name in the CLI, JSON and metrics.
-    public var name: String {
+    /// How far a frame had come when it was dropped. This determines how its bridge counts it.
+    enum Place {
+        /// The frame never reached the bridge.
+        case link
+        /// The bridge received the frame, and forwarded it to nobody.
+        case entrance
+        /// The bridge was flooding the frame and has counted it as flooded.
+        case flood
+        /// The bridge has forwarded or flooded the frame.
+        case exit
+    }
+
+    /// The reason's name in the CLI, JSON and metrics. A reason that exists at the entrance and at the exit has one name for both.
+    public var name: String { row.name }
+    var place: Place { row.place }
+
+    private var row: (name: String, place: Place) {
         switch self {
-        case .missed: "missed"
-        case .receiveError: "receive_error"
-        case .runt: "runt"
-        case .oversized: "oversized"
-        case .invalidSource: "invalid_source"
-        case .vlanNotAllowed: "vlan_not_allowed"
-        case .spoofedSource: "spoofed_source"
-        case .spoofedAddress: "spoofed_address"
-        case .guarded: "guarded"
-        case .filtered: "filtered"
-        case .portLocked: "port_locked"
-        case .isolated: "isolated"
-        case .reflected: "reflected"
-        case .stormBroadcast: "storm_broadcast"
-        case .stormMulticast: "storm_multicast"
-        case .stormUnknown: "storm_unknown"
-        case .bpduGuard: "bpdu_guard"
-        case .puntLimit: "punt_limit"
-        case .macControl: "mac_control"
-        case .reservedAddress: "reserved_address"
-        case .sourcePort: "source_port"
-        case .noDestination: "no_destination"
-        case .portDown: "port_down"
-        case .exceedsMTU: "exceeds_mtu"
-        case .noClass: "no_class"
-        case .queueLimit: "queue_limit"
-        case .bufferShare: "buffer_share"
-        case .bufferFull: "buffer_full"
-        case .noBuffer: "no_buffer"
-        case .codel: "codel"
-        case .classRemoved: "class_removed"
-        case .badOffload: "bad_offload"
-        case .notTaken: "not_taken"
-        case .portRemoved: "port_removed"
+        case .missed: ("missed", .link)
+        case .receiveError: ("receive_error", .link)
+        case .runt: ("runt", .entrance)
+        case .oversized: ("oversized", .entrance)
+        case .invalidSource: ("invalid_source", .entrance)
+        case .vlanNotAllowed: ("vlan_not_allowed", .entrance)
+        case .spoofedSource: ("spoofed_source", .entrance)
+        case .spoofedAddress: ("spoofed_address", .entrance)
+        case .guarded: ("guarded", .entrance)
+        case .filtered: ("filtered", .entrance)
+        case .portLocked: ("port_locked", .entrance)
+        case .isolated: ("isolated", .entrance)
+        case .reflected: ("reflected", .entrance)
+        case .stormBroadcast: ("storm_broadcast", .entrance)
+        case .stormMulticast: ("storm_multicast", .entrance)
+        case .stormUnknown: ("storm_unknown", .entrance)
+        case .bpduGuard: ("bpdu_guard", .entrance)
+        case .puntLimit: ("punt_limit", .flood)
+        case .macControl: ("mac_control", .entrance)
+        case .reservedAddress: ("reserved_address", .entrance)
+        case .sourcePort: ("source_port", .entrance)
+        case .noDestination: ("no_destination", .flood)
+        case .portDown: ("port_down", .exit)
+        case .outputNotInVLAN: ("vlan_not_allowed", .exit)
+        case .outputFiltered: ("filtered", .exit)
+        case .exceedsMTU: ("exceeds_mtu", .exit)
+        case .noClass: ("no_class", .exit)
+        case .queueLimit: ("queue_limit", .exit)
+        case .bufferShare: ("buffer_share", .exit)
+        case .bufferFull: ("buffer_full", .exit)
+        case .noBuffer: ("no_buffer", .exit)
+        case .codel: ("codel", .exit)
+        case .classRemoved: ("class_removed", .exit)
+        case .badOffload: ("bad_offload", .exit)
+        case .notTaken: ("not_taken", .exit)
+        case .portRemoved: ("port_removed", .exit)
         }
     }
 }

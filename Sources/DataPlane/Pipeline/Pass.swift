@@ -111,7 +111,7 @@ func divert(
     case .exceedsMTU:
         refuse(frames, count, .exceedsMTU, key.output, lcore)
     case .vlanNotAllowed:
-        refuse(frames, count, .vlanNotAllowed, key.output, lcore)
+        refuse(frames, count, .outputNotInVLAN, key.output, lcore)
     case .portDown, nil:
         refuse(frames, count, .portDown, key.output, lcore)
     }

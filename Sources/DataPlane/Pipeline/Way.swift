@@ -116,9 +116,13 @@ enum Tagging {
 func egressAction(
     _ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> EgressTag? {
-    guard let vlans = port.pointee.vlans else {
-        return port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
-    }
-    let pcp = port.pointee.tags ? snapshot.pointee.tagger.pcp(row: record.pointee.protocolID) : PriorityTagger.leave
+    egressAction(record, port, pcp: snapshot.pointee.tagger.pcp(row: record.pointee.protocolID))
+}
+
+/// - Parameter pcp: the priority that the frame leaves with if the port writes priorities.
+@inline(__always) @_noLocks
+func egressAction(_ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>, pcp: UInt8) -> EgressTag? {
+    let pcp = port.pointee.tags ? pcp : PriorityTagger.leave
+    guard let vlans = port.pointee.vlans else { return EgressTag(PriorityTagger.egress(record, pcp: pcp)) }
     return vlans.pointee.egress(record, pcp: pcp).map { EgressTag($0) }
 }

@@ -18,11 +18,11 @@ final class BridgeGroups {
     /// When the table was made, as a value of `Runtime.now`.
     private(set) var madeAt: Nanoseconds = 0
 
-    init(_ settings: Configuration.SnoopingSettings, now: Nanoseconds) {
+    init(_ settings: Configuration.SnoopingSettings) {
         self.settings = settings
         // The address is locally administered (IEEE 802, 8.4) and random, as bridges of different hosts on one network may have the same name.
         let address = UInt64.random(in: 0..<1 << 40) | 0x02 << 40
-        snooper = GroupSnooper(settings: .init(settings), mac: MACAddress(value: address), now: now)
+        snooper = GroupSnooper(settings: .init(settings), mac: MACAddress(value: address))
         version = snooper.version
         slot = .onOwnLines(1)
         slot.initialize(to: GroupSlot(Self.table(of: snooper, [])))

@@ -67,7 +67,7 @@ extension DataPlane {
             let isOn = bridges[name]!.settings.snooping.isOn
             guard isOn != (bridges[name]!.groups != nil) else { continue }
             if let old = bridges[name]!.groups { retiredGroups.append(old) }
-            bridges[name]!.groups = isOn ? BridgeGroups(bridges[name]!.settings.snooping, now: runtime.now) : nil
+            bridges[name]!.groups = isOn ? BridgeGroups(bridges[name]!.settings.snooping) : nil
         }
     }
 

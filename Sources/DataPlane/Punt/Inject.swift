@@ -1,4 +1,5 @@
 import Bridge
+import DCB
 import DPDKShim
 import Packet
 
@@ -31,13 +32,14 @@ func inject(_ injection: UnsafeMutablePointer<Injection>, _ lcore: UnsafeMutable
     let start = bytes.baseAddress.unsafelyUnwrapped
     parse(start, contiguous: bytes.count, length: UInt32(truncatingIfNeeded: bytes.count), into: record)
     record.pointee.destination |= UInt64(injection.pointee.vlan) &<< 48
-    // The frame is identified like any other, so that a priority tag that is pushed has the PCP of its protocol.
-    record.pointee.protocolID = snapshot.pointee.protocols.identify(record)
+    // The operator may have a row for such frames.
+    let row = snapshot.pointee.protocols.identify(record)
+    let pcp = row == ProtocolTable.defaultRow ? PriorityTagger.networkControl : snapshot.pointee.tagger.pcp(row: row)
     for index in 0..<injection.pointee.ports.count {
         let port = injection.pointee.ports[unchecked: index]
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
         guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
-            let action = egressAction(record, view, snapshot)
+            let action = egressAction(record, view, pcp: pcp)
         else { continue }
         let counters = lcore.pointee.counters + Int(port), output = lcore.pointee.outputs + Int(port)
         let tag = action.and(view.pointee.wants)

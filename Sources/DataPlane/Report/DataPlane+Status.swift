@@ -9,37 +9,44 @@ import Synchronization
 /// Counters for reports. Each is read where its one writer keeps it, without stopping anything. So a report is exact when no frames move, and otherwise off by
 /// no more than the frames that move while it is made.
 extension DataPlane {
-    /// A port and its counters.
+    /// A port and its counters, which never run backwards.
     public struct PortReport: Sendable {
-        public var settings: PortSettings
+        public let settings: PortSettings
         /// "up", "down", or why it is neither.
-        public var condition: String
+        public fileprivate(set) var condition = ""
         /// Whether the port is not open; `condition` says why.
-        public var isLost = false
-        public var warnings: [String]
+        public fileprivate(set) var isLost = false
+        public fileprivate(set) var warnings: [String] = []
         /// Whether the port is not up only because no guest has connected yet.
         public var isWaiting: Bool { condition == VhostLink.waiting }
-        public var queues: Int
-        public var driver: String
-        public var device: String
-        public var numaNode: Int
-        public var received: Amount
-        public var sent: Amount
-        public var copied: UInt64
-        public var flooded: UInt64
-        public var learned: UInt64
-        public var moved: UInt64
-        /// Addresses that are learned behind the port now, and frames whose source was not learned because of the port's limit or for want of room in the
-        /// database.
-        public var addresses = 0
-        public var unlearned: UInt64 = 0
+        public fileprivate(set) var queues = 0
+        public fileprivate(set) var driver = "none"
+        public fileprivate(set) var device: String
+        public fileprivate(set) var numaNode = -1
+        /// Addresses that are learned behind the port now.
+        public fileprivate(set) var addresses = 0
+        public let received: Amount
+        public let sent: Amount
+        /// Frames whose source was not learned because of the port's limit or for want of room in the database.
+        public let unlearned: UInt64
         /// Frames for the switch itself that came in, and frames of the switch's own that were sent.
-        public var punted: UInt64 = 0
-        public var injected: UInt64 = 0
-        public var full: UInt64
-        public var pacedNanoseconds: UInt64
+        public let punted: UInt64
+        public let injected: UInt64
+        public let full: UInt64
+        public let pacedNanoseconds: UInt64
         /// Dropped frames by reason; only reasons that occurred.
-        public var drops: [String: UInt64]
+        public let drops: [String: UInt64]
+
+        /// A port without a link, and all that was ever counted at it.
+        fileprivate init(_ settings: PortSettings, _ sum: PortCounters) {
+            self.settings = settings
+            device = settings.place
+            received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)
+            sent = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)
+            (unlearned, punted, injected) = (sum.unlearned, sum.punted, sum.injected)
+            (full, pacedNanoseconds) = (sum.full, sum.pacedNanoseconds)
+            drops = sum.dropCounts { _ in true }
+        }
     }
 
     /// A number of frames, and their bytes without FCS.
@@ -52,56 +59,57 @@ extension DataPlane {
     /// The report of a port, open or lost; nil: no port has that name.
     public func portReport(_ name: String) -> PortReport? {
         guard let port = ports[name] else { return lostPortReport(name) }
-        var sum = counters(of: port.index)
-        sum.add(port.link.readLosses())
-        if let losses = closedLosses[port.index] { sum.add(losses) }
-        let link = port.link.state
-        let enabled = link.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
-        return PortReport(
-            settings: port.settings, condition: port.condition, warnings: port.link.warnings, queues: min(enabled, port.link.queues), driver: port.link.driver,
-            device: port.link.device, numaNode: port.link.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
-            sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
-            moved: sum.moved, addresses: bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0, unlearned: sum.unlearned, punted: sum.punted, injected: sum.injected, full: sum.full,
-            pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
+        var report = PortReport(port.settings, counted(at: port.index, port.link.readLosses()))
+        let enabled = port.link.state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
+        (report.condition, report.warnings, report.queues) = (port.condition, port.link.warnings, min(enabled, port.link.queues))
+        (report.driver, report.device, report.numaNode) = (port.link.driver, port.link.device, port.link.numaNode)
+        report.addresses = bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0
+        return report
     }
 
     private func lostPortReport(_ name: String) -> PortReport? {
         guard let port = lost[name], let settings = model.ports.first(where: { $0.name == name }) else { return nil }
-        var sum = counters(of: port.index)
-        if let losses = closedLosses[port.index] { sum.add(losses) }
-        return PortReport(
-            settings: settings, condition: port.reason, isLost: true, warnings: [], queues: 0, driver: "none", device: settings.place, numaNode: -1,
-            received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes),
-            copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, unlearned: sum.unlearned, full: sum.full,
-            pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
+        var report = PortReport(settings, counted(at: port.index))
+        (report.condition, report.isLost) = (port.reason, true)
+        return report
+    }
+
+    /// All that was counted at a port, by loops and by its links.
+    /// - Parameter losses: those of its link; none if it is lost.
+    private func counted(at port: PortIndex, _ losses: LinkLosses = LinkLosses()) -> PortCounters {
+        var sum = counters(of: port)
+        sum.add(losses)
+        if let losses = closedLosses[port] { sum.add(losses) }
+        return sum
     }
 
     /// The counters of a bridge's ports, including ports that are gone.
     public struct BridgeCounts: Sendable {
-        public var received: UInt64
+        /// Frames that the bridge forwarded to one port, and frames that it flooded.
+        public var forwarded: UInt64
         public var flooded: UInt64
         public var learned: UInt64
         public var moved: UInt64
-        /// Dropped frames by reason; only reasons that occurred.
+        /// Frames that the bridge received and gave to no port, by reason; only reasons that occurred. Those that it was about to flood are among the flooded
+        /// ones, too.
         public var drops: [String: UInt64]
+
+        init(_ sum: PortCounters) {
+            (flooded, learned, moved) = (sum.floodedFrames, sum.learned, sum.moved)
+            forwarded = sum.receivedFrames &- sum.floodedFrames &- sum.dropCount { $0 == .link || $0 == .entrance }
+            drops = sum.dropCounts { $0 == .entrance || $0 == .flood }
+        }
     }
 
     /// The counters of a bridge; nil: no bridge has that name.
     public func bridgeCounts(_ name: String) -> BridgeCounts? {
         guard let bridge = bridges[name] else { return nil }
         var sum = bridge.retired
-        for port in ports.values where port.settings.bridge == name {
-            sum += counters(of: port.index)
-            sum.add(port.link.readLosses())
-            if let losses = closedLosses[port.index] { sum.add(losses) }
-        }
+        for port in ports.values where port.settings.bridge == name { sum += counted(at: port.index, port.link.readLosses()) }
         for settings in model.ports where settings.bridge == name {
-            guard let port = lost[settings.name] else { continue }
-            sum += counters(of: port.index)
-            if let losses = closedLosses[port.index] { sum.add(losses) }
+            if let port = lost[settings.name] { sum += counted(at: port.index) }
         }
-        return BridgeCounts(
-            received: sum.receivedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, drops: Self.drops(sum))
+        return BridgeCounts(sum)
     }
 
     /// The counters of a tree's classes, for each lcore's instance of the tree. The sums of inner classes are worked out once, when this is made.
@@ -259,7 +267,7 @@ extension DataPlane {
         totals.delivered = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)
         totals.copied = Amount(frames: sum.copiedFrames, bytes: sum.copiedBytes)
         totals.injected = Amount(frames: sum.injected, bytes: sum.injectedBytes)
-        totals.drops = Self.drops(sum)
+        totals.drops = sum.dropCounts { _ in true }
         for tree in trees.values {
             for instance in tree.instances {
                 totals.queued.frames += UInt64(instance.pointee.backlogFrames)
@@ -358,15 +366,20 @@ extension DataPlane {
         for lcore in runtime.lcores.indices { sum += (runtime.lcores.baseAddress! + lcore).pointee.counters[Int(index)] }
         return sum
     }
+}
 
-    private static func drops(_ counters: PortCounters) -> [String: UInt64] {
+extension PortCounters {
+    /// Frames that were dropped at some places, by the names of the reasons; only reasons that occurred.
+    fileprivate func dropCounts(at isMeant: (DropReason.Place) -> Bool) -> [String: UInt64] {
         var result: [String: UInt64] = [:]
-        for reason in DropReason.allCases {
-            let count = counters.drops[Int(reason.rawValue)]
-            if count != 0 { result[reason.name] = count }
+        for reason in DropReason.allCases where isMeant(reason.place) {
+            let count = drops[Int(reason.rawValue)]
+            if count != 0 { result[reason.name, default: 0] &+= count }
         }
         return result
     }
+
+    fileprivate func dropCount(at isMeant: (DropReason.Place) -> Bool) -> UInt64 { dropCounts(at: isMeant).values.reduce(0, &+) }
 }
 
 extension TreeDescription {

@@ -79,7 +79,7 @@ extension DataPlane {
 
     /// What is to be asked of what leaves by a port; nil: nothing.
     func inboundFilters(of port: PortSettings, _ lcore: Int) -> UnsafeMutablePointer<FilterView>? {
-        Self.chain([port.filter.inbound.flatMap { filters.named[$0]?.view(lcore: lcore, reason: .filtered) }])
+        Self.chain([port.filter.inbound.flatMap { filters.named[$0]?.view(lcore: lcore, reason: .outputFiltered) }])
     }
 
     /// What is to be asked of what comes in by a port; nil: nothing.

@@ -23,13 +23,11 @@ final class TemplateStore {
         var blocks: [UnsafeMutableRawPointer] = []
         func zeroed<Element>(_ type: Element.Type, _ count: Int) -> UnsafeMutablePointer<Element> {
             let size = max(1, count) * MemoryLayout<Element>.stride
-            var block: UnsafeMutableRawPointer?
             // In a private mapping, windows of time that are never reached take no memory.
-            block = mapZeroed(size)
-            let pointer = block!
-            blocks.append(pointer)
+            let block = mapZeroed(size)
+            blocks.append(block)
             lengths.append(size)
-            return pointer.bindMemory(to: type, capacity: max(1, count))
+            return block.bindMemory(to: type, capacity: max(1, count))
         }
         var lengths: [Int] = []
         let portStates = zeroed(PortState.self, open.count)

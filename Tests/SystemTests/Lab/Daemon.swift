@@ -128,6 +128,7 @@ final class Daemon {
     // MARK: What it shows
 
     func port(_ name: String) throws -> JSON { try named(show("port", "show", name), name, "port") }
+    func bridge(_ name: String) throws -> JSON { try named(show("bridge", "show", name), name, "bridge") }
     func guest(_ name: String) throws -> JSON { try named(show("guest", "show", name), name, "guest") }
     func protocolRow(_ name: String) throws -> JSON { try named(show("protocol", "show", name), name, "protocol") }
 
