@@ -1,6 +1,6 @@
 import Packet
 
-/// A piece of a configuration as it was written, whether in YAML or in words on a command line.
+/// A piece of a configuration as it was written, whether in YAML, in XML or in words on a command line.
 package struct Element {
     package enum Content {
         /// Nothing after the key.
@@ -13,11 +13,13 @@ package struct Element {
         package var key: String
         package var line: Int?
         package var value: Element
+        package init(key: String, line: Int? = nil, value: Element) { self.key = key; self.line = line; self.value = value }
     }
     package var line: Int?
     /// As `guests[2].inbound`.
     package var path: String
     package var content: Content
+    package init(line: Int? = nil, path: String, content: Content) { self.line = line; self.path = path; self.content = content }
 
     /// For messages: what stands there.
     var noun: String {
@@ -31,7 +33,9 @@ package struct Element {
 }
 
 /// What reading collects.
-struct ProblemList {
+package struct ProblemList {
+    package init() {}
+
     /// So many are told; whoever has more has one mistake many times, or means no good.
     static let most = 100
 
@@ -39,11 +43,11 @@ struct ProblemList {
     /// Found, and not told.
     private(set) var more = 0
 
-    var isEmpty: Bool { problems.isEmpty }
-    var count: Int { problems.count + more }
+    package var isEmpty: Bool { problems.isEmpty }
+    package var count: Int { problems.count + more }
     var isFull: Bool { problems.count >= Self.most }
 
-    mutating func add(_ problem: @autoclosure () -> Problem) {
+    package mutating func add(_ problem: @autoclosure () -> Problem) {
         if isFull { more += 1 } else { problems.append(problem()) }
     }
 
@@ -52,7 +56,7 @@ struct ProblemList {
     }
 
     /// All that was found, and how much more there is; not to be asked of an empty list.
-    func error(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> ConfigurationError {
+    package func error(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> ConfigurationError {
         ConfigurationError(all(isBefore))
     }
 

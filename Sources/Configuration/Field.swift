@@ -23,24 +23,24 @@ struct Field<Object> {
 }
 
 /// One key, as people are told of it.
-struct FieldDescription {
-    var key: String
-    var value: FieldValue
+package struct FieldDescription: Sendable {
+    package var key: String
+    package var value: FieldValue
     /// What holds where it is not written; nil: nothing does, or `help` tells.
     var standard: Document?
     /// A phrase in plain English: what it does, in which unit.
-    var help: String
+    package var help: String
     /// `none` and `default` are values of it.
-    var mayBeUnset = false
+    package var mayBeUnset = false
     /// Any text is a value of it, so that only `none` unsets it.
-    var isText = false
-    var isRequired = false
+    package var isText = false
+    package var isRequired = false
     /// There must be one of those that name the same group.
     var group: String?
     /// It has no words on the command line, or commands of its own.
     var isInFilesOnly = false
     /// Types of ports that have it; nil: all, or no port's.
-    var types: [PortType]?
+    package var types: [PortType]?
     /// `show` prints it, where it is not the default, by its key.
     var isShown = false
     /// Where what it says stands for ports of other types.

@@ -1,5 +1,12 @@
 /// A whole model from and to its parts.
 extension Model {
+    /// Reads what was written in another form than YAML. What the keys say is checked, not whether they go together: that is `problems`.
+    package init(_ element: Element) throws(ConfigurationError) {
+        var problems = ProblemList()
+        self.init(element, DaemonSettings(), &problems)
+        if !problems.isEmpty { throw problems.error { ($0.line ?? 0) < ($1.line ?? 0) } }
+    }
+
     /// - Parameter standing: the daemon's settings if the document says nothing of them. One that names any of them has all others at their defaults.
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
         self.init()

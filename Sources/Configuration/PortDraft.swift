@@ -1,7 +1,7 @@
 import Packet
 
 /// The `type` of a port.
-enum PortType: String, CaseIterable {
+package enum PortType: String, CaseIterable, Sendable {
     case vhost, tap, physical
 }
 

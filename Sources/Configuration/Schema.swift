@@ -93,5 +93,5 @@ private struct SchemaWriter {
 
 extension Quantity {
     /// Of texts that are one (ECMA 262).
-    fileprivate var pattern: String { "^ *[0-9]+(\\.[0-9]+)? *(\(units.map(\.name.anyCase).joined(separator: "|"))) *$" }
+    package var pattern: String { "^ *[0-9]+(\\.[0-9]+)? *(\(units.map(\.name.anyCase).joined(separator: "|"))) *$" }
 }
