@@ -65,6 +65,7 @@ let package = Package(
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "LinkProtocols", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Libvirt", dependencies: ["Configuration", "Packet"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
@@ -108,6 +109,7 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Filters", "TestSupport"]),
+        .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
         .testTarget(
             name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: dpdkSwift),

@@ -15,6 +15,7 @@ struct ArchitectureTests {
         // Glibc: libpcap is loaded by hand.
         ("Filters", ["Glibc"]),
         ("Configuration", ["Filters", "Packet", "Yams", "CYaml"]),
+        ("Libvirt", ["Configuration", "Packet"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
