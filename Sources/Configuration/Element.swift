@@ -60,7 +60,7 @@ package struct ProblemList {
         ConfigurationError(all(isBefore))
     }
 
-    func all(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> [Problem] {
+    package func all(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> [Problem] {
         // Stable: problems of one line stay in their order.
         let sorted = problems.enumerated().sorted { isBefore($0.element, $1.element) || !isBefore($1.element, $0.element) && $0.offset < $1.offset }.map(\.element)
         return more == 0 ? sorted : sorted + [Problem("", "and \(more) more like these")]

@@ -19,26 +19,32 @@ public struct LibvirtConfiguration: Equatable, Sendable {
     /// - Throws: everything that is wrong, by the interface. Whether it goes together with the rest of `model` is not looked at: `Model.replacing` does.
     public init(_ domain: LibvirtDomain, networks: [LibvirtNetwork] = [], in model: Model, bridge: String? = nil) throws(ConfigurationError) {
         var problems = ProblemList()
-        var ports: [Element] = [], guests: [Element] = [], notes: [Problem] = [], names: [String: MACAddress] = [:]
+        var ports: [Element] = [], guests: [Element] = [], notes = ProblemList(), names: [String: MACAddress] = [:]
+        var weight = 0
         for interface in domain.interfaces {
+            weight += domain.metadata.interface(interface.mac)?.weight ?? 0
+            guard weight <= LibvirtMetadata.heaviest else {
+                throw ConfigurationError("metadata", "an interface without mac says more here than \(domain.interfaces.count) interfaces can have: write less, or mac='...'")
+            }
             var draft = Draft(interface, in: domain, &problems)
             draft.inherit(networks, &problems, &notes)
             draft.choose(model.bridges.map(\.name), bridge, &problems)
             if let other = names.updateValue(interface.mac, forKey: draft.name) {
                 problems.add(Problem(interface.path, "the interface \(other) is called \(draft.name), too: give one another <target dev>, or another name in the metadata", line: interface.line))
             }
-            notes += draft.interface.bandwidth?.notes.map { Problem(interface.path, $0, line: interface.line) } ?? []
+            for note in draft.interface.bandwidth?.notes ?? [] { notes.add(Problem(interface.path, note, line: interface.line)) }
             ports.append(draft.port)
             guests.append(draft.guest)
         }
-        for policy in domain.metadata.interfaces {
-            guard let mac = policy.mac, !domain.interfaces.contains(where: { $0.mac == mac }) else { continue }
-            notes.append(Problem("metadata interface \(mac)", "no interface of type vhostuser has this address: it waits for one", line: policy.line))
+        let macs = Set(domain.interfaces.map(\.mac))
+        for policy in domain.metadata.interfaces.values.sorted(by: { $0.line < $1.line }) {
+            guard let mac = policy.mac, !macs.contains(mac) else { continue }
+            notes.add(Problem("metadata interface \(mac)", "no interface of type vhostuser has this address: it waits for one", line: policy.line))
         }
         if !problems.isEmpty { throw problems.error() }
         func list(_ key: String, _ items: [Element]) -> Element.Entry { Element.Entry(key: key, value: Element(path: key, content: .list(items))) }
         part = try Model(Element(path: "", content: .map([list("ports", ports), list("guests", guests)])))
-        (self.domain, uuid, others, self.notes) = (domain.name, domain.uuid, domain.others, notes)
+        (self.domain, uuid, others, self.notes) = (domain.name, domain.uuid, domain.others, notes.all())
     }
 }
 
@@ -91,7 +97,7 @@ private struct Draft {
         !text.isEmpty && text.utf8.count <= Validator.longestName && text.utf8.allSatisfy(Validator.isOfNames)
     }
 
-    mutating func inherit(_ networks: [LibvirtNetwork], _ problems: inout ProblemList, _ notes: inout [Problem]) {
+    mutating func inherit(_ networks: [LibvirtNetwork], _ problems: inout ProblemList, _ notes: inout ProblemList) {
         guard let name = interface.network else { return }
         guard let found = networks.first(where: { $0.name == name }) else {
             let known = networks.isEmpty ? "no network is known here" : "there is \(networks.prefix(12).map(\.name).joined(separator: ", "))"
@@ -166,7 +172,7 @@ private struct Draft {
     private func element(_ own: [Element.Entry], _ keys: [LibvirtMetadata.Key]) -> Element {
         var entries = own
         for over in keys.map({ $0.entry("metadata \(interface.path)") }) {
-            guard let place = entries.firstIndex(where: { $0.key == over.key }) else {
+            guard let place = own.firstIndex(where: { $0.key == over.key }) else {
                 entries.append(over)
                 continue
             }

@@ -94,10 +94,10 @@ public struct LibvirtInterface: Equatable, Sendable {
 
     /// What the network and its port group say where the interface says nothing, as libvirt does it (network/bridge_driver.c): a `<bandwidth>` or `<vlan>` counts as a
     /// whole, and the network's own bandwidth is that of all its interfaces together.
-    mutating func inherit(from network: LibvirtNetwork, _ problems: inout ProblemList, _ notes: inout [Problem]) {
+    mutating func inherit(from network: LibvirtNetwork, _ problems: inout ProblemList, _ notes: inout ProblemList) {
         let group = network.portGroup(portGroup)
         if let portGroup, group == nil {
-            notes.append(Problem(path, "network \(network.name) has no port group \(portGroup): it takes nothing from one", line: line))
+            notes.add(Problem(path, "network \(network.name) has no port group \(portGroup): it takes nothing from one", line: line))
         }
         if bandwidth == nil { bandwidth = group?.settings.bandwidth }
         if vlan == nil { vlan = group?.settings.vlan ?? network.settings.vlan }

@@ -15,6 +15,8 @@ import Packet
 /// no other names. A key of one value is an attribute; a list's values stand there with commas between them; a key of several values is an element.
 struct LibvirtMetadata: Equatable, Sendable {
     static let namespace = "urn:sluice:libvirt:1"
+    /// Values that all interfaces of a domain have together: one that stands for all others stands for as many times what it says.
+    static let heaviest = 200_000
 
     struct Interface: Equatable, Sendable {
         /// nil: any.
@@ -27,6 +29,8 @@ struct LibvirtMetadata: Equatable, Sendable {
         var port: [Key] = []
         var guest: [Key] = []
         var line: Int
+        /// How much there is of it.
+        var weight = 0
     }
 
     /// A key of the configuration, as it was written.
@@ -41,10 +45,11 @@ struct LibvirtMetadata: Equatable, Sendable {
         var line: Int
     }
 
-    var interfaces: [Interface] = []
+    /// By address; nil is that of all others.
+    private(set) var interfaces: [MACAddress?: Interface] = [:]
 
     /// What holds for the interface of an address.
-    func interface(_ mac: MACAddress) -> Interface? { interfaces.first { $0.mac == mac } ?? interfaces.first { $0.mac == nil } }
+    func interface(_ mac: MACAddress) -> Interface? { interfaces[mac] ?? interfaces[nil] }
 }
 
 extension LibvirtMetadata {
@@ -58,7 +63,7 @@ extension LibvirtMetadata {
     static let guestKeys = EditObject.guest.fields.filter { !["name", "port", "vlan", "protocols"].contains($0.key) }
     /// Where the protocols of a guest are.
     private static let protocolKeys = guestKeys.filter { $0.key == "inbound" || $0.key == "outbound" }
-    private static let libvirtKeys = ["type", "socket", "mode", "queues"]
+    private static let libvirtKeys = EditObject.port.fields.filter { ["type", "socket", "mode", "queues"].contains($0.key) }
 
     /// - Parameter element: libvirt's `<metadata>`.
     init(_ element: XMLTree?, _ problems: inout ProblemList) {
@@ -79,11 +84,11 @@ extension LibvirtMetadata {
                 continue
             }
             guard let interface = Self.interface(child, &problems) else { continue }
-            if interfaces.contains(where: { $0.mac == interface.mac }) {
+            if interfaces[interface.mac] != nil {
                 let which = interface.mac.map { "the interface \($0)" } ?? "an interface without mac"
                 problems.add(Problem("metadata", "\(which) stands twice: put both into one", line: child.line))
             } else {
-                interfaces.append(interface)
+                interfaces[interface.mac] = interface
             }
         }
     }
@@ -105,7 +110,7 @@ extension LibvirtMetadata {
             problems.add(Problem(path, "a name is one interface's: write mac='...' too, or leave it out", line: element.line))
         }
         refuseText(element, path, &problems)
-        var protocols: [Key] = []
+        var protocols: [Key] = [], names: Set<String> = []
         var inner = element
         inner.attributes = element.attributes.filter { !ownKeys.contains($0.key) }
         inner.children = element.children.filter { child in
@@ -114,32 +119,37 @@ extension LibvirtMetadata {
                 problems.add(Problem(path, "a <protocol> needs the name of one: write name='iscsi'", line: child.line))
                 return false
             }
-            if protocols.contains(where: { $0.key == name }) { problems.add(Problem("\(path).protocols.\(name)", "it stands twice: write it once", line: child.line)) }
+            if !names.insert(name).inserted { problems.add(Problem("\(path).protocols.\(name)", "it stands twice: write it once", line: child.line)) }
             var rest = child
             rest.attributes["name"] = nil
             refuseText(child, "\(path).protocols.\(name)", &problems)
-            protocols.append(Key(key: name, value: .map(keys(rest, protocolKeys, "\(path).protocols.\(name)", &problems)), line: child.line))
+            let within = keys(rest, protocolKeys, "\(path).protocols.\(name)", of: "a protocol of a guest", &problems)
+            protocols.append(Key(key: name, value: .map(within), line: child.line))
             return false
         }
-        for key in keys(inner, portKeys + guestKeys, path, &problems) {
+        for key in keys(inner, portKeys + guestKeys + libvirtKeys, path, of: "an interface", &problems) {
             if guestKeys.contains(where: { $0.key == key.key }) {
                 result.guest.append(key)
-            } else if libvirtKeys.contains(key.key) {
+            } else if libvirtKeys.contains(where: { $0.key == key.key }) {
                 problems.add(Problem("\(path).\(key.key)", "that is said by the <interface> of the domain itself: leave it out here", line: key.line))
             } else {
-                // One that there is not is told of with the port's.
                 result.port.append(key)
             }
         }
         if !protocols.isEmpty { result.guest.append(Key(key: "protocols", value: .map(protocols), line: element.line)) }
+        result.weight = (result.port + result.guest).reduce(0) { $0 + $1.weight }
         return result
     }
 
-    /// What an element says: attributes and elements of these keys, and others as they are.
-    private static func keys(_ element: XMLTree, _ fields: [FieldDescription], _ path: String, _ problems: inout ProblemList) -> [Key] {
-        var result: [Key] = []
+    /// What an element says: attributes and elements of these keys.
+    private static func keys(_ element: XMLTree, _ fields: [FieldDescription], _ path: String, of noun: String, _ problems: inout ProblemList) -> [Key] {
+        var result: [Key] = [], names = Set(element.attributes.keys)
         for (key, text) in element.attributes.sorted(by: { $0.key < $1.key }) {
-            result.append(Key(key: key, value: fields.first { $0.key == key }?.value.divided(text) ?? .scalar(text), line: element.line))
+            guard let field = fields.first(where: { $0.key == key }) else {
+                problems.add(Problem("\(path).\(key)", noKey(key, of: noun, among: fields.map(\.key)), line: element.line))
+                continue
+            }
+            result.append(Key(key: key, value: field.value.divided(text), line: element.line))
         }
         for child in element.children {
             let inner = "\(path).\(child.name)"
@@ -147,13 +157,20 @@ extension LibvirtMetadata {
                 problems.add(Problem(inner, "<\(child.name)> is of the namespace \(child.namespace): write it without, or with \(namespace)", line: child.line))
                 continue
             }
-            if result.contains(where: { $0.key == child.name }) {
+            guard names.insert(child.name).inserted else {
                 problems.add(Problem(inner, "'\(child.name)' stands twice: write it once", line: child.line))
                 continue
             }
+            guard let field = fields.first(where: { $0.key == child.name }) else {
+                problems.add(Problem(inner, noKey(child.name, of: noun, among: fields.map(\.key)), line: child.line))
+                continue
+            }
             refuseText(child, inner, &problems)
-            let within = fields.first { $0.key == child.name }?.value.keys ?? []
-            result.append(Key(key: child.name, value: .map(keys(child, within, inner, &problems)), line: child.line))
+            if field.value.keys.isEmpty {
+                problems.add(Problem(inner, "'\(child.name)' takes one value: write \(child.name)='...' in <\(element.name)>", line: child.line))
+                continue
+            }
+            result.append(Key(key: child.name, value: .map(keys(child, field.value.keys, inner, of: child.name, &problems)), line: child.line))
         }
         return result
     }
@@ -167,6 +184,15 @@ extension LibvirtMetadata {
 }
 
 extension LibvirtMetadata.Key {
+    /// As long texts take longer to look through.
+    var weight: Int {
+        switch value {
+        case .scalar(let text): 1 + text.utf8.count / 64
+        case .list(let items): items.reduce(1) { $0 + 1 + $1.utf8.count / 64 }
+        case .map(let keys): keys.reduce(1) { $0 + $1.weight }
+        }
+    }
+
     /// As Sluice's own reader takes it.
     func entry(_ path: String) -> Element.Entry {
         let inner = "\(path).\(key)"

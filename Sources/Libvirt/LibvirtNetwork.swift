@@ -54,14 +54,16 @@ public struct LibvirtNetwork: Equatable, Sendable {
         isIsolated = element.first("port")?.attributes["isolated"] == "yes"
         let floorInstead = "a floor belongs to an interface"
         settings = Settings(element, path, floorInstead: "\(floorInstead), not to a network", &problems)
+        var names: Set<String> = [], standard: String?
         for group in element.all("portgroup") {
             let name = group.attributes["name"] ?? "", inner = "\(path) portgroup \(name)"
             if name.isEmpty { problems.add(Problem(inner, "a <portgroup> has a name: write name='...'", line: group.line)) }
-            if portGroups.contains(where: { $0.name == name }) { problems.add(Problem(inner, "two port groups have this name: give one another", line: group.line)) }
+            if !names.insert(name).inserted { problems.add(Problem(inner, "two port groups have this name: give one another", line: group.line)) }
             let isDefault = group.attributes["default"] == "yes"
-            if isDefault, let other = portGroups.first(where: \.isDefault) {
-                problems.add(Problem(inner, "the port group \(other.name) is the default already: one of them has to say default='no'", line: group.line))
+            if isDefault, let standard {
+                problems.add(Problem(inner, "the port group \(standard) is the default already: one of them has to say default='no'", line: group.line))
             }
+            if isDefault { standard = name }
             portGroups.append(
                 PortGroup(name: name, isDefault: isDefault, settings: Settings(group, inner, floorInstead: "\(floorInstead), not to a port group", &problems)))
         }

@@ -75,12 +75,41 @@ import Testing
         let told = refusal(domainXML(interfaces))
         #expect(told.split(separator: "\n").count == 101 && told.hasSuffix("more like these"), "\(told.suffix(100))")
         let attributes = (0..<20_000).map { "a\($0)='1'" }.joined(separator: " ")
-        #expect(refusal(domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface \(attributes)/>"))) == "accepted")
         #expect(LibvirtTests.refusal(domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface \(attributes)/>"))).split(separator: "\n").count == 101)
         let text = String(repeating: "x", count: 3_000_000)
         #expect(LibvirtTests.refusal(domainXML("", metadata: sluice(text))).utf8.count < 3_000)
         #expect(LibvirtTests.refusal(domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface isolated='\(text)'/>"))).utf8.count < 3_000)
         #expect(LibvirtTests.refusal(domainXML(interfaceXML(text), name: text)).utf8.count < 3_000)
+    }
+
+    /// What stands there ten thousands of times is looked through once.
+    @Test func manyOfAKindTakeNoMoreThanTheirTime() throws {
+        func mac(_ number: Int) -> String {
+            let hex = String(number + 0x100_0000, radix: 16).dropFirst()
+            return "52:54:00:\(hex.prefix(2)):\(hex.dropFirst(2).prefix(2)):\(hex.suffix(2))"
+        }
+        let policies = (0..<90_000).map { "<interface mac='\(mac($0))'/>" }.joined()
+        let waiting = try configuration(domainXML(interfaceXML(mac(7)), metadata: sluice(policies)))
+        #expect(waiting.part.ports.count == 1 && waiting.notes.count == 101)
+        let keys = (0..<90_000).map { "<k\($0)/>" }.joined()
+        #expect(LibvirtTests.refusal(domainXML(interfaceXML(mac(7)), metadata: sluice("<interface>\(keys)</interface>"))).split(separator: "\n").count == 101)
+        let protocols = (0..<90_000).map { "<protocol name='p\($0)'/>" }.joined()
+        #expect(try configuration(domainXML(interfaceXML(mac(7)), metadata: sluice("<interface>\(protocols)</interface>"))).part.guests[0].protocols.count == 90_000)
+        let interfaces = (0..<20_000).map { interfaceXML(mac($0), "/\($0)") }.joined()
+        let many = try configuration(domainXML(interfaces, metadata: sluice((0..<10_000).map { "<interface mac='\(mac($0))'/>" }.joined())))
+        #expect(many.part.ports.count == 20_000)
+        #expect(throws: ConfigurationError("ports", "a daemon has at most 1023 ports, and these are 20001: leave some out")) { try host().replacing(nil, with: many) }
+        // What one says for all is not said for as many as there may be.
+        let addresses = (0..<250).map { "10.0.0.\($0)" }.joined(separator: ",")
+        let most = sluice("<interface addresses='\(addresses)' macs='none'/>")
+        #expect(try configuration(domainXML((0..<700).map { interfaceXML(mac($0), "/\($0)") }.joined(), metadata: most)).part.ports.count == 700)
+        #expect(
+            LibvirtTests.refusal(domainXML(interfaces, metadata: most))
+                == "metadata: an interface without mac says more here than 20000 interfaces can have: write less, or mac='...'")
+        let groups = (0..<90_000).map { "<portgroup name='g\($0)'/>" }.joined()
+        #expect(try LibvirtNetwork(xml: "<network><name>n</name>\(groups)</network>").portGroups.count == 90_000)
+        let tags = (0..<90_000).map { "<tag id='\($0 % 4_094 + 1)'/>" }.joined()
+        #expect(try LibvirtNetwork(xml: "<network><name>n</name><vlan>\(tags)</vlan></network>").settings.vlan?.tags.count == 90_000)
     }
 
     /// Many interfaces in one domain take no more than their time.
