@@ -2,7 +2,8 @@
 extension Model {
     /// This model with one part in place of another, checked as a whole. What both have keeps its place, and by its name its classes keep their ids.
     ///
-    /// Of the old part, what is not here any more is not missed. Whoever lost sight of it passes the new part for both: what is there by those names is replaced.
+    /// Of the old part, what is not here any more is not missed. Whoever lost sight of it passes the new part for both: what is there by those names is
+    /// replaced.
     /// - Throws: what is wrong with the result, told by names; the new part may name what this model already has from elsewhere.
     public func replacing(_ old: Model, with new: Model) throws(ConfigurationError) -> Model {
         var model = self
@@ -18,7 +19,9 @@ extension Model {
     /// Each by itself can be refused where what is given up in one place is taken in another at the same time, such as two guests that change addresses.
     public func commands(replacing old: Model, with new: Model) -> [EditCommand] {
         var (before, after) = (Model(), Model())
-        (before.ports, before.guests) = (old.ports.compactMap { port in ports.first { $0.name == port.name } }, old.guests.compactMap { guest in guests.first { $0.name == guest.name } })
+        (before.ports, before.guests) = (
+            old.ports.compactMap { port in ports.first { $0.name == port.name } }, old.guests.compactMap { guest in guests.first { $0.name == guest.name } }
+        )
         (after.ports, after.guests) = (new.ports, new.guests)
         return EditCommand.turning(before, into: after)
     }

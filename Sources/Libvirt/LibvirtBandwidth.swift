@@ -59,7 +59,8 @@ public struct LibvirtBandwidth: Equatable, Sendable {
         func number(_ key: String) -> UInt64? {
             guard let text = element.attributes[key] else { return nil }
             guard let value = UInt64(text), value <= most else {
-                refuse("\(key)='\(text)' is not a whole number from 0 to \(most): write it in units of \(key == "burst" ? "1024 bytes" : "1000 bytes a second")")
+                refuse(
+                    "\(key)='\(text)' is not a whole number from 0 to \(most): write it in units of \(key == "burst" ? "1024 bytes" : "1000 bytes a second")")
                 return nil
             }
             return value
@@ -106,8 +107,12 @@ public struct LibvirtBandwidth: Equatable, Sendable {
             if let average = limits.average, average * 8_000 > Validator.rates.upperBound {
                 result.append("\(name) average='\(average)' is faster than \(most), which Sluice counts up to: it is no limit")
             } else if let average = limits.average, average > 0 {
-                if let peak = limits.peak, peak > 0, peak < average { result.append("\(name) peak='\(peak)' is below the average, which could never be reached: it is left out") }
-                if let peak = limits.peak, peak * 8_000 > Validator.rates.upperBound { result.append("\(name) peak='\(peak)' is faster than \(most): it is left out") }
+                if let peak = limits.peak, peak > 0, peak < average {
+                    result.append("\(name) peak='\(peak)' is below the average, which could never be reached: it is left out")
+                }
+                if let peak = limits.peak, peak * 8_000 > Validator.rates.upperBound {
+                    result.append("\(name) peak='\(peak)' is faster than \(most): it is left out")
+                }
                 if let burst = limits.burst, burst * 1_024 > Validator.largestBurst {
                     result.append("\(name) burst='\(burst)' is larger than \(Quantity.size.format(Validator.largestBurst)): it is that")
                 }

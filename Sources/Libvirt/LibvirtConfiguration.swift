@@ -24,13 +24,17 @@ public struct LibvirtConfiguration: Equatable, Sendable {
         for interface in domain.interfaces {
             weight += domain.metadata.interface(interface.mac)?.weight ?? 0
             guard weight <= LibvirtMetadata.heaviest else {
-                throw ConfigurationError("metadata", "an interface without mac says more here than \(domain.interfaces.count) interfaces can have: write less, or mac='...'")
+                throw ConfigurationError(
+                    "metadata", "an interface without mac says more here than \(domain.interfaces.count) interfaces can have: write less, or mac='...'")
             }
             var draft = Draft(interface, in: domain, &problems)
             draft.inherit(networks, &problems, &notes)
             draft.choose(model.bridges.map(\.name), bridge, &problems)
             if let other = names.updateValue(interface.mac, forKey: draft.name) {
-                problems.add(Problem(interface.path, "the interface \(other) is called \(draft.name), too: give one another <target dev>, or another name in the metadata", line: interface.line))
+                problems.add(
+                    Problem(
+                        interface.path, "the interface \(other) is called \(draft.name), too: give one another <target dev>, or another name in the metadata",
+                        line: interface.line))
             }
             for note in draft.interface.bandwidth?.notes ?? [] { notes.add(Problem(interface.path, note, line: interface.line)) }
             ports.append(draft.port)
@@ -80,14 +84,15 @@ private struct Draft {
         if let group = metadata?.portGroup { self.interface.portGroup = group }
     }
 
-    /// The interface's own name, if it has one that may be; otherwise the domain's with the end of the address. It does not depend on other interfaces, so that it
-    /// stays when they come and go, and it is the same on the host that the domain migrates to.
+    /// The interface's own name, if it has one that may be; otherwise the domain's with the end of the address. It does not depend on other interfaces, so that
+    /// it stays when they come and go, and it is the same on the host that the domain migrates to.
     private static func name(of interface: LibvirtInterface, in domain: String) -> String {
         // libvirt makes these up at each start, and takes them back (util/virnetdev.h).
         if let target = interface.target, !["vnet", "macvtap", "macvlan"].contains(where: { target.hasPrefix($0) }), isName(target) { return target }
         let octets = interface.mac.description.split(separator: ":").joined()
         let letters = domain.utf8.map { Validator.isOfNames($0) ? $0 : UInt8(ascii: "_") }
-        // All of libvirt's own addresses begin with 52:54:00 (util/virmacaddr.c). Where the domain's name is not there as it is, only the whole address tells it apart.
+        // All of libvirt's own addresses begin with 52:54:00 (util/virmacaddr.c). Where the domain's name is not there as it is, only the whole address tells
+        // it apart.
         let isWhole = isName(domain) && domain.utf8.count + 7 <= Validator.longestName
         let end = isWhole && octets.hasPrefix("525400") ? String(octets.dropFirst(6)) : octets
         return String(decoding: letters.prefix(Validator.longestName - 1 - end.utf8.count), as: UTF8.self) + "-" + end
@@ -115,7 +120,9 @@ private struct Draft {
         let there = bridges.isEmpty ? "none is configured" : "there are \(bridges.prefix(12).joined(separator: ", "))"
         problems.add(
             Problem(
-                interface.path, "no bridge is named for it, and \(there): write <interface mac='\(interface.mac)' bridge='\(bridges.first ?? "br0")'/> in the domain's metadata",
+                interface.path,
+                "no bridge is named for it, and \(there): write <interface mac='\(interface.mac)' bridge='\(bridges.first ?? "br0")'/>"
+                    + " in the domain's metadata",
                 line: interface.line))
     }
 
@@ -134,7 +141,12 @@ private struct Draft {
         }
         if let pace = interface.bandwidth?.outboundPace {
             entries.append(
-                map("pace", [("average", Quantity.rate.format(pace.average)), ("peak", pace.peak.map(Quantity.rate.format)), ("burst", pace.burst.map(Quantity.size.format))]))
+                map(
+                    "pace",
+                    [
+                        ("average", Quantity.rate.format(pace.average)), ("peak", pace.peak.map(Quantity.rate.format)),
+                        ("burst", pace.burst.map(Quantity.size.format)),
+                    ]))
         }
         return element(entries, metadata?.port ?? [])
     }
@@ -153,7 +165,8 @@ private struct Draft {
             keys.remove(at: place)
         }
         let items = macs.enumerated().map { Element(line: interface.line, path: "\(interface.path).macs[\($0)]", content: .scalar($1)) }
-        entries.append(Element.Entry(key: "macs", line: interface.line, value: Element(line: interface.line, path: "\(interface.path).macs", content: .list(items))))
+        entries.append(
+            Element.Entry(key: "macs", line: interface.line, value: Element(line: interface.line, path: "\(interface.path).macs", content: .list(items))))
         return element(entries, keys)
     }
 
@@ -163,7 +176,11 @@ private struct Draft {
 
     private func map(_ key: String, _ values: [(key: String, text: String?)]) -> Element.Entry {
         let entries = values.compactMap { value in
-            value.text.map { Element.Entry(key: value.key, line: interface.line, value: Element(line: interface.line, path: "\(interface.path).\(key).\(value.key)", content: .scalar($0))) }
+            value.text.map {
+                Element.Entry(
+                    key: value.key, line: interface.line,
+                    value: Element(line: interface.line, path: "\(interface.path).\(key).\(value.key)", content: .scalar($0)))
+            }
         }
         return Element.Entry(key: key, line: interface.line, value: Element(line: interface.line, path: "\(interface.path).\(key)", content: .map(entries)))
     }

@@ -1,8 +1,8 @@
 import Configuration
 import Packet
 
-/// libvirt's XML of a domain, as far as it concerns a virtual switch: as a hook reads it from standard input, or as `virsh dumpxml` prints it, of a domain that runs
-/// or does not.
+/// libvirt's XML of a domain, as far as it concerns a virtual switch: as a hook reads it from standard input, or as `virsh dumpxml` prints it, of a domain that
+/// runs or does not.
 public struct LibvirtDomain: Equatable, Sendable {
     /// An interface of a type that Sluice has nothing to do with.
     public struct OtherInterface: Equatable, Sendable {
@@ -43,7 +43,9 @@ public struct LibvirtDomain: Equatable, Sendable {
         for (number, item) in (element.first("devices")?.all("interface") ?? []).enumerated() {
             let type = item.attributes["type"] ?? ""
             guard type == "vhostuser" else {
-                others.append(OtherInterface(type: type, mac: item.first("mac")?.attributes["address"].flatMap { MACAddress($0) }, alias: item.first("alias")?.attributes["name"]))
+                others.append(
+                    OtherInterface(
+                        type: type, mac: item.first("mac")?.attributes["address"].flatMap { MACAddress($0) }, alias: item.first("alias")?.attributes["name"]))
                 continue
             }
             guard let interface = LibvirtInterface(item, number: number + 1, &problems) else { continue }

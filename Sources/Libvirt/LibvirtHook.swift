@@ -44,8 +44,8 @@ public struct LibvirtHook: Equatable, Sendable {
         }
     }
 
-    /// Whether a failure is to be told to libvirt by the hook's status. Before a start it keeps the domain from running without its guarantees; at `reconnect` libvirt
-    /// would kill a domain that runs, and afterwards nothing comes of it.
+    /// Whether a failure is to be told to libvirt by the hook's status. Before a start it keeps the domain from running without its guarantees; at `reconnect`
+    /// libvirt would kill a domain that runs, and afterwards nothing comes of it.
     public var mayRefuse: Bool {
         switch operation {
         case "prepare", "start", "migrate", "restore": true

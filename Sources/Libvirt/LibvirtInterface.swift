@@ -57,20 +57,24 @@ public struct LibvirtInterface: Equatable, Sendable {
             path = "interface \(mac)"
         } else {
             mac = MACAddress(value: 0)
-            refuse(address.map { "'\($0)' is not a MAC address: write six octets, such as 52:54:00:12:34:56" }
-                ?? "it has no <mac address='...'/>: libvirt gives it one when the domain is defined, pass what virsh dumpxml prints then")
+            refuse(
+                address.map { "'\($0)' is not a MAC address: write six octets, such as 52:54:00:12:34:56" }
+                    ?? "it has no <mac address='...'/>: libvirt gives it one when the domain is defined, pass what virsh dumpxml prints then")
         }
         let source = element.first("source")
         socket = source?.attributes["path"] ?? ""
-        if let type = source?.attributes["type"], type != "unix" { refuse("<source type='\(type)'> is no socket of vhost-user's: write type='unix'", source?.line) }
+        if let type = source?.attributes["type"], type != "unix" {
+            refuse("<source type='\(type)'> is no socket of vhost-user's: write type='unix'", source?.line)
+        }
         if socket.isEmpty { refuse("it has no socket: write <source type='unix' path='/run/sluice/vm1.sock' mode='server'/>", source?.line) }
         let side = source?.attributes["mode"]
         if let mode = side.flatMap(Mode.init) {
             self.mode = mode
         } else {
             mode = .server
-            refuse(side.map { "mode='\($0)' is neither server nor client: with server QEMU makes the socket, with client Sluice does" }
-                ?? "<source> has no mode: write mode='server' where QEMU makes the socket, mode='client' where Sluice does", source?.line)
+            refuse(
+                side.map { "mode='\($0)' is neither server nor client: with server QEMU makes the socket, with client Sluice does" }
+                    ?? "<source> has no mode: write mode='server' where QEMU makes the socket, mode='client' where Sluice does", source?.line)
         }
         target = element.first("target")?.attributes["dev"]
         model = element.first("model")?.attributes["type"]
@@ -86,14 +90,15 @@ public struct LibvirtInterface: Equatable, Sendable {
         queues = integer("driver", "queues")
         mtu = integer("mtu", "size")
         let instead =
-            "libvirt refuses it for interfaces of type vhostuser, write it in the domain's metadata: <interface mac='\(mac)'><inbound floor='100mbit'/></interface>"
+            "libvirt refuses it for interfaces of type vhostuser, write it in the domain's metadata:"
+            + " <interface mac='\(mac)'><inbound floor='100mbit'/></interface>"
         if let found = element.first("bandwidth") { bandwidth = LibvirtBandwidth(found, path, floorInstead: instead, &problems) }
         if let found = element.first("vlan") { vlan = LibvirtVLAN(found, path, &problems) }
         if !sound || problems.count > before { return nil }
     }
 
-    /// What the network and its port group say where the interface says nothing, as libvirt does it (network/bridge_driver.c): a `<bandwidth>` or `<vlan>` counts as a
-    /// whole, and the network's own bandwidth is that of all its interfaces together.
+    /// What the network and its port group say where the interface says nothing, as libvirt does it (network/bridge_driver.c): a `<bandwidth>` or `<vlan>`
+    /// counts as a whole, and the network's own bandwidth is that of all its interfaces together.
     mutating func inherit(from network: LibvirtNetwork, _ problems: inout ProblemList, _ notes: inout ProblemList) {
         let group = network.portGroup(portGroup)
         if let portGroup, group == nil {

@@ -54,8 +54,10 @@ private struct RelaxNGWriter {
     private func optional(_ field: FieldDescription) -> String { tag("optional", [key(field)]) }
 
     private func key(_ field: FieldDescription) -> String {
-        let values = values(field.value) + (field.mayBeUnset ? (field.isText ? ["none"] : ["none", "default"]).map { "<value type=\"string\">\($0)</value>" } : [])
-        return choice((values.isEmpty ? [] : [attribute(field.key, choice(values))]) + maps(field.value).map { element(field.key, [tag("interleave", $0.map(inner))]) })
+        let values =
+            values(field.value) + (field.mayBeUnset ? (field.isText ? ["none"] : ["none", "default"]).map { "<value type=\"string\">\($0)</value>" } : [])
+        return choice(
+            (values.isEmpty ? [] : [attribute(field.key, choice(values))]) + maps(field.value).map { element(field.key, [tag("interleave", $0.map(inner))]) })
     }
 
     private func inner(_ field: FieldDescription) -> String { field.isRequired ? key(field) : optional(field) }
@@ -73,7 +75,9 @@ private struct RelaxNGWriter {
         switch value {
         case .flag: return ["on", "off", "yes", "no", "true", "false"].map { "<value type=\"string\">\($0)</value>" }
         case .integer(let range):
-            return ["<data type=\"integer\"><param name=\"minInclusive\">\(range.lowerBound)</param><param name=\"maxInclusive\">\(range.upperBound)</param></data>"]
+            return [
+                "<data type=\"integer\"><param name=\"minInclusive\">\(range.lowerBound)</param><param name=\"maxInclusive\">\(range.upperBound)</param></data>"
+            ]
         case .quantity(let quantity, _): return [pattern(quantity.pattern)]
         case .choice(let words): return words.map { "<value type=\"string\">\($0)</value>" }
         case .text(let form): return [pattern(form.pattern)]

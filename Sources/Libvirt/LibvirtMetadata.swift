@@ -11,8 +11,8 @@ import Packet
 ///       </interface>
 ///     </sluice:domain>
 ///
-/// Below the outermost element names may do without the namespace, as `virsh metadata --set` gives it to that one alone. An interface without `mac` stands for all that
-/// no other names. A key of one value is an attribute; a list's values stand there with commas between them; a key of several values is an element.
+/// Below the outermost element names may do without the namespace; `virsh metadata --set` takes all without, and adds it. An interface without `mac` stands for
+/// all that no other names. A key of one value is an attribute; a list's values stand there with commas between them; a key of several values is an element.
 struct LibvirtMetadata: Equatable, Sendable {
     static let namespace = "urn:sluice:libvirt:1"
     /// Values that all interfaces of a domain have together: one that stands for all others stands for as many times what it says.
@@ -69,13 +69,17 @@ extension LibvirtMetadata {
     init(_ element: XMLTree?, _ problems: inout ProblemList) {
         let own = element?.children.filter { $0.namespace == Self.namespace } ?? []
         guard let root = own.first else { return }
-        if own.count > 1 { problems.add(Problem("metadata", "two elements of \(Self.namespace) stand here, and one is read: put them into one", line: own[1].line)) }
+        if own.count > 1 {
+            problems.add(Problem("metadata", "two elements of \(Self.namespace) stand here, and one is read: put them into one", line: own[1].line))
+        }
         guard root.name == "domain" else {
             problems.add(Problem("metadata", "<\(root.name)> is not Sluice's: write <domain> with <interface mac='...'> in it", line: root.line))
             return
         }
         if let key = root.attributes.keys.min() {
-            problems.add(Problem("metadata", "'\(key)' does not belong to <domain>: write it at an <interface>; one without mac stands for all interfaces", line: root.line))
+            problems.add(
+                Problem(
+                    "metadata", "'\(key)' does not belong to <domain>: write it at an <interface>; one without mac stands for all interfaces", line: root.line))
         }
         Self.refuseText(root, "metadata", &problems)
         for child in root.children {
@@ -179,7 +183,10 @@ extension LibvirtMetadata {
 
     private static func refuseText(_ element: XMLTree, _ path: String, _ problems: inout ProblemList) {
         if element.text.isEmpty { return }
-        problems.add(Problem(path, "'\(element.text.prefix(40))' stands between the tags of <\(element.name)>: values are attributes, such as floor='100mbit'", line: element.line))
+        problems.add(
+            Problem(
+                path, "'\(element.text.prefix(40))' stands between the tags of <\(element.name)>: values are attributes, such as floor='100mbit'",
+                line: element.line))
     }
 }
 

@@ -69,10 +69,12 @@ public struct LibvirtNetwork: Equatable, Sendable {
         }
     }
 
-    /// bit/s that all traffic towards the network's interfaces may take, and that their floors are taken from: the `rate` of its bridge. libvirt admits floors up
-    /// to the peak, or else the average (network/bridge_driver.c).
+    /// bit/s that all traffic towards the network's interfaces may take, and that their floors are taken from: the `rate` of its bridge. libvirt admits floors
+    /// up to the peak, or else the average (network/bridge_driver.c).
     public var inboundRate: UInt64? {
-        settings.bandwidth?.inbound.flatMap { LibvirtBandwidth.rate($0.average) == nil ? nil : LibvirtBandwidth.rate($0.peak) ?? LibvirtBandwidth.rate($0.average) }
+        settings.bandwidth?.inbound.flatMap {
+            LibvirtBandwidth.rate($0.average) == nil ? nil : LibvirtBandwidth.rate($0.peak) ?? LibvirtBandwidth.rate($0.average)
+        }
     }
 
     /// What sets that at a bridge of Sluice's; nil: nothing.

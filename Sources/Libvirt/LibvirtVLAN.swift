@@ -34,7 +34,10 @@ public struct LibvirtVLAN: Equatable, Sendable {
                 if native != nil { refuse("nativeMode stands at two tags, and one VLAN is that of frames without a tag: take one away", tag.line) }
                 native = id
             case "tagged"?:
-                refuse("with nativeMode='tagged' frames of VLAN \(id) leave with a tag and may come in without: here they have none either way, write nativeMode='untagged'", tag.line)
+                refuse(
+                    "with nativeMode='tagged' frames of VLAN \(id) leave with a tag and may come in without: here they have none"
+                        + " either way, write nativeMode='untagged'",
+                    tag.line)
             case let mode?: refuse("nativeMode='\(mode)' is neither tagged nor untagged: write nativeMode='untagged'", tag.line)
             }
         }

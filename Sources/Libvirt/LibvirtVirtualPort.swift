@@ -1,7 +1,7 @@
 import Configuration
 
-/// libvirt's `<virtualport>` element (util/virnetdevvportprofile.c): what libvirt would tell another switch of an interface. It is read and inherited; no port or
-/// guest of Sluice's takes anything from it.
+/// libvirt's `<virtualport>` element (util/virnetdevvportprofile.c): what libvirt would tell another switch of an interface. It is read and inherited; no port
+/// or guest of Sluice's takes anything from it.
 public struct LibvirtVirtualPort: Equatable, Sendable {
     /// `openvswitch`, `802.1Qbg`, ...; nil: whatever the network's is.
     public var type: String?

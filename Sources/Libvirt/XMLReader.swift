@@ -1,7 +1,8 @@
-/// Reads a document without a document type in one pass, within limits that hold while it is read: what is too large, too deep or too much is refused before it is built.
+/// Reads a document without a document type in one pass, within limits that hold while it is read: what is too large, too deep or too much is refused before it
+/// is built.
 ///
-/// Whoever may define a domain writes this, and it is read by root. Foundation's parser ends the process at an empty processing instruction, expands entities, and
-/// says little about what is wrong; there is nothing in libvirt's XML that takes more than this.
+/// Whoever may define a domain writes this, and it is read by root. Foundation's parser ends the process at an empty processing instruction, expands entities,
+/// and says little about what is wrong; there is nothing in libvirt's XML that takes more than this.
 struct XMLReader {
     /// Bytes of a document: the longest string that libvirt passes on (rpc/virnetprotocol.x, VIR_NET_MESSAGE_STRING_MAX).
     static let largest = 4 << 20
@@ -35,7 +36,8 @@ struct XMLReader {
         guard bytes.count <= Self.largest else { throw flaw("this document is larger than \(Self.largest >> 20) MiB, as none of libvirt's is: \(Self.advice)") }
         guard String(validating: bytes, as: UTF8.self) != nil else { throw flaw("this is not UTF-8, in which libvirt writes: convert it, or \(Self.advice)") }
         for (index, byte) in bytes.enumerated() {
-            let isForbidden = byte < 0x20 && !Self.isSpace(byte) || byte == 0xef && index + 2 < bytes.count && bytes[index + 1] == 0xbf && bytes[index + 2] >= 0xbe
+            let isForbidden =
+                byte < 0x20 && !Self.isSpace(byte) || byte == 0xef && index + 2 < bytes.count && bytes[index + 1] == 0xbf && bytes[index + 2] >= 0xbe
             if isForbidden { throw flaw("a character stands here that XML does not have: take it away", at: index) }
         }
         if bytes.starts(with: [0xef, 0xbb, 0xbf]) { place = 3 }
@@ -49,7 +51,9 @@ struct XMLReader {
         if begins("<!") {
             throw flaw("a document type is declared here, and with it what entities stand for: libvirt's XML has none, take it away")
         }
-        guard begins("<") else { throw flaw(place == bytes.count ? "there is no XML here: \(Self.advice)" : "text stands here where an element has to: \(Self.advice)") }
+        guard begins("<") else {
+            throw flaw(place == bytes.count ? "there is no XML here: \(Self.advice)" : "text stands here where an element has to: \(Self.advice)")
+        }
         var root: XMLTree?
         repeat { root = try content() } while root == nil
         try miscellany()
@@ -71,8 +75,10 @@ struct XMLReader {
         if let encoding = said["encoding"], !["utf-8", "us-ascii"].contains(encoding.lowercased()) {
             throw flaw("the encoding \(encoding.prefix(40)) is not read here: write UTF-8, as libvirt does")
         }
-        guard let version = said["version"]?.utf8, version.starts(with: "1.".utf8), version.count > 2, version.dropFirst(2).allSatisfy({ (0x30...0x39).contains($0) }),
-            said.keys.allSatisfy(["version", "encoding", "standalone"].contains) else {
+        guard let version = said["version"]?.utf8, version.starts(with: "1.".utf8), version.count > 2,
+            version.dropFirst(2).allSatisfy({ (0x30...0x39).contains($0) }),
+            said.keys.allSatisfy(["version", "encoding", "standalone"].contains)
+        else {
             throw flaw("this is no declaration of XML 1.0: write <?xml version='1.0' encoding='UTF-8'?>")
         }
         place += 2
@@ -92,7 +98,8 @@ struct XMLReader {
     /// - Returns: the root, once it has ended.
     private mutating func content() throws(XMLFlaw) -> XMLTree? {
         guard place < bytes.count else {
-            throw flaw("the document ends before its elements do: \(open.last.map { "<\($0.name.prefix(40))> of line \($0.tree.line) has no end" } ?? Self.advice)")
+            throw flaw(
+                "the document ends before its elements do: \(open.last.map { "<\($0.name.prefix(40))> of line \($0.tree.line) has no end" } ?? Self.advice)")
         }
         if bytes[place] != UInt8(ascii: "<") {
             try text()
@@ -151,7 +158,10 @@ struct XMLReader {
         guard begins(">") else { throw flaw("</\(name.prefix(40))> has no end: write >") }
         guard let last = open.last else { throw flaw("</\(name.prefix(40))> ends what has not begun: take it away") }
         guard last.name == name else {
-            throw flaw("</\(name.prefix(40))> stands where <\(last.name.prefix(40))> of line \(last.tree.line) has to end first: write </\(last.name.prefix(40))> before it")
+            throw flaw(
+                "</\(name.prefix(40))> stands where <\(last.name.prefix(40))> of line \(last.tree.line) has to end first:"
+                    + " write </\(last.name.prefix(40))> before it"
+            )
         }
         place += 1
         return close()
@@ -177,7 +187,9 @@ struct XMLReader {
 
     private mutating func check(_ value: String, isFor prefix: String) throws(XMLFlaw) {
         let isOfXML = value == Self.xmlNamespace
-        if prefix == "xmlns" || value == "http://www.w3.org/2000/xmlns/" || isOfXML != (prefix == "xml") || value.isEmpty && !prefix.isEmpty || prefix.contains(":") {
+        if prefix == "xmlns" || value == "http://www.w3.org/2000/xmlns/" || isOfXML != (prefix == "xml") || value.isEmpty && !prefix.isEmpty
+            || prefix.contains(":")
+        {
             throw flaw("xmlns\(prefix.isEmpty ? "" : ":\(prefix.prefix(40))")='\(value.prefix(40))' declares what cannot be declared: take it away")
         }
     }
@@ -202,7 +214,9 @@ struct XMLReader {
         var seen: Set<[String]> = []
         for key in attributes.keys where key.utf8.contains(UInt8(ascii: ":")) {
             let (prefix, local) = try parts(key[...])
-            guard seen.insert([try namespace(prefix), String(local)]).inserted else { throw flaw("the attribute '\(key.prefix(40))' stands twice by its namespace: write it once") }
+            guard seen.insert([try namespace(prefix), String(local)]).inserted else {
+                throw flaw("the attribute '\(key.prefix(40))' stands twice by its namespace: write it once")
+            }
         }
     }
 
@@ -284,7 +298,9 @@ struct XMLReader {
         }
         guard name.hasPrefix("#") else { throw flaw("nothing declares the entity &\(name.prefix(40));: write the text that it stands for") }
         let isHex = name.hasPrefix("#x"), digits = name.dropFirst(isHex ? 2 : 1)
-        guard let first = digits.first, first.isHexDigit, let value = UInt32(digits, radix: isHex ? 16 : 10), let scalar = Unicode.Scalar(value), Self.isCharacter(scalar) else {
+        guard let first = digits.first, first.isHexDigit, let value = UInt32(digits, radix: isHex ? 16 : 10), let scalar = Unicode.Scalar(value),
+            Self.isCharacter(scalar)
+        else {
             throw flaw("&\(name.prefix(40)); stands for no character that XML has: take it away")
         }
         place = end + 1
@@ -368,7 +384,8 @@ struct XMLReader {
     /// Production 4, without the colon.
     private static func mayBegin(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x41...0x5a, 0x5f, 0x61...0x7a, 0xc0...0xd6, 0xd8...0xf6, 0xf8...0x2ff, 0x370...0x37d, 0x37f...0x1fff, 0x200c...0x200d, 0x2070...0x218f, 0x2c00...0x2fef,
+        case 0x41...0x5a, 0x5f, 0x61...0x7a, 0xc0...0xd6, 0xd8...0xf6, 0xf8...0x2ff, 0x370...0x37d, 0x37f...0x1fff, 0x200c...0x200d, 0x2070...0x218f,
+            0x2c00...0x2fef,
             0x3001...0xd7ff, 0xf900...0xfdcf, 0xfdf0...0xfffd, 0x1_0000...0xe_ffff:
             true
         default: false

@@ -10,7 +10,8 @@ import Testing
     @Test func onePartTakesThePlaceOfAnother() throws {
         let model = try office()
         let old = try part("ports: [{name: vm1, type: vhost, bridge: br0, socket: /x}]\nguests: [{name: vm1, port: vm1}]")
-        let new = try part("ports: [{name: vm9, type: vhost, bridge: br0, socket: /run/9.sock}]\nguests: [{name: vm9, port: vm9, group: tenant-a, inbound: {floor: 1gbit}}]")
+        let new = try part(
+            "ports: [{name: vm9, type: vhost, bridge: br0, socket: /run/9.sock}]\nguests: [{name: vm9, port: vm9, group: tenant-a, inbound: {floor: 1gbit}}]")
         let result = try model.replacing(old, with: new)
         #expect(result.ports.map(\.name) == ["vm2", "host", "uplink", "vm9"] && result.guests.map(\.name) == ["vm2", "vm9"])
         #expect(result.bridges == model.bridges && result.groups == model.groups && result.protocols == model.protocols)
@@ -30,7 +31,9 @@ import Testing
 
     @Test func commandsAreAsAShellTakesThem() {
         #expect(EditCommand(.port, .add, ["vm1", "socket", "/run/it's one.sock"]).description == "port add vm1 socket '/run/it'\\''s one.sock'")
-        #expect(EditCommand(.guest, .set, ["vm1", "macs", "52:54:00:00:00:01,52:54:00:00:00:02", "group", ""]).description == "guest set vm1 macs 52:54:00:00:00:01,52:54:00:00:00:02 group ''")
+        #expect(
+            EditCommand(.guest, .set, ["vm1", "macs", "52:54:00:00:00:01,52:54:00:00:00:02", "group", ""]).description
+                == "guest set vm1 macs 52:54:00:00:00:01,52:54:00:00:00:02 group ''")
     }
 
     /// A protocol's class may be there without settings, and is deleted as any other.

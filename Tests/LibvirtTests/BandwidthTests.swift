@@ -41,7 +41,8 @@ import Testing
         let bandwidth = try #require(try read("<inbound average='4294967295'/><outbound average='4294967295'/>"))
         #expect(bandwidth.inboundClass == ClassSettings())
         #expect(bandwidth.outboundPace == nil)
-        #expect(bandwidth.notes == ["inbound", "outbound"].map { "\($0) average='4294967295' is faster than 400gbit, which Sluice counts up to: it is no limit" })
+        #expect(
+            bandwidth.notes == ["inbound", "outbound"].map { "\($0) average='4294967295' is faster than 400gbit, which Sluice counts up to: it is no limit" })
     }
 
     @Test func anEmptyElementMeansNothing() throws {

@@ -38,17 +38,20 @@ import Testing
         had = nil
         #expect(try become(domainXML(Self.first(), metadata: Self.floor("1gbit", "<protocol name='iscsi'><inbound floor='200mbit'/></protocol>"))) == [])
         // An interface comes; the first keeps everything.
-        let plugged = try become(domainXML(Self.first() + Self.second(), metadata: Self.floor("1gbit", "<protocol name='iscsi'><inbound floor='200mbit'/></protocol>")))
+        let plugged = try become(
+            domainXML(Self.first() + Self.second(), metadata: Self.floor("1gbit", "<protocol name='iscsi'><inbound floor='200mbit'/></protocol>")))
         #expect(plugged.count == 2 && plugged.allSatisfy { $0.hasPrefix("+ ") && $0.contains("vm1-000002") })
         #expect(plugged[0] == "+ port vm1-000002 type vhost bridge br0 socket /run/2.sock mode server")
         // New limits, and another floor: in place.
         let limits = "<bandwidth><outbound average='1000' peak='2000' burst='64'/></bandwidth>"
         #expect(
-            try become(domainXML(Self.first(limits) + Self.second(), metadata: Self.floor("2gbit", "<protocol name='iscsi'><inbound floor='100mbit'/></protocol>"))) == [
-                "~ port vm1-000001 pace default -> {average 8mbit peak 16mbit burst 64kib}",
-                "~ guest vm1-000001 inbound {floor 1gbit} -> {floor 2gbit}, protocols {iscsi {inbound {floor 200mbit}}} -> {iscsi {inbound {floor 100mbit}}}",
-                "~ guest vm1-000002 inbound {floor 1gbit} -> {floor 2gbit}, protocols {iscsi {inbound {floor 200mbit}}} -> {iscsi {inbound {floor 100mbit}}}",
-            ])
+            try become(
+                domainXML(Self.first(limits) + Self.second(), metadata: Self.floor("2gbit", "<protocol name='iscsi'><inbound floor='100mbit'/></protocol>")))
+                == [
+                    "~ port vm1-000001 pace default -> {average 8mbit peak 16mbit burst 64kib}",
+                    "~ guest vm1-000001 inbound {floor 1gbit} -> {floor 2gbit}, protocols {iscsi {inbound {floor 200mbit}}} -> {iscsi {inbound {floor 100mbit}}}",
+                    "~ guest vm1-000002 inbound {floor 1gbit} -> {floor 2gbit}, protocols {iscsi {inbound {floor 200mbit}}} -> {iscsi {inbound {floor 100mbit}}}",
+                ])
         #expect(id("vm1-000001") == ids.0 && id("vm1-000001/iscsi") == ids.1)
         // What does not fit has changed nothing.
         let before = running.model
@@ -56,7 +59,10 @@ import Testing
         #expect(running.model == before && id("vm1-000001") == ids.0)
         // The first interface goes, the second stays.
         let other = id("vm1-000002")
-        #expect(try become(domainXML(Self.second(), metadata: Self.floor("2gbit", "<protocol name='iscsi'><inbound floor='100mbit'/></protocol>"))) == ["- guest vm1-000001", "- port vm1-000001"])
+        #expect(
+            try become(domainXML(Self.second(), metadata: Self.floor("2gbit", "<protocol name='iscsi'><inbound floor='100mbit'/></protocol>"))) == [
+                "- guest vm1-000001", "- port vm1-000001",
+            ])
         #expect(id("vm1-000002") == other)
         #expect(try become(nil) == ["- guest vm1-000002", "- port vm1-000002"])
         #expect(running.model == (try host()))
@@ -88,7 +94,9 @@ import Testing
     @Test func aFileSaysTheSame() throws {
         let result = try configuration(
             domainXML(
-                Self.first("<driver queues='2'/><vlan trunk='yes'><tag id='10'/><tag id='20' nativeMode='untagged'/></vlan><bandwidth><inbound average='1000' burst='3'/><outbound average='70'/></bandwidth>")
+                Self.first(
+                    "<driver queues='2'/><vlan trunk='yes'><tag id='10'/><tag id='20' nativeMode='untagged'/></vlan><bandwidth><inbound average='1000' burst='3'/><outbound average='70'/></bandwidth>"
+                )
                     + Self.second(), metadata: Self.floor("1mbit", "<protocol name='iscsi'/><filter outbound='f'/>")))
         #expect(try Model(yaml: result.part.yaml) == result.part)
     }
@@ -121,18 +129,23 @@ import Testing
         func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
         var interfaces = "", policies = ""
         for place in 1...4 where Bool.random(using: &random) {
-            let limits = maybe("<inbound average='\(number(300_000...900_000))' \(maybe("burst='\(number(1...900))'"))/>")
+            let limits =
+                maybe("<inbound average='\(number(300_000...900_000))' \(maybe("burst='\(number(1...900))'"))/>")
                 + maybe("<outbound average='\(number(1...99_999))' \(maybe("peak='\(number(100_000...200_000))'")) \(maybe("burst='\(number(1...900))'"))/>")
             let vlan = [
-                "", "<vlan><tag id='\(number(1...9))'/></vlan>", "<vlan trunk='yes'><tag id='\(number(1...9))'/><tag id='\(number(10...19))' \(maybe("nativeMode='untagged'"))/></vlan>",
+                "", "<vlan><tag id='\(number(1...9))'/></vlan>",
+                "<vlan trunk='yes'><tag id='\(number(1...9))'/><tag id='\(number(10...19))' \(maybe("nativeMode='untagged'"))/></vlan>",
             ].randomElement(using: &random)!
             interfaces += interfaceXML(
                 "52:54:00:00:00:0\(place)", "/run/\(place).sock", mode: Bool.random(using: &random) ? "server" : "client",
                 "<bandwidth>\(limits)</bandwidth>\(vlan)\(maybe("<driver queues='\(number(1...4))'/>"))\(maybe("<mtu size='\(number(1_280...9_000))'/>"))")
             let classes = ["iscsi", "backup", "fcoe"].map { name in
-                maybe("<protocol name='\(name)'>\(maybe("<inbound floor='\(number(1...30))mbit' priority='\(number(0...7))'/>"))\(maybe("<outbound ceiling='\(number(1...9))gbit'/>"))</protocol>")
+                maybe(
+                    "<protocol name='\(name)'>\(maybe("<inbound floor='\(number(1...30))mbit' priority='\(number(0...7))'/>"))\(maybe("<outbound ceiling='\(number(1...9))gbit'/>"))</protocol>"
+                )
             }
-            policies += "<interface mac='52:54:00:00:00:0\(place)' \(maybe("group='tenant-a'")) \(maybe("isolated='on'")) \(maybe("addresses='10.0.0.\(place),10.1.0.0/16'"))>"
+            policies +=
+                "<interface mac='52:54:00:00:00:0\(place)' \(maybe("group='tenant-a'")) \(maybe("isolated='on'")) \(maybe("addresses='10.0.0.\(place),10.1.0.0/16'"))>"
                 + "<inbound floor='\(number(100...400))mbit' \(maybe("ceiling='\(number(1...9))gbit'")) \(maybe("queue='codel' codel-target='2ms'"))/>"
                 + maybe("<outbound floor='\(number(1...100))mbit'/>") + classes.joined() + maybe("<filter inbound='f'/>") + "</interface>"
         }

@@ -36,8 +36,10 @@ import Testing
     @Test func qemusSideIsTheOther() throws {
         let result = try configuration(
             domainXML(
-                LibvirtTests.interfaceXML("52:54:00:ee:96:6b", "/tmp/vhost0.sock", mode: "server") + LibvirtTests.interfaceXML("52:54:00:ee:96:6c", "/tmp/vhost1.sock", mode: "client")
-                    + "<interface type='server'><mac address='52:54:00:95:db:c0'/><source port='2015'/><model type='rtl8139'/></interface>", name: "QEMUGuest1"))
+                LibvirtTests.interfaceXML("52:54:00:ee:96:6b", "/tmp/vhost0.sock", mode: "server")
+                    + LibvirtTests.interfaceXML("52:54:00:ee:96:6c", "/tmp/vhost1.sock", mode: "client")
+                    + "<interface type='server'><mac address='52:54:00:95:db:c0'/><source port='2015'/><model type='rtl8139'/></interface>", name: "QEMUGuest1")
+        )
         #expect(result.part.ports.map(\.name) == ["QEMUGuest1-ee966b", "QEMUGuest1-ee966c"])
         #expect(
             result.part.ports.map(\.kind) == [
@@ -73,16 +75,24 @@ import Testing
         ("<interface type='vhostuser'><source type='unix' path='/a' mode='server'/></interface>", "interface[1]: it has no <mac address='...'/>"),
         ("<interface type='vhostuser'><mac address='nonsense'/><source type='unix' path='/a' mode='server'/></interface>", "'nonsense' is not a MAC address"),
         ("<interface type='vhostuser'><mac address='52:54:00:00:00:01'/></interface>", "interface 52:54:00:00:00:01: it has no socket"),
-        ("<interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='tcp' path='/a' mode='server'/></interface>", "<source type='tcp'> is no socket"),
+        (
+            "<interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='tcp' path='/a' mode='server'/></interface>",
+            "<source type='tcp'> is no socket"
+        ),
         ("<interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='unix' path='/a'/></interface>", "<source> has no mode"),
-        ("<interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='unix' path='/a' mode='x'/></interface>", "mode='x' is neither server nor client"),
+        (
+            "<interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='unix' path='/a' mode='x'/></interface>",
+            "mode='x' is neither server nor client"
+        ),
     ])
     func whatIsMissingIsTold(_ interface: String, _ sentence: String) {
         #expect(refusal(domainXML(interface)).contains(sentence), "\(refusal(domainXML(interface)))")
     }
 
     @Test func whatTheSchemaRefusesIsRefusedWithTheLine() {
-        #expect(refusal(domainXML(interfaceXML("52:54:00:00:00:01", "<driver queues='65'/>"))) == "line 13: interface 52:54:00:00:00:01.queues: '65' is not a whole number from 1 to 64")
+        #expect(
+            refusal(domainXML(interfaceXML("52:54:00:00:00:01", "<driver queues='65'/>")))
+                == "line 13: interface 52:54:00:00:00:01.queues: '65' is not a whole number from 1 to 64")
         #expect(refusal(domainXML(interfaceXML("52:54:00:00:00:01", "<driver queues='many'/>"))).contains("<driver queues='many'> is no number"))
         #expect(refusal(domainXML(interfaceXML("52:54:00:00:00:01", "<mtu size='20'/>"))).contains(".mtu: '20' is not a whole number from 68 to 9000"))
     }
@@ -95,7 +105,8 @@ import Testing
     }
 
     @Test func severalProblemsAreToldAtOnce() {
-        let text = refusal(domainXML(interfaceXML("52:54:00:00:00:01", "<vlan/><bandwidth><inbound peak='1'/></bandwidth>"), metadata: sluice("<interface mac='x'/>")))
+        let text = refusal(
+            domainXML(interfaceXML("52:54:00:00:00:01", "<vlan/><bandwidth><inbound peak='1'/></bandwidth>"), metadata: sluice("<interface mac='x'/>")))
         #expect(text.split(separator: "\n").count == 3, "\(text)")
     }
 

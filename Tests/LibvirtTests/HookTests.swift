@@ -6,8 +6,10 @@ import Testing
     private func hook(_ words: String) throws -> LibvirtHook { try LibvirtHook(arguments: words.split(separator: " ").map(String.init)) }
 
     @Test(arguments: [
-        ("vm1 prepare begin -", LibvirtHook.Action.put, true), ("vm1 start begin -", .put, true), ("vm1 started begin -", .nothing, false), ("vm1 stopped end -", .remove, false),
-        ("vm1 release end -", .remove, false), ("vm1 release end migrated", .remove, false), ("vm1 migrate begin -", .check, true), ("vm1 restore begin -", .check, true),
+        ("vm1 prepare begin -", LibvirtHook.Action.put, true), ("vm1 start begin -", .put, true), ("vm1 started begin -", .nothing, false),
+        ("vm1 stopped end -", .remove, false),
+        ("vm1 release end -", .remove, false), ("vm1 release end migrated", .remove, false), ("vm1 migrate begin -", .check, true),
+        ("vm1 restore begin -", .check, true),
         // libvirt kills the domain if the hook fails there.
         ("vm1 reconnect begin -", .put, false), ("vm1 attach begin -", .put, false), ("vm1 something begin -", .nothing, false),
     ])

@@ -75,7 +75,9 @@ import Testing
         let told = refusal(domainXML(interfaces))
         #expect(told.split(separator: "\n").count == 101 && told.hasSuffix("more like these"), "\(told.suffix(100))")
         let attributes = (0..<20_000).map { "a\($0)='1'" }.joined(separator: " ")
-        #expect(LibvirtTests.refusal(domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface \(attributes)/>"))).split(separator: "\n").count == 101)
+        #expect(
+            LibvirtTests.refusal(domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface \(attributes)/>"))).split(separator: "\n").count
+                == 101)
         let text = String(repeating: "x", count: 3_000_000)
         #expect(LibvirtTests.refusal(domainXML("", metadata: sluice(text))).utf8.count < 3_000)
         #expect(LibvirtTests.refusal(domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface isolated='\(text)'/>"))).utf8.count < 3_000)
@@ -94,11 +96,15 @@ import Testing
         let keys = (0..<90_000).map { "<k\($0)/>" }.joined()
         #expect(LibvirtTests.refusal(domainXML(interfaceXML(mac(7)), metadata: sluice("<interface>\(keys)</interface>"))).split(separator: "\n").count == 101)
         let protocols = (0..<90_000).map { "<protocol name='p\($0)'/>" }.joined()
-        #expect(try configuration(domainXML(interfaceXML(mac(7)), metadata: sluice("<interface>\(protocols)</interface>"))).part.guests[0].protocols.count == 90_000)
+        #expect(
+            try configuration(domainXML(interfaceXML(mac(7)), metadata: sluice("<interface>\(protocols)</interface>"))).part.guests[0].protocols.count == 90_000
+        )
         let interfaces = (0..<20_000).map { interfaceXML(mac($0), "/\($0)") }.joined()
         let many = try configuration(domainXML(interfaces, metadata: sluice((0..<10_000).map { "<interface mac='\(mac($0))'/>" }.joined())))
         #expect(many.part.ports.count == 20_000)
-        #expect(throws: ConfigurationError("ports", "a daemon has at most 1023 ports, and these are 20001: leave some out")) { try host().replacing(nil, with: many) }
+        #expect(throws: ConfigurationError("ports", "a daemon has at most 1023 ports, and these are 20001: leave some out")) {
+            try host().replacing(nil, with: many)
+        }
         // What one says for all is not said for as many as there may be.
         let addresses = (0..<250).map { "10.0.0.\($0)" }.joined(separator: ",")
         let most = sluice("<interface addresses='\(addresses)' macs='none'/>")
@@ -125,18 +131,22 @@ import Testing
 
     /// Documents that are nearly right: each is read or refused with a sentence, and what is read goes through the rest, too.
     @Test func mutatedDocumentsAreReadOrRefused() throws {
-        let network = "<network><name>office</name><vlan><tag id='5'/></vlan><portgroup name='gold' default='yes'><bandwidth><outbound average='5'/></bandwidth></portgroup></network>"
+        let network =
+            "<network><name>office</name><vlan><tag id='5'/></vlan><portgroup name='gold' default='yes'><bandwidth><outbound average='5'/></bandwidth></portgroup></network>"
         let domain = domainXML(
             interfaceXML(
                 "52:54:00:00:00:01", "/run/1.sock",
-                "<target dev='sl0'/><driver queues='4'/><mtu size='9000'/><bandwidth><inbound average='100000' peak='500000' burst='1024'/><outbound average='128'/></bandwidth><vlan trunk='yes'><tag id='42' nativeMode='untagged'/></vlan>")
+                "<target dev='sl0'/><driver queues='4'/><mtu size='9000'/><bandwidth><inbound average='100000' peak='500000' burst='1024'/><outbound average='128'/></bandwidth><vlan trunk='yes'><tag id='42' nativeMode='untagged'/></vlan>"
+            )
                 + interfaceXML("52:54:00:00:00:02", "/run/2.sock", mode: "client"),
             metadata: sluice(
-                "<interface mac='52:54:00:00:00:01' group='tenant-a' addresses='10.0.0.1,10.0.0.2'><inbound floor='500mbit' queue='codel'/><outbound floor='10mbit'/><protocol name='iscsi'><outbound floor='1mbit'/></protocol></interface><interface network='office'><pace average='1gbit'/></interface>"))
+                "<interface mac='52:54:00:00:00:01' group='tenant-a' addresses='10.0.0.1,10.0.0.2'><inbound floor='500mbit' queue='codel'/><outbound floor='10mbit'/><protocol name='iscsi'><outbound floor='1mbit'/></protocol></interface><interface network='office'><pace average='1gbit'/></interface>"
+            ))
         let model = try host(), networks = [try LibvirtNetwork(xml: network)]
         _ = try model.replacing(nil, with: LibvirtConfiguration(try LibvirtDomain(xml: domain), networks: networks, in: model))
         let pieces = [
-            "<", ">", "/>", "</", "'", "\"", "&", "&lt;", "&#0;", "&#x41;", "&#xfffe;", "<!--", "-->", "<![CDATA[", "]]>", "<?x?>", "<!DOCTYPE a>", "=", " ", "\n", "\0", "xmlns='u'", "a:b", "-1",
+            "<", ">", "/>", "</", "'", "\"", "&", "&lt;", "&#0;", "&#x41;", "&#xfffe;", "<!--", "-->", "<![CDATA[", "]]>", "<?x?>", "<!DOCTYPE a>", "=", " ",
+            "\n", "\0", "xmlns='u'", "a:b", "-1",
             "18446744073709551616", "none", "default", "é", "\u{202e}", "<interface type='vhostuser'/>", "0mbit", "999999gbit",
         ].map { Array($0.utf8) }
         var random = Seeded(0x5eed)
@@ -152,7 +162,8 @@ import Testing
                 case 3: bytes.insert(contentsOf: bytes[place..<end], at: Int.random(in: 0..<bytes.count, using: &random))
                 case 4:
                     // A value in place of another.
-                    guard let open = bytes[place...].firstIndex(of: UInt8(ascii: "'")), let close = bytes[(open + 1)...].firstIndex(of: UInt8(ascii: "'")) else { continue }
+                    guard let open = bytes[place...].firstIndex(of: UInt8(ascii: "'")), let close = bytes[(open + 1)...].firstIndex(of: UInt8(ascii: "'"))
+                    else { continue }
                     bytes.replaceSubrange(open + 1..<close, with: pieces.randomElement(using: &random)!)
                 default: bytes.replaceSubrange(place..<end, with: pieces.randomElement(using: &random)!)
                 }

@@ -36,7 +36,7 @@ import Testing
         #expect(try host().replacing(nil, with: configuration(Self.xml(metadata))).guests == [guest])
     }
 
-    /// As `virsh metadata --set` puts it there: only the outermost element is in the namespace.
+    /// As people write it: only the outermost element is in the namespace.
     @Test func elementsWithinNeedNoNamespace() throws {
         let part = try configuration(Self.xml(sluice("<interface mac='\(Self.mac)'><inbound floor='500mbit'/></interface>"))).part
         #expect(part.guests[0].inbound.floor == 500_000_000)
@@ -53,16 +53,23 @@ import Testing
 
     @Test func anInterfaceWithoutAddressStandsForTheOthers() throws {
         let xml = domainXML(
-            interfaceXML("52:54:00:00:00:01", "/run/1.sock") + interfaceXML("52:54:00:00:00:02", "/run/2.sock") + interfaceXML("52:54:00:00:00:03", "/run/3.sock"),
+            interfaceXML("52:54:00:00:00:01", "/run/1.sock") + interfaceXML("52:54:00:00:00:02", "/run/2.sock")
+                + interfaceXML("52:54:00:00:00:03", "/run/3.sock"),
             metadata: sluice("<interface isolated='on'/><interface mac='52:54:00:00:00:02' hairpin='on'/><interface mac='52:54:00:00:00:09'/>"))
         let result = try configuration(xml)
         #expect(result.part.ports.map(\.rules.isolated) == [true, false, true] && result.part.ports.map(\.rules.hairpin) == [false, true, false])
-        #expect(result.notes.map(\.description) == ["line 6: metadata interface 52:54:00:00:00:09: no interface of type vhostuser has this address: it waits for one"])
+        #expect(
+            result.notes.map(\.description) == [
+                "line 6: metadata interface 52:54:00:00:00:09: no interface of type vhostuser has this address: it waits for one"
+            ])
     }
 
     /// The sentences are those of a file, and the schema refuses the same.
     static let refusals: [(metadata: String, sentence: String, isSeenBySchema: Bool)] = [
-        ("<interface><inbound floor='500'/></interface>", "line 6: metadata interface 52:54:00:00:00:01.inbound.floor: rate 500 has no unit: write 500mbit", true),
+        (
+            "<interface><inbound floor='500'/></interface>", "line 6: metadata interface 52:54:00:00:00:01.inbound.floor: rate 500 has no unit: write 500mbit",
+            true
+        ),
         ("<interface><inbound flor='500mbit'/></interface>", "inbound has no key 'flor': did you mean 'floor'?", true),
         ("<interface><inbound priority='8'/></interface>", "'8' is not a whole number from 0 to 7", true),
         ("<interface flor='1'/>", "metadata interface.flor: an interface has no key 'flor'", true),
@@ -117,7 +124,9 @@ import Testing
         #expect(refusal("<interface><inbound floor='10gbit'/></interface>") == "accepted")
         #expect(refusal("<interface><inbound floor='10001mbit'/></interface>").contains("10.001gbit"))
         #expect(refusal("<interface group='tenant-a'><inbound floor='2001mbit'/></interface>").contains("2.001gbit"))
-        #expect(refusal("<interface><inbound floor='2gbit' ceiling='1gbit'/></interface>") == "guest vm1-000001 inbound.ceiling: the ceiling 1gbit is below the floor 2gbit: write at least 2gbit")
+        #expect(
+            refusal("<interface><inbound floor='2gbit' ceiling='1gbit'/></interface>")
+                == "guest vm1-000001 inbound.ceiling: the ceiling 1gbit is below the floor 2gbit: write at least 2gbit")
         #expect(refusal("<interface group='tenant-b'/>").contains("there is no group tenant-b: did you mean tenant-a?"))
         #expect(refusal("<interface><protocol name='iscsy'/></interface>").contains("there is no protocol iscsy: did you mean iscsi?"))
         #expect(refusal("<interface bridge='br9'/>").contains("there is no bridge br9"))
@@ -130,7 +139,8 @@ import Testing
         "<interface group='tenant-a' spoof-check='on' mtu='9000' addresses='10.0.0.5, 2001:db8::5/64' cpus='1,2' fdb-limit='none'/>",
         "<interface><inbound floor='500mbit' ceiling='1.5GBit' burst='64kib' priority='1' queue='fq-codel' codel-target='5ms' limit-bytes='1mib'/></interface>",
         "<interface><outbound floor='none'/><protocol name='iscsi'><inbound floor='1mbit'/><outbound/></protocol><protocol name='backup'/></interface>",
-        "<interface vlan='10'/>", "<interface><vlan trunk='10, 20-29' native='1'/></interface>", "<interface><vlan service='100'/></interface>", "<interface vlan='none'/>",
+        "<interface vlan='10'/>", "<interface><vlan trunk='10, 20-29' native='1'/></interface>", "<interface><vlan service='100'/></interface>",
+        "<interface vlan='none'/>",
         "<interface pace='none' storm-unknown='10mbit' storm-multicast='5kpps'><filter inbound='no-smtp'/></interface>",
         "<interface><pace average='1gbit' peak='2gbit' burst='1mib'/></interface>",
     ]

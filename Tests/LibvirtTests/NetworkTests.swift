@@ -62,7 +62,8 @@ import Testing
 
     @Test func sourcesThatNameANetworkDoToo() throws {
         let xml = domainXML(
-            "<interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='unix' path='/run/1.sock' mode='server' network='office' portgroup='alice'/></interface>")
+            "<interface type='vhostuser'><mac address='52:54:00:00:00:01'/><source type='unix' path='/run/1.sock' mode='server' network='office' portgroup='alice'/></interface>"
+        )
         let result = try configuration(xml, networks: [LibvirtNetwork(xml: office)])
         #expect(result.part.ports[0].vlan == .trunk(VLANSet([777, 888, 999]), native: 999))
     }
@@ -73,7 +74,8 @@ import Testing
         #expect(refusal(xml, networks: [try LibvirtNetwork(xml: office)]).hasSuffix("there is no network offize: there is office"))
         // libvirt takes an unknown group for none.
         let group = try configuration(
-            domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface network='office' portgroup='bobby'/>")), networks: [LibvirtNetwork(xml: office)])
+            domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface network='office' portgroup='bobby'/>")),
+            networks: [LibvirtNetwork(xml: office)])
         #expect(group.notes.map(\.sentence) == ["network office has no port group bobby: it takes nothing from one"])
         #expect(group.part.ports[0].vlan == .access(549))
     }
@@ -108,7 +110,8 @@ import Testing
         ("<mtu size='big'/>", "<mtu size='big'> is no number"),
     ])
     func whatLibvirtRefusesIsRefused(_ inner: String, _ sentence: String) {
-        #expect(networkRefusal("<network><name>n</name>\(inner)</network>").contains(sentence), "\(networkRefusal("<network><name>n</name>\(inner)</network>"))")
+        #expect(
+            networkRefusal("<network><name>n</name>\(inner)</network>").contains(sentence), "\(networkRefusal("<network><name>n</name>\(inner)</network>"))")
     }
 
     @Test func whatIsNoNetworkIsRefused() {
@@ -132,7 +135,8 @@ import Testing
             func part(_ floor: String) throws -> LibvirtConfiguration {
                 try configuration(
                     domainXML(
-                        interfaceXML("52:54:00:00:00:0\(number)", "/run/\(number).sock"), metadata: sluice("<interface><inbound floor='\(floor)'/></interface>"), name: "vm\(number)"),
+                        interfaceXML("52:54:00:00:00:0\(number)", "/run/\(number).sock"),
+                        metadata: sluice("<interface><inbound floor='\(floor)'/></interface>"), name: "vm\(number)"),
                     in: running.model)
             }
             running.adopt(try running.changed(to: try running.model.replacing(old.map(part), with: floor.map(part))))

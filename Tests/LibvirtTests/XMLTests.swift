@@ -10,26 +10,36 @@ import Testing
     private func read(_ text: String) throws -> XMLTree { try XMLTree.read(Array(text.utf8)) }
 
     @Test func aTreeHasWhatIsWritten() throws {
-        let tree = try read("<?xml version='1.0'?>\n<a xmlns:s='urn:x' b='1&lt;2&#10;3\n4'>\n t&amp;\r\nu <s:c s:d='1' e='&quot;'/><c xmlns='urn:y'><d/></c><c xmlns=''/></a>\n<?x?>")
+        let tree = try read(
+            "<?xml version='1.0'?>\n<a xmlns:s='urn:x' b='1&lt;2&#10;3\n4'>\n t&amp;\r\nu <s:c s:d='1' e='&quot;'/><c xmlns='urn:y'><d/></c><c xmlns=''/></a>\n<?x?>"
+        )
         #expect(tree.name == "a" && tree.namespace == "" && tree.attributes == ["b": "1<2\n3 4"] && tree.line == 2)
-        #expect(tree.children.map(\.name) == ["c", "c", "c"] && tree.children.map(\.namespace) == ["urn:x", "urn:y", ""] && tree.children.map(\.line) == [5, 5, 5])
+        #expect(
+            tree.children.map(\.name) == ["c", "c", "c"] && tree.children.map(\.namespace) == ["urn:x", "urn:y", ""] && tree.children.map(\.line) == [5, 5, 5])
         #expect(tree.children[0].attributes == ["s:d": "1", "e": "\""] && tree.children[1].children[0].namespace == "urn:y")
     }
 
     @Test(arguments: [
-        "<a><b></a></b>", "<a b=1/>", "<a b/>", "<a b='1'c='2'/>", "<a b='<'/>", "<a b='&'/>", "<a b='&amp'/>", "<a>&#0;</a>", "<a>&#xd800;</a>", "<a>&#x110000;</a>", "<a>&#;</a>", "<a>&#-5;</a>",
-        "<a>&#+5;</a>", "<a>]]></a>", "<a><!-- -- --></a>", "<a><!---></a>", "<a><![CDATA[x]]</a>", "<a><?xml x?></a>", "<a><?XML x?></a>", "<a><? x?></a>", "<a><?x y></a>", "<1/>", "<a:/>",
-        "<:a/>", "<a:b:c xmlns:a='x'/>", "<a xmlns:x=''/>", "<a xmlns:xmlns='x'/>", "<a xmlns:xml='x'/>", "<a xmlns='http://www.w3.org/2000/xmlns/'/>", "<a x:b='1'/>",
-        "<a xmlns:x='u' xmlns:y='u' x:b='1' y:b='2'/>", "<a xmlns:x='u' xmlns:x='u'/>", "</a>", "<a", "<a b", "<a b=", "<a b='", "<a></a", "<a/>x", "x<a/>", "<a/><a/>", "<!-- x", "<?x", "< a/>",
-        "<a></ a>", "<a><!ELEMENT a EMPTY></a>", " <?xml version='1.0'?><a/>", "<?xml encoding='UTF-8'?><a/>", "<?xml version='1.0' version='1.0'?><a/>", "<a/><![CDATA[]]>", "<a>\u{fffe}</a>", "<a>\u{7}</a>",
+        "<a><b></a></b>", "<a b=1/>", "<a b/>", "<a b='1'c='2'/>", "<a b='<'/>", "<a b='&'/>", "<a b='&amp'/>", "<a>&#0;</a>", "<a>&#xd800;</a>",
+        "<a>&#x110000;</a>", "<a>&#;</a>", "<a>&#-5;</a>",
+        "<a>&#+5;</a>", "<a>]]></a>", "<a><!-- -- --></a>", "<a><!---></a>", "<a><![CDATA[x]]</a>", "<a><?xml x?></a>", "<a><?XML x?></a>", "<a><? x?></a>",
+        "<a><?x y></a>", "<1/>", "<a:/>",
+        "<:a/>", "<a:b:c xmlns:a='x'/>", "<a xmlns:x=''/>", "<a xmlns:xmlns='x'/>", "<a xmlns:xml='x'/>", "<a xmlns='http://www.w3.org/2000/xmlns/'/>",
+        "<a x:b='1'/>",
+        "<a xmlns:x='u' xmlns:y='u' x:b='1' y:b='2'/>", "<a xmlns:x='u' xmlns:x='u'/>", "</a>", "<a", "<a b", "<a b=", "<a b='", "<a></a", "<a/>x", "x<a/>",
+        "<a/><a/>", "<!-- x", "<?x", "< a/>",
+        "<a></ a>", "<a><!ELEMENT a EMPTY></a>", " <?xml version='1.0'?><a/>", "<?xml encoding='UTF-8'?><a/>", "<?xml version='1.0' version='1.0'?><a/>",
+        "<a/><![CDATA[]]>", "<a>\u{fffe}</a>", "<a>\u{7}</a>",
     ])
     func whatIsNotWellFormedIsRefused(_ text: String) {
         #expect(throws: ConfigurationError.self) { try read(text) }
     }
 
     @Test(arguments: [
-        "<a/>", "<a ></a >", "<a b = '1'\n c=\"2\"/>", "<a>&#x10FFFF;&#65;&#0000000065;</a>", "<a><?x?><?y z ? > ?></a>", "<a><!----><!-- - --></a>", "<a><![CDATA[<&]]]]><![CDATA[>]]></a>", "<é ü='ß'/>",
-        "<a xml:lang='de'/>", "<a xmlns:x='u' xmlns:y='v' x:b='1' y:b='2' b='3'/>", "<a xmlns:xml='http://www.w3.org/XML/1998/namespace'/>", "<a>\u{7f}\u{85}\u{2028}</a>", "<a>></a>", "<_-.1/>",
+        "<a/>", "<a ></a >", "<a b = '1'\n c=\"2\"/>", "<a>&#x10FFFF;&#65;&#0000000065;</a>", "<a><?x?><?y z ? > ?></a>", "<a><!----><!-- - --></a>",
+        "<a><![CDATA[<&]]]]><![CDATA[>]]></a>", "<é ü='ß'/>",
+        "<a xml:lang='de'/>", "<a xmlns:x='u' xmlns:y='v' x:b='1' y:b='2' b='3'/>", "<a xmlns:xml='http://www.w3.org/XML/1998/namespace'/>",
+        "<a>\u{7f}\u{85}\u{2028}</a>", "<a>></a>", "<_-.1/>",
     ])
     func whatIsWellFormedIsRead(_ text: String) throws { _ = try read(text) }
 
@@ -54,8 +64,11 @@ import Testing
             <domain type='kvm' xmlns:q="urn:q"><name>v&amp;1</name><!-- note --><metadata><s:domain xmlns:s='urn:s'><interface mac='52:54' s:a="1"><inbound floor='1'/></interface></s:domain></metadata>
             <devices><interface type='vhostuser'>x<![CDATA[<y>]]><q:z b='&lt;&#65;'/></interface></devices></domain>
             """
-        let pieces = ["<", ">", "/>", "</", "'", "\"", "&", "&lt;", "&#65;", "&#x0;", "&x;", "<!--", "-->", "<![CDATA[", "]]>", "<b>", "</b>", "<c/>", "=", " ", "\n", "xmlns='u'", "xmlns:q='v'", "q:", "s:", ":", "é", "-", "\r", "\r\n", "\t"]
-            .map { Array($0.utf8) }
+        let pieces = [
+            "<", ">", "/>", "</", "'", "\"", "&", "&lt;", "&#65;", "&#x0;", "&x;", "<!--", "-->", "<![CDATA[", "]]>", "<b>", "</b>", "<c/>", "=", " ", "\n",
+            "xmlns='u'", "xmlns:q='v'", "q:", "s:", ":", "é", "-", "\r", "\r\n", "\t",
+        ]
+        .map { Array($0.utf8) }
         var random = Seeded(0xfeed)
         var read = 0, refused = 0
         for _ in 0..<10_000 {
