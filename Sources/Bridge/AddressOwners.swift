@@ -1,17 +1,17 @@
-/// Whose the configured addresses of a bridge are: each with its port and guest. Made whole before it is published, and never changed after; so whatever
-/// reads it sees all of a configuration or nothing of it, which a database that is changed address by address cannot give.
+/// The configured addresses of a bridge, each with the port and guest that own it. It is built completely before it is published and never changed afterwards,
+/// so a reader sees either all of a configuration or nothing of it. The forwarding database cannot give that, because it is changed address by address.
 ///
-/// A trivial handle on one block of memory: open addressing, at most half full.
+/// A trivial handle on one block of memory: a hash table with open addressing that is at most half full.
 @frozen
 public struct AddressOwners: @unchecked Sendable {
     @usableFromInline let slots: UnsafeMutablePointer<Slot>
-    /// Slots but one; their number is a power of two.
+    /// Number of slots, which is a power of two, minus 1.
     @usableFromInline let mask: UInt64
     @usableFromInline let multiplier: UInt64
 
     @usableFromInline
     struct Slot {
-        /// 0, which is no station's address: free.
+        /// The address; 0, which is no station's address, if the slot is free.
         @usableFromInline var mac: UInt64
         @usableFromInline var value: UInt64
     }
@@ -23,8 +23,8 @@ public struct AddressOwners: @unchecked Sendable {
     }
 
     /// - Parameters:
-    ///   - owners: each address once, none of them zero; 60 bits, as `ForwardingDatabase` has them.
-    ///   - multiplier: for tests that must repeat.
+    ///   - owners: the addresses in 60 bits, as `ForwardingDatabase` has them; each occurs once, and none is zero.
+    ///   - multiplier: multiplier of the hash function; only tests that must be repeatable choose it.
     public static func create(
         _ owners: some Collection<(mac: UInt64, value: FDBValue)>, multiplier: UInt64 = .random(in: .min ... .max)
     ) -> AddressOwners {
@@ -37,9 +37,9 @@ public struct AddressOwners: @unchecked Sendable {
         return result
     }
 
-    /// A copy in which `removed` are nobody's and `added` are somebody's: what takes the place of one that is published.
-    /// - Parameter count: how many addresses it will have.
-    /// - Returns: nil where they want more room, or far less.
+    /// A copy from which `removed` are taken out and to which `added` are added, to be published in place of this one.
+    /// - Parameter count: the number of addresses that the copy will have.
+    /// - Returns: nil if that many addresses need more room, or far less; then a new table has to be created.
     public func changed(removed: [UInt64], added: [(mac: UInt64, value: FDBValue)], count: Int) -> AddressOwners? {
         let capacity = Int(mask) + 1
         guard 2 * count <= capacity, capacity <= max(16, 16 * count) else { return nil }
@@ -51,7 +51,7 @@ public struct AddressOwners: @unchecked Sendable {
         return result
     }
 
-    /// What stands behind, up to the next free slot, moves up where it may, so that it is found without passing a free one.
+    /// Frees the slot of `mac`. The entries behind it, up to the next free slot, move up where they may, so that no look-up of theirs meets a free slot first.
     private func remove(_ mac: UInt64) {
         var free = slot(mac) - slots
         guard slots[free].mac == mac else { return }
@@ -60,7 +60,7 @@ public struct AddressOwners: @unchecked Sendable {
         while true {
             next = (next + 1) & end
             if slots[next].mac == 0 { break }
-            // Its own place, and how far it and the free slot are behind that.
+            // The slot where the search for this entry begins. If that is not behind the free slot, the entry may move there.
             let own = Int(truncatingIfNeeded: home(of: slots[next].mac))
             if (next - own) & end >= (next - free) & end {
                 slots[free] = slots[next]
@@ -73,14 +73,14 @@ public struct AddressOwners: @unchecked Sendable {
     /// Frees the block; no lcore may still read it.
     public func destroy() { slots.deallocate() }
 
-    /// Port and guest that `mac` is configured for; `FDBValue.none` if it is for none.
+    /// Port and guest that `mac` is configured for; `FDBValue.none` if it is not configured.
     @_noLocks
     public func owner(of mac: UInt64) -> FDBValue { FDBValue(raw: slot(mac).pointee.value) }
 
     @inline(__always) @_noLocks
     private func home(of mac: UInt64) -> UInt64 { ((mac &* multiplier).byteSwapped &* 0x9e37_79b9_7f4a_7c15) &>> 32 & mask }
 
-    /// The slot of `mac`, or the free one that it would have.
+    /// The slot of `mac` or, if it has none, the free slot that it would get.
     @_noLocks
     private func slot(_ mac: UInt64) -> UnsafeMutablePointer<Slot> {
         var index = home(of: mac)

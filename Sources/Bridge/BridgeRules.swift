@@ -1,34 +1,34 @@
 import Packet
 
-/// Where a frame may go before the forwarding database is asked. Pure functions of its addresses.
+/// Decides from a frame's addresses alone where it may go, before the forwarding database is asked.
 ///
 /// Sources: IEEE 802.1Q, 8.6.3 and table 8-1 (reserved addresses); the Linux bridge, net/bridge/br_input.c.
 public enum BridgeRules {
-    /// What the addresses alone decide.
+    /// What a frame's addresses alone decide.
     @frozen
     public enum Verdict: UInt8, Sendable {
-        /// An individual destination: look it up.
+        /// The destination is an individual address: look it up.
         case unicast
-        /// A group destination: flood.
+        /// The destination is a group address: flood.
         case flood
-        /// The source is a group address (IEEE 802, 8.2 has only individual ones). Drop.
+        /// The source is a group address, which is invalid (IEEE 802, 8.2: sources are individual addresses). Drop.
         case multicastSource
         /// The source is 00-00-00-00-00-00. Drop.
         case zeroSource
-        /// To 01-80-C2-00-00-01: pause or priority flow control, which ends at the link (IEEE 802.3, 31B and 31D). Drop.
+        /// The destination is 01-80-C2-00-00-01: pause or priority flow control, which ends at the link (IEEE 802.3, 31B and 31D). Drop.
         case pause
-        /// To 01-80-C2-00-00-0E, nearest bridge: LLDP, for this station's own agent; never forwarded.
+        /// The destination is 01-80-C2-00-00-0E, "nearest bridge": LLDP, which goes to this switch's own agent and is never forwarded.
         case lldp
-        /// To another of 01-80-C2-00-00-00 to -0F: spanning tree, LACP, 802.1X and the like; never forwarded.
+        /// The destination is another of 01-80-C2-00-00-00 to -0F: spanning tree, LACP, 802.1X and the like, which are never forwarded.
         case linkLocal
-        /// Shorter than an Ethernet header. Drop.
+        /// The frame is shorter than an Ethernet header. Drop.
         case runt
     }
 
     /// 01-80-C2-00-00-00, the first of the sixteen addresses that bridges do not forward.
     @inlinable @inline(__always) public static var reservedGroup: UInt64 { @_noLocks get { 0x0180_c200_0000 } }
 
-    /// The verdict on a parsed frame. A bad source comes first: such a frame is invalid wherever it goes.
+    /// The verdict on a parsed frame. An invalid source is found first, because such a frame is invalid whatever its destination is.
     @_noLocks @inlinable @inline(__always)
     public static func verdict(_ record: UnsafePointer<FrameRecord>) -> Verdict {
         let source = record.pointee.source
@@ -39,7 +39,7 @@ public enum BridgeRules {
         return .flood
     }
 
-    /// Whether `mac` may be a source: neither a group's nor zero.
+    /// Whether `mac` may be a source address: it is neither a group address nor zero.
     @_noLocks @inlinable @inline(__always)
     public static func isIndividual(_ mac: UInt64) -> Bool { mac & groupBit == 0 && mac != 0 }
 

@@ -1,16 +1,16 @@
 import Packet
 
-/// By VLAN: the ports of a bridge that frames for everybody, or for an address that is not known, are copied to. VLANs with the same ports share a list.
+/// For each VLAN the ports of a bridge to which broadcasts, and frames to unknown addresses, are copied. VLANs with the same ports share a list.
 ///
-/// A handle on memory that is made whole before it is published and never changed after.
+/// A handle on memory that is built completely before it is published and never changed afterwards.
 @frozen
 public struct FloodSets: @unchecked Sendable {
-    /// By VLAN: which list.
+    /// Index into `lists` for each VLAN.
     @usableFromInline let places: UnsafeMutablePointer<UInt16>
-    /// The first is empty.
+    /// The distinct lists; the first is empty.
     @usableFromInline let lists: UnsafeMutableBufferPointer<UnsafeMutableBufferPointer<UInt16>>
 
-    /// - Parameter members: each port with the VLANs that it is a member of.
+    /// - Parameter members: each port, with the VLANs that it is a member of.
     public init(_ members: [(port: UInt16, vlans: VLANSet)]) {
         var ports = [[UInt16]](repeating: [], count: 4_096)
         for member in members.sorted(by: { $0.port < $1.port }) { for vlan in member.vlans.ids { ports[vlan].append(member.port) } }
@@ -39,7 +39,7 @@ public struct FloodSets: @unchecked Sendable {
         places.deallocate()
     }
 
-    /// The ports of a VLAN, 0 to 4095, lowest first.
+    /// The ports of a VLAN (0 to 4095) in ascending order.
     @_noLocks @inlinable @inline(__always)
     public func ports(of vlan: UInt16) -> UnsafeMutableBufferPointer<UInt16> { lists.baseAddress.unsafelyUnwrapped[Int(places[Int(vlan & 4_095)])] }
 }

@@ -1,11 +1,11 @@
 import Synchronization
 
-/// What the control thread does, while lcores go on looking up and learning.
+/// What the control thread does with the table while lcores continue to look up and learn.
 extension ForwardingDatabase {
-    /// Makes `mac` a static entry, in place of a learned or static one. For one control thread at a time; waits for lcores that are
-    /// in the middle of learning the same address.
+    /// Makes `mac` a static entry, replacing its learned or static entry if it has one. Only one control thread may call it at a time; it waits for lcores that
+    /// are in the middle of learning the same address.
     ///
-    /// - Returns: false if all places the address could have are taken by static entries of other addresses.
+    /// - Returns: false if static entries of other addresses take all places that the address could have.
     public func addStatic(mac: UInt64, port: UInt16, guest: UInt16) -> Bool {
         let key = key(mac)
         let hash = hash(key)
@@ -29,16 +29,16 @@ extension ForwardingDatabase {
                 continue
             }
             let word = place.pointee.word.load(ordering: .acquiring)
-            // Yields to a learner that was quicker, and then takes the entry over in the next turn.
+            // If a learner inserts the address first, this one withdraws and takes the learner's entry over in the next round.
             if FDBWord.isFree(word), insert(at: place, word: word, key: key, hash: hash, value: value, isNew: true) { return true }
         }
     }
 
-    /// Forgets the static entry of `mac`. False: there is none. A learned entry stays.
+    /// Removes the static entry of `mac`; a learned entry stays. Returns false if there is no static entry.
     @discardableResult
     public func removeStatic(mac: UInt64) -> Bool { remove(mac) { $0.isStatic } }
 
-    /// Forgets `mac`, learned or static. False: it was not known.
+    /// Removes the entry of `mac`, learned or static. Returns false if there is none.
     @discardableResult
     public func remove(mac: UInt64) -> Bool { remove(mac) { _ in true } }
 
@@ -58,22 +58,22 @@ extension ForwardingDatabase {
         return false
     }
 
-    /// Forgets what was learned behind `port`, and with `statics` its static entries too; for a port that goes.
+    /// Removes what was learned behind `port` and, with `statics`, its static entries as well. It is called when a port is removed.
     ///
-    /// Lcores may learn behind the port while this runs: the port's queues must have stopped for nothing to remain.
-    /// - Returns: how many entries went.
+    /// Lcores may learn behind the port while this runs; only if the port's queues have stopped does no entry remain.
+    /// - Returns: the number of entries removed.
     @discardableResult
     public func flush(port: UInt16, statics: Bool = false) -> Int {
         removeAll { $0.port == port && (statics || !$0.isStatic) }
     }
 
-    /// Forgets everything that was learned.
+    /// Removes all learned entries. Returns their number.
     @discardableResult
     public func flushLearned() -> Int { removeAll { !$0.isStatic } }
 
-    /// Forgets what was learned about some addresses.
-    /// - Parameter condition: its `mac` has 60 bits, as in `lookup`.
-    /// - Returns: how many entries went.
+    /// Removes the learned entries that fulfil a condition.
+    /// - Parameter condition: is passed the address in 60 bits, as in `lookup`.
+    /// - Returns: the number of entries removed.
     @discardableResult
     public func flushLearned(where condition: (_ mac: UInt64, _ value: FDBValue) -> Bool) -> Int {
         var found: [UInt64] = []
@@ -81,8 +81,8 @@ extension ForwardingDatabase {
         return found.count { mac in remove(mac) { !$0.isStatic && condition(mac, $0) } }
     }
 
-    /// Of the whole table. An entry that a newcomer moved meanwhile may have been passed over, so it is gone through again; not without end, as a full table
-    /// may be moved about all the time.
+    /// Removes matching entries from the whole table. An entry that a newcomer moves meanwhile may be missed, so the table is searched again as long as entries
+    /// were moved; the number of rounds is limited, because in a full table entries may be moved all the time.
     private func removeAll(where condition: (FDBValue) -> Bool) -> Int {
         var removed = 0
         for _ in 0..<16 {
@@ -93,12 +93,13 @@ extension ForwardingDatabase {
         return removed
     }
 
-    /// Has learned entries say another guest, or another time, where `value` says so; in place, so that no address is unknown meanwhile.
+    /// Gives learned entries the values that `value` returns, with another guest or another time. The entries are changed in place, so that no address becomes
+    /// unknown meanwhile.
     public func relabel(_ value: (_ mac: UInt64, _ old: FDBValue) -> FDBValue) {
         for _ in 0..<16 {
             let moves = shared.pointee.moves.load(ordering: .sequentiallyConsistent)
             for index in 0..<(lines * 4) { relabel(entries + index, value) }
-            // As in `removeAll`: what was moved meanwhile may have been passed over.
+            // As in `removeAll`, an entry that was moved meanwhile may have been missed.
             if shared.pointee.moves.load(ordering: .sequentiallyConsistent) == moves { break }
         }
     }
@@ -113,7 +114,7 @@ extension ForwardingDatabase {
             let new = value(word & FDBWord.keyMask, old)
             if new == old { return }
             guard lock(place, word) else { continue }
-            // A refresh needs no lock: it may have been quicker.
+            // A refresh does not lock the entry, so it may have changed the value in between.
             let result = place.pointee.value.compareExchange(
                 expected: old.raw, desired: new.raw, successOrdering: .releasing, failureOrdering: .relaxed)
             unlock(place, word)
@@ -124,8 +125,9 @@ extension ForwardingDatabase {
         }
     }
 
-    /// Takes over what `old`, which loops may be using, knows: learned addresses that are not known here, or were last seen earlier; and with `statics`
-    /// static entries. For a database that takes the place of another: once before it is published and, as addresses are learned meanwhile, once after.
+    /// Copies what `old`, which poll loops may still be using, knows: learned addresses that are unknown here or were last seen earlier here, and with
+    /// `statics` the static entries. For a database that replaces another, it is called once before that is published and, since addresses are learned
+    /// meanwhile, once after.
     public func carry(from old: ForwardingDatabase, statics: Bool) {
         if statics { old.forEach { mac, value in if value.isStatic { _ = addStatic(mac: mac, port: value.port, guest: value.guest) } } }
         old.forEach { mac, value in
@@ -135,10 +137,9 @@ extension ForwardingDatabase {
         }
     }
 
-    /// Ageing, a slice at a time: forgets learned entries of `count` lines from line `cursor` on whose address was last seen before the
-    /// second `cutoff`.
+    /// Ages a slice of the table: removes the learned entries in `count` lines from line `cursor` on that were last seen before the second `cutoff`.
     ///
-    /// - Returns: where to go on (0 behind the last line), and how many entries went.
+    /// - Returns: the line with which to continue (0 after the last line), and the number of entries removed.
     @discardableResult
     public func sweep(olderThan cutoff: UInt32, from cursor: Int, count: Int) -> (next: Int, removed: Int) {
         let start = cursor >= 0 && cursor < lines ? cursor : 0
@@ -147,8 +148,8 @@ extension ForwardingDatabase {
         return (end == lines ? 0 : end, removed)
     }
 
-    /// Every address with its value, in no order. Entries that come or go meanwhile may or may not be seen; one that is moved within
-    /// the table by a newcomer may be seen twice or not at all.
+    /// Calls `body` with every address and its value, in no particular order. Entries that are added or removed meanwhile may or may not be visited; one that a
+    /// newcomer moves within the table may be visited twice or not at all.
     public func forEach(_ body: (_ mac: UInt64, _ value: FDBValue) throws -> Void) rethrows {
         for index in 0..<(lines * 4) {
             let place = entries + index
@@ -166,7 +167,7 @@ extension ForwardingDatabase {
             let place = entries + index
             let word = place.pointee.word.load(ordering: .acquiring)
             guard word & FDBWord.used != 0, !FDBWord.isBusy(word) else { continue }
-            // Asked again when nobody can change the entry: see `free`.
+            // The condition is checked again once the entry is locked, for the reason given at `free`.
             guard condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))), lock(place, word) else { continue }
             if condition(FDBValue(raw: place.pointee.value.load(ordering: .acquiring))) {
                 release(place, word)
@@ -178,7 +179,7 @@ extension ForwardingDatabase {
         return removed
     }
 
-    /// A configured address comes before any learned one.
+    /// Evicts any learned entry from the lines of a configured address, which takes precedence over all learned ones.
     private func evictAny(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry>? {
         for index in 0..<8 {
             let place = self.place(index, hash)

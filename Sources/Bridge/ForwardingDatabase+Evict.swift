@@ -1,15 +1,15 @@
 import Synchronization
 
-/// Who yields to a new address.
+/// Which address is evicted for a new one.
 extension ForwardingDatabase {
-    /// Frees the place of a learned address for a newcomer behind `port`, or one elsewhere so that the table may hold the newcomer.
+    /// Evicts a learned address in favour of a newcomer behind `port`: one in the newcomer's lines or, if only the total number is exceeded, one elsewhere.
     ///
-    /// Of the addresses in the newcomer's two lines that may go (`Claim`), the longest unseen one of the port that has most. Where the table is full and none of
-    /// these may, the next one that may of 32 lines, which each search takes up where the last one ended: so a newcomer that is entitled to a place gets it with
-    /// one of its next frames, and none costs more than that.
+    /// Of the addresses in the newcomer's two lines that may be evicted (`Claim`), it takes the one of the port with the most addresses and, within that, the
+    /// one not seen for longest. If the table is full and none of these may go, it takes the first that may in the next 32 lines; each search continues where
+    /// the last one ended. So a newcomer that is entitled to a place gets it with one of its next frames, and no frame costs more than that.
     ///
-    /// - Parameter isFull: the table holds as many addresses as it may; otherwise it is the two lines that are full.
-    /// - Returns: a free place in the newcomer's lines; nil if nobody goes, or if another lcore was quicker: then `isContended` is set.
+    /// - Parameter isFull: the table holds `capacity` addresses; otherwise only the newcomer's two lines are full.
+    /// - Returns: a free place in the newcomer's lines; nil if no address was evicted, or if another lcore was quicker, in which case `isContended` is set.
     @_noLocks
     func evict(_ hash: UInt64, for port: UInt16, isFull: Bool, _ isContended: inout Bool) -> UnsafeMutablePointer<FDBEntry>? {
         let claim = Claim(self, port, isFull: isFull)
@@ -34,14 +34,15 @@ extension ForwardingDatabase {
         return nil
     }
 
-    /// Whose addresses may go for a newcomer's.
+    /// Decides which ports' addresses may be evicted in favour of a newcomer.
     private struct Claim {
         private let port: UInt16
-        /// Addresses that the newcomer's port would have with it.
+        /// Number of addresses that the newcomer's port would have, the newcomer included.
         private let own: Int
-        /// A port's part: the places that static entries leave, divided among the ports that have learned addresses, the newcomer's included.
+        /// A port's share: the places not taken by static entries, divided by the number of ports that have learned addresses, the newcomer's included.
         private let part: Int
-        /// A port that has its part, or whose lines alone are full, exchanges its own. One that has less is entitled to another's.
+        /// Whether the newcomer may evict an address of its own port: if that port already has its share, or if only the two lines are full. A port that has
+        /// less than its share is entitled to another's place.
         private let takesOwn: Bool
 
         @_noLocks
@@ -54,7 +55,7 @@ extension ForwardingDatabase {
             takesOwn = own > part || !isFull
         }
 
-        /// How many addresses a port is taken to have that is to yield one, out of the `count` that it has; 0 if it need not.
+        /// By how many addresses a port ranks among those that may lose one; 0 if it must not. `count` is the number that it has.
         @_noLocks
         func weight(of other: UInt16, having count: Int) -> Int {
             if other == port { return takesOwn ? own : 0 }
@@ -65,14 +66,14 @@ extension ForwardingDatabase {
     private struct Victim {
         var place: UnsafeMutablePointer<FDBEntry>?
         var word: UInt64 = 0
-        /// Its port's weight, then its age: compared as one number, the highest goes.
+        /// The weight of its port and, in the lower bits, its age. The address with the highest rank is evicted.
         var rank: UInt64 = 0
 
         @_noLocks
         init() {}
     }
 
-    /// Has `victim` be an address of `line` that is to go rather.
+    /// Replaces `victim` by an address of `line` that ranks higher.
     @_noLocks
     private func consider(_ line: UnsafeMutablePointer<FDBEntry>, _ claim: Claim, _ victim: inout Victim) {
         for index in 0..<4 {

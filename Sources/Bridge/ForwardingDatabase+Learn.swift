@@ -1,18 +1,18 @@
 import Synchronization
 
 extension ForwardingDatabase {
-    /// Learns that `mac` is behind `port`, and tells what the database says about it, in one look-up.
+    /// Learns that `mac` is behind `port`, and returns what the database then knows about it, with a single look-up.
     ///
-    /// Writes only when the entry is new, changes, or was last seen in another second. `guest` is whom the address belongs to
-    /// unless a static entry knows better. The caller has made sure that `mac` is an individual address (`BridgeRules`).
+    /// It writes only if the entry is new, changes, or was last seen in another second. `guest` is the address's owner unless a static entry names another. The
+    /// caller has to make sure that `mac` is an individual address (`BridgeRules`).
     ///
-    /// - Parameter seconds: of any clock that never steps back; 31 bits.
+    /// - Parameter seconds: the time in seconds, of any clock that never steps back; 31 bits.
     @_noLocks @inlinable @inline(__always)
     public func learn(mac: UInt64, port: UInt16, guest: UInt16, now seconds: UInt32) -> LearnResult {
         learn(mac: mac, FDBValue(port: port, guest: guest, seen: seconds))
     }
 
-    /// The same, with what is to be learned.
+    /// Learns `mac` with the port, guest and time in `wanted`.
     @_noLocks @inlinable @inline(__always)
     public func learn(mac: UInt64, _ wanted: FDBValue) -> LearnResult {
         let key = key(mac), hash = hash(key)
@@ -20,7 +20,7 @@ extension ForwardingDatabase {
             if found.value.raw == wanted.raw { return LearnResult(.known, wanted) }
             if found.value.port == wanted.port {
                 if found.value.isStatic { return LearnResult(.known, found.value) }
-                // Once a second and address. Whoever loses this exchange lost it to another refresh or to a removal.
+                // This happens once a second for each address. If the exchange fails, another refresh or a removal was quicker, and nothing needs to be done.
                 _ = found.place.pointee.value.compareExchange(
                     expected: found.value.raw, desired: wanted.raw, successOrdering: .releasing, failureOrdering: .relaxed)
                 return LearnResult(.known, wanted)
@@ -30,7 +30,7 @@ extension ForwardingDatabase {
         return learnSlowly(key: key, hash: hash, wanted: wanted)
     }
 
-    /// The address is new, has moved, or is in change.
+    /// Learns an address that is new, has moved, or whose entry is being changed.
     @_noLocks @usableFromInline @inline(never)
     func learnSlowly(key: UInt64, hash: UInt64, wanted: FDBValue) -> LearnResult {
         if let place = claimed(key, hash, except: nil) {
@@ -64,7 +64,7 @@ extension ForwardingDatabase {
         return LearnResult(verdict, wanted)
     }
 
-    /// Learns `mac` although a static entry says another port: for an address whose owner is not there to speak for it.
+    /// Learns `mac` even if a static entry names another port: for an address whose owner is not connected and so cannot use it.
     @_noLocks
     public func overrule(mac: UInt64, _ wanted: FDBValue) -> LearnResult {
         let key = key(mac), hash = hash(key)
@@ -79,12 +79,12 @@ extension ForwardingDatabase {
         return LearnResult(.moved, wanted)
     }
 
-    /// Makes the free `place`, whose word is `word`, `key`'s. False: another lcore was quicker, and nothing was written.
+    /// Makes the free `place`, whose word is `word`, the entry of `key`. Returns false if another lcore was quicker; then nothing was written.
     ///
-    /// Claim first, look for other claims second, both sequentially consistent: of two lcores that claim for one address at
-    /// least one sees the other.
+    /// The place is claimed first and other claims are looked for second, both sequentially consistent: of two lcores that claim places for the same address,
+    /// at least one sees the other's claim.
     ///
-    /// - Parameter isNew: the address has no entry yet; otherwise it moves here from one that the caller has locked.
+    /// - Parameter isNew: whether the address has no entry yet; otherwise it moves here from an entry that the caller has locked.
     @_noLocks
     func insert(
         at place: UnsafeMutablePointer<FDBEntry>, word: UInt64, key: UInt64, hash: UInt64, value: FDBValue, isNew: Bool
@@ -106,8 +106,8 @@ extension ForwardingDatabase {
         return true
     }
 
-    /// Frees `place` if it still is as `word` says and a learned entry. With two bits of generation it may be the same word again and another entry, if
-    /// this lcore did not run since it read the word: so what is known is read once more when nobody can change it.
+    /// Frees `place` if its word still is `word` and it is a learned entry. The generation has only two bits, so if this lcore was suspended since it read the
+    /// word, an equal word may belong to a later entry. Therefore the value is checked once more while the entry is locked.
     @_noLocks
     func free(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) -> Bool {
         guard lock(place, word) else { return false }
@@ -119,7 +119,7 @@ extension ForwardingDatabase {
         return true
     }
 
-    /// Frees a place that this lcore has locked.
+    /// Frees a place that this lcore has locked; `word` is its word before that.
     @_noLocks
     func release(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) {
         count(nil, insteadOf: FDBValue(raw: place.pointee.value.load(ordering: .acquiring)))
@@ -128,7 +128,7 @@ extension ForwardingDatabase {
         noteChange()
     }
 
-    /// After a change that `changes` speaks of.
+    /// To be called after each change that `changes` has to reflect.
     @_noLocks @inline(__always)
     func noteChange() { shared.pointee.changes.add(1, ordering: .releasing) }
 
@@ -142,7 +142,7 @@ extension ForwardingDatabase {
         place.pointee.word.store(word, ordering: .releasing)
     }
 
-    /// A place that is `key`'s, at rest or busy, other than `own`.
+    /// A place that is `key`'s, at rest or busy, other than `own`; nil if there is none.
     @_noLocks
     func claimed(_ key: UInt64, _ hash: UInt64, except own: UnsafeMutablePointer<FDBEntry>?) -> UnsafeMutablePointer<FDBEntry>? {
         while true {
@@ -151,12 +151,12 @@ extension ForwardingDatabase {
                 let place = self.place(index, hash)
                 if place != own, FDBWord.claims(place.pointee.word.load(ordering: .sequentiallyConsistent), key) { return place }
             }
-            // An entry that moved meanwhile, from a place not yet looked at to one that was, is missed at both.
+            // An entry that was moved meanwhile, from a place not yet searched to one already searched, was missed at both: search again.
             if shared.pointee.moves.load(ordering: .sequentiallyConsistent) == moves { return nil }
         }
     }
 
-    /// The eight places of an address.
+    /// One of the eight places of an address; `index` is 0 to 7.
     @_noLocks @inline(__always)
     func place(_ index: Int, _ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> {
         (index < 4 ? firstLine(hash) : secondLine(hash)) + (index & 3)

@@ -2,9 +2,9 @@ import Synchronization
 
 /// Finding a place for a new address.
 extension ForwardingDatabase {
-    /// A free place in one of the two lines, others being moved if need be. In the first line, where look-ups begin, unless the
-    /// second one has at least two more. Nil if there is none, or another lcore was quicker: then `isContended` is set, and nobody has to
-    /// go for want of room.
+    /// A free place in one of the two lines of an address, after moving other addresses if necessary. It is in the first line, where look-ups begin, unless the
+    /// second has at least two more free places. Nil if there is none, or if another lcore was quicker; then `isContended` is set, and no address need be
+    /// evicted.
     @_noLocks
     func makeRoom(_ hash: UInt64, _ isContended: inout Bool) -> UnsafeMutablePointer<FDBEntry>? {
         let first = firstLine(hash)
@@ -16,7 +16,7 @@ extension ForwardingDatabase {
             if place == nil { isContended = true }
             return place
         }
-        // The fewest moves first.
+        // Tries ways with the fewest moves first.
         for moves in 1...3 {
             if let place = vacate(first, moves: moves, &isContended) ?? vacate(second, moves: moves, &isContended) { return place }
         }
@@ -36,7 +36,7 @@ extension ForwardingDatabase {
         return nil
     }
 
-    /// Moves one entry of `line` to its other line, after making room there with at most `moves` - 1 moves of others.
+    /// Frees a place of `line` by moving its entry to the entry's other line, where at most `moves` - 1 further moves may make room.
     @_noLocks
     func vacate(_ line: UnsafeMutablePointer<FDBEntry>, moves: Int, _ isContended: inout Bool) -> UnsafeMutablePointer<FDBEntry>? {
         for index in 0..<4 {
@@ -50,7 +50,7 @@ extension ForwardingDatabase {
         return nil
     }
 
-    /// The line besides `line` where the owner of `place` may live.
+    /// The other one of the two lines in which the owner of `place` may be; `line` is the one that it is in.
     @_noLocks
     func otherLine(_ place: UnsafeMutablePointer<FDBEntry>, _ line: UnsafeMutablePointer<FDBEntry>) -> UnsafeMutablePointer<FDBEntry> {
         let word = place.pointee.word.load(ordering: .relaxed)
@@ -59,15 +59,15 @@ extension ForwardingDatabase {
         return first == line ? secondLine(hash) : first
     }
 
-    /// Moves the entry at `place` to the free `target`. While both are busy, look-ups of the address find nothing and learners
-    /// withdraw.
+    /// Moves the entry at `place` to the free `target`. While both are busy, look-ups do not find the address, and learners of it withdraw. Returns false if
+    /// another lcore was quicker; then nothing was moved.
     @_noLocks
     func relocate(_ place: UnsafeMutablePointer<FDBEntry>, to target: UnsafeMutablePointer<FDBEntry>) -> Bool {
         let word = place.pointee.word.load(ordering: .acquiring)
         let free = target.pointee.word.load(ordering: .acquiring)
         let key = word & (FDBWord.keyMask | FDBWord.used)
         let hash = hash(key)
-        // `word` may have a new owner since `target` was chosen.
+        // The place may have a new owner since `target` was chosen, for which `target` may be in the wrong line.
         guard key & FDBWord.used != 0, !FDBWord.isBusy(word), FDBWord.isFree(free) else { return false }
         let line = entries + ((target - entries) & ~3)
         guard line == firstLine(hash) || line == secondLine(hash), lock(place, word) else { return false }
@@ -76,7 +76,7 @@ extension ForwardingDatabase {
             unlock(place, word)
             return false
         }
-        // Ahead of the old place's release: see `claimed`.
+        // The move must be counted before the old place is released: see `claimed`.
         shared.pointee.moves.add(1, ordering: .sequentiallyConsistent)
         unlock(place, FDBWord.next(word, key: 0))
         return true

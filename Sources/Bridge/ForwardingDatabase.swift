@@ -1,41 +1,42 @@
 import Synchronization
 
-/// A bridge's forwarding database: which port (and guest) an address is behind. One table a bridge, read and written by all of
-/// its lcores without locks, and by the control thread.
+/// A bridge's forwarding database: which port (and guest) an address is behind. Each bridge has one table, which all of its lcores read and write without
+/// locks, as does the control thread.
 ///
-/// A trivial handle on one block of memory; copies share it. Two hash functions give each address two cache lines of four places,
-/// so that a look-up reads at most two lines. An address that finds both lines full makes room by moving others to their second
-/// line (cuckoo hashing, at most three moves), which fills the table to nine tenths before that fails.
+/// A trivial handle on memory; copies share it. Two hash functions give each address two cache lines of four places, so that a look-up reads at most two lines.
+/// If both lines of a new address are full, other addresses are moved to their second line (cuckoo hashing, with at most three moves); until that fails, the
+/// table can be filled to nine tenths.
 ///
-/// **Who yields when there is no room** (the table holds `capacity` addresses, or both lines are full for good): an address of the newcomer's own port, or
-/// of a port that has more than its equal part of the table and more than the newcomer's port would have. Where there is none the newcomer is not
-/// learned. So a guest that floods the bridge with invented source addresses displaces its own, not its neighbours', and what these have up to their
-/// part they get from it.
+/// **Who yields if there is no room** (the table holds `capacity` addresses, or both lines are full and moving does not help): an address of the newcomer's own
+/// port, or an address of a port that has more than its equal share of the table and more addresses than the newcomer's port would have. If there is no such
+/// address, the newcomer is not learned. So a guest that floods the bridge with invented source addresses displaces its own addresses and not its neighbours',
+/// and these can take back up to their share from it.
 ///
-/// **Races.** Looking up and learning never wait (`addStatic`, `removeStatic` and `remove`, which are for one control thread, wait
-/// for a learner to finish). What may happen when lcores meet:
-/// - A look-up meets an entry in change: the address counts as unknown, the frame is flooded. As if it had come a moment earlier.
-/// - A look-up reads a value while its entry changes its owner: the second reading of the word differs, the address counts
-///   as unknown. (Two bits of generation: the same owner would have to come back at the fourth change within two loads.)
-/// - Two lcores learn one address at once: each claims a place, then looks for the other's claim; at least one sees it and withdraws,
-///   so that an address never has two entries. If both withdraw, the next frame is learned.
-/// - A learner looks for an address's entry while room-making moves it from a place not yet looked at to one that was: it looks again, as moves are counted.
-/// - Two lcores want one place, for two addresses: one gets it, the other's verdict is `contended`, and the next frame is learned. Nobody is displaced
-///   for that.
-/// - A refresh meets a removal: the entry goes although it was just seen; the next frame is learned.
+/// **Races.** Looking up and learning never wait. (`addStatic`, `removeStatic` and `remove`, which only one control thread may call, wait for a learner to
+/// finish.) When lcores meet, this may happen:
+/// - A look-up meets an entry that is being changed: the address counts as unknown and the frame is flooded, as if it had arrived a moment earlier.
+/// - A look-up reads a value while its entry gets another owner: the second reading of the word differs, and the address counts as unknown. (The generation has
+///   two bits, so the same owner would have to return with the fourth change between two loads to go unnoticed.)
+/// - Two lcores learn the same address at once: each claims a place, then looks for the other's claim. At least one sees it and withdraws, so an address never
+///   has two entries. If both withdraw, the address is learned from the next frame.
+/// - A learner searches for an address's entry while another lcore moves it from a place not yet searched to one already searched: moves are counted, so the
+///   learner notices and searches again.
+/// - Two lcores want the same place for two addresses: one gets it, the other's verdict is `contended`, and its address is learned from the next frame. No
+///   address is evicted because of that.
+/// - A refresh meets a removal: the entry is removed although the address was just seen; the address is learned from the next frame.
 /// - A refresh's compare-and-exchange meets an entry that has a new owner with the very same value: the new owner is refreshed.
-/// - What a loop remembered before a change (`PathCache`) serves a burst that began before it. As if that had come a moment earlier.
-/// - An address moves to another port while room-making moves its entry: the entry is busy, the verdict is `contended`, the next frame
-///   moves it.
+/// - A burst that began before a change uses what its loop remembered before it (`PathCache`), as if the burst had arrived a moment earlier.
+/// - An address moves to another port while its entry is being moved within the table: the entry is busy, the verdict is `contended`, and the next frame
+///   changes the port.
 @frozen
 public struct ForwardingDatabase: @unchecked Sendable {
     @usableFromInline let entries: UnsafeMutablePointer<FDBEntry>
     @usableFromInline let shared: UnsafeMutablePointer<FDBShared>
-    /// Bytes of all lines but one: masks the offset of a line. The number of lines is a power of two.
+    /// Masks the byte offset of a line: the size of all lines but one. The number of lines is a power of two.
     @usableFromInline let mask: UInt64
-    /// Odd and drawn at random for each table, so that nobody outside can choose addresses that share their lines.
+    /// Odd, and drawn at random for each table, so that no sender can choose addresses that share their lines.
     @usableFromInline let multiplier: UInt64
-    /// Most addresses held.
+    /// Number of addresses from which on a new one is learned only in place of another. Static entries are added even beyond it.
     public let capacity: Int
 
     @usableFromInline
@@ -49,16 +50,17 @@ public struct ForwardingDatabase: @unchecked Sendable {
         self.capacity = capacity
     }
 
-    /// A table for `capacity` addresses (1 to 16 777 216; 21 to 43 bytes each). `multiplier` is for tests that must repeat.
+    /// Creates a table for `capacity` addresses (1 to 16 777 216, others trap), which takes 21 to 43 bytes for each. Only tests that must be repeatable choose
+    /// `multiplier`.
     public static func create(capacity: Int, multiplier: UInt64 = .random(in: .min ... .max)) -> ForwardingDatabase {
         precondition(capacity >= 1 && capacity <= 1 << 24, "a forwarding database holds 1 to 16777216 addresses")
         var lines = 2
-        // At most three quarters full, so that room is found at once nearly always.
+        // The table is at most three quarters full, so that a new address nearly always finds a free place at once.
         while lines * 3 < capacity { lines *= 2 }
         return create(lines: lines, capacity: capacity, multiplier: multiplier)
     }
 
-    /// `lines` is a power of two.
+    /// Creates a table of `lines` cache lines; their number is a power of two.
     package static func create(lines: Int, capacity: Int, multiplier: UInt64) -> ForwardingDatabase {
         let raw = UnsafeMutableRawPointer.allocate(byteCount: lines * 64, alignment: 64)
         let entries = raw.bindMemory(to: FDBEntry.self, capacity: lines * 4)
@@ -78,10 +80,10 @@ public struct ForwardingDatabase: @unchecked Sendable {
         UnsafeMutableRawPointer(shared).deallocate()
     }
 
-    /// Ports told apart by `learnedCount(behind:)`.
+    /// Number of ports for which learned addresses are counted separately (`learnedCount(behind:)`).
     private static var ports: Int { 1_024 }
 
-    /// How many learned addresses are behind a port, below 1024.
+    /// How many learned addresses are behind a port, whose number is below 1024.
     @_noLocks
     public func learnedCount(behind port: UInt16) -> Int { behind(port).pointee.load(ordering: .relaxed) }
 
@@ -90,7 +92,7 @@ public struct ForwardingDatabase: @unchecked Sendable {
         (UnsafeMutableRawPointer(shared) + FDBShared.size).assumingMemoryBound(to: Atomic<Int>.self) + Int(port & 1_023)
     }
 
-    /// What an entry says takes the place of what it said, if anything.
+    /// Adjusts the counts of learned addresses when an entry's value changes from `old` to `new`; nil stands for no entry.
     @_noLocks @inline(__always)
     func count(_ new: FDBValue?, insteadOf old: FDBValue?) {
         if let new, !new.isStatic {
@@ -103,12 +105,12 @@ public struct ForwardingDatabase: @unchecked Sendable {
         }
     }
 
-    /// Addresses held, static ones included.
+    /// Number of addresses held, static ones included.
     public var count: Int { @_noLocks get { shared.pointee.count.load(ordering: .relaxed) } }
-    /// Another number after each change by which a known address is known no longer, or behind another port: what was looked up after this was read is
-    /// true as long as it stays. New addresses do not count, nor do refreshes.
+    /// A number that changes after each change by which a known address becomes unknown or is behind another port. What was looked up after it was read holds
+    /// as long as it stays the same. New addresses and refreshes do not change it.
     @inlinable @inline(__always) public var changes: UInt64 { @_noLocks get { shared.pointee.changes.load(ordering: .acquiring) } }
-    /// Cache lines of four places each; `sweep` goes over them in slices.
+    /// Number of cache lines, which have four places each; `sweep` goes over them in slices.
     public var lines: Int { Int(mask &>> 6) + 1 }
 
     // MARK: - Hashing
@@ -116,8 +118,8 @@ public struct ForwardingDatabase: @unchecked Sendable {
     @_noLocks @inlinable @inline(__always)
     func key(_ mac: UInt64) -> UInt64 { mac & FDBWord.keyMask | FDBWord.used }
 
-    /// Two multiplications, between them the octets turned round, which brings the bits that depend on all others to where the second spreads them
-    /// again. One alone leaves evenly spaced addresses evenly spaced. Of address and VLAN alone.
+    /// Hashes an address with its VLAN by two multiplications. Between them the octets are reversed, which brings the bits that depend on all others to where
+    /// the second multiplication spreads them again. A single multiplication would leave evenly spaced addresses evenly spaced.
     @_noLocks @inlinable @inline(__always)
     func scattered(_ mac: UInt64) -> UInt64 { (mac &* multiplier).byteSwapped &* 0x9e37_79b9_7f4a_7c15 }
 
@@ -132,18 +134,18 @@ public struct ForwardingDatabase: @unchecked Sendable {
     @_noLocks @inlinable @inline(__always)
     func firstLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { line(hash &>> 34 & mask) }
 
-    /// Never the first one: their numbers differ in the lowest bit, and in others by chance.
+    /// The second line of an address is never its first: the numbers of the two differ in the lowest bit, and in the other bits at random.
     @_noLocks @inlinable @inline(__always)
     func secondLine(_ hash: UInt64) -> UnsafeMutablePointer<FDBEntry> { line(hash &>> 34 & mask ^ (hash &>> 10 & mask | 64)) }
 
-    /// The line that a look-up of `mac` (60 bits, as in `lookup`) reads first, to be prefetched and given to `lookup(mac:inFirstLine:)`.
+    /// The line that a look-up of `mac` (60 bits, as in `lookup`) reads first, to be prefetched and then passed to `lookup(mac:inFirstLine:)`.
     @_noLocks @inlinable @inline(__always)
     public func firstLine(of mac: UInt64) -> UnsafeRawPointer { UnsafeRawPointer(firstLine(scattered(mac))) }
 
     // MARK: - Look-up
 
-    /// What is known about `mac`: bits 47-0 address, bits 59-48 VLAN (0 where the bridge does not know VLANs). `FDBValue.none` if
-    /// nothing is. Group addresses are never found.
+    /// What is known about `mac`, whose bits 47-0 are the address and 59-48 the VLAN (0 on bridges without VLANs); `FDBValue.none` if nothing is known. Group
+    /// addresses are never found.
     @_noLocks @inlinable @inline(__always)
     public func lookup(mac: UInt64) -> FDBValue {
         let key = key(mac)
@@ -151,13 +153,13 @@ public struct ForwardingDatabase: @unchecked Sendable {
         return entry.value
     }
 
-    /// What is known about an individual address if it is in its `firstLine(of:)`; nil if it is not, or is being changed.
+    /// What is known about an individual address if its entry is in its `firstLine(of:)`; nil if it is not there, or is being changed.
     @_noLocks @inlinable @inline(__always)
     public func lookup(mac: UInt64, inFirstLine line: UnsafeRawPointer) -> FDBValue? {
         find(mac | FDBWord.used, in: UnsafeMutableRawPointer(mutating: line).assumingMemoryBound(to: FDBEntry.self))?.value
     }
 
-    /// An entry found at rest, with its value.
+    /// An entry that was found at rest, with its value.
     @usableFromInline
     struct Found {
         @usableFromInline let place: UnsafeMutablePointer<FDBEntry>
@@ -175,7 +177,7 @@ public struct ForwardingDatabase: @unchecked Sendable {
         return find(key, in: secondLine(hash))
     }
 
-    /// Most addresses are in the first place of their first line.
+    /// Searches one line. The first place is tried separately, because most addresses are in the first place of their first line.
     @_noLocks @inlinable @inline(__always)
     func find(_ key: UInt64, in line: UnsafeMutablePointer<FDBEntry>) -> Found? {
         let word = line.pointee.word.load(ordering: .acquiring)
@@ -189,7 +191,7 @@ public struct ForwardingDatabase: @unchecked Sendable {
         return nil
     }
 
-    /// An entry with its value, unless its word has changed meanwhile.
+    /// The entry with its value; nil if its word is no longer `word` once the value is read.
     @_noLocks @inlinable @inline(__always)
     func atRest(_ place: UnsafeMutablePointer<FDBEntry>, _ word: UInt64) -> Found? {
         let value = place.pointee.value.load(ordering: .acquiring)
@@ -198,20 +200,21 @@ public struct ForwardingDatabase: @unchecked Sendable {
     }
 }
 
-/// What all lcores write when an address comes or goes; apart from what they read for every frame.
+/// Counters that all lcores write when an address comes or goes. They are kept apart from what the lcores read for every frame.
 @usableFromInline
 struct FDBShared: ~Copyable {
-    /// Bytes, of which the last are free; how many addresses are learned behind each port stands behind them.
+    /// Size in bytes; the end of it is unused. The numbers of learned addresses behind each port follow in memory.
     @inline(__always) static var size: Int { @_noLocks get { 128 } }
+    /// `ForwardingDatabase.count`.
     @usableFromInline let count = Atomic<Int>(0)
     /// `ForwardingDatabase.changes`.
     @usableFromInline let changes = Atomic<UInt64>(0)
-    /// Entries that were moved within the table.
+    /// Number of times that an entry was moved within the table.
     @usableFromInline let moves = Atomic<UInt64>(0)
-    /// Learned addresses, and the ports that have any.
+    /// The number of learned addresses, and of the ports that have any.
     let learned = Atomic<Int>(0)
     let ports = Atomic<Int>(0)
-    /// The line at which the last search for somebody who is to yield ended.
+    /// The line at which the last search for an address to evict ended.
     let hand = Atomic<Int>(0)
     init() {}
 }

@@ -1,17 +1,18 @@
 import Packet
 
-/// Which ports of a bridge frames to groups are for, by VLAN and group address: what IGMP and MLD snooping has found out (RFC 4541, 2.1.2; the Linux
-/// bridge's `br_mdb_get` and `br_multicast_querier_exists`).
+/// The ports of a bridge to which frames to group addresses go, by VLAN and group: the result of IGMP and MLD snooping (RFC 4541, 2.1.2; the Linux bridge's
+/// `br_mdb_get` and `br_multicast_querier_exists`).
 ///
-/// A handle on memory that is made whole before it is published and never changed after.
+/// A handle on memory that is built completely before it is published and never changed afterwards.
 @frozen
 public struct GroupTable: @unchecked Sendable {
-    /// Ports of a group, routers included, or of what no port has joined.
+    /// A list of ports: those of a group's members and of routers, or those of routers alone, for groups that no port has joined.
     @usableFromInline typealias Ports = UnsafeMutableBufferPointer<UInt16>
 
     @usableFromInline let slots: UnsafeMutableBufferPointer<Slot>
     @usableFromInline let lists: UnsafeMutableBufferPointer<Ports>
-    /// By VLAN, IPv4 first, then IPv6: which list routers are; `nobody` where nobody asks for members, so that what is known of them grows old.
+    /// For each VLAN, first for IPv4 and then for IPv6, the index of the list of router ports. It is `nobody` in a VLAN without a querier: what is known there
+    /// about members is outdated, so frames to groups are flooded.
     @usableFromInline let routers: UnsafeMutablePointer<UInt16>
     @usableFromInline let seed: UInt64
 
@@ -20,7 +21,7 @@ public struct GroupTable: @unchecked Sendable {
         @usableFromInline var high: UInt64
         @usableFromInline var low: UInt64
         @usableFromInline var vlan: UInt16
-        /// Its place among the lists; `nobody`: the slot is free.
+        /// Index of the ports in `lists`; `nobody` if the slot is free.
         @usableFromInline var list: UInt16
     }
 
@@ -29,7 +30,7 @@ public struct GroupTable: @unchecked Sendable {
     /// A group and the ports that want it.
     public struct Group: Sendable {
         public var vlan: UInt16
-        /// As `GroupTraffic` has it.
+        /// The group's address, as in `GroupTraffic`.
         public var high: UInt64
         public var low: UInt64
         public var ports: [UInt16]
@@ -44,7 +45,7 @@ public struct GroupTable: @unchecked Sendable {
         var isIPv6: Bool { high != 0 }
     }
 
-    /// The routers of a VLAN in which somebody asks for members.
+    /// The ports of the routers of a VLAN that has a querier.
     public struct Routers: Sendable {
         public var vlan: UInt16
         public var isIPv6: Bool
@@ -58,8 +59,8 @@ public struct GroupTable: @unchecked Sendable {
     }
 
     /// - Parameters:
-    ///   - groups: each once, 32768 at most. One in a VLAN of which `routers` says nothing has no effect.
-    ///   - seed: what makes places of addresses unforeseeable to who chooses those.
+    ///   - groups: each group once, at most 32768. A group has no effect if `routers` has no element for its VLAN and IP version.
+    ///   - seed: seed of the hash function, random so that whoever chooses group addresses cannot foresee their slots.
     public init(groups: [Group], routers: [Routers], seed: UInt64 = .random(in: .min ... .max)) {
         self.seed = seed
         self.routers = .allocate(capacity: 2 * 4_096)
@@ -106,7 +107,7 @@ public struct GroupTable: @unchecked Sendable {
         routers.deallocate()
     }
 
-    /// The ports that a frame is for, lowest first; nil: all that frames for everybody go to.
+    /// The ports that a frame goes to, in ascending order; nil if it is flooded like a broadcast.
     @_noLocks
     public func ports(_ traffic: GroupTraffic, vlan: UInt16) -> UnsafeMutableBufferPointer<UInt16>? {
         if traffic.kind != .data && traffic.kind != .report { return nil }

@@ -1,19 +1,21 @@
 import Filters
 
-/// What ports promise about their guests' addresses, as rules.
+/// Filter rules made from a port's `addresses`, `dhcp-guard` and `ra-guard`. They judge frames that come in by the port.
 extension PortSettings {
-    /// Most addresses of a port.
+    /// The largest number of addresses and networks that a port's `addresses` may list.
     static let mostAddresses = 256
 
-    /// Of a port with `addresses`: what may come in by it, and nothing else. An IPv6 address that a station makes of its own MAC address (RFC 4291, appendix A) is
-    /// always its own, as are the sources of who has none yet: of ARP probes, DHCP, duplicate address detection and MLD.
+    /// The rules of a port whose `addresses` is not empty: they let in only frames from these addresses, and no other frame of IPv4, IPv6, ARP or RARP. Two
+    /// kinds of frames are let in besides: those from the link-local address that a station derives from its own MAC address (RFC 4291, appendix A), and those
+    /// that a station without an address must send (ARP probes, DHCP requests, duplicate address detection and MLD reports). Empty if the port has no
+    /// `addresses`.
     public var addressRules: [FilterRule] {
         let addresses = options.addresses
         if addresses.isEmpty { return [] }
         let ipv4 = addresses.filter(\.isIPv4), ipv6 = addresses.filter { !$0.isIPv4 }
         var rules: [FilterRule] = []
         func allow(_ expression: String) { rules.append(FilterRule(.allow, expression)) }
-        /// In pieces, so that no program is too long.
+        /// Writes one rule for every 16 addresses, so that no rule's BPF program becomes too long.
         func allow(_ all: [IPPrefix], _ condition: String, at offset: Int, of header: String) {
             for begin in stride(from: 0, to: all.count, by: 16) {
                 let some = all[begin..<min(begin + 16, all.count)].map { "(\($0.expression(at: offset, of: header)))" }
@@ -25,7 +27,8 @@ extension PortSettings {
         allow("arp and arp[14:4] = 0 and arp[4:2] = 0x0604")
         allow(ipv4, "arp and arp[4:2] = 0x0604", at: 14, of: "arp")
         rules.append(FilterRule(.deny, Self.hiddenNeighbours))
-        // An advertisement says whose address it is, whatever its source; anything else is judged by its source.
+        // A neighbour advertisement is judged by the target address that it announces, whatever its source address is; every other IPv6 packet is judged by its
+        // source address.
         let advertisement = "icmp6 and ip6[40] = 136"
         allow(ipv6, advertisement, at: 48, of: "ip6")
         allow("\(advertisement) and \(Self.isOwnLinkLocal(at: 48))")
@@ -40,7 +43,7 @@ extension PortSettings {
         return rules
     }
 
-    /// Of a port with `dhcp-guard` or `ra-guard`: what may not come in by it.
+    /// The rules of a port with `dhcp-guard` or `ra-guard`: they refuse what only a DHCP server or a router sends. Empty if the port has neither.
     public var guardRules: [FilterRule] {
         var rules: [FilterRule] = []
         if options.dhcpGuard {
@@ -54,11 +57,12 @@ extension PortSettings {
         return rules
     }
 
-    /// Router and neighbour advertisements behind extension headers (RFC 7113): what they are in must have a hop limit of 255 (RFC 4861), which nothing else that has
-    /// such headers needs.
+    /// Matches IPv6 packets that may hide a router or neighbour advertisement behind extension headers (RFC 7113). Receivers accept such an advertisement only
+    /// with a hop limit of 255 (RFC 4861), and no other packet with extension headers needs that hop limit, so all of these packets can be refused.
     private static let hiddenNeighbours = "ip6 and ip6[7] = 255 and (ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60)"
 
-    /// That the address there is fe80::/64 with the identifier of the frame's own source (RFC 4291, appendix A).
+    /// A condition that the IPv6 address at `offset` is in fe80::/64 and that its interface identifier is derived from the frame's source MAC address (RFC
+    /// 4291, appendix A).
     private static func isOwnLinkLocal(at offset: Int) -> String {
         """
         ip6[\(offset):4] = 0xfe800000 and ip6[\(offset + 4):4] = 0 and ip6[\(offset + 8)] = ether[6] ^ 2 and ip6[\(offset + 9):2] = ether[7:2] \

@@ -1,4 +1,5 @@
-/// Admission of floors: what is promised to the children of a class never sums above what the class itself is promised.
+/// Admission of floors: a tree is refused where the floors of a class's children sum to more than the floor of the class itself, or, below the root, to more
+/// than the tree's rate.
 extension Validator {
     mutating func checkTrees(_ trees: [TreeDescription]) {
         for tree in trees {
@@ -44,7 +45,8 @@ extension Validator {
         }
     }
 
-    /// The tree's `rest` if its floor was written, which makes it a promise; whether or not there is anybody in it now.
+    /// The tree's class `rest` if the operator gave it a floor, as that floor is a promise like any other, even while no guest or group stands below `rest`.
+    /// Empty otherwise.
     private func writtenRest(of tree: TreeDescription) -> [ClassDescription] {
         let rest =
             switch tree.kind {
@@ -93,7 +95,8 @@ extension Validator {
         let list = parent.guest == nil ? "groups" : "guests"
         let index = parent.guest == nil ? model.groups.firstIndex { $0.name == name } : model.guests.firstIndex { $0.name == name }
         let place = "\(list)[\(index ?? 0)].\(direction).\(key)"
-        // One group or guest stands in the trees of several physical ports; once told is enough.
+        // A group or guest has a class in the tree of every physical port of its bridge, so the same problem may be found in several trees; it is reported
+        // once.
         if problems.problems.contains(where: { $0.path == place }) { return }
         let promise = "\(said(promised, quantity, floor)) \(sum(promised.count)) \(quantity.format(total))"
         add(
@@ -105,7 +108,7 @@ extension Validator {
 
     private func sum(_ count: Int) -> String { count == 1 ? "is" : "sum to" }
 
-    /// `floors of vm1 (600mbit) and vm2 (500mbit)`
+    /// The classes and their floors in words, such as `floors of vm1 (600mbit) and vm2 (500mbit)`.
     private func said(
         _ classes: [ClassDescription], _ quantity: Quantity, _ floor: KeyPath<ClassParameters, UInt64>
     ) -> String {

@@ -3,27 +3,28 @@ import Packet
 /// An 802.1D bridge: a set of ports among which frames are forwarded by MAC address.
 public struct BridgeSettings: Equatable, Sendable {
     public var name: String
-    /// Seconds after which a learned address that was not seen again is forgotten (802.1D: 300).
+    /// Seconds after which a learned address is forgotten if no frame from it was seen again (IEEE 802.1D recommends 300).
     public var ageing: Int = 300
-    /// Most addresses the forwarding database holds.
+    /// The largest number of addresses that the forwarding database holds.
     public var fdbSize: Int = 65_536
-    /// Root of the inbound tree (traffic towards guests and taps), bit/s; nil: unlimited, and then no inbound floor can be
-    /// guaranteed.
+    /// Rate of the root of the inbound tree, which schedules traffic towards guests and taps, in bit/s. nil: the tree is unlimited, and then no inbound floor
+    /// can be guaranteed.
     public var rate: UInt64?
-    /// Bytes added to each frame's length when it is charged (24: preamble, FCS and gap, as on the wire).
+    /// Bytes added to each frame's length when it is charged in the inbound tree. 24 stands for preamble, FCS and gap, so that frames are charged as on the
+    /// wire.
     public var overhead: Int = 0
-    /// What the classes without a floor have of `rate`.
+    /// Settings of the class below which all guests and groups without a floor stand in the inbound tree.
     public var rest = RestSettings()
     public var snooping = SnoopingSettings()
     public var staticEntries: [StaticEntry] = []
     public init(name: String) { self.name = name }
 }
 
-/// A forwarding entry that neither ages nor moves.
+/// A forwarding entry that neither ages nor moves to another port.
 public struct StaticEntry: Hashable, Sendable {
     public var mac: MACAddress
     public var port: String
-    /// nil: the port's VLAN of frames without a tag, where the bridge has VLANs.
+    /// The VLAN that the entry is for. nil: on a bridge with VLANs, the port's VLAN of frames without a tag; on a bridge without VLANs there is nothing to say.
     public var vlan: Int?
     public init(mac: MACAddress, port: String, vlan: Int? = nil) { self.mac = mac; self.port = port; self.vlan = vlan }
 }
@@ -49,12 +50,12 @@ extension Field<BridgeSettings> {
 }
 
 extension Field {
-    /// Of what has a tree.
+    /// The field `overhead` of an object that has a scheduling tree: a bridge or a physical port.
     static func overhead(_ path: WritableKeyPath<Object, Int>) -> Field {
         integer("overhead", path, 0...256, standard: 0, help: "bytes added to each frame when its rate is reckoned; 24 as on the wire")
     }
 
-    /// Of what has a tree.
+    /// The field `rest` of an object that has a scheduling tree: a bridge or a physical port.
     static func rest(_ path: WritableKeyPath<Object, RestSettings>) -> Field {
         nested("rest", path, Field<RestSettings>.rest, name: "rest", help: "what guests and groups without a floor have of the rate together")
     }

@@ -1,22 +1,22 @@
-/// The 16-bit ids of every tree's classes, by class path. An id stays with its path across changes and restarts, for as long
-/// as the class exists; saved in the state file.
+/// The 16-bit ids of every tree's classes, by class path. A class keeps its id across changes and restarts, for as long as its path exists; the ids are saved
+/// in the state file.
 public struct ClassIDs: Codable, Equatable, Sendable {
-    /// The root of every tree.
+    /// The id of every tree's root.
     public static let root: UInt16 = 1
-    /// Ids a class may have; 0 means no class, as in tc.
+    /// Ids that classes below the root may have. As in tc, 0 means that there is no class.
     public static let range: ClosedRange<UInt16> = 2...65_535
 
-    /// Tree name, class path, id.
+    /// Ids by the tree's name, then by the class's path.
     public private(set) var trees: [String: [String: UInt16]] = [:]
 
     public init() {}
 
+    /// The id of a class in a tree; nil: the tree has no class with this path.
     public func id(tree: String, path: String) -> UInt16? { trees[tree]?[path] }
 
-    /// Gives every path of a tree its id: the one it has, else the lowest free one. Paths that are not named lose theirs.
-    /// An id that is set free here is not given to another class in the same step while there are others, so that within
-    /// one change an id never means two classes.
-    /// - Returns: the ids in the order of `paths`; nil where there were more paths than ids.
+    /// Gives every path of a tree an id: the one that it has, else the lowest free one. Paths of the tree that are not in `paths` lose theirs.
+    /// Ids that this call frees are given to other classes only when no other id is left, so that within one change an id never means two classes.
+    /// - Returns: the ids in the order of `paths`; nil for paths that came when all ids were taken.
     mutating func assign(tree: String, paths: [String]) -> [UInt16?] {
         let old = trees[tree] ?? [:]
         var new: [String: UInt16] = [:]
@@ -33,10 +33,11 @@ public struct ClassIDs: Codable, Equatable, Sendable {
 
     mutating func set(_ id: UInt16?, tree: String, path: String) { trees[tree, default: [:]][path] = id }
 
-    /// Forgets trees that are gone.
+    /// Forgets the ids of all trees but the named ones.
     mutating func keep(trees names: Set<String>) { trees = trees.filter { names.contains($0.key) } }
 
-    /// State that breaks the rules is refused when it is read, so that a damaged file cannot give one id to two classes.
+    /// Reads what was saved. A tree that gives one id to two classes, or an id outside `range`, is refused with a `DecodingError`, so that a damaged file
+    /// cannot make an id ambiguous.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         trees = try container.decode([String: [String: UInt16]].self, forKey: .trees)
@@ -49,7 +50,7 @@ public struct ClassIDs: Codable, Equatable, Sendable {
     }
 }
 
-/// Ascending ids that are in neither set, then those only in the first.
+/// Yields ids in ascending order: first those in neither set, then those that only the first set has.
 private struct FreeIDs {
     let old: Set<UInt16>
     let kept: Set<UInt16>

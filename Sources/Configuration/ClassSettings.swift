@@ -1,53 +1,55 @@
-/// Parameters of a traffic class; nil means the default told at each.
+/// Parameters of a traffic class as they are written. nil means the default that is named at each property.
 public struct ClassSettings: Equatable, Sendable {
-    /// Guaranteed rate, bit/s (HTB's `rate`); nil: none, the class lives on what others do not use.
+    /// Guaranteed rate in bit/s (HTB's `rate`). nil: nothing is guaranteed, and the class sends only what it can borrow.
     public var floor: UInt64?
-    /// bit/s (HTB's `ceil`); nil: the parent's.
+    /// The most that the class may send, borrowed rate included, in bit/s (HTB's `ceil`). nil: whatever its parent may send.
     public var ceiling: UInt64?
-    /// Bytes the class may send at once within its floor; nil: 10 ms of the floor, at least 2 largest frames.
+    /// Bytes that the class may send at once within its floor. nil: what the floor amounts to in 10 ms, but at least two of the largest frames.
     public var burst: UInt64?
-    /// Bytes it may send at once within its ceiling; nil: 10 ms of the ceiling, at least 2 largest frames.
+    /// Bytes that the class may send at once within its ceiling. nil: what the ceiling amounts to in 10 ms, but at least two of the largest frames.
     public var ceilingBurst: UInt64?
-    /// bit/s, a third bucket of one frame's depth; nil: none.
+    /// The highest rate at which bursts may leave, in bit/s, kept by a third token bucket that is one frame deep. nil: bursts leave as fast as they can.
     public var peak: UInt64?
-    /// Packets per second; nil: none.
+    /// Guaranteed packets per second. nil: none are guaranteed.
     public var floorPackets: UInt64?
     public var ceilingPackets: UInt64?
-    /// 0 (first) to 7: order among borrowers; nil: 3.
+    /// Order among classes that borrow, from 0 (served first) to 7. nil: below `rest`, the priority of `rest`; otherwise 3.
     public var priority: Int?
-    /// Bytes a turn among borrowers of equal priority; nil: in proportion to the floor.
+    /// Bytes that a class may borrow in one turn among borrowers of equal priority. nil: in proportion to the floor (`ClassParameters.defaultQuantum`).
     public var quantum: Int?
-    /// Most frames in a leaf's queue; nil: 1000.
+    /// The most frames that a leaf's queue holds. nil: 1000.
     public var limit: Int?
-    /// Most bytes in a leaf's queue; nil: no limit of its own.
+    /// The most bytes that a leaf's queue holds. nil: no limit in bytes is set here.
     public var limitBytes: Int?
-    /// Most microseconds that a leaf's queue may last at the rate it can count on; nil: 50 ms. See `QueueLimits`.
+    /// The longest time, in microseconds, that a leaf's full queue may take to drain at the rate that the class can count on. nil: 50 ms. `QueueLimits` turns
+    /// it into bytes.
     public var limitDelay: UInt64?
-    /// What a leaf drops; nil: `tail`.
+    /// How a leaf's queue drops frames. nil: `tail`.
     public var queue: QueueDiscipline?
-    /// CoDel's target and interval in microseconds; nil: 5 ms, and 20 targets.
+    /// CoDel's target and interval in microseconds. nil: a target of 5 ms, and an interval of 20 targets.
     public var codelTarget: UInt64?
     public var codelInterval: UInt64?
     public init() {}
 }
 
-/// The class `rest` of a tree that has a rate: guests and groups without a floor stand below it and share it equally.
+/// The class `rest` of a tree that has a rate. Guests and groups without a floor stand below it and share what it has equally.
 public struct RestSettings: Equatable, Sendable {
-    /// bit/s; nil: what the floors beside it leave of the tree's rate.
+    /// Guaranteed rate in bit/s. nil: what the floors beside it leave of the tree's rate.
     public var floor: UInt64?
-    /// bit/s; nil: the tree's rate.
+    /// The most that the class may send, in bit/s. nil: the tree's rate.
     public var ceiling: UInt64?
-    /// Of the classes in it that have none of their own; nil: 3.
+    /// The priority of the classes below `rest` that have none of their own. nil: 3.
     public var priority: Int?
     public init() {}
 }
 
+/// Which frames a leaf's queue drops.
 public enum QueueDiscipline: String, Equatable, Sendable, CaseIterable {
-    /// Frames for which a full queue has no room.
+    /// The queue drops a frame that comes when it is full.
     case tail
-    /// Those as well, and frames of a queue whose delay stays above a target (RFC 8289).
+    /// As `tail`, and CoDel drops frames as long as the queue's delay stays above a target (RFC 8289).
     case codel
-    /// As `codel`, with a queue for each flow (RFC 8290): flows that begin or send little go first, the others take turns.
+    /// As `codel`, but each flow has a queue of its own (RFC 8290): flows that begin or send little are served first, the others take turns.
     case fqCodel = "fq-codel"
 
     var hasCoDel: Bool { self != .tail }

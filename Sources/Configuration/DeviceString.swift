@@ -1,15 +1,15 @@
-/// A DPDK device string, such as `net_af_packet0,iface=eth1`, and the frames that its driver carries.
+/// A DPDK device string, such as `net_af_packet0,iface=eth1`, and what its driver demands of frame sizes.
 public struct DeviceString: Sendable {
     public let text: String
 
     public init(_ text: String) { self.text = text }
 
-    /// The value of a key; nil where it is not given.
+    /// The value of a key in the string; nil if the key is not there.
     public func value(of key: String) -> String? {
         text.split(separator: ",").dropFirst().first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.utf8.count + 1)) }
     }
 
-    /// The same string for another interface.
+    /// The same string with another interface as the value of `iface`.
     public func on(interface: String) -> String {
         text.split(separator: ",", omittingEmptySubsequences: false).enumerated().map { $0 > 0 && $1.hasPrefix("iface=") ? "iface=\(interface)" : String($1) }
             .joined(separator: ",")
@@ -18,23 +18,25 @@ public struct DeviceString: Sendable {
     public var isAFXDP: Bool { text.hasPrefix("net_af_xdp") }
     public var isAFPacket: Bool { text.hasPrefix("net_af_packet") }
     public var isMemif: Bool { text.hasPrefix("net_memif") }
-    /// Its driver states a constant for its longest frame, whatever it carries.
+    /// Whether the driver reports a constant as its largest frame, which says nothing about the frames that it can carry.
     public var statesConstant: Bool { isAFPacket || isMemif }
 
-    /// The socket's file that a memif server listens on; nil: it is a client, which it is unless it says otherwise, or its socket has no file.
+    /// The file of the socket on which a memif server listens. nil: the device is a memif client (the driver's default) or no memif at all, or its socket is an
+    /// abstract one, without a file.
     public var memifServerSocket: String? {
         guard isMemif, let role = value(of: "role"), role.contains("server") || role.contains("master"), value(of: "socket-abstract") == "no" else { return nil }
         return value(of: "socket") ?? "/run/memif.sock"
     }
 
-    /// What a frame has besides the packet: an Ethernet header and two tags.
+    /// Bytes of a frame besides the layer 3 packet: an Ethernet header and two VLAN tags.
     static let overhead = 22
 
-    /// Largest mtu that AF_XDP carries: a frame and the kernel's 256 bytes before it (XDP_PACKET_HEADROOM) fit a buffer, and a buffer with all that
-    /// DPDK puts before it fits a page.
+    /// The largest MTU that AF_XDP carries with buffers of this size, in bytes. A frame must fit in a buffer together with the kernel's 256 bytes before it
+    /// (XDP_PACKET_HEADROOM), and a buffer must fit in a page together with all that DPDK puts before it.
     public static func longestXDPMTU(bufferSize: Int) -> Int { min(bufferSize, 4_096 - 320) - 256 - overhead }
 
-    /// Largest mtu that the device carries as it is written, and what to write for a larger one; nil: its driver does not say.
+    /// The largest MTU that the device carries as its string is written, and advice on what to write for a larger one. nil: the string sets no limit, or the
+    /// driver does not tell.
     func limit(bufferSize: Int) -> (mtu: Int, advice: String)? {
         if isAFXDP {
             let interface = value(of: "iface") ?? "eth1"
@@ -50,42 +52,44 @@ public struct DeviceString: Sendable {
         return nil
     }
 
-    /// Largest mtu that the device carries; nil: its driver does not say.
+    /// The largest MTU that the device carries. nil: its driver does not tell.
     public func longestMTU(bufferSize: Int) -> Int? {
         if let limit = limit(bufferSize: bufferSize) { return limit.mtu }
         if isAFPacket { return PacketRing(mtu: 0).longestMTU }
         return isMemif ? Self.memifBuffer - Self.overhead : nil
     }
 
-    /// What memif's driver takes for `bsize` by itself.
+    /// The buffer size that memif's driver takes when the string has no `bsize`.
     private static let memifBuffer = 2_048
 
-    /// The string with what it takes to carry frames of `mtu`, where it does not say that itself.
+    /// The device string, extended by the arguments that let the driver carry frames of `mtu`, unless the string gives these arguments itself.
     public func carrying(mtu: Int) -> String {
         if isAFPacket, value(of: "framesz") == nil {
             let ring = PacketRing(mtu: mtu)
             return text + ring.arguments
         }
-        // A frame in several of memif's buffers may be mixed up with another where the ring is full (eth_memif_tx in DPDK 22.11).
+        // A frame that spans several of memif's buffers may be mixed up with another one when the ring is full (eth_memif_tx in DPDK 22.11), so a buffer is
+        // made large enough for a frame.
         if isMemif, value(of: "bsize") == nil, value(of: "zero-copy") != "yes", mtu + Self.overhead > Self.memifBuffer {
             return text + ",bsize=\((mtu + Self.overhead + 63) / 64 * 64)"
         }
         return text
     }
 
-    /// Bytes that a receive buffer must have room for. AF_PACKET's driver wants each frame in one.
+    /// The least size of a receive buffer, in bytes; 0: any. AF_PACKET's driver wants each frame in a single buffer.
     public func bufferSize(mtu: Int) -> Int {
         guard isAFPacket else { return 0 }
         return value(of: "framesz").flatMap { Int($0) } ?? PacketRing(mtu: mtu).slot
     }
 }
 
-/// The rings of an AF_PACKET socket: frames lie in slots, slots in blocks of whole pages without a gap (packet(7), packet_mmap.rst).
+/// The rings of an AF_PACKET socket: frames lie in slots, and slots lie without gaps in blocks of whole pages (packet(7), packet_mmap.rst).
 public struct PacketRing: Equatable, Sendable {
-    /// Bytes of a frame and what the kernel puts before it.
+    /// Size of a slot in bytes: a frame and what the kernel puts before it.
     public let slot: Int
     private static let count = 512
-    /// Of a slot: the kernel's header (66 bytes before the frame), Ethernet's with two tags; and one, so that what is too long is seen to be.
+    /// Bytes of a slot besides the layer 3 packet: the kernel's header (66 bytes before the frame), an Ethernet header with two tags, and one byte more, by
+    /// which a frame that is too long is recognized.
     static let overhead = 66 + DeviceString.overhead + 1
 
     public init(mtu: Int) {
@@ -94,6 +98,6 @@ public struct PacketRing: Equatable, Sendable {
     }
 
     public var arguments: String { ",framesz=\(slot),blocksz=\(slot * 4),framecnt=\(Self.count)" }
-    /// Largest mtu that it carries.
+    /// The largest MTU that a slot of this size carries.
     public var longestMTU: Int { slot - Self.overhead }
 }

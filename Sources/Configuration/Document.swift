@@ -1,4 +1,4 @@
-/// A model as nested maps and lists, in the order it is written; YAML and JSON are made from it.
+/// A model as nested maps and lists, in the order in which it is written. YAML and JSON are made from it.
 public indirect enum Document: Equatable, Sendable {
     case text(String)
     case number(Int64)

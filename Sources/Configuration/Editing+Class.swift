@@ -1,6 +1,6 @@
 extension Editor {
-    /// `class set vm1/iscsi dir inbound floor 200mbit`. A class is named by its path or the end of it: a group, a guest, or a
-    /// guest's protocol. Without `dir` it must have one direction only; `dir both` is both.
+    /// Carries out a command such as `class set vm1/iscsi dir inbound floor 200mbit`. A class is named by its path or by the end of its path: a group, a guest,
+    /// or a guest's protocol. `dir` may be left out where the class can only be in one direction; `dir both` means both.
     mutating func `class`(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         let example = "class \(verb.rawValue) vm1/iscsi dir inbound" + (verb == .del ? "" : " floor 200mbit")
         let (path, all) = try name(words, "class", example: example)
@@ -49,7 +49,8 @@ extension Editor {
         if case .protocol(let guest, let name) = target { model.guests[guest].protocols[name] == ProtocolClasses() } else { false }
     }
 
-    /// Where the class can be: towards guests of a physical port the senders' outbound classes hold, and outbound ones stand in the trees of physical ports.
+    /// The directions in which the class can exist. Outbound classes stand in the trees of physical ports. A guest of a physical port has no inbound class, as
+    /// frames to it leave by that port, in the outbound classes of their senders.
     private func possible(_ target: Target) -> [Direction] {
         let bridge: String?, own: PortSettings?
         switch target {
@@ -63,7 +64,7 @@ extension Editor {
         return (isSeen ? [.inbound] : []) + (isSent ? [.outbound] : [])
     }
 
-    /// The directions that are named; where none is, the only one that could be meant.
+    /// The directions that the command names; where it names none, the only one that it can mean.
     private func directions(
         _ named: [Direction]?, _ possible: [Direction], of path: String, _ verb: EditVerb, _ rest: ArraySlice<String>
     ) throws(ConfigurationError) -> [Direction] {
@@ -104,7 +105,7 @@ extension Editor {
     private mutating func target(of path: String) throws(ConfigurationError) -> Target {
         var parts = path.split(separator: "/").map(String.init)
         var protocolName: String?
-        // No group is below a guest, but one may be called like a protocol.
+        // A word behind a guest's name is a protocol, even if a group has the same name, as no group stands below a guest.
         if parts.count > 1, guestExists(parts[parts.count - 2]) {
             protocolName = parts.removeLast()
         } else if let group = model.groups.firstIndex(where: { $0.name == parts.last }) {
@@ -147,14 +148,14 @@ extension Editor {
         model.guests.contains { $0.name == name } || model.effectiveGuests.contains { $0.isImplicit && $0.settings.name == name }
     }
 
-    /// The guest's index; a port's implicit guest becomes a written one when its class is set.
+    /// The index of a guest in the model. A port's implicit guest is added to the model here, as its class is about to be set.
     private mutating func materialized(_ name: String) -> Int {
         if let index = model.guests.firstIndex(where: { $0.name == name }) { return index }
         model.guests.append(GuestSettings(name: name, port: model.ports.first { $0.name == name }?.name ?? ""))
         return model.guests.count - 1
     }
 
-    /// A longer path must be the real one.
+    /// Refuses a path whose words before the last are not the groups above the class.
     private func check(
         _ above: ArraySlice<String>, areAbove name: String, parent: String?, _ path: String
     ) throws(ConfigurationError) {

@@ -23,13 +23,13 @@ extension Editor {
             let index = try index(of: name, in: model.ports, \.name, "port")
             place = index
             draft = PortDraft(model.ports[index])
-            // Another type leaves the old type's keys behind.
+            // A port that gets another type does not keep the keys that only the old type has.
             if let position = rest.firstIndex(of: "type"), position + 1 < rest.endIndex, rest[position + 1] != draft.type?.rawValue {
                 draft.forgetKind()
             }
         }
         try read(rest, into: &draft, fields.port, "port \(name)", of: "a port")
-        // The only bridge need not be named.
+        // If there is one bridge only, the port is on it without saying so.
         if draft.bridge == nil, model.bridges.count == 1 { draft.bridge = model.bridges[0].name }
         var problems = ProblemList()
         guard let port = draft.port(at: Element(path: "port \(name)", content: .empty), &problems) else {
@@ -89,7 +89,7 @@ extension Editor {
         switch verb {
         case .add:
             try refuse(existing: name, in: model.guests, \.name, "guest")
-            // A guest is on the port of its name unless another is written.
+            // A guest is on the port of the same name unless another port is written.
             var guest = GuestSettings(name: name, port: name)
             try read(rest, into: &guest, keys, "guest \(name)", of: "a guest")
             model.guests.append(guest)
@@ -126,7 +126,7 @@ extension Editor {
                 _ = try index(of: name, in: model.protocolTable, \.name, "protocol")
                 return
             }
-            // Of a built-in protocol only the changes go.
+            // Deleting a built-in protocol deletes the operator's changes to it; the built-in row stays.
             if !ProtocolSettings.builtIn.contains(where: { $0.name == name }) {
                 let guests = model.guests.filter { $0.protocols[name] != nil }.map { "guest \($0.name)" }
                 try refuse(references: guests, to: name, "protocol")
@@ -146,10 +146,10 @@ extension Editor {
             .text("port", \.port, example: "a port's name"), .text("bridge", \.bridge, example: "a bridge's name"),
             .optionalInteger("vlan", \.vlan, VLANSet.identifiers),
         ]
-        // As `fdb show` and bridge(8) print it.
+        // The words `dev` and `master`, as `fdb show` and bridge(8) print them, are understood too.
         let synonyms = ["dev": "port", "master": "bridge"]
         let words = rest.enumerated().map { place, word in place % 2 == 0 ? synonyms[word] ?? word : word }[...]
-        // Of what stands in that line, this is what every entry made here is.
+        // A printed line may end in `static`, which is what every entry made by this command is; the word is dropped.
         try read(words.count % 2 == 1 && words.last == "static" ? words.dropLast() : words, into: &draft, keys, "fdb \(mac)", of: "an entry")
         switch verb {
         case .add:

@@ -1,23 +1,23 @@
-/// What a single change acts on.
+/// The kinds of things that a single-change command acts on.
 public enum EditObject: String, CaseIterable, Sendable {
     case port, bridge, group, guest, `class`, `protocol`, filter, mirror, fdb, core
 }
 
+/// What a single change does to its object.
 public enum EditVerb: String, CaseIterable, Sendable {
     case add, set, del
 }
 
 extension FieldValue.Shape {
-    /// Whether a word after the key is its value, and no key of a map that is.
+    /// Whether `word`, behind the key, is the value itself, and not a key of the map that the value may be as well.
     func takes(scalar word: String) -> Bool { if case .scalarOrMap(let keys) = self { !keys.contains(word) } else { false } }
 }
 
 extension Model {
-    /// The model after one change, in the words of the command line:
-    /// `port add` `vm1 type vhost bridge br0 socket /run/sluice/vm1.sock`. The result is checked as a whole, so a refused
-    /// change tells the same sentences as a refused file.
+    /// The model after one change, given in the words of the command line: `port add` `vm1 type vhost bridge br0 socket /run/sluice/vm1.sock`. The result is
+    /// checked as a whole, so a refused change gives the same sentences as a refused file.
     ///
-    /// `none` and `default` unset a value, but for `default` where it may be a name; lists are separated by commas.
+    /// `none` and `default` reset a value to its default, except that `default` is an ordinary value where any text is allowed. Lists are separated by commas.
     public func edited(_ object: String, _ verb: String, _ words: [String]) throws(ConfigurationError) -> Model {
         let editor = try edit(object, verb, words)
         let problems = editor.model.problems(changed: editor.changed)
@@ -25,7 +25,7 @@ extension Model {
         return editor.model
     }
 
-    /// The change alone; whether what it gives goes together is not looked at.
+    /// Carries out the change without checking whether the resulting model is consistent.
     func edit(_ object: String, _ verb: String, _ words: [String]) throws(ConfigurationError) -> Editor {
         guard let object = EditObject(rawValue: object) else {
             throw ConfigurationError("", "there is nothing called '\(object)': \(Self.names(EditObject.self, object))")
@@ -54,7 +54,7 @@ extension Model {
     }
 }
 
-/// A model under a single change.
+/// A model while a single change is made to it.
 struct Editor {
     var model: Model
     let changed: ChangedObject?
@@ -62,7 +62,7 @@ struct Editor {
 
     // MARK: Words
 
-    /// The first word, which names the thing.
+    /// Splits off the first word, which names the object.
     func name(_ words: [String], _ noun: String, example: String) throws(ConfigurationError) -> (String, ArraySlice<String>) {
         guard let first = words.first, !first.isEmpty else {
             throw ConfigurationError("", "which \(noun)? write \(example)")
@@ -70,7 +70,7 @@ struct Editor {
         return (first, words.dropFirst())
     }
 
-    /// Reads `key value key value` into an object; a key that takes a map is followed by the map's own keys.
+    /// Reads `key value key value ...` into an object. A key whose value is a map is followed by the map's own keys.
     func read<Object>(
         _ words: ArraySlice<String>, into object: inout Object, _ fields: [Field<Object>], _ path: String, of noun: String
     ) throws(ConfigurationError) {
@@ -124,7 +124,7 @@ struct Editor {
 
     private static func unsets(_ word: String) -> Bool { ["none", "default"].contains(word) }
 
-    /// The words of a nested map: as long as they are its keys.
+    /// Reads the words of a nested map: it ends at the first word that is none of its keys.
     private static func nested(
         _ words: inout ArraySlice<String>, _ keys: [String], _ path: String, _ noun: String
     ) throws(ConfigurationError) -> Element {
@@ -163,7 +163,7 @@ struct Editor {
         if let word = words.first { throw ConfigurationError("", "'\(word)' is too much: del takes a name only") }
     }
 
-    /// Deleting what is referred to is refused with what refers to it.
+    /// Refuses to delete an object that others refer to, and names them.
     func refuse(references: [String], to name: String, _ noun: String) throws(ConfigurationError) {
         if references.isEmpty { return }
         let shown = references.prefix(12).joined(separator: ", ")
@@ -171,7 +171,7 @@ struct Editor {
         throw ConfigurationError("", "the \(noun) \(name) is in use by \(shown)\(more): delete or change those first")
     }
 
-    /// A problem of the whole model, its object told by name instead of by its place in a list nobody sees here.
+    /// The problem with its object given by name instead of by its index in a list, as the user of a command sees no list.
     func named(_ problem: Problem) -> Problem {
         guard let open = problem.path.firstIndex(of: "["), let close = problem.path.firstIndex(of: "]"),
             let index = Int(problem.path[problem.path.index(after: open)..<close])

@@ -2,13 +2,15 @@ import Packet
 
 /// A piece of a configuration as it was written, whether in YAML, in XML or in words on a command line.
 package struct Element {
+    /// What was written at that place.
     package enum Content {
-        /// Nothing after the key.
+        /// Nothing was written after the key.
         case empty
         case scalar(String)
         case list([Element])
         case map([Entry])
     }
+    /// A key of a map with its value, and the line of the key; nil: there is no text with lines.
     package struct Entry {
         package var key: String
         package var line: Int?
@@ -16,12 +18,12 @@ package struct Element {
         package init(key: String, line: Int? = nil, value: Element) { self.key = key; self.line = line; self.value = value }
     }
     package var line: Int?
-    /// As `guests[2].inbound`.
+    /// Where the piece stands, such as `guests[2].inbound`.
     package var path: String
     package var content: Content
     package init(line: Int? = nil, path: String, content: Content) { self.line = line; self.path = path; self.content = content }
 
-    /// For messages: what stands there.
+    /// What was written there, in words for a message.
     var noun: String {
         switch content {
         case .empty: "nothing"
@@ -32,15 +34,15 @@ package struct Element {
     }
 }
 
-/// What reading collects.
+/// Collects the problems that are found while a configuration is read or checked.
 package struct ProblemList {
     package init() {}
 
-    /// So many are told; whoever has more has one mistake many times, or means no good.
+    /// The most problems that are reported. A document with more has one mistake many times over, or was written to exhaust the daemon.
     static let most = 100
 
     private(set) var problems: [Problem] = []
-    /// Found, and not told.
+    /// How many problems were found beyond these, and not kept.
     private(set) var more = 0
 
     package var isEmpty: Bool { problems.isEmpty }
@@ -55,13 +57,13 @@ package struct ProblemList {
         add(Problem(element.path, sentence(), line: element.line))
     }
 
-    /// All that was found, and how much more there is; not to be asked of an empty list.
+    /// An error with all kept problems and the number of the others. The list must not be empty.
     package func error(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> ConfigurationError {
         ConfigurationError(all(isBefore))
     }
 
     package func all(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> [Problem] {
-        // Stable: problems of one line stay in their order.
+        // The sort is stable: problems of one line stay in the order in which they were found.
         let sorted = problems.enumerated().sorted { isBefore($0.element, $1.element) || !isBefore($1.element, $0.element) && $0.offset < $1.offset }.map(\.element)
         return more == 0 ? sorted : sorted + [Problem("", "and \(more) more like these")]
     }
@@ -69,7 +71,7 @@ package struct ProblemList {
 
 extension ProblemList {
 
-    /// Reads a map's entries into `object`; unknown keys are problems.
+    /// Reads a map's entries into `object`; a key that is none of `fields` is a problem.
     mutating func read<Object>(_ element: Element, into object: inout Object, _ fields: [Field<Object>], of noun: String) {
         guard let entries = entries(of: element, noun) else { return }
         for entry in entries {
@@ -169,7 +171,7 @@ extension ProblemList {
 }
 
 extension Element {
-    /// `none` unsets what may be absent.
+    /// Whether the value is the word `none`, which resets a value to its default.
     var isNone: Bool { isWord("none") }
     var isDefault: Bool { isWord("default") }
 

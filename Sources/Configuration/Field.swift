@@ -1,17 +1,18 @@
-/// How one key of an object is read, written, checked and described. All that anybody is told of a key is made from this: sentences, help texts, the schema.
+/// Describes how one key of an object is read, written, checked and explained. Error sentences, help texts and the JSON Schema are all made from it.
 struct Field<Object> {
     var about: FieldDescription
-    /// Takes the default, or nothing, which `none` and `default` stand for; nil: there is neither.
+    /// Resets the value to its default, which is what `none` and `default` ask for; nil: the value cannot be reset.
     var unset: ((inout Object) -> Void)?
     var read: (inout Object, Element, inout ProblemList) -> Void
-    /// nil: the default, which is not written.
+    /// The value as a document; nil: it is the default, which is not written out.
     var write: (Object) -> Document?
-    /// Tells of what reading would have refused, as models are made in code, too: of the object at a path; nil: there is nothing to tell.
+    /// Reports a value that reading would have refused, as models can also be made in code. It is called with the object and the path where the object stands;
+    /// nil: any value is allowed.
     var check: ((Object, () -> String, inout ProblemList) -> Void)?
 
     var key: String { about.key }
 
-    /// - Parameter standard: what holds where it is not written.
+    /// - Parameter standard: the value that applies if the key is not written.
     init(
         key: String, takes: FieldValue, standard: Document? = nil, help: String = "",
         unset: ((inout Object) -> Void)? = nil, read: @escaping (inout Object, Element, inout ProblemList) -> Void, write: @escaping (Object) -> Document?,
@@ -22,38 +23,38 @@ struct Field<Object> {
     }
 }
 
-/// One key, as people are told of it.
+/// One key as help texts, messages and the schema describe it.
 package struct FieldDescription: Sendable {
     package var key: String
     package var value: FieldValue
-    /// What holds where it is not written; nil: nothing does, or `help` tells.
+    /// The value that applies if the key is not written; nil: there is none, or `help` describes it.
     var standard: Document?
-    /// A phrase in plain English: what it does, in which unit.
+    /// A phrase that says what the key does, and in which unit.
     package var help: String
-    /// `none` and `default` are values of it.
+    /// Whether `none` and `default` may be written to reset the value.
     package var mayBeUnset = false
-    /// Any text is a value of it, so that only `none` unsets it.
+    /// Whether any text is a valid value, `default` included, so that only `none` resets the value.
     package var isText = false
     package var isRequired = false
-    /// There must be one of those that name the same group.
+    /// The name of a group of keys of which exactly one must be written; nil: the key is in no such group.
     var group: String?
-    /// It has no words on the command line, or commands of its own.
+    /// Whether the key exists in files only: on the command line it has no words, or a command of its own.
     var isInFilesOnly = false
-    /// Types of ports that have it; nil: all, or no port's.
+    /// The port types that have this key; nil: all of them, or the key belongs to another kind of object.
     package var types: [PortType]?
-    /// `show` prints it, where it is not the default, by its key.
+    /// Whether `show` prints the value under its key when it is not the default.
     var isShown = false
-    /// Where what it says stands for ports of other types.
+    /// What to write instead for ports of other types, as the end of a message; may be empty.
     var elsewhere = ""
-    /// How it is written on a command line, if not as in a file.
+    /// The key and its value as they are written on a command line, if that is not as in a file.
     var form: String?
 
-    /// As a help text shows it: `mtu 68-9000`.
+    /// The key and what it takes, as a help text shows them, such as `mtu 68-9000`.
     var label: String { form ?? "\(key) \(value.word)" }
 }
 
 extension [FieldDescription] {
-    /// Keys of which there must be one.
+    /// The groups of keys of which exactly one must be written.
     var alternatives: [[String]] {
         let groups = compactMap(\.group)
         return groups.indices.filter { !groups[..<$0].contains(groups[$0]) }.map { place in filter { $0.group == groups[place] }.map(\.key) }
@@ -61,21 +62,21 @@ extension [FieldDescription] {
 }
 
 extension Field {
-    /// A file must have it.
+    /// The same field, marked as one that a file must have.
     var required: Field {
         var copy = self
         copy.about.isRequired = true
         return copy
     }
 
-    /// A file must have it, or another of the group.
+    /// The same field, in a group of keys of which exactly one must be written.
     func one(of group: String) -> Field {
         var copy = self
         copy.about.group = group
         return copy
     }
 
-    /// Neither `none` nor `default` is a value of it.
+    /// The same field, with no default to reset it to.
     var lasting: Field {
         var copy = self
         copy.unset = nil
@@ -83,7 +84,7 @@ extension Field {
         return copy
     }
 
-    /// `show` prints it by its key.
+    /// The same field, marked as one that `show` prints under its key.
     var shown: Field {
         var copy = self
         copy.about.isShown = true
@@ -96,14 +97,14 @@ extension Field {
         return copy
     }
 
-    /// Only ports of these types have it.
+    /// The same field, for ports of these types only.
     func of(_ types: PortType..., elsewhere: String = "") -> Field {
         var copy = self
         (copy.about.types, copy.about.elsewhere) = (types, elsewhere)
         return copy
     }
 
-    /// Written so on a command line.
+    /// The same field, described on the command line by this form.
     func form(_ form: String) -> Field {
         var copy = self
         copy.about.form = form
@@ -112,7 +113,7 @@ extension Field {
 }
 
 extension Validator {
-    /// What no way of reading would have let in.
+    /// Checks the values of an object that was made in code; no way of reading would have let a wrong one in.
     mutating func check<Object>(_ object: Object, _ fields: [Field<Object>], _ path: String) {
         for field in fields { field.check?(object, { path }, &problems) }
     }

@@ -1,8 +1,8 @@
-/// The usual kinds of fields. A row names a key, where its value stands, what it takes, what holds where it is not written, and what it does.
+/// The usual kinds of fields. Each takes the key, the property that holds its value, the kind of value, the default and a help phrase.
 extension Field {
     // MARK: Any kind of value
 
-    /// - Parameter standard: what holds where it is not written; told unless `help` tells.
+    /// - Parameter standard: the default. It is described unless `tellsStandard` is false, because `help` describes it.
     static func value<Value: Equatable>(
         _ key: String, _ path: WritableKeyPath<Object, Value>, _ kind: ValueKind<Value>, standard: Value, tellsStandard: Bool = true, help: String = ""
     ) -> Field {
@@ -12,7 +12,7 @@ extension Field {
             write: { $0[keyPath: path] == standard ? nil : kind.write($0[keyPath: path]) }, check: kind.check(key) { $0[keyPath: path] })
     }
 
-    /// - Parameter standard: what nil comes to.
+    /// - Parameter standard: the value that nil stands for.
     static func optional<Value>(
         _ key: String, _ path: WritableKeyPath<Object, Value?>, _ kind: ValueKind<Value>, standard: Value? = nil, help: String = ""
     ) -> Field {
@@ -22,7 +22,7 @@ extension Field {
             write: { $0[keyPath: path].map(kind.write) }, check: kind.check(key) { $0[keyPath: path] })
     }
 
-    /// Keys that are not written stay as they are.
+    /// A field whose value is a map. When it is set again, the map's keys that are not written keep their values.
     static func map<Value, Draft>(_ key: String, _ path: WritableKeyPath<Object, Value?>, _ kind: MapKind<Value, Draft>, help: String = "") -> Field {
         Field(
             key: key, takes: kind.takes, help: help,
@@ -34,7 +34,7 @@ extension Field {
             })
     }
 
-    /// - Parameter name: what the map is called, if it stands in several places.
+    /// - Parameter name: the name under which help texts and the schema refer to the map, if it occurs in several places.
     static func nested<Inner>(_ key: String, _ path: WritableKeyPath<Object, Inner>, _ fields: [Field<Inner>], name: String? = nil, help: String = "") -> Field
     where Inner: Equatable & Initializable {
         Field(
@@ -52,15 +52,15 @@ extension Field {
 
     static func name(_ path: WritableKeyPath<Object, String>) -> Field { reference("name", path, example: "a name", help: "what it is called").required }
 
-    /// The name of something, which there must be.
-    /// - Parameter example: for sentences: `a port's name`.
+    /// The name of another object, which must exist.
+    /// - Parameter example: what is expected, for messages: `a port's name`.
     static func reference(_ key: String, _ path: WritableKeyPath<Object, String>, example: String, help: String = "") -> Field {
         Field(
             key: key, takes: .text(.name), help: help,
             read: { if let value = $2.text($1, example: example) { $0[keyPath: path] = value } }, write: { .text($0[keyPath: path]) })
     }
 
-    /// - Parameter example: for sentences: `a port's name`.
+    /// - Parameter example: what is expected, for messages: `a port's name`.
     static func text(_ key: String, _ path: WritableKeyPath<Object, String?>, example: String, form: TextForm = .any, help: String = "") -> Field {
         var field = optional(key, path, .text(form, example: example), help: help)
         field.about.isText = true
@@ -98,7 +98,7 @@ extension Field {
 
     // MARK: Lists
 
-    /// - Parameter example: a whole list.
+    /// - Parameter example: a whole list, for messages.
     static func list<Item: Equatable>(
         _ key: String, _ path: WritableKeyPath<Object, [Item]>, of item: ValueKind<Item>, example: String, help: String = ""
     ) -> Field {
@@ -109,7 +109,7 @@ extension Field {
 }
 
 extension ValueKind {
-    /// `Field.check` for a key whose value stands there; nil: it is not set.
+    /// The `Field.check` of a key whose value `value` gives; it returns nil where the key is not set, which is never wrong.
     fileprivate func check<Object>(_ key: String, _ value: @escaping (Object) -> Value?) -> ((Object, () -> String, inout ProblemList) -> Void)? {
         guard let fault else { return nil }
         return { object, path, problems in
@@ -119,13 +119,13 @@ extension ValueKind {
     }
 }
 
-/// Settings that start with every value at its default.
+/// Settings that can be made with every value at its default.
 protocol Initializable {
     init()
 }
 
 extension ProblemList {
-    /// A size within a range, in bytes.
+    /// Reads a size in bytes that must be within a range.
     mutating func bytes(_ element: Element, _ range: ClosedRange<Int>) -> Int? {
         guard let value = quantity(element, .size) else { return nil }
         guard value <= UInt64(range.upperBound), value >= UInt64(range.lowerBound) else {

@@ -1,27 +1,27 @@
-/// What a key takes, as help texts and the schema tell it.
+/// What a key takes, as help texts and the schema describe it.
 package indirect enum FieldValue: Sendable {
     case flag
     case integer(ClosedRange<Int>)
-    /// nil: whatever its unit can say.
+    /// A quantity with a unit. Without a range, any value that the unit can express is allowed.
     case quantity(Quantity, ClosedRange<UInt64>?)
     case choice([String])
     case text(TextForm)
     case list(FieldValue)
-    /// A map of these keys. `name`: what it is called where it stands in several places.
+    /// A map with these keys. `name` is what it is called if it occurs in several places.
     case map([FieldDescription], name: String? = nil)
-    /// A map whose keys are names that somebody gave.
+    /// A map whose keys are names that the operator chose.
     case named(FieldValue)
-    /// A map of one of these keys.
+    /// A map with exactly one of these keys.
     case oneOf([String], FieldValue)
     case either([FieldValue])
 
-    /// What it takes on a command line.
+    /// How a value is written on a command line.
     enum Shape {
         case scalar
-        /// Values with commas between them.
+        /// Values with commas between them, in one word.
         case list
         case map(keys: [String])
-        /// One value, or a map of these keys.
+        /// One word, or words that are keys and values of this map.
         case scalarOrMap(keys: [String])
     }
 
@@ -35,7 +35,7 @@ package indirect enum FieldValue: Sendable {
         }
     }
 
-    /// Of all maps that it may be.
+    /// The keys of all maps that the value may be.
     private var keys: [String] {
         switch self {
         case .map(let fields, _): fields.map(\.key)
@@ -44,7 +44,7 @@ package indirect enum FieldValue: Sendable {
         }
     }
 
-    /// As it stands behind its key in a help text: `68-9000`, `client|server`.
+    /// What stands for the value behind its key in a help text, such as `68-9000` or `client|server`.
     var word: String {
         switch self {
         case .flag: "on|off"
@@ -61,7 +61,7 @@ package indirect enum FieldValue: Sendable {
         }
     }
 
-    /// What is within its range, where the words do not tell; nil: they do.
+    /// The allowed range in words, where `word` does not show it; nil: `word` shows it, or there is none.
     var bounds: String? {
         switch self {
         case .quantity(let quantity, let range?): "\(quantity.format(range.lowerBound)) to \(quantity.format(range.upperBound))"
@@ -72,17 +72,17 @@ package indirect enum FieldValue: Sendable {
     }
 }
 
-/// A kind of text.
+/// A kind of text that a value may be.
 package struct TextForm: Sendable {
-    /// What stands for it in help texts.
+    /// The word that stands for it in help texts.
     var word: String
-    /// Of texts that are of this kind (ECMA 262); nil: any.
+    /// A regular expression (ECMA 262) that all texts of this kind match; nil: any text is one.
     package var pattern: String?
     var example: String
-    /// What YAML takes for a number is one, too.
+    /// Whether a value that YAML reads as a number is allowed as well.
     var mayBeNumber = true
 
-    /// 1 to 31 of these, see `Validator.checkName`.
+    /// A name of 1 to 31 letters, digits, dots, underscores or hyphens; `Validator.checkName` checks it.
     package static let name = TextForm(word: "NAME", pattern: "^[A-Za-z0-9._-]{1,31}$", example: "vm1")
     static let path = TextForm(word: "PATH", example: "/run/sluice/vm1.sock")
     static let interface = TextForm(word: "INTERFACE", example: "tap0")
@@ -104,7 +104,7 @@ package struct TextForm: Sendable {
 }
 
 extension Quantity {
-    /// What stands for one in help texts.
+    /// The word that stands for such a quantity in help texts.
     var word: String {
         switch self {
         case .rate: "RATE"
@@ -116,6 +116,6 @@ extension Quantity {
 }
 
 extension String {
-    /// A pattern (ECMA 262) of this word in small and capital letters.
+    /// A regular expression (ECMA 262) that matches this word in any mixture of small and capital letters.
     var anyCase: String { map { "[\($0.lowercased())\($0.uppercased())]" }.joined() }
 }

@@ -1,4 +1,4 @@
-/// The keys of every object: the one table behind YAML, JSON, the command line's words, help texts and the schema.
+/// The keys of every object, in one table from which YAML, JSON, the command line's words, help texts and the schema are all derived.
 struct Fields {
     let daemon = Field<DaemonSettings>.daemon
     let bridge = Field<BridgeSettings>.bridge
@@ -10,12 +10,12 @@ struct Fields {
     let filter = Field<FilterSettings>.filter
     let mirror = Field<MirrorDraft>.mirror
 
-    /// Made once; nothing in it changes.
+    /// The only instance. It is made once, and nothing in it changes afterwards.
     nonisolated(unsafe) static let all = Fields()
 
     private init() {}
 
-    /// The keys of a configuration itself.
+    /// The keys at the top level of a configuration.
     var sections: [FieldDescription] {
         func list(_ key: String, _ fields: [FieldDescription], _ help: String) -> FieldDescription {
             FieldDescription(key: key, value: .list(.map(fields)), help: help)
@@ -32,12 +32,12 @@ struct Fields {
         ]
     }
 
-    /// What `show` prints by keys: what differs from the defaults, in the words that set it.
+    /// The values that `show` prints under their keys: those that differ from the defaults, in the words that set them.
     static func shown<Object>(_ object: Object, _ fields: [Field<Object>]) -> [(key: String, value: String)] {
         fields.compactMap { field in field.about.isShown ? field.write(object).map { (field.key, $0.words) } : nil }
     }
 
-    /// An object as a document: what differs from the defaults.
+    /// An object as a document with the values that differ from the defaults.
     static func write<Object>(_ object: Object, _ fields: [Field<Object>]) -> Document {
         .map(fields.compactMap { field in field.write(object).map { (field.key, $0) } })
     }

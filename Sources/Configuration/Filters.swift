@@ -1,30 +1,33 @@
 import Filters
 
-/// An ordered list of rules about frames, by name: the first that matches a frame decides about it.
+/// A named, ordered list of rules about frames: the first rule that matches a frame decides about it.
 public struct FilterSettings: Equatable, Sendable {
     public var name: String
-    /// What becomes of a frame that no rule matches.
+    /// What happens to a frame that no rule matches.
     public var standard = FilterAction.allow
     public var rules: [FilterRule] = []
     public init(name: String) { self.name = name }
 }
 
+/// What happens to a frame: it passes, or it is dropped.
 public enum FilterAction: String, Equatable, Sendable, CaseIterable {
     case allow, deny
 }
 
+/// One rule of a filter: what happens to the frames that match an expression.
 public struct FilterRule: Hashable, Sendable {
     public var action: FilterAction
-    /// As pcap-filter(7) describes; empty: every frame. What has the word `vlan` in it is shown frames with their tags, everything else is shown them without.
+    /// An expression as pcap-filter(7) describes; empty: it matches every frame. An expression that contains the word `vlan` is evaluated on the frame with its
+    /// tags, any other on the frame without them.
     public var expression: String
     public init(_ action: FilterAction, _ expression: String) { self.action = action; self.expression = expression }
 }
 
-/// The filters of a port, by name; nil: none. Directions are the guest's.
+/// The filters of a port, by their names; nil: no filter. The directions are those of the guest.
 public struct PortFilters: Equatable, Sendable {
-    /// For what leaves by the port.
+    /// The filter of frames that leave by the port.
     public var inbound: String?
-    /// For what comes in by it.
+    /// The filter of frames that come in by the port.
     public var outbound: String?
     public init() {}
 
@@ -34,7 +37,7 @@ public struct PortFilters: Equatable, Sendable {
 extension PortFilters: Initializable {}
 
 extension FilterSettings {
-    /// Most rules of a filter: each takes its time for every frame that none before it matches.
+    /// The most rules that a filter may have: every rule costs time for each frame that none before it matches.
     static let mostRules = 256
 }
 
@@ -77,8 +80,8 @@ extension Field<PortFilters> {
 }
 
 extension Editor {
-    /// `filter add no-smtp default allow deny "tcp dst port 25"`: rules in the order in which they are written. `set` with rules replaces those there were, or
-    /// goes on from them behind the word `append`.
+    /// Carries out a command such as `filter add no-smtp default allow deny "tcp dst port 25"`, whose rules are kept in the order in which they are written.
+    /// With `set`, the written rules replace the old ones; rules behind the word `append` are added after the old ones.
     mutating func filter(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         let example = "filter \(verb.rawValue) no-smtp" + (verb == .del ? "" : " deny \"tcp dst port 25\"")
         let (name, rest) = try name(words, "filter", example: example)

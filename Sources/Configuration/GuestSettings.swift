@@ -1,34 +1,36 @@
 import Packet
 
-/// Whose traffic it is: the MAC addresses of one guest behind one port. A port without guests is a guest of its own name.
+/// A guest is whose traffic it is: the MAC addresses of one guest behind one port. For a port without guests, one with the port's name is made.
 public struct GuestSettings: Equatable, Sendable {
     public var name: String
     public var port: String
-    /// Empty: every address of the port, or of its VLAN there, that no other guest has (at most one such guest a port, and one a VLAN).
+    /// The guest's addresses. Empty: all addresses of the port, or of the guest's VLAN there, that no other guest has. There is at most one such guest for a
+    /// port, and one for each VLAN of it.
     public var macs: [MACAddress] = []
-    /// nil: all VLANs of the port.
+    /// The VLAN that the guest's addresses are in; nil: all VLANs of the port.
     public var vlan: Int?
     public var group: String?
-    /// Towards the guest: a class in the bridge's tree.
+    /// Settings of the guest's class for traffic towards it, in the bridge's tree.
     public var inbound = ClassSettings()
-    /// From the guest: a class in the tree of every physical port of the bridge.
+    /// Settings of the guest's class for traffic from it, in the tree of every physical port of the bridge.
     public var outbound = ClassSettings()
-    /// Leaves of the guest's own, by protocol name; other protocols share the guest's default leaf.
+    /// Settings of leaves that the guest has for single protocols, by the protocol's name. All other protocols share the guest's default leaf.
     public var protocols: [String: ProtocolClasses] = [:]
     public init(name: String, port: String) { self.name = name; self.port = port }
 }
 
+/// Settings of the leaves that a guest has for one protocol, towards it and from it.
 public struct ProtocolClasses: Equatable, Sendable {
     public var inbound = ClassSettings()
     public var outbound = ClassSettings()
     public init() {}
 }
 
-/// A class above guests, such as a tenant: its guests share its floor and ceiling.
+/// A class above guests, such as one for a tenant: the guests below it share its floor and ceiling.
 public struct GroupSettings: Equatable, Sendable {
     public var name: String
     public var bridge: String
-    /// The group above; nil: the root.
+    /// The group that this group stands below; nil: it stands below the root.
     public var parent: String?
     public var inbound = ClassSettings()
     public var outbound = ClassSettings()
@@ -36,7 +38,7 @@ public struct GroupSettings: Equatable, Sendable {
 }
 
 extension GuestSettings {
-    /// What is not the default, of what has no place of its own where guests are shown.
+    /// The keys and values that `show` prints with a guest: those that differ from the default and have no column of their own.
     public var optionWords: [(key: String, value: String)] { Fields.shown(self, Fields.all.guest) }
 }
 

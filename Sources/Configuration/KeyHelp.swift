@@ -1,5 +1,5 @@
 extension EditObject {
-    /// The keys that its `add` and `set` take, with what they take and do, in lines that a terminal shows whole; nil: it takes none.
+    /// Help for the keys that `add` and `set` of this object take: what each takes and does, in lines that fit on a terminal. nil: the object has no such keys.
     public var keys: String? {
         let fields = fields
         return fields.isEmpty ? nil : KeyHelp.text(fields, rawValue)
@@ -23,7 +23,7 @@ extension EditObject {
 }
 
 private enum KeyHelp {
-    /// Of a terminal's line, and where in it begins what a key does.
+    /// The length of a terminal's line, and the column in it where the description of a key begins.
     static let width = 79, column = 26
 
     static func text(_ all: [FieldDescription], _ noun: String) -> String {
@@ -43,7 +43,7 @@ private enum KeyHelp {
         return (label.count <= column - 2 ? label + indent(column - label.count) : label + "\n" + indent(column)) + help
     }
 
-    /// What it does, within which bounds, and what holds without it.
+    /// What the key does, with the allowed range and the default in brackets.
     private static func sentence(_ field: FieldDescription) -> String {
         var notes: [String] = []
         if case .quantity(let quantity, _) = field.value, !quantity.isInLegend, let bounds = field.value.bounds { notes.append(bounds) }
@@ -51,7 +51,7 @@ private enum KeyHelp {
         return notes.isEmpty ? field.help : "\(field.help) (\(notes.joined(separator: "; ")))"
     }
 
-    /// What the words in capital letters stand for.
+    /// Explains the words in capital letters that stand in the labels.
     private static func legend(_ labels: String) -> String {
         let words = Set(labels.split { !$0.isLetter && $0 != "-" }.map(String.init))
         var lines: [String] = []
@@ -65,7 +65,7 @@ private enum KeyHelp {
         return lines.joined(separator: "\n")
     }
 
-    /// Words in lines: the first begins where a line is already written up to `begin`, the others are indented by `hanging`.
+    /// Breaks words into lines. The first line is already written up to column `begin`; the others are indented by `hanging`.
     private static func filled(_ text: String, from begin: Int, hanging: Int) -> String {
         var result = "", place = begin
         for word in text.split(separator: " ") {
@@ -87,6 +87,6 @@ private enum KeyHelp {
 }
 
 extension Quantity {
-    /// Its bounds are the same for all keys.
+    /// Whether the range is the same for all keys, so that the legend gives it once.
     fileprivate var isInLegend: Bool { self == .rate || self == .packets }
 }

@@ -1,29 +1,30 @@
 import Packet
 
-/// What an edit of one guest or one group comes to, where nothing else changes with it but classes of that guest's port, of that group, and `rest`.
+/// What an edit of one guest or one group comes to, if it changes nothing else but classes of that guest's port or of that group, and the class `rest`.
 public struct LocalChange: Equatable, Sendable {
-    /// What is changed in the model; one of the two.
+    /// The change of the model: either `guest` or `group` is set.
     public var guest: GuestEdit?
     public var group: Placed<GroupSettings>?
-    /// nil: the port has the same guests with the same addresses.
+    /// The change of the port's guests; nil: the port keeps the same guests with the same addresses.
     public var port: PortGuests?
     public var trees: [TreeEdit] = []
-    /// As `Plan.lines`; empty: nothing changes.
+    /// The change in words, as `Plan.lines` gives them; empty: nothing changes.
     public var lines: [String]
 
+    /// A guest that is added at the end of the model's list, changed, or removed.
     public enum GuestEdit: Equatable, Sendable {
         case add(GuestSettings)
         case set(Placed<GuestSettings>)
         case remove(place: Int)
     }
 
-    /// By its place in the model.
+    /// New settings of the object at a place in the model's list.
     public struct Placed<Settings: Equatable & Sendable>: Equatable, Sendable {
         public var place: Int
         public var settings: Settings
     }
 
-    /// The guests of a port as they are after the change: names of effective guests.
+    /// The guests of a port, as they are after the change. Guests are named by the names of the effective guests.
     public struct PortGuests: Equatable, Sendable {
         public var port: String
         public var bridge: String
@@ -31,7 +32,7 @@ public struct LocalChange: Equatable, Sendable {
         public var catchAll: String
         public var came: [String]
         public var gone: [String]
-        /// Addresses that the port has no more, and those that are `owner`'s from now on.
+        /// Addresses that no guest of the port has any more, and addresses that belong to `owner` from now on.
         public var removed: [MACAddress]
         public var added: [MACAddress]
         public var owner: String
@@ -45,25 +46,27 @@ public struct LocalChange: Equatable, Sendable {
         }
     }
 
-    /// What happens to one tree's classes. Places are those before the change.
+    /// What happens to one tree's classes. All places are places in the tree's `classes` before the change.
     public struct TreeEdit: Equatable, Sendable {
-        /// The tree's name, and its place among the trees.
+        /// The tree's name, and its index in the list of trees.
         public var name: String
         public var tree: Int
-        /// Other settings of classes that stay where they are; parents first.
+        /// New settings of classes that stay where they are; parents come before their children.
         public var changed: [Item] = []
-        /// Classes in place of others, from the first place to the last.
+        /// Runs of classes that are replaced by others, in ascending order of their places.
         public var splices: [Splice] = []
 
+        /// New settings of the class at a place.
         public struct Item: Equatable, Sendable {
             public var place: Int
             public var settings: ClassParameters
         }
+        /// Classes that replace the ones at a place.
         public struct Splice: Equatable, Sendable {
             public var place: Int
-            /// How many classes go there.
+            /// How many classes are taken out at `place`.
             public var count: Int
-            /// Parents before their children.
+            /// The classes that are put in there; parents come before their children.
             public var classes: [ClassDescription]
         }
         public var isEmpty: Bool { changed.isEmpty && splices.isEmpty }
@@ -71,6 +74,7 @@ public struct LocalChange: Equatable, Sendable {
 }
 
 extension Model {
+    /// Makes the change in the model.
     public mutating func adopt(_ change: LocalChange) {
         switch change.guest {
         case .add(let settings): guests.append(settings)
@@ -83,12 +87,13 @@ extension Model {
 }
 
 extension TreeDescription {
+    /// Makes the edit in the tree's list of classes.
     public mutating func adopt(_ edit: LocalChange.TreeEdit) {
         for item in edit.changed { classes[item.place].settings = item.settings }
         for splice in edit.splices.reversed() { classes.replaceSubrange(splice.place..<splice.place + splice.count, with: splice.classes) }
     }
 
-    /// The classes that an edit concerns, as they are before it and after it.
+    /// The classes that an edit touches, as they are before it and as they are after it.
     public func concerned(by edit: LocalChange.TreeEdit) -> (old: [ClassDescription], new: [ClassDescription]) {
         var old: [ClassDescription] = [], new: [ClassDescription] = []
         for item in edit.changed {

@@ -1,7 +1,8 @@
 import Packet
 
 extension LocalIndex {
-    /// - Returns: nil where the general way has to decide.
+    /// The change that a command comes to, worked out from the objects that it touches alone.
+    /// - Returns: nil if the general way has to decide, because the change is not a local one, or is wrong.
     func change(_ object: EditObject, _ verb: String, _ words: [String], _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs) -> LocalChange? {
         switch object {
         case .class: classChange(verb, words, model, descriptions, ids)
@@ -19,7 +20,8 @@ extension LocalIndex {
         let named = parts.count > 1 ? guests.place(of: parts[parts.count - 2]) : nil
         if named == nil, let group = groups.place(of: last) { return change(verb, words, group: group, model, descriptions, ids) }
         guard let place = named ?? guests.place(of: last), let port = ports.place(of: model.guests[place].port),
-            // A group may be called like the protocol that the path ends with, and what names what is for the small model to find.
+            // If a group is called like the protocol that the path ends with, the group is put into the small model as well, so that the ambiguity is resolved
+            // there as in the whole one.
             var small = small(around: port, model.guests[place].group, model, and: groups.place(of: last))
         else { return nil }
         small.guests = [model.guests[place]]
@@ -31,7 +33,7 @@ extension LocalIndex {
         _ verb: String, _ words: [String], group place: Int, _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs
     ) -> LocalChange? {
         let name = model.groups[place].name
-        // Without a guest in it a group has no class.
+        // A group without a guest below it has no class in any tree.
         guard let guest = someGuest(below: name, model, descriptions), let port = ports.place(of: guest.port),
             var small = small(around: port, guest.group, model, and: place)
         else { return nil }
@@ -59,11 +61,11 @@ extension LocalIndex {
         return change
     }
 
-    /// A guest whose classes stand below the group's.
+    /// A guest that has a class below the group's class.
     private func someGuest(below group: String, _ model: Model, _ descriptions: [TreeDescription]) -> GuestSettings? {
         for (tree, description) in zip(trees, descriptions) {
             guard let place = tree.groups[group].flatMap(tree.place) else { continue }
-            // Parents stand before their children, and the first class behind a group's is below it.
+            // A class's descendants follow it directly, so the first guest's class after the group's class stands below it.
             let below = description.classes[place...].first { $0.guest != nil }
             if let name = below?.guest, let found = guests.place(of: name) { return model.guests[found] }
         }
@@ -89,7 +91,7 @@ extension LocalIndex {
         return change((old, new), small, edited, model, descriptions, ids)
     }
 
-    /// Whether the guest goes together with all others, as far as that is not a matter of trees.
+    /// Whether the guest can exist together with all others, as far as that does not depend on trees: names, addresses and the room for them.
     private func isSound(_ old: GuestSettings?, _ new: GuestSettings?, _ model: Model) -> Bool {
         guard let guest = new ?? old, let port = ports.place(of: guest.port).map({ model.ports[$0] }), let bridge = bridges[port.bridge], !bridge.hasVLANs, new?.vlan == nil
         else { return false }
@@ -106,7 +108,7 @@ extension LocalIndex {
     }
 
     /// The change of a guest to other settings on the same port.
-    /// - Parameters: models with nobody but the guest, before and after, free of problems.
+    /// - Parameters: `small` and `edited` are models that contain no guest but this one, before and after the change; both are free of problems.
     private func change(
         _ guest: (old: GuestSettings?, new: GuestSettings?), _ small: Model, _ edited: Model, _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs
     ) -> LocalChange? {
@@ -114,7 +116,7 @@ extension LocalIndex {
             let bridge = bridges[model.ports[place].bridge]
         else { return nil }
         let before = effective(on: port, model), after = effective(on: port, model, with: guest)
-        // A guest who gains or loses its only address has another place among them.
+        // A guest that gets its first address or loses its last one moves to another place among the port's guests; that is left to the general way.
         let (stayed, stay) = (Set(before.map(\.settings.name)), Set(after.map(\.settings.name)))
         guard before.map(\.settings.name).filter(stay.contains) == after.map(\.settings.name).filter(stayed.contains) else { return nil }
         let isSame = before.map(\.settings.name) == after.map(\.settings.name) && guest.old?.macs == guest.new?.macs
@@ -128,7 +130,7 @@ extension LocalIndex {
         if !isSame {
             let (old, new) = (guest.old?.macs ?? [], guest.new?.macs ?? [])
             guard let catchAll = after.last?.settings.name else { return nil }
-            // Static entries are the catch-all's.
+            // Static entries belong to the port's catch-all guest, so they would change hands with it.
             if before.last?.settings.name != catchAll, bridge.staticPorts.contains(port) { return nil }
             change.port = .init(
                 port: port, bridge: model.ports[place].bridge, all: after.map(\.settings.name), catchAll: catchAll, came: stay.subtracting(stayed).sorted(),
@@ -141,7 +143,8 @@ extension LocalIndex {
 
     // MARK: The small model
 
-    /// The part of the model that the classes of a guest on a port follow from, but for the guest.
+    /// A model with only the parts that decide which classes a guest on this port has: the bridge, its physical ports, the protocols and the groups above. The
+    /// guest itself is not in it.
     private func small(around port: Int, _ group: String?, _ model: Model, and other: Int?) -> Model? {
         guard let bridge = bridges[model.ports[port].bridge] else { return nil }
         var small = Model()
@@ -149,7 +152,7 @@ extension LocalIndex {
         small.bridges[0].staticEntries = []
         small.ports = Set([port] + bridge.physical + [bridge.widest].compactMap { $0 }).sorted().map { place in
             var settings = model.ports[place]
-            // It needs the addresses of guests who are not here, and filters are not here either.
+            // The spoof check needs the addresses of guests that are not in this model, and the filters are not in it either.
             settings.spoofCheck = false
             settings.filter = PortFilters()
             let hairpin = settings.rules.hairpin
@@ -169,7 +172,7 @@ extension LocalIndex {
             chain.append(place)
             next = model.groups[place].parent
         }
-        // What is wrong at another bridge is not to be told here.
+        // A group on another bridge is left out; the general way reports what is wrong with it.
         small.groups = chain.sorted().map { model.groups[$0] }.filter { $0.bridge == small.bridges[0].name }
         return small
     }

@@ -1,14 +1,14 @@
 extension LocalIndex {
-    /// One tree's classes.
+    /// An index of one tree's classes.
     struct Tree: Sendable {
-        /// By id: its place, or -1.
+        /// The place of each class in the tree's list, by its id; -1: no class has this id.
         private var places: [Int32] = []
-        /// Ids of guests' classes by guest, in their order, and of groups' by group.
+        /// Ids of the guests' classes by the guest's name, in the tree's order, and ids of the groups' classes by the group's name.
         private(set) var guests: [String: [UInt16]] = [:]
         private(set) var groups: [String: UInt16] = [:]
-        /// By the id of the class above: what it promises to those below.
+        /// The sum of the floors that stand below a class, by that class's id.
         private(set) var promises: [UInt16: Promise] = [:]
-        /// What was written of `rest`, its id if there is anybody in it, and the bytes of the largest frame there.
+        /// The settings of `rest` as they were written, the id of the class `rest` if the tree has one, and the bytes of the largest frame on the bridge.
         let rest: RestSettings
         private(set) var restID: UInt16?
         let largestFrame: Int
@@ -30,7 +30,7 @@ extension LocalIndex {
 
         subscript(id: UInt16, description: TreeDescription) -> ClassDescription? { place(of: id).map { description.classes[$0] } }
 
-        /// The lowest id from `first` on that no class has.
+        /// The lowest id, beginning with `first`, that no class of the tree has; nil: there is none.
         func freeID(from first: Int) -> UInt16? {
             var id = first
             while id < places.count, places[id] >= 0 { id += 1 }
@@ -45,7 +45,7 @@ extension LocalIndex {
             }
         }
 
-        /// - Parameter description: as it is before the change.
+        /// - Parameter description: the tree as it is before the change.
         mutating func adopt(_ edit: LocalChange.TreeEdit, _ description: TreeDescription) {
             let (old, new) = description.concerned(by: edit)
             for item in old where !item.isRemainder(below: self[item.parent, description]) { promises[item.parent]?.add(item.settings, -1) }
@@ -64,13 +64,13 @@ extension LocalIndex {
             for item in edit.splices.lazy.flatMap(\.classes) { if let guest = item.guest { guests[guest, default: []].append(item.id) } }
         }
 
-        /// - Parameter description: as it is after the change.
+        /// - Parameter description: the tree as it is after the change.
         mutating func renumber(after edit: LocalChange.TreeEdit, _ description: TreeDescription) {
             if let first = edit.splices.first { number(description.classes, from: first.place) }
         }
     }
 
-    /// Sums that may pass 64 bits.
+    /// Sums of floors. They may exceed 64 bits.
     struct Promise: Sendable {
         var floor: Int128 = 0
         var packets: Int128 = 0

@@ -1,9 +1,10 @@
 extension LocalIndex {
-    /// The change with what it does to the trees; nil if other classes would come, go, move or change, or if floors would not be admitted.
+    /// The change, completed by what it does to the trees. nil: classes of other guests would come, go, move or change, or the floors would not be admitted.
     /// - Parameters:
-    ///   - made: the guests of the port that come or are changed.
-    ///   - before: all guests of the port, in their order.
-    ///   - edited: the small model.
+    ///   - made: the guests of the port that are new or changed.
+    ///   - before: all guests of the port before the change, in their order.
+    ///   - after: all guests of the port after the change, in their order.
+    ///   - edited: the small model after the change.
     func withTrees(
         _ change: LocalChange, _ made: [EffectiveGuest], _ before: [EffectiveGuest], _ after: [EffectiveGuest], _ edited: Model,
         _ descriptions: [TreeDescription], _ ids: ClassIDs
@@ -13,7 +14,7 @@ extension LocalIndex {
         let small = Dictionary(Configuration.trees(of: edited, made, ids: &own).map { ($0.name, $0) }) { first, _ in first }
         let made = Set(made.map(\.settings.name))
         for (number, description) in descriptions.enumerated() {
-            // Other bridges' trees, and that of the port itself, where its guests have no classes.
+            // Skips the trees of other bridges, and a physical port's own tree, in which its guests have no classes.
             guard let new = small[description.name], let first = before.first, trees[number].guests[first.settings.name] != nil else { continue }
             guard let edit = edit(number, new, made, before.map(\.settings.name), after.map(\.settings.name), description, ids),
                 let finished = finished(edit, &change, description)
@@ -28,7 +29,8 @@ extension LocalIndex {
     ) -> LocalChange.TreeEdit? {
         let tree = trees[number]
         func start(of guest: String) -> Int? { tree.guests[guest]?.first.flatMap(tree.place) }
-        /// A group, or `rest`, stands in front of the first guest who needs it, and goes or moves with that one.
+        /// Whether no group's class and no `rest` stands directly before the place. Such a class stands before the first guest that needs it, so it would come,
+        /// go or move with the guest at this place.
         func standsBehindAGuest(_ place: Int) -> Bool { place == 0 || description.classes[place - 1].guest != nil }
         func isThere(_ parent: UInt16, before place: Int, _ block: [ClassDescription]) -> Bool {
             parent == ClassIDs.root || block.contains { $0.id == parent } || tree.place(of: parent).map { $0 < place } ?? false
@@ -51,7 +53,7 @@ extension LocalIndex {
             }
             guard let block = namer.block(of: guest), let top = block.first else { return nil }
             guard let count, let place = start(of: guest) else {
-                // The port's first guest stands where the first one was.
+                // A guest that becomes the first of its port takes the place of the one that was first.
                 guard let place = end ?? before.first.flatMap(start), end != nil || standsBehindAGuest(place), isThere(top.parent, before: place, block) else { return nil }
                 insertions.append(.init(place: place, count: 0, classes: block))
                 continue
@@ -67,21 +69,21 @@ extension LocalIndex {
             }
             end = place + count
         }
-        // What comes in at a place stands before what is there.
+        // Classes that are inserted at a place come before those that stood there.
         edit.splices = (insertions + edit.splices.sorted { $0.place < $1.place }).stablySorted()
         return edit
     }
 
-    /// The classes of small trees with the ids that they have, or get, in the whole one.
+    /// Gives the classes of a small tree the ids that they have, or get, in the whole tree.
     private struct Namer {
         private let tree: Tree
         private let description: TreeDescription
         private let ids: ClassIDs
-        /// Whose ids may be used.
+        /// Guests whose ids may be reused.
         private let guests: Set<String>
         private let blocks: [String: [ClassDescription]]
         private let paths: [UInt16: String]
-        /// Lower ids are all given.
+        /// All ids below this one are taken.
         private var next = Int(ClassIDs.range.lowerBound)
 
         init(_ tree: Tree, _ description: TreeDescription, _ small: TreeDescription, _ ids: ClassIDs, _ guests: Set<String>) {
@@ -93,7 +95,8 @@ extension LocalIndex {
             paths = Dictionary(small.classes.map { ($0.id, $0.path) }) { first, _ in first }
         }
 
-        /// - Returns: nil if what is above is not there, or no id is free.
+        /// The classes of a guest with their ids in the whole tree.
+        /// - Returns: nil if the class above is not in the whole tree, an id belongs to another guest, or no id is free.
         mutating func block(of guest: String) -> [ClassDescription]? {
             guard var block = blocks[guest] else { return nil }
             var own: [String: UInt16] = [:]
@@ -118,7 +121,8 @@ extension LocalIndex {
 
     // MARK: What it does to others
 
-    /// The edit with limits of queues and what is left to `rest`; nil if it changes others, or if floors would not be admitted.
+    /// The edit, completed by the limits of queues and by what floors leave to `rest`. nil: the queue limits of other classes would change, or the floors would
+    /// not be admitted.
     func finished(_ edit: LocalChange.TreeEdit, _ change: inout LocalChange, _ description: TreeDescription) -> LocalChange.TreeEdit? {
         var edit = edit
         let tree = trees[edit.tree]
@@ -142,7 +146,7 @@ extension LocalIndex {
         return edit
     }
 
-    /// What is promised to those below each class that is concerned; nil if that is more than the class is promised.
+    /// The sums of floors below each class that the edit touches. nil: some class would promise more to its children than it is promised itself.
     private func admitted(_ old: [ClassDescription], _ new: [ClassDescription], _ tree: Tree, _ description: TreeDescription) -> [UInt16: Promise]? {
         let now = Dictionary(new.map { ($0.id, $0) }) { first, _ in first }
         let gone = Set(old.map(\.id)).subtracting(now.keys)
@@ -158,7 +162,7 @@ extension LocalIndex {
         }
         for (id, sum) in sums where !gone.contains(id) {
             if id == ClassIDs.root {
-                // Without a rate nothing can be promised.
+                // Without a rate at the root, nothing can be promised.
                 if sum.floor + Int128(tree.rest.floor ?? 0) > Int128(description.rate ?? 0) { return nil }
             } else if let own = now[id] ?? tree[id, description] {
                 if own.isRest { continue }
@@ -170,24 +174,25 @@ extension LocalIndex {
 }
 
 extension [LocalChange.TreeEdit.Splice] {
-    /// By place; those of one place as they are.
+    /// Sorted by place; splices of the same place keep their order.
     fileprivate func stablySorted() -> Self {
         enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }.map(\.element)
     }
 }
 
 extension ClassDescription {
-    /// The last part of its path.
+    /// The last part of the class's path.
     var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-    /// `rest`, or the leaf for what a guest's protocols leave over: its floor is a remainder, not a promise of its own.
+    /// Whether the class is `rest`, or a guest's leaf for all protocols without one of their own: its floor is what others leave over, not a promise of its
+    /// own.
     func isRemainder(below parent: ClassDescription?) -> Bool {
         if isRest { return true }
         guard let parent, let guest else { return false }
         return isLeaf && protocolName == nil && parent.guest == guest
     }
 
-    /// Whether `other` is this class with other settings.
+    /// Whether `other` is the same class at the same place in the tree, apart from its settings.
     fileprivate func hasPlace(of other: ClassDescription) -> Bool {
         id == other.id && path == other.path && parent == other.parent && isLeaf == other.isLeaf && protocolName == other.protocolName && port == other.port
     }

@@ -1,32 +1,34 @@
 import Packet
 
-/// Where things are in a model and its trees, and what floors sum to, so that an edit of one guest or group looks at that and what is around it alone.
+/// An index of where things stand in a model and its trees and of what floors sum to. With it, an edit of one guest or group needs to look only at that object
+/// and what is around it.
 ///
-/// Such an edit is carried out in the general way on a small model: the guest, its port, its groups, its bridge. What that gives is taken over only where
-/// every other class stays as it is, and where the floors beside and below still sum to no more than what is above them (`LocalIndex+Edits`).
+/// Such an edit is carried out in the general way, but on a small model that contains only the guest, its port, its groups and its bridge. The result is
+/// accepted only if every other class stays as it is, and if the floors beside and below still sum to no more than what the class above has
+/// (`LocalIndex+Edits`).
 struct LocalIndex: Sendable {
     var guests: Places<GuestSettings>
     var groups: Places<GroupSettings>
     var ports: Places<PortSettings>
     var bridges: [String: Bridge]
     var trees: [Tree]
-    /// Classes as `Validator.checkClassCount` counts them.
+    /// The number of classes, as `Validator.checkClassCount` counts them.
     var classCount = 0
 
     struct Bridge {
         var place: Int
-        /// Places of its physical ports, and of one with the largest frames.
+        /// Places of the bridge's physical ports in the model, and the place of a port with the largest frames.
         var physical: [Int] = []
         var widest: Int?
-        /// Whose each guest's address is; the addresses with static entries, and the ports that have some.
+        /// The guest that has each address; the addresses that have static entries; and the ports that have static entries.
         var owners: [MACAddress: String] = [:]
         var statics: Set<MACAddress> = []
         var staticPorts: Set<String> = []
-        /// An address may be several guests' there.
+        /// Whether a port of the bridge names a VLAN. Then an address may belong to several guests, in different VLANs.
         var hasVLANs = false
     }
 
-    /// - Returns: nil where ids are kept of classes that the trees do not have.
+    /// - Returns: nil if `ids` holds ids of classes that the trees do not have.
     init?(_ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs) {
         guard ids.trees.count == descriptions.count, descriptions.allSatisfy({ ids.trees[$0.name]?.count == $0.classes.count }) else { return nil }
         guests = Places(model.guests, \.name, in: \.port)
@@ -84,7 +86,7 @@ struct LocalIndex: Sendable {
 
     // MARK: A change is taken over
 
-    /// - Parameters: as they are before the change.
+    /// - Parameters: `model` and `descriptions` as they are before the change.
     mutating func adopt(_ change: LocalChange, _ model: Model, _ descriptions: [TreeDescription]) {
         for edit in change.trees { trees[edit.tree].adopt(edit, descriptions[edit.tree]) }
         guard let edit = change.guest else { return }
@@ -105,7 +107,7 @@ struct LocalIndex: Sendable {
         }
     }
 
-    /// The guests of a port; with a guest in place of another, or one that comes or goes.
+    /// The effective guests of a port, with one guest replaced, added (no old one) or removed (no new one).
     func effective(on port: String, _ model: Model, with change: (old: GuestSettings?, new: GuestSettings?) = (nil, nil)) -> [EffectiveGuest] {
         var own = guests.places(in: port).map { model.guests[$0] }
         switch change {
@@ -118,10 +120,10 @@ struct LocalIndex: Sendable {
     }
 }
 
-/// Where the elements of a list stand, by name; and which of them belong together. At constant cost, but for the removal of one, which moves a word for each of
-/// those behind it.
+/// Where the elements of a list stand, by their names, and which elements belong to the same group. Looking up and appending cost little; removing an element
+/// moves one word for each element behind it.
 struct Places<Element>: Sendable {
-    /// Ascending: what each element of the list was given when it came.
+    /// A number for each element of the list, given when it came; the numbers ascend.
     private var serials: [Int]
     private var byName: [String: Int]
     private var groups: [String: [Int]] = [:]
@@ -136,7 +138,7 @@ struct Places<Element>: Sendable {
 
     func contains(_ name: String) -> Bool { byName[name] != nil }
     func place(of name: String) -> Int? { byName[name].map(place) }
-    /// In the order of the list.
+    /// The places of a group's elements, in the order of the list.
     func places(in group: String) -> [Int] { (groups[group] ?? []).map(place) }
 
     private func place(of serial: Int) -> Int {

@@ -1,14 +1,14 @@
 import Filters
 
-/// Which classes mirrors are about, and the class that their copies have.
+/// Which classes a mirror copies the frames of, and the class that the copies themselves are sent in.
 extension ClassDescription {
-    /// The path of the class that mirrors' copies to a port have in the tree that it takes its frames from. It is a leaf of its own, so that copies take no room in a
-    /// queue of the port's other traffic; no guest has such a name.
+    /// The path of the leaf in which mirrors' copies leave by a port, in the tree that schedules the port's frames. They have a leaf of their own so that they
+    /// take no room in the queues of other traffic. No guest can have such a name.
     public static func mirrorPath(to port: String) -> String { port + mirrorSuffix }
     private static let mirrorSuffix = ":mirrors"
     public var isForMirrors: Bool { guest?.hasSuffix(Self.mirrorSuffix) ?? false }
 
-    /// Whether a path, or the end of one, is this class's.
+    /// Whether `words` are this class's path or the end of it.
     func isCalled(_ words: [Substring]) -> Bool {
         if isForMirrors || words.isEmpty { return false }
         let parts = path.split(separator: "/")
@@ -17,25 +17,26 @@ extension ClassDescription {
 }
 
 extension Model {
-    /// Mirrors may overlap: a frame that waits says in a few bits by which of them it is copied.
+    /// The most different combinations of mirrors that leaves may have. Mirrors may overlap, and a waiting frame stores in a few bits which combination copies
+    /// it.
     public static let mostMirroredSets = 127
 
-    /// Mirrors are about guests or classes, so that an edit of one may be one of theirs.
+    /// Whether some mirror copies a guest's or a class's frames, so that an edit of a guest or class may concern a mirror.
     var mirrorsNameClasses: Bool {
         mirrors.contains { if case .port = $0.source { false } else { true } }
     }
 
-    /// Ports that mirrors' copies leave by.
+    /// The ports that mirrors' copies leave by.
     var mirrorTargets: Set<String> { Set(mirrors.map(\.target.port)) }
 
-    /// By the id of each leaf of a tree that is mirrored: the names of its mirrors, in the order of `mirrors`.
+    /// The mirrors of each leaf of a tree that is mirrored, by the leaf's id: their names in the order of `mirrors`.
     public func mirroredLeaves(of tree: TreeDescription) -> [UInt16: [String]] {
         var result: [UInt16: [String]] = [:]
         for mirror in mirrors { for leaf in leaves(of: mirror, in: tree) { result[leaf.id, default: []].append(mirror.name) } }
         return result
     }
 
-    /// The leaves that a mirror of a class copies the frames of.
+    /// The leaves whose frames a mirror of a class copies.
     func leaves(of mirror: MirrorSettings, in tree: TreeDescription) -> [ClassDescription] {
         guard case .class(let path) = mirror.source else { return [] }
         switch (tree.kind, mirror.direction) {
@@ -43,7 +44,7 @@ extension Model {
         default: return []
         }
         let words = path.split(separator: "/")
-        // Parents come before their children.
+        // Parents come before their children, so one pass finds all descendants.
         var inside: Set<UInt16> = []
         return tree.classes.filter { item in
             if item.isCalled(words) || inside.contains(item.parent) { inside.insert(item.id) }
@@ -104,7 +105,7 @@ extension Validator {
         }
     }
 
-    /// What can only be told with the trees at hand.
+    /// Checks what depends on the trees: that a mirrored class exists, and that its copies do not go where its frames go.
     mutating func checkMirroredClasses(_ trees: [TreeDescription]) {
         for (index, mirror) in model.mirrors.enumerated() {
             guard case .class(let name) = mirror.source else { continue }
@@ -115,7 +116,7 @@ extension Validator {
                 if leaves.isEmpty { continue }
                 isThere = true
                 let isOwn: Bool
-                // Inside tunnels copies of what leaves by an uplink may leave there, too.
+                // Copies inside a tunnel may leave by the very uplink whose outgoing frames they copy.
                 if case .outbound(target.port) = tree.kind, target.tunnel == nil { isOwn = true } else { isOwn = leaves.contains { $0.port == target.port } }
                 if isOwn { refuse(target, as: "frames of class \(name) go to", path) }
             }

@@ -1,45 +1,48 @@
 import Filters
 import Packet
 
-/// Copies of a port's, a guest's or a class's frames, by name.
+/// A mirror: it copies the frames of a port, a guest or a class.
 public struct MirrorSettings: Equatable, Sendable {
     public var name: String
     public var source: MirrorSource
     public var direction = MirrorDirection.both
-    /// As pcap-filter(7) describes; nil: every frame.
+    /// An expression as pcap-filter(7) describes; nil: every frame is copied.
     public var filter: String?
-    /// Bytes of each frame that are copied; nil: all.
+    /// The number of bytes copied of each frame; nil: all of them.
     public var truncate: Int?
-    /// What copies may take; nil: no limit.
+    /// The highest rate of the copies; nil: no limit.
     public var rate: StormRate?
     public var target: MirrorTarget
 
     public init(name: String, source: MirrorSource, target: MirrorTarget) { (self.name, self.source, self.target) = (name, source, target) }
 }
 
+/// The port, guest or class whose frames a mirror copies, by name.
 public enum MirrorSource: Equatable, Sendable {
     case port(String)
     case guest(String)
-    /// A class's path, or the end of it.
+    /// The path of a class, or the end of its path.
     case `class`(String)
 }
 
+/// The direction of the frames that a mirror copies.
 public enum MirrorDirection: String, Equatable, Sendable, CaseIterable {
-    /// What comes in by a port, and what leaves by it.
+    /// Of a port: frames that come in by it, or that leave by it.
     case `in`, out
-    /// Towards guests, and from them.
+    /// Of a guest or a class: frames towards the guest, or from it.
     case inbound, outbound
     case both
 }
 
+/// Where a mirror sends its copies.
 public enum MirrorTarget: Equatable, Sendable {
     case port(String)
-    /// GRE with Ethernet frames inside (RFC 2784, RFC 7676).
+    /// GRE with whole Ethernet frames inside (RFC 2784, RFC 7676).
     case gre(MirrorTunnel)
     /// ERSPAN, type II.
     case erspan(MirrorTunnel, session: Int)
 
-    /// The port that copies leave by.
+    /// The port by which copies leave.
     public var port: String {
         switch self {
         case .port(let name): name
@@ -47,7 +50,7 @@ public enum MirrorTarget: Equatable, Sendable {
         }
     }
 
-    /// What names that port.
+    /// The key under which that port is written.
     var key: String {
         switch self {
         case .port: "to"
@@ -64,24 +67,25 @@ public enum MirrorTarget: Equatable, Sendable {
     }
 }
 
-/// Where copies go inside IP packets, and by which way.
+/// The tunnel in whose IP packets copies are sent.
 public struct MirrorTunnel: Equatable, Sendable {
-    /// Addresses of one family.
+    /// Addresses of both ends, of one address family.
     public var remote: IPPrefix
     public var local: IPPrefix
-    /// A port's name.
+    /// The name of the port by which the packets leave.
     public var via: String
-    /// Of who is next on the way to `remote`.
+    /// The MAC address of the next hop on the way to `remote`.
     public var mac: MACAddress
     public var sourceMAC: MACAddress?
-    /// Of the packets' own tag; nil: they have none.
+    /// The VLAN tag of the packets; nil: they have none.
     public var vlan: Int?
 
     public init(remote: IPPrefix, local: IPPrefix, via: String, mac: MACAddress) {
         (self.remote, self.local, self.via, self.mac) = (remote, local, via, mac)
     }
 
-    /// `sourceMAC`, or one of a range that is nobody's (IEEE 802, 8.4.2), made of the local address.
+    /// The source MAC address of the packets: `sourceMAC`, or one made of the local IP address that is locally administered and thus belongs to no vendor (IEEE
+    /// 802, 8.4.2).
     public var source: MACAddress { sourceMAC ?? MACAddress(value: local.bytes.suffix(4).reduce(0x0253) { $0 << 8 | UInt64($1) }) }
 }
 
@@ -125,7 +129,7 @@ struct MirrorDraft {
         }
     }
 
-    /// The mirror, or what is missing or does not go together.
+    /// The mirror that the keys describe; nil if something is missing or does not go together, which is added to `problems`.
     func mirror(at element: Element, _ problems: inout ProblemList) -> MirrorSettings? {
         let before = problems.count
         let sources = [port.map(MirrorSource.port), guest.map(MirrorSource.guest), self.class.map(MirrorSource.class)].compactMap { $0 }
@@ -157,7 +161,7 @@ extension MirrorDraft.Tunnel {
     func tunnel(_ key: String, _ element: Element, _ problems: inout ProblemList) -> MirrorTunnel? {
         guard let remote, let local, let via, let mac else {
             let missing = [("remote", remote == nil), ("local", local == nil), ("via", via == nil), ("mac", mac == nil)].filter(\.1).map(\.0)
-            // What was written and could not be read is told of already.
+            // A key that was written but could not be read has been reported already.
             if !problems.problems.contains(where: { $0.path.hasPrefix("\(element.path).\(key)") }) {
                 problems.add(element, """
                     \(key) needs \(missing.joined(separator: ", ")): write the addresses of both ends (remote, local), the port that copies leave by (via), and the MAC \
@@ -189,7 +193,7 @@ extension MirrorDraft.Tunnel {
 }
 
 extension ValueKind<IPPrefix> {
-    /// Of a host.
+    /// The address of a host, without a prefix length.
     fileprivate static var address: Self {
         ValueKind(
             takes: .text(.address),
@@ -232,7 +236,7 @@ extension Field<MirrorDraft> {
             .optionalInteger("truncate", \.truncate, MirrorSettings.lengths, help: "bytes of each frame that are copied; by default all"),
             .packetsOrBits("rate", \.rate, help: "what copies may take"),
             .text("to", \.to, example: "a port's name", form: .name, help: "the port that copies leave by").one(of: "targets"),
-            // Of a session under gre a sentence of its own tells.
+            // `session` is left out here, as `tunnel(_:_:_:)` of the draft refuses it under gre with a sentence of its own.
             tunnel("gre", \.gre, all.filter { $0.key != "session" }, "copies leave inside GRE packets").one(of: "targets"),
             tunnel("erspan", \.erspan, all, "copies leave inside ERSPAN packets, type II").one(of: "targets"),
         ]
@@ -240,10 +244,10 @@ extension Field<MirrorDraft> {
 }
 
 extension MirrorSettings {
-    /// Bytes of a frame that copies may be cut to: an Ethernet header at least.
+    /// To how many bytes copies may be cut; at least the Ethernet header stays.
     static let lengths = 14...65_535
 
-    /// Its source, target and settings but for the name, in the words that set them.
+    /// The mirror's source, target and settings, but not its name, in the words that set them.
     public var words: [(key: String, value: String)] {
         let draft = MirrorDraft(self)
         return Fields.all.mirror.compactMap { field in field.key == "name" ? nil : field.write(draft).map { (field.key, $0.words) } }
@@ -251,7 +255,7 @@ extension MirrorSettings {
 }
 
 extension Editor {
-    /// `mirror add m1 port vm1 to mon0`; `set` with another source or target takes that in place of the one there was.
+    /// Carries out a command such as `mirror add m1 port vm1 to mon0`. With `set`, another source or target replaces the old one.
     mutating func mirror(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         let example = "mirror \(verb.rawValue) m1" + (verb == .del ? "" : " port vm1 to mon0")
         let (name, rest) = try name(words, "mirror", example: example)
@@ -270,7 +274,7 @@ extension Editor {
             model.mirrors.remove(at: place!)
             return
         }
-        // Another source, or another target, takes the place of the one there is.
+        // A source or target that is written replaces the old one, even if the old one was written with another key.
         let groups = fields.mirror.filter { rest.contains($0.key) }.compactMap(\.about.group)
         for field in fields.mirror where field.about.group.map(groups.contains) ?? false && !rest.contains(field.key) { field.unset?(&draft) }
         try read(rest, into: &draft, fields.mirror, "mirror \(name)", of: "a mirror")
@@ -279,6 +283,6 @@ extension Editor {
         if let place { model.mirrors[place] = mirror } else { model.mirrors.append(mirror) }
     }
 
-    /// Mirrors that name a port or a guest.
+    /// The mirrors that fulfil a condition, such as naming a port or a guest, as words for a message.
     func mirrors(where isNamed: (MirrorSettings) -> Bool) -> [String] { model.mirrors.filter(isNamed).map { "mirror \($0.name)" } }
 }

@@ -1,4 +1,4 @@
-/// A whole model from and to its parts.
+/// Reads a whole model from a document, and makes a document of it.
 extension Model {
     /// Reads what was written in another form than YAML. What the keys say is checked, not whether they go together: that is `problems`.
     package init(_ element: Element) throws(ConfigurationError) {
@@ -7,7 +7,8 @@ extension Model {
         if !problems.isEmpty { throw problems.error { ($0.line ?? 0) < ($1.line ?? 0) } }
     }
 
-    /// - Parameter standing: the daemon's settings if the document says nothing of them. One that names any of them has all others at their defaults.
+    /// Reads a model. What is wrong is added to `problems`.
+    /// - Parameter standing: the daemon's settings if the document names none of them. If it names some, all others have their defaults.
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {
         self.init()
         daemon = standing
@@ -57,7 +58,7 @@ extension Model {
         }
     }
 
-    /// Only what differs from the defaults.
+    /// The model as a document with only the values that differ from the defaults.
     public var document: Document {
         let fields = Fields.all
         var entries: [(key: String, value: Document)] = []
@@ -77,7 +78,7 @@ extension Model {
 }
 
 extension ProblemList {
-    /// A list of named objects; every one must have a name.
+    /// Reads a list of named objects; every one must have a name.
     mutating func objects<Object>(
         _ element: Element, _ empty: Object, _ fields: [Field<Object>], of noun: String, example: String
     ) -> [(object: Object, element: Element)] {

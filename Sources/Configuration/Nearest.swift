@@ -1,4 +1,5 @@
-/// The candidate an operator most likely meant: within a third of the word's length (at least 1, at most 3 edits).
+/// The candidate that an operator most likely meant: the one with the smallest edit distance, which may be at most a third of the word's length (at least 1, at
+/// most 3).
 func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
     let limit = min(max(word.count / 3, 1), 3)
     var best: (name: String, distance: Int)?
@@ -9,7 +10,8 @@ func nearest(to word: String, among candidates: some Sequence<String>) -> String
     return best?.name
 }
 
-/// Insertions, deletions, substitutions and swaps of neighbours; anything above `limit` may be told as `limit + 1`.
+/// The number of insertions, deletions, substitutions and swaps of neighbours that turn one word into the other. A distance above `limit` may be returned as
+/// `limit + 1`.
 private func editDistance(_ a: [Character], _ b: [Character], limit: Int) -> Int {
     if abs(a.count - b.count) > limit { return limit + 1 }
     var before: [Int] = []
@@ -26,17 +28,17 @@ private func editDistance(_ a: [Character], _ b: [Character], limit: Int) -> Int
     return previous[b.count]
 }
 
-/// What tc's HTB calls these keys.
+/// The names that tc's HTB has for some keys.
 private let keysOfTC = ["rate": "floor", "ceil": "ceiling", "cburst": "ceiling-burst", "prio": "priority"]
 
-/// That `noun` has no such key, and which one may be meant.
+/// A sentence that says that `noun` has no such key, and which one may be meant.
 package func noKey(_ key: String, of noun: String, among keys: [String]) -> String {
     let known = keysOfTC[key].flatMap { keys.contains($0) ? $0 : nil }
     let advice = (known ?? nearest(to: key, among: keys)).map { "did you mean '\($0)'?" } ?? "the keys are \(keys.joined(separator: ", "))"
     return "\(noun) has no key '\(key)': \(advice)"
 }
 
-/// `: did you mean vm1?`, or what there is, or that there is nothing.
+/// The end of a sentence about an unknown name: `did you mean vm1?`, or a list of the names that exist, or `none` if there are none.
 func hint(_ word: String, among candidates: [String], none: String) -> String {
     if let name = nearest(to: word, among: candidates) { return "did you mean \(name)?" }
     if candidates.isEmpty { return none }

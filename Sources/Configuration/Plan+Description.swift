@@ -1,9 +1,9 @@
 extension Plan {
-    /// One line a change, as `sluice diff` prints them: `+` adds, `-` removes, `~` changes.
+    /// The plan in lines, one for each change, as `sluice diff` prints them: `+` adds, `-` removes, `~` changes, and `!` marks what the operator should know.
     ///
     /// - Parameters:
-    ///   - old, new: the models the plan leads between; with them a change tells what differs.
-    ///   - adopted: ports whose interface has the name already that they are to go by.
+    ///   - old, new: the models that the plan leads between; a line about a change tells what differs between them.
+    ///   - adopted: ports whose interface already has the name that the port is to use from now on.
     public func lines(from old: Model, to new: Model, adopted: Set<String> = []) -> [String] {
         let fields = Fields.all
         func port(_ model: Model, _ name: String) -> PortSettings? { model.ports.first { $0.name == name } }
@@ -19,7 +19,7 @@ extension Plan {
             case .removeGroup(let name): return ["- group \(name)"]
             case .removeBridge(let name): return ["- bridge \(name)"]
             case .removePort(let name):
-                // A removal with an addition is told once.
+                // A removal that is followed by an addition of the same port is printed as one change.
                 if port(new, name) != nil { replaced.insert(name); return [] }
                 return ["- port \(name)"]
             case .addPort(let settings):
@@ -63,7 +63,7 @@ extension Plan {
         return lines + left.map { Self.notice(ofRestIn: $0.name) }
     }
 
-    /// Where floors leave nothing.
+    /// The notice that a tree's floors leave nothing to the class `rest`.
     static func notice(ofRestIn tree: String) -> String {
         "! class rest of \(tree) (floors take the whole rate: classes without a floor have only what others do not use)"
     }
@@ -82,14 +82,14 @@ extension Plan {
             }
     }
 
-    /// `vm1 type vhost bridge br0`: an object in the words that would add it.
+    /// An object in the words that would add it, such as `vm1 type vhost bridge br0`.
     private func words<Object>(_ object: Object, _ fields: [Field<Object>]) -> String {
         fields.compactMap { field in
             field.write(object).map { field.key == "name" ? $0.words : "\(field.key) \($0.words)" }
         }.joined(separator: " ")
     }
 
-    /// `mtu 1500 -> 9000`: the keys that differ.
+    /// The keys that differ, with both values, such as `mtu 1500 -> 9000`.
     fileprivate func changes<Object>(_ old: Object, _ new: Object, _ fields: [Field<Object>]) -> String {
         fields.compactMap { field in
             let before = field.write(old), after = field.write(new)
@@ -100,19 +100,19 @@ extension Plan {
 }
 
 extension StaticEntry {
-    /// `52:54:00:12:34:56 port vm1 vlan 10`
+    /// The entry in words, such as `52:54:00:12:34:56 port vm1 vlan 10`.
     fileprivate var words: String { "\(mac) port \(port)\(vlan.map { " vlan \($0)" } ?? "")" }
 }
 
 extension DaemonSettings {
-    /// What of it differs from `running` and cannot change at run time: `buffers 65536 -> 1024, cpus 1 -> 2`.
+    /// What differs from the running daemon's settings and cannot change at run time, such as `buffers 65536 -> 1024, cpus 1 -> 2`. Empty: nothing does.
     public func fixed(from running: DaemonSettings) -> String {
         Plan().changes(running.changingInPlace(to: self), self, Fields.all.daemon)
     }
 }
 
 extension Document {
-    /// On one line: plain values as they are, nested ones in braces.
+    /// The document on one line: plain values as they are, maps in braces.
     var words: String {
         switch self {
         case .text(let text): text

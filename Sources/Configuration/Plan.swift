@@ -1,4 +1,4 @@
-/// One step of a change. Steps of a `Plan` are in an order in which nothing is used before it is added or after it is removed.
+/// One step of a change. The steps of a `Plan` are ordered so that nothing is used before it is added or after it is removed.
 public enum Action: Equatable, Sendable {
     case removeStaticEntry(bridge: String, StaticEntry)
     case removeGuest(String)
@@ -6,16 +6,16 @@ public enum Action: Equatable, Sendable {
     case removePort(String)
     case removeBridge(String)
     case addBridge(BridgeSettings)
-    /// Anything but the name; static entries have actions of their own and do not count.
+    /// Any setting of the bridge may change, except its name. Static entries have actions of their own and are not compared.
     case changeBridge(BridgeSettings)
     case addPort(PortSettings)
-    /// Anything of its options. Any other change is a removal and an addition.
+    /// Only the port's options change. Any other change of a port is a removal and an addition.
     case changePort(PortSettings)
     case addGroup(GroupSettings)
     case changeGroup(GroupSettings)
     case addGuest(GuestSettings)
     case changeGuest(GuestSettings)
-    /// The operator's rows; the table in force is `Model.protocolTable`.
+    /// The operator's rows of the protocol table; the table in force is `Model.protocolTable`.
     case setProtocols([ProtocolSettings])
     case addFilter(FilterSettings)
     case changeFilter(FilterSettings)
@@ -24,52 +24,54 @@ public enum Action: Equatable, Sendable {
     case changeMirror(MirrorSettings)
     case removeMirror(String)
     case addStaticEntry(bridge: String, StaticEntry)
-    /// How poll loops wait, and whether queues move by themselves.
+    /// How poll loops wait and how fast CPUs must wake, and whether queues move by themselves: the daemon's settings that can change at run time.
     case setPolling(DaemonSettings)
-    /// Not at run time: refused by apply, taken at the next start.
+    /// Daemon settings that cannot change at run time: `apply` refuses them, and they take effect at the next start.
     case setDaemon(DaemonSettings)
 }
 
-/// How one scheduling tree changes. Class ids are those of `diff`'s `ids` argument.
+/// How one scheduling tree changes. Class ids are those of the `ids` argument of `diff`.
 public struct TreeChange: Equatable, Sendable {
+    /// Whether the tree is new, gone, or changed.
     public enum Kind: Equatable, Sendable { case added, removed, changed }
     public var name: String
     public var kind: Kind
-    /// Rate or overhead of the root differ.
+    /// Whether the rate or the overhead of the root differs.
     public var rootChanged = false
-    /// Parents before children.
+    /// Classes that are new; parents come before their children.
     public var added: [ClassDescription] = []
     public var changed: [ClassDescription] = []
-    /// Children before parents.
+    /// Classes that are gone; children come before their parents.
     public var removed: [ClassDescription] = []
 }
 
-/// What turns one model into another.
+/// The steps that turn one model into another.
 public struct Plan: Equatable, Sendable {
     public var actions: [Action] = []
     public var trees: [TreeChange] = []
 
     public var isEmpty: Bool { actions.isEmpty && trees.isEmpty }
-    /// The daemon's own settings differ, which takes a restart.
+    /// Whether settings of the daemon differ that take effect only after a restart.
     public var needsRestart: Bool { actions.contains { if case .setDaemon = $0 { true } else { false } } }
 }
 
-/// The difference of two models; both must be free of problems. The order of lists does not count.
+/// The difference of two models, which must both be free of problems. The order of their lists does not matter, as objects are compared by name.
 public func diff(from old: Model, to new: Model) -> Plan {
     var ids = ClassIDs()
     _ = trees(of: old, ids: &ids)
     return diff(from: old, to: new, ids: &ids)
 }
 
-/// As `diff(from:to:)`, with the ids that `old` has; `ids` is what they are after the change. Ids of classes that `old` does not have are kept for
-/// `new`: at a start nothing runs yet, and they are the last run's.
+/// As `diff(from:to:)`, but with the class ids that are in use.
+/// - Parameter ids: the ids of `old`'s classes; afterwards, those of `new`'s. If it holds ids of classes that `old` does not have, `new` gets them: when the
+///   daemon starts, nothing runs yet, and these are the ids of its last run.
 public func diff(from old: Model, to new: Model, ids: inout ClassIDs) -> Plan {
     var running = ids
     let before = trees(of: old, ids: &running)
     return diff(from: old, before, to: new, trees(of: new, ids: &ids))
 }
 
-/// With the trees that both models have.
+/// As above, with the trees of both models at hand.
 func diff(from old: Model, _ before: [TreeDescription], to new: Model, _ after: [TreeDescription]) -> Plan {
     Plan(actions: actions(from: old, to: new), trees: treeChanges(from: before, to: after))
 }
@@ -83,7 +85,7 @@ func actions(from old: Model, to new: Model) -> [Action] {
     let mirrors = ListDifference(old.mirrors, new.mirrors, key: \.name) { $0 == $1 }
     let replaced = ports.changed.filter { !$0.old.canChangeInPlace(to: $0.new) }
 
-    // A port that is replaced, or whose bridge is, takes its entries along; they are added again.
+    // A port that is replaced, because it is of another kind or on another bridge, loses its static entries; they are added again.
     let lostPorts = Set(ports.removed.map(\.name)).union(replaced.map(\.old.name))
     let oldEntries = old.bridges.flatMap { bridge in bridge.staticEntries.map { Entry(bridge: bridge.name, entry: $0) } }
     let newEntries = new.bridges.flatMap { bridge in bridge.staticEntries.map { Entry(bridge: bridge.name, entry: $0) } }
@@ -171,6 +173,6 @@ extension BridgeSettings {
 }
 
 extension PortSettings {
-    /// Whether `new` is this port with other options.
+    /// Whether `new` differs from this port in its options alone.
     func canChangeInPlace(to new: PortSettings) -> Bool { bridge == new.bridge && kind == new.kind }
 }

@@ -1,14 +1,14 @@
-/// What a poll loop does when there is nothing to do, in VPP's words.
+/// What a poll loop does when there is nothing to do, in VPP's terms.
 public enum PollingMode: String, Equatable, Sendable, CaseIterable {
-    /// It turns on: the least latency, for a whole core.
+    /// The loop keeps polling: the least latency, at the price of a whole core.
     case polling
-    /// It turns on for a while, then sleeps until a frame, a class's due time or a change wakes it.
+    /// The loop keeps polling for a while, then sleeps until a frame, the due time of a class or a change wakes it.
     case adaptive
-    /// It sleeps as soon as one turn found nothing.
+    /// The loop sleeps as soon as one turn has found nothing to do.
     case interrupt
 }
 
-/// What differs at one core from all others.
+/// Settings of one core that differ from those of the others.
 public struct CoreSettings: Equatable, Sendable {
     public var cpu: Int
     public var polling: PollingMode
@@ -16,10 +16,10 @@ public struct CoreSettings: Equatable, Sendable {
 }
 
 extension DaemonSettings {
-    /// The mode of the poll loop on a CPU.
+    /// The polling mode of the poll loop on a CPU.
     public func polling(ofCPU cpu: Int) -> PollingMode { cores.first { $0.cpu == cpu }?.polling ?? polling }
 
-    /// These settings with what may change at run time as `other` has it: equal to `other` if no restart is needed.
+    /// These settings, with those that may change at run time taken from `other`. The result equals `other` if no restart is needed.
     func changingInPlace(to other: DaemonSettings) -> DaemonSettings {
         var settings = self
         settings.polling = other.polling
@@ -31,7 +31,7 @@ extension DaemonSettings {
 }
 
 extension ValueKind<UInt64> {
-    /// `10us`
+    /// A wake latency, written such as `10us`.
     static var wakeLatency: Self {
         let range: ClosedRange<UInt64> = 0...100_000
         return ValueKind(
@@ -48,7 +48,7 @@ extension ValueKind<UInt64> {
 extension CoreSettings {
     private typealias Draft = (cpu: Int?, polling: PollingMode?)
 
-    /// `{cpu: 3, polling: polling}`
+    /// A core's settings, written such as `{cpu: 3, polling: polling}`.
     static var kind: ValueKind<CoreSettings> {
         let fields: [Field<Draft>] = [
             .optional("cpu", \.cpu, .cpu, help: "its number").lasting.required,
@@ -63,7 +63,7 @@ extension CoreSettings {
 }
 
 extension Editor {
-    /// `core set 3 polling polling`, `core set all polling adaptive`. `default` takes a core's own mode away.
+    /// Carries out commands such as `core set 3 polling polling` and `core set all polling adaptive`. `default` removes a core's own mode.
     mutating func core(_ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         guard verb == .set else { throw ConfigurationError("", "core has no verb '\(verb.rawValue)': write core set 3 polling adaptive") }
         let (name, rest) = try name(words, "core", example: "core set 3 polling adaptive, or core set all polling adaptive")

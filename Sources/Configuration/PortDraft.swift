@@ -1,6 +1,6 @@
 import Packet
 
-/// The `type` of a port.
+/// The types of ports, as the key `type` names them.
 package enum PortType: String, CaseIterable, Sendable {
     case vhost, tap, physical
 }
@@ -12,9 +12,9 @@ struct PortDraft {
     var type: PortType?
     var bridge: String?
     var socket: String?
-    /// nil: the default.
+    /// nil: `client`.
     var mode: VhostMode?
-    /// nil: the default.
+    /// nil: one queue pair for a vhost port; for a physical port, as many queues as its kernel interface has.
     var queues: Int?
     var interface: String?
     var netns: String?
@@ -60,7 +60,7 @@ extension PortDraft {
         }
     }
 
-    /// The port, or what is missing or does not go together.
+    /// The port that the keys describe; nil if something is missing or does not go together, which is added to `problems`.
     func port(at element: Element, _ problems: inout ProblemList) -> PortSettings? {
         let before = problems.count
         guard let type else {
@@ -94,7 +94,7 @@ extension PortDraft {
         return port
     }
 
-    /// Leaves what any type of port has.
+    /// Forgets the values of all keys that not every type of port has.
     mutating func forgetKind() {
         for field in Fields.all.port where field.about.types != nil { field.unset?(&self) }
     }

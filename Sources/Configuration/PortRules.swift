@@ -1,22 +1,22 @@
-/// What a port lets through beyond what addresses and VLANs say, in the words of bridge(8) where it has them.
+/// What a port lets through, beyond what addresses and VLANs decide. Names are those of bridge(8) where it has them.
 public struct PortRules: Equatable, Sendable {
     /// Isolated ports never exchange frames with each other.
     public var isolated = false
-    /// A frame may leave by the port that it came in by: reflective relay.
+    /// A frame may leave by the port that it came in by (reflective relay).
     public var hairpin = false
-    /// Source addresses are learned.
+    /// The source addresses of frames that come in are learned.
     public var learning = true
-    /// Frames to unknown addresses, to groups and to everybody are copied to it.
+    /// Copies of frames to unknown unicast addresses (`flood`), to groups (`mcastFlood`) and to everybody (`bcastFlood`) leave by the port.
     public var flood = true
     public var mcastFlood = true
     public var bcastFlood = true
-    /// Only configured addresses of the port may send: those of its guests and of static entries.
+    /// Only addresses that are configured for the port may send: those of its guests and those of its static entries.
     public var locked = false
-    /// Where frames of a guest's port go.
+    /// Where frames go that come in by a guest's port.
     public var forward = ForwardMode.bridge
-    /// Most addresses learned behind the port; nil: as many as its bridge has room for.
+    /// The most addresses that are learned behind the port; nil: as many as its bridge has room for.
     public var fdbLimit: Int?
-    /// How much is let in that is for everybody, for groups, and for addresses that are not known; nil: all.
+    /// The highest rates at which the port lets in broadcast frames, frames to groups, and frames to unknown addresses; nil: no limit.
     public var stormBroadcast: StormRate?
     public var stormMulticast: StormRate?
     public var stormUnknown: StormRate?
@@ -28,31 +28,32 @@ public struct PortRules: Equatable, Sendable {
     var hasStormControl: Bool { stormBroadcast != nil || stormMulticast != nil || stormUnknown != nil }
 }
 
-/// Where frames of a guest's port go, as the modes of macvtap have it.
+/// Where frames go that come in by a guest's port, as the modes of macvtap define it.
 public enum ForwardMode: String, Equatable, Sendable, CaseIterable {
-    /// To whom they are for: other guests directly, the rest by the uplink.
+    /// To the port of the destination: directly to other guests, and by the uplink to everybody else.
     case bridge
-    /// All by the uplink; the switch there sends back what is for other guests (IEEE 802.1Q, reflective relay).
+    /// All frames leave by the uplink; the switch there sends back those for other guests (IEEE 802.1Q, reflective relay).
     case vepa
-    /// All by the uplink, and what comes back is not delivered.
+    /// All frames leave by the uplink, and frames between this port and other guests are not delivered even if the switch there sends them back.
     case `private`
-    /// All by the uplink, and all that comes from there goes to this port.
+    /// All frames leave by the uplink, and all frames that come in by it go to this port.
     case passthru
 }
 
-/// What becomes of spanning tree's frames (to 01-80-C2-00-00-00) that come in.
+/// What happens to spanning tree frames (to 01-80-C2-00-00-00) that come in by a port.
 public enum BPDUMode: String, Equatable, Sendable, CaseIterable {
     case drop
-    /// They go to the other ports that say so, too.
+    /// They are forwarded to the other ports that are set to `forward`.
     case forward
-    /// The port is shut for a while.
+    /// The port is shut down for a while.
     case `guard`
 }
 
+/// A limit on flooded frames, or on a mirror's copies.
 public enum StormRate: Equatable, Sendable {
-    /// Packets per second
+    /// A limit in packets per second.
     case packets(UInt64)
-    /// bit/s
+    /// A limit in bit/s.
     case bits(UInt64)
 
     public var text: String {
@@ -64,12 +65,12 @@ public enum StormRate: Equatable, Sendable {
 }
 
 extension Model {
-    /// Bridges of which a port's frames take the uplink wherever they go.
+    /// Bridges on which the frames of some port all take the uplink, whatever their destination (any mode but `bridge`).
     public var bridgesWithDetours: Set<String> { Set(ports.lazy.filter { $0.rules.forward != .bridge }.map(\.bridge)) }
 }
 
 extension PortSettings {
-    /// Rules that are not the default, in the words that set them.
+    /// The rules that differ from the default, in the words that set them.
     public var ruleWords: [(key: String, value: String)] { Fields.shown(PortDraft(self), Fields.all.port) }
 }
 
@@ -98,7 +99,9 @@ extension Field<PortDraft> {
 }
 
 extension Validator {
-    /// - Parameter neighbours: all ports of its bridge.
+    /// - Parameters:
+    ///   - neighbours: all ports of the port's bridge, itself included.
+    ///   - addressed: names of the ports on which a guest has addresses.
     mutating func checkRules(of port: PortSettings, _ path: String, neighbours: [PortSettings], addressed: Set<String>) {
         let rules = port.rules
         if rules == PortRules() { return }

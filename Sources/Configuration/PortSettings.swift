@@ -1,6 +1,8 @@
 import Filters
 import Packet
 
+/// A port: where frames come in from a guest, an interface of this host or a NIC, and leave to it. Its options can be read and written as if they were its own
+/// properties.
 @dynamicMemberLookup
 public struct PortSettings: Equatable, Sendable {
     public var name: String
@@ -16,47 +18,50 @@ public struct PortSettings: Equatable, Sendable {
     }
 }
 
+/// What a port is connected to.
 public enum PortKind: Equatable, Sendable {
-    /// A QEMU guest. `queues` is the most queue pairs the guest may use.
+    /// A QEMU guest, connected over vhost-user. `queues` is the most queue pairs that the guest may use.
     case vhost(socket: String, mode: VhostMode, queues: Int)
-    /// A host interface; `netns` is the network namespace it is moved to, `mac` the host side's address.
+    /// A tap interface of this host. `netns` is the network namespace that it is moved to, `mac` the address of the host's side; nil: neither is set.
     case tap(interface: String, netns: String?, mac: MACAddress?)
-    /// A PCI address, a DPDK device string, or a kernel interface's name. `queues` nil: as many as a kernel interface has, otherwise one.
+    /// A NIC or an interface of this host, given by a PCI address, a DPDK device string, or a kernel interface's name. `queues` is the number of its queues;
+    /// nil: as many as the kernel interface has, otherwise one.
     case physical(device: String, queues: Int?)
 }
 
+/// Which side of a vhost-user socket Sluice is.
 public enum VhostMode: String, Equatable, Sendable, CaseIterable {
-    /// QEMU listens, Sluice connects and reconnects: the daemon can restart without the guest noticing.
+    /// QEMU listens, and Sluice connects and reconnects, so that the daemon can restart without the guest noticing.
     case client
-    /// Sluice listens.
+    /// Sluice listens, and QEMU connects.
     case server
 }
 
-/// What any port has besides its name, its place and its kind. All of it changes in place.
+/// What any port has besides its name, its bridge and its kind. All of it can change while the port is open.
 public struct PortOptions: Equatable, Sendable {
-    /// Largest layer 3 packet, 68 to 9000 bytes; a frame may have 14 bytes more, and 4 for each of up to two tags.
+    /// Size of the largest layer 3 packet in bytes, 68 to 9000. A frame may have 14 bytes more for the Ethernet header, and 4 for each of up to two tags.
     public var mtu: Int = 1500
-    /// CPUs that poll this port's queues; empty: placed automatically.
+    /// CPUs whose poll loops serve this port's queues; empty: the daemon places them.
     public var cpus: [Int] = []
-    /// Physical ports: root of the outbound tree, bit/s; nil: unlimited, and then no outbound floor can be guaranteed.
+    /// Physical ports only: the rate of the root of the outbound tree in bit/s; nil: the tree is unlimited, and then no outbound floor can be guaranteed.
     public var rate: UInt64?
-    /// As `BridgeSettings.overhead`, for the outbound tree.
+    /// As `BridgeSettings.overhead`, for the port's outbound tree.
     public var overhead: Int = 0
-    /// As `BridgeSettings.rest`, for the outbound tree.
+    /// As `BridgeSettings.rest`, for the port's outbound tree.
     public var rest = RestSettings()
-    /// Physical ports: push priority tags on the way out.
+    /// Physical ports only: frames leave with the priority of their protocol, in a tag.
     public var dcb = true
-    /// Only frames whose source is a configured MAC of one of the port's guests may enter.
+    /// Only frames whose source address is a configured MAC address of one of the port's guests may enter.
     public var spoofCheck = false
-    /// nil: frames pass with the tags they have; or, where another port of the bridge names a VLAN, VLAN 1, as an access port.
+    /// The port's VLANs. nil: frames pass with the tags that they have; but if another port of the bridge names a VLAN, this one is an access port of VLAN 1.
     public var vlan: PortVLAN?
     public var filter = PortFilters()
-    /// IP addresses that frames may come in from; empty: any.
+    /// IP addresses from which frames may come in by the port; empty: any.
     public var addresses: [IPPrefix] = []
-    /// No answers of DHCP servers, or router advertisements, may come in.
+    /// Whether frames that only DHCP servers send (`dhcpGuard`), or router advertisements (`raGuard`), are refused when they come in by the port.
     public var dhcpGuard = false
     public var raGuard = false
-    /// Lossless limit on what is read from the port.
+    /// A limit on how fast frames are read from the port, which loses none of them; nil: no limit.
     public var pace: PaceSettings?
     public var rules = PortRules()
     public init() {}
@@ -83,13 +88,13 @@ extension Field<PortDraft> {
     }
 }
 
-/// A token bucket (and a second one for the peak) at which a port's receive queues are polled.
+/// The token bucket, with a second one for the peak, by which the polling of a port's receive queues is paced.
 public struct PaceSettings: Equatable, Sendable {
-    /// bit/s
+    /// The rate over time, in bit/s.
     public var average: UInt64
-    /// bit/s; nil: bursts leave at the guest's own speed.
+    /// The rate of a burst, in bit/s; nil: a burst is read as fast as it comes.
     public var peak: UInt64?
-    /// Bytes; nil: 10 ms of `average`, at least 64 KiB.
+    /// The size of a burst in bytes; nil: what `average` amounts to in 10 ms, but at least 64 KiB.
     public var burst: UInt64?
     public init(average: UInt64, peak: UInt64? = nil, burst: UInt64? = nil) { self.average = average; self.peak = peak; self.burst = burst }
 }

@@ -1,18 +1,18 @@
 import Packet
 
-/// One row of the protocol table: how it is known and the priority it leaves with.
+/// One row of the protocol table: how a protocol is recognized, and the priority that its frames leave with.
 public struct ProtocolSettings: Equatable, Sendable {
     public var name: String
     public var matches: [ProtocolMatch]
-    /// Priority code point, 0 to 7, that frames leave physical ports with.
+    /// The priority code point (PCP), 0 to 7, with which the protocol's frames leave physical ports.
     public var pcp: Int
     public init(name: String, matches: [ProtocolMatch], pcp: Int) { self.name = name; self.matches = matches; self.pcp = pcp }
 }
 
-/// How a protocol is known.
+/// A property of frames by which a protocol is recognized.
 public typealias ProtocolMatch = ProtocolTable.Match
 
-/// A row as its keys are written.
+/// A row of the protocol table as its keys are written.
 struct ProtocolDraft {
     var name = ""
     var matches: [ProtocolMatch] = []
@@ -26,7 +26,7 @@ struct ProtocolDraft {
         pcp = row.pcp
     }
 
-    /// A row without `pcp` has the built-in row's, else 0.
+    /// The row that the keys describe. Without `pcp`, it takes the PCP of the built-in row of the same name, or else 0.
     var row: ProtocolSettings {
         let builtIn = ProtocolSettings.builtIn.first { $0.name == name }
         return ProtocolSettings(name: name, matches: matches, pcp: pcp ?? builtIn?.pcp ?? 0)

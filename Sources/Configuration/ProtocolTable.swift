@@ -1,13 +1,13 @@
 import Packet
 
 extension ProtocolSettings {
-    /// The rows every table starts with: `KnownProtocol.all`.
+    /// The rows that every protocol table starts with, from `KnownProtocol.all`.
     public static let builtIn = KnownProtocol.all.map { ProtocolSettings(name: $0.name, matches: $0.matches, pcp: Int($0.pcp)) }
 }
 
 extension Model {
-    /// The protocol table in force: the built-in rows, changed where the operator has a row of the same name, then the
-    /// operator's own. A row that overrides a built-in one without `match` keeps the built-in matches.
+    /// The protocol table in force: the built-in rows, changed where the operator has a row of the same name, then the operator's other rows. A row that
+    /// overrides a built-in one without giving `match` keeps the built-in matches.
     public var protocolTable: [ProtocolSettings] {
         var table = ProtocolSettings.builtIn
         for row in protocols {
@@ -20,7 +20,7 @@ extension Model {
 }
 
 extension ProtocolMatch: CustomStringConvertible {
-    /// As it is written in `match`: `tcp 3260`, `udp 5000-5010`, `ethertype 0x8906`.
+    /// The match as it is written under `match`: `tcp 3260`, `udp 5000-5010`, `ethertype 0x8906`.
     public var description: String {
         switch self {
         case .etherType(let value):
@@ -35,7 +35,8 @@ extension ProtocolMatch: CustomStringConvertible {
         }
     }
 
-    /// Reads what `description` writes; the error is a sentence.
+    /// Reads what `description` writes, in any case.
+    /// - Throws: a sentence that says what is wrong.
     public static func parse(_ text: String) throws(UnitError) -> ProtocolMatch {
         let words = text.lowercased().split(whereSeparator: { $0 == " " || $0 == "\t" })
         func fail(_ sentence: String) -> UnitError { UnitError(description: sentence) }
@@ -68,7 +69,7 @@ extension ProtocolMatch: CustomStringConvertible {
         }
     }
 
-    /// `5000-5010`; nil: not written as a range, or of one port.
+    /// Reads a range of ports such as `5000-5010`; nil if the text is a single value.
     private static func range(_ value: Substring, in text: String, of kind: Substring) throws(UnitError) -> ClosedRange<UInt16>? {
         let ends = value.split(separator: "-", omittingEmptySubsequences: false)
         guard ends.count == 2 else { return nil }

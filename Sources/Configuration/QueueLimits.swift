@@ -1,34 +1,34 @@
-/// Bounds of leaves' queues by time, for one tree. They are worked out here, where the tree is made, and become bytes: the poll loops know no other limits than
-/// frames and bytes.
+/// Time limits of the leaves' queues of one tree. They are turned into bytes here, when the tree is made: the poll loops know no other limits than frames and
+/// bytes.
 ///
-/// A class can count on its floor. Without one, on an equal share, among those without, of what the floors beside it leave of what its parent can count on (the
-/// root: on its rate), but on no more than its own ceiling or an ancestor's. In a tree without a rate that ceiling alone is known; where there is none
-/// either, the queue has no limit by time.
+/// A class can count on its floor. A class without a floor can count on a share: what the floors beside it leave of the rate that its parent can count on (for
+/// the root, of the root's rate), divided equally among the classes without a floor. In no case can it count on more than its own ceiling or that of a class
+/// above it. In a tree without a rate, only that ceiling is known; if there is none either, the queue has no time limit.
 ///
-/// A share is rounded down, by a fifth at most: a guest that comes or goes then changes the queues of few others. No limit is below ten of the largest
+/// A share is rounded down, by a fifth at most, so that a guest that comes or goes changes the queues of few others. No limit is below ten of the largest
 /// frames, as a shorter queue cannot take the bursts that senders make.
 struct QueueLimits: Sendable {
     private let rate: UInt64?
-    /// By the id of the class above. What `rest` has is not counted: it is what these leave.
+    /// The floors below each class, by that class's id. `rest` is not counted among them, as its floor is what the others leave.
     private var floors: [UInt16: Floors] = [:]
-    /// By id.
+    /// What each class can count on, by its id.
     private var amounts: [UInt16: Amount] = [:]
 
-    /// - Parameter rate: the root's in bit/s; nil: unlimited.
+    /// - Parameter rate: the rate of the root in bit/s; nil: unlimited.
     init(_ classes: [ClassDescription], rate: UInt64?) {
         self.rate = rate
-        // Mirrors' copies have what others leave, and take nothing that these can count on. They can count on nothing themselves, so that nobody's coming
-        // and going changes their queue.
+        // Mirrors' copies get what other classes leave, so they take no part in the shares. They can count on nothing themselves, so that nobody who comes or
+        // goes changes their queue.
         for item in classes where !item.isRest && !item.isForMirrors { floors[item.parent, default: Floors()].add(item.settings.floor) }
         amounts.reserveCapacity(classes.count)
-        // Parents come first.
+        // Parents come before their children, so what a parent can count on is known here.
         for item in classes {
             amounts[item.id] = amount(of: item.settings, below: item.parent, [:], floors)
             if item.isForMirrors { amounts[item.id]?.rate = nil }
         }
     }
 
-    /// Fills in every leaf's `delayBytes`.
+    /// Sets the `delayBytes` of every leaf.
     static func fill(_ classes: inout [ClassDescription], rate: UInt64?) {
         let limits = QueueLimits(classes, rate: rate)
         for index in classes.indices where classes[index].isLeaf {
@@ -36,7 +36,7 @@ struct QueueLimits: Sendable {
         }
     }
 
-    /// The `delayBytes` of `new` classes in place of `old` ones, parents first in both; nil if the limits of other classes change with them.
+    /// The `delayBytes` of the `new` classes that replace `old` ones; in both lists parents come first. nil: the limits of other classes change with them.
     func filled(_ old: [ClassDescription], _ new: [ClassDescription]) -> [Int]? {
         var floors: [UInt16: Floors] = [:], amounts: [UInt16: Amount] = [:]
         for item in old where !item.isRest { floors[item.parent, default: self.floors[item.parent] ?? Floors()].remove(item.settings.floor) }
@@ -48,7 +48,7 @@ struct QueueLimits: Sendable {
             amounts[item.id] = amount
             limits.append(item.isLeaf ? item.settings.bytes(of: amount.rate) : .max)
         }
-        // Those below the same parents that are not among them.
+        // Looks at the classes below the same parents that are not among the changed ones.
         for (parent, now) in all {
             var others = now
             for item in new where item.parent == parent && !item.isRest { others.remove(item.settings.floor) }
@@ -60,7 +60,7 @@ struct QueueLimits: Sendable {
         return limits
     }
 
-    /// Takes `new` classes over in place of `old` ones, parents first.
+    /// Records that `new` classes have replaced `old` ones; in both lists parents come first.
     mutating func adopt(_ old: [ClassDescription], _ new: [ClassDescription]) {
         for item in old {
             if !item.isRest { floors[item.parent, default: Floors()].remove(item.settings.floor) }
@@ -84,17 +84,17 @@ struct QueueLimits: Sendable {
     }
 }
 
-/// What a class can count on.
+/// The rate that a class can count on, and the ceiling that bounds it.
 private struct Amount {
-    /// bit/s; nil: not known.
+    /// In bit/s; nil: not known.
     var rate: UInt64?
-    /// bit/s; the least of its own and its ancestors'.
+    /// In bit/s: the least of the class's own ceiling and those above it.
     var ceiling: UInt64
 }
 
 /// The floors below one parent.
 private struct Floors {
-    /// May pass 64 bits.
+    /// The sum may exceed 64 bits.
     var sum: Int128 = 0
     var without = 0
     var count = 0
@@ -111,7 +111,7 @@ private struct Floors {
         if floor == 0 { without -= 1 }
     }
 
-    /// What each class without a floor has of `rate`: the three highest binary digits of it.
+    /// What each class without a floor gets of `rate`, rounded down to its three highest binary digits.
     func share(of rate: UInt64) -> UInt64 {
         let share = UInt64(max(Int128(rate) - sum, 0)) / UInt64(max(without, 1))
         let dropped = max(0, UInt64.bitWidth - share.leadingZeroBitCount - 3)
@@ -120,7 +120,7 @@ private struct Floors {
 }
 
 extension ClassParameters {
-    /// What `limitDelay` comes to at a rate in bit/s.
+    /// The number of bytes that `limitDelay` amounts to at a rate in bit/s; `.max`: the rate is not known.
     fileprivate func bytes(of rate: UInt64?) -> Int {
         guard let rate else { return .max }
         let (high, low) = rate.multipliedFullWidth(by: limitDelay)

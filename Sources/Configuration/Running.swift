@@ -1,17 +1,18 @@
-/// A configuration that runs: the model, its scheduling trees and the ids of their classes, kept together so that a change costs what it changes.
+/// The configuration that runs: the model, its scheduling trees and the ids of their classes. They are kept together so that the cost of a small change depends
+/// on what it changes, not on the size of the whole.
 ///
-/// The general way makes the whole model and all trees anew, checks them and compares. An edit of one guest, or of one class's settings, that leaves all
-/// others as they are goes a short way, whose result is the same (`LocalIndex`); where it cannot be sure of that, or finds anything wrong, the general way
-/// decides.
+/// The general way to make a change is to build the new model and all its trees, to check them and to compare them with the old ones. An edit of one guest, or
+/// of one class's settings, that leaves all others as they are takes a shorter way with the same result (`LocalIndex`). Where the shorter way is not sure of
+/// that, or finds anything wrong, the general way decides.
 public struct Running: Sendable {
     public private(set) var model: Model
     public private(set) var trees: [TreeDescription]
     public private(set) var ids: ClassIDs
-    /// nil: to be made when it is needed.
+    /// The index for the shorter way; nil: it is made when it is needed.
     private var index: LocalIndex?
 
-    /// - Parameter ids: as they are; those of classes that `model` does not have are kept for the next change: at a start nothing runs yet, and they are the
-    ///   last run's.
+    /// - Parameter ids: the class ids in use. Ids of classes that `model` does not have are kept for the next change: when the daemon starts, nothing runs yet,
+    ///   and they are the ids of its last run.
     public init(_ model: Model = Model(), ids: ClassIDs = ClassIDs()) {
         self.model = model
         self.ids = ids
@@ -19,7 +20,7 @@ public struct Running: Sendable {
         trees = Configuration.trees(of: model, ids: &assigned)
     }
 
-    /// What a change to another model comes to; nothing has changed yet.
+    /// What a change to another model comes to. Nothing has been changed yet.
     public struct Change: Sendable {
         public var plan: Plan
         public var model: Model
@@ -27,18 +28,19 @@ public struct Running: Sendable {
         public var ids: ClassIDs
     }
 
-    /// One change in the words of the command line, as far as it is worked out; nothing has changed yet.
+    /// What one command for a single change comes to. Nothing has been changed yet.
     public enum Edit: Sendable {
-        /// Of one guest or group.
+        /// It touches one guest or one group only, and was worked out by the shorter way.
         case local(LocalChange)
         case whole(Change)
     }
 
-    /// - Parameter isChecked: `new` is known to have no problems.
-    /// - Throws: what is wrong with `new`.
+    /// What the change to another model comes to.
+    /// - Parameter isChecked: whether `new` is known to have no problems, so that it need not be checked.
+    /// - Throws: everything that is wrong with `new`.
     public func changed(to new: Model, isChecked: Bool = false) throws(ConfigurationError) -> Change { try changed(to: new, isChecked: isChecked, of: nil) }
 
-    /// - Parameter object: what was changed, if it was one thing.
+    /// - Parameter object: the object that was changed, if it was a single one.
     private func changed(to new: Model, isChecked: Bool = false, of object: ChangedObject?) throws(ConfigurationError) -> Change {
         var after = ids
         var made: [TreeDescription]?
@@ -55,9 +57,9 @@ public struct Running: Sendable {
         return Change(plan: diff(from: model, self.trees, to: new, trees()), model: new, trees: trees(), ids: after)
     }
 
-    /// The change that the words of one command ask for, as `Model.edited`.
-    /// - Parameter short: false: the general way in any case.
-    /// - Throws: the sentences of the general way.
+    /// The change that the words of one command ask for, as at `Model.edited`.
+    /// - Parameter short: whether the shorter way may be taken.
+    /// - Throws: what is wrong, in the sentences of the general way.
     public mutating func edited(_ object: String, _ verb: String, _ words: [String], short: Bool = true) throws(ConfigurationError) -> Edit {
         if short, !model.mirrorsNameClasses, let object = EditObject(rawValue: object), object == .class || object == .guest {
             if index == nil { index = LocalIndex(model, trees, ids) }
@@ -71,11 +73,13 @@ public struct Running: Sendable {
         }
     }
 
+    /// Records that the change has been made.
     public mutating func adopt(_ change: Change) {
         (model, trees, ids) = (change.model, change.trees, change.ids)
         index = nil
     }
 
+    /// Records that the change has been made. It must have been worked out from this very configuration.
     public mutating func adopt(_ change: LocalChange) {
         index?.adopt(change, model, trees)
         model.adopt(change)

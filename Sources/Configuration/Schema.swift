@@ -1,6 +1,7 @@
 extension Model {
-    /// A JSON Schema (draft 2020-12) of configuration files, made from the fields alone. What it lets pass is read; it does not know whether names, addresses and
-    /// rates go together, and is stricter than reading in two things: words have small letters, and numbers are numbers.
+    /// A JSON Schema (draft 2020-12) of configuration files, made from the fields. Every document that it accepts can be read, although names, addresses and
+    /// rates in it may not go together. It is stricter than the reader in two points: keywords must be in small letters, and numbers must be numbers, not
+    /// texts.
     public static var schema: Document {
         var writer = SchemaWriter()
         let sections = writer.object(Fields.all.sections, mayBeEmpty: true)
@@ -11,14 +12,14 @@ extension Model {
     }
 }
 
-/// Makes schemas, and collects what they refer to.
+/// Makes the schemas of objects and values, and collects the definitions that they refer to.
 private struct SchemaWriter {
     typealias Keywords = [(key: String, value: Document)]
 
-    /// By name, in the order in which they are first referred to.
+    /// The definitions by their names, in the order in which they are first referred to.
     private(set) var definitions: Keywords = []
 
-    /// - Parameter mayBeEmpty: nothing is a map without keys, where it may be without any.
+    /// - Parameter mayBeEmpty: whether the value may be empty (YAML's null), which is read as a map without keys, if no key is required.
     mutating func object(_ fields: [FieldDescription], mayBeEmpty: Bool) -> Keywords {
         let required = fields.filter { $0.isRequired && $0.types == nil }
         return [("type", Self.type("object", mayBeEmpty && required.isEmpty))] + [("properties", .map(fields.map { ($0.key, .map(property($0))) })), ("additionalProperties", .flag(false))]
@@ -31,7 +32,7 @@ private struct SchemaWriter {
         let value = value(field.value, mayBeEmpty: true)
         guard field.mayBeUnset else { return about + value }
         let unset = Document.map([("enum", .list((field.isText ? ["none"] : ["none", "default"]).map { .text($0) }))])
-        // What there must be cannot be taken back.
+        // A value that must be there cannot be reset.
         return about + (field.isRequired || field.group != nil ? value + [("not", unset)] : [("anyOf", .list([.map(value), unset]))])
     }
 
@@ -63,7 +64,7 @@ private struct SchemaWriter {
         }
     }
 
-    /// To what stands once, among the definitions.
+    /// A reference to a schema among the definitions, where `make` puts it when it is first referred to.
     private mutating func reference(_ name: String, _ make: (inout Self) -> Keywords) -> Keywords {
         if !definitions.contains(where: { $0.key == name }) {
             let place = definitions.count
@@ -73,7 +74,7 @@ private struct SchemaWriter {
         return [("$ref", .text("#/$defs/\(name)"))]
     }
 
-    /// What ports of each type must have and cannot have; empty: these are no port's keys.
+    /// Conditions that say which keys a port of each type must have and cannot have. Empty: the keys are not those of a port.
     private static func kinds(_ fields: [FieldDescription]) -> [Document] {
         guard fields.contains(where: { $0.types != nil }) else { return [] }
         return PortType.allCases.map { type in
@@ -92,6 +93,6 @@ private struct SchemaWriter {
 }
 
 extension Quantity {
-    /// Of texts that are one (ECMA 262).
+    /// A regular expression (ECMA 262) of the texts that are such a quantity.
     package var pattern: String { "^ *[0-9]+(\\.[0-9]+)? *(\(units.map(\.name.anyCase).joined(separator: "|"))) *$" }
 }

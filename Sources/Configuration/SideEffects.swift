@@ -1,8 +1,9 @@
 extension PortSettings {
-    /// What becoming `new` does beyond what is asked for, in words that follow the change: "reopens tap host0: its addresses go". Nil: nothing.
+    /// What happens beyond what is asked for when this port becomes `new`, in words that follow the change, such as "reopens tap host0: its addresses go". nil:
+    /// nothing happens.
     /// - Parameters:
-    ///   - bufferSize: the daemon's.
-    ///   - adopts: its interface has the name already that it is to go by.
+    ///   - bufferSize: the daemon's buffer size in bytes.
+    ///   - adopts: whether the port's interface already has the name that the port is to use from now on.
     func sideEffects(of new: PortSettings, bufferSize: Int, adopts: Bool = false) -> String? {
         var effects: [String] = adopts ? ["its interface is called that already, and stays as it is"] : []
         switch (kind, new.kind) {

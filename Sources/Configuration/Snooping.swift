@@ -1,43 +1,43 @@
 import Filters
 
-/// How a bridge follows who has joined which groups (IGMP and MLD snooping, RFC 4541), in the words of bridge(8) and ip-link(8).
+/// How a bridge follows which hosts have joined which groups (IGMP and MLD snooping, RFC 4541). Names are those of bridge(8) and ip-link(8).
 public struct SnoopingSettings: Equatable, Sendable {
-    /// Frames for a group go to its members and to routers only; off: to every port.
+    /// Whether frames to a group go only to its members and to routers; if not, they go to every port.
     public var isOn = false
-    /// Whether the bridge itself asks for members.
+    /// Whether the bridge itself queries hosts for their groups.
     public var querier = QuerierMode.auto
-    /// The IPv4 address that it asks from; nil: 0.0.0.0, from which it does not take part in elections (RFC 4541, 2.1.1).
+    /// The IPv4 address that the bridge's queries come from; nil: 0.0.0.0, with which it takes no part in querier elections (RFC 4541, 2.1.1).
     public var querierAddress: IPPrefix?
-    /// Most groups of the bridge, over all VLANs.
+    /// The most groups that the bridge follows, over all VLANs.
     public var maxGroups = 4_096
 
     public init() {}
 }
 
-/// Who asks the hosts of a bridge for the groups they are in.
+/// Whether the bridge queries its hosts for the groups that they have joined.
 public enum QuerierMode: String, Equatable, Sendable, CaseIterable {
-    /// A router or another switch does, or else groups are not followed.
+    /// The bridge never does. If no router and no other switch does either, groups are not followed.
     case off
-    /// The bridge does, whoever else does.
+    /// The bridge always does, even if somebody else does too.
     case on
     /// The bridge does as long as nobody else does.
     case auto
 }
 
-/// What a port has to do with groups.
+/// How a port takes part in snooping.
 public struct PortSnooping: Equatable, Sendable {
-    /// A port that leaves a group leaves it at once: behind it is one host.
+    /// When a host leaves a group, the port leaves it at once, without a query to others; for ports with a single host behind them.
     public var fastLeave = false
     public var router = RouterMode.auto
-    /// Most groups joined behind it; nil: as many as its bridge may have.
+    /// The most groups that may be joined behind the port; nil: as many as its bridge may have.
     public var maxGroups: Int?
 
     public init() {}
 }
 
-/// Whether a multicast router is behind a port, which gets the frames of all groups then.
+/// Whether a multicast router is behind a port. Such a port gets the frames to all groups.
 public enum RouterMode: String, Equatable, Sendable, CaseIterable {
-    /// If queries, PIM hellos or router advertisements come in by it.
+    /// A router is assumed while queries, PIM hellos or multicast router advertisements come in by the port.
     case auto
     case never, always
 }
@@ -72,7 +72,7 @@ extension SnoopingSettings {
 }
 
 extension ValueKind<IPPrefix> {
-    /// Of a host, IPv4.
+    /// The IPv4 address of a host.
     fileprivate static var querierAddress: Self {
         ValueKind(
             takes: .text(.ipv4),

@@ -1,35 +1,37 @@
 /// One scheduling tree as the data plane has to build it.
 public struct TreeDescription: Equatable, Sendable {
+    /// Which frames the tree schedules.
     public enum Kind: Hashable, Sendable {
-        /// Towards the guests and taps of a bridge.
+        /// Schedules frames towards the guests and taps of a bridge.
         case inbound(bridge: String)
-        /// Out of a physical port.
+        /// Schedules frames that leave by a physical port.
         case outbound(port: String)
     }
-    /// The bridge's or the port's name; the two never share one.
+    /// The name of the bridge or the port. A bridge and a port never have the same name.
     public var name: String
     public var kind: Kind
-    /// Rate of the root (`ClassIDs.root`), bit/s; nil: unlimited.
+    /// The rate of the root (`ClassIDs.root`) in bit/s; nil: unlimited.
     public var rate: UInt64?
-    /// Bytes added to each frame when it is charged.
+    /// Bytes added to each frame's length when it is charged.
     public var overhead: Int
-    /// Parents before their children; without the root.
+    /// All classes but the root; parents come before their children.
     public var classes: [ClassDescription]
 }
 
+/// One class of a tree as the data plane has to build it.
 public struct ClassDescription: Equatable, Sendable {
-    /// Unique within the tree, 2...65 535; 0 if the tree has more classes than ids (`Model.problems` refuses such a model).
+    /// The class's id, unique within the tree, 2 to 65 535. 0: the tree has more classes than there are ids (`Model.problems` refuses such a model).
     public var id: UInt16
-    /// `tenant-a/vm1/iscsi`; the rest of a guest with protocol classes is `vm1/default`.
+    /// The class's path, such as `tenant-a/vm1/iscsi`. For a guest with protocol classes, the leaf of all other protocols is `vm1/default`.
     public var path: String
     public var parent: UInt16
     public var isLeaf: Bool
     public var settings: ClassParameters
-    /// The guest whose traffic it is; nil for a group.
+    /// The guest whose traffic the class carries; nil for a group and for `rest`.
     public var guest: String?
-    /// nil: all protocols without a leaf of their own.
+    /// The protocol that the leaf is for; nil: all protocols that have no leaf of their own.
     public var protocolName: String?
-    /// Inbound leaves: the port they deliver to.
+    /// Inbound leaves: the port to which they deliver. nil otherwise.
     public var port: String?
 
     public init(
@@ -48,14 +50,14 @@ public struct ClassDescription: Equatable, Sendable {
 }
 
 extension ClassDescription {
-    /// The path of the class below which all others without a floor stand, in trees that have a rate. No guest or group has this name, and no path of another
-    /// class shows it: a class keeps its path, and with it its id, when it gains or loses its floor.
+    /// The path of the class below which all others without a floor stand, in trees that have a rate. No guest or group may have this name. The paths of the
+    /// classes below it do not contain it, so that a class keeps its path, and with it its id, when it gets or loses a floor.
     public static let restPath = "rest"
     public var isRest: Bool { path == Self.restPath }
 }
 
 extension TreeDescription {
-    /// The classes that stand below `rest`.
+    /// The ids of all classes below `rest`.
     var idsInRest: Set<UInt16> {
         guard let rest = classes.first(where: \.isRest) else { return [] }
         return classes.reduce(into: []) { found, item in
@@ -66,44 +68,45 @@ extension TreeDescription {
 
 /// A class's settings with every default filled in.
 public struct ClassParameters: Equatable, Sendable {
-    /// bit/s; 0: none.
+    /// Guaranteed rate in bit/s; 0: none.
     public var floor: UInt64 = 0
-    /// bit/s; `.max`: none of its own.
+    /// The most that the class may send, in bit/s; `.max`: no limit of its own.
     public var ceiling: UInt64 = .max
-    /// Bytes.
+    /// Bytes that the class may send at once within its floor.
     public var burst: UInt64 = 0
-    /// Bytes.
+    /// Bytes that the class may send at once within its ceiling.
     public var ceilingBurst: UInt64 = 0
-    /// bit/s; 0: none.
+    /// The highest rate of bursts in bit/s; 0: no limit.
     public var peak: UInt64 = 0
-    /// Packets per second; 0: none.
+    /// Guaranteed packets per second; 0: none.
     public var floorPackets: UInt64 = 0
-    /// Packets per second; `.max`: none.
+    /// The most packets per second; `.max`: no limit.
     public var ceilingPackets: UInt64 = .max
     public var priority: UInt8 = 3
-    /// Bytes.
+    /// Bytes that the class may borrow in one turn among borrowers of equal priority.
     public var quantum: UInt32 = 1_600
-    /// Frames in a leaf's queue.
+    /// The most frames in a leaf's queue.
     public var limit: Int = 1_000
-    /// Bytes in a leaf's queue; `.max`: no limit of its own.
+    /// The most bytes in a leaf's queue; `.max`: no such limit is set.
     public var limitBytes: Int = .max
-    /// Microseconds that a leaf's queue may last at the rate it can count on.
+    /// The longest time in microseconds that a leaf's full queue may take to drain at the rate that the class can count on.
     public var limitDelay: UInt64 = Self.limitDelay
-    /// The bytes that `limitDelay` comes to in the class's tree (`QueueLimits`); `.max`: no limit by time.
+    /// The bytes that `limitDelay` amounts to in the class's tree (`QueueLimits`); `.max`: no time limit.
     public var delayBytes: Int = .max
-    /// Bytes of the largest frame the class may carry.
+    /// Bytes of the largest frame that the class may carry.
     var largestFrame = 1_522
-    /// Microseconds; 0: no CoDel.
+    /// CoDel's target and interval in microseconds; a target of 0: no CoDel.
     public var codelTarget: UInt64 = 0
     public var codelInterval: UInt64 = 0
-    /// FQ-CoDel: each flow has a queue.
+    /// Whether each flow has a queue of its own (FQ-CoDel).
     public var queuesFlows = false
 
     public init() {}
 
     /// - Parameters:
-    ///   - rootRate: bit/s of the tree's root; nil: unlimited.
-    ///   - largestFrame: bytes of the largest frame the class may carry.
+    ///   - settings: the settings as they are written.
+    ///   - rootRate: the rate of the tree's root in bit/s; nil: unlimited.
+    ///   - largestFrame: bytes of the largest frame that the class may carry.
     init(_ settings: ClassSettings, rootRate: UInt64?, largestFrame: Int) {
         floor = settings.floor ?? 0
         ceiling = settings.ceiling ?? .max
@@ -125,19 +128,20 @@ public struct ClassParameters: Equatable, Sendable {
         }
     }
 
-    /// Microseconds. Long enough for one flow across a continent to fill the link (RFC 3439, 2.4), and less than people notice.
+    /// The default of `limitDelay` in microseconds: long enough for one flow across a continent to fill the link (RFC 3439, 2.4), and shorter than people
+    /// notice.
     static let limitDelay: UInt64 = 50_000
 
-    /// RFC 8289, section 4.4, in microseconds.
+    /// CoDel's default target in microseconds (RFC 8289, section 4.4).
     static let codelTarget: UInt64 = 5_000
 
-    /// 10 ms of the rate, at least two of the largest frames.
+    /// The bytes that the rate amounts to in 10 ms, but at least two of the largest frames.
     static func defaultBurst(rate: UInt64?, largestFrame: Int) -> UInt64 {
         max((rate ?? 0) / 800, UInt64(2 * largestFrame))
     }
 
-    /// In proportion to the floor: the root's rate would have 256 KiB. At least 1 600 bytes (also without a floor or a root
-    /// rate), so that most frames need one turn; at most 200 000, as tc clamps it, so that no turn lasts long.
+    /// The default quantum in bytes, in proportion to the floor: a floor as high as the root's rate would get 256 KiB. It is at least 1 600 bytes (also without
+    /// a floor or a root rate), so that most frames need one turn only, and at most 200 000, as in tc, so that no turn lasts long.
     static func defaultQuantum(floor: UInt64, rootRate: UInt64?) -> UInt32 {
         guard let rootRate, rootRate > 0, floor > 0 else { return 1_600 }
         let (quotient, _) = rootRate.dividingFullWidth(min(floor, rootRate - 1).multipliedFullWidth(by: 256 << 10))
@@ -145,25 +149,26 @@ public struct ClassParameters: Equatable, Sendable {
     }
 }
 
+/// A direction as the guest sees it: towards it, or from it.
 public enum Direction: String, Codable, CaseIterable, Sendable {
     case inbound, outbound
 }
 
-/// The trees of a model: one inbound per bridge, in order, then one outbound per physical port. Ids are kept for classes that
-/// had one, given to new ones and taken from those that are gone.
+/// The trees of a model: one inbound tree for each bridge, in order, then one outbound tree for each physical port. Classes that had an id keep it, new classes
+/// get one, and classes that are gone lose theirs.
 ///
-/// A guest is a leaf, or, where it has protocol classes with settings, the parent of a leaf for each of them, in the order of
-/// their names, and of `default`, which has what the guest's floor leaves over. Inbound, the guests of physical ports have
-/// no classes: what goes to a physical port is scheduled by that port's tree. In a physical port's tree stand the guests of
-/// all other ports of its bridge, and its own where frames may leave as they came (`hairpin`). A group without guests in a tree has no class there.
+/// A guest is a leaf. If it has protocol classes with settings, it is instead the parent of one leaf for each of them, in the order of their names, and of the
+/// leaf `default`, which has what these leave of the guest's floor. In an inbound tree, the guests of physical ports have no classes, as frames to a physical
+/// port are scheduled by that port's own tree. In a physical port's tree stand the guests of all other ports of its bridge, and the port's own guests if frames
+/// may leave by the port that they came in by (`hairpin`). A group without guests in a tree has no class there.
 ///
-/// In a tree that has a rate, guests and groups without a floor that stand in no group stand below the class `rest`, whose floor is what the floors
-/// beside it leave. It is there as soon as there is one.
+/// In a tree that has a rate, guests and groups without a floor that are in no group stand below the class `rest`, whose floor is what the floors beside it
+/// leave. `rest` exists only while some class stands below it.
 ///
-/// A port that mirrors' copies leave by has a leaf for them (`ClassDescription.mirrorPath`).
+/// A port by which mirrors' copies leave has a leaf for them (`ClassDescription.mirrorPath`).
 public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] { trees(of: model, model.effectiveGuests, ids: &ids) }
 
-/// - Parameter guests: those that have classes.
+/// - Parameter guests: the guests that get classes.
 func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> [TreeDescription] {
     let targets = model.mirrorTargets
     var result = model.bridges.map { bridge in
@@ -183,7 +188,7 @@ func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> 
     return result
 }
 
-/// Collects one tree's classes.
+/// Collects the classes of one tree.
 private struct TreeBuilder {
     let direction: Direction
     let rate: UInt64?
@@ -195,7 +200,7 @@ private struct TreeBuilder {
     private var classes: [ClassDescription] = []
     private var parents: [String?] = []
     private var groupPaths: [String: String] = [:]
-    /// The paths of `rest` and of all below it.
+    /// The paths of `rest` and of all classes below it.
     private var restPaths: Set<String> = []
 
     init(_ model: Model, _ direction: Direction, rate: UInt64?, rest: RestSettings, bridge: String) {
@@ -226,7 +231,7 @@ private struct TreeBuilder {
         append(path + "/default", under: path, rest, leafOf: port, guest: guest.settings.name, port.largestFrame)
     }
 
-    /// Mirrors' copies have a class without a floor, which borrows last: what they take nobody else misses.
+    /// Mirrors' copies get a leaf without a floor and with the last priority, so that they take only bandwidth that no other class wants.
     mutating func addMirrors(to port: PortSettings) {
         let path = ClassDescription.mirrorPath(to: port.name)
         var settings = ClassSettings()
@@ -237,7 +242,7 @@ private struct TreeBuilder {
     /// - Returns: the group's path; nil if there is no such group on this bridge.
     private mutating func addGroup(_ name: String, depth: Int) -> String? {
         if let path = groupPaths[name] { return path }
-        // The depth ends the walk for models with a cycle, which validation refuses.
+        // The depth ends the recursion for models whose groups form a cycle, which validation refuses.
         guard let group = groups[name], group.bridge == bridge, depth < Model.deepestTree else { return nil }
         let parent = group.parent.flatMap { addGroup($0, depth: depth + 1) }
         let path = (parent.map { $0 + "/" } ?? "") + name
@@ -254,7 +259,7 @@ private struct TreeBuilder {
         var parent = parent, settings = settings
         if parent == nil, rate != nil, settings.floor == nil, settings.floorPackets == nil, path != ClassDescription.restPath {
             let rest = ClassDescription.restPath
-            // What it has is known when all others are.
+            // The settings of `rest` are filled in later, as its floor depends on all other classes.
             if restPaths.insert(rest).inserted { append(rest, under: nil, ClassSettings(), leafOf: nil, guest: nil, largestFrame) }
             parent = rest
         }
@@ -289,10 +294,12 @@ private struct TreeBuilder {
 }
 
 extension RestSettings {
-    /// With what the floors beside it leave of the tree's rate, unless that is less than a bucket keeps.
+    /// The parameters of the class `rest`. Without a floor of its own, it gets what the floors beside it leave of the tree's rate; if that is less than a token
+    /// bucket can keep exactly, it gets no floor.
     ///
     /// - Parameters:
-    ///   - taken: what those floors sum to, bit/s.
+    ///   - rate: the tree's rate in bit/s.
+    ///   - taken: the sum of the floors beside it in bit/s.
     ///   - largestFrame: bytes of the largest frame on the bridge.
     func parameters(rate: UInt64, taken: UInt64, largestFrame: Int) -> ClassParameters {
         var settings = ClassSettings()
@@ -304,8 +311,8 @@ extension RestSettings {
     }
 }
 
-/// The settings of a guest's leaf for all other protocols: its floors are what the protocols' leave over, its ceiling and
-/// peak are the guest's own class's, and the rest is the guest's.
+/// The settings of a guest's leaf for all protocols without one of their own. Its floors are what the protocols' floors leave of the guest's; the guest's
+/// ceiling and peak hold at the guest's own class, above this leaf; everything else is taken from the guest.
 private func defaultLeaf(of guest: ClassSettings, protocols: [ClassSettings]) -> ClassSettings {
     func rest(_ key: (ClassSettings) -> UInt64?) -> UInt64? {
         let taken = protocols.reduce(UInt64(0)) { $0.addingSaturating(key($1) ?? 0) }
@@ -339,7 +346,7 @@ extension ProtocolClasses {
 }
 
 extension Model {
-    /// Levels of a tree, the root's and the leaves' included (HTB's TC_HTB_MAXDEPTH).
+    /// The most levels of a tree, counting the root's and the leaves' (HTB's TC_HTB_MAXDEPTH).
     public static let deepestTree = 8
 }
 

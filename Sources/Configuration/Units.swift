@@ -1,20 +1,20 @@
-/// Quantities as an operator writes them: always with a unit, any case, decimals where they are exact (`1.5gbit`).
+/// Quantities as an operator writes them: always with a unit, in small or capital letters, with decimals where they are exact (`1.5gbit`).
 ///
-/// Rates are tc's: `bit kbit mbit gbit tbit` count in thousands, `kibit`.. in 1024s, and `bps kbps mbps gbps tbps`
-/// (`kibps`..) are *bytes* per second. Sizes are tc's too: `kb` and `kib` are both 1024 bytes.
+/// Units of rates are tc's: `bit kbit mbit gbit tbit` are powers of 1000, `kibit` and its like powers of 1024, and `bps kbps mbps gbps tbps` (and `kibps` and
+/// its like) are *bytes* per second. Sizes are tc's too: `kb` and `kib` are both 1024 bytes.
 public enum Quantity: Sendable {
-    /// bit/s
+    /// A bit rate, in bit/s.
     case rate
-    /// Packets per second
+    /// A packet rate, in packets per second.
     case packets
-    /// Bytes
+    /// A size, in bytes.
     case size
-    /// Milliseconds
+    /// A time, in milliseconds.
     case time
-    /// Microseconds
+    /// A short time, in microseconds.
     case delay
 
-    /// The word for it in messages.
+    /// The word for the quantity in messages.
     var noun: String {
         switch self {
         case .rate: "rate"
@@ -25,7 +25,7 @@ public enum Quantity: Sendable {
         }
     }
 
-    /// Unit names and what one of each is worth, smallest first.
+    /// The names of the units and what one of each is worth in the base unit, smallest first.
     var units: [(name: String, worth: UInt64)] {
         switch self {
         case .rate: Self.rateUnits
@@ -48,7 +48,7 @@ public enum Quantity: Sendable {
         ("tbit", 1_000_000_000_000), ("tibit", 1 << 40), ("tbps", 8_000_000_000_000), ("tibps", 8 << 40),
     ]
 
-    /// The units a message recommends.
+    /// The units that a message recommends.
     private var recommended: String {
         switch self {
         case .rate: "bit, kbit, mbit, gbit or tbit"
@@ -60,13 +60,14 @@ public enum Quantity: Sendable {
     }
 }
 
-/// Why a text is not a quantity, as a sentence.
+/// A sentence that says why a text is not a quantity.
 public struct UnitError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String
 }
 
 extension Quantity {
-    /// Reads a number with a unit, exactly: a value that is no whole number of the base unit, or exceeds 64 bits, is refused.
+    /// Reads a number with a unit, and gives its value in the base unit.
+    /// - Throws: a sentence if the text is no number with a unit of this quantity, or if the value is no whole number of the base unit or exceeds 64 bits.
     public func parse(_ text: some StringProtocol) throws(UnitError) -> UInt64 {
         let trimmed = text.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
         let number = trimmed.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
@@ -93,7 +94,7 @@ extension Quantity {
         [Quantity.rate, .packets, .size, .time, .delay].contains { $0.units.contains { $0.name == word.lowercased() } }
     }
 
-    /// The shortest of this quantity's units that says `value` exactly; `parse` reads it back.
+    /// The value in the largest unit that expresses it exactly, with up to three decimals for rates; `parse` reads the text back.
     public func format(_ value: UInt64) -> String {
         if value == 0 { return "0" + units[0].name }
         let ladder: [(name: String, worth: UInt64)] =
@@ -106,7 +107,7 @@ extension Quantity {
             }
         for (name, worth) in ladder where value >= worth {
             if value % worth == 0 { return "\(value / worth)\(name)" }
-            // Thousandths read well where units are powers of 1000 (1.5gbit), not where they are not.
+            // Up to three decimals read well where units are powers of 1000 (1.5gbit), but not where they are powers of 1024.
             if self == .rate || self == .packets, worth >= 1_000, value % (worth / 1_000) == 0 {
                 var digits = String(value % worth / (worth / 1_000) + 1_000).dropFirst()
                 while digits.last == "0" { digits.removeLast() }
@@ -126,7 +127,7 @@ extension Quantity {
         }
     }
 
-    /// What some key takes at most.
+    /// The largest value that some key takes, in words.
     private var most: String {
         switch self {
         case .rate: format(Validator.rates.upperBound)
@@ -147,7 +148,7 @@ extension Quantity {
         }
     }
 
-    /// What a plain 0 was probably meant to be: nothing is limited to a rate of 0, with a unit or without.
+    /// What a plain 0 was probably meant to be. No key takes a rate of 0, so adding a unit would not help there.
     private var insteadOfZero: String {
         switch self {
         case .rate, .packets: "none, or a \(noun) such as \(example)"
@@ -155,7 +156,7 @@ extension Quantity {
         }
     }
 
-    /// What a plain number was probably meant to be.
+    /// What a number without a unit was probably meant to be.
     private func suggestion(_ number: Substring, _ decimal: Decimal) -> String {
         let whole = decimal.places == 0 ? decimal.digits : 0
         switch self {
@@ -163,17 +164,17 @@ extension Quantity {
         case .packets: return whole >= 1_000 ? format(whole) : "\(number)kpps"
         case .size: return whole >= 1_024 ? format(whole) : "\(number)kib"
         case .time: return "\(number)s"
-        // Wake latencies are some microseconds, delays of queues some milliseconds.
+        // Wake latencies are a few microseconds, queue delays a few milliseconds, so both are suggested.
         case .delay: return "\(number)us or \(number)ms"
         }
     }
 }
 
-/// digits / 10^places
+/// A decimal number: digits / 10^places.
 private struct Decimal {
     var digits: UInt64
     var places: Int
-    /// Set where `digits` cannot hold the number.
+    /// Set if the number has more digits than `digits` can hold: the result that any product has then.
     var beyond: Product?
 
     init?(_ text: Substring) {
@@ -185,7 +186,7 @@ private struct Decimal {
         if whole.isEmpty { whole = "0" }
         places = fraction.count
         guard let value = UInt64(whole + fraction), places <= 19 else {
-            // More digits than 64 bits hold: too large, or finer than any unit.
+            // More digits than 64 bits hold: the number is either too large, or finer than any unit.
             digits = 0
             beyond = UInt64(whole) == nil ? .overflow : .inexact
             return

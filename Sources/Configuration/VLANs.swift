@@ -1,27 +1,27 @@
 import Packet
 
-/// A port's place among its bridge's VLANs (IEEE 802.1Q).
+/// Which VLANs of its bridge a port belongs to, and how its frames are tagged (IEEE 802.1Q).
 public enum PortVLAN: Hashable, Sendable {
-    /// In one VLAN; its frames have no tag for it.
+    /// The port is in one VLAN, and its frames have no tag for it.
     case access(Int)
-    /// In several, told by tags of type 0x8100, or 0x88a8 for those that are service VLANs on their bridge. Frames of `native` have no tag; nil: frames without
-    /// one are not let in.
+    /// The port is in several VLANs, told apart by tags of type 0x8100, or of type 0x88a8 for VLANs that are service VLANs on the bridge. Frames of the VLAN
+    /// `native` have no tag; nil: frames without a tag are not let in.
     case trunk(VLANSet, native: Int?)
-    /// The customer's side of a provider bridge: all its frames belong to one VLAN, whatever tags they have, which are carried as they are.
+    /// The port is the customer's side of a provider bridge: all its frames belong to one VLAN, and any tags that they have are carried unchanged.
     case service(Int)
 }
 
-/// What a port of a bridge with VLANs lets in, and what leaves by it.
+/// What a port of a bridge with VLANs lets in, and with which tags frames leave by it.
 public struct PortMembership: Equatable, Sendable {
     public var members: VLANSet
-    /// Of these, those whose frames leave without a tag.
+    /// Those of the members whose frames leave without a tag.
     public var untagged: VLANSet
-    /// The VLAN of frames without a tag and of priority-tagged ones; nil: they are not let in.
+    /// The VLAN of frames without a tag and of priority-tagged frames; nil: such frames are not let in.
     public var native: Int?
-    /// All frames belong to `native`.
+    /// Whether all frames belong to `native`, whatever tags they have.
     public var takesAll = false
 
-    /// - Parameter vlan: nil: the port says nothing, on a bridge with VLANs.
+    /// - Parameter vlan: the port's setting; nil: the port says nothing, and is on a bridge with VLANs.
     public init(_ vlan: PortVLAN?) {
         switch vlan ?? .access(Self.standard) {
         case .access(let id): (members, untagged, native) = (VLANSet([id]), VLANSet([id]), id)
@@ -32,27 +32,27 @@ public struct PortMembership: Equatable, Sendable {
         }
     }
 
-    /// The VLAN of ports that name none, as the Linux bridge's `default_pvid`.
+    /// The VLAN of ports that name none, like `default_pvid` of the Linux bridge.
     public static let standard = 1
 }
 
 extension Model {
-    /// Bridges of which a port names a VLAN.
+    /// The bridges on which some port names a VLAN.
     public var bridgesWithVLANs: Set<String> { Set(ports.lazy.filter { $0.vlan != nil }.map(\.bridge)) }
 
-    /// VLANs of a bridge whose tags are service tags.
+    /// The VLANs of a bridge that are service VLANs, whose tags are of type 0x88a8.
     public func serviceVLANs(of bridge: String) -> VLANSet {
         VLANSet(ports.lazy.filter { $0.bridge == bridge }.compactMap { if case .service(let id) = $0.vlan { id } else { nil } })
     }
 }
 
 extension VLANSet {
-    /// `10,20-29`
+    /// The set as it is written, such as `10,20-29`.
     public var text: String { ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",") }
 }
 
 extension ProblemList {
-    /// `10,20-29`, or a list of such.
+    /// Reads a set of VLANs, written as `10,20-29` or as a list of such texts.
     mutating func vlans(_ element: Element) -> VLANSet? {
         let before = count
         var result = VLANSet()
@@ -81,7 +81,7 @@ extension Field<PortDraft> {
 extension PortVLAN {
     private typealias Draft = (trunk: VLANSet?, native: Int?, service: Int?)
 
-    /// `10`, `{trunk: [10, 20-29], native: 1}` or `{service: 100}`
+    /// A port's VLANs, written as `10`, `{trunk: [10, 20-29], native: 1}` or `{service: 100}`.
     fileprivate static var kind: ValueKind<PortVLAN> {
         let trunk: [Field<Draft>] = [
             .optional("trunk", \.trunk, .vlans, help: "VLANs that are told by tags").lasting.required.form("trunk ID[-ID],..."),
@@ -115,7 +115,7 @@ extension PortVLAN {
 }
 
 extension ValueKind<VLANSet> {
-    /// `10,20-29`, or a list of such.
+    /// A set of VLANs, written as `10,20-29` or as a list of such texts.
     fileprivate static var vlans: Self {
         let some = FieldValue.either([ValueKind<Int>.vlan.takes, .text(.vlans)])
         return ValueKind(

@@ -1,17 +1,17 @@
 extension Model {
-    /// Most ports, and as many bridges: each port has a place in tables that poll loops index.
+    /// The most ports, and the most bridges: each port has a place in tables that poll loops index.
     public static let mostPorts = 1_023
-    /// Most guests, and as many groups: as many classes as the 16-bit ids of a tree name.
+    /// The most guests, and the most groups: as many classes as the 16-bit ids of a tree can name.
     public static let mostGuests = 65_534
     public static let mostFilters = 1_023
     public static let mostMirrors = 1_023
-    /// Most protocol rows that a document may have; how many fit the table is told apart.
+    /// The most protocol rows that a document may have. How many rows the table in force can have is checked separately.
     static let mostProtocols = 1_024
-    /// Most classes in all trees together: each takes memory in every poll loop.
+    /// The most classes in all trees together, as each class takes memory in every poll loop.
     public static let mostClasses = 1_000_000
 }
 
-/// How many there may be of each thing.
+/// Checks how many there are of each kind of object.
 extension Validator {
     mutating func checkCounts() {
         check(model.bridges.count, Model.mostPorts, "bridges", "bridges")
@@ -36,7 +36,8 @@ extension Validator {
         if count > most { add(path, "a daemon has at most \(most) \(noun), and these are \(count): leave some out") }
     }
 
-    /// A guest has a class in its bridge's tree and in that of every physical port there, so that classes are soon many more than guests.
+    /// Checks the number of classes. A guest has a class in its bridge's tree and in the tree of every physical port there, so there may be many more classes
+    /// than guests.
     mutating func checkClassCount() {
         var classes: [String: Int] = [:]
         for group in model.groups { classes[group.bridge, default: 0] += 1 }

@@ -29,7 +29,8 @@ extension Validator {
         }
     }
 
-    /// Chains of more than 256 groups end unseen here: they are too deep anyway.
+    /// The groups from `name` upwards until `name` comes again; nil: they form no cycle. A chain of more than 256 groups is not followed to its end, as it is
+    /// too deep anyway.
     private func cycle(from name: String) -> [String]? {
         var chain = [name]
         var seen: Set<String> = []
@@ -84,7 +85,7 @@ extension Validator {
         }
     }
 
-    /// Where the guest is: its port, its group, and whether they are on one bridge.
+    /// Checks that the guest's port and group exist and are on the same bridge.
     private mutating func checkPlace(of guest: GuestSettings, _ path: String) {
         guard let port = ports[guest.port] else {
             checkReference(guest.port, to: model.ports.map(\.name), path + ".port", "port")
@@ -109,7 +110,7 @@ extension Validator {
         }
     }
 
-    /// MAC addresses: each bridge has every one once, or once a VLAN.
+    /// Checks MAC addresses: each may be configured once on a bridge, or once in each VLAN.
     mutating func checkAddresses() {
         struct Place: Hashable {
             var bridge: String
@@ -151,7 +152,7 @@ extension Validator {
         }
     }
 
-    /// Whether two guests of a bridge are in one VLAN.
+    /// Whether two guests of a bridge have a VLAN in common.
     private func share(_ guest: GuestSettings, _ other: GuestSettings, on bridge: String) -> Bool {
         guard bridgesWithVLANs.contains(bridge) else { return true }
         return ports[guest.port].map { port in
@@ -163,7 +164,7 @@ extension Validator {
         guest.vlan.map { $0 == vlan } ?? ports[guest.port].map { PortMembership($0.vlan).members.contains(vlan) } ?? true
     }
 
-    /// Whether a port is in a VLAN that something on it names.
+    /// Checks that a port is in a VLAN that a guest or static entry on it names.
     mutating func checkVLAN(_ vlan: Int, of port: PortSettings, _ path: String) {
         guard bridgesWithVLANs.contains(port.bridge) else {
             add(path, "bridge \(port.bridge) has no VLANs: give port \(port.name) a vlan, such as \(vlan) or {trunk: [\(vlan)]}, or leave this out")
@@ -176,7 +177,8 @@ extension Validator {
         }
     }
 
-    /// A configured address that has no place in the database would be learned and aged like any other, without its guest.
+    /// Checks that all configured addresses fit in the forwarding database: one without a place there would be learned and aged like any other, and not belong
+    /// to its guest.
     private mutating func checkRoom(for count: Int, in bridge: BridgeSettings, _ path: String) {
         guard count > bridge.fdbSize else { return }
         add(

@@ -98,7 +98,7 @@ extension Validator {
         }
     }
 
-    /// A physical port must not send to a tap of another.
+    /// Refuses a physical port whose device is the tap of another port, as frames sent there would come back.
     private mutating func checkLoops() {
         let taps = Dictionary(
             model.ports.enumerated().compactMap { index, port in if case .tap(let interface, nil, _) = port.kind { (interface, (index, port.name)) } else { nil } },
@@ -116,7 +116,8 @@ extension Validator {
         }
     }
 
-    /// `owners`: which port has a socket, an interface or a device name.
+    /// Checks what belongs to the port's kind.
+    /// - Parameter owners: the port that has each socket, interface and device.
     private mutating func checkKind(_ port: PortSettings, _ path: String, _ owners: inout [String: String]) {
         func claim(_ key: String) -> String? {
             defer { if owners[key] == nil { owners[key] = port.name } }
@@ -128,14 +129,15 @@ extension Validator {
                 add(path + ".socket", "'\(socket)' is not an absolute path: write /run/sluice/\(port.name).sock")
             }
             if socket.utf8.count > 107 || socket.utf8.contains(0) {
-                // sun_path holds 108 bytes, the last one 0 (unix(7)).
+                // A socket address holds 108 bytes of path, the last of which is 0 (unix(7)).
                 add(path + ".socket", "a socket's path has at most 107 bytes, this one has \(socket.utf8.count): write a shorter one")
             }
             if let owner = claim("socket " + socket) {
                 add(path + ".socket", "the socket \(socket) is port \(owner)'s already: write another path")
             }
         case .tap(let interface, let netns, let mac):
-            // The kernel numbers interfaces where it finds a percent sign; commas, quotes and brackets divide DPDK's device strings (rte_kvargs).
+            // The kernel replaces a percent sign in an interface's name by a number; commas, quotes and brackets separate the parts of DPDK's device strings
+            // (rte_kvargs).
             if !Self.isInterfaceName(interface) || interface.contains(where: { "%,\"'[]".contains($0) }) {
                 add(
                     path + ".interface",
@@ -174,7 +176,7 @@ extension Validator {
         return String(stem) + String(number &+ 1)
     }
 
-    /// As the kernel's dev_valid_name (net/core/dev.c), and printable.
+    /// Whether the kernel accepts the name (dev_valid_name in net/core/dev.c) and all its characters are printable.
     static func isInterfaceName(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= 15 && name != "." && name != ".."
             && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }

@@ -1,12 +1,12 @@
 import Packet
 
 extension Model {
-    /// Everything wrong with the model as a whole; empty: it can be applied.
+    /// Everything that is wrong with the model as a whole; empty: it can be applied.
     ///
-    /// Floors are only added up where names and references are sound, as otherwise the sums would say nothing.
+    /// Floors are added up only if names and references are sound, as the sums would mean nothing otherwise.
     public var problems: [Problem] { problems(changed: nil) }
 
-    /// - Parameter changed: what was changed: where two cannot both be, that is the one that cannot.
+    /// - Parameter changed: the object that was changed. Where two objects exclude each other, the problem is reported for this one.
     func problems(changed: ChangedObject?) -> [Problem] {
         problems(changed: changed) {
             var ids = ClassIDs()
@@ -14,11 +14,11 @@ extension Model {
         }
     }
 
-    /// - Parameter trees: of this model.
+    /// - Parameter trees: makes the trees of this model; it is called only if everything else is sound.
     func problems(changed: ChangedObject?, trees: () -> [TreeDescription]) -> [Problem] {
         var validator = Validator(model: self, changed: changed)
         validator.checkCounts()
-        // What is too much to run is too much to look through, too.
+        // A model with too many objects is not examined any further, as that would take too long.
         guard validator.problems.isEmpty else { return validator.problems.all() }
         validator.checkBridges()
         validator.checkPorts()
@@ -39,13 +39,13 @@ extension Model {
     }
 }
 
-/// What a single change is about.
+/// The object that a single change is about.
 struct ChangedObject: Sendable {
     var object: EditObject
     var name: String
 }
 
-/// Collects problems; the checks are in files by subject.
+/// Collects the problems of a model. The checks themselves are in other files, by subject.
 package struct Validator {
     let model: Model
     let changed: ChangedObject?
@@ -54,7 +54,7 @@ package struct Validator {
     let ports: [String: PortSettings]
     let groups: [String: GroupSettings]
     let bridgesWithVLANs: Set<String>
-    /// By bridge, where it has any.
+    /// The service VLANs of each bridge that has VLANs.
     let serviceVLANs: [String: VLANSet]
 
     init(model: Model, changed: ChangedObject? = nil) {
@@ -71,7 +71,7 @@ package struct Validator {
 
     func isChanged(_ name: String, _ object: EditObject) -> Bool { changed.map { $0.object == object && $0.name == name } ?? false }
 
-    /// A list with the places of its elements, what was changed last: where two claim the same, the second is told of.
+    /// The elements of a list with their places, the changed one last: where two elements claim the same thing, the problem is reported for the later one.
     func claiming<Element>(_ list: [Element], _ name: (Element) -> String, _ object: EditObject) -> [(offset: Int, element: Element)] {
         let all = list.enumerated().map { $0 }
         guard changed?.object == object else { return all }
@@ -80,7 +80,8 @@ package struct Validator {
 
     // MARK: Names
 
-    /// 1 to 31 of `[A-Za-z0-9._-]`, and not a word with a meaning of its own, which is read in any case.
+    /// Checks that a name has 1 to 31 characters of `[A-Za-z0-9._-]` and is not a word with a meaning of its own. Such words are reserved in small and capital
+    /// letters.
     mutating func checkName(_ name: String, _ path: String, reserved: [String] = ["none"]) {
         if name.isEmpty || name.utf8.count > Self.longestName || !name.utf8.allSatisfy(Self.isOfNames) {
             add(path + ".name", "'\(name)' is not a name: write 1 to 31 letters, digits, dots, hyphens or underscores")
@@ -113,7 +114,7 @@ package struct Validator {
     }
 
     mutating func checkReference(_ name: String, to candidates: [String], _ path: String, _ noun: String) {
-        // Looking for the name that may be meant takes as long as there are names.
+        // Once enough problems are reported, the search for a similar name is left out, as it takes time for every candidate.
         if problems.isFull { return problems.add(Problem(path, "")) }
         if candidates.contains(name) { return }
         add(path, "there is no \(noun) \(name): \(hint(name, among: candidates, none: "no \(noun) is configured"))")
@@ -121,10 +122,10 @@ package struct Validator {
 
     // MARK: Numbers
 
-    /// Rates a token bucket keeps exactly.
+    /// The rates in bit/s that a token bucket keeps exactly.
     package static let rates: ClosedRange<UInt64> = 8_000...400_000_000_000
     static let packetRates: ClosedRange<UInt64> = 1...1_000_000_000
-    /// 512 MiB: 10 ms at 400 Gbit/s. Token buckets are not much deeper.
+    /// The largest burst in bytes: 512 MiB, which is about 10 ms at 400 Gbit/s. Token buckets are not much deeper.
     package static let largestBurst: UInt64 = 512 << 20
 
     static func fault(ofRate value: UInt64) -> String? {
@@ -144,7 +145,7 @@ package struct Validator {
         return value > largestBurst ? "a burst of \(Quantity.size.format(value)) is too large: write at most 512mib" : nil
     }
 
-    /// Whether the settings of a class go together.
+    /// Checks whether the settings of a class go together.
     mutating func checkClass(_ settings: ClassSettings, _ path: String) {
         if settings == ClassSettings() { return }
         checkQueue(settings, path)

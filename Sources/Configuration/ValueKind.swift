@@ -1,13 +1,13 @@
 import Filters
 import Packet
 
-/// How a value is read, written, checked and described.
+/// How a kind of value is read, written, checked and described.
 struct ValueKind<Value> {
     var takes: FieldValue
-    /// nil: it is none, and the list tells why.
+    /// Reads a value; nil: the text is no such value, and the problem has been added to the list.
     var read: (Element, inout ProblemList) -> Value?
     var write: (Value) -> Document
-    /// What is wrong with a value that was not read.
+    /// A sentence that says what is wrong with a value that was made in code instead of being read; nil: nothing is.
     var fault: ((Value) -> String?)?
 }
 
@@ -22,17 +22,17 @@ extension ValueKind<Int> {
 
     static var vlan: Self { integer(VLANSet.identifiers) }
     static var cpu: Self { integer(0...4_095) }
-    /// 0 is the first among borrowers, and the lowest code point (IEEE 802.1Q).
+    /// A class's priority (0 is served first among borrowers) or a priority code point (0 is the lowest, IEEE 802.1Q).
     static var priority: Self { integer(0...7) }
 
-    /// A size.
+    /// A size in bytes.
     static func bytes(_ range: ClosedRange<Int>) -> Self {
         ValueKind(
             takes: .quantity(.size, UInt64(range.lowerBound)...UInt64(range.upperBound)), read: { $1.bytes($0, range) },
             write: { .text(Quantity.size.format(UInt64($0))) }, fault: { Self.fault($0, range) })
     }
 
-    /// A time of whole seconds.
+    /// A time in whole seconds.
     static func seconds(_ key: String, _ range: ClosedRange<Int>, example: Int) -> Self {
         let milliseconds = UInt64(range.lowerBound) * 1_000...UInt64(range.upperBound) * 1_000
         return ValueKind(
@@ -71,7 +71,7 @@ extension ValueKind<UInt64> {
 }
 
 extension ValueKind<StormRate> {
-    /// `1kpps` or `10mbit`
+    /// A rate in packets or in bits per second, written such as `1kpps` or `10mbit`.
     static var packetsOrBits: Self {
         ValueKind(
             takes: .either([.quantity(.packets, Validator.packetRates), .quantity(.rate, Validator.rates)]),
@@ -96,7 +96,7 @@ extension ValueKind where Value: RawRepresentable<String> & CaseIterable {
 }
 
 extension ValueKind<String> {
-    /// - Parameter example: for sentences: `a port's name`.
+    /// - Parameter example: what is expected, for messages: `a port's name`.
     static func text(_ form: TextForm, example: String) -> Self {
         ValueKind(takes: .text(form), read: { $1.text($0, example: example) }, write: { .text($0) })
     }
@@ -111,7 +111,7 @@ extension ValueKind<IPPrefix> {
 }
 
 extension ValueKind {
-    /// - Parameter example: a whole list.
+    /// - Parameter example: a whole list, for messages.
     static func list<Item>(of item: ValueKind<Item>, example: String) -> Self where Value == [Item] {
         ValueKind(
             takes: .list(item.takes), read: { element, problems in problems.items(of: element, example: example)?.compactMap { item.read($0, &problems) } },
@@ -119,19 +119,19 @@ extension ValueKind {
     }
 }
 
-/// A value that is written as a map. While it is read it may be incomplete: a `Draft`.
+/// A kind of value that is written as a map. While it is read, the value may be incomplete; a `Draft` holds it then.
 struct MapKind<Value, Draft> {
-    /// `a static entry`
+    /// What the value is, for messages: `a static entry`.
     var noun: String
     var empty: Draft
     var fields: [Field<Draft>]
-    /// nil: something is missing.
+    /// Makes the value of a complete draft; nil: something is missing.
     var value: (Draft) -> Value?
     var draft: (Value) -> Draft
-    /// What to write.
+    /// A sentence that says what to write if something is missing.
     var missing: String
 
-    /// - Parameter before: what it was: keys that are not written stay as they are.
+    /// - Parameter before: the value so far: keys that are not written keep what they have there.
     func read(_ element: Element, onto before: Value? = nil, _ problems: inout ProblemList) -> Value? {
         var draft = before.map(draft) ?? empty
         let count = problems.count

@@ -1,5 +1,5 @@
 extension Model {
-    /// What can be applied and will not be as it is written: floors of which there is no tree that could guarantee them.
+    /// What can be applied, but will not work as it is written: outbound floors for which there is no tree that could guarantee them.
     public var warnings: [Problem] {
         var uplinks: [String: [String]] = [:]
         for port in ports where port.isPhysical { uplinks[port.bridge, default: []].append(port.name) }

@@ -1,18 +1,20 @@
 import Yams
 
 extension Model {
-    /// Reads a YAML document; every problem in it is told, with its line. An empty document is the empty model.
+    /// Reads a YAML document. An empty document gives the empty model.
     ///
-    /// What the keys say is checked, not whether they go together: that is `problems`.
-    /// - Parameter daemon: the daemon's settings if the document says nothing of them.
+    /// The value of each key is checked, but not whether the values go together, which `problems` checks.
+    /// - Parameter daemon: the daemon's settings if the document says nothing about them.
+    /// - Throws: every problem in the document, with its line.
     public init(yaml: String, daemon: DaemonSettings = DaemonSettings()) throws(ConfigurationError) {
         var (element, problems) = try YAMLReader.read(yaml)
         self.init(element, daemon, &problems)
         if !problems.isEmpty { throw problems.error { ($0.line ?? 0) < ($1.line ?? 0) } }
     }
 
-    /// Reads a YAML document and checks everything about it. Problems of the whole carry the line of the object they name.
+    /// Reads a YAML document and checks everything about it.
     /// - Parameter daemon: as at `init(yaml:daemon:)`.
+    /// - Throws: every problem; those of the model as a whole have the line of the object that they name.
     public static func checked(yaml: String, daemon: DaemonSettings = DaemonSettings()) throws(ConfigurationError) -> Model {
         let model = try Model(yaml: yaml, daemon: daemon)
         var problems = model.problems
@@ -24,22 +26,22 @@ extension Model {
         return model
     }
 
-    /// Whether a document has nothing in it at all, not even `{}`: it may be one that somebody has yet to write, or that was cut off.
+    /// Whether a document contains nothing at all, not even `{}`. Such a file may be one that is still to be written, or one that was cut off.
     public static func isBlank(yaml: String) -> Bool {
         guard let element = try? YAMLReader.read(yaml).element, case .empty = element.content else { return false }
         return true
     }
 
-    /// A document that reads back as this model.
+    /// A YAML document that reads back as this model.
     public var yaml: String {
         guard case .map(let entries) = document, !entries.isEmpty else { return "{}\n" }
-        // Documents are made of what YAML can say, so the emitter has nothing to refuse.
+        // A document contains only what YAML can express, so the emitter never fails.
         return (try? serialize(node: document.node(depth: 0), indent: 2, width: -1, allowUnicode: true)) ?? ""
     }
 }
 
 extension Document {
-    /// Maps within list items, and lists of plain values, are written on one line.
+    /// Maps within list items, and lists of plain values, are written on one line; everything above them in blocks.
     fileprivate func node(depth: Int) -> Node {
         switch self {
         case .text(let text):
@@ -57,7 +59,7 @@ extension Document {
         }
     }
 
-    /// Whether YAML readers would take a plain scalar for something else than text.
+    /// Whether a YAML reader would take the text, written without quotes, for something else than text.
     private static func looksOtherwise(_ text: String) -> Bool {
         if ["null", "~", "true", "false", "yes", "no", "on", "off", "y", "n", "none"].contains(text.lowercased()) { return true }
         return text.allSatisfy { $0.isNumber || "+-.:_xXeE".contains($0) }
@@ -65,7 +67,7 @@ extension Document {
 }
 
 extension Element {
-    /// Every path's line.
+    /// The line of every path.
     var lines: [String: Int] {
         var result: [String: Int] = [:]
         collectLines(&result)
@@ -85,7 +87,7 @@ extension Element {
         }
     }
 
-    /// The line of a path, or of the innermost thing around it that was written.
+    /// The line of a path, or that of the innermost object around it that was written.
     static func line(of path: String, in lines: [String: Int]) -> Int? {
         var path = Substring(path)
         while !path.isEmpty {

@@ -1,14 +1,14 @@
 import CYaml
 
-/// What libyaml found wrong with a document, in words for who wrote it: where, what stands there, and what to write instead.
+/// What libyaml found wrong with a document, in words for the person who wrote it: where it is, what stands there, and what to write instead.
 struct YAMLFlaw {
-    /// From 1; nil: nowhere in particular.
+    /// The line, counted from 1; nil: the flaw is at no particular place.
     let line: Int?
     let sentence: String
 
     /// - Parameters:
-    ///   - parser: that has just failed.
-    ///   - text: what it read.
+    ///   - parser: a parser that has just failed.
+    ///   - text: the text that it read.
     init(_ parser: yaml_parser_t, _ text: UnsafeBufferPointer<UInt8>) {
         let problem = parser.problem.map { String(cString: $0) } ?? ""
         guard parser.error != YAML_READER_ERROR else {
@@ -18,7 +18,7 @@ struct YAMLFlaw {
             return
         }
         let lines = Lines(text)
-        // Where a key lacks its colon, libyaml goes on to where that can no longer come.
+        // Where a key lacks its colon, libyaml reads on to the place where a colon can no longer come; the key itself is in the context mark.
         let isKey = problem.contains("could not find expected ':'")
         let mark = isKey ? parser.context_mark : parser.problem_mark
         let place = Place(mark)
@@ -27,9 +27,9 @@ struct YAMLFlaw {
     }
 
     /// - Parameters:
-    ///   - rest: what stands from the place on in its line; empty: the document has ended.
-    ///   - whole: all of the line.
-    ///   - opened: where that which is not right began.
+    ///   - rest: the line from the place of the flaw on; empty: the document has ended.
+    ///   - whole: the whole line.
+    ///   - opened: where the construct began in which the flaw is.
     private static func explain(_ problem: String, _ rest: String, _ whole: String, opened mark: yaml_mark_t) -> String {
         let opened = Place(mark), here = "line \(opened.line), column \(opened.column)"
         func unclosed(_ open: String, _ close: String) -> String {
@@ -74,7 +74,7 @@ struct YAMLFlaw {
     }
 
     private struct Place {
-        /// From 1; columns in characters.
+        /// Line and column, both counted from 1; columns count characters.
         var line: Int, column: Int
         init(_ mark: yaml_mark_t) { (line, column) = (mark.line + 1, mark.column + 1) }
         init(line: Int, column: Int) { (self.line, self.column) = (line, column) }
@@ -93,7 +93,7 @@ struct YAMLFlaw {
             return shown(Substring(lines[place.line - 1].unicodeScalars.dropFirst(place.column - 1)))
         }
 
-        /// Without what cannot be seen, but for tabs at the beginning.
+        /// The text without spaces at its ends, shortened. Tabs at the beginning stay, as they may be the flaw.
         private func shown(_ text: Substring) -> String {
             var text = text.drop { $0 == " " }
             while let last = text.last, last.isWhitespace { text.removeLast() }
@@ -101,7 +101,7 @@ struct YAMLFlaw {
         }
     }
 
-    /// The character that no document may have, by its number, and where it stands.
+    /// The character that no document may contain, by its number, and where it stands.
     private static func unreadable(_ parser: yaml_parser_t, _ text: UnsafeBufferPointer<UInt8>) -> (Place, String) {
         let before = String(decoding: text[..<min(parser.problem_offset, text.count)], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         let number = String(UInt32(truncatingIfNeeded: parser.problem_value), radix: 16, uppercase: true)

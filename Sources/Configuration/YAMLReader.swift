@@ -1,20 +1,20 @@
 import CYaml
 
-/// Reads one YAML document into elements, within limits that hold while it is read: what is too deep, or stands for too much, is never
-/// built. Keys must be plain values, so that none has to be compared with a tree that aliases made large.
+/// Reads one YAML document into elements. Limits are enforced while it is read, so that a document that is too deep or that stands for too many values is never
+/// built. Keys must be plain values, so that no key has to be compared with a tree that aliases have made large.
 package final class YAMLReader {
-    /// Bytes of a document.
+    /// The largest document, in bytes.
     static let largest = 16 << 20
-    /// Lists and maps within one another, aliases followed. A configuration has seven at most.
+    /// The most lists and maps within one another, including those that aliases stand for. A configuration has seven at most.
     static let deepest = 32
-    /// Values in a document.
+    /// The most keys and values in a document.
     static let mostValues = 2_000_000
-    /// Of those, values that stand there by an alias: a few lines can stand for any number.
+    /// The most values that aliases may stand for, as a few lines of aliases can stand for any number of values.
     static let mostAliased = 100_000
 
     private let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     private let text: UnsafeMutableBufferPointer<UInt8>
-    /// Of what stands in `text`.
+    /// The number of bytes in `text`.
     private let length: Int
     private var anchors: [String: Element] = [:]
     private var values = 0
@@ -35,14 +35,15 @@ package final class YAMLReader {
         text.deallocate()
     }
 
-    /// A document of other keys than a configuration's, within the same limits. Nothing is an empty document.
+    /// Reads a document with other keys than a configuration's, within the same limits. An empty text gives an empty element.
+    /// - Throws: what is wrong with the document, including keys that stand twice in a map.
     package static func element(_ yaml: String) throws(ConfigurationError) -> Element {
         let (element, duplicates) = try read(yaml)
         if !duplicates.isEmpty { throw duplicates.error() }
         return element
     }
 
-    /// The document, and keys that stand twice in a map. Nothing is an empty document.
+    /// Reads the document, and collects keys that stand twice in a map. An empty text gives an empty element.
     static func read(_ yaml: String) throws(ConfigurationError) -> (element: Element, duplicates: ProblemList) {
         guard yaml.utf8.count <= largest else {
             throw ConfigurationError("", "this document is larger than \(largest >> 20) MiB: write a shorter one")
@@ -60,12 +61,12 @@ package final class YAMLReader {
 
     // MARK: Events
 
-    /// What of an event is of interest.
+    /// The parts of a libyaml event that are used here.
     private struct Event {
         var kind: yaml_event_type_t
         var line: Int
         var anchor: String?
-        /// A scalar's text, or an alias's name.
+        /// The text of a scalar, or the name of an alias.
         var text = ""
         var isPlain = false
     }
@@ -154,7 +155,7 @@ package final class YAMLReader {
         return entries
     }
 
-    /// What an alias stands for, at its new place.
+    /// A copy of the element that an alias stands for, with paths of the place where the alias is.
     private func copy(_ element: Element, to path: String, depth: Int, _ line: Int) throws(ConfigurationError) -> Element {
         aliased += 1
         guard aliased <= Self.mostAliased else {

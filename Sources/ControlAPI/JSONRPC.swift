@@ -1,10 +1,10 @@
 import Foundation
 
-/// JSON-RPC 2.0 (https://www.jsonrpc.org/specification), one object a line, LF after each, or a list of them
-/// (`RequestLine`). A request without an id is a notification: it is carried out and not answered.
+/// JSON-RPC 2.0 (https://www.jsonrpc.org/specification). A line, ended by LF, holds one object or a list of objects (`RequestLine`). A request without an id is
+/// a notification: it is carried out but not answered.
 public enum JSONRPC {
-    /// Keys are written in snake case (`sentBytes` is `sent_bytes`), which is also how metrics name them, in the order of the
-    /// alphabet, so that equal replies are equal texts.
+    /// The encoder of all messages. Keys are written in snake case (`sentBytes` becomes `sent_bytes`), which is also how metrics are named, and in alphabetical
+    /// order, so that equal replies are equal texts.
     public static func encoder(pretty: Bool = false) -> JSONEncoder {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -12,6 +12,7 @@ public enum JSONRPC {
         return encoder
     }
 
+    /// The decoder of all messages; it turns keys in snake case back into names of fields.
     public static func decoder() -> JSONDecoder {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -19,7 +20,7 @@ public enum JSONRPC {
     }
 }
 
-/// What a reply repeats of its request.
+/// The id of a request, which its reply repeats.
 public enum RequestID: Codable, Hashable, Sendable {
     case number(Int64)
     case text(String)
@@ -42,11 +43,11 @@ public enum RequestID: Codable, Hashable, Sendable {
     }
 }
 
-/// An error as JSON-RPC carries it. `message` is a sentence; where there are several problems it has one a line.
+/// An error as JSON-RPC carries it. `message` is a sentence; if there are several problems, it has one on each line.
 public struct RPCError: Error, Codable, Equatable, Sendable, CustomStringConvertible {
     public var code: Int
     public var message: String
-    /// Each problem by itself.
+    /// The problems one by one, if a configuration was refused.
     public var data: [ProblemReport]?
 
     public init(_ code: Int, _ message: String, data: [ProblemReport]? = nil) {
@@ -57,9 +58,9 @@ public struct RPCError: Error, Codable, Equatable, Sendable, CustomStringConvert
 
     public var description: String { message }
 
-    /// Not JSON.
+    /// The text is not JSON.
     public static let parse = -32_700
-    /// JSON, but not a request.
+    /// The text is JSON, but not a request.
     public static let invalidRequest = -32_600
     public static let methodNotFound = -32_601
     public static let invalidParams = -32_602
@@ -68,7 +69,7 @@ public struct RPCError: Error, Codable, Equatable, Sendable, CustomStringConvert
     public static let refused = -32_000
     /// What the request names does not exist.
     public static let notFound = -32_001
-    /// A device or the system said no; nothing has changed.
+    /// A device or the system refused; nothing has changed.
     public static let failed = -32_002
 }
 
@@ -82,13 +83,13 @@ public struct ProblemReport: Codable, Equatable, Sendable {
 
 /// A request as the server hands it to its handler.
 public struct Request: Sendable {
-    /// nil: a notification.
+    /// nil: the request is a notification.
     public var id: RequestID?
     public var method: String
-    /// The whole line, for `params`.
+    /// The whole line, from which `params` are read when they are asked for.
     private let line: Data
 
-    /// Reads one line; a failure is the error to answer with, and the id to answer to.
+    /// Reads one line. A failure holds the error to answer with, and the id to answer to.
     public static func parse(_ line: Data) -> Result<Request, RequestFailure> {
         do throws(JSONText.Flaw) {
             try JSONText.check(line)
@@ -103,7 +104,7 @@ public struct Request: Sendable {
                 RequestFailure(
                     .invalidRequest, "this is not a JSON-RPC request: write {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}"))
         }
-        // What cannot be repeated in the answer is refused: the client could not tell which request was answered.
+        // A request whose id cannot be repeated in the reply is refused, as the client could not tell which request was answered.
         if head.hasID, head.id == nil {
             return .failure(RequestFailure(.invalidRequest, "the id of a request must be a string, a whole number of up to 64 bits, or null"))
         }
@@ -114,7 +115,8 @@ public struct Request: Sendable {
         return .success(Request(id: head.hasID ? head.id ?? .null : nil, method: method, line: line))
     }
 
-    /// The typed parameters; a method without any takes `NoParams`, and then `params` may be absent.
+    /// The parameters, decoded. A method without parameters takes `NoParams`, and then `params` may be absent.
+    /// - Throws: an `RPCError` that names a parameter that is missing, unknown or of the wrong type.
     public func params<Params: Decodable>(_ type: Params.Type) throws(RPCError) -> Params {
         do {
             let params = try JSONRPC.decoder().decode(ParamsOnly<Params>.self, from: line).params
@@ -138,20 +140,20 @@ public struct Request: Sendable {
         }
     }
 
-    /// Of a method that takes none.
+    /// Refuses any parameter, for a method that takes none.
     public func noParams() throws(RPCError) { try refuseOthers(than: []) }
 
-    /// What is not known would be left out without a word, and more be done than was meant.
+    /// Refuses unknown parameters. If they were ignored, a misspelled one could make the request do more than was meant.
     private func refuseOthers(than names: [String]) throws(RPCError) {
         guard case .object(let all) = try object() else { return }
-        // As the decoder reads them.
+        // The names in snake case, as the decoder reads them.
         let known = names.map { $0.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) } }
         guard let other = all.keys.sorted().first(where: { !known.contains($0) && !names.contains($0) }) else { return }
         let advice = known.isEmpty ? "it has none" : "there \(known.count == 1 ? "is" : "are") \(known.joined(separator: ", "))"
         throw RPCError(RPCError.invalidParams, "\(method) has no parameter '\(other)': \(advice)")
     }
 
-    /// `params` as they are, keys included; an empty object if there are none.
+    /// `params` with their keys as they were written; an empty object if there are none.
     public func object() throws(RPCError) -> JSONValue {
         struct Body: Decodable { var params: JSONValue? }
         do {
@@ -161,7 +163,7 @@ public struct Request: Sendable {
         }
     }
 
-    /// The line to send, LF included.
+    /// A request as the line to send, LF included.
     public static func encode<Params: Encodable>(_ method: Method, _ params: Params, id: RequestID) throws -> Data {
         try encode(method.rawValue, params, id: id)
     }
@@ -199,8 +201,9 @@ private struct OutgoingRequest<Params: Encodable>: Encodable {
     var params: Params
 }
 
-/// A line that is no request.
+/// A line that is not a request, and the error to answer with.
 public struct RequestFailure: Error, Equatable, Sendable {
+    /// Whether the line is not JSON, or is JSON but not a request.
     public enum Kind: Sendable { case parse, invalidRequest }
     public var id: RequestID
     public var error: RPCError
@@ -211,17 +214,17 @@ public struct RequestFailure: Error, Equatable, Sendable {
     }
 }
 
-/// What a handler answers.
+/// What a handler answers to a request.
 public enum Response: Sendable {
-    /// A result, already JSON.
+    /// A result that is JSON already.
     case result(Data)
     case failure(RPCError)
-    /// What is known, to be written down where that holds up nobody.
+    /// The result is known, but still has to be encoded; the closure does that on a thread where nobody waits for it.
     case later(@Sendable () -> Response)
-    /// What is to be done before, where that holds up nobody; then the handler goes on with what came of it.
+    /// Work that has to be done first, on a thread where nobody waits for it. The handler then continues with its outcome.
     case first(@Sendable () -> Continuation)
 
-    /// Runs where the handler does, and nowhere else.
+    /// The rest of a handler's work, which runs only where the handler itself runs.
     public struct Continuation: @unchecked Sendable {
         public let run: () -> Response
         public init(_ run: @escaping () -> Response) { self.run = run }
@@ -236,10 +239,10 @@ public enum Response: Sendable {
         }
     }
 
-    /// As `reply`, once there is time.
+    /// As `reply`, but encoded on a thread where nobody waits for it.
     public static func shown(_ value: some Encodable & Sendable) -> Response { .later { .reply(value) } }
 
-    /// The line to send, LF included.
+    /// The reply as the line to send, LF included.
     public func encoded(id: RequestID) -> Data {
         let encoder = JSONRPC.encoder()
         let key: String

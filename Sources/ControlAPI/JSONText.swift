@@ -1,20 +1,20 @@
 import Foundation
 
-/// Text that is to be JSON (RFC 8259), looked through before any parser sees it.
+/// Checks that a text is JSON (RFC 8259) before any parser sees it.
 ///
-/// What comes over a socket or from a disk may be anything, and a parser that fails has more to do than one that does not: Foundation's
-/// ends the process where it tells the place of certain errors. What passes here is JSON throughout, no deeper than `depth`, so that
-/// it has nothing left to object to.
+/// What comes over a socket or from a disk may be anything, and Foundation's parser ends the process when it describes the place of certain errors. A text that
+/// passes this check is valid JSON and no deeper than `depth`, so the parser has nothing left to fail on.
 public enum JSONText {
-    /// Lists and objects within one another. What Sluice reads and writes has eight at most.
+    /// The most lists and objects within one another. What Sluice reads and writes has eight at most.
     public static let depth = 64
 
-    /// Why a text is not JSON: the rest of a sentence, with the place as bytes from 1.
+    /// Why a text is not JSON: the end of a sentence, with the place as a byte number counted from 1.
     public struct Flaw: Error, Equatable, Sendable, CustomStringConvertible {
         public let description: String
     }
 
-    /// - Throws: the first thing in it that is not JSON.
+    /// Checks the whole text.
+    /// - Throws: the first flaw that is found in it.
     public static func check(_ text: Data) throws(Flaw) {
         let flaw: Flaw? = text.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
             var scanner = JSONScanner(bytes)
@@ -26,16 +26,16 @@ public enum JSONText {
             }
         }
         if let flaw { throw flaw }
-        // Outside strings everything is ASCII by now.
+        // Outside strings, everything has been found to be ASCII by now.
         guard String(validating: text, as: UTF8.self) != nil else { throw Flaw(description: "it is not UTF-8") }
     }
 }
 
-/// One pass over the bytes, without recursion.
+/// Checks the bytes in one pass, without recursion.
 private struct JSONScanner {
     private let bytes: UnsafeRawBufferPointer
     private var place = 0
-    /// Of each list or object that is open, whether it is an object.
+    /// Whether each list or object that is still open is an object.
     private var open: [Bool] = []
 
     init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
@@ -47,7 +47,7 @@ private struct JSONScanner {
 
     // MARK: Values
 
-    /// A scalar, or the beginning of what is in a list or an object.
+    /// Reads a scalar, or everything up to the first scalar in a list or object.
     private mutating func value() throws(JSONText.Flaw) {
         while true {
             skipSpace()
@@ -70,8 +70,8 @@ private struct JSONScanner {
         }
     }
 
-    /// Behind a value: goes on to the next one, or closes what ends here.
-    /// - Returns: true when the outermost value is complete.
+    /// Called behind a value: goes on to the next value, or closes the lists and objects that end here.
+    /// - Returns: true if the outermost value is complete.
     private mutating func isComplete() throws(JSONText.Flaw) -> Bool {
         while let isObject = open.last {
             if take(UInt8(ascii: ",")) {
@@ -133,7 +133,7 @@ private struct JSONScanner {
             let unit = try codeUnit()
             switch unit {
             case 0xd800..<0xdc00:
-                // Half of a character; the other half must follow.
+                // A surrogate is half of a character; the other half must follow.
                 guard place + 1 < bytes.count, bytes[place] == UInt8(ascii: "\\"), bytes[place + 1] == UInt8(ascii: "u") else {
                     throw unexpected("half a character stands alone")
                 }
@@ -146,7 +146,7 @@ private struct JSONScanner {
         }
     }
 
-    /// From the `u` of `\uXXXX`.
+    /// Reads from the `u` of `\uXXXX` on.
     private mutating func codeUnit() throws(JSONText.Flaw) -> UInt32 {
         place += 1
         var unit: UInt32 = 0
@@ -167,7 +167,7 @@ private struct JSONScanner {
         }
     }
 
-    /// `-0`, `12`, `1.5e-3`; not `01`, `1.` or `.5`.
+    /// Reads a number such as `-0`, `12` or `1.5e-3`; `01`, `1.` and `.5` are none.
     private mutating func number() throws(JSONText.Flaw) {
         let beginning = place
         if bytes[place] == UInt8(ascii: "-") { place += 1 }
@@ -181,7 +181,7 @@ private struct JSONScanner {
             if place < bytes.count, bytes[place] == UInt8(ascii: "+") || bytes[place] == UInt8(ascii: "-") { place += 1 }
             try digits()
         }
-        // No number that is meant is this long.
+        // No number that anybody means is this long.
         if place - beginning > 256 { throw JSONText.Flaw(description: "the number at byte \(beginning + 1) has more than 256 characters") }
     }
 

@@ -36,7 +36,7 @@ public enum JSONValue: Codable, Equatable, Sendable {
 }
 
 extension JSONValue {
-    /// A configuration document, as it is: numbers and flags as such, quantities as text.
+    /// The JSON form of a configuration document: numbers and flags as such, quantities as text.
     public init(_ document: Document) {
         switch document {
         case .text(let text): self = .string(text)
@@ -47,6 +47,7 @@ extension JSONValue {
         }
     }
 
-    /// A configuration's YAML as JSON values.
+    /// Reads a configuration in YAML and gives it as JSON.
+    /// - Throws: `ConfigurationError`
     public init(yaml: String) throws { self.init(try Model(yaml: yaml).document) }
 }

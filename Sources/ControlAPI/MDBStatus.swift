@@ -1,53 +1,57 @@
-/// What bridges that follow groups have found out: as `bridge -d mdb show`.
+/// What bridges with snooping have learned about groups; comparable to `bridge -d mdb show`.
 public struct MDBReply: Codable, Equatable, Sendable {
     public var entries: [MDBEntry] = []
-    /// Ports with multicast routers behind them.
+    /// The ports that have multicast routers behind them.
     public var routers: [Router] = []
-    /// Who asks hosts for the groups they are in, for each VLAN and family.
+    /// The queriers, which ask hosts for the groups they have joined, for each VLAN and address family.
     public var queriers: [Querier] = []
     public init() {}
 
+    /// A port behind which there is a multicast router.
     public struct Router: Codable, Equatable, Sendable {
         public var bridge = ""
         public var vlan: Int?
         /// `ipv4` or `ipv6`
         public var family = ""
         public var port = ""
-        /// Seconds until it is forgotten; nil: it is configured.
+        /// Seconds until the router is forgotten; nil: it is configured.
         public var timeLeft: Double?
         public init() {}
     }
 
+    /// The queriers of one VLAN and address family.
     public struct Querier: Codable, Equatable, Sendable {
         public var bridge = ""
         public var vlan: Int?
         /// `ipv4` or `ipv6`
         public var family = ""
-        /// The bridge itself asks.
+        /// Whether the bridge itself is the querier.
         public var own = false
-        /// Another who asks, and the port it is behind.
+        /// The address of another querier, and the port that it is behind.
         public var other: String?
         public var port: String?
-        /// Seconds until the other is thought gone.
+        /// Seconds until the other querier is considered gone.
         public var timeLeft: Double?
-        /// Frames for groups go to members and routers only. Before there is a querier, and hosts have had the time to answer it, they go to every port.
+        /// Whether frames to groups go to members and routers only. As long as there is no querier, or hosts have not had the time to answer it, such frames go
+        /// to every port.
         public var settled = false
         public init() {}
     }
 }
 
-/// A group that was joined behind a port.
+/// The membership of one port in one group.
 public struct MDBEntry: Codable, Equatable, Sendable {
     public var bridge = ""
     public var port = ""
     public var vlan: Int?
     public var group = ""
-    /// `include` or `exclude`: whether hosts want the sources that are named, or all but those (RFC 3376, 6.2.1). Frames are forwarded from all.
+    /// `include` or `exclude`: whether hosts want only the named sources, or all but those (RFC 3376, 6.2.1). Frames are forwarded from all sources in either
+    /// case.
     public var filterMode = "exclude"
     public var sources: [String] = []
-    /// IGMP 1 to 3, MLD 1 to 2: the oldest that a host behind the port speaks.
+    /// The oldest protocol version that a host behind the port speaks: IGMP 1 to 3, or MLD 1 to 2.
     public var version = 0
-    /// Seconds since it was joined, and until it is left unless a host says that it is still wanted.
+    /// Seconds since the group was joined, and seconds until it is left unless a host reports that it still wants it.
     public var age: Double = 0
     public var timeLeft: Double = 0
     public init() {}

@@ -1,6 +1,6 @@
 import Configuration
 
-/// The methods of the control socket but for those of single changes, which are `Verb`s.
+/// The methods of the control socket, except those for single changes, which are `Verb`s. Each lists its parameters and its result.
 public enum Method: String, CaseIterable, Sendable {
     /// `NoParams` -> `VersionReply`
     case version
@@ -12,7 +12,7 @@ public enum Method: String, CaseIterable, Sendable {
     case configApply = "config.apply"
     /// `DiffParams` -> `ChangeReply`
     case configDiff = "config.diff"
-    /// `EditParams` -> `ChangeReply`: any of the single changes, by the words of the command line.
+    /// `EditParams` -> `ChangeReply`; makes any single change, given by the words of the command line.
     case edit
     /// `NameParams` -> `[PortStatus]`
     case portShow = "port.show"
@@ -49,20 +49,23 @@ public enum Method: String, CaseIterable, Sendable {
 }
 
 extension Method {
-    /// Names of all methods there are.
+    /// The names of all methods, those of `Verb` included.
     public static var names: [String] { allCases.map(\.rawValue) + Verb.all.map(\.name) }
 }
 
+/// The parameters of a method that takes none.
 public struct NoParams: Codable, Sendable {
     public init() {}
 }
 
+/// The parameters of a method about one object, or about all of a kind.
 public struct NameParams: Codable, Sendable {
-    /// nil: all.
+    /// The object's name; nil: all objects.
     public var name: String?
     public init(name: String? = nil) { self.name = name }
 }
 
+/// Which addresses or groups a method is about: those on a bridge, on a port, and in a VLAN; nil: any.
 public struct FDBParams: Codable, Sendable {
     public var bridge: String?
     public var port: String?
@@ -70,84 +73,93 @@ public struct FDBParams: Codable, Sendable {
     public init(bridge: String? = nil, port: String? = nil, vlan: Int? = nil) { self.bridge = bridge; self.port = port; self.vlan = vlan }
 }
 
+/// The parameters of `core.show`.
 public struct CoreParams: Codable, Sendable {
-    /// True: measure what the stages of a turn take, from now on for three seconds more.
+    /// True: measure the cycles that each stage of a turn takes, from now on for three seconds.
     public var stages: Bool?
-    /// True: list the latest stalls of each core.
+    /// True: list each core's latest stalls as well.
     public var stalls: Bool?
     public init(stages: Bool? = nil, stalls: Bool? = nil) { self.stages = stages; self.stalls = stalls }
 }
 
+/// The parameters of `class.show`.
 public struct ClassParams: Codable, Sendable {
-    /// Name of a bridge or a physical port; nil: all trees.
+    /// The name of a bridge or a physical port; nil: all trees.
     public var tree: String?
-    /// A class, and all below it; a path or its end, such as `vm1` or `vm1/iscsi`.
+    /// A class with all classes below it, given by its path or the end of its path, such as `vm1` or `vm1/iscsi`; nil: all classes.
     public var path: String?
     public init(tree: String? = nil, path: String? = nil) { self.tree = tree; self.path = path }
 }
 
+/// The parameters of `config.apply`: the whole configuration in YAML.
 public struct ApplyParams: Codable, Sendable {
     public var yaml: String
-    /// True: say what would change, and whether it could, and change nothing.
+    /// True: tell what would change, and whether that is possible, but change nothing.
     public var dryRun: Bool?
     public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
 }
 
+/// The parameters of `core.balance`.
 public struct BalanceParams: Codable, Sendable {
-    /// True: plan only.
+    /// True: tell which queues would move, but move none.
     public var dryRun: Bool?
     public init(dryRun: Bool = false) { self.dryRun = dryRun }
 }
 
+/// The parameters of `config.diff`: the configuration, in YAML, that the running one is compared with.
 public struct DiffParams: Codable, Sendable {
     public var yaml: String
     public init(yaml: String) { self.yaml = yaml }
 }
 
-/// One change, as the words of the command line.
+/// One change, in the words of the command line.
 public struct EditParams: Codable, Sendable {
-    /// `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `filter`, `mirror`, `fdb`, `core`
+    /// The kind of object: `port`, `bridge`, `group`, `guest`, `class`, `protocol`, `filter`, `mirror`, `fdb` or `core`.
     public var object: String
-    /// `add`, `set`, `del`
+    /// `add`, `set` or `del`.
     public var verb: String
-    /// `["vm1", "type", "vhost", ...]`
+    /// The words behind the verb, such as `["vm1", "type", "vhost", ...]`.
     public var words: [String]
     public init(object: String, verb: String, words: [String]) { self.object = object; self.verb = verb; self.words = words }
 }
 
-/// The words of the command line, as the params of a `Verb`.
+/// The words of the command line, as the parameters of a `Verb`.
 public struct WordsParams: Codable, Sendable {
     public var words: [String]
     public init(_ words: [String]) { self.words = words }
 }
 
+/// What a change has done, or would do.
 public struct ChangeReply: Codable, Equatable, Sendable {
-    /// One line a change, as `Plan.lines`; empty: nothing to do.
+    /// The changes, one on each line, as `Plan.lines` gives them; empty: there was nothing to do.
     public var changes: [String]
-    /// False: a dry run or a diff.
+    /// False: it was a dry run or a diff, and nothing has changed.
     public var applied: Bool
     public init(changes: [String], applied: Bool) { self.changes = changes; self.applied = applied }
 }
 
+/// The running configuration.
 public struct ConfigReply: Codable, Equatable, Sendable {
     public var yaml: String
-    /// The same document as JSON values.
+    /// The same document as JSON.
     public var json: JSONValue
     public init(yaml: String, json: JSONValue) { self.yaml = yaml; self.json = json }
 }
 
+/// The versions of the daemon and of DPDK.
 public struct VersionReply: Codable, Equatable, Sendable {
     public var version: String
-    /// As DPDK tells it: `DPDK 22.11.11`.
+    /// The version that DPDK reports, such as `DPDK 22.11.11`.
     public var dpdk: String
     public init(version: String, dpdk: String) { self.version = version; self.dpdk = dpdk }
 }
 
+/// How to connect a QEMU guest to a vhost port.
 public struct QEMUReply: Codable, Equatable, Sendable {
     public var port: String
-    /// One option with its value each, in the order QEMU takes them: `["-chardev", "socket,...", ...]`.
+    /// Options and their values in turns, in the order in which QEMU takes them: `["-chardev", "socket,...", ...]`.
     public var arguments: [String]
-    /// For the domain's XML.
+    /// The same for libvirt: elements of a domain's XML.
     public var libvirt: String
     public init(port: String, arguments: [String], libvirt: String) {
         self.port = port
@@ -157,7 +169,7 @@ public struct QEMUReply: Codable, Equatable, Sendable {
 }
 
 extension RPCError {
-    /// A refused configuration or change.
+    /// The error for a configuration or change that was refused.
     public init(_ error: ConfigurationError) {
         self.init(
             Self.refused, error.description,

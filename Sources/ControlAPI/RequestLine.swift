@@ -2,7 +2,7 @@ import Foundation
 
 /// One line of the control socket: a request, or a list of them (JSON-RPC's batch).
 public struct RequestLine: Sendable {
-    /// Requests of one batch.
+    /// The most requests in one batch.
     public static let most = 65_536
 
     public let isBatch: Bool
@@ -22,7 +22,7 @@ public struct RequestLine: Sendable {
             return
         }
         let items = Self.items(line)
-        // As JSON-RPC has it: an empty list is one bad request.
+        // JSON-RPC demands that an empty list is answered as one invalid request.
         if items.isEmpty {
             (isBatch, requests) = (false, refused(.invalidRequest, "an empty list asks for nothing: write [{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\"}]"))
         } else if items.count > Self.most {
@@ -32,7 +32,7 @@ public struct RequestLine: Sendable {
         }
     }
 
-    /// The texts of the items of a list that is sound.
+    /// The texts of the items of a list that is known to be valid JSON.
     private static func items(_ line: Data) -> [Data] {
         var result: [Data] = []
         var depth = 0, isString = false, isEscaped = false

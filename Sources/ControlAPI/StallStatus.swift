@@ -1,25 +1,27 @@
-/// How often a poll loop lost its CPU: other threads, interrupts, the hypervisor. A turn counts that took 20 us more than twice what its frames usually
-/// take. Sleep does not count, nor does carrying out a change.
+/// How often a poll loop lost its CPU to other threads, interrupts or the hypervisor. A turn counts as a stall if it took over 20 us more than twice what its
+/// frames usually take. Time asleep does not count, nor does the time in which a change is carried out.
 public struct StallStatus: Codable, Equatable, Sendable {
     public var count: UInt64 = 0
     public var totalMicroseconds: Double = 0
     public var longestMicroseconds: Double = 0
-    /// Time in which the loop did not sleep, of which `totalMicroseconds` is a part.
+    /// Time in which the loop did not sleep; `totalMicroseconds` is a part of it.
     public var awakeMicroseconds: Double = 0
-    /// Time since the start, asleep or awake.
+    /// Time since the daemon's start, asleep or awake.
     public var elapsedMicroseconds: Double = 0
-    /// By the kernel's count: its thread was ready to run and others ran; the hypervisor took its CPU. nil: not counted here.
+    /// Time in which, by the kernel's count, the loop's thread was ready but others ran (`waited`), and in which the hypervisor withheld the CPU (`stolen`).
+    /// nil: the kernel does not count it here.
     public var waitedMicroseconds: Double?
     public var stolenMicroseconds: Double?
-    /// The latest, oldest first, where they were asked for.
+    /// The latest stalls, oldest first; nil: they were not asked for.
     public var latest: [Stall]?
     public init() {}
 
+    /// A single stall.
     public struct Stall: Codable, Equatable, Sendable {
-        /// Of the time-stamp counter, which all of the host's processes share.
+        /// When the stall began, as a value of the time-stamp counter, which is the same for all processes of the host.
         public var beganCycles: UInt64
         public var microseconds: Double
-        /// When it began.
+        /// How long ago the stall began.
         public var secondsAgo: Double
         public init(beganCycles: UInt64, microseconds: Double, secondsAgo: Double) {
             self.beganCycles = beganCycles
@@ -28,7 +30,7 @@ public struct StallStatus: Codable, Equatable, Sendable {
         }
     }
 
-    /// What came after `first`. The longest is the longest of all unless it came after.
+    /// What was counted after `first`. Only `longestMicroseconds` is not restricted to that time: the longest stall may have been before it.
     public func since(_ first: StallStatus) -> StallStatus {
         var status = self
         status.count &-= first.count

@@ -1,18 +1,19 @@
 /// What the `show` methods answer. Counters start at 0 when the daemon does, and never run backwards.
 
+/// The daemon as a whole.
 public struct StatusReply: Codable, Equatable, Sendable {
     public var version = ""
     public var pid: Int32 = 0
     public var uptimeSeconds: UInt64 = 0
     public var socket = ""
-    /// nil: none was given.
+    /// The configuration file given at the start; nil: none was given.
     public var configFile: String?
     public var bridges = 0
     public var ports = 0
     public var portsUp = 0
-    /// Why ports are not open that should be, a sentence each.
+    /// Ports that should be open but are not: for each a sentence that says why.
     public var portsFailed: [String] = []
-    /// Why the state file does not tell what runs, a sentence; nil: it does.
+    /// Why the state file does not hold what runs, as a sentence; nil: it does.
     public var unsaved: String?
     public var guests = 0
     public var classes = 0
@@ -20,103 +21,107 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var hugepages = true
     public var buffers = 0
     public var buffersInUse = 0
-    /// Changes applied since the start.
+    /// The number of changes applied since the start.
     public var changes: UInt64 = 0
-    /// Queues that balancing moved from one core to another since the start.
+    /// The number of queues that balancing has moved from one core to another since the start.
     public var queueMoves: UInt64 = 0
     public init() {}
 }
 
-/// Frames and their bytes, without FCS.
+/// A number of frames, and their bytes without FCS.
 public struct Traffic: Codable, Equatable, Sendable {
     public var frames: UInt64
     public var bytes: UInt64
     public init(frames: UInt64 = 0, bytes: UInt64 = 0) { self.frames = frames; self.bytes = bytes }
 }
 
+/// Whether a port carries frames.
 public enum PortState: String, Codable, Sendable {
     case up
     case down
-    /// vhost: no guest is connected.
+    /// A vhost port to which no guest is connected.
     case waiting
-    /// It could not be opened, or its interface is gone. Tried again by itself, by every change and by `port.reset`.
+    /// The port could not be opened, or its interface is gone. It is tried again regularly, at every change and by `port.reset`.
     case failed
 }
 
+/// A port, its settings and counters.
 public struct PortStatus: Codable, Equatable, Sendable {
     public var name = ""
     /// `vhost`, `tap` or `physical`
     public var kind = ""
     public var bridge = ""
     public var state = PortState.down
-    /// Why it is not up, as a sentence; nil if it is.
+    /// Why the port is not up, as a sentence; nil if it is.
     public var reason: String?
-    /// What is not as one would expect though the port works; a sentence each.
+    /// What is not as one would expect although the port works: a sentence for each.
     public var warnings: [String] = []
     public var mtu = 1500
-    /// Queue pairs in use now, and the most there may be.
+    /// Queue pairs in use now, and the most that there may be.
     public var queues = 0
     public var queuesMax = 0
-    /// Such as `vhost`, `virtio_user`, `net_af_packet`.
+    /// The driver, such as `vhost`, `virtio_user` or `net_af_packet`.
     public var driver = ""
-    /// The socket, the interface or the device.
+    /// The vhost socket, the tap interface or the physical device.
     public var device = ""
-    /// vhost: `client` or `server`.
+    /// vhost ports: `client` or `server`.
     public var mode: String?
     public var mac: String?
-    /// Its VLANs; nil: its bridge has none.
+    /// The port's VLANs; nil: its bridge has none.
     public var vlans: [VLANRange]?
-    /// Names of filters; nil: none.
+    /// The names of the port's filters; nil: none.
     public var inboundFilter: String?
     public var outboundFilter: String?
-    /// Those that frames may come in from; nil: any.
+    /// The IP addresses that frames may come in from; nil: any.
     public var addresses: [String]?
-    /// `dhcp`, `ra`; nil: none.
+    /// The guards in force: `dhcp`, `ra`; nil: none.
     public var guards: [String]?
-    /// Of what it lets through, what is not the default, by the keys that set it: `isolated`, `storm-broadcast`.
+    /// The port's rules that differ from the default, by the keys that set them, such as `isolated` or `storm-broadcast`.
     public var rules: [String: String] = [:]
-    /// Addresses learned behind it now, and frames whose source was not learned, as there were as many as `fdb-limit` says or the bridge has room for.
+    /// Addresses learned behind the port now; and frames whose source address was not learned, because `fdb-limit` or the room in the bridge's database was
+    /// used up.
     public var learnedAddresses = 0
     public var unlearned: UInt64 = 0
-    /// Frames for the switch itself that came in (IGMP, MLD, LLDP), and frames of its own that were sent (queries).
+    /// Frames for the switch itself that came in by the port (IGMP, MLD, LLDP), and frames of the switch's own that it sent by the port (queries).
     public var punted: UInt64 = 0
     public var injected: UInt64 = 0
     public var numaNode: Int?
-    /// Names, implicit ones included.
+    /// The names of the port's guests, including one that was made for addresses without a guest.
     public var guests: [String] = []
-    /// Read from the port, and frames that its link could not receive (`missed`, `receive_error`), whose bytes nobody knows.
+    /// Frames read from the port, including those that its link could not receive (`missed`, `receive_error`), whose bytes are not known.
     public var rx = Traffic()
-    /// Written to the port.
+    /// Frames written to the port.
     public var tx = Traffic()
-    /// Frames dropped, by reason; only reasons that occurred.
+    /// Frames dropped, by reason. Only reasons that occurred are listed.
     public var drops: [String: UInt64] = [:]
-    /// Turns in which the port's own ring was full and its leaves waited.
+    /// Turns of a poll loop in which the port's transmit ring was full, so that its leaves had to wait.
     public var txFull: UInt64 = 0
-    /// Nanoseconds reading was held back by `pace`.
+    /// Nanoseconds for which `pace` held back the reading of the port.
     public var pacedNanoseconds: UInt64 = 0
     public init() {}
 }
 
-/// VLANs of a port that follow one another and are alike, as `bridge -j vlan show` has them.
+/// Consecutive VLANs of a port with the same flags, as `bridge -j vlan show` prints them.
 public struct VLANRange: Codable, Equatable, Sendable {
     public var vlan: Int
-    /// nil: one VLAN.
+    /// The last VLAN of the range; nil: the range is a single VLAN.
     public var vlanEnd: Int?
-    /// `PVID`: that of frames without a tag; `Egress Untagged`: its frames leave without one; `Service`: its tags have the type 0x88a8.
+    /// `PVID`: the VLAN of frames without a tag; `Egress Untagged`: its frames leave without a tag; `Service`: its tags are of type 0x88a8.
     public var flags: [String]?
     public init(vlan: Int, vlanEnd: Int? = nil, flags: [String]? = nil) { self.vlan = vlan; self.vlanEnd = vlanEnd; self.flags = flags }
 }
 
+/// A bridge and the counters of all its ports.
 public struct BridgeStatus: Codable, Equatable, Sendable {
     public var name = ""
     public var ports: [String] = []
-    /// Seconds.
+    /// Seconds after which a learned address is forgotten.
     public var ageing = 300
     public var fdbEntries = 0
     public var fdbSize = 0
-    /// bit/s; nil: unlimited.
+    /// Rate of the bridge's inbound tree in bit/s; nil: unlimited.
     public var rate: UInt64?
-    /// Frames forwarded to one port, and to several.
+    /// Frames forwarded to one port, and frames flooded to several.
     public var forwarded: UInt64 = 0
     public var flooded: UInt64 = 0
     public var learned: UInt64 = 0
@@ -126,44 +131,46 @@ public struct BridgeStatus: Codable, Equatable, Sendable {
     public init() {}
 }
 
-/// A class above guests.
+/// A group: a class above guests.
 public struct GroupStatus: Codable, Equatable, Sendable {
     public var name = ""
     public var bridge = ""
-    /// The group above; nil: none.
+    /// The group above; nil: there is none.
     public var parent: String?
-    /// Directly in it.
+    /// The guests directly in the group.
     public var guests: [String] = []
-    /// bit/s; nil: none.
+    /// Floors and ceilings in bit/s; nil: none.
     public var inboundFloor: UInt64?
     public var inboundCeiling: UInt64?
     public var outboundFloor: UInt64?
     public var outboundCeiling: UInt64?
-    /// Of its guests and those of the groups below.
+    /// Traffic of the group's guests and of those in the groups below.
     public var inbound = Traffic()
     public var outbound = Traffic()
     public init() {}
 }
 
+/// A guest and what was sent to and from it.
 public struct GuestStatus: Codable, Equatable, Sendable {
     public var name = ""
     public var port = ""
     public var bridge = ""
     public var macs: [String] = []
-    /// nil: all of its port.
+    /// The VLAN that the guest's addresses are in; nil: all VLANs of its port.
     public var vlan: Int?
     public var group: String?
-    /// Made because the port has no guest of its own for such addresses.
+    /// Whether the guest was made because the port has none for some of its addresses.
     public var implicit = false
     public var protocols: [String] = []
-    /// Of what has no place of its own here, what is not the default, by the keys that set it; `vlan` is among it.
+    /// Options that differ from the default and have no field of their own here, by the keys that set them; `vlan` is among them as well.
     public var options: [String: String] = [:]
-    /// Towards the guest and from it, over all its classes.
+    /// Traffic towards the guest and from it, over all its classes.
     public var inbound = Traffic()
     public var outbound = Traffic()
     public init() {}
 }
 
+/// An address in a bridge's forwarding database, or one that is configured and not in it.
 public struct FDBEntry: Codable, Equatable, Sendable {
     public var bridge = ""
     public var mac = ""
@@ -171,173 +178,179 @@ public struct FDBEntry: Codable, Equatable, Sendable {
     public var port = ""
     public var guest: String?
     public var `static` = false
-    /// False: configured, and not in force as long as nobody is connected to the port.
+    /// False: the entry is configured, but not in force as long as nobody is connected to the port. nil for learned entries.
     public var bound: Bool?
-    /// Seconds since it was last seen; nil for static entries.
+    /// Seconds since a frame from the address was last seen; nil for static entries.
     public var age: UInt64?
     public init() {}
 }
 
+/// The answer to `fdb.flush`.
 public struct FlushReply: Codable, Equatable, Sendable {
-    /// Learned addresses that were forgotten.
+    /// The number of learned addresses that were forgotten.
     public var flushed: Int
     public init(flushed: Int) { self.flushed = flushed }
 }
 
+/// A class of a tree, with its settings and counters.
 public struct ClassStatus: Codable, Equatable, Sendable {
     public var tree = ""
     /// `inbound` or `outbound`
     public var direction = ""
-    /// 1 is the root.
+    /// The class's id; 1 is the root.
     public var id: UInt16 = 0
-    /// nil for the root.
+    /// The parent's id; nil for the root.
     public var parent: UInt16?
     /// Empty for the root.
     public var path = ""
     public var leaf = false
     public var guest: String?
     public var `protocol`: String?
-    /// Inbound leaves.
+    /// Inbound leaves: the port to which they deliver.
     public var port: String?
 
-    // Settings, defaults filled in; nil: none.
-    /// bit/s
+    // The settings, with defaults filled in; nil: none.
+    /// Rates in bit/s.
     public var floor: UInt64?
     public var ceiling: UInt64?
     public var peak: UInt64?
-    /// Bytes
+    /// Bytes that may be sent at once within the floor, and within the ceiling.
     public var burst: UInt64 = 0
     public var ceilingBurst: UInt64 = 0
-    /// Packets per second
+    /// Rates in packets per second.
     public var floorPackets: UInt64?
     public var ceilingPackets: UInt64?
     public var priority = 3
     public var quantum: UInt32 = 0
     public var limit = 0
     public var limitBytes: Int?
-    /// Leaves: how long the queue may last at the rate that the class can count on, and the bytes that this comes to; nil: no such rate is known.
+    /// Leaves: how long the full queue may take to drain at the rate that the class can count on, and the bytes that this amounts to; nil: that rate is not
+    /// known.
     public var limitDelayMicroseconds: UInt64?
     public var limitDelayBytes: Int?
-    /// CoDel's target and interval; nil: tail drop.
+    /// Leaves with CoDel: its target and interval; nil: the queue drops at its tail.
     public var codelTargetMicroseconds: UInt64?
     public var codelIntervalMicroseconds: UInt64?
-    /// Leaves with fq-codel: flows that have frames, or had a moment ago, of all poll loops: those that began a short while ago, and the others.
+    /// Leaves with fq-codel: the flows that have frames waiting, or had a moment ago, in all poll loops; first those that have only begun, then the others.
     public var newFlows: Int?
     public var oldFlows: Int?
-    /// What the operator should know of it, as a sentence.
+    /// What the operator should know about the class, as a sentence.
     public var note: String?
 
-    // Counters, in tc's words.
+    // The counters, in tc's terms.
     public var sent = Traffic()
     public var dropped = Traffic()
-    /// Frames dropped, by reason; only reasons that occurred.
+    /// Frames dropped, by reason. Only reasons that occurred are listed.
     public var drops: [String: UInt64] = [:]
-    /// Times the class had frames and had to wait for tokens.
+    /// How often the class had frames and had to wait for tokens.
     public var overlimits: UInt64 = 0
-    /// Why it waited, by reason; only reasons that occurred.
+    /// How often it waited, by reason. Only reasons that occurred are listed.
     public var holds: [String: UInt64] = [:]
-    /// Whose ceilings they were where `holds` says `ancestor_ceiling`, nearest first. Leaves alone wait for ancestors.
+    /// The classes whose ceilings it waited for where `holds` says `ancestor_ceiling`, the nearest first. Only leaves wait for ancestors.
     public var heldBy: [AncestorWaits] = []
-    /// Frames sent on this class's own tokens, for itself or for a class below it.
+    /// Frames sent on this class's own tokens, either frames of its own or of a class below it.
     public var lends: UInt64 = 0
     /// Frames sent on an ancestor's tokens.
     public var borrows: UInt64 = 0
     /// Bytes sent on an ancestor's tokens.
     public var borrowedBytes: UInt64 = 0
-    /// On whose tokens, nearest first.
+    /// The classes on whose tokens these bytes were sent, the nearest first.
     public var borrowedFrom: [AncestorLoan] = []
-    /// Waiting now.
+    /// Frames that are waiting now.
     public var backlog = Traffic()
-    /// Credit left, in bytes; negative: owed.
+    /// The levels of the floor's and the ceiling's token bucket, in bytes; negative: tokens are owed.
     public var tokens: Int64 = 0
     public var ctokens: Int64 = 0
-    /// Over the last seconds, bit/s and packets per second.
+    /// The rate over the last `rateSeconds`, in bit/s and in packets per second.
     public var rate: UInt64 = 0
     public var rateSeconds: Double = 0
     public var packetRate: UInt64 = 0
     public init() {}
 
-    /// Times a class waited for the ceiling of one above it.
+    /// How often a class waited for the ceiling of a class above it.
     public struct AncestorWaits: Codable, Equatable, Sendable {
         public var id: UInt16
-        /// Its path; the tree's name for the root.
+        /// The path of the class above; for the root, the tree's name.
         public var `class`: String
         public var waits: UInt64
         public init(id: UInt16, class: String, waits: UInt64) { self.id = id; self.class = `class`; self.waits = waits }
     }
 
-    /// What a class borrowed from one above it.
+    /// What a class borrowed from a class above it.
     public struct AncestorLoan: Codable, Equatable, Sendable {
         public var id: UInt16
-        /// Its path; the tree's name for the root.
+        /// The path of the class above; for the root, the tree's name.
         public var `class`: String
         public var bytes: UInt64
         public init(id: UInt16, class: String, bytes: UInt64) { self.id = id; self.class = `class`; self.bytes = bytes }
     }
 }
 
+/// A row of the protocol table, and how many frames it has matched.
 public struct ProtocolStatus: Codable, Equatable, Sendable {
     public var name = ""
-    /// As they are written in `match`.
+    /// The matches as they are written under `match`.
     public var matches: [String] = []
     public var pcp = 0
     public var builtIn = false
-    /// Frames identified as this protocol's.
+    /// Frames that were identified as this protocol's.
     public var seen = Traffic()
     public init() {}
 }
 
+/// A receive queue that a core polls.
 public struct QueueAssignment: Codable, Equatable, Sendable {
     public var port: String
     public var queue: Int
-    /// Of a core, over the last second.
+    /// The share of a core's time that the queue took over the last second.
     public var loadPercent: Double
     public init(port: String, queue: Int, loadPercent: Double = 0) { self.port = port; self.queue = queue; self.loadPercent = loadPercent }
 }
 
-/// A queue that is to go, or went, from one core to another.
+/// A queue that is to move, or has moved, from one core to another.
 public struct MoveStatus: Codable, Equatable, Sendable {
     public var port = ""
-    /// More than one: the queues of a paced port, which stay together.
+    /// The queues that move together. They are several if the port is paced, as its queues must stay on one core.
     public var queues: [Int] = []
-    /// CPUs.
+    /// The CPUs that the queues move from and to.
     public var from = 0
     public var to = 0
-    /// Of a core, over the last second.
+    /// The share of a core's time that the queues took over the last second.
     public var loadPercent: Double = 0
-    /// False: planned only, or given up because its old core holds frames that may not leave yet.
+    /// False: the move is only planned, or was given up because the old core holds frames that may not leave yet.
     public var done = false
     public init() {}
 }
 
+/// A core that runs a poll loop.
 public struct CoreStatus: Codable, Equatable, Sendable {
     public var cpu = 0
     public var numaNode: Int?
-    /// Receive queues it polls.
+    /// The receive queues that the core polls.
     public var queues: [QueueAssignment] = []
-    /// What it does when there is nothing to do: `polling`, `adaptive` or `interrupt`.
+    /// What the core does when there is nothing to do: `polling`, `adaptive` or `interrupt`.
     public var polling = ""
-    /// Share of the time in turns with frames, and asleep, over the last second.
+    /// Shares of the time that the core spent in turns with frames, and asleep, over the last second.
     public var busyPercent: Double = 0
     public var asleepPercent: Double = 0
     public var framesPerSecond: UInt64 = 0
     public var frames: UInt64 = 0
-    /// Turns of the poll loop, and those that found nothing.
+    /// Turns of the poll loop, and those among them that found nothing.
     public var turns: UInt64 = 0
     public var idleTurns: UInt64 = 0
-    /// Of busy turns, over the last second.
+    /// CPU cycles per frame in busy turns, over the last second.
     public var cyclesPerFrame: Double = 0
-    /// Times it slept, and what ended that: `traffic` (a kick or an interrupt), `control` (a change), `time` (a class was due, or a look
-    /// at ports that cannot wake it).
+    /// How often the loop slept, and what ended its sleeps: `traffic` (a kick or an interrupt), `control` (a change) or `time` (a class became due, or the loop
+    /// looked at ports that cannot wake it).
     public var sleeps: UInt64 = 0
     public var wakeups: [String: UInt64] = [:]
-    /// Where stages were measured: the cycles each took, in the order of the frames' way, and the frames received meanwhile. They only grow:
-    /// the difference between two replies tells of the time between them.
+    /// If stages have been measured: the cycles that each took, in the order in which frames pass them, and the frames that were received meanwhile. Both only
+    /// grow; the difference between two replies is what was measured between them.
     public var stages: [StageStatus] = []
     public var measuredFrames: UInt64 = 0
-    /// When it did not run though it had the right to.
+    /// Times in which the loop did not run although it was ready to.
     public var stalls = StallStatus()
-    /// Ports it polls whose frames cannot wake it: their drivers have no receive interrupts. While it sleeps it looks at them every 0.5 ms.
+    /// Ports that the core polls and whose frames cannot wake it, as their drivers have no receive interrupts. A sleeping loop looks at them every 0.5 ms.
     public var lookedAt: [String] = []
     public init() {}
 }
@@ -350,23 +363,23 @@ public struct StageStatus: Codable, Equatable, Sendable {
     public init(name: String, cycles: UInt64) { self.name = name; self.cycles = cycles }
 }
 
-/// The daemon's totals. `received + copied + injected == delivered + queued + the sum of dropped`.
+/// The daemon's totals. On a switch at rest, `received + copied + injected == delivered + queued + the sum of dropped`.
 public struct StatsReply: Codable, Equatable, Sendable {
     /// Frames read from all ports.
     public var received = Traffic()
-    /// Frames made by flooding: copies beyond the first.
+    /// Copies made by flooding, beyond the first one of each frame.
     public var copied = Traffic()
-    /// Frames of the switch's own, such as queries for members of groups.
+    /// Frames that the switch itself made, such as queries for the members of groups.
     public var injected = Traffic()
     /// Frames written to ports.
     public var delivered = Traffic()
-    /// Frames in leaves and on their way now.
+    /// Frames that are in leaves or on their way now.
     public var queued = Traffic()
     /// Frames dropped, by reason.
     public var dropped: [String: UInt64] = [:]
     public init() {}
 
-    /// Frames that are not accounted for: 0 on a switch at rest.
+    /// Frames that none of these counters account for: 0 on a switch at rest.
     public var missing: Int64 {
         let there = received.frames &+ copied.frames &+ injected.frames
         let told = dropped.values.reduce(delivered.frames &+ queued.frames, &+)
@@ -375,7 +388,7 @@ public struct StatsReply: Codable, Equatable, Sendable {
 }
 
 extension CoreStatus {
-    /// `last`, with the stages' cycles and the measured frames of the time between it and `first` alone.
+    /// The counters of `last`, but with only the stages' cycles and measured frames of the time between it and `first`.
     public static func stages(from first: CoreStatus, to last: CoreStatus) -> CoreStatus {
         var status = last
         status.measuredFrames &-= first.measuredFrames
@@ -385,23 +398,25 @@ extension CoreStatus {
     }
 }
 
+/// A filter and how many frames it has decided about.
 public struct FilterStatus: Codable, Equatable, Sendable {
+    /// One rule of the filter.
     public struct Rule: Codable, Equatable, Sendable {
         /// `allow` or `deny`.
         public var action = ""
         public var expression = ""
-        /// Frames that it decided about, at all ports together.
+        /// Frames that the rule decided about, over all ports.
         public var hits: UInt64 = 0
         public init(action: String, expression: String, hits: UInt64) { self.action = action; self.expression = expression; self.hits = hits }
     }
 
     public var name = ""
-    /// In the order in which frames are compared with them.
+    /// The rules, in the order in which they are tried.
     public var rules: [Rule] = []
-    /// What becomes of frames that no rule matches: `allow` or `deny`; and how many they were.
+    /// What happens to frames that no rule matches (`allow` or `deny`), and how many such frames there were.
     public var `default` = ""
     public var defaultHits: UInt64 = 0
-    /// Ports that it is for what leaves by (towards their guests), and for what comes in by (from them).
+    /// Ports that use the filter for frames that leave by them (`inbound`, towards their guests), and for frames that come in by them (`outbound`).
     public var inbound: [String] = []
     public var outbound: [String] = []
     public init() {}

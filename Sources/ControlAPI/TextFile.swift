@@ -1,18 +1,19 @@
 import Foundation
 
-/// Why a file could not be read, as a sentence.
+/// A sentence that says why a file could not be read.
 public struct TextFileError: Error, CustomStringConvertible {
     public let description: String
 }
 
-/// More than any configuration has, in bytes: a device may go on for ever.
+/// The most bytes that are read, which is more than any configuration has. A device file may never end.
 private let mostText = 32 << 20
 
 /// The whole text of a configuration file.
 ///
 /// - Parameters:
 ///   - name: a path, or `-` for standard input.
-///   - waits: for a pipe, whose writer may take its time. Otherwise it has to be a regular file.
+///   - waits: whether the file may be a pipe, whose writer may take its time. If not, it has to be a regular file.
+/// - Throws: a sentence that says why the file cannot be read.
 public func textFile(_ name: String, waits: Bool = true) throws(TextFileError) -> String {
     func failure() -> TextFileError { TextFileError(description: "\(name) cannot be read: \(String(cString: strerror(errno)))") }
     let descriptor = name == "-" ? dup(STDIN_FILENO) : open(name, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))

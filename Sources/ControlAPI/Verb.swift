@@ -1,13 +1,14 @@
 import Configuration
 import Foundation
 
-/// A verb that changes something: `port.add`, `class.set`, `fdb.del`. Its params are what the command line's words say, as JSON: what it is about under
-/// `name` (`path` of a class, `mac` of an address, `cpu` of a core), everything else under the keys that a configuration file has; or the words themselves,
-/// under `words`. It answers as `edit`, with a `ChangeReply`.
+/// A method that makes a single change, such as `port.add`, `class.set` or `fdb.del`. Its parameters are those of the command line, as JSON: the name of the
+/// object under `name` (for a class under `path`, for an address under `mac`, for a core under `cpu`), everything else under the keys of the configuration
+/// file. Instead, the words of the command line may be given as a list under `words`. It answers with a `ChangeReply`, as `edit` does.
 public struct Verb: Hashable, Sendable {
     public let object: EditObject
     public let verb: EditVerb
 
+    /// The verb that a method's name stands for, such as `port.add`; nil: there is no such verb.
     public init?(_ method: String) {
         let parts = method.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let object = EditObject(rawValue: String(parts[0])), let verb = EditVerb(rawValue: String(parts[1])) else { return nil }
@@ -20,7 +21,7 @@ public struct Verb: Hashable, Sendable {
         self.verb = verb
     }
 
-    /// All there are.
+    /// All verbs.
     public static let all: [Verb] = EditObject.allCases.flatMap { object in
         switch object {
         case .core: [Verb(object, .set)]
@@ -32,7 +33,7 @@ public struct Verb: Hashable, Sendable {
 
     public var name: String { "\(object.rawValue).\(verb.rawValue)" }
 
-    /// What names the thing in the params.
+    /// The parameter that names the object.
     public var key: String {
         switch object {
         case .class: "path"
@@ -42,7 +43,7 @@ public struct Verb: Hashable, Sendable {
         }
     }
 
-    /// The words that the params stand for.
+    /// The words of the command line that the parameters stand for.
     public func words(_ request: Request) throws(RPCError) -> [String] {
         guard case .object(let all) = try request.object() else { throw RPCError(RPCError.invalidParams, "params of \(name) must be an object") }
         if let words = all["words"] {
@@ -69,7 +70,7 @@ public struct Verb: Hashable, Sendable {
                 words += [word] + (try pairs(inner, below: key + "."))
             } else if case .array(let items) = value, object == .filter, key == "rules", !items.isEmpty {
                 for item in items {
-                    // A rule is one pair, as in a file.
+                    // A rule is an object with one key, as in a configuration file.
                     guard case .object(let rule) = item, rule.count == 1, let (action, expression) = rule.first, let text = Self.scalar(expression) else { throw wrong(key) }
                     words += [action, text]
                 }

@@ -1,17 +1,18 @@
 import Glibc
 import NIOCore
 
-/// Stops accepting for a moment where the system refuses it: who waits to be accepted stays readable, so that the loop would ask again at once, for ever.
+/// Stops accepting connections for a moment when the system refuses one: the listening socket stays readable as long as a client waits, so the event loop would
+/// try again at once, without end.
 ///
-/// NIO's `AcceptBackoffHandler` holds back reads that are asked for after the refusal; but the one that was refused stays asked for (`readable0` leaves
-/// `readPending` as it is), and so its socket stays registered.
+/// NIO's `AcceptBackoffHandler` only holds back reads that are asked for after the refusal. The read that was refused remains pending (`readable0` leaves
+/// `readPending` as it is), and so the socket stays registered for reading.
 final class AcceptPause: ChannelInboundHandler {
     typealias InboundIn = Channel
 
     private let makeRoom: () -> Void
     private var isPaused = false
 
-    /// - Parameter makeRoom: called where descriptors have run out.
+    /// - Parameter makeRoom: called when the process or the system has run out of file descriptors.
     init(_ makeRoom: @escaping () -> Void) { self.makeRoom = makeRoom }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -2,14 +2,14 @@ import Configuration
 import ControlAPI
 import DataPlane
 
-/// Whose ceilings held the classes of a tree, and who lent to them, under the names that users gave them.
+/// Which ceilings the classes of a tree waited for and which classes lent to them, under the names that users gave them.
 struct ClassAncestors {
     private let tree: TreeDescription
     private let counters: DataPlane.TreeCounters
-    /// Places in `tree.classes`, by id. Not made before somebody was held or borrowed.
+    /// Places in `tree.classes`, by class id. They are worked out only when some class has waited or borrowed.
     private lazy var places = Dictionary(tree.classes.indices.map { (tree.classes[$0].id, $0) }) { first, _ in first }
 
-    /// By path; the root's is empty.
+    /// Class ids, by path; the root's path is empty.
     private lazy var ids = Dictionary(tree.classes.map { ($0.path, $0.id) } + [("", ClassIDs.root)]) { first, _ in first }
 
     init(_ tree: TreeDescription, _ counters: DataPlane.TreeCounters) {
@@ -28,7 +28,7 @@ struct ClassAncestors {
         return sums(amounts + earlier, above: item).map { ClassStatus.AncestorLoan(id: $0, class: $1, bytes: $2) }
     }
 
-    /// Sums over the poll loops' instances, nearest ancestor first; those that are 0 are left out.
+    /// Sums over all poll loops' instances of the tree, the nearest ancestor first. Sums of 0 are left out.
     private mutating func sums(_ amounts: [(id: UInt16, amount: UInt64)], above item: ClassDescription) -> [(UInt16, String, UInt64)] {
         let sums = amounts.reduce(into: [:]) { $0[$1.id, default: 0] &+= $1.amount }
         var result: [(UInt16, String, UInt64)] = []

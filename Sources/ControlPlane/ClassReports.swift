@@ -3,7 +3,7 @@ import ControlAPI
 import DataPlane
 import Scheduler
 
-/// One class's counters, summed over the poll loops' instances.
+/// The counters of one class, summed over all poll loops' instances of the tree.
 struct ClassFigures {
     var sent = Traffic()
     var backlog = Traffic()
@@ -47,16 +47,16 @@ struct ClassFigures {
     }
 }
 
-/// What is known of classes at one moment; what it means is worked out later.
+/// The counters of classes at one moment. They are turned into statuses later, on another thread.
 struct ClassSnapshot: Sendable {
-    /// Of one tree.
+    /// The classes of one tree.
     struct Part: Sendable {
         var tree: TreeDescription
         var items: [ClassDescription]
         var figures: [[ClassCounters]]
         var ancestors: [Int: Ancestors] = [:]
     }
-    /// Of a class that was held by one above it, or borrowed.
+    /// What a class waited for or borrowed from the classes above it.
     struct Ancestors: Sendable {
         var heldBy: [ClassStatus.AncestorWaits] = []
         var borrowedFrom: [ClassStatus.AncestorLoan] = []
@@ -77,11 +77,11 @@ struct ClassSnapshot: Sendable {
 }
 
 extension Engine {
-    /// Takes down the figures alone: this is what others have to wait for.
+    /// Copies the counters and nothing more, as other clients have to wait while this is done.
     func classes(_ params: ClassParams) throws -> ClassSnapshot {
         var snapshot = ClassSnapshot(rates: classRates)
         for tree in try select(dataPlane.treeDescriptions, params.tree, \.name, "tree") {
-            // Its path does not tell that a class stands below `rest`; parents come first.
+            // The paths of classes below `rest` do not contain it, so these classes are found by their parents, which come before their children.
             var inRest: Set<UInt16> = []
             let items = ([ClassSnapshot.root(tree)] + tree.classes).filter { item in
                 guard let path = params.path else { return true }
@@ -106,7 +106,7 @@ extension Engine {
         return snapshot
     }
 
-    /// A path, its end, or a class below either.
+    /// Whether the words of `wanted` follow each other somewhere in the path: then the class is the one that is wanted, or stands below it.
     private static func matches(_ path: String, _ wanted: String) -> Bool {
         let parts = path.split(separator: "/")
         let words = wanted.split(separator: "/")

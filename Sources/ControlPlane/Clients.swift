@@ -1,16 +1,16 @@
 import NIOCore
 
-/// The connections that count as clients. Used on their event loop, which is one for all.
+/// The connections that count as clients. It is used only on their event loop, which is the same for all of them.
 final class Clients: @unchecked Sendable {
     private var connections: [ObjectIdentifier: Connection] = [:]
 
     func add(_ connection: Connection) { connections[ObjectIdentifier(connection)] = connection }
     func remove(_ connection: Connection) { connections[ObjectIdentifier(connection)] = nil }
 
-    /// Closes the connection that has been idle the longest, so that who holds connections open keeps nobody out. One that has only just come, or was
-    /// answered, is let be.
-    /// - Parameter why: what it is told; nil: there are as many clients as may be.
-    /// - Returns: false if there is none to close.
+    /// Closes the connection that has been idle for longest, so that clients that merely hold connections open do not keep others out. A connection that has
+    /// only just come or was only just answered is not closed.
+    /// - Parameter why: what that client is told; nil: that there are as many clients as are allowed.
+    /// - Returns: false if there is no connection that may be closed.
     @discardableResult
     func makeRoom(_ ledger: Ledger, _ why: String? = nil) -> Bool {
         let latest = NIODeadline.now() - .milliseconds(Int64(ledger.limits.idleMilliseconds))

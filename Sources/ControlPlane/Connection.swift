@@ -3,14 +3,14 @@ import Dispatch
 import Foundation
 import NIOCore
 
-/// One client of the control socket. Used on its event loop only.
+/// One client of the control socket. It is used only on its event loop.
 final class Connection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     struct Environment: Sendable {
         let queue: DispatchQueue
-        /// Where requests and documents are read that take their time, one after the other.
+        /// A queue where long requests and documents are read, one after the other.
         let documents: DispatchQueue
         let work: DispatchGroup
         let clients: Clients
@@ -20,32 +20,32 @@ final class Connection: ChannelInboundHandler {
     }
 
     private enum State {
-        /// Waiting for a whole line.
+        /// The connection waits for a whole line.
         case reading
-        /// A request is with the handler; nothing more is read.
+        /// A request is with the handler, and nothing more is read until it is answered.
         case working
-        /// An error was the last answer; what still comes is thrown away.
+        /// The last answer was an error that ends the connection; what the client still sends is thrown away.
         case refusing
     }
 
-    /// Bytes of a request that is read at once; others can wait for as long.
+    /// Requests of up to this many bytes are parsed on the event loop, which holds up the other clients for as long; longer ones on the queue `documents`.
     private static let mostAtOnce = 64 << 10
 
     private let environment: Environment
     private var context: ChannelHandlerContext?
-    /// When the client came, had sent a whole line, or was answered: who sends a byte now and then is idle all the same.
+    /// When the client connected, completed a line, or was answered. Single bytes do not count, so a client that sends one now and then is idle as well.
     private(set) var lastActive = NIODeadline.now()
     private var state = State.reading
     private var pending = ByteBuffer()
-    /// Bytes of `pending` known to hold no line feed.
+    /// The number of bytes of `pending` that are known to contain no line feed.
     private var searched = 0
     private var hasEntered = false
     private var inputEnded = false
     private var isAdvancing = false
-    /// The request in progress.
+    /// The requests of the line that is being carried out; nil: there is none.
     private var job: Job?
     private var isWatching = false
-    /// Bytes still taken from a client that was refused, so that it gets to read why.
+    /// How many more bytes are taken from a client that was refused, so that it can read why.
     private var patience = 1 << 30
 
     init(_ environment: Environment) { self.environment = environment }
@@ -78,18 +78,18 @@ final class Connection: ChannelInboundHandler {
         environment.ledger.leave(holding: pending.readableBytes)
     }
 
-    /// Whether nothing of the client's is in progress.
+    /// Whether no request of the client is being carried out.
     var isIdle: Bool { if case .reading = state { true } else { false } }
 
-    /// Closes it for the sake of others.
-    /// - Parameter why: what it is told; nil: there are as many as may be.
+    /// Closes the connection so that another client can be served.
+    /// - Parameter why: what the client is told; nil: that there are as many clients as are allowed.
     func giveWay(_ why: String? = nil) {
         guard let context else { return }
         let seconds = (NIODeadline.now() - lastActive).nanoseconds / 1_000_000_000
         let limit = environment.ledger.limits.clients
         let sentence = "closed to let another client in: there are \(limit), and this one was idle the longest, for \(seconds) s; connect again"
         empty()
-        // What it is told it can read from a closed socket, too, as nothing of its own is left there.
+        // The client can read the answer even after the socket is closed, as no unread bytes of its own are left in it.
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         write(context, Response.failure(RPCError(RPCError.failed, why ?? sentence)).encoded(id: .null)).whenComplete { _ in bound.value.close(promise: nil) }
         leave()
@@ -100,7 +100,7 @@ final class Connection: ChannelInboundHandler {
         if case .refusing = state { discard(context, bytes.readableBytes); return }
         let limits = environment.ledger.limits
         let count = bytes.readableBytes
-        // Lines that are whole are not part of the next one's size, but what is held is bounded all the same.
+        // Complete lines that are still unread are not part of the next request, but the sum is limited all the same.
         if pending.readableBytes + count > limits.maximumRequest + 65_536 {
             refuseSize(context)
             discard(context, count)
@@ -125,14 +125,14 @@ final class Connection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A client that went away, for all that matters here.
+        // Such an error means that the client has gone away.
         context.close(promise: nil)
     }
 
     // MARK: Lines
 
-    /// Takes up the next whole line, if no request is in progress. An answer that is written at once comes back here through
-    /// `resume`, which then leaves the next line to the loop: a client may have sent any number of them.
+    /// Takes up the next whole line if no request is being carried out. An answer that is written at once calls `resume`, which leaves the next line to the
+    /// loop below instead of calling this again: a client may have sent any number of lines, and each call would take more of the stack.
     private func advance(_ context: ChannelHandlerContext) {
         if isAdvancing { return }
         isAdvancing = true
@@ -156,7 +156,7 @@ final class Connection: ChannelInboundHandler {
         }
     }
 
-    /// Up to a line feed; the last line needs none once the client has ended its sending.
+    /// The next line, up to its line feed. The last line needs none once the client has closed its sending side.
     private func nextLine() -> ByteBuffer? {
         let view = pending.readableBytesView
         if let end = view[(view.startIndex + searched)...].firstIndex(of: 0x0a) {
@@ -175,7 +175,7 @@ final class Connection: ChannelInboundHandler {
     private func settle(_ taken: Int) {
         searched = 0
         environment.ledger.release(taken)
-        // Moving what is left costs its length, so it is done when that is less than what has been read.
+        // Moving the remaining bytes to the front costs as much as there are, so it is done only when more bytes than that have been read.
         if pending.readableBytes == 0 {
             pending = ByteBuffer()
         } else if pending.readerIndex > max(pending.readableBytes, 65_536) {
@@ -185,7 +185,7 @@ final class Connection: ChannelInboundHandler {
 
     private func take(_ context: ChannelHandlerContext, _ line: Data) {
         guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
-        // Nothing more is read before this is answered, or a client that never reads could make answers pile up.
+        // Nothing more is read before this request is answered; otherwise answers could pile up for a client that never reads them.
         state = .working
         lastActive = .now()
         guard line.count > Self.mostAtOnce else { begin(context, RequestLine(line)); return }
@@ -217,7 +217,7 @@ final class Connection: ChannelInboundHandler {
         watch(context)
     }
 
-    /// Looks once a second whether the request in progress can be carried out at all.
+    /// Checks once a second whether the request that is being carried out can be carried out at all.
     private func watch(_ context: ChannelHandlerContext) {
         guard !isWatching else { return }
         isWatching = true
@@ -253,7 +253,7 @@ final class Connection: ChannelInboundHandler {
         context.read()
     }
 
-    /// Reads are asked for again only when there is nothing to carry out, so that a client is slowed down by its own requests.
+    /// More bytes are read only when no request is being carried out, so that a client is slowed down by its own requests.
     func read(context: ChannelHandlerContext) {
         if case .working = state { return }
         context.read()
@@ -271,8 +271,8 @@ final class Connection: ChannelInboundHandler {
         refuse(context, RPCError(RPCError.invalidRequest, "the request is larger than \(size), the most this socket takes"))
     }
 
-    /// Answers with an error and ends; what the client still sends is read and thrown away for a while, because closing at once
-    /// would take the answer from it.
+    /// Answers with an error and ends the connection. What the client still sends is read and thrown away for a while, because closing the socket at once could
+    /// lose the answer.
     private func refuse(_ context: ChannelHandlerContext, _ error: RPCError) {
         empty()
         _ = write(context, Response.failure(error).encoded(id: .null))

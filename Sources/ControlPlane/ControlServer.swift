@@ -4,24 +4,25 @@ import Foundation
 import NIOCore
 import NIOPosix
 
-/// Serves JSON-RPC, one request a line, on a Unix socket.
+/// Serves JSON-RPC, one request on each line, on a Unix socket.
 ///
-/// Sockets are read and written on a thread of the server's own, and long requests read on another; the handler runs on the caller's queue, one request at a
-/// time whatever the number of clients, and leaves to others what holds up nobody there (`Response`). A client has one request carried out at a time, in its order; what it sends meanwhile waits
-/// in its socket. A request larger than `maximumRequest` is answered with an error, and its connection closed, without having
-/// been held.
+/// The sockets are read and written on one thread of the server, and long requests are parsed on another one. The handler runs on the caller's queue, one
+/// request at a time for all clients, and leaves work that need not be done there to other threads (`Response`). Each client has one request carried out at a
+/// time, in order; what it sends meanwhile waits in its socket. A request larger than `maximumRequest` is answered with an error and its connection closed,
+/// without ever being held in memory as a whole.
 public final class ControlServer: Sendable {
     public typealias Handler = (Request) -> Response
 
-    /// Limits, against clients that send without end.
+    /// Limits that protect the daemon from clients that send without end.
     public struct Limits: Sendable {
-        /// Bytes of one request.
+        /// The most bytes of one request.
         public var maximumRequest = 16 << 20
-        /// Bytes of unfinished requests, all clients together.
+        /// The most bytes of unfinished requests, over all clients.
         public var pending = 64 << 20
-        /// Clients at a time. For another the one that has been idle the longest is closed; where none is, the other is answered with an error.
+        /// The most clients at a time. For one more, the client that has been idle for longest is closed; if none is idle, the new client is answered with an
+        /// error.
         public var clients = 256
-        /// From when on a client is idle that sends no whole line and waits for nothing.
+        /// How long a client must neither complete a line nor wait for an answer until it counts as idle.
         public var idleMilliseconds = 1_000
         public init() {}
     }
@@ -33,12 +34,13 @@ public final class ControlServer: Sendable {
     private let obstacle: Obstacle
     private let running = Running()
 
-    /// Why requests are not carried out now, as a sentence; nil: nothing is known to be in their way. Called on any thread.
+    /// Tells why requests cannot be carried out now, as a sentence; nil: nothing is known that keeps them from it. It is called on any thread.
     public typealias Obstacle = @Sendable () -> String?
 
     /// - Parameters:
-    ///   - queue: where `handler` runs, and nowhere else; a serial one.
-    ///   - obstacle: asked while a request takes over a second; what it tells is the request's answer then.
+    ///   - path: the socket's path in the file system.
+    ///   - queue: a serial queue, the only place where `handler` runs.
+    ///   - obstacle: called when a request has taken over a second. A sentence that it returns becomes the request's answer.
     public init(path: String, queue: DispatchQueue, limits: Limits = Limits(), obstacle: @escaping Obstacle = { nil }, handler: @escaping Handler) {
         self.obstacle = obstacle
         self.path = SocketPath(path: path)
@@ -47,12 +49,12 @@ public final class ControlServer: Sendable {
         self.handler = QueuedHandler(run: handler)
     }
 
-    /// Keeps other servers from `path` before there is one to serve it.
+    /// Keeps other servers from using `path` before this one serves it.
     /// - Throws: a sentence if another server has it, or if it cannot be served.
     package static func reserve(_ path: String) throws(ControlSocketError) -> FileLock { try SocketPath(path: path).lock() }
 
-    /// Serves from now on. A socket on which nobody answers is replaced.
-    /// - Parameter reserved: from `reserve`, and the caller's to release; nil: the server takes the path for as long as it serves.
+    /// Begins to serve. A socket on which nobody answers any more is replaced.
+    /// - Parameter reserved: the result of `reserve`, which the caller releases; nil: the server takes its own lock on the path for as long as it serves.
     /// - Throws: `ControlSocketError`
     package func start(_ reserved: FileLock? = nil) throws {
         let lock = try reserved == nil ? path.lock() : nil
@@ -95,7 +97,7 @@ public final class ControlServer: Sendable {
         }
     }
 
-    /// Ends serving, after the requests in progress; the socket is removed. Not to be called on the handler's queue.
+    /// Stops serving when the requests in progress are finished, and removes the socket. It must not be called on the handler's queue.
     public func stop() {
         guard let state = running.take() else { return }
         try? state.channel.close().wait()
@@ -106,17 +108,17 @@ public final class ControlServer: Sendable {
         state.lock?.release()
     }
 
-    /// Most bytes of unfinished requests held at any time, all clients together.
+    /// The most bytes of unfinished requests that were ever held at the same time, over all clients.
     package var peakPendingBytes: Int { running.peek()?.ledger.peak ?? 0 }
 
-    /// What there is between `start` and `stop`.
+    /// What exists between `start` and `stop`.
     private final class Running: @unchecked Sendable {
         struct State {
             var group: MultiThreadedEventLoopGroup
             var channel: any Channel
             var work: DispatchGroup
             var ledger: Ledger
-            /// nil: another's.
+            /// nil: the caller has the lock.
             var lock: FileLock?
         }
         private let mutex = NSLock()
@@ -133,12 +135,12 @@ public final class ControlServer: Sendable {
     }
 }
 
-/// The handler on its way to its queue: other threads carry it there, only the queue runs it.
+/// Lets the handler pass through other threads on the way to its queue, which alone calls it.
 struct QueuedHandler: @unchecked Sendable {
     let run: ControlServer.Handler
 }
 
-/// What all connections share: how much they hold, and whether the server is ending.
+/// Counters that all connections share, with the limits on them, and whether the server is ending.
 final class Ledger: @unchecked Sendable {
     let limits: ControlServer.Limits
     private let mutex = NSLock()
@@ -151,7 +153,8 @@ final class Ledger: @unchecked Sendable {
 
     var peak: Int { mutex.withLock { highest } }
 
-    /// - Returns: false if there are too many clients.
+    /// Counts a client in.
+    /// - Returns: false if there are too many clients, or the server is ending.
     func enter() -> Bool {
         mutex.withLock {
             guard clients < limits.clients, !isEnding else { return false }
@@ -167,7 +170,8 @@ final class Ledger: @unchecked Sendable {
         }
     }
 
-    /// - Returns: false if that is more than all clients together may hold.
+    /// Counts bytes of unfinished requests in.
+    /// - Returns: false if they would exceed what all clients together may hold.
     func hold(_ bytes: Int) -> Bool {
         mutex.withLock {
             guard pending + bytes <= limits.pending else { return false }
@@ -181,7 +185,8 @@ final class Ledger: @unchecked Sendable {
 
     func end() { mutex.withLock { isEnding = true } }
 
-    /// Counts a request in, unless the server is ending.
+    /// Counts a request in.
+    /// - Returns: false if the server is ending.
     func begin(_ work: DispatchGroup) -> Bool {
         mutex.withLock {
             if isEnding { return false }

@@ -5,7 +5,7 @@ import Dispatch
 import Foundation
 import Logging
 
-/// The daemon's life: read what to run, start the poll loops, serve the control socket, end on a signal with everything given back.
+/// The life of the daemon: it reads what to run, starts the poll loops, serves the control socket, and ends on a signal after giving everything back.
 public struct Daemon {
     private let configFile: String?
     private let socket: String
@@ -17,7 +17,7 @@ public struct Daemon {
         self.stateFile = stateFile
     }
 
-    /// Returns when SIGTERM or SIGINT came.
+    /// Runs the daemon, and returns after SIGTERM, SIGINT or SIGQUIT has ended it.
     /// - Throws: a sentence for whatever kept the daemon from starting.
     public func run() throws {
         StandardError.neverWaits()
@@ -26,7 +26,7 @@ public struct Daemon {
         let signals = Signals()
         if let warning = OpenFiles.raiseLimit() { log.warning("\(warning)") }
 
-        // A second daemon must not get as far as taking hugepages and sockets from the first, or what it saved.
+        // The lock is taken first, so that a second daemon cannot take hugepages, sockets or the saved state from the first.
         let reserved = try ControlServer.reserve(socket)
         defer { reserved.release() }
         let state = stateFile.map { StateFile(path: $0) }
@@ -46,7 +46,7 @@ public struct Daemon {
         let server = ControlServer(path: socket, queue: control, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
             try control.sync { for line in try engine.apply(model, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
-            // Told just now.
+            // These notices were logged just now, from the lines of the change.
             _ = control.sync { engine.takeNotices() }
             try server.start(reserved)
         } catch {
@@ -90,7 +90,8 @@ public struct Daemon {
         }
     }
 
-    /// - Returns: nil where the disk takes no lock now; then the state is not written before it does.
+    /// Locks the state file.
+    /// - Returns: nil if the disk does not allow a lock file now; the state is not written before it does.
     private func lock(_ state: StateFile) throws(StateFileError) -> FileLock? {
         do throws(StateFileError) {
             return try state.lock()
@@ -107,7 +108,7 @@ public struct Daemon {
         }
         do {
             let text = try textFile(configFile, waits: false)
-            // Read here, so that nobody who asks meanwhile waits for it.
+            // The file is read on this thread, so that no client of the control queue has to wait for that.
             var changes: [String]?
             while changes == nil {
                 let daemon = control.sync { engine.daemonSettings }
@@ -125,7 +126,7 @@ public struct Daemon {
         }
     }
 
-    /// On a thread of its own: whoever should read it may have stopped, and the end is not to wait for that.
+    /// Prints the line on a thread of its own: if nobody reads standard output any more, that thread blocks, and the daemon can still end.
     private func tellReady() {
         let line = "ready \(socket)\n"
         Thread.detachNewThread { line.withCString { _ = write(STDOUT_FILENO, $0, strlen($0)) } }
@@ -134,7 +135,7 @@ public struct Daemon {
     /// Says why the daemon did not start, on standard error.
     public static func tell(_ error: any Error) { StandardError.writeLast("sluiced: \(error)\n") }
 
-    /// The file's configuration, or what ran last, or nothing yet; and its text.
+    /// The configuration to start with, and its text: that of the file, or else what ran last, or else an empty one.
     private func wantedModel(_ saved: StateFile.Contents?, _ before: SavedState?) throws -> (Model, source: String) {
         guard let configFile else {
             guard let saved, let stateFile else { return (Model(), "") }
@@ -159,7 +160,7 @@ public struct Daemon {
     }
 }
 
-/// Why the daemon did not start.
+/// A sentence that says why the daemon did not start.
 struct DaemonError: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }

@@ -3,14 +3,14 @@ import ControlAPI
 import DataPlane
 import Foundation
 
-/// Carries out the methods of the control socket on the running data plane. One thread at a time uses it: the control thread.
+/// Carries out the methods of the control socket on the running data plane. Only one thread uses it, the control thread.
 final class Engine {
     let dataPlane: DataPlane
     let startTime = Date()
     let socket: String
     let configFile: String?
     private let keeper: StateKeeper?
-    /// What runs.
+    /// The configuration that runs.
     private var running: Running
     private var hasStarted = false
     private var changes: UInt64 = 0
@@ -18,8 +18,8 @@ final class Engine {
     var coreRates = CoreBook()
 
     /// - Parameters:
-    ///   - ids: as the last run left them.
-    ///   - keeper: nil: ids and configuration do not outlive the daemon.
+    ///   - ids: the class ids as the last run left them.
+    ///   - keeper: saves ids and configuration; nil: they do not outlive the daemon.
     init(dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, configFile: String?) {
         self.dataPlane = dataPlane
         self.keeper = keeper
@@ -39,31 +39,31 @@ final class Engine {
         keeper?.tick(running)
     }
 
-    /// What happened since this was asked last and nobody asked for, a sentence each.
+    /// What has happened since the last call without anybody asking for it, as sentences.
     func takeNotices() -> [String] { dataPlane.takeNotices() }
 
-    /// Returns when all that is to outlive the daemon is on disk.
+    /// Returns when everything that is to outlive the daemon is on disk.
     func end() { keeper?.end(running) }
 
-    /// Brings the data plane to `model`, whole or not at all. At the start ports that cannot be opened are told, and the rest runs.
+    /// Brings the data plane to `model`, either completely or not at all. Only at the start, ports that cannot be opened are reported and the rest runs.
     /// - Parameters:
-    ///   - model: free of problems.
-    ///   - source: the document it is from.
-    ///   - isDryRun: say what would change, and whether it could.
-    ///   - isDiff: say what differs, whether it could be changed or not.
-    /// - Returns: what changed, a line each.
-    /// - Throws: `ConfigurationError` for what cannot change at run time, `DataPlaneError` where a device or the system refuses, `StateFileError` where the change
-    ///   could not be kept.
+    ///   - model: a model that is free of problems.
+    ///   - source: the document that it was read from.
+    ///   - isDryRun: tell what would change, and whether that is possible, but change nothing.
+    ///   - isDiff: tell what differs, whether it can be changed at run time or not, and change nothing.
+    /// - Returns: the changes, one on each line.
+    /// - Throws: `ConfigurationError` for settings that cannot change at run time, `DataPlaneError` if a device or the system refuses, `StateFileError` if the
+    ///   change could not be saved.
     @discardableResult
     func apply(_ model: Model, source: String, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
         let began = ContinuousClock.now
         return try carryOut(try running.changed(to: model, isChecked: true), .document(yaml: source), began, isDryRun: isDryRun, isDiff: isDiff)
     }
 
-    /// One change in the words of the command line, whole or not at all.
+    /// Makes one change, given in the words of the command line, either completely or not at all.
     private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
         let began = ContinuousClock.now
-        // What is still to be brought about is tried again at every change.
+        // Ports that are not open and addresses without room are tried again at every change, which only the general way does.
         let short = dataPlane.lostPorts.isEmpty && dataPlane.unboundAddresses.isEmpty && hasStarted
         switch try running.edited(object, verb, words, short: short) {
         case .local(let change):
@@ -79,7 +79,7 @@ final class Engine {
         }
     }
 
-    /// A document with nothing in it, where something runs: more likely one that was cut off than what somebody wants.
+    /// Refuses a document with nothing in it if something runs, as it was more likely cut off than meant.
     func refuseBlank(_ yaml: String) throws(ConfigurationError) {
         let model = dataPlane.model
         let counts = [(model.bridges.count, "bridge"), (model.ports.count, "port"), (model.groups.count, "group"), (model.guests.count, "guest"), (model.protocols.count, "protocol"), (model.filters.count, "filter"), (model.mirrors.count, "mirror")]
@@ -99,7 +99,7 @@ final class Engine {
         let lost = change.model.ports.map(\.name).filter { dataPlane.lostPorts[$0] != nil }
         let isNothing = plan.isEmpty && lost.isEmpty
         if isDryRun || isDiff || isNothing && hasStarted { return lines + lost.map { "~ port \($0) (to be opened again)" } }
-        // Kept first: what could not be kept over a restart is not to run.
+        // The change is saved first, as nothing may run that would be forgotten at a restart.
         let takeBack = try keep(change, source)
         keeper?.count((ContinuousClock.now - began) / .seconds(1))
         do {
@@ -114,12 +114,13 @@ final class Engine {
         running.adopt(change)
         if isNothing { return lines }
         changes += 1
-        // Who asks for nothing but what should run already is to know that it does not.
+        // A caller whose change contains nothing new, but who asks for a port that could not be opened, is told that it still cannot.
         if plan.isEmpty, let reason = dataPlane.lostPorts.values.min() { throw DataPlaneError(reason) }
         return lines + shortfalls(after: isStart ? dataPlane.lostPorts.keys.sorted() : lost)
     }
 
-    /// - Returns: what takes it back.
+    /// Saves a change before it is carried out.
+    /// - Returns: a closure that takes the saving back; nil: there is nothing to take back.
     private func keep(_ change: Running.Change, _ source: StateChange) throws(StateFileError) -> (() -> Void)? {
         guard let keeper, !hasStarted else { return try record(source) }
         do throws(StateFileError) {
@@ -131,7 +132,8 @@ final class Engine {
         }
     }
 
-    /// - Returns: what takes it back.
+    /// Adds a change to the journal.
+    /// - Returns: a closure that takes it back; nil: nothing is saved.
     private func record(_ change: StateChange) throws(StateFileError) -> (() -> Void)? {
         guard let keeper else { return nil }
         do throws(StateFileError) {
@@ -142,7 +144,7 @@ final class Engine {
         return try keeper.record(change)
     }
 
-    /// What a change did not bring about though it was carried out; and the ports of `lost` that it did open.
+    /// Lines about what a change did not achieve although it was carried out, and about the ports of `lost` that it did open.
     private func shortfalls(after lost: [String]) -> [String] {
         let ports = lost.map { name in
             dataPlane.lostPorts[name].map { "! port \(name) (not open, and tried again by itself: \($0))" } ?? "~ port \(name) (opened again)"
@@ -225,7 +227,7 @@ final class Engine {
         }
     }
 
-    /// Has a document read and checked away from here, however long that takes, and goes on with it.
+    /// Has a document read and checked on another thread, however long that takes, and then continues on the control thread.
     private func document<Params: Sendable>(
         _ params: @escaping @Sendable () throws -> Params, yaml: @escaping @Sendable (Params) -> String,
         then: @escaping @Sendable (Engine, Params, Model) throws -> ChangeReply
@@ -240,7 +242,7 @@ final class Engine {
             return Response.Continuation {
                 do {
                     let (params, model) = try read.get()
-                    // What the document does not say was to stay as it ran.
+                    // The daemon's settings have changed meanwhile, and the document keeps those that it does not name, so it is read again.
                     if engine.daemonSettings != daemon { return engine.document({ params }, yaml: yaml, then: then) }
                     return .reply(try then(engine, params, model))
                 } catch {
@@ -250,10 +252,10 @@ final class Engine {
         }
     }
 
-    /// As the daemon runs.
+    /// The daemon's settings as they run.
     var daemonSettings: DaemonSettings { dataPlane.model.daemon }
 
-    /// A document to apply: what it does not say about the daemon itself stays as it runs. On any thread.
+    /// The model of a document that is to be applied. If the document says nothing about the daemon itself, `daemon` stays. It may be called on any thread.
     static func wanted(_ yaml: String, _ daemon: DaemonSettings) throws -> Model { try Model.checked(yaml: yaml, daemon: daemon) }
 
     private func status() -> StatusReply {

@@ -2,11 +2,11 @@ import ControlAPI
 import Dispatch
 import Foundation
 
-/// The requests of one line on their way through the handler, one after the other; between two of a batch other clients have their turn.
+/// Takes the requests of one line through the handler, one after the other. Between two requests of a batch, other clients have their turn.
 ///
-/// Used on one thread at a time, from one queue to the next.
+/// It passes from queue to queue, and is used on one thread at a time.
 final class Exchange: @unchecked Sendable {
-    /// Bytes of answers to one batch; what comes after is not carried out. And of any one answer.
+    /// The most bytes of the answers to one batch, and of a single answer. When a batch has reached it, its remaining requests are not carried out.
     static let mostAnswers = 64 << 20
 
     private let line: RequestLine
@@ -16,7 +16,7 @@ final class Exchange: @unchecked Sendable {
     private var next = 0
     private var answers = Data()
 
-    /// - Parameter finished: gets the answer, nil if there is none to give; on any thread.
+    /// - Parameter finished: called on any thread with the answer; nil: there is nothing to answer.
     init(_ line: RequestLine, _ job: Job, _ environment: Connection.Environment, finished: @escaping @Sendable (Data?) -> Void) {
         self.line = line
         self.job = job
@@ -45,7 +45,7 @@ final class Exchange: @unchecked Sendable {
 
     private func carryOut(_ request: Request) {
         environment.queue.async { [self] in
-            // Whoever was told that it was not done must not find it done later; nobody waits for the rest of the line then.
+            // A request whose client was told that it was not carried out must not be carried out later. Nobody waits for the rest of the line either.
             guard job.begin() else { return finished(nil) }
             proceed(request, environment.handler.run(request))
         }
@@ -53,7 +53,7 @@ final class Exchange: @unchecked Sendable {
 
     private func proceed(_ request: Request, _ response: Response) {
         switch response {
-        // What only has to be written down holds up nobody who waits for the queue.
+        // Encoding the result does not need the handler's queue, so that other clients do not wait for it.
         case .later: DispatchQueue.global(qos: .utility).async { [self] in settle(request, response) }
         case .first(let work):
             environment.documents.async { [self] in

@@ -1,20 +1,20 @@
 import Foundation
 
-/// A lock that keeps two daemons apart: a file with its owner's pid, which the kernel lets go when the process ends, however it ends.
+/// A lock that keeps two daemons apart: a locked file that contains its owner's pid. The kernel releases the lock when the process ends, however it ends.
 package final class FileLock: @unchecked Sendable {
     private let path: String
     private var descriptor: CInt
 
-    /// Why it is not to be had; who asks knows what to say of it.
+    /// Why the lock could not be taken. The caller makes a sentence of it.
     enum Failure: Error {
-        /// `owner`: its pid, if it can be told.
+        /// Another process has the lock; `owner` is its pid if it can be read.
         case held(owner: String?)
-        /// errno
+        /// A system call failed, with this errno.
         case system(CInt)
         case contended
     }
 
-    /// The folder must be there.
+    /// Takes the lock. The folder must exist.
     init(_ path: String) throws(Failure) {
         self.path = path
         for _ in 0..<16 {
@@ -25,7 +25,7 @@ package final class FileLock: @unchecked Sendable {
                 close(descriptor)
                 throw .held(owner: owner.isEmpty ? nil : owner)
             }
-            // Its former owner may have removed the file in between; then the lock is on a file nobody else sees.
+            // The former owner may have removed the file after it was opened here; the lock would then be on a file that nobody else can find.
             var mine = stat(), there = stat()
             if fstat(descriptor, &mine) == 0, stat(path, &there) == 0, mine.st_ino == there.st_ino, mine.st_dev == there.st_dev {
                 ftruncate(descriptor, 0)
@@ -41,7 +41,7 @@ package final class FileLock: @unchecked Sendable {
 
     deinit { release() }
 
-    /// Lets it go and removes the file.
+    /// Releases the lock and removes the file.
     package func release() {
         guard descriptor >= 0 else { return }
         unlink(path)

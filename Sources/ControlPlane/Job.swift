@@ -2,11 +2,11 @@ import ControlAPI
 import Foundation
 import Synchronization
 
-/// The requests of one line on their way: whatever was given up before it was begun is not carried out any more.
+/// The requests of one line while they are carried out. Once it has been given up, no further request of the line is begun.
 final class Job: Sendable {
     private enum State: Sendable { case waiting, begun, givenUp }
 
-    /// Of the requests that are to be answered.
+    /// The ids of the requests that are to be answered.
     private let ids: [RequestID]
     private let isBatch: Bool
     private let came = ContinuousClock.now
@@ -24,7 +24,7 @@ final class Job: Sendable {
 
     var isOld: Bool { ContinuousClock.now - came > .milliseconds(900) }
 
-    /// Before each request.
+    /// Called before each request.
     /// - Returns: false if the client was told already that it would not be carried out.
     func begin() -> Bool {
         state.withLock { state in
@@ -33,8 +33,9 @@ final class Job: Sendable {
         }
     }
 
+    /// Gives the line up, and makes an answer in place of those that have not come.
     /// - Parameter why: a sentence.
-    /// - Returns: the answer in place of the one that does not come; nil if none is wanted.
+    /// - Returns: the answer; nil: none of the requests wants one.
     func giveUp(_ why: String) -> Data? {
         let hadBegun = state.withLock { state in
             defer { state = .givenUp }

@@ -1,12 +1,12 @@
 import Glibc
 
-/// How many descriptors the daemon may have. A port takes some, each connected guest more than a dozen.
+/// The number of file descriptors that the daemon may have. A port takes some, and each connected guest more than a dozen.
 enum OpenFiles {
-    /// Fewer than these are worth a word: systemd's default of 1 024 ends at some 60 guests.
+    /// Below this number the operator is warned: systemd's default of 1 024 is used up by some 60 guests.
     private static let enough: rlim_t = 16_384
 
-    /// Raises the limit to the most that this process may set.
-    /// - Returns: a sentence if that is little.
+    /// Raises the limit as far as this process may.
+    /// - Returns: a sentence if even that is little.
     static func raiseLimit() -> String? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }

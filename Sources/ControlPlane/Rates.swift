@@ -4,7 +4,7 @@ import DataPlane
 import Dispatch
 import Scheduler
 
-/// What a class had sent by one moment.
+/// What a class had sent up to one moment.
 package struct ClassSample: Equatable, Sendable {
     package var frames: UInt64
     package var bytes: UInt64
@@ -14,16 +14,16 @@ package struct ClassSample: Equatable, Sendable {
         self.bytes = bytes
     }
 
-    /// Per second since an earlier sample; nil where there is no telling, as another class has the id by now.
+    /// The rates since an earlier sample. nil: they cannot be told, as the counters are lower than before, which means that another class has the id by now.
     package func rate(since first: ClassSample, seconds: Double) -> (bits: UInt64, packets: UInt64)? {
         guard frames >= first.frames, bytes >= first.bytes, seconds > 0 else { return nil }
         return (UInt64(Double(bytes - first.bytes) * 8 / seconds), UInt64(Double(frames - first.frames) / seconds))
     }
 }
 
-/// What classes sent lately: the difference of the last two samples, about a second apart.
+/// The latest rates of classes: the difference of the last two samples, which are about a second apart.
 struct RateBook: Sendable {
-    /// By tree, then by id.
+    /// Samples by the tree's name, then by class id.
     private var before: [String: [ClassSample]] = [:]
     private var last: [String: [ClassSample]] = [:]
     private var beforeTime: UInt64 = 0
@@ -59,7 +59,7 @@ struct RateBook: Sendable {
     }
 }
 
-/// How busy the poll loops were between the last two samples.
+/// How busy the poll loops were between the last two samples, which are about a second apart.
 struct CoreBook {
     private var before: [DataPlane.CoreReport] = []
     private var last: [DataPlane.CoreReport] = []
@@ -79,7 +79,7 @@ struct CoreBook {
         let idle = Double(last[index].idleCycles &- before[index].idleCycles)
         let asleep = Double(last[index].asleepCycles &- before[index].asleepCycles)
         let frames = last[index].frames &- before[index].frames
-        // A sleep that lasts is counted when it ends.
+        // A sleep is counted only when it ends, so the counted times are taken as the whole, and not the time that has passed.
         let all = busy + idle + asleep
         if all > 0 {
             status.busyPercent = busy / all * 100

@@ -3,7 +3,7 @@ import ControlAPI
 import DataPlane
 
 extension Engine {
-    /// Groups that were joined, who routes them, and who asks.
+    /// The groups that were joined behind ports, the multicast routers, and the queriers.
     func members(_ params: FDBParams) throws -> MDBReply {
         try check(params)
         var reply = MDBReply()

@@ -45,7 +45,7 @@ extension Engine {
                 status.state = .down
                 status.reason = "no link"
             default:
-                // A guest may come; what is gone or broken does not come back by itself.
+                // A vhost port may just be waiting for its guest; a port that is lost or broken has failed.
                 status.state = report.isWaiting && !report.isLost ? .waiting : .failed
                 status.reason = report.condition
             }
@@ -69,7 +69,7 @@ extension Engine {
         }
     }
 
-    /// Those alike that follow one another as one range.
+    /// The port's VLANs; consecutive ones with the same flags form one range.
     private static func vlans(of port: PortSettings, services: VLANSet) -> [VLANRange] {
         let membership = PortMembership(port.vlan)
         var result: [VLANRange] = []
@@ -106,7 +106,7 @@ extension Engine {
                 "port_locked", "isolated", "reflected", "storm_broadcast", "storm_multicast", "storm_unknown", "bpdu_guard", "punt_limit",
             ]
             status.drops = counts.drops.filter { kept.contains($0.key) }
-            // What a port's link could not receive never came to the bridge.
+            // Frames that a port's link could not receive never reached the bridge.
             let refused = ["missed", "receive_error"].reduce(status.drops.values.reduce(0, +)) { $0 + (counts.drops[$1] ?? 0) }
             status.forwarded = counts.received &- counts.flooded &- (refused - (status.drops["no_destination"] ?? 0))
             return status
@@ -323,7 +323,8 @@ extension Engine {
         return try QEMUReply(port: port, guests: model.effectiveGuests.map(\.settings).filter { $0.port == name })
     }
 
-    /// All, or the one of that name.
+    /// All elements, or the one with that name.
+    /// - Throws: `RPCError.notFound` if there is none.
     func select<Element>(_ all: [Element], _ name: String?, _ key: KeyPath<Element, String>, _ what: String) throws -> [Element] {
         guard let name else { return all }
         guard let found = all.first(where: { $0[keyPath: key] == name }) else {

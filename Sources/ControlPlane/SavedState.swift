@@ -1,11 +1,11 @@
 import Configuration
 import Logging
 
-/// What ran last: the state file, and the changes that its journals add.
+/// What ran last, according to the state file and the changes that its journals add.
 package struct SavedState {
-    /// The highest of which there is a file.
+    /// The generation behind that of the last journal that was read; the state file's own if no journal was.
     package private(set) var generation: UInt64
-    /// nil: what the state file holds is not a configuration.
+    /// nil: the content of the state file is not a valid configuration.
     package private(set) var running: Running?
 
     package init(_ file: StateFile, _ contents: StateFile.Contents, _ log: Logger) {
@@ -21,7 +21,7 @@ package struct SavedState {
             log.error("\(error); what changed after \(file.path) was written is not made again: \(Self.advice)")
             return
         }
-        // One that is not the last was there, too.
+        // The journal of this generation does not exist, although the state file says that there was one, or a later journal exists.
         guard generation == first && contents.journal == true || StateJournal.highest(file.path) ?? 0 > generation else { return }
         log.error("the journal \(StateJournal.path(of: file.path, generation)) is missing, so the changes in it are not made again: \(Self.advice)")
     }
@@ -39,7 +39,7 @@ package struct SavedState {
         log.error("the journal \(aside) is damaged: the change in its first damaged line and \(journal.lost) after it are not made again; \(Self.advice)")
     }
 
-    /// Says so where there are changes and no state file that they could be added to.
+    /// Logs an error if there are journals but no state file to which their changes could be added.
     package static func tellOrphans(of file: StateFile, _ log: Logger) {
         guard let highest = StateJournal.highest(file.path) else { return }
         let journal = StateJournal.path(of: file.path, highest)
@@ -48,6 +48,7 @@ package struct SavedState {
 }
 
 extension Running {
+    /// Makes a change again that was made in an earlier run.
     package mutating func carryOut(_ change: StateChange) throws(ConfigurationError) {
         switch change {
         case .document(let yaml): adopt(try changed(to: try Model.checked(yaml: yaml, daemon: model.daemon), isChecked: true))

@@ -1,11 +1,11 @@
 import DataPlane
 import Foundation
 
-/// What the daemon does on signals, from before its first thread is made: a thread of their own takes them.
+/// Receives the process's signals on a thread of its own, from before any other thread is made.
 ///
-/// SIGTERM, SIGINT and SIGQUIT end it; a second one ends it at once, whatever keeps a clean end from coming. SIGHUP reloads the configuration
-/// file, unless whoever started the daemon had it ignored (nohup). Others that would end a process are ignored; SIGABRT and what a fault of
-/// the program raises are not.
+/// SIGTERM, SIGINT and SIGQUIT end the daemon; a second one ends it at once, even if something keeps a clean end from coming. SIGHUP reloads the configuration
+/// file, unless it was ignored when the daemon was started (nohup). Other signals that would end a process are ignored, except SIGABRT and those raised by
+/// faults of the program.
 final class Signals: @unchecked Sendable {
     enum Event { case end(CInt), reload }
 
@@ -17,7 +17,7 @@ final class Signals: @unchecked Sendable {
 
     init() {
         for number in Self.ignored { signal(number, SIG_IGN) }
-        // DPDK's tap driver takes the second realtime signal for itself, and only if nobody has done anything with it.
+        // DPDK's tap driver uses the second realtime signal, but only if its disposition has not been changed.
         let first = __libc_current_sigrtmin()
         for number in first...__libc_current_sigrtmax() where number != first + 1 { signal(number, SIG_IGN) }
         var taken = sigset_t()
@@ -26,7 +26,7 @@ final class Signals: @unchecked Sendable {
         var hangUp = sigaction()
         sigaction(SIGHUP, nil, &hangUp)
         if !isIgnored(hangUp) { sigaddset(&taken, SIGHUP) }
-        // Every thread inherits this, so that `sigwait` alone gets them.
+        // Every thread made later inherits this mask, so that only `sigwait` receives these signals.
         pthread_sigmask(SIG_BLOCK, &taken, nil)
         Thread.detachNewThread { [self, taken] in take(taken) }
     }
@@ -43,7 +43,7 @@ final class Signals: @unchecked Sendable {
             guard sigwait(&signals, &caught) == 0 else { continue }
             guard Self.ending.contains(caught) else { put(.reload); continue }
             if isEnding {
-                // Where nobody reads it, it must not keep the end from coming.
+                // The message must not keep the daemon from ending if nobody reads it.
                 StandardError.write("sluiced: ended at once by a second signal\n")
                 _exit(128 + caught)
             }
@@ -54,14 +54,14 @@ final class Signals: @unchecked Sendable {
 
     private func put(_ event: Event) {
         condition.withLock {
-            // Any number of requests to reload are one.
+            // A request to reload that is still waiting covers any further ones.
             if case .reload = event, case .reload = events.last { return }
             events.append(event)
             condition.signal()
         }
     }
 
-    /// Waits for what is to be done next.
+    /// Waits for the next event.
     func next() -> Event {
         condition.withLock {
             while events.isEmpty { condition.wait() }

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Why a control socket cannot be served, as a sentence.
+/// A sentence that says why a control socket cannot be served.
 public struct ControlSocketError: Error, Equatable, Sendable, CustomStringConvertible {
     public let description: String
     init(_ description: String) { self.description = description }
 }
 
-/// The place of a Unix socket in the file system, and the lock beside it that keeps two daemons apart.
+/// The path of a Unix socket in the file system, with the lock file beside it that keeps two daemons apart.
 struct SocketPath {
     let path: String
 
@@ -27,9 +27,9 @@ struct SocketPath {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
-        // EAGAIN: a backlog is full, so somebody listens.
+        // EAGAIN means that the backlog is full, so somebody listens.
         guard withAddress({ connect(descriptor, $0, $1) }) == 0 || errno == EAGAIN else {
-            // A datagram or seqpacket socket that somebody has open (unix(7)).
+            // EPROTOTYPE means that the socket is a datagram or seqpacket socket that somebody has open (unix(7)).
             if errno == EPROTOTYPE {
                 throw ControlSocketError("\(path) is another process's socket (`ss -xap` names it): give another path with --socket")
             }
@@ -46,14 +46,15 @@ struct SocketPath {
             "another sluiced\(isKnown ? " (pid \(peer[0]))" : "") answers on \(path): stop it, or give another path with --socket")
     }
 
-    /// A listening socket of mode 0660; one that nobody answers on any more is replaced.
+    /// Makes a listening socket of mode 0660. A socket on which nobody answers any more is replaced.
+    /// - Throws: a sentence if that is not possible.
     func listen(backlog: Int32) throws(ControlSocketError) -> CInt {
         try requireFree()
         try makeDirectory()
         unlink(path)
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw failure("a socket cannot be made") }
-        // Linux creates the file with the descriptor's mode less umask, so that it is never open to more than its group.
+        // Linux creates the socket's file with the mode of the descriptor less the umask, so that it is never open to more than its group.
         fchmod(descriptor, 0o660)
         guard withAddress({ bind(descriptor, $0, $1) }) == 0, chmod(path, 0o660) == 0, Glibc.listen(descriptor, backlog) == 0 else {
             let error = failure("the control socket \(path) cannot be made")
@@ -67,7 +68,7 @@ struct SocketPath {
 
     // MARK: Lock
 
-    /// Keeps other daemons from this path.
+    /// Keeps other daemons from using this path.
     func lock() throws(ControlSocketError) -> FileLock {
         try requireFree()
         try makeDirectory()

@@ -2,7 +2,7 @@ import Glibc
 import DataPlane
 import Logging
 
-/// The daemon's log, on standard error. Whoever should read it may have stopped: what cannot be written at once is left out, so that no thread waits.
+/// The daemon's log, on standard error. If nobody reads standard error any more, what cannot be written at once is dropped, so that no thread waits for it.
 struct StandardErrorLog: LogHandler {
     let label: String
     var logLevel = Logger.Level.info
@@ -21,7 +21,7 @@ struct StandardErrorLog: LogHandler {
         StandardError.write("\(Self.time()) \(event.level) \(label):\(fields) \(event.message)\n")
     }
 
-    /// ISO 8601, in the machine's time zone.
+    /// The time in ISO 8601, in the machine's time zone.
     private static func time() -> String {
         var now = time_t(), parts = tm()
         Glibc.time(&now)

@@ -2,19 +2,20 @@ import Configuration
 import ControlAPI
 import Foundation
 
-/// What outlives the daemon: the class ids and the configuration that ran last. Replaced as a whole: a crash leaves the old
-/// file or the new one.
+/// The file that keeps what outlives the daemon: the class ids and the configuration that ran last. It is always replaced as a whole, so that a crash leaves
+/// either the old file or the new one.
 public struct StateFile: Sendable {
     public let path: String
 
+    /// The content of a state file.
     public struct Contents: Codable, Equatable, Sendable {
-        /// Of this format; 1 had no checksum.
+        /// The version of the file's format; version 1 had no checksum.
         public var version = 2
         public var ids: ClassIDs
         public var yaml: String
-        /// Which of the journals begins with this; nil: a file from before there were any.
+        /// The number of the journal that follows this file; nil: the file is from before there were journals.
         public var generation: UInt64?
-        /// A journal was begun with this: the daemon has not ended cleanly since. nil: a file from before this was told.
+        /// Whether a journal was begun with this file, which means that the daemon has not ended cleanly since. nil: the file is from before this was recorded.
         public var journal: Bool?
         public init(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil) {
             self.ids = ids
@@ -26,8 +27,8 @@ public struct StateFile: Sendable {
 
     public init(path: String) { self.path = path }
 
-    /// Keeps other daemons from this file, which would each overwrite what the other saved.
-    /// - Throws: a sentence if another daemon has it, or if the lock cannot be made.
+    /// Keeps other daemons from using this file, as each would overwrite what the other saved.
+    /// - Throws: a sentence if another daemon has it, or if the lock cannot be taken.
     package func lock() throws(StateFileError) -> FileLock {
         let lockPath = path + ".lock"
         do throws(FileLock.Failure) {
@@ -48,7 +49,8 @@ public struct StateFile: Sendable {
         }
     }
 
-    /// - Returns: nil if there is no file yet.
+    /// Reads the file.
+    /// - Returns: nil if there is none yet.
     /// - Throws: a sentence if there is one that cannot be read or is damaged.
     public func load() throws(StateFileError) -> Contents? {
         let data: Data
@@ -74,7 +76,7 @@ public struct StateFile: Sendable {
         }
         switch contents.version {
         case 2 where sum == nil: throw damaged("its checksum is missing")
-        // As the first versions wrote it; a later one whose number and checksum were both damaged has a key more than that.
+        // A file of the first version has exactly three keys. A later file whose number and checksum were both damaged has more keys.
         case 1 where sum != nil || (try? JSONDecoder().decode([String: Anything].self, from: data).count) != 3: throw damaged("format 1 has three keys")
         case 1, 2: contents.version = 2
         default: throw StateFileError("\(path) is of format \(contents.version), written by a later sluiced: run that one, or move it away")
@@ -92,11 +94,11 @@ public struct StateFile: Sendable {
 
     // MARK: Bytes
 
-    /// The first key is the checksum of all that stands behind it.
+    /// The file begins with the key of the checksum, which covers everything behind it.
     private static let head = Data(#"{"checksum":""#.utf8)
     private static let headEnd = Data("\",".utf8)
 
-    /// What a file says its checksum is and what it is; nil where it says nothing.
+    /// The checksum that a file contains, and the one that its content has; nil: it contains none.
     private static func checksum(of data: Data) -> (written: String, found: String)? {
         let start = head.count + 16 + headEnd.count
         guard data.count > start, data.prefix(head.count) == head, data[(start - headEnd.count)..<start] == headEnd else { return nil }
@@ -110,13 +112,13 @@ public struct StateFile: Sendable {
         return head + Data(Checksum(rest).text.utf8) + headEnd + rest
     }
 
-    /// 65 535 classes in a dozen trees, and the largest configuration, are far below.
+    /// The most bytes of a state file. 65 535 classes in a dozen trees, together with the largest configuration, take far less.
     private static let largest = 256 << 20
 
     private enum ReadFailure: Error { case system(CInt), notAFile, tooLarge }
 
     private func read() throws(ReadFailure) -> Data? {
-        // A pipe without a writer would hold up the start for ever.
+        // Opening a pipe without a writer would otherwise block the start for ever.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
@@ -139,12 +141,12 @@ public struct StateFile: Sendable {
         return data.prefix(count)
     }
 
-    /// Returns when the disk has it.
+    /// Replaces the file, and returns when the new one is on disk.
     public func save(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil) throws(StateFileError) {
         try replace { try Self.encode(Contents(ids: ids, yaml: yaml, generation: generation, journal: journal)) }
     }
 
-    /// What the file holds now, for `restore`; nil: there is none.
+    /// What the file contains now, for `restore`; nil: there is no file.
     var contents: Data? { FileManager.default.contents(atPath: path) }
 
     /// Takes a `save` back.
@@ -152,7 +154,7 @@ public struct StateFile: Sendable {
         if let contents { try replace { contents } } else { unlink(path) }
     }
 
-    /// Half-written files of daemons that were killed. Whoever holds the lock is the only one to write any.
+    /// Removes half-written files of daemons that were killed. Only the owner of the lock writes any, so none of them is still in use.
     private func removeLeftovers() {
         let name = URL(fileURLWithPath: path).lastPathComponent
         for entry in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where entry.hasPrefix(name + ".") && entry.hasSuffix(".new") {
@@ -163,7 +165,8 @@ public struct StateFile: Sendable {
 
     private var folder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
 
-    /// - Returns: errno where there is none and none can be made.
+    /// Makes the file's folder if it does not exist.
+    /// - Returns: the errno if that is not possible.
     private func makeFolder() -> CInt? {
         var made = ""
         for name in folder.split(separator: "/") {
@@ -185,7 +188,7 @@ public struct StateFile: Sendable {
             if let error = error as? POSIXError { throw StateFileError(what, error.code.rawValue) }
             throw StateFileError("\(what): \(Self.reason(error))")
         }
-        // The rename itself is on disk once the folder is.
+        // The rename has reached the disk only when the folder has.
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if directory >= 0 {
             fsync(directory)

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Why the state is not read or not saved, as a sentence.
+/// A sentence that says why the state could not be read or saved.
 public struct StateFileError: Error, Equatable, Sendable, CustomStringConvertible {
     public let description: String
-    /// The disk takes nothing now, and will once somebody has seen to it: nothing to keep a daemon from starting.
+    /// Whether the disk refuses to be written now and will accept it once somebody has seen to it. Such an error does not keep a daemon from starting.
     package let isOfDisk: Bool
 
     package init(_ description: String, isOfDisk: Bool = false) {
@@ -12,9 +12,9 @@ public struct StateFileError: Error, Equatable, Sendable, CustomStringConvertibl
     }
 
     /// - Parameters:
-    ///   - what: what the system refuses.
-    ///   - code: the errno it gives.
-    ///   - remedy: what helps where it is not the disk's matter.
+    ///   - what: what failed.
+    ///   - code: the errno that the system gave.
+    ///   - remedy: what helps if the disk is not the reason.
     init(_ what: String, _ code: CInt, otherwise remedy: String? = nil) {
         let ofDisk = Self.remedy(code)
         description = "\(what) (\(String(cString: strerror(code))))\((ofDisk ?? remedy).map { ": \($0)" } ?? "")"

@@ -1,32 +1,36 @@
 import ControlAPI
 import Foundation
 
-/// One change that was carried out, as it was asked for.
+/// One change that was carried out, in the form in which it was asked for.
 package enum StateChange: Codable, Equatable, Sendable {
     case edit(object: String, verb: String, words: [String])
     /// A whole document was applied.
     case document(yaml: String)
 }
 
-/// The changes since the state file was written, a line each: what is in it survives the daemon, whatever ends it, and the machine once it is synchronized.
+/// The changes since the state file was written, one on each line. A change that was appended survives the end of the daemon, however it ends; once the
+/// journal is synchronized, it survives a crash of the machine as well.
 ///
-/// Journal `N` follows the state file of generation `N`. While the next one is being written, changes go to journal `N + 1`; only when generation `N + 1`
-/// has reached the disk does journal `N` go. So the state file and the journals from its own on, in their order, always tell what ran last.
+/// Journal `N` follows the state file of generation `N`. While the state file of generation `N + 1` is being written, changes go to journal `N + 1`; only when
+/// that file is on disk is journal `N` removed. So the state file, followed by the journals from its own generation on in their order, always describes what
+/// ran last.
 package struct StateJournal: Sendable {
     package let path: String
     private let descriptor: CInt
     package private(set) var length: off_t = 0
 
+    /// The path of a journal.
     package static func path(of state: String, _ generation: UInt64) -> String { "\(state).changes.\(generation)" }
 
-    /// Begins it; what was there is overwritten.
+    /// Begins a journal. An old one of the same name is overwritten.
     package init(_ state: String, _ generation: UInt64) throws(StateFileError) {
         path = Self.path(of: state, generation)
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw StateFileError("the journal \(path) cannot be made", errno) }
     }
 
-    /// - Throws: a sentence; nothing has been added then.
+    /// Appends a change.
+    /// - Throws: a sentence; nothing has been appended then.
     package mutating func append(_ change: StateChange) throws(StateFileError) {
         guard let text = try? JSONEncoder().encode(change) else { throw StateFileError("the change cannot be saved in \(path)") }
         let line = Data("\(Checksum(text).text) ".utf8) + text + [0x0a]
@@ -39,32 +43,34 @@ package struct StateJournal: Sendable {
         length += off_t(count)
     }
 
-    /// Takes back what was appended since it was this long.
+    /// Removes what was appended since the journal had this length.
     package mutating func shorten(to length: off_t) {
         self.length = length
         ftruncate(descriptor, length)
     }
 
-    /// Returns when the disk has it.
+    /// Returns when the journal is on disk.
     package func synchronize() { fdatasync(descriptor) }
 
+    /// Closes the journal's file, which stays.
     package func end() { close(descriptor) }
 
-    /// Takes it back as a whole.
+    /// Removes the journal's file.
     package func remove() {
         unlink(path)
         end()
     }
 
-    /// What a journal tells.
+    /// The changes that were read from a journal.
     package struct Contents {
-        /// Up to the first line that is not whole.
+        /// The changes up to the first incomplete or damaged line.
         package var changes: [StateChange] = []
-        /// Changes that stand behind such a line, which a daemon that was killed does not leave: the file was damaged.
+        /// How many changes stand behind such a line. A daemon that was killed leaves none there, so the file was damaged.
         package var lost = 0
     }
 
-    /// - Returns: nil: there is no such journal.
+    /// Reads a journal.
+    /// - Returns: nil if there is no such journal.
     /// - Throws: a sentence if there is one that cannot be read.
     package static func contents(_ state: String, _ generation: UInt64) throws(StateFileError) -> Contents? {
         let path = path(of: state, generation)
@@ -89,7 +95,7 @@ package struct StateJournal: Sendable {
         return result
     }
 
-    /// nil: the line is not whole.
+    /// The change that a line holds; nil: the line is incomplete or damaged.
     private static func change(_ line: Data) -> StateChange? {
         guard let space = line.firstIndex(of: 0x20) else { return nil }
         let text = Data(line[(space + 1)...])
@@ -97,15 +103,15 @@ package struct StateJournal: Sendable {
         return try? JSONDecoder().decode(StateChange.self, from: text)
     }
 
-    /// Gives a journal a second name, under which it stays when it is removed.
-    /// - Returns: where it is then.
+    /// Gives a journal a second name, so that the file stays when the journal is removed.
+    /// - Returns: that name; if it could not be given, the journal's own.
     package static func keepDamaged(_ state: String, _ generation: UInt64) -> String {
         let path = path(of: state, generation), aside = "\(path).damaged"
         unlink(aside)
         return link(path, aside) == 0 ? aside : path
     }
 
-    /// The generations of which there is a journal, in no order.
+    /// The generations for which a journal exists, in no particular order.
     package static func generations(_ state: String) -> [UInt64] {
         let url = URL(fileURLWithPath: state)
         let prefix = url.lastPathComponent + ".changes."
@@ -113,7 +119,7 @@ package struct StateJournal: Sendable {
         return names.filter { $0.hasPrefix(prefix) }.compactMap { UInt64($0.dropFirst(prefix.count)) }
     }
 
-    /// The highest generation whose journal tells anything; nil: there is none.
+    /// The highest generation whose journal is not empty; nil: there is none.
     package static func highest(_ state: String) -> UInt64? {
         generations(state).filter { number in
             var info = stat()
@@ -121,7 +127,7 @@ package struct StateJournal: Sendable {
         }.max()
     }
 
-    /// Removes the journals that a state file of that generation contains.
+    /// Removes the journals before this generation, as the state file of that generation contains their changes.
     package static func remove(_ state: String, before generation: UInt64) {
         for number in generations(state) where number < generation { unlink(path(of: state, number)) }
     }

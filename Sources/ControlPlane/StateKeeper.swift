@@ -4,31 +4,32 @@ import Foundation
 import Logging
 import Synchronization
 
-/// Sees to it that what runs is found again after a restart, off the path of changes.
+/// Makes sure that what runs is found again after a restart, without delaying changes.
 ///
-/// A change is appended to a journal before it is carried out: from then on it survives the daemon, and 0.1 s later the machine as well. The state file itself,
-/// which takes as long as the configuration is large, is written by a thread of its own: when nothing changed for a second, or when what changed since took
-/// as long as would be felt at the next start, whose work it is to go through the journal. Used by the control thread alone.
+/// A change is appended to a journal before it is carried out. From then on it survives the end of the daemon, and 0.1 s later also a crash of the machine. The
+/// state file itself, whose writing takes longer the larger the configuration is, is written on a thread of its own: when nothing has changed for a second, or
+/// when the changes since took so long to work out that repeating them from the journal would delay the next start noticeably. Only the control thread uses
+/// this class.
 ///
-/// Where the disk takes nothing at the start, what an earlier run left stays as it is and nothing can be changed until the disk takes what runs.
+/// If the disk refuses to be written at the start, the state of the earlier run stays as it is, and nothing can be changed until what runs could be saved.
 package final class StateKeeper {
-    /// Within this time an acknowledged change is on disk.
+    /// The most milliseconds until an acknowledged change is on disk.
     static let syncMilliseconds = 100
-    /// Seconds of work that the journal may take to go through.
+    /// The most seconds of work that repeating the journal's changes may take.
     private static let mostReplay = 1.0
-    /// Nanoseconds from one try to save what could not be saved to the next.
+    /// Nanoseconds between two tries to save what could not be saved.
     private static let pause: UInt64 = 10_000_000_000
 
     private let file: StateFile
     private let writer = DispatchQueue(label: "state")
-    /// Apart from the writer, whose work may take longer than a change may wait for its disk.
+    /// A queue apart from the writer's, as writing the state file may take longer than a change may wait until it is on disk.
     private let syncer = DispatchQueue(label: "journal")
     private let log: Logger
-    /// Keeps other daemons from the file; nil: it is not to be had yet, and nothing is written without it.
+    /// The lock that keeps other daemons from the file; nil: it could not be taken yet, and nothing is written without it.
     private var lock: FileLock?
-    /// Of the state file as it was last written, or is being written.
+    /// The generation of the state file that was last written, or is being written.
     private var generation: UInt64
-    /// nil: the state file is another run's still.
+    /// The journal of this run; nil: the state file is still that of another run.
     private var journal: StateJournal?
     private var changedAt: UInt64?
     private var writtenAt: UInt64 = 0
@@ -40,10 +41,10 @@ package final class StateKeeper {
         let isSyncing = Atomic<Bool>(false)
         private let obstacle = Mutex<String?>(nil)
 
-        /// Why the state file does not tell what runs, though it should; nil: it does.
+        /// Why the state file does not describe what runs although it should; nil: it does.
         var failure: String? { obstacle.withLock { $0 } }
 
-        /// Logs what is new.
+        /// Records the outcome of an attempt, and logs it if it differs from the last one.
         func note(_ failure: String?, _ log: Logger) {
             let before = obstacle.withLock { obstacle in
                 defer { obstacle = failure }
@@ -55,8 +56,8 @@ package final class StateKeeper {
     }
 
     /// - Parameters:
-    ///   - lock: of `file`; nil: it was not to be had.
-    ///   - generation: the highest of which there is a state file or a journal.
+    ///   - lock: the lock of `file`; nil: it could not be taken.
+    ///   - generation: the highest generation in use so far; new files get higher ones.
     package init(_ file: StateFile, lock: FileLock?, generation: UInt64, log: Logger) {
         self.file = file
         self.lock = lock
@@ -64,25 +65,25 @@ package final class StateKeeper {
         self.log = log
     }
 
-    /// This run's state has been saved once.
+    /// Whether this run's state has been saved once.
     package var hasBegun: Bool { journal != nil }
 
-    /// Why the state file does not tell what runs, a sentence; nil: it does, or soon will.
+    /// Why the state file does not describe what runs, as a sentence; nil: it does, or soon will.
     package var obstacle: String? { progress.failure }
 
-    /// Replaces what another run left, and returns when the disk has it.
-    /// - Returns: what brings back the state file as it was.
+    /// Replaces what another run left, and returns when that is on disk.
+    /// - Returns: a closure that brings the state file back as it was.
     package func begin(_ running: Running.Change) throws(StateFileError) -> () -> Void { try begin(running.model, running.ids) }
 
     private func begin(_ model: Model, _ ids: ClassIDs) throws(StateFileError) -> () -> Void {
         writtenAt = DispatchTime.now().uptimeNanoseconds
         if lock == nil {
             lock = try file.lock()
-            // Others may have had it meanwhile.
+            // Other daemons may have had the lock and written meanwhile.
             generation = max(generation, (try? file.load())?.generation ?? 0, StateJournal.highest(file.path) ?? 0)
         }
         let before = file.contents
-        // First: the file says that it is there.
+        // The journal is made first, as the file says that it exists.
         let journal = try StateJournal(file.path, generation + 1)
         do {
             try file.save(ids: ids, yaml: model.yaml, generation: generation + 1, journal: true)
@@ -99,10 +100,10 @@ package final class StateKeeper {
         }
     }
 
-    /// What `begin` wrote is what runs: other runs' journals go.
+    /// Confirms that what `begin` wrote now runs: the journals of other runs are removed.
     package func settle() { StateJournal.remove(file.path, before: generation) }
 
-    /// `begin` could not write, and what an earlier run left stays until `catchUp` can.
+    /// Records that `begin` could not write. What an earlier run left stays until `catchUp` succeeds.
     package func postpone(_ error: StateFileError) {
         progress.note("""
             \(error). Until then nothing can be changed, and the next start finds what was saved before; \
@@ -110,7 +111,7 @@ package final class StateKeeper {
             """, log)
     }
 
-    /// Saves what runs where the start could not.
+    /// Saves what runs if that was not possible at the start.
     /// - Throws: a sentence; nothing has been written then.
     package func catchUp(_ running: Running) throws(StateFileError) {
         guard journal == nil else { return }
@@ -119,8 +120,8 @@ package final class StateKeeper {
         progress.note(nil, log)
     }
 
-    /// Adds a change that is about to be carried out.
-    /// - Returns: what takes it back.
+    /// Appends a change that is about to be carried out.
+    /// - Returns: a closure that takes it back.
     package func record(_ change: StateChange) throws(StateFileError) -> () -> Void {
         let before = journal?.length ?? 0
         try journal?.append(change)
@@ -129,7 +130,7 @@ package final class StateKeeper {
         return { [self] in journal?.shorten(to: before) }
     }
 
-    /// - Parameter seconds: what a change took to work out.
+    /// Adds the time that a change took to work out.
     package func count(_ seconds: Double) { replaySeconds += seconds }
 
     /// Called about once a second.
@@ -148,7 +149,7 @@ package final class StateKeeper {
         }
     }
 
-    /// Writes what runs, with no journal to go with it, and returns when the disk has it.
+    /// Saves what runs, with no journal to follow it, and returns when that is on disk.
     package func end(_ running: Running) {
         writer.sync {}
         syncer.sync {}
@@ -167,7 +168,7 @@ package final class StateKeeper {
     private func write(_ running: Running) {
         guard let old = journal else { return }
         writtenAt = DispatchTime.now().uptimeNanoseconds
-        // One that a failed try began and nothing was added to is as good as a new one.
+        // A journal that a failed attempt began and that is still empty serves as a new one.
         let isNew = obstacle == nil || old.length > 0
         if isNew {
             do throws(StateFileError) {
@@ -188,7 +189,7 @@ package final class StateKeeper {
                 StateJournal.remove(file.path, before: generation)
                 progress.note(nil, log)
             } catch {
-                // The journals go on telling what the file does not.
+                // The journals continue to hold what the file does not.
                 progress.note("\(error)", log)
             }
             if isNew { syncer.async { old.end() } }

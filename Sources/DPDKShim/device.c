@@ -14,7 +14,7 @@ uint16_t sluice_device_send(uint16_t port, uint16_t queue, struct rte_mbuf **fra
 
 static uint16_t at_most(uint16_t wanted, uint16_t most) { return wanted < most ? wanted : most; }
 
-/* As ethdev judges it (eth_dev_validate_mtu in lib/ethdev/rte_ethdev.c). */
+/* The largest MTU that ethdev accepts for a device (eth_dev_validate_mtu in lib/ethdev/rte_ethdev.c). */
 static uint16_t longest_mtu(const struct rte_eth_dev_info *info) {
     uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
     if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu) overhead = info->max_rx_pktlen - info->max_mtu;
@@ -83,7 +83,7 @@ static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *s
     setup->failed_step = "rte_eth_dev_start";
     result = rte_eth_dev_start(port);
     if (result != 0) return result;
-    /* Some virtual devices are always promiscuous and say that they cannot be told so. */
+    /* Failure is ignored: some virtual devices always are promiscuous and answer that this cannot be set. */
     (void)rte_eth_promiscuous_enable(port);
     setup->failed_step = NULL;
     return 0;
@@ -92,7 +92,7 @@ static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *s
 int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup) {
     const sluice_device_setup wanted = *setup;
     if (start(port, pool, setup, true) == 0) return 0;
-    /* A loop that sleeps wants receive interrupts; a device that refuses them, or has too few, is looked at instead. */
+    /* A loop that sleeps needs receive interrupts. If the device refuses them or has too few, it is started without them and the loop polls it instead. */
     (void)rte_eth_dev_stop(port);
     *setup = wanted;
     return start(port, pool, setup, false);
@@ -103,7 +103,8 @@ uint16_t sluice_device_longest_mtu(uint16_t port) {
     return rte_eth_dev_info_get(port, &info) == 0 ? longest_mtu(&info) : 0;
 }
 
-/* Found by what it does: the one place in ethdev's shared table of devices that follows the MTU through several values. */
+/* Finds the field that stores the MTU without knowing its offset: it is the only word in ethdev's shared device table that follows the MTU through several
+ * values. */
 bool sluice_device_lift_mtu(uint16_t port, uint16_t mtu) {
     const struct rte_memzone *table = rte_memzone_lookup("rte_eth_dev_data");
     uint16_t before;
@@ -142,12 +143,12 @@ int sluice_device_remove(uint16_t port) {
     return result != 0 ? result : removed;
 }
 
-/* For drivers; Debian's packages have the library without the header (ethdev_driver.h). */
+/* These two are internal to drivers: Debian's packages export them from the library but do not contain their header (ethdev_driver.h). */
 struct rte_eth_dev *rte_eth_dev_allocated(const char *name);
 int rte_eth_dev_release_port(struct rte_eth_dev *device);
 
-/* A virtual device's driver that fails half-way may leave the port that it had allocated (memif_create in DPDK 22.11), and no other of the name can be
-   made any more. Only a port whose probing ended has a number. */
+/* When the driver of a virtual device fails half-way, it may leave behind the port that it had allocated (memif_create in DPDK 22.11), and then no other
+ * device of that name can be created. Such a port is recognised by having no port number yet, which it gets only when its probing ends. */
 static void release_unfinished(const char *devargs) {
     char name[RTE_ETH_NAME_MAX_LEN];
     const size_t length = strcspn(devargs, ",");

@@ -6,9 +6,9 @@
 #include <rte_malloc.h>
 #include <stdlib.h>
 
-/* Of classic BPF: where rte_bpf_convert keeps its registers A and X. */
+/* The registers in which rte_bpf_convert keeps the registers A and X of classic BPF. */
 enum { register_a = EBPF_REG_0, register_x = EBPF_REG_7 };
-/* No frame is longer, and sums of two such places overflow nothing. */
+/* Greatest offset into a frame: no frame is longer, and the sum of two such offsets does not overflow. */
 enum { farthest = 0xffff };
 
 static bool is_indirect_load(const struct ebpf_insn *i) { return BPF_CLASS(i->code) == BPF_LD && BPF_MODE(i->code) == BPF_IND; }
@@ -19,9 +19,10 @@ static bool is_jump(const struct ebpf_insn *i) {
 
 static bool is_exit(const struct ebpf_insn *i) { return i->code == (BPF_JMP | EBPF_EXIT); }
 
-/* Whether the x86 compiler of DPDK 22.11 gets a program right. It encodes tests of bits with constants of one byte, which the processor does not have; and jumps backwards
- * of 123 to 128 bytes with an offset that says otherwise. It makes such jumps from each end of a program, and each load, to the first of the ends: they are near where all
- * ends follow all loads, as they do in what libpcap makes but for divisions by what is in a frame. */
+/* Whether the x86 JIT compiler of DPDK 22.11 translates a program correctly. It has two bugs. It encodes bit tests against constants of one byte as an
+ * instruction that the processor does not have. And it gives backward jumps of 123 to 128 bytes a wrong offset. It emits such jumps from each exit of a
+ * program, and from each load, to the program's first exit. They are short enough if all exits follow all loads, which is so in libpcap's output except for
+ * divisions by values of the frame. */
 static bool is_compilable(const struct ebpf_insn *program, uint32_t count) {
     unsigned ends = 0;
     for (const struct ebpf_insn *i = program; i < program + count; i++) {
@@ -32,9 +33,9 @@ static bool is_compilable(const struct ebpf_insn *program, uint32_t count) {
     return true;
 }
 
-/* Mends what rte_bpf_convert (22.11) makes: indirect loads of bytes and words take their place from A instead of X. And librte_bpf checks places with sums
- * of 32 bits, so that one just below 2^32 would be found to be within a frame: where the place of an indirect load is too far a program ends, without a match.
- * NULL: no memory. */
+/* Corrects the output of rte_bpf_convert (22.11): indirect loads of bytes and words take their offset from A instead of X. In addition, librte_bpf checks
+ * offsets with 32-bit sums, so that one just below 2^32 would count as within the frame: before each indirect load, a jump is inserted that ends the program
+ * without a match if the offset is too large. Returns NULL if there is no memory. */
 static struct ebpf_insn *mend(const struct ebpf_insn *old, uint32_t count, uint32_t *new_count) {
     uint32_t *places = malloc(count * sizeof(*places));
     if (!places) return NULL;
@@ -66,7 +67,7 @@ static struct ebpf_insn *mend(const struct ebpf_insn *old, uint32_t count, uint3
 }
 
 int sluice_filter_load(sluice_filter_rule *rule, const void *instructions, uint32_t count) {
-    /* As libpcap's struct bpf_program. */
+    /* Has the layout of libpcap's struct bpf_program. */
     const struct { unsigned length; const void *instructions; } classic = { count, instructions };
     struct rte_bpf_prm *converted = rte_bpf_convert((const struct bpf_program *)&classic);
     if (!converted) return rte_errno ? -abs(rte_errno) : -EINVAL;
@@ -90,7 +91,7 @@ void sluice_filter_unload(sluice_filter_rule *rule) {
     rule->run = NULL;
 }
 
-/* A frame without its tags: its addresses, and what is behind the tags. */
+/* A frame without its tags as a chain of two segments: a copy of its addresses, and the rest of the frame from behind the tags. */
 struct untagged {
     struct rte_mbuf addresses, rest;
     uint8_t bytes[2 * RTE_ETHER_ADDR_LEN];
@@ -102,7 +103,7 @@ static inline bool is_tag(const uint8_t *type) {
     return (type[0] == 0x81 && type[1] == 0x00) || (type[0] == 0x88 && type[1] == 0xa8) || (type[0] == 0x91 && type[1] == 0x00);
 }
 
-/* What programs are shown that do not ask for tags. NULL: it cannot be told what is behind them. */
+/* The frame as it is shown to programs that do not look at tags; NULL if the headers behind its tags cannot be found. */
 static struct rte_mbuf *without_tags(struct rte_mbuf *frame, struct untagged *copy) {
     const uint32_t begin = 2 * RTE_ETHER_ADDR_LEN;
     const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);

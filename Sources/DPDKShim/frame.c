@@ -7,7 +7,8 @@
 void sluice_frame_free(struct rte_mbuf *m) { rte_pktmbuf_free(m); }
 void sluice_frames_free(struct rte_mbuf **frames, unsigned count) { rte_pktmbuf_free_bulk(frames, count); }
 
-/* One segment, one reference, no attachment: all in the first cache line, and all that a buffer in the pool has to have. */
+/* Whether the buffer may go back to the pool directly: one segment, one reference, not attached to another buffer, and of this pool. All of that is in the
+ * first cache line. */
 static inline bool is_plain(const struct rte_mbuf *m, const struct rte_mempool *pool) {
     return m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) && m->pool == pool;
 }
@@ -29,7 +30,7 @@ struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool)
 }
 void sluice_frame_read(const struct rte_mbuf *m, void *bytes) {
     const void *start = rte_pktmbuf_read(m, 0, m->pkt_len, bytes);
-    /* What lies in one segment is not copied. */
+    /* A frame that is in one segment has not been copied by rte_pktmbuf_read. */
     if (start && start != bytes) memcpy(bytes, start, m->pkt_len);
 }
 struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length) {
@@ -49,7 +50,7 @@ int sluice_frame_finish_checksums(struct rte_mbuf *m) {
     void *l3 = rte_pktmbuf_mtod_offset(m, void *, m->l2_len);
     if (flags & RTE_MBUF_F_TX_IPV4) {
         struct rte_ipv4_hdr *ip = l3;
-        /* A guest chose these lengths: what is summed must be what the headers say and what is there. */
+        /* These lengths come from a guest: the headers must fit, and the frame must be at least as long as they say. */
         if (rte_ipv4_hdr_len(ip) > m->l3_len || m->pkt_len - m->l2_len < rte_be_to_cpu_16(ip->total_length)) return -1;
         if (flags & RTE_MBUF_F_TX_IP_CKSUM) { ip->hdr_checksum = 0; ip->hdr_checksum = rte_ipv4_cksum(ip); }
     } else if (flags & RTE_MBUF_F_TX_IPV6) {
@@ -61,7 +62,7 @@ int sluice_frame_finish_checksums(struct rte_mbuf *m) {
     else if (l4 == RTE_MBUF_F_TX_UDP_CKSUM) offset = offsetof(struct rte_udp_hdr, dgram_cksum);
     else { m->ol_flags = flags & ~RTE_MBUF_F_TX_IP_CKSUM; return 0; }
     if (headers + offset + sizeof(uint16_t) > m->data_len) return -1;
-    /* virtio leaves the pseudo-header's sum in the field, so summing the whole of the segment finishes it. */
+    /* virtio leaves the sum of the pseudo-header in the field, so the checksum over the whole segment completes it. */
     uint16_t sum = 0;
     uint16_t *field = rte_pktmbuf_mtod_offset(m, uint16_t *, headers + offset);
     if (rte_raw_cksum_mbuf(m, headers, m->pkt_len - headers, &sum) < 0) return -1;

@@ -1,4 +1,4 @@
-// REG_RIP
+// _GNU_SOURCE declares REG_RIP.
 #define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"
@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-/* A guest's memory is a file that the process at the other end of the socket may shorten whenever it likes; whoever touches what is gone gets
- * SIGBUS. The whole region is then replaced by zeros, so that the access goes on, and marked, so that the port is taken out of service. */
+/* A guest's memory is a file that the process at the other end of the socket may shorten at any time. Whoever then touches the missing part gets SIGBUS.
+ * The signal handler replaces the whole region by zeros, so that the access succeeds, and marks it as lost, so that the port is taken out of service. */
 
 typedef struct {
     uintptr_t start;
@@ -19,12 +19,13 @@ typedef struct {
     bool lost;
 } region;
 
-/* Enough for 1 000 guests of the 8 regions each that the protocol allows. Read by the signal handler without a lock: `length` is the last word
- * that is written of a new one and the first that is cleared. */
+/* Enough for 1 000 guests with the 8 regions each that the protocol allows. The signal handler reads the table without a lock: `length` is the last field
+ * to be written when a region is added, and the first to be cleared when it is removed. */
 enum { region_count = 8192 };
 static region regions[region_count];
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
-/* How many of them are lost now: every port is asked many times a second, and hardly ever is there anything to look for. */
+/* Number of regions that are lost now. It spares the search in the usual case: every port is asked many times a second, and hardly ever has anything been
+ * lost. */
 static unsigned lost_regions;
 
 static void forget(int vid) {
@@ -65,7 +66,8 @@ bool sluice_guest_memory_lost(int vid) {
     return false;
 }
 
-/* The one instruction that may read an address which librte_vhost is unmapping meanwhile. */
+/* sluice_guest_read16 reads through a single instruction, at sluice_guest_read16_access, because librte_vhost may be unmapping the address meanwhile. If
+ * that instruction faults, the signal handler continues at sluice_guest_read16_after, with `otherwise` as the result. */
 extern const char sluice_guest_read16_access[], sluice_guest_read16_after[];
 #if defined(__x86_64__)
 __asm__(".text\n.globl sluice_guest_read16\n.type sluice_guest_read16, @function\nsluice_guest_read16:\n"
@@ -103,7 +105,7 @@ static void on_fault(int number, siginfo_t *info, void *context) {
         errno = saved;
         return;
     }
-    /* A fault of the daemon's own: it dies of it, at the same instruction. */
+    /* Any other fault is an error of the daemon's own: with the default action restored, it dies when the same instruction faults again. */
     signal(number, SIG_DFL);
 }
 

@@ -13,7 +13,7 @@ static int refuse_loops(int node, size_t now, size_t wanted) {
 
 int sluice_heap_fixed_for_loops(void) {
     for (unsigned place = 0; place < rte_socket_count(); place++)
-        /* Without hugepages the heap is of one piece and never grows. */
+        /* Without hugepages the heap is a single block that never grows (ENOTSUP), so there is nothing to prevent. */
         if (rte_mem_alloc_validator_register("sluice", refuse_loops, rte_socket_id_by_idx(place), 0) != 0 && rte_errno != ENOTSUP) return -rte_errno;
     return 0;
 }

@@ -1,4 +1,4 @@
-// fopencookie
+// _GNU_SOURCE declares fopencookie.
 #define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"
@@ -14,13 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What can be said at once, and how much more each second, in bytes: guests can make librte_vhost talk as often as they like. */
+/* How many bytes may be logged at once, and how many more each second. There must be a limit, because guests can make librte_vhost log as often as they
+ * like. */
 enum { log_burst = 64 << 10, log_rate = 8 << 10 };
 
 static pthread_mutex_t speaking = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t left_out;
 
-/* Standard error takes a piece of this size whole, or is full. */
+/* The unit in which text is written: if poll() reports room, standard error takes a piece of this size as a whole. */
 enum { piece = 4096 };
 
 static bool has_room(int patience) {
@@ -32,7 +33,7 @@ static bool put(const char *text, size_t length, int patience) {
     while (length > 0) {
         size_t part = length < piece ? length : piece;
         if (!has_room(patience)) return false;
-        /* What another process of the same socket has filled since. */
+        /* Another process that shares the socket may have filled it since poll(), so the call must not wait either. */
         ssize_t written = send(STDERR_FILENO, text, part, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (written < 0 && errno == ENOTSOCK) written = write(STDERR_FILENO, text, part);
         if (written <= 0) return false;
@@ -90,7 +91,7 @@ static ssize_t write_plainly(void *cookie, const char *text, size_t length) {
 void sluice_standard_error_never_waits(void) {
     struct stat info;
     if (fstat(STDERR_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || isatty(STDERR_FILENO))) {
-        /* Opened anew, so that it is this process alone that does not wait: others may have the same one. */
+        /* The file is opened again, so that O_NONBLOCK applies to this process alone: other processes may share the old file description. */
         int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (own >= 0) {
             (void)dup3(own, STDERR_FILENO, 0);

@@ -12,7 +12,8 @@ void sluice_device_losses(uint16_t port, uint64_t *missed, uint64_t *errors) {
     if (rte_eth_stats_get(port, &stats) != 0) return;
     *missed = stats.imissed;
     *errors = stats.ierrors;
-    /* Other drivers leave a frame that they have no buffer for in their ring; the tap driver has taken it out of the kernel's. */
+    /* Other drivers leave a frame for which they have no buffer in their ring; the tap driver has already taken it out of the kernel's queue, so it is
+     * lost. */
     const char *driver = sluice_device_driver(port);
     if (strcmp(driver, "net_tap") == 0) *missed += stats.rx_nombuf;
 }
@@ -41,6 +42,6 @@ int sluice_packet_socket_interface(int socket) {
 uint64_t sluice_packet_socket_missed(int socket) {
     struct tpacket_stats stats = {0};
     socklen_t length = sizeof stats;
-    /* Reading them sets them to 0 (packet(7)). */
+    /* The kernel sets these counters to 0 when they are read (packet(7)). */
     return getsockopt(socket, SOL_PACKET, PACKET_STATISTICS, &stats, &length) == 0 ? stats.tp_drops : 0;
 }

@@ -18,7 +18,7 @@ static void shorten(struct rte_mbuf *m, uint32_t length) {
 
 struct rte_mbuf *sluice_frame_excerpt(struct rte_mbuf *m, struct rte_mempool *pool, uint32_t length) {
     const bool is_unfinished = m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
-    /* A checksum is one over all of a frame. */
+    /* A checksum covers the whole frame, so a frame with unfinished checksums has to be copied whole and shortened afterwards. */
     struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, is_unfinished ? UINT32_MAX : length);
     if (unlikely(!copy)) return NULL;
     if (is_unfinished) {

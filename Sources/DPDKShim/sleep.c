@@ -1,4 +1,4 @@
-// epoll_pwait2
+// _GNU_SOURCE declares epoll_pwait2.
 #define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"
@@ -24,7 +24,7 @@ void sluice_event_signal(int event) {
 
 void sluice_event_close(int event) { close(event); }
 
-/* What an entry of the set is for: a queue by its number, or this. */
+/* The data of an epoll entry is the number of the queue that it belongs to, or this for the loop's event. */
 #define THE_EVENT UINT32_MAX
 
 static int add(int set, int descriptor, bool edge, uint32_t what) {
@@ -54,7 +54,7 @@ sluice_woken sluice_wait(int set, uint64_t nanoseconds) {
     }
     struct epoll_event events[32];
     int count = epoll_pwait2(set, events, 32, &time, NULL);
-    /* Linux before 5.11 knows milliseconds only: a shorter wait is none, which costs time but loses nothing. */
+    /* Linux before 5.11 only has waits in milliseconds. A shorter wait returns at once there, which costs CPU time but loses nothing. */
     if (count < 0 && errno == ENOSYS) count = epoll_wait(set, events, 32, (int)(nanoseconds / 1000000));
     for (int index = count - 1; index >= 0; index--) {
         if (events[index].data.u32 == THE_EVENT) {
@@ -76,12 +76,12 @@ int sluice_vhost_kick(int vid, uint16_t ring) {
 
 void sluice_vhost_expect(int vid, uint16_t ring) {
     (void)rte_vhost_enable_guest_notification(vid, ring, 1);
-    /* The guest must see the request before the ring is looked into again (virtio 1.2, 2.7.7.2). */
+    /* The guest must see the request before the caller looks into the ring again (virtio 1.2, 2.7.7.2). */
     rte_smp_mb();
 }
 
 int sluice_device_interrupt(uint16_t port, uint16_t queue, bool *armed) {
-    /* Most virtual devices have no interrupts, which is no error to log. */
+    /* Most virtual devices have no interrupts; that is not an error, so ethdev must not log one. */
     rte_log_set_level_pattern("lib.ethdev", RTE_LOG_CRIT);
     int descriptor = rte_eth_dev_rx_intr_ctl_q_get_fd(port, queue);
     *armed = descriptor >= 0 && rte_eth_dev_rx_intr_enable(port, queue) == 0;

@@ -6,8 +6,9 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-/* The sum of the pseudo-header that a sender leaves in the checksum's field for a device to finish (include/linux/skbuff.h, CHECKSUM_PARTIAL).
-   Where a finished checksum happens to be the same number, finishing it once more gives that number again. */
+/* Marks a frame whose checksum is unfinished. It is recognised by the sum of the pseudo-header, which the sender leaves in the checksum's field for a
+ * device to complete (include/linux/skbuff.h, CHECKSUM_PARTIAL). If a finished checksum happens to be the same number, completing it again gives that number
+ * again. */
 static void mark(struct rte_mbuf *m) {
     const uint32_t there = m->data_len;
     const char *bytes = rte_pktmbuf_mtod(m, const char *);
@@ -26,7 +27,7 @@ static void mark(struct rte_mbuf *m) {
         const struct rte_ipv4_hdr *ip = (const void *)(bytes + l2);
         if (there < l2 + sizeof *ip) return;
         l3 = rte_ipv4_hdr_len(ip);
-        /* More fragments, or one that is not the first. */
+        /* A fragment: more fragments follow, or it is not the first. */
         if (l3 < sizeof *ip || there < l2 + l3 || (ip->fragment_offset & RTE_BE16(0x3fff)) || rte_be_to_cpu_16(ip->total_length) < l3) return;
         protocol = ip->next_proto_id;
         sum = rte_ipv4_phdr_cksum(ip, 0);

@@ -1,4 +1,4 @@
-// pthread_getname_np
+// _GNU_SOURCE declares pthread_getname_np.
 #define _GNU_SOURCE
 #include "DPDKShim.h"
 #include <pthread.h>
@@ -20,7 +20,7 @@ static bool on_interrupt_thread(void) {
     return known == 2;
 }
 
-/* Takes the place of libc's for the whole process: drivers are shared objects and offer no other place to wait. */
+/* Replaces libc's munmap in the whole process. The drivers that unmap are shared objects and offer no other place at which to wait. */
 int munmap(void *address, size_t length) {
     void (*wait)(void) = atomic_load_explicit(&before_unmapping, memory_order_acquire);
     if (wait && on_interrupt_thread()) wait();

@@ -4,7 +4,8 @@
 #include <fcntl.h>
 #include <linux/virtio_config.h>
 
-/* Whether the driver says that more is available than the ring holds. Where the ring was moved meanwhile, what was read means nothing. */
+/* Whether the guest's driver claims to have made more buffers available than the ring holds. If the ring has been moved since `available` was noted, the
+ * number read there means nothing. */
 static __attribute__((noinline)) bool is_broken(int vid, uint16_t ring, const uint16_t *available) {
     struct rte_vhost_vring now;
     uint16_t next, used;
@@ -50,11 +51,11 @@ void sluice_vhost_silence(int vid, uint16_t pair) {
     (void)rte_vhost_enable_guest_notification(vid, 2 * pair + 1, 0);
 }
 
-/* librte_vhost keeps the pointers it is given, so one table serves every socket. */
+/* librte_vhost keeps the pointer that it is given instead of a copy; all sockets share one table. */
 static struct rte_vhost_device_ops operations;
 static sluice_vhost_callbacks own;
 
-/* The messages that are looked at here, and the head that all have (QEMU, docs/interop/vhost-user.rst). */
+/* The vhost-user messages that are handled here, and the header that all messages have (QEMU, docs/interop/vhost-user.rst). */
 enum { SET_MEM_TABLE = 5, SET_VRING_NUM = 8, SET_VRING_ADDR = 9, SET_VRING_CALL = 13, GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
 enum { NEED_REPLY = 1 << 3 };
 typedef struct __attribute__((packed)) {
@@ -65,19 +66,20 @@ typedef struct __attribute__((packed)) {
     } payload;
 } message;
 
-/* Refuses what librte_vhost 22.11 falls to. The connection ends with it, which an answer would keep open. */
+/* Refuses messages that librte_vhost 22.11 cannot handle safely. The flag NEED_REPLY is cleared because an error without a reply ends the connection,
+ * whereas a reply would keep it open. */
 static enum rte_vhost_msg_result before_message(int vid, void *context) {
     message *received = context;
     struct rte_vhost_vring ring;
     switch (received->request) {
     case SET_VRING_NUM:
-        /* On a running ring it replaces tables that poll loops use. */
+        /* On a running ring this message would replace tables that poll loops are using. */
         if (rte_vhost_get_vhost_vring(vid, (uint16_t)received->payload.ring.index, &ring) != 0 || !ring.desc || ring.kickfd < 0) break;
         received->flags &= ~(uint32_t)NEED_REPLY;
         return RTE_VHOST_MSG_RESULT_ERR;
     case GET_INFLIGHT_FD:
     case SET_INFLIGHT_FD:
-        /* Not offered to network devices; the region's size is not checked against its file's. */
+        /* This feature is not offered to network devices, and librte_vhost does not check the region's size against that of its file. */
         received->flags &= ~(uint32_t)NEED_REPLY;
         return RTE_VHOST_MSG_RESULT_ERR;
     }
@@ -89,7 +91,7 @@ static enum rte_vhost_msg_result after_message(int vid, void *context) {
     struct rte_vhost_vring ring;
     switch (received->request) {
     case SET_VRING_CALL:
-        /* A poll loop writes to it, and must never wait for whoever reads. */
+        /* A poll loop writes to this descriptor, and must never wait for its reader. */
         if (rte_vhost_get_vhost_vring(vid, received->payload.number & 0xff, &ring) == 0 && ring.callfd >= 0) {
             int flags = fcntl(ring.callfd, F_GETFL);
             if (flags >= 0) (void)fcntl(ring.callfd, F_SETFL, flags | O_NONBLOCK);

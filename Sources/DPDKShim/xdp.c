@@ -10,7 +10,7 @@
 #define SOL_XDP 283
 #endif
 
-/* A ring as the kernel shares it (Documentation/networking/af_xdp.rst). */
+/* A ring as the kernel shares it with applications (Documentation/networking/af_xdp.rst). */
 struct ring {
     void *map;
     size_t bytes;
@@ -27,7 +27,8 @@ static void map(struct ring *ring, int socket, const struct xdp_ring_offset *off
     ring->map = mmap(NULL, ring->bytes, PROT_READ, MAP_SHARED, socket, (off_t)place);
 }
 
-/* Frees the buffers between a ring's consumer and its producer. Addresses count from the page that the pool's memory begins in. */
+/* Frees the buffers between a ring's consumer and its producer index. Their addresses count from the start of the page in which the pool's memory begins.
+ * */
 static void empty(const struct ring *ring, struct rte_mempool *pool) {
     if (ring->map == MAP_FAILED) return;
     const uintptr_t start = (uintptr_t)STAILQ_FIRST(&pool->mem_list)->addr & ~((uintptr_t)getpagesize() - 1);
@@ -51,7 +52,7 @@ struct sluice_xdp_rings *sluice_xdp_hold(int socket, uint16_t descriptors) {
     rings->socket = socket;
     map(&rings->receive, socket, &offsets.rx, descriptors, true, XDP_PGOFF_RX_RING);
     map(&rings->transmit, socket, &offsets.tx, descriptors, true, XDP_PGOFF_TX_RING);
-    /* The driver's sizes: ETH_AF_XDP_DFLT_NUM_DESCS, twice that to be filled. */
+    /* The driver's sizes: ETH_AF_XDP_DFLT_NUM_DESCS (2048), and twice that for the fill ring. */
     map(&rings->fill, socket, &offsets.fr, 4096, false, XDP_UMEM_PGOFF_FILL_RING);
     map(&rings->completion, socket, &offsets.cr, 2048, false, XDP_UMEM_PGOFF_COMPLETION_RING);
     return rings;

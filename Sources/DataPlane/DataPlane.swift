@@ -162,7 +162,7 @@ public final class DataPlane {
     /// Stops the loops, closes every port and gives DPDK's memory back.
     public func close() {
         runtime.halt()
-        for port in ports.values { port.backend.close() }
+        for port in ports.values { port.close() }
         for tree in trees.values { tree.close() }
         for bridge in bridges.values { bridge.destroy() }
         for owners in retiredOwners { owners.destroy() }
@@ -177,7 +177,7 @@ public final class DataPlane {
 
     /// Looks at all links again. A port is of no use before its link was seen to be up, so this is done many times a second.
     public func refreshLinks() {
-        for port in ports.values { port.backend.refresh() }
+        for port in ports.values { port.link.refresh() }
         loseGonePorts()
         noteRenamedPorts()
         followBPDUs()

@@ -2,14 +2,15 @@ import Glibc
 
 /// An IPv4 or IPv6 address, or a network of them: `10.0.0.5`, `2001:db8::/64`.
 public struct IPPrefix: Hashable, Sendable, CustomStringConvertible {
-    /// 4 or 16, those behind the prefix 0.
+    /// The 4 or 16 octets of the address; the bits behind the prefix are 0.
     public let bytes: [UInt8]
-    /// In bits.
+    /// Length of the prefix in bits.
     public let length: Int
 
     public var isIPv4: Bool { bytes.count == 4 }
     private var isAddress: Bool { length == 8 * bytes.count }
 
+    /// Reads an address with or without a prefix length; nil if the text is neither. Without one, the prefix is the whole address.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         var bytes = [UInt8](repeating: 0, count: 16)
@@ -36,7 +37,7 @@ public struct IPPrefix: Hashable, Sendable, CustomStringConvertible {
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) + (isAddress ? "" : "/\(length)")
     }
 
-    /// That the address at an offset of a header, such as `arp` and 14, is one of these, for libpcap.
+    /// A condition for libpcap that the address at `offset` bytes into `header` (such as 14 into `arp`) is within this prefix.
     public func expression(at offset: Int, of header: String) -> String {
         let mask = Self.mask(length, bytes.count)
         func word(_ bytes: [UInt8], _ place: Int) -> String {

@@ -1,25 +1,26 @@
 import Glibc
 import Synchronization
 
-/// A pcap expression as a program of classic BPF.
+/// A pcap expression compiled to classic BPF.
 public struct PacketProgram: Equatable, Sendable {
-    /// 8 bytes each, as libpcap lays them out (struct bpf_insn: code 16 bits, jumps 8 and 8, constant 32).
+    /// The instructions, 8 bytes each in libpcap's layout (struct bpf_insn: code 16 bits, two jumps 8 bits each, constant 32 bits).
     public var instructions: [UInt64]
-    /// The expression asks for VLANs: it is to be shown frames with their tags, others without.
+    /// Whether the expression matches on VLANs: then the program must be shown frames with their tags, otherwise without them.
     public var seesTags: Bool
 }
 
-/// Expressions of pcap-filter(7), made into programs by libpcap, which is loaded when it is first needed: what needs none pays nothing for it.
+/// Compiles expressions of pcap-filter(7) with libpcap. The library is loaded when it is first needed, so that nothing is spent on it where there are no
+/// expressions.
 public enum PacketExpression {
-    /// Whether libpcap is there. It comes with DPDK.
+    /// Whether libpcap can be loaded. It is installed along with DPDK.
     public static var isAvailable: Bool { library != nil }
 
-    /// - Returns: what is wrong with an expression, a sentence; nil: nothing, or nobody knows, as libpcap is not there.
+    /// - Returns: a sentence that says what is wrong with the expression; nil if nothing is, or if libpcap is missing and so nobody can tell.
     public static func fault(of expression: String) -> String? {
         if case .failure(let fault) = result(of: expression), isAvailable { fault.sentence } else { nil }
     }
 
-    /// - Throws: what is wrong with it, a sentence.
+    /// - Throws: a sentence that says what is wrong with the expression, or that libpcap is missing.
     public static func program(of expression: String) throws(Fault) -> PacketProgram { try result(of: expression).get() }
 
     public struct Fault: Error, CustomStringConvertible {
@@ -29,7 +30,7 @@ public enum PacketExpression {
 
     private static let known = Mutex<[String: Result<PacketProgram, Fault>]>([:])
 
-    /// libpcap is asked once for each expression, and by one thread at a time.
+    /// Compiles each expression once and keeps the result. The lock also has one thread at a time use libpcap.
     private static func result(of expression: String) -> Result<PacketProgram, Fault> {
         known.withLock { known in
             if let result = known[expression] { return result }
@@ -50,7 +51,7 @@ public enum PacketExpression {
         var close: @convention(c) (OpaquePointer?) -> Void
 
         init?() {
-            // As Debian names it, and everybody else.
+            // The library's name on Debian, and its name everywhere else.
             guard let handle = dlopen("libpcap.so.0.8", RTLD_NOW) ?? dlopen("libpcap.so.1", RTLD_NOW), let open = dlsym(handle, "pcap_open_dead"),
                 let compile = dlsym(handle, "pcap_compile"), let error = dlsym(handle, "pcap_geterr"), let free = dlsym(handle, "pcap_freecode"),
                 let close = dlsym(handle, "pcap_close")
@@ -66,15 +67,15 @@ public enum PacketExpression {
 
     private static let library = Library()
 
-    /// As pcap.h has it.
+    /// struct bpf_program, as pcap.h declares it.
     private struct Program {
         var count: CUnsignedInt = 0
         var instructions: UnsafePointer<UInt64>?
     }
 
-    /// DLT_EN10MB; the longest that a frame may be; PCAP_NETMASK_UNKNOWN.
+    /// DLT_EN10MB, the snapshot length (the longest possible frame), and PCAP_NETMASK_UNKNOWN.
     private static let ethernet: CInt = 1, longest: CInt = 65_535, noMask = UInt32.max
-    /// A rule is run on each frame; and the time that librte_bpf takes to check a program grows faster than it.
+    /// The limit on instructions: a rule's program runs on every frame, and the time that librte_bpf takes to check a program grows faster than its length.
     private static let most = 1_000
 
     private static func compile(_ expression: String) throws(Fault) -> PacketProgram {
@@ -100,14 +101,14 @@ public enum PacketExpression {
         return PacketProgram(instructions: instructions, seesTags: words.contains("vlan"))
     }
 
-    /// Why an instruction cannot be run on any frame.
+    /// Why an instruction cannot be run on frames here; nil if it can.
     private static func reasonAgainst(_ instruction: UInt64) -> String? {
         let code = instruction & 0xffff, constant = UInt32(truncatingIfNeeded: instruction >> 32)
-        // BPF_JMP | BPF_JA backwards.
+        // BPF_JMP | BPF_JA with a negative offset: a backward jump.
         if code == 0x05, Int32(bitPattern: constant) < 0 { return "it has a loop (protochain), and rules have none: name the headers one by one" }
-        // BPF_LD or BPF_LDX with BPF_ABS, BPF_IND or BPF_MSH.
+        // BPF_LD or BPF_LDX with the mode BPF_ABS, BPF_IND or BPF_MSH: it reads the frame.
         let isLoad = code & 0x07 <= 1 && [0x20, 0x40, 0xa0].contains(code & 0xe0)
-        // What libpcap asks the kernel for stands at the end of the 32 bits.
+        // libpcap uses offsets at the very end of the 32-bit range for extensions that only the kernel implements.
         if isLoad, constant >= 0xffff_f000 { return "it asks for what only a capture knows (inbound, outbound, ifindex), or for what is in front of a frame" }
         if isLoad, constant > 0xffff { return "it looks at a place, \(constant), that no frame has" }
         return nil
@@ -115,12 +116,13 @@ public enum PacketExpression {
 
     // MARK: Names
 
-    /// In small letters.
+    /// The expression's words in lower case.
     private static func words(of expression: String) -> [String] {
         expression.lowercased().split { !($0.isLetter || $0.isNumber || "._:-\\/".contains($0)) }.map(String.init)
     }
 
-    /// A word that libpcap would ask the resolver for: none of its own, no address, and not where the name of a port or a protocol stands.
+    /// The first word that libpcap would resolve as a host name: it is neither a keyword nor an address, and does not stand where the name of a port or
+    /// protocol is expected.
     private static func hostName(_ words: [String]) -> String? {
         var mayBeHost = true
         for word in words {
@@ -135,7 +137,7 @@ public enum PacketExpression {
         return nil
     }
 
-    /// The words of pcap-filter(7).
+    /// The keywords of pcap-filter(7).
     private static let own = Set(
         """
         and or not ether ppp slip fddi tr wlan link arp rarp ip sctp tcp udp icmp igmp igrp pim vrrp carp radio ip6 icmp6 ah esp atalk aarp decnet lat sca moprc \

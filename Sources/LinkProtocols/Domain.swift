@@ -1,10 +1,10 @@
-/// A VLAN and a family: what IGMP or MLD of a VLAN has to itself.
+/// A VLAN and a family. Queriers and routers are separate for IGMP and for MLD in each VLAN.
 struct DomainKey: Hashable, Sendable {
     var vlan: UInt16
     var family: GroupFamily
 }
 
-/// The routers of a VLAN and who asks in it.
+/// The routers and queriers of a VLAN for one family.
 struct Domain: Sendable {
     struct Other: Sendable {
         var address: GroupAddress
@@ -18,19 +18,19 @@ struct Domain: Sendable {
         var slot = TimerSlot()
     }
 
-    /// General queries to a port that came up after the VLAN's startup queries.
+    /// The general queries still to be sent to a port that came up after the VLAN's startup queries.
     struct Startup: Sendable {
         var left: Int
         var next: UInt64
         var slot = TimerSlot()
     }
 
-    /// The elected querier, if it is another one.
+    /// The elected querier; nil if it is the bridge or there is none.
     var other: Other?
-    /// When the bridge itself asks next; nil: it does not.
+    /// When the bridge's own next general query is due; nil if it sends none.
     var nextQuery: UInt64?
     var startupLeft = 0
-    /// When hosts have had the time to answer the first querier; nil: there is none.
+    /// When hosts have had the time to answer the first querier; nil if there is no querier.
     var settledAt: UInt64?
     var isSettled = false
     var routers: [UInt16: Router] = [:]

@@ -1,4 +1,4 @@
-/// A group in a VLAN. Bridges without VLANs have all in VLAN 0.
+/// A group in a VLAN. In bridges without VLANs all groups are in VLAN 0.
 public struct GroupKey: Hashable, Sendable {
     public var vlan: UInt16
     public var group: GroupAddress
@@ -9,11 +9,11 @@ public struct GroupKey: Hashable, Sendable {
     }
 }
 
-/// A group and who hears it, for forwarding.
+/// A group and the ports that listen to it, for forwarding.
 public struct GroupPorts: Equatable, Sendable {
     public var vlan: UInt16
     public var group: GroupAddress
-    /// Ascending; never empty. Ports with routers hear the group besides these.
+    /// The ports with members in ascending order; never empty. Ports with routers receive the group as well but are not in here.
     public var ports: [UInt16]
 
     public init(vlan: UInt16, group: GroupAddress, ports: [UInt16]) {
@@ -23,11 +23,11 @@ public struct GroupPorts: Equatable, Sendable {
     }
 }
 
-/// A membership, to be shown: that hosts behind one port listen to a group. Times left are nanoseconds.
+/// A membership (hosts behind one port listen to a group), in the form in which it is shown. Remaining times are in nanoseconds.
 public struct MembershipEntry: Equatable, Sendable {
     public struct Source: Equatable, Sendable {
         public var address: GroupAddress
-        /// How long it is still wanted; nil: it is not (a source of an `exclude` list).
+        /// For how long the source is still wanted; nil if it is not wanted (it is in an EXCLUDE list).
         public var timeLeft: UInt64?
 
         public init(address: GroupAddress, timeLeft: UInt64?) {
@@ -39,29 +39,29 @@ public struct MembershipEntry: Equatable, Sendable {
     public var vlan: UInt16
     public var group: GroupAddress
     public var port: UInt16
-    /// Until the port loses the group unless a host reports.
+    /// Time until the port loses the group unless a host reports.
     public var timeLeft: UInt64
-    /// Since when the port has had it.
+    /// For how long the port has had the group.
     public var age: UInt64
-    /// EXCLUDE (all sources but those not wanted) or INCLUDE (only those wanted), as RFC 3376, 6.2.1.
+    /// Filter mode (RFC 3376, 6.2.1): true for EXCLUDE (all sources but the unwanted ones), false for INCLUDE (only the wanted ones).
     public var excludes: Bool
     public var sources: [Source]
-    /// Hosts named more sources than are kept.
+    /// Whether hosts named more sources than are kept.
     public var sourcesLeftOut: Bool
-    /// The oldest version of the protocol that hosts behind the port speak: IGMP 1 to 3 or MLD 1 to 2.
+    /// The oldest protocol version that hosts behind the port speak: IGMP 1 to 3 or MLD 1 to 2.
     public var hostVersion: Int
-    /// A host left; the bridge is asking whether another one is there.
+    /// Whether a host left and the bridge is asking whether other members remain.
     public var isAsking: Bool
-    /// The port loses the group at once when a host leaves.
+    /// Whether the port loses the group as soon as a host leaves.
     public var fastLeave: Bool
 }
 
-/// A port with a router behind it, to be shown.
+/// A port with a router behind it, in the form in which it is shown.
 public struct RouterEntry: Equatable, Sendable {
     public var vlan: UInt16
     public var family: GroupFamily
     public var port: UInt16
-    /// Nanoseconds until it is forgotten unless it gives a sign; nil: the configuration says so.
+    /// Nanoseconds until the router is forgotten unless it is heard again; nil if the port is configured as a router port.
     public var timeLeft: UInt64?
 
     public init(vlan: UInt16, family: GroupFamily, port: UInt16, timeLeft: UInt64?) {
@@ -72,26 +72,27 @@ public struct RouterEntry: Equatable, Sendable {
     }
 }
 
-/// Who asks in a VLAN, to be shown.
+/// The queriers of a VLAN, in the form in which they are shown.
 public struct QuerierEntry: Equatable, Sendable {
     public struct Other: Equatable, Sendable {
         public var address: GroupAddress
         public var port: UInt16
-        /// The version of its queries: IGMP 1 to 3 or MLD 1 to 2.
+        /// Version of its queries: IGMP 1 to 3 or MLD 1 to 2.
         public var version: Int
-        /// Nanoseconds until it is thought gone unless it asks again.
+        /// Nanoseconds until the querier counts as gone unless it sends another query.
         public var timeLeft: UInt64
     }
 
     public var vlan: UInt16
     public var family: GroupFamily
-    /// The bridge sends queries here.
+    /// Whether the bridge itself sends queries in this VLAN.
     public var isOwn: Bool
     /// The source address of the bridge's own queries.
     public var ownAddress: GroupAddress
-    /// Nanoseconds until the bridge's next general query.
+    /// Nanoseconds until the bridge's next general query; nil if it sends none.
     public var nextQuery: UInt64?
+    /// The elected querier, if it is not the bridge.
     public var other: Other?
-    /// There is a querier, and hosts have had the time to answer it: memberships can be relied upon.
+    /// Whether memberships can be relied upon: there is a querier, and hosts have had the time to answer it.
     public var isSettled: Bool
 }

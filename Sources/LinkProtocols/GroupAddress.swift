@@ -1,12 +1,12 @@
-/// IPv4 or IPv6: which of IGMP and MLD, and whose queriers and routers.
+/// IP version. It determines the protocol (IGMP or MLD); each has its own queriers and routers.
 public enum GroupFamily: UInt8, Hashable, CaseIterable, Sendable, CustomStringConvertible {
     case ipv4, ipv6
 
     public var description: String { self == .ipv4 ? "ipv4" : "ipv6" }
 }
 
-/// An address of 16 bytes: IPv6 as it is, IPv4 mapped into it (::ffff:a.b.c.d, RFC 4291, 2.5.5.2). Groups, and also the sources
-/// and queriers told of with them.
+/// An address in 16 bytes: an IPv6 address, or an IPv4 address mapped to IPv6 (::ffff:a.b.c.d, RFC 4291, 2.5.5.2). It is used for groups, and for the sources
+/// and queriers that messages name.
 public struct GroupAddress: Hashable, Comparable, Sendable {
     /// The first eight bytes on the wire.
     public var high: UInt64
@@ -18,7 +18,7 @@ public struct GroupAddress: Hashable, Comparable, Sendable {
         self.low = low
     }
 
-    /// An IPv4 address, its first byte the most significant.
+    /// Creates an IPv4 address, whose first byte is the most significant.
     @inlinable public init(ipv4: UInt32) { self.init(high: 0, low: 0xffff_0000_0000 | UInt64(ipv4)) }
 
     /// The IPv4 address; nil for an IPv6 one.
@@ -26,35 +26,35 @@ public struct GroupAddress: Hashable, Comparable, Sendable {
 
     @inlinable public var family: GroupFamily { ipv4 == nil ? .ipv6 : .ipv4 }
 
-    /// 0.0.0.0 or ::. As the group of a query: all groups.
+    /// Whether this is 0.0.0.0 or ::, which in a query stands for all groups.
     public var isUnspecified: Bool { ipv4 == 0 || high == 0 && low == 0 }
 
-    /// 224.0.0.0/4 or ff00::/8.
+    /// Whether this is in 224.0.0.0/4 or ff00::/8.
     public var isMulticast: Bool { ipv4.map { $0 >> 28 == 0xe } ?? (high >> 56 == 0xff) }
 
-    /// fe80::/10.
+    /// Whether this is in fe80::/10.
     public var isLinkLocalUnicast: Bool { high >> 54 == 0x3fa }
 
-    /// Groups that are always forwarded to all ports, so that nobody's membership is kept: 224.0.0.0/24 (RFC 4541, 2.1.2),
-    /// ff02::1 (RFC 4541, 3, and RFC 3810, 6) and the scopes 0 (reserved) and 1 (the host itself) of RFC 4291, 2.7.
+    /// Whether the group is always forwarded to all ports, so that no memberships are kept for it: 224.0.0.0/24 (RFC 4541, 2.1.2), ff02::1 (RFC 4541, 3, and
+    /// RFC 3810, 6) and the scopes 0 (reserved) and 1 (the host itself) of RFC 4291, 2.7.
     public var isNeverRegistered: Bool {
         if let ipv4 { return ipv4 >> 8 == 0xe00000 }
         let scope = high >> 48 & 0xf
         return scope <= 1 || high == 0xff02_0000_0000_0000 && low == 1
     }
 
-    /// The MAC address of frames to this group (RFC 1112, 6.4, and RFC 2464, 7).
+    /// The destination MAC address of frames to this group (RFC 1112, 6.4, and RFC 2464, 7).
     public var groupMAC: UInt64 { ipv4.map { 0x0100_5e00_0000 | UInt64($0 & 0x7f_ffff) } ?? (0x3333_0000_0000 | low & 0xffff_ffff) }
 
     public static func < (a: GroupAddress, b: GroupAddress) -> Bool { a.high != b.high ? a.high < b.high : a.low < b.low }
 }
 
 extension GroupAddress: CustomStringConvertible {
-    /// "239.1.1.1" or "ff02::1:3" (RFC 5952).
+    /// The usual notation, such as "239.1.1.1" or "ff02::1:3" (RFC 5952).
     public var description: String {
         if let ipv4 { return (0..<4).map { String(ipv4 >> UInt32(24 - 8 * $0) & 0xff) }.joined(separator: ".") }
         let words = (0..<8).map { UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> UInt64(48 - 16 * ($0 % 4))) }
-        // The longest run of two zeros or more is left out, the first of several.
+        // The longest run of at least two zero words is abbreviated; of several equally long ones, the first.
         var run = 0..<0
         var start = 0
         while start < 8 {

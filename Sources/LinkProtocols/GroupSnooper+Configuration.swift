@@ -1,13 +1,13 @@
-/// What the bridge is made of and how it is set.
+/// Configuration: the settings, ports and VLANs of the bridge.
 extension GroupSnooper {
-    /// Changes the settings. What is known stays; deadlines set before stay as they are.
+    /// Changes the settings. What is known is kept, and deadlines that are already set do not change.
     public mutating func set(_ settings: SnoopingSettings, now: UInt64) {
         self.settings = settings
         for key in sortedDomains { update(key, now: now) }
     }
 
-    /// Tells of a port that is up, or how it takes part from now on. nil: the port is gone or down; what was learned by it is forgotten,
-    /// also that a querier was heard by it.
+    /// Adds a port that is up, or changes how it takes part. Nil says that the port is gone or down: what was learned through it is forgotten, including a
+    /// querier that was heard there.
     public mutating func set(port: UInt16, _ snooping: PortSnooping?, now: UInt64) {
         let before = ports[port]
         guard before != snooping else { return }
@@ -23,13 +23,13 @@ extension GroupSnooper {
         if before == nil { for key in keys(of: member) { startQueries(key, port: port, now: now) } }
     }
 
-    /// Tells which VLANs there are and which ports are in each; a bridge without VLANs has VLAN 0 with all its ports. What is known of
-    /// other VLANs, or of ports that are no longer in one, is forgotten. Until this is called there are none.
+    /// Sets the VLANs and the ports in each; a bridge without VLANs has VLAN 0 with all of its ports. What is known about other VLANs, or about ports that are
+    /// no longer in one, is forgotten. Before the first call there are no VLANs.
     public mutating func set(vlans: [UInt16: Set<UInt16>], now: UInt64) {
         let before = self.vlans
         guard before != vlans else { return }
         self.vlans = vlans
-        // Ports that always count as routers' are such in each of their VLANs.
+        // Ports that are configured as router ports are so in each of their VLANs, so the change may affect `routerPorts`.
         version += 1
         for vlan in before.keys.sorted() {
             for port in before[vlan, default: []].subtracting(vlans[vlan] ?? []).sorted() { forget(port, in: [vlan], now: now) }

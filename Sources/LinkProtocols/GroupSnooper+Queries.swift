@@ -1,4 +1,4 @@
-/// Who asks: other queriers' queries, the election and the bridge's own queries.
+/// Queries: those of other queriers, the election, and the bridge's own.
 extension GroupSnooper {
     var queries: QueryWriter { QueryWriter(mac: mac, settings: settings) }
 
@@ -16,25 +16,26 @@ extension GroupSnooper {
             update(&domain, key, now: now, delay: min(query.responseTime, settings.otherQuerierInterval))
         }
         domains[key] = domain
-        // Also behind a querier that lost: it may be a router. And behind one without address, against RFC 4541, 2.1.1, but as the
-        // kernel: a bridge that asks without address must hear of the members here, or what is sent behind it would not reach them.
+        // The port is marked even if the querier lost the election, because it may be a router. It is also marked if the querier has no address. This deviates
+        // from RFC 4541, 2.1.1, but follows the kernel: a bridge that sends queries without an address must receive the reports of this bridge's hosts, or it
+        // would not send their groups this way.
         markRouter(port, key, now: now)
     }
 
-    /// The election (RFC 2236, 3; RFC 2710, 4): whether a querier becomes or stays the one that is heard.
+    /// The election (RFC 2236, 3; RFC 2710, 4): whether `source` becomes or remains the elected other querier.
     private func wins(_ source: GroupAddress, _ domain: Domain) -> Bool {
         if let other = domain.other { return !ranksBefore(other.address, source) }
         return settings.querier != .auto || ranksBefore(source, queries.ownAddress(source.family))
     }
 
-    /// The lower address is elected; 0.0.0.0 never is before any other (RFC 4541, 2.1.1).
+    /// Whether `a` wins the election against `b`: the lower address does, but 0.0.0.0 never wins (RFC 4541, 2.1.1).
     private func ranksBefore(_ a: GroupAddress, _ b: GroupAddress) -> Bool {
         if a.ipv4 == 0 { return false }
         return b.ipv4 == 0 || a < b
     }
 
-    /// Brings what the bridge does itself in line with the settings and with who else asks. `delay`: until hosts have answered a querier
-    /// that was just found, if there was none before.
+    /// Adjusts what the bridge itself does to the settings and to the other querier. If there was no querier before, `delay` is the time that hosts have to
+    /// answer the one just found.
     mutating func update(_ domain: inout Domain, _ key: DomainKey, now: UInt64, delay: UInt64) {
         if settings.querier == .auto, let other = domain.other, !ranksBefore(other.address, queries.ownAddress(key.family)) { domain.other = nil }
         let isOwn = settings.querier == .on || settings.querier == .auto && domain.other == nil
@@ -69,13 +70,14 @@ extension GroupSnooper {
             domain.isSettled = true
             version += 1
         }
-        // `update` may have set the timer to what is done by now.
+        // `update` may have set the timer to a deadline that has been dealt with since.
         domain.slot.wasTaken()
         timers.arm(&domain.slot, at: domain.deadline, for: .domain(key))
         domains[key] = domain
     }
 
-    /// Asks by a port that came up, so that its memberships are known before the next query to all (br_multicast_enable_port).
+    /// Begins startup queries through a port that came up, so that its memberships are known before the next query to all ports (the kernel's
+    /// br_multicast_enable_port).
     mutating func startQueries(_ key: DomainKey, port: UInt16, now: UInt64) {
         guard var domain = domains[key], let next = domain.nextQuery, next > now else { return }
         var startup = Domain.Startup(left: max(settings.robustness, 1), next: now)

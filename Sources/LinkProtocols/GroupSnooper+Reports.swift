@@ -1,6 +1,6 @@
-/// Memberships: reports, leaves, and how they end.
+/// Memberships: how reports and leaves change them, and how they end.
 extension GroupSnooper {
-    /// The verdict of a report whose records were applied.
+    /// Applies the records of a report and returns the verdict on it.
     mutating func receive(
         _ records: [Message.Record], version: Int, from port: UInt16, _ snooping: PortSnooping, vlan: UInt16, now: UInt64
     ) throws(Refusal) -> Verdict {
@@ -17,7 +17,8 @@ extension GroupSnooper {
         return refusal.map { .refused($0) } ?? .report
     }
 
-    /// Applies a record of a report of `version`, or a leave (`version` nil). Returns the limit that forbids a new membership.
+    /// Applies a record of a report of protocol version `version`, or a leave message if that is nil. Returns the limit that prevented a new membership, if
+    /// any.
     @discardableResult
     mutating func apply(
         _ record: Message.Record, version: Int?, from port: UInt16, _ snooping: PortSnooping, vlan: UInt16, now: UInt64
@@ -27,7 +28,7 @@ extension GroupSnooper {
         let isLeave = record.sources.isEmpty && (record.kind == .isInclude || record.kind == .toInclude)
         let known = groups[key]?[port]
         if known == nil {
-            // Nothing to leave, and no host joins by blocking sources or allowing none (RFC 3376, 6.4).
+            // There is no membership to leave, and a host does not join by blocking sources or by allowing none (RFC 3376, 6.4).
             let joins = record.kind == .isExclude || record.kind == .toExclude || record.kind != .block && !record.sources.isEmpty
             guard joins else { return nil }
             if let limit = limit(of: key, port: port, snooping) { return limit }
@@ -42,11 +43,11 @@ extension GroupSnooper {
         let reported = now.plusSaturating(settings.membershipInterval)
         let current = family == .ipv4 ? 3 : 2
         if let version, version < current { membership.note(hostVersion: version, until: reported) }
-        // Hosts of older versions exclude nothing (RFC 3376, 7.3.2; RFC 3810, 8.3.2).
+        // Older versions have no way to exclude sources, so the list is ignored (RFC 3376, 7.3.2; RFC 3810, 8.3.2).
         let ignoresList = record.kind == .toExclude && membership.hostVersion(family, now: now) < current
         let domain = domains[DomainKey(vlan: vlan, family: family)]
         let isOwn = domain?.isOwn == true
-        // Without any querier the kernel lets the group go as if it had asked; forwarding does not rely on memberships then.
+        // Without any querier the kernel lets the group expire as if it had asked; forwarding does not rely on memberships then.
         let isInCharge = isOwn || domain?.other == nil
         let lowered = snooping.fastLeave ? now : isInCharge ? now.plusSaturating(settings.lastMemberTime) : nil
         let times = Membership.Times(now: now, reported: reported, lowered: lowered)
@@ -59,7 +60,7 @@ extension GroupSnooper {
         return nil
     }
 
-    /// What another router asks for lasts only as long as its hosts have to answer, since that router forgets it too (RFC 3376, 6.6.1).
+    /// A group that another router queries lasts only until its hosts have had the time to answer, since that router forgets it then, too (RFC 3376, 6.6.1).
     mutating func lower(_ key: GroupKey, _ sources: [GroupAddress], to lowered: UInt64, now: UInt64) {
         for (port, membership) in groups[key] ?? [:] {
             var membership = membership
@@ -79,14 +80,14 @@ extension GroupSnooper {
                 membership.nextAsk = now.plusSaturating(max(settings.lastMemberInterval, 1))
                 outgoing.append(Outgoing(frame: queries.query(key.group.family, group: key.group), vlan: key.vlan, port: port))
             } else {
-                // Another querier was elected meanwhile.
+                // Another querier was elected meanwhile, so it is no longer the bridge that asks.
                 membership.asksLeft = 0
             }
         }
         store(membership, key, port: port, now: now)
     }
 
-    /// Forgets a membership.
+    /// Removes a membership.
     mutating func remove(_ key: GroupKey, port: UInt16) {
         guard groups[key]?.removeValue(forKey: port) != nil else { return }
         if groups[key]?.isEmpty == true { groups[key] = nil }
@@ -95,7 +96,7 @@ extension GroupSnooper {
         version += 1
     }
 
-    /// Keeps a membership with its timer, or forgets it if nothing of it is left.
+    /// Stores a membership and sets its timer, or removes it if nothing of it remains.
     private mutating func store(_ membership: Membership, _ key: GroupKey, port: UInt16, now: UInt64) {
         guard membership.end > now else { return remove(key, port: port) }
         var membership = membership
@@ -103,7 +104,7 @@ extension GroupSnooper {
         groups[key]?[port] = membership
     }
 
-    /// The limit that one more membership would be beyond.
+    /// The limit that one more membership would exceed; nil if none.
     private func limit(of key: GroupKey, port: UInt16, _ snooping: PortSnooping) -> Verdict.Limit? {
         if let limit = snooping.groupLimit ?? settings.portGroupLimit, groupCounts[port, default: 0] >= limit { return .groupsOfPort }
         return groups[key] == nil && groups.count >= settings.groupLimit ? .groupsOfBridge : nil

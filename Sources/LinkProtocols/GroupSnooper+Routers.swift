@@ -1,4 +1,4 @@
-/// Ports with routers behind them (RFC 4541, 2.1.1; br_multicast_mark_router).
+/// Ports behind which routers were heard (RFC 4541, 2.1.1; the kernel's br_multicast_mark_router).
 extension GroupSnooper {
     mutating func markRouter(_ port: UInt16, _ key: DomainKey, now: UInt64) {
         guard ports[port]?.router == .auto, var domain = domains[key] else { return }
@@ -18,7 +18,7 @@ extension GroupSnooper {
         domains[key]?.routers[port] = router
     }
 
-    /// Forgets that a router was heard by a port.
+    /// Forgets that a router was heard through a port.
     mutating func forgetRouter(_ key: DomainKey, port: UInt16) {
         if domains[key]?.routers.removeValue(forKey: port) != nil { version += 1 }
     }

@@ -1,4 +1,4 @@
-/// What is known: for forwarding and to be shown.
+/// What the snooper knows, for forwarding and for display.
 extension GroupSnooper {
     /// All groups that have members, in no particular order.
     public var membership: [GroupPorts] { groups.map { GroupPorts(vlan: $0.vlan, group: $0.group, ports: $1.keys.sorted()) } }
@@ -9,10 +9,10 @@ extension GroupSnooper {
     /// The ports of a VLAN with routers behind them, ascending.
     public func routerPorts(vlan: UInt16, family: GroupFamily) -> [UInt16] { routers(DomainKey(vlan: vlan, family: family), now: 0).map(\.port) }
 
-    /// Whether memberships can be relied upon: somebody asks, and hosts have had the time to answer (br_multicast_querier_exists).
+    /// Whether memberships can be relied upon: there is a querier, and hosts have had the time to answer it (the kernel's br_multicast_querier_exists).
     public func hasQuerier(vlan: UInt16, family: GroupFamily) -> Bool { domains[DomainKey(vlan: vlan, family: family)]?.isSettled ?? false }
 
-    /// All memberships, by VLAN, group and port.
+    /// All memberships, sorted by VLAN, group and port.
     public func memberships(now: UInt64) -> [MembershipEntry] {
         let keys = groups.keys.sorted { ($0.vlan, $0.group) < ($1.vlan, $1.group) }
         return keys.flatMap { key in
@@ -21,10 +21,10 @@ extension GroupSnooper {
         }
     }
 
-    /// All ports with routers, by VLAN, family and port.
+    /// All ports with routers, sorted by VLAN, family and port.
     public func routers(now: UInt64) -> [RouterEntry] { domainKeys.flatMap { routers($0, now: now) } }
 
-    /// The queriers of each VLAN, by VLAN and family.
+    /// The queriers of all VLANs, sorted by VLAN and family.
     public func queriers(now: UInt64) -> [QuerierEntry] {
         domainKeys.map { key in
             let domain = domains[key, default: Domain()]

@@ -1,21 +1,20 @@
 import Packet
 
-/// Who listens to which multicast group behind which port of a bridge, told from IGMP (RFC 1112, 2236, 3376) and MLD (RFC 2710, 3810)
-/// as RFC 4541 and the kernel's bridge (net/bridge/br_multicast.c) do it, and the bridge's own querier.
+/// Finds out which multicast groups hosts behind each port of a bridge listen to, by snooping IGMP (RFC 1112, 2236, 3376) and MLD (RFC 2710, 3810) as RFC 4541
+/// and the kernel's bridge (net/bridge/br_multicast.c) do, and implements the bridge's own querier.
 ///
-/// Frames and times go in, decisions and queries come out: it has no clock and does no input or output. Times are nanoseconds of any
-/// clock that never goes back. It is for one bridge; each VLAN has its own memberships, routers and queriers. What is forwarded is a
-/// matter of VLAN and group, whatever the source.
+/// Frames and times go in; verdicts and queries come out. It has no clock and does no input or output. Times are in nanoseconds of any clock that never goes
+/// back. Each bridge has its own; each VLAN has its own memberships, routers and queriers. Frames are forwarded by VLAN and group, whatever their source.
 ///
-/// How forwarding uses it: while `hasQuerier(vlan:family:)` is false, all groups go to all ports. Otherwise a group goes to its
-/// `membership` and to `routerPorts`, one that nobody is a member of goes to `routerPorts` alone, and groups that are never registered
-/// (`GroupAddress.isNeverRegistered`) go to all ports. All of this stays as it is while `version` does.
+/// How forwarding uses it: while `hasQuerier(vlan:family:)` is false, all groups go to all ports. Otherwise a group goes to the ports of its `membership` and
+/// to `routerPorts`; a group without members goes to `routerPorts` alone; and groups that are never registered (`GroupAddress.isNeverRegistered`) go to all
+/// ports. None of this changes as long as `version` stays the same.
 ///
-/// Memory is bounded by `SnoopingSettings.groupLimit` times the ports of the bridge; each membership by `sourceLimit`. A record costs the
-/// same however many memberships there are.
+/// Memory is bounded: there are at most `SnoopingSettings.groupLimit` times the number of ports memberships, each with at most `sourceLimit` sources. The cost
+/// of a record does not depend on the number of memberships.
 public struct GroupSnooper: Sendable {
     public internal(set) var settings: SnoopingSettings
-    /// The source of the bridge's queries. Frames from it are the bridge's own.
+    /// The source address of the bridge's queries. Frames that arrive from it are the bridge's own.
     public let mac: MACAddress
     public internal(set) var counters = SnoopingCounters()
     /// Grows whenever `membership`, `routerPorts` or `hasQuerier` change.
@@ -23,11 +22,11 @@ public struct GroupSnooper: Sendable {
 
     var ports: [UInt16: PortSnooping] = [:]
     var vlans: [UInt16: Set<UInt16>] = [:]
-    /// By group and port; no group is without ports.
+    /// The memberships by group and port; every group in here has at least one port.
     var groups: [GroupKey: [UInt16: Membership]] = [:]
-    /// How many of these each port has.
+    /// Number of memberships of each port.
     package internal(set) var groupCounts: [UInt16: Int] = [:]
-    /// Two for each VLAN.
+    /// Two for each VLAN: IPv4 and IPv6.
     var domains: [DomainKey: Domain] = [:]
     var timers = TimerQueue()
 
@@ -36,8 +35,8 @@ public struct GroupSnooper: Sendable {
         self.mac = mac
     }
 
-    /// Takes a whole Ethernet frame with up to two tags that came in by `port` and belongs to `vlan`. Queries that it leads to are due at
-    /// once: see `nextDeadline`.
+    /// Processes a whole Ethernet frame with up to two tags that came in by `port` and belongs to `vlan`. If it leads to queries, they are due at once: see
+    /// `nextDeadline`.
     public mutating func receive(_ frame: [UInt8], port: UInt16, vlan: UInt16, now: UInt64) -> Verdict {
         let verdict: Verdict
         do throws(Refusal) {
@@ -68,7 +67,7 @@ public struct GroupSnooper: Sendable {
         return verdict
     }
 
-    /// Lets time pass: what is due up to `now` ends, and the queries due are returned.
+    /// Has the time advance to `now`: what is due by then ends. Returns the queries that are due.
     public mutating func advance(to now: UInt64) -> [Outgoing] {
         var outgoing: [Outgoing] = []
         while let entry = timers.first {
@@ -87,10 +86,11 @@ public struct GroupSnooper: Sendable {
         return outgoing
     }
 
-    /// When to call `advance(to:)` next; nil: nothing is due ever. It may be early (a membership may have been renewed meanwhile), never late.
+    /// When `advance(to:)` must be called next; nil if nothing will ever be due. It may be earlier than necessary (a membership may have been renewed), but
+    /// never later.
     public var nextDeadline: UInt64? { timers.first?.deadline }
 
-    /// Entries of the timers' queue, stale ones included.
+    /// Number of entries in the timer queue, stale ones included.
     package var timerCount: Int { timers.entries.count }
 
     private func isOwn(_ frame: [UInt8]) -> Bool {

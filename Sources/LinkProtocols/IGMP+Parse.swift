@@ -10,11 +10,11 @@ enum IGMP {
     static let reportV3: UInt8 = 0x22
     static let routerAdvertisement: UInt8 = 0x30
     static let allHosts = GroupAddress(ipv4: 0xe000_0001)
-    /// The unit of response times: a tenth of a second.
+    /// Unit of response times: a tenth of a second, in nanoseconds.
     static let tick: UInt64 = 100_000_000
 }
 
-/// The checks of ip_mc_check_igmp (net/ipv4/igmp.c), and that the TTL is 1.
+/// Parses an IPv4 packet with the checks of ip_mc_check_igmp (net/ipv4/igmp.c), and checks that the TTL is 1.
 func readIPv4(_ packet: Octets) throws(Refusal) -> Message {
     guard packet.count >= HeaderSize.ipv4 else { throw .malformed(.truncated) }
     let headerSize = Int(packet.byte(0) & 0x0f) * 4
@@ -29,7 +29,7 @@ func readIPv4(_ packet: Octets) throws(Refusal) -> Message {
     guard packet.bigEndian16(6) & 0x3fff == 0 else { throw .ignored(.fragment) }
     guard packet.byte(8) == 1 else { throw .ignored(.hopLimit) }
     guard ipProtocol == IGMP.ipProtocol else {
-        // To all PIM routers (RFC 7761, 4.3.1).
+        // The destination must be the group of all PIM routers (RFC 7761, 4.3.1).
         guard packet.bigEndian32(16) == 0xe000_000d else { throw .ignored(.otherProtocol) }
         return try readPIM(message, .ipv4, pseudoHeader: 0)
     }
@@ -53,7 +53,7 @@ private func readIGMP(_ message: Octets, source: GroupAddress, destination: Grou
         guard let records = message.from(8) else { throw .malformed(.length) }
         return .report(version: 3, try readRecords(records, .ipv4, count: Int(message.bigEndian16(6))))
     case IGMP.routerAdvertisement:
-        // To all snoopers (RFC 4286, 3.1).
+        // The destination must be the group of all snoopers (RFC 4286, 3.1).
         guard destination.ipv4 == 0xe000_006a else { throw .ignored(.otherProtocol) }
         return .router(.ipv4)
     default:
@@ -61,7 +61,7 @@ private func readIGMP(_ message: Octets, source: GroupAddress, destination: Grou
     }
 }
 
-/// RFC 3376, 7.1: the length tells the version; a version 2 query without a response time is one of version 1, which is always general.
+/// Parses a query. Its length tells the version (RFC 3376, 7.1); a query of 8 bytes with a response time of 0 is of version 1 and always general.
 private func readQuery(_ message: Octets, source: GroupAddress, destination: GroupAddress) throws(Refusal) -> Message.Query {
     let address = message.address(.ipv4, 4)
     let code = message.byte(1)

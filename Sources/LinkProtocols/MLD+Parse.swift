@@ -9,20 +9,20 @@ enum MLD {
     static let routerAdvertisement: UInt8 = 151
     static let unspecified = GroupAddress(high: 0, low: 0)
     static let allNodes = GroupAddress(high: 0xff02 << 48, low: 1)
-    /// The unit of response times: a millisecond.
+    /// Unit of response times: a millisecond, in nanoseconds.
     static let tick: UInt64 = 1_000_000
 }
 
-/// The checks of ipv6_mc_check_mld (net/ipv6/mcast_snoop.c), and that the hop limit is 1.
+/// Parses an IPv6 packet with the checks of ipv6_mc_check_mld (net/ipv6/mcast_snoop.c), and checks that the hop limit is 1.
 ///
-/// As there, an MLD message comes behind a hop-by-hop header alone, which holds its router alert (RFC 2710, 3); what else begins so
-/// or otherwise is no MLD.
+/// As in the kernel, an MLD message must directly follow a single hop-by-hop header, which carries its router alert (RFC 2710, 3). Any other packet is not
+/// taken for MLD.
 func readIPv6(_ packet: Octets) throws(Refusal) -> Message {
     guard packet.count >= HeaderSize.ipv6 else { throw .malformed(.truncated) }
     guard packet.byte(0) >> 4 == 6 else { throw .malformed(.header) }
     let source = packet.address(.ipv6, 8), destination = packet.address(.ipv6, 24)
     let next = packet.byte(6)
-    // To all PIM routers (RFC 7761, 4.3.1).
+    // The destination is the group of all PIM routers (RFC 7761, 4.3.1).
     let isPIM = next == PIM.ipProtocol && destination == GroupAddress(high: 0xff02 << 48, low: 0xd)
     guard isPIM || next == IPProtocol.hopByHop else { throw .ignored(.otherProtocol) }
     let length = Int(packet.bigEndian16(4))
@@ -47,7 +47,7 @@ private func isOurs(_ type: UInt8) -> Bool { MLD.query...MLD.done ~= type || typ
 
 private func readMLD(_ message: Octets, source: GroupAddress, destination: GroupAddress) throws(Refusal) -> Message {
     let type = message.byte(0)
-    // Hosts without an address yet report from :: (RFC 3590, 4), which is of use to snoopers.
+    // Hosts that have no address yet report from :: (RFC 3590, 4), which snoopers should accept.
     let mayBeUnspecified = type == MLD.reportV1 || type == MLD.done || type == MLD.reportV2
     guard source.isLinkLocalUnicast || mayBeUnspecified && source == MLD.unspecified else { throw .ignored(.source) }
     switch type {
@@ -62,13 +62,13 @@ private func readMLD(_ message: Octets, source: GroupAddress, destination: Group
         guard let records = message.from(8) else { throw .malformed(.length) }
         return .report(version: 2, try readRecords(records, .ipv6, count: Int(message.bigEndian16(6))))
     default:
-        // To all snoopers (RFC 4286, 3.1).
+        // The destination must be the group of all snoopers (RFC 4286, 3.1).
         guard destination == GroupAddress(high: 0xff02 << 48, low: 0x6a) else { throw .ignored(.otherProtocol) }
         return .router(.ipv6)
     }
 }
 
-/// RFC 3810, 8.1: the length tells the version.
+/// Parses a query; its length tells the version (RFC 3810, 8.1).
 private func readQuery(_ message: Octets, source: GroupAddress, destination: GroupAddress) throws(Refusal) -> Message.Query {
     guard message.count >= 24 else { throw .malformed(.length) }
     let address = message.address(.ipv6, 8)

@@ -1,55 +1,55 @@
-/// That hosts behind one port listen to one group: the state of RFC 3376, 6.2 to 6.4, and RFC 3810, 7.2 to 7.4, for the port.
+/// The membership of hosts behind one port in one group: for that port the state of RFC 3376, 6.2 to 6.4, and RFC 3810, 7.2 to 7.4.
 ///
-/// Forwarding goes by the group, so that a source's list matters for two things: to be shown, and whether anything of the membership is
-/// left. Source timers are therefore read when the membership is looked at; only the membership itself has a timer. And where the
-/// RFCs ask for sources by name, the group is asked for.
+/// Frames are forwarded by group, so the lists of sources matter for two things only: to be shown, and to decide whether anything of the membership remains.
+/// Source timers are therefore evaluated when the membership is looked at; only the membership as a whole has a timer. And where the RFCs query specific
+/// sources, the bridge queries the group.
 struct Membership: Sendable {
     struct Source: Sendable {
         var address: GroupAddress
-        /// Until when it is wanted; 0: it is in an EXCLUDE list.
+        /// Time until which the source is wanted; 0 if it is in an EXCLUDE list.
         var until: UInt64
     }
 
-    /// The times a record is applied with.
+    /// The times with which a record is applied.
     struct Times {
         var now: UInt64
-        /// Until when what is reported now lasts.
+        /// Time at which memberships that are reported now expire.
         var reported: UInt64
-        /// Until when what is left now lasts; nil: another querier will ask.
+        /// Time at which memberships that a host leaves now expire; nil if that is for another querier to decide by asking.
         var lowered: UInt64?
     }
 
     let since: UInt64
-    /// Until when some host listens to all sources (the group timer); nil: filter mode INCLUDE.
+    /// The group timer: until when some host listens to all sources; nil in filter mode INCLUDE.
     var excludeUntil: UInt64?
     var sources: [Source] = []
-    /// Until when a wanted source for which there was no room lasts.
+    /// Time until which a wanted source is wanted that did not fit into `sources`.
     var unlistedUntil: UInt64 = 0
-    /// An EXCLUDE list had more sources than there was room for.
+    /// Whether an EXCLUDE list had more sources than fitted.
     var excludesUnlisted = false
-    /// Until when a host of version 1 (IGMP or MLD) or of IGMP version 2 is thought to be there.
+    /// Time until which a host of version 1 (IGMP or MLD), and one of IGMP version 2, is assumed to be present.
     var version1Until: UInt64 = 0
     var version2Until: UInt64 = 0
-    /// How many more times the group is to be asked for, and when next.
+    /// How many more queries for the group are to be sent, and when the next one is due.
     var asksLeft = 0
     var nextAsk: UInt64 = 0
     var slot = TimerSlot()
 
     init(since: UInt64) { self.since = since }
 
-    /// When nothing of it is left.
+    /// Time at which nothing of the membership remains.
     var end: UInt64 { sources.reduce(max(excludeUntil ?? 0, unlistedUntil)) { max($0, $1.until) } }
 
-    /// When to look at it next.
+    /// Time at which the membership has to be looked at next.
     var deadline: UInt64 { asksLeft > 0 ? min(end, nextAsk) : end }
 
-    /// The oldest version of hosts: the Group Compatibility Mode of RFC 3376, 7.3.2, and RFC 3810, 8.3.2.
+    /// The oldest version that hosts speak: the Group Compatibility Mode of RFC 3376, 7.3.2, and the Multicast Address Compatibility Mode of RFC 3810, 8.3.2.
     func hostVersion(_ family: GroupFamily, now: UInt64) -> Int {
         if version1Until > now { return 1 }
         return family == .ipv6 || version2Until > now ? 2 : 3
     }
 
-    /// Ends what is over.
+    /// Removes what has expired.
     mutating func settle(now: UInt64) {
         if let excludeUntil, excludeUntil <= now {
             self.excludeUntil = nil
@@ -59,20 +59,20 @@ struct Membership: Sendable {
         sources.removeAll { $0.until <= now }
     }
 
-    /// Remembers that a host of an older version reported.
+    /// Remembers until when a host of an older version, which has just reported, is assumed to be present.
     mutating func note(hostVersion: Int, until: UInt64) {
         if hostVersion == 1 { version1Until = until } else { version2Until = until }
     }
 
-    /// Whether hosts of older versions are there which cannot take part in what the record says, so that it must have no effect.
+    /// Whether a record must be ignored because hosts of older versions are present, which could not object to it.
     func mustIgnore(_ kind: Message.Record.Kind, isLeave: Bool, family: GroupFamily, now: UInt64) -> Bool {
         let version = hostVersion(family, now: now)
         let current = family == .ipv4 ? 3 : 2
-        // Hosts of IGMPv1 do not answer the query of a group that a leave leads to.
+        // Hosts of IGMPv1 do not answer the group-specific query that a leave triggers.
         return kind == .block && version < current || family == .ipv4 && version == 1 && (isLeave || kind == .toInclude)
     }
 
-    /// Applies a record after `settle(now:)` and says whether hosts should be asked for the group, since one of them left.
+    /// Applies a record; `settle(now:)` must have been called. Returns whether the group should be queried because a host left.
     mutating func apply(_ kind: Message.Record.Kind, _ list: [GroupAddress], _ times: Times, limit: Int) -> Bool {
         switch kind {
         case .isInclude where list.isEmpty: return leave(times)
@@ -98,7 +98,7 @@ struct Membership: Sendable {
         }
     }
 
-    /// Of another querier's query: what it asks for ends at `lowered` unless it is reported (RFC 3376, 6.6.1).
+    /// Applies another querier's query: what it asks for expires at `lowered` unless it is reported again (RFC 3376, 6.6.1).
     mutating func lower(_ list: [GroupAddress], to lowered: UInt64) {
         if list.isEmpty {
             excludeUntil = excludeUntil.map { min($0, lowered) }
@@ -127,7 +127,7 @@ struct Membership: Sendable {
         }
     }
 
-    /// What was wanted by name stays so while it is in the list; what else is in it is not wanted.
+    /// Enters filter mode EXCLUDE with this list. Sources of it that were wanted remain so until their time is over; the others are unwanted.
     private mutating func exclude(_ list: [GroupAddress], until: UInt64, limit: Int) {
         var kept: [Source] = []
         for address in list where kept.count < limit && !kept.contains(where: { $0.address == address }) {
@@ -151,7 +151,7 @@ struct Membership: Sendable {
         return lowerSources(list, to: lowered)
     }
 
-    /// Whether any of them lasted longer.
+    /// Has the listed sources expire at `lowered` at the latest. Returns whether any of them would have lasted longer.
     @discardableResult
     private mutating func lowerSources(_ list: [GroupAddress], to lowered: UInt64) -> Bool {
         var any = false

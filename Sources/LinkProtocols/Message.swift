@@ -1,24 +1,24 @@
 import Packet
 
-/// What a frame says to a snooper.
+/// A parsed message, as the snooper needs it.
 enum Message {
     case query(Query)
-    /// Records of IGMPv3 or MLDv2, or one made of an older report (RFC 3376, 7.3.2; RFC 3810, 8.3.2).
+    /// The records of an IGMPv3 or MLDv2 report, or the record that an older report is equivalent to (RFC 3376, 7.3.2; RFC 3810, 8.3.2).
     case report(version: Int, [Record])
     case leave(GroupAddress)
-    /// PIM hello or a multicast router's advertisement.
+    /// A PIM hello or a multicast router advertisement.
     case router(GroupFamily)
 
     struct Query {
         var family: GroupFamily
         var version: Int
         var source: GroupAddress
-        /// nil: all groups.
+        /// The group that is queried; nil in a general query.
         var group: GroupAddress?
         var sources: [GroupAddress]
-        /// Nanoseconds that hosts have to answer.
+        /// Maximum time in nanoseconds that hosts may take to answer.
         var responseTime: UInt64
-        /// The S flag: routers keep their timers as they are (RFC 3376, 4.1.5).
+        /// The S flag: routers that hear the query must not shorten their timers (RFC 3376, 4.1.5).
         var suppressesTimers: Bool
     }
 
@@ -32,13 +32,13 @@ enum Message {
     }
 }
 
-/// Why a frame says nothing.
+/// Why a frame has no effect.
 enum Refusal: Error, Equatable {
     case ignored(Verdict.Ignored)
     case malformed(Verdict.Malformed)
 }
 
-/// A snooper's reading of a whole Ethernet frame with up to two tags. Throws before anything of a frame could take effect.
+/// Parses a whole Ethernet frame with up to two tags. It throws before anything of the frame could take effect.
 func readMessage(_ frame: [UInt8]) throws(Refusal) -> Message {
     let octets = Octets(frame)
     guard octets.count >= HeaderSize.ethernet else { throw .malformed(.truncated) }
@@ -60,13 +60,13 @@ func readMessage(_ frame: [UInt8]) throws(Refusal) -> Message {
     }
 }
 
-/// The number of PIM and its hello (RFC 7761, 4.9): version 2, type 0.
+/// PIM's IP protocol number, and the first octet of its hello: version 2, type 0 (RFC 7761, 4.9).
 enum PIM {
     static let ipProtocol: UInt8 = 103
     static let hello: UInt8 = 0x20
 }
 
-/// RFC 7761, 4.9: `pseudoHeader` is 0 for IPv4.
+/// Parses a PIM message (RFC 7761, 4.9). `pseudoHeader` is the sum of the IPv6 pseudo-header; 0 for IPv4.
 func readPIM(_ message: Octets, _ family: GroupFamily, pseudoHeader: UInt64) throws(Refusal) -> Message {
     guard message.count >= 4 else { throw .malformed(.length) }
     guard message.byte(0) == PIM.hello else { throw .ignored(.otherProtocol) }
@@ -74,14 +74,14 @@ func readPIM(_ message: Octets, _ family: GroupFamily, pseudoHeader: UInt64) thr
     return .router(family)
 }
 
-/// The source list of a query or record; the caller has checked that it is there.
+/// The source list of a query or record; the caller has checked that `list` is long enough.
 func readSources(_ list: Octets, _ family: GroupFamily, count: Int) -> [GroupAddress] {
     let size = family == .ipv4 ? 4 : 16
     return (0..<count).map { list.address(family, $0 * size) }
 }
 
-/// The records of an IGMPv3 (RFC 3376, 4.2) or MLDv2 report (RFC 3810, 5.2) from behind its first eight bytes. Records of unknown
-/// kinds are left out (RFC 3376, 4.2.12), so are auxiliary data and what lies behind the last record (4.2.10, 4.2.11).
+/// The records of an IGMPv3 report (RFC 3376, 4.2) or MLDv2 report (RFC 3810, 5.2); `octets` begins behind the report's first eight bytes. Records of unknown
+/// types are skipped (RFC 3376, 4.2.12), as are auxiliary data and whatever follows the last record (4.2.10, 4.2.11).
 func readRecords(_ octets: Octets, _ family: GroupFamily, count: Int) throws(Refusal) -> [Message.Record] {
     let size = family == .ipv4 ? 4 : 16
     var records: [Message.Record] = []
@@ -100,13 +100,13 @@ func readRecords(_ octets: Octets, _ family: GroupFamily, count: Int) throws(Ref
     return records
 }
 
-/// The code of IGMPv3 and of the query intervals of both: below 128 as it is, above a mantissa of four bits and an exponent of three
-/// (RFC 3376, 4.1.1 and 4.1.7).
+/// Decodes the 8-bit code for times in IGMPv3, and for the querier's interval in both protocols: values below 128 stand for themselves, others have a mantissa
+/// of four bits and an exponent of three (RFC 3376, 4.1.1 and 4.1.7).
 package func floatCode8(_ code: UInt8) -> UInt64 {
     code < 128 ? UInt64(code) : UInt64(code & 0x0f | 0x10) << UInt64(code >> 4 & 7 + 3)
 }
 
-/// The code of MLDv2: below 32768 as it is, above a mantissa of twelve bits and an exponent of three (RFC 3810, 5.1.3).
+/// Decodes the 16-bit code of MLDv2: values below 32768 stand for themselves, others have a mantissa of twelve bits and an exponent of three (RFC 3810, 5.1.3).
 package func floatCode16(_ code: UInt16) -> UInt64 {
     code < 32768 ? UInt64(code) : UInt64(code & 0x0fff | 0x1000) << UInt64(code >> 12 & 7 + 3)
 }

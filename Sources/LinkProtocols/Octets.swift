@@ -1,4 +1,4 @@
-/// Part of a frame, read with numbers of the wire. Callers check `count` before they read; offsets are from the part's start.
+/// A part of a frame, from which big-endian numbers are read. Callers must check `count` before they read; offsets count from the start of the part.
 package struct Octets {
     private let frame: [UInt8]
     private let range: Range<Int>
@@ -15,7 +15,7 @@ package struct Octets {
 
     package var count: Int { range.count }
 
-    /// From `offset` to the end; nil if the part ends before.
+    /// The part from `offset` to the end; nil if `offset` is behind the end.
     package func from(_ offset: Int) -> Octets? { offset <= count ? Octets(frame, range.lowerBound + offset..<range.upperBound) : nil }
 
     /// The first `length` bytes; nil if there are fewer.
@@ -33,7 +33,7 @@ package struct Octets {
         }
     }
 
-    /// The sum RFC 1071 checksums are made of, as wide as it grows; `foldedChecksum` ends it.
+    /// The sum of 16-bit words of which an RFC 1071 checksum is made, not yet folded; `foldedChecksum` does that.
     package var wordSum: UInt64 {
         var sum: UInt64 = 0
         for offset in stride(from: 0, to: count - 1, by: 2) { sum += UInt64(bigEndian16(offset)) }
@@ -42,14 +42,14 @@ package struct Octets {
     }
 }
 
-/// The checksum of RFC 1071: 0 over what holds a right one.
+/// The checksum of RFC 1071; 0 if the sum includes a correct checksum.
 package func foldedChecksum(_ sum: UInt64) -> UInt16 {
     var sum = sum
     while sum >> 16 != 0 { sum = sum & 0xffff + sum >> 16 }
     return ~UInt16(sum)
 }
 
-/// What the pseudo-header of RFC 8200, 8.1, adds.
+/// The sum of the IPv6 pseudo-header (RFC 8200, 8.1).
 package func pseudoHeaderSum(source: GroupAddress, destination: GroupAddress, length: Int, next: UInt8) -> UInt64 {
     var sum = UInt64(length) + UInt64(next)
     for half in [source.high, source.low, destination.high, destination.low] {

@@ -1,6 +1,7 @@
 import Packet
 
-/// The queries the bridge sends (br_multicast_alloc_query). Those of one group go to the group itself (RFC 3376, 4.1.12).
+/// Writes the queries that the bridge sends (the kernel's br_multicast_alloc_query). A group-specific query is addressed to the group itself (RFC 3376,
+/// 4.1.12).
 package struct QueryWriter {
     var mac: MACAddress
     var settings: SnoopingSettings
@@ -14,13 +15,13 @@ package struct QueryWriter {
         switch family {
         case .ipv4: return GroupAddress(ipv4: settings.querierAddress ?? 0)
         case .ipv6:
-            // The modified EUI-64 of the MAC address (RFC 4291, appendix A) behind fe80::/64.
+            // The interface identifier is the modified EUI-64 of the MAC address (RFC 4291, appendix A), the prefix fe80::/64.
             let identifier = (mac.value >> 24 ^ 0x02_0000) << 40 | 0xff_fe00_0000 | mac.value & 0xff_ffff
             return GroupAddress(high: 0xfe80 << 48, low: identifier)
         }
     }
 
-    /// A general query (`group` nil) or one of a group, as a frame.
+    /// The frame of a general query (`group` is nil) or a group-specific one.
     package func query(_ family: GroupFamily, group: GroupAddress?) -> [UInt8] {
         let destination = group ?? (family == .ipv4 ? IGMP.allHosts : MLD.allNodes)
         var frame: [UInt8] = []
@@ -34,15 +35,15 @@ package struct QueryWriter {
             frame.append(EtherType.ipv6, bytes: 2)
             appendIPv6(&frame, destination, mld(group))
         }
-        // The shortest frame IEEE 802.3 allows, less its check sequence.
+        // The minimum frame size of IEEE 802.3, without FCS.
         while frame.count < 60 { frame.append(0) }
         return frame
     }
 
-    /// How long hosts have to answer.
+    /// How long hosts have to answer, in nanoseconds.
     func responseTime(general: Bool) -> UInt64 { general ? settings.queryResponseInterval : settings.lastMemberInterval }
 
-    /// With router alert (RFC 2113), TTL 1 and the precedence of network control (RFC 3376, 4), as the kernel also not to be fragmented.
+    /// Appends an IPv4 packet with router alert (RFC 2113), TTL 1 and the precedence "internetwork control" (RFC 3376, 4). As in the kernel it has the DF flag.
     private func appendIPv4(_ frame: inout [UInt8], _ destination: GroupAddress, _ message: [UInt8]) {
         var header: [UInt8] = [0x46, 0xc0]
         header.append(UInt16(24 + message.count), bytes: 2)
@@ -54,7 +55,7 @@ package struct QueryWriter {
         frame += header + message
     }
 
-    /// With hop limit 1 and a hop-by-hop header with router alert (RFC 2711) of value 0, MLD, and padding.
+    /// Appends an IPv6 packet with hop limit 1 and a hop-by-hop header that holds padding and a router alert (RFC 2711) with the value 0, for MLD.
     private func appendIPv6(_ frame: inout [UInt8], _ destination: GroupAddress, _ message: [UInt8]) {
         let source = ownAddress(.ipv6)
         var message = message
@@ -69,7 +70,7 @@ package struct QueryWriter {
 
     private func igmp(_ group: GroupAddress?) -> [UInt8] {
         let tenths = responseTime(general: group == nil) / IGMP.tick
-        // A version 2 query with the time 0 would be one of version 1.
+        // In version 2 the time must not be 0, because such a query would count as one of version 1.
         let code = settings.igmpVersion >= 3 ? encode8(tenths) : UInt8(min(max(tenths, 1), 255))
         var message: [UInt8] = [IGMP.query, code, 0, 0]
         message.append((group?.low ?? 0) & 0xffff_ffff, bytes: 4)
@@ -78,7 +79,7 @@ package struct QueryWriter {
         return message
     }
 
-    /// Without its checksum.
+    /// The MLD message; its checksum is still 0.
     private func mld(_ group: GroupAddress?) -> [UInt8] {
         let milliseconds = responseTime(general: group == nil) / MLD.tick
         var message: [UInt8] = [MLD.query, 0, 0, 0]
@@ -90,13 +91,14 @@ package struct QueryWriter {
         return message
     }
 
-    /// Robustness (0 if more than fits), the interval in seconds, and no sources (RFC 3376, 4.1.5 to 4.1.8).
+    /// The last four octets of IGMPv3 and MLDv2 queries: robustness (0 if it exceeds 7), query interval in seconds, and number of sources, which is 0 (RFC
+    /// 3376, 4.1.5 to 4.1.8).
     private var tail: [UInt8] {
         [0...7 ~= settings.robustness ? UInt8(settings.robustness) : 0, encode8(settings.queryInterval / 1_000_000_000), 0, 0]
     }
 }
 
-/// The code for a value, or for the largest that has one; see `floatCode8`.
+/// Encodes a value for `floatCode8`, rounding down; values beyond the range give the largest code.
 package func encode8(_ value: UInt64) -> UInt8 {
     guard value >= 128 else { return UInt8(value) }
     guard value < 0x1f << 10 else { return 0xff }
@@ -104,7 +106,7 @@ package func encode8(_ value: UInt64) -> UInt8 {
     return UInt8(0x80 | (exponent - 3) << 4 | value >> exponent & 0x0f)
 }
 
-/// The code for a value, or for the largest that has one; see `floatCode16`.
+/// Encodes a value for `floatCode16`, rounding down; values beyond the range give the largest code.
 package func encode16(_ value: UInt64) -> UInt16 {
     guard value >= 32768 else { return UInt16(value) }
     guard value < 0x1fff << 10 else { return 0xffff }
@@ -113,7 +115,7 @@ package func encode16(_ value: UInt64) -> UInt16 {
 }
 
 extension [UInt8] {
-    /// The lowest `bytes` bytes of a number, the most significant first.
+    /// Appends the lowest `bytes` bytes of a number, the most significant first.
     fileprivate mutating func append(_ number: some FixedWidthInteger & UnsignedInteger, bytes: Int) {
         for index in (0..<bytes).reversed() { append(UInt8(truncatingIfNeeded: UInt64(number) >> UInt64(8 * index))) }
     }

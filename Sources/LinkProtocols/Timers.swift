@@ -1,11 +1,11 @@
-/// When something of the snooper is due next, as far as the queue knows. It is kept with what the timer is for; the queue's entry with
-/// the same token is the valid one, all others are stale.
+/// The next deadline of a membership, router or domain, stored with it. The queue's entry with the same token is valid; all other entries of the same owner are
+/// stale.
 struct TimerSlot: Sendable {
     fileprivate(set) var token: UInt64 = 0
     fileprivate(set) var deadline = UInt64.max
 }
 
-/// What a timer is for.
+/// What a timer belongs to.
 enum TimerOwner: Sendable {
     case membership(GroupKey, port: UInt16)
     case router(DomainKey, port: UInt16)
@@ -13,27 +13,27 @@ enum TimerOwner: Sendable {
     case domain(DomainKey)
 }
 
-/// A binary heap of deadlines. Putting a deadline off leaves the entry where it is: its owner is looked at when that is due and gets a new
-/// one. So a report costs no work here.
+/// A binary heap of deadlines. When a deadline is postponed, its entry stays where it is: the owner is looked at when that entry is due and only then gets a
+/// new one. So a report that renews a membership costs nothing here.
 struct TimerQueue: Sendable {
     struct Entry: Sendable {
         var deadline: UInt64
         var token: UInt64
         var owner: TimerOwner
 
-        /// Equal deadlines in the order they were set.
+        /// Entries with equal deadlines are ordered by when they were set.
         static func < (a: Entry, b: Entry) -> Bool { a.deadline != b.deadline ? a.deadline < b.deadline : a.token < b.token }
     }
 
     private(set) var entries: [Entry] = []
     private var lastToken: UInt64 = 0
-    /// With more entries than this it is worthwhile to remove the stale ones.
+    /// With more entries than this it pays to remove the stale ones.
     private var largeCount = 256
 
     var first: Entry? { entries.first }
     var isLarge: Bool { entries.count > largeCount }
 
-    /// Sees to it that `owner` is looked at no later than at `deadline`; the last time there is means never.
+    /// Makes sure that `owner` is looked at no later than at `deadline`; `UInt64.max` means never.
     mutating func arm(_ slot: inout TimerSlot, at deadline: UInt64, for owner: TimerOwner) {
         guard deadline < slot.deadline else { return }
         lastToken += 1
@@ -43,14 +43,14 @@ struct TimerQueue: Sendable {
         moveUp(from: entries.count - 1)
     }
 
-    /// Takes the first entry out.
+    /// Removes the earliest entry.
     mutating func removeFirst() {
         guard let last = entries.popLast(), !entries.isEmpty else { return }
         entries[0] = last
         moveDown(from: 0)
     }
 
-    /// Keeps these entries alone.
+    /// Replaces all entries by `valid`.
     mutating func keep(_ valid: [Entry]) {
         entries = valid
         largeCount = max(256, valid.count * 2)
@@ -78,6 +78,6 @@ struct TimerQueue: Sendable {
 }
 
 extension TimerSlot {
-    /// The queue's entry was taken out.
+    /// Must be called after the queue's entry for this slot was removed.
     mutating func wasTaken() { self = TimerSlot() }
 }

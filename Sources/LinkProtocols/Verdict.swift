@@ -1,54 +1,54 @@
-/// What a received frame was to the snooper.
+/// What the snooper made of a received frame.
 public enum Verdict: Equatable, Sendable {
-    /// A report of memberships; RFC 4541, 2.1.1, has it forwarded only to ports with routers.
+    /// A report of memberships, which is forwarded to ports with routers only (RFC 4541, 2.1.1).
     case report
-    /// A leave or done message; forwarded as reports are.
+    /// A leave or done message, which is forwarded as reports are.
     case leave
-    /// A query; forwarded to all ports of the VLAN.
+    /// A query, which is forwarded to all ports of the VLAN.
     case query
-    /// Another sign of a router: PIM hello or the advertisement of RFC 4286.
+    /// Another sign of a router: a PIM hello or the advertisement of RFC 4286.
     case router
-    /// Nothing for the snooper, or a message that must have no effect.
+    /// Not a message for the snooper, or one that must have no effect.
     case ignored(Ignored)
-    /// Against its protocol; no part of it took effect.
+    /// The message violates its protocol; no part of it took effect.
     case malformed(Malformed)
-    /// A report of which at least one new group was more than a limit allows. The rest took effect.
+    /// A report with at least one new group that exceeded a limit. The rest of it took effect.
     case refused(Limit)
 
     public enum Ignored: String, Hashable, Sendable, CaseIterable {
         /// The snooper does not know the port in this VLAN.
         case unknownPort
-        /// Not to a group MAC address, or to all.
+        /// The destination is not a group MAC address, or it is broadcast.
         case notMulticast
-        /// Neither IGMP, MLD, a PIM hello nor a router's advertisement.
+        /// Neither IGMP, MLD, a PIM hello nor a router advertisement.
         case otherProtocol
-        /// A fragment.
+        /// An IPv4 fragment.
         case fragment
-        /// Sent by this bridge: it came back over a loop.
+        /// The frame was sent by this bridge and came back through a loop.
         case own
-        /// TTL or hop limit is not 1 (RFC 2236, 2; RFC 3376, 4; RFC 2710, 3; RFC 3810, 5), so another link may have sent it.
+        /// The TTL or hop limit is not 1 (RFC 2236, 2; RFC 3376, 4; RFC 2710, 3; RFC 3810, 5), so the message may come from another link.
         case hopLimit
-        /// The source of an MLD message or of an IPv6 PIM hello is not link-local (RFC 3810, 5.1.14 and 5.2.13).
+        /// The source of an MLD message or an IPv6 PIM hello is not link-local (RFC 3810, 5.1.14 and 5.2.13).
         case source
-        /// A message of an unknown type (RFC 3376, 4).
+        /// An IGMP message of an unknown type (RFC 3376, 4).
         case unknownType
-        /// Only of groups that are never registered.
+        /// All groups of the message are ones that are never registered.
         case reservedGroup
     }
 
     public enum Malformed: String, Hashable, Sendable, CaseIterable {
-        /// A header or message that ends too early.
+        /// A header or the message ends too early.
         case truncated
-        /// A version or length that cannot be in the IP header.
+        /// The IP header states an impossible version or length.
         case header
         case ipChecksum
-        /// Of the IGMP, ICMPv6 or PIM message.
+        /// The checksum of the IGMP, ICMPv6 or PIM message is wrong.
         case checksum
-        /// A message's length that its type cannot have.
+        /// The message has a length that its type does not allow.
         case length
-        /// A group that is not multicast, or a general query that is not to all hosts.
+        /// A group address is not multicast, or a general query is not addressed to all hosts.
         case group
-        /// A record or a source list that goes past the message's end.
+        /// A record or source list extends beyond the message's end.
         case record
     }
 
@@ -60,7 +60,7 @@ public enum Verdict: Equatable, Sendable {
     }
 }
 
-/// How many frames (and of refusals: groups) there were of each kind since the snooper was made.
+/// How many frames of each kind there were since the snooper was created.
 public struct SnoopingCounters: Equatable, Sendable {
     public var reports: UInt64 = 0
     public var leaves: UInt64 = 0
@@ -69,17 +69,17 @@ public struct SnoopingCounters: Equatable, Sendable {
     public var queriesSent: UInt64 = 0
     public var ignored: [Verdict.Ignored: UInt64] = [:]
     public var malformed: [Verdict.Malformed: UInt64] = [:]
-    /// Groups refused.
+    /// Number of groups refused, not frames.
     public var refused: [Verdict.Limit: UInt64] = [:]
 
     public init() {}
 }
 
-/// A frame to send: a query.
+/// A frame for the bridge to send: a query.
 public struct Outgoing: Equatable, Sendable {
-    /// The whole Ethernet frame, untagged, without frame check sequence, of at least 60 bytes.
+    /// The whole Ethernet frame: untagged, without FCS, and at least 60 bytes long.
     public var frame: [UInt8]
     public var vlan: UInt16
-    /// nil: all ports of the VLAN.
+    /// The port by which to send it; nil for all ports of the VLAN.
     public var port: UInt16?
 }

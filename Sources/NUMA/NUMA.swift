@@ -1,15 +1,15 @@
 import CNUMA
 import Glibc
 
-/// The machine's memory nodes, through libnuma. On a machine or in a container without NUMA there is one node, 0.
+/// The machine's memory nodes, as libnuma reports them. A machine or container without NUMA has one node, 0.
 public enum NUMA {
-    /// Whether the kernel knows about NUMA here. If not, the other functions answer for one node.
+    /// Whether the kernel provides NUMA here. If not, the other functions answer as for a single node.
     public static let isAvailable = numa_available() != -1
 
-    /// Nodes of the machine, from their highest number.
+    /// Number of nodes: the highest node number plus 1.
     public static var nodeCount: Int { isAvailable ? Int(numa_max_node()) + 1 : 1 }
 
-    /// The node a CPU's memory is nearest to; nil for a CPU that is not there.
+    /// The node whose memory is nearest to a CPU; nil if there is no such CPU.
     public static func node(ofCPU cpu: Int) -> Int? {
         guard cpu >= 0, cpu < configuredCPUs else { return nil }
         guard isAvailable else { return 0 }
@@ -17,9 +17,9 @@ public enum NUMA {
         return node < 0 ? nil : Int(node)
     }
 
-    /// CPUs this process may run on (sched_getaffinity(2): cpusets and taskset count), rising.
+    /// The CPUs that this process may run on, in ascending order (sched_getaffinity(2), which honours cpusets and taskset).
     public static var allowedCPUs: [Int] {
-        // The kernel refuses a mask smaller than its own; 8192 is its largest configuration.
+        // The kernel refuses a mask that is smaller than its own. The largest kernel configuration has 8192 CPUs.
         var size = 1024
         while size <= 65_536 {
             guard let mask = numa_bitmask_alloc(UInt32(size)) else { return [] }
@@ -31,10 +31,10 @@ public enum NUMA {
         return []
     }
 
-    /// CPUs of the machine whether or not this process may use them.
+    /// Number of CPUs of the machine, whether or not this process may use them.
     public static var configuredCPUs: Int { max(1, Int(sysconf(CInt(_SC_NPROCESSORS_CONF)))) }
 
-    /// Bytes of memory a node has, and how many of them are free; nil for a node that is not there, or without NUMA.
+    /// The memory of a node in bytes, and how much of it is free; nil if there is no such node, or no NUMA.
     public static func memory(ofNode node: Int) -> (total: Int64, free: Int64)? {
         guard isAvailable, node >= 0, node < nodeCount else { return nil }
         var free: Int64 = 0

@@ -6,27 +6,28 @@ public struct Link: Equatable, Sendable {
     public var name: String
     /// The kernel's kind of virtual interface ("veth", "tun", "bridge", "vlan", ...); nil for a physical one.
     public var kind: String?
-    /// The driver ethtool names ("veth", "ixgbe", "tun", ...); nil where the interface has none.
+    /// The driver's name as ethtool reports it ("veth", "ixgbe", "tun", ...); nil if the interface has none.
     public var driver: String?
-    /// Largest layer 3 packet in bytes.
+    /// Size of the largest layer 3 packet, in bytes.
     public var mtu: Int
-    /// Nil for interfaces without an Ethernet address.
+    /// Nil if the interface has no Ethernet address.
     public var mac: MACAddress?
-    /// Set up by the administrator (`ip link set NAME up`).
+    /// Whether the administrator has set the interface up (`ip link set NAME up`).
     public var isUp: Bool
-    /// Up, and the other side is there.
+    /// Whether the interface is up and the other side of the link is present.
     public var hasCarrier: Bool
     public var isLoopback: Bool
     public var receiveQueues: Int
     public var transmitQueues: Int
-    /// Frames that the interface had no room for, and that it found damaged, since it was made.
+    /// Frames dropped for want of room in the receive queues since the interface was created.
     public var missed: UInt64
+    /// Frames received with errors since the interface was created.
     public var receiveErrors: UInt64
-    /// Index of the bridge or bond the interface is a port of; nil: of none.
+    /// Index of the bridge or bond that the interface is a port of; nil if there is none.
     public var controller: Int?
 }
 
-/// What is to change about an interface; nil leaves it as it is.
+/// The changes to make to an interface; nil leaves a property as it is.
 public struct LinkChange: Equatable, Sendable {
     public var up: Bool?
     public var mtu: Int?
@@ -39,7 +40,7 @@ public struct LinkChange: Equatable, Sendable {
 
     var isEmpty: Bool { up == nil && mtu == nil && mac == nil }
 
-    /// "set the MTU to 9000 and bring up"
+    /// The changes as words of an error message, such as "set the MTU to 9000 and bring up".
     var words: String {
         var parts: [String] = []
         if let mac { parts.append("set the MAC address to \(mac)") }

@@ -2,15 +2,15 @@ import CNetlink
 import Glibc
 import Packet
 
-/// A connection to the kernel's routing netlink (rtnetlink(7)) in one network namespace, for looking up and changing interfaces.
+/// A connection to the kernel's routing netlink (rtnetlink(7)) in one network namespace, to look up and change interfaces.
 ///
-/// It stays in the namespace it was opened in, whatever thread uses it. One thread at a time.
+/// It remains in the namespace in which it was opened, whatever thread uses it. Only one thread may use it at a time.
 public final class LinkSocket {
     public let namespace: NetworkNamespace
     private let socket: OpaquePointer
-    /// IFF_LOWER_UP, which only linux/if.h has.
+    /// IFF_LOWER_UP, which only linux/if.h defines.
     private static let lowerUp: UInt32 = 1 << 16
-    /// For ethtool, which has no netlink family on every kernel.
+    /// Socket for ethtool's ioctl, because not every kernel offers ethtool by netlink.
     private let control: CInt
 
     /// - Throws: `noSuchNamespace`, `notANamespace`, `notPermitted`, `unavailable`.
@@ -36,30 +36,30 @@ public final class LinkSocket {
 
     // MARK: - Looking up
 
-    /// - Throws: `badName`, `noSuchLink`.
+    /// - Throws: `badName`, `noSuchLink`; `notPermitted` or `unavailable` if the kernel could not be asked.
     public func link(named name: String) throws(NetlinkError) -> Link {
         let link = try find(name)
         defer { rtnl_link_put(link) }
         return describe(link)
     }
 
-    /// - Throws: `noSuchIndex`; `notPermitted` or `unavailable` where the kernel did not say.
+    /// - Throws: `noSuchIndex`; `notPermitted` or `unavailable` if the kernel could not be asked.
     public func link(index: Int) throws(NetlinkError) -> Link {
-        // libnl aborts the process when asked for an index that is not positive.
+        // libnl aborts the process if it is asked for an index that is not positive.
         guard index > 0, let number = CInt(exactly: index) else { throw .noSuchIndex(index: index, place: namespace.place) }
         let link = try find(number, nil, "interface \(index)", .noSuchIndex(index: index, place: namespace.place))
         defer { rtnl_link_put(link) }
         return describe(link)
     }
 
-    /// Whether an interface of this name is there; false also for what cannot be a name.
+    /// Whether there is an interface of this name; false also for a text that cannot be a name.
     public func exists(_ name: String) -> Bool {
         guard let link = try? find(name) else { return false }
         rtnl_link_put(link)
         return true
     }
 
-    /// All interfaces of the namespace, by index.
+    /// All interfaces of the namespace, sorted by index.
     public func links() throws(NetlinkError) -> [Link] {
         var cache: OpaquePointer?
         let status = rtnl_link_alloc_cache(socket, AF_UNSPEC, &cache)
@@ -74,7 +74,7 @@ public final class LinkSocket {
         return links.sorted { $0.index < $1.index }
     }
 
-    /// Receive queues that an interface uses now, which may be fewer than it was made for: 1 where its driver does not say.
+    /// The number of receive queues that an interface uses now, which may be fewer than it was created with; 1 if its driver does not tell.
     public func activeReceiveQueues(of name: String) -> Int {
         var channels = ethtool_channels()
         channels.cmd = UInt32(ETHTOOL_GCHANNELS)
@@ -84,8 +84,8 @@ public final class LinkSocket {
 
     // MARK: - Changing
 
-    /// Changes an interface in one request. The kernel takes the address first, then the MTU, then up or down, and stops at the
-    /// first it refuses; what came before stays (do_setlink in net/core/rtnetlink.c).
+    /// Changes an interface in one request. The kernel sets the address first, then the MTU, then the interface up or down, and stops at the first change that
+    /// it refuses; the changes before it remain (do_setlink in net/core/rtnetlink.c).
     ///
     /// - Throws: `badName`, `noSuchLink`, `notPermitted`, `refused`.
     public func change(_ name: String, _ change: LinkChange) throws(NetlinkError) {
@@ -113,9 +113,9 @@ public final class LinkSocket {
     public func setMTU(_ name: String, _ mtu: Int) throws(NetlinkError) { try change(name, LinkChange(mtu: mtu)) }
     public func setMAC(_ name: String, _ mac: MACAddress) throws(NetlinkError) { try change(name, LinkChange(mac: mac)) }
 
-    /// Moves an interface to another namespace. It arrives down and without addresses; a `LinkSocket` in that namespace brings it up.
+    /// Moves an interface to another namespace. It arrives there down and without IP addresses; a `LinkSocket` in that namespace can set it up.
     ///
-    /// - Throws: besides what `change` throws `noSuchNamespace` and `nameTaken`.
+    /// - Throws: what `change` throws, and `noSuchNamespace`, `notANamespace` and `nameTaken`.
     public func move(_ name: String, to target: NetworkNamespace) throws(NetlinkError) {
         let link = try find(name)
         defer { rtnl_link_put(link) }
@@ -140,13 +140,13 @@ public final class LinkSocket {
 
     // MARK: - Within
 
-    /// The caller puts the link back.
+    /// The caller must release the link with `rtnl_link_put`.
     private func find(_ name: String) throws(NetlinkError) -> OpaquePointer {
         guard Self.isName(name) else { throw .badName(name) }
         return try find(0, name, name, .noSuchLink(name: name, place: namespace.place))
     }
 
-    /// By index, or by name where that is 0. The caller puts the link back.
+    /// Looks an interface up by index or, if that is 0, by name. The caller must release the link with `rtnl_link_put`.
     private func find(_ index: CInt, _ name: String?, _ words: String, _ missing: NetlinkError) throws(NetlinkError) -> OpaquePointer {
         var link: OpaquePointer?
         let status = rtnl_link_get_kernel(socket, index, name, &link)
@@ -160,7 +160,7 @@ public final class LinkSocket {
         return link
     }
 
-    /// The kernel's rule: dev_valid_name in net/core/dev.c.
+    /// Whether the kernel accepts the name: dev_valid_name in net/core/dev.c.
     static func isName(_ name: String) -> Bool {
         (1...15).contains(name.utf8.count) && name != "." && name != ".."
             && !name.utf8.contains { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: ":") || $0 == 32 || (9...13).contains($0) || $0 == 0 }
@@ -174,7 +174,7 @@ public final class LinkSocket {
 
     private static func setAddress(_ mac: MACAddress, of link: OpaquePointer) throws(NetlinkError) {
         let octets = (0..<6).map { UInt8(truncatingIfNeeded: mac.value >> UInt64(40 - 8 * $0)) }
-        // `rtnl_link_set_addr` takes a reference of its own.
+        // `rtnl_link_set_addr` takes a reference of its own, so ours is released below.
         guard let address = octets.withUnsafeBytes({ nl_addr_build(AF_UNSPEC, $0.baseAddress, 6) }) else {
             throw .unavailable(reason: "out of memory")
         }
@@ -220,7 +220,7 @@ public final class LinkSocket {
         return MACAddress(value: bytes.reduce(0) { $0 << 8 | UInt64($1) })
     }
 
-    /// ETHTOOL_GDRVINFO (linux/ethtool.h).
+    /// ETHTOOL_GDRVINFO (linux/ethtool.h): the driver's name; nil if it does not have one.
     private func driver(of name: String) -> String? {
         var information = ethtool_drvinfo()
         information.cmd = UInt32(ETHTOOL_GDRVINFO)
@@ -229,7 +229,7 @@ public final class LinkSocket {
         return driver.isEmpty ? nil : driver
     }
 
-    /// Has the kernel carry out one of ethtool's commands, which begins `command`. Returns whether it did.
+    /// Has the kernel carry out one of ethtool's commands; its structure `command` begins with the command's number. Returns whether it succeeded.
     private func ethtool<Command>(_ name: String, _ command: inout Command) -> Bool {
         guard control >= 0 else { return false }
         var request = interface_request()

@@ -1,8 +1,8 @@
 import CNetlink
 
-/// What went wrong with an interface or a namespace, and what to do about it.
+/// What went wrong with an interface or a namespace. The description also says what can be done about it.
 public enum NetlinkError: Error, Equatable, Sendable {
-    /// `place` reads "on this host" or "in the network namespace blue".
+    /// `place` is a phrase such as "on this host" or "in the network namespace blue".
     case noSuchLink(name: String, place: String)
     case noSuchIndex(index: Int, place: String)
     case badName(String)
@@ -10,9 +10,9 @@ public enum NetlinkError: Error, Equatable, Sendable {
     case notANamespace(path: String)
     case nameTaken(name: String, place: String)
     case notPermitted(doing: String)
-    /// The kernel refused a change; `reason` is its own word for it.
+    /// The kernel refused a change; `reason` says why.
     case refused(doing: String, reason: String)
-    /// Netlink itself does not work.
+    /// The routing netlink itself could not be used.
     case unavailable(reason: String)
 }
 

@@ -3,14 +3,14 @@ import Glibc
 
 /// One of the host's network namespaces.
 public enum NetworkNamespace: Hashable, Sendable {
-    /// The one this process runs in.
+    /// The namespace that this process runs in.
     case current
-    /// As `ip netns` names it: a file under /run/netns.
+    /// A namespace that `ip netns` manages: a file under /run/netns.
     case named(String)
-    /// A file such as /proc/PID/ns/net.
+    /// A namespace given by a file such as /proc/PID/ns/net.
     case path(String)
 
-    /// A text with a slash is a path, any other one a name.
+    /// A text that contains a slash is taken as a path, any other as a name.
     public init(_ text: String) { self = text.contains("/") ? .path(text) : .named(text) }
 
     /// The file that stands for the namespace; nil for the current one.
@@ -42,8 +42,8 @@ public enum NetworkNamespace: Hashable, Sendable {
         return try body(descriptor)
     }
 
-    /// Runs `body` inside the namespace: on a thread of its own, which enters the namespace and ends with `body`, so that no other
-    /// code ever finds itself there. Sockets that `body` opens stay in the namespace.
+    /// Runs `body` inside the namespace and waits for it. Unless that is the current one, `body` runs on a thread of its own, which enters the namespace and
+    /// ends with `body`, so that no other code ever runs in there. Sockets that `body` opens remain in the namespace.
     public func run<Result>(_ body: () throws(NetlinkError) -> Result) throws(NetlinkError) -> Result {
         if self == .current { return try body() }
         return try withDescriptor { descriptor throws(NetlinkError) in

@@ -1,14 +1,15 @@
 import CNetlink
 import Glibc
 
-/// The descriptor by which a program holds one queue of a tap interface, whoever opened it and wherever the interface is by now: it may be renamed
-/// or moved to another namespace. It keeps neither interface nor namespace alive; who opened it closes it.
+/// A descriptor through which this process holds one queue of a tap interface. It does not matter what opened it, nor whether the interface has since been
+/// renamed or moved to another namespace. This value does not own the descriptor: whoever opened it must close it, and it keeps neither the interface nor the
+/// namespace alive.
 public struct TapDescriptor: Sendable {
     public enum State: Sendable { case up, down, gone }
 
     private let descriptor: CInt
 
-    /// The one of this process for an interface, while it has this name.
+    /// Finds this process's descriptor of the interface that now has this name; nil if it has none.
     public init?(named name: String) {
         guard let folder = opendir("/proc/self/fd") else { return nil }
         defer { closedir(folder) }
@@ -23,7 +24,8 @@ public struct TapDescriptor: Sendable {
         return nil
     }
 
-    /// The kernel tells by `poll` (tun_chr_poll in drivers/net/tun.c): an error once the interface is gone, room to write only while it is up.
+    /// The interface's state, which the kernel tells through `poll` (tun_chr_poll in drivers/net/tun.c): it reports an error once the interface is gone, and
+    /// that it is writable only while the interface is up.
     public var state: State {
         var request = pollfd(fd: descriptor, events: CShort(POLLOUT), revents: 0)
         guard poll(&request, 1, 0) > 0 else { return .down }
@@ -32,7 +34,7 @@ public struct TapDescriptor: Sendable {
         return events & CInt(POLLOUT) != 0 ? .up : .down
     }
 
-    /// What the interface is called now, wherever it is; nil: it is gone.
+    /// The interface's present name, whatever namespace it is in; nil if it is gone.
     public var name: String? { Self.name(of: descriptor) }
 
     private static func isTap(_ descriptor: CInt) -> Bool {
@@ -41,7 +43,7 @@ public struct TapDescriptor: Sendable {
         return length > 0 && String(decoding: path[..<length], as: UTF8.self) == "/dev/net/tun"
     }
 
-    /// TUNGETIFF (linux/if_tun.h); nil for a descriptor of no interface, or whose queue is detached.
+    /// The name that TUNGETIFF (linux/if_tun.h) reports; nil if no interface belongs to the descriptor, or its queue is detached.
     private static func name(of descriptor: CInt) -> String? {
         var request = interface_request()
         guard ioctl(descriptor, 0x8004_54d2, &request) == 0 else { return nil }

@@ -1,12 +1,14 @@
-/// A number by which frames of one flow are known: equal for all of them, and for few others. Of IP, addresses, protocol and, where they are read
-/// (`FrameRecord.Flags.ports`), TCP or UDP ports; of all else the MAC addresses and the type. Tags do not count. All fragments of a datagram fall together, though
-/// not with its whole frames.
+/// Computes a hash of the flow that a frame belongs to. It is equal for all frames of a flow; frames of different flows rarely share it.
 ///
-/// Whoever does not know `seed` cannot choose frames whose flows fall together.
+/// For IP frames it covers the addresses, the protocol and, where `parse` has read them (`FrameRecord.Flags.ports`), the TCP or UDP ports. For all other frames
+/// it covers the MAC addresses and the EtherType. VLAN tags are left out. All fragments of a datagram have the same hash, but it differs from that of the
+/// flow's unfragmented datagrams, because fragments are hashed without ports.
+///
+/// A sender who does not know `seed` cannot choose frames whose flows collide.
 ///
 /// - Parameters:
-///   - bytes: the frame, of which at least what `record` tells of was readable when it was parsed.
-///   - contiguous: readable bytes.
+///   - bytes: the frame's first octet; at least the headers that `record` describes were readable when it was parsed.
+///   - contiguous: number of bytes that may be read at `bytes`.
 @_noLocks
 public func flowHash(_ bytes: UnsafeRawPointer, contiguous: Int, _ record: UnsafePointer<FrameRecord>, seed: UInt64) -> UInt32 {
     let flags = record.pointee.flags, start = Int(record.pointee.l3Offset)
@@ -26,7 +28,7 @@ public func flowHash(_ bytes: UnsafeRawPointer, contiguous: Int, _ record: Unsaf
     return UInt32(truncatingIfNeeded: hash &>> 32)
 }
 
-/// Both halves of a product: every bit of either has its say in every bit that comes of it (as in wyhash).
+/// Multiplies to 128 bits and combines both halves, so that every bit of `word` and `hash` influences every bit of the result (as wyhash does).
 @_noLocks @inline(__always)
 private func mix(_ word: UInt64, into hash: inout UInt64) {
     let product = (hash ^ word ^ 0xa076_1d64_78bd_642f).multipliedFullWidth(by: (hash &+ word) | 0xe703_7ed1_a0b4_28db)

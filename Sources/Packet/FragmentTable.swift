@@ -1,40 +1,43 @@
-/// Ports of the datagrams whose fragments pass: only the first fragment has them, and the others are to be identified as it was.
+/// Remembers the TCP or UDP ports of datagrams that arrive in fragments: only a datagram's first fragment carries the ports, and the later fragments must be
+/// identified as the same protocol.
 ///
-/// One for each receive queue, written and read by the loop that polls it; so what a guest sends, forged or not, has a bearing on its own fragments alone.
-/// 256 datagrams at a time, in sets of four of which the one seen longest ago gives way; constant cost. A fragment that comes before the first of its
-/// datagram, or when that has been forgotten, has no ports.
+/// Each receive queue has a table of its own, which only the loop that polls the queue reads and writes. So the fragments that a guest sends, forged or not,
+/// influence the identification of its own fragments only. The table holds 256 datagrams in sets of four; in a full set the entry that was seen longest ago is
+/// replaced. The cost of a look-up is constant. A fragment that arrives before its datagram's first fragment, or after the datagram was forgotten, is
+/// identified without ports.
 ///
-/// Sources: RFC 791, 3.2 (datagrams are told apart by addresses, protocol and identification); RFC 8200, 4.5 (by addresses and identification).
+/// Sources: RFC 791, 3.2 (addresses, protocol and identification tell datagrams apart); RFC 8200, 4.5 (addresses and identification).
 public struct FragmentTable: @unchecked Sendable {
     private let entries: UnsafeMutablePointer<Entry>
-    /// Drawn at random, so that nobody outside can choose datagrams that share a set.
+    /// Drawn at random, so that no sender can choose datagrams that fall into the same set.
     private let secret: UInt64
 
     private struct Entry {
-        /// 0: free.
+        /// Hash that stands for the datagram (`Fragment.datagram`); 0 if the entry is free.
         var datagram: UInt64
-        /// As they lie in the header.
+        /// Source and destination port, in the byte order of the header.
         var ports: UInt32
+        /// Second in which the datagram's first fragment was seen.
         var seen: UInt32
     }
 
     private static var sets: UInt64 { @_noLocks get { 64 } }
-    /// Seconds for which a datagram is remembered; RFC 791, 3.2 has receivers wait as long for the rest.
+    /// For how many seconds a datagram is remembered. RFC 791, 3.2 has receivers wait 15 seconds for the remaining fragments.
     public static var lifetime: UInt32 { @_noLocks get { 15 } }
-    /// Bytes of memory, zeroed, that a table needs, at a multiple of 64.
+    /// Size in bytes of the memory that a table needs: zeroed, and aligned to 64 bytes.
     public static var byteCount: Int { 64 * Int(sets) }
 
-    /// - Parameter memory: `byteCount` zeroed bytes, which the caller frees.
+    /// - Parameter memory: `byteCount` zeroed bytes, aligned to 64, which the caller frees when the table is no longer used.
     public init(in memory: UnsafeMutableRawPointer, secret: UInt64 = .random(in: .min ... .max)) {
         entries = memory.bindMemory(to: Entry.self, capacity: 4 * Int(Self.sets))
         self.secret = secret | 1
     }
 
-    /// The row of a fragment, of which `parse` has just written the record: what the ports of its datagram's first fragment say.
+    /// The protocol table's row for a fragment whose record `parse` has just written: the row that the ports of its datagram's first fragment select.
     ///
     /// - Parameters:
-    ///   - limit: bytes that may be read.
-    ///   - seconds: of any clock that never steps back.
+    ///   - limit: number of bytes that may be read at `bytes`.
+    ///   - seconds: the time in seconds, of any clock that never steps back.
     @_noLocks
     public func identify(
         _ bytes: UnsafeRawPointer, limit: Int, _ record: UnsafePointer<FrameRecord>, _ protocols: ProtocolTable, now seconds: UInt32
@@ -44,7 +47,7 @@ public struct FragmentTable: @unchecked Sendable {
         guard ipProtocol == IPProtocol.tcp || ipProtocol == IPProtocol.udp, let fragment = Fragment(bytes, limit: limit, record, secret) else { return other }
         let place = place(of: fragment.datagram, now: seconds)
         if fragment.isFirst {
-            // Four octets of either header are ports.
+            // The first four octets of a TCP or UDP header are the ports.
             guard limit &- fragment.payload >= 4 else { return other }
             let ports = bytes.loadUnaligned(fromByteOffset: fragment.payload, as: UInt32.self)
             place.pointee = Entry(datagram: fragment.datagram, ports: ports, seen: seconds)
@@ -54,7 +57,7 @@ public struct FragmentTable: @unchecked Sendable {
         return protocols.identify(ports: place.pointee.ports, ipProtocol: ipProtocol, otherwise: other)
     }
 
-    /// The entry of a datagram, or the one that it may have.
+    /// The entry of `datagram` or, if it has none, the entry of its set that may be overwritten: a free one, or the one seen longest ago.
     @_noLocks
     private func place(of datagram: UInt64, now seconds: UInt32) -> UnsafeMutablePointer<Entry> {
         let set = entries + 4 * Int(truncatingIfNeeded: datagram &>> 32 & (Self.sets &- 1))
@@ -71,15 +74,15 @@ public struct FragmentTable: @unchecked Sendable {
     @_noLocks @inline(__always)
     private func isAlive(_ entry: UnsafeMutablePointer<Entry>, _ seconds: UInt32) -> Bool { seconds &- entry.pointee.seen <= Self.lifetime }
 
-    /// What a fragment's headers say.
+    /// What the headers of one fragment say.
     private struct Fragment {
-        /// Of addresses, VLAN, protocol and identification; not 0.
+        /// Hash of addresses, VLAN, protocol and identification; never 0.
         var datagram: UInt64
         var isFirst: Bool
-        /// Where the datagram's own octets begin.
+        /// Offset of the datagram's payload in the frame: in the first fragment the TCP or UDP header begins there.
         var payload: Int
 
-        /// nil: the headers end before that. `parse` has found the frame to be a fragment.
+        /// `parse` must have marked the frame as a fragment. Nil if the readable bytes end before the headers do.
         @_noLocks
         init?(_ bytes: UnsafeRawPointer, limit: Int, _ record: UnsafePointer<FrameRecord>, _ secret: UInt64) {
             let start = Int(record.pointee.l3Offset)
@@ -102,13 +105,14 @@ public struct FragmentTable: @unchecked Sendable {
             if datagram == 0 { datagram = 1 }
         }
 
-        /// Every bit of both depends on every other's, by way of the secret.
+        /// Multiplies by the secret, so that without it nobody can tell which inputs give the same hash.
         @_noLocks @inline(__always)
         private static func mix(_ word: UInt64, _ more: UInt64, _ secret: UInt64) -> UInt64 {
             ((word ^ more) &* secret).byteSwapped &* 0x9e37_79b9_7f4a_7c15 ^ more
         }
 
-        /// Where the fragment header of an IPv6 datagram is, behind no more extension headers than `parse` follows.
+        /// Offset of an IPv6 datagram's fragment header; nil if it is not among the first `maximumExtensionHeaders` extension headers, which are all that
+        /// `parse` follows.
         @_noLocks
         private static func fragmentHeader(_ bytes: UnsafeRawPointer, limit: Int, from start: Int) -> Int? {
             guard limit &- start >= HeaderSize.ipv6 else { return nil }

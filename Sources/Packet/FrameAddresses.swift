@@ -1,4 +1,4 @@
-/// Both addresses of a frame as they lie in its record: destination, then source, each a number whose most significant octet is first on the wire.
+/// The destination and source address of a frame, in the layout of its record: two numbers in which the first octet on the wire is the most significant.
 @frozen
 public struct FrameAddresses: Sendable {
     @usableFromInline let both: SIMD2<UInt64>
@@ -6,7 +6,7 @@ public struct FrameAddresses: Sendable {
     @_noLocks @inlinable @inline(__always)
     init(both: SIMD2<UInt64>) { self.both = both }
 
-    /// Of the frame at `bytes`, of which 16 octets may be read: one shuffle where there are vectors.
+    /// Reads the addresses of the frame at `bytes`, of which 16 octets must be readable. With vector instructions this is one shuffle.
     @_noLocks @inlinable @inline(__always)
     public init(of bytes: UnsafeRawPointer) {
         let v = bytes.loadUnaligned(as: SIMD16<UInt8>.self)
@@ -18,13 +18,14 @@ public struct FrameAddresses: Sendable {
         both = unsafeBitCast(octets, to: SIMD2<UInt64>.self)
     }
 
-    /// With bits 48 and up of both set to what those of `vlan` are.
+    /// The same addresses with `vlan`, which the caller has shifted to bits 48 and up, added to both.
     @_noLocks @inlinable @inline(__always)
     public func within(_ vlan: UInt64) -> FrameAddresses { FrameAddresses(both: both | SIMD2(repeating: vlan)) }
 
     @inlinable @inline(__always) public var destination: UInt64 { @_noLocks get { both[0] } }
     @inlinable @inline(__always) public var source: UInt64 { @_noLocks get { both[1] } }
 
+    /// Whether `record` has the same two addresses.
     @_noLocks @inlinable @inline(__always)
     public func areThose(of record: UnsafePointer<FrameRecord>) -> Bool {
         destination == record.pointee.destination && source == record.pointee.source

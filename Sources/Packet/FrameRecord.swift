@@ -1,50 +1,52 @@
-/// What the pipeline knows about one frame: written once by `parse`, then read by every later stage in place of the headers.
+/// What the pipeline knows about one frame. `parse` writes it once; every later stage reads it instead of the headers.
 ///
-/// Trivial and 48 bytes long, so that a burst of 32 records stays within 24 cache lines. The lcore that received the frame is
-/// the only one that writes it.
+/// The record is trivial and 48 bytes long, so a burst of 32 records takes 24 cache lines. Only the lcore that received the frame writes it.
 @frozen
 public struct FrameRecord {
-    /// Destination address: first octet on the wire most significant, below 2^48; 0 for a runt. On bridges with VLANs the admit stage adds the VLAN
-    /// in bits 59-48 of both addresses.
+    /// Destination address as a number below 2^48 whose most significant octet is the first on the wire; 0 for a runt. On bridges with VLANs the admit stage
+    /// adds the VLAN in bits 59-48 of both addresses.
     public var destination: UInt64
-    /// Source address, as `destination`.
+    /// Source address, in the form of `destination`.
     public var source: UInt64
-    /// Bytes of the whole frame, without FCS.
+    /// Length of the whole frame in bytes, without FCS.
     public var length: UInt32
-    /// The type behind the last tag that was followed (up to two). Values below 1536 are IEEE 802.3 lengths, kept as they are.
+    /// EtherType behind the VLAN tags, of which `parse` skips up to two. A value below 1536 is an IEEE 802.3 length and is kept as it is.
     public var etherType: UInt16
     /// Tag control information of the outermost tag (PCP, DEI, VID; IEEE 802.1Q, 9.6); 0 without a tag.
     public var tci: UInt16
-    /// TCP or UDP ports; 0 unless `flags` has `.ports`. In this order both are one big-endian word of the header, swapped.
+    /// TCP or UDP destination port; 0 unless `flags` has `.ports`. It stands before `sourcePort` so that on a little-endian machine both fields are the
+    /// header's two ports, one big-endian word, after a single byte swap.
     public var destinationPort: UInt16
+    /// TCP or UDP source port; 0 unless `flags` has `.ports`.
     public var sourcePort: UInt16
-    /// Offset of the layer 4 header from the start of the frame; 0: there is none to read (not IP, a fragment, truncated).
+    /// Offset of the layer 4 header from the start of the frame; 0 if there is none to read (not IP, a fragment, or truncated).
     public var l4Offset: UInt16
     public var flags: Flags
-    /// Offset of what follows the last tag: 14, 18 or 22; 0 for a runt.
+    /// Offset of what follows the EtherType: 14, 18 or 22, depending on the number of tags; 0 for a runt.
     public var l3Offset: UInt8
-    /// Tags in front of `etherType`: 0, 1 or 2.
+    /// Number of VLAN tags in front of `etherType`: 0, 1 or 2.
     public var tagCount: UInt8
-    /// IPv4 protocol, or the IPv6 next header behind the extension headers; `noIPProtocol`: not known.
+    /// IPv4 protocol, or the IPv6 next header behind the extension headers; `noIPProtocol` if it is not known.
     public var ipProtocol: UInt8
-    /// Differentiated services code point (RFC 2474), 0 to 63; `noDSCP`: not IP.
+    /// Differentiated services code point (RFC 2474), 0 to 63; `noDSCP` if the frame is not IP.
     public var dscp: UInt8
-    /// Row of the protocol table (`ProtocolTable.identify`); 0: the default row. `parse` writes 0.
+    /// Row of the protocol table (`ProtocolTable.identify`); 0 is the default row. `parse` writes 0.
     public var protocolID: UInt8
-    /// Priority code point the frame arrived with, 0 to 7, kept when a priority tag is stripped; `noPCP`: it had no tag.
+    /// Priority code point that the frame arrived with, 0 to 7, which is kept when a priority tag is stripped; `noPCP` if the frame had no tag.
     public var pcp: UInt8
 
-    // Not touched by `parse`: the room of the later stages.
+    // `parse` does not write the following fields; they belong to the later stages.
 
-    /// Guest the frame comes from (bridge stage).
+    /// Guest that the frame comes from (written by the bridge stage).
     public var sourceGuest: UInt16
-    /// Guest the frame goes to (bridge stage).
+    /// Guest that the frame goes to (written by the bridge stage).
     public var destinationGuest: UInt16
-    /// Port the frame came in by (admit stage).
+    /// Port that the frame came in by (written by the admit stage).
     public var input: UInt16
-    /// Port the frame leaves by (bridge stage).
+    /// Port that the frame leaves by (written by the bridge stage).
     public var output: UInt16
-    /// Where in its burst the run of frames ends that the record speaks of; it begins where the one before ends (admit stage).
+    /// A record may describe a run of consecutive frames of its burst. This is the index behind the run's last frame; the run begins where the record before
+    /// ends (written by the admit stage).
     public var end: UInt16
 
     @inlinable @inline(__always)
@@ -71,14 +73,14 @@ public struct FrameRecord {
         end = 0
     }
 
-    /// `ipProtocol` where there is none (255 is reserved by IANA).
+    /// Value of `ipProtocol` if the protocol is not known (255 is reserved by IANA).
     @inlinable @inline(__always) public static var noIPProtocol: UInt8 { @_noLocks get { 0xff } }
-    /// `dscp` where there is none.
+    /// Value of `dscp` if the frame has none.
     @inlinable @inline(__always) public static var noDSCP: UInt8 { @_noLocks get { 0xff } }
-    /// `pcp` where there is none.
+    /// Value of `pcp` if the frame had no tag.
     @inlinable @inline(__always) public static var noPCP: UInt8 { @_noLocks get { 8 } }
 
-    /// Guests and ports as one word: source guest in bits 15-0, destination guest 31-16, input 47-32, output 63-48.
+    /// Both guests and both ports as one word: source guest in bits 15-0, destination guest in 31-16, input in 47-32, output in 63-48.
     @inlinable @inline(__always) public var forwarding: UInt64 {
         @_noLocks get {
             UInt64(sourceGuest) | UInt64(destinationGuest) &<< 16 | UInt64(input) &<< 32 | UInt64(output) &<< 48
@@ -91,16 +93,16 @@ public struct FrameRecord {
         }
     }
 
-    /// Where `sourceGuest` and `destinationGuest` stand, for what reads one or the other.
+    /// Byte offsets of `sourceGuest` and `destinationGuest` within the record, for code that reads either of them by offset.
     @inlinable @inline(__always) public static var sourceGuestOffset: Int { @_noLocks get { 38 } }
     @inlinable @inline(__always) public static var destinationGuestOffset: Int { @_noLocks get { 40 } }
 
-    /// VLAN identifier of the outermost tag; 0 without a tag or with a priority tag.
+    /// VLAN identifier of the outermost tag; 0 if the frame has no tag or a priority tag.
     @inlinable @inline(__always) public var vid: UInt16 { @_noLocks get { tci & 0x0fff } }
 
     @inlinable @inline(__always) public var hasPorts: Bool { @_noLocks get { flags.has(.ports) } }
 
-    /// What `parse` found out.
+    /// What `parse` and the admit stage found out about the frame.
     @frozen
     public struct Flags: OptionSet, Sendable {
         public var rawValue: UInt16
@@ -114,19 +116,20 @@ public struct FrameRecord {
         @inlinable @inline(__always) public static var ipv6: Flags { @_noLocks get { Flags(rawValue: 2) } }
         /// `sourcePort` and `destinationPort` were read from a whole TCP or UDP header.
         @inlinable @inline(__always) public static var ports: Flags { @_noLocks get { Flags(rawValue: 4) } }
-        /// A fragment of an IP datagram, the first one included. `parse` looks at no ports: `FragmentTable` does, so that all fragments fare alike.
+        /// The frame is a fragment of an IP datagram, possibly the first. `parse` reads no ports of fragments; `FragmentTable` does, so that all fragments of a
+        /// datagram are treated alike.
         @inlinable @inline(__always) public static var fragment: Flags { @_noLocks get { Flags(rawValue: 8) } }
-        /// A header ends behind the readable bytes or behind the length the IP header states.
+        /// A header extends beyond the readable bytes or beyond the length that the IP header states.
         @inlinable @inline(__always) public static var truncated: Flags { @_noLocks get { Flags(rawValue: 16) } }
-        /// A header contradicts itself: IP version, header length, or more extension headers than are followed.
+        /// A header contradicts itself (IP version or header length), or there are more than `maximumExtensionHeaders` IPv6 extension headers.
         @inlinable @inline(__always) public static var malformed: Flags { @_noLocks get { Flags(rawValue: 32) } }
-        /// Shorter than an Ethernet header; nothing but `length` is known.
+        /// The frame is shorter than an Ethernet header; nothing but `length` is known.
         @inlinable @inline(__always) public static var runt: Flags { @_noLocks get { Flags(rawValue: 64) } }
-        /// A group address as destination, broadcast included.
+        /// The destination is a group address, broadcast included.
         @inlinable @inline(__always) public static var multicast: Flags { @_noLocks get { Flags(rawValue: 128) } }
         /// A priority tag was stripped on the way in.
         @inlinable @inline(__always) public static var priorityTagStripped: Flags { @_noLocks get { Flags(rawValue: 256) } }
-        /// The outermost tag is that of the frame's VLAN (admit stage, on bridges with VLANs).
+        /// The outermost tag is the tag of the frame's VLAN (set by the admit stage on bridges with VLANs).
         @inlinable @inline(__always) public static var vlanTag: Flags { @_noLocks get { Flags(rawValue: 512) } }
     }
 }

@@ -1,24 +1,24 @@
-/// What a frame to a group address is to a bridge that knows which ports want which groups.
+/// How a bridge that snoops IGMP and MLD, and so knows which ports want which groups, has to treat a frame to a group address.
 ///
 /// Sources: RFC 4541, 2.1 and 3; the Linux bridge, net/bridge/br_multicast.c, `br_multicast_rcv`.
 @frozen
 public struct GroupTraffic: Equatable, Sendable {
     public enum Kind: UInt8, Sendable {
-        /// For every port: not IP, to addresses that nobody joins (224.0.0.0/24, ff02::1), or something that cannot be read.
+        /// For every port: the frame is not IP, cannot be read, or is to addresses that hosts receive without joining (224.0.0.0/24, ff02::1).
         case everybody
-        /// For the members of a group.
+        /// Data for the members of a group.
         case data
-        /// A router asks who is a member (IGMP, MLD): for every port.
+        /// A router's query for members (IGMP or MLD), which goes to every port.
         case query
-        /// A host says what it is a member of, or no more: for routers.
+        /// A host's report that it joins or leaves groups, which goes to the ports of routers.
         case report
-        /// A multicast router says that it is there (PIM hello, RFC 4286): for every port.
+        /// The announcement of a multicast router (PIM hello, or the advertisements of RFC 4286), which goes to every port.
         case router
     }
 
     public var kind: Kind
     public var isIPv6 = false
-    /// The group's address, first octet most significant; an IPv4 group's is mapped (::ffff:a.b.c.d).
+    /// The group's address as two halves, whose first octet is the most significant; an IPv4 group's address is mapped (::ffff:a.b.c.d). Only `data` has one.
     public var high: UInt64 = 0
     public var low: UInt64 = 0
 
@@ -28,13 +28,15 @@ public struct GroupTraffic: Equatable, Sendable {
         self.isIPv6 = isIPv6
     }
 
-    /// The high half of a mapped IPv4 address is 0; this stands above its low half.
+    /// Upper 32 bits of the low half of a mapped IPv4 address, whose high half is 0.
     @inlinable @inline(__always) public static var mappedPrefix: UInt64 { @_noLocks get { 0xffff_0000_0000 } }
 
+    /// Classifies a frame to a group address.
+    ///
     /// - Parameters:
     ///   - bytes: the frame's first octet.
-    ///   - limit: bytes that may be read there.
-    ///   - record: what `parse` found out about it.
+    ///   - limit: number of bytes that may be read at `bytes`.
+    ///   - record: what `parse` found out about the frame.
     @_noLocks
     public static func read(_ bytes: UnsafeRawPointer, limit: Int, _ record: UnsafePointer<FrameRecord>) -> GroupTraffic {
         let flags = record.pointee.flags, start = Int(record.pointee.l3Offset)
@@ -86,14 +88,14 @@ public struct GroupTraffic: Equatable, Sendable {
             if high == 0xff02 &<< 48, low == 0x0d, isHello(bytes, limit, record) { return GroupTraffic(.router, isIPv6: true) }
         default: break
         }
-        // All nodes.
+        // ff02::1 is the group of all nodes.
         if high == 0xff02 &<< 48, low == 1 { return GroupTraffic(.everybody, isIPv6: true) }
         var data = GroupTraffic(.data, isIPv6: true)
         (data.high, data.low) = (high, low)
         return data
     }
 
-    /// Of what the IP datagram carries; nil: it is not there, or not in this fragment.
+    /// First octet of the IP datagram's payload; nil if it cannot be read or the frame is a fragment.
     @_noLocks @inline(__always)
     private static func firstOctet(_ bytes: UnsafeRawPointer, _ limit: Int, _ record: UnsafePointer<FrameRecord>) -> UInt8? {
         let place = Int(record.pointee.l4Offset)
@@ -101,7 +103,7 @@ public struct GroupTraffic: Equatable, Sendable {
         return bytes.load(fromByteOffset: place, as: UInt8.self)
     }
 
-    /// PIM, version 2, type 0 (RFC 7761, 4.9.2).
+    /// Whether this is a PIM hello: version 2, type 0 (RFC 7761, 4.9.2).
     @_noLocks @inline(__always)
     private static func isHello(_ bytes: UnsafeRawPointer, _ limit: Int, _ record: UnsafePointer<FrameRecord>) -> Bool { firstOctet(bytes, limit, record) == 0x20 }
 }

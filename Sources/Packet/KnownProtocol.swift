@@ -1,11 +1,12 @@
-/// The protocols every Sluice knows without being told: one row each. The operator's own rows come behind them.
+/// A protocol that Sluice knows without configuration. Each has one row of the protocol table; the operator's own protocols take the rows behind them.
 public struct KnownProtocol: Hashable, Sendable {
     /// Row of the protocol table.
     public var row: UInt8
-    /// As operators write it.
+    /// The protocol's name in the configuration.
     public var name: String
+    /// How frames of the protocol are recognised.
     public var matches: [ProtocolTable.Match]
-    /// Priority code point its frames leave physical ports with unless the operator says otherwise.
+    /// Priority code point that its frames leave physical ports with unless the operator configures another.
     public var pcp: UInt8
 
     public init(row: UInt8, name: String, matches: [ProtocolTable.Match], pcp: UInt8) {
@@ -19,7 +20,7 @@ public struct KnownProtocol: Hashable, Sendable {
     public static let iscsi = KnownProtocol(row: 1, name: "iscsi", matches: [.tcp(3260), .tcp(860)], pcp: 4)
     /// INCITS FC-BB-5.
     public static let fcoe = KnownProtocol(row: 2, name: "fcoe", matches: [.etherType(EtherType.fcoe)], pcp: 3)
-    /// FCoE's discovery and log-in.
+    /// FCoE Initialization Protocol: FCoE's discovery and log-in.
     public static let fip = KnownProtocol(row: 3, name: "fip", matches: [.etherType(EtherType.fip)], pcp: 3)
     /// InfiniBand Architecture, annex A16.
     public static let roce = KnownProtocol(row: 4, name: "roce", matches: [.etherType(EtherType.roce)], pcp: 3)
@@ -28,7 +29,7 @@ public struct KnownProtocol: Hashable, Sendable {
     /// NVMe/TCP Transport Specification: 4420, discovery on 8009. No customary priority: the operator's choice.
     public static let nvmeTCP = KnownProtocol(row: 6, name: "nvme-tcp", matches: [.tcp(4420), .tcp(8009)], pcp: 0)
 
-    /// In the order of their rows, from 1.
+    /// All known protocols in the order of their rows, which begin at 1.
     public static let all: [KnownProtocol] = [iscsi, fcoe, fip, roce, rocev2, nvmeTCP]
 
     /// First row that is free for the operator's own protocols.
@@ -36,12 +37,12 @@ public struct KnownProtocol: Hashable, Sendable {
 }
 
 extension ProtocolTable {
-    /// Takes all of a protocol's matches to its row.
+    /// Maps everything that `known` matches to its row.
     public func add(_ known: KnownProtocol) {
         for match in known.matches { set(match, row: known.row) }
     }
 
-    /// A table with the built-in rows.
+    /// Creates a table that holds the built-in protocols.
     public static func builtIn() -> ProtocolTable {
         let table = create()
         for known in KnownProtocol.all { table.add(known) }

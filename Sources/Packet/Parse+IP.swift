@@ -1,4 +1,4 @@
-/// IPv4 (RFC 791), options included.
+/// Parses an IPv4 header (RFC 791), which may have options, and what follows it.
 @_noLocks @inline(__always)
 func parseIPv4(_ bytes: UnsafeRawPointer, from start: Int, limit: Int, into record: UnsafeMutablePointer<FrameRecord>) {
     record.pointee.flags.mark(.ipv4)
@@ -14,12 +14,12 @@ func parseIPv4(_ bytes: UnsafeRawPointer, from start: Int, limit: Int, into reco
     }
     record.pointee.dscp = bytes.load(fromByteOffset: start &+ 1, as: UInt8.self) &>> 2
     record.pointee.ipProtocol = bytes.load(fromByteOffset: start &+ 9, as: UInt8.self)
-    // "More fragments" or an offset.
+    // "More fragments" is set, or the fragment offset is not 0.
     if bytes.bigEndian16(start &+ 6) & 0x3fff != 0 {
         record.pointee.flags.mark(.fragment)
         return
     }
-    // What lies behind the datagram is padding, not a header.
+    // What lies behind the end of the datagram is padding of the frame, not a header.
     let end = min(limit, start &+ Int(bytes.bigEndian16(start &+ 2)))
     guard end &- start >= header else {
         record.pointee.flags.mark(.truncated)
@@ -28,7 +28,7 @@ func parseIPv4(_ bytes: UnsafeRawPointer, from start: Int, limit: Int, into reco
     parseLayer4(bytes, from: start &+ header, end: end, into: record)
 }
 
-/// IPv6 (RFC 8200) with hop-by-hop, routing, fragment, destination option and authentication headers.
+/// Parses an IPv6 header (RFC 8200) and skips hop-by-hop, routing, fragment, destination options and authentication headers.
 @_noLocks @inline(__always)
 func parseIPv6(_ bytes: UnsafeRawPointer, from start: Int, limit: Int, into record: UnsafeMutablePointer<FrameRecord>) {
     record.pointee.flags.mark(.ipv6)
@@ -56,7 +56,7 @@ func parseIPv6(_ bytes: UnsafeRawPointer, from start: Int, limit: Int, into reco
             return
         }
         followed &+= 1
-        // The shortest extension header has 8 bytes.
+        // Every extension header has at least 8 bytes.
         guard end &- offset >= 8 else {
             record.pointee.flags.mark(.truncated)
             return
@@ -64,7 +64,7 @@ func parseIPv6(_ bytes: UnsafeRawPointer, from start: Int, limit: Int, into reco
         let size: Int
         if next == IPProtocol.fragment {
             size = 8
-            // Offset or "more fragments"; with neither it is a whole datagram (RFC 6946).
+            // A fragment header with neither an offset nor "more fragments" is an atomic fragment, which is a whole datagram (RFC 6946).
             if bytes.bigEndian16(offset &+ 2) & 0xfff9 != 0 {
                 record.pointee.ipProtocol = bytes.load(fromByteOffset: offset, as: UInt8.self)
                 record.pointee.flags.mark(.fragment)
@@ -72,7 +72,7 @@ func parseIPv6(_ bytes: UnsafeRawPointer, from start: Int, limit: Int, into reco
             }
         } else {
             let units = Int(bytes.load(fromByteOffset: offset &+ 1, as: UInt8.self))
-            // The authentication header alone counts words of four bytes, less two (RFC 4302, 2.2).
+            // The authentication header alone states its length in words of 4 bytes, minus 2 (RFC 4302, 2.2).
             size = next == IPProtocol.authentication ? (units &+ 2) &* 4 : (units &+ 1) &* 8
         }
         next = bytes.load(fromByteOffset: offset, as: UInt8.self)
@@ -92,7 +92,7 @@ private func isExtension(_ header: UInt8) -> Bool {
         || header == IPProtocol.authentication || header == IPProtocol.destinationOptions
 }
 
-/// Ports are read from whole TCP (RFC 9293) and UDP (RFC 768) headers only.
+/// Reads the ports if the TCP (RFC 9293) or UDP (RFC 768) header is whole.
 @_noLocks @inline(__always)
 private func parseLayer4(_ bytes: UnsafeRawPointer, from start: Int, end: Int, into record: UnsafeMutablePointer<FrameRecord>) {
     let ipProtocol = record.pointee.ipProtocol

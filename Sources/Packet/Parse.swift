@@ -1,18 +1,18 @@
-/// Reads a frame's headers into `record`: addresses, tags, type, IP protocol, DSCP and ports.
+/// Reads a frame's headers into `record`: addresses, tags, EtherType, IP protocol, DSCP and ports.
 ///
-/// Never reads at or behind `bytes + contiguous`, whatever the frame says. Constant cost: at most two tags and
-/// `maximumExtensionHeaders` IPv6 extension headers are followed. Writes every field but those of the later stages.
+/// It never reads at or behind `bytes + contiguous`, whatever lengths the frame states. The cost is bounded: at most two tags and `maximumExtensionHeaders`
+/// IPv6 extension headers are followed. It writes every field but those of the later stages.
 ///
 /// - Parameters:
-///   - bytes: the destination address's first octet.
-///   - contiguous: readable bytes at `bytes`; headers that lie behind them count as truncated.
-///   - length: the whole frame without FCS; a smaller `length` than `contiguous` (padding of the buffer) is the limit.
+///   - bytes: the first octet of the destination address.
+///   - contiguous: number of readable bytes at `bytes`; a header that extends beyond them counts as truncated.
+///   - length: length of the whole frame without FCS. Where it is smaller than `contiguous`, the rest of the buffer is padding and not read.
 @_noLocks @inlinable @inline(__always)
 public func parse(
     _ bytes: UnsafeRawPointer, contiguous: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>
 ) {
     let limit = min(contiguous, Int(length))
-    // An untagged frame with a whole IPv4 header (no options) and the smallest of layer 4 headers: the common one.
+    // The common case: an untagged frame with a whole IPv4 header without options and at least the shortest layer 4 header (UDP).
     if limit >= HeaderSize.ethernet + HeaderSize.ipv4 + HeaderSize.udp {
         if parsePlain(bytes, from: 14, limit: limit, length: length, tci: 0, pcp: FrameRecord.noPCP, into: record) { return }
         if bytes.bigEndian16(12) == EtherType.vlan { return parseTagged(bytes, limit: limit, length: length, into: record) }
@@ -20,7 +20,7 @@ public func parse(
     parseAnyFrame(bytes, limit: limit, length: length, into: record)
 }
 
-/// A frame with one tag that otherwise is as the common one.
+/// Parses a frame whose outermost tag has the type 0x8100, first by trying whether what follows the tag is the common case.
 @_noLocks @usableFromInline @inline(never)
 func parseTagged(_ bytes: UnsafeRawPointer, limit: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>) {
     if limit >= HeaderSize.ethernet + HeaderSize.vlanTag + HeaderSize.ipv4 + HeaderSize.udp {
@@ -30,16 +30,16 @@ func parseTagged(_ bytes: UnsafeRawPointer, limit: Int, length: UInt32, into rec
     parseAnyFrame(bytes, limit: limit, length: length, into: record)
 }
 
-/// Reads a frame whose IPv4 header, if it has no options and a TCP or UDP header behind it, starts at `start` (14 or 18) behind its type. False: it
-/// is of another kind, and nothing was written. `limit` is 28 more than `start` at least.
+/// Parses a frame of the common kind: an IPv4 header without options at `start` (14 or 18), directly behind its EtherType, followed by a TCP or UDP header.
+/// Returns false, and has written nothing, if the frame is of another kind. `limit` must be at least `start` + 28.
 @_noLocks @inlinable @inline(__always)
 func parsePlain(
     _ bytes: UnsafeRawPointer, from start: Int, limit: Int, length: UInt32, tci: UInt16, pcp: UInt8, into record: UnsafeMutablePointer<FrameRecord>
 ) -> Bool {
-    // Type, then octet 0: version 4, header of 5 words.
+    // The EtherType, then octet 0 of the IP header: version 4 and a header length of 5 words.
     let typeAndStart = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start &- 2, as: UInt32.self))
     guard typeAndStart & 0xff_ffff == 0x45_0008 else { return false }
-    // Octets 2 to 9. Octets 6 and 7: neither "more fragments" nor an offset (RFC 791, 3.1).
+    // Octets 2 to 9 of the IP header. Octets 6 and 7 must have neither "more fragments" nor a fragment offset (RFC 791, 3.1).
     let header = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: start &+ 2, as: UInt64.self))
     guard header & 0xff3f_0000_0000 == 0 else { return false }
     let ipProtocol = UInt8(truncatingIfNeeded: header &>> 56)
@@ -47,7 +47,7 @@ func parsePlain(
     let datagram = Int(UInt16(truncatingIfNeeded: header).byteSwapped)
     let needed = HeaderSize.ipv4 &+ (isTCP ? HeaderSize.tcp : HeaderSize.udp)
     guard isTCP || ipProtocol == IPProtocol.udp, min(datagram, limit &- start) >= needed else { return false }
-    // Neighbouring fields are written as words; the compiler does not join them by itself. A test holds their offsets.
+    // Neighbouring fields are written as words, because the compiler does not merge the stores by itself. A test checks the fields' offsets.
     let fields = UnsafeMutableRawPointer(record)
     FrameAddresses(of: bytes).store(in: record)
     let group = UInt32(bytes.load(as: UInt8.self) & 1) &<< 7  // .multicast
@@ -63,17 +63,17 @@ func parsePlain(
     return true
 }
 
-/// Extension headers followed before a datagram counts as malformed. RFC 8200, 4.1 names each of six at most once
-/// (destination options twice).
+/// How many extension headers are followed before a datagram counts as malformed. RFC 8200, 4.1 names six, each to occur at most once (destination options
+/// twice).
 @inlinable @inline(__always) public var maximumExtensionHeaders: Int { @_noLocks get { 8 } }
 
-/// `.multicast` for a group address: bit 40 of the address (IEEE 802, 8.2) is moved to the flag's place.
+/// The flag `.multicast` if `destination` is a group address: bit 40 of the address (IEEE 802, 8.2) is shifted to the flag's place.
 @_noLocks @inlinable @inline(__always)
 func groupFlag(_ destination: UInt64) -> UInt16 {
     UInt16(truncatingIfNeeded: destination &>> 33) & FrameRecord.Flags.multicast.rawValue
 }
 
-/// Every frame that `parse` does not recognise at first sight. `limit` is the number of bytes that may be read.
+/// Parses any frame; `parse` calls it for those that are not of the common kind. `limit` is the number of bytes that may be read.
 @_noLocks @usableFromInline @inline(never)
 func parseAnyFrame(_ bytes: UnsafeRawPointer, limit: Int, length: UInt32, into record: UnsafeMutablePointer<FrameRecord>) {
     clear(record, length: length)

@@ -1,12 +1,12 @@
-/// How a frame's protocol is known: byte tables from EtherType, ports, DSCP and PCP to a row number, 1 to 63; 0 is the default row.
+/// Maps a frame's EtherType, ports, DSCP and PCP to a row number that stands for its protocol: 1 to 63, or 0 for the default row.
 ///
-/// A trivial handle on one block of 192.5 KiB; copies share it. One thread fills it before it is published to the lcores;
-/// while they read it, it must not change (publish another one instead).
+/// A trivial handle on one block of 192.5 KiB; copies share it. One thread fills it before it is published to the lcores. While they read it, it must not
+/// change: publish another one instead.
 @frozen
 public struct ProtocolTable: @unchecked Sendable {
     @usableFromInline let rows: UnsafeMutablePointer<UInt8>
 
-    // Places of the tables within the block. DSCP and PCP have room for every octet; the row of "none" always is 0.
+    // Offsets of the tables within the block. The tables of DSCP and PCP have an entry for every octet; the entries of `noDSCP` and `noPCP` always are 0.
     @inlinable @inline(__always) static var tcpTable: Int { @_noLocks get { 0 } }
     @inlinable @inline(__always) static var udpTable: Int { @_noLocks get { 65_536 } }
     @inlinable @inline(__always) static var etherTypeTable: Int { @_noLocks get { 131_072 } }
@@ -14,14 +14,14 @@ public struct ProtocolTable: @unchecked Sendable {
     @inlinable @inline(__always) static var pcpTable: Int { @_noLocks get { 196_864 } }
     @inlinable @inline(__always) static var size: Int { @_noLocks get { 197_120 } }
 
-    /// Rows besides the default one.
+    /// Highest row number.
     @inlinable @inline(__always) public static var maximumRow: UInt8 { @_noLocks get { 63 } }
-    /// The row of whatever no table knows.
+    /// The row of frames that no table has an entry for.
     @inlinable @inline(__always) public static var defaultRow: UInt8 { @_noLocks get { 0 } }
 
     @usableFromInline init(rows: UnsafeMutablePointer<UInt8>) { self.rows = rows }
 
-    /// A table in which everything falls to the default row.
+    /// Creates a table that maps everything to the default row.
     public static func create() -> ProtocolTable {
         let rows = UnsafeMutablePointer<UInt8>.allocate(capacity: size)
         rows.initialize(repeating: 0, count: size)
@@ -31,8 +31,8 @@ public struct ProtocolTable: @unchecked Sendable {
     /// Frees the block; no lcore may still read it.
     public func destroy() { rows.deallocate() }
 
-    /// Takes `match` to `row`, in place of the row it had. Port 0, which is reserved (RFC 6335, 6), never matches. Traps if
-    /// `row` exceeds `maximumRow`, or a DSCP 63, or a PCP 7. A range costs a look-up no more than one port.
+    /// Maps `match` to `row`, replacing the row it had. Port 0, which is reserved (RFC 6335, 6), never matches. Traps if `row` exceeds `maximumRow`, a DSCP
+    /// exceeds 63, or a PCP exceeds 7. Look-ups of a range cost no more than those of a single port.
     public func set(_ match: Match, row: UInt8) {
         precondition(row <= Self.maximumRow, "the protocol table has rows 0 to 63")
         switch match {
@@ -50,7 +50,7 @@ public struct ProtocolTable: @unchecked Sendable {
         }
     }
 
-    /// The row of `match` alone, without precedence; 0 if it has none. Of a range: of its first port.
+    /// The row of `match` alone, without regard to precedence; 0 if it has none. For a range this is the row of its first port.
     public func row(of match: Match) -> UInt8 {
         switch match {
         case .tcp(let port): rows[Self.tcpTable + Int(port)]
@@ -63,9 +63,9 @@ public struct ProtocolTable: @unchecked Sendable {
         }
     }
 
-    /// One way of knowing a protocol.
+    /// A criterion by which frames of a protocol are recognised.
     public enum Match: Hashable, Sendable {
-        /// Type behind the tags.
+        /// EtherType behind the tags.
         case etherType(UInt16)
         /// Either port of a TCP segment.
         case tcp(UInt16)
@@ -75,16 +75,16 @@ public struct ProtocolTable: @unchecked Sendable {
         case tcpRange(ClosedRange<UInt16>)
         /// Either port of a UDP datagram is one of these.
         case udpRange(ClosedRange<UInt16>)
+        /// Differentiated services code point, 0 to 63.
         case dscp(UInt8)
-        /// PCP of the outermost tag the frame arrived with.
+        /// Priority code point, 0 to 7, of the outermost tag that the frame arrived with.
         case pcp(UInt8)
     }
 
-    /// The frame's row, from the most to the least telling: destination port, source port, EtherType, DSCP, PCP, default.
+    /// The frame's row. The first of these that has a row decides: destination port, source port, EtherType, DSCP, PCP; otherwise it is the default row.
     ///
-    /// The destination port comes before the source port because a client's own port is drawn by chance and may be one of the
-    /// table's, while the server's is meant. EtherType precedes DSCP and PCP because the latter two only tell what a sender
-    /// wishes for.
+    /// The destination port comes before the source port because a client's own port is chosen arbitrarily and may happen to be in the table, while the
+    /// server's is meant. EtherType precedes DSCP and PCP because these two only say how the sender wants the frame to be treated.
     @_noLocks @inlinable @inline(__always)
     public func identify(_ record: UnsafePointer<FrameRecord>) -> UInt8 {
         identify(
@@ -101,7 +101,7 @@ public struct ProtocolTable: @unchecked Sendable {
         return dscp != 0 ? dscp : rows[Self.pcpTable &+ Int(record.pointee.pcp)]
     }
 
-    /// The row of a TCP or UDP frame with both ports as they lie in its header (`ParsePattern.ports`) that has the row `other` without them.
+    /// The row of a TCP or UDP frame. `word` holds both ports in the frame's byte order (`ParsePattern.ports`); `other` is the row if neither port has one.
     @_noLocks @inlinable @inline(__always)
     public func identify(ports word: UInt32, ipProtocol: UInt8, otherwise other: UInt8) -> UInt8 {
         let both = UInt32(bigEndian: word)
@@ -112,7 +112,7 @@ public struct ProtocolTable: @unchecked Sendable {
 
     @_noLocks @inlinable @inline(__always)
     func identify(destinationPort: UInt16, sourcePort: UInt16, ipProtocol: UInt8, otherwise other: UInt8) -> UInt8 {
-        // TCP is 6, UDP 17: the lowest bit tells them apart. Frames of anything else have ports 0, which no row has.
+        // TCP is 6 and UDP is 17, so the lowest bit tells them apart. Frames of other protocols have ports 0, for which no row can be set.
         let ports = rows + Int(ipProtocol & 1) &* Self.udpTable
         let destination = ports[Int(destinationPort)], source = ports[Int(sourcePort)]
         if destination != 0 { return destination }

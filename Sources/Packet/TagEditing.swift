@@ -1,16 +1,16 @@
-/// Changes of a frame's outermost tag in its own bytes. Each function tells how many bytes it needs; the caller has checked them.
+/// Edits a frame's outermost tag in place. Each function states how many bytes must be accessible; the caller has to check that.
 public enum TagEditing {
-    /// Whether an incoming frame carries a priority tag (null VID) that must come off: a bridge passes the priority on, never the
-    /// tag (IEEE 802.1Q, 6.9.1: a frame with the null VID belongs to the port's own VLAN, as an untagged one does).
+    /// Whether an incoming frame carries a priority tag (null VID) that must be removed: a bridge passes on the priority but never the tag (IEEE 802.1Q, 6.9.1:
+    /// like an untagged frame, one with the null VID belongs to the port's own VLAN).
     @_noLocks @inlinable @inline(__always)
     public static func isPriorityTagged(_ record: UnsafePointer<FrameRecord>) -> Bool {
         record.pointee.tagCount != 0 && record.pointee.tci & 0x0fff == 0
     }
 
-    /// Takes the outermost tag out of a frame: moves the addresses 4 bytes up, so that the frame starts at `bytes + 4`, and
-    /// brings `record` in line. `record.pcp` keeps the tag's priority, by which PCP rows of the protocol table match.
+    /// Removes the outermost tag: moves the addresses 4 bytes up, so that the frame starts at `bytes + 4`, and adjusts `record`. `record.pcp` keeps the tag's
+    /// priority, so that PCP rows of the protocol table still match.
     ///
-    /// The caller moves the buffer's data start by 4. Needs `record.tagCount` of at least 1, as `parse` found it.
+    /// The caller has to move the start of the buffer's data by 4. `record.tagCount` must be at least 1, as set by `parse`.
     @_noLocks
     public static func stripPriorityTag(_ bytes: UnsafeMutableRawPointer, _ record: UnsafeMutablePointer<FrameRecord>) {
         removeTag(bytes)
@@ -23,7 +23,7 @@ public enum TagEditing {
         record.pointee.flags.mark(.priorityTagStripped)
     }
 
-    /// Moves both addresses 4 bytes up, over the outermost tag. The frame then starts at `bytes + 4`. Needs 18 bytes.
+    /// Moves both addresses 4 bytes up, over the outermost tag, so that the frame starts at `bytes + 4`. Needs 18 bytes.
     @_noLocks @inlinable @inline(__always)
     public static func removeTag(_ bytes: UnsafeMutableRawPointer) {
         let first = bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
@@ -32,8 +32,8 @@ public enum TagEditing {
         bytes.storeBytes(of: second, toByteOffset: 12, as: UInt32.self)
     }
 
-    /// Moves both addresses of the frame at `bytes + 4` down to `bytes` and writes TPID (0x8100 or 0x88a8) and `tci` behind them. `bytes` is
-    /// the frame's new start, 4 bytes of headroom before the old one. Needs 16 bytes from there. The caller adds 4 to the lengths.
+    /// Inserts a tag: moves both addresses of the frame at `bytes + 4` down to `bytes` and writes the TPID `type` (0x8100 or 0x88a8) and `tci` behind them.
+    /// `bytes` is the frame's new start, 4 bytes of headroom before the old one; 16 bytes from there are written. The caller has to add 4 to the lengths.
     @_noLocks @inlinable @inline(__always)
     public static func pushTag(_ bytes: UnsafeMutableRawPointer, tci: UInt16, type: UInt16 = EtherType.vlan) {
         let first = bytes.loadUnaligned(fromByteOffset: 4, as: UInt64.self)
@@ -49,7 +49,7 @@ public enum TagEditing {
         bytes.storeBytes(of: tci.bigEndian, toByteOffset: HeaderSize.ethernet, as: UInt16.self)
     }
 
-    /// Replaces the outermost tag's type. Needs 14 bytes.
+    /// Replaces the outermost tag's TPID. Needs 14 bytes.
     @_noLocks @inlinable @inline(__always)
     public static func rewriteType(_ bytes: UnsafeMutableRawPointer, _ type: UInt16) {
         bytes.storeBytes(of: type.bigEndian, toByteOffset: HeaderSize.ethernet - 2, as: UInt16.self)

@@ -1,12 +1,12 @@
-/// A set of VLAN identifiers, 1 to 4094 (IEEE 802.1Q, table 9-2: 0 is no VLAN, 4095 is reserved).
+/// A set of VLAN identifiers, 1 to 4094 (IEEE 802.1Q, table 9-2: 0 stands for no VLAN, 4095 is reserved).
 public struct VLANSet: Hashable, Sendable {
     public static let identifiers = 1...4_094
-    /// Bit `id % 64` of word `id / 64`.
+    /// The set as a bitmap: an identifier is bit `id % 64` of word `id / 64`.
     public private(set) var words = [UInt64](repeating: 0, count: 64)
 
     public init() {}
 
-    /// - Parameter ids: of `identifiers`; traps for others.
+    /// - Parameter ids: identifiers within `identifiers`; others trap.
     public init(_ ids: some Sequence<Int>) { for id in ids { insert(id) } }
 
     public mutating func insert(_ id: Int) {
@@ -18,10 +18,10 @@ public struct VLANSet: Hashable, Sendable {
 
     public var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
     public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
-    /// Lowest first.
+    /// The identifiers in ascending order.
     public var ids: [Int] { Self.identifiers.filter(contains) }
 
-    /// Identifiers that follow one another as one range, lowest first.
+    /// The identifiers in ascending order, with consecutive ones merged into ranges.
     public var ranges: [ClosedRange<Int>] {
         var result: [ClosedRange<Int>] = []
         for id in ids {

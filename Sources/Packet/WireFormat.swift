@@ -1,25 +1,25 @@
-/// Numbers of the wire, named as their registries name them.
+/// EtherType values, named as in the IEEE registry.
 public enum EtherType {
     @inlinable @inline(__always) public static var ipv4: UInt16 { @_noLocks get { 0x0800 } }
     @inlinable @inline(__always) public static var arp: UInt16 { @_noLocks get { 0x0806 } }
     @inlinable @inline(__always) public static var rarp: UInt16 { @_noLocks get { 0x8035 } }
-    /// C-tag (IEEE 802.1Q, table 9-1).
+    /// TPID of C-tags (IEEE 802.1Q, table 9-1).
     @inlinable @inline(__always) public static var vlan: UInt16 { @_noLocks get { 0x8100 } }
     @inlinable @inline(__always) public static var ipv6: UInt16 { @_noLocks get { 0x86dd } }
-    /// MAC Control: pause and priority flow control (IEEE 802.3, 31A).
+    /// MAC Control: pause and priority flow control (IEEE 802.3, annex 31A).
     @inlinable @inline(__always) public static var macControl: UInt16 { @_noLocks get { 0x8808 } }
-    /// S-tag (IEEE 802.1Q, table 9-1).
+    /// TPID of S-tags (IEEE 802.1Q, table 9-1).
     @inlinable @inline(__always) public static var serviceVLAN: UInt16 { @_noLocks get { 0x88a8 } }
     @inlinable @inline(__always) public static var lldp: UInt16 { @_noLocks get { 0x88cc } }
     @inlinable @inline(__always) public static var fcoe: UInt16 { @_noLocks get { 0x8906 } }
     /// FCoE Initialization Protocol.
     @inlinable @inline(__always) public static var fip: UInt16 { @_noLocks get { 0x8914 } }
     @inlinable @inline(__always) public static var roce: UInt16 { @_noLocks get { 0x8915 } }
-    /// Outer tag of older double-tagging equipment.
+    /// TPID of the outer tag in older double-tagging equipment.
     @inlinable @inline(__always) public static var oldServiceVLAN: UInt16 { @_noLocks get { 0x9100 } }
 }
 
-/// IANA protocol numbers, shared by IPv4 and the IPv6 next header.
+/// IANA protocol numbers, which IPv4's protocol field and IPv6's next header share.
 public enum IPProtocol {
     @inlinable @inline(__always) public static var hopByHop: UInt8 { @_noLocks get { 0 } }
     @inlinable @inline(__always) public static var icmp: UInt8 { @_noLocks get { 1 } }
@@ -35,7 +35,7 @@ public enum IPProtocol {
     @inlinable @inline(__always) public static var pim: UInt8 { @_noLocks get { 103 } }
 }
 
-/// Sizes in bytes.
+/// Header sizes in bytes, without options.
 public enum HeaderSize {
     @inlinable @inline(__always) public static var ethernet: Int { @_noLocks get { 14 } }
     @inlinable @inline(__always) public static var vlanTag: Int { @_noLocks get { 4 } }
@@ -45,8 +45,8 @@ public enum HeaderSize {
     @inlinable @inline(__always) public static var udp: Int { @_noLocks get { 8 } }
 }
 
-/// Big-endian numbers at any alignment. The caller has checked that they can be read. One function a size, because a generic
-/// one cannot be proven free of locks without optimisation.
+/// Reads big-endian numbers at any alignment. The caller has to check that the bytes are readable. There is a function for each size, because a generic one
+/// cannot be proven free of locks in unoptimised builds.
 extension UnsafeRawPointer {
     @_noLocks @inlinable @inline(__always)
     public func bigEndian16(_ offset: Int) -> UInt16 { UInt16(bigEndian: loadUnaligned(fromByteOffset: offset, as: UInt16.self)) }

@@ -10,7 +10,7 @@ struct SluiceGen: ParsableCommand {
         subcommands: [Run.self, Circulate.self, Check.self, Example.self, HiccupsCommand.self, WakesCommand.self])
 }
 
-/// Exit statuses: 0 all expectations met, 1 not, 2 the scenario or the machine refuses.
+/// Prints an error and gives the exit status for it: 2, as the scenario or the machine refuses. (0: all expectations were met; 1: some were not.)
 func fail(_ error: any Error) -> ExitCode {
     FileHandle.standardError.write(Data("sluice-gen: \(error)\n".utf8))
     return ExitCode(2)

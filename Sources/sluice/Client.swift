@@ -1,7 +1,7 @@
 import ControlAPI
 import Foundation
 
-/// One request, one reply, over the daemon's socket.
+/// Sends one request over the daemon's socket and reads its reply.
 struct Client {
     static var standardPath: String {
         let environment = ProcessInfo.processInfo.environment["SLUICE_SOCKET"] ?? ""
@@ -9,11 +9,12 @@ struct Client {
     }
 
     let path: String
-    /// For the whole of a request. A change may have to wait for devices.
+    /// How long the whole of a request may take. It is long, as a change may have to wait for devices.
     var patience = Self.standardPatience
     static let standardPatience = Duration.seconds(120)
 
-    /// - Throws: `Failure` with the daemon's sentences, or with why there is none to ask.
+    /// Carries out a method.
+    /// - Throws: `Failure` with the daemon's sentences, or with why no daemon can be asked.
     func call<Params: Encodable, Value: Decodable>(_ method: Method, _ params: Params) throws -> Value { try call(method.rawValue, params) }
 
     func call<Params: Encodable, Value: Decodable>(_ method: String, _ params: Params) throws -> Value {
@@ -38,7 +39,7 @@ struct Client {
         do {
             try send(request, descriptor, until: deadline)
         } catch let failure as Failure {
-            // The daemon may have answered why it did not want it all.
+            // The daemon may have closed its side because it answered with an error before it had read the whole request.
             refusal = failure
         }
         var answer = Data()
@@ -91,7 +92,7 @@ struct Client {
         return descriptor
     }
 
-    /// More than any configuration that runs has to tell.
+    /// The most bytes of an answer, which is more than any configuration that runs leads to.
     private static let largestAnswer = 1 << 30
 
     private func tooLate(_ what: String) -> Failure {
@@ -100,9 +101,9 @@ struct Client {
         return Failure("the daemon on \(path) \(what) within \(shown) s; what was asked may still be done (--timeout takes longer)")
     }
 
-    /// Has the next call on a socket end at the deadline, with EAGAIN.
+    /// Makes the next call on a socket end at the deadline, with EAGAIN.
     private static func limit(_ descriptor: CInt, _ option: CInt, to deadline: ContinuousClock.Instant) {
-        // 0 would be no limit at all.
+        // A time of 0 would mean that there is no limit.
         let left = max(deadline - .now, .microseconds(1)).components
         var time = timeval(tv_sec: Int(left.seconds), tv_usec: Int(max(left.attoseconds / 1_000_000_000_000, left.seconds == 0 ? 1 : 0)))
         setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
@@ -126,11 +127,11 @@ struct Client {
     }
 }
 
-/// What a verb ends with when it cannot be done: sentences for stderr, and exit code 1.
+/// Why a verb could not be carried out: sentences for standard error. The exit status is 1.
 struct Failure: Error, CustomStringConvertible {
     let description: String
 
-    /// - Parameter problems: told one by one instead of `message`, if there are any.
+    /// - Parameter problems: if there are any, they are told one by one instead of `message`.
     init(_ message: String, problems: [ProblemReport]? = nil) {
         if let problems, !problems.isEmpty {
             description = problems.map { problem in

@@ -30,7 +30,7 @@ struct ApplyCommand: ParsableCommand {
     func run() throws {
         try reporting {
             let document = try ConfigurationFile(file)
-            // What is wrong with the file itself needs no daemon to be told.
+            // Problems of the file itself can be told without a daemon.
             _ = try document.model()
             let reply: ChangeReply = try connecting.client.call(.configApply, ApplyParams(yaml: document.text, dryRun: dryRun))
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
@@ -71,10 +71,10 @@ struct CheckCommand: ParsableCommand {
     @Argument(help: "A YAML file, or - for standard input.") var file: String
     @Flag(name: .shortAndLong, help: "Print JSON.") var json = false
 
-    /// What a good configuration has.
+    /// What a configuration without problems contains.
     private struct Contents: Codable {
         var bridges: Int, ports: Int, groups: Int, guests: Int
-        /// What will not be as it is written, on this host or at all.
+        /// What will not work as it is written, on this host or anywhere.
         var warnings: [String]
     }
 
@@ -101,7 +101,7 @@ struct CheckCommand: ParsableCommand {
         }
     }
 
-    /// Sockets that cannot be made here as it is.
+    /// Warnings about vhost sockets that cannot be made on this host as it is now.
     private static func unusableSockets(_ model: Model) -> [String] {
         model.ports.enumerated().compactMap { index, port in
             guard case .vhost(let socket, _, _) = port.kind else { return nil }
@@ -117,7 +117,7 @@ struct CheckCommand: ParsableCommand {
     }
 }
 
-/// A configuration read from disk.
+/// A configuration file and its text.
 struct ConfigurationFile {
     let name: String
     let text: String
@@ -131,7 +131,8 @@ struct ConfigurationFile {
         }
     }
 
-    /// - Throws: problems as `file:line: path: sentence`.
+    /// The model that the file describes.
+    /// - Throws: `Failure` with its problems as `file:line: path: sentence`.
     func model() throws -> Model {
         do {
             return try Model.checked(yaml: text)

@@ -3,9 +3,9 @@ import ControlAPI
 import Foundation
 
 struct FDBCommand: ParsableCommand {
-    /// Of what is shown.
+    /// The keys that select what is shown.
     static let keys = ["bridge", "port", "dev", "master", "vlan"]
-    /// As bridge(8) has them.
+    /// Other words for these keys, as bridge(8) has them.
     static let synonyms = ["dev": "port", "master": "bridge"]
     static let configuration = CommandConfiguration(
         commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self, Flush.self],
@@ -61,7 +61,7 @@ struct FDBCommand: ParsableCommand {
 }
 
 struct ClassCommand: ParsableCommand {
-    /// Of what is shown.
+    /// The keys that select what is shown.
     static let keys = ["dev", "tree", "dir"]
     static let configuration = CommandConfiguration(
         commandName: "class", abstract: "Traffic classes: floors, ceilings, borrowing.",
@@ -126,7 +126,7 @@ struct CoreCommand: ParsableCommand {
             try reporting { try watching.repeating { try show(&before) } }
         }
 
-        /// - Parameter last: what was shown before, if anything: what cores lost is told from then on.
+        /// - Parameter last: the cores as they were shown before, if they were; stalls are counted from then on.
         private func show(_ last: inout [CoreStatus]) throws {
             guard stages else {
                 let cores: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stalls: stalls ? true : nil))
@@ -208,12 +208,15 @@ struct VersionCommand: ParsableCommand {
     }
 }
 
-/// `bridge br0 port vm1`: pairs of a known key and a value, after at most one word that stands by itself.
+/// Words such as `bridge br0 port vm1`: pairs of a known key and a value, behind at most one word that stands by itself.
 struct Words {
     private(set) var first: String?
     private var values: [String: String] = [:]
 
-    /// - Parameter synonyms: keys, and what they are another word for.
+    /// - Parameters:
+    ///   - keys: the keys that are allowed, synonyms included.
+    ///   - synonyms: keys that are other words for a key, with that key.
+    ///   - positional: whether a word may stand by itself in front.
     init(_ words: [String], keys: [String], synonyms: [String: String], positional: Bool = false) throws {
         var rest = words[...]
         if positional, let word = rest.first, !keys.contains(word) { first = rest.removeFirst() }

@@ -19,7 +19,7 @@ struct VLANCommand: ParsableCommand {
     }
 }
 
-/// As `bridge -j vlan show` has it.
+/// The VLANs of a port as `bridge -j vlan show` prints them.
 private struct PortVLANsShown: Encodable {
     var port: String
     var vlans: [VLANRange]

@@ -2,8 +2,8 @@ import ArgumentParser
 import Configuration
 import ControlAPI
 
-// Verbs that change one thing: their words go to the daemon as they are, where they are read against the running
-// configuration, so that two people's changes cannot lose each other.
+// Verbs that change one object. Their words are sent to the daemon unchanged and read there against the running configuration, so that two people's
+// simultaneous changes do not undo each other.
 
 protocol EditCommand: ParsableCommand {
     static var object: String { get }
@@ -13,7 +13,8 @@ protocol EditCommand: ParsableCommand {
 }
 
 extension EditCommand {
-    /// A word with a sign before digits is a value, for the daemon to refuse by the name of its key; any other with a dash is no option there is.
+    /// A word that begins with a sign and a digit is a value, which the daemon refuses by the name of its key. Any other word that begins with a dash would be
+    /// an option, and there is no such option.
     func validate() throws {
         for word in words where word.hasPrefix("-") && word.dropFirst().first?.isNumber != true {
             throw ValidationError("Unknown option '\(word)'")
@@ -22,11 +23,11 @@ extension EditCommand {
 
     func run() throws { try reporting { try connecting.edit(Self.object, Self.verb, words) } }
 
-    /// The keys that it takes, for its help.
+    /// The keys that the verb takes, for its help.
     static var keys: String { EditObject(rawValue: object)?.keys ?? "" }
 }
 
-/// Sentences go to stderr, one a line, and the exit code is 1.
+/// Prints a `Failure` on standard error, one sentence on each line, and ends with exit status 1.
 func reporting(_ body: () throws -> Void) throws {
     do {
         try body()

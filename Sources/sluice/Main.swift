@@ -2,7 +2,7 @@ import ArgumentParser
 import Configuration
 import ControlAPI
 
-/// The command line. A verb is one request to the daemon, or none at all (`check`, `diff` of two files).
+/// The command line. A verb sends at most one request to the daemon; `check` and `diff` of two files send none.
 @main
 struct Sluice: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,8 +28,8 @@ struct Sluice: ParsableCommand {
         main(arguments)
     }
 
-    /// What is wrong with the object or verb, nil if nothing is. Without this a verb nobody knows is taken for a name to show, and what
-    /// follows it is what gets the blame.
+    /// What is wrong with the object or the verb; nil if nothing is. Without this check, an unknown verb would be taken for a name to show, and the error would
+    /// be about the words behind it.
     static func unknownWord(_ arguments: [String]) -> String? {
         if let option = arguments.first, ["-s", "--socket"].contains(option) {
             return "\(option) takes the path of the daemon's socket, and what to do follows: sluice \(option) /run/sluice/control.sock status"
@@ -42,7 +42,7 @@ struct Sluice: ParsableCommand {
         }
         let verbs = object.subcommands.map { $0._commandName }
         guard !verbs.isEmpty, words.count > 1, !verbs.contains(words[1]) else { return nil }
-        // Without a verb it is shown: by its name, or by pairs of a key and a value, the first of them behind a path perhaps.
+        // Without a verb the object is shown. It is selected by its name or by pairs of a key and a value, for classes with a path in front.
         let keys = ["fdb": FDBCommand.keys, "mdb": FDBCommand.keys, "class": ClassCommand.keys][first]
         if let keys {
             if keys.contains(words[1]) || first == "class" && (words.count == 2 || keys.contains(words[2])) { return nil }
@@ -52,7 +52,8 @@ struct Sluice: ParsableCommand {
         return "\(first) has no verb '\(words[1])'; there are \(verbs.joined(separator: ", "))"
     }
 
-    /// `sluice -j -s PATH port show`, as with ip and tc, means `sluice port show -j -s PATH`: options belong to the verb that uses them.
+    /// Moves options to the end: `sluice -j -s PATH port show`, as one writes with ip and tc, means `sluice port show -j -s PATH`, because options belong to
+    /// the verb.
     static func withOptionsLast(_ arguments: [String]) -> [String] {
         var rest = arguments[...]
         var options: [String] = []
@@ -71,7 +72,7 @@ struct Sluice: ParsableCommand {
     }
 }
 
-/// What every verb that asks the daemon takes.
+/// The options of every verb that asks the daemon.
 struct Connecting: ParsableArguments {
     @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).")
     var socket: String?
@@ -94,7 +95,7 @@ struct Connecting: ParsableArguments {
 
     var client: Client { Client(path: socket ?? Client.standardPath, patience: (try? patience()) ?? Client.standardPatience) }
 
-    /// Asks, and prints the reply as JSON or as a table.
+    /// Calls a method, and prints the reply as JSON or as a table.
     func show<Params: Encodable, Value: Codable>(
         _ method: Method, _ params: Params, as _: Value.Type, _ table: (Value) -> String
     ) throws {
@@ -102,7 +103,7 @@ struct Connecting: ParsableArguments {
         Output.print(json ? try Output.json(value) : table(value))
     }
 
-    /// Sends one change and prints what it did.
+    /// Sends one change, and prints what it did.
     func edit(_ object: String, _ verb: String, _ words: [String]) throws {
         let reply: ChangeReply = try client.call("\(object).\(verb)", WordsParams(words))
         if json { Output.print(try Output.json(reply)) } else { Output.print(Output.changes(reply)) }

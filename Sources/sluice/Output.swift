@@ -1,7 +1,7 @@
 import ControlAPI
 import Foundation
 
-/// What goes to the terminal.
+/// Prints to the terminal.
 enum Output {
     static func print(_ text: String, newline: Bool = true) {
         if text.isEmpty { return }
@@ -10,8 +10,8 @@ enum Output {
 
     static func error(_ text: String) { FileHandle.standardError.write(Data((printable(text) + "\n").utf8)) }
 
-    /// Names and texts from elsewhere may hold characters that a terminal takes for commands: C0 and C1 controls, but for line ends and tabs, and DEL
-    /// are shown by their number.
+    /// The text with control characters replaced by their numbers, as names and texts from elsewhere may contain some that a terminal takes for commands: C0
+    /// controls except line feed and tab, DEL, and C1 controls.
     static func printable(_ text: String) -> String {
         func isCommand(_ character: Unicode.Scalar) -> Bool {
             character.value < 0x20 && character != "\n" && character != "\t" || 0x7f...0x9f ~= character.value

@@ -2,7 +2,7 @@ import Configuration
 import ControlAPI
 
 extension Tables {
-    /// As `tc -s class show`: two or more lines a class.
+    /// The classes in the manner of `tc -s class show`, each on several lines.
     package static func classes(_ classes: [ClassStatus]) -> String { classes.map(one).joined(separator: "\n") }
 
     private static func one(_ item: ClassStatus) -> String {
@@ -58,7 +58,7 @@ extension Tables {
 
     // MARK: The daemon
 
-    /// - Parameter before: what was shown last; what was lost is told from then on.
+    /// - Parameter before: the cores as they were shown last; stalls are counted from then on.
     package static func cores(_ cores: [CoreStatus], since before: [CoreStatus] = []) -> String {
         let table = aligned(
             ["CPU", "NUMA", "POLLING", "BUSY", "ASLEEP", "FRAMES/S", "CYCLES/FRAME", "TURNS", "SLEEPS", "QUEUES"],
@@ -73,7 +73,7 @@ extension Tables {
         return ([table] + cores.flatMap(sleep) + stalls).joined(separator: "\n")
     }
 
-    /// Cycles a frame, stage by stage.
+    /// The cycles that each stage took for a frame.
     package static func stages(_ cores: [CoreStatus]) -> String {
         let names = cores.first { !$0.stages.isEmpty }?.stages.map(\.name) ?? []
         let rows = cores.map { core in
@@ -85,7 +85,7 @@ extension Tables {
         return aligned(["CPU", "FRAMES"] + names.map { $0.uppercased() } + ["CYCLES/FRAME"], rows, right: Set(0..<names.count + 3))
     }
 
-    /// What ended a core's sleeps, and what could not.
+    /// What ended a core's sleeps, and which ports cannot end them.
     private static func sleep(_ core: CoreStatus) -> [String] {
         var lines: [String] = []
         if !core.wakeups.isEmpty { lines.append("CPU \(core.cpu) was woken by \(reasons(core.wakeups))") }
@@ -104,14 +104,14 @@ extension Tables {
         }.joined(separator: "\n")
     }
 
-    /// One decimal, without Foundation's formatters.
+    /// The value with one decimal, without Foundation's formatters.
     static func decimal(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "-" }
         let tenths = Int64((value * 10).rounded())
         return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10)"
     }
 
-    /// - Parameter before: what it was some seconds ago: with that, how much a second.
+    /// - Parameter before: the totals of some seconds ago, from which rates are worked out; nil: no rates are shown.
     package static func stats(_ stats: StatsReply, since before: (stats: StatsReply, seconds: Double)? = nil) -> String {
         func perSecond(_ now: UInt64, _ then: UInt64) -> UInt64 {
             guard let before, before.seconds > 0, now >= then else { return 0 }

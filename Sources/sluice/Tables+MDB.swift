@@ -1,7 +1,7 @@
 import ControlAPI
 
 extension Tables {
-    /// As `bridge -d mdb show`: members, then routers, then who asks.
+    /// The groups in the manner of `bridge -d mdb show`: members, then routers, then queriers.
     package static func members(_ reply: MDBReply) -> String {
         func vlan(_ id: Int?) -> String { id.map { " vid \($0)" } ?? "" }
         func rounded(_ seconds: Double) -> String { "\(Int(seconds.rounded()))s" }

@@ -1,15 +1,15 @@
 import ControlAPI
 
 extension Tables {
-    /// Most stalls of one core that are listed.
+    /// The most stalls of one core that are listed.
     private static var mostListed: Int { 20 }
 
-    /// How often a core lost its CPU since it started, or since an earlier report; nil: never.
+    /// A line that says how often a core lost its CPU since it started, or since an earlier report; nil: never.
     static func lost(_ core: CoreStatus, since before: CoreStatus? = nil) -> String? {
         let stalls = before.map { core.stalls.since($0.stalls) } ?? core.stalls
         guard stalls.count > 0 else { return nil }
         let isNewLongest = before.map { core.stalls.longestMicroseconds > $0.stalls.longestMicroseconds } ?? true
-        // Of all the time: an idle loop is awake for so little of it that a share of that would say nothing.
+        // The share is that of all the time that has passed: an idle loop is awake for so little of it that a share of that would mean nothing.
         let share = stalls.elapsedMicroseconds > 0 ? min(100, stalls.totalMicroseconds / stalls.elapsedMicroseconds * 100) : 0
         var line = "CPU \(core.cpu) was lost \(stalls.count) \(stalls.count == 1 ? "time" : "times")"
         line += ", longest \(isNewLongest ? "" : "since the start ")\(duration(core.stalls.longestMicroseconds))"
@@ -31,13 +31,13 @@ extension Tables {
         return (summary + (rows.isEmpty ? [] : [aligned(["CPU", "AGO", "FOR"], rows, right: [0, 1, 2])])).joined(separator: "\n")
     }
 
-    /// In the largest unit of which there is one.
+    /// The duration in the largest unit in which it is at least 1.
     static func duration(_ microseconds: Double) -> String {
         if microseconds >= 1e6 { return decimal(microseconds / 1e6) + " s" }
         return microseconds >= 1e3 ? decimal(microseconds / 1e3) + " ms" : decimal(microseconds) + " us"
     }
 
-    /// Two decimals.
+    /// The value with two decimals.
     private static func percent(_ value: Double) -> String {
         let hundredths = Int64((value * 100).rounded())
         return "\(hundredths / 100).\(hundredths / 10 % 10)\(hundredths % 10) %"

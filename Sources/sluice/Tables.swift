@@ -1,9 +1,10 @@
 import Configuration
 import ControlAPI
 
-/// Replies as a person reads them, in the manner of `ip`, `tc -s class show` and `bridge fdb show`.
+/// Replies in a form for people to read, in the manner of `ip`, `tc -s class show` and `bridge fdb show`.
 package enum Tables {
-    /// Columns as wide as their widest cell; numbers to the right.
+    /// A table whose columns are as wide as their widest cells.
+    /// - Parameter right: columns that are aligned to the right, such as numbers.
     static func aligned(_ header: [String], _ rows: [[String]], right: Set<Int> = []) -> String {
         let all = [header] + rows
         let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
@@ -22,7 +23,7 @@ package enum Tables {
     static func rate(_ value: UInt64) -> String { Quantity.rate.format(rounded(value)) }
     static func packets(_ value: UInt64) -> String { Quantity.packets.format(rounded(value)) }
 
-    /// Measured rates to four digits, so that they can be read.
+    /// A measured rate rounded to four digits, so that it is easy to read.
     private static func rounded(_ value: UInt64) -> UInt64 {
         var unit: UInt64 = 1
         while value / unit >= 10_000 { unit *= 10 }
@@ -48,7 +49,7 @@ package enum Tables {
         return aligned(header, rows, right: [4, 6, 7, 8])
     }
 
-    /// As `ip -s link show`.
+    /// A port in the manner of `ip -s link show`.
     private static func port(_ port: PortStatus) -> String {
         var head = "\(port.name): \(port.kind) bridge \(port.bridge) state \(port.state.rawValue) mtu \(port.mtu)"
         head += " queues \(port.queues)/\(port.queuesMax) driver \(port.driver)"
@@ -75,7 +76,7 @@ package enum Tables {
         return lines.joined(separator: "\n")
     }
 
-    /// Options one a line, ready for a shell.
+    /// QEMU's options, one on each line, as a shell takes them, and libvirt's XML.
     package static func qemu(_ reply: QEMUReply) -> String {
         var lines: [String] = []
         for argument in reply.arguments {
@@ -95,10 +96,10 @@ package enum Tables {
         return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
     }
 
-    /// `10`, `20-29`
+    /// A range as it is written, such as `10` or `20-29`.
     private static func range(_ vlans: VLANRange) -> String { vlans.vlanEnd.map { "\(vlans.vlan)-\($0)" } ?? String(vlans.vlan) }
 
-    /// As `bridge vlan show`: ports of bridges with VLANs.
+    /// The ports of bridges with VLANs, in the manner of `bridge vlan show`.
     package static func vlans(_ ports: [PortStatus]) -> String {
         let rows = ports.flatMap { port in
             (port.vlans ?? []).enumerated().map { place, vlans in [place == 0 ? port.name : "", ([range(vlans)] + (vlans.flags ?? [])).joined(separator: " ")] }
@@ -146,7 +147,7 @@ package enum Tables {
         return aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "OUTBOUND", "PROTOCOLS", "MACS"], rows, right: [4, 5])
     }
 
-    /// As `bridge fdb show`.
+    /// Addresses in the manner of `bridge fdb show`.
     package static func addresses(_ entries: [FDBEntry]) -> String {
         entries.map { entry in
             var line = "\(entry.mac) dev \(entry.port)"

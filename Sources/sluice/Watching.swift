@@ -2,7 +2,7 @@ import ArgumentParser
 import Configuration
 import Foundation
 
-/// Showing something again and again until it is interrupted.
+/// Options to show something again and again until it is interrupted.
 struct Watching: ParsableArguments {
     @Flag(help: "Show it again and again.")
     var watch = false
@@ -26,14 +26,14 @@ struct Watching: ParsableArguments {
         return time
     }
 
-    /// Once, or as often as was asked for. On a terminal each showing takes the place of the one before.
+    /// Shows once, or as often as was asked for. On a terminal, each output replaces the one before.
     func repeating(_ show: () throws -> Void) throws {
         guard watch || interval != nil || count != nil else { return try show() }
         let pause = Double(try milliseconds()) / 1_000
         let isTerminal = isatty(STDOUT_FILENO) != 0
         var left = count ?? .max
         while true {
-            // Home, and clear what is below.
+            // These escape sequences move the cursor home and clear what is below.
             if isTerminal { FileHandle.standardOutput.write(Data("\u{1b}[H\u{1b}[J".utf8)) }
             try show()
             left -= 1

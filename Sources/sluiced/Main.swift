@@ -2,7 +2,7 @@ import ArgumentParser
 import ControlAPI
 import ControlPlane
 
-/// The daemon. Everything it does is in ControlPlane; this reads its arguments.
+/// The daemon's main program. It only reads the arguments; everything else is in ControlPlane.
 @main
 struct Sluiced: ParsableCommand {
     static let configuration = CommandConfiguration(

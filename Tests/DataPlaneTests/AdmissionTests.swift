@@ -12,13 +12,14 @@ import Testing
         fareAsIfAlone(seed, isPhysical, fitsAll, nil)
     }
 
-    @Test("Frames on ports with VLANs fare as if each had come alone, in the VLAN that it belongs to", arguments: [1, 2, 3, 4] as [UInt64])
+    @Test("Frames on ports with VLANs fare as if each had come alone, in the VLAN that it belongs to", arguments: [1, 2, 3, 4, 5] as [UInt64])
     func framesInVLANs(seed: UInt64) {
         let vlans = [
             PortVLANs(members: VLANSet([10]), untagged: VLANSet([10]), native: 10),
             PortVLANs(members: VLANSet(1...4_094), untagged: VLANSet([1]), native: 1),
             PortVLANs(members: VLANSet(1...4_094), untagged: VLANSet(), native: nil, services: VLANSet(1...2_000)),
             PortVLANs(members: VLANSet([77]), untagged: VLANSet([77]), native: 77, takesAll: true, services: VLANSet([77])),
+            PortVLANs(members: VLANSet(1...2_000), untagged: VLANSet(), native: 1, services: VLANSet(1_000...1_500)),
         ][Int(seed) - 1]
         fareAsIfAlone(seed, seed % 2 == 0, 1_514, vlans)
         vlans.destroy()
@@ -73,6 +74,24 @@ import Testing
         for (number, frame) in admitted.enumerated() {
             let own = FrameAlone(frames[number], contiguous: frames[number].count, isPhysical: false, maxFrame: 1_514, protocols)
             #expect(own.isDecided(as: frame.record) && frame.record.length == own.record.length && frame.record.destinationPort == own.record.destinationPort)
+        }
+    }
+
+    @Test("Frames of many VLANs that a port lets in need one parse between them, and each is in its own", arguments: [true, false])
+    func noTwoFramesShareAVLAN(hasVLANs: Bool) {
+        let protocols = ProtocolTable.builtIn()
+        defer { protocols.destroy() }
+        let trial = AdmissionTrial(isPhysical: false, maxFrame: 1_514, fitsAll: 1_514, protocols: protocols)
+        let vlans = PortVLANs(members: VLANSet(2...20), untagged: VLANSet(), native: nil)
+        defer { vlans.destroy() }
+        if hasVLANs { trial.configure(vlans: vlans, of: 0) }
+        let plain = MixedTraffic.udp(from: 1, to: 2, port: 80, size: 60)
+        let frames = (1...30).map { Array(plain[..<12] + [0x81, 0x00, 0x60, UInt8($0)] + plain[12...]) }
+        let admitted = trial.take(frames.map { ($0, $0.count) })
+        #expect(admitted.map(\.number) == (hasVLANs ? Array(1..<20) : Array(0..<30)))
+        for frame in admitted {
+            let own = FrameAlone(frames[frame.number], contiguous: 64, isPhysical: false, maxFrame: 1_514, protocols, hasVLANs ? vlans : nil)
+            #expect(own.isDecided(as: frame.record) && frame.bytes == frames[frame.number])
         }
     }
 

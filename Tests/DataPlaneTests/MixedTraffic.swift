@@ -18,13 +18,14 @@ enum MixedTraffic {
         var frames: [MixedFrame] = []
         var last = frame(&random)
         while frames.count < count {
-            switch Int.random(in: 0..<10, using: &random) {
+            switch Int.random(in: 0..<12, using: &random) {
             // The next of the same flow, or of one between other guests.
             case 0..<5: break
             case 5: readdress(&last.bytes, &random)
             case 6: resize(&last, &random)
             case 7: last.bytes[Int.random(in: 0..<min(last.bytes.count, 60), using: &random)] = UInt8.random(in: 0...255, using: &random)
             case 8: last.contiguous = min(last.bytes.count, Int.random(in: 30...80, using: &random))
+            case 9, 10: retag(&last.bytes, &random)
             default: last = frame(&random)
             }
             frames.append(last)
@@ -60,6 +61,15 @@ enum MixedTraffic {
         let size = [60, 60, 64, 90, 100, 590, 594, 1_514, 1_518, 1_600, 13, 40].randomElement(using: &random)!
         frame.bytes = Array(frame.bytes.prefix(size)) + [UInt8](repeating: 0, count: max(size - frame.bytes.count, 0))
         frame.contiguous = size
+    }
+
+    /// Another VLAN in the tag, if there is one, or another priority.
+    private static func retag(_ bytes: inout [UInt8], _ random: inout Seeded) {
+        guard bytes.count >= 16, [[0x81, 0x00], [0x88, 0xa8]].contains(Array(bytes[12..<14])) else { return }
+        if Int.random(in: 0..<8, using: &random) == 0 { bytes[14] ^= UInt8.random(in: 0...15, using: &random) << 4 }
+        let vlan = [0, 1, 5, 7, 77, 1_200, 1_999, 3_000, 4_095].randomElement(using: &random)!
+        bytes[14] = bytes[14] & 0xf0 | UInt8(vlan >> 8)
+        bytes[15] = UInt8(vlan & 255)
     }
 
     /// Mostly guests; now and then a group, a reserved address, no address.

@@ -485,7 +485,6 @@ final class Oracle {
             held -= 1
             charge(leaf, lender, row, fromSavings: isSaved, frame.length, at: now)
             if leaf.queue.isEmpty { deactivate(leaf) }
-            updateModes(leaf.way.filter { $0.parent != nil || $0 === lender }, at: now)
             if isVisitOver(fromSavings: isSaved, at: now) { endVisit(at: now) }
             return (leaf.id, frame.tag)
         }
@@ -495,7 +494,7 @@ final class Oracle {
     /// The lowest row; but what was saved goes before what the root lends, and only while the root is below its ceilings.
     private func nextRow(at now: Nanoseconds) -> (Int, isSaved: Bool)? {
         var row = rows.firstIndex { !$0.isEmpty }
-        if row ?? 64 >= 56, !owed.isEmpty {
+        if row ?? 64 >= 56, !owed.isEmpty, visit == nil {
             payRoot(at: now)
             row = rows.firstIndex { !$0.isEmpty }
         }

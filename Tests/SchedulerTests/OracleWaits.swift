@@ -8,8 +8,9 @@ import Scheduler
 /// - While it waits for its turn it may be that it could not have borrowed anyway for some time: each time that an inner class gets worse there is an event of
 ///   whoever keeps those below it from borrowing then. When a leaf's turn comes it waited for the nearest ancestor of which there has been an event since.
 ///
-/// What a visit sends, one turn of one leaf or as much of it as all up to the lender allow, is one thing here: what got worse by it is told when it is over. The
-/// root pays for what others lend before it is asked, before it is said why a leaf is held whose lender got worse, and before the call ends.
+/// What a visit sends, one turn of one leaf or as much of it as all up to the lender allow, is one thing here: modes are looked at again when it is over, and
+/// what got worse is told then. The root pays for what others lend before it is asked for another visit, but never in the middle of one; before it is said
+/// why a leaf is held whose lender got worse; and before the call ends.
 extension Oracle {
     struct Waits: Equatable {
         var ceiling: UInt64 = 0, peak: UInt64 = 0, packets: UInt64 = 0, output: UInt64 = 0, nothingToLend: UInt64 = 0
@@ -49,11 +50,15 @@ extension Oracle {
     }
 
     func endVisit(at now: Nanoseconds) {
-        guard let visit else { return }
-        self.visit = nil
-        for (c, mode) in visit.before where !c.active.isEmpty && (mode.map { c.mode > $0 } ?? (c.mode == .cannot)) { noteWorse(c, at: now) }
-        if visit.lender !== visit.leaf, visit.lender.parent != nil, visit.lender.modeNow(now) != .can { payRoot(at: now) }
-        if !visit.leaf.queue.isEmpty { noteLeft(visit.leaf) }
+        guard let (leaf, lender) = visit.map({ ($0.leaf, $0.lender) }) else { return }
+        // A root that is not the lender has not paid yet.
+        updateModes(leaf.way.filter { $0.parent != nil || $0 === lender }, at: now)
+        // It took note of who woke.
+        let before = visit!.before
+        visit = nil
+        for (c, mode) in before where !c.active.isEmpty && (mode.map { c.mode > $0 } ?? (c.mode == .cannot)) { noteWorse(c, at: now) }
+        if lender !== leaf, lender.parent != nil, lender.modeNow(now) != .can { payRoot(at: now) }
+        if !leaf.queue.isEmpty { noteLeft(leaf) }
     }
 
     /// The last frame of a call has left.

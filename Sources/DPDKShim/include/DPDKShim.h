@@ -1,5 +1,5 @@
-// What Swift cannot import from DPDK 22.11: structures aligned beyond 16 bytes, inline functions over them, macros,
-// and the marking that lets the poll loop, compiled under @_noLocks, call into C. No policy and no state of ours.
+// What Swift cannot import from DPDK 22.11: structures aligned to more than 16 bytes, inline functions on them, and macros; and the attribute that allows the
+// poll loop, which is compiled under @_noLocks, to call C functions. It contains no policy and no state of its own.
 #ifndef SLUICE_DPDK_SHIM_H
 #define SLUICE_DPDK_SHIM_H
 

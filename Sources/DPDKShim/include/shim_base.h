@@ -1,4 +1,4 @@
-// Marks shared by every header of the shim.
+// Attributes used by every header of the shim.
 #ifndef SLUICE_SHIM_BASE_H
 #define SLUICE_SHIM_BASE_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stddef.h>
 
-/// May be called from Swift code under @_noLocks: takes no lock, allocates nothing from the heap, counts no references.
+/// The function may be called from Swift code under @_noLocks: it takes no lock, allocates nothing on the heap and counts no references.
 #define SLUICE_HOT __attribute__((swift_attr("@_noLocks")))
 #define SLUICE_INLINE SLUICE_HOT static inline __attribute__((always_inline))
 

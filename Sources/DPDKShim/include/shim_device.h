@@ -1,4 +1,4 @@
-// Ethernet devices (taps, NICs and their virtual kin).
+// Ethernet devices: taps, NICs and virtual devices.
 #ifndef SLUICE_SHIM_DEVICE_H
 #define SLUICE_SHIM_DEVICE_H
 
@@ -6,10 +6,12 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
+/// Receives a burst of at most `count` frames from a queue; returns how many.
 SLUICE_HOT uint16_t sluice_device_receive(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
+/// Hands at most `count` frames to a queue to be sent; returns how many it took. The others still belong to the caller.
 SLUICE_HOT uint16_t sluice_device_send(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
 
-/// What configuring a device needs to know, and what came of it.
+/// The wishes for a device's configuration and, afterwards, what was granted.
 typedef struct {
     uint16_t receive_queues;       ///< wanted, then granted
     uint16_t transmit_queues;      ///< wanted, then granted
@@ -27,25 +29,27 @@ typedef struct {
 int sluice_device_start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup);
 /// Largest MTU that the driver says it carries.
 uint16_t sluice_device_longest_mtu(uint16_t port);
-/// Has a running device of a driver that states a constant for its longest frame, and sends nothing longer than ethdev's record of its MTU, send frames
-/// of up to `mtu`. False: the record was not found, and nothing has changed.
+/// Raises the MTU of a running device to `mtu`. This is for drivers that state a constant as their longest frame and send nothing longer than the MTU that
+/// ethdev has recorded: it overwrites that record. Returns false if the record was not found; then nothing has changed.
 bool sluice_device_lift_mtu(uint16_t port, uint16_t mtu);
 /// Stops, closes and removes a device.
 int sluice_device_remove(uint16_t port);
-/// Probes a device string and gives its port number. Returns 0, or a negative errno (-EEXIST when it was there before).
+/// Probes a device given by a DPDK device string and returns its port number in `port`. Returns 0 or a negative errno (-EEXIST if the device already existed).
 int sluice_device_probe(const char *devargs, uint16_t *port);
-/// Has each TCP and UDP frame that a queue receives with an unfinished checksum say so, as one of a guest's does: the kernel's virtual interfaces pass
-/// such frames on, and DPDK's AF_PACKET and AF_XDP drivers do not tell. Before any loop polls the queue. NULL: it cannot.
+/// Has frames that a queue receives with unfinished TCP or UDP checksums marked as such, like those of guests: the kernel's virtual interfaces pass on such
+/// frames, and DPDK's AF_PACKET and AF_XDP drivers do not say so. Must be called before any loop polls the queue. Returns NULL on failure.
 const struct rte_eth_rxtx_callback *sluice_device_mark_unfinished(uint16_t port, uint16_t queue);
-/// Takes that back, when no loop polls the queue any more.
+/// Undoes that; no loop may poll the queue any more.
 void sluice_device_unmark(uint16_t port, uint16_t queue, const struct rte_eth_rxtx_callback *mark);
-/// Frames that a device could not receive: for want of room or of a buffer, and damaged ones. They only grow.
+/// Counts of frames that a device could not receive: `missed` for want of room or of a buffer, `errors` damaged ones. They never decrease.
 void sluice_device_losses(uint16_t port, uint64_t *missed, uint64_t *errors);
-/// This process's sockets of an address family (AF_PACKET, AF_XDP). Returns how many, `most` at the most.
+/// Finds this process's sockets of an address family (AF_PACKET, AF_XDP). Returns how many were written to `sockets`, which has room for `most`.
 unsigned sluice_sockets(int family, int *sockets, unsigned most);
-/// Index of the interface that an AF_PACKET socket is bound to, 0 for none; and the frames it had no room for since it was last asked.
+/// Index of the interface that an AF_PACKET socket is bound to; 0 if there is none.
 int sluice_packet_socket_interface(int socket);
+/// Number of frames that an AF_PACKET socket had no room for since this was last called.
 uint64_t sluice_packet_socket_missed(int socket);
+/// Whether the link is up, and its speed in Mbit/s, 0 if that is unknown.
 bool sluice_device_link(uint16_t port, uint32_t *megabits);
 const char *sluice_device_driver(uint16_t port);
 

@@ -1,4 +1,4 @@
-// Accessors of struct rte_mbuf, which is aligned to 64 bytes and so arrives in Swift as an opaque pointer.
+// Accessors for struct rte_mbuf, which is aligned to 64 bytes and so is imported into Swift as an opaque pointer.
 #ifndef SLUICE_SHIM_FRAME_H
 #define SLUICE_SHIM_FRAME_H
 
@@ -9,9 +9,9 @@
 #include <string.h>
 
 SLUICE_INLINE void *sluice_frame_bytes(struct rte_mbuf *m) { return rte_pktmbuf_mtod(m, void *); }
-/// Bytes in the first segment.
+/// Number of bytes in the first segment.
 SLUICE_INLINE uint16_t sluice_frame_contiguous(const struct rte_mbuf *m) { return m->data_len; }
-/// Bytes in all segments.
+/// Number of bytes in all segments.
 SLUICE_INLINE uint32_t sluice_frame_length(const struct rte_mbuf *m) { return m->pkt_len; }
 SLUICE_INLINE uint16_t sluice_frame_segments(const struct rte_mbuf *m) { return m->nb_segs; }
 SLUICE_INLINE uint64_t sluice_frame_flags(const struct rte_mbuf *m) { return m->ol_flags; }
@@ -19,9 +19,9 @@ SLUICE_INLINE uint16_t sluice_frame_tci(const struct rte_mbuf *m) { return m->vl
 SLUICE_INLINE bool sluice_frame_is_writable(const struct rte_mbuf *m) {
     return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
 }
-/// One buffer that belongs to no other frame's: neither a clone nor a chain.
+/// Whether the frame is a single segment in a buffer of its own: neither a chain nor a clone of another frame.
 SLUICE_INLINE bool sluice_frame_is_flat(const struct rte_mbuf *m) { return RTE_MBUF_DIRECT(m) && m->nb_segs == 1; }
-/// Bytes of a frame that one buffer of a pool holds.
+/// Number of bytes of a frame that fit into one buffer of a pool.
 SLUICE_INLINE uint32_t sluice_pool_room(struct rte_mempool *pool) { return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM; }
 SLUICE_INLINE void sluice_prefetch(const void *p) { rte_prefetch0(p); }
 /// Prefetches the first cache line of the frame's data (reads the mbuf's header).
@@ -31,28 +31,28 @@ SLUICE_INLINE void sluice_copy(void *to, const void *from, size_t bytes) { memcp
 
 SLUICE_HOT void sluice_frame_free(struct rte_mbuf *m);
 SLUICE_HOT void sluice_frames_free(struct rte_mbuf **frames, unsigned count);
-/// The same for frames that mostly are whole, unshared buffers of `pool`: those go back in one piece.
+/// Frees frames that mostly are whole, unshared buffers of `pool`; consecutive ones go back to the pool together.
 SLUICE_HOT void sluice_frames_return(struct rte_mbuf **frames, unsigned count, struct rte_mempool *pool);
-/// A second reference to the same bytes; NULL when the pool is empty. The bytes must not be written through it.
+/// A second reference to the same bytes; NULL if the pool is empty. The bytes must not be written through it.
 SLUICE_HOT struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool);
-/// A copy of the bytes and of the offload fields; NULL when the pool is empty.
+/// A copy of the bytes and of the offload fields; NULL if the pool is empty.
 SLUICE_HOT struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool);
 /// Copies all bytes of all segments to `bytes`.
 SLUICE_HOT void sluice_frame_read(const struct rte_mbuf *m, void *bytes);
-/// An empty frame of `length` bytes in one segment; NULL when the pool is empty or the bytes do not fit.
+/// A frame of `length` bytes with undefined content in one segment; NULL if the pool is empty or the bytes do not fit.
 SLUICE_HOT struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length);
 SLUICE_HOT int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, unsigned count);
 /// Sets a frame's length after writing its bytes (one segment).
 SLUICE_INLINE void sluice_frame_set_length(struct rte_mbuf *m, uint16_t length) { m->data_len = length; m->pkt_len = length; }
 
-/// Gives `bytes` more room in front of the frame and returns its new start; NULL where there is no headroom.
-/// Offload requests go on to mean the same headers.
+/// Extends the frame by `bytes` at the front and returns its new start; NULL if there is too little headroom. The offsets of offload requests are adjusted, so
+/// that they refer to the same headers as before.
 SLUICE_INLINE void *sluice_frame_grow_front(struct rte_mbuf *m, uint16_t bytes) {
     void *start = rte_pktmbuf_prepend(m, bytes);
     if (unlikely(start && (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK))) m->l2_len += bytes;
     return start;
 }
-/// Takes `bytes` off the front; the first segment holds more than that.
+/// Removes `bytes` from the front of the frame; the first segment must be longer than that.
 SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
     m->data_off += bytes;
     m->data_len -= bytes;
@@ -60,11 +60,11 @@ SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
     if (unlikely(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK)) m->l2_len -= bytes;
 }
 
-/// Computes in software what the flags ask of the hardware (IPv4 header, TCP and UDP checksums) and clears the flags.
-/// The frame must be writable. Returns 0, or -1 where headers do not hold what the flags say.
+/// Computes in software the checksums that the offload flags request of the hardware (IPv4 header, TCP, UDP) and clears these flags. The frame must be
+/// writable. Returns 0, or -1 if the headers contradict the flags.
 SLUICE_HOT int sluice_frame_finish_checksums(struct rte_mbuf *m);
 
-/// Offload flags, which are macros over shifted constants that Swift does not import.
+/// Offload flags. In DPDK they are macros over shifted constants, which Swift does not import.
 static const uint64_t sluice_flag_rx_vlan_stripped = RTE_MBUF_F_RX_VLAN_STRIPPED;
 static const uint64_t sluice_flag_tx_offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
 

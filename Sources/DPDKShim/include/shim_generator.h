@@ -1,4 +1,4 @@
-// What the traffic generator needs beyond the data path: whole-frame comparison, and frames of several segments.
+// What the traffic generator needs besides the data path's functions: comparison of whole frames, and frames of several segments.
 #ifndef SLUICE_SHIM_GENERATOR_H
 #define SLUICE_SHIM_GENERATOR_H
 
@@ -10,7 +10,7 @@
 SLUICE_INLINE void sluice_bytes_copy(void *to, const void *from, size_t count) { rte_memcpy(to, from, count); }
 SLUICE_INLINE bool sluice_bytes_equal(const void *a, const void *b, size_t count) { return memcmp(a, b, count) == 0; }
 
-/// Gives a frame other headers (48 bytes) behind its addresses, and then other addresses with the four bytes behind them (16 bytes).
+/// Overwrites the 48 bytes behind a frame's addresses with `headers`, and then its first 16 bytes (addresses and the four bytes behind them) with `addresses`.
 SLUICE_INLINE void sluice_frame_readdress(void *frame, const void *addresses, const void *headers) {
     memcpy((char *)frame + 12, headers, 48);
     memcpy(frame, addresses, 16);
@@ -22,7 +22,7 @@ SLUICE_HOT void sluice_frame_gather(const struct rte_mbuf *m, uint32_t count, vo
 /// rte_eal_init, callable with Swift's argument vector. Returns a negative number, with rte_errno set, on failure.
 int sluice_generator_start_eal(int count, char **arguments);
 
-/// Has the calling thread run on one CPU alone. Returns 0 or a negative errno.
+/// Restricts the calling thread to one CPU. Returns 0 or a negative errno.
 int sluice_generator_pin(int cpu);
 
 #endif

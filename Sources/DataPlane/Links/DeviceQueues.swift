@@ -1,15 +1,17 @@
 import DPDKShim
 
-/// A queue pair of a device as DPDK numbers them. A port may have those of several devices: DPDK's AF_XDP driver wants one for each queue.
+/// A queue pair of an Ethernet device, by DPDK's numbers. A port may have queue pairs of several devices, as DPDK's AF_XDP driver is used with one device for
+/// each queue.
 struct DeviceQueue {
     var device: UInt16
     var queue: UInt16
 }
 
-/// Gives frames to a device, which frees them when they have left. Returns how many it took; the rest stay the caller's. nil: another lcore is in
-/// the queue, and what is staged waits a turn instead of this loop.
+/// Gives frames to a device, which frees them when they have left.
+/// - Returns: how many frames the device took; the caller keeps the others. nil: another lcore is using the queue, and the staged frames wait for the next turn
+///   instead of keeping this loop waiting.
 @inline(__always) @_noLocks
-func sendToDevice(_ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
+func sendToDevice(_ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
     let (queue, isShared) = transmitQueue(state.pointee.transmitRings.load(ordering: .relaxed), lcore)
     let lock = state.pointee.transmitLocks + queue
     if isShared && !sluice_lock_try(lock) { return nil }

@@ -1,11 +1,11 @@
 import DPDKShim
 import Glibc
 
-/// An Ethernet device of DPDK's, or several that are one port, from probing to removal: what tap and physical ports are made of.
+/// One of DPDK's Ethernet devices, or several that form one port, from probing to removal. Tap and physical ports are made of it.
 final class EthernetDevice {
-    let state: UnsafeMutablePointer<PortState>
+    let state: UnsafeMutablePointer<LinkState>
     let queues: Int
-    /// DPDK's, of each device.
+    /// DPDK's numbers of the devices.
     private let numbers: [UInt16]
     let driver: String
     let numaNode: Int
@@ -13,24 +13,26 @@ final class EthernetDevice {
     private let pool: OpaquePointer
     private let sockets: DeviceSockets
     private var marks: [(queue: DeviceQueue, mark: OpaquePointer)] = []
-    /// By device.
+    /// The losses of each device.
     private var losses: [(missed: GrowingCount, errors: GrowingCount)]
     private var socketMissed: UInt64 = 0
 
-    /// What the error's number does not say. DPDK's AF_PACKET driver numbers its sockets' fanout group by process id and interface index, so that two neighbours may meet.
+    /// What to look at when a device cannot be opened, besides the error itself. DPDK's AF_PACKET driver computes the number of its sockets' fanout group from
+    /// process id and interface index, so that two programs may get the same number.
     private static func hint(_ devargs: String) -> String {
-        if PhysicalPort.isPCIAddress(devargs) { return "; `dpdk-devbind.py --status` lists PCI devices and what drives them" }
+        if PhysicalLink.isPCIAddress(devargs) { return "; `dpdk-devbind.py --status` lists PCI devices and what drives them" }
         let reason = "; the daemon's log has the driver's reason"
         guard devargs.hasPrefix("net_af_packet") else { return reason }
         return reason + ". Where that is PACKET_FANOUT, another program's process id and interface make the same number: start either again"
     }
 
+    /// Opens the devices.
     /// - Parameters:
-    ///   - devargs: a device string or PCI address; of several devices each gives its queue pairs to the port.
-    ///   - queues: queue pairs wanted of each; the device may have fewer.
-    ///   - transmitQueues: wanted of each; the device may have fewer, and lcores then share them.
-    ///   - equalQueues: the driver wants as many transmit as receive queues; so do several devices.
-    ///   - special: the pool of its receive buffers; nil: that of all ports.
+    ///   - devargs: device strings or PCI addresses; each device gives its queue pairs to the port.
+    ///   - queues: how many queue pairs are wanted of each device; it may have fewer.
+    ///   - transmitQueues: how many transmit queues are wanted of each device; if it has fewer, lcores share them.
+    ///   - equalQueues: whether each device must have as many transmit as receive queues, as some drivers require and as is needed with several devices.
+    ///   - special: the pool of its receive buffers; nil: the pool that all ports share.
     /// - Throws: a sentence that begins with `port`'s name; nothing is open then.
     init(
         port: String, devargs: [String], queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, pool special: OpaquePointer? = nil,
@@ -63,7 +65,7 @@ final class EthernetDevice {
         driver = String(cString: sluice_device_driver(devices[0].number))
         numaNode = Int(devices[0].setup.numa_node)
         state = .allocate(capacity: 1)
-        state.initialize(to: PortState(mechanism: .device))
+        state.initialize(to: LinkState(mechanism: .device))
         state.pointee.finishChecksums.store(!devices.allSatisfy(\.setup.checksum), ordering: .relaxed)
         state.pointee.wantsFlat = !devices.allSatisfy(\.setup.multi_segment)
         state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)
@@ -80,7 +82,9 @@ final class EthernetDevice {
         }
     }
 
-    /// Probes and starts one device. Returns its number, and in `setup` what it granted.
+    /// Probes and starts one device.
+    /// - Parameter setup: what is wanted of the device; afterwards, what it granted.
+    /// - Returns: the device's number.
     private static func start(
         _ port: String, _ devargs: String, _ setup: inout sluice_device_setup, _ pool: OpaquePointer
     ) throws(DataPlaneError) -> UInt16 {
@@ -103,36 +107,36 @@ final class EthernetDevice {
         return number
     }
 
-    /// Frames wake a loop that sleeps; otherwise it looks for them now and then.
+    /// Whether received frames wake a loop that sleeps; if not, the loop polls the device now and then.
     var wakes: Bool { !state.pointee.announcements.fail && (0..<queues).allSatisfy { $0 < maxQueuePairs && state.pointee.interrupts[$0] >= 0 } }
 
     var isUp: Bool {
         get { state.pointee.connection.load(ordering: .acquiring) >= 0 }
         set {
-            // Poll loops read it with every frame: it is written only where it changes.
+            // Poll loops read this for every frame, so it is written only when it changes.
             if newValue == isUp { return }
             state.pointee.connection.store(newValue ? 0 : -1, ordering: .sequentiallyConsistent)
-            // Those that sleep look at what is up alone: a descriptor whose interface is gone is always ready.
+            // Loops that sleep wait only for devices that are up, as the descriptor of an interface that is gone is always ready.
             state.pointee.ringChanges.add(1, ordering: .releasing)
             lcores.wake()
         }
     }
 
-    /// Link as the driver tells it, and its speed in Mbit/s (0: unknown).
+    /// The link's state as the driver reports it, and its speed in Mbit/s (0: unknown).
     var link: (isUp: Bool, megabits: UInt32) {
         var megabits: UInt32 = 0
         let isUp = sluice_device_link(numbers[0], &megabits)
         return (isUp, megabits)
     }
 
-    /// Has frames with unfinished checksums say so. Before any loop is given the port.
+    /// Makes the device mark received frames whose checksums are unfinished. It is called before any loop is given the port.
     func markUnfinished() {
         for queue in (0..<queues).map({ state.pointee.deviceQueues[$0] }) {
             if let mark = sluice_device_mark_unfinished(queue.device, queue.queue) { marks.append((queue, mark)) }
         }
     }
 
-    /// Since it was opened.
+    /// The frames that the link could not receive since it was opened.
     func readLosses() -> LinkLosses {
         socketMissed &+= sockets.takeMissed()
         var sum = LinkLosses(missed: socketMissed)
@@ -146,11 +150,13 @@ final class EthernetDevice {
         return sum
     }
 
-    /// Largest that the driver says it carries.
+    /// The largest MTU that the driver says it carries.
     var longestMTU: Int { Int(sluice_device_longest_mtu(numbers[0])) }
-    /// False: not while it runs.
+    /// Sets the device's MTU.
+    /// - Returns: false if the driver cannot do so while the device runs.
     func setMTU(_ mtu: Int) -> Bool { rte_eth_dev_set_mtu(numbers[0], UInt16(mtu)) == 0 }
-    /// Has a driver that states a constant for its longest frame send longer ones. False: it cannot be told to.
+    /// Makes a driver that states a constant as its longest frame send longer ones.
+    /// - Returns: false if that is not possible.
     func liftMTU(to mtu: Int) -> Bool { sluice_device_lift_mtu(numbers[0], UInt16(mtu)) }
 
     func close() {

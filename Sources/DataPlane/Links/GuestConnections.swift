@@ -1,16 +1,17 @@
 import DPDKShim
 import Synchronization
 
-/// What librte_vhost's threads tell of the guests at our sockets. Its callbacks carry no context: a port is found by its socket's path, and a call
-/// counts only if it comes from the connection that is served, since a server's socket may be connected to by others at the same time.
+/// What librte_vhost's threads tell about the guests at our sockets. Its callbacks carry no context, so a port is found by the path of its socket. A call
+/// counts only if it is about the connection that is served, as several clients may be connected to a server's socket at the same time.
 enum GuestConnections {
     static var callbacks: sluice_vhost_callbacks {
         sluice_vhost_callbacks(
             connected: guestConnected, added: guestReady, removed: guestGone, ring_changed: ringChanged, moved: ringsMoved, disconnected: guestDisconnected)
     }
 
-    /// Serves a socket from now on; false if that is done already.
-    static func open(_ socket: String, _ state: UnsafeMutablePointer<PortState>, _ grace: GracePeriod, queues: Int) -> Bool {
+    /// Begins to serve a socket.
+    /// - Returns: false if the socket is served already.
+    static func open(_ socket: String, _ state: UnsafeMutablePointer<LinkState>, _ grace: GracePeriod, queues: Int) -> Bool {
         connections.withLock { connections in
             if connections[socket] != nil { return false }
             connections[socket] = GuestConnection(state: state, grace: grace, queues: queues)
@@ -22,7 +23,8 @@ enum GuestConnections {
 
     static func hasLostMemory(_ socket: String) -> Bool { connections.withLock { $0[socket]?.hasLostMemory ?? false } }
 
-    /// Takes a guest out of service whose memory was found gone. Its connection stays until it closes it: librte_vhost has no call that ends one.
+    /// Takes a guest out of service whose memory is no longer there. Its connection stays until the guest closes it, as librte_vhost has no call that ends a
+    /// connection.
     static func giveUpWithoutMemory(_ socket: String) {
         let lost: GuestConnection? = connections.withLock { connections in
             guard let connection = connections[socket], connection.vid >= 0, !connection.hasLostMemory, sluice_guest_memory_lost(connection.vid) else { return nil }
@@ -37,15 +39,15 @@ enum GuestConnections {
 }
 
 private struct GuestConnection: @unchecked Sendable {
-    let state: UnsafeMutablePointer<PortState>
+    let state: UnsafeMutablePointer<LinkState>
     let grace: GracePeriod
     let queues: Int
-    /// The connection that is served, by its number in librte_vhost; -1: none.
+    /// The connection that is served, by librte_vhost's number; -1: none.
     var vid: CInt = -1
     var hasLostMemory = false
 }
 
-/// By socket.
+/// The served connections, by the path of their socket.
 private let connections = Mutex<[String: GuestConnection]>([:])
 
 private func socket(_ vid: CInt) -> String? {
@@ -54,27 +56,27 @@ private func socket(_ vid: CInt) -> String? {
     return name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
 }
 
-/// nil for a connection that is not served.
+/// The connection with this number; nil: it is not served.
 private func guest(_ vid: CInt) -> GuestConnection? {
     guard let path = socket(vid) else { return nil }
     return connections.withLock { connections in connections[path].flatMap { $0.vid == vid ? $0 : nil } }
 }
 
-/// Sets what is checked of each ring of a pair from the ring bits.
+/// Sets up the checks of both rings of a queue pair according to which of them are enabled.
 private func setChecks(_ guest: GuestConnection, _ vid: CInt, pair: Int) {
     for (ring, enabled) in [(2 * pair, guest.state.pointee.transmitRings.load(ordering: .relaxed)), (2 * pair + 1, guest.state.pointee.receiveRings.load(ordering: .relaxed))] {
         sluice_ring_set(guest.state.pointee.rings + ring, vid, UInt16(ring), enabled >> UInt64(pair) & 1 != 0)
     }
 }
 
-// Called on librte_vhost's threads.
+// The functions below are called on librte_vhost's threads.
 
-/// A negative answer closes the connection.
+/// A negative result closes the connection.
 @c private func guestConnected(_ vid: CInt) -> CInt {
     guard let path = socket(vid), let before = connections.withLock({ $0[path] }) else { return -1 }
     if before.vid >= 0 {
-        // One guest at a time: whoever connects beside it is sent away, whatever it wants. But the end of the one before may come to be handled after
-        // this call.
+        // Only one guest is served at a time, so whoever connects beside it is sent away, whatever it wants. But the end of the earlier connection may be
+        // handled only after this call, so the kernel is asked whether it is still open.
         guard PeerSockets.live(at: path) < 2 else { return -1 }
         leave(before)
     }
@@ -107,7 +109,7 @@ private func setChecks(_ guest: GuestConnection, _ vid: CInt, pair: Int) {
     guard let guest = guest(vid), !guest.hasLostMemory else { return -1 }
     var features: UInt64 = 0
     rte_vhost_get_negotiated_features(vid, &features)
-    // VIRTIO_NET_F_GUEST_CSUM, bit 1: the guest finishes checksums of frames it receives.
+    // VIRTIO_NET_F_GUEST_CSUM, bit 1: the guest itself finishes the checksums of frames that it receives.
     guest.state.pointee.finishChecksums.store(features & 1 << 1 == 0, ordering: .relaxed)
     guest.state.pointee.connections.add(1, ordering: .relaxed)
     guest.state.pointee.ringChanges.add(1, ordering: .relaxed)
@@ -116,12 +118,12 @@ private func setChecks(_ guest: GuestConnection, _ vid: CInt, pair: Int) {
     return 0
 }
 
-/// The device's memory is unmapped when this returns, so no poll loop may be in it then.
+/// The device's memory is unmapped when this returns, so no poll loop may use it any more by then.
 @c private func guestGone(_ vid: CInt) {
     if let guest = guest(vid) { leave(guest) }
 }
 
-/// Has poll loops let go of a connection.
+/// Makes the poll loops stop using a connection, and waits until they have.
 private func leave(_ guest: GuestConnection) {
     guest.state.pointee.connection.store(-1, ordering: .sequentiallyConsistent)
     guest.state.pointee.ringChanges.add(1, ordering: .releasing)
@@ -135,7 +137,7 @@ private func leave(_ guest: GuestConnection) {
     guard pair < guest.queues else { return 0 }
     let bit: UInt64 = 1 << UInt64(pair)
     let towardsGuest = ring % 2 == 0
-    // What is checked of a ring is known before any loop looks at it.
+    // The ring's checks are set up before any loop uses the ring.
     sluice_ring_set(guest.state.pointee.rings + Int(ring), vid, ring, enabled != 0)
     if towardsGuest {
         guest.state.pointee.stoppedTransmitRings.bitwiseAnd(~bit, ordering: .relaxed)
@@ -153,7 +155,7 @@ private func leave(_ guest: GuestConnection) {
     return 0
 }
 
-/// The guest's memory was mapped anew, or a ring put elsewhere.
+/// The guest's memory was mapped anew, or a ring was moved in it.
 @c private func ringsMoved(_ vid: CInt) {
     guard let guest = guest(vid) else { return }
     for pair in 0..<min(guest.queues, maxQueuePairs) { setChecks(guest, vid, pair: pair) }

@@ -1,18 +1,19 @@
 import DPDKShim
 
-// The vhost port kind as the poll loop sees it: librte_vhost's rings, called directly. In a virtio-net device ring 2q carries frames to the
-// guest and ring 2q + 1 frames from it (virtio 1.2, 5.1.2).
+// The vhost port kind in the poll loop, which calls librte_vhost directly. In a virtio-net device, ring 2q carries frames to the guest and ring 2q + 1 frames
+// from it (virtio 1.2, 5.1.2).
 
-/// Takes frames from a guest's ring; none where the guest has the ring disabled.
+/// Receives frames from a guest's ring; none if the guest has the ring disabled.
+/// - Returns: how many frames were received.
 @inline(__always) @_noLocks
 func receiveFromGuest(
-    _ vid: Int32, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>, _ wanted: Int,
+    _ vid: Int32, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>, _ wanted: Int,
     _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>
 ) -> Int {
     if state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 == 0 { return 0 }
     let changes = state.pointee.ringChanges.load(ordering: .relaxed)
     if queue.pointee.seenChanges != changes {
-        // Polled rings need no kicks, neither for frames nor for buffers refilled; each would cost the guest an exit.
+        // A ring that is polled needs no kicks, neither for frames nor for refilled buffers, and each kick would cost the guest an exit.
         queue.pointee.seenChanges = changes
         sluice_vhost_silence(vid, queue.pointee.queue)
     }
@@ -27,10 +28,11 @@ func receiveFromGuest(
     return count
 }
 
-/// Copies frames into a guest's ring and frees them. Returns how many fitted; the rest stay the caller's. nil: another lcore is in the ring, and what
-/// is staged waits a turn instead of this loop.
+/// Copies frames into a guest's ring, and frees them.
+/// - Returns: how many frames fitted; the caller keeps the others. nil: another lcore is using the ring, and the staged frames wait for the next turn instead
+///   of keeping this loop waiting.
 @inline(__always) @_noLocks
-func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
+func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
     let rings = state.pointee.transmitRings.load(ordering: .relaxed)
     if rings == 0 { return 0 }
     let (pair, isShared) = transmitQueue(rings, lcore)
@@ -53,9 +55,9 @@ func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<PortState>, _ frame
     return sent
 }
 
-/// Takes a ring out of use whose driver broke it, until the guest enables it anew. The port says so (`VhostPort.condition`).
+/// Takes a ring that the guest's driver has broken out of use, until the guest enables it again. `VhostLink.condition` reports it.
 @inline(never) @_noLocks
-private func stop(_ ring: UInt16, _ state: UnsafeMutablePointer<PortState>) {
+private func stop(_ ring: UInt16, _ state: UnsafeMutablePointer<LinkState>) {
     let bit: UInt64 = 1 &<< UInt64(ring / 2)
     if ring % 2 == 0 {
         state.pointee.stoppedTransmitRings.bitwiseOr(bit, ordering: .relaxed)
@@ -66,7 +68,7 @@ private func stop(_ ring: UInt16, _ state: UnsafeMutablePointer<PortState>) {
     }
 }
 
-/// The transmit queue an lcore uses, and whether others use it too: one each where there are enough.
+/// The transmit queue that an lcore uses, and whether other lcores use it too. If there are enough queues, each lcore has its own.
 @inline(__always) @_noLocks
 func transmitQueue(_ enabled: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) -> (Int, Bool) {
     let queues = enabled.nonzeroBitCount

@@ -1,4 +1,4 @@
-/// Frames that came to a port's link and that no poll loop ever saw.
+/// Frames that came to a port's link and never reached a poll loop.
 struct LinkLosses {
     var missed: UInt64 = 0
     var errors: UInt64 = 0
@@ -10,7 +10,7 @@ struct LinkLosses {
 }
 
 extension PortCounters {
-    /// They arrived at the port, and were dropped there. Nobody knows their bytes.
+    /// Adds frames that arrived at the port and were dropped there. Their bytes are not known.
     mutating func add(_ losses: LinkLosses) {
         receivedFrames &+= losses.missed &+ losses.errors
         drops[Int(DropReason.missed.rawValue)] &+= losses.missed
@@ -18,12 +18,12 @@ extension PortCounters {
     }
 }
 
-/// A count that somebody else keeps, which may begin anew; what is made of it never falls.
+/// A total made of a counter that somebody else keeps. The counter may start anew from 0, but the total never falls.
 struct GrowingCount {
     private(set) var total: UInt64 = 0
     private var last: UInt64
 
-    /// - Parameter start: what does not count.
+    /// - Parameter start: the value of the counter that does not count.
     init(from start: UInt64 = 0) { last = start }
 
     mutating func note(_ value: UInt64) {

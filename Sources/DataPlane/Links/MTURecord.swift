@@ -1,17 +1,19 @@
 import Glibc
 import Netlink
 
-/// A file that tells, for as long as an interface's MTU is raised, what it was: the next daemon gives back what one that was killed could not.
+/// A file that holds an interface's own MTU for as long as a port has raised it, so that the next daemon can restore what a killed one could not.
 ///
-/// It is the daemon's that holds its lock, which the kernel lets go when the process ends. Where it cannot be made, only a clean end gives MTUs back.
+/// A record belongs to the daemon that has locked it; the kernel releases the lock when the process ends. If the file cannot be made, MTUs are restored only
+/// when the daemon ends cleanly.
 final class MTURecord: Sendable {
-    /// Of its own and for root alone: guests' processes may write in the folder of the sockets.
+    /// A folder of its own that only root can write to, as guests' processes may be able to write to the folder of the sockets.
     private static let folder = "/run/sluice-mtu"
 
     private let path: String
     private let descriptor: CInt
 
-    /// - Parameter index: the interface's.
+    /// Makes and locks the record of an interface; nil if that is not possible.
+    /// - Parameter index: the interface's index.
     init?(_ index: Int) {
         guard let namespace = Self.namespace else { return nil }
         mkdir(Self.folder, 0o700)
@@ -25,7 +27,7 @@ final class MTURecord: Sendable {
         ftruncate(descriptor, 0)
     }
 
-    /// Adds that an interface whose MTU is `own` is about to be given another.
+    /// Records that an interface whose own MTU is `own` is about to be given the MTU `given`.
     func note(own: Int, given: Int) {
         let line = "\(own) \(given)\n"
         _ = line.withCString { write(descriptor, $0, strlen($0)) }
@@ -36,14 +38,14 @@ final class MTURecord: Sendable {
         close(descriptor)
     }
 
-    /// Gives back the MTUs that daemons raised which have been killed, unless somebody else has changed them since.
+    /// Restores the MTUs that daemons which were killed had raised, unless somebody else has changed them since.
     static func giveBack() {
         guard let namespace = Self.namespace, let entries = opendir(Self.folder) else { return }
         defer { closedir(entries) }
         while let entry = readdir(entries) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
             let parts = name.split(separator: "-")
-            // Another network namespace's daemons see to theirs.
+            // Records of another network namespace belong to the daemons there.
             guard parts.count == 2, parts[0] == "\(namespace)", let index = Int(parts[1]), let record = left("\(Self.folder)/\(name)") else { continue }
             record.giveBack(index)
             record.remove()
@@ -59,7 +61,8 @@ final class MTURecord: Sendable {
         try? links.setMTU(link.name, line[0])
     }
 
-    /// - Returns: nil: its daemon runs.
+    /// Opens a record that another daemon has left.
+    /// - Returns: nil if its daemon still runs, or if it cannot be opened.
     private static func left(_ path: String) -> MTURecord? {
         let descriptor = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return nil }
@@ -75,7 +78,7 @@ final class MTURecord: Sendable {
         self.descriptor = descriptor
     }
 
-    /// This thread's network namespace: an interface's index counts in its own.
+    /// The number of this thread's network namespace, as an interface's index has a meaning only in its namespace.
     private static var namespace: UInt? {
         var info = stat()
         return stat("/proc/thread-self/ns/net", &info) == 0 ? UInt(info.st_ino) : nil

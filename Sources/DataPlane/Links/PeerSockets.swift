@@ -1,6 +1,6 @@
 import Glibc
 
-/// The connections of a socket that this process listens on, as the kernel has them: librte_vhost tells no descriptor.
+/// The connections of a socket on which this process listens, as the kernel sees them: librte_vhost does not tell their descriptors.
 enum PeerSockets {
     /// How many of them the other side has not closed.
     static func live(at path: String) -> Int {

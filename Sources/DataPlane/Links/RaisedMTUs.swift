@@ -1,31 +1,34 @@
 import Netlink
 import Synchronization
 
-/// The MTUs of kernel interfaces that ports raised: each interface gets its own one back when its ports need no more, unless somebody else has changed it.
+/// The MTUs of kernel interfaces that ports have raised. An interface gets its own MTU back when no port needs a larger one any more, unless somebody else has
+/// changed it.
 let raisedMTUs = RaisedMTUs()
 
 final class RaisedMTUs: Sendable {
     private struct Interface {
-        /// Its own MTU, and what it has been given.
+        /// The interface's own MTU, and the one that it has been given.
         var own: Int, given: Int
-        /// What each user needs.
+        /// The MTU that each user needs.
         var needs: [UInt64: Int] = [:]
         var record: MTURecord?
     }
     private let interfaces = Mutex<[Int: Interface]>([:])
     private let users = Atomic<UInt64>(0)
 
-    /// - Returns: a number for who is going to need an MTU.
+    /// - Returns: a number that identifies one user of this table.
     func newUser() -> UInt64 { users.add(1, ordering: .relaxed).newValue }
 
-    /// Gives an interface an MTU of at least `mtu`, and its own one back where that is enough.
-    /// - Parameter index: the interface's; it may have been renamed.
+    /// Gives an interface an MTU of at least `mtu`, or its own one back if that is enough.
+    /// - Parameters:
+    ///   - user: the number that `newUser` returned.
+    ///   - index: the interface's index, as the interface may have been renamed.
     func carry(_ mtu: Int, for user: UInt64, on index: Int, _ links: LinkSocket) throws(NetlinkError) {
         var interface: Interface
         if let known = interfaces.withLock({ $0[index] }), known.given != known.own {
             interface = known
         } else {
-            // Nothing holds it, so it may have been changed.
+            // No port has raised the MTU now, so somebody else may have changed it meanwhile.
             let now = try links.link(index: index).mtu
             interface = Interface(own: now, given: now, needs: interfaces.withLock { $0[index]?.needs } ?? [:])
         }
@@ -33,7 +36,7 @@ final class RaisedMTUs: Sendable {
         let wanted = max(interface.own, interface.needs.values.max() ?? 0)
         if wanted != interface.given {
             if wanted != interface.own {
-                // Before it is done: a daemon may be killed at any time.
+                // The record is written before the MTU is changed, as a daemon may be killed at any time.
                 interface.record = interface.record ?? MTURecord(index)
                 interface.record?.note(own: interface.own, given: wanted)
             }
@@ -48,7 +51,7 @@ final class RaisedMTUs: Sendable {
         keep(interface, index)
     }
 
-    /// This user needs nothing any more.
+    /// Records that a user needs no MTU any more.
     func release(_ user: UInt64, on index: Int, _ links: LinkSocket) {
         guard var interface = interfaces.withLock({ $0[index] }), interface.needs.removeValue(forKey: user) != nil else { return }
         let wanted = max(interface.own, interface.needs.values.max() ?? 0)

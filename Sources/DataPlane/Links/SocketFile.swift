@@ -1,20 +1,21 @@
 import Glibc
 
-/// Files of sockets that a port is to listen on or to connect to. A killed daemon leaves its own behind, and nobody else can listen there before they are removed.
+/// The files of sockets on which a port is to listen or to which it is to connect. A daemon that is killed leaves its socket files behind, and nobody can
+/// listen there until they are removed.
 enum SocketFile {
-    /// Removes a socket that nobody listens on any more.
-    /// - Throws: a sentence for what stands in the way otherwise.
+    /// Removes a socket on which nobody listens any more.
+    /// - Throws: a sentence if something else is at that path, or if somebody listens there.
     static func removeStale(_ path: String, port: String) throws(DataPlaneError) {
         try check(path, port: port)
         removeStale(path)
     }
 
-    /// Removes a socket that nobody listens on any more; whatever else is there stays.
+    /// Removes a socket on which nobody listens any more; anything else that is there stays.
     static func removeStale(_ path: String) {
         if kind(path) == S_IFSOCK, !isListening(path) { unlink(path) }
     }
 
-    /// - Throws: a sentence if something is there that is not such a socket.
+    /// - Throws: a sentence if something is at the path that `removeStale` would not remove.
     static func check(_ path: String, port: String) throws(DataPlaneError) {
         if let obstacle = obstacle(path) { throw DataPlaneError("port \(port): \(obstacle)") }
         if isListening(path) {
@@ -22,16 +23,16 @@ enum SocketFile {
         }
     }
 
-    /// Why no socket can be at a path, whoever makes it; nil: nothing is there, or one.
+    /// Why there can be no socket at a path, whoever makes it; nil: nothing is there, or a socket is.
     static func obstacle(_ path: String) -> String? {
         guard let kind = kind(path), kind != S_IFSOCK else { return nil }
         return "\(path) exists and is not a socket: choose another path, or remove it"
     }
 
-    /// Whether two paths lead to the same place, however they are written.
+    /// Whether two paths lead to the same place, even if they are written differently.
     static func isSame(_ path: String, _ other: String) -> Bool { path == other || place(path) == place(other) }
 
-    /// With the folder as the kernel names it, where that is there.
+    /// The path with its folder as the kernel names it; if there is no such folder, the path as it is.
     private static func place(_ path: String) -> String {
         let cut = path.lastIndex(of: "/")
         let folder = cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
@@ -40,7 +41,7 @@ enum SocketFile {
         return String(cString: real) + "/" + path[(cut.map { path.index(after: $0) } ?? path.startIndex)...]
     }
 
-    /// As stat(2) says in `st_mode`; nil: nothing is there.
+    /// The type of file at a path, as in `st_mode` (stat(2)); nil: nothing is there.
     private static func kind(_ path: String) -> mode_t? {
         var info = stat()
         return stat(path, &info) == 0 ? info.st_mode & S_IFMT : nil
@@ -56,7 +57,8 @@ enum SocketFile {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                // EPROTOTYPE: a datagram or seqpacket socket that somebody has open (unix(7)). EAGAIN: a backlog is full, so somebody listens.
+                // EPROTOTYPE means that the socket is a datagram or seqpacket socket that somebody has open (unix(7)); EAGAIN means that the backlog is full,
+                // so somebody listens.
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 || errno == EPROTOTYPE || errno == EAGAIN
             }
         }

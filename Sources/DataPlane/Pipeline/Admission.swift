@@ -1,3 +1,4 @@
+import Bridge
 import DPDKShim
 import Packet
 
@@ -14,28 +15,66 @@ struct AdmissionPattern {
     private(set) var longest: UInt32 = 0
     /// By how many bytes a frame gets shorter, as its priority tag (VID 0) comes off.
     private(set) var shortening: UInt32 = 0
-    /// The frames' VLAN in its place of an address; 0 where the bridge has none.
+    /// Where the VLAN of frames that match is taken from.
+    private(set) var vlans = VLANSource.none
+    /// The VLAN of the last frame in its place of an address; 0 where the bridge has none.
     private(set) var vlan: UInt64 = 0
+    /// Its tag, as `ParsePattern.tag`; 0 where `vlans` is not `.tag`.
+    private(set) var tag: UInt16 = 0
+
+    enum VLANSource: UInt8 {
+        /// The bridge has no VLANs, and the frames no tag that stays.
+        case none
+        /// The port: frames of one VLAN, which have no tag that stays.
+        case port
+        /// The frames have tags of any VLAN, which is theirs where the bridge has VLANs with tags of that type.
+        case tag
+    }
 
     @inline(__always) @_noLocks
     init() {}
 
+    /// - Parameters:
+    ///   - shortening: 4 where the tag has been taken off; else 0.
+    ///   - vlan: the frame's VLAN, in its place of an address.
     @inline(__always) @_noLocks
-    init(_ parse: ParsePattern, portlessRow: UInt8, ipProtocol: UInt8, longest: UInt32, shortening: UInt32, vlan: UInt64) {
+    init(
+        _ parse: ParsePattern, of bytes: UnsafeRawPointer, _ record: UnsafePointer<FrameRecord>, portlessRow: UInt8, longest: UInt32, shortening: UInt32,
+        vlan: UInt64
+    ) {
         self.parse = parse
         self.portlessRow = portlessRow
-        self.ipProtocol = ipProtocol
+        ipProtocol = record.pointee.ipProtocol
         self.longest = longest
         self.shortening = shortening
         self.vlan = vlan
         row = portlessRow
+        if record.pointee.tagCount != 0 {
+            vlans = .tag
+            tag = ParsePattern.tag(bytes)
+            self.parse.takeAnyVLAN()
+            if record.pointee.flags.has(.vlanTag) { form = bytes.bigEndian16(12) == EtherType.serviceVLAN ? .admitsServiceTag : .admitsTag }
+        } else if vlan != 0 {
+            vlans = .port
+        }
     }
+
+    /// The tag is that of the frame's VLAN, which the port has to admit with it; empty: it is not.
+    private(set) var form = PortVLANs.Form(rawValue: 0)
 
     /// Takes down the row of the ports looked up last.
     @inline(__always) @_noLocks
     mutating func keep(_ row: UInt8, _ ports: UInt32) {
         self.row = row
         self.ports = ports
+    }
+
+    /// Takes down the last frame's tag and its VLAN in its place of an address.
+    @inline(__always) @_noLocks
+    mutating func keep(_ tag: UInt16, _ vlan: UInt64) {
+        self.tag = tag
+        self.vlan = vlan
+        parse.setTag(tag)
     }
 
     /// The row of a frame with these ports.

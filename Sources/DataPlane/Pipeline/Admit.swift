@@ -16,8 +16,11 @@ func admit(
     var last = place.record - 1
     repeat {
         let begin = place.index
-        place = ReceiveQueue.pattern(of: queue).pointee.vlan == 0
-            ? admitAlike(place, count, after: last, queue, lcore, snapshot) : admitAlikeInVLAN(place, count, after: last, queue, lcore, snapshot)
+        switch ReceiveQueue.pattern(of: queue).pointee.vlans {
+        case .none: place = admitAlike(place, count, after: last, queue, lcore, snapshot)
+        case .port: place = admitAlikeInVLAN(place, count, after: last, queue, lcore, snapshot)
+        case .tag: place = admitAlikeWithTag(place, count, after: last, queue, lcore, snapshot)
+        }
         if place.index == count { break }
         if place.index != begin { last = place.record - 1 }
         let length = lcore.pointee.lengths[place.index], record = place.record
@@ -67,24 +70,35 @@ private struct Place {
 private func admitAlike(
     _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> Place { admitAlike(place, count, after: last, hasVLAN: false, queue, lcore, snapshot) }
+) -> Place { admitAlike(place, count, after: last, .none, queue, lcore, snapshot) }
 
-/// The same on bridges with VLANs.
+/// The same on bridges with VLANs, where frames have no tag.
 @inline(never) @_noLocks
 private func admitAlikeInVLAN(
     _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> Place { admitAlike(place, count, after: last, hasVLAN: true, queue, lcore, snapshot) }
+) -> Place { admitAlike(place, count, after: last, .port, queue, lcore, snapshot) }
 
-/// - Parameter hasVLAN: a constant, so that what it costs is paid by bridges with VLANs alone.
+/// The same where frames have tags.
+@inline(never) @_noLocks
+private func admitAlikeWithTag(
+    _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+) -> Place { admitAlike(place, count, after: last, .tag, queue, lcore, snapshot) }
+
+/// - Parameter vlans: a constant, so that what it costs is paid by bridges with VLANs alone.
 @inline(__always) @_noLocks
 private func admitAlike(
-    _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, hasVLAN: Bool, _ queue: UnsafeMutablePointer<ReceiveQueue>,
-    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ place: Place, _ count: Int, after last: UnsafeMutablePointer<FrameRecord>, _ vlans: AdmissionPattern.VLANSource,
+    _ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Place {
     let pattern = ReceiveQueue.pattern(of: queue)
-    let parse = pattern.pointee.parse, longest = pattern.pointee.longest, shortening = pattern.pointee.shortening
-    let vlan = hasVLAN ? pattern.pointee.vlan : 0
+    var parse = pattern.pointee.parse
+    let longest = pattern.pointee.longest, shortening = pattern.pointee.shortening
+    var vlan = vlans == .none ? 0 : pattern.pointee.vlan, tag = vlans == .tag ? pattern.pointee.tag : 0
+    // Of the port, if it looks at these frames' tags.
+    let form = pattern.pointee.form
+    let forms = vlans == .tag && form.rawValue != 0 ? snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].vlans?.pointee.forms : nil
     let frames = lcore.pointee.received, paths = lcore.pointee.paths
     let first = place.index
     var index = first, record = place.record, before = last
@@ -98,7 +112,21 @@ private func admitAlike(
         guard length <= longest, parse.matches(start, readable: UInt32(sluice_frame_contiguous(frame))) else { break }
         var addresses = FrameAddresses(of: start)
         if addresses.source == 0 { break }
-        if hasVLAN { addresses = addresses.within(vlan) }
+        if vlans == .tag, case let own = ParsePattern.tag(start), own != tag {
+            let vid = UInt16(bigEndian: own) & 0x0fff
+            // A priority tag comes off.
+            if vid == 0 { break }
+            if let forms {
+                guard forms[Int(vid)].has(form) else { break }
+                vlan = UInt64(vid) &<< 48
+            } else {
+                // Addresses do not tell these frames apart.
+                before = lcore.pointee.records - 1
+            }
+            tag = own
+            parse.setTag(own)
+        }
+        if vlans != .none { addresses = addresses.within(vlan) }
         let own = parse.ports(start)
         if _slowPath(own != ports) {
             ports = own
@@ -127,6 +155,7 @@ private func admitAlike(
         record += 1
     } while index < count
     pattern.pointee.keep(row, ports)
+    if vlans == .tag { pattern.pointee.keep(tag, vlan) }
     tally(index &- begin, bytes, row, lcore)
     if shortening != 0 { stripPriorityTags(first, index, lcore) }
     return Place(index: index, record: record)
@@ -234,8 +263,7 @@ private func admitParsed(
     if pattern.isNone { return .other }
     pattern.keep(record)
     queue.pointee.pattern = AdmissionPattern(
-        pattern, portlessRow: portlessRow, ipProtocol: record.pointee.ipProtocol, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0,
-        vlan: vlan)
+        pattern, of: bytes, record, portlessRow: portlessRow, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0, vlan: vlan)
     return .pattern
 }
 
@@ -245,8 +273,7 @@ private func identifyFragment(
     _ bytes: UnsafeRawPointer, _ contiguous: Int, _ record: UnsafeMutablePointer<FrameRecord>, _ queue: UnsafeMutablePointer<ReceiveQueue>,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> UInt8 {
-    let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
-    let table = state.pointee.fragments + (Int(queue.pointee.queue) & (maxQueuePairs &- 1))
+    let table = queue.pointee.link.pointee.fragments + (Int(queue.pointee.queue) & (maxQueuePairs &- 1))
     return table.pointee.identify(
         bytes, limit: min(contiguous, Int(record.pointee.length)), record, snapshot.pointee.protocols, now: lcore.pointee.seconds)
 }
@@ -294,7 +321,7 @@ private func isForAgent(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: 
 private func refusal(_ record: UnsafeMutablePointer<FrameRecord>, _ longest: UInt32, _ port: UnsafeMutablePointer<PortView>) -> DropReason {
     if record.pointee.length > longest { return .oversized }
     if port.pointee.flags.has(.guardsBPDUs), isBPDU(record.pointee.destination) {
-        port.pointee.state.unsafelyUnwrapped.pointee.hadBPDU.store(true, ordering: .relaxed)
+        port.pointee.link.unsafelyUnwrapped.pointee.port.pointee.hadBPDU.store(true, ordering: .relaxed)
         return .bpduGuard
     }
     switch BridgeRules.verdict(record) {

@@ -245,6 +245,6 @@ func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer
 /// Whether frames can reach a port: a guest is connected, a link is there.
 @inline(never) @_noLocks
 func isUp(_ port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
-    guard let state = snapshot.pointee.ports[unchecked: Int(port)].state else { return false }
-    return state.pointee.connection.load(ordering: .relaxed) >= 0
+    guard let link = snapshot.pointee.ports[unchecked: Int(port)].link else { return false }
+    return link.pointee.connection.load(ordering: .relaxed) >= 0
 }

@@ -127,7 +127,7 @@ private func mayFlood(
     var bytes: UInt64 = 0
     for index in begin..<end { bytes &+= UInt64(lcore.pointee.lengths[index]) }
     let limits = snapshot.pointee.limits.baseAddress.unsafelyUnwrapped + Int(port)
-    let buckets = snapshot.pointee.ports[unchecked: Int(port)].state.unsafelyUnwrapped.pointee.storms
+    let buckets = snapshot.pointee.ports[unchecked: Int(port)].link.unsafelyUnwrapped.pointee.port.pointee.storms
     let now = lcore.pointee.now
     switch kind {
     case .broadcast: return StormBuckets.take(from: buckets.pointee.broadcast, limits.pointee.broadcast, frames: end &- begin, bytes: bytes, at: now)

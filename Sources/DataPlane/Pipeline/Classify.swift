@@ -1,5 +1,3 @@
-import Bridge
-import DCB
 import DPDKShim
 import Packet
 import Scheduler
@@ -24,7 +22,7 @@ func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutable
             pass(burst, &group, &next, key, lcore, snapshot)
         } else {
             let end = burst.end(of: group)
-            divert(burst, next..<end, key, source, lcore, snapshot)
+            divert(burst.frames + next, burst.lengths + next, end &- next, key, source, lcore, snapshot)
             group &+= 1
             next = end
         }
@@ -104,34 +102,22 @@ private func sort(
     let groups = lcore.pointee.groups
     var record = lcore.pointee.records + found.runs
     var run = found.runs, progress = found.groups
+    // Bits that all keys have, and that some have: others than those of the leaf where keys differ in more than that.
+    var all = UInt64.max, some: UInt64 = 0
     repeat {
-        let guest = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: way.guestPlace, as: GuestIndex.self)
-        let leaf = way.leaves[Int(guest) &<< way.guestShift &+ Int(record.pointee.protocolID)]
-        sluice_prefetch(way.lines + Int(leaf) &* 128)
-        var key = way.key.with(leaf: leaf)
-        if tags != .none {
-            guard let tag = tags == .priority ? EgressTag(snapshot.pointee.tagger.egress(record)) : egressAction(record, way.port, snapshot) else {
-                // Learned before the port left the VLAN.
-                groups.pointee.add(run, GroupKey(.vlanNotAllowed, way.output).with(leaf: UInt16(truncatingIfNeeded: run)), end: record.pointee.end, &progress)
-                found.isUniform = false
-                run &+= 1
-                record += 1
-                continue
-            }
-            key = key.with(tag: tag)
-            if tag.growth != 0 {
-                for index in (run == 0 ? 0 : Int((record - 1).pointee.end))..<Int(record.pointee.end) { lcore.pointee.lengths[index] &+= tag.growth }
-            }
-        }
-        if record.pointee.length > way.longest, way.isTooLong(record) {
-            key = GroupKey(.exceedsMTU, way.output).with(leaf: UInt16(truncatingIfNeeded: run))
-            found.isUniform = false
+        let (key, growth) = way.classify(record, run: run, tags, &found.isUniform, snapshot)
+        if tags != .none, growth != 0 {
+            for index in (run == 0 ? 0 : Int((record - 1).pointee.end))..<Int(record.pointee.end) { lcore.pointee.lengths[index] &+= growth }
         }
         groups.pointee.add(run, key, end: record.pointee.end, &progress)
-        if tags != .none, !key.leaves(as: groups.pointee.keys[unchecked: 0]) { found.isUniform = false }
+        if tags != .none {
+            some |= key.rawValue
+            all &= key.rawValue
+        }
         run &+= 1
         record += 1
     } while run < runs && record.pointee.output == way.output
+    if tags != .none, (all ^ some) &>> 16 != 0 { found.isUniform = false }
     found.runs = run
     found.groups = progress
 }
@@ -156,23 +142,6 @@ private func sortVLANs(
     return found
 }
 
-/// What an output does to tags; a constant wherever it is given.
-private enum Tagging {
-    case none, priority, vlans
-}
-
-/// What happens to the tag of a frame that leaves by a port of a bridge with or without VLANs; nil: the port is not in its VLAN.
-@inline(__always) @_noLocks
-func egressAction(
-    _ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> EgressTag? {
-    guard let vlans = port.pointee.vlans else {
-        return port.pointee.tags ? EgressTag(snapshot.pointee.tagger.egress(record)) : EgressTag(rawValue: 0)
-    }
-    let pcp = port.pointee.tags ? snapshot.pointee.tagger.pcp(row: record.pointee.protocolID) : PriorityTagger.leave
-    return vlans.pointee.egress(record, pcp: pcp).map { EgressTag($0) }
-}
-
 /// The same for an output without a tree: each run is a group.
 @inline(never) @_noLocks
 private func sortWithoutTree(_ way: Way, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>) {
@@ -182,59 +151,4 @@ private func sortWithoutTree(_ way: Way, _ runs: Int, _ found: inout Found, _ lc
         lcore.pointee.groups.pointee.add(found.runs, key, end: lcore.pointee.records[found.runs].end, &found.groups)
         found.runs &+= 1
     } while found.runs < runs && lcore.pointee.records[found.runs].output == way.output
-}
-
-/// What is the same for all frames to an output.
-private struct Way {
-    var output: PortIndex
-    var key: GroupKey
-    var hasTree = false
-    var port: UnsafeMutablePointer<PortView>
-    var tags = false
-    var hasVLANs = false
-    /// Where in a record the guest stands by which the tree classifies.
-    var guestPlace = 0
-    /// `TreeView.guestShift`.
-    var guestShift = 0
-    /// MTU + 14.
-    var longest: UInt32 = 0
-    var leaves: UnsafeMutablePointer<ClassID>
-    var lines: UnsafeRawPointer
-
-    @inline(__always) @_noLocks
-    private init(_ output: PortIndex, _ fate: Fate) {
-        self.output = output
-        key = GroupKey(fate, output)
-        let nothing = UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped
-        port = nothing.assumingMemoryBound(to: PortView.self)
-        leaves = nothing.assumingMemoryBound(to: ClassID.self)
-        lines = UnsafeRawPointer(nothing)
-    }
-
-    @inline(__always) @_noLocks
-    init(to output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-        self.init(output, output == flooded ? .flood : .portDown)
-        if output == flooded { return }
-        port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
-        guard let state = port.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { return }
-        let staged = lcore.pointee.outputs + Int(output)
-        // Room for the whole burst.
-        if staged.pointee.count &+ burstSize > Output.capacity { sendTouched(lcore, snapshot) }
-        key = GroupKey(staged.pointee.isParked ? .queue : .pass, way: port.pointee.way)
-        hasTree = true
-        tags = port.pointee.tags
-        hasVLANs = port.pointee.vlans != nil
-        longest = port.pointee.maxFrame
-        let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-        guestPlace = view.pointee.bySource ? FrameRecord.sourceGuestOffset : FrameRecord.destinationGuestOffset
-        guestShift = Int(view.pointee.guestShift)
-        leaves = view.pointee.leaves.baseAddress.unsafelyUnwrapped
-        lines = view.pointee.lines
-    }
-
-    /// Tags do not count.
-    @inline(never) @_noLocks
-    func isTooLong(_ record: UnsafeMutablePointer<FrameRecord>) -> Bool {
-        record.pointee.length > longest &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
-    }
 }

@@ -5,13 +5,13 @@ import Packet
 @inline(__always) @_noLocks
 func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
-    guard let state = view.pointee.state else {
+    guard let link = view.pointee.link else {
         lcore.pointee.counters[Int(port)].count(drop: .portRemoved)
         sluice_frame_free(frame)
         return
     }
     let output = touch(port, lcore)
-    append(frame, tag, state.pointee.finishChecksums.load(ordering: .relaxed), port, output, lcore, snapshot)
+    append(frame, tag, link.pointee.finishChecksums.load(ordering: .relaxed), port, output, lcore, snapshot)
 }
 
 /// The same for frames of the burst just classified that have the same tag. There is room for them.
@@ -24,7 +24,7 @@ func stage(
     let output = touch(port, lcore)
     let frames = burst.frames + run.lowerBound, lengths = burst.lengths + run.lowerBound
     let unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0
-        && view.pointee.state.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
+        && view.pointee.link.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
     if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, output, lcore, snapshot) }
     let staged = output.pointee.count
     sluice_copy(Output.frames(output) + staged, frames, run.count &* MemoryLayout<Frame?>.stride)

@@ -1,23 +1,22 @@
 import Bridge
 import DPDKShim
 import Packet
-import Scheduler
 
 /// Enqueues frames for every other port of their bridge that takes such. The copies share the frames' bytes; who must write them copies first.
 @inline(never) @_noLocks
 func flood(
-    _ burst: Burst, _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
-    _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ record: UnsafeMutablePointer<FrameRecord>,
+    _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     let bridge = snapshot.pointee.bridges.baseAddress.unsafelyUnwrapped + Int(snapshot.pointee.ports[unchecked: Int(source)].bridge)
     let members = bridge.pointee.sets?.ports(of: PortVLANs.vlan(of: record.pointee.destination)) ?? bridge.pointee.members
-    lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: run.count)
-    lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: run.count &* members.count)
+    lcore.pointee.counters[Int(source)].floodedFrames &+= UInt64(truncatingIfNeeded: count)
+    lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: count &* members.count)
     let gate = FloodGate(record, from: source, snapshot)
     if let groups = bridge.pointee.groups, record.pointee.flags.has(.multicast) {
-        return followGroups(burst, run, record, source, members, gate, groups, lcore, snapshot)
+        return followGroups(frames, lengths, count, record, source, members, gate, groups, lcore, snapshot)
     }
-    for place in run { replicate(burst.frames[place].unsafelyUnwrapped, burst.lengths[place], members, gate, record, source, lcore, snapshot) }
+    for place in 0..<count { replicate(frames[place].unsafelyUnwrapped, lengths[place], members, gate, record, source, lcore, snapshot) }
 }
 
 /// Enqueues a frame for each of `members` that the gate admits. The last receiver gets the frame itself, so that a frame with one receiver is never copied.
@@ -32,13 +31,13 @@ func replicate(
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(member)
         if !gate.admits(member, view.pointee.flags) { continue }
         // A member of a group may be gone before the group knows.
-        guard let state = view.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0 else { continue }
+        guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0 else { continue }
         if waiting != flooded {
             let counters = lcore.pointee.counters + Int(waiting)
             counters.pointee.copiedFrames &+= 1
             counters.pointee.copiedBytes &+= UInt64(length)
             if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
-                deliver(copy, length, to: waiting, record, lcore, snapshot)
+                deliver(copy, length, to: waiting, record, source, lcore, snapshot)
             } else {
                 counters.pointee.count(drop: .noBuffer)
             }
@@ -49,33 +48,20 @@ func replicate(
         lcore.pointee.counters[Int(source)].count(drop: .noDestination)
         sluice_frame_free(frame)
     } else {
-        deliver(frame, length, to: waiting, record, lcore, snapshot)
+        deliver(frame, length, to: waiting, record, source, lcore, snapshot)
     }
 }
 
-/// Queues one frame for a port, or frees and counts it.
+/// Queues one frame for a port in its class there, or frees and counts it.
 @_noLocks
 private func deliver(
-    _ frame: Frame, _ length: UInt32, to output: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ lcore: UnsafeMutablePointer<Lcore>,
-    _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ frame: Frame, _ length: UInt32, to output: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex,
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
-    let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(output)
-    if length > port.pointee.maxFrame &+ 4 &* UInt32(record.pointee.tagCount) {
-        lcore.pointee.counters[Int(output)].count(drop: .exceedsMTU)
-        sluice_frame_free(frame)
-        return
-    }
-    let view = snapshot.pointee.trees.baseAddress.unsafelyUnwrapped + Int(port.pointee.tree)
-    let vlan = PortVLANs.vlan(of: record.pointee.destination)
-    let guest = view.pointee.bySource ? record.pointee.sourceGuest : port.pointee.vlans?.pointee.guests?[Int(vlan)] ?? port.pointee.defaultGuest
-    let leaf = view.pointee.leaf(guest: guest, protocolID: record.pointee.protocolID)
-    guard let action = egressAction(record, port, snapshot) else {
-        lcore.pointee.counters[Int(output)].count(drop: .vlanNotAllowed)
-        sluice_frame_free(frame)
-        return
-    }
-    if let inbound = port.pointee.inbound, !passes(frame, inbound, output, lcore) { return }
-    var tag = action.and(port.pointee.wants)
-    if snapshot.pointee.mirrors != nil { tag = tag.and(watch(leaf, of: port.pointee.tree, snapshot)) }
-    offer(frame, length &+ tag.growth, tag, leaf, for: output, view.pointee.tree, lcore)
+    let way = Way(to: output, lcore, snapshot)
+    record.pointee.destinationGuest = way.receiver(record)
+    var hasLeaf = true
+    let (key, growth) = way.classify(record, run: 0, way.tagging, &hasLeaf, snapshot)
+    var one: Frame? = frame, charged = length &+ growth
+    divert(&one, &charged, 1, key, source, lcore, snapshot)
 }

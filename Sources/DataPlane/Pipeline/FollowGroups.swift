@@ -7,14 +7,14 @@ import Packet
 /// Ethernet address.
 @inline(never) @_noLocks
 func followGroups(
-    _ burst: Burst, _ run: Range<Int>, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ everybody: UnsafeMutableBufferPointer<PortIndex>,
-    _ gate: FloodGate, _ groups: UnsafeMutablePointer<GroupSlot>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ record: UnsafeMutablePointer<FrameRecord>,
+    _ source: PortIndex, _ everybody: UnsafeMutableBufferPointer<PortIndex>, _ gate: FloodGate, _ groups: UnsafeMutablePointer<GroupSlot>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     let table = groups.pointee.table.load(ordering: .acquiring).unsafelyUnwrapped
     let vlan = PortVLANs.vlan(of: record.pointee.destination)
     let goesByUplink = snapshot.pointee.ports[unchecked: Int(source)].flags.has(.detours)
-    for place in run {
-        let frame = burst.frames[place].unsafelyUnwrapped
+    for place in 0..<count {
+        let frame = frames[place].unsafelyUnwrapped
         let traffic = GroupTraffic.read(sluice_frame_bytes(frame).unsafelyUnwrapped, limit: Int(sluice_frame_contiguous(frame)), record)
         switch traffic.kind {
         case .everybody, .data: break
@@ -27,9 +27,9 @@ func followGroups(
         }
         // By the uplink whatever they are for: the switch there follows groups, too.
         if !goesByUplink, let ports = table.pointee.ports(traffic, vlan: vlan) {
-            replicate(frame, burst.lengths[place], ports, gate.forMembers, record, source, lcore, snapshot)
+            replicate(frame, lengths[place], ports, gate.forMembers, record, source, lcore, snapshot)
         } else {
-            replicate(frame, burst.lengths[place], everybody, gate, record, source, lcore, snapshot)
+            replicate(frame, lengths[place], everybody, gate, record, source, lcore, snapshot)
         }
     }
 }

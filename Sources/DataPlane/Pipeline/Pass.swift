@@ -76,53 +76,50 @@ private func stagePassed(
 /// Offers the frames of a group to its leaf's queue, from `next` on. Returns where they end.
 @inline(never) @_noLocks
 private func queue(_ burst: Burst, _ next: Int, _ group: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
-    let end = burst.end(of: group)
-    offer(burst, next..<end, burst.groups.pointee.keys[unchecked: group], EgressTag(rawValue: 0), tree, lcore)
+    let end = burst.end(of: group), key = burst.groups.pointee.keys[unchecked: group]
+    offer(burst.frames + next, burst.lengths + next, end &- next, key, EgressTag(rawValue: 0), tree, lcore)
     return end
 }
 
 /// - Parameter watch: what is to be said in the frames' tags beyond what keys hold.
 @inline(__always) @_noLocks
 private func offer(
-    _ burst: Burst, _ run: Range<Int>, _ key: GroupKey, _ watch: EgressTag, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ key: GroupKey, _ watch: EgressTag,
+    _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
 ) {
-    for index in run {
-        let frame = burst.frames[index].unsafelyUnwrapped, length = burst.lengths[index]
-        offer(frame, length, key.tag.and(watch), key.leaf, for: key.output, tree, lcore)
-    }
+    for index in 0..<count { offer(frames[index].unsafelyUnwrapped, lengths[index], key.tag.and(watch), key.leaf, for: key.output, tree, lcore) }
 }
 
-/// What becomes of the frames of a group that may not pass their tree, or have none.
+/// What becomes of frames of one key that may not pass their tree, or have none.
 @inline(never) @_noLocks
 func divert(
-    _ burst: Burst, _ run: Range<Int>, _ key: GroupKey, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ key: GroupKey, _ source: PortIndex,
+    _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     switch Fate(rawValue: key.fate) {
     case .flood:
-        flood(burst, run, lcore.pointee.records + Int(key.leaf), source, lcore, snapshot)
+        flood(frames, lengths, count, lcore.pointee.records + Int(key.leaf), source, lcore, snapshot)
     case .queue, .pass:
         let tree = snapshot.pointee.trees[unchecked: Int(snapshot.pointee.ports[unchecked: Int(key.output)].tree)].tree
-        offer(burst, run, key, EgressTag(rawValue: 0), tree, lcore)
+        offer(frames, lengths, count, key, EgressTag(rawValue: 0), tree, lcore)
     case .filter, .filterAndQueue:
         let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(key.output)
-        var kept = run.count
-        if let inbound = port.pointee.inbound {
-            kept = filter(burst.frames + run.lowerBound, burst.lengths + run.lowerBound, kept, inbound, key.output, lcore)
-        }
+        var kept = count
+        if let inbound = port.pointee.inbound { kept = filter(frames, lengths, kept, inbound, key.output, lcore) }
         let tree = snapshot.pointee.trees[unchecked: Int(port.pointee.tree)].tree
-        offer(burst, run.lowerBound..<run.lowerBound &+ kept, key, watch(key.leaf, of: port.pointee.tree, snapshot), tree, lcore)
+        offer(frames, lengths, kept, key, watch(key.leaf, of: port.pointee.tree, snapshot), tree, lcore)
     case .exceedsMTU:
-        refuse(burst, run, .exceedsMTU, key.output, lcore)
+        refuse(frames, count, .exceedsMTU, key.output, lcore)
     case .vlanNotAllowed:
-        refuse(burst, run, .vlanNotAllowed, key.output, lcore)
+        refuse(frames, count, .vlanNotAllowed, key.output, lcore)
     case .portDown, nil:
-        refuse(burst, run, .portDown, key.output, lcore)
+        refuse(frames, count, .portDown, key.output, lcore)
     }
 }
 
 /// Frees frames and counts them at the port they would have left by.
 @inline(never) @_noLocks
-private func refuse(_ burst: Burst, _ run: Range<Int>, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
-    lcore.pointee.counters[Int(output)].count(drop: reason, run.count)
-    sluice_frames_free(burst.frames + run.lowerBound, UInt32(truncatingIfNeeded: run.count))
+private func refuse(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(output)].count(drop: reason, count)
+    sluice_frames_free(frames, UInt32(truncatingIfNeeded: count))
 }

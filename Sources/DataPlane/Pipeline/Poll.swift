@@ -3,14 +3,13 @@ import DPDKShim
 /// Stage 1: takes up to a burst of frames from one queue into `lcore.received`, and their lengths. Returns how many.
 @inline(__always) @_noLocks
 func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
-    let port = Int(queue.pointee.port)
-    let state = snapshot.pointee.ports[unchecked: port].state.unsafelyUnwrapped
-    let connection = state.pointee.connection.load(ordering: .acquiring)
+    let link = queue.pointee.link
+    let connection = link.pointee.connection.load(ordering: .acquiring)
     if connection < 0 { return 0 }
-    let counters = lcore.pointee.counters + port
+    let counters = lcore.pointee.counters + Int(queue.pointee.port)
 
     var wanted = burstSize
-    let pacer = state.pointee.pacer
+    let pacer = PortState.pacer(of: link.pointee.port)
     if pacer.pointee.average != 0 {
         let before = queue.pointee.lookedAt
         queue.pointee.lookedAt = lcore.pointee.now
@@ -23,8 +22,8 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
 
     let frames = lcore.pointee.received
     let count: Int
-    switch state.pointee.mechanism {
-    case .vhost: count = receiveFromGuest(connection, queue, state, wanted, lcore.pointee.pool, frames)
+    switch link.pointee.mechanism {
+    case .vhost: count = receiveFromGuest(connection, queue, link, wanted, lcore.pointee.pool, frames)
     case .device: count = Int(sluice_device_receive(queue.pointee.device.device, queue.pointee.device.queue, frames, UInt16(truncatingIfNeeded: wanted)))
     }
     if count == 0 { return 0 }

@@ -54,7 +54,7 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         if output.pointee.count == 0 {
             output.pointee.isParked = false
             let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
-            if view.pointee.state != nil { snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree.pointee.unpark(output: port) }
+            if view.pointee.link != nil { snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree.pointee.unpark(output: port) }
         } else {
             lcore.pointee.parked[kept] = port
             kept &+= 1
@@ -96,16 +96,16 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     let frames = Output.frames(output)
     let counters = lcore.pointee.counters + Int(port)
     let taken: Int?
-    if let state = snapshot.pointee.ports[unchecked: Int(port)].state {
-        let connection = state.pointee.connection.load(ordering: .acquiring)
+    if let link = snapshot.pointee.ports[unchecked: Int(port)].link {
+        let connection = link.pointee.connection.load(ordering: .acquiring)
         if connection < 0 {
             discard(frames, count, .portDown, counters)
             output.pointee.count = 0
             return false
         }
-        switch state.pointee.mechanism {
-        case .vhost: taken = sendToGuest(connection, state, frames, count, lcore)
-        case .device: taken = sendToDevice(state, frames, count, lcore)
+        switch link.pointee.mechanism {
+        case .vhost: taken = sendToGuest(connection, link, frames, count, lcore)
+        case .device: taken = sendToDevice(link, frames, count, lcore)
         }
     } else {
         discard(frames, count, .portRemoved, counters)

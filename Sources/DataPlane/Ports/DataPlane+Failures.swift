@@ -1,23 +1,23 @@
 import Configuration
 import Scheduler
 
-/// Ports that should be open and are not: told, and tried again.
+/// Ports that should be open and are not: they are reported, and tried again.
 extension DataPlane {
-    /// A port of the model that could not be opened, or whose interface went away while it ran.
+    /// A port of the model that could not be opened, or whose interface went away while it was open.
     struct LostPort {
-        /// Still its own: its classes deliver there.
+        /// The port keeps its index, as its classes deliver to it.
         var index: PortIndex
         var reason: String
-        /// Since it was lost.
+        /// How many attempts have failed since the port was lost.
         var failures = 0
-        /// `Runtime.now` at which it is tried again.
+        /// When the port is tried again, as a value of `Runtime.now`.
         var nextTry: Nanoseconds = 0
     }
 
-    /// Ports of the model that are not there, and why. Every change tries to open them, and so does `tick`.
+    /// The ports of the model that are not open, with the reasons. Every change tries to open them, and so does `tick`.
     public var lostPorts: [String: String] { lost.mapValues(\.reason) }
 
-    /// What happened to ports since this was asked last, a sentence each.
+    /// What has happened to ports since the last call, as sentences.
     public func takeNotices() -> [String] {
         defer { notices = [] }
         return notices
@@ -29,39 +29,39 @@ extension DataPlane {
         lost[name] = LostPort(index: index, reason: reason, failures: failures + 1, nextTry: runtime.now + Self.delay(after: failures))
     }
 
-    /// Nanoseconds until a port is tried again: a second at first, twice as long after each failure, half a minute at most.
+    /// Nanoseconds until a port is tried again: a second at first, twice as long after each failure, but half a minute at most.
     static func delay(after failures: Int) -> Nanoseconds { min(1_000_000_000 << UInt64(min(failures, 5)), 30_000_000_000) }
 
-    /// Takes away what serves an interface that is gone, so that it can be opened anew.
+    /// Closes ports whose interface is gone, so that they can be opened anew.
     func loseGonePorts() {
-        let gone = ports.values.filter(\.backend.isGone)
+        let gone = ports.values.filter(\.link.isGone)
         guard !gone.isEmpty else { return }
-        let reasons = gone.map { ($0.settings.name, $0.index, "port \($0.settings.name): \($0.backend.condition)") }
+        let reasons = gone.map { ($0.settings.name, $0.index, "port \($0.settings.name): \($0.link.condition)") }
         _ = withdraw(gone.map(\.settings.name))
         for (name, index, reason) in reasons { lose(name, index, reason) }
     }
 
-    /// Tells of interfaces that were renamed under their ports, and of those that have their names again.
+    /// Reports interfaces that were renamed while their ports were open, and those that have their names back.
     func noteRenamedPorts() {
-        for port in ports.values where port.backend.isRenamed != port.wasRenamed {
+        for port in ports.values where port.link.isRenamed != port.wasRenamed {
             port.wasRenamed.toggle()
-            notices.append("port \(port.settings.name): \(port.wasRenamed ? port.backend.condition : "its interface \(port.settings.interfaceName) has its name again")")
+            notices.append("port \(port.settings.name): \(port.wasRenamed ? port.link.condition : "its interface \(port.settings.interfaceName) has its name again")")
         }
     }
 
-    /// Ports of the model that should carry frames and cannot, and why: those that are not open, and those that something is wrong with though they are.
+    /// The ports of the model that should carry frames and cannot, with the reasons: ports that are not open, and open ports with something wrong.
     public var failedPorts: [String] {
-        let fine = ["up", "down", VhostPort.waiting]
+        let fine = ["up", "down", VhostLink.waiting]
         return lost.values.map(\.reason)
             + ports.values.filter { !fine.contains($0.condition) }.map { "port \($0.settings.name): \($0.condition)" }
     }
 
-    /// Ports of a change whose interface has already the name that they are to go by.
+    /// The ports of a change whose interface already has the name that the port is to use from now on.
     public func adoptedPorts(from old: Model, to new: Model) -> Set<String> {
-        Set(PortChange(from: old, to: new).replaced.filter { ports[$0.old.name]?.backend.adopts($0.new) ?? false }.map(\.new.name))
+        Set(PortChange(from: old, to: new).replaced.filter { ports[$0.old.name]?.link.adopts($0.new) ?? false }.map(\.new.name))
     }
 
-    /// Tries lost ports whose time has come.
+    /// Tries to open the lost ports that are due.
     func retryLostPorts() {
         let now = runtime.now
         let due = lost.filter { $0.value.nextTry <= now }.keys.sorted()
@@ -70,7 +70,7 @@ extension DataPlane {
     }
 
     /// Closes a port that is not up, and opens it again at once.
-    /// - Throws: why it could not be opened, or that there is nothing to do; tried again later then.
+    /// - Throws: why it could not be opened, in which case it is tried again later, or that there is nothing to reset.
     public func resetPort(_ name: String) throws(DataPlaneError) {
         if let port = ports[name], port.shutUntil != nil {
             port.shutUntil = nil
@@ -78,7 +78,7 @@ extension DataPlane {
             return publishShut()
         }
         if let port = ports[name] {
-            guard port.backend.condition != "up" else { throw DataPlaneError("port \(name) is up: there is nothing to reset") }
+            guard port.link.condition != "up" else { throw DataPlaneError("port \(name) is up: there is nothing to reset") }
             let index = port.index
             _ = withdraw([name])
             lost[name] = LostPort(index: index, reason: "port \(name): it is being reset")

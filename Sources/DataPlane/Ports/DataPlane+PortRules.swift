@@ -1,8 +1,8 @@
 import Configuration
 
-/// What loops know of ports' rules.
+/// What the loops are told about ports' rules.
 extension DataPlane {
-    /// - Parameter detours: `Model.bridgesWithDetours`.
+    /// - Parameter detours: the bridges in `Model.bridgesWithDetours`.
     func flags(of port: Port, detours: Set<String>) -> PortFlags {
         if port.shutUntil != nil { return .shut }
         let rules = port.settings.rules
@@ -21,7 +21,7 @@ extension DataPlane {
         mark(.guardsBPDUs, rules.bpdu == .guard)
         guard detours.contains(port.settings.bridge) else { return flags }
         if port.isPhysical {
-            // All that comes there is for the one port.
+            // With `passthru`, every frame that comes in there goes to one port, so nothing needs to be learned.
             mark(.noLearning, model.ports.contains { $0.bridge == port.settings.bridge && $0.rules.forward == .passthru })
             return flags | .wire
         }
@@ -33,7 +33,7 @@ extension DataPlane {
         }
     }
 
-    /// By `PortIndex`; empty if no port has any.
+    /// The limits of each port, by `PortIndex`; empty if no port has any.
     func limits(of ports: [Port]) -> UnsafeMutableBufferPointer<PortLimits> {
         let limited = ports.filter { $0.limits != PortLimits() }
         if limited.isEmpty { return UnsafeMutableBufferPointer(start: nil, count: 0) }
@@ -43,7 +43,8 @@ extension DataPlane {
         return result
     }
 
-    /// Forgets what was learned behind ports where nothing is to be learned any more, once loops know of it: what `old` is the model before.
+    /// Forgets what was learned behind ports on which nothing is learned any more. It is called once the loops know that.
+    /// - Parameter old: the model before the change.
     func forgetRules(since old: Model) {
         let was = Dictionary(old.ports.map { ($0.name, $0.rules) }) { first, _ in first }
         func learns(_ rules: PortRules) -> Bool { rules.learning && !rules.locked && rules.forward != .passthru }
@@ -55,7 +56,7 @@ extension DataPlane {
 
     // MARK: Ports that spanning tree's frames shut
 
-    /// Shuts ports that had a frame they are to have none of, and opens those whose time has come.
+    /// Shuts ports that have received a spanning tree frame although they are set to `guard`, and opens ports whose time is over.
     func followBPDUs() {
         var changed = false
         let now = runtime.now
@@ -76,14 +77,14 @@ extension DataPlane {
         if changed { publishShut() }
     }
 
-    /// Nanoseconds that a port is shut for: five minutes.
+    /// How long a port is shut, in nanoseconds: five minutes.
     static let shutTime: UInt64 = 300_000_000_000
 
-    /// Has loops let nothing through by ports that are shut, and take up those that are no longer. What a port receives while it is shut is taken and dropped: it
-    /// would come out later otherwise, and shut it again.
+    /// Makes the loops let nothing through ports that are shut, and use ports again that are no longer shut. The loops still receive frames on a port that is
+    /// shut, and drop them: if they stayed in the ring, they would come in when the port is opened, and shut it again.
     func publishShut() {
         publish()
-        // From the last burst of a port that is shut now.
+        // The flag may have been set again by the last burst of a port that is shut now.
         for port in ports.values where port.shutUntil != nil { port.state.pointee.hadBPDU.store(false, ordering: .relaxed) }
         followLinks()
     }
@@ -100,10 +101,10 @@ extension Port {
         return limits
     }
 
-    /// `PortBackend.condition`, or why the port is shut.
+    /// The condition of the backend, or why the port is shut.
     var condition: String {
         shutUntil == nil
-            ? backend.condition
+            ? link.condition
             : """
                 shut, because a spanning tree frame came in (bpdu: guard): whoever sent it is to have no switch there; it is opened again after five \
                 minutes, or by sluice port reset \(settings.name)

@@ -3,28 +3,28 @@ import Configuration
 import DPDKShim
 import Scheduler
 
-/// Opening and closing ports.
+/// Opens and closes ports.
 extension DataPlane {
     func index(of name: String) -> PortIndex? { ports[name]?.index ?? lost[name]?.index }
 
-    /// Takes ports away, changes them and opens others, which poll loops are given together with the change's trees; or takes all of it back. What can
-    /// fail with nothing touched comes first: the checks, then what is opened beside that which runs, then what is changed and can be changed back;
-    /// last what has to be closed before the new can be opened.
-    /// A port that was lost before stays lost where it cannot be opened as it is to be either.
-    /// - Parameter goesOn: a port that is added and cannot be opened is lost, instead of the whole change.
+    /// Removes ports, changes them and opens others, which the poll loops get together with the change's trees. If anything fails, everything is taken back.
+    /// What can fail without having touched anything comes first: the checks, then opening ports beside those that run, then changes that can be undone; last
+    /// come the ports that have to be closed before the new ones can be opened. A port that was lost before stays lost if it cannot be opened with its new
+    /// settings either.
+    /// - Parameter goesOn: whether a new port that cannot be opened is recorded as lost, instead of making the whole change fail.
     func exchangePorts(_ change: PortChange, goesOn: Bool = false) throws(DataPlaneError) {
         var steps = Steps()
         for replacement in change.replaced {
             try replacement.new.leave(runtime.controlSocket)
             let port = ports[replacement.old.name]
-            let way = try port?.backend.way(from: replacement.old, to: replacement.new) ?? .beside
+            let way = try port?.link.way(from: replacement.old, to: replacement.new) ?? .beside
             switch way {
             case .inPlace: steps.inPlace.append(replacement)
             case .beside: steps.beside.append(replacement)
             case .anew: steps.anew.append(replacement)
             }
         }
-        // A port may take over the socket or device of another that goes: it is opened after that has gone.
+        // A port may take over the socket or device of another that is removed; it is opened only after that one is closed.
         let owners = Dictionary(
             (change.removed + (steps.beside + steps.anew).map(\.old)).map { ($0.resource, $0.name) }, uniquingKeysWith: { first, _ in first })
         func waits(_ settings: PortSettings) -> Bool { owners[settings.resource].map { $0 != settings.name } ?? false }
@@ -50,20 +50,20 @@ extension DataPlane {
             for settings in change.added where !waits(settings) { try open(settings, mayFail: goesOn) }
             for replacement in steps.beside { try open(replacement.new, mayFail: lost[replacement.old.name] != nil) }
             for replacement in steps.inPlace {
-                try ports[replacement.old.name]?.backend.change(from: replacement.old, to: replacement.new)
+                try ports[replacement.old.name]?.link.change(from: replacement.old, to: replacement.new)
                 steps.changed.append(replacement)
             }
             closed = withdraw((change.removed + steps.anew.map(\.old)).map(\.name))
             for settings in change.added where waits(settings) { try open(settings, mayFail: goesOn) }
             for replacement in steps.anew { try open(replacement.new, mayFail: lost[replacement.old.name] != nil) }
         } catch {
-            // No loop was ever given these.
-            for port in opened { port.backend.close() }
+            // No loop has ever been given these ports.
+            for port in opened { port.close() }
             for index in new.values { freeIndices.give(back: Int(index)) }
             var failures: [String] = []
             for replacement in steps.changed.reversed() {
                 do {
-                    try ports[replacement.old.name]?.backend.change(from: replacement.new, to: replacement.old)
+                    try ports[replacement.old.name]?.link.change(from: replacement.new, to: replacement.old)
                 } catch {
                     failures.append("\(error)")
                 }
@@ -79,8 +79,8 @@ extension DataPlane {
         for settings in change.kept { keep(settings) }
         for replacement in steps.inPlace {
             guard let port = ports[replacement.new.name] else { continue }
-            // That it took its interface's new name over is told already.
-            port.wasRenamed = port.wasRenamed && port.backend.isRenamed
+            // If the port has taken over the interface's new name, that needs no further notice.
+            port.wasRenamed = port.wasRenamed && port.link.isRenamed
             if replacement.keepsIndex { port.settings = replacement.new }
         }
         for replacement in steps.inPlace where !replacement.keepsIndex { carry(replacement, to: new[replacement.new.name]!) }
@@ -90,16 +90,16 @@ extension DataPlane {
         }
     }
 
-    /// The replaced ports of a change, by the way they take.
+    /// The replaced ports of a change, by the way in which they are replaced.
     private struct Steps {
         var inPlace: [PortChange.Replacement] = []
         var beside: [PortChange.Replacement] = []
         var anew: [PortChange.Replacement] = []
-        /// Of those in place.
+        /// Those of `inPlace` that have been changed so far.
         var changed: [PortChange.Replacement] = []
     }
 
-    /// Puts ports in the place of others that are still open, and closes those: loops go from one to the other with one snapshot.
+    /// Puts newly opened ports in the place of others that are still open, and closes those. Loops switch from one to the other with a single snapshot.
     private func replace(_ steps: Steps, with opened: [Port]) {
         let successors = Dictionary(uniqueKeysWithValues: opened.map { ($0.settings.name, $0) })
         var replaced: [Port] = []
@@ -115,24 +115,22 @@ extension DataPlane {
         guard !replaced.isEmpty else { return }
         publish()
         for port in replaced {
-            // Who was behind it may not be now.
+            // The stations behind the old port may not be behind the new one.
             bridges[port.settings.bridge]?.fdb.flush(port: port.index, statics: false)
-            closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
-            port.backend.close()
+            closedLosses[port.index, default: LinkLosses()] += port.link.readLosses()
+            port.close()
             unparkEverywhere(port.index)
         }
     }
 
-    /// Takes an open port to another bridge.
+    /// Moves an open port to another bridge, without closing it.
     private func carry(_ replacement: PortChange.Replacement, to index: PortIndex) {
         guard let port = ports[replacement.old.name] else { return }
         _ = withdraw([replacement.old.name], closing: false)
-        let moved = Port(settings: replacement.new, index: index, backend: port.backend)
-        moved.wasRenamed = port.wasRenamed
-        ports[replacement.new.name] = moved
+        ports[replacement.new.name] = Port(settings: replacement.new, index: index, inPlaceOf: port)
     }
 
-    /// What a port of both models is to be from now on; one that is lost may be opened by now.
+    /// Gives a port that exists in both models its new settings. If it is lost, it is tried again.
     private func keep(_ settings: PortSettings) {
         ports[settings.name]?.settings = settings
         guard let index = lost[settings.name]?.index else { return }
@@ -144,7 +142,7 @@ extension DataPlane {
         }
     }
 
-    /// Indices for the ports of a change that cannot have the one they had.
+    /// Indices for the ports of a change that are new or cannot keep their index.
     private func newIndices(for change: PortChange) throws(DataPlaneError) -> [String: PortIndex] {
         let names = change.added.map(\.name) + change.replaced.filter { !$0.keepsIndex }.map(\.new.name)
         let most = maxPorts - 1
@@ -160,30 +158,31 @@ extension DataPlane {
     }
 
     func open(_ settings: PortSettings, _ index: PortIndex) throws(DataPlaneError) -> Port {
-        Port(settings: settings, index: index, backend: try openPort(settings, runtime))
+        Port(settings: settings, index: index, link: try openLink(settings, runtime))
     }
 
-    /// Takes ports away from the poll loops, then closes them unless they go on elsewhere.
+    /// Takes ports away from the poll loops, and then closes them unless they are used elsewhere.
+    /// - Returns: the ports that were taken away.
     func withdraw(_ names: [String], closing: Bool = true) -> [Port] {
         let going = names.compactMap { ports.removeValue(forKey: $0) }
         guard !going.isEmpty else { return [] }
-        // What waits for a port in a tree is dropped when it is next chosen; a parked port is tried, and let go, once a turn.
+        // Frames that wait for the port in a tree are dropped when they are next chosen; an output that is parked is tried once a turn, and given up.
         publish()
         let indices = Set(going.map(\.index))
         for name in bridges.keys { bridges[name]!.bound = bridges[name]!.bound.filter { !indices.contains($0.value.port) } }
         for port in going {
             for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
             if closing {
-                closedLosses[port.index, default: LinkLosses()] += port.backend.readLosses()
-                port.backend.close()
+                closedLosses[port.index, default: LinkLosses()] += port.link.readLosses()
+                port.close()
             }
             unparkEverywhere(port.index)
         }
         return going
     }
 
-    /// Opens ports that were closed for a change, as they were.
-    /// - Returns: why some could not be opened, a sentence each.
+    /// Opens ports that were closed for a change again, with their old settings.
+    /// - Returns: why some could not be opened, as sentences.
     private func reopen(_ closed: [Port]) -> [String] {
         guard !closed.isEmpty else { return [] }
         var failures: [String] = []
@@ -202,7 +201,7 @@ extension DataPlane {
         return failures
     }
 
-    /// Moves a port's counters to the totals of ports that are gone, and to those of its bridge if that is still there.
+    /// Adds a port's counters to the totals of ports that are gone, and to those of its bridge if that still exists.
     func retire(_ index: PortIndex, from bridge: String) {
         var sum = PortCounters()
         if let losses = closedLosses.removeValue(forKey: index) { sum.add(losses) }

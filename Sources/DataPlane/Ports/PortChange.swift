@@ -1,29 +1,30 @@
 import Configuration
 
-/// Which ports a change opens, changes and closes.
+/// The ports that a change opens, changes and closes.
 struct PortChange {
     /// How an open port becomes what it is to be.
     enum Way {
-        /// What is open stays open, and is changed.
+        /// The open port stays open, and is changed.
         case inPlace
-        /// Another one is opened beside it and takes its place.
+        /// Another one is opened beside it, and then takes its place.
         case beside
-        /// It has to be closed first: both want the same socket or device.
+        /// It has to be closed before the new one is opened, as both need the same socket or device.
         case anew
     }
 
     struct Replacement {
         var old: PortSettings
         var new: PortSettings
-        /// Frames may wait in the trees for the port's index; they are for a port of the same bridge and tree.
+        /// Whether the port keeps its index. Frames may wait in the trees under that index, so it may only be used for a port on the same bridge and of the
+        /// same tree.
         var keepsIndex: Bool { old.bridge == new.bridge && old.isPhysical == new.isPhysical }
     }
 
     var removed: [PortSettings] = []
     var added: [PortSettings] = []
-    /// What is open has to change, or has to be another.
+    /// Ports of both models that have to be changed or opened anew.
     var replaced: [Replacement] = []
-    /// What is open, if anything is, goes on as it is.
+    /// Ports of both models whose backend, if it is open, needs no change.
     var kept: [PortSettings] = []
 
     init(from old: Model, to new: Model) {
@@ -52,10 +53,10 @@ extension PortSettings {
         }
     }
 
-    /// The kernel's, where there is one.
+    /// The name of the kernel interface, if the port is on one.
     var interfaceName: String { if case .physical(let device, _) = kind { DeviceString(device).value(of: "iface") ?? device } else { place } }
 
-    /// What two ports cannot have both: a socket's path, an interface, a device.
+    /// What only one of two ports can have: a socket's path, an interface, or a device.
     var resource: String {
         switch kind {
         case .vhost(let socket, _, _): "vhost \(socket)"

@@ -1,4 +1,5 @@
-/// What a port has beyond addresses and VLANs; all zero: nothing, as most ports. Most bits say what `Configuration.PortRules` says.
+/// Properties of a port beyond addresses and VLANs, as bits. Most ports have none, and then all bits are zero. Most bits correspond to a property of
+/// `Configuration.PortRules`.
 package struct PortFlags: Equatable, Sendable {
     package private(set) var rawValue: UInt32
 
@@ -9,22 +10,23 @@ package struct PortFlags: Equatable, Sendable {
     @inline(__always) package static var isolated: PortFlags { @_noLocks get { PortFlags(1) } }
     @inline(__always) package static var hairpin: PortFlags { @_noLocks get { PortFlags(2) } }
     @inline(__always) package static var noLearning: PortFlags { @_noLocks get { PortFlags(4) } }
-    /// It gets no copies of frames to addresses that are not known, to groups, to everybody.
+    /// The port gets no copies of frames to unknown addresses (`noUnknown`), to groups (`noMulticast`), or to everybody (`noBroadcast`).
     @inline(__always) package static var noUnknown: PortFlags { @_noLocks get { PortFlags(8) } }
     @inline(__always) package static var noMulticast: PortFlags { @_noLocks get { PortFlags(16) } }
     @inline(__always) package static var noBroadcast: PortFlags { @_noLocks get { PortFlags(32) } }
     @inline(__always) package static var locked: PortFlags { @_noLocks get { PortFlags(64) } }
-    /// `Snapshot.limits` has how much is flooded for it, and how many addresses are learned.
+    /// The port has limits on what is flooded for it (`stormControl`), or on the number of addresses learned behind it (`addressLimit`); they are in
+    /// `Snapshot.limits`.
     @inline(__always) package static var stormControl: PortFlags { @_noLocks get { PortFlags(128) } }
     @inline(__always) package static var addressLimit: PortFlags { @_noLocks get { PortFlags(256) } }
     @inline(__always) package static var forwardsBPDUs: PortFlags { @_noLocks get { PortFlags(512) } }
     @inline(__always) package static var guardsBPDUs: PortFlags { @_noLocks get { PortFlags(1_024) } }
 
-    /// Nothing that comes in is let in, and nothing leaves.
+    /// Frames that come in by the port are dropped, and none leave by it.
     @inline(__always) package static var shut: PortFlags { @_noLocks get { PortFlags(65_536) } }
 
-    // One of these has each port of a bridge of which some port's frames go by the uplink wherever they are for.
-    /// The uplink.
+    // On a bridge on which the frames of some port all take the uplink, each port has exactly one of the next five.
+    /// The port is the uplink.
     @inline(__always) package static var wire: PortFlags { @_noLocks get { PortFlags(2_048) } }
     @inline(__always) package static var bridged: PortFlags { @_noLocks get { PortFlags(4_096) } }
     @inline(__always) package static var vepa: PortFlags { @_noLocks get { PortFlags(8_192) } }
@@ -33,10 +35,10 @@ package struct PortFlags: Equatable, Sendable {
     @inline(__always) static var detours: PortFlags { @_noLocks get { vepa | secluded | passthru } }
     @inline(__always) static var local: PortFlags { @_noLocks get { bridged | detours } }
 
-    /// What no port has.
+    /// A bit that no port has.
     @inline(__always) static var nobody: PortFlags { @_noLocks get { PortFlags(0x8000_0000) } }
 
-    /// What the way of a frame depends on that is not flooded.
+    /// The bits that can change the way of a frame that is not flooded.
     @inline(__always) static var ways: PortFlags {
         @_noLocks get { isolated | hairpin | noLearning | locked | stormControl | addressLimit | forwardsBPDUs | shut | wire | local }
     }
@@ -51,6 +53,7 @@ package struct PortFlags: Equatable, Sendable {
     @inline(__always) @_noLocks
     func without(_ flags: PortFlags) -> PortFlags { PortFlags(rawValue & ~flags.rawValue) }
 
+    /// | All bits of both.
     @inline(__always) @_noLocks
     package static func | (one: PortFlags, other: PortFlags) -> PortFlags { PortFlags(one.rawValue | other.rawValue) }
 }

@@ -2,11 +2,12 @@ import Bridge
 import Configuration
 import Packet
 
-// Configured addresses have one owner each, which loops know from the moment they have its leaves (`AddressOwners`). In the forwarding database an address is
-// a static entry while its owner's port is up; until then it is learned from wherever it speaks, as a guest that is to migrate here still does elsewhere.
+// Each configured address has one owner, which loops know from the moment they have the owner's leaves (`AddressOwners`). In the forwarding database, the
+// address is a static entry only while its owner's port is up. Until then it is learned wherever it is seen, as a guest that is to migrate here still sends
+// from elsewhere.
 
 extension DataPlane {
-    /// Makes what the model says about addresses, to be published together with its trees.
+    /// Works out the owners of addresses from the model. They are published together with the model's trees.
     func adoptOwners() {
         let wanted = wantedOwners()
         for (name, bridge) in bridges {
@@ -17,7 +18,7 @@ extension DataPlane {
         }
     }
 
-    /// Has the loops know what a bridge's `owned` says, from the next snapshot on.
+    /// Makes the loops' table of what a bridge's `owned` says; they get it with the next snapshot.
     func makeOwners(of name: String) {
         guard let bridge = bridges[name] else { return }
         retiredOwners.append(bridge.owners)
@@ -26,7 +27,7 @@ extension DataPlane {
 
     private func wantedOwners() -> [String: [Station: Binding]] {
         var wanted: [String: [Station: Binding]] = [:]
-        // A port that is lost keeps what it owns until it is back.
+        // A port that is lost keeps its addresses until it is back.
         let bridgeNames = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
         for guest in effectiveGuests {
             guard let port = index(of: guest.settings.port), let bridge = bridgeNames[guest.settings.port], let index = guestIndices[guest.settings.name]
@@ -38,7 +39,7 @@ extension DataPlane {
         let settings = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
         for bridge in model.bridges {
             for entry in bridge.staticEntries {
-                // An address that a guest has stays the guest's; here it could only be on the same port.
+                // An address that belongs to a guest stays the guest's; a static entry for it could only be on the same port.
                 let native = tagged.contains(bridge.name) ? settings[entry.port].flatMap { PortMembership($0.vlan).native } : nil
                 let station = Station(entry.mac, vlan: entry.vlan ?? native)
                 guard let port = index(of: entry.port), wanted[bridge.name]?[station] == nil, wanted[bridge.name]?[Station(entry.mac)]?.port != port else { continue }
@@ -49,9 +50,9 @@ extension DataPlane {
         return wanted
     }
 
-    /// Makes the forwarding databases hold a static entry for every configured address whose port is up, and no other.
+    /// Makes each forwarding database hold a static entry for every configured address whose port is up, and no others.
     func bindAddresses() {
-        let up = Set(ports.values.filter(\.link.isUp).map(\.index))
+        let up = Set(ports.values.filter(\.sight.isUp).map(\.index))
         unboundAddresses = []
         for (name, bridge) in bridges {
             let wanted = entries(of: bridge, named: name)
@@ -71,8 +72,8 @@ extension DataPlane {
         }
     }
 
-    /// What a bridge's database is to have as static entries while its ports are up. An address that is meant in all VLANs of its port is static in the one
-    /// of frames without a tag; in others it is learned like any, by its owner alone.
+    /// The static entries that a bridge's database is to have while their ports are up. An address that is meant in all VLANs of its port gets an entry in the
+    /// VLAN of frames without a tag; in the others it is learned like any address, but only from its owner's port.
     private func entries(of bridge: BridgeState, named name: String) -> [Station: Binding] {
         guard model.bridgesWithVLANs.contains(name) else { return bridge.owned }
         let natives = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, PortMembership($0.settings.vlan).native) })
@@ -84,7 +85,7 @@ extension DataPlane {
         return result
     }
 
-    /// What was learned names the guest it was learned for. Where a port's guests have changed, addresses behind it get the right one.
+    /// A learned entry names the guest that it was learned for. Where the guests of a port have changed, this gives the entries behind it the right guest.
     func relabelAddresses() {
         var guests: [PortIndex: LearnedFor] = [:]
         for guest in effectiveGuests {
@@ -110,21 +111,21 @@ extension DataPlane {
         }
     }
 
-    /// Forgets what was learned behind ports whose guest or link has gone, and binds the addresses of those that came.
+    /// Forgets what was learned behind ports whose guest or link has gone, and binds the addresses of ports that have come up.
     func followLinks() {
         var lost: [Port] = [], changed = false
         for port in ports.values {
-            let link = port.linkNow
-            if link == port.link { continue }
-            // Gone; or gone and come again since it was looked at.
-            if port.link.isUp { lost.append(port) }
-            port.link = link
+            let link = port.sightNow
+            if link == port.sight { continue }
+            // The link was lost: it is down, or it went down and came up again since it was last looked at.
+            if port.sight.isUp { lost.append(port) }
+            port.sight = link
             changed = true
         }
         guard changed else { return }
         followGroupPorts()
         if !lost.isEmpty {
-            // Loops may be learning from the last burst.
+            // Loops may still be learning addresses from their last burst.
             runtime.grace.wait()
             for port in lost { forget(behind: port) }
         }
@@ -138,8 +139,8 @@ extension DataPlane {
         bridges[name]!.bound = bridge.bound.filter { $0.value.port != port.index }
     }
 
-    /// Forgets learned addresses: those behind `port`, or all of `bridge`, or all; of one VLAN or of all.
-    /// - Returns: how many they were.
+    /// Forgets learned addresses: those behind `port`, those of `bridge`, or all of them; in each case of one VLAN, or of all.
+    /// - Returns: how many addresses were forgotten.
     public func flushAddresses(bridge: String? = nil, port: String? = nil, vlan: Int? = nil) -> Int {
         let vlan = vlan.map { UInt16($0) }
         if let port {

@@ -5,18 +5,18 @@ import Packet
 import Scheduler
 
 extension DataPlane {
-    /// Brings the data plane from the running model to another, all of it or nothing: everything that can fail is done before anything is changed
-    /// that could not be undone. Poll loops never stop, and ports that the change does not concern lose no frame.
+    /// Changes the data plane from the running model to another, either completely or not at all: everything that can fail is done before anything that could
+    /// not be undone. Poll loops never stop, and ports that the change does not concern lose no frame.
     /// - Parameters:
-    ///   - new: free of problems; `daemon` as it runs.
+    ///   - new: a model that is free of problems; settings of `daemon` that cannot change at run time are as they run.
     ///   - descriptions: the trees of `new`.
-    ///   - goesOn: ports that cannot be opened are lost, and the rest runs.
-    /// - Throws: `DataPlaneError` when a device or socket cannot be had; everything runs on as before then, but for `lostPorts`.
+    ///   - goesOn: whether ports that cannot be opened are recorded as lost while the rest runs.
+    /// - Throws: `DataPlaneError` if a device or socket cannot be had; everything runs on as before then, except that `lostPorts` may have changed.
     public func apply(_ new: Model, trees descriptions: [TreeDescription], goesOn: Bool = false) throws(DataPlaneError) {
         let old = model
-        // Frames may wait in the trees for a port that is gone until its classes are removed: no other port may have its index before that.
+        // Frames may wait in the trees for a port that is gone until its classes are removed, so no other port may get its index before that.
         defer {
-            // What was dropped since then must not be counted at another port either.
+            // Frames of that port that loops have dropped meanwhile must not be counted for another port either.
             if !closedIndices.isEmpty { runtime.grace.wait() }
             for closed in closedIndices {
                 retire(closed.port, from: closed.bridge)
@@ -80,21 +80,21 @@ extension DataPlane {
         for bridge in gone.values { bridge.destroy() }
     }
 
-    /// Gives a bridge another database, which knows what the one before knew as soon as a loop sees it.
+    /// Gives a bridge another database. It contains what the old one contained from the moment a loop sees it.
     private func exchange(_ fdb: ForwardingDatabase, _ settings: BridgeSettings) {
         let old = bridges[settings.name]!.fdb
         fdb.carry(from: old, statics: true)
         bridges[settings.name]!.settings = settings
         bridges[settings.name]!.fdb = fdb
-        // The others are tried again, and told of, by `bindAddresses`.
+        // Static entries for which there was no room are tried again, and reported, by `bindAddresses`.
         bridges[settings.name]!.bound = bridges[settings.name]!.bound.filter { fdb.lookup(mac: $0.key.key).isStatic }
         publish()
         fdb.carry(from: old, statics: false)
         old.destroy()
     }
 
-    /// A loop learns addresses for a new guest as soon as it has the snapshot with that guest. Another that has not yet is led to them, too, so the
-    /// snapshot before must have a row for the guest's number already.
+    /// Makes room for the rows of new guests before the guests are adopted. A loop learns addresses for a new guest as soon as it has the snapshot with that
+    /// guest, and another loop, which still has the old snapshot, may look them up; so the old snapshot must already have a row for the guest's number.
     private func makeRows(for guests: [EffectiveGuest]) {
         let added = guests.count { guestIndices[$0.settings.name] == nil }
         if guestRows.grow(toHold: freeGuests.next + added) { publish() }
@@ -105,13 +105,13 @@ extension DataPlane {
         let ports = Dictionary(effectiveGuests.map { ($0.settings.name, $0.settings.port) }) { first, _ in first }
         for (name, index) in guestIndices where !names.contains(name) {
             guestIndices[name] = nil
-            // Until `relabelAddresses` addresses lead to it: it must not be another guest's before that.
+            // Addresses lead to the old number until `relabelAddresses` has run, so it must not be given to another guest before.
             closedGuests.append((Int(index), ports[name] ?? ""))
         }
         for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
     }
 
-    /// - Returns: the table it replaced, to be destroyed when no loop reads it any more.
+    /// - Returns: the table that was replaced, which must be destroyed when no loop reads it any more; nil: the table stays.
     private func adoptProtocols(_ old: Model, _ new: Model) -> ProtocolTable? {
         let table = new.protocolTable
         guard old.protocolTable != table || old.bridges.isEmpty else { return nil }
@@ -125,7 +125,7 @@ extension DataPlane {
         return replaced
     }
 
-    /// Adds and changes classes, publishes what leads frames to them, then removes the classes that nothing leads to any more.
+    /// Adds and changes classes, publishes the tables that lead frames to them, then removes the classes to which nothing leads any more.
     private func adoptTrees(_ descriptions: [TreeDescription]) {
         let wanted = Dictionary(descriptions.map { ($0.name, $0) }) { first, _ in first }
         let gone = trees.filter { name, tree in wanted[name]?.kind != tree.kind }
@@ -153,10 +153,11 @@ extension DataPlane {
         for tree in trees.values { tree.earlier.keepOnly(groups: groups) }
     }
 
-    /// Carries out removals, the last steps of a change. What is removed of groups and of `rest` is noted when all below them are gone.
+    /// Carries out the removals that end a change. Groups' classes and `rest` are removed last, when all classes below them are gone, so that their counters
+    /// are complete when they are kept.
     /// - Parameters:
-    ///   - old: the classes that the change concerned, as they were before it.
-    ///   - all: the tree's classes as they were.
+    ///   - old: the classes that the change concerns, as they were before it.
+    ///   - all: all classes of the tree, as they were before it.
     func remove(_ steps: [TreeStep], from tree: Tree, of old: [ClassDescription], all: [ClassDescription]) {
         let going = Set(steps.lazy.compactMap(\.removed))
         let gathering = old.gathering.filter { going.contains($0.id) }
@@ -168,7 +169,7 @@ extension DataPlane {
         run(steps.filter { $0.removed.map(ids.contains) ?? false }, on: tree)
     }
 
-    /// What guests sent in classes that are gone counts for them as long as there are such guests.
+    /// Keeps what guests sent in classes that are gone; it counts for them as long as they exist.
     func keepCounts(of old: [String: UInt16], in tree: Tree, but new: [String: UInt16]) {
         for (guest, id) in old where new[guest] != id && guestIndices[guest] != nil {
             for instance in tree.instances {
@@ -185,7 +186,7 @@ extension DataPlane {
         }
     }
 
-    /// Empties and frees a tree that no loop enqueues into any more.
+    /// Empties and frees a tree into which no loop enqueues any more.
     private func drain(_ tree: Tree) {
         let classes = tree.description.classes
         remove(classes.reversed().map { .remove($0.id, heir: 0) }, from: tree, of: classes, all: classes)
@@ -195,7 +196,7 @@ extension DataPlane {
         tree.close()
     }
 
-    /// Has every loop carry out the steps on its instance, and waits until all have.
+    /// Makes every loop carry out the steps on its instance of the tree, and waits until all have done so.
     func run(_ steps: [TreeStep], on tree: Tree) {
         send(steps, to: tree)
         awaitCommands()
@@ -230,7 +231,7 @@ extension DataPlane {
         }
     }
 
-    /// Has the daemon's log tell of commands that a tree refused.
+    /// Adds a notice for every command that a tree has refused, for the daemon's log.
     private func noteRefusals(by lcore: UnsafeMutablePointer<Lcore>) {
         let (refusals, lost) = lcore.pointee.commands.takeRefusals()
         if lost != 0 { notices.append("the poll loop on CPU \(lcore.pointee.cpu) refused \(lost) changes to trees before the ones told of next") }
@@ -241,7 +242,7 @@ extension DataPlane {
         }
     }
 
-    /// A pacer belongs to the loop that polls the port, so that loop is told.
+    /// Tells the loops about changed paces. A pacer belongs to the loop that polls the port, so only that loop may change it.
     func pacePorts() {
         for port in ports.values where port.appliedPace != port.settings.pace {
             let pace = port.settings.pace
@@ -249,7 +250,7 @@ extension DataPlane {
             let average = pace?.average ?? 0
             let rates = Pacer.Rates(average: average, peak: pace?.peak ?? 0, burst: pace?.burst ?? max(average / 800, 65_536))
             let loop = placement.loops[Placement.Queue(port: port.index, queue: 0)] ?? 0
-            send(.pace(port.state.pointee.pacer, rates), to: loop)
+            send(.pace(PortState.pacer(of: port.state), rates), to: loop)
         }
         awaitCommands()
     }

@@ -4,10 +4,10 @@ import Packet
 import Scheduler
 
 extension DataPlane {
-    /// Carries out the edit of one guest or group, at the cost of what it concerns.
-    /// - Parameter change: to the model and the trees as they run; no port is lost, and no address unbound.
+    /// Carries out the edit of one guest or group, at a cost that depends only on what it concerns.
+    /// - Parameter change: a change of the running model and trees; no port may be lost, and no address unbound.
     public func apply(_ change: LocalChange) {
-        // Where nothing leads to other classes than before, the loops are told of those classes alone.
+        // If frames lead to the same classes as before, only the parameters of these classes change, and no snapshot is published.
         let leadsElsewhere = change.port != nil || change.trees.contains { !$0.splices.isEmpty }
         if let guests = change.port { adoptNumbers(of: guests) }
         model.adopt(change)
@@ -22,14 +22,14 @@ extension DataPlane {
         for edit in edits { edit.tree.tidy(after: edit.before) }
         for edit in edits { edit.tree.adopt(edit.edit) { item in outputIndex(of: item, edit.tree.kind) } }
         guard leadsElsewhere else { return }
-        // Classes that stay where they are lead nowhere else, and are not all of their guest's.
+        // Classes that stay where they are need no new rows, and are not all of their guest's classes.
         publish(change.port, edits.map { ($0.tree, $0.edit.splices.flatMap(\.classes)) })
         let isPlain = edits.allSatisfy { edit in edit.old.gathering.allSatisfy { item in edit.new.contains { $0.id == item.id } } }
         if isPlain {
             for edit in edits { send(edit.after, to: edit.tree) }
             if edits.contains(where: { !$0.after.isEmpty }) { awaitCommands() }
         } else {
-            // Groups or `rest` lose their last guest.
+            // Groups or `rest` lose their last guest, so their classes are removed and their counters kept.
             for edit in edits { remove(edit.after, from: edit.tree, of: edit.old, all: edit.old + edit.tree.description.classes) }
         }
         for edit in edits {
@@ -39,7 +39,7 @@ extension DataPlane {
         if let guests = change.port { bind(guests) }
     }
 
-    /// What is done to one tree.
+    /// What the edit does to one tree.
     private struct LocalTreeEdit {
         let edit: LocalChange.TreeEdit
         let tree: Tree
@@ -56,7 +56,7 @@ extension DataPlane {
         }
     }
 
-    /// Guests who come get numbers, and those who go keep theirs until nothing leads to them.
+    /// Gives numbers to guests that come. Guests that go keep theirs until nothing leads to them any more.
     private func adoptNumbers(of guests: LocalChange.PortGuests) {
         if guestRows.grow(toHold: freeGuests.next + guests.came.count) { publish() }
         for name in guests.gone {
@@ -65,7 +65,7 @@ extension DataPlane {
         for name in guests.came { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
     }
 
-    /// As `adoptOwners()`.
+    /// As `adoptOwners()`, for the guests of one port.
     private func adoptOwners(of guests: LocalChange.PortGuests) {
         guard let port = index(of: guests.port), bridges[guests.bridge] != nil, !guests.removed.isEmpty || !guests.added.isEmpty else { return }
         for mac in guests.removed { bridges[guests.bridge]!.owned[Station(mac)] = nil }
@@ -80,11 +80,11 @@ extension DataPlane {
         bridges[guests.bridge]!.owners = owners
     }
 
-    /// As `bindAddresses` and `relabelAddresses`; then the numbers of guests who went are free.
+    /// As `bindAddresses` and `relabelAddresses`, for the guests of one port. The numbers of guests that have gone are free afterwards.
     private func bind(_ guests: LocalChange.PortGuests) {
         if let port = ports[guests.port], let fdb = bridges[guests.bridge]?.fdb {
             for mac in guests.removed where bridges[guests.bridge]!.bound.removeValue(forKey: Station(mac)) != nil { fdb.removeStatic(mac: mac.value) }
-            for mac in guests.added where port.link.isUp {
+            for mac in guests.added where port.sight.isUp {
                 guard let binding = bridges[guests.bridge]!.owned[Station(mac)] else { continue }
                 if fdb.addStatic(mac: mac.value, port: binding.port, guest: binding.guest) {
                     bridges[guests.bridge]!.bound[Station(mac)] = binding
@@ -93,7 +93,8 @@ extension DataPlane {
                 }
             }
             let known = LearnedFor(all: guests.all.compactMap { guestIndices[$0] }, catchAll: guestIndices[guests.catchAll] ?? 0)
-            // Who comes has addresses of its own, which are bound: what was learned is its port's catch-all's.
+            // A guest that comes has addresses of its own, which are bound; what was learned belongs to the port's catch-all guest. So entries are relabelled
+            // only if the catch-all has changed or guests have gone.
             let isRelabelled = learnedFor[port.index].map { $0.catchAll != known.catchAll } ?? false || !guests.gone.isEmpty
             learnedFor[port.index] = known
             if isRelabelled { relabel([port.index: known]) }

@@ -7,8 +7,8 @@ import Packet
 import Scheduler
 
 extension DataPlane {
-    /// Builds what each poll loop reads from what the control thread holds, publishes it, waits until no loop uses what it replaces, and frees
-    /// that. Queues that move are let go by their old loop before the new one takes them up.
+    /// Builds the snapshot of each poll loop from what the control thread holds, publishes the snapshots, waits until no loop uses the old ones, and frees
+    /// them. A queue that moves is given up by its old loop before the new one polls it.
     func publish() {
         makeLeaves()
         makeFloodSets()
@@ -48,7 +48,7 @@ extension DataPlane {
         }
     }
 
-    /// The ports that the loops are given: a change opens ports before it has made their bridge and tree.
+    /// The ports that loops are given. A change opens ports before it has made their bridge and tree, so such ports are left out.
     var connectedPorts: [Port] {
         ports.values.filter { bridges[$0.settings.bridge] != nil && trees[$0.treeName] != nil }
     }
@@ -56,7 +56,7 @@ extension DataPlane {
     func requests() -> [Placement.Request] {
         connectedPorts.sorted { $0.index < $1.index }.map {
             Placement.Request(
-                port: $0.index, queues: $0.backend.queues, cpus: $0.settings.cpus, numaNode: $0.backend.numaNode, together: $0.settings.pace != nil)
+                port: $0.index, queues: $0.link.queues, cpus: $0.settings.cpus, numaNode: $0.link.numaNode, together: $0.settings.pace != nil)
         }
     }
 
@@ -69,15 +69,15 @@ extension DataPlane {
         let treeNumbers = Dictionary(uniqueKeysWithValues: treeNames.enumerated().map { ($1, UInt16($0)) })
 
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
-        views.initialize(repeating: PortView(state: nil))
+        views.initialize(repeating: PortView(link: nil))
         let connected = connectedPorts, detours = model.bridgesWithDetours
         let mirrors = mirrorTables(for: lcore, treeNumbers)
         for port in connected {
             let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
             let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil, isMirrored = mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
-            let wants = (port.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
+            let wants = (port.link.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
             views[Int(port.index)] = PortView(
-                state: port.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
+                link: port.link.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: tree, isPhysical: port.isPhysical,
                 spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, flags: flags(of: port, detours: detours), vlans: vlans(of: port),
                 inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)), maxFrame: port.maxFrame,
@@ -86,8 +86,9 @@ extension DataPlane {
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
         result.initialize(to: Snapshot(
             number: published, receiveQueues: .copy(queues.map { key in
-                // Placed queues are those of connected ports.
-                ReceiveQueue(port: key.port, queue: UInt16(key.queue), device: views[Int(key.port)].state!.pointee.deviceQueues[key.queue])
+                // Only queues of connected ports are placed.
+                let link = views[Int(key.port)].link!
+                return ReceiveQueue(link: link, port: key.port, queue: UInt16(key.queue), device: link.pointee.deviceQueues[key.queue])
             }),
             ports: views,
             bridges: .copy(bridgeNames.map { name in
@@ -112,13 +113,13 @@ extension DataPlane {
             lines: tree.instances[lcore].pointee.classLines)
     }
 
-    /// Makes what leads guests' traffic to leaves anew.
+    /// Builds the tables that lead guests' traffic to leaves.
     private func makeLeaves() {
         catchAllGuests = [:]
         for guest in effectiveGuests where guest.isCatchAll { catchAllGuests[guest.settings.port] = guestIndices[guest.settings.name] }
         leftRows = []
         for tree in trees.values {
-            // A row for every number that an address may lead to, still or already.
+            // There is a row for every number that an address may lead to, including guests that are going or coming.
             tree.leaves = [ClassID](repeating: 0, count: guestRows.count << protocolNumbers.bits)
             lead(tree.description.classes, in: tree)
             leadClosedGuests(in: tree)
@@ -128,7 +129,7 @@ extension DataPlane {
     /// Enters leaves into the rows of their guests.
     private func lead(_ classes: [ClassDescription], in tree: Tree) {
         let shift = protocolNumbers.bits
-        // A guest's leaf for everything first, then those of single protocols.
+        // A guest's leaf for all protocols is entered first, then those for single protocols replace it in their columns.
         for item in classes where item.isLeaf && item.protocolName == nil {
             guard let guest = item.guest.flatMap({ guestIndices[$0] }) else { continue }
             for row in 0..<1 << shift { tree.leaves[Int(guest) << shift + row] = item.id }
@@ -139,7 +140,7 @@ extension DataPlane {
         }
     }
 
-    /// A guest that goes is its port's catch-all for as long as an address leads to it.
+    /// As long as an address leads to a guest that is going, the guest's frames take the leaves of its port's catch-all guest.
     private func leadClosedGuests(in tree: Tree) {
         let shift = protocolNumbers.bits
         for closed in closedGuests {
@@ -148,12 +149,12 @@ extension DataPlane {
         }
     }
 
-    /// As `publish`, where nothing but guests of one port and their classes have changed.
-    /// - Parameter classes: those that have come, by tree: all of each guest's that has any among them.
+    /// As `publish`, if nothing but guests of one port and their classes has changed.
+    /// - Parameter classes: the new classes of each tree. If one class of a guest is among them, all of the guest's classes are.
     func publish(_ guests: LocalChange.PortGuests?, _ classes: [(tree: Tree, classes: [ClassDescription])]) {
         let shift = protocolNumbers.bits
         if let guests { catchAllGuests[guests.port] = guestIndices[guests.catchAll] }
-        // The rows of guests who went before lead to others, and those of who comes are to lead nowhere in trees that do not know them.
+        // The rows of guests that went with an earlier change are reused, and guests that come must lead nowhere in trees that have no class for them.
         let came = guests?.came.compactMap { guestIndices[$0] }.map(Int.init) ?? []
         for tree in trees.values {
             for index in leftRows + came { for row in 0..<1 << shift { tree.leaves[index << shift + row] = 0 } }
@@ -175,7 +176,7 @@ extension DataPlane {
 }
 
 extension UnsafeMutableBufferPointer {
-    /// A copy on lines of its own, as lcores write receive queues; the caller frees it.
+    /// A copy on cache lines of its own, as lcores write to their receive queues. The caller frees it.
     static func copy(_ elements: [Element]) -> Self {
         let buffer = Self(start: .onOwnLines(elements.count), count: elements.count)
         _ = buffer.initialize(from: elements)

@@ -2,9 +2,9 @@ import Bridge
 import Configuration
 import Packet
 
-/// What loops know of VLANs.
+/// What loops are told about VLANs.
 extension DataPlane {
-    /// What a port lets in and how frames leave by it; nil: its bridge has no VLANs.
+    /// What a port lets in, and with which tags frames leave by it; nil: its bridge has no VLANs.
     func vlans(of port: Port) -> UnsafeMutablePointer<PortVLANs>? {
         guard let bridge = bridges[port.settings.bridge], bridge.sets != nil else { return nil }
         let membership = PortMembership(port.settings.vlan)
@@ -12,11 +12,11 @@ extension DataPlane {
         let own = vlanGuests[port.settings.name] ?? [:]
         table.initialize(to: PortVLANs(
             members: membership.members, untagged: membership.untagged, native: membership.native, takesAll: membership.takesAll,
-            services: model.serviceVLANs(of: port.settings.bridge), losesTypes: port.backend.driver == "net_af_packet", guests: own, otherwise: catchAllGuests[port.settings.name] ?? 0))
+            services: model.serviceVLANs(of: port.settings.bridge), losesTypes: port.link.driver == "net_af_packet", guests: own, otherwise: catchAllGuests[port.settings.name] ?? 0))
         return table
     }
 
-    /// By port and VLAN: guests that have all addresses there that are no other's.
+    /// By port and VLAN: the guests that have all addresses there that belong to no other guest.
     var vlanGuests: [String: [Int: GuestIndex]] {
         var result: [String: [Int: GuestIndex]] = [:]
         for guest in effectiveGuests where guest.settings.macs.isEmpty {
@@ -25,7 +25,7 @@ extension DataPlane {
         return result
     }
 
-    /// Makes the lists of whom frames are flooded to anew where a bridge's VLANs have changed.
+    /// Builds the lists of ports to which frames are flooded anew for bridges whose VLANs have changed.
     func makeFloodSets() {
         let tagged = model.bridgesWithVLANs
         for name in bridges.keys {
@@ -41,8 +41,9 @@ extension DataPlane {
         }
     }
 
-    /// Forgets what was learned in VLANs that ports are no longer in, or that are tagged otherwise now on all ports, as service VLANs are, once loops know of it:
-    /// what `old` is the model before.
+    /// Forgets what was learned in VLANs that ports are no longer in, and in VLANs that have become, or are no longer, service VLANs, as their tags differ on
+    /// all ports. It is called once the loops know of the change.
+    /// - Parameter old: the model before the change.
     func forgetVLANs(since old: Model) {
         let before = old.bridgesWithVLANs, after = model.bridgesWithVLANs
         let was = Dictionary(old.ports.map { ($0.name, $0) }) { first, _ in first }

@@ -1,11 +1,12 @@
-/// How many guests' rows the leaf tables have. They grow ahead of the guests: see `DataPlane.apply`.
+/// How many rows for guests the leaf tables have. The tables grow before the guests are adopted; see `DataPlane.apply`.
 package struct GuestRows {
-    /// A power of two, so that guests who come one by one seldom make tables grow. Row 0 is that of no guest.
+    /// A power of two, so that tables seldom have to grow when guests come one by one. Row 0 belongs to no guest.
     package private(set) var count = 16
 
     package init() {}
 
-    /// - Returns: whether it had to grow to have rows for numbers below `end`.
+    /// Makes room for guests with numbers below `end`.
+    /// - Returns: whether the number of rows had to grow.
     package mutating func grow(toHold end: Int) -> Bool {
         guard end > count else { return false }
         while count < end { count <<= 1 }

@@ -1,18 +1,20 @@
-/// Which row of the protocol table is whose. A protocol keeps its row, and with it what was counted there, as long as there is one of its name.
+/// The row of the protocol table that each protocol has. A protocol keeps its row, and with it what was counted there, as long as a protocol of its name
+/// exists.
 package struct ProtocolRows {
     private var rows: [String: Int] = [:]
 
     package init() {}
 
-    /// 1 to 63.
+    /// The row of a protocol, 1 to 63.
     package subscript(name: String) -> Int? { rows[name] }
 
-    /// Row 0 and all that are given lie below 2 to the power of this: a table of so many places for each guest is as small as it can be indexed fast.
+    /// The number of bits that hold all rows in use, row 0 included: a table with two to the power of this places for each guest is the smallest that can be
+    /// indexed by shifting.
     package var bits: Int { Int.bitWidth - (rows.values.max() ?? 0).leadingZeroBitCount }
 
-    /// Gives every name a row: the one it has, or a free one. Loops may still count for protocols that go, so their rows are given anew in the same
-    /// change only if there are no others.
-    /// - Returns: the rows given anew.
+    /// Gives every name a row: the one that it has, or a free one. Loops may still be counting for protocols that are going, so the rows of these are given to
+    /// others in the same change only if there are no other rows.
+    /// - Returns: the rows that were given to new names.
     package mutating func assign(_ names: [String]) -> [Int] {
         let before = Set(rows.values)
         let wanted = Set(names)

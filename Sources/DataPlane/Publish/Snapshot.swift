@@ -4,33 +4,33 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// Index of a port in every table of the data plane.
+/// The index of a port, which is the same in every table of the data plane.
 typealias PortIndex = UInt16
-/// Index of a guest, 1 upwards; 0: none.
+/// The index of a guest, beginning with 1; 0: no guest.
 typealias GuestIndex = UInt16
 
-/// Most ports of a daemon.
+/// One more than the most ports of a daemon (`Model.mostPorts`); port indices are below it.
 let maxPorts = 1_024
-/// Rows of the protocol table, a power of two: row 0 is "everything else".
+/// The number of rows of the protocol table, a power of two. Row 0 is for frames that no row matches.
 let protocolRows = 64
 
-/// What forwarding reads, as one lcore sees it: built by the control thread, never changed after it was published, freed a grace period
-/// after its successor was.
+/// The configuration as it is published to one lcore: everything that forwarding reads. The control thread builds it and never changes it after it is
+/// published; it frees it a grace period after its successor was published.
 struct Snapshot {
-    /// 1 for the first published, 2 for the next.
+    /// The number of this snapshot: 1 for the first that was published, 2 for the next.
     var number: UInt64
     var receiveQueues: UnsafeMutableBufferPointer<ReceiveQueue>
-    /// By `PortIndex`.
+    /// The ports, by `PortIndex`.
     var ports: UnsafeMutableBufferPointer<PortView>
     var bridges: UnsafeMutableBufferPointer<BridgeView>
     var trees: UnsafeMutableBufferPointer<TreeView>
     var protocols: ProtocolTable
-    /// PCP by protocol row.
+    /// The PCP of each protocol row.
     var tagger: PriorityTagger
-    /// By `PortIndex`; empty if no port has any.
+    /// Limits of ports, by `PortIndex`; empty if no port has any.
     var limits = UnsafeMutableBufferPointer<PortLimits>(start: nil, count: 0)
 
-    /// nil: there are none.
+    /// nil: there are no mirrors.
     var mirrors: UnsafeMutablePointer<MirrorTables>?
 
     func deallocate() {
@@ -54,94 +54,102 @@ struct Snapshot {
     }
 }
 
-/// A queue that this lcore polls.
+/// A receive queue that this lcore polls.
 struct ReceiveQueue {
-    /// What the frame parsed last taught. Written by the lcore. It stands first: `pattern(of:)`.
+    /// What was learned from the frame that was parsed last, written by the lcore. It must be the first field; see `pattern(of:)`.
     var pattern = AdmissionPattern()
+    /// The link whose queue it is.
+    var link: UnsafeMutablePointer<LinkState>
     var port: PortIndex
-    /// Queue pair.
+    /// The number of the queue pair in the port.
     var queue: UInt16
-    /// The same of a `.device`.
+    /// For a `.device`, the device's own queue pair.
     var device = DeviceQueue(device: 0, queue: 0)
-    /// `PortState.ringChanges` when the lcore last looked.
+    /// The value of `LinkState.ringChanges` when the lcore last looked.
     var seenChanges: UInt32 = 0
-    /// Frames to ask for: about what the last poll found.
+    /// How many frames to ask for in the next poll: about as many as the last one found.
     var expected = leastPoll
-    /// Cycles from polling to enqueueing in turns that found frames; one turn in eight is measured and counts for eight. Written by the lcore.
+    /// Cycles from polling to enqueueing, in turns that found frames. One turn in eight is measured, and counts eightfold. Written by the lcore.
     var cycles: UInt64 = 0
-    /// When it was last looked at, if its port is paced; 0: not yet.
+    /// When the queue was last looked at, if its port is paced; 0: it has not been yet.
     var lookedAt: Nanoseconds = 0
-    /// Frames of the port that this lcore had received when it last asked the device to be woken.
+    /// How many frames of the port this lcore had received when it last asked the device for an interrupt.
     var framesWhenAsked: UInt64 = 0
 }
 
 extension ReceiveQueue {
-    /// In the place, for what reads and writes it for every frame.
+    /// A pointer to the pattern in place, for code that reads and writes it for every frame.
     @inline(__always) @_noLocks
     static func pattern(of queue: UnsafeMutablePointer<ReceiveQueue>) -> UnsafeMutablePointer<AdmissionPattern> {
         UnsafeMutableRawPointer(queue).assumingMemoryBound(to: AdmissionPattern.self)
     }
 }
 
-/// Fewest frames asked of a guest's ring: librte_vhost takes as many buffers from the pool as it is asked for frames, and gives back those
-/// that it finds no use for, so that asking an idle ring for a whole burst costs more than a few frames do.
+/// The fewest frames that are asked of a guest's ring. librte_vhost takes as many buffers from the pool as it is asked for frames, and returns those that it
+/// does not need, so asking an idle ring for a whole burst costs more than asking for a few frames.
 let leastPoll = 4
 
+/// A port as poll loops see it.
 struct PortView {
-    /// nil: no such port.
-    var state: UnsafeMutablePointer<PortState>?
+    /// The link that frames leave by; nil: there is no such port.
+    var link: UnsafeMutablePointer<LinkState>?
     var bridge: UInt16 = 0
-    /// The guest that traffic of the port's unlisted addresses belongs to.
+    /// The guest that the port's traffic belongs to if its address is not configured.
     var defaultGuest: GuestIndex = 0
-    /// The tree, in `Snapshot.trees`, that schedules what leaves by this port.
+    /// The tree that schedules what leaves by this port, as an index in `Snapshot.trees`.
     var tree: UInt16 = 0
     var isPhysical = false
     var spoofCheck = false
-    /// Priority tags are pushed on the way out. Never by the device: what the offload asks of the sender differs between drivers, and where it is not
-    /// met frames leave untagged and unseen (virtio's wants rte_eth_tx_prepare, the 82574 tags only while it strips what it receives).
+    /// Whether priority tags are pushed on frames that leave. The device is never asked to do it: what this offload demands of the sender differs between
+    /// drivers, and where a demand is not met, frames silently leave without a tag (virtio's driver wants rte_eth_tx_prepare; the 82574 tags only while it
+    /// strips tags from what it receives).
     var tags = false
     var flags = PortFlags.none
     /// nil: the port's bridge has no VLANs.
     var vlans: UnsafeMutablePointer<PortVLANs>?
-    /// Filters of what leaves by it; nil: none. With them, `way` has `Fate.filter`.
+    /// The filters of frames that leave by the port; nil: none. If there are some, `way` has `Fate.filter`.
     var inbound: UnsafeMutablePointer<FilterView>?
-    /// What is done with what comes in; nil: nothing.
+    /// What is done with frames that come in by the port; nil: nothing.
     var ingress: UnsafeMutablePointer<IngressView>?
-    /// Longest frame without tags, bytes: MTU + 14.
+    /// Bytes of the longest frame without tags: MTU + 14.
     var maxFrame: UInt32 = 0
-    /// What its link wants of every frame, beside the output, and whether frames are filtered, or told by their classes, on their way there: where `GroupKey` has both.
+    /// The part of a frame's `GroupKey` that depends on the output port alone: its index, whether frames are filtered or examined by class for mirrors on their
+    /// way there, and what its link wants of every frame.
     var way: UInt64 = 0
 
     @inline(__always) var wants: EgressTag { @_noLocks get { GroupKey(rawValue: way).tag } }
 }
 
+/// A bridge as poll loops see it.
 struct BridgeView {
     var fdb: ForwardingDatabase
-    /// Whose configured addresses are; asked where the database has something to learn.
+    /// The owners of configured addresses, which are asked when the database has something to learn.
     var owners: AddressOwners
-    /// The ports frames are flooded to; where there are VLANs, see `sets`.
+    /// The ports to which frames are flooded; on a bridge with VLANs, `sets` is used instead.
     var members: UnsafeMutableBufferPointer<PortIndex>
-    /// nil: the bridge has no VLANs. Not the snapshot's own.
+    /// nil: the bridge has no VLANs. The snapshot does not own it.
     var sets: FloodSets?
-    /// Where the bridge follows groups. Not the snapshot's own.
+    /// The bridge's group table, if it follows groups; nil otherwise. The snapshot does not own it.
     var groups: UnsafeMutablePointer<GroupSlot>?
-    /// Bytes of a frame without tags that no port finds too long.
+    /// Bytes of a frame without tags that is not too long for any port of the bridge.
     var fitsAll: UInt32
-    /// Where ports' frames go by the uplink wherever they are for: that, and the one port that all from there is for; `flooded`: there is none.
+    /// If some port's frames all take the uplink: that uplink, and the port that gets all frames from the uplink (`passthru`). `flooded`: there is none.
     var uplink: PortIndex = flooded
     var through: PortIndex = flooded
 }
 
+/// A scheduling tree as one poll loop sees it.
 struct TreeView {
-    /// This lcore's instance.
+    /// This lcore's instance of the tree.
     var tree: UnsafeMutablePointer<ClassTree>
-    /// Classified by the source's guest (outbound) instead of the destination's (inbound).
+    /// Whether frames are classified by the guest of the source address (outbound) instead of the destination's (inbound).
     var bySource: Bool
-    /// Leaf by guest and protocol: `guest << guestShift + protocol`; 0, which is no leaf, for a guest that the tree does not know.
+    /// The leaf for each guest and protocol, at `guest << guestShift + protocol`. 0, which is no leaf: the tree has no class for the guest.
     var leaves: UnsafeMutableBufferPointer<ClassID>
-    /// Only as wide as the protocols' rows need: with many guests what is read of this table would otherwise fill much of a cache.
+    /// The number of bits for protocols in that index. It is no larger than the rows in use require, because with many guests the parts of this table that are
+    /// read would otherwise fill much of a cache.
     var guestShift: UInt64
-    /// The line that the tree looks at first of each class, 128 bytes from one to the next: to be fetched.
+    /// The cache line of each class that the tree reads first, at a distance of 128 bytes from one to the next, so that it can be prefetched.
     var lines: UnsafeRawPointer
 
     @inline(__always) @_noLocks
@@ -151,7 +159,7 @@ struct TreeView {
 }
 
 extension UnsafeMutableBufferPointer {
-    /// The element without a bounds check: the index comes from a table built together with this one.
+    /// The element at an index, without a bounds check: the index comes from a table that was built together with this one.
     @inline(__always)
     subscript(unchecked index: Int) -> Element {
         get { baseAddress.unsafelyUnwrapped[index] }

@@ -4,23 +4,23 @@ import LinkProtocols
 import Packet
 import Scheduler
 
-/// The groups of one bridge: the state machine that follows them, and the table that poll loops read. The control thread's.
+/// The groups of one bridge: the state machine that follows them, and the table that poll loops read. Only the control thread uses it.
 final class BridgeGroups {
     let slot: UnsafeMutablePointer<GroupSlot>
     var snooper: GroupSnooper
-    /// Ports that frames can reach, as the snooper knows them.
+    /// The ports that frames can reach, with the settings that the snooper knows.
     private var ports: [PortIndex: LinkProtocols.PortSnooping] = [:]
     private var members: [PortIndex: VLANSet]?
     private var vlans: [UInt16: Set<PortIndex>] = [:]
     private var settings: Configuration.SnoopingSettings
-    /// `GroupSnooper.version` that the table is of.
+    /// The value of `GroupSnooper.version` that the table corresponds to.
     private var version: UInt64
-    /// `Runtime.now` when the table was made.
+    /// When the table was made, as a value of `Runtime.now`.
     private(set) var madeAt: Nanoseconds = 0
 
     init(_ settings: Configuration.SnoopingSettings, now: Nanoseconds) {
         self.settings = settings
-        // Locally administered (IEEE 802, 8.4), and no other host's: hosts may have bridges of one name on one network.
+        // The address is locally administered (IEEE 802, 8.4) and random, as bridges of different hosts on one network may have the same name.
         let address = UInt64.random(in: 0..<1 << 40) | 0x02 << 40
         snooper = GroupSnooper(settings: .init(settings), mac: MACAddress(value: address), now: now)
         version = snooper.version
@@ -28,16 +28,17 @@ final class BridgeGroups {
         slot.initialize(to: GroupSlot(Self.table(of: snooper, [])))
     }
 
-    /// No loop may read the slot any more.
+    /// Frees everything. No loop may read the slot any more.
     func destroy() {
         Self.free(slot.pointee.table.load(ordering: .relaxed))
         slot.deinitialize(count: 1)
         slot.deallocate()
     }
 
+    /// Tells the snooper about settings, ports and VLANs that have changed.
     /// - Parameters:
-    ///   - ports: of the bridge, those that frames can reach.
-    ///   - members: VLANs of all its ports; nil: the bridge has none.
+    ///   - ports: the bridge's ports that frames can reach.
+    ///   - members: the VLANs of all its ports; nil: the bridge has none.
     func adopt(_ settings: Configuration.SnoopingSettings, ports: [PortIndex: LinkProtocols.PortSnooping], members: [PortIndex: VLANSet]?, now: Nanoseconds) {
         if settings != self.settings { snooper.set(.init(settings), now: now) }
         self.settings = settings
@@ -59,8 +60,8 @@ final class BridgeGroups {
 
     var needsTable: Bool { version != snooper.version }
 
-    /// Gives loops a table of what the snooper knows now.
-    /// - Returns: the one that it replaces, to be freed once no loop reads it.
+    /// Gives the loops a table of what the snooper knows now.
+    /// - Returns: the table that was replaced, to be freed once no loop reads it.
     func renewTable(now: Nanoseconds) -> UnsafeMutablePointer<GroupTable>? {
         version = snooper.version
         madeAt = now

@@ -5,13 +5,13 @@ import LinkProtocols
 import Packet
 import Scheduler
 
-/// Bridges that follow groups: what loops punt goes to the state machines, and what these find out goes back to the loops.
+/// Bridges that follow groups: frames that loops punt go to the bridges' state machines, and what these find out goes back to the loops.
 extension DataPlane {
-    /// Tells the switch's own protocols of the frames that loops have punted.
+    /// Gives the frames that loops have punted to the switch's own protocols.
     func takePunted() {
         let now = runtime.now
         for index in runtime.lcores.indices {
-            // No more than a few milliseconds' work: what else the control thread has to do comes in between.
+            // The number is limited to a few milliseconds' work, so that other work of the control thread is not held up.
             for _ in 0..<1_024 {
                 guard let frame = (runtime.lcores.baseAddress! + index).pointee.punts.ring.take() else { break }
                 handle(frame, now)
@@ -24,12 +24,12 @@ extension DataPlane {
         case .group:
             guard let groups = bridgesOfPorts[Int(frame.port)].flatMap({ bridges[$0]?.groups }) else { return }
             _ = groups.snooper.receive(frame.bytes, port: frame.port, vlan: frame.vlan, now: now)
-        // Nobody listens yet: it is counted where it came in.
+        // Nothing handles LLDP yet; such a frame is only counted at the port that it came in by.
         case .lldp: break
         }
     }
 
-    /// Lets time pass for the state machines: memberships end, and questions are asked.
+    /// Advances the state machines to the present time: memberships end, and queries are sent.
     func advanceGroups() {
         let now = runtime.now
         var injections: [UnsafeMutablePointer<Injection>] = []
@@ -47,8 +47,9 @@ extension DataPlane {
         renewGroupTables(now)
     }
 
-    /// Makes the tables anew that are out of date. Not at once after the last time: whoever joins and leaves without end costs no more than that.
-    /// - Parameter isUrgent: that does not count.
+    /// Makes new tables where the present ones are out of date. It waits some time after the last renewal, so that hosts that join and leave without end cost
+    /// no more than that.
+    /// - Parameter isUrgent: whether to make them without that wait.
     private func renewGroupTables(_ now: Nanoseconds, isUrgent: Bool = false) {
         var old: [UnsafeMutablePointer<GroupTable>?] = []
         for bridge in bridges.values {
@@ -60,7 +61,7 @@ extension DataPlane {
         for table in old { BridgeGroups.free(table) }
     }
 
-    /// Has bridges follow groups as the model says; those that no longer do are freed once no loop has a snapshot with them.
+    /// Makes bridges follow groups as the model says. The state of those that no longer do is freed once no loop has a snapshot with it.
     func adoptGroups() {
         for name in bridges.keys {
             let isOn = bridges[name]!.settings.snooping.isOn
@@ -70,20 +71,20 @@ extension DataPlane {
         }
     }
 
-    /// Tells the state machines which ports there are. Those that are down have joined nothing.
+    /// Tells the state machines which ports there are. Ports that are down are left out, as they have joined nothing.
     func followGroupPorts() {
         bridgesOfPorts = [String?](repeating: nil, count: maxPorts)
         for port in ports.values { bridgesOfPorts[Int(port.index)] = port.settings.bridge }
         for (name, bridge) in bridges {
             guard let groups = bridge.groups else { continue }
             var up: [PortIndex: LinkProtocols.PortSnooping] = [:]
-            for port in ports.values where port.settings.bridge == name && port.linkNow.isUp { up[port.index] = .init(port.settings.rules.snooping) }
+            for port in ports.values where port.settings.bridge == name && port.sightNow.isUp { up[port.index] = .init(port.settings.rules.snooping) }
             groups.adopt(bridge.settings.snooping, ports: up, members: bridge.sets == nil ? nil : bridge.setMembers, now: runtime.now)
         }
     }
 
-    /// Has a loop send a frame of the switch's own by ports of a bridge.
-    /// - Returns: what is to be freed once the loop has done so.
+    /// Makes a loop send a frame of the switch's own by ports of a bridge.
+    /// - Returns: memory that must be freed once the loop has done so.
     private func inject(_ frame: Outgoing, on bridge: String) -> UnsafeMutablePointer<Injection> {
         let all = ports.values.filter { $0.settings.bridge == bridge }.map(\.index).sorted()
         let injection = UnsafeMutablePointer<Injection>.allocate(capacity: 1)
@@ -120,18 +121,18 @@ extension LinkProtocols.PortSnooping {
 }
 
 extension DataPlane {
-    /// What one bridge knows of groups.
+    /// What one bridge knows about groups.
     public struct GroupReport: Sendable {
         public var bridge: String
-        /// Names of its ports.
+        /// The names of its ports, by index.
         public var ports: [UInt16: String]
         public var memberships: [MembershipEntry]
         public var routers: [RouterEntry]
         public var queriers: [QuerierEntry]
     }
 
-    /// What loops go by when this returns.
-    /// - Parameter bridge: nil: all that follow groups.
+    /// What the bridges know about groups. When this returns, the loops act on it as well.
+    /// - Parameter bridge: the bridge to report; nil: all that follow groups.
     public func groupReports(bridge: String?) -> [GroupReport] {
         let now = runtime.now
         renewGroupTables(now, isUrgent: true)

@@ -2,11 +2,11 @@ import Bridge
 import DPDKShim
 import Packet
 
-/// A frame of the switch's own, for a poll loop to send: the control thread's memory, which it frees once the loop has carried out the command.
+/// A frame of the switch's own that a poll loop is to send. It lies in the control thread's memory, which frees it once the loop has carried out the command.
 struct Injection {
-    /// Without tags.
+    /// The frame without tags.
     let bytes: UnsafeMutableBufferPointer<UInt8>
-    /// 0: its bridge has no VLANs.
+    /// The frame's VLAN; 0: its bridge has no VLANs.
     let vlan: UInt16
     let ports: UnsafeMutableBufferPointer<PortIndex>
 
@@ -22,8 +22,8 @@ struct Injection {
     }
 }
 
-/// Sends a frame of the switch's own by each of its ports, with their tags. It passes by the trees, so that no guest's backlog can hold it up, and is charged to
-/// none of them: the control thread sends a few a second. A port whose ring is full does not get it.
+/// Sends a frame of the switch's own by each of its ports, with their tags. The frame bypasses the trees, so that no guest's backlog can delay it, and is
+/// charged to no class, as the control thread sends only a few such frames a second. A port whose ring is full does not get it.
 @inline(never) @_noLocks
 func inject(_ injection: UnsafeMutablePointer<Injection>, _ lcore: UnsafeMutablePointer<Lcore>) {
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
@@ -31,12 +31,12 @@ func inject(_ injection: UnsafeMutablePointer<Injection>, _ lcore: UnsafeMutable
     let start = bytes.baseAddress.unsafelyUnwrapped
     parse(start, contiguous: bytes.count, length: UInt32(truncatingIfNeeded: bytes.count), into: record)
     record.pointee.destination |= UInt64(injection.pointee.vlan) &<< 48
-    // As the loops' own frames of network control (IEEE 802.1Q, table I-2) where a tag says so.
+    // The frame is identified like any other, so that a priority tag that is pushed has the PCP of its protocol.
     record.pointee.protocolID = snapshot.pointee.protocols.identify(record)
     for index in 0..<injection.pointee.ports.count {
         let port = injection.pointee.ports[unchecked: index]
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
-        guard let state = view.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
+        guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
             let action = egressAction(record, view, snapshot)
         else { continue }
         let counters = lcore.pointee.counters + Int(port), output = lcore.pointee.outputs + Int(port)

@@ -3,18 +3,19 @@ import DPDKShim
 import Packet
 import Scheduler
 
-/// What one poll loop punts: frames for the switch itself, a copy of each to the control thread. No port has more than its budget, so that none can take the
-/// ring, or the control thread, from the others.
+/// What one poll loop punts: copies of frames for the switch itself go to the control thread. Each port has a budget, so that no port can take up the ring, or
+/// the control thread, at the expense of the others.
 struct Punts: ~Copyable {
     let ring = PuntRing()
-    /// By `PortIndex`: until when what the port has punted lasts at the budget's rate (the generic cell rate algorithm, ITU-T I.371).
+    /// For each port, by `PortIndex`, the time until which what it has punted lasts at the budget's rate (the generic cell rate algorithm, ITU-T I.371).
     private let budgets: UnsafeMutablePointer<Nanoseconds> = .zeroed(maxPorts)
     deinit {
         ring.deallocate()
         budgets.free()
     }
 
-    /// Whether a port's budget has a frame left, which counts then: it has 1000 frames a second, and 256 at once.
+    /// Takes a frame from a port's budget, which is 1000 frames a second and 256 at once.
+    /// - Returns: false if nothing is left of it.
     @inline(__always) @_noLocks
     func takeBudget(of port: PortIndex, at now: Nanoseconds) -> Bool {
         let cost: Nanoseconds = 1_000_000, depth: Nanoseconds = 256_000_000
@@ -25,7 +26,8 @@ struct Punts: ~Copyable {
     }
 }
 
-/// Gives the control thread a copy of a received frame, which it looks for every 50 ms: a loop makes no system call to tell it. False: its port has punted too many, or there is no room.
+/// Gives the control thread a copy of a received frame. The control thread looks for such frames every 50 ms, so that the loop needs no system call to tell it.
+/// - Returns: false if the port has punted too many frames, or there is no room.
 @inline(never) @_noLocks
 func punt(_ frame: Frame, _ kind: PuntKind, from port: PortIndex, vlan: UInt16, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
     let length = Int(sluice_frame_length(frame))

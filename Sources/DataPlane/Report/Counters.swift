@@ -1,29 +1,29 @@
-/// What one lcore counted at one port. Its lcore is the only writer; anyone may read, as each field is an aligned word.
+/// What one lcore has counted at one port. Only that lcore writes it; any thread may read it, as each field is an aligned word.
 struct PortCounters {
     var receivedFrames: UInt64 = 0
     var receivedBytes: UInt64 = 0
     var sentFrames: UInt64 = 0
     var sentBytes: UInt64 = 0
-    /// Copies made to flood a frame to this port beyond the first receiver of it, and those of mirrors.
+    /// Copies for this port that were made by flooding, beyond the first copy of each frame, and copies that mirrors made.
     var copiedFrames: UInt64 = 0
     var copiedBytes: UInt64 = 0
-    /// Frames received and flooded.
+    /// Frames that were received here and flooded.
     var floodedFrames: UInt64 = 0
-    /// Source addresses learned anew, and moved here from another port.
+    /// Source addresses that were newly learned here, and those that moved here from another port.
     var learned: UInt64 = 0
     var moved: UInt64 = 0
-    /// Frames whose source was not learned: the port has as many addresses as it may, or the table had no place for it.
+    /// Frames whose source address was not learned, because the port has as many addresses as it may have, or because the database had no place for it.
     var unlearned: UInt64 = 0
-    /// Frames that went to the control thread, as a copy: those for the switch itself.
+    /// Frames for the switch itself, of which the control thread got a copy.
     var punted: UInt64 = 0
     /// Frames of the switch's own that were sent by the port.
     var injected: UInt64 = 0
     var injectedBytes: UInt64 = 0
-    /// Times the port could not take all that was staged for it.
+    /// How many times the port could not take all that was staged for it.
     var full: UInt64 = 0
-    /// Time of the turns in which a paced port was not polled for want of tokens.
+    /// Nanoseconds of turns in which a paced port was not polled for want of tokens.
     var pacedNanoseconds: UInt64 = 0
-    /// By `DropReason.rawValue`.
+    /// Dropped frames, by `DropReason.rawValue`.
     var drops: InlineArray<48, UInt64> = .init(repeating: 0)
 
     @inline(__always) @_noLocks
@@ -51,7 +51,7 @@ struct PortCounters {
     }
 }
 
-/// Frames of one protocol that one lcore admitted.
+/// Frames of one protocol that one lcore has admitted.
 struct ProtocolCounters {
     var frames: UInt64 = 0
     var bytes: UInt64 = 0

@@ -6,18 +6,19 @@ import Packet
 import Scheduler
 import Synchronization
 
-/// Figures for reports. Each is read where its one writer left it, without stopping anything: a report is true to within the frames that move
-/// while it is made, and exact at rest.
+/// Counters for reports. Each is read where its one writer keeps it, without stopping anything. So a report is exact when no frames move, and otherwise off by
+/// no more than the frames that move while it is made.
 extension DataPlane {
+    /// A port and its counters.
     public struct PortReport: Sendable {
         public var settings: PortSettings
         /// "up", "down", or why it is neither.
         public var condition: String
-        /// It is not open; `condition` says why.
+        /// Whether the port is not open; `condition` says why.
         public var isLost = false
         public var warnings: [String]
-        /// It is not up because no guest has connected, and a guest may come.
-        public var isWaiting: Bool { condition == VhostPort.waiting }
+        /// Whether the port is not up only because no guest has connected yet.
+        public var isWaiting: Bool { condition == VhostLink.waiting }
         public var queues: Int
         public var driver: String
         public var device: String
@@ -28,35 +29,37 @@ extension DataPlane {
         public var flooded: UInt64
         public var learned: UInt64
         public var moved: UInt64
-        /// Addresses learned behind it now, and frames whose source was not, because of the port's limit.
+        /// Addresses that are learned behind the port now, and frames whose source was not learned because of the port's limit or for want of room in the
+        /// database.
         public var addresses = 0
         public var unlearned: UInt64 = 0
-        /// Frames for the switch itself that came in, and frames of its own that were sent.
+        /// Frames for the switch itself that came in, and frames of the switch's own that were sent.
         public var punted: UInt64 = 0
         public var injected: UInt64 = 0
         public var full: UInt64
         public var pacedNanoseconds: UInt64
-        /// Only reasons that occurred.
+        /// Dropped frames by reason; only reasons that occurred.
         public var drops: [String: UInt64]
     }
 
-    /// Frames and their bytes without FCS.
+    /// A number of frames, and their bytes without FCS.
     public struct Amount: Sendable {
         public var frames: UInt64
         public var bytes: UInt64
         public init(frames: UInt64 = 0, bytes: UInt64 = 0) { self.frames = frames; self.bytes = bytes }
     }
 
+    /// The report of a port, open or lost; nil: no port has that name.
     public func portReport(_ name: String) -> PortReport? {
         guard let port = ports[name] else { return lostPortReport(name) }
         var sum = counters(of: port.index)
-        sum.add(port.backend.readLosses())
+        sum.add(port.link.readLosses())
         if let losses = closedLosses[port.index] { sum.add(losses) }
-        let state = port.state
-        let enabled = state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
+        let link = port.link.state
+        let enabled = link.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
         return PortReport(
-            settings: port.settings, condition: port.condition, warnings: port.backend.warnings, queues: min(enabled, port.backend.queues), driver: port.backend.driver,
-            device: port.backend.device, numaNode: port.backend.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
+            settings: port.settings, condition: port.condition, warnings: port.link.warnings, queues: min(enabled, port.link.queues), driver: port.link.driver,
+            device: port.link.device, numaNode: port.link.numaNode, received: Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes),
             sent: Amount(frames: sum.sentFrames, bytes: sum.sentBytes), copied: sum.copiedFrames, flooded: sum.floodedFrames, learned: sum.learned,
             moved: sum.moved, addresses: bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0, unlearned: sum.unlearned, punted: sum.punted, injected: sum.injected, full: sum.full,
             pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
@@ -73,22 +76,23 @@ extension DataPlane {
             pacedNanoseconds: sum.pacedNanoseconds, drops: Self.drops(sum))
     }
 
-    /// What a bridge's ports counted, those that are gone included.
+    /// The counters of a bridge's ports, including ports that are gone.
     public struct BridgeCounts: Sendable {
         public var received: UInt64
         public var flooded: UInt64
         public var learned: UInt64
         public var moved: UInt64
-        /// Only reasons that occurred.
+        /// Dropped frames by reason; only reasons that occurred.
         public var drops: [String: UInt64]
     }
 
+    /// The counters of a bridge; nil: no bridge has that name.
     public func bridgeCounts(_ name: String) -> BridgeCounts? {
         guard let bridge = bridges[name] else { return nil }
         var sum = bridge.retired
         for port in ports.values where port.settings.bridge == name {
             sum += counters(of: port.index)
-            sum.add(port.backend.readLosses())
+            sum.add(port.link.readLosses())
             if let losses = closedLosses[port.index] { sum.add(losses) }
         }
         for settings in model.ports where settings.bridge == name {
@@ -100,7 +104,7 @@ extension DataPlane {
             received: sum.receivedFrames, flooded: sum.floodedFrames, learned: sum.learned, moved: sum.moved, drops: Self.drops(sum))
     }
 
-    /// Figures of a tree's classes, of each lcore's instance. What inner classes sent is summed up once, when these are made.
+    /// The counters of a tree's classes, for each lcore's instance of the tree. The sums of inner classes are worked out once, when this is made.
     public struct TreeCounters {
         private var instances: [(tree: UnsafeMutablePointer<ClassTree>, totals: ClassTotals)] = []
         private var earlier: EarlierCounters = EarlierCounters()
@@ -111,22 +115,23 @@ extension DataPlane {
             earlier = tree.earlier
         }
 
-        /// What a class of a group, or `rest`, counted before it was gone for a while: to be added to what it counts.
+        /// What a group's class, or `rest`, counted before it was removed for a while; it must be added to what the class counts now.
         public func earlier(_ path: String) -> ClassCounters? { earlier.counters[path] }
-        /// Of what it borrowed then, the bytes by the path of the ancestor that lent them; the root's is empty.
+        /// The bytes that the class borrowed then, by the path of the class that lent them; the root's path is empty.
         public func earlierLoans(_ path: String) -> [String: UInt64] { earlier.loans[path] ?? [:] }
 
-        /// - Parameter id: `ClassIDs.root` for the root.
+        /// The counters of a class, one for each lcore's instance.
+        /// - Parameter id: the class's id; `ClassIDs.root` for the root.
         public func of(_ id: UInt16) -> [ClassCounters] { instances.map { $0.tree.pointee.counters(of: id, in: $0.totals) } }
 
-        /// Times that an ancestor's ceiling held a class, by that ancestor, nearest first; of each lcore's instance.
+        /// For each lcore's instance: how many times the ceilings of ancestors held a class, by ancestor, the nearest first.
         public func ceilingWaits(of id: UInt16) -> [[(ancestor: UInt16, waits: UInt64)]] { instances.map { $0.tree.pointee.ceilingWaits(of: id) } }
 
-        /// Bytes that a class borrowed, by the ancestor that lent them, nearest first; of each lcore's instance.
+        /// For each lcore's instance: the bytes that a class borrowed, by the ancestor that lent them, the nearest first.
         public func loans(of id: UInt16) -> [[(lender: UInt16, bytes: UInt64)]] { instances.map { $0.tree.pointee.loans(of: id, in: $0.totals) } }
     }
 
-    /// Not to be kept: the tree may be closed with the next change.
+    /// The counters of a tree. They must not be kept, as the tree may be closed by the next change.
     public func classCounters(tree: String) -> TreeCounters { trees[tree].map { TreeCounters($0) } ?? TreeCounters() }
 
     /// What was sent to and from one guest, or the guests of one group.
@@ -134,6 +139,7 @@ extension DataPlane {
         public var inbound = Amount()
         public var outbound = Amount()
 
+        /// Adds what was sent in a tree of that kind.
         public mutating func add(_ amount: Amount, _ kind: TreeDescription.Kind) {
             let path: WritableKeyPath<GuestAmounts, Amount> = if case .inbound = kind { \.inbound } else { \.outbound }
             self[keyPath: path].frames &+= amount.frames
@@ -141,7 +147,7 @@ extension DataPlane {
         }
     }
 
-    /// What each guest sent, in the classes that it has and in those that it had.
+    /// What was sent to and from each guest, in its present and earlier classes.
     public func guestAmounts() -> [String: GuestAmounts] {
         var result = guestsSent
         for tree in trees.values {
@@ -170,6 +176,7 @@ extension DataPlane {
         return result
     }
 
+    /// A poll loop and its counters. Loads are parts of a core, 0 to 1.
     public struct CoreReport: Sendable {
         public var cpu: Int
         public var numaNode: Int
@@ -179,15 +186,15 @@ extension DataPlane {
         public var busyCycles: UInt64
         public var idleCycles: UInt64
         public var idleTurns: UInt64
-        /// Cycles of each stage in the turns that were measured, and the frames received in those; they only grow.
+        /// The cycles of each stage in turns that were measured, and the frames received in those turns; both only grow.
         public var stageCycles: [Stage: UInt64]
         public var measuredFrames: UInt64
-        /// Times that the loop did not run though it had the right to (`StallMeter`), and cycles: all of them together, the longest.
+        /// How many times the loop did not run although it was ready to (`StallMeter`), and the cycles of all these times together and of the longest.
         public var stalls: UInt64
         public var stalledCycles: UInt64
         public var longestStall: UInt64
-        /// Nanoseconds that others ran while its thread was ready to, by the kernel's count, and that the hypervisor took from its CPU since the loop
-        /// started; nil: not counted here.
+        /// Nanoseconds for which, by the kernel's count, others ran while the loop's thread was ready, and for which the hypervisor withheld its CPU, since the
+        /// loop started; nil: the kernel does not count them here.
         public var waitedNanoseconds: UInt64?
         public var stolenNanoseconds: UInt64?
         public var polling: PollingMode
@@ -196,13 +203,14 @@ extension DataPlane {
         public var wokenByTraffic: UInt64
         public var wokenByControl: UInt64
         public var wokenByTime: UInt64
-        /// Ports whose frames cannot wake it.
+        /// Ports that the loop polls and whose frames cannot wake it.
         public var lookedAt: [String]
     }
 
+    /// The reports of all poll loops, by their index.
     public func coreReports() -> [CoreReport] {
         let names = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
-        let silent = Set(ports.values.filter { !$0.backend.wakes }.map(\.index))
+        let silent = Set(ports.values.filter { !$0.link.wakes }.map(\.index))
         return runtime.lcores.indices.map { index in
             let lcore = runtime.lcores.baseAddress! + index
             let queues = placement.loops.filter { $0.value == index }.keys.sorted { ($0.port, $0.queue) < ($1.port, $1.queue) }
@@ -222,28 +230,29 @@ extension DataPlane {
         }
     }
 
-    /// The latest times that a loop did not run, oldest first: when they began, in cycles of the time-stamp counter, and how long they took.
+    /// The latest stalls of a loop, oldest first: when they began and how long they lasted, in cycles of the time-stamp counter.
     public func stalls(ofCore index: Int) -> [(began: UInt64, cycles: UInt64)] {
         (runtime.lcores.baseAddress! + index).pointee.stalls.latest.map { ($0.began, $0.took) }
     }
-    /// The time-stamp counter now.
+    /// The present value of the time-stamp counter.
     public var cycles: UInt64 { sluice_cycles() }
 
+    /// The daemon's totals.
     public struct Totals: Sendable {
         public var received = Amount()
         public var copied = Amount()
-        /// The switch's own.
+        /// Frames that the switch itself made.
         public var injected = Amount()
         public var delivered = Amount()
         public var queued = Amount()
         public var drops: [String: UInt64] = [:]
     }
 
-    /// Received, copied and injected frames are delivered, queued or dropped: the sums agree at rest.
+    /// The daemon's totals. Frames that were received, copied and injected are delivered, queued or dropped; the sums agree when no frames move.
     public func totals() -> Totals {
         var sum = retired
         for index in 0..<maxPorts { sum += counters(of: PortIndex(index)) }
-        for port in ports.values { sum.add(port.backend.readLosses()) }
+        for port in ports.values { sum.add(port.link.readLosses()) }
         for losses in closedLosses.values { sum.add(losses) }
         var totals = Totals()
         totals.received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)
@@ -269,7 +278,7 @@ extension DataPlane {
         return totals
     }
 
-    /// Frames and bytes of what no row matches, then of each row of `Model.protocolTable`.
+    /// Frames and bytes that no protocol row matches, followed by those of each row of `Model.protocolTable`.
     public func protocolAmounts() -> [Amount] {
         [protocolAmount(Int(ProtocolTable.defaultRow))]
             + model.protocolTable.map { item in
@@ -279,7 +288,7 @@ extension DataPlane {
             }
     }
 
-    /// All that was ever counted in a row.
+    /// Everything that was ever counted in a row, also for protocols that had it before.
     func protocolAmount(_ row: Int) -> Amount {
         var sum = Amount()
         for index in runtime.lcores.indices {
@@ -290,20 +299,22 @@ extension DataPlane {
         return sum
     }
 
+    /// An address that a bridge knows, or one that is configured and not in the database.
     public struct AddressReport: Sendable {
         public var bridge: String
         public var mac: MACAddress
-        /// nil: its bridge has no VLANs.
+        /// nil: the bridge has no VLANs.
         public var vlan: Int?
         public var port: String
         public var guest: String?
         public var isStatic: Bool
-        /// False: configured, and not in the database, as its port is down or there was no room.
+        /// False: the address is configured but not in the database, as its port is down or there was no room.
         public var isBound = true
-        /// Seconds since the address was seen last.
+        /// Seconds since a frame from the address was last seen.
         public var age: UInt64
     }
 
+    /// The addresses of a bridge, or of all bridges, sorted by bridge, address, VLAN and port.
     public func addressReports(bridge wanted: String? = nil) -> [AddressReport] {
         let portNames = Dictionary(uniqueKeysWithValues: ports.values.map { ($0.index, $0.settings.name) })
         let guestNames = Dictionary(guestIndices.map { ($1, $0) }) { first, _ in first }
@@ -330,15 +341,15 @@ extension DataPlane {
         return result.sorted { ($0.bridge, $0.mac, $0.vlan ?? 0, $0.port) < ($1.bridge, $1.mac, $1.vlan ?? 0, $1.port) }
     }
 
-    /// Addresses a bridge knows.
+    /// How many addresses a bridge knows.
     public func addressCount(bridge: String) -> Int { bridges[bridge]?.fdb.count ?? 0 }
 
-    /// The trees in force, by name.
+    /// The trees in force, sorted by name.
     public var treeDescriptions: [TreeDescription] { trees.values.map(\.description).sorted { $0.name < $1.name } }
 
-    /// Frequency of the cycles that reports count, Hz.
+    /// The frequency, in Hz, of the cycles that reports count.
     public var cyclesPerSecond: UInt64 { runtime.cyclesPerSecond }
-    /// Frame buffers in use.
+    /// How many frame buffers are in use.
     public var buffersInUse: Int { model.daemon.buffers - Int(sluice_pool_available(runtime.pool)) }
     public static var dpdkVersion: String { String(cString: rte_version()) }
 
@@ -364,22 +375,22 @@ extension TreeDescription {
 }
 
 extension [ClassDescription] {
-    /// The class of each guest that all others of that guest are below.
+    /// The topmost class of each guest; all other classes of the guest are below it.
     var guestClasses: [String: UInt16] {
-        // Parents come first.
+        // Parents come before their children, so the first class of a guest is the topmost.
         Dictionary(compactMap { item in item.guest.map { ($0, item.id) } }) { first, _ in first }
     }
 
-    /// The class of each group that has guests here.
+    /// The class of each group that has guests in this tree.
     var groupClasses: [String: UInt16] {
         Dictionary(compactMap { item in item.guest == nil && !item.isRest ? (item.path.lastPart, item.id) : nil }) { first, _ in first }
     }
 
-    /// The classes whose counters are sums over others that come and go: of groups, and `rest`.
+    /// The classes whose counters are sums over other classes that come and go: those of groups, and `rest`.
     var gathering: [ClassDescription] { filter { $0.guest == nil } }
 }
 
 extension String {
-    /// Of a class's path: the name of what it is for.
+    /// The last part of a class's path, which is the name of what the class is for.
     var lastPart: String { split(separator: "/").last.map(String.init) ?? self }
 }

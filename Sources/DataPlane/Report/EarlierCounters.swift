@@ -1,25 +1,25 @@
 import Configuration
 import Scheduler
 
-/// What the classes of groups, and `rest`, counted in one tree before they were gone. Such a class is there while there are guests below it; when it is there
-/// again it goes on counting from here, as its group was there all the time.
+/// What the classes of groups, and `rest`, had counted in one tree when they were removed. Such a class exists only while there are guests below it. When it
+/// comes back, it continues to count from here, as its group existed all the time.
 struct EarlierCounters {
-    /// Sums over the poll loops, by path.
+    /// Sums over the poll loops, by the class's path.
     private(set) var counters: [String: ClassCounters] = [:]
-    /// Bytes borrowed, by path and by the lender's path; the root's is empty.
+    /// Bytes borrowed, by the class's path and then by the lender's path; the root's path is empty.
     private(set) var loans: [String: [String: UInt64]] = [:]
 
-    /// What was sent, by group: it may have had several paths.
+    /// What was sent, by group. A group may occur several times, if it had several paths.
     var sentByGroup: [(group: String, DataPlane.Amount)] {
         counters.compactMap { path, counters in
             path == ClassDescription.restPath ? nil : (path.lastPart, DataPlane.Amount(frames: counters.sentFrames, bytes: counters.sentBytes))
         }
     }
 
-    /// Notes what classes have counted that are about to be removed, when nothing is below them any more.
+    /// Keeps what classes have counted that are about to be removed, when no class is below them any more.
     /// - Parameters:
-    ///   - now: the tree's counters.
-    ///   - paths: of all classes of the tree, those that go included.
+    ///   - now: the counters of the tree.
+    ///   - paths: the paths of all classes of the tree, by id, including those that are removed.
     mutating func keep(_ classes: [ClassDescription], _ now: DataPlane.TreeCounters, _ paths: [UInt16: String]) {
         for item in classes {
             for instance in now.of(item.id) { counters[item.path, default: ClassCounters()].addCounts(of: instance) }
@@ -27,7 +27,7 @@ struct EarlierCounters {
         }
     }
 
-    /// Forgets groups that are no more.
+    /// Forgets groups that no longer exist.
     mutating func keepOnly(groups: Set<String>) {
         counters = counters.filter { $0.key == ClassDescription.restPath || groups.contains($0.key.lastPart) }
         loans = loans.filter { counters[$0.key] != nil }
@@ -35,7 +35,7 @@ struct EarlierCounters {
 }
 
 extension ClassCounters {
-    /// Adds what only grows.
+    /// Adds the counters that only grow, so not the levels.
     mutating func addCounts(of other: ClassCounters) {
         for path in Self.counts { self[keyPath: path] &+= other[keyPath: path] }
     }

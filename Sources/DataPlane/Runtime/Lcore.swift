@@ -5,23 +5,23 @@ import Packet
 import Scheduler
 import Synchronization
 
-/// One poll loop: everything its thread touches, alone on its cache lines. Fields say who writes them.
+/// One poll loop: everything that its thread uses, on cache lines of its own. The groups of fields below say who writes them.
 struct Lcore: ~Copyable {
-    // Set before the loop starts.
-    /// 0 upwards among the poll loops.
+    // Fields that are set before the loop starts.
+    /// The number of this poll loop, counted from 0.
     let index: Int
-    /// Poll loops there are.
+    /// The number of poll loops.
     let count: Int
-    /// EAL's number.
+    /// EAL's number of this lcore.
     let id: UInt32
     let cpu: Int
     let clock: Clock
     let pool: OpaquePointer
-    /// Segments that may wait in this lcore's trees: its share of the pool, exceeded by less than a burst.
+    /// How many segments may wait in this lcore's trees: its share of the pool. It may be exceeded by less than a burst.
     let backlogLimit: Int
 
-    // Written by the control thread, read by the loop.
-    /// A `Snapshot`; never nil while the loop runs.
+    // Fields that the control thread writes and the loop reads.
+    /// The `Snapshot` in force; never nil while the loop runs.
     let snapshot: Atomic<UnsafeMutablePointer<Snapshot>?>
     let stop = Atomic<Bool>(false)
     let measuresStages = Atomic<Bool>(false)
@@ -29,75 +29,77 @@ struct Lcore: ~Copyable {
     var sleeper: Sleeper
     var punts = Punts()
 
-    // Written by the loop, read by anyone.
-    /// By which others learn that the loop no longer uses what they have unpublished: see `GracePeriod`.
+    // Fields that the loop writes and any thread may read.
+    /// Lets other threads find out that the loop no longer uses what they have unpublished; see `GracePeriod`.
     let epoch = LoopEpoch()
-    /// Turns begun.
+    /// The number of turns that have begun.
     let turns = Atomic<UInt64>(0)
     let running = Atomic<Bool>(false)
-    /// Cycles of the turns that found work, and of those that found none.
+    /// The cycles of all turns that found work, and of all that found none.
     var busyCycles: UInt64 = 0
     var idleCycles: UInt64 = 0
     var idleTurns: UInt64 = 0
     var stalls: StallMeter
-    /// The kernel's number of its thread; 0 before it runs.
+    /// The kernel's number of the loop's thread; 0 before it runs.
     var thread: Int32 = 0
-    /// Frames received.
+    /// The number of frames received.
     var handledFrames: UInt64 = 0
-    /// Of the turns that were measured: cycles by `Stage`, and frames received.
+    /// For the turns in which stages were measured: the cycles of each `Stage`, and the number of frames received.
     let stageCycles: UnsafeMutablePointer<UInt64>
     var measuredFrames: UInt64 = 0
-    /// By `PortIndex`.
+    /// Counters of each port, by `PortIndex`.
     let counters: UnsafeMutablePointer<PortCounters>
-    /// By protocol row.
+    /// Counters of each protocol, by its row.
     let protocolCounters: UnsafeMutablePointer<ProtocolCounters>
 
-    // The loop's own.
-    /// When this turn began.
+    // Fields that only the loop uses.
+    /// When the present turn began.
     var now: Nanoseconds = 0
     var seconds: UInt32 = 0
     var settling = Settling()
-    /// The place, among the snapshot's, of the queue that ended a sleep: the next turn looks at no other.
+    /// The index, among the snapshot's receive queues, of the queue that ended a sleep; the next turn polls no other. nil: the next turn polls all queues.
     var wokenQueue: Int?
-    /// Segments waiting in this lcore's trees.
+    /// The number of segments that wait in this lcore's trees.
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>
-    /// Bytes of each frame in `received`; once classified, what its tree charges.
+    /// The length in bytes of each frame in `received`; after classification, the bytes that its tree charges.
     let lengths: UnsafeMutablePointer<UInt32>
-    /// Offload flags that any of them came with.
+    /// The offload flags with which any of these frames came.
     var receivedFlags: UInt64 = 0
-    /// One stands before the first: of addresses that no frame has.
+    /// A record for each frame in `received`. One more stands before the first; it has addresses that no frame has, so that it never equals the first.
     let records: UnsafeMutablePointer<FrameRecord>
-    /// What was found out last about pairs of addresses.
+    /// Remembers the latest results for pairs of source and destination addresses.
     let paths: PathCache
-    /// The runs whose pair it does not know, and the lines of the forwarding database in which their addresses are looked for first.
+    /// The runs of frames whose pair of addresses is not in `paths`, and the cache lines of the forwarding database in which the search for their addresses
+    /// begins.
     let missed: UnsafeMutablePointer<Int>
     let sourceLines: UnsafeMutablePointer<UnsafeRawPointer?>
     let destinationLines: UnsafeMutablePointer<UnsafeRawPointer?>
-    /// What `classify` finds out.
+    /// The groups that `classify` finds.
     let groups: UnsafeMutablePointer<Groups>
-    /// The frames in the order of their groups, unless that is the one in which they were received.
+    /// The frames in the order of their groups, unless that is the order in which they were received.
     let classified: UnsafeMutablePointer<Frame?>
-    /// Frames to be queued, all in one tree, and the ports they are for: see `offer`.
+    /// Frames that are to be queued in one tree, and the ports that they are for; see `offer`.
     let offered: UnsafeMutablePointer<OfferedFrame>
     let offeredOutputs: UnsafeMutablePointer<PortIndex>
     var offeredCount = 0
     var offeredSegments = 0
     var offeredTree: UnsafeMutablePointer<ClassTree>?
-    /// Those of them that their leaves refused.
+    /// Those of the offered frames that their leaves refused.
     let refused: UnsafeMutablePointer<Frame?>
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
-    /// By `PortIndex`.
+    /// What is staged for each port, by `PortIndex`.
     let outputs: UnsafeMutablePointer<Output>
-    /// Outputs with frames staged in this turn.
+    /// Outputs for which frames were staged in this turn.
     let touched: UnsafeMutablePointer<PortIndex>
     var touchedCount = 0
-    /// Outputs that could not take what was staged.
+    /// Outputs that could not take all that was staged.
     let parked: UnsafeMutablePointer<PortIndex>
     var parkedCount = 0
 
-    /// Lcores lie side by side: what this one writes in every turn is not on the line of what the next one reads in every turn.
+    /// Padding: lcores lie side by side in memory, and what this one writes in every turn must not share a cache line with what the next one reads in every
+    /// turn.
     private let apart = InlineArray<16, UInt64>(repeating: 0)
 
     init(index: Int, of count: Int, id: UInt32, cpu: Int, clock: Clock, pool: OpaquePointer, backlogLimit: Int, event: Int32, mode: PollingMode) {
@@ -161,12 +163,12 @@ struct Lcore: ~Copyable {
 }
 
 extension Lcore {
-    /// Places left for frames that have to wait, in all of this lcore's trees together.
+    /// How many more segments may wait in all of this lcore's trees together.
     @inline(__always) var room: UInt32 { @_noLocks get { backlog < backlogLimit ? UInt32(truncatingIfNeeded: backlogLimit &- backlog) : 0 } }
 }
 
 extension UnsafeMutablePointer {
-    /// Zeroed memory on cache lines of its own; the kernel gives pages only where it is touched.
+    /// Zeroed memory on cache lines of its own. The kernel provides pages only for the parts that are used.
     static func zeroed(_ count: Int) -> UnsafeMutablePointer {
         let memory = onOwnLines(count)
         UnsafeMutableRawPointer(memory).initializeMemory(as: UInt8.self, repeating: 0, count: count * MemoryLayout<Pointee>.stride)
@@ -177,7 +179,8 @@ extension UnsafeMutablePointer {
 }
 
 extension UnsafeMutablePointer where Pointee: ~Copyable {
-    /// Memory that shares no cache line with any other, nor the one that processors fetch beside it: what one lcore writes there slows no other.
+    /// Memory that shares neither a cache line with other memory nor the pair of lines that processors fetch together, so that what one lcore writes there
+    /// slows down no other.
     static func onOwnLines(_ count: Int) -> UnsafeMutablePointer {
         let bytes = (max(count, 1) * MemoryLayout<Pointee>.stride + 127) & ~127
         return UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128).bindMemory(to: Pointee.self, capacity: count)

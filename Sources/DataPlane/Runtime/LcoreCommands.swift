@@ -2,18 +2,18 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
-/// One change to what an lcore owns, carried out by it between two turns.
+/// One change to what an lcore owns. The lcore carries it out itself, between two turns.
 enum LcoreCommand: BitwiseCopyable {
     case change(UnsafeMutablePointer<ClassTree>, TreeStep)
     case pace(UnsafeMutablePointer<Pacer>, Pacer.Rates)
-    /// Sends a frame of the switch's own.
+    /// Sends a frame that the switch itself made.
     case inject(UnsafeMutablePointer<Injection>)
-    /// Takes as many turns as it takes to send all that the lcore holds now, unless it is abandoned.
+    /// Lasts until all that the lcore holds now has been sent, over as many turns as that takes, unless it is abandoned.
     case settle
 }
 
 extension CommandRing<LcoreCommand, ChangeVerdict> {
-    /// Control thread: ends a `settle`, whatever the lcore still holds. The ring is empty afterwards.
+    /// Ends a `settle`, whatever the lcore still holds, so that the ring is empty afterwards. The control thread calls it.
     func abandonSettling(of lcore: UnsafeMutablePointer<Lcore>) {
         abandon(true)
         waitFor(lcore, microseconds: 20) { !isDone }
@@ -37,7 +37,8 @@ private func run(_ first: UInt64, _ end: UInt64, _ lcore: UnsafeMutablePointer<L
     lcore.pointee.commands.finish(before: next)
 }
 
-/// False: the command takes further turns.
+/// Carries out a command.
+/// - Returns: false if the command takes further turns.
 @inline(__always) @_noLocks
 private func carryOut(_ number: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
     switch lcore.pointee.commands.command(number).pointee {

@@ -1,24 +1,26 @@
-/// Which poll loop polls which queue.
+/// Which poll loop polls which receive queue.
 package struct Placement {
+    /// A receive queue of a port.
     package struct Queue: Hashable {
         package var port: UInt16
         package var queue: Int
         package init(port: UInt16, queue: Int) { self.port = port; self.queue = queue }
     }
+    /// A poll loop.
     package struct Loop {
         package var cpu: Int
-        /// -1: unknown.
+        /// The NUMA node of the loop's CPU; -1: unknown.
         package var numaNode: Int
         package init(cpu: Int, numaNode: Int) { self.cpu = cpu; self.numaNode = numaNode }
     }
-    /// What a port asks for.
+    /// What a port asks for when its queues are placed.
     package struct Request {
         package var port: UInt16
         package var queues: Int
-        /// CPUs it is pinned to; empty: anywhere.
+        /// The CPUs that the port is pinned to; empty: any.
         package var cpus: [Int]
         package var numaNode: Int
-        /// All queues on one loop: a paced port's bucket has one writer.
+        /// Whether all queues must be on one loop: the token bucket of a paced port has a single writer.
         package var together: Bool
 
         package init(port: UInt16, queues: Int, cpus: [Int] = [], numaNode: Int = -1, together: Bool = false) {
@@ -30,13 +32,13 @@ package struct Placement {
         }
     }
 
-    /// Poll loop by queue.
+    /// The index of the poll loop that polls each queue.
     package private(set) var loops: [Queue: Int] = [:]
 
     package init() {}
 
-    /// Places every queue: where it was if it may stay; otherwise on a CPU it is pinned to, on its NUMA node if it can, where the fewest queues
-    /// are. Pure: the same requests on the same placement give the same answer.
+    /// Places every queue. A queue stays where it was if it may. Otherwise it goes to a CPU that its port is pinned to, or else to one on its port's NUMA node,
+    /// or else to any; among those to the loop with the fewest queues. The same requests on the same placement always give the same result.
     package func placing(_ requests: [Request], on all: [Loop]) -> Placement {
         var result = Placement()
         var load = [Int](repeating: 0, count: all.count)
@@ -72,7 +74,7 @@ package struct Placement {
         return near.isEmpty ? Array(all.indices) : near
     }
 
-    /// The queues that another loop polled before: they must be let go everywhere before anyone takes them up.
+    /// The queues that another loop polled before. All loops must have stopped polling them before any loop takes them up.
     package func moved(from old: Placement) -> Set<Queue> {
         Set(loops.filter { key, loop in old.loops[key].map { $0 != loop } ?? false }.keys)
     }

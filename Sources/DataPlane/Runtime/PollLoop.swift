@@ -3,11 +3,11 @@ import Scheduler
 import Synchronization
 
 #if DEBUG
-    // That nothing here allocates or locks (@_noLocks) is proved of optimized code.
+    // That nothing here allocates or takes locks (@_noLocks) is checked by the compiler in optimized code only.
     #error("a debug build cannot have poll loops: use `swift build -c release`")
 #endif
 
-/// The body of a poll loop, as EAL launches it: turns until it is told to stop.
+/// The body of a poll loop, as EAL launches it: it takes turns until it is told to stop.
 @c(sluice_poll_loop) @_noLocks
 func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
     let lcore = argument.unsafelyUnwrapped.assumingMemoryBound(to: Lcore.self)
@@ -44,7 +44,7 @@ private func noteStall(_ lcore: UnsafeMutablePointer<Lcore>, _ began: UInt64, _ 
         handledFrames: lcore.pointee.handledFrames)
 }
 
-/// A turn that tells how long each stage takes.
+/// A turn that also measures how long each stage takes.
 @inline(never) @_noLocks
 private func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
     let before = lcore.pointee.handledFrames
@@ -53,8 +53,8 @@ private func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt6
     return work
 }
 
-/// One turn: poll, admit, bridge, classify and enqueue a burst of each queue; then dequeue from each tree and send. Returns 0 if there was
-/// nothing to do.
+/// One turn: it polls a burst of each queue, admits, bridges, classifies and enqueues its frames, and then dequeues from each tree and sends.
+/// - Returns: the number of frames received and sent; 0: there was nothing to do.
 @inline(__always) @_noLocks
 private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ stages: StageClock) -> Int {
     var stages = stages
@@ -64,18 +64,18 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let now = lcore.pointee.clock.nanoseconds(cycles)
     lcore.pointee.now = now
-    // Seconds of 2^30 ns: the forwarding database ages in them, and they need no division.
+    // A second of 2^30 ns is used to age the forwarding database, as it needs no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
     runCommands(lcore)
 
     var received = 0
     let queues = snapshot.pointee.receiveQueues
     stages.skip()
-    // One turn in eight is measured, queue by queue.
+    // The cycles of each queue are measured in one turn of eight.
     var measured = number & 7 == 0 ? cycles : 0
     var places = 0..<queues.count
     if let woken = lcore.pointee.wokenQueue {
-        // What woke the loop is sent before anything else is looked at: on a CPU that just woke each look waits for memory.
+        // The frames that woke the loop are sent before any other queue is polled: on a CPU that has just woken, every poll waits for memory.
         lcore.pointee.wokenQueue = nil
         if woken < queues.count { places = woken..<woken &+ 1 }
     }
@@ -106,7 +106,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     }
     lcore.pointee.handledFrames &+= UInt64(truncatingIfNeeded: received)
 
-    // What passed the trees goes before what they held.
+    // Frames that passed the trees without waiting are sent before those that were waiting in them.
     if lcore.pointee.touchedCount != 0 {
         sendTouched(lcore, snapshot)
         stages.lap(.send, lcore)

@@ -4,26 +4,27 @@ import Glibc
 import NUMA
 import Scheduler
 
-/// DPDK's environment: once a process, from the daemon's start to its end.
+/// DPDK's environment, which exists once in a process, from the daemon's start to its end.
 final class Runtime {
     let lcores: UnsafeMutableBufferPointer<Lcore>
     let clock: Clock
-    /// Of the time-stamp counter, Hz.
+    /// The frequency of the time-stamp counter in Hz.
     let cyclesPerSecond: UInt64
-    /// Frame buffers; shared by all ports.
+    /// The frame buffers, shared by all ports.
     let pool: OpaquePointer
     let grace: GracePeriod
-    /// Frames that one tree of one poll loop can hold.
+    /// The number of frames that one tree of one poll loop can hold.
     let bufferLimit: Int
-    /// Bytes of a frame that a buffer of `pool` holds.
+    /// Bytes of frame data that one buffer of `pool` holds.
     let bufferSize: Int
-    /// No port's; nil: there is none.
+    /// The path of the daemon's control socket, which no port may use; nil: there is none.
     let controlSocket: String?
-    /// Made when a port first needs it.
+    /// A pool of longer buffers, made when a port first needs it.
     private var longPool: OpaquePointer?
     private let runtimeDirectory: String
 
-    /// - Throws: `DataPlaneError` when memory or processors are not to be had; nothing is left behind then but EAL itself, which lives once a process.
+    /// - Throws: `DataPlaneError` if there is not enough memory or if a CPU may not be used. Nothing is left behind then except EAL itself, which can be
+    ///   started only once in a process.
     init(_ settings: DaemonSettings, controlSocket: String? = nil) throws(DataPlaneError) {
         self.controlSocket = controlSocket
         let cpus = try Self.cpus(settings.cpus)
@@ -33,13 +34,13 @@ final class Runtime {
         Self.removeStaleDirectories()
         let prefix = "\(Self.prefix)\(getpid())"
         runtimeDirectory = "\(Self.runtimeFolders)/\(prefix)"
-        // The control thread, and librte_vhost's and EAL's own, which inherit its CPUs, keep off the poll loops' where there are others.
+        // The control thread, and the threads of librte_vhost and EAL that inherit its CPUs, keep off the poll loops' CPUs if there are others.
         let others = NUMA.allowedCPUs.filter { !cpus.contains($0) }
         let control = (others.isEmpty ? cpus : others).map(String.init).joined(separator: ",")
         let map = ["0@(\(control))"] + cpus.enumerated().map { "\($0.offset + 1)@\($0.element)" }
         var arguments = [
             "sluiced", "--lcores", map.joined(separator: ","), "--main-lcore", "0", "--file-prefix", prefix,
-            // A device list that names none keeps EAL from taking over devices that nobody configured.
+            // EAL takes over every device it finds unless it is given a list; this list names only a device that is not there.
             "--allow", "ffff:ff:1f.7", "--log-level", "lib.*:warning", "--log-level", "lib.eal:error", "--log-level", "lib.telemetry:error", "--log-level", "pmd.*:warning",
             "--log-level", "user1:warning",
         ]
@@ -49,7 +50,7 @@ final class Runtime {
         guard sluice_log_without_waiting() == 0 else { throw DataPlaneError("no memory for DPDK's log") }
         sluice_guest_memory_watch()
         try Self.startEAL(arguments)
-        // EAL takes long enough to start for this to wait for nothing.
+        // EAL takes so long to start that measuring the counter's frequency over that time needs no further wait.
         cyclesPerSecond = sluice_cycles_per_second(before)
         clock = Clock(frequency: cyclesPerSecond)
         guard let pool = rte_pktmbuf_pool_create(
@@ -78,12 +79,12 @@ final class Runtime {
         guard fixed == 0 else { throw DataPlaneError("DPDK's heap cannot be kept from growing in poll loops: \(DataPlaneError.errorText(fixed))") }
     }
 
-    /// Buffers for a driver that wants each frame in one: those of all ports, where they hold that much, or longer ones.
+    /// The buffers for a driver that needs each frame in a single buffer: those of all ports if they are large enough, otherwise longer ones.
     func pool(holding bytes: Int, port: String) throws(DataPlaneError) -> OpaquePointer {
         if bytes <= bufferSize { return pool }
         if let longPool { return longPool }
         let size = PacketRing(mtu: PortSettings.mtus.upperBound).slot
-        // An eighth of the frames, which are four times as long and more.
+        // There are an eighth as many of them, as each is at least four times as large.
         let count = min(max(bufferLimit / 8, 1_024), 8_192)
         guard let pool = rte_pktmbuf_pool_create("long frames", UInt32(count), 256, 0, UInt16(size + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY) else {
             throw DataPlaneError("""
@@ -98,7 +99,7 @@ final class Runtime {
 
     var now: Nanoseconds { clock.nanoseconds(sluice_cycles()) }
 
-    /// Starts the poll loops. Each must have a snapshot.
+    /// Starts the poll loops, each of which must have a snapshot by then.
     func launch() throws(DataPlaneError) {
         for index in lcores.indices {
             let lcore = lcores.baseAddress! + index
@@ -108,7 +109,7 @@ final class Runtime {
         }
     }
 
-    /// Ends the poll loops and waits for them.
+    /// Stops the poll loops, and waits until they have ended.
     func halt() {
         for index in lcores.indices { (lcores.baseAddress! + index).pointee.stop.store(true, ordering: .relaxed) }
         lcores.wake()
@@ -119,8 +120,8 @@ final class Runtime {
         }
     }
 
-    /// Gives everything back that would outlive the process; its memory ends with it. (`rte_eal_cleanup` would unmap what EAL's own threads
-    /// still use for the interrupts of memif devices.)
+    /// Gives back everything that would outlive the process. Memory is left to end with the process, because `rte_eal_cleanup` would unmap what EAL's own
+    /// threads still use for the interrupts of memif devices.
     func close() {
         GracePeriod.guardDevices(nil)
         for index in lcores.indices { (lcores.baseAddress! + index).deinitialize(count: 1) }
@@ -128,7 +129,7 @@ final class Runtime {
         Self.removeDirectory(runtimeDirectory)
     }
 
-    /// Where EAL keeps its telemetry socket; one folder a process, named by its pid.
+    /// The folder in which EAL puts its telemetry socket. Each process has a folder of its own there, named by its pid.
     private static let runtimeFolders = "/var/run/dpdk"
     private static let prefix = "sluice-"
 
@@ -157,6 +158,7 @@ final class Runtime {
     }
 
     /// The CPUs that run poll loops.
+    /// - Throws: `DataPlaneError` if one of those in `wanted` may not be used.
     private static func cpus(_ wanted: [Int]) throws(DataPlaneError) -> [Int] {
         let allowed = NUMA.allowedCPUs
         if let missing = wanted.first(where: { !allowed.contains($0) }) {
@@ -166,7 +168,7 @@ final class Runtime {
         return allowed.count > 1 ? Array(allowed.dropFirst()) : allowed
     }
 
-    /// EAL reports a want of hugepages in a log line only; the daemon says how to mend it before it comes to that.
+    /// Refuses to start if hugepages are missing, with a sentence that says how to get them; EAL would only write a line to its log.
     private static func checkHugepages(needed: UInt64) throws(DataPlaneError) {
         guard let file = fopen("/proc/meminfo", "r") else { return }
         defer { fclose(file) }
@@ -195,7 +197,7 @@ final class Runtime {
     }
 
     private static func startEAL(_ arguments: [String]) throws(DataPlaneError) {
-        // EAL keeps pointers into its arguments.
+        // EAL keeps pointers to its arguments, so they are never freed.
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         guard rte_eal_init(CInt(arguments.count), &pointers) >= 0 else {
             throw DataPlaneError("DPDK did not start: \(DataPlaneError.errorText(sluice_rte_errno())) (its arguments were: \(arguments.dropFirst().joined(separator: " ")))")

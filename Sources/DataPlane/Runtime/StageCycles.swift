@@ -1,22 +1,22 @@
 import DPDKShim
 
-/// The parts of a turn whose time is told apart where it is asked for.
+/// The stages of a turn, whose times can be measured one by one.
 public enum Stage: Int, CaseIterable, Sendable {
-    /// Taking frames from rings.
+    /// Receiving frames from rings.
     case poll
-    /// Parsing, and dropping what may not enter.
+    /// Parsing frames, and dropping those that may not enter.
     case admit
     /// Learning and looking up addresses.
     case bridge
-    /// Finding leaves, passing the trees or queueing in them, and staging what passes.
+    /// Finding the leaves of frames, letting frames pass the trees or queueing them there, and staging those that pass.
     case classify
     /// Choosing frames from the trees, tagging and staging them.
     case schedule
-    /// Giving frames to rings.
+    /// Writing frames to rings.
     case send
 }
 
-/// Time of one turn's stages, lap by lap. With `isOn` false, a constant wherever this is inlined, nothing of it remains.
+/// Measures the stages of one turn, one after the other. With `isOn` false, which is a constant wherever this is inlined, the compiler removes all of it.
 struct StageClock {
     let isOn: Bool
     private var last: UInt64
@@ -27,7 +27,7 @@ struct StageClock {
         last = isOn ? sluice_cycles() : 0
     }
 
-    /// The time since the last lap was `stage`'s.
+    /// Counts the time since the last call for `stage`.
     @inline(__always) @_noLocks
     mutating func lap(_ stage: Stage, _ lcore: UnsafeMutablePointer<Lcore>) {
         if !isOn { return }
@@ -36,7 +36,7 @@ struct StageClock {
         last = now
     }
 
-    /// The time since the last lap was nobody's: nothing was found to do.
+    /// Counts the time since the last call for no stage, as nothing was found to do.
     @inline(__always) @_noLocks
     mutating func skip() {
         if isOn { last = sluice_cycles() }
@@ -44,14 +44,14 @@ struct StageClock {
 }
 
 extension DataPlane {
-    /// Has all poll loops tell the stages' time apart until about `seconds` from now. Reading the clock between the stages costs each
-    /// burst some hundred cycles, which is why they do not otherwise.
+    /// Makes all poll loops measure their stages until about `seconds` from now. Reading the clock between stages costs each burst some hundred cycles, which
+    /// is why it is not always done.
     public func measureStages(seconds: UInt64) {
         stagesMeasuredUntil = runtime.now + seconds * 1_000_000_000
         setStageClocks(true)
     }
 
-    /// Called about once a second: ends a measurement that nobody asked to go on.
+    /// Ends a measurement whose time is over. Called about once a second.
     func endStageMeasurement() {
         guard stagesMeasuredUntil != 0, runtime.now >= stagesMeasuredUntil else { return }
         stagesMeasuredUntil = 0

@@ -1,14 +1,14 @@
 import DPDKShim
 
-/// Standard error as every thread of the daemon may use it.
+/// Writing to standard error, as any thread of the daemon may do it.
 public enum StandardError {
-    /// Has what libraries write there by themselves never wait either. To be called before there is a second thread.
+    /// Makes writes by libraries never wait either. It must be called before there is a second thread.
     public static func neverWaits() { sluice_standard_error_never_waits() }
 
-    /// Writes text if that takes no waiting; otherwise it is left out, and the next text that is written says so.
+    /// Writes a text if that is possible without waiting. Otherwise the text is dropped, and the next one that is written says so.
     public static func write(_ text: String) { write(text, patience: 0) }
 
-    /// Writes text at the end of the program, for as long as somebody reads it; it waits a second for who does not.
+    /// Writes a text at the end of the program. It waits up to a second for a reader that is slow.
     public static func writeLast(_ text: String) { write(text, patience: 1_000) }
 
     private static func write(_ text: String, patience milliseconds: CInt) {

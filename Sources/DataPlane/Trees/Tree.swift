@@ -1,18 +1,18 @@
 import Configuration
 import Scheduler
 
-/// One scheduling tree: an instance for each poll loop, all built alike.
+/// One scheduling tree. Each poll loop has an instance of it, and all instances have the same classes.
 final class Tree {
     let name: String
     let kind: TreeDescription.Kind
     private var record: TreeRecord
     var description: TreeDescription { record.description }
-    /// By lcore index.
+    /// The instances, by lcore index.
     let instances: [UnsafeMutablePointer<ClassTree>]
     var earlier = EarlierCounters()
-    /// What `TreeView.leaves` is made from.
+    /// The leaf for each guest and protocol, from which `TreeView.leaves` is made.
     var leaves: [ClassID] = []
-    /// Where the instances of several loops lease their rates; nil for a single loop, which has them to itself.
+    /// Where the instances of several loops lease their rates; nil: there is one loop only, which has all rates to itself.
     private let shared: SharedTree?
 
     init(_ description: TreeDescription, _ runtime: Runtime) {
@@ -28,35 +28,35 @@ final class Tree {
         }
     }
 
-    /// No poll loop uses the tree, and no frame is left in it.
+    /// Frees the tree. No poll loop may use it any more, and no frame may be left in it.
     func close() {
         for instance in instances { ClassTree.destroy(instance) }
         if let shared { SharedTree.destroy(shared) }
     }
 
-    /// The commands that bring the tree from what it has to `wanted`: see `TreeRecord`.
+    /// The commands that bring the instances from what they have to `wanted`; see `TreeRecord`.
     func commands(to wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> (before: [TreeStep], after: [TreeStep]) {
         record.commands(to: wanted, output: output)
     }
 
-    /// The instances have been told what `wanted` says.
+    /// Records that the instances have been told what `wanted` says.
     func adopt(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) { record.adopt(wanted, output: output) }
 
-    /// The commands of an edit: see `TreeRecord`.
+    /// The commands that carry out an edit; see `TreeRecord`.
     func commands(of edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) -> (before: [TreeStep], after: [TreeStep]) {
         record.commands(of: edit, output: output)
     }
 
-    /// The instances have been told what `edit` says.
+    /// Records that the instances have been told what `edit` says.
     func adopt(_ edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) { record.adopt(edit, output: output) }
 
-    /// Gives the instances the memory that a step needs, before they are told of it.
+    /// Gives the instances the memory that a step needs, before they are told of the step.
     func prepare(_ step: TreeStep) {
         guard let given = step.given, given.parameters.queuesFlows else { return }
         for instance in instances { instance.pointee.grantFlows(to: given.id) }
     }
 
-    /// Takes back what they need no more when they have carried out the steps.
+    /// Takes back memory that the instances no longer need after they have carried out the steps.
     func tidy(after steps: [TreeStep]) {
         var keeps: [ClassID: Bool] = [:]
         for step in steps {
@@ -68,7 +68,7 @@ final class Tree {
 }
 
 extension Scheduler.ClassParameters {
-    /// The scheduler's parameters of a configured class.
+    /// The scheduler's parameters for a configured class.
     init(_ settings: Configuration.ClassParameters, output: PortIndex) {
         self.init()
         floor = settings.floor
@@ -92,6 +92,7 @@ extension Scheduler.ClassParameters {
 }
 
 extension TreeDescription {
-    /// Bytes the root may send at once: 10 ms of its rate, as long as a poll loop can be away without the link falling idle.
+    /// Bytes that the root may send at once: what its rate amounts to in 10 ms, but at least 64 KiB. A poll loop may be away for that long without the link
+    /// falling idle.
     public var rootBurst: UInt64 { max((rate ?? 0) / 800, 65_536) }
 }

@@ -1,23 +1,23 @@
 import Configuration
 import Scheduler
 
-/// What a tree's instances were told last.
+/// What the instances of a tree were told last.
 struct TreeRecord {
     private(set) var description: TreeDescription
-    /// By id.
+    /// The parameters of each class, by id.
     private var told: [UInt16: Scheduler.ClassParameters] = [:]
 
-    /// Of a tree that has its root and nothing else.
+    /// The record of a tree that has nothing but its root.
     init(of description: TreeDescription) {
         self.description = description
         self.description.classes = []
     }
 
-    /// The commands that bring the tree from what it has to `wanted`, in the order in which they must run: those to be carried out before leaves
-    /// are used, and removals, to be done after they are no longer. `output` gives the port a leaf delivers to.
+    /// The commands that bring the tree from what it has to `wanted`, in the order in which they must run: `before` must be carried out before the new leaves
+    /// are used, and `after`, which holds removals, when the old ones are no longer used. `output` gives the port to which a leaf delivers.
     ///
-    /// A leaf that goes leaves its queue to the leaf that its traffic takes from then on, and until the loops know of that, what still comes for it as well
-    /// (`ClassTree.heir`): so no frame is without a class, and none overtakes another of its flow.
+    /// A leaf that is removed leaves its queue to the leaf that its traffic takes from then on. Until the loops know of that, frames that still come for the
+    /// old leaf go there as well (`ClassTree.heir`). So no frame is without a class, and none overtakes another of its flow.
     func commands(to wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> (before: [TreeStep], after: [TreeStep]) {
         commands(from: description.classes, to: wanted, output: output)
     }
@@ -31,7 +31,7 @@ struct TreeRecord {
         }
         if wanted.rate != description.rate { before.append(.change(ClassIDs.root, Self.root(wanted))) }
         var places = Places(of: classes)
-        // What a leaf holds goes to the first child it gets: that is to be the one its frames go to from then on.
+        // When a leaf gets children, the first child takes over its queue; that must be the leaf that its frames take from then on.
         for item in wanted.classes.filter({ $0.protocolName == nil }) + wanted.classes.filter({ $0.protocolName != nil }) {
             let parameters = parameters(of: item, output)
             guard let old = told[item.id] else {
@@ -46,13 +46,14 @@ struct TreeRecord {
         let left = leavings(gone, wanted, output)
         before += left
         let hasLeft = Set(left.lazy.compactMap(\.removed))
-        // Children come after their parents in a description, so removals go backwards. What a parent was as a leaf its last child is.
+        // In a description, children come after their parents, so removals go backwards. A class that becomes a leaf again takes over the queue of its last
+        // child.
         let after = (gone.filter { $0.protocolName != nil } + gone.filter { $0.protocolName == nil }.reversed())
             .filter { !hasLeft.contains($0.id) }.map { TreeStep.remove($0.id, heir: 0) }
         return (before, after)
     }
 
-    /// The removals of leaves whose traffic has another leaf in `wanted`.
+    /// The removals of leaves whose traffic has another leaf in `wanted`, and the changes that must come before them.
     private func leavings(_ gone: [ClassDescription], _ wanted: TreeDescription, _ output: (ClassDescription) -> PortIndex) -> [TreeStep] {
         let leaves = gone.filter { $0.isLeaf && $0.guest != nil }
         if leaves.isEmpty { return [] }
@@ -61,13 +62,13 @@ struct TreeRecord {
         var changes: [TreeStep] = [], removals: [TreeStep] = []
         for leaf in leaves.filter({ $0.protocolName != nil }) + leaves.filter({ $0.protocolName == nil }) {
             guard let heir = new[Traffic(leaf)] ?? new[Traffic(leaf.guest)], var parameters = told[leaf.id] else { continue }
-            // Queues are joined where they lead to the same port.
+            // Queues can be joined only if they lead to the same port.
             let port = self.parameters(of: heir, output).output
             if parameters.output != port {
                 parameters.output = port
                 changes.append(.change(leaf.id, parameters))
             }
-            // A parent becomes a leaf with its last child, which is the one for everything else.
+            // A parent becomes a leaf when its last child is removed, which is the child for all other protocols.
             let isParent = heir.id == leaf.parent
             let next = isParent && leaf.protocolName != nil ? rests[leaf.parent] ?? heir.id : heir.id
             removals.append(.remove(leaf.id, heir: next))
@@ -75,7 +76,7 @@ struct TreeRecord {
         return changes + removals
     }
 
-    /// What a leaf is for.
+    /// The traffic that a leaf is for.
     private struct Traffic: Hashable {
         var guest: String?
         var protocolName: String?
@@ -83,14 +84,15 @@ struct TreeRecord {
         init(_ guest: String?) { self.guest = guest }
     }
 
-    /// The instances have been told what `wanted` says. A port that was opened anew has another index, though its classes stay the same.
+    /// Records that the instances have been told what `wanted` says. Outputs are worked out anew, as a port that was opened anew has another index although its
+    /// classes stay the same.
     mutating func adopt(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) {
         let new = Dictionary(wanted.classes.map { ($0.id, parameters(of: $0, output)) }) { first, _ in first }
         description = wanted
         told = new
     }
 
-    /// The commands of an edit: as `commands(to:output:)`, of the classes that it concerns alone.
+    /// The commands of an edit: as `commands(to:output:)`, but for the classes alone that the edit concerns.
     func commands(of edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) -> (before: [TreeStep], after: [TreeStep]) {
         let (old, new) = description.concerned(by: edit)
         var wanted = description
@@ -98,7 +100,7 @@ struct TreeRecord {
         return commands(from: old, to: wanted, output: output)
     }
 
-    /// The instances have been told what `edit` says.
+    /// Records that the instances have been told what `edit` says.
     mutating func adopt(_ edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) {
         let (old, new) = description.concerned(by: edit)
         let known = new.map { parameters(of: $0, output) }
@@ -107,14 +109,15 @@ struct TreeRecord {
         description.adopt(edit)
     }
 
-    /// Whether it is what one is that has been told of `wanted` alone.
+    /// Whether this record equals one of a tree that has been told of `wanted` and nothing else.
     func says(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> Bool {
         var other = TreeRecord(of: wanted)
         other.adopt(wanted, output: output)
         return description == wanted && told == other.told
     }
 
-    /// A class that has become a parent delivers nowhere. It keeps the output it had, which is where its queue is to go.
+    /// The scheduler's parameters for a class. A class that has become a parent delivers nowhere; it keeps the output that it had as a leaf, as its queue still
+    /// has to go there.
     private func parameters(of item: ClassDescription, _ output: (ClassDescription) -> PortIndex) -> Scheduler.ClassParameters {
         var parameters = Scheduler.ClassParameters(item.settings, output: output(item))
         if !item.isLeaf { parameters.queuesFlows = false }
@@ -122,7 +125,7 @@ struct TreeRecord {
         return parameters
     }
 
-    /// An unlimited root has neither floor nor ceiling to be held to.
+    /// The root's parameters. If the tree has no rate, the root has neither a floor nor a ceiling.
     static func root(_ description: TreeDescription) -> Scheduler.ClassParameters {
         var root = Scheduler.ClassParameters()
         root.floor = description.rate ?? 0
@@ -133,7 +136,7 @@ struct TreeRecord {
     }
 }
 
-/// Where the classes of a tree stand while it is changed.
+/// Tracks where the classes of a tree stand while it is changed.
 private struct Places {
     private var parents: [UInt16: UInt16]
     private var children: [UInt16: [UInt16]]
@@ -143,8 +146,9 @@ private struct Places {
         children = Dictionary(grouping: classes.map(\.id)) { [parents] id in parents[id] ?? ClassIDs.root }
     }
 
-    /// The steps that take a class with all below it under another parent. A class with children is not moved: they go to the root one by one, lowest first,
-    /// and come back when their parent has moved, so that each step costs the same and a loop goes on between them.
+    /// The steps that move a class with everything below it under another parent. A class with children cannot be moved: the classes below it are first moved
+    /// to the root one by one, the lowest first, and moved back when the class itself has moved. So each step costs the same, and a loop can do other work
+    /// between them.
     mutating func move(_ id: UInt16, under parent: UInt16) -> [TreeStep] {
         guard let old = parents[id], old != parent else { return [] }
         let below = descendants(of: id)
@@ -155,6 +159,6 @@ private struct Places {
             + below.map { .move($0, under: parents[$0] ?? ClassIDs.root) }
     }
 
-    /// Parents before their children.
+    /// All classes below a class; parents come before their children.
     private func descendants(of id: UInt16) -> [UInt16] { (children[id] ?? []).flatMap { [$0] + descendants(of: $0) } }
 }

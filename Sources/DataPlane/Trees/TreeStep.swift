@@ -1,22 +1,22 @@
 import Scheduler
 
-/// One change to a tree, to be made to each of its instances.
+/// One change to a tree, which is made to each of its instances.
 package enum TreeStep: BitwiseCopyable {
     case add(ClassID, under: ClassID, Scheduler.ClassParameters)
     case change(ClassID, Scheduler.ClassParameters)
     case move(ClassID, under: ClassID)
-    /// The heir takes over what the class held, and what still comes for it; 0: nobody does. See `ClassTree.remove`.
+    /// The heir takes over the frames that the class holds and those that still come for it; 0: nobody does. See `ClassTree.remove`.
     case remove(ClassID, heir: ClassID)
-    /// Bytes charged for each frame on top of its length.
+    /// Bytes that are charged for each frame in addition to its length.
     case overhead(bytes: Int)
-    /// The leaves of an output that takes frames again go on.
+    /// The leaves of an output that takes frames again are served again.
     case unpark(output: UInt16)
-    /// Frees what the tree gave up.
+    /// Frees the frames that the tree gave up.
     case drain
 }
 
 extension TreeStep {
-    /// Makes the change. What a tree gave up is its lcore's to free: `drain` does nothing here.
+    /// Makes the change. Frames that a tree gave up must be freed by its lcore, so `drain` does nothing here.
     @_noLocks
     package func carryOut(on tree: UnsafeMutablePointer<ClassTree>, at now: Nanoseconds) -> ChangeVerdict {
         switch self {
@@ -31,7 +31,7 @@ extension TreeStep {
         return .done
     }
 
-    /// The parameters that a class is given by this, and whose they are.
+    /// The class that gets parameters from this step, and these parameters; nil: none does.
     var given: (id: ClassID, parameters: Scheduler.ClassParameters)? {
         switch self {
         case .add(let id, _, let parameters), .change(let id, let parameters): (id, parameters)
@@ -39,9 +39,9 @@ extension TreeStep {
         }
     }
 
-    /// What an operator is told of a step that the instance of a tree refused: a fault of the plan that made it, as no configuration that is free of
-    /// problems leads to one.
-    /// - Parameter tree: its name; nil: it is gone.
+    /// What the operator is told about a step that an instance of a tree has refused. That is a fault in the plan that led to the step, as no configuration
+    /// that is free of problems leads to such a step.
+    /// - Parameter tree: the tree's name; nil: the tree is gone.
     package func refusal(_ verdict: ChangeVerdict, cpu: Int, tree: String?) -> String {
         """
         the poll loop on CPU \(cpu) refused to \(self) in \(tree.map { "tree \($0)" } ?? "a tree that is gone"): \(verdict.reason). Until the daemon is \
@@ -49,12 +49,12 @@ extension TreeStep {
         """
     }
 
-    /// The class that is removed by this.
+    /// The class that this step removes; nil: it removes none.
     var removed: ClassID? { if case .remove(let id, _) = self { id } else { nil } }
 }
 
 extension TreeStep: CustomStringConvertible {
-    /// What is to be done, for a sentence that says who would not: "add class 7 under class 3".
+    /// What is to be done, for a sentence that says who refused it: "add class 7 under class 3".
     package var description: String {
         switch self {
         case .add(let id, let parent, _): "add class \(id) under class \(parent)"
@@ -69,7 +69,7 @@ extension TreeStep: CustomStringConvertible {
 }
 
 extension ChangeVerdict {
-    /// Why a change was not made, for the end of a sentence.
+    /// Why a change was not made, as the end of a sentence.
     var reason: String {
         switch self {
         case .done: "it was done"

@@ -19,6 +19,7 @@ package final class AdmissionTrial {
     private let snapshot = UnsafeMutablePointer<Snapshot>.allocate(capacity: 1)
     package let fdb = ForwardingDatabase.create(capacity: 64)
     private var owners = AddressOwners.create([])
+    private let links: UnsafeMutablePointer<LinkState>
     private let states: UnsafeMutablePointer<PortState>
     private let buffers = UnsafeMutableRawPointer.allocate(byteCount: burstSize * bufferSize, alignment: 128)
 
@@ -27,16 +28,19 @@ package final class AdmissionTrial {
     ///   - fitsAll: its bridge's.
     ///   - ports: of one bridge, all alike.
     package init(isPhysical: Bool, maxFrame: UInt32, fitsAll: UInt32, protocols: ProtocolTable, ports: Int = 1) {
+        links = .allocate(capacity: ports)
         states = .allocate(capacity: ports)
         for port in 0..<ports {
-            (states + port).initialize(to: PortState(mechanism: .vhost))
-            states[port].connection.store(0, ordering: .relaxed)
+            (states + port).initialize(to: PortState())
+            (links + port).initialize(to: LinkState(mechanism: .vhost))
+            links[port].port = states + port
+            links[port].connection.store(0, ordering: .relaxed)
         }
         lcore.initialize(to: Lcore(
             index: 0, of: 1, id: 0, cpu: 0, clock: Clock(frequency: 1_000_000_000), pool: OpaquePointer(buffers), backlogLimit: 1, event: -1, mode: .polling))
         snapshot.initialize(to: Snapshot(
-            number: 1, receiveQueues: .copy((0..<ports).map { ReceiveQueue(port: PortIndex($0), queue: 0) }),
-            ports: .copy((0..<ports).map { [states] in PortView(state: states + $0, isPhysical: isPhysical, maxFrame: maxFrame) }),
+            number: 1, receiveQueues: .copy((0..<ports).map { [links] in ReceiveQueue(link: links + $0, port: PortIndex($0), queue: 0) }),
+            ports: .copy((0..<ports).map { [links] in PortView(link: links + $0, isPhysical: isPhysical, maxFrame: maxFrame) }),
             bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy((0..<ports).map { PortIndex($0) }), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create(),
             limits: .copy([PortLimits](repeating: PortLimits(), count: ports))))
     }
@@ -44,6 +48,8 @@ package final class AdmissionTrial {
     deinit {
         lcore.deinitialize(count: 1)
         lcore.deallocate()
+        links.deinitialize(count: snapshot.pointee.ports.count)
+        links.deallocate()
         states.deinitialize(count: snapshot.pointee.ports.count)
         states.deallocate()
         owners.destroy()
@@ -150,7 +156,7 @@ package final class AdmissionTrial {
     }
 
     /// A guest connects to a port, or goes.
-    package func connect(_ isUp: Bool, _ port: Int) { states[port].connection.store(isUp ? 0 : -1, ordering: .relaxed) }
+    package func connect(_ isUp: Bool, _ port: Int) { links[port].connection.store(isUp ? 0 : -1, ordering: .relaxed) }
 
     /// Frames and bytes counted so far, by row of the protocol table.
     package var protocolCounts: [(frames: UInt64, bytes: UInt64)] {

@@ -49,13 +49,6 @@ func filter(
     return left
 }
 
-/// The same for one frame: whether it stays.
-@inline(never) @_noLocks
-func passes(_ frame: Frame, _ first: UnsafeMutablePointer<FilterView>, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
-    var one: Frame? = frame, length: UInt32 = 0
-    return filter(&one, &length, 1, first, port, lcore) == 1
-}
-
 /// Counts a verdict.
 @inline(__always) @_noLocks
 private func allows(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16) -> Bool {

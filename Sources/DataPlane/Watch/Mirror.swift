@@ -75,7 +75,7 @@ private func duplicate(
         if verdict != 0 { return nil }
     }
     let target = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(mirror.pointee.target)
-    guard let state = target.pointee.state, state.pointee.connection.load(ordering: .relaxed) >= 0, !target.pointee.flags.has(.shut) else { return .portDown }
+    guard let link = target.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0, !target.pointee.flags.has(.shut) else { return .portDown }
     let kept = min(whole, mirror.pointee.longest)
     let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
     var length = kept, longest = target.pointee.maxFrame

@@ -1,11 +1,12 @@
-/// Floor and ceiling of a plain class as two lanes of one vector: brought up to date and charged by the same few instructions, without a branch. Must equal
-/// `refillPlain` and `chargePlain`; `OracleTests` holds it to that.
+/// Floor and ceiling of a plain class as the two lanes of a vector, which are refilled and charged by the same few instructions without a branch. This must
+/// equal `refillPlain` and `chargePlain`; `OracleTests` checks that.
 extension UnsafeMutablePointer<ClassState> {
-    /// Brings both buckets up to `now`, less than `Credit.shortTime` after they were last, and charges them. What is left: if that is negative in a
-    /// lane, `endDebt` must follow.
+    /// Refills both buckets to `now`, which must be less than `Credit.shortTime` after the last refill, and charges them. Returns what is left: if a lane is
+    /// negative, `endDebt` must be called.
     @_noLocks @inline(__always)
     func payShort(_ profile: UnsafePointer<ClassProfile>, _ cost: Int64, at now: Nanoseconds) -> SIMD2<Int64> {
-        // Products of 32 by 32 bits, as those of 64 would take longer; that the upper half of the time is 0 is told by what is read of it.
+        // Products of 32 by 32 bits, which are faster than those of 64 bits. Only the lower half of the time is read; the caller has made sure that the upper
+        // half of the difference is 0.
         let time = UInt32(truncatingIfNeeded: now) &- UnsafeRawPointer(self).load(as: UInt32.self)
         let rates = profile.rates, times = SIMD2<UInt64>(truncatingIfNeeded: SIMD2<UInt32>(repeating: time))
         let low = (rates & 0xffff_ffff) &* times, high = (rates &>> 32) &* times
@@ -35,7 +36,7 @@ extension UnsafePointer<ClassProfile> {
 }
 
 extension SIMD2<Int64> {
-    /// A lane is negative.
+    /// Whether a lane is negative.
     @inline(__always)
     var isInDebt: Bool { @_noLocks get { self & .min != .zero } }
 }

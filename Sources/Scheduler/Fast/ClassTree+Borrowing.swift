@@ -1,18 +1,19 @@
-/// The short ways of a plain leaf that borrows from its parent, a plain class within its own floor. As in `ClassTree+InFloor`, they must do what the general
-/// ways do, and `OracleTests` holds them to it.
+/// The fast paths of a plain leaf that borrows from its parent, a plain class within its own floor. Like those in `ClassTree+InFloor`, they must do what the
+/// general paths do, and `OracleTests` checks that.
 extension ClassTree {
-    /// True if the leaf joined its parent's feed; false if the general way must decide. The leaf has just got its first frame. Equals `activate(leaf:)`.
+    /// Activates a leaf that has just got its first frame, if it can join its parent's feed at once. Returns false if the general path has to decide. Equals
+    /// `activate(leaf:)`.
     @_noLocks @inline(__always)
     mutating func joinBorrowers(_ leaf: ClassID, at now: Nanoseconds) -> Bool {
         let state = states + Int(leaf), node = nodes + Int(leaf), profile = profiles + Int(state.pointee.profile)
         let parent = state.pointee.parent
         let above = states + Int(parent)
         guard _fastPath((state.pointee.flags | above.pointee.flags) & ClassFlags.special == 0) else { return false }
-        // Mostly it has been looked at a moment ago.
+        // Usually its tokens were brought up to date a moment ago.
         if state.pointee.checkpoint != now { state.pointee.refillPlain(profile, at: now) }
         guard state.pointee.mayOnlyBorrow else { return false }
         if above.pointee.active == 0 {
-            // Tokens only grow while a class is idle.
+            // While a class is idle its tokens only grow.
             if _slowPath((above.pointee.floorTokens | above.pointee.ceilingTokens) < 0) { above.pointee.refillPlain(profiles + Int(above.pointee.profile), at: now) }
         } else if above.pointee.mode != Mode.canSend {
             return false
@@ -32,8 +33,8 @@ extension ClassTree {
         return true
     }
 
-    /// Serves the leaves that borrow from the classes of a row, as long as the row is the first, `limit` frames are not sent, and the
-    /// general way need not look. The root is not charged yet: see `chargeRoot`. Equals as many calls of `visit` for the same row.
+    /// Serves the leaves that borrow from the classes of a row, as long as that row is the first, fewer than `limit` frames are sent, and the general path is
+    /// not needed. The root is not charged yet: see `chargeRoot`. Equals repeated calls of `visit` for the same row.
     @_noLocks
     mutating func serveBorrowers(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         var place = Place(into, limit: limit, free: freeHead)
@@ -45,8 +46,8 @@ extension ClassTree {
         return sent
     }
 
-    /// Serves the leaves in the feed of the class that is first in a row, until its turn or its credit is used up or the general way must look.
-    /// What it lends is charged to it and to all above it once, unless somebody waits below one of those. False if nothing was sent.
+    /// Serves the leaves in the feed of the class at the head of a row until that class's turn or credit is used up, or the general path is needed. The lender
+    /// and all classes above it are charged once for everything, unless one of the latter has others waiting below it. Returns false if nothing was sent.
     @_noLocks @inline(__always)
     private mutating func serveFeed(of lender: ClassID, _ row: Int, into place: inout Place, at now: Nanoseconds) -> Bool {
         let priority = row & 7
@@ -102,7 +103,7 @@ extension ClassTree {
         return true
     }
 
-    /// Somebody waits below an ancestor of a class, the root aside.
+    /// Whether an ancestor of a class, other than the root, is active.
     @_noLocks @inline(__always)
     private func hasActiveAncestors(_ state: UnsafeMutablePointer<ClassState>) -> Bool {
         var id = state.pointee.parent
@@ -114,13 +115,15 @@ extension ClassTree {
         return active != 0
     }
 
-    /// Charges a lender for what the leaves in its feed sent, `last` the last of them, and moves all who are in another mode now: what `charge` and the end of
-    /// `send` do after each leaf, once for all of them, as nobody waits above the lender (`hasActiveAncestors`) or there is one leaf only.
+    /// Charges a lender for what the leaves in its feed sent, of which `last` was the last one, and moves all classes whose modes changed. It does once for all
+    /// leaves what `charge` and the end of `send` do after each leaf; that is allowed because no class above the lender is active (`hasActiveAncestors`), or
+    /// there was only one leaf.
     ///
     /// - Parameters:
-    ///   - turn: what is left of the lender's turn.
-    ///   - floor: what is left of its tokens.
-    ///   - isSpent: whether `last` has more to send and is at its ceiling.
+    ///   - turn: what is left of the lender's turn, in bytes.
+    ///   - floor: what is left of the lender's floor tokens.
+    ///   - ceiling: what is left of its ceiling tokens.
+    ///   - isSpent: whether `last` has more frames and is at its ceiling.
     @_noLocks @inline(__always)
     private mutating func chargeLender(
         _ lender: ClassID, _ row: Int, _ lent: Taken, turn: Int32, floor: Int64, ceiling: Int64, last: ClassID, isSpent: Bool, at now: Nanoseconds
@@ -150,7 +153,7 @@ extension ClassTree {
         if _fastPath(!isSpent && !lenderIsSpent && activeAncestors == 0) { return }
         if isSpent { updateMode(last, at: now) }
         if lenderIsSpent || activeAncestors != 0 { updateAncestors(of: states + Int(last), at: now) }
-        // Whether anyone lends now that this one does not may depend on the root.
+        // If the lender no longer lends, it may depend on the root whether another class does.
         if lenderIsSpent { chargeRoot(at: now) }
         if states[Int(last)].tail != FrameNode.none { noteLeft(waiting: last) }
     }

@@ -1,13 +1,13 @@
-/// Past the queue by the middle ways, a leaf at a time: each must let the same frames pass as `passAny`, charge and count the same, and leave the same lists.
-/// `OracleTests` holds them to it: it knows nothing of ways, and its bypasses go each of them.
+/// Bypassing the queue by paths that handle one leaf at a time: each must let the same frames pass as `passAny`, charge and count the same, and leave the same
+/// lists. `OracleTests` checks that: the oracle has only one path, and the test's bypasses take each of these.
 extension ClassTree {
-    /// Frames of a leaf that has neither floor nor ceiling, and so all above it up to the root: how many pass. 0: it is not one, or the root does not
-    /// lend. Equals `passAny`.
+    /// Lets frames of a leaf pass that has neither floor nor ceiling, nor has any class above it up to the root. Returns how many passed; 0 if the leaf is not
+    /// like that, or the root does not lend. Equals `passAny`.
     @_noLocks @inline(__always)
     mutating func passUnlimited(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         if hasLimits(leaf) { return 0 }
         var active = states[1].active
-        // Otherwise there is nothing above it to look at.
+        // Otherwise no class between the leaf and the root needs to be looked at.
         if _slowPath(limitedInners | backlogFrames != 0) {
             var id = states[Int(leaf)].parent
             while id != 1 {
@@ -23,19 +23,19 @@ extension ClassTree {
         owedFrames &+= frames
         owedCharge &+= taken.cost
         countSent(by: leaf, lender: 1, frames: frames, bytes: UInt64(taken.bytes))
-        if active != 0 { updateCharged(leaf, 1, at: now) }
+        if active != 0 { updateCharged(leaf, at: now) }
         return Int(taken.frames)
     }
 
-    /// Lets frames of a leaf pass that has a floor or ceiling, or an ancestor that has: how many. The root may be left to be charged.
+    /// Lets frames of a leaf pass that has a floor or ceiling, or an ancestor that has, and returns how many did. The root may still have to be charged.
     @_noLocks @inline(never)
     mutating func passLimited(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         let passed = passPlain(lengths, count: count, leaf, at: now)
         return passed != 0 ? passed : passAny(lengths, count: count, leaf, at: now)
     }
 
-    /// The short way of a leaf that sends on its own floor or on that of an ancestor, where all classes up to the lender are plain, lease their
-    /// rates, or have none at all; the lender may also be a root without peak and packet rates. 0: the general way must decide. Equals `passAny`.
+    /// Lets frames of a leaf pass that sends on its own floor or on that of an ancestor. All classes up to the lender must be plain, lease their rates, or have
+    /// no rates at all; the lender may also be a root without peak and packet rates. Returns 0 if the general path has to decide. Equals `passAny`.
     @_noLocks @inline(__always)
     private mutating func passPlain(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         var lender = leaf
@@ -44,12 +44,12 @@ extension ClassTree {
             let state = states + Int(lender)
             let flags = state.pointee.flags
             if flags & ClassFlags.limited == 0 {
-                // Nothing holds it and nothing is its own.
+                // The class has no limits.
                 if flags & ClassFlags.endlessFloor != 0 { break }
             } else {
                 if flags & ClassFlags.special != 0 {
                     guard flags & ClassFlags.special == ClassFlags.shared else { return 0 }
-                    // Tokens that are leased are spent like any others.
+                    // Leased tokens are spent like any others.
                     refillShared(lender, at: now)
                 } else {
                     state.pointee.refillPlain(profiles + Int(state.pointee.profile), at: now)
@@ -81,11 +81,12 @@ extension ClassTree {
             } while id != lender
         }
         if lender != 1 { active |= payLender(lender, taken, at: now) }
-        if active | states[1].active != 0 { updateCharged(leaf, lender, at: now) }
+        if active | states[1].active != 0 { updateCharged(leaf, at: now) }
         return Int(taken.frames)
     }
 
-    /// Charges the lender and all above it but the root, as `chargeBypass` does. Not 0 if one of them is active, so that its mode may have changed.
+    /// Charges the lender and all classes above it except the root, as `chargeBypass` does. The result is not 0 if one of them is active, so that its mode may
+    /// have changed.
     @_noLocks @inline(__always)
     private mutating func payLender(_ lender: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
         let lending = states + Int(lender)

@@ -1,11 +1,11 @@
-/// Past the queue by the short ways: leaves that have no limits, and plain ones below an idle plain group right below the root. Each has a loop of its own for
-/// all that follow one another in a burst, so that what it works with stays in registers. They must do what `passAny` does, with less to look
-/// at; `OracleTests` holds them to it, by bursts of one leaf and of several.
+/// Bypassing the queue by the fastest paths: for leaves without limits, and for plain leaves below an idle plain group right below the root. Each kind has a
+/// loop of its own for consecutive runs of a burst, so that its variables stay in registers. They must do what `passAny` does while looking at less;
+/// `OracleTests` checks that with bursts of one leaf and of several.
 extension ClassTree {
-    /// Runs of a burst that are still to pass.
+    /// The runs of a burst that have not passed yet.
     struct Passage {
         let lengths: UnsafePointer<UInt32>
-        /// Where the frames of `run` begin.
+        /// Index of the first frame of `run`.
         var next: Int
         var run: UnsafePointer<LeafRun>
         let last: UnsafePointer<LeafRun>
@@ -21,10 +21,10 @@ extension ClassTree {
         @inline(__always) var isOver: Bool { @_noLocks get { run == last } }
     }
 
-    /// Lets runs pass, up to the first that the general way must look at. The root is left to be charged.
+    /// Lets runs pass, up to the first that needs the general path. The root still has to be charged.
     @_noLocks @inline(__always)
     mutating func passShort(_ passage: inout Passage, at now: Nanoseconds) {
-        // An active root may be in another mode once it is charged; an output that is parked holds its leaves.
+        // The mode of an active root may change when it is charged, and the leaves of a parked output must wait.
         if _slowPath(states[1].active != 0 || parkedOutputs != 0) { return }
         var passed = 0
         repeat {
@@ -33,14 +33,14 @@ extension ClassTree {
         } while !passage.isOver && passed != passage.next
     }
 
-    /// Leaves that have neither floor nor ceiling, below groups that have none. Equals `passUnlimited`, and so `passAny`.
+    /// Lets leaves pass that have neither floor nor ceiling, below groups that have none either. Equals `passUnlimited`, and so `passAny`.
     @_noLocks @inline(never)
     private mutating func passOpen(_ passage: inout Passage, at now: Nanoseconds) {
         let states = states, overhead = overhead
         let lengths = passage.lengths, last = passage.last
         var begin = passage.next, run = passage.run
         let isOpen = limitedInners | backlogFrames == 0
-        // Bytes that the root is to be charged for, and the tokens that it has for them.
+        // The bytes for which the root has to be charged, and the tokens that it has for them.
         var charged: Int64 = 0
         let most = rootCredit(at: now)
         while run != last {
@@ -52,7 +52,7 @@ extension ClassTree {
             let count = end &- begin
             var bytes = UInt64(lengths[begin])
             let before = charged
-            // Each frame is sent whole while there is any credit, so it must cover all but the last.
+            // A frame is sent whole as long as there is any credit, so the credit must cover all frames but the last.
             var covered = charged
             charged &+= max(Int64(lengths[begin]) &+ overhead, 0)
             if _slowPath(count != 1) { Self.sum(lengths + begin, count, overhead, &bytes, &charged, &covered) }
@@ -69,14 +69,14 @@ extension ClassTree {
         finish(&passage, run, begin, charged)
     }
 
-    /// Single frames of leaves that are plain, on their own floors or borrowed. Equals `passPlain`, and so `passAny`.
+    /// Lets single frames of plain leaves pass, on their own floors or borrowed. Equals `passPlain`, and so `passAny`.
     @_noLocks @inline(never)
     private mutating func passSingles(_ passage: inout Passage, at now: Nanoseconds) {
         let states = states, profiles = profiles, overhead = overhead
         let lengths = passage.lengths, last = passage.last
         var begin = passage.next, run = passage.run
         var charged: Int64 = 0
-        // What the root allows that others borrow, less what it was charged since; not known at first.
+        // What the root allows others to borrow, minus what it has to be charged since; negative until it is known.
         var credit = Int64.min / 2
         while run != last {
             let leaf = run.pointee.leaf
@@ -124,7 +124,7 @@ extension ClassTree {
         finish(&passage, run, begin, charged)
     }
 
-    /// Frames have passed, as far as `run`. The root owes for `charged` bytes.
+    /// Ends a loop: frames have passed up to `run`, and the root has to be charged for `charged` bytes.
     @_noLocks @inline(__always)
     private mutating func finish(_ passage: inout Passage, _ run: UnsafePointer<LeafRun>, _ begin: Int, _ charged: Int64) {
         owedFrames &+= UInt64(truncatingIfNeeded: begin &- passage.next)
@@ -133,17 +133,17 @@ extension ClassTree {
         passage.run = run
     }
 
-    /// Of a root that has children.
+    /// The level of a root that has children.
     @inline(__always) private static var rootLevel: UInt8 { @_noLocks get { 7 } }
 
-    /// What the root allows that others borrow when it has paid what it owes, as `rootLends` says; negative: nothing, or the general way must say.
+    /// What the root allows others to borrow once it has been charged, as `rootLends` says; negative if that is nothing, or the general path has to decide.
     @_noLocks @inline(never)
     private mutating func rootCredit(at now: Nanoseconds) -> Int64 {
         var credit = Int64.max
         return rootLends(&credit, owed: owedCharge, at: now) ? credit : -1
     }
 
-    /// Adds the frames behind the first: their bytes, those with overhead, and the latter without the last frame.
+    /// Adds up the frames behind the first: `bytes` without overhead, `size` with overhead, and `covered` with overhead but without the last frame.
     @_noLocks @inline(never)
     private static func sum(
         _ lengths: UnsafePointer<UInt32>, _ count: Int, _ overhead: Int64, _ bytes: inout UInt64, _ size: inout Int64, _ covered: inout Int64

@@ -1,23 +1,23 @@
-/// The shortest ways: a plain leaf (no peak, packet rates, CoDel or leases) that is within its floor. They must do what the general ways do, with less to
-/// look at: send the same frames in the same order, charge and count the same, and leave every class in the same lists. `OracleTests` holds them to it: the
-/// oracle has one way for all, and its random trees mix plain leaves with others. What each must equal is said at each.
+/// The fastest paths, for a plain leaf (without peak, packet rates, CoDel or leases) that is within its floor. They must do what the general paths do while
+/// looking at less: send the same frames in the same order, charge and count the same, and leave every class in the same lists. `OracleTests` checks that: the
+/// oracle has only one path, and its random trees mix plain leaves with others. Each function names what it must equal.
 extension ClassTree {
-    /// Whether a plain leaf, which has just got its first frame, is within its floor: whether after `refill` its `currentMode` is `Mode.canSend`.
+    /// Whether a plain leaf that has just got its first frame is within its floor: whether `currentMode` would be `Mode.canSend` after `refill`.
     @_noLocks @inline(__always)
     func canSendInFloor(_ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> Bool {
         guard state.word.bits & ClassWord.mask(ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 else { return false }
-        // Tokens only grow while a leaf is idle.
+        // While a leaf has no frames its tokens only grow.
         if _fastPath((state.pointee.floorTokens | state.pointee.ceilingTokens) >= 0) { return true }
         state.pointee.refillPlain(profile, at: now)
         return (state.pointee.floorTokens | state.pointee.ceilingTokens) >= 0
     }
 
-    /// Serves a row of leaves in their floors from its head, until it is empty, `limit` frames are sent, or the general way must look at
-    /// its head. The root is not charged yet: see `chargeRoot`. Equals as many calls of `visit` for the same row.
+    /// Serves a row of leaves that are within their floors from its head until it is empty, `limit` frames are sent, or its head needs the general path. The
+    /// root is not charged yet: see `chargeRoot`. Equals repeated calls of `visit` for the same row.
     @_noLocks
     mutating func serveLeaves(row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         var place = Place(into, limit: limit, free: freeHead)
-        // Every leaf in its floor has some flag: all are looked at again while an output is parked.
+        // Every leaf within its floor has at least one flag set; so while an output is parked, each of them is checked more closely.
         let suspect = parkedOutputs == 0 ? ClassFlags.special : UInt8.max
         var bytes: UInt64 = 0
         var charged: Int64 = 0
@@ -74,13 +74,14 @@ extension ClassTree {
         return sent
     }
 
-    /// Serves leaves from the head of a row as long as each holds one frame, and neither it nor its group is in need of more than a charge: with many
-    /// classes that is what most are. A loop of its own that calls nobody, so that what it works with stays in registers. Equals as many calls of `visit`.
+    /// Serves leaves from the head of a row as long as each holds a single frame, and neither the leaf nor its group needs more than to be charged. With many
+    /// classes this is the usual case. It is a loop of its own that calls no other function, so that its variables stay in registers. Equals repeated calls of
+    /// `visit`.
     @_noLocks @inline(never)
     private mutating func serveSingles(
         row: Int, suspect: UInt8, into place: inout Place, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
     ) {
-        // With such an overhead a frame's charge is the sum of both.
+        // Only then is the charge of a frame always the sum of its length and the overhead.
         guard overhead >= 0 else { return }
         let states = states, profiles = profiles, frames = frames, overhead = overhead
         let exhaustions = exhaustions, general = ClassWord.isFedOrHas(suspect)
@@ -132,7 +133,7 @@ extension ClassTree {
         if _slowPath(left.isInDebt) { endDebts(of: (next - 1).pointee.leaf) }
     }
 
-    /// A leaf and its group paid with `payShort` what one of them did not have.
+    /// Completes a charge by `payShort` that left a leaf or its group in debt.
     @_noLocks @inline(never)
     private mutating func endDebts(of leaf: ClassID) {
         let state = states + Int(leaf)
@@ -140,18 +141,18 @@ extension ClassTree {
         if state.pointee.parent != 1 { states[Int(state.pointee.parent)].endDebt() }
     }
 
-    /// Whether a leaf at the head of a row is one for the general way.
+    /// Whether the leaf at the head of a row needs the general path.
     @_noLocks @inline(never)
     mutating func mustBeVisited(_ leaf: ClassID) -> Bool {
         states[Int(leaf)].flags & ClassFlags.special != 0 || outputStates[Int(profile(of: leaf).pointee.output)].isParked != 0
     }
 
-    /// Where frames taken are written.
+    /// Where frames that are taken are written.
     struct Place {
         var next: UnsafeMutablePointer<ScheduledFrame>
-        /// Where room ends; there is some when frames are taken.
+        /// End of the room. There must be some room when frames are taken.
         let end: UnsafeMutablePointer<ScheduledFrame>
-        /// First of the free frames: `ClassTree.freeHead` with those taken in front.
+        /// Head of the free frames: `ClassTree.freeHead` with the frames taken in front.
         var free: UInt32
 
         @_noLocks @inline(__always)
@@ -164,7 +165,7 @@ extension ClassTree {
         @inline(__always)
         var hasRoom: Bool { @_noLocks get { next != end } }
 
-        /// `origin`: leaf and output, as they lie in a `ScheduledFrame`.
+        /// `origin` is leaf and output in the layout of `ScheduledFrame`.
         @_noLocks @inline(__always)
         mutating func put(_ frame: UnsafeMutablePointer<FrameNode>, _ origin: UInt32) {
             let place = UnsafeMutableRawPointer(next)
@@ -178,11 +179,11 @@ extension ClassTree {
     struct Taken {
         var frames: UInt32
         var bytes: UInt32
-        /// Bytes with overhead. A turn is at most 2^29 bytes and a frame is shorter than 2^29, so they fit 32 bits.
+        /// In bytes, with overhead. A turn is at most 2^29 bytes and a frame is shorter than that, so the sum fits in 32 bits.
         var charged: Int64
         /// The same in nanobits.
         var cost: Int64
-        /// The frame that is now first; `FrameNode.none`: the queue is empty.
+        /// The frame that is first now; `FrameNode.none` if the queue is empty.
         var next: UInt32
 
         @_noLocks @inline(__always)
@@ -194,7 +195,7 @@ extension ClassTree {
             self.next = next
         }
 
-        /// What a later visit to another leaf took comes on top; `next` has no meaning then.
+        /// Adds what a later visit to another leaf took. `next` has no meaning afterwards.
         @_noLocks @inline(__always)
         mutating func add(_ other: Taken) {
             frames &+= other.frames
@@ -204,8 +205,8 @@ extension ClassTree {
         }
     }
 
-    /// Takes frames from a leaf's queue: one at least, and as many as its `turn` (in bytes) and `credit` allow to begin. The backlog of the tree
-    /// and its free frames are the caller's to count. Equals `removeFirst` and `release` for each frame, as `send` calls them.
+    /// Takes frames from a leaf's queue: at least one, and as many as its `turn` (in bytes) and `credit` allow to begin. The caller has to update the tree's
+    /// backlog and its number of free frames. Equals `removeFirst` and `release` for each frame, as `send` calls them.
     @_noLocks @inline(__always)
     mutating func takeFrames(
         _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>, into place: inout Place, turn: Int32, credit: Int64
@@ -220,7 +221,7 @@ extension ClassTree {
         let size = max(Int64(length) &+ overhead, 0)
         var taken = Taken(frames: 1, bytes: length, charged: size, cost: size &* Credit.perByte, next: first.pointee.next)
         if head == tail {
-            // Mostly, with many classes.
+            // The usual case if there are many classes.
             first.pointee.next = place.free
             place.free = head
             state.pointee.tail = FrameNode.none
@@ -258,7 +259,8 @@ extension ClassTree {
         return taken
     }
 
-    /// Charges all ancestors below the root, as `charge` does those above a lender. Not 0 if one of them is active, so that its mode may have changed.
+    /// Charges all ancestors below the root, as `charge` does with those above a lender. The result is not 0 if one of them is active, so that its mode may
+    /// have changed.
     @_noLocks @inline(__always)
     mutating func payAncestors(of parent: ClassID, _ taken: Taken, at now: Nanoseconds) -> UInt8 {
         if _slowPath(parent == 1) { return 0 }

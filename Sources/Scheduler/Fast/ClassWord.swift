@@ -1,29 +1,29 @@
-/// The last eight bytes of a class's state as one number, from `parent` in the low bits to `inFeed` in the high ones: what the shortest ways ask of
-/// it are a comparison or two instead of a load for each field. What they write so must be what `attach` and `detach` would: `brokenInvariants` sees to
-/// that after every step of `OracleTests`.
+/// The last eight bytes of a class's state as one number, from `parent` in the low bits to `inFeed` in the high ones. With it the fast paths need only a
+/// comparison or two instead of a load for each field. What they write in this way must equal what `attach` and `detach` would write: `OracleTests` checks that
+/// by `brokenInvariants` after every step.
 struct ClassWord {
     var bits: UInt64
 
     @_noLocks @inline(__always)
     init(bits: UInt64) { self.bits = bits }
 
-    /// Where it lies in `ClassState`.
+    /// Offset of the word in `ClassState`.
     @inline(__always) static var offset: Int { @_noLocks get { 56 } }
-    /// Where its upper half does: mode, and what lists it hangs in.
+    /// Offset of the word's upper half: mode, and the bits of the lists that the class is in.
     @inline(__always) static var listsOffset: Int { @_noLocks get { 60 } }
 
     @inline(__always)
     var parent: ClassID { @_noLocks get { ClassID(truncatingIfNeeded: bits) } }
 
-    /// The bits of `flags`.
+    /// The bits of the word in which `flags` are.
     @_noLocks @inline(__always)
     static func mask(_ flags: UInt8) -> UInt64 { UInt64(flags) &<< 16 }
 
-    /// Not 0 if one of `flags` is set, or a leaf hangs in its parent's feed or sent last on the floor of an ancestor.
+    /// A mask whose bits are all 0 in the word of a leaf that has none of `flags`, is not in its parent's feed, and did not last send on an ancestor's floor.
     @_noLocks @inline(__always)
     static func isFedOrHas(_ flags: UInt8) -> UInt64 { mask(flags) | 0xff &<< 24 | 0xff &<< 56 }
 
-    /// A plain class right below the root, below which nobody waits.
+    /// Whether it is a plain class right below the root, none of whose descendants has frames.
     @inline(__always)
     var isIdlePlainGroup: Bool {
         @_noLocks get { bits & (0xffff | Self.mask(ClassFlags.special) | 0xff &<< 40) == 1 }
@@ -36,20 +36,21 @@ extension UnsafeMutablePointer<ClassState> {
         @_noLocks get { ClassWord(bits: UnsafeRawPointer(self).load(fromByteOffset: ClassWord.offset, as: UInt64.self)) }
     }
 
-    /// A leaf that was in no list can send, and joins the row of its priority.
+    /// Marks a leaf that was in no list as able to send and as a member of the row of its priority.
     @_noLocks @inline(__always)
     func beginToSend(_ priority: UInt8) {
-        // Mode.canSend, and `active` and `inRow` alike.
+        // The mode is `Mode.canSend`, which is 0; `active` and `inRow` get the same bit.
         UnsafeMutableRawPointer(self).storeBytes(of: 0x01_0100 &<< UInt32(priority), toByteOffset: ClassWord.listsOffset, as: UInt32.self)
     }
 
-    /// A leaf that can send and is in no feed has sent all it had.
+    /// Marks a leaf that can send, and is in no feed, as having sent all its frames.
     @_noLocks @inline(__always)
     func endToSend() { UnsafeMutableRawPointer(self).storeBytes(of: 0, toByteOffset: ClassWord.listsOffset, as: UInt32.self) }
 }
 
 extension ClassTree {
-    /// Fields that are read several at a time lie where they are looked for. A compiler that laid them out anew would be told of here, not by wrong rates.
+    /// Checks that fields that are read together are where they are expected. If a compiler laid them out differently, this would stop the program instead of
+    /// leading to wrong rates.
     static func checkLayout() {
         typealias State = MemoryLayout<ClassState>
         typealias Profile = MemoryLayout<ClassProfile>
@@ -66,7 +67,7 @@ extension ClassTree {
             && MemoryLayout<PrioritySlot>.offset(of: \.feedHead) == PrioritySlot.feedHeadOffset
             && MemoryLayout<FeedRounds>.offset(of: \.own) == 0
         precondition(State.offset(of: \.checkpoint) == 0 && tokens && rates && bursts && word && places && sizes && timer, "a class is laid out otherwise than it is read")
-        // Handle, length and tag of a frame are copied as one.
+        // Handle, length and tag of a frame are copied in one piece.
         let offered = MemoryLayout<OfferedFrame>.offset(of: \.length) == 8 && MemoryLayout<OfferedFrame>.offset(of: \.tag) == 12
         let queued = MemoryLayout<FrameNode>.offset(of: \.length) == 8 && MemoryLayout<FrameNode>.offset(of: \.tag) == 12
         let sent = MemoryLayout<ScheduledFrame>.offset(of: \.length) == 8 && MemoryLayout<ScheduledFrame>.offset(of: \.tag) == 12

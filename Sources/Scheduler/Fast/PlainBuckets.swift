@@ -1,12 +1,12 @@
-/// The two buckets of a plain class (no peak, packet rates or leases; rates up to `Credit.mostShortRate`), without a question that its
-/// parameters answer: a bucket without a rate is a deep one that fills fast, and is full again should it ever run dry (`restore`).
-/// Filling must give what `ClassTree.refill` gives, charging what `Credit.charged` does to each bucket that has a rate, and `isInFloor` and `mayOnlyBorrow`
-/// must say what `ClassTree.currentMode` says. `OracleTests`, whose buckets are fractions in 128 bits, holds them to it; `ExactnessTests` over long times.
+/// The two buckets of a plain class (without peak, packet rates or leases, and with rates of up to `Credit.mostShortRate`), handled without asking which rates
+/// the class has: a bucket without a rate is a deep one that fills fast, and is full again if it should ever run dry (`restore`). Refilling must equal
+/// `ClassTree.refill`, charging must equal `Credit.charged` for each bucket that has a rate, and `isInFloor` and `mayOnlyBorrow` must agree with
+/// `ClassTree.currentMode`. `OracleTests`, whose buckets are fractions of 128 bits, checks that; so does `ExactnessTests` over long times.
 extension ClassState {
-    /// Brings both buckets up to `now`.
+    /// Refills both buckets to `now`.
     @_noLocks @inline(__always)
     mutating func refillPlain(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) {
-        // A checkpoint in the future makes a very long time.
+        // If the checkpoint is in the future, the difference wraps around to a very long time.
         guard now &- checkpoint < Credit.shortTime else { return refillLong(profile, at: now) }
         let tokens = plainTokens(profile, at: now)
         checkpoint = now
@@ -14,7 +14,7 @@ extension ClassState {
         ceilingTokens = tokens.ceiling
     }
 
-    /// What the buckets hold at `now`, to be put back by `setTokens`.
+    /// What the buckets hold at `now`; the caller must write the rest back by `setTokens`.
     @_noLocks @inline(__always)
     mutating func drawPlain(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> PlainTokens {
         if _slowPath(now &- checkpoint >= Credit.shortTime) {
@@ -26,15 +26,15 @@ extension ClassState {
         return tokens
     }
 
-    /// What `setTokens` does with debts.
+    /// Ends debts like `setTokens`.
     @_noLocks @inline(__always)
     mutating func endDebt() { _ = setTokens(floor: floorTokens, ceiling: ceilingTokens) }
 
-    /// Whether it is a class right below the root that has nothing of its own, and below which nobody waits.
+    /// Whether this is a class right below the root that has no limit or floor of its own, and none of whose descendants has frames.
     @inline(__always)
     var isIdleOpenGroup: Bool { @_noLocks get { parent == 1 && active == 0 && flags & (ClassFlags.limited | ClassFlags.endlessFloor) == 0 } }
 
-    /// What is left of them after a charge. True if one is in debt.
+    /// Writes what is left in the buckets after a charge. Returns true if one is in debt.
     @_noLocks @inline(__always)
     mutating func setTokens(floor: Int64, ceiling: Int64) -> Bool {
         floorTokens = floor
@@ -42,7 +42,7 @@ extension ClassState {
         return _slowPath((floor | ceiling) < 0) ? restore() : false
     }
 
-    /// What the two buckets of a plain class hold.
+    /// The contents of the two buckets of a plain class.
     struct PlainTokens {
         var floor: Int64
         var ceiling: Int64
@@ -53,12 +53,12 @@ extension ClassState {
             self.ceiling = ceiling
         }
 
-        /// Whether a class with those flags may send on its floor.
+        /// Whether a class with these flags may send on its floor.
         @_noLocks @inline(__always)
         func allow(_ flags: UInt8) -> Bool { (floor | ceiling) >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0 }
     }
 
-    /// What the buckets will hold at `now`, less than `Credit.shortTime` after the checkpoint.
+    /// What the buckets hold at `now`, which must be less than `Credit.shortTime` after the checkpoint.
     @_noLocks @inline(__always)
     func plainTokens(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> PlainTokens {
         let elapsed = now &- checkpoint
@@ -74,7 +74,7 @@ extension ClassState {
         _ = setTokens(floor: tokens.floor &- cost, ceiling: tokens.ceiling &- cost)
     }
 
-    /// The same for a class that borrows: its floor pays nothing.
+    /// Does the same for a class that borrows: its floor is not charged.
     @_noLocks @inline(__always)
     mutating func payCeiling(_ cost: Int64, from tokens: PlainTokens, at now: Nanoseconds) {
         checkpoint = now
@@ -83,7 +83,8 @@ extension ClassState {
         _ = chargeCeiling(cost)
     }
 
-    /// Whether the checkpoint is less than `Credit.shortTime` ago, as `plainTokens` needs it: it is brought up to `now` if not, unless it lies ahead.
+    /// Whether the checkpoint is less than `Credit.shortTime` ago, as `plainTokens` requires. If it is older, the buckets are refilled first; false only if it
+    /// is in the future.
     @_noLocks @inline(__always)
     mutating func isCurrent(_ profile: UnsafePointer<ClassProfile>, at now: Nanoseconds) -> Bool {
         _fastPath(now &- checkpoint < Credit.shortTime) || catchUp(profile, to: now)
@@ -104,7 +105,7 @@ extension ClassState {
         ceilingTokens = Credit.refilled(ceilingTokens, rate: profile.pointee.ceilingRate, elapsed: elapsed, burst: profile.pointee.ceilingBurst)
     }
 
-    /// Charges both buckets. True if one is in debt.
+    /// Charges both buckets. Returns true if one is in debt.
     @_noLocks @inline(__always)
     mutating func chargePlain(_ cost: Int64) -> Bool {
         floorTokens &-= cost
@@ -113,7 +114,7 @@ extension ClassState {
         return restore()
     }
 
-    /// Charges the ceiling of a class that borrows. True if it is in debt.
+    /// Charges the ceiling of a class that borrows. Returns true if it is in debt.
     @_noLocks @inline(__always)
     mutating func chargeCeiling(_ cost: Int64) -> Bool {
         ceilingTokens &-= cost
@@ -122,13 +123,13 @@ extension ClassState {
         return ceilingTokens < 0
     }
 
-    /// Both buckets allow to send. They must be up to date.
+    /// Whether both buckets allow to send. They must be up to date.
     @inline(__always)
     var isInFloor: Bool {
         @_noLocks get { PlainTokens(floor: floorTokens, ceiling: ceilingTokens).allow(flags) }
     }
 
-    /// The ceiling allows to send and the floor does not. They must be up to date.
+    /// Whether the ceiling allows to send and the floor does not. Both must be up to date.
     @inline(__always)
     var mayOnlyBorrow: Bool {
         @_noLocks get {
@@ -137,7 +138,7 @@ extension ClassState {
         }
     }
 
-    /// Fills buckets without a rate and ends debts at `Credit.mostDebt`. True if a bucket is in debt after all.
+    /// Fills buckets without a rate, and limits debts to `Credit.mostDebt`. Returns true if a bucket with a rate is in debt.
     @_noLocks @inline(never)
     private mutating func restore() -> Bool {
         floorTokens = flags & ClassFlags.meteredFloor == 0 ? Credit.endless : max(floorTokens, Credit.mostDebt)

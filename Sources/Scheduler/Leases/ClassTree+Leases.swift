@@ -1,8 +1,9 @@
-/// Tokens of a tree that shares its rates with instances on other lcores (`SharedTree`): credit is booked, not earned.
+/// The tokens of a tree that shares its rates with instances on other lcores (`SharedTree`): credit is booked instead of earned.
 extension ClassTree {
-    /// An idle class gives unused leases back after this many ns.
+    /// An idle class returns its unused leases after this many ns.
     @inline(__always) public static var leaseReturn: Nanoseconds { @_noLocks get { 1_000_000 } }
 
+    /// Collects the bookings of a class that have passed, and books again for buckets that are in debt.
     @_noLocks
     mutating func refillShared(_ id: ClassID, at now: Nanoseconds) {
         guard let shared else { return }
@@ -41,11 +42,11 @@ extension ClassTree {
             leasedFloorPackets(id).renew(&extra.pointee.floorPacketTokens, &lease.pointee.floorPackets, shared, turn: turn, at: now)
             leasedCeilingPackets(id).renew(&extra.pointee.ceilingPacketTokens, &lease.pointee.ceilingPackets, shared, turn: turn, at: now)
         }
-        // Someone must come back for what an idle class is left with.
+        // If the class is idle, the timer sees to it that it returns what is left.
         if state.pointee.active == 0 { wheel.arm(id, at: now &+ Self.leaseReturn) }
     }
 
-    /// The quanta of those who wait at an inner class with the best priority.
+    /// The sum of the quanta of the classes that wait at an inner class with the best priority.
     @_noLocks @inline(__always)
     private func waiting(at id: ClassID) -> UInt32 { feedWeights[Int(id) &* 8 &+ (states[Int(id)].active | 0x80).trailingZeroBitCount] }
 
@@ -98,7 +99,7 @@ extension ClassTree {
             reciprocal: extra.pointee.ceilingPacketReciprocal, burst: extra.pointee.ceilingPacketBurst, perFrame: LeasedBucket.packet)
     }
 
-    /// When the bookings that keep a class from a better mode will have passed.
+    /// When the bookings that keep a class from a better mode will have passed; 0 if there are none.
     @_noLocks
     mutating func leaseDue(_ id: ClassID, mode: UInt8) -> Nanoseconds {
         let extra = states[Int(id)].flags & ClassFlags.extra != 0, more = extraLeases + Int(id)
@@ -110,7 +111,7 @@ extension ClassTree {
         return extra ? max(floor, more.pointee.floorPackets.pending) : floor
     }
 
-    /// Gives the unused leases of an idle class back, in whole nanoseconds; comes again for bookings that have not passed.
+    /// Returns the unused leases of an idle class, in whole nanoseconds, and sets its timer for bookings that have not passed.
     @_noLocks
     mutating func returnLeases(_ id: ClassID, at now: Nanoseconds) {
         guard let shared else { return }
@@ -138,13 +139,13 @@ extension ClassTree {
         if again != 0 { wheel.arm(id, at: again) }
     }
 
-    /// Whoever is left with leases when it falls idle, or when its timer was taken away, has to give them back in time.
+    /// Sets a timer for a class that falls idle, or whose timer was removed, so that it returns its leases in time.
     @_noLocks
     mutating func comeBackForLeases(of id: ClassID, at now: Nanoseconds) {
         if states[Int(id)].flags & ClassFlags.shared != 0 { wheel.arm(id, at: now &+ Self.leaseReturn) }
     }
 
-    /// The next class of this id starts with full buckets, whatever this one booked.
+    /// Resets what was booked of a removed class's rates, so that the next class with this id starts with full buckets.
     @_noLocks
     mutating func forgetLeases(of id: ClassID) {
         guard let shared else { return }
@@ -170,7 +171,7 @@ extension ClassTree {
         return rates
     }
 
-    /// Gives up what was booked at rates that changed. A bucket that is new starts with nothing of its own: its burst is in `SharedTree`.
+    /// Gives up what was booked at rates that changed. A new bucket starts empty, because its burst is in `SharedTree`.
     @_noLocks
     mutating func configureLeases(_ id: ClassID, existed: Bool, old: LeasedRates, hadExtra: Bool, at now: Nanoseconds) {
         guard let shared else { return }
@@ -198,7 +199,7 @@ extension ClassTree {
     }
 }
 
-/// The rates of a class that have a bucket; 0: there is none.
+/// The rates of a class that have a bucket; 0 if there is none.
 struct LeasedRates {
     var floor: UInt64 = 0
     var ceiling: UInt64 = 0

@@ -1,9 +1,9 @@
-/// Shares of what a class lends, where its borrowers are spread over several instances: see `SharedTree+Shares` and `LeasedBucket.book`.
+/// The shares of what a class lends, if its borrowers are spread over several instances: see `SharedTree+Shares` and `LeasedBucket.book`.
 ///
-/// A class that waits in its parent's feed counts there with its quantum. If it waits in other instances as well it counts in each with a part: a leaf
-/// with an equal one, an inner class in proportion to those who wait at it. So a group is worth the same however its guests are spread.
+/// A class that waits in its parent's feed counts there with its quantum. If it waits in other instances as well, it counts in each with a part of that: a leaf
+/// with equal parts, an inner class in proportion to the classes that wait at it. So a group gets the same, however its guests are spread.
 extension ClassTree {
-    /// Bytes of a turn in the parent's feed.
+    /// The bytes of a class's turn in its parent's feed.
     @_noLocks @inline(__always)
     func feedQuantum(_ id: ClassID) -> Int32 {
         states[Int(id)].flags & ClassFlags.shared != 0 ? leases[Int(id)].quantum : profile(of: id).pointee.quantum
@@ -21,7 +21,7 @@ extension ClassTree {
         weight.pointee &-= UInt32(bitPattern: leases[Int(id)].quantum)
     }
 
-    /// Announces an active class in this epoch, and computes what it is worth from the sums of the one before. Once an epoch.
+    /// Announces an active class in this epoch, and computes its quantum in the feed from the sums of the epoch before. This happens once per epoch.
     @_noLocks @inline(__always)
     mutating func refreshShare(_ id: ClassID, at now: Nanoseconds) {
         let epoch = SharedTree.epoch(at: now), isLeaf = states[Int(id)].level == 0
@@ -56,7 +56,7 @@ extension ClassTree {
             feed.pointee.priority = UInt8(truncatingIfNeeded: priority)
         }
         let quantum = UInt64(UInt32(bitPattern: profile(of: id).pointee.quantum))
-        // A turn of a frame has few turns to wait for.
+        // At least a thirty-second of the quantum, so that a class does not have to collect many turns before it may send a frame.
         let part = max((quantum &* ((weight &* inverse) &>> 30)) &>> 32, quantum &>> 5)
         setQuantum(of: id, Int32(truncatingIfNeeded: part))
     }
@@ -73,7 +73,7 @@ extension ClassTree {
         }
     }
 
-    /// What a class may book for those who wait at it; nil: nobody does.
+    /// What a class may book for the classes that wait at it; nil if none does.
     @_noLocks @inline(__always)
     mutating func share(of id: ClassID, at now: Nanoseconds) -> Share? {
         let active = states[Int(id)].active
@@ -93,7 +93,7 @@ extension ClassTree {
         return Share(fraction: feed.pointee.fraction(of: weight), sum: feed.pointee.sum, mayBorrow: may)
     }
 
-    /// Nobody waits at a class any more with some priorities.
+    /// Notes that no class waits at this one with these priorities any more.
     @_noLocks @inline(__always)
     mutating func endWaiting(at id: ClassID, _ priorities: UInt8) {
         guard states[Int(id)].flags & ClassFlags.shared != 0, let shared else { return }
@@ -105,7 +105,7 @@ extension ClassTree {
         }
     }
 
-    /// Notes what a class lent, or let through to those who borrow from above it.
+    /// Notes what a class lent, or let through to borrowers from classes above it.
     @_noLocks @inline(__always)
     func noteLent(_ id: ClassID, lends: Bool, cost: Int64) {
         let feed = feedShares + Int(id)

@@ -1,13 +1,13 @@
-/// What an inner class of a tree that leases its rates knows of those who borrow at it, here and in other instances: see `ClassTree+Shares`.
+/// What an inner class of a tree that leases its rates knows about those that borrow from it, here and in other instances: see `ClassTree+Shares`.
 struct FeedShares {
     var floor: LentBucket
     var ceiling: LentBucket
-    /// Of the epoch before, this instance's included: the quanta of all who waited, over all instances, and 2^62 divided by that.
+    /// For the epoch before: the sum of the quanta of all classes that waited, in all instances including this one, and 2^62 divided by that.
     var sum: UInt64
     var inverse: UInt64
-    /// What these were computed for.
+    /// The priority for which these were computed.
     var priority: UInt8
-    /// In which generation of the class's hold this instance is counted, and with which priority; 0: in none.
+    /// The generation of the class's hold in which this instance is counted (0 if in none), and the priority with which it is.
     var hold: UInt8
     var heldPriority: UInt8
 
@@ -22,20 +22,20 @@ struct FeedShares {
         heldPriority = 0
     }
 
-    /// This instance's part of all that borrow, as a fraction of 2^32.
+    /// This instance's part of all borrowers, as a fraction of 2^32.
     @_noLocks @inline(__always)
     func fraction(of weight: UInt32) -> UInt64 { (min(UInt64(weight), sum) &* inverse) &>> 30 }
 }
 
-/// What one instance lends of a bucket that others lend of as well.
+/// What one instance lends from a bucket from which other instances lend as well.
 struct LentBucket {
-    /// All that was booked for lending, by all instances, when this one last did.
+    /// The total that all instances had booked for lending when this one did so last.
     var seen: UInt64
-    /// Tokens as they will be when all that is booked has passed and nothing more is charged.
+    /// The tokens that there will be once everything that is booked has passed, if nothing more is charged.
     var mark: Int64
-    /// Charged since by those who borrow.
+    /// What borrowers were charged since then.
     var lent: Int64
-    /// Has booked for lending since borrowers began to wait.
+    /// Whether this instance has booked for lending since borrowers began to wait.
     var isMember: Bool
 
     @_noLocks @inline(__always)
@@ -46,7 +46,7 @@ struct LentBucket {
         isMember = false
     }
 
-    /// All debts were booked for, or credit was handed back.
+    /// To be called when bookings cover all debts, or after credit was returned.
     @_noLocks @inline(__always)
     mutating func beginAnew(_ tokens: Int64, _ lease: Lease, rate: UInt64) {
         mark = lease.length == 0 || lease.length == Lease.putOff ? tokens : tokens &+ Int64(bitPattern: rate &* lease.length)
@@ -55,13 +55,13 @@ struct LentBucket {
     }
 }
 
-/// What may be booked for those who wait at a class.
+/// What may be booked for the classes that wait at a class.
 struct Share {
-    /// This instance's part, of 2^32.
+    /// This instance's part, as a fraction of 2^32.
     let fraction: UInt64
-    /// The quanta of all who wait, over all instances.
+    /// The sum of the quanta of all classes that wait, in all instances.
     let sum: UInt64
-    /// Nobody of a better priority waits elsewhere.
+    /// Whether no class of a better priority waits in another instance.
     let mayBorrow: Bool
 
     @_noLocks @inline(__always)
@@ -73,11 +73,11 @@ struct Share {
 }
 
 extension LeasedBucket {
-    /// Books for a class at which borrowers wait, and whose bucket is in debt: this instance's share of a round, and what was charged meanwhile by those
-    /// within their floors.
+    /// Books for a class whose bucket is in debt and at which borrowers wait: this instance's share of a round, plus what classes within their floors were
+    /// charged meanwhile.
     ///
-    /// A round is one turn of all who wait, but at most `longestRound`. If all that was booked for lending since this instance last did is
-    /// more, because it looked late, its share is of that.
+    /// A round is one turn of all that wait, but at most `longestRound`. If more than that was booked for lending since this instance did so last, because its
+    /// loop came late, its share is computed from that amount.
     @_noLocks @inline(__always)
     func book(_ tokens: inout Int64, _ lease: inout Lease, _ mine: inout LentBucket, _ shared: SharedTree, _ share: Share, at now: Nanoseconds) {
         let frameTime = min(time(of: perFrame), 1 << 40)
@@ -94,13 +94,13 @@ extension LeasedBucket {
             var round = allTurns(of: share.sum, frameTime: frameTime)
             let isSpare = free > min(depth &>> 1, Self.longestSpare)
             if mine.isMember, now &- lease.due > round &>> 1 {
-                // Time that nobody booked so far is shared as well.
+                // Time that nobody has booked so far is shared as well.
                 let missed = Int64(bitPattern: lent.pointee.end.load(ordering: .relaxed) &- mine.seen &- round) &+ Int64(bitPattern: free)
                 if missed > 0 { round &+= min(UInt64(bitPattern: missed &- (missed &>> 7)), min(depth, Self.longestMiss)) }
             }
             length &+= max(Self.part(share.fraction, of: round), 1)
             if free > debt {
-                // What has passed already is enough; there may be more than all want.
+                // Time that has already passed covers the debt; there may be more of it than all borrowers want.
                 if isSpare { length = max(length, debt) }
                 length = min(length, free)
             }
@@ -131,10 +131,10 @@ extension LeasedBucket {
         return product.high &<< 32 | product.low &>> 32
     }
 
-    /// ns that turns of so many bytes take, 8 us for a frame of them at least: at most `longestRound` or four frames.
+    /// Time in ns that turns of `sum` bytes take, with at least 8 us for each frame of them; at most `longestRound` or four frames.
     @_noLocks @inline(__always)
     private func allTurns(of sum: UInt64, frameTime: Nanoseconds) -> Nanoseconds {
-        // 2^32 / 1514, so that nothing is divided.
+        // The factor is 2^32 / 1514, so that no division is needed.
         let perTurnByte = (max(frameTime, 8_000) &* 2_836_836) &>> 16
         return min((min(sum, 1 &<< 20) &* perTurnByte) &>> 16, max(Self.longestRound, frameTime &* 4))
     }
@@ -142,8 +142,8 @@ extension LeasedBucket {
     @inline(__always) static var longestRound: Nanoseconds { @_noLocks get { 64_000 } }
     @inline(__always) static var longestMiss: Nanoseconds { @_noLocks get { 1_000_000 } }
     @inline(__always) static var longestQueue: Nanoseconds { @_noLocks get { 1_000_000 } }
-    /// Time that nobody booked is left to those it belongs to for so long, or for half of the burst.
+    /// For how long time that nobody has booked is reserved for those whose shares it belongs to; half of the burst, if that is shorter.
     @inline(__always) static var longestSpare: Nanoseconds { @_noLocks get { 500_000 } }
-    /// Who may not book looks again after this.
+    /// An instance that may not book tries again after this time.
     @inline(__always) static var recheck: Nanoseconds { @_noLocks get { 32_000 } }
 }

@@ -1,20 +1,20 @@
-/// What one instance has of a rate that it leases, for tests that keep an account of it.
+/// What one instance holds of a rate that it leases. It is for tests that keep account of credit.
 package struct LeasedCredit {
     package enum Kind: CaseIterable, Sendable { case floor, ceiling }
-    /// In nanobits; negative: owed.
+    /// In nanobits; negative if credit is owed.
     package var tokens: Int64
-    /// Bit/s.
+    /// In bit/s.
     package var rate: UInt64
-    /// ns of the rate that were booked and have not passed.
+    /// Time in ns that was booked and has not passed.
     package var pending: Nanoseconds
-    /// Up to when the rate has been handed out, to all instances.
+    /// The time up to which the rate has been handed out to all instances.
     package var end: Nanoseconds
-    /// ns that the bucket takes to fill.
+    /// Time in ns in which the bucket fills.
     package var depth: Nanoseconds
 }
 
 extension ClassTree {
-    /// Nil where the tree leases nothing, or the class has no such rate.
+    /// Nil if the tree leases nothing, or the class has no such rate.
     package func leasedCredit(of id: ClassID, _ kind: LeasedCredit.Kind) -> LeasedCredit? {
         guard let shared, Self.has(existing, id) else { return nil }
         let state = states[Int(id)], profile = profile(of: id).pointee

@@ -1,16 +1,16 @@
-/// Who wants to borrow at a class, over all instances.
+/// Records which classes want to borrow from a class, over all instances.
 ///
-/// **Weights.** Time is cut into epochs of about a millisecond. An instance whose feed at a class has borrowers adds their quanta once in an epoch to
-/// the sum of that epoch and priority; the sum of the epoch before is what shares are computed from. Who stops, or stalls, is missing from the
-/// next sum without having to say so.
+/// **Weights.** Time is divided into epochs of about a millisecond. Once in an epoch, an instance whose feed at a class has borrowers adds their quanta to the
+/// sum for that epoch and priority; shares are computed from the sums of the epoch before. An instance that stops or stalls is missing from the next sum
+/// without having to say so.
 ///
-/// **Hold.** One word has the best priority that waits at the class, how many instances wait with it, and until when that is to be believed. An
-/// instance writes it when it books. Worse priorities do not book for borrowing before it is empty or has expired.
+/// **Hold.** One word holds the best priority that waits at the class, how many instances wait with it, and until when this is valid. An instance writes it
+/// when it books. Instances in which only worse priorities wait do not book for lending until the word is empty or expired.
 extension SharedTree {
     @_noLocks @inline(__always)
     static func epoch(at now: Nanoseconds) -> UInt32 { UInt32(truncatingIfNeeded: now &>> 20) & 0xf_ffff }
 
-    /// Adds a weight to the sum of an epoch. `word` is one of the two that epochs write in turn, below 2^44.
+    /// Adds a weight to the sum of an epoch. `word` is one of the two words that epochs use in turn; sums stay below 2^44.
     @_noLocks @inline(__always)
     static func announce(_ weight: UInt64, in word: UnsafeMutablePointer<SharedWord>, epoch: UInt32) {
         var old = word.pointee.end.load(ordering: .relaxed)
@@ -23,14 +23,14 @@ extension SharedTree {
         }
     }
 
-    /// The sum of an epoch; 0: nobody announced anything.
+    /// The sum of an epoch; 0 if nobody announced anything.
     @_noLocks @inline(__always)
     static func sum(in word: UnsafeMutablePointer<SharedWord>, epoch: UInt32) -> UInt64 {
         let value = word.pointee.end.load(ordering: .relaxed)
         return value &>> 44 == UInt64(epoch) ? value & ((1 &<< 44) &- 1) : 0
     }
 
-    /// Where an epoch's weights are added up.
+    /// The word in which the weights of an epoch are added up.
     @_noLocks @inline(__always)
     func sum(of id: ClassID, isLeaf: Bool, priority: Int, epoch: UInt32) -> UnsafeMutablePointer<SharedWord> {
         let parity = Int(epoch & 1)
@@ -39,9 +39,10 @@ extension SharedTree {
             : weights + (Int(id) &* Self.weightsPerClass &+ parity &* 8 &+ priority)
     }
 
-    /// Says that this instance waits at a class with a priority, until `until`. False: a better one waits, and this one may not book.
+    /// Says that this instance waits at a class with a priority, valid until `until`. Returns false if a better priority waits, so that this instance may not
+    /// book.
     ///
-    /// - Parameter mine: the generation of the hold in which this instance is counted; 0: in none.
+    /// - Parameter mine: the generation of the hold in which this instance is counted; 0 if in none.
     @_noLocks @inline(__always)
     func claim(_ id: ClassID, priority: Int, mine: inout UInt8, until: Nanoseconds, at now: Nanoseconds) -> Bool {
         let word = words + (Int(id) &* Self.wordsPerClass &+ Self.hold)
@@ -55,7 +56,7 @@ extension SharedTree {
                 new = Hold(until: until, generation: generation, count: 1, priority: priority)
             } else if priority == hold.priority {
                 let isMine = mine == generation
-                // Not written anew each time.
+                // The word is not written again if the hold is valid for long enough.
                 if isMine, hold.until &+ Self.graceLeft >= until { return true }
                 new = Hold(until: max(until, hold.until), generation: generation, count: isMine ? hold.count : min(hold.count &+ 1, 255), priority: priority)
             } else {
@@ -71,7 +72,7 @@ extension SharedTree {
         }
     }
 
-    /// Nobody waits in this instance any more with the priority it claimed.
+    /// Says that no class waits in this instance any more with the priority that it had claimed.
     @_noLocks @inline(__always)
     func release(_ id: ClassID, mine: inout UInt8) {
         let word = words + (Int(id) &* Self.wordsPerClass &+ Self.hold)
@@ -89,14 +90,14 @@ extension SharedTree {
         mine = 0
     }
 
-    /// A hold is believed for so long after what its instance booked has passed.
+    /// How long a hold remains valid after the time that its instance booked has passed.
     @inline(__always) static var grace: Nanoseconds { @_noLocks get { 700_000 } }
-    /// And prolonged when less than the rest of it is left.
+    /// A hold is prolonged when it falls short of the wanted end by more than this.
     @inline(__always) static var graceLeft: Nanoseconds { @_noLocks get { 200_000 } }
 }
 
-/// From the low bits: priority (3), count (8), generation (8), until in 16.384 us (45): time counts from when the machine was started, and these last for
-/// 18 years.
+/// The fields of a hold, from the low bits up: priority (3 bits), count (8), generation (8), and until in units of 16.384 us (45). Time counts from when the
+/// machine was started, and the field lasts for 18 years.
 struct Hold {
     let bits: UInt64
 

@@ -1,4 +1,4 @@
-/// What one class did and waited for since it was added; what it sent and dropped with all below it, those that are gone included.
+/// What one class did and how often it waited since it was added. What it sent and dropped includes all classes below it, removed ones as well.
 public struct ClassCounters: Equatable, Sendable {
     public var sentFrames: UInt64 = 0
     public var sentBytes: UInt64 = 0
@@ -8,9 +8,9 @@ public struct ClassCounters: Equatable, Sendable {
     public var droppedBufferShare: UInt64 = 0
     public var droppedBufferFull: UInt64 = 0
     public var droppedCoDel: UInt64 = 0
-    /// Given up with the queue of a class that was removed, or that became a parent of leaves on another output.
+    /// Dropped with the queue of a class that was removed, or that became a parent of leaves on another output.
     public var droppedByRemoval: UInt64 = 0
-    /// Of a leaf that queues its flows apart: those with frames that began a short while ago, and the others.
+    /// For a leaf that queues its flows separately: the number of flows with frames that began recently, and of the others.
     public var newFlows: UInt32 = 0
     public var oldFlows: UInt32 = 0
     /// Sent by descendants on this class's floor.
@@ -19,7 +19,7 @@ public struct ClassCounters: Equatable, Sendable {
     /// Sent on an ancestor's floor.
     public var borrowedFrames: UInt64 = 0
     public var borrowedBytes: UInt64 = 0
-    /// Times the class had to wait with a frame to send, by cause.
+    /// How often the class had to wait while it had a frame to send, by cause.
     public var waitsCeiling: UInt64 = 0
     public var waitsPeak: UInt64 = 0
     public var waitsPackets: UInt64 = 0
@@ -29,7 +29,7 @@ public struct ClassCounters: Equatable, Sendable {
     public var waitsNothingToLend: UInt64 = 0
     /// The output was full.
     public var waitsOutput: UInt64 = 0
-    /// Credit in bytes, rounded down; negative: owed; 0 where there is no such rate.
+    /// Credit in bytes, rounded towards zero; negative if it is owed; 0 if the class has no such rate.
     public var floorTokens: Int64 = 0
     public var ceilingTokens: Int64 = 0
 
@@ -37,20 +37,20 @@ public struct ClassCounters: Equatable, Sendable {
 }
 
 extension ClassTree {
-    /// A class's counters; zeros if there is none. Any thread may call this: each number is written whole by the owning lcore
-    /// alone, but numbers read together may be a few frames apart.
+    /// A class's counters; all zero if there is no such class. Any thread may call this: only the owning lcore writes, and it writes each number in one piece,
+    /// but numbers that are read together may be a few frames apart.
     ///
-    /// For an inner class this looks at all classes: who wants the counters of many makes their `totals` once for all.
+    /// For an inner class this looks at all classes. Whoever wants the counters of many classes should compute their `totals` once.
     public func counters(of id: ClassID) -> ClassCounters { counters(of: id, totals: nil) }
 
-    /// - Parameter totals: of this tree, made a moment ago.
+    /// - Parameter totals: recent totals of this tree.
     public func counters(of id: ClassID, in totals: ClassTotals) -> ClassCounters { counters(of: id, totals: totals) }
 
     private func counters(of id: ClassID, totals: ClassTotals?) -> ClassCounters {
         var result = ClassCounters()
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return result }
         let state = states[Int(id)], kept = keptCounts(of: id)
-        // For both: an inner class's are made from all others'.
+        // They serve both the amounts and the drops, since those of an inner class are computed from all other classes.
         let totals = totals ?? (Self.has(leaves, id) ? nil : self.totals())
         let drops = drops(of: id, totals)
         result.backlogFrames = queued(id)
@@ -80,7 +80,7 @@ extension ClassTree {
             result.lentFrames = amounts[own].frames
             result.lentBytes = amounts[own].bytes
         } else if nodes[Int(id)].lenders & 1 != 0 {
-            // So deep that it can have no children; it had some where it was before.
+            // The class is so deep that it can have no children, but it had some where it was before.
             result.lentFrames = loans[Int(id)].frames
             result.lentBytes = loans[Int(id)].bytes
         }

@@ -1,12 +1,12 @@
-/// What inner classes sent, lent, borrowed and dropped. Only leaves count their frames: a class sent what the leaves below it sent, lent what they borrowed
-/// from its level, and borrowed what they borrowed from levels above. What a class counted as a leaf stays its own when it becomes a parent, and
-/// what its children counted becomes its own when they are removed.
+/// The amounts that inner classes sent, lent, borrowed and dropped. Only leaves count their frames: a class sent what the leaves below it sent, lent what they
+/// borrowed from its level, and borrowed what they borrowed from higher levels. What a class counted as a leaf remains its own count when it becomes a parent,
+/// and what its children counted is added to it when they are removed.
 public struct ClassTotals {
-    /// By id: 0 for a leaf, otherwise where in `sums` the class's eight begin.
+    /// By id: 0 for a leaf, otherwise the index in `sums` at which the class's eight entries begin.
     private var places: [UInt32]
-    /// Sent, then lent and borrowed by the level of the lender.
+    /// For each class the amount that it sent, followed by the amounts lent and borrowed by the lender's level.
     private var sums: [Loan]
-    /// Frames dropped, one entry for eight of `sums`.
+    /// Frames dropped, with one entry for every eight of `sums`.
     private var drops: [DropCounts]
 
     fileprivate init(_ tree: ClassTree) {
@@ -27,7 +27,7 @@ public struct ClassTotals {
             tree.addOwn(of: id, from: tree.ownLevel(of: parent), to: &sums, at: to)
             drops[to / 8].add(tree.ownDrops(of: id))
         }
-        // From the bottom up: a parent's level is the higher one.
+        // From the bottom up, since parents have higher levels.
         for level in 1..<7 {
             for id in inner[level] {
                 guard let to = place(of: tree.states[Int(id)].parent) else { continue }
@@ -41,19 +41,19 @@ public struct ClassTotals {
 
     private func place(of id: ClassID) -> Int? { Int(id) < places.count && places[Int(id)] != 0 ? Int(places[Int(id)]) : nil }
 
-    /// Nil for a leaf.
+    /// The amounts of an inner class; nil for a leaf.
     fileprivate func amounts(of id: ClassID) -> [Loan]? { place(of: id).map { Array(sums[$0..<($0 + 8)]) } }
 
-    /// Nil for a leaf.
+    /// The drops of an inner class; nil for a leaf.
     fileprivate func drops(of id: ClassID) -> DropCounts? { place(of: id).map { drops[$0 / 8] } }
 }
 
 extension ClassTree {
-    /// One pass over all classes. Any thread may call this: see `counters`.
+    /// Computes the totals in one pass over all classes. Any thread may call this: see `counters`.
     public func totals() -> ClassTotals { ClassTotals(self) }
 
-    /// Bytes a class borrowed, by the ancestor that lent them, nearest first.
-    /// - Parameter totals: of this tree, made a moment ago; nil: they are made for it.
+    /// The bytes that a class borrowed, by the ancestor that lent them, the nearest first.
+    /// - Parameter totals: recent totals of this tree; nil to have them computed.
     public func loans(of id: ClassID, in totals: ClassTotals? = nil) -> [(lender: ClassID, bytes: UInt64)] {
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
         let amounts = amounts(of: id, totals)
@@ -67,7 +67,7 @@ extension ClassTree {
         return result
     }
 
-    /// What the class and all below it sent and lent, and borrowed from levels above.
+    /// What the class and all classes below it sent, lent, and borrowed from higher levels.
     func amounts(of id: ClassID, _ totals: ClassTotals?) -> [Loan] {
         if !Self.has(leaves, id), let sums = (totals ?? self.totals()).amounts(of: id) { return sums }
         var amounts = Self.noAmounts
@@ -75,13 +75,13 @@ extension ClassTree {
         return amounts
     }
 
-    /// What the class and all below it dropped.
+    /// What the class and all classes below it dropped.
     func drops(of id: ClassID, _ totals: ClassTotals?) -> DropCounts {
         if !Self.has(leaves, id), let drops = (totals ?? self.totals()).drops(of: id) { return drops }
         return ownDrops(of: id)
     }
 
-    /// The level a class has, or would have if it were an inner class.
+    /// The level that a class has, or would have if it were an inner class.
     func ownLevel(of id: ClassID) -> Int { id == 1 ? 7 : max(Int(states[Int(states[Int(id)].parent)].level) - 1, 0) }
 
     fileprivate static var noAmounts: [Loan] { Array(repeating: Loan(frames: 0, bytes: 0), count: 8) }

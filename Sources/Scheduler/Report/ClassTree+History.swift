@@ -1,6 +1,6 @@
-/// What classes counted before a change goes on counting after it, for themselves and for all that were above them.
+/// Keeps what classes counted before a change in the totals after it, both for themselves and for all that were above them.
 extension ClassTree {
-    /// Counts that come to an end with a change of parameters stay.
+    /// Saves the counts that would be lost with a change of parameters.
     @_noLocks
     mutating func endCounts(of id: ClassID, goingOn: (codel: Bool, extra: Bool)) {
         let flags = states[Int(id)].flags
@@ -26,7 +26,7 @@ extension ClassTree {
     @_noLocks
     func keptCounts(of id: ClassID) -> KeptCounts { nodes[Int(id)].blockers & 1 != 0 ? keptCounts[Int(id)] : KeptCounts() }
 
-    /// What a class itself dropped; with children, what those had that are gone.
+    /// What a class itself dropped; for an inner class, this includes what its removed children dropped.
     @_noLocks
     func ownDrops(of id: ClassID) -> DropCounts {
         let block = blocks[Int(id)], kept = keptCounts(of: id)
@@ -40,16 +40,16 @@ extension ClassTree {
         return drops
     }
 
-    /// What a class that is removed counted becomes its parent's own.
+    /// Adds what a class that is removed counted to its parent's own counts.
     @_noLocks
     mutating func leaveCounters(of id: ClassID, to parent: ClassID) {
         change(lenderOf: id, to: ClassState.nobody)
         add(historyOf: id, to: parent, isTaken: false)
     }
 
-    /// What a leaf counted so far stays with the parent that it leaves, and does not count for the one that it comes to, though it stays the leaf's own: so
-    /// it is its new parent's less. What it borrowed from those that are above it no longer, and waited for them, is told of the nearest ancestor that
-    /// is above both.
+    /// Leaves what a leaf counted so far with the parent that it leaves. These counts remain the leaf's own, but must not count for its new parent: so they are
+    /// subtracted from the new parent's own counts. What the leaf borrowed from ancestors that are no longer above it, and how often it waited for them, is
+    /// attributed to the nearest ancestor that is above both parents.
     @_noLocks
     mutating func leaveHistory(of id: ClassID, to old: ClassID, movingTo parent: ClassID) {
         change(lenderOf: id, to: ClassState.nobody)
@@ -72,7 +72,7 @@ extension ClassTree {
             }
             level &+= 1
         }
-        // What it lent itself, to children that are gone.
+        // What the leaf itself lent, as a parent, to children that were removed.
         let newLevel = states[Int(parent)].level &- 1, bit: UInt8 = 1 &<< ownLevel
         if newLevel != ownLevel, nodes[Int(id)].lenders & bit != 0 {
             let loan = loans[Int(ownLevel) &* classes &+ Int(id)]
@@ -82,7 +82,7 @@ extension ClassTree {
         add(historyOf: id, to: parent, isTaken: true)
     }
 
-    /// Whether `id` is `below` or above it.
+    /// Whether `id` is `below` itself or one of its ancestors.
     @_noLocks
     private func isAbove(_ id: ClassID, _ below: ClassID) -> Bool {
         var ancestor = below
@@ -93,10 +93,10 @@ extension ClassTree {
         return false
     }
 
-    /// Adds what a class itself counted to what its parent did, or takes it from that. Numbers go round: sums are right whatever their parts.
+    /// Adds a class's own counts to those of its parent or, with `isTaken`, subtracts them. The numbers may wrap around: the sums are right nevertheless.
     @_noLocks
     private mutating func add(historyOf id: ClassID, to parent: ClassID, isTaken: Bool) {
-        // 0 - x where taken.
+        // With `isTaken` each number x becomes 0 - x.
         let flip: UInt64 = isTaken ? .max : 0, one: UInt64 = isTaken ? 1 : 0
         let state = states[Int(id)], drops = ownDrops(of: id)
         states[Int(parent)].sentBytes &+= (state.sentBytes ^ flip) &+ one
@@ -114,13 +114,13 @@ extension ClassTree {
         }
     }
 
-    /// What a class that was removed had sent, its removed children included. Right until its id is used again.
+    /// What a removed class had sent, including its own removed children. Valid until its id is used again.
     public func lastSent(of id: ClassID) -> (frames: UInt64, bytes: UInt64) {
         Int(id) < classes ? (states[Int(id)].sentFrames, states[Int(id)].sentBytes) : (0, 0)
     }
 }
 
-/// Frames dropped, by cause.
+/// Numbers of frames dropped, by cause.
 struct DropCounts {
     var queueLimit: UInt64 = 0
     var bufferShare: UInt64 = 0

@@ -1,33 +1,33 @@
-/// What the lists, bitmaps and counts of a tree promise each other. Checked again and again by the tests; no loop ever asks.
+/// The conditions that the lists, bitmaps and counts of a tree must fulfil. Tests check them again and again; no poll loop does.
 ///
-/// **Modes.** `active` has the priorities at which a class has frames to send, itself or below it; the mode of an active class is what its tokens said when
-/// they were last looked at, that of another means nothing.
-/// - A leaf has no other priority than its own, and is active, parked or among the arrivals just if it holds frames: one of the three.
-/// - An inner class is active at just the priorities at which its feed has a child.
+/// **Modes.** `active` has a bit for each priority at which a class has frames to send, itself or in its descendants. The mode of an active class is what its
+/// tokens allowed when they were last looked at; the mode of any other class means nothing.
+/// - A leaf is active at no other priority than its own. If and only if it holds frames, it is exactly one of: active, parked, or among the arrivals.
+/// - An inner class is active at exactly those priorities at which its feed has a child.
 ///
-/// **Rows.** A class hangs in its level's row of a priority just if it is active at that priority and `Mode.canSend`; `inRow` says so. The bit in `rows`
-/// says whether the row has a class; `rowHeads` is 0 where it has none.
+/// **Rows.** A class is in the row of its level and of a priority if and only if it is active at that priority and its mode is `Mode.canSend`; `inRow` says so.
+/// The bit in `rows` says whether the row has a class; `rowHeads` is 0 if it has none.
 ///
-/// **Feeds.** A class that is active and `Mode.mayBorrow` hangs in its parent's feed at each of its priorities; one that is active and `Mode.canSend` may
-/// (it keeps its place), one at its ceiling does not, nor does one that is not active; `inFeed` says so. Only inner classes have feeds. In a tree that
-/// leases its rates a feed's weight is the sum of the quanta of those in it.
+/// **Feeds.** A class that is active and in `Mode.mayBorrow` is in its parent's feed at each of its priorities. One that is active and in `Mode.canSend` may be
+/// (it keeps its place); one that is at its ceiling or not active is not. `inFeed` says so. Only inner classes have feeds. In a tree that leases its rates, a
+/// feed's weight is the sum of the quanta of the classes in it.
 ///
-/// **Savers.** A class in a row of savers is active there, saves, and is not at its ceiling; one that is active, may borrow and has saved something is in one.
-/// `saverRows` is to those what `rows` is to rows, and while there are none `saversDue` is `.max`.
+/// **Savers.** A class in a row of savers is active there, has saved credit, and is not at its ceiling. A class that is active, may borrow and has saved credit
+/// is in such a row. `saverRows` is for these what `rows` is for other rows; while it is 0, `saversDue` is `.max`.
 ///
-/// **Parked.** A leaf in the list of its output is active nowhere. A list is not empty only while its output is parked; `parkedOutputs` counts those.
+/// **Parked leaves.** A leaf in the list of its output is active nowhere. A list has leaves only while its output is parked; `parkedOutputs` counts the parked
+/// outputs.
 ///
-/// **Timers.** A class in a bucket of the wheel is in the one that its time says, which is later than `base` and no earlier than `nextDue`; those are all
-/// of its timers. A class that waits for tokens at its own limits, or above a floor that will be filled again, has one (in a tree that leases, unless nothing
-/// is booked).
+/// **Timers.** A class in the wheel is in the bucket that belongs to its time, which is later than `base` and no earlier than `nextDue`; no other class has its
+/// timer set. A class that waits for tokens at its own limits, or above a floor that will be refilled, has its timer set (unless, in a tree that leases,
+/// nothing is booked).
 ///
-/// **Frames.** The queues of all leaves, the frames given up and the free ones are all there are. A queue is a ring that has as many frames and bytes as are
-/// counted.
+/// **Frames.** Each frame is in a leaf's queue, dropped, or free. A queue is a ring with as many frames and bytes as are counted.
 ///
-/// **Counts.** `limitedInners`, `inners`, `flowClasses` and `children` are what a count of the classes gives; a class is a leaf just if it has no children;
-/// the level of an inner class is seven less its depth. Between calls the root owes nothing and nobody is joining.
+/// **Counts.** `limitedInners`, `inners`, `flowClasses` and `children` equal what counting the classes gives. A class is a leaf if and only if it has no
+/// children; the level of an inner class is seven minus its depth. Between calls, the root has been charged for everything and no leaf is joining a row.
 extension ClassTree {
-    /// A sentence for each promise that is broken. Looks at everything: for tests.
+    /// Returns a sentence for each condition that is violated. It looks at everything, so it is for tests only.
     package func brokenInvariants() -> [String] {
         let check = InvariantCheck(self)
         check.run()
@@ -35,13 +35,13 @@ extension ClassTree {
     }
 }
 
-/// One look at a whole tree.
+/// Checks a whole tree once.
 private final class InvariantCheck {
     private var tree: ClassTree
     private var ids: [ClassID] = []
-    /// By id.
+    /// The children of each class, by id.
     private var children: [[ClassID]]
-    /// By row: classes that say that they hang there.
+    /// For each row the number of classes that claim to be in it.
     private var inRows = [Int](repeating: 0, count: 64), inSaversRows = [Int](repeating: 0, count: 64)
     private(set) var broken: [String] = []
 
@@ -139,7 +139,7 @@ private final class InvariantCheck {
         }
     }
 
-    /// The children in a class's feed, in order; its links hold in both directions.
+    /// The children in a class's feed, in order. Also checks that its links agree in both directions.
     private func feed(_ id: ClassID, _ priority: Int) -> [ClassID] {
         let feed = tree.slots + (Int(id) * 8 + priority)
         var found: [ClassID] = []
@@ -159,7 +159,7 @@ private final class InvariantCheck {
 
     // MARK: Rows
 
-    /// Where a class says that it hangs, beside where its mode says that it must.
+    /// Compares the lists that a class claims to be in with those that its mode requires.
     private func places(_ id: ClassID) {
         let state = state(id)
         for priority in 0..<8 {
@@ -270,7 +270,7 @@ private final class InvariantCheck {
                 size &+= tree.frames[Int(index)].length
                 index = tree.frames[Int(index)].next
             }
-            // A leaf that holds one frame says nothing of those ahead of it.
+            // The counts of frames ahead mean nothing in a leaf that holds one frame.
             let saysSo = tree.queued(id) == ahead + 1 && tree.queuedBytes(id) == size &+ tree.frames[Int(tail)].length
             expect(saysSo, "leaf \(id) holds \(ahead + 1) frames and counts \(tree.queued(id))")
             held += Int(ahead) + 1
@@ -298,7 +298,7 @@ private final class InvariantCheck {
 }
 
 extension TimingWheel {
-    /// Of the timers of `ids`.
+    /// Checks the wheel and the timers of `ids`.
     fileprivate func brokenInvariants(of ids: [ClassID]) -> [String] {
         var broken: [String] = []
         var found: [ClassID] = []

@@ -1,18 +1,18 @@
 import Synchronization
 
-/// What was borrowed, by the level of the lender. A leaf counts what it sends in one place, and remembers who lends to it: all it sends until that
-/// changes is that lender's loan. So a loan of its own is written only where lenders change, and a leaf that has one and the same lender touches
-/// no more memory than one that borrows nothing.
+/// What was borrowed, by the lender's level. A leaf counts what it sends in one place only, and remembers who lends to it: everything that it sends until that
+/// changes is borrowed from that lender. So its loans are written only when its lender changes, and a leaf whose lender stays the same touches no more memory
+/// than one that borrows nothing.
 ///
-/// The loan of the present lender is kept less what had been sent when it began, so that what has been sent since counts in it: the sums are exact.
+/// The loan of the present lender is stored minus what the leaf had sent when that loan began, so the sum of both is exact.
 extension ClassTree {
-    /// A leaf is about to send on the floor of an ancestor of `level`, or on its own if that is `ClassState.nobody`.
+    /// Notes that a leaf is about to send on the floor of its ancestor at `level`, or on its own if that is `ClassState.nobody`.
     @_noLocks @inline(never)
     mutating func change(lenderOf leaf: ClassID, to level: UInt8) {
         let state = states + Int(leaf), node = nodes + Int(leaf)
         let frames = state.pointee.sentFrames, bytes = state.pointee.sentBytes
         let old = state.pointee.lender
-        // Odd: who reads meanwhile reads again.
+        // While the number is odd, other threads that read the loans repeat their reading.
         node.pointee.changesOfLender &+= 1
         atomicMemoryFence(ordering: .releasing)
         if old != ClassState.nobody { add(to: leaf, fromLevel: old, frames: frames, bytes: bytes) }
@@ -22,7 +22,7 @@ extension ClassTree {
         node.pointee.changesOfLender &+= 1
     }
 
-    /// Adds to what a class borrowed from a level that is not its present lender's.
+    /// Adds to what a class borrowed from a level that is not that of its present lender.
     @_noLocks
     mutating func add(to id: ClassID, fromLevel level: UInt8, frames: UInt64, bytes: UInt64) {
         let loan = loans + (Int(level) &* classes &+ Int(id))
@@ -34,9 +34,9 @@ extension ClassTree {
         loan.pointee.bytes &+= bytes
     }
 
-    /// Adds what a class itself sent, and behind it what it borrowed by the level of the lender, to `amounts` from `place` on.
+    /// Adds to `amounts` from `place` on what a class itself sent, and behind that what it borrowed by the lender's level.
     ///
-    /// - Parameter level: the lowest of the levels whose loans are added.
+    /// - Parameter level: the lowest level whose loans are added.
     func addOwn(of id: ClassID, from level: Int, to amounts: inout [Loan], at place: Int) {
         withUnsafeTemporaryAllocation(of: Loan.self, capacity: 8) { read in
             var isWhole = false
@@ -45,7 +45,7 @@ extension ClassTree {
                 atomicMemoryFence(ordering: .acquiring)
                 readOwn(of: id, into: read.baseAddress!)
                 atomicMemoryFence(ordering: .acquiring)
-                // A class that became a leaf or a parent meanwhile has begun another number.
+                // A class that became a leaf or a parent in the meantime uses the field for another number.
                 isWhole = isLeaf == (states[Int(id)].level == 0) && (!isLeaf || changes & 1 == 0 && changes == nodes[Int(id)].changesOfLender)
             } while !isWhole
             amounts[place].add(read[0])

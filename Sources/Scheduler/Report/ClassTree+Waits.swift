@@ -1,10 +1,10 @@
-/// Why a class is held. A class at its own limits is counted when it gets there. A leaf that could borrow but finds no lender is
-/// counted when it is left waiting (it was just served, or just got its first frame), and, if an ancestor was exhausted by others
-/// while the leaf waited for its turn, when its turn comes: every such event has a number, and leaf and ancestor remember the last.
-/// Who keeps a class from lending may stand above it, so what a visit brought about is told when all modes are known (`updateModes`). `OracleTests` has all
-/// of this by other means, and compares.
+/// Counts why classes have to wait. A class that reaches its own limits is counted at that moment. A leaf that could borrow but finds no lender is counted when
+/// it is left waiting, having just been served or just got its first frame. It is also counted when its turn comes, if others exhausted one of its ancestors
+/// while it waited for that turn: each such event has a number, and both the leaf and the ancestor remember the last one. The class that prevents lending may
+/// be further up than the one that was charged; therefore the effects of a visit are counted once all modes are known (`updateModes`). `OracleTests` determines
+/// all of this in another way and compares.
 extension ClassTree {
-    /// Where the chain of lenders above `id` ends.
+    /// The ancestor at which the search for a lender above `id` fails: the first at its ceiling, or the topmost if none lends; 0 if one does lend.
     @_noLocks @inline(__always)
     mutating func blocker(above id: ClassID) -> ClassID {
         var last = id
@@ -19,7 +19,8 @@ extension ClassTree {
         return last
     }
 
-    /// An active class got into a worse mode: at its own limit, or it lends no longer. The modes of all above it that are active are known.
+    /// Notes that an active class got into a worse mode: it reached its own limit, or no longer lends. The modes of all active classes above it must be up to
+    /// date.
     @_noLocks @inline(__always)
     mutating func noteWorse(_ id: ClassID) {
         let mode = states[Int(id)].mode
@@ -29,9 +30,9 @@ extension ClassTree {
         guard culprit != 0 else { return }
         exhaustions &+= 2
         if exhaustions == 0 { exhaustionRounds &+= 1 }
-        // The short number alone does not tell one round from another.
+        // The 16-bit number alone does not identify an event, since it wraps around.
         nodes[Int(culprit)].exhaustionRound = exhaustionRounds
-        // Odd: not at a ceiling, but without anything to lend.
+        // An odd number says that the class is not at its ceiling but has nothing to lend.
         states[Int(culprit)].lastExhaustion = exhaustions | (states[Int(culprit)].mode == Mode.cannotSend ? 0 : 1)
     }
 
@@ -45,7 +46,7 @@ extension ClassTree {
         }
     }
 
-    /// The leaf has frames left: counts what holds it, if an ancestor does.
+    /// Counts which ancestor a leaf has to wait for, if any, when the leaf still has frames.
     @_noLocks @inline(__always)
     mutating func noteLeft(waiting leaf: ClassID) {
         states[Int(leaf)].noticedExhaustion = exhaustions
@@ -55,13 +56,13 @@ extension ClassTree {
         countWait(leaf, for: culprit, atCeiling: states[Int(culprit)].mode == Mode.cannotSend)
     }
 
-    /// The leaf's turn has come: counts whoever was exhausted since it was last looked at.
+    /// Counts, when a leaf's turn has come, which ancestor was exhausted since the leaf was last looked at.
     @_noLocks @inline(__always)
     mutating func noteTurn(of leaf: ClassID) {
         let last = states[Int(leaf)].noticedExhaustion
         if last == exhaustions { return }
         states[Int(leaf)].noticedExhaustion = exhaustions
-        // Events since the leaf's: of 65 536 and more it knows the rest, and may take notice of none.
+        // Number of events since the leaf's last one. If there were 65 536 or more of them, only the remainder is known and some may be missed.
         let since = UInt64(exhaustions &- last), now = UInt64(exhaustionRounds) &<< 16 | UInt64(exhaustions)
         var ancestor = states[Int(leaf)].parent
         while ancestor != 0 {
@@ -80,7 +81,7 @@ extension ClassTree {
         add(to: leaf, waits: 1, forLevel: states[Int(ancestor)].level)
     }
 
-    /// Adds to the times a class had to wait for the ceiling of an ancestor of `level`.
+    /// Adds to the number of times that a class had to wait because of the ceiling of its ancestor at `level`.
     @_noLocks
     mutating func add(to id: ClassID, waits: UInt64, forLevel level: UInt8) {
         let entry = ceilingWaits + (Int(level) &* classes &+ Int(id))
@@ -91,14 +92,14 @@ extension ClassTree {
         entry.pointee &+= waits
     }
 
-    /// Times a class had to wait for the ceiling of any ancestor.
+    /// How often a class had to wait because of the ceiling of any ancestor.
     func waitsForAncestors(of id: ClassID) -> UInt64 {
         var waits: UInt64 = 0
         for level in 1..<8 where nodes[Int(id)].blockers >> UInt8(level) & 1 != 0 { waits &+= ceilingWaits[level * classes + Int(id)] }
         return waits
     }
 
-    /// Times a leaf had to wait for the ceiling of an ancestor, nearest first.
+    /// How often a leaf had to wait because of the ceiling of each ancestor, the nearest first.
     public func ceilingWaits(of id: ClassID) -> [(ancestor: ClassID, waits: UInt64)] {
         guard Int(id) < classes, id != 0, Self.has(existing, id) else { return [] }
         var result: [(ancestor: ClassID, waits: UInt64)] = []

@@ -1,52 +1,54 @@
-/// Nanoseconds on a clock that never goes back. The scheduler reads no clock: every call is told the time.
+/// Nanoseconds on a clock that never goes back. The scheduler reads no clock; every call is passed the time.
 public typealias Nanoseconds = UInt64
 
-/// Names a class within its tree. 0 names none; 1 is the root, which `ClassTree.create` makes.
+/// Identifies a class within its tree. 0 stands for no class; 1 is the root, which `ClassTree.create` makes.
 public typealias ClassID = UInt16
 
-/// What an operator can ask of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does.
+/// The configuration of one class. Rates count frame bytes without FCS plus the tree's overhead, as tc does.
 public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
-    /// Guaranteed rate in bit/s (HTB's `rate`); 0: none, the class lives on what others do not use.
-    /// For the root 0 means "all of its ceiling".
+    /// Guaranteed rate in bit/s (HTB's `rate`). With 0 the class has none and lives on what others do not use; for the root 0 means all of its ceiling.
     public var floor: UInt64
-    /// Most the class may send, own and borrowed, in bit/s (HTB's `ceil`); `.max`: unlimited. 0 is refused.
+    /// Greatest rate in bit/s, of own and borrowed credit together (HTB's `ceil`); `.max` means unlimited. 0 is refused.
     public var ceiling: UInt64
-    /// A second, usually short-lived limit in bit/s with a bucket of its own (TBF's peak rate); 0: none.
+    /// A second limit in bit/s with a bucket of its own, usually for short times (TBF's peak rate); 0 if there is none.
     public var peak: UInt64
-    /// Guaranteed frames per second; 0: none. Where `floor` is set as well, a frame is in the floor only if both buckets allow it.
+    /// Guaranteed frames per second; 0 if there are none. If `floor` is set as well, a frame is within the floor only if both buckets allow it.
     public var floorPackets: UInt64
-    /// Most frames per second; 0: unlimited.
+    /// Greatest number of frames per second; 0 means unlimited.
     public var ceilingPackets: UInt64
-    /// Bytes the class may send at once within its floor. As in HTB the frame that empties the bucket is sent whole.
-    /// No bucket is shallower than what its rate earns in 1 ns or deeper than 576 460 752 bytes; 0 sends one frame at a time.
-    /// What a class below the root saves beyond 10 ms of its floor, or 18 044 bytes if that is more, leaves only while the root is not at its ceiling, before
-    /// what others borrow; where instances share rates it is not saved. A class that can save more is served by longer ways.
+    /// Bytes that the class may send at once within its floor. As in HTB, the frame that empties the bucket is sent whole. No bucket holds less than its rate
+    /// earns in 1 ns or more than 576 460 752 bytes; with 0 one frame at a time is sent.
+    ///
+    /// Credit that a class below the root has saved beyond 10 ms of its floor (or beyond 18 044 bytes, if that is more) is usable only while the root is not at
+    /// its ceiling; it then comes before what others borrow. Where instances share rates, such credit is not saved at all. A class that can save more is served
+    /// by slower paths.
     public var burst: UInt64
-    /// Bytes it may send at once within its ceiling.
+    /// Bytes that the class may send at once within its ceiling.
     public var ceilingBurst: UInt64
-    /// Bytes it may send at once within its peak; 0: one frame at a time.
+    /// Bytes that the class may send at once within its peak; 0 means one frame at a time.
     public var peakBurst: UInt64
-    /// 0 (served first) to 7: order among leaves in their floors, and among borrowers. Larger values count as 7.
+    /// 0 (served first) to 7: the order among leaves within their floors, and among those that borrow. Larger values count as 7.
     public var priority: UInt8
-    /// Bytes a turn among classes of equal priority; raised to `ClassParameters.leastQuantum`.
+    /// Bytes per turn among classes of equal priority; raised to `ClassParameters.leastQuantum` if it is smaller.
     public var quantum: UInt32
-    /// Most frames in a leaf's queue; 0: only the shared buffer limits it.
+    /// Greatest number of frames in a leaf's queue; 0 if only the shared buffer limits it.
     public var limitPackets: UInt32
-    /// Most bytes in a leaf's queue; 0: no such limit.
+    /// Greatest number of bytes in a leaf's queue; 0 if there is no such limit.
     public var limitBytes: UInt32
-    /// Sojourn time in ns above which CoDel starts to drop (RFC 8289: 5 ms); 0: tail drop.
+    /// Sojourn time in ns above which CoDel begins to drop (RFC 8289 suggests 5 ms); 0 for tail drop.
     public var codelTarget: UInt64
-    /// CoDel's interval in ns (RFC 8289: 100 ms); 0: twenty targets.
+    /// CoDel's interval in ns (RFC 8289 suggests 100 ms); 0 for twenty times the target.
     public var codelInterval: UInt64
-    /// Whether a leaf queues its flows apart, each with CoDel (FQ-CoDel, RFC 8290; a `codelTarget` of 0 is 5 ms then). Needs `ClassTree.grantFlows`.
+    /// Whether a leaf queues its flows separately, each with CoDel (FQ-CoDel, RFC 8290; a `codelTarget` of 0 means 5 ms then). `ClassTree.grantFlows` must have
+    /// been called.
     public var queuesFlows: Bool
-    /// The output a leaf delivers to. Ignored while the class has children.
+    /// The output that a leaf delivers to. Ignored while the class has children.
     public var output: UInt16
 
-    /// Smaller quanta only add empty turns: a large frame would need hundreds of them.
+    /// Least quantum. Smaller ones would only add turns in which nothing is sent: a large frame would need hundreds of them.
     @inline(__always) public static var leastQuantum: UInt32 { @_noLocks get { 256 } }
 
-    /// An unlimited class with neither floor nor limits. Bursts are two largest Ethernet frames.
+    /// Creates the parameters of a class without a floor or a ceiling. The bursts are two full Ethernet frames, and the queue takes 1 000 frames.
     public init(
         floor: UInt64 = 0, ceiling: UInt64 = .max, burst: UInt64 = 3_028, ceilingBurst: UInt64 = 3_028, priority: UInt8 = 3,
         quantum: UInt32 = 1_514, output: UInt16 = 0

@@ -1,55 +1,56 @@
-/// Whether a class may send now: the three modes of Linux HTB (net/sched/sch_htb.c, htb_class_mode).
+/// Whether a class may send at present: the three modes of Linux HTB (net/sched/sch_htb.c, htb_class_mode).
 enum Mode {
-    /// Within its floor: sends, and lends to its descendants.
+    /// Within its floor: the class sends, and lends to its descendants.
     @inline(__always) static var canSend: UInt8 { @_noLocks get { 0 } }
-    /// Above its floor, below its ceiling: sends if an ancestor lends.
+    /// Above its floor but below its ceiling: the class sends if an ancestor lends to it.
     @inline(__always) static var mayBorrow: UInt8 { @_noLocks get { 1 } }
-    /// At its ceiling.
+    /// At its ceiling: the class does not send.
     @inline(__always) static var cannotSend: UInt8 { @_noLocks get { 2 } }
 }
 
 enum ClassFlags {
-    /// The floor bucket is filled at a finite rate.
+    /// The floor has a bucket, which is filled at a finite rate.
     @inline(__always) static var meteredFloor: UInt8 { @_noLocks get { 1 } }
-    /// Always within its floor.
+    /// The class always is within its floor.
     @inline(__always) static var endlessFloor: UInt8 { @_noLocks get { 2 } }
     @inline(__always) static var meteredCeiling: UInt8 { @_noLocks get { 4 } }
-    /// Peak or packet rates, or a floor that saves: `ClassExtra` is in use.
+    /// The class has peak or packet rates, or a floor that can save credit: `ClassExtra` is in use.
     @inline(__always) static var extra: UInt8 { @_noLocks get { 8 } }
     /// `CoDelState` is in use.
     @inline(__always) static var codel: UInt8 { @_noLocks get { 16 } }
-    /// The leaf hangs in its output's list of parked leaves.
+    /// The leaf is in its output's list of parked leaves.
     @inline(__always) static var parked: UInt8 { @_noLocks get { 32 } }
-    /// Credit is booked from a `SharedTree`.
+    /// Credit is leased from a `SharedTree`.
     @inline(__always) static var shared: UInt8 { @_noLocks get { 64 } }
-    /// A rate above `Credit.mostShortRate`, or the root.
+    /// The class has a rate above `Credit.mostShortRate`, or is the root.
     @inline(__always) static var steep: UInt8 { @_noLocks get { 128 } }
-    /// What keeps a class from the shortest ways.
+    /// What excludes a class from the fast paths.
     @inline(__always) static var special: UInt8 { @_noLocks get { extra | codel | shared | steep } }
     @inline(__always) static var metered: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra } }
 }
 
-/// What a frame of a class and of its descendants touches: one cache line. All that is the same for classes with the same parameters is in their
+/// What a frame of a class or of one of its descendants touches: one cache line. Everything that is equal for classes with equal parameters is in their
 /// `ClassProfile`; what only longer queues, borrowers and timers need is in `ClassNode`.
 struct ClassState {
-    /// Time at which the tokens below were true. In a tree that leases its rates: when what is booked of the floor will have passed (`floorLease`).
+    /// Time at which the tokens below were computed. In a tree that leases its rates: when the time booked of the floor will have passed (`floorLease`).
     var checkpoint: Nanoseconds
-    /// By the class as a leaf, and by children that are gone: see `ClassTotals`.
+    /// What the class sent as a leaf, and what removed children had sent: see `ClassTotals`.
     var sentBytes: UInt64
-    /// Credit in nanobits: a byte is `Credit.perByte`, one ns at 1 bit/s earns one. Exact: nothing is ever rounded. Floor and ceiling lie side by side, so that
-    /// both are worked out at once.
+    /// Credit in nanobits: a byte costs `Credit.perByte`, and 1 ns at 1 bit/s earns one. Nothing is ever rounded. Floor and ceiling are adjacent, so that both
+    /// are computed at once.
     var floorTokens: Int64
     var ceilingTokens: Int64
-    /// As `sentBytes`.
+    /// Counts what `sentBytes` counts, in frames.
     var sentFrames: UInt64
-    /// Of a leaf: its last frame, as an index into the slab (`ClassTree+Queue`); `FrameNode.none`: its queue is empty. 0: no leaf, as memory that was never
-    /// written is none.
+    /// The last frame of a leaf as an index into the frames (`ClassTree+Queue`); `FrameNode.none` if its queue is empty. 0 if the class is not a leaf (memory
+    /// that was never written is 0) or queues its flows separately and holds frames (`ClassTree+Flows`).
     var tail: UInt32
-    /// Bytes left of its turn in the row of its level; negative: owed.
+    /// Bytes left of its turn in the row of its level; negative if it owes.
     var rowDeficit: Int32
-    /// Its parameters: see `ProfileTable`.
+    /// Index of its parameters in `ProfileTable`.
     var profile: UInt16
-    /// A leaf's place in its row; while it is parked, among the leaves of its output (`parkedNext`). Inner classes have one for each priority, kept elsewhere.
+    /// A leaf's neighbours in its row or, while it is parked, among the parked leaves of its output (`parkedNext`). Inner classes have neighbours for each
+    /// priority, in `PrioritySlot`.
     var rowNext: ClassID
     var rowPrevious: ClassID
     /// `lastExhaustion` of an inner class, `noticedExhaustion` of a leaf.
@@ -59,14 +60,14 @@ struct ClassState {
     /// `level` and `lender`.
     var rank: UInt8
     var mode: UInt8
-    /// Bit per priority: the class has frames to send, itself or below it. 0: asleep, and its mode is not kept up to date.
+    /// A bit for each priority at which the class has frames to send, itself or in its descendants. 0 if it has none; its mode is not kept up to date then.
     var active: UInt8
-    /// Bit per priority: hangs in its level's row (it can send).
+    /// A bit for each priority at which it is in its level's row, because it can send or lend.
     var inRow: UInt8
-    /// Bit per priority: hangs in its parent's feed.
+    /// A bit for each priority at which it is in its parent's feed.
     var inFeed: UInt8
 
-    /// Without children, tokens or parameters.
+    /// Creates the state of a class that has no children, tokens or parameters yet.
     @_noLocks @inline(__always)
     init(under parent: ClassID, at now: Nanoseconds) {
         checkpoint = now
@@ -91,38 +92,39 @@ struct ClassState {
 }
 
 extension ClassState {
-    /// 0: a leaf; 1...7: an inner class, 7 the root.
+    /// 0 for a leaf, 1 to 7 for an inner class; the root is 7.
     @inline(__always)
     var level: UInt8 {
         @_noLocks get { rank & 0xf }
         @_noLocks set { rank = rank & 0xf0 | newValue }
     }
 
-    /// Of a leaf: the level of the ancestor that lends to it. Kept when it has nothing to send.
+    /// The level of the ancestor that lends to a leaf. It is kept while the leaf has nothing to send.
     @inline(__always)
     var lender: UInt8 {
         @_noLocks get { rank &>> 4 }
         @_noLocks set { rank = rank & 0xf | newValue &<< 4 }
     }
 
-    /// It sends on its own floor.
+    /// Value of `lender` if the leaf sends on its own floor.
     @inline(__always) static var nobody: UInt8 { @_noLocks get { 0 } }
 
-    /// Of an inner class: the number of the event in which it last had nothing left for its descendants (odd: nothing to lend; even: at its ceiling).
+    /// For an inner class: the number of the event in which it last had nothing left for its descendants. Odd if it had nothing to lend, even if it was at its
+    /// ceiling.
     @inline(__always)
     var lastExhaustion: UInt16 {
         @_noLocks get { exhaustion }
         @_noLocks set { exhaustion = newValue }
     }
 
-    /// Of a leaf: the last such event it has taken notice of.
+    /// For a leaf: the number of the last such event that it has taken into account.
     @inline(__always)
     var noticedExhaustion: UInt16 {
         @_noLocks get { exhaustion }
         @_noLocks set { exhaustion = newValue }
     }
 
-    /// Of a parked leaf: its neighbours among the parked leaves of its output; 0: none.
+    /// For a parked leaf: its neighbours among the parked leaves of its output; 0 if there is none.
     @inline(__always)
     var parkedNext: ClassID {
         @_noLocks get { rowNext }
@@ -136,17 +138,18 @@ extension ClassState {
     }
 }
 
-/// A class's place, for one priority, in the lists it is served from. A leaf has one priority and needs only a place in its parent's feed.
+/// The links of a class, for one priority, in the lists from which it is served. A leaf has only one priority, and only needs its place in its parent's feed.
 struct PrioritySlot {
     var rowNext: ClassID
     var rowPrevious: ClassID
     var feedNext: ClassID
     var feedPrevious: ClassID
-    /// Bytes left of its turn in the parent's feed; negative: owed.
+    /// Bytes left of its turn in the parent's feed; negative if it owes.
     var feedDeficit: Int32
-    /// First in this class's own feed: the child whose turn it is; 0: empty. A leaf, which has none: see `ClassTree+Rounds`.
+    /// For an inner class: the first child in its own feed, whose turn it is; 0 if the feed is empty. A leaf has no feed and keeps its round here: see
+    /// `ClassTree+Rounds`.
     var feedHead: ClassID
-    /// Last in this class's own feed, unless that is empty.
+    /// The last child in its own feed; only valid if the feed is not empty.
     var feedTail: ClassID
 
     @_noLocks @inline(__always)
@@ -161,27 +164,27 @@ struct PrioritySlot {
     }
 }
 
-/// The rest of a class: what is ahead in its queue, its turn among borrowers, its timer. One cache line.
+/// The second cache line of a class: what is ahead in its queue, its place among borrowers, and its timer.
 struct ClassNode {
-    /// Of a leaf.
+    /// Links of a leaf. Those of inner classes are in `ClassTree.slots`.
     var slot: PrioritySlot
-    /// Of an inner class: the child that took its queue over when it became a parent; 0: none.
+    /// For an inner class: the child that took over its queue when it became a parent; for a removed class: its heir. 0 if there is none. See `heir(of:)`.
     var heir: UInt32
     /// `framesAhead` of a leaf, `exhaustionRound` of an inner class.
     private var countOrRound: UInt32
-    /// Bytes of a leaf's frames ahead of the last one; of all, if it queues its flows apart. Nothing of an inner class.
+    /// For a leaf: the bytes of the frames ahead of the last one, or of all frames if it queues its flows separately. Unused in an inner class.
     var bytesAhead: UInt32
     /// `changesOfLender` of a leaf, `children` of an inner class.
     private var changesOrChildren: UInt16
-    /// 1: its timer is set no later than the time at which its floor will allow it to send again.
+    /// 1 if its timer is set to no later than the time at which its floor will allow it to send again.
     var timed: UInt8
-    /// Bit per level of the ancestors it borrowed from so far (an inner class: and its own, see `Loan`): only those entries of `loans` are in use.
+    /// A bit for each level from which it has borrowed so far (for an inner class also its own level, see `Loan`): only those entries of `loans` are in use.
     var lenders: UInt8
     var timer: ClassTimer
-    /// Bit per level of the ancestors whose ceiling held it so far: only those entries of `ceilingWaits` are in use. Bit 0, the level of no ancestor:
-    /// `ClassTree.keptCounts` has something.
+    /// A bit for each level of an ancestor whose ceiling has made it wait: only those entries of `ceilingWaits` are in use. Bit 0, which is the level of no
+    /// ancestor, says that its entry of `ClassTree.keptCounts` is in use.
     var blockers: UInt8
-    /// Times it had to wait. Written as `CounterBlock` is.
+    /// How often it had to wait. Written like `CounterBlock`.
     var waitsCeiling: UInt64
     var waitsNothingToLend: UInt64
 
@@ -202,28 +205,28 @@ struct ClassNode {
 }
 
 extension ClassNode {
-    /// Frames ahead of a leaf's last one; all, if it queues its flows apart.
+    /// For a leaf: number of frames ahead of its last one, or of all frames if it queues its flows separately.
     @inline(__always)
     var framesAhead: UInt32 {
         @_noLocks get { countOrRound }
         @_noLocks set { countOrRound = newValue }
     }
 
-    /// Of an inner class: what the short number in `ClassState.lastExhaustion` does not tell apart.
+    /// For an inner class: the value of `ClassTree.exhaustionRounds` that goes with the 16-bit `ClassState.lastExhaustion`.
     @inline(__always)
     var exhaustionRound: UInt32 {
         @_noLocks get { countOrRound }
         @_noLocks set { countOrRound = newValue }
     }
 
-    /// Of an inner class.
+    /// For an inner class: the number of its children.
     @inline(__always)
     var children: UInt16 {
         @_noLocks get { changesOrChildren }
         @_noLocks set { changesOrChildren = newValue }
     }
 
-    /// Of a leaf: how often it had another lender; odd while that is being written.
+    /// For a leaf: how often its lender has changed, counted twice: it is odd while a change is being written.
     @inline(__always)
     var changesOfLender: UInt16 {
         @_noLocks get { changesOrChildren }
@@ -236,7 +239,7 @@ struct ClassTimer {
     var expiry: Nanoseconds
     var next: ClassID
     var previous: ClassID
-    /// Which bucket of the wheel it is in, plus 1; 0: not armed.
+    /// Bucket of the wheel that it is in, plus 1; 0 if the timer is not set.
     var bucket: UInt16
 
     @_noLocks @inline(__always)
@@ -248,9 +251,9 @@ struct ClassTimer {
     }
 }
 
-/// What few classes have: further buckets, and savings. Tokens of peak in nanobits, of packet rates in billionths of a packet.
+/// What only few classes have: further buckets, and saved credit. Peak tokens are in nanobits, tokens of packet rates in billionths of a packet.
 struct ClassExtra {
-    /// Its places in savers' rows, by priority.
+    /// Its links in the rows of savers, by priority.
     var places: InlineArray<8, RowLinks>
     var peakTokens: Int64
     var peakRate: UInt64
@@ -266,10 +269,11 @@ struct ClassExtra {
     var ceilingPacketReciprocal: UInt64
     var waitsPeak: UInt64
     var waitsPackets: UInt64
-    /// Part of the floor's tokens in `ClassState` that waits for the root, and what the floor has at hand, in nanobits: see `ClassTree+Savings`.
+    /// The part of the floor's tokens in `ClassState` that may only be spent while the root is below its ceiling, and the limit up to which the floor's tokens
+    /// are not saved but at hand. Both are in nanobits: see `ClassTree+Savings`.
     var saved: Int64
     var atHand: Int64
-    /// Bit per priority: hangs in a savers' row.
+    /// A bit for each priority at which it is in a row of savers.
     var inRow: UInt8
 
     @_noLocks @inline(__always)
@@ -299,22 +303,22 @@ struct ClassExtra {
     }
 }
 
-/// A frame in a queue, half a cache line. Begins as `OfferedFrame` and `ScheduledFrame` do, so that it is copied in one piece.
+/// A frame in a queue: half a cache line. It begins like `OfferedFrame` and `ScheduledFrame`, so that these fields can be copied in one piece.
 struct FrameNode {
     var handle: UnsafeMutableRawPointer
     var length: UInt32
     var tag: UInt32
     /// When it was queued, for CoDel.
     var since: Nanoseconds
-    /// The one behind it: in a queue, whose last leads to the first, or among free ones or those given up, where `none` ends the chain.
+    /// The next frame. In a queue the last frame leads to the first; in the lists of free and of dropped frames `none` ends the list.
     var next: UInt32
-    /// In leaves that queue their flows apart: see `OfferedFrame`.
+    /// Hash of the frame's flow, in leaves that queue their flows separately: see `OfferedFrame`.
     var flow: UInt32
 
-    /// No frame. Indices of frames are above it.
+    /// Index that stands for no frame. Frames have higher indices.
     @inline(__always) static var none: UInt32 { @_noLocks get { 1 } }
 
-    /// Of a frame given up, whose caller's tag has no use any more: which output it was for, and why (`DroppedFrame.Reason.code`).
+    /// For a dropped frame, whose caller's tag is no longer needed: the output that it was for, and why it was dropped (`DroppedFrame.Reason.code`).
     @inline(__always)
     var dropMark: UInt32 {
         @_noLocks get { tag }
@@ -322,8 +326,8 @@ struct FrameNode {
     }
 }
 
-/// What a leaf borrowed from one ancestor. An inner class: what its removed children had, or lent to them, if the level is its own. Written as
-/// `CounterBlock` is.
+/// What a leaf borrowed from the ancestor of one level. For an inner class: what its removed children borrowed from that level or, at its own level, what it
+/// lent to them. Written like `CounterBlock`.
 struct Loan {
     var frames: UInt64
     var bytes: UInt64
@@ -335,7 +339,7 @@ struct Loan {
     }
 }
 
-/// Written by the owning lcore alone; any thread may read (aligned 64-bit loads and stores).
+/// Only the owning lcore writes it; any thread may read it (aligned 64-bit loads and stores).
 struct CounterBlock {
     var droppedQueueLimit: UInt64 = 0
     var droppedBufferShare: UInt64 = 0
@@ -346,13 +350,13 @@ struct CounterBlock {
     init() {}
 }
 
-/// What a class counted that is kept nowhere else, as few classes have it. Written as `CounterBlock` is.
+/// Counts of a class that are kept nowhere else, since only few classes have them. Written like `CounterBlock`.
 struct KeptCounts {
-    /// Frames given up with its own queue, or with those of children that are gone.
+    /// Frames that were dropped with the class's own queue, or with those of removed children.
     var droppedByRemoval: UInt64 = 0
-    /// By CoDel while it was switched on, and by children that are gone.
+    /// Frames that CoDel dropped in this class before it was switched off, and in removed children.
     var droppedCoDel: UInt64 = 0
-    /// While it had a peak or packet rates.
+    /// Waits while the class had a peak or packet rates.
     var waitsPeak: UInt64 = 0
     var waitsPackets: UInt64 = 0
 

@@ -1,4 +1,4 @@
-/// The two cache lines of every class, side by side: line 2n is the state of class n and line 2n + 1 its node, so that both lie in one page.
+/// Access to the two cache lines of every class. They lie side by side, so that both are in one page: line 2n is the state of class n, line 2n + 1 its node.
 struct StateTable {
     let lines: UnsafeMutableRawPointer
 
@@ -27,7 +27,7 @@ struct NodeTable {
     }
 }
 
-/// The timers within the nodes.
+/// Access to the timers within the nodes.
 struct TimerTable {
     let lines: UnsafeMutableRawPointer
 
@@ -52,8 +52,8 @@ extension ClassTree {
     var profiles: UnsafeMutablePointer<ClassProfile> { @_noLocks @inline(__always) get { (lines + Self.profilesOffset).assumingMemoryBound(to: ClassProfile.self) } }
     var frames: UnsafeMutablePointer<FrameNode> { @_noLocks @inline(__always) get { (lines + Self.framesOffset).assumingMemoryBound(to: FrameNode.self) } }
 
-    // One block for all, so that one register leads to each. For every id there can be, here and of the slots: a frame's leaf is looked at before it is
-    // known to exist.
+    // All tables are in one block, so that a single base register leads to each. They have room for every possible id, as `slots` has, because the leaf of a
+    // frame is read before it is known to exist.
     @inline(__always) static var profilesOffset: Int { @_noLocks get { 65_536 * 128 } }
     @inline(__always) static var framesOffset: Int { @_noLocks get { profilesOffset + 65_536 * 64 } }
 }

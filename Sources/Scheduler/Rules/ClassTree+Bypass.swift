@@ -1,24 +1,25 @@
-/// Past the queue: where nothing waits that could leave now, a frame that may leave at once needs no place in it (Linux calls that a
-/// qdisc's bypass, TCQ_F_CAN_BYPASS). What is charged and counted is what an enqueue followed by a dequeue would.
+/// Bypassing the queue: where nothing waits that could leave now, a frame that may leave at once is not queued (as in Linux, where a qdisc may have
+/// TCQ_F_CAN_BYPASS). It is charged and counted as an enqueue followed by a dequeue would do it.
 extension ClassTree {
-    /// Whether asking `bypass` is of use: no leaf could send now, or once the root lets it.
+    /// Whether calling `bypass` may have an effect: no leaf could send now, or as soon as the root allows it.
     @inline(__always)
     public var mayBypass: Bool { @_noLocks get { rows | saverRows == 0 && arrived == 0 } }
 
-    /// What is read first of each class, in lines 128 bytes apart: for a caller that fetches those of a burst's leaves. Stays where it is.
+    /// The memory that is read first about each class, in lines that are 128 bytes apart, for callers that prefetch the lines of a burst's leaves. The address
+    /// never changes.
     public var classLines: UnsafeRawPointer { UnsafeRawPointer(lines) }
 
-    /// Lets as many frames of a burst leave at once as every bucket on their way allows, up to the first that must wait. They are charged, and
-    /// the caller's to send to their leaves' outputs, in order; the others are the caller's to enqueue, or to ask for again from the next run on.
+    /// Lets frames of a burst leave at once, as many as every bucket on their way allows, up to the first that must wait. They are charged, and the caller must
+    /// send them to their leaves' outputs, in order. The caller may enqueue the others, or call this again with the runs that follow.
     ///
-    /// None pass while another leaf could send. None of a leaf pass while it has a backlog or its output is parked, so that a frame that
-    /// passes overtakes nobody. Turns are not touched: they are for those who wait.
+    /// No frame passes while another leaf could send. No frame of a leaf passes while the leaf has a backlog or its output is parked, so a frame that passes
+    /// never overtakes another. Turns are not charged, since they only matter among classes that wait.
     ///
     /// - Parameters:
-    ///   - lengths: of the burst's frames, in bytes, as for `enqueue`.
-    ///   - first: where the frames of the first run begin.
-    ///   - runs: of `count` leaves.
-    /// - Returns: where the frames end that passed; `first` if none did.
+    ///   - lengths: the lengths of the burst's frames in bytes, as for `enqueue`.
+    ///   - first: index of the first frame of the first run.
+    ///   - runs: the leaves of the burst, `count` of them, each with its frames.
+    /// - Returns: the index behind the last frame that passed; `first` if none did.
     @_noLocks
     public mutating func bypass(_ lengths: UnsafePointer<UInt32>, from first: Int, _ runs: UnsafePointer<LeafRun>, count: Int, at now: Nanoseconds) -> Int {
         latest = now
@@ -38,24 +39,24 @@ extension ClassTree {
         return passage.next
     }
 
-    /// The same for frames of one leaf. Returns how many passed.
+    /// Does the same for frames of a single leaf. Returns how many passed.
     @_noLocks
     public mutating func bypass(_ lengths: UnsafePointer<UInt32>, count: Int, to leaf: ClassID, at now: Nanoseconds) -> Int {
         var run = LeafRun(leaf: leaf, end: UInt32(truncatingIfNeeded: count))
         return bypass(lengths, from: 0, &run, count: 1, at: now)
     }
 
-    /// Whether frames of a leaf would overtake none by passing.
+    /// Whether frames of a leaf may pass without overtaking others.
     @_noLocks @inline(__always)
     private func mayPass(_ leaf: ClassID) -> Bool {
         states[Int(leaf)].tail == FrameNode.none && (parkedOutputs == 0 || outputStates[Int(profile(of: leaf).pointee.output)].isParked == 0)
     }
 
-    /// Whether a class has anything of its own: a limit, or a floor.
+    /// Whether a class has a limit or a floor of its own.
     @_noLocks @inline(__always)
     func hasLimits(_ id: ClassID) -> Bool { states[Int(id)].flags & (ClassFlags.limited | ClassFlags.endlessFloor) != 0 }
 
-    /// Whether the root can send, and what it allows when it has paid what it owes.
+    /// Whether the root may send once it has been charged `owed`. Reduces `credit` to what the root then allows.
     @_noLocks @inline(__always)
     mutating func rootLends(_ credit: inout Int64, owed: Int64, at now: Nanoseconds) -> Bool {
         let state = states + 1
@@ -70,7 +71,7 @@ extension ClassTree {
         return left >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0
     }
 
-    /// As many of the frames as credit allows: each is sent whole while there is any.
+    /// Measures as many frames as `credit` allows, at least one: a frame is sent whole as long as any credit is left.
     @_noLocks @inline(__always)
     func measure(_ lengths: UnsafePointer<UInt32>, count: Int, credit: Int64) -> Taken {
         let first = lengths[0]
@@ -88,6 +89,6 @@ extension ClassTree {
 }
 
 extension ClassFlags {
-    /// Without any of these a class has no buckets to look at.
+    /// A class without any of these flags has no buckets to look at.
     @inline(__always) static var limited: UInt8 { @_noLocks get { meteredFloor | meteredCeiling | extra | codel } }
 }

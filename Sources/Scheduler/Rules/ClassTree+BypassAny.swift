@@ -1,13 +1,15 @@
-/// Past the queue by the general way, which asks every class up to the lender what it allows: see `ClassTree+Bypass`. The shorter ways are in Fast.
+/// Bypassing the queue by the general path, which asks every class up to the lender what it allows: see `ClassTree+Bypass`. The faster paths are in the folder
+/// Fast.
 extension ClassTree {
-    /// Frames of one leaf, by the shortest way that may say: how many pass. The root may be left to be charged.
+    /// Lets frames of one leaf pass by the fastest path that applies and returns how many did. The root may still have to be charged.
     @_noLocks @inline(never)
     mutating func passOne(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         let passed = passUnlimited(lengths, count: count, leaf, at: now)
         return passed != 0 ? passed : passLimited(lengths, count: count, leaf, at: now)
     }
 
-    /// Lets frames of one leaf pass on the floor of whoever lends to it, or on what that class saved: how many. The root is charged.
+    /// Lets frames of one leaf pass on the floor of the class that lends to it, or on that class's saved credit, and returns how many did. The root has been
+    /// charged.
     @_noLocks @inline(never)
     mutating func passAny(_ lengths: UnsafePointer<UInt32>, count: Int, _ leaf: ClassID, at now: Nanoseconds) -> Int {
         if owedFrames != 0 { chargeRoot(at: now) }
@@ -29,8 +31,8 @@ extension ClassTree {
         return passed
     }
 
-    /// The class whose floor a frame of the leaf would leave on, 0 if it has to wait; and what all buckets up to it allow. It leaves on what that class saved if
-    /// nothing is at hand below the root.
+    /// The class on whose floor frames of the leaf would leave, or 0 if they have to wait; and what all buckets up to it allow. If no class below the root has
+    /// credit at hand, they leave on saved credit.
     @_noLocks @inline(__always)
     private mutating func findLender(
         _ leaf: ClassID, _ budget: inout Int64, _ packets: inout Int64, _ spendsSavings: inout Bool, at now: Nanoseconds
@@ -83,14 +85,14 @@ extension ClassTree {
             id = state.pointee.parent
         }
         countSent(by: leaf, lender: lender, frames: UInt64(truncatingIfNeeded: frames), bytes: UInt64(bytes))
-        if active != 0 { updateCharged(leaf, 0, at: now) }
+        if active != 0 { updateCharged(leaf, at: now) }
     }
 
-    /// Others wait below an ancestor that was charged. Those of a leaf that sent on its own floor come before the root.
+    /// Updates the modes of classes that were charged, since others wait below one of them. The root pays before any mode is looked at: which classes wait for
+    /// which is told from the leaf up, once all have paid.
     @_noLocks @inline(never)
-    mutating func updateCharged(_ leaf: ClassID, _ lender: ClassID, at now: Nanoseconds) {
-        if leaf == lender { updateAncestors(of: states + Int(leaf), at: now) }
-        if owedFrames != 0 { chargeRoot(at: now) }
+    mutating func updateCharged(_ leaf: ClassID, at now: Nanoseconds) {
+        if owedFrames != 0 { payRoot(at: now) }
         updateModes(from: leaf, upTo: 0, at: now)
     }
 }

@@ -1,7 +1,7 @@
-/// Changes, by the owning lcore between two turns. None allocates; each costs the same whatever the tree holds.
+/// Changes of the tree, which the owning lcore makes between two turns of its loop. None of them allocates; their cost does not depend on the size of the tree.
 extension ClassTree {
-    /// Adds a leaf with full buckets. A parent that was a leaf until now stops being one: its queue moves to the new child if both
-    /// deliver to the same output, and is given up (see `takeDropped`) otherwise.
+    /// Adds a leaf with full buckets. A parent that was a leaf so far becomes an inner class: its queue moves to the new child if both deliver to the same
+    /// output, and is dropped otherwise (see `takeDropped`).
     @_noLocks
     public mutating func add(_ id: ClassID, under parent: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
         guard id > 1 else { return .reservedID }
@@ -20,8 +20,8 @@ extension ClassTree {
         return .done
     }
 
-    /// Takes new parameters over and keeps tokens, turn and queue. A shallower bucket keeps what fits in it; a bucket that was not
-    /// there is full. The queue is kept even where it exceeds a new limit.
+    /// Changes a class's parameters and keeps its tokens, turn and queue. A shallower bucket keeps what fits in it; a new bucket is full. The queue is kept
+    /// even if it exceeds a new limit.
     @_noLocks
     public mutating func change(_ id: ClassID, _ p: ClassParameters, at now: Nanoseconds) -> ChangeVerdict {
         guard Int(id) < classes, Self.has(existing, id) else { return .unknownClass }
@@ -29,13 +29,13 @@ extension ClassTree {
         activateArrivals(at: now)
         let isLeaf = states[Int(id)].level == 0
         let active = states[Int(id)].active
-        // Out of every list under the old parameters, in again under the new ones.
+        // The class leaves all lists under the old parameters and joins them again under the new ones.
         if isLeaf { withdraw(leaf: id) } else { setAside(id) }
         refill(id, at: now)
         let held = hasLimits(id), queuedFlows = queuesFlows(id)
         if !p.queuesFlows { joinFlows(of: id) }
         configure(id, p, existed: true, at: now)
-        // The root may be free earlier.
+        // The change may allow savers to send earlier.
         if saverRows != 0 { saversDue = 0 }
         if !isLeaf, id != 1 { limitedInners &+= (hasLimits(id) ? 1 : 0) &- (held ? 1 : 0) }
         if isLeaf, !queuedFlows { inheritQueue(id) }
@@ -49,15 +49,15 @@ extension ClassTree {
         return .done
     }
 
-    /// Charges `bytes` more for each frame from now on, the queued ones included.
+    /// Sets the overhead in bytes that is charged for each frame from now on, including frames that are already queued.
     @_noLocks
     public mutating func change(overhead bytes: Int) { overhead = Int64(bytes) }
 
-    /// Removes a class without children. A parent that loses its last child is a leaf again.
+    /// Removes a class without children. A parent that loses its last child becomes a leaf again.
     ///
-    /// - Parameter heir: the leaf that takes its frames over, behind those it has, and those that still come for it (see `heir(of:)`): one that
-    ///   delivers to the same output, or the parent that becomes a leaf with this. Without such a one its frames are given up (see `takeDropped`)
-    ///   and counted in `droppedByRemoval`.
+    /// - Parameter heir: the leaf that takes over the class's frames, behind its own, as well as frames that still arrive for the class (see `heir(of:)`). It
+    ///   must deliver to the same output; it may also be the parent, if that becomes a leaf by this removal. Without a suitable heir the frames are dropped
+    ///   (see `takeDropped`) and counted in `droppedByRemoval`.
     @_noLocks
     public mutating func remove(_ id: ClassID, leavingTo heir: ClassID = 0, at now: Nanoseconds) -> ChangeVerdict {
         guard id > 1 else { return .reservedID }
@@ -88,8 +88,9 @@ extension ClassTree {
         return .done
     }
 
-    /// Takes a class without children under another parent. Its queue, tokens, parameters and counters stay its own; what it sent and dropped so far
-    /// goes on counting for the parents it had then. A parent that loses its last child is a leaf again, one that gets its first is none any more: see `add`.
+    /// Moves a class without children to another parent. It keeps its queue, tokens, parameters and counters; what it has sent and dropped so far remains
+    /// counted for the parents that it had then. A parent that loses its last child becomes a leaf again; one that gets its first child stops being a leaf: see
+    /// `add`.
     @_noLocks
     public mutating func move(_ id: ClassID, under parent: ClassID, at now: Nanoseconds) -> ChangeVerdict {
         guard id > 1 else { return .reservedID }
@@ -100,7 +101,7 @@ extension ClassTree {
         let old = states[Int(id)].parent
         if parent == old { return .done }
         activateArrivals(at: now)
-        // A leaf whose output is full is in no list of the tree.
+        // A leaf that is parked is in no list of the tree.
         let isParked = states[Int(id)].flags & ClassFlags.parked != 0
         if !isParked { withdraw(leaf: id) }
         disarm(id)
@@ -114,8 +115,8 @@ extension ClassTree {
         return .done
     }
 
-    /// The leaf that takes the frames of a class that was a leaf and is a parent now, or is gone; 0: there is none. Who still has frames for
-    /// that class gives them to this leaf, behind what it took over.
+    /// The leaf that takes the frames of a class that was a leaf and now is a parent or removed; 0 if there is none. Whoever still has frames for that class
+    /// should give them to this leaf, behind those that it took over.
     @_noLocks
     public func heir(of id: ClassID) -> ClassID {
         var id = id
@@ -126,7 +127,7 @@ extension ClassTree {
         return 0
     }
 
-    /// A class has a child less; the last makes it a leaf again.
+    /// Notes that a class has one child fewer; if it was the last one, the class becomes a leaf again.
     @_noLocks
     private mutating func loseChild(_ child: ClassID, of id: ClassID, heir: ClassID) {
         if nodes[Int(id)].heir == UInt32(child) { nodes[Int(id)].heir = UInt32(heir) }
@@ -160,7 +161,7 @@ extension ClassTree {
         Self.set(leaves, id, true)
     }
 
-    /// Writes what follows from the parameters. The class is in no list and its tokens are up to date.
+    /// Derives everything from the parameters. The class must be in no list, and its tokens up to date.
     @_noLocks
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id)
@@ -168,7 +169,7 @@ extension ClassTree {
         let queuedFlows = existed && queuesFlows(id)
         let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
-        // A root without a floor guarantees all it may send.
+        // A root without a floor guarantees all that it may send.
         let floor = p.floor == 0 && id == 1 ? p.ceiling : p.floor
         if floor >= Credit.endlessRate || floor == 0 && p.floorPackets != 0 {
             flags |= ClassFlags.endlessFloor
@@ -178,7 +179,7 @@ extension ClassTree {
         if p.ceiling < Credit.endlessRate { flags |= ClassFlags.meteredCeiling }
         let hasFloor = flags & ClassFlags.meteredFloor != 0, hasCeiling = flags & ClassFlags.meteredCeiling != 0
         var burst = hasFloor ? Credit.depth(p.burst, rate: floor) : UInt32(Credit.mostBytes)
-        // What there is at hand is the root's all.
+        // The root has all of its credit at hand.
         let atHand = hasFloor && id != 1 ? Self.atHand(rate: floor) : UInt32(Credit.mostBytes)
         if shared != nil { burst = min(burst, atHand) }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 || burst > atHand { flags |= ClassFlags.extra }
@@ -188,16 +189,16 @@ extension ClassTree {
             || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
             flags |= ClassFlags.steep
         }
-        // As a leaf the root has no one above it, which the short ways rely on.
+        // If the root is a leaf, there is no class above it, which the fast paths would rely on.
         if id == 1 { flags |= ClassFlags.steep }
-        // A bucket without a rate: see `PlainBuckets`.
+        // For a bucket without a rate see `PlainBuckets`.
         let ceilingBurst = hasCeiling ? Credit.depth(p.ceilingBurst, rate: p.ceiling) : UInt32(Credit.mostBytes)
         let fullFloor = Int64(burst) * Credit.perByte, fullCeiling = Int64(ceilingBurst) * Credit.perByte
         let quantum = Int32(min(max(p.quantum, ClassParameters.leastQuantum), 1 << 29))
         let keepsFloor = old & flags & ClassFlags.meteredFloor != 0, keepsCeiling = old & flags & ClassFlags.meteredCeiling != 0
         state.pointee.floorTokens = keepsFloor ? min(state.pointee.floorTokens, fullFloor) : fullFloor
         state.pointee.ceilingTokens = keepsCeiling ? min(state.pointee.ceilingTokens, fullCeiling) : fullCeiling
-        // The old one first: there are no more profiles than classes.
+        // The old profile is released first, because there is only room for as many profiles as classes.
         profileTable.release(state.pointee.profile)
         state.pointee.profile = profileTable.retain(ClassProfile(
             floorRate: hasFloor ? floor : Credit.mostShortRate, ceilingRate: hasCeiling ? p.ceiling : Credit.mostShortRate, floorBurst: fullFloor,
@@ -229,7 +230,7 @@ extension ClassTree {
         }
     }
 
-    /// Classes above it: those are inner classes, whose level tells their depth.
+    /// Number of classes above a class. All of these are inner classes, whose level tells their depth.
     @_noLocks
     private func depth(of id: ClassID) -> UInt8 { id == 1 ? 0 : 8 &- states[Int(states[Int(id)].parent)].level }
 
@@ -239,7 +240,7 @@ extension ClassTree {
         nodes[Int(id)].timed = 0
     }
 
-    /// Takes a leaf out of every list; its queue stays.
+    /// Takes a leaf out of every list; it keeps its queue.
     @_noLocks
     private mutating func withdraw(leaf id: ClassID) {
         if states[Int(id)].flags & ClassFlags.parked != 0 {
@@ -279,7 +280,7 @@ extension ClassTree {
         node.pointee.bytesAhead = 0
     }
 
-    /// The child is in no list.
+    /// Makes a leaf the parent of `child`, which must be in no list.
     @_noLocks
     private mutating func becomeParent(_ id: ClassID, of child: ClassID, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id)
@@ -288,12 +289,12 @@ extension ClassTree {
         joinFlows(of: id)
         disarm(id)
         comeBackForLeases(of: id, at: now)
-        // What it counted stays its own.
+        // What the class counted as a leaf remains its own count.
         change(lenderOf: id, to: ClassState.nobody)
         node.pointee.children = 0
         inners &+= 1
         let inherits = profile(of: child).pointee.output == output
-        // A child that was moved here has a queue of its own.
+        // A child that was moved here has a queue of its own, which it keeps.
         if inherits, states[Int(child)].tail == FrameNode.none {
             states[Int(child)].tail = state.pointee.tail
             nodes[Int(child)].framesAhead = node.pointee.framesAhead
@@ -303,7 +304,7 @@ extension ClassTree {
             giveUpQueue(id)
         }
         state.pointee.tail = 0
-        // As a leaf it took notice of events; it never had one.
+        // As a leaf it noted events of others here; it has had none itself.
         state.pointee.lastExhaustion = 0
         node.pointee.exhaustionRound = 0
         if shared != nil {

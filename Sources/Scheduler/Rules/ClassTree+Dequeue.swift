@@ -1,8 +1,8 @@
 extension ClassTree {
-    /// Writes up to `limit` frames that may leave now to `into`, in order, and returns how many. What does not fit stays queued.
+    /// Writes up to `limit` frames that may leave now to `into`, in the order in which they leave, and returns how many. What does not fit stays queued.
     ///
-    /// A visit to a leaf takes as many frames as its turn and every bucket on its way allow, and charges them at once; the result
-    /// is the same as frame by frame.
+    /// A visit to a leaf takes as many frames as its turn and every bucket up to its lender allow, and charges them at once; the result is the same as frame by
+    /// frame.
     @_noLocks
     public mutating func dequeue(into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds) -> Int {
         latest = now
@@ -16,7 +16,7 @@ extension ClassTree {
                 if row < 8 {
                     count = serveLeaves(row: row, into: into + sent, limit: limit &- sent, at: now)
                 } else {
-                    // Savers come before the root's borrowers.
+                    // Savers come before those that borrow from the root.
                     if _slowPath(saverRows != 0), row >= Self.rootRow { break }
                     count = serveBorrowers(row: row, into: into + sent, limit: limit &- sent, at: now)
                 }
@@ -24,7 +24,7 @@ extension ClassTree {
                     sent &+= count
                     continue
                 }
-                // Nobody asks the root but those who borrow from it.
+                // Only those that borrow from the root need to know its state, so it is charged no earlier than here.
                 if owedFrames != 0, row >= Self.rootRow {
                     chargeRoot(at: now)
                     continue
@@ -36,7 +36,8 @@ extension ClassTree {
         return sent
     }
 
-    /// Serves the saver whose turn it is, if the root is free; the root is charged. False: nothing may leave now, or there is no room.
+    /// Serves the saver whose turn it is if the root is below its ceiling; the root must have been charged. Returns false if no saver may send now, or there is
+    /// no room.
     @_noLocks @inline(never)
     private mutating func serveSaver(into: UnsafeMutablePointer<ScheduledFrame>, _ sent: inout Int, limit: Int, at now: Nanoseconds) -> Bool {
         if sent < limit {
@@ -50,7 +51,7 @@ extension ClassTree {
         return false
     }
 
-    /// Serves the leaf whose turn it is in `row`. 0 if it only put something aside: a turn still owed, a parked leaf, stale frames.
+    /// Serves the leaf whose turn it is in `row`. Returns 0 if it only removed an obstacle: a class that owes bytes, a parked leaf, or stale frames.
     @_noLocks @inline(never)
     private mutating func visit(
         row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds
@@ -63,7 +64,7 @@ extension ClassTree {
             if spendsSavings { rotateSavers(row: row) } else { rotate(row: row) }
             return 0
         }
-        // Down to the leaf whose turn it is.
+        // Goes down to the leaf whose turn it is.
         var leaf = lender
         while states[Int(leaf)].level != 0 {
             let feed = slots + (Int(leaf) &* 8 &+ priority)
@@ -113,7 +114,7 @@ extension ClassTree {
         let flows = codel ? codels[Int(leaf)].flows : nil
         var index = first(of: leaf)
         var sent = 0, bytes: UInt32 = 0
-        // Bytes with overhead. A turn is at most 2^29 bytes and a frame is shorter than 2^29, so they fit 32 bits.
+        // In bytes, with overhead. A turn is at most 2^29 bytes and a frame is shorter than that, so the sum fits in 32 bits.
         var charged: Int64 = 0, packetCost: Int64 = 0
         while index != FrameNode.none, sent < limit, charged &* Credit.perByte <= budget, packetCost <= packets {
             let next: UInt32
@@ -145,16 +146,16 @@ extension ClassTree {
                 cost: charged &* Credit.perByte, packetCost: packetCost, at: now)
         }
         if index == FrameNode.none { deactivate(leaf: leaf) }
-        // A root that is not the lender is not charged yet.
+        // If the root is not the lender, it has not been charged yet.
         updateModes(from: leaf, upTo: lender == 1 ? 0 : 1, at: now)
-        // Whether anyone lends now that this one does not may depend on the root.
+        // If the lender no longer lends, it may depend on the root whether another class does.
         if owedFrames != 0, lender != leaf, currentMode(lender) != Mode.canSend { chargeRoot(at: now) }
         if index != FrameNode.none { noteLeft(waiting: leaf) }
         return sent
     }
 
-    /// HTB's charging, leaf to root (htb_charge_class): every class pays from its ceiling; the lender and all above pay from their floor.
-    /// Turns are paid up to the lender. A root that is not the lender pays later: see `chargeRoot`.
+    /// Charges frames as HTB does, from the leaf to the root (htb_charge_class): every class pays from its ceiling; the lender and all classes above it also
+    /// pay from their floors. Turns are charged up to the lender. A root that is not the lender is charged later: see `chargeRoot`.
     @_noLocks @inline(__always)
     private mutating func charge(
         _ leaf: ClassID, lender: ClassID, _ row: Int, frames: Int, bytes: UInt32, turn: Int32, cost: Int64,
@@ -195,9 +196,16 @@ extension ClassTree {
         countSent(by: leaf, lender: lender, frames: UInt64(frames), bytes: UInt64(bytes))
     }
 
-    /// Charges the root for what was sent on others' floors: once for as many frames as possible, before it is asked and before a call ends.
+    /// Charges the root for what was sent on floors below it: once for as many frames as possible, before its mode is needed and before a call ends.
     @_noLocks
     mutating func chargeRoot(at now: Nanoseconds) {
+        payRoot(at: now)
+        if states[1].active != 0 { updateMode(1, at: now) }
+    }
+
+    /// Charges the root, whose mode is the caller's to update.
+    @_noLocks @inline(__always)
+    mutating func payRoot(at now: Nanoseconds) {
         refill(1, at: now)
         let state = states + 1
         let flags = state.pointee.flags
@@ -208,7 +216,6 @@ extension ClassTree {
         }
         owedFrames = 0
         owedCharge = 0
-        if state.pointee.active != 0 { updateMode(1, at: now) }
     }
 
     @_noLocks @inline(__always)
@@ -229,7 +236,7 @@ extension ClassTree {
         rotate(slots + (Int(parent) &* 8 &+ priority), place, round: round(id, priority), priority)
     }
 
-    /// Only leaves count: what all above them sent and lent follows from it (`ClassTotals`).
+    /// Counts what a leaf sent. Only leaves count: what all classes above them sent and lent follows from that (`ClassTotals`).
     @_noLocks @inline(__always)
     mutating func countSent(by leaf: ClassID, lender: ClassID, frames: UInt64, bytes: UInt64) {
         let level = leaf == lender ? ClassState.nobody : states[Int(lender)].level

@@ -1,17 +1,18 @@
 extension ClassTree {
-    /// Queues a burst of frames, each in its leaf, in order. Returns how many were queued; the others' verdicts say why not, and they
-    /// still belong to the caller.
+    /// Queues a burst of frames in order, each in its leaf. Returns how many were queued; the verdicts of the others say why not, and they still belong to the
+    /// caller.
     ///
-    /// Of many classes the memory of a burst's leaves should be on its way when this is called: who knows the leaves earlier prefetches their `classLines`.
+    /// With many classes, the memory of the burst's leaves should already be on its way to the cache when this is called: a caller that knows the leaves
+    /// earlier should prefetch their `classLines`.
     ///
-    /// `room`: places left in a buffer that this tree shares with others. A leaf may hold as many frames as there are places left, in that
-    /// buffer and in the tree's own, whichever are fewer.
+    /// `room` is the number of free places in a buffer that this tree shares with others. A leaf may hold as many frames as there are free places in that
+    /// buffer or in the tree's own, whichever has fewer.
     @_noLocks
     public mutating func enqueue(
         _ offered: UnsafeMutablePointer<OfferedFrame>, count: Int, room: UInt32 = .max, at now: Nanoseconds
     ) -> Int {
         fetch(offered, count: count)
-        // What others hold is not there for as long as a burst is looked at.
+        // During the burst only its own frames reduce this number.
         let least = min(free, room)
         var intake = Intake(free: least, freeHead: freeHead, isParked: parkedOutputs != 0)
         for index in 0..<count {
@@ -27,15 +28,16 @@ extension ClassTree {
         return Int(queued)
     }
 
-    /// What taking a frame in changes, kept at hand for a burst: nobody else looks at it meanwhile.
+    /// What queuing a frame changes, kept locally for the duration of a burst, in which nobody else looks at it.
     struct Intake {
-        /// Places left.
+        /// Number of free places.
         var free: UInt32
-        /// As `ClassTree.freeHead`.
+        /// The head of the free frames: `ClassTree.freeHead`.
         var freeHead: UInt32
-        /// Bytes taken in.
+        /// Number of bytes queued.
         var bytes = 0
-        /// What of a leaf's word is for the general way: while an output is parked any leaf's, as all have a parent or are the root, which is steep.
+        /// The bits of a leaf's word that send it to the general path. While an output is parked all bits do, and every leaf has one set: it has a parent, or
+        /// is the root, which has the flag `steep`.
         let general: UInt64
 
         @_noLocks @inline(__always)
@@ -46,8 +48,8 @@ extension ClassTree {
         }
     }
 
-    /// Loads that wait for nothing but memory, before the work that needs them one by one: the parents of a burst's leaves, and their
-    /// feeds where leaves borrowed a moment ago. What is so little that it stays in the first cache is not loaded.
+    /// Issues loads that depend on nothing but memory before the work that needs them one by one: the parents of a burst's leaves and, if leaves borrowed
+    /// recently, the parents' feeds. Trees small enough to stay in the first-level cache are skipped.
     @_noLocks @inline(__always)
     private mutating func fetch(_ offered: UnsafeMutablePointer<OfferedFrame>, count: Int) {
         let borrows = joined != 0
@@ -65,7 +67,7 @@ extension ClassTree {
         self.touched = touched
     }
 
-    /// Trees with no more inner classes have their lines at hand.
+    /// Trees with no more inner classes than this stay in the first-level cache.
     @inline(__always) private static var innersInCache: Int { @_noLocks get { 32 } }
 
     /// Queues a frame of `length` bytes in a leaf. The tree owns the frame only if the verdict is `queued`.
@@ -102,7 +104,7 @@ extension ClassTree {
             return .queued
         }
         if _slowPath(tail == 0) {
-            // Nobody is given the address of what is at hand for a burst, so that it can stay in registers.
+            // No address of `intake` is passed on, so that it can stay in registers.
             let (verdict, freeHead) = enqueueApart(offered, free: intake.free, freeHead: intake.freeHead, at: now)
             if case .queued = verdict {
                 intake.free &-= 1
@@ -125,8 +127,8 @@ extension ClassTree {
         return .queued
     }
 
-    /// A leaf joins the row of its priority. Those that join the same one after another are linked to each other; what others see of the row is
-    /// brought up to date by `endJoining`.
+    /// Has a leaf join the row of its priority. Leaves that join the same row in succession are only linked to each other; `endJoining` then updates the row's
+    /// tail.
     @_noLocks @inline(__always)
     private mutating func join(_ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, priority: UInt8) {
         state.beginToSend(priority)
@@ -142,7 +144,7 @@ extension ClassTree {
         lastJoined = leaf
     }
 
-    /// The last leaf that joined a row is its tail.
+    /// Ends the joining of a row: the last leaf that joined it becomes its tail.
     @_noLocks @inline(__always)
     private mutating func endJoining() {
         if joinedRow == Self.noRow { return }
@@ -153,7 +155,7 @@ extension ClassTree {
 
     @inline(__always) static var noRow: UInt8 { @_noLocks get { .max } }
 
-    /// Keeps a frame, which is then the caller's to link.
+    /// Stores a frame; the caller has to link it.
     @_noLocks @inline(__always)
     mutating func storeFrame(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
         var index = intake.freeHead
@@ -171,7 +173,7 @@ extension ClassTree {
         return index
     }
 
-    /// Says and counts why a leaf takes no frame of this length.
+    /// Counts and returns why a leaf does not take a frame of this length.
     @_noLocks @inline(never)
     mutating func refuse(_ leaf: ClassID, length: UInt32, free: UInt32) -> EnqueueVerdict {
         let profile = profile(of: leaf)
@@ -179,8 +181,8 @@ extension ClassTree {
             blocks[Int(leaf)].droppedQueueLimit &+= 1
             return .queueLimit
         }
-        // Dynamic threshold (Choudhury and Hahne 1998): a leaf may hold as many frames as are still free. One flooding leaf takes
-        // half of the buffer, n of them leave 1/(n+1) of it, so there is always room for a leaf that holds little.
+        // Dynamic threshold (Choudhury and Hahne 1998): a leaf may hold as many frames as there are free places. A single flooding leaf can take half of the
+        // buffer, and n of them leave 1/(n+1) of it free, so there always is room for a leaf that holds little.
         if free == 0 {
             blocks[Int(leaf)].droppedBufferFull &+= 1
             return .bufferFull
@@ -189,8 +191,8 @@ extension ClassTree {
         return .bufferShare
     }
 
-    /// A leaf got its first frame. Within its floor it joins its row at once; what else becomes of it is decided at the next dequeue,
-    /// when the classes whose time has come have been looked at.
+    /// Handles a leaf that got its first frame, by the general path. Within its floor it joins its row at once; everything else is decided at the next dequeue,
+    /// after the classes whose time has come have been updated.
     @_noLocks @inline(never)
     private mutating func arrive(_ leaf: ClassID, at now: Nanoseconds) {
         if let flows = flows(of: leaf) { beginApart(leaf, flows) }
@@ -203,6 +205,7 @@ extension ClassTree {
         putOff(leaf, at: now)
     }
 
+    /// Leaves it to the next dequeue to activate a leaf.
     @_noLocks @inline(__always)
     private mutating func putOff(_ leaf: ClassID, at now: Nanoseconds) {
         arrivals[arrived] = leaf
@@ -213,8 +216,8 @@ extension ClassTree {
         }
     }
 
-    /// Moves up to `limit` frames that were given up after they were accepted (see `DroppedFrame.Reason`) to
-    /// `into`; they are the caller's to free. They keep their place in the buffer until then.
+    /// Moves up to `limit` frames that were dropped after they had been accepted (see `DroppedFrame.Reason`) to `into`, for the caller to free. Until then they
+    /// occupy their places in the buffer.
     @_noLocks
     public mutating func takeDropped(into: UnsafeMutablePointer<DroppedFrame>, limit: Int) -> Int {
         var taken = 0
@@ -231,7 +234,7 @@ extension ClassTree {
         return taken
     }
 
-    /// Puts the chain of `count` frames from `head` to `tail` back among the free ones.
+    /// Returns the chain of `count` frames from `head` to `tail` to the free frames.
     @_noLocks @inline(__always)
     mutating func release(_ head: UInt32, _ tail: UInt32, count: UInt32) {
         frames[Int(tail)].next = freeHead
@@ -239,8 +242,7 @@ extension ClassTree {
         free &+= count
     }
 
-    /// Appends the chain from `head` to `tail` to the frames given up. The caller's tag has no use any more: why, and for which output they were,
-    /// stands in its place.
+    /// Appends the chain from `head` to `tail` to the dropped frames. The caller's tag is no longer needed; reason and output are stored in its place.
     @_noLocks
     mutating func giveUp(_ head: UInt32, _ tail: UInt32, of leaf: ClassID, _ reason: DroppedFrame.Reason) {
         let mark = UInt32(profile(of: leaf).pointee.output) | UInt32(reason.code) &<< 16

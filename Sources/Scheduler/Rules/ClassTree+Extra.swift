@@ -1,4 +1,4 @@
-/// Peak and packet rates: the buckets most classes do not have. And what a floor saves: `ClassTree+Savings`.
+/// Peak and packet rates, whose buckets most classes do not have, and the saved part of a floor's credit: see `ClassTree+Savings`.
 extension ClassTree {
     @_noLocks
     mutating func refillExtra(_ id: ClassID, elapsed: Nanoseconds) {
@@ -15,11 +15,11 @@ extension ClassTree {
             extra.pointee.ceilingPacketTokens = Credit.refilled(
                 extra.pointee.ceilingPacketTokens, rate: extra.pointee.ceilingPacketRate, elapsed: elapsed, burst: extra.pointee.ceilingPacketBurst)
         }
-        // The floor's tokens are up to date.
+        // The caller has already refilled the floor's tokens.
         extra.pointee.saved = max(extra.pointee.saved, states[Int(id)].floorTokens &- extra.pointee.atHand)
     }
 
-    /// Buckets without a rate stay at 0 and forbid nothing.
+    /// Whether peak or packet rate forbid to send. Buckets without a rate stay at 0 and forbid nothing.
     @_noLocks
     mutating func extraForbids(_ id: ClassID) -> Bool { extras[Int(id)].peakTokens < 0 || extras[Int(id)].ceilingPacketTokens < 0 }
 
@@ -40,14 +40,14 @@ extension ClassTree {
     mutating func extraFloorWait(_ id: ClassID) -> Nanoseconds {
         let extra = extras + Int(id)
         let packets = Credit.wait(extra.pointee.floorPacketTokens, rate: extra.pointee.floorPacketRate, reciprocal: extra.pointee.floorPacketReciprocal)
-        // What is saved may go as soon as packets may, and what comes to hand a little later.
+        // If the packet rate makes it wait, saved credit becomes usable then; otherwise the wait is until the floor has earned more than what is saved.
         if extra.pointee.saved == 0 || packets != 0 { return packets }
         let profile = profile(of: id)
         return Credit.wait(
             states[Int(id)].floorTokens &- extra.pointee.saved, rate: profile.pointee.floorRate, reciprocal: profile.pointee.floorReciprocal)
     }
 
-    /// Narrows what a visit may take, in nanobits and in billionths of a packet.
+    /// Reduces what a visit may take, which is given in nanobits and in billionths of a packet.
     @_noLocks
     mutating func limitByExtra(_ id: ClassID, lends: Bool, _ budget: inout Int64, _ packets: inout Int64) {
         let extra = extras + Int(id)
@@ -69,13 +69,13 @@ extension ClassTree {
         if lends { endSavings(id) }
     }
 
-    /// Takes new peak and packet rates over; a bucket that was there keeps its tokens, a new one is full. What the floor has beyond `atHand`, in nanobits,
-    /// is saved.
+    /// Takes over new peak and packet rates. An existing bucket keeps its tokens; a new one is full. What the floor holds beyond `atHand` (in nanobits) counts
+    /// as saved.
     @_noLocks
     mutating func configureExtra(_ id: ClassID, _ p: ClassParameters, atHand: Int64, existed: Bool) {
         let extra = extras + Int(id)
         let old = existed ? extra.pointee : Self.noExtra
-        // A packet rate has no burst of its own: 10 ms of it, at least two packets.
+        // A packet rate has no burst of its own: its bucket holds what the rate earns in 10 ms, at least two packets.
         func packetBurst(_ rate: UInt64) -> Int64 { max(2, min(Int64(rate / 100), 4_000_000_000)) * Credit.perPacket }
         func tokens(_ rate: UInt64, had: UInt64, _ tokens: Int64, burst: Int64) -> Int64 {
             rate == 0 ? 0 : had == 0 ? burst : min(tokens, burst)

@@ -1,36 +1,37 @@
-/// Leaves that queue their flows apart (FQ-CoDel, RFC 8290): a flow that begins, or sends little, goes before those that keep a queue, these take turns by
-/// bytes, and CoDel keeps the delay of each.
+/// Leaves that queue their flows separately (FQ-CoDel, RFC 8290): flows that begin or send little go before those that have a standing queue; the latter take
+/// turns by bytes; and CoDel limits the delay of each flow.
 ///
-/// Of such a leaf `ClassState.tail` is 0 while it holds frames, as of no other: all shorter ways stop there, so that other leaves pay nothing. Its node counts
-/// all its frames and bytes. A frame costs the same whatever the number of flows, but for turns that are still owed: less than one for each of its
-/// 1 514 bytes.
+/// While such a leaf holds frames, its `ClassState.tail` is 0, as for no other leaf: all fast paths stop there, so that other leaves pay nothing for this
+/// feature. Its node counts all of its frames and bytes. The cost of a frame does not depend on the number of flows, except for skipping flows that owe bytes:
+/// less than one flow for each of the frame's 1 514 bytes.
 extension ClassTree {
     // MARK: Memory, by the control thread
 
-    /// Gives a class the memory that `ClassParameters.queuesFlows` needs, before the owning lcore is told of these. A class that has it keeps it.
+    /// Gives a class the memory that `ClassParameters.queuesFlows` needs, before the owning lcore is sent these parameters. A class that already has the memory
+    /// keeps it.
     public func grantFlows(to id: ClassID) {
         guard Int(id) < classes, flowTables[Int(id)] == nil else { return }
         flowTables[Int(id)] = FlowQueues()
         flowTablesEnd.pointee = max(flowTablesEnd.pointee, Int(id) + 1)
     }
 
-    /// Takes it back once the owning lcore has carried out the change or removal after which the class needs it no more.
+    /// Takes the memory back after the owning lcore has carried out the change or removal due to which the class no longer needs it.
     public func reclaimFlows(of id: ClassID) {
         guard Int(id) < classes, let flows = flowTables[Int(id)] else { return }
         flowTables[Int(id)] = nil
         flows.deallocate()
     }
 
-    /// Bytes that a class takes on top of `bytesPerClass` once it queues its flows apart.
+    /// Bytes that a class takes on top of `bytesPerClass` if it queues its flows separately.
     public static var bytesPerClassWithFlows: Int { MemoryLayout<CoDelState>.stride + FlowQueues.byteCount }
 
     // MARK: The lcore
 
-    /// Whether there are leaves that queue their flows apart.
+    /// Whether there are leaves that queue their flows separately.
     @inline(__always)
     public var mayQueueFlows: Bool { @_noLocks get { flowClasses != 0 } }
 
-    /// Whether a leaf's frames are to be offered with their flows.
+    /// Whether the frames of a leaf have to be offered with a hash of their flow.
     @_noLocks @inline(__always)
     public func queuesFlows(_ id: ClassID) -> Bool { flows(of: id) != nil }
 
@@ -39,7 +40,7 @@ extension ClassTree {
         states[Int(id)].flags & ClassFlags.codel == 0 ? nil : codels[Int(id)].flows
     }
 
-    /// Queues one frame more in a leaf that holds some. Tells the free frame that is first now; the caller counts what was taken in.
+    /// Queues another frame in a leaf that already holds some. Returns the new head of the free frames; the caller counts what was taken in.
     @_noLocks @inline(never)
     mutating func enqueueApart(
         _ offered: UnsafePointer<OfferedFrame>, free: UInt32, freeHead: UInt32, at now: Nanoseconds
@@ -54,7 +55,7 @@ extension ClassTree {
         let index = storeFrame(offered, &intake, at: now)
         frames[Int(index)].flow = offered.pointee.flow
         queue(index, flows, of: leaf)
-        // Room is made at the cost of the longest queue (RFC 8290, 4.1.3), which may be this frame's.
+        // Frames of the longest queue are dropped to make room (RFC 8290, 4.1.3); it may be the queue of this frame.
         while node.pointee.framesAhead > profile.pointee.limitPackets || node.pointee.bytesAhead > profile.pointee.limitBytes, node.pointee.framesAhead > 1 {
             let number = flows.fattest
             let given = flows.flow(number).pointee.queue.removeFirst(frames)
@@ -69,7 +70,7 @@ extension ClassTree {
         return (.queued, intake.freeHead)
     }
 
-    /// A leaf that queues its flows apart got its first frame.
+    /// Moves the first frame of a leaf that queues its flows separately from `tail` to its flow's queue.
     @_noLocks
     mutating func beginApart(_ leaf: ClassID, _ flows: FlowQueues) {
         let index = states[Int(leaf)].tail
@@ -96,7 +97,7 @@ extension ClassTree {
         codels[Int(leaf)].oldFlows = flows.lists.pointee.old
     }
 
-    /// Takes out the frame whose turn it is. `FrameNode.none`: the leaf is empty.
+    /// Removes and returns the frame whose turn it is; `FrameNode.none` if the leaf is empty.
     @_noLocks @inline(never)
     mutating func removeFirstApart(_ leaf: ClassID, _ flows: FlowQueues, at now: Nanoseconds) -> UInt32 {
         let lists = flows.lists, node = nodes + Int(leaf)
@@ -113,7 +114,7 @@ extension ClassTree {
             }
             if flow.pointee.queue.isEmpty {
                 flows.removeHead()
-                // Otherwise a flow could go first again and again by sending one frame at a time (RFC 8290, 4.2).
+                // Otherwise a flow could be served first again and again by sending one frame at a time (RFC 8290, 4.2).
                 if isNew, lists.pointee.oldHead != 0, number != FlowQueues.inherited { flows.appendOld(number) }
                 continue
             }
@@ -137,7 +138,7 @@ extension ClassTree {
 
     // MARK: Changes
 
-    /// Makes one queue of a leaf's flows, in the order of their turns: none is overtaken by frames of its own flow.
+    /// Merges a leaf's flow queues into one queue, in the order of their turns. Frames of the same flow stay in order.
     @_noLocks
     mutating func joinFlows(of leaf: ClassID) {
         guard states[Int(leaf)].level == 0, states[Int(leaf)].tail == 0, let flows = flows(of: leaf) else { return }
@@ -157,7 +158,7 @@ extension ClassTree {
         setQueue(all, of: leaf)
     }
 
-    /// What a leaf holds in one queue leaves first: how it would fall to flows is not known.
+    /// Has the frames that a leaf holds in a single queue leave first, because the flows that they belong to are not known.
     @_noLocks
     mutating func inheritQueue(_ leaf: ClassID) {
         guard states[Int(leaf)].tail > FrameNode.none, let flows = flows(of: leaf) else { return }
@@ -168,7 +169,7 @@ extension ClassTree {
         appendApart(queue, flows, to: leaf)
     }
 
-    /// Takes over frames whose flows are not known. They leave before all others: frames of their flows that come later must not overtake them.
+    /// Takes over frames whose flows are not known. They leave before all others, because later frames of their flows must not overtake them.
     @_noLocks
     mutating func appendApart(_ queue: FrameQueue, _ flows: FlowQueues, to leaf: ClassID) {
         let flow = flows.flow(FlowQueues.inherited)

@@ -1,7 +1,7 @@
-/// The rows of leaves in their floors, by priority: lists with a tail. A leaf that joins touches the last leaf alone, one that leaves from
-/// the head touches no other, so that the way of a frame within its floor stays within its own class.
+/// The rows of leaves that are within their floors, by priority: lists with a tail. Adding a leaf touches only the last leaf of the row, and removing the head
+/// touches no other leaf, so that a frame within its floor touches little beyond its own class.
 extension ClassTree {
-    /// `state` is the leaf's.
+    /// Appends a leaf to a row; `state` is the leaf's state.
     @_noLocks @inline(__always)
     mutating func append(_ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, toLeafRow row: Int) {
         state.pointee.rowNext = 0
@@ -16,7 +16,7 @@ extension ClassTree {
         rowTails[row] = leaf
     }
 
-    /// Takes a leaf out, wherever it is.
+    /// Removes a leaf, wherever in the row it is.
     @_noLocks @inline(__always)
     mutating func remove(_ leaf: ClassID, fromLeafRow row: Int) {
         let next = states[Int(leaf)].rowNext
@@ -26,7 +26,7 @@ extension ClassTree {
         if next == 0 { rowTails[row] = previous } else { states[Int(next)].rowPrevious = previous }
     }
 
-    /// The first leaf's turn is over: it goes to the tail.
+    /// Ends the turn of the first leaf: it goes to the tail.
     @_noLocks @inline(__always)
     mutating func rotate(leafRow row: Int) {
         let leaf = rowHeads[row]

@@ -1,13 +1,12 @@
-/// Lists: the rows of classes that can send, by level and priority, and the feed of children every inner class serves, by priority.
-/// A class joins at the tail and keeps its place until it has nothing to send or hits its ceiling. In particular it stays in its
-/// parent's feed while it is within its floor: rows of lower levels are served first, so nothing is served twice, and it would
-/// otherwise lose its turn to borrow each time its floor grants it a frame. One that its ceiling kept away comes back to what is left of
-/// its turn: `ClassTree+Rounds`.
+/// The lists of a tree: the rows, which hold the classes that can send, by level and priority; and each inner class's feeds, which hold the children that it
+/// serves, by priority. A class joins at the tail and keeps its place until it has nothing to send or reaches its ceiling. In particular it stays in its
+/// parent's feed while it is within its floor: rows of lower levels are served first, so nothing is served twice, and otherwise it would lose its turn to
+/// borrow each time its floor grants it a frame. A class that was kept away by its ceiling returns to what is left of its turn: `ClassTree+Rounds`.
 ///
-/// One that joins touches the last class alone, one that leaves from the head touches no other. The rows of leaves have shorter ways of their
-/// own: `ClassTree+LeafRows`.
+/// Joining touches only the last class of a list, and removing the head touches no other class. The rows of leaves have faster functions of their own:
+/// `ClassTree+LeafRows`.
 extension ClassTree {
-    /// Its place in its parent's feed.
+    /// The links of a class in its parent's feed.
     @_noLocks @inline(__always)
     mutating func slot(_ id: ClassID, _ priority: Int) -> UnsafeMutablePointer<PrioritySlot> {
         if states[Int(id)].level == 0 {
@@ -23,7 +22,7 @@ extension ClassTree {
         if row < 8 { append(id, states + Int(id), toLeafRow: row) } else { append(id, toRow: row) }
     }
 
-    /// `row` is one of inner classes.
+    /// Appends a class to a row of inner classes.
     @_noLocks @inline(__always)
     private mutating func append(_ id: ClassID, toRow row: Int) {
         let mine = slots + (Int(id) &* 8 &+ row & 7)
@@ -44,7 +43,7 @@ extension ClassTree {
         let row = Int(states[Int(id)].level) &* 8 &+ priority
         states[Int(id)].inRow &= ~(1 &<< UInt8(truncatingIfNeeded: priority))
         if row < 8 { return remove(id, fromLeafRow: row) }
-        // All in a row are of one level.
+        // All classes in a row have the same level.
         let next = slots[Int(id) &* 8 &+ priority].rowNext
         if rowHeads[row] == id { return removeHead(ofRow: row, next: next) }
         let previous = slots[Int(id) &* 8 &+ priority].rowPrevious
@@ -52,14 +51,14 @@ extension ClassTree {
         if next == 0 { rowTails[row] = previous } else { slots[Int(next) &* 8 &+ priority].rowPrevious = previous }
     }
 
-    /// Takes the first class out; `next` is the one behind it, or 0.
+    /// Removes the first class of a row; `next` is the one behind it, or 0.
     @_noLocks @inline(__always)
     mutating func removeHead(ofRow row: Int, next: ClassID) {
         rowHeads[row] = next
         if next == 0 { rows &= ~(1 &<< UInt64(row)) }
     }
 
-    /// The turn of the first class of `row` is over: it goes to the tail.
+    /// Ends the turn of the first class of `row`: it goes to the tail.
     @_noLocks @inline(__always)
     mutating func rotate(row: Int) {
         if row < 8 { return rotate(leafRow: row) }
@@ -70,7 +69,7 @@ extension ClassTree {
         append(id, toRow: row)
     }
 
-    /// Puts `id` in its parent's feed: last, or where its turn says if it `returns`. True if the feed was empty.
+    /// Puts `id` into its parent's feed: at the tail or, if it `returns`, where its turn requires. Returns true if the feed was empty.
     @_noLocks @inline(__always)
     mutating func insertInFeed(_ id: ClassID, _ priority: Int, returns: Bool) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
@@ -85,7 +84,7 @@ extension ClassTree {
         return append(id, slot(id, priority), to: feed, priority)
     }
 
-    /// Puts `id`, whose slot is `mine`, last in a feed. True if that was empty.
+    /// Appends `id`, whose links are `mine`, to a feed. Returns true if the feed was empty.
     @_noLocks @inline(__always)
     mutating func append(
         _ id: ClassID, _ mine: UnsafeMutablePointer<PrioritySlot>, to feed: UnsafeMutablePointer<PrioritySlot>, _ priority: Int
@@ -103,7 +102,7 @@ extension ClassTree {
         return wasEmpty
     }
 
-    /// Puts `id`, whose slot is `mine`, first in a feed that is not empty.
+    /// Puts `id`, whose links are `mine`, at the head of a feed that is not empty.
     @_noLocks @inline(__always)
     private mutating func prepend(
         _ id: ClassID, _ mine: UnsafeMutablePointer<PrioritySlot>, to feed: UnsafeMutablePointer<PrioritySlot>, _ priority: Int
@@ -114,7 +113,7 @@ extension ClassTree {
         feed.pointee.feedHead = id
     }
 
-    /// Takes `id` out of its parent's feed. True if the feed is now empty.
+    /// Removes `id` from its parent's feed. Returns true if the feed is empty now.
     @_noLocks @inline(__always)
     mutating func removeFromFeed(_ id: ClassID, _ priority: Int) -> Bool {
         if states[Int(id)].flags & ClassFlags.shared != 0 {
@@ -134,7 +133,7 @@ extension ClassTree {
         return false
     }
 
-    /// The turn of the first class of a feed is over: it goes to the tail. `mine` is its slot, and `round` what it has used up.
+    /// Ends the turn of the first class of a feed: it goes to the tail. `mine` are its links, and `round` its round.
     @_noLocks @inline(__always)
     mutating func rotate(
         _ feed: UnsafeMutablePointer<PrioritySlot>, _ mine: UnsafeMutablePointer<PrioritySlot>, round: UnsafeMutablePointer<UInt16>, _ priority: Int

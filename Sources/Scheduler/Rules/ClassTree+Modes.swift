@@ -1,5 +1,5 @@
 extension ClassTree {
-    /// Brings the class's tokens up to `now`.
+    /// Brings the class's tokens up to date.
     @_noLocks @inline(__always)
     mutating func refill(_ id: ClassID, at now: Nanoseconds) {
         let state = states + Int(id)
@@ -21,7 +21,7 @@ extension ClassTree {
         if flags & ClassFlags.extra != 0 { refillExtra(id, elapsed: elapsed) }
     }
 
-    /// What the tokens, which must be up to date, allow.
+    /// The mode that follows from the tokens, which must be up to date.
     @_noLocks @inline(__always)
     mutating func currentMode(_ id: ClassID) -> UInt8 {
         let state = states + Int(id)
@@ -35,7 +35,7 @@ extension ClassTree {
         return Mode.canSend
     }
 
-    /// Sets the timer of a class whose mode will improve with time alone.
+    /// Sets the timer of a class whose mode will improve just by the passing of time.
     @_noLocks @inline(__always)
     mutating func armIfWaiting(_ id: ClassID, at now: Nanoseconds) {
         let state = states + Int(id), profile = profile(of: id)
@@ -67,8 +67,8 @@ extension ClassTree {
         wheel.arm(id, at: now &+ wait)
     }
 
-    /// Puts a class that has frames at `priorities` where its mode says, and wakes its ancestors as far as that matters to them. It `returns` if it had
-    /// frames all the time.
+    /// Puts a class that has frames at `priorities` into the lists that its mode requires, and activates its ancestors as far as that affects them. `returns`
+    /// says that it had frames all the time and comes back to its parent's feed.
     @_noLocks @inline(never)
     mutating func attach(_ id: ClassID, _ priorities: UInt8, returns: Bool, at now: Nanoseconds) {
         var id = id, priorities = priorities
@@ -110,7 +110,7 @@ extension ClassTree {
         }
     }
 
-    /// Takes a class out of row and feed at `priorities`; ancestors with nothing left there follow.
+    /// Takes a class out of its rows and feeds at `priorities`; so are ancestors whose feeds become empty.
     @_noLocks @inline(never)
     mutating func detach(_ id: ClassID, _ priorities: UInt8) {
         var id = id, priorities = priorities
@@ -138,7 +138,7 @@ extension ClassTree {
         }
     }
 
-    /// Lets the leaves that arrived above their floors join.
+    /// Activates the leaves that have got their first frame above their floors.
     @_noLocks
     mutating func activateArrivals(at now: Nanoseconds) {
         guard arrived != 0 else { return }
@@ -147,7 +147,7 @@ extension ClassTree {
         arrived = 0
     }
 
-    /// A leaf that has frames and an output that takes them.
+    /// Activates a leaf that has frames and whose output takes them.
     @_noLocks @inline(never)
     mutating func activate(leaf id: ClassID, at now: Nanoseconds) {
         attach(id, profile(of: id).pointee.priorityBit, returns: false, at: now)
@@ -162,8 +162,8 @@ extension ClassTree {
         detach(id, priorities)
     }
 
-    /// Looks again at a class that was charged and at all above it, up to the one before `end`. What got worse is told once all modes are known: who keeps a
-    /// class from lending may stand above it.
+    /// Updates the modes of a class that was charged and of all classes above it, up to but excluding `end`. Classes whose mode got worse are reported once all
+    /// modes are known, because the class that prevents lending may be further up.
     @_noLocks @inline(__always)
     mutating func updateModes(from first: ClassID, upTo end: ClassID, at now: Nanoseconds) {
         var id = first
@@ -177,10 +177,10 @@ extension ClassTree {
         }
     }
 
-    /// The same for those above a class that got worse.
+    /// Continues `updateModes` above a class whose mode got worse.
     @_noLocks @inline(never)
     private mutating func updateModes(above worse: ClassID, upTo end: ClassID, at now: Nanoseconds) {
-        // Bit per class, from the first on: it got worse.
+        // A bit for each class from `worse` upwards whose mode got worse.
         var gotWorse: UInt32 = 1, place: UInt32 = 2
         var id = states[Int(worse)].parent
         while id != end {
@@ -196,17 +196,18 @@ extension ClassTree {
         }
     }
 
-    /// Looks again at an active class alone.
+    /// Updates the mode of a single active class.
     @_noLocks @inline(never)
     mutating func updateMode(_ id: ClassID, at now: Nanoseconds) {
         if moveByMode(id, at: now) { noteWorse(id) }
     }
 
-    /// Moves an active class whose tokens changed to where its new mode says. True if that is worse, which is the caller's to tell.
+    /// Moves an active class whose tokens have changed to the lists that its new mode requires. Returns true if the mode got worse, which the caller has to
+    /// report.
     @_noLocks @inline(never)
     private mutating func moveByMode(_ id: ClassID, at now: Nanoseconds) -> Bool {
         let state = states + Int(id)
-        // A debt is booked at once, so that its end is known.
+        // With leased rates a debt is booked at once, so that the time when it ends is known.
         if state.pointee.flags & ClassFlags.shared != 0 { refillShared(id, at: now) }
         let mode = currentMode(id), old = state.pointee.mode
         if mode == old {
@@ -232,7 +233,7 @@ extension ClassTree {
         return mode > old
     }
 
-    /// Looks again at the classes whose time has come.
+    /// Updates the classes whose time has come.
     @_noLocks
     mutating func wake(at now: Nanoseconds) {
         wheel.advance(to: now)

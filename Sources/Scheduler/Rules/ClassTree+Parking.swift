@@ -1,6 +1,6 @@
 extension ClassTree {
-    /// Sets aside the leaves of an output that takes no more for now. They are moved as their turn comes, each once, and then cost
-    /// nothing until `unpark`; their queues go on accepting frames.
+    /// Parks an output that accepts nothing for now. Each of its leaves is set aside when its turn comes, once, and then costs nothing until `unpark`; its
+    /// queue still accepts frames.
     @_noLocks
     public mutating func park(output: UInt16) {
         guard Int(output) < outputs, outputStates[Int(output)].isParked == 0 else { return }
@@ -8,9 +8,9 @@ extension ClassTree {
         parkedOutputs &+= 1
     }
 
-    /// Takes the output's leaves back in, at the tail of their lists.
+    /// Returns the output's leaves to their lists, at the tail.
     ///
-    /// Their credit grew meanwhile, as for any class that waits, up to its burst: the next `dequeue` brings it up to date.
+    /// Like any class that waits, they earned credit meanwhile, up to their bursts; the next `dequeue` computes it.
     @_noLocks
     public mutating func unpark(output: UInt16) {
         guard Int(output) < outputs, outputStates[Int(output)].isParked != 0 else { return }
@@ -26,7 +26,7 @@ extension ClassTree {
         }
     }
 
-    /// Hangs a backlogged leaf that is in no other list in its output's list.
+    /// Puts a backlogged leaf that is in no other list into its output's list of parked leaves.
     @_noLocks @inline(__always)
     mutating func park(leaf id: ClassID) {
         let state = states + Int(id), output = Int(profile(of: id).pointee.output)

@@ -1,7 +1,8 @@
-/// A leaf's queue: a ring of frames, of which the leaf's line names the last, and the last leads to the first. `ClassNode` counts those ahead of the last, so
-/// that the line alone tells of a queue of one frame, as most are with many classes. Leaves that queue their flows apart have many: see `ClassTree+Flows`.
+/// A leaf's queue is a ring of frames: the leaf's state names the last frame, which leads to the first. `ClassNode` counts the frames ahead of the last, so
+/// that the state alone is enough for a queue of one frame, which most queues are if there are many classes. Leaves that queue their flows separately have many
+/// queues: see `ClassTree+Flows`.
 extension ClassTree {
-    /// Frames in a class's queue; 0 of an inner class. Any thread may ask: see `counters`.
+    /// Number of frames in a class's queue; 0 for an inner class. Any thread may call this: see `counters`.
     @_noLocks @inline(__always)
     func queued(_ id: ClassID) -> UInt32 {
         let tail = states[Int(id)].tail
@@ -12,7 +13,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     private func hasFlows(_ id: ClassID) -> Bool { states[Int(id)].level == 0 && flows(of: id) != nil }
 
-    /// Their bytes.
+    /// Number of bytes in a class's queue.
     @_noLocks @inline(__always)
     func queuedBytes(_ id: ClassID) -> UInt32 {
         let tail = states[Int(id)].tail
@@ -20,14 +21,15 @@ extension ClassTree {
         return tail == 0 && hasFlows(id) ? nodes[Int(id)].bytesAhead : 0
     }
 
-    /// The first frame of a leaf's queue; `FrameNode.none` if that is empty, and one that is always there, queued at 0, if it holds flows apart.
+    /// The first frame of a leaf's queue, or `FrameNode.none` if that is empty. If the leaf holds frames in flow queues, this is a placeholder that always
+    /// exists, with a queuing time of 0.
     @_noLocks @inline(__always)
     func first(of leaf: ClassID) -> UInt32 {
         let tail = states[Int(leaf)].tail
         return tail == FrameNode.none ? FrameNode.none : frames[Int(tail)].next
     }
 
-    /// Takes a leaf's whole queue out; nil if there is none. The leaf is in no list.
+    /// Removes and returns a leaf's whole queue; nil if it is empty. The leaf must be in no list.
     @_noLocks
     mutating func removeQueue(of leaf: ClassID) -> LeafQueue? {
         joinFlows(of: leaf)
@@ -37,7 +39,7 @@ extension ClassTree {
         return LeafQueue(tail: tail, count: nodes[Int(leaf)].framesAhead, bytes: nodes[Int(leaf)].bytesAhead)
     }
 
-    /// Puts a queue behind a leaf's own, whatever the leaf's limits.
+    /// Appends a queue to a leaf's own, whatever the leaf's limits are.
     @_noLocks
     mutating func append(_ queue: LeafQueue, to leaf: ClassID, at now: Nanoseconds) {
         let state = states + Int(leaf), node = nodes + Int(leaf)
@@ -57,7 +59,7 @@ extension ClassTree {
         node.pointee.bytesAhead &+= queue.bytes &+ frames[Int(last)].length
     }
 
-    /// Takes the first frame, which is `index`, out of a leaf's queue. Returns the one that is first now, or `FrameNode.none`.
+    /// Removes the first frame, which is `index`, from a leaf's queue. Returns the frame that is first then, or `FrameNode.none`.
     @_noLocks @inline(__always)
     mutating func removeFirst(_ index: UInt32, of leaf: ClassID) -> UInt32 {
         let state = states + Int(leaf), node = nodes + Int(leaf)
@@ -74,7 +76,7 @@ extension ClassTree {
     }
 }
 
-/// A queue that no leaf has: its last frame, and frames and bytes ahead of that.
+/// A queue that belongs to no leaf: its last frame, and the frames and bytes ahead of that.
 struct LeafQueue {
     let tail: UInt32
     let count: UInt32

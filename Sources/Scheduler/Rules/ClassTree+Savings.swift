@@ -1,62 +1,64 @@
-/// What a floor saved. The root's rate is its output's, and a leaf within its floor asks nobody: what floors saved in deep buckets would pass that rate for as
-/// long as it lasts (Linux lets it). So a floor has only a little of its bucket at hand: `ClassTree.atHand`, as much as the root's own burst has for it where
-/// bursts are the usual 10 ms. What is saved beyond that waits while the root is at its ceiling, as loans do, and then goes before them.
+/// Saved credit of floors. The root's rate is that of its output, and a leaf within its floor asks no ancestor: what floors have saved in deep buckets would
+/// exceed the root's rate for as long as it lasts (Linux allows that). Therefore a floor has only a part of its bucket at hand: `ClassTree.atHand`, which is
+/// the floor's part of the root's own burst if bursts are the usual 10 ms. What it has saved beyond that waits while the root is at its ceiling, as loans do,
+/// and is then served before them.
 ///
-/// In a window of length t no more leaves than the root's rate times t, its burst and a frame, and for each class with a floor what it has at hand, or
-/// its burst if that is less, and a frame: if floors sum up to no more than the root's rate. Floors themselves never wait for the root, so that each is met
-/// whatever others saved.
+/// If the floors sum up to no more than the root's rate, then in a window of length t no more leaves than the root's rate times t, its burst and one frame,
+/// plus for each class with a floor what it has at hand (or its burst, if that is less) and one frame. Floors themselves never wait for the root, so each is
+/// met, whatever others have saved.
 ///
-/// Such a class is a saver: `ClassExtra.saved` is the part of its floor's tokens that waits, 0 for all others. It grows by what the bucket earns when it has
-/// all that is at hand; it shrinks by what leaves on it. A saver that has nothing at hand hangs in its parent's feed, as any borrower, and in a savers' row of its level and
-/// priority: those have the numbers of rows plus 64. They are served after all floors, and before the root lends.
+/// A class with saved credit is a saver: `ClassExtra.saved` is the part of its floor's tokens that waits; it is 0 for all other classes. It grows by what the
+/// bucket earns while everything that may be at hand is there, and shrinks by what is sent on it. A saver that has nothing at hand is in its parent's feed,
+/// like any borrower, and also in a row of savers of its level and priority, whose numbers are those of the ordinary rows plus 64. These rows are served after
+/// all floors and before the root lends.
 ///
 /// Trees that lease their rates (`SharedTree`) save nothing beyond what is at hand.
 extension ClassTree {
-    /// What a floor has at hand: bytes that it earns in 10 ms, at least two of the largest frames that ports carry, of 9022. Floors whose burst is the daemon's default
-    /// save nothing.
+    /// Bytes that a floor may have at hand: what it earns in 10 ms, but at least two frames of 9022 bytes, which is the largest that ports carry. With the
+    /// daemon's default burst, floors therefore save nothing.
     @_noLocks
     static func atHand(rate: UInt64) -> UInt32 { UInt32(min(max(rate / 800, 18_044), Credit.mostBytes)) }
 
     @inline(__always) static var saversRow: Int { @_noLocks get { 64 } }
-    /// The first of those from which the root lends.
+    /// The first of the rows in which the root lends.
     @inline(__always) static var rootRow: Int { @_noLocks get { 56 } }
 
-    /// What the floor of a class that is metered allows, in nanobits: without what waits, unless that is what is spent.
+    /// What the floor of a class with a floor bucket allows, in nanobits: its credit without the saved part or, with `spendsSavings`, the saved part.
     @_noLocks @inline(__always)
     func floorCredit(_ id: ClassID, spendsSavings: Bool) -> Int64 {
         let tokens = states[Int(id)].floorTokens
         if states[Int(id)].flags & ClassFlags.extra == 0 { return tokens }
-        // A frame begins while some is left, and is sent whole.
+        // A frame may begin while some saved credit is left, and is then sent whole.
         return spendsSavings ? min(tokens, extras[Int(id)].saved &- 1) : tokens &- extras[Int(id)].saved
     }
 
-    /// Whether a class above its floor has something saved for it. It must be up to date.
+    /// Whether a class has saved credit that its packet rate allows it to spend. Its tokens must be up to date.
     @_noLocks @inline(__always)
     func hasSaved(_ id: ClassID) -> Bool {
         states[Int(id)].flags & ClassFlags.extra != 0 && extras[Int(id)].saved > 0 && extras[Int(id)].floorPacketTokens >= 0
     }
 
-    /// What leaves on a class's savings, or on those of a class below it, is taken from them as far as they go. Its tokens are charged by the caller.
+    /// Takes what is sent on a class's saved credit, or on that of a class below it, from `saved` as far as that goes. The caller charges the tokens.
     @_noLocks
     mutating func spendSavings(_ id: ClassID, _ cost: Int64) {
         extras[Int(id)].saved = max(extras[Int(id)].saved &- cost, 0)
         endSavings(id)
     }
 
-    /// Who owes to its floor has saved nothing.
+    /// A floor that is in debt has nothing saved.
     @_noLocks @inline(__always)
     mutating func endSavings(_ id: ClassID) {
         if states[Int(id)].floorTokens < 0 { extras[Int(id)].saved = 0 }
     }
 
-    /// Whether the root's ceilings allow that something leaves beside floors. It has paid what it owes.
+    /// Whether the root's ceilings allow anything to leave besides what is within floors. The root must have been charged.
     @_noLocks @inline(__always)
     mutating func rootIsFree(at now: Nanoseconds) -> Bool {
         refill(1, at: now)
         return currentMode(1) != Mode.cannotSend
     }
 
-    /// What the root's ceilings allow to leave.
+    /// Reduces what a visit may take to what the root's ceilings allow.
     @_noLocks
     mutating func limitByRoot(_ budget: inout Int64, _ packets: inout Int64) {
         let flags = states[1].flags
@@ -64,7 +66,7 @@ extension ClassTree {
         if flags & ClassFlags.extra != 0 { limitByExtra(1, lends: false, &budget, &packets) }
     }
 
-    /// Savers are left waiting: remembers for how long.
+    /// Notes until when savers have to wait.
     @_noLocks @inline(never)
     mutating func noteSavers(at now: Nanoseconds) {
         let state = states + 1, profile = profile(of: 1)
@@ -79,7 +81,7 @@ extension ClassTree {
 
     // MARK: Rows
 
-    /// A class above its floor joins the savers' rows of `priorities`, if it has saved something.
+    /// Has a class above its floor join the rows of savers at `priorities` if it has saved credit.
     @_noLocks
     mutating func joinSavers(_ id: ClassID, _ priorities: UInt8) {
         guard hasSaved(id) else { return }
@@ -89,7 +91,7 @@ extension ClassTree {
             appendSaver(id, toRow: Self.saversRow &+ Int(states[Int(id)].level) &* 8 &+ rest.trailingZeroBitCount)
             rest &= rest &- 1
         }
-        // Until it is known.
+        // This means "at once", until `noteSavers` knows better.
         saversDue = 0
     }
 
@@ -103,8 +105,8 @@ extension ClassTree {
         }
     }
 
-    /// A class that is active was charged or has earned. It keeps its places while it has something at hand: lower rows come first, so nothing is served
-    /// twice, and it would otherwise lose its turn each time its floor grants it a frame.
+    /// Updates the rows of savers after an active class was charged or has earned credit. A saver keeps its places while it has credit at hand: lower rows are
+    /// served first, so nothing is served twice, and otherwise it would lose its turn each time its floor grants it a frame.
     @_noLocks @inline(never)
     mutating func updateSaver(_ id: ClassID, at now: Nanoseconds) {
         let mode = states[Int(id)].mode
@@ -112,12 +114,12 @@ extension ClassTree {
             if mode == Mode.mayBorrow { joinSavers(id, states[Int(id)].active) }
         } else if extras[Int(id)].inRow != 0 {
             leaveSavers(id, .max)
-            // What it still had is at hand now.
+            // Without saved credit, the time at which its floor allows it to send is another than before.
             if mode == Mode.mayBorrow { armIfWaiting(id, at: now) }
         }
     }
 
-    /// The turn of the first saver of `row` is over: it goes to the tail.
+    /// Ends the turn of the first saver of `row`: it goes to the tail.
     @_noLocks
     mutating func rotateSavers(row: Int) {
         let id = rowHeads[row], next = links(id, row).pointee.next
@@ -161,7 +163,7 @@ extension ClassTree {
     }
 }
 
-/// A class's place in a savers' row.
+/// The links of a class in a row of savers.
 struct RowLinks {
     var next: ClassID
     var previous: ClassID

@@ -1,10 +1,10 @@
 extension ClassTree {
-    /// Passes over leaves that hold no frame queued at `time` or before, from class `next` on, and stops at one that does: true when it has
-    /// passed over all of them. Frames leave a leaf in order, so a leaf once passed over need not be looked at again.
+    /// Skips leaves that hold no frame queued at `time` or earlier, from class `next` on, and stops at a leaf that does. Returns true when it has skipped all
+    /// of them. Frames leave a leaf in order, so a leaf that was skipped need not be looked at again.
     ///
     /// - Parameters:
-    ///   - next: the class to begin with; 0 at first.
-    ///   - most: leaves looked at in one call.
+    ///   - next: the class with which to begin; 0 at first. It is advanced to the class with which to continue.
+    ///   - most: the number of leaves that one call may look at.
     @_noLocks
     public func hasSent(since time: Nanoseconds, from next: inout UInt32, most: Int) -> Bool {
         var looked = 0

@@ -1,119 +1,120 @@
 /// A hierarchical token bucket with the rules of Linux HTB (net/sched/sch_htb.c), for one output or for many.
 ///
-/// One lcore owns a tree: every call comes from it, with a `now` that never goes back. Nothing here reads a clock, allocates,
-/// locks or divides after `create`. Storage for all classes and frames is reserved there and touched when first used.
+/// One lcore owns a tree and makes all calls, with a `now` that never goes back. After `create` no call reads a clock, allocates, locks or divides. `create`
+/// reserves address space for all classes and frames; it takes memory only when it is first used.
 ///
-/// A dequeue serves, in this order: leaves within their own floor by priority, then borrowers by how near their lender is and by
-/// priority, and among equals by deficit round robin in proportion to quantum. Two things differ from Linux on purpose: an inner
-/// class takes turns with its siblings by its own quantum, however many leaves it has, and a turn that is still owed is skipped
-/// rather than answered with one frame more.
+/// A dequeue serves leaves within their own floors first, by priority. Then it serves leaves that borrow: those with the nearest lender first, then by
+/// priority. Leaves that are equal in both share by deficit round robin, in proportion to their quanta. Two things differ from Linux on purpose: an inner class
+/// takes turns with its siblings by its own quantum, however many leaves it has; and a class that still owes bytes from earlier turns is skipped instead of
+/// being allowed one more frame.
 ///
-/// Classes that wait for tokens hang in a timing wheel and are looked at only when their time has come. Classes whose time comes in
-/// the same call join in the order of their ids.
+/// Classes that wait for tokens are in a timing wheel and are looked at only when their time has come. Classes whose time comes within the same call are
+/// handled in the order of their ids.
 public struct ClassTree {
-    /// States, nodes, profiles and frames: see `ClassTables`.
+    /// States, nodes, profiles and frames, in one block: see `ClassTables`.
     private let memory: ZeroedMemory
     var lines: UnsafeMutableRawPointer { @_noLocks @inline(__always) get { memory.bytes } }
     let slots: UnsafeMutablePointer<PrioritySlot>
     let feedRounds: UnsafeMutablePointer<FeedRounds>
     let extras: UnsafeMutablePointer<ClassExtra>
     let codels: UnsafeMutablePointer<CoDelState>
-    /// Granted to classes, in use or not; written by the control thread alone.
+    /// Memory for flow queues that was granted to classes, whether in use or not; only the control thread writes it.
     let flowTables: UnsafeMutablePointer<FlowQueues?>
     private let flowTableMemory: ZeroedMemory
-    /// Those granted so far are before this.
+    /// One more than the highest class id that memory was ever granted to.
     let flowTablesEnd: UnsafeMutablePointer<Int>
-    /// For hashes of flows, so that nobody can choose frames whose flows fall together.
+    /// Seed for hashes of flows, random so that no sender can choose frames whose flows collide.
     public let flowSeed = UInt64.random(in: .min ... .max)
-    /// Classes that queue their flows apart.
+    /// Number of classes that queue their flows separately.
     var flowClasses = 0
     let blocks: UnsafeMutablePointer<CounterBlock>
-    /// What was borrowed, by the level of the lender: `classes` entries for each of eight levels. See `ClassTree+Loans`.
+    /// Loans by the lender's level: `classes` entries for each of eight levels. See `ClassTree+Loans`.
     let loans: UnsafeMutablePointer<Loan>
-    /// Times held by an ancestor's ceiling, by that ancestor's level; as `loans`.
+    /// How often a class had to wait because of an ancestor's ceiling, by the ancestor's level, laid out like `loans`.
     let ceilingWaits: UnsafeMutablePointer<UInt64>
-    /// Of the classes whose `ClassNode.blockers` has bit 0.
+    /// Used only for classes whose `ClassNode.blockers` has bit 0 set.
     let keptCounts: UnsafeMutablePointer<KeptCounts>
-    /// Number of the last event in which an inner class had nothing left for its descendants; even.
+    /// Number of the last event in which an inner class had nothing left for its descendants; always even.
     var exhaustions: UInt16 = 0
-    /// Times that number began anew.
+    /// How often that number has wrapped around.
     var exhaustionRounds: UInt32 = 0
-    /// Bookings. Used only if `shared` is set.
+    /// What each class has booked. Used only if `shared` is set, as are the three below.
     let leases: UnsafeMutablePointer<ClassLeases>
     let extraLeases: UnsafeMutablePointer<ExtraLeases>
     let feedShares: UnsafeMutablePointer<FeedShares>
-    /// Of an inner class, for each priority: the quanta of the children in its feed, as far as they count here.
+    /// For each priority of an inner class: the sum of the quanta of the children in its feed, as they count in this instance.
     let feedWeights: UnsafeMutablePointer<UInt32>
     var profileTable: ProfileTable
-    /// Bit per class id: it exists; it is a leaf.
+    /// A bit for each class id: whether the class exists, and whether it is a leaf.
     let existing: UnsafeMutablePointer<UInt64>
     let leaves: UnsafeMutablePointer<UInt64>
-    /// Leaves above their floors that got their first frame since the last dequeue, in that order. They join with the next, when it is
-    /// known which of their ancestors' time has come.
+    /// Leaves above their floors that got their first frame since the last dequeue, in that order. They are activated by the next dequeue, once it has handled
+    /// the ancestors whose time has come.
     let arrivals: UnsafeMutablePointer<ClassID>
     var arrived = 0
-    /// The row that leaves joined last, and the last of them. Never outlive an enqueue.
+    /// The row that leaves joined last, and the last leaf that joined it. Both are used within one enqueue only.
     var joinedRow = noRow
     var lastJoined: ClassID = 0
-    /// What loads of memory that is needed soon found. Kept so that they are not optimized away.
+    /// Result of loads that only bring memory into the cache before it is needed. It is stored so that the compiler does not remove the loads.
     var touched: UInt8 = 0
-    /// What was sent on others' floors, or passed, and the root has not been charged yet. Never outlives a dequeue or bypass.
+    /// Frames that were sent on floors below the root, or bypassed the queue, for which the root has not been charged yet, and their cost. Always 0 between
+    /// calls.
     var owedFrames: UInt64 = 0
     var owedCharge: Int64 = 0
-    /// First class of each row; 8 levels of 8 priorities, and the same again of savers.
+    /// The first class of each row: rows 0 to 63 are 8 levels of 8 priorities each, rows 64 to 127 the same for savers.
     let rowHeads: UnsafeMutablePointer<ClassID>
-    /// Inner classes below the root that hold frames or send on their own: see `holds`.
+    /// Number of inner classes below the root that have limits or a floor of their own: see `hasLimits`.
     var limitedInners = 0
-    /// Classes that have children.
+    /// Number of classes that have children.
     var inners = 0
-    /// Leaves above their floors that joined with the last dequeue.
+    /// Number of leaves above their floors that were activated by the last dequeue.
     var joined = 0
-    /// Last class of each row that is not empty.
+    /// The last class of each row; only valid if the row is not empty.
     let rowTails: UnsafeMutablePointer<ClassID>
-    /// Bit per row that is not empty: the lowest is served next.
+    /// A bit for each row that is not empty. The row of the lowest bit is served next.
     var rows: UInt64 = 0
-    /// The same of savers' rows (`ClassTree+Savings`).
+    /// The same for the rows of savers (`ClassTree+Savings`).
     var saverRows: UInt64 = 0
-    /// When the root lets them go on, or earlier; `.max`: there are none.
+    /// Earliest time at which the root may allow savers to send; it may be too early. `.max` if there are no savers.
     var saversDue = Nanoseconds.max
 
     var wheel: TimingWheel
     /// Time of the last dequeue or bypass.
     var latest: Nanoseconds
 
-    /// Free frames last in, first out, so that they are found in the cache.
+    /// List of free frames, used last in, first out, so that they are likely to be in the cache.
     var freeHead = FrameNode.none
-    /// Frames never used so far follow this one.
+    /// The frames behind this index have never been used so far.
     var fresh = FrameNode.none
     var free: UInt32
     let frameCapacity: UInt32
-    /// Frames given up after they were accepted.
+    /// List of frames that were dropped after they had been accepted.
     var droppedHead = FrameNode.none
     var droppedTail = FrameNode.none
 
     let outputStates: UnsafeMutablePointer<OutputState>
     let outputs: Int
-    /// Outputs that are parked.
+    /// Number of outputs that are parked.
     var parkedOutputs = 0
     let classes: Int
     var overhead: Int64
     let shared: SharedTree?
 
-    /// Frames queued, parked ones included.
+    /// Number of frames queued, including those of parked leaves.
     public internal(set) var backlogFrames = 0
-    /// Their bytes, without overhead.
+    /// Number of bytes queued, without overhead.
     public internal(set) var backlogBytes = 0
-    /// Frames that lost their queue: their leaf was removed, or became a parent of leaves on another output.
+    /// Frames dropped with their queue, because their leaf was removed or became a parent of leaves on another output.
     public internal(set) var droppedByRemoval: UInt64 = 0
 
-    /// Makes a tree with its root, class 1, and nothing else. While the root has no children it is a leaf.
+    /// Creates a tree that consists of its root, class 1. As long as the root has no children, it is a leaf. Traps if an argument is out of range.
     ///
     /// - Parameters:
-    ///   - classes: class ids run from 1 to one less than this; at most 65 536.
-    ///   - frames: most frames queued in all leaves together.
-    ///   - outputs: leaves deliver to outputs 0 to one less than this.
-    ///   - overhead: bytes added to each frame when it is charged (24: preamble, FCS and gap).
-    ///   - shared: where instances of the tree on other lcores lease their tokens; nil: this is the only one.
+    ///   - classes: class ids run from 1 to one less than this; 2 to 65 536.
+    ///   - frames: greatest number of frames queued in all leaves together.
+    ///   - outputs: number of outputs that leaves deliver to, which are numbered from 0.
+    ///   - overhead: bytes added to the length of each frame when it is charged (24 for preamble, FCS and inter-frame gap).
+    ///   - shared: where instances of the tree on other lcores lease their tokens; nil if this is the only instance.
     public static func create(
         root: ClassParameters, classes: Int = 65_536, frames: Int, outputs: Int, overhead: Int, now: Nanoseconds,
         shared: SharedTree? = nil
@@ -172,7 +173,7 @@ public struct ClassTree {
         self.shared = shared
     }
 
-    /// Frees the tree. Frames still queued are the caller's to find: remove the classes and `takeDropped` first.
+    /// Frees the tree. The handles of frames that are still queued are lost: to get them, remove the classes and call `takeDropped` first.
     public static func destroy(_ tree: UnsafeMutablePointer<ClassTree>) {
         let it = tree.pointee
         it.memory.deallocate()
@@ -202,21 +203,21 @@ public struct ClassTree {
         tree.deallocate()
     }
 
-    /// Address space only: large blocks come from the kernel untouched and cost memory as they are written. No two lie on one cache line, nor on the one that
-    /// processors fetch beside it: another lcore may write the other.
+    /// Reserves address space: the kernel provides large blocks untouched, and they take memory only as they are written. No two blocks share a cache line, nor
+    /// a pair of lines that processors fetch together, because another lcore may be writing the other block.
     static func reserve<T>(_ count: Int) -> UnsafeMutablePointer<T> {
         UnsafeMutableRawPointer.allocate(byteCount: (count * MemoryLayout<T>.stride + 127) & ~127, alignment: 128).bindMemory(to: T.self, capacity: count)
     }
 
-    /// Earliest time at which there may be something to do without another enqueue: `now` if a frame can leave at once, `.max` if
-    /// nothing waits. It may be somewhat early, never late.
+    /// The earliest time at which there may be something to do without another enqueue: `now` if a frame can leave at once, `.max` if nothing waits. It may be
+    /// too early, but never too late.
     @_noLocks
     public func nextEvent(at now: Nanoseconds) -> Nanoseconds {
         let next = min(wheel.nextDue, saversDue)
         return rows != 0 || arrived != 0 || next <= now ? now : next
     }
 
-    /// Arrivals beyond this join before the next dequeue.
+    /// Room of `arrivals`. When it is full, they are activated before the next dequeue.
     @inline(__always) static var mostArrivals: Int { @_noLocks get { 64 } }
 
     @_noLocks @inline(__always)
@@ -232,23 +233,23 @@ public struct ClassTree {
 }
 
 struct OutputState {
-    /// Backlogged leaves that wait for the output, linked through their row links; 0: none.
+    /// First of the backlogged leaves that wait for the output, which are linked by `parkedNext`; 0 if there are none.
     var parkedHead: ClassID
     var isParked: UInt16
 }
 
 extension ClassTree {
-    /// Memory a class takes in one tree, in bytes, beside its queue: state, node, counters, and one lender and one ancestor that
-    /// held it. Peak and packet rates, CoDel, a second lender, and the feeds of an inner class come on top where they are used.
+    /// Bytes that a class takes in one tree, without its queue: state, node, counters, one lender and one ancestor that made it wait. Peak and packet rates,
+    /// CoDel, further lenders, and the feeds of an inner class come on top where they are used.
     public static var bytesPerClass: Int {
         MemoryLayout<ClassState>.stride + MemoryLayout<ClassNode>.stride + MemoryLayout<CounterBlock>.stride + MemoryLayout<Loan>.stride
             + MemoryLayout<UInt64>.stride
     }
 
-    /// What a class that differs from all others in its parameters takes on top of that.
+    /// Bytes on top of that for a class whose parameters differ from those of all other classes.
     public static var bytesPerProfile: Int { MemoryLayout<ClassProfile>.stride + 3 * MemoryLayout<UInt16>.stride }
 
-    /// What a class takes on top of that in each instance of a tree that leases its rates: its bookings. Those of peak and packet rates come on
-    /// top where they are used.
+    /// Bytes on top of that for a class in each instance of a tree that leases its rates: its bookings. Bookings of peak and packet rates come on top where
+    /// they are used.
     public static var bytesPerLeasedClass: Int { MemoryLayout<ClassLeases>.stride }
 }

@@ -1,9 +1,9 @@
-/// Controlled delay (RFC 8289) of one queue. Times in ns.
+/// The state of controlled delay (RFC 8289) for one queue. Times are in ns.
 struct CoDel {
-    /// When the delay will have been above the target for an interval; 0: it is not above.
+    /// The time at which the delay will have been above the target for a whole interval; 0 if it is not above it.
     var firstAbove: Nanoseconds
     var dropNext: Nanoseconds
-    /// Drops since dropping began, and that count when it last began.
+    /// Number of drops since dropping began, and that number when dropping began last.
     var count: UInt32
     var lastCount: UInt32
     var dropping: Bool
@@ -12,10 +12,10 @@ struct CoDel {
         @_noLocks get { CoDel(firstAbove: 0, dropNext: 0, count: 0, lastCount: 0, dropping: false) }
     }
 
-    /// RFC 8289, section 5.5: drops come closer with the square root of their number.
+    /// The time of the next drop (RFC 8289, section 5.5): the intervals shrink with the square root of the number of drops.
     @_noLocks @inline(__always)
     func next(after time: Nanoseconds, interval: Nanoseconds) -> Nanoseconds {
-        // 1 / sqrt(count) in units of 2^-32, by Newton's method from a power of two that is at most 3 times too small.
+        // 1 / sqrt(count) in units of 2^-32, by Newton's method, starting from a power of two that is at most 3 times too small.
         let n = UInt64(max(count, 1))
         let digits = UInt64(64 &- n.leadingZeroBitCount)
         var root: UInt64 = 1 &<< (32 &- (digits &+ 1) / 2)
@@ -27,15 +27,15 @@ struct CoDel {
     }
 }
 
-/// What a leaf with CoDel has besides: the state of its queue, or what those of its flows have in common.
+/// What a leaf with CoDel has in addition: the state of its queue, or what the queues of its flows have in common.
 struct CoDelState {
     var target: Nanoseconds
     var interval: Nanoseconds
     var control: CoDel
     var dropped: UInt64
-    /// The leaf's queues by flow; nil: it has one queue.
+    /// The queues of the leaf's flows; nil if it has only one queue.
     var flows: FlowQueues?
-    /// Of its flows that have frames, or had a moment ago: those that began a short while ago, and the others.
+    /// Number of its flows that have frames or recently had some: those that began recently, and the others.
     var newFlows: UInt32
     var oldFlows: UInt32
 
@@ -43,12 +43,12 @@ struct CoDelState {
         @_noLocks get { CoDelState(target: 0, interval: 0, control: .idle, dropped: 0, flows: nil, newFlows: 0, oldFlows: 0) }
     }
 
-    /// RFC 8289, section 4.4.
+    /// The default target (RFC 8289, section 4.4).
     @inline(__always) static var usualTarget: Nanoseconds { @_noLocks get { 5_000_000 } }
 }
 
 extension ClassTree {
-    /// Gives up the first frames of a leaf's only queue that CoDel drops now, and returns the first that stays. There is one at least.
+    /// Drops the frames at the head of a leaf's only queue that CoDel wants dropped now, and returns the first frame that remains. There always is one.
     @_noLocks
     mutating func dropStale(_ leaf: ClassID, at now: Nanoseconds) -> UInt32 {
         var queue = queue(of: leaf)
@@ -57,7 +57,7 @@ extension ClassTree {
         return first
     }
 
-    /// The same for one queue of the leaf's: RFC 8289, section 5.6. What the leaf holds in all is the caller's to keep.
+    /// Does the same for one of the leaf's flow queues (RFC 8289, section 5.6). The caller must adjust the leaf's totals.
     @_noLocks
     mutating func dropStale(_ leaf: ClassID, _ queue: inout FrameQueue, _ control: inout CoDel, at now: Nanoseconds) -> UInt32 {
         let target = codels[Int(leaf)].target, interval = codels[Int(leaf)].interval
@@ -78,7 +78,7 @@ extension ClassTree {
             drop(leaf, &queue)
             _ = isStale(queue, &control, target, interval, at: now)
             control.dropping = true
-            // Starts at the rate that worked last time if that was not long ago.
+            // If dropping ended only recently, it begins again at the rate that worked then.
             let more = control.count &- control.lastCount
             let recent = now < control.dropNext &+ 16 &* interval
             control.count = more > 1 && more <= control.count && recent ? more : 1
@@ -88,7 +88,7 @@ extension ClassTree {
         return queue.first(frames)
     }
 
-    /// Whether the first frame waited above the target for an interval on end. The last frame of a queue never did.
+    /// Whether the first frame's delay has been above the target for a whole interval. The last frame of a queue never counts as such.
     @_noLocks
     private func isStale(_ queue: FrameQueue, _ control: inout CoDel, _ target: Nanoseconds, _ interval: Nanoseconds, at now: Nanoseconds) -> Bool {
         let index = queue.first(frames)

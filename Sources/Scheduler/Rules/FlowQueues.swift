@@ -1,7 +1,8 @@
-/// The queues of one leaf by flow (RFC 8290), 1 024 of them: what CoDel and fair queuing need to know of each, and the lists of those that have a turn.
-/// 58 KiB, had from the kernel and given back by `ClassTree.grantFlows` and `reclaimFlows`, never by the loop. Zeros are the state of a leaf without frames.
+/// The queues of one leaf by flow (RFC 8290), 1 024 of them: what CoDel and fair queuing need to know about each, and the lists of flows that have a turn. It
+/// takes about 56 KiB, which `ClassTree.grantFlows` gets from the kernel and `reclaimFlows` returns, never the loop. All zeros is the state of a leaf without
+/// frames.
 ///
-/// All lists are of numbers from 1 on; 0 is none.
+/// Flows are numbered from 1; 0 stands for none.
 struct FlowQueues {
     private let memory: ZeroedMemory
 
@@ -9,49 +10,51 @@ struct FlowQueues {
 
     func deallocate() { memory.deallocate() }
 
-    /// Bytes a turn: one largest Ethernet frame.
+    /// Bytes per turn: one full Ethernet frame.
     @inline(__always) static var quantum: Int32 { @_noLocks get { 1_514 } }
     @inline(__always) static var count: UInt32 { @_noLocks get { 1_024 } }
-    /// Holds what the leaf had queued when it got its flows, until that has left: none of it may be overtaken by the flow it is of.
+    /// Number of the queue for frames that the leaf held before it got its flows. It is served first until it is empty, so that no later frame overtakes an
+    /// earlier one of its flow.
     @inline(__always) static var inherited: UInt16 { @_noLocks get { 1_025 } }
 
     static var byteCount: Int { firstFlow + (Int(inherited) + 1) * MemoryLayout<Flow>.stride }
     @inline(__always) private static var heads: Int { @_noLocks get { 64 } }
     @inline(__always) private static var firstFlow: Int { @_noLocks get { 256 } }
 
-    /// What is known of all flows.
+    /// What is known about all flows together.
     struct Lists {
-        /// Flows with frames since a short while, and the others, in the order of their turns.
+        /// Flows that began recently, and all other flows, each list in the order of their turns.
         var newHead: UInt16, newTail: UInt16
         var oldHead: UInt16, oldTail: UInt16
-        /// Their lengths.
+        /// The lengths of both lists.
         var new: UInt32, old: UInt32
-        /// Times the leaf became empty. What a flow says of lists and sizes holds only if it says so of the same number: then all are as new.
+        /// How often the leaf has become empty. A flow's entries about lists and sizes are valid only if they carry the same number; otherwise the flow is in
+        /// its initial state.
         var epoch: UInt32
-        /// Bit per size (`Flow.size`) that some flow has.
+        /// A bit for each size class (`Flow.size`) that at least one flow has.
         var sizes: UInt64
     }
 
     struct Flow {
         var queue: FrameQueue
-        /// Bytes left of its turn; negative or 0: owed.
+        /// Bytes left of its turn; 0 or negative if it has to wait for its next turn.
         var deficit: Int32
         var control: CoDel
         var epoch: UInt32
-        /// The next in its list.
+        /// The next flow in its list.
         var next: UInt16
-        /// Its neighbours among flows of its size.
+        /// Its neighbours in the list of flows of the same size class.
         var larger: UInt16, smaller: UInt16
-        /// The place of its bytes on a scale of two steps for each power of two; 0: it has none.
+        /// Size class of the bytes that it holds, with two classes for each power of two; 0 if it holds none.
         var size: UInt8
-        /// 1: it is in a list.
+        /// 1 if the flow is in the list of new or of old flows.
         var listed: UInt8
     }
 
     @inline(__always)
     var lists: UnsafeMutablePointer<Lists> { @_noLocks get { memory.bytes.assumingMemoryBound(to: Lists.self) } }
 
-    /// First flow of each size.
+    /// The first flow of each size class.
     @inline(__always)
     private var heads: UnsafeMutablePointer<UInt16> { @_noLocks get { (memory.bytes + Self.heads).assumingMemoryBound(to: UInt16.self) } }
 
@@ -60,14 +63,14 @@ struct FlowQueues {
         (memory.bytes + Self.firstFlow).assumingMemoryBound(to: Flow.self) + Int(number)
     }
 
-    /// All flows are empty: whoever comes next is new.
+    /// Resets all flows when the leaf has become empty: every flow that comes next is a new one.
     @_noLocks
     func reset() {
         let epoch = lists.pointee.epoch &+ 1
         lists.pointee = Lists(newHead: 0, newTail: 0, oldHead: 0, oldTail: 0, new: 0, old: 0, epoch: epoch, sizes: 0)
     }
 
-    /// Forgets what a flow said before the leaf was last empty.
+    /// Puts a flow into its initial state if its entries are from before the leaf was last empty.
     @_noLocks @inline(__always)
     func renew(_ flow: UnsafeMutablePointer<Flow>) {
         if flow.pointee.epoch == lists.pointee.epoch { return }
@@ -86,7 +89,7 @@ struct FlowQueues {
         lists.pointee.new &+= 1
     }
 
-    /// Before all others.
+    /// Puts a flow before all others.
     @_noLocks
     func prependNew(_ number: UInt16) {
         flow(number).pointee.next = lists.pointee.newHead
@@ -105,7 +108,7 @@ struct FlowQueues {
         lists.pointee.old &+= 1
     }
 
-    /// Takes out the flow whose turn it is: the first of the new ones, or of the old.
+    /// Removes the flow whose turn it is: the first of the new flows, or of the old ones if there are none.
     @_noLocks
     func removeHead() {
         let isNew = lists.pointee.newHead != 0
@@ -120,7 +123,7 @@ struct FlowQueues {
         }
     }
 
-    /// Moves a flow among those of the size it has now.
+    /// Moves a flow to the size class of the bytes that it holds now.
     @_noLocks
     func resize(_ number: UInt16, _ frames: UnsafeMutablePointer<FrameNode>) {
         let place = flow(number)
@@ -152,7 +155,7 @@ struct FlowQueues {
         lists.pointee.sizes |= 1 &<< UInt64(size)
     }
 
-    /// A flow with at least two thirds of the bytes of the one that has most; 0: all are empty.
+    /// A flow with at least two thirds of the bytes of the flow that has most; 0 if all are empty.
     @inline(__always)
     var fattest: UInt16 {
         @_noLocks get {

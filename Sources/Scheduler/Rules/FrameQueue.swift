@@ -1,8 +1,8 @@
-/// Frames in order: a ring, of which the last leads to the first.
+/// A queue of frames in order: a ring in which the last frame leads to the first.
 struct FrameQueue {
-    /// The last frame; `FrameNode.none`, or 0 as in memory that was never written: the queue is empty.
+    /// The last frame; `FrameNode.none` if the queue is empty, or 0, which is what memory that was never written holds.
     var tail: UInt32
-    /// Frames and bytes ahead of the last.
+    /// Number of frames ahead of the last one, and their bytes.
     var count: UInt32
     var bytes: UInt32
 
@@ -18,7 +18,7 @@ struct FrameQueue {
     @_noLocks @inline(__always)
     func first(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 { isEmpty ? FrameNode.none : frames[Int(tail)].next }
 
-    /// The last frame's included.
+    /// Bytes of all frames, the last one included.
     @_noLocks @inline(__always)
     func allBytes(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 { isEmpty ? 0 : bytes &+ frames[Int(tail)].length }
 
@@ -46,7 +46,7 @@ struct FrameQueue {
         tail = other.tail
     }
 
-    /// Takes the first frame out of a queue that has one.
+    /// Removes and returns the first frame; the queue must not be empty.
     @_noLocks @inline(__always)
     mutating func removeFirst(_ frames: UnsafeMutablePointer<FrameNode>) -> UInt32 {
         let index = frames[Int(tail)].next
@@ -62,7 +62,7 @@ struct FrameQueue {
 }
 
 extension ClassTree {
-    /// A leaf's only queue.
+    /// The queue of a leaf that has only one.
     @_noLocks @inline(__always)
     func queue(of leaf: ClassID) -> FrameQueue {
         FrameQueue(tail: states[Int(leaf)].tail, count: nodes[Int(leaf)].framesAhead, bytes: nodes[Int(leaf)].bytesAhead)

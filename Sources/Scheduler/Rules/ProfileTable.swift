@@ -1,13 +1,13 @@
-/// What follows from the parameters of a class and never changes while it sends: one cache line. Classes with the same parameters share one, so that of many
-/// classes of few kinds a frame touches its class's line alone.
+/// What is derived from the parameters of a class and does not change while it sends: one cache line. Classes with equal parameters share a profile; so with
+/// many classes of few kinds a frame touches only its own class's line.
 struct ClassProfile {
-    /// Bit/s; of a bucket without a rate see `PlainBuckets`.
+    /// In bit/s. For a bucket without a rate see `PlainBuckets`.
     var floorRate: UInt64
     var ceilingRate: UInt64
     /// What the full buckets hold, in nanobits.
     var floorBurst: Int64
     var ceilingBurst: Int64
-    /// floor((2^64 - 1) / rate), so that waking needs no division.
+    /// floor((2^64 - 1) / rate), so that computing waiting times needs no division.
     var floorReciprocal: UInt64
     var ceilingReciprocal: UInt64
     var limitPackets: UInt32
@@ -34,30 +34,30 @@ struct ClassProfile {
         self.priority = priority
     }
 
-    /// Its priority alone, as `ClassState` has sets of them.
+    /// The bit of its priority, for the sets of priorities in `ClassState`.
     @inline(__always)
     var priorityBit: UInt8 { @_noLocks get { 1 &<< priority } }
 }
 
-/// The profiles in use, each once, found by what they say.
+/// The profiles in use, each stored once and found by its content.
 struct ProfileTable {
     let profiles: UnsafeMutablePointer<ClassProfile>
-    /// Classes that have it.
+    /// Number of classes that use the profile.
     private let uses: UnsafeMutablePointer<UInt16>
-    /// The next of the same hash, or the next that is free.
+    /// The next profile with the same hash, or the next free one.
     private let next: UnsafeMutablePointer<UInt16>
     private let heads: UnsafeMutablePointer<UInt16>
     private let headMemory: ZeroedMemory
     private let mask: Int
     private var freeHead: UInt16 = 0
-    /// Those never used so far follow this one.
+    /// The profiles behind this index have never been used so far.
     private var fresh: UInt16 = 0
 
-    /// Names no profile: that of memory that was never written.
+    /// Index that stands for no profile; it is what memory that was never written holds.
     @inline(__always) static var none: UInt16 { @_noLocks get { 0 } }
 
     /// - Parameters:
-    ///   - profiles: room for `classes` of them, 65 536 at most.
+    ///   - profiles: memory for `classes` profiles; at most 65 536.
     init(profiles: UnsafeMutablePointer<ClassProfile>, classes: Int) {
         self.profiles = profiles
         uses = ClassTree.reserve(classes)
@@ -75,7 +75,7 @@ struct ProfileTable {
         headMemory.deallocate()
     }
 
-    /// The number of `profile`, for one class more.
+    /// The index of a profile equal to `profile`, which one more class now uses.
     @_noLocks
     mutating func retain(_ profile: ClassProfile) -> UInt16 {
         let place = Self.hash(profile) & mask
@@ -101,7 +101,7 @@ struct ProfileTable {
         return id
     }
 
-    /// A class less has it.
+    /// Notes that one class fewer uses the profile.
     @_noLocks
     mutating func release(_ id: UInt16) {
         if id == Self.none { return }
@@ -126,7 +126,7 @@ struct ProfileTable {
             && a.limitBytes == b.limitBytes && a.quantum == b.quantum && a.output == b.output && a.priority == b.priority
     }
 
-    /// FNV-1a of what differs where parameters do, eight bytes at a time, with the upper bits brought down.
+    /// FNV-1a over the fields that differ where parameters do, eight bytes at a time; the upper bits are then shifted down.
     @_noLocks
     private static func hash(_ profile: ClassProfile) -> Int {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -140,7 +140,7 @@ struct ProfileTable {
 }
 
 extension ClassTree {
-    /// The parameters of a class that exists.
+    /// The profile of a class that exists.
     @_noLocks @inline(__always)
     func profile(of id: ClassID) -> UnsafeMutablePointer<ClassProfile> { profiles + Int(states[Int(id)].profile) }
 }

@@ -1,21 +1,21 @@
-/// Classes waiting for a point in time, exact to the nanosecond: eleven wheels of 64 buckets, each bucket of one as long as the whole
-/// wheel below it. A class is filed by the highest base-64 digit in which its time differs from the wheel's; finding the next one
-/// is two find-first-sets, and passing over a stretch of time empties whole buckets without sorting them.
+/// Holds classes that wait for a point in time, exact to the nanosecond. It has eleven wheels of 64 buckets, and each bucket of a wheel spans as much time as
+/// the whole wheel below it. A class is in the wheel of the highest base-64 digit in which its time differs from the current time. Finding the next class takes
+/// two find-first-set instructions, and passing over a span of time empties whole buckets without sorting them.
 struct TimingWheel {
     let timers: TimerTable
-    /// First class of each bucket; 11 wheels of 64.
+    /// The first class of each bucket of the 11 wheels.
     let heads: UnsafeMutablePointer<ClassID>
-    /// Bit per bucket of a wheel that is not empty.
+    /// For each wheel a bit for each bucket that is not empty.
     let masks: UnsafeMutablePointer<UInt64>
-    /// Classes whose time has come, by id, with two levels of summary above.
+    /// Bitmap of the classes whose time has come, by id, with two levels of summary above it.
     let fired: UnsafeMutablePointer<UInt64>
     let firedSummary: UnsafeMutablePointer<UInt64>
     var firedTop: UInt16 = 0
-    /// Bit per wheel that is not empty.
+    /// A bit for each wheel that is not empty.
     var occupied: UInt16 = 0
-    /// All times filed are later than this.
+    /// The current time of the wheel; all times in it are later.
     var base: Nanoseconds
-    /// No time filed is earlier than this.
+    /// No time in the wheel is earlier than this.
     var nextDue: Nanoseconds = .max
 
     init(timers: TimerTable, now: Nanoseconds) {
@@ -38,11 +38,11 @@ struct TimingWheel {
         firedSummary.deallocate()
     }
 
-    /// Index of the highest base-64 digit set. The product is n / 6 for every n below 64.
+    /// Index of the highest base-64 digit that is not 0. Multiplying by 43 and shifting by 8 divides every number below 64 by 6.
     @_noLocks @inline(__always)
     static func wheel(_ difference: UInt64) -> Int { ((63 &- difference.leadingZeroBitCount) &* 43) &>> 8 }
 
-    /// Wakes `id` at `time` at the latest; an earlier time already set stays.
+    /// Sets the timer of `id` to `time`, unless it is already set to an earlier time.
     @_noLocks @inline(__always)
     mutating func arm(_ id: ClassID, at time: Nanoseconds) {
         let timer = timers + Int(id)
@@ -94,12 +94,12 @@ struct TimingWheel {
         if masks[wheel] == 0 { occupied &= ~(1 &<< UInt16(wheel)) }
     }
 
-    /// Moves on to `now`; classes whose time has come are then found by `removeFired`.
+    /// Advances to `now`. The classes whose time has come are then returned by `removeFired`.
     @_noLocks
     mutating func advance(to now: Nanoseconds) {
         guard now > base else { return }
         let top = Self.wheel(now ^ base)
-        // The wheels below the highest digit that moved lie in the past as a whole.
+        // All buckets of the wheels below the highest digit that changed are in the past.
         var lower = occupied & ((1 &<< UInt16(top)) &- 1)
         while lower != 0 {
             let wheel = lower.trailingZeroBitCount
@@ -126,7 +126,7 @@ struct TimingWheel {
         guard occupied != 0 else { nextDue = .max; return }
         let wheel = occupied.trailingZeroBitCount
         let shift = UInt64(6 &* wheel)
-        // Smart shift: the topmost wheel has no digits above it.
+        // Overshift yields 0 here: the topmost wheel has no digits above it.
         let above = (base >> (shift &+ 6)) << (shift &+ 6)
         nextDue = above | UInt64(masks[wheel].trailingZeroBitCount) &<< shift
     }
@@ -156,7 +156,7 @@ struct TimingWheel {
         firedTop |= 1 &<< (id &>> 12)
     }
 
-    /// The lowest class whose time has come, or 0.
+    /// Removes and returns the lowest class whose time has come; 0 if there is none.
     @_noLocks @inline(__always)
     mutating func removeFired() -> ClassID {
         guard firedTop != 0 else { return 0 }

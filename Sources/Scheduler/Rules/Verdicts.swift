@@ -1,13 +1,13 @@
-/// A frame on its way out. The scheduler never looks behind `handle`.
+/// A frame that leaves. The scheduler never looks at what `handle` points to.
 public struct ScheduledFrame {
     public var handle: UnsafeMutableRawPointer
-    /// Bytes, as given to `enqueue`: without the tree's overhead.
+    /// Length in bytes as given to `enqueue`, without the tree's overhead.
     public var length: UInt32
-    /// Given to `enqueue`; means nothing to the scheduler.
+    /// The value given to `enqueue`, which means nothing to the scheduler.
     public var tag: UInt32
-    /// The leaf it was sent from.
+    /// The leaf that sent it.
     public var leaf: ClassID
-    /// That leaf's output.
+    /// The output of that leaf.
     public var output: UInt16
 
     @_noLocks @inlinable
@@ -20,17 +20,17 @@ public struct ScheduledFrame {
     }
 }
 
-/// A frame on its way in: see `ClassTree.enqueue`.
+/// A frame to be queued: see `ClassTree.enqueue`.
 public struct OfferedFrame {
     public var handle: UnsafeMutableRawPointer
-    /// Bytes, without the tree's overhead.
+    /// Length in bytes, without the tree's overhead.
     public var length: UInt32
-    /// Comes out with the frame; means nothing to the scheduler.
+    /// Is returned with the frame; it means nothing to the scheduler.
     public var tag: UInt32
     public var leaf: ClassID
-    /// Set by `enqueue`.
+    /// Written by `enqueue`.
     public var verdict: EnqueueVerdict
-    /// For leaves that queue their flows apart (`ClassTree.queuesFlows`): a hash of what tells its flow. Others do not look at it.
+    /// A hash that identifies the frame's flow, for leaves that queue their flows separately (`ClassTree.queuesFlows`). Other leaves do not look at it.
     public var flow: UInt32
 
     @_noLocks @inlinable @inline(__always)
@@ -44,41 +44,41 @@ public struct OfferedFrame {
     }
 }
 
-/// What became of a frame offered to a leaf. Whatever is not `queued` still belongs to the caller; all but `notALeaf` are counted.
+/// The result of offering a frame to a leaf. Unless it is `queued`, the frame still belongs to the caller. All results but `notALeaf` are counted.
 public enum EnqueueVerdict: UInt8, Sendable {
     case queued
-    /// No class has this id, or it has children.
+    /// There is no class with this id, or it has children.
     case notALeaf
-    /// The leaf's own limit of frames or bytes.
+    /// The leaf has reached its own limit of frames or bytes.
     case queueLimit
-    /// The leaf holds as much of the shared buffer as it may while others could need it.
+    /// The leaf holds as much of the shared buffer as it may while others could need room.
     case bufferShare
     /// The shared buffer is full.
     case bufferFull
 }
 
-/// What became of a change to the tree. Anything but `done` changed nothing.
+/// The result of a change to the tree. Unless it is `done`, nothing was changed.
 public enum ChangeVerdict: UInt8, Sendable, BitwiseCopyable {
     case done
-    /// 0 names no class, and 1 is the root: it is neither added nor removed.
+    /// The id is 0, which stands for no class, or 1, the root, which can be neither added nor removed.
     case reservedID
-    /// Beyond the number of classes the tree was created for.
+    /// The id is beyond the number of classes for which the tree was created.
     case idOutOfRange
     case unknownClass
     case alreadyExists
     case unknownParent
-    /// A leaf would lie more than eight classes deep, root included.
+    /// A leaf would be more than eight classes deep, counting the root.
     case tooDeep
-    /// Remove the children first.
+    /// The class has children, which must be removed first.
     case hasChildren
-    /// A ceiling of 0, or an output the tree does not have.
+    /// The ceiling is 0, the tree does not have the output, or memory for flow queues was not granted (`ClassTree.grantFlows`).
     case badParameters
 }
 
-/// Frames of one leaf that follow one another in a burst: see `ClassTree.bypass`.
+/// Consecutive frames of a burst that belong to the same leaf: see `ClassTree.bypass`.
 public struct LeafRun {
     public var leaf: ClassID
-    /// Where they end in the burst; they begin where the run before ends.
+    /// Index behind the run's last frame; the run begins where the one before it ends.
     public var end: UInt32
 
     @_noLocks @inlinable @inline(__always)

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Address space that reads as zeros and costs memory only where it is written: pages of the kernel's own, as the heap would hand out used memory again, and
-/// clear all of it.
+/// Memory that reads as zeros and is taken only where it is written. Its pages come from the kernel directly: the heap might return memory that was used
+/// before, and would then have to clear all of it.
 struct ZeroedMemory {
     let bytes: UnsafeMutableRawPointer
     private let size: Int

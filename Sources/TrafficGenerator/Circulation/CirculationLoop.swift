@@ -1,6 +1,6 @@
 import DPDKShim
 
-/// One slice of one switch on the worker's thread: frames go round, are counted after the warm-up, and are all taken back in the end.
+/// The worker's part of one slice of one switch: frames circulate, are counted after the warm-up, and are all taken back in the end.
 @c(sluice_circulation_worker)
 func circulationWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
     guard let context else { return -1 }
@@ -26,7 +26,8 @@ func circulate(_ state: UnsafeMutablePointer<CirculationState>) {
     takeBack(state)
 }
 
-/// Turns for so many ticks, or until told to stop. Gives how many passed.
+/// Runs the loop for so many ticks, or until it is told to stop.
+/// - Returns: the number of ticks that have passed.
 @_noLocks @discardableResult
 func run(_ state: UnsafeMutablePointer<CirculationState>, for ticks: UInt64) -> UInt64 {
     let start = state.pointee.now
@@ -65,7 +66,7 @@ func arrived(_ state: UnsafeMutablePointer<CirculationState>) -> (UInt64, UInt64
     return (frames, bytes)
 }
 
-/// Takes what has come back.
+/// Receives the frames that have come back.
 @_noLocks @inline(__always)
 func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) -> Int {
     let batch = lane.pointee.held + lane.pointee.heldFirst + lane.pointee.heldCount
@@ -77,7 +78,7 @@ func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
     lane.pointee.turns &+= 1
     if lane.pointee.turns & 0xff == 0 { inspect(lane, batch[0]) }
     lane.pointee.heldCount &+= prepare(lane, batch, count)
-    // Frames that were given up and came after all.
+    // Frames that were given up as lost and came back after all would be too many; they are freed.
     while lane.pointee.heldCount > lane.pointee.window {
         lane.pointee.heldCount &-= 1
         sluice_frame_free(lane.pointee.held[lane.pointee.heldFirst &+ lane.pointee.heldCount])
@@ -86,8 +87,9 @@ func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
     return count
 }
 
-/// Makes frames ready to be sent again and gives how many there are then. The lane's fields are read once a burst: stores into frames would have each
-/// frame read them anew.
+/// Makes received frames ready to be sent again. The lane's fields are read once for the whole burst, because they would otherwise have to be read again after
+/// every store into a frame.
+/// - Returns: how many frames there are then.
 @_noLocks @inline(__always)
 func prepare(_ lane: UnsafeMutablePointer<Lane>, _ batch: UnsafeMutablePointer<OpaquePointer?>, _ count: Int) -> Int {
     let rewrites = lane.pointee.rewrites, sizes = lane.pointee.sizes, sizeCount = lane.pointee.sizeCount
@@ -115,7 +117,7 @@ func prepare(_ lane: UnsafeMutablePointer<Lane>, _ batch: UnsafeMutablePointer<O
     return kept
 }
 
-/// Whether a frame came out where it was meant to.
+/// Checks that a frame came out at the port that it was meant for.
 @_noLocks
 func inspect(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer?) {
     guard let frame, let bytes = sluice_frame_bytes(frame) else { return }
@@ -123,7 +125,7 @@ func inspect(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer?) {
     if value &- lane.pointee.target >= lane.pointee.targetCount { lane.pointee.astray &+= 1 }
 }
 
-/// Sends all that is in hand, as frames that wait here are missing where the switch looks for some.
+/// Sends all frames in hand, as the switch has none to forward as long as they wait here.
 @_noLocks @inline(__always)
 func pass(_ lane: UnsafeMutablePointer<Lane>) {
     let count = lane.pointee.heldCount
@@ -135,7 +137,7 @@ func pass(_ lane: UnsafeMutablePointer<Lane>) {
     if lane.pointee.heldFirst > lane.pointee.window { moveToFront(lane) }
 }
 
-/// So that there is room for a burst behind the frames in hand.
+/// Moves the frames in hand to the front of their memory, so that there is room for another burst behind them.
 @_noLocks
 func moveToFront(_ lane: UnsafeMutablePointer<Lane>) {
     let first = lane.pointee.heldFirst
@@ -143,7 +145,7 @@ func moveToFront(_ lane: UnsafeMutablePointer<Lane>) {
     lane.pointee.heldFirst = 0
 }
 
-/// New frames for those that were lost.
+/// Makes new frames in place of those that were lost.
 @_noLocks
 func fill(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) {
     while lane.pointee.heldCount &+ lane.pointee.away < lane.pointee.window {
@@ -163,7 +165,7 @@ func fill(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
     }
 }
 
-/// Counts frames as lost that have not come back for long, and sends others in their place.
+/// Counts frames as lost if none has come back for long, and sends others in their place.
 @_noLocks
 func giveUp(_ state: UnsafeMutablePointer<CirculationState>) {
     for index in 0..<state.pointee.laneCount {
@@ -176,7 +178,7 @@ func giveUp(_ state: UnsafeMutablePointer<CirculationState>) {
     }
 }
 
-/// Waits for all frames on their way, so that the switch can be stopped while it has none.
+/// Waits until all frames have come back, so that the switch holds none when it is stopped.
 @_noLocks
 func takeBack(_ state: UnsafeMutablePointer<CirculationState>) {
     let start = state.pointee.now

@@ -1,23 +1,23 @@
-/// How long circulating frames are measured, and what of it counts. Times are nanoseconds.
+/// How long circulating frames are measured, and which results count. Times are in nanoseconds.
 public struct CirculationPlan: Equatable, Sendable {
-    /// What is counted of each turn of a switch.
+    /// The time of each turn of a switch in which frames are counted.
     public var slice: UInt64 = 150_000_000
-    /// What passes before, while its caches fill and its poll loops wake.
+    /// The time before that, in which caches fill and poll loops wake up.
     public var warmUp: UInt64 = 20_000_000
-    /// Slices of each switch. One of each, side by side in time, make a set.
+    /// How many slices of each switch are measured. One slice of each switch, measured one after the other, forms a set.
     public var sets = 60
-    /// Sets ahead of these, in which switches learn flows.
+    /// How many sets are run before these without being counted, so that switches learn the flows.
     public var settle = 3
-    /// Frames on their way in each direction.
+    /// How many frames are on their way in each direction.
     public var window = 256
-    /// For switches that hold frames back, by their names, instead: all of what stands in their queues must be on its way.
+    /// The same for single switches, by their names, for switches that hold frames back: as many frames must be on their way as stand in their queues.
     public var windows: [String: Int] = [:]
-    /// A shell's command for a switch, by its name: it runs ahead of each of the switch's slices but the very first, while the switch runs, with RATE set to the
-    /// frames per second of the slice before, whichever switch's that was.
+    /// Shell commands for switches, by the switches' names. The command runs before each of the switch's slices except the very first one, while the switch
+    /// runs. The variable RATE is set to the frames per second of the previous slice, whichever switch that was of.
     public var commands: [String: String] = [:]
-    /// The share of a slice in which others had a CPU of switch or generator, from which it is measured again.
+    /// If others had a CPU of the switch or the generator for more than this share of a slice, the slice is measured again.
     public var mostDisturbed = 0.02
-    /// How often a slice is measured at most; the least disturbed counts.
+    /// How many times a slice is measured at most; the least disturbed measurement counts.
     static let attempts = 3
     public init() {}
 
@@ -40,9 +40,11 @@ public struct CirculationPlan: Equatable, Sendable {
         commands[String(text[..<equals])] = String(text[text.index(after: equals)...])
     }
 
-    /// Of `150ms`; nil for what has no unit.
+    /// The nanoseconds in a text such as `150ms`; nil if it has no unit.
     public static func nanoseconds(_ text: String) -> UInt64? { Quantity.nanoseconds(text) }
 
+    /// Checks that all values are within their ranges.
+    /// - Throws: a sentence that names the range.
     public func check() throws(ScenarioError) {
         guard (10_000_000...10_000_000_000).contains(slice) else { throw ScenarioError("a slice must last from 10ms to 10s") }
         guard warmUp <= 10_000_000_000 else { throw ScenarioError("the warm-up must be at most 10s") }
@@ -52,10 +54,10 @@ public struct CirculationPlan: Equatable, Sendable {
     }
 }
 
-/// A switch that frames go round through: its processes, and the sockets that stand for the scenario's ports, in their order.
+/// A switch through which frames circulate: its processes, and its sockets in the order of the scenario's ports.
 public struct CirculatedSwitch: Equatable, Sendable {
     public var name: String
-    /// All of them are stopped while another switch has its turn.
+    /// The switch's processes, all of which are stopped while another switch has its turn.
     public var processes: [Int32]
     public var sockets: [String]
 
@@ -81,7 +83,7 @@ public struct CirculatedSwitch: Equatable, Sendable {
 }
 
 extension Scenario {
-    /// Whether frames can go round in it: what a port receives, its counterpart sends again.
+    /// Checks that frames can circulate in the scenario: every frame that a port receives is sent again to the port that it came from.
     public func checkCirculation(_ switches: [CirculatedSwitch]) throws(ScenarioError) {
         guard !flows.isEmpty else { throw ScenarioError("no flow says what circulates; the scenario needs `flows:`") }
         guard steps.isEmpty, expectations.isEmpty else { throw ScenarioError("frames that circulate take no `steps` and no `expect`") }

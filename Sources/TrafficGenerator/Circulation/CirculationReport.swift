@@ -1,18 +1,18 @@
 import Foundation
 
-/// What one switch did in one slice.
+/// What was measured of one switch in one slice.
 public struct SliceFigures: Codable, Equatable, Sendable {
-    /// Frames and bytes that came out of all of its ports.
+    /// Frames and bytes that came out of all the switch's ports.
     public var frames: UInt64
     public var bytes: UInt64
     public var seconds: Double
-    /// Sent and not come back.
+    /// Frames that were sent and did not come back.
     public var lost: UInt64
-    /// The share of the time in which the generator had frames in hand: near 1, it was the slower side.
+    /// The share of the time in which the generator had frames to handle. If it is near 1, the generator was slower than the switch.
     public var busy: Double
-    /// The share of the time in which the generator's loop stood still, or a poll loop of the switch was ready and did not run.
+    /// The share of the time in which the generator's loop did not run, or in which a poll loop of the switch was ready and did not run.
     public var disturbed: Double
-    /// Frames per second of the slice before, where a command was told them ahead of this one.
+    /// The frames per second that the command before this slice was told; nil: there was no command.
     public var told: Double?
 
     public init(frames: UInt64, bytes: UInt64, seconds: Double, lost: UInt64 = 0, busy: Double = 0, disturbed: Double = 0) {
@@ -27,7 +27,7 @@ public struct SliceFigures: Codable, Equatable, Sendable {
     public var framesPerSecond: Double { seconds > 0 ? Double(frames) / seconds : 0 }
 }
 
-/// How values spread.
+/// How values are distributed.
 public struct Quartiles: Codable, Equatable, Sendable {
     public var least: Double
     public var lower: Double
@@ -35,7 +35,7 @@ public struct Quartiles: Codable, Equatable, Sendable {
     public var upper: Double
     public var most: Double
 
-    /// nil without values. Between two values it lies in proportion.
+    /// nil: there are no values. A quartile between two values is interpolated.
     public init?(_ values: [Double]) {
         guard !values.isEmpty else { return nil }
         let sorted = values.sorted()
@@ -48,16 +48,17 @@ public struct Quartiles: Codable, Equatable, Sendable {
     }
 }
 
-/// Several switches by the slices of each.
+/// The results of several switches, slice by slice.
 public struct CirculationReport: Codable, Sendable {
+    /// The slices of one switch.
     public struct Member: Codable, Sendable {
         public var name: String
-        /// In the order of time; those with the same place in every switch's list are one set.
+        /// The slices in order of time. Slices at the same place in all switches' lists form a set.
         public var slices: [SliceFigures]
         public var framesPerSecond: Quartiles?
     }
 
-    /// The first switch's rate over another's, set by set: what the machine does to both sides cancels out.
+    /// The first switch's rate divided by another's, set by set. What the machine does to both sides cancels out.
     public struct Comparison: Codable, Sendable {
         public var of: String
         public var to: String
@@ -68,11 +69,11 @@ public struct CirculationReport: Codable, Sendable {
     public var switches: [Member]
     public var ratios: [Comparison]
     public var sliceSeconds: Double
-    /// Slices measured again because others had the CPUs.
+    /// How many slices were measured again because others had the CPUs.
     public var repeated: Int
-    /// Frames of a length that nobody sent, or at a port they were not meant for.
+    /// Frames of a length that nobody had sent, or at a port that they were not meant for.
     public var astray: UInt64
-    /// Whether it came to its end.
+    /// Whether the measurement was completed.
     public var complete: Bool
 
     public init(_ slices: [(name: String, slices: [SliceFigures])], sliceSeconds: Double, repeated: Int = 0, astray: UInt64 = 0, complete: Bool = true) {
@@ -87,7 +88,7 @@ public struct CirculationReport: Codable, Sendable {
         self.complete = complete
     }
 
-    /// Of sets that both have, and in which the other moved anything.
+    /// The ratios of all sets that both have and in which the other switch forwarded anything.
     static func ratios(_ ours: [SliceFigures], _ theirs: [SliceFigures]) -> [Double] {
         zip(ours, theirs).compactMap { $1.frames > 0 ? $0.framesPerSecond / $1.framesPerSecond : nil }
     }
@@ -98,7 +99,7 @@ public struct CirculationReport: Codable, Sendable {
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
-    /// For people.
+    /// The report as a table for people.
     public var lines: [String] {
         func mpps(_ value: Double) -> String { Quantity.fixed(value / 1e6, 3) }
         func fixed(_ value: Double) -> String { Quantity.fixed(value, 3) }

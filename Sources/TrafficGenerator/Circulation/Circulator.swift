@@ -1,11 +1,11 @@
 import DPDKShim
 import Foundation
 
-/// Measures switches by frames that go round through them: what comes out of one port is sent again by the other, nothing is built or
-/// judged on the way, so that the switch is the slower side. Several switches on the same CPU have their turns in slices of time, in which the
-/// others are stopped: a machine that is faster at one time than at another is so for all of a set of slices.
+/// Measures switches by frames that circulate through them: every frame that comes out of one port is sent again by the other. No frame is built or checked on
+/// the way, so that the switch is the slower side. Several switches on the same CPUs take turns in slices of time, and the others are stopped meanwhile. If the
+/// machine is faster at some times than at others, that affects all slices of a set alike.
 ///
-/// One in a process, on the thread that made it, which is DPDK's main lcore.
+/// There can be one in a process. It belongs to the thread that made it, which is DPDK's main lcore.
 public final class Circulator {
     private let scenario: Scenario
     private let plan: CirculationPlan
@@ -19,8 +19,10 @@ public final class Circulator {
     /// Frames per second of the latest slice that was kept.
     private var latestRate: Double?
 
-    /// Opens the ports of all switches, has them learn all addresses, and stops them. Without switches the scenario's own ports are one, which
-    /// nobody stops. `interrupted` is asked while waiting.
+    /// Opens the ports of all switches, makes the switches learn all addresses, and stops them. Without switches, the scenario's own ports are taken to belong
+    /// to one switch, which is never stopped.
+    /// - Parameter interrupted: asked while waiting, whether to give up.
+    /// - Throws: `ScenarioError` or `RunError`.
     public init(
         _ scenario: Scenario, _ plan: CirculationPlan, _ switches: [CirculatedSwitch], _ options: RunOptions, interrupted: @escaping () -> Bool
     ) throws {
@@ -39,14 +41,14 @@ public final class Circulator {
             }
         }
         let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514
-        // Headroom, and a tag.
+        // A buffer must also hold a tag and DPDK's headroom.
         let bufferSize = max(2_048, longest + 4) + Int(RTE_PKTMBUF_HEADROOM)
         let windows = names.map(plan.window(of:))
         for (what, named) in [("window", Array(plan.windows.keys)), ("command", Array(plan.commands.keys))] {
             if let wrong = named.first(where: { !names.contains($0) }) { throw ScenarioError("there is a \(what) of \(wrong), which is no switch") }
         }
         let buffers = zip(plans, windows).reduce(4_096) { sum, own in own.0.reduce(sum) { $0 + 2 * $1.ring + 2 * own.1 } }
-        // All of it ahead: memory that is added later is told to every switch, and one that is stopped does not answer.
+        // All memory is taken now: memory that is added later is announced to every switch, and a switch that is stopped would not answer.
         let memory = buffers * (bufferSize + 512) + plans.count * scenario.ports.count << 21
         environment = try Environment(options, memory: memory, pci: scenario.ports.compactMap { switches.isEmpty ? $0.pciAddress : nil })
         guard let pool = rte_pktmbuf_pool_create("sluice-gen", UInt32(buffers), 512, 0, UInt16(bufferSize), CInt(SOCKET_ID_ANY)) else {
@@ -87,7 +89,7 @@ public final class Circulator {
         lanes = LaneStore(scenario, plan, devices: open.map { $0.map(\.device) }, windows: windows, pool: pool, hertz: rte_get_tsc_hz())
     }
 
-    /// Slice by slice; on a signal it ends with what it has.
+    /// Measures slice after slice. After a signal, it ends with what has been measured so far.
     public func run() throws -> CirculationReport {
         var slices = [[SliceFigures]](repeating: [], count: names.count)
         var complete = true
@@ -105,7 +107,8 @@ public final class Circulator {
             Array(zip(names, slices)), sliceSeconds: Double(plan.slice) / 1e9, repeated: repeated, astray: astray, complete: complete)
     }
 
-    /// nil after a signal. All repetitions together are as many as there are slices, at most.
+    /// Measures a slice up to so many times, and returns the least disturbed measurement; nil: a signal came. There are at most as many repetitions altogether
+    /// as there are slices.
     private func leastDisturbed(_ index: Int, attempts: Int) throws -> SliceFigures? {
         var best: SliceFigures?
         defer { latestRate = best?.framesPerSecond ?? latestRate }
@@ -142,7 +145,7 @@ public final class Circulator {
             throw RunError("no frame came back through \(names[index]) in \(plan.slice / 1_000_000) ms; does it forward between these ports?")
         }
         let ticks = Double(max(1, result.ticks))
-        // Frames given up in one slice may come in the next.
+        // Frames that were given up in one slice may come back in the next, so the count may fall.
         let lost = max(lostFrames(state), lostBefore) - lostBefore
         var figures = SliceFigures(
             frames: result.frames, bytes: result.bytes, seconds: ticks / Double(rte_get_tsc_hz()), lost: lost,
@@ -151,7 +154,8 @@ public final class Circulator {
         return figures
     }
 
-    /// Runs the switch's command, and gives the rate that it was told.
+    /// Runs the command that belongs to the switch.
+    /// - Returns: the rate that the command was told; nil: none was run.
     private func tell(_ index: Int) throws -> Double? {
         guard let command = plan.commands[names[index]], let rate = latestRate else { return nil }
         setenv("RATE", String(Int(rate)), 1)
@@ -169,7 +173,7 @@ public final class Circulator {
         (0..<state.pointee.laneCount).reduce(0) { $0 + state.pointee.lanes[$1].lost }
     }
 
-    /// Continues all switches, closes the ports and leaves no file behind. The last call.
+    /// Continues all switches, closes the ports, and removes all files. It must be the last call.
     public func close() {
         held.release()
         lanes.emptyHands()

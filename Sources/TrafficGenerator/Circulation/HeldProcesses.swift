@@ -1,11 +1,11 @@
 import Foundation
 
-/// The processes of several switches, of which one at a time runs and the others are stopped. All run again when this is released, and also
-/// when this process dies in whatever way: a shell that waits for that continues them. A switch it was not given runs on.
+/// The processes of several switches, of which one switch runs at a time and the others are stopped. All of them run again when this is released, and also when
+/// this process ends in whatever way: a shell that waits for its end continues them. Processes that were not given to it are never stopped.
 final class HeldProcesses {
     private let switches: [CirculatedSwitch]
     private var guardian: pid_t = 0
-    /// Closed by the kernel when this process ends.
+    /// The writing end of a pipe to that shell, which the kernel closes when this process ends.
     private var lifeline: Int32 = -1
 
     init(_ switches: [CirculatedSwitch]) throws {
@@ -36,7 +36,7 @@ final class HeldProcesses {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // Out of reach of what ends this process's group.
+        // The shell gets a process group of its own, so that what ends this process's group does not end it.
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         let words = ["sh", "-c", "read line; kill -CONT \"$@\"", "sh"] + switches.flatMap(\.processes).map(String.init)
@@ -46,7 +46,7 @@ final class HeldProcesses {
         guard result == 0 else { throw RunError("cannot start /bin/sh: \(String(cString: strerror(result)))") }
     }
 
-    /// Throws when a process of the switch has ended.
+    /// - Throws: `RunError` if a process of the switch has ended.
     func check(_ index: Int) throws { if switches.indices.contains(index) { try check(switches[index]) } }
 
     private func check(_ one: CirculatedSwitch) throws {
@@ -57,7 +57,7 @@ final class HeldProcesses {
 
     private static func hasEnded(_ process: pid_t) -> Bool {
         guard kill(process, 0) == 0 || errno == EPERM else { return true }
-        // Ended, but its parent has not asked for its status: state Z or X of proc(5), behind the name in parentheses.
+        // A process that has ended exists until its parent has asked for its status. Its state, behind the name in parentheses, is Z or X then (proc(5)).
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8), let name = text.lastIndex(of: ")") else { return true }
         return text[name...].dropFirst(2).first.map { $0 == "Z" || $0 == "X" } ?? true
     }
@@ -72,7 +72,7 @@ final class HeldProcesses {
 
     func times(_ index: Int) -> ThreadTimes { ThreadTimes(of: switches.indices.contains(index) ? switches[index].processes : []) }
 
-    /// Continues all. The last call.
+    /// Continues all processes. It must be the last call.
     func release() {
         for process in switches.flatMap(\.processes) { kill(process, SIGCONT) }
         guard lifeline >= 0 else { return }

@@ -1,19 +1,19 @@
 import DPDKShim
 
-/// The addresses and headers that one flow's frames carry in turn.
+/// The addresses and headers that the frames of one flow carry in turn.
 struct CirculatedFlow {
-    /// Destination and source address of each pair with the four bytes behind them, which are its tag where frames have one.
+    /// For each pair, the destination and the source address with the four bytes behind them, which are the tag if the frames have one.
     var addresses: UnsafeMutableRawPointer
     var addressCount: Int
-    /// Of each sub-flow and size the bytes behind the addresses, `HeaderCycle.headerSize` of them; the first four as in `addresses`, but for the VLAN.
+    /// For each sub-flow and size, `HeaderCycle.headerSize` bytes behind the addresses. The first four are those in `addresses`, apart from the VLAN.
     var headers: UnsafeMutableRawPointer
     var headerCount: Int
 }
 
-/// Which flow, sub-flow and address pair the next frame of a lane has: the pair changes with each frame, the sub-flow when all pairs have
-/// had their turn, and the flow after its last sub-flow.
+/// Which flow, sub-flow and address pair the next frame of a lane has. The pair changes with each frame, the sub-flow when all pairs have been used, and the
+/// flow after its last sub-flow.
 package struct HeaderCycle {
-    /// Up to the 60th byte of a frame, which the headers of UDP and TCP over IPv4 never pass.
+    /// The headers' bytes that are kept, up to the 60th byte of a frame. The headers of UDP and TCP over IPv4 never reach further.
     static var headerSize: Int { 48 }
     static var addressSize: Int { 16 }
 
@@ -23,6 +23,7 @@ package struct HeaderCycle {
 
     package init() {}
 
+    /// Moves on to the next frame.
     @_noLocks @inline(__always)
     package mutating func advance(flows: Int, headers: Int, addresses: Int) {
         address &+= 1
@@ -36,13 +37,13 @@ package struct HeaderCycle {
     }
 }
 
-/// The headers of a lane's next frames.
+/// Gives the next frames of a lane their headers.
 struct HeaderSource {
     var cycle: HeaderCycle
     private let flows: UnsafeMutablePointer<CirculatedFlow>
     private let flowCount: Int
     private let sizeCount: Int
-    /// The one whose turn it is.
+    /// The flow that the next frame belongs to.
     private var flow: CirculatedFlow
 
     @_noLocks @inline(__always)
@@ -54,7 +55,7 @@ struct HeaderSource {
         flow = flows[cycle.flow]
     }
 
-    /// Makes a frame of one of the lane's sizes one of the next flow.
+    /// Makes a frame of one of the lane's sizes the next flow's next frame.
     @_noLocks @inline(__always)
     mutating func write(_ frame: OpaquePointer, _ size: Int) {
         guard let bytes = sluice_frame_bytes(frame) else { return }
@@ -65,35 +66,34 @@ struct HeaderSource {
     }
 }
 
-/// Frames on their way from one port to another, and back by the generator's hand. Written by the worker during a slice, by the control
-/// thread between slices.
+/// Frames on their way from one port to another, and back through the generator. The worker writes it during a slice, the control thread between slices.
 struct Lane {
-    // Constant.
-    /// Frames come back from this device, and are sent again by that one.
+    // Fields that are constant.
+    /// Frames come back from the device `input`, and are sent again by the device `output`.
     var input: UInt16
     var output: UInt16
     var window: Int
     var flows: UnsafeMutablePointer<CirculatedFlow>
     var flowCount: Int
-    /// Whether frames are given the next flow's headers; otherwise all have the same.
+    /// Whether each frame is given the next flow's headers; if not, all frames have the same headers.
     var rewrites: Bool
-    /// Distinct frame lengths, and whole frames of each.
+    /// The different lengths of frames, and a whole frame of each.
     var sizes: UnsafeMutablePointer<UInt32>
     var sizeCount: Int
     var bodies: UnsafeMutablePointer<UnsafeMutableRawPointer>
-    /// The sizes of new frames, in turn.
+    /// The sizes of new frames, which are used in turn.
     var pattern: UnsafeMutablePointer<UInt8>
     var patternCount: Int
-    /// Destination addresses: the first one's value and how many follow each other.
+    /// The lowest destination address, and how many addresses follow each other from there.
     var target: UInt64
     var targetCount: UInt64
-    /// Frames in hand, `roomForHeld` places.
+    /// The frames in hand; there is room for `roomForHeld` of them.
     var held: UnsafeMutablePointer<OpaquePointer?>
-    // Written.
-    /// The place of the first frame in hand: what is sent moves it, so that the others stay where they are.
+    // Fields that are written.
+    /// The place of the first frame in hand. Sending moves it on, so that the remaining frames stay where they are.
     var heldFirst = 0
     var heldCount = 0
-    /// Sent and not come back.
+    /// Frames that were sent and have not come back.
     var away = 0
     var cycle = HeaderCycle()
     var nextPattern = 0
@@ -104,33 +104,33 @@ struct Lane {
     var lost: UInt64 = 0
     var astray: UInt64 = 0
 
-    /// Twice what can be in hand: frames move to the front of it once in so many sent.
+    /// Twice as many as can be in hand, so that the frames have to be moved to the front only once in that many sent.
     static func roomForHeld(_ window: Int) -> Int { 2 * (window + 2 * CirculationState.burst) }
 }
 
-/// One switch's lanes and the counts of its latest slice. Ticks are of the time-stamp counter.
+/// The lanes of one switch, and the counts of its latest slice. Times are ticks of the time-stamp counter.
 struct CirculationState {
-    // Constant.
+    // Fields that are constant.
     var lanes: UnsafeMutablePointer<Lane>
     var laneCount: Int
     var pool: OpaquePointer
     var warmUp: UInt64
     var slice: UInt64
-    /// A turn of the loop that lasts longer was one in which others had the CPU: a burst of each lane takes 5 to 40 us.
+    /// A turn of the loop that lasts longer than this is one in which others had the CPU: a burst of each lane takes 5 to 40 us.
     var longestTurn: UInt64
-    /// Frames that do not come back for so long are lost.
+    /// A frame that does not come back within this time is lost.
     var patience: UInt64
-    // Written by the control thread.
+    // Fields that the control thread writes.
     var stop: UInt32 = 0
-    // Written by the worker.
+    // Fields that the worker writes.
     var now: UInt64 = 0
     var idle: UInt64 = 0
     var gaps: UInt64 = 0
     var ticks: UInt64 = 0
     var frames: UInt64 = 0
     var bytes: UInt64 = 0
-    /// New frames that found no buffer.
+    /// How many new frames found no buffer.
     var starved: UInt64 = 0
-    /// What is taken at once: as much as virtio_user gives.
+    /// The most frames that are received at once, which is as many as virtio_user returns.
     static var burst: Int { 64 }
 }

@@ -1,17 +1,17 @@
 import DPDKShim
 import Packet
 
-/// The memory of all lanes of all switches; the lanes of one switch are another's but for devices and frames.
+/// The memory of all lanes of all switches. The lanes of different switches differ only in their devices and frames.
 final class LaneStore {
     private(set) var states: [UnsafeMutablePointer<CirculationState>] = []
     private var blocks: [(UnsafeMutableRawPointer, Int)] = []
 
     /// - Parameters:
-    ///   - devices: of each switch, in the order of the scenario's ports.
-    ///   - windows: of each switch.
+    ///   - devices: the devices of each switch, in the order of the scenario's ports.
+    ///   - windows: the number of frames on their way in each direction, for each switch.
     init(_ scenario: Scenario, _ plan: CirculationPlan, devices: [[UInt16]], windows: [Int], pool: OpaquePointer, hertz: UInt64) {
         let flows = TemplateStore.ordered(scenario)
-        // Flows stand by their source, and each source is one lane's.
+        // Flows are sorted by their source port, and each source port has one lane.
         let sources = flows.reduce(into: [Int]()) { if $0.last != $1.source { $0.append($1.source) } }
         let lanes = sources.map { source in lane(scenario, plan, flows.filter { $0.source == source }) }
         func ticks(_ nanoseconds: UInt64) -> UInt64 { UInt64(Double(nanoseconds) * Double(hertz) / 1e9) }
@@ -53,7 +53,7 @@ final class LaneStore {
         return blocks[blocks.count - 1].0.bindMemory(to: type, capacity: max(1, count))
     }
 
-    /// A lane with the places of its ports for devices, and no room for frames yet.
+    /// A lane that has the indices of its ports in place of devices, and no room for frames yet.
     private func lane(_ scenario: Scenario, _ plan: CirculationPlan, _ flows: [ResolvedFlow]) -> Lane {
         let first = flows[0], destination = first.destination ?? 0
         let way = FrameLane(source: first.source, destination: destination)
@@ -92,7 +92,7 @@ final class LaneStore {
         }
         let pattern = zeroed(UInt8.self, first.plan.sizes.count)
         for (step, size) in first.plan.sizes.enumerated() { pattern[step] = UInt8(sizes.firstIndex(of: size) ?? 0) }
-        // Addresses count up from one; several flows of a lane may have ranges of their own.
+        // The addresses of a flow count up from its first; the flows of a lane may have different ranges.
         let targets = flows.flatMap { [$0.target.value, $0.target.value + UInt64($0.plan.toMACs)] }
         let least = targets.min() ?? 0
         return Lane(

@@ -1,7 +1,8 @@
 import Foundation
 
-/// How long the threads of a process ran and waited for a CPU (proc(5), schedstat), in nanoseconds.
+/// How long the threads of processes ran and waited for a CPU (proc(5), schedstat), in nanoseconds.
 package struct ThreadTimes: Equatable, Sendable {
+    /// Nanoseconds for which a thread ran, and for which it was ready and waited.
     package struct Times: Equatable, Sendable {
         package var ran: UInt64
         package var waited: UInt64
@@ -11,7 +12,7 @@ package struct ThreadTimes: Equatable, Sendable {
 
     package init(_ threads: [Int32: Times]) { self.threads = threads }
 
-    /// Of all processes together; those that are gone have no threads.
+    /// The times of all threads of these processes. Processes that are gone have no threads.
     init(of processes: [Int32]) {
         threads = [:]
         for process in processes {
@@ -22,13 +23,14 @@ package struct ThreadTimes: Equatable, Sendable {
         }
     }
 
+    /// The times in the text of a schedstat file; nil: it is none.
     package static func times(_ schedstat: String) -> Times? {
         let fields = schedstat.split(separator: " ").compactMap { UInt64($0.filter(\.isNumber)) }
         return fields.count >= 2 ? Times(ran: fields[0], waited: fields[1]) : nil
     }
 
-    /// The share of `elapsed` in which a poll loop was ready while others ran: of the threads that wanted a CPU most of the time, the one that
-    /// waited longest. Threads that wake now and then may wait: they share the generator's CPU.
+    /// The share of `elapsed` in which a poll loop was ready while others ran. Threads that wanted a CPU for most of the time count as poll loops, and the one
+    /// that waited longest decides. Threads that only wake now and then may wait, as they share the generator's CPU.
     package func disturbance(since earlier: ThreadTimes, elapsed: UInt64) -> Double {
         guard elapsed > 0 else { return 0 }
         var most: UInt64 = 0

@@ -1,6 +1,6 @@
 import Packet
 
-/// Gratuitous ARP: tells a learning bridge where an address is (RFC 5227, 3).
+/// Gratuitous ARP, which tells a learning bridge where an address is (RFC 5227, 3).
 enum Announcement {
     static func bytes(_ mac: MACAddress, vlan: UInt16?, port: Int) -> [UInt8] {
         var frame = FrameBytes()

@@ -1,4 +1,4 @@
-/// Bytes of a frame under construction, in network order.
+/// The bytes of a frame that is being built, in network byte order.
 struct FrameBytes {
     private(set) var bytes: [UInt8] = []
 
@@ -19,7 +19,7 @@ struct FrameBytes {
         bytes[offset + 1] = UInt8(truncatingIfNeeded: value)
     }
 
-    /// Ones' complement sum (RFC 1071) of `range`, not yet complemented.
+    /// The ones' complement sum (RFC 1071) of the bytes in `range`, not complemented yet.
     func sum(_ range: Range<Int>) -> UInt32 {
         var sum: UInt32 = 0
         var index = range.lowerBound

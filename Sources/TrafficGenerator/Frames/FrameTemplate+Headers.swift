@@ -1,5 +1,5 @@
 extension FrameTemplate {
-    /// Source ports one address uses before sub-flows take the next address.
+    /// How many source ports an address uses before further sub-flows take the next address.
     private static let portsAnAddress = 4_096
     private static let firstPort = 10_000
 
@@ -13,7 +13,8 @@ extension FrameTemplate {
         }
     }
 
-    /// Appends the IP and the UDP or TCP header; gives where the checksum stands and what the pseudo-header adds to it.
+    /// Appends the IP header and the UDP or TCP header.
+    /// - Returns: the offset of the UDP or TCP checksum, and what the pseudo-header adds to it.
     static func appendTransport(
         _ frame: inout FrameBytes, _ flow: FlowPlan, _ lane: FrameLane, _ subflow: Int, payloadEnd end: Int
     ) -> (field: Int, pseudo: UInt32) {
@@ -58,14 +59,14 @@ extension FrameTemplate {
         return (transport + 16, pseudo)
     }
 
-    /// Appends the protocol's own header where there is room for it; a small frame carries its signature straight behind the
-    /// transport header, as a segment in the middle of a message would.
+    /// Appends the protocol's own header if there is room for it. In a small frame, the signature directly follows the transport header, as if the frame were a
+    /// segment in the middle of a message.
     static func appendUpper(_ frame: inout FrameBytes, _ flow: FlowPlan, room: Int, end: Int) {
         let payload = end - frame.count
         switch flow.kind {
         case .rocev2: appendBTH(&frame)
         case .iscsi where frame.count + 48 <= room:
-            // SCSI Data-Out (RFC 7143, 11.7), padding aside.
+            // A SCSI Data-Out PDU (RFC 7143, 11.7), without padding.
             frame.append(0x05, 0x80, 0, 0, 0)
             frame.append(UInt8(truncatingIfNeeded: (payload - 48) >> 16))
             frame.append16((payload - 48) & 0xffff)
@@ -74,7 +75,7 @@ extension FrameTemplate {
             frame.append32(0xffff_ffff)
             frame.appendZeros(24)
         case .nvmeTCP where frame.count + 24 <= room:
-            // H2CData (NVMe/TCP transport, 3.6.2.10): 24 bytes of header, data right behind.
+            // An H2CData PDU (NVMe/TCP transport, 3.6.2.10): a header of 24 bytes, directly followed by data.
             frame.append(0x06, 0x04, 24, 24)
             frame.append16((payload & 0xff) << 8 | payload >> 8 & 0xff)
             frame.append16(0)
@@ -88,7 +89,7 @@ extension FrameTemplate {
         }
     }
 
-    /// Base transport header: UD send only, the default partition, queue pair 17.
+    /// Appends a base transport header: UD send only, the default partition, queue pair 17.
     private static func appendBTH(_ frame: inout FrameBytes) {
         frame.append(0x64, 0)
         frame.append16(0xffff)
@@ -96,7 +97,7 @@ extension FrameTemplate {
         frame.append32(0)
     }
 
-    /// Global route header, whose addresses are IPv6's, and a base transport header (RoCE, annex A16).
+    /// Appends a global route header, whose addresses are those of IPv6, and a base transport header (RoCE, annex A16).
     static func appendRoCE(_ frame: inout FrameBytes, _ lane: FrameLane, _ subflow: Int, end: Int) {
         frame.append32(6 << 28)
         frame.append16(end - frame.count - 2 - 34)
@@ -106,7 +107,7 @@ extension FrameTemplate {
         appendBTH(&frame)
     }
 
-    /// Version 0, SOFn3, and a Fibre Channel header of solicited SCSI data (FC-BB-5, 7.8; FC-FS).
+    /// Appends the FCoE header (version 0, SOFn3) and a Fibre Channel header of solicited SCSI data (FC-BB-5, 7.8; FC-FS).
     static func appendFCoE(_ frame: inout FrameBytes) {
         frame.appendZeros(13)
         frame.append(0x36)
@@ -118,7 +119,7 @@ extension FrameTemplate {
         frame.append32(0)
     }
 
-    /// Version 1, a vendor's own operation, no descriptors (FC-BB-5, 7.9).
+    /// Appends a FIP header (version 1) of a vendor-specific operation without descriptors (FC-BB-5, 7.9).
     static func appendFIP(_ frame: inout FrameBytes) {
         frame.append(0x10, 0)
         frame.append16(0xfff8)

@@ -1,16 +1,16 @@
 import Packet
 
-/// A frame of one sub-flow at one size, with zeros where its signature goes. Checksums are already those of the finished frame.
+/// A frame of one sub-flow and size, with zeros in place of its signature. Its checksums are already those of the finished frame.
 public struct FrameTemplate: Equatable, Sendable {
-    /// Largest untagged frame: an MTU of 9000.
+    /// Bytes of the largest untagged frame, for an MTU of 9000.
     public static let mostSize = 9_014
     public static let mostDistinctSizes = 16
-    /// FCoE ends in CRC, EOF and three reserved bytes (FC-BB-5, 7.8); the signature stands before them.
+    /// An FCoE frame ends in a CRC, EOF and three reserved bytes (FC-BB-5, 7.8); the signature stands before them.
     static let fcoeTrailer = 8
 
     public private(set) var bytes: [UInt8]
     public let signatureOffset: Int
-    /// 4 with an 802.1Q tag, else 0.
+    /// Bytes of the VLAN tag: 4 with an 802.1Q tag, otherwise 0.
     public let tagLength: Int
 
     public init(_ flow: FlowPlan, size: Int, source: MACAddress, destination: MACAddress, subflow: Int, lane: FrameLane) {
@@ -53,7 +53,7 @@ public struct FrameTemplate: Equatable, Sendable {
         bytes = frame.bytes
     }
 
-    /// The byte that fills offset `offset` of every frame: without a pattern of a power of two, so that a shift or a lost block shows.
+    /// The byte that fills offset `offset` of every frame. The bytes do not repeat after a power of two, so that a shifted or lost block is noticed.
     static func filler(_ offset: Int) -> UInt8 { UInt8(truncatingIfNeeded: (offset &* 167) ^ (offset >> 7)) }
 
     static func isUDP(_ kind: TrafficKind) -> Bool { kind == .udp || kind == .rocev2 }
@@ -66,7 +66,7 @@ public struct FrameTemplate: Equatable, Sendable {
         }
     }
 
-    /// Smallest untagged frame that holds headers and signature: Ethernet's 60 bytes, or more.
+    /// Bytes of the smallest untagged frame that has room for headers and signature; at least Ethernet's 60.
     package static func leastSize(_ kind: TrafficKind, ipv6: Bool) -> Int {
         let network = 14 + (ipv6 ? 40 : 20)
         let headers = switch kind {
@@ -92,15 +92,15 @@ public struct FrameTemplate: Equatable, Sendable {
     }
 }
 
-/// Which of the scenario's ports a frame goes between: the addresses follow from it.
+/// The two of the scenario's ports between which a frame goes; its addresses follow from them.
 public struct FrameLane: Equatable, Sendable {
     public var source: Int
     public var destination: Int
     public init(source: Int, destination: Int) { self.source = source; self.destination = destination }
 
-    /// 10.PORT.x.y, sub-flows beyond those that differ by port counting up from 10.PORT.0.1.
+    /// The IPv4 address 10.PORT.x.y. When the sub-flows have used all source ports of one address, they take the next one, counting up from 10.PORT.0.1.
     static func ipv4(_ port: Int, _ host: Int) -> UInt32 { 10 << 24 | UInt32(port + 1) << 16 | UInt32(host + 1) & 0xffff }
-    /// fd00::PORT:HOST (a unique local address, RFC 4193).
+    /// Appends the IPv6 address fd00::PORT:HOST, a unique local address (RFC 4193).
     static func appendIPv6(_ frame: inout FrameBytes, _ port: Int, _ host: Int) {
         frame.append(0xfd)
         frame.appendZeros(11)

@@ -1,6 +1,5 @@
-/// What every generated frame carries so that whoever receives it knows where it came from, 18 bytes, the last of the frame
-/// (or the last before FCoE's trailer). It ends the frame so that a receiver finds it without reading headers, and it is
-/// small enough for 60 bytes of Ethernet, IPv4 and UDP.
+/// What every generated frame carries, so that its receiver knows where it came from. The signature has 18 bytes, and they are the last of the frame (or the
+/// last before FCoE's trailer), so that a receiver finds it without reading headers. It is small enough for a frame of 60 bytes with Ethernet, IPv4 and UDP.
 ///
 /// | bytes | |
 /// |---|---|
@@ -10,8 +9,8 @@
 /// | 12-15 | sequence number within the stream |
 /// | 16-17 | check: complement of the ones' complement sum (RFC 1071) of the above |
 ///
-/// The check makes the whole signature sum to nothing, so a template's UDP or TCP checksum is right for every frame made of it,
-/// at any offset (RFC 1071, section 2 (B)). Numbers are in the machine's own byte order: sender and receiver are one process.
+/// Because of the check, the whole signature sums to zero, so the UDP or TCP checksum of a template is right for every frame made of it, at any offset (RFC
+/// 1071, section 2 (B)). Numbers are in the machine's own byte order, as sender and receiver are one process.
 public struct Signature: Equatable, Sendable {
     public static var size: Int { 18 }
     static var magic: UInt64 { 0x53c1 }
@@ -24,6 +23,7 @@ public struct Signature: Equatable, Sendable {
     @inline(__always)
     public init(time: UInt64, stream: UInt32, sequence: UInt32) { self.time = time; self.stream = stream; self.sequence = sequence }
 
+    /// Writes the signature, `size` bytes.
     @_noLocks @inline(__always)
     public func write(to bytes: UnsafeMutableRawPointer) {
         let first = Self.magic | (time & Self.timeMask) &<< 16
@@ -33,7 +33,7 @@ public struct Signature: Equatable, Sendable {
         (bytes + 16).storeBytes(of: ~Self.sum(first, second), as: UInt16.self)
     }
 
-    /// Whether there is a signature; `damaged` when it starts like one and does not sum up.
+    /// Reads a signature. The result is `damaged` if the bytes begin like a signature but the check fails.
     @_noLocks @inline(__always)
     public static func read(_ bytes: UnsafeRawPointer, _ signature: inout Signature) -> SignatureState {
         let first = bytes.loadUnaligned(as: UInt64.self)
@@ -58,4 +58,5 @@ public struct Signature: Equatable, Sendable {
     }
 }
 
+/// Whether a frame carries no signature, a damaged one, or a valid one.
 public enum SignatureState: Sendable { case absent, damaged, present }

@@ -1,22 +1,23 @@
-/// Which frames' latency tells of the generator's own stalls rather than of the switch: those in flight while the generator's thread did not run, those
-/// that it then sent in a burst to catch up, and those that stood behind either. Times are nanoseconds of the run. The worker is the only writer.
+/// Finds the frames whose latency was caused by the generator's own stalls rather than by the switch: frames in flight while the generator's thread did not
+/// run, frames that it then sent in a burst to catch up, and frames that had to wait behind either. Times are nanoseconds since the start of the run. Only the
+/// worker writes this.
 package struct Disturbance {
-    /// Time between two readings of the clock that the frames handled meanwhile do not account for counts as a stall from here on.
+    /// A stall is a time of at least this many nanoseconds between two readings of the clock for which the frames handled meanwhile do not account.
     package static var bound: UInt64 { 20_000 }
 
     package private(set) var stalls: UInt64 = 0
     package private(set) var stalled: UInt64 = 0
     package private(set) var longest: UInt64 = 0
-    /// Frames sent until then were in flight in a stall, or part of a burst after one.
+    /// Frames sent up to this time were in flight during a stall, or were part of a burst after one.
     private var until: UInt64 = 0
-    /// Frames sent until then had some of those before them.
+    /// Frames sent up to this time had some of those in front of them.
     private var behindUntil: UInt64 = 0
-    /// What is sent late before then is due to a stall.
+    /// Frames that are sent late before this time are late because of a stall.
     private var catchUpEnd: UInt64 = 0
 
     package init() {}
 
-    /// The thread did not run between two times.
+    /// Records that the thread did not run between two times.
     @_noLocks
     package mutating func stall(from start: UInt64, to end: UInt64) {
         let length = end &- start
@@ -24,15 +25,15 @@ package struct Disturbance {
         stalled &+= length
         if length > longest { longest = length }
         until = end &- 1
-        // At half of the load that the switch can take, catching up takes as long as the stall.
+        // If the load is half of what the switch can take, catching up takes as long as the stall lasted; four times that is allowed.
         catchUpEnd = end &+ 4 &* length
     }
 
-    /// A frame is sent later than its flow's rate wanted.
+    /// Records that a frame is sent later than its flow's rate demands.
     @_noLocks @inline(__always)
     package mutating func late(at now: UInt64) { if now < catchUpEnd { until = now } }
 
-    /// Judges a frame that arrived.
+    /// Whether a stall has affected the latency of a frame that has arrived.
     @_noLocks @inline(__always)
     package mutating func touches(sent: UInt64, arrived: UInt64) -> Bool {
         if sent <= until, stalls != 0 {
@@ -43,23 +44,23 @@ package struct Disturbance {
     }
 }
 
-/// A frame that took long, kept to be judged by stalls that are known only after the run.
+/// A frame with a high latency. It is kept until the switch's stalls are known, which is after the run.
 package struct SlowFrame {
     package var sent: UInt64
     package var latency: UInt64
     package init(sent: UInt64, latency: UInt64) { self.sent = sent; self.latency = latency }
 
-    /// No faster frame is kept: it cannot have been in flight for all of a stall that counts.
+    /// The least latency of frames that are kept, in nanoseconds. A faster frame cannot have been in flight during the whole of a stall that counts.
     package static var bound: UInt64 { Disturbance.bound }
-    /// Frames that are kept.
+    /// The most frames that are kept.
     package static var most: Int { 1 << 20 }
 }
 
 extension SlowFrame {
-    /// Which of `frames` (in the order they arrived) were in flight in one of `stalls`, or had frames before them that were.
+    /// Which of `frames`, in the order in which they arrived, were in flight during one of `stalls`, or had such frames in front of them.
     package static func touched(_ frames: UnsafeBufferPointer<SlowFrame>, by stalls: [Range<UInt64>]) -> [Bool] {
         let first = merged(stalls)
-        // A stall's backlog is gone when the last frame sent before its end has arrived.
+        // The backlog that a stall has caused is gone when the last frame that was sent before the stall's end has arrived.
         var longer = first
         for frame in frames {
             if let index = place(of: frame, in: first) { longer[index] = first[index].lowerBound..<max(longer[index].upperBound, frame.sent + frame.latency) }
@@ -68,7 +69,7 @@ extension SlowFrame {
         return frames.map { place(of: $0, in: all) != nil }
     }
 
-    /// The first stall that it was in flight in.
+    /// The index of the first stall during which the frame was in flight; nil: there is none.
     private static func place(of frame: SlowFrame, in stalls: [Range<UInt64>]) -> Int? {
         var low = 0, high = stalls.count
         while low < high {

@@ -1,6 +1,6 @@
 import DPDKShim
 
-/// Takes and judges what has arrived at a port.
+/// Receives and judges the frames that have arrived at a port.
 @_noLocks
 func receive(_ loop: UnsafeMutablePointer<LoopState>, _ number: Int) {
     let port = loop.pointee.ports + number
@@ -11,7 +11,7 @@ func receive(_ loop: UnsafeMutablePointer<LoopState>, _ number: Int) {
         loop.pointee.work &+= UInt64(truncatingIfNeeded: count)
         for index in 0..<count { if let frame = batch[index] { sluice_prefetch_bytes(frame) } }
         advance(loop)
-        // What inspecting them takes is in the next reading.
+        // The time that inspecting these frames takes falls into the next reading of the clock.
         loop.pointee.work = UInt64(truncatingIfNeeded: count)
         for index in 0..<count { if let frame = batch[index] { inspect(loop, port, number, frame) } }
         sluice_frames_free(batch, UInt32(truncatingIfNeeded: count))
@@ -67,10 +67,10 @@ func inspect(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePoint
     if !isWhole(loop, stream, flow, bytes, length, frame) { flow.pointee.counters.corrupted &+= 1 }
 }
 
-/// A frame at a port it was not meant for.
+/// Judges a frame that arrived at a port that it was not meant for.
 @_noLocks
 func elsewhere(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePointer<FlowState>, _ number: Int, _ time: UInt64) {
-    // A frame that left while the destination's first one was on its way may be flooded still.
+    // A frame that was sent while the destination's first frame was still on its way may rightly be flooded.
     let grace: UInt64 = 20_000_000
     let destination = Int(flow.pointee.destination)
     var flooded = flow.pointee.floods
@@ -78,7 +78,7 @@ func elsewhere(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePoi
         let known = loop.pointee.ports[destination].knownSince
         flooded = known != 0 && (known == UInt64.max || time < known &+ grace)
     }
-    // Nothing ever goes back to where it came from.
+    // No frame may ever come back to the port that it was sent from.
     if flooded, number != Int(flow.pointee.source) {
         flow.pointee.counters.flooded &+= 1
     } else {
@@ -86,7 +86,7 @@ func elsewhere(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePoi
     }
 }
 
-/// Whether a frame is, tags and signature aside, the one its stream sends. Counts the priorities of tags on the way.
+/// Whether a frame is the one that its stream sends, apart from tags and signature. It also counts the priorities of tags.
 @_noLocks @inline(__always)
 func isWhole(
     _ loop: UnsafeMutablePointer<LoopState>, _ stream: UnsafeMutablePointer<StreamState>, _ flow: UnsafeMutablePointer<FlowState>,

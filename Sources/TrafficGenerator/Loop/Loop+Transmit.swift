@@ -1,6 +1,6 @@
 import DPDKShim
 
-/// Offers a port what its flows have due, until its ring is full.
+/// Sends the frames that a port's flows have due, until its ring is full.
 @_noLocks
 func transmit(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer<PortState>) {
     let count = port.pointee.flowCount
@@ -46,7 +46,8 @@ func transmit(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePoin
     port.pointee.nextFlow = port.pointee.nextFlow &+ 1 >= count ? 0 : port.pointee.nextFlow &+ 1
 }
 
-/// Builds a flow's next frame. False when there is no buffer.
+/// Builds the next frame of a flow.
+/// - Returns: false if there is no buffer.
 @_noLocks @inline(__always)
 func stage(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePointer<FlowState>) -> Bool {
     if loop.pointee.stage.stockCount == 0 {
@@ -97,8 +98,9 @@ func stage(_ loop: UnsafeMutablePointer<LoopState>, _ flow: UnsafeMutablePointer
     return true
 }
 
-/// Hands the staged frames to the driver. What it does not take was never sent: sequence numbers and pace are as before, and the
-/// buffers are kept for the next attempt. False when the ring is full.
+/// Gives the staged frames to the driver. For frames that it does not take, everything is as if they had not been sent: sequence numbers and pace are restored,
+/// and the buffers are kept for the next attempt.
+/// - Returns: false if the ring is full.
 @_noLocks @inline(__always)
 func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer<PortState>, _ queue: UInt16) -> Bool {
     let offered = loop.pointee.stage.count
@@ -118,7 +120,7 @@ func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer
         port.pointee.window = wider > SendStage.burst ? SendStage.burst : wider
         return true
     }
-    // The flow that was refused is first the next time, unless it had its share of this one.
+    // The flow whose frame was refused is the first one next time, unless the driver has just taken frames of it.
     let refused = Int(loop.pointee.streams[Int(loop.pointee.stage.streams[taken])].flow)
     let next = refused &- port.pointee.firstFlow &+ (refused == loop.pointee.stage.served ? 1 : 0)
     port.pointee.nextFlow = next == port.pointee.flowCount ? 0 : next
@@ -128,7 +130,8 @@ func flush(_ loop: UnsafeMutablePointer<LoopState>, _ port: UnsafeMutablePointer
     return false
 }
 
-/// Counts the frames taken, run by run of one flow. Gives their bytes.
+/// Counts the frames that the driver took, one run of frames of the same flow at a time.
+/// - Returns: their bytes.
 @_noLocks @inline(__always)
 func count(_ loop: UnsafeMutablePointer<LoopState>, _ taken: Int, _ bin: Int) -> UInt64 {
     let numbers = loop.pointee.stage.streams

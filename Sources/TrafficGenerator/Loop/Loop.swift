@@ -1,11 +1,11 @@
 import DPDKShim
 
 #if DEBUG
-    // That nothing here allocates or locks (@_noLocks) is proved of optimized code.
+    // That nothing here allocates or takes locks (@_noLocks) is checked by the compiler in optimized code only.
     #error("a debug build cannot have poll loops: use `swift build -c release`")
 #endif
 
-/// The worker's thread: one loop over all ports until told to stop.
+/// The worker's thread: one loop over all ports until it is told to stop.
 @c(sluice_generator_worker)
 func generatorWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
     guard let context else { return -1 }
@@ -15,7 +15,7 @@ func generatorWorker(_ context: UnsafeMutableRawPointer?) -> CInt {
 
 @_noLocks
 func runLoop(_ loop: UnsafeMutablePointer<LoopState>) {
-    // The time until the thread ran is no stall.
+    // The time until the thread began to run is not a stall.
     loop.pointee.now = loop.pointee.clock.nanoseconds(sluice_cycles())
     while loop.pointee.stop == 0 {
         for port in 0..<loop.pointee.portCount { receive(loop, port) }
@@ -30,7 +30,7 @@ func runLoop(_ loop: UnsafeMutablePointer<LoopState>) {
     loop.pointee.stage.stockCount = 0
 }
 
-/// Reads the clock, notices a stall, and moves on to the window of time it is in.
+/// Reads the clock, notices stalls, and moves on to the present window of time.
 @_noLocks @inline(__always)
 func advance(_ loop: UnsafeMutablePointer<LoopState>) {
     let now = loop.pointee.clock.nanoseconds(sluice_cycles())
@@ -45,7 +45,7 @@ func advance(_ loop: UnsafeMutablePointer<LoopState>) {
     }
 }
 
-/// Takes the next known change of rate. Its flow starts afresh: what it owes at the old rate is forgotten.
+/// Makes the next change of rate that is known in advance. Its flow starts afresh: frames that were due at the old rate are forgotten.
 @_noLocks
 func step(_ loop: UnsafeMutablePointer<LoopState>) {
     let step = loop.pointee.steps + loop.pointee.nextStep

@@ -1,7 +1,7 @@
-/// Nanoseconds from the start of the run, by the time-stamp counter.
+/// Nanoseconds since the start of the run, by the time-stamp counter.
 package struct LoopClock {
     package var origin: UInt64
-    /// Nanoseconds a tick, 2^-32.
+    /// Nanoseconds per tick, in units of 2^-32.
     private var scale: UInt64
 
     package init(origin: UInt64, hertz: UInt64) {
@@ -9,6 +9,7 @@ package struct LoopClock {
         scale = UInt64((1e9 / Double(hertz) * 4_294_967_296).rounded())
     }
 
+    /// Nanoseconds between the origin and a value of the time-stamp counter.
     @_noLocks @inline(__always)
     package func nanoseconds(_ ticks: UInt64) -> UInt64 {
         let product = (ticks &- origin).multipliedFullWidth(by: scale)

@@ -1,10 +1,10 @@
-/// How a flow is paced: 2^-16 ns a byte and a frame.
+/// How a flow is paced: the time that each byte and each frame takes, in units of 2^-16 ns.
 package struct Pace {
     package static var off: UInt32 { 0 }
     package static var paced: UInt32 { 1 }
     package static var unpaced: UInt32 { 2 }
     package var mode: UInt32
-    /// Raised with each change, so that a slow flow does not sleep on.
+    /// Raised with every change, so that a slow flow does not wait for a time that was worked out for the old rate.
     package var generation: UInt32 = 1
     package var perByte: UInt64 = 0
     package var perFrame: UInt64 = 0

@@ -1,12 +1,12 @@
-/// One sub-flow: its own sequence, its own templates.
+/// One sub-flow, with a sequence and templates of its own.
 package struct StreamState {
     package var flow: UInt32
-    /// Its templates: one for each of the flow's sizes, from here.
+    /// The index of its first template; it has one for each of the flow's sizes.
     package var firstTemplate: UInt32
     package var nextSequence: UInt32 = 0
-    /// The sequence number after the greatest received.
+    /// The sequence number that follows the highest one received.
     package var expected: UInt32 = 0
-    /// Which of the 64 before `expected` arrived, the latest in bit 0.
+    /// Which of the 64 sequence numbers before `expected` have arrived, with the latest in bit 0.
     package var seen: UInt64 = 0
 
     package init(flow: UInt32, firstTemplate: UInt32) {
@@ -14,8 +14,8 @@ package struct StreamState {
         self.firstTemplate = firstTemplate
     }
 
-    /// Counts what the arrival of a sequence number says about those before it. Of two arrivals of one frame, the second is known
-    /// as a duplicate while fewer than 64 newer ones have arrived; after that it counts as reordered.
+    /// Counts what the arrival of a sequence number tells about the numbers before it. If a frame arrives twice, the second arrival is recognized as a
+    /// duplicate as long as fewer than 64 newer frames have arrived; after that it counts as reordered.
     @_noLocks @inline(__always)
     package mutating func follow(_ sequence: UInt32, _ counters: inout FlowCounters) {
         let ahead = Int32(truncatingIfNeeded: sequence &- expected)

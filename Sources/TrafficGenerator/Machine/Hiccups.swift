@@ -1,13 +1,14 @@
 import DPDKShim
 import Foundation
 
-/// The machine by itself: threads that do nothing but read the clock, and the gaps between readings. What a spinning thread loses here, every switch
-/// loses that polls: no percentile of a latency can be better than the share of time that the machine takes away (after G. Tene's jHiccup).
+/// Measures the machine itself, with threads that do nothing but read the clock, and the gaps between readings. Every switch that polls loses what a spinning
+/// thread loses here: no percentile of its latency can be better than the share of time that the machine takes away (after G. Tene's jHiccup).
 public enum Hiccups {
+    /// What one CPU lost.
     public struct Result: Codable, Sendable {
         public var cpu: Int
         public var seconds: Double
-        /// Nanoseconds from which on a gap counts.
+        /// The least length of a gap that counts, in microseconds.
         public var boundMicroseconds: Double
         public var gaps: StallSummary
 
@@ -16,7 +17,9 @@ public enum Hiccups {
         }
     }
 
-    /// Spins on all the CPUs at once.
+    /// Spins on all of these CPUs at once.
+    /// - Parameter bound: the least length of a gap that counts, in nanoseconds.
+    /// - Throws: `RunError` if the process may not use one of the CPUs.
     public static func measure(cpus: [Int], seconds: Double, bound: UInt64) throws -> [Result] {
         try Pinned.check(cpus)
         let before = sluice_instant_now()
@@ -44,7 +47,7 @@ public enum Hiccups {
     }
 }
 
-/// Threads on CPUs of their own.
+/// Runs threads that are pinned to CPUs of their own.
 enum Pinned {
     static func check(_ cpus: [Int]) throws {
         let allowed = Environment.allowedCPUs()
@@ -52,7 +55,7 @@ enum Pinned {
         throw RunError("CPU \(wrong) is not among those this process may use (\(allowed.map(String.init).joined(separator: ", ")))")
     }
 
-    /// Runs `body` on each of the CPUs, all at once, and gives what they return.
+    /// Runs `body` on all of these CPUs at once, and returns the results in the order of `cpus`.
     static func run<Value: Sendable>(_ cpus: [Int], _ body: @escaping @Sendable (Int) -> Value) -> [Value] {
         let group = DispatchGroup()
         let results = Results<Value>()

@@ -2,13 +2,14 @@ import DPDKShim
 import Foundation
 import Synchronization
 
-/// How soon a thread runs that waits for an eventfd: what a guest's kick costs on this machine without any switch.
+/// Measures how soon a thread runs that waits for an eventfd, which is what a guest's kick costs on this machine without any switch.
 public enum Wakes {
+    /// How long wakes took from one CPU to another.
     public struct Result: Codable, Sendable {
         public var from: Int
         public var cpu: Int
         public var count: Int
-        /// From before the write to after the wait.
+        /// The time from just before the write to just after the wait.
         public var latency: LatencySummary
         public var text: String {
             func fixed(_ value: Double) -> String { Quantity.fixed(value, 1) }
@@ -16,10 +17,13 @@ public enum Wakes {
         }
     }
 
+    /// Measures wakes.
     /// - Parameters:
     ///   - from: the CPU that spins for `pause` and then writes.
     ///   - cpu: the CPU that waits.
+    ///   - count: how many wakes are measured.
     ///   - pause: nanoseconds between two wakes.
+    /// - Throws: `RunError` if the CPUs cannot be used.
     public static func measure(from: Int, cpu: Int, count: Int, pause: UInt64) throws -> Result {
         try Pinned.check([from, cpu])
         guard from != cpu else { throw RunError("the two CPUs must differ: a thread that spins keeps the other from running") }
@@ -41,7 +45,7 @@ public enum Wakes {
     }
 
     private final class Shared: Sendable {
-        /// When the waiter woke last.
+        /// When the waiting thread woke up last.
         let woken = Atomic<UInt64>(0)
         let isOver = Atomic<Bool>(false)
     }

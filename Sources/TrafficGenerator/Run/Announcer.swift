@@ -2,7 +2,7 @@ import DPDKShim
 import Foundation
 import Packet
 
-/// Tells a switch where all source addresses of a scenario are.
+/// Tells a switch behind which port each source address of a scenario is.
 struct Announcer {
     private let scenario: Scenario
     private let ports: [OpenPort]
@@ -14,7 +14,7 @@ struct Announcer {
         self.pool = pool
     }
 
-    /// Sends announcements of every source address from its port, three times, and discards what arrives meanwhile.
+    /// Announces every source address from its port, three times, and discards the frames that arrive meanwhile.
     func announce() {
         for _ in 0..<3 {
             for (port, mac, vlan) in announcements() {
@@ -50,7 +50,7 @@ struct Announcer {
         return list
     }
 
-    /// Takes and frees what arrives within some microseconds.
+    /// Receives and frees the frames that arrive within so many microseconds.
     private func discard(_ microseconds: Int) {
         let end = ContinuousClock.now + .microseconds(microseconds)
         var batch = [OpaquePointer?](repeating: nil, count: SendStage.burst)

@@ -1,4 +1,4 @@
-/// A line of the control protocol, one command a line: `rate FLOW[,FLOW...] RATE`, `stats`, `quit`. A flow's name may end in `*`.
+/// A line of the control protocol, which has one command on each line: `rate FLOW[,FLOW...] RATE`, `stats` or `quit`. A flow's name may end in `*`.
 public enum ControlCommand: Equatable, Sendable {
     case rate(flows: [String], Rate)
     case stats

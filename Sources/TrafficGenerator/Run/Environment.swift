@@ -1,28 +1,32 @@
 import DPDKShim
 import Foundation
 
-/// Where and on what memory a run lives.
+/// On which CPU, and with which memory, a run takes place.
 public struct RunOptions: Sendable {
-    /// The CPU of the worker; nil: the last one this process may use.
+    /// The CPU of the worker; nil: the last one that this process may use.
     public var cpu: Int?
-    /// A hugetlbfs mount to take memory from; nil: ordinary memory.
+    /// The hugetlbfs mount from which memory is taken; nil: ordinary memory is used.
     public var hugeDirectory: String?
-    /// The control socket of a sluiced between the ports, which knows when its poll loops lost their CPUs; nil: it is not asked.
+    /// The control socket of a sluiced between the ports, which knows when its poll loops lost their CPUs; nil: no switch is asked.
     public var switchSocket: String?
-    /// DPDK's own log on standard error.
+    /// Whether DPDK writes its own log on standard error.
     public var verbose = false
     public init() {}
 }
 
-/// DPDK's environment, started once in a process. It leaves nothing on the file system.
+/// DPDK's environment, which is started once in a process. It leaves no files behind.
 final class Environment {
     static let workerLcore: UInt32 = 1
     let prefix: String
-    /// Of the time-stamp counter, Hz.
+    /// The frequency of the time-stamp counter in Hz.
     let hertz: UInt64
     private let options: RunOptions
 
-    /// `memory` is in bytes; `pci` are the addresses of devices the run may take.
+    /// Starts DPDK.
+    /// - Parameters:
+    ///   - memory: the memory to take, in bytes.
+    ///   - pci: the addresses of PCI devices that the run may use.
+    /// - Throws: `RunError`.
     init(_ options: RunOptions, memory: Int, pci: [String]) throws {
         self.options = options
         prefix = "sluice-gen-\(getpid())"
@@ -47,7 +51,7 @@ final class Environment {
         arguments += options.verbose ? ["--log-level", "*:info"] : ["--log-level", "*:emergency"]
         var pointers = arguments.map { strdup($0) }
         let before = sluice_instant_now()
-        // EAL keeps what it is given.
+        // EAL keeps pointers to its arguments, so they are never freed.
         let result = pointers.withUnsafeMutableBufferPointer { sluice_generator_start_eal(CInt($0.count), $0.baseAddress) }
         hertz = sluice_cycles_per_second(before)
         guard result >= 0 else {
@@ -55,8 +59,8 @@ final class Environment {
         }
     }
 
-    /// Removes what EAL leaves behind. Its memory goes with the process: rte_eal_cleanup (22.11) unmaps it under the feet of
-    /// EAL's own interrupt thread.
+    /// Removes the files that EAL leaves behind. Memory is left to end with the process, as rte_eal_cleanup (22.11) unmaps it while EAL's own interrupt thread
+    /// still uses it.
     func close() {
         let files = FileManager.default
         for base in ["/var/run/dpdk", (ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"] ?? "/tmp") + "/dpdk"] {
@@ -67,7 +71,7 @@ final class Environment {
         for name in names where name.hasPrefix(prefix + "map_") { try? files.removeItem(atPath: "\(directory)/\(name)") }
     }
 
-    /// From `Cpus_allowed_list` of proc(5): `0-3,8`.
+    /// The CPUs that this process may use, from `Cpus_allowed_list` of proc(5), such as `0-3,8`.
     static func allowedCPUs() -> [Int] {
         let status = FileManager.default.contents(atPath: "/proc/self/status").map { String(decoding: $0, as: UTF8.self) } ?? ""
         let key = "Cpus_allowed_list:"

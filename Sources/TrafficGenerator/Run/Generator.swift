@@ -1,7 +1,7 @@
 import DPDKShim
 import Foundation
 
-/// A run: ports open, a worker that sends and judges, and counters to read meanwhile. One in a process: DPDK starts once.
+/// A run: open ports, a worker that sends and judges frames, and counters that can be read meanwhile. There can be one in a process, as DPDK starts only once.
 ///
 /// All methods belong to the thread that made it, which is DPDK's main lcore.
 public final class Generator {
@@ -14,13 +14,15 @@ public final class Generator {
     private var running = false
     private var previous: Snapshot
 
-    /// Starts DPDK, opens the ports and waits until all are connected. `interrupted` is asked while waiting.
+    /// Starts DPDK, opens the ports, and waits until all are connected.
+    /// - Parameter interrupted: asked while waiting, whether to give up.
+    /// - Throws: `ScenarioError` or `RunError`.
     public init(_ scenario: Scenario, _ options: RunOptions, interrupted: @escaping () -> Bool) throws {
         try scenario.check()
         self.scenario = scenario
         switchSocket = options.switchSocket
         let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514
-        // Headroom, a tag, and room for the fixed copy of a template's beginning.
+        // A buffer must also hold a tag, DPDK's headroom, and the copy of a template's beginning, which has a fixed length.
         let bufferSize = max(2_048, longest + 4) + Int(RTE_PKTMBUF_HEADROOM)
         let descriptors = scenario.ports.reduce(0) { $0 + 2 * $1.queues * $1.ring }
         let buffers = descriptors + 4_096
@@ -50,7 +52,7 @@ public final class Generator {
         previous = Snapshot(time: 0, flows: [], ports: [])
     }
 
-    /// What stalls did to the latencies counted in `counts`.
+    /// How stalls affected the latencies that are counted in `counts`.
     private func stalls(_ counts: [UInt64]) -> StallReport {
         let loop = store.loop.pointee
         let disturbed = Array(UnsafeBufferPointer(start: loop.disturbedLatency, count: LatencyBuckets.count))
@@ -65,10 +67,10 @@ public final class Generator {
         return report
     }
 
-    /// Sends announcements of every source address from its port, three times, and discards what arrives meanwhile.
+    /// Announces every source address from its port, three times, and discards the frames that arrive meanwhile.
     public func announce() { Announcer(scenario, ports, pool).announce() }
 
-    /// Starts the worker; the run's time begins.
+    /// Starts the worker; the time of the run begins.
     public func start() throws {
         store.loop.pointee.clock.origin = sluice_cycles()
         let result = rte_eal_remote_launch(generatorWorker, store.loop, Environment.workerLcore)
@@ -76,10 +78,10 @@ public final class Generator {
         running = true
     }
 
-    /// Nanoseconds since the start.
+    /// Nanoseconds since the run started.
     public var elapsed: UInt64 { store.loop.pointee.clock.nanoseconds(sluice_cycles()) }
 
-    /// Changes the rate of flows by name; a name may end in `*`.
+    /// Changes the rate of flows by their names; a name may end in `*`.
     public func setRate(_ names: [String], _ rate: Rate) throws(ScenarioError) {
         let chosen = Set(try scenario.select(names, of: "the command"))
         for (index, place) in store.order.enumerated() where chosen.contains(place) {
@@ -92,16 +94,16 @@ public final class Generator {
         }
     }
 
-    /// Ends sending now; frames on their way still count.
+    /// Ends sending now. Frames that are still on their way are counted.
     public func stopSending() {
         let now = elapsed
         if store.loop.pointee.sendUntil > now { store.loop.pointee.sendUntil = now }
     }
 
-    /// When sending ends or ended.
+    /// When sending ends, or has ended, in nanoseconds since the start of the run.
     public var sendUntil: UInt64 { store.loop.pointee.sendUntil }
 
-    /// Whether nothing can be on its way any more: all has arrived, or nothing came for 200 ms, or the drain time is over.
+    /// Whether no frame can be on its way any more: all have arrived, none has come for 200 ms, or the drain time is over.
     public var isDrained: Bool {
         let loop = store.loop.pointee
         let now = elapsed
@@ -114,7 +116,7 @@ public final class Generator {
         }
     }
 
-    /// The counters as they are; in the scenario's order.
+    /// The present counters, in the scenario's order.
     public func snapshot() -> Snapshot {
         let loop = store.loop.pointee
         var flows = [FlowCounters](repeating: FlowCounters(), count: loop.flowCount)
@@ -128,7 +130,7 @@ public final class Generator {
         return Snapshot(time: elapsed, flows: flows, ports: ports)
     }
 
-    /// Stops the worker and gives the report.
+    /// Stops the worker, and returns the report.
     public func finish() -> Report {
         stopSending()
         let sendingEnd = store.loop.pointee.sendUntil
@@ -152,7 +154,7 @@ public final class Generator {
             starved: loop.starved, stalls: stalls(latencyCounts))
     }
 
-    /// Closes the ports and leaves no file behind. The last call.
+    /// Closes the ports and removes all files. It must be the last call.
     public func close() {
         if running { _ = finish() }
         for port in ports { port.close() }

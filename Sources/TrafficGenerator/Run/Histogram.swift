@@ -1,14 +1,14 @@
 import Foundation
 
-/// Latencies counted in `LatencyBuckets`, as text.
+/// Latencies that are counted in `LatencyBuckets`, as text.
 public struct Histogram: Sendable {
     private let counts: [UInt64]
 
-    /// - Parameter counts: one for each of `LatencyBuckets`.
+    /// - Parameter counts: one count for each of `LatencyBuckets`.
     public init(counts: [UInt64]) { self.counts = counts }
 
-    /// The percentile distribution in HdrHistogram's .hgrm form, values in microseconds. A value stands for all of its bucket.
-    /// - Parameter ticksPerHalfDistance: lines for each halving of the distance to 100 %.
+    /// The percentile distribution in HdrHistogram's .hgrm format, with values in microseconds. A bucket is represented by its largest value.
+    /// - Parameter ticksPerHalfDistance: the number of lines for each halving of the distance to 100 %.
     public func percentileDistribution(ticksPerHalfDistance: Int = 5) -> String {
         let total = counts.reduce(0, +)
         let used = counts.indices.filter { counts[$0] > 0 }
@@ -21,7 +21,7 @@ public struct Histogram: Sendable {
             let isLast = place == used.count - 1
             guard reached >= next || isLast else { continue }
             lines.append(Self.line(LatencyBuckets.upperBound(index), reached, seen))
-            // Steps halve with the distance that is left, so that the tail is as fine as the body.
+            // The steps become half as long each time the remaining distance has halved, so that the tail is shown as finely as the body.
             while next <= reached, !isLast {
                 let halvings = (log2(1 / (1 - next))).rounded(.down) + 1
                 next += 1 / (Double(ticksPerHalfDistance) * exp2(halvings))

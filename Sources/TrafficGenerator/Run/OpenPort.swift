@@ -1,7 +1,7 @@
 import DPDKShim
 import Foundation
 
-/// A started device, removed again with `close`.
+/// A device that has been started; `close` removes it.
 struct OpenPort {
     let plan: PortPlan
     let device: UInt16
@@ -18,7 +18,7 @@ struct OpenPort {
             result = sluice_device_probe(devargs, &found)
             let expired = watch?.end() ?? false
             if result == 0 || expired || interrupted() { break }
-            // The switch may not listen yet.
+            // The switch may not listen yet, so the attempt is repeated.
             if !plan.isVirtioUser || plan.server || ContinuousClock.now >= deadline { break }
             usleep(50_000)
         } while true
@@ -53,7 +53,8 @@ struct OpenPort {
         return sluice_device_link(device, &megabits)
     }
 
-    /// Waits until all are connected.
+    /// Waits until all ports have a link.
+    /// - Throws: `RunError` if that takes too long, or when the process was told to end.
     static func awaitLinks(_ ports: [OpenPort], _ deadline: ContinuousClock.Instant, _ interrupted: () -> Bool) throws {
         while true {
             let down = ports.filter { !$0.isUp }
@@ -71,7 +72,7 @@ struct OpenPort {
         if plan.server, let socket = plan.socket { unlink(socket) }
     }
 
-    /// Removes the socket of a process that is gone, as QEMU does; one that somebody listens on is left alone.
+    /// Removes a socket that a process which is gone has left behind, as QEMU does. A socket on which somebody listens stays.
     private static func clear(_ path: String, for port: String) throws {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
@@ -84,7 +85,7 @@ struct OpenPort {
 
     private static func devargs(_ plan: PortPlan, _ index: Int) -> String {
         guard plan.isVirtioUser, let socket = plan.socket else { return plan.device }
-        // In-order descriptors and mergeable buffers, as Linux guests negotiate.
+        // Descriptors in order, and mergeable buffers, are what Linux guests negotiate.
         return "net_virtio_user\(index),path=\(socket),server=\(plan.server ? 1 : 0),queues=\(plan.queues),queue_size=\(plan.ring)"
             + ",packed_vq=\(plan.packed ? 1 : 0),mrg_rxbuf=1,in_order=1,mac=\(plan.mac)"
     }
@@ -102,9 +103,9 @@ struct OpenPort {
 extension PortPlan {
     static let virtioUser = "virtio_user:"
     var isVirtioUser: Bool { device.hasPrefix(Self.virtioUser) }
-    /// The vhost-user socket.
+    /// The path of the vhost-user socket; nil: the device is none of virtio_user.
     var socket: String? { isVirtioUser ? String(device.dropFirst(Self.virtioUser.count)) : nil }
-    /// The address, when the device is one on the PCI bus.
+    /// The device's PCI address, if it has one.
     var pciAddress: String? {
         let address = device.split(separator: ",").first.map(String.init) ?? ""
         let parts = address.split(whereSeparator: { $0 == ":" || $0 == "." })
@@ -112,8 +113,8 @@ extension PortPlan {
     }
 }
 
-/// virtio_user blocks in accept() until a switch connects. This ends the wait, by connecting itself, when time is up or
-/// the process was told to end.
+/// Ends virtio_user's wait for a switch. virtio_user blocks in accept() until a switch connects; this connects itself when the time is up or the process was
+/// told to end.
 final class ListenerWatch: @unchecked Sendable {
     private let socket: String
     private let deadline: ContinuousClock.Instant
@@ -144,7 +145,8 @@ final class ListenerWatch: @unchecked Sendable {
         lock.unlock()
     }
 
-    /// Ends the watch; true when it had to cut the wait short.
+    /// Ends the watch.
+    /// - Returns: true if it had to end the wait.
     func end() -> Bool {
         lock.lock()
         defer { lock.unlock() }
@@ -154,7 +156,8 @@ final class ListenerWatch: @unchecked Sendable {
         return expired
     }
 
-    /// Connects and hangs up. False when nobody listens.
+    /// Connects to a socket, and disconnects at once.
+    /// - Returns: false if nobody listens.
     static func knock(_ path: String) -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

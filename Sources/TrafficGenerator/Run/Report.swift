@@ -1,34 +1,37 @@
 import Foundation
 
-/// Everything a run found out.
+/// Everything that a run has found out.
 public struct Report: Codable, Sendable {
-    /// Seconds in which flows sent.
+    /// For how many seconds flows sent.
     public var seconds: Double
     public var ports: [PortReport]
     public var flows: [FlowReport]
     public var expectations: [Verdict]
-    /// Of all flows together; nil when nothing was received.
+    /// The latency over all flows; nil: nothing was received.
     public var latency: LatencySummary?
-    /// Counts of all flows together by bucket (`LatencyBuckets`), for `Histogram`; not part of the JSON.
+    /// Counts over all flows by bucket (`LatencyBuckets`), for `Histogram`. They are not part of the JSON.
     public var latencyCounts: [UInt64] = []
-    /// When the generator, and the switch if it was asked, lost their CPUs, and the latency of the frames that were not in flight then.
+    /// When the generator lost its CPU, and the switch's poll loops theirs if the switch was asked; and the latency of the frames that were not in flight then.
     public var stalls: StallReport
-    /// Bursts that found no free buffer.
+    /// How many bursts found no free buffer.
     public var starved: UInt64
-    /// Nothing reordered, duplicated, corrupted, damaged or misdelivered.
+    /// Whether no frame was reordered, duplicated, corrupted, damaged or misdelivered.
     public var intact: Bool
-    /// All expectations are met.
+    /// Whether all expectations were met.
     public var passed: Bool
 
     private enum CodingKeys: String, CodingKey {
         case seconds, ports, flows, expectations, latency, stalls, starved, intact, passed
     }
 
+    /// The counters of one port.
     public struct PortReport: Codable, Sendable {
         public var name: String
         public var counters: PortCounters
     }
 
+    /// The report as JSON.
+    /// - Parameter bins: whether to include each flow's windows of time.
     public func json(bins: Bool) throws -> String {
         var report = self
         if !bins { for index in report.flows.indices { report.flows[index].bins = nil } }
@@ -38,34 +41,35 @@ public struct Report: Codable, Sendable {
     }
 }
 
+/// The result of one flow. Frames and bytes are Ethernet frames without FCS.
 public struct FlowReport: Codable, Sendable {
     public var name: String
     public var sentFrames: UInt64
     public var sentBytes: UInt64
     public var receivedFrames: UInt64
     public var receivedBytes: UInt64
-    /// Sent and never received at the port they were meant for; nil where none was named.
+    /// Frames that were sent and never received at the port they were meant for; nil: no port was named.
     public var lost: UInt64?
     public var reordered: UInt64
     public var duplicated: UInt64
     public var corrupted: UInt64
     public var flooded: UInt64
     public var misdelivered: UInt64
-    /// Received with an 802.1Q tag, in all and by priority code point.
+    /// Frames received with an 802.1Q tag: all of them, and by their priority code point.
     public var tagged: UInt64
     public var priorities: [UInt64]
-    /// bit/s and frames per second over the time in which flows sent.
+    /// Rates in bit/s and in frames per second, over the time in which flows sent.
     public var sentRate: Double
     public var receivedRate: Double
     public var sentFrameRate: Double
     public var receivedFrameRate: Double
-    /// Seconds of its own pace that the flow could not offer because its port took nothing.
+    /// Seconds by which the flow fell behind its rate because its port took nothing, and which it did not catch up.
     public var heldSeconds: Double
     public var latency: LatencySummary?
     public var bins: BinReport?
 }
 
-/// Sums of windows of equal width from the start of the run.
+/// Sums over windows of equal width, from the start of the run.
 public struct BinReport: Codable, Sendable {
     public var widthMilliseconds: Double
     public var sentFrames: [UInt32]
@@ -74,7 +78,7 @@ public struct BinReport: Codable, Sendable {
     public var receivedBytes: [UInt32]
 }
 
-/// Microseconds from being handed to the sending port to being taken from the receiving one.
+/// Latencies in microseconds, from when a frame is given to the sending port to when it is received from the other.
 public struct LatencySummary: Codable, Sendable {
     public var mean: Double
     public var p50: Double
@@ -85,7 +89,7 @@ public struct LatencySummary: Codable, Sendable {
 
     init?(_ counters: FlowCounters, _ counts: UnsafePointer<UInt64>) {
         guard counters.receivedFrames > 0 else { return nil }
-        // The middle of the last bucket may lie beyond the greatest value.
+        // The middle of the last bucket may be above the greatest value that was measured.
         func percentile(_ fraction: Double) -> Double {
             Double(min(LatencyBuckets.percentile(counts, fraction) ?? 0, counters.latencyMost)) / 1e3
         }
@@ -99,7 +103,7 @@ public struct LatencySummary: Codable, Sendable {
 }
 
 extension LatencySummary {
-    /// Of counts by bucket alone: the mean and the greatest are those of the buckets.
+    /// The summary of counts by bucket alone: the mean and the greatest value are those of the buckets.
     package init?(_ counts: [UInt64]) {
         let total = counts.reduce(0, +)
         guard total > 0 else { return nil }
@@ -113,7 +117,7 @@ extension LatencySummary {
     }
 }
 
-/// One flow at the end of the run.
+/// The result of one flow at the end of the run.
 struct FlowRecord {
     var plan: FlowPlan
     var tracked: Bool
@@ -175,12 +179,12 @@ extension FlowReport {
 }
 
 extension FlowCounters {
-    /// Seconds of its own pace that the flow could not offer.
+    /// Seconds by which the flow fell behind its rate and which it did not catch up.
     var heldSeconds: Double { Double(heldTime) / 65_536 / 1e9 }
 }
 
 extension FlowRecord {
-    /// Sent, and not received even once.
+    /// Frames that were sent and not received even once.
     var lost: UInt64 {
         let arrived = counters.receivedFrames - min(counters.receivedFrames, counters.duplicated)
         return counters.sentFrames - min(counters.sentFrames, arrived)

@@ -1,6 +1,6 @@
 import DPDKShim
 
-/// Something this machine refuses, and what would mend it.
+/// Something that this machine refuses, as a sentence that also says what would help.
 public struct RunError: Error, CustomStringConvertible, Sendable {
     public var description: String
     public init(_ description: String) { self.description = description }

@@ -1,15 +1,17 @@
 import Foundation
 
-/// The control thread of a run: sleeps between reports, steps, commands and signals.
+/// The control thread of a run, which sleeps between reports, steps, commands and signals.
 public final class Session {
+    /// What is shown during a run, and whether commands are read.
     public struct Output: Sendable {
-        /// The table while it runs, on standard output: redrawn in place, or line by line.
+        /// The table that is shown on standard output during the run: redrawn in place, printed again each time, or not shown.
         public var table: TableStyle = .none
-        /// A line of JSON each interval on standard output.
+        /// Whether a line of JSON is written to standard output in each interval.
         public var stream = false
-        /// Commands are taken from standard input.
+        /// Whether commands are read from standard input.
         public var control = false
         public init() {}
+        /// How the table is shown.
         public enum TableStyle: Sendable { case none, plain, redrawn }
     }
 
@@ -32,7 +34,7 @@ public final class Session {
         nextReport = generator.scenario.reportEvery
     }
 
-    /// Runs to the scenario's end, `quit`, or a signal.
+    /// Runs until the scenario ends, `quit` is read, or a signal comes.
     public func run() throws -> Report {
         if generator.scenario.learn { generator.announce() }
         try generator.start()
@@ -43,7 +45,7 @@ public final class Session {
                 if now < generator.sendUntil + generator.scenario.reportEvery { report() }
                 while nextReport <= now { nextReport += generator.scenario.reportEvery }
             }
-            // After the report, whose interval they end.
+            // Steps come after the report, as they end its interval.
             while let step = steps.first, step.at <= now {
                 steps.removeFirst()
                 note(step)
@@ -54,7 +56,7 @@ public final class Session {
         return generator.finish()
     }
 
-    /// The worker takes steps by itself; here they are told.
+    /// Announces a step. The worker carries out steps by itself.
     private func note(_ step: Step) {
         guard let note = step.note else { return }
         if output.table != .none {
@@ -92,7 +94,7 @@ public final class Session {
             if Signals.wait(nanoseconds: left) { quitting = true }
             return
         }
-        // Standard input wakes at once, a signal within 50 ms.
+        // Standard input ends the sleep at once, a signal within 50 ms.
         for line in input.wait(milliseconds: min(50, (left + 999_999) / 1_000_000)) { obey(line) }
         if Signals.wait(nanoseconds: 0) { quitting = true }
     }
@@ -119,11 +121,11 @@ public final class Session {
     }
 }
 
-/// Lines of standard input, as they come.
+/// Reads lines of standard input as they come.
 struct LineInput {
     private(set) var ended = false
     private var pending: [UInt8] = []
-    /// A line longer than this is no command.
+    /// The most bytes of a line; a longer one is not a command.
     private static let longestLine = 65_536
 
     mutating func wait(milliseconds: Int) -> [String] {

@@ -1,30 +1,31 @@
 /// The counters of all flows and ports at one time.
 public struct Snapshot: Sendable {
-    /// Nanoseconds from the start of the run.
+    /// Nanoseconds since the start of the run.
     public var time: UInt64
     public var flows: [FlowCounters]
     public var ports: [PortCounters]
 }
 
+/// The counters of one port. Frames and bytes are Ethernet frames without FCS.
 public struct PortCounters: Equatable, Sendable, Codable {
     public var sentFrames: UInt64
     public var sentBytes: UInt64
     public var receivedFrames: UInt64
     public var receivedBytes: UInt64
-    /// Times its ring did not take all it was offered.
+    /// How many times the port's ring did not take all frames that were offered.
     public var refusals: UInt64
-    /// Frames that are not of this run, such as LLDP.
+    /// Frames that do not belong to this run, such as LLDP.
     public var foreign: UInt64
-    /// Frames of this run so damaged that no flow can be named.
+    /// Frames of this run that are so damaged that their flow cannot be told.
     public var damaged: UInt64
 }
 
-/// What one interval brought one flow.
+/// The rates of one flow in one interval.
 public struct FlowInterval: Sendable {
-    /// bit/s
+    /// In bit/s.
     public var sent: Double
     public var received: Double
-    /// frames per second
+    /// In frames per second.
     public var sentFrames: Double
     public var receivedFrames: Double
 

@@ -1,22 +1,22 @@
-/// What stalls had to do with the latencies of a run: a machine that takes a CPU away for a while delays every frame in flight, whatever the switch does.
+/// How stalls affected the latencies of a run. A machine that takes a CPU away for a while delays every frame in flight, whatever the switch does.
 public struct StallReport: Codable, Sendable {
-    /// Of the generator's thread.
+    /// Stalls of the generator's thread.
     public var generator: StallSummary
-    /// Of the switch's poll loops, where it was asked.
+    /// Stalls of the switch's poll loops, if the switch was asked.
     public var `switch`: StallSummary?
-    /// Why the switch's are not known though it was asked.
+    /// Why the switch's stalls are not known although it was asked.
     public var switchUnknown: String?
-    /// Without frames in flight in the generator's stalls, sent to catch up after them, or behind those.
+    /// Latency without the frames that were in flight during the generator's stalls, those sent to catch up afterwards, and those behind them.
     public var undisturbed: RestLatency?
-    /// Without those of the switch's stalls either.
+    /// Latency without these and without the frames that the switch's stalls affected.
     public var undisturbedByEither: RestLatency?
 
-    /// Latency of the frames that remain, and the share of all that does not count.
+    /// The latency of the frames that remain, and the share of all frames that were left out.
     public struct RestLatency: Codable, Sendable {
         public var disturbedShare: Double
         public var latency: LatencySummary
 
-        /// nil when nothing remains.
+        /// nil: no frames remain.
         init?(_ counts: [UInt64], without disturbed: [UInt64]) {
             guard let latency = LatencySummary(zip(counts, disturbed).map { $0 > $1 ? $0 - $1 : 0 }) else { return nil }
             self.latency = latency
@@ -25,12 +25,12 @@ public struct StallReport: Codable, Sendable {
     }
 }
 
-/// Times in which a thread that wanted to run did not.
+/// Times in which a thread did not run although it was ready to.
 public struct StallSummary: Codable, Sendable, Equatable {
     public var count: UInt64
     public var totalMicroseconds: Double
     public var longestMicroseconds: Double
-    /// Of the time measured.
+    /// The share of the time that was measured.
     public var share: Double
 
     package init(count: UInt64, nanoseconds: UInt64, longest: UInt64, of elapsed: UInt64) {
@@ -40,7 +40,7 @@ public struct StallSummary: Codable, Sendable, Equatable {
         share = Double(nanoseconds) / Double(max(1, elapsed))
     }
 
-    /// `12 times, longest 3100.0 us, 0.02 % of the time`
+    /// The summary in words, such as `12 times, longest 3100.0 us, 0.02 % of the time`.
     var text: String {
         "\(count) \(count == 1 ? "time" : "times"), longest \(Quantity.fixed(longestMicroseconds, 1)) us, \(Quantity.fixed(share * 100, 2)) % of the time"
     }
@@ -48,14 +48,17 @@ public struct StallSummary: Codable, Sendable, Equatable {
 
 extension StallReport {
     /// - Parameters:
-    ///   - counts: all frames by latency bucket.
-    ///   - disturbed: those of them that the generator's stalls touched.
+    ///   - own: the generator's stalls.
+    ///   - elapsed: nanoseconds of the run.
+    ///   - counts: all frames, by latency bucket.
+    ///   - disturbed: those of them that the generator's stalls affected.
     init(_ own: Disturbance, elapsed: UInt64, counts: [UInt64], disturbed: [UInt64]) {
         generator = StallSummary(count: own.stalls, nanoseconds: own.stalled, longest: own.longest, of: elapsed)
         undisturbed = RestLatency(counts, without: disturbed)
     }
 
-    /// Adds what the switch knows of itself. Frames faster than a stall that counts cannot tell of one, so the slow ones suffice.
+    /// Adds what the switch knows about its own stalls. A frame that was faster than the shortest stall that counts cannot have been affected by one, so only
+    /// slow frames are examined.
     mutating func add(_ known: SwitchStalls, _ slow: UnsafeBufferPointer<SlowFrame>, counts: [UInt64], disturbed: [UInt64]) {
         self.switch = known.summary
         var all = disturbed
@@ -63,7 +66,7 @@ extension StallReport {
         undisturbedByEither = RestLatency(counts, without: all)
     }
 
-    /// For people, after the table of flows.
+    /// Lines for people, to follow the table of flows.
     public func lines(_ latency: LatencySummary?) -> [String] {
         guard latency != nil else { return [] }
         func rest(_ name: String, _ part: RestLatency) -> String {

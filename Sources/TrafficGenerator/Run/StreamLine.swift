@@ -1,6 +1,6 @@
 import Foundation
 
-/// One line of the stream: counters since the start of the run, and rates of the interval.
+/// One line of the stream: counters since the start of the run, and rates over the interval.
 struct StreamLine: Codable {
     var seconds: Double
     var flows: [Flow]

@@ -1,9 +1,9 @@
 import DPDKShim
 import Foundation
 
-/// When the poll loops of a sluiced lost their CPUs during a run, by its own count: its clock is the generator's, the time-stamp counter.
+/// When the poll loops of a sluiced lost their CPUs during a run, by its own measurement. Its clock is the same as the generator's, the time-stamp counter.
 struct SwitchStalls {
-    /// Nanoseconds of the run.
+    /// The stalls, in nanoseconds since the start of the run.
     let times: [Range<UInt64>]
     let summary: StallSummary
 
@@ -22,8 +22,8 @@ struct SwitchStalls {
         var error: Refusal?
     }
 
-    /// Asks it after a run that began at the clock's origin and ended at `end`.
-    /// - Throws: a sentence when there is no answer, or it does not reach back to the start of the run.
+    /// Asks the switch after a run that began at the clock's origin and ended at `end`.
+    /// - Throws: a sentence if there is no answer, or if it does not reach back to the start of the run.
     init(socket path: String, clock: LoopClock, end: UInt64) throws {
         let answer = try ask(path, #"{"jsonrpc":"2.0","id":1,"method":"core.show","params":{"stalls":true}}"#)
         let decoder = JSONDecoder()
@@ -47,7 +47,7 @@ struct SwitchStalls {
     }
 }
 
-/// One line to a Unix socket, and the line that comes back.
+/// Sends one line to a Unix socket, and returns the line that comes back.
 private func ask(_ path: String, _ line: String) throws -> Data {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

@@ -1,4 +1,4 @@
-/// The live table: one line a flow.
+/// The live table, with one line for each flow.
 public struct Table: Sendable {
     private let scenario: Scenario
     private let withFloors: Bool
@@ -8,7 +8,7 @@ public struct Table: Sendable {
         withFloors = scenario.flows.contains { $0.floor != nil }
     }
 
-    /// Lines for the interval between two snapshots: each flow with its parts, then the parts alone.
+    /// The lines for the interval between two snapshots. A flow's row includes its parts, which follow in rows of their own.
     public func lines(_ before: Snapshot, _ after: Snapshot) -> [String] {
         let head = ["flow"] + (withFloors ? ["floor"] : []) + ["offered", "delivered"]
         var rows = [head + (withFloors ? ["lent or borrowed"] : ["frames/s", "missing", "reordered", "corrupted", "misdelivered"])]
@@ -39,7 +39,7 @@ public struct Table: Sendable {
         ]
     }
 
-    /// Whether a flow borrowed, or lent what it did not ask for.
+    /// Whether a flow borrowed, or lent the rate that it did not use.
     package static func againstFloor(_ floor: Double, _ interval: FlowInterval) -> String {
         let difference = interval.received - floor
         if difference.magnitude < floor * 0.01 { return "met" }
@@ -47,7 +47,7 @@ public struct Table: Sendable {
         return interval.sent < floor * 0.99 ? "lends " + Quantity.bits(-difference) : "SHORT by " + Quantity.bits(-difference)
     }
 
-    /// The whole run, with latency.
+    /// The table for the whole run, with latencies.
     public func summary(_ report: Report) -> [String] {
         var rows = [["flow", "sent", "received", "lost", "reordered", "duplicated", "corrupted", "flooded", "misdelivered", "rate", "p50 us", "p99 us", "max us"]]
         for flow in report.flows {
@@ -66,7 +66,7 @@ public struct Table: Sendable {
         return lines
     }
 
-    /// The first column to the left, the others to the right.
+    /// The rows with the first column aligned to the left and the others to the right.
     static func align(_ rows: [[String]]) -> [String] {
         guard let columns = rows.map(\.count).max() else { return [] }
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }

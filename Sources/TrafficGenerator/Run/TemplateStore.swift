@@ -1,19 +1,19 @@
 import DPDKShim
 import Packet
 
-/// The loop's memory: ports, flows, templates, counters. Freed with `deinit`, after the worker has left.
+/// The memory of the worker's loop: ports, flows, templates and counters. It is freed with this object, which must outlive the worker.
 final class TemplateStore {
-    /// Windows kept of a run without an end.
+    /// The most windows of time that are kept, and the number kept of a run without an end.
     static let mostBins = 360_000
-    /// When a run without a duration ends, in nanoseconds: never, and with room for sums.
+    /// When a run without a duration ends, in nanoseconds: practically never, but low enough that times can still be added to it.
     static let noEnd = UInt64.max / 4
 
     let loop: UnsafeMutablePointer<LoopState>
     private var blocks: [UnsafeMutableRawPointer] = []
 
     /// - Parameters:
-    ///   - hertz: of the time-stamp counter.
-    ///   - keepsSlowFrames: for the stalls of the switch.
+    ///   - hertz: the frequency of the time-stamp counter.
+    ///   - keepsSlowFrames: whether slow frames are kept to be compared with the switch's stalls.
     init(_ scenario: Scenario, ports open: [(device: UInt16, queues: UInt16)], pool: OpaquePointer, hertz: UInt64, keepsSlowFrames: Bool) throws {
         let flows = Self.ordered(scenario)
         let streamCount = flows.reduce(0) { $0 + $1.plan.subflows * $1.plan.pairs }
@@ -24,7 +24,7 @@ final class TemplateStore {
         func zeroed<Element>(_ type: Element.Type, _ count: Int) -> UnsafeMutablePointer<Element> {
             let size = max(1, count) * MemoryLayout<Element>.stride
             var block: UnsafeMutableRawPointer?
-            // A private mapping: windows never reached cost nothing.
+            // In a private mapping, windows of time that are never reached take no memory.
             block = mapZeroed(size)
             let pointer = block!
             blocks.append(pointer)
@@ -66,7 +66,7 @@ final class TemplateStore {
                 let templates = sizes.map {
                     FrameTemplate(plan, size: $0, source: pairs[0].source, destination: pairs[0].destination, subflow: subflow, lane: lane)
                 }
-                // Of one sub-flow, the frames of all address pairs differ in nothing but their VLANs: no checksum covers these.
+                // For one sub-flow, the frames of all address pairs differ only in their addresses and VLANs, which no checksum covers.
                 for (number, pair) in pairs.enumerated() {
                     streams[nextStream] = StreamState(flow: UInt32(index), firstTemplate: UInt32(nextTemplate))
                     nextStream += 1
@@ -94,7 +94,7 @@ final class TemplateStore {
         let longest = scenario.flows.flatMap(\.sizes).max() ?? 60
         let slowCapacity = keepsSlowFrames ? SlowFrame.most : 0
         let slow = zeroed(SlowFrame.self, slowCapacity)
-        // Pages that the worker would touch first while it measures.
+        // The pages are touched here, so that the worker does not have to touch them first while it measures.
         for index in 0..<slowCapacity { slow[index] = SlowFrame(sent: 1, latency: 1) }
         let changes = Self.steps(scenario, flows)
         let steps = zeroed(LoopStep.self, changes.count)
@@ -119,25 +119,25 @@ final class TemplateStore {
     }
 
     private let lengths: [Int]
-    /// The place in the scenario of each flow of the loop, which has them by source port.
+    /// The index in the scenario of each flow of the loop, which has its flows sorted by source port.
     let order: [Int]
 
     deinit { for (block, length) in zip(blocks, lengths) { unmap(block, length) } }
 }
 
-/// A flow with its names resolved.
+/// A flow whose names have been resolved to indices and addresses.
 struct ResolvedFlow {
     var plan: FlowPlan
     var place: Int
     var source: Int
     var destination: Int?
     var target: MACAddress
-    /// A group address, or one that nobody here sends from.
+    /// Whether the destination is a group address, or one from which nobody here sends, so that frames to it are flooded.
     var floods: Bool
 }
 
 extension TemplateStore {
-    /// Flows by source port, those of one queue in their own order.
+    /// The flows sorted by their source ports, those of one port in the scenario's order.
     static func ordered(_ scenario: Scenario) -> [ResolvedFlow] {
         func index(_ name: String) -> Int? { scenario.ports.firstIndex { $0.name == name } }
         let resolved = scenario.flows.enumerated().map { place, plan -> ResolvedFlow in
@@ -157,7 +157,7 @@ extension TemplateStore {
         return resolved.sorted { ($0.source, $0.place) < ($1.source, $1.place) }
     }
 
-    /// The scenario's steps, one for each flow they touch.
+    /// The scenario's steps, as one change for each flow that they concern.
     static func steps(_ scenario: Scenario, _ flows: [ResolvedFlow]) -> [LoopStep] {
         scenario.steps.flatMap { step in
             let chosen = (try? scenario.select(step.flows, of: "a step")) ?? []
@@ -165,13 +165,13 @@ extension TemplateStore {
         }
     }
 
-    /// The n-th pair of addresses.
+    /// The addresses of the n-th pair.
     static func addresses(_ flow: ResolvedFlow, _ number: Int, _ scenario: Scenario) -> (source: MACAddress, destination: MACAddress) {
         let destination = MACAddress(value: flow.target.value + UInt64(number % flow.plan.toMACs))
         return (source(flow, number % flow.plan.macs, scenario), destination)
     }
 
-    /// Writes an address as it stands in a frame.
+    /// Writes an address in the byte order of a frame.
     static func store(_ address: MACAddress, at place: UnsafeMutableRawPointer) {
         for byte in 0..<6 { place.storeBytes(of: UInt8(truncatingIfNeeded: address.value >> UInt64(40 - 8 * byte)), toByteOffset: byte, as: UInt8.self) }
     }
@@ -183,7 +183,7 @@ extension TemplateStore {
         frame.storeBytes(of: UInt8(vlan & 0xff), toByteOffset: 15, as: UInt8.self)
     }
 
-    /// The n-th source address: counted up from the flow's own, or of a range where no port's address lies.
+    /// The n-th source address: counted up from the flow's own address, or taken from a range in which no port's address lies.
     static func source(_ flow: ResolvedFlow, _ number: Int, _ scenario: Scenario) -> MACAddress {
         if let mac = flow.plan.mac { return MACAddress(value: mac.value + UInt64(number)) }
         if number == 0 { return scenario.ports[flow.source].mac }
@@ -192,7 +192,7 @@ extension TemplateStore {
 }
 
 extension FlowPlan {
-    /// Whether all of `count` addresses from `mac` up are among its sources.
+    /// Whether all `count` addresses from `first` upwards are among the flow's source addresses.
     func announces(_ first: MACAddress, _ count: Int) -> Bool {
         guard let mac else { return false }
         return mac.value <= first.value && first.value + UInt64(count) <= mac.value + UInt64(macs)

@@ -1,10 +1,10 @@
-/// How an expectation came out.
+/// The result of an expectation.
 public struct Verdict: Codable, Sendable {
     public var name: String
     public var met: Bool
-    /// bit/s delivered in the interval; nil when no rate was expected.
+    /// The rate delivered in the interval, in bit/s; nil: no rate was expected.
     public var deliveredRate: Double?
-    /// One line for people.
+    /// The result in one line for people.
     public var text: String
 
     init(_ expectation: Expectation, _ scenario: Scenario, _ records: [FlowRecord], _ sendingEnd: UInt64) {
@@ -42,7 +42,7 @@ public struct Verdict: Codable, Sendable {
         text = name + " " + sentences.map(\.1).joined(separator: "; ")
     }
 
-    /// bit/s that flows received together in the whole windows between two times; nil when there is none.
+    /// The rate in bit/s at which flows together received, over the whole windows between two times; nil: there is no whole window.
     static func rate(_ records: [FlowRecord], _ width: UInt64, _ from: UInt64, _ to: UInt64) -> Double? {
         let first = Int((from + width - 1) / width), end = Int(to / width)
         guard first < end else { return nil }

@@ -1,15 +1,15 @@
-/// How fast a flow sends. Bits count Ethernet frames without FCS, as tc does.
+/// How fast a flow sends. Bits are those of Ethernet frames without FCS, as in tc.
 public enum Rate: Equatable, Sendable {
     /// As many frames as the port takes.
     case maximum
-    /// bit/s
+    /// A rate in bit/s.
     case bits(UInt64)
-    /// frames per second
+    /// A rate in frames per second.
     case frames(UInt64)
 
     public static let off = Rate.bits(0)
 
-    /// Reads `200mbit`, `1.5mpps`, `max`, `off` or `0`; nil for anything else, a bare number included.
+    /// Reads `200mbit`, `1.5mpps`, `max`, `off` or `0`; nil for anything else, also for any other number without a unit.
     public init?(_ text: String) {
         switch text.lowercased() {
         case "max": self = .maximum
@@ -30,9 +30,9 @@ public enum Rate: Equatable, Sendable {
     static let accepted = "a rate with its unit (500mbit, 2.5gbit, 64kbit, 100kpps, 1mpps), `max`, or `off`"
 }
 
-/// Numbers with units, as they stand in scenarios and on the command line.
+/// Numbers with units, as they are written in scenarios and on the command line.
 package enum Quantity {
-    /// The number and the unit, when the text ends in one of `units` (longer units listed ahead of their endings).
+    /// The number and the unit of a text that ends in one of `units`; a unit that ends in another one must come before it in the list.
     static func split(_ text: String, _ units: [String]) -> (Double, String)? {
         let lowered = text.lowercased().filter { $0 != "_" && $0 != " " }
         guard let unit = units.first(where: { lowered.hasSuffix($0) }) else { return nil }
@@ -41,7 +41,7 @@ package enum Quantity {
         return (value, unit)
     }
 
-    /// Nanoseconds of `250ms`, `1.5s`, `2m`; nil for anything else, a bare number other than 0 included.
+    /// The nanoseconds in `250ms`, `1.5s` or `2m`; nil for anything else, also for any number but 0 without a unit.
     package static func nanoseconds(_ text: String) -> UInt64? {
         if text == "0" { return 0 }
         let units: [(String, Double)] = [("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12)]
@@ -51,16 +51,16 @@ package enum Quantity {
     }
     static let acceptedDuration = "a time with its unit, at most 24h (250ms, 5s, 2m)"
 
-    /// Time stamps hold 48 bits of nanoseconds, which is 78 hours.
+    /// The longest run in nanoseconds: 24 hours. Time stamps hold 48 bits of nanoseconds, which last for 78 hours.
     static let longestRun: UInt64 = 86_400_000_000_000
 
-    /// `0.01` of `1%`; nil for anything else.
+    /// The fraction that a percentage such as `1%` stands for; nil for anything else.
     package static func fraction(_ text: String) -> Double? {
         guard let (value, _) = split(text, ["%"]), value <= 100 else { return nil }
         return value / 100
     }
 
-    /// `501.2mbit` for 501 200 000.
+    /// The rate in words, such as `501.2mbit` for 501 200 000.
     package static func bits(_ rate: Double) -> String {
         switch rate {
         case 1e9...: fixed(rate / 1e9, 3) + "gbit"
@@ -70,6 +70,7 @@ package enum Quantity {
         }
     }
 
+    /// The value with so many decimals, without Foundation's formatters.
     package static func fixed(_ value: Double, _ places: Int) -> String {
         var scale = 1.0
         for _ in 0..<places { scale *= 10 }

@@ -1,10 +1,10 @@
 import Packet
 
 extension Scenario {
-    /// Most sub-flows of all flows together: each has a template of its own.
+    /// The most sub-flows of all flows together, as each has templates of its own.
     static let mostStreams = 1 << 20
 
-    /// Whether names resolve and sizes fit.
+    /// Checks that names can be resolved and that sizes fit.
     public func check() throws(ScenarioError) {
         guard !ports.isEmpty else { throw ScenarioError("the scenario has no ports; it needs at least one under `ports:`") }
         guard ports.count <= 32 else { throw ScenarioError("the scenario has \(ports.count) ports; one process plays at most 32") }
@@ -62,7 +62,7 @@ extension Scenario {
         if flow.vlans > 1 {
             guard let vlan = flow.vlan, vlan > 0 else { throw ScenarioError("\(place) has `vlans` and needs the first of them as `vlan`") }
             guard Int(vlan) + flow.vlans <= 4_095 else { throw ScenarioError("\(place) has \(flow.vlans) VLANs from \(vlan) up; the last there is is 4094") }
-            // An address is in one VLAN: every pair that it is of must be in that.
+            // An address is in a single VLAN, so all pairs that it belongs to must be in that VLAN.
             guard flow.macs == flow.toMACs || flow.macs % flow.vlans == 0 && flow.toMACs % flow.vlans == 0 else {
                 throw ScenarioError("\(place) has `vlans`, so it needs as many `macs` as `to-macs`, or multiples of \(flow.vlans) of both")
             }
@@ -83,7 +83,7 @@ extension Scenario {
         for name in names where !seen.insert(name).inserted { throw ScenarioError("two \(what) have the name \(name)") }
     }
 
-    /// Indices of flows by name; a name that ends in `*` takes all that begin so.
+    /// The indices of flows by name; a name that ends in `*` stands for all flows whose names begin with the rest of it.
     func select(_ names: [String], of user: String) throws(ScenarioError) -> [Int] {
         var chosen: [Int] = []
         for name in names {

@@ -1,11 +1,12 @@
 extension Scenario {
+    /// Sets the duration from a text such as `5s`, and checks the scenario again.
     public mutating func setDuration(_ text: String) throws(ScenarioError) {
         guard let value = Quantity.nanoseconds(text) else { throw ScenarioError("the duration is `\(text)`, but must be \(Quantity.acceptedDuration)") }
         duration = value
         try check()
     }
 
-    /// A scenario with every key, for `sluice-gen example`.
+    /// A scenario with every key, which `sluice-gen example` prints.
     public static let example = """
         # Two guests behind vhost-user sockets and the far end of an uplink behind a memif.
         duration: 10s          # none: until SIGINT, SIGTERM or `quit`

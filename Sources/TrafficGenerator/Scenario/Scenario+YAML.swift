@@ -6,7 +6,8 @@ extension Scenario {
         "ports", "flows", "steps", "expect", "duration", "report-every", "bin", "drain", "catch-up", "learn", "connect",
     ]
 
-    /// Reads a scenario in YAML, or in JSON, which is a part of YAML.
+    /// Reads a scenario in YAML, or in JSON, which is a subset of YAML.
+    /// - Throws: a sentence that says what is wrong and what to write instead.
     public init(yaml: String) throws(ScenarioError) {
         let document: Element
         do { document = try YAMLReader.element(yaml) } catch { throw ScenarioError("the scenario cannot be read: \(error)") }
@@ -42,7 +43,7 @@ extension PortPlan {
         ring = try fields.integer("ring", 64...32_768) ?? ring
     }
 
-    /// 52:54:00, the range QEMU uses, and the port's place.
+    /// An address that begins with 52:54:00, as QEMU's do, and ends in the port's number.
     static func defaultMAC(_ index: Int) -> MACAddress { MACAddress(value: 0x5254_0000_0000 + UInt64(index) + 1) }
 }
 
@@ -99,7 +100,7 @@ extension FlowPlan {
 extension TrafficKind {
     static let accepted = "one of \(names.map(\.0).joined(separator: ", ")), or an EtherType from 0x600 (0x88b5)"
 
-    /// A protocol's name, or an EtherType in hexadecimal, with or without the word `ethertype` ahead of it.
+    /// Reads a protocol's name, or an EtherType in hexadecimal digits, with or without the word `ethertype` before it.
     public init?(_ text: String) {
         if let row = Self.names.first(where: { $0.0 == text.lowercased() }) { self = row.1; return }
         let number = text.lowercased().split(separator: " ").last ?? ""

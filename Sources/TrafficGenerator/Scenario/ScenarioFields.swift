@@ -1,7 +1,7 @@
 import Configuration
 import Packet
 
-/// One mapping of the document: typed access, and a refusal of keys nobody reads.
+/// One map of the document, with typed access to its values. Keys that nobody reads are refused.
 struct ScenarioFields {
     let path: String
     private let values: [String: Element]
@@ -71,7 +71,7 @@ struct ScenarioFields {
         try parsed(key, "a MAC address (52:54:00:00:00:01)") { MACAddress($0) }
     }
 
-    /// A list, or one item standing alone.
+    /// A list, or a single item that stands for a list of one.
     func list(_ key: String) throws(ScenarioError) -> [String]? {
         guard let node = node(key) else { return nil }
         if let text = node.text { return [text] }
@@ -92,7 +92,7 @@ struct ScenarioFields {
 }
 
 extension Element {
-    /// nil: a list or a map.
+    /// The text of a scalar; nil: the element is a list or a map.
     fileprivate var text: String? {
         switch content {
         case .empty: ""

@@ -1,11 +1,12 @@
-/// When queues move by themselves: an imbalance must be large, must last, and a move is followed by a pause in which its effect is seen.
+/// Decides when queues move without being told to: an imbalance must be large and must last, and after each move there is a pause in which its effect shows.
 package struct Balancer {
-    /// A move is worth making that lowers the busier loop's load by this part of a core: asked for, and by itself.
+    /// A move must lower the load of the busier of its two loops by at least this part of a core to be worth making: the first value applies if somebody asked
+    /// for the move, the second if nobody did.
     package static var leastGain: Double { 0.05 }
     package static var leastAutomaticGain: Double { 0.15 }
-    /// Below this load of the busiest loop nothing need move by itself.
+    /// The load of the busiest loop, as a part of a core, below which nothing moves without being told to.
     package static var leastLoad: Double { 0.6 }
-    /// Samples, about a second apart.
+    /// For how many samples an imbalance must last, and how many samples the pause after a move takes. Samples are about a second apart.
     package static var lasting: Int { 5 }
     package static var rest: Int { 30 }
 
@@ -14,11 +15,11 @@ package struct Balancer {
 
     package init() {}
 
-    /// Told of each sample.
+    /// Takes one sample.
     /// - Parameters:
-    ///   - load: of the busiest loop, 0 to 1.
-    ///   - hasMoves: there are moves worth making.
-    /// - Returns: whether to make the first of them now.
+    ///   - load: the load of the busiest loop, 0 to 1.
+    ///   - hasMoves: whether there are moves worth making.
+    /// - Returns: whether to make the first of these moves now.
     package mutating func decides(load: Double, hasMoves: Bool) -> Bool {
         if resting > 0 {
             resting -= 1

@@ -2,29 +2,30 @@ import Configuration
 import Synchronization
 
 extension DataPlane {
+    /// A move of queues that was planned or made.
     public struct MoveReport: Sendable {
         public var port: String
         public var queues: [Int]
-        /// CPUs.
+        /// The CPUs that the queues move from and to.
         public var from: Int
         public var to: Int
-        /// Of a core, 0 to 1.
+        /// The load of the queues, as a part of a core from 0 to 1.
         public var load: Double
-        /// False: planned only, or given up because frames that the old loop holds may not leave yet.
+        /// False: the move was only planned, or was given up because the old loop holds frames that may not leave yet.
         public var isDone: Bool
     }
 
-    /// Plans moves of queues from busy loops to idle ones, by the load of the last second, and makes them.
-    /// - Parameter isDryRun: plans only.
+    /// Plans moves of queues from busy loops to idle ones by the load of the last second, and makes them.
+    /// - Parameter isDryRun: only plan the moves.
     public func balance(isDryRun: Bool) -> [MoveReport] {
         plan(gain: Balancer.leastGain).map { move in report(move, isDone: !isDryRun && make(move)) }
     }
 
-    /// The loads' share of `tick`, about once a second.
+    /// Samples the loads, places the queues of guests that have connected, and balances if that is switched on. `tick` calls it about once a second.
     func watchLoads() {
         loads.sample(snapshots, runtime.lcores, placement)
         // A guest that connects shows which NUMA node its memory is on, which was not known when its queues were placed.
-        let connections = ports.values.reduce(0) { $0 &+ $1.state.pointee.connections.load(ordering: .relaxed) }
+        let connections = ports.values.reduce(0) { $0 &+ $1.link.state.pointee.connections.load(ordering: .relaxed) }
         if connections != seenConnections {
             seenConnections = connections
             if !placement.placing(requests(), on: placementLoops).moved(from: placement).isEmpty { publish() }

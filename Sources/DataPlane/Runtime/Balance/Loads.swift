@@ -1,16 +1,16 @@
 import Scheduler
 
-/// What each queue and each loop was busy with between the last two samples, about a second apart.
+/// The part of a core that each queue and each loop took between the last two samples, which are about a second apart.
 struct Loads {
-    /// Sums of `ReceiveQueue.cycles` of snapshots that are gone.
+    /// For each queue, the sum of `ReceiveQueue.cycles` in snapshots that have been freed.
     private var past: [Placement.Queue: UInt64] = [:]
     private var last: [Placement.Queue: UInt64] = [:]
     private var lastLoops: [(busy: UInt64, all: UInt64)] = []
-    /// Of a core, 0 to 1. A loop's time for sending is shared out among its queues as their time for receiving is.
+    /// Loads as parts of a core, 0 to 1. The time that a loop spends on sending is divided among its queues in proportion to their time for receiving.
     private(set) var queues: [Placement.Queue: Double] = [:]
     private(set) var loops: [Double] = []
 
-    /// Takes over the figures of a snapshot that no loop uses any more.
+    /// Keeps the cycles of a snapshot that no loop uses any more, before it is freed.
     mutating func retire(_ snapshot: UnsafeMutablePointer<Snapshot>) {
         for queue in snapshot.pointee.receiveQueues { past[Placement.Queue(queue), default: 0] &+= queue.cycles }
     }
@@ -31,7 +31,7 @@ struct Loads {
         for (queue, loop) in placement.loops { sums[loop] += spent[queue] ?? 0 }
         queues = [:]
         for (queue, loop) in placement.loops { queues[queue] = sums[loop] > 0 ? loops[loop] * (spent[queue] ?? 0) / sums[loop] : 0 }
-        // Ports that are gone are forgotten.
+        // Queues of ports that are gone are forgotten.
         past = past.filter { placement.loops[$0.key] != nil }
     }
 }

@@ -3,17 +3,19 @@ import Glibc
 import Scheduler
 import Synchronization
 
-/// Queues change hands in three steps, so that no frame is lost and no flow reordered: the old loop lets go of the queue; it sends what it
-/// still holds, as a frame of the queue may be among it; then the new loop takes the queue up. Meanwhile frames wait where they are: in
-/// the guest's ring, which loses nothing, or in the device's.
+/// Queues move from loop to loop in three steps, so that no frame is lost and no flow reordered: first the old loop stops polling the queue, then it sends the
+/// frames that it still holds, as some may be from that queue, and only then does the new loop begin to poll it. Meanwhile frames wait where they are: in the
+/// guest's ring, which loses nothing, or in the device's.
 ///
-/// A class that is over its rate may hold frames for long. After `longestSettling` a move for the sake of balance is given up, and the old loop goes on
-/// with the queue. A move that has to be made is made all the same, and frames that the old loop still holds may then be overtaken: the port was pinned
-/// to other CPUs, a pace now keeps its queues together, or its guest has connected with memory of another NUMA node.
+/// A class that is over its rate may hold frames for long. A move for the sake of balance is given up after `longestSettling`, and the old loop continues to
+/// poll the queue. A move that is necessary is made all the same, and may let frames overtake those that the old loop still holds. Moves are necessary if the
+/// port was pinned to other CPUs, if a pace now requires all its queues on one loop, or if its guest has connected with memory on another NUMA node.
 extension DataPlane {
-    /// Most time a queue is left alone, ns.
+    /// The longest time for which a queue is not polled by any loop, in ns.
     static var longestSettling: UInt64 { 250_000_000 }
 
+    /// Makes the loops poll the queues as `wanted` says.
+    /// - Parameter orGiveUp: whether to give up if a loop still holds frames after `longestSettling`.
     /// - Returns: false if the move was given up.
     @discardableResult
     func take(_ wanted: Placement, orGiveUp: Bool = false) -> Bool {
@@ -31,7 +33,8 @@ extension DataPlane {
         return isSettled || !orGiveUp
     }
 
-    /// Waits until loops have sent what they hold. False if one has not in time.
+    /// Waits until these loops have sent what they hold.
+    /// - Returns: false if one of them has not done so in time.
     private func settle(_ loops: Set<Int>) -> Bool {
         var waiting = loops.map { (runtime.lcores.baseAddress! + $0) }
         for lcore in waiting {

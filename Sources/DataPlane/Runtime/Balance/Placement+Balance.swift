@@ -1,19 +1,21 @@
 extension Placement {
-    /// A queue to be given to another loop, or all queues of a paced port, which stay together.
+    /// A queue that is to be moved to another loop, or all queues of a paced port, which must stay on one loop.
     package struct Move: Equatable {
         package var queues: [Queue]
         package var from: Int
         package var to: Int
-        /// Of a core, 0 to 1.
+        /// The load of the queues, as a part of a core from 0 to 1.
         package var load: Double
     }
 
-    /// Moves that even out the loops' loads, the most useful first.
+    /// Moves that even out the loads of the loops, the most useful first.
     ///
     /// - Parameters:
     ///   - loads: the part of a core that each queue takes, 0 to 1.
-    ///   - gain: a move must lower the load of the busier of its two loops by this much at least, so that load that changes a little moves nothing.
-    ///   - most: moves.
+    ///   - requests: what the ports ask for.
+    ///   - all: the loops.
+    ///   - gain: how much a move must at least lower the load of the busier of its two loops, so that small changes of load move nothing.
+    ///   - most: the largest number of moves.
     package func balancing(_ loads: [Queue: Double], _ requests: [Request], on all: [Loop], gain: Double, most: Int = 8) -> [Move] {
         var totals = [Double](repeating: 0, count: all.count)
         for (queue, loop) in loops { totals[loop] += loads[queue] ?? 0 }
@@ -27,7 +29,7 @@ extension Placement {
         }
         var moves: [Move] = []
         while moves.count < most {
-            // Ties go to what comes first, so that the same loads give the same moves.
+            // Where several moves gain the same, the first is taken, so that equal loads lead to equal moves.
             var best: (unit: Int, to: Int, gain: Double)?
             for (index, unit) in units.enumerated() {
                 for target in unit.allowed where target != unit.loop {

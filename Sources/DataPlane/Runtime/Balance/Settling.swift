@@ -2,19 +2,18 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
-/// How far an lcore is with sending what it held when it was told to settle (`LcoreCommand.settle`).
+/// How far an lcore has come with sending what it held when it was told to settle (`LcoreCommand.settle`).
 struct Settling {
-    /// Everything queued by then must have left; 0: it has not begun.
+    /// When it was told; everything queued until then must have left. 0: the lcore has not begun.
     var since: Nanoseconds = 0
-    /// Tree of the snapshot and class that are looked at next.
+    /// The index in the snapshot of the tree that is examined next, and the class in it.
     var tree = 0
     var next: UInt32 = 0
 }
 
-/// Goes on settling. True when all that the lcore held has been given to its outputs.
-///
-/// Looks at a few hundred classes a turn, and at none twice. Trees do not come or go meanwhile: the control thread, which changes them,
-/// waits for this.
+/// Continues to settle. It examines a few hundred classes a turn, and none twice. Trees do not come or go meanwhile, as the control thread, which would change
+/// them, waits for this to end.
+/// - Returns: true when all that the lcore held has been given to its outputs.
 @inline(never) @_noLocks
 func settle(_ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
     if lcore.pointee.settling.since == 0 { lcore.pointee.settling.since = lcore.pointee.now }
@@ -25,6 +24,6 @@ func settle(_ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
         lcore.pointee.settling.tree &+= 1
         lcore.pointee.settling.next = 0
     }
-    // What was staged for an output that was full, or whose queue another lcore was in, comes before anything else for that output.
+    // Frames that were staged for an output that was full, or whose queue another lcore was using, are sent before any other frame of that output.
     return lcore.pointee.parkedCount == 0 && lcore.pointee.touchedCount == 0
 }

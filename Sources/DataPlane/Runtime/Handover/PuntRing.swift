@@ -1,12 +1,12 @@
 import Synchronization
 
-/// Copies of frames on their way from one poll loop to the control thread, which answers for the switch itself: a ring of bytes with one writer and one
-/// reader. What finds no room is not taken, so that nobody waits for anybody.
+/// Copies of frames on their way from one poll loop to the control thread, which answers them for the switch itself: a ring of bytes with one writer and one
+/// reader. A frame that finds no room is not taken, so that neither side waits for the other.
 package struct PuntRing: @unchecked Sendable {
     private let bytes: UnsafeMutableRawPointer
     private let indices: UnsafeMutablePointer<PuntRingIndices>
 
-    /// Bytes, a power of two: some thousand reports of a group, or 25 of the longest frames.
+    /// The size of the ring in bytes, a power of two. It has room for some thousand membership reports, or for 25 of the longest frames.
     @inline(__always) package static var capacity: Int { @_noLocks get { 262_144 } }
     /// Bytes of the longest frame that is taken.
     @inline(__always) package static var longest: Int { @_noLocks get { 9_216 } }
@@ -18,6 +18,7 @@ package struct PuntRing: @unchecked Sendable {
         indices.initialize(to: PuntRingIndices())
     }
 
+    /// Frees the ring; neither side may use it any more.
     package func deallocate() {
         bytes.deallocate()
         indices.deinitialize(count: 1)
@@ -26,13 +27,13 @@ package struct PuntRing: @unchecked Sendable {
 
     // MARK: The loop
 
-    /// Where a frame of `count` bytes may be written, which `finish` hands over then; nil: there is no room for it.
+    /// The place where a frame of `count` bytes may be written, which `finish` then hands over; nil: there is no room for it.
     @_noLocks
     package func begin(_ count: Int) -> UnsafeMutableRawPointer? {
         if count > Self.longest { return nil }
         let size = Self.size(count), written = indices.pointee.written.load(ordering: .relaxed)
         let rest = Self.capacity &- Self.place(written)
-        // What would end behind the ring's end begins at its beginning.
+        // A frame that would reach past the end of the ring is stored at its beginning instead.
         let skipped = rest < size ? rest : 0
         guard Int(truncatingIfNeeded: written &- indices.pointee.read.load(ordering: .acquiring)) &+ skipped &+ size <= Self.capacity else { return nil }
         if skipped != 0 { bytes.storeBytes(of: Self.skip, toByteOffset: Self.place(written), as: UInt32.self) }
@@ -40,7 +41,8 @@ package struct PuntRing: @unchecked Sendable {
         return bytes + (skipped == 0 ? Self.place(written) : 0) + Self.header
     }
 
-    /// - Parameter count: as `begin` was told.
+    /// Hands over the frame that was written at the place that `begin` gave.
+    /// - Parameter count: the same number as given to `begin`.
     @_noLocks
     package func finish(_ count: Int, kind: PuntKind, port: UInt16, vlan: UInt16) {
         let written = indices.pointee.written.load(ordering: .relaxed) &+ UInt64(truncatingIfNeeded: indices.pointee.skipped)
@@ -79,28 +81,28 @@ package struct PuntRing: @unchecked Sendable {
     private static func place(_ position: UInt64) -> Int { Int(truncatingIfNeeded: position) & (capacity &- 1) }
 }
 
-/// What a punted frame is.
+/// Why a frame was punted.
 package enum PuntKind: UInt8, Sendable, CaseIterable {
-    /// IGMP, MLD, or what shows where a multicast router is.
+    /// The frame is IGMP or MLD, or shows where a multicast router is.
     case group
     case lldp
 }
 
-/// A frame as the control thread gets it.
+/// A punted frame as the control thread gets it.
 package struct PuntedFrame: Equatable, Sendable {
     package var kind: PuntKind
-    /// Index of the port that it came in by.
+    /// The index of the port that the frame came in by.
     package var port: UInt16
-    /// 0: its bridge has no VLANs.
+    /// The frame's VLAN; 0: its bridge has no VLANs.
     package var vlan: UInt16
-    /// Whole, as it came in; without a priority tag.
+    /// The whole frame as it came in, but without a priority tag.
     package var bytes: [UInt8]
 }
 
-/// How far the two sides of a `PuntRing` are, in bytes ever written and read.
+/// How far the writer and the reader of a `PuntRing` have come: the number of bytes ever written and read.
 private struct PuntRingIndices: ~Copyable {
     let written = Atomic<UInt64>(0)
     let read = Atomic<UInt64>(0)
-    /// The loop's own, between `begin` and `finish`.
+    /// The bytes to skip at the ring's end for the frame between `begin` and `finish`. Only the loop uses it.
     var skipped = 0
 }

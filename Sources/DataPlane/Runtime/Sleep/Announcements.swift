@@ -1,22 +1,23 @@
 import Synchronization
 
-/// Whether a device keeps its promise to tell of frames by interrupts. Some drivers accept the request and never deliver (DPDK's for the 82574 on
-/// vfio-pci leaves the vector of received frames unset, drivers/net/e1000/em_ethdev.c): a loop that believed them would find frames only when it
-/// looks anyway, up to a tenth of a second late. Written by the loops that poll the device, as they go to sleep and wake; read by anyone.
+/// Whether a device really announces received frames by interrupts. Some drivers accept the request and never deliver (DPDK's driver for the 82574 on vfio-pci
+/// leaves the vector of received frames unset, drivers/net/e1000/em_ethdev.c). A loop that relied on them would find frames only when it looks anyway, up to a
+/// tenth of a second late. The loops that poll the device write this when they go to sleep and wake; any thread may read it.
 struct Announcements: ~Copyable {
-    /// The device woke a loop at least once: it does keep it.
+    /// The device has woken a loop at least once, so it does announce frames.
     let heard = Atomic<Bool>(false)
-    /// Times a loop that had asked, slept and was woken by something else found frames there that it had not been told of.
+    /// How often a loop asked for interrupts, slept, was woken by something else, and then found frames that the device had not announced.
     private let missed = Atomic<UInt32>(0)
-    /// So many, none ever having been told of, are no coincidence: such a device is looked at instead.
+    /// So many misses without a single announcement are no coincidence: such a device is polled regularly instead.
     @inline(__always) private static var enough: UInt32 { @_noLocks get { 4 } }
 
-    /// The device never told of the frames it had.
+    /// Whether the device is known not to announce frames.
     @inline(__always) var fail: Bool { @_noLocks get { missed.load(ordering: .relaxed) >= Self.enough } }
-    /// Neither is known yet.
+    /// Whether it is not known yet if the device announces frames.
     @inline(__always) var areOpen: Bool { @_noLocks get { !heard.load(ordering: .relaxed) && !fail } }
 
-    /// Returns true when that was once too often.
+    /// Counts a miss.
+    /// - Returns: true if the limit is reached with this one.
     @_noLocks
     func noteMissed() -> Bool { missed.add(1, ordering: .relaxed).newValue == Self.enough }
 }

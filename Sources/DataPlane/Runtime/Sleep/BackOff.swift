@@ -1,32 +1,33 @@
 import Scheduler
 
-/// How long an adaptive loop that finds nothing turns on before it sleeps. Pure: times are cycles, and it reads no clock.
+/// How long an adaptive loop that finds nothing keeps polling before it sleeps. Times are given in cycles, and no clock is read.
 ///
-/// It is as long as the loop had been awake and busy, within limits. So it burns at most about as much as it worked: a lonely frame costs little, and a
-/// gap in steady traffic, such as a sender's that lost its CPU for a while, does not cost a wake. Where sleeps prove short the least of it grows.
+/// The loop keeps polling for as long as it had been awake and busy, within limits. So it wastes at most about as much time as it worked: a single frame costs
+/// little, and a gap in steady traffic, such as when the sender loses its CPU for a while, does not lead to a sleep. The lower limit grows while sleeps turn
+/// out short.
 package struct BackOff {
-    /// Least time without work after which the loop blocks, and the most that it grows to where sleeps prove short.
+    /// The lower limit: the shortest time without work after which the loop blocks, and the longest to which this grows while sleeps turn out short. In ns.
     package static var shortestSpin: Nanoseconds { 50_000 }
     package static var longestSpin: Nanoseconds { 800_000 }
-    /// The most where the loop had been busy for as long.
+    /// The upper limit for a loop that had been busy for as long, in ns.
     package static var busySpin: Nanoseconds { 2_000_000 }
-    /// Traffic that ends a sleep sooner than this had better been spun for; later than this it did not matter.
+    /// A sleep that traffic ends sooner than the first of these, in ns, would better have been spent polling; one that lasts longer than the second was right.
     package static var shortSleep: Nanoseconds { 100_000 }
     package static var longSleep: Nanoseconds { 5_000_000 }
 
-    // The same in cycles.
+    // The same times in cycles.
     private let shortestSpin: UInt64
     private let longestSpin: UInt64
     private let busySpin: UInt64
     private let shortSleep: UInt64
     private let longSleep: UInt64
-    /// The least that it turns without work.
+    /// The present lower limit.
     private var spin: UInt64
-    /// When there was work last, and when the loop woke last, or began.
+    /// When there was work for the last time, and when the loop last woke up or began.
     private var lastWork: UInt64 = 0
     private var awakeSince: UInt64 = 0
 
-    /// - Parameter cycles: of so many nanoseconds.
+    /// - Parameter cycles: gives the cycles in a number of nanoseconds.
     package init(_ cycles: (Nanoseconds) -> UInt64) {
         shortestSpin = cycles(Self.shortestSpin)
         longestSpin = cycles(Self.longestSpin)
@@ -36,30 +37,32 @@ package struct BackOff {
         spin = shortestSpin
     }
 
+    /// Records that there was work.
     @inline(__always) @_noLocks
     package mutating func noteWork(at cycles: UInt64) { lastWork = cycles }
 
-    /// Time without work.
+    /// The time since there was work.
     @inline(__always) @_noLocks
     package func idle(at cycles: UInt64) -> UInt64 { cycles &- lastWork }
 
-    /// Whether to turn on after so much time without work.
+    /// Whether to keep polling after that much time without work.
     @inline(__always) @_noLocks
     package func isPatient(after idle: UInt64) -> Bool {
-        // Woken for nothing, it has done no work since.
+        // A loop that was woken for nothing has done no work since, so only the lower limit applies.
         idle < max(spin, lastWork > awakeSince ? min(lastWork &- awakeSince, busySpin) : 0)
     }
 
-    /// Pauses of the processor before the next look: the longer there was nothing, the more.
+    /// How many pauses of the processor come before the next turn: the longer there was nothing to do, the more.
     @inline(__always) @_noLocks
     package static func pauses(after idle: UInt64) -> UInt64 { min(idle &>> 13, 16) &+ 1 }
 
-    /// A sleep ended: turns longer where sleeps prove short, and shorter again where they prove long.
+    /// Records that a sleep has ended. The lower limit grows if the sleep was short, and shrinks if it was long.
     @_noLocks
     package mutating func noteWake(at cycles: UInt64, slept: UInt64, byTraffic: Bool) {
         awakeSince = cycles
         guard byTraffic else { return }
-        // Turns that find nothing yet go on for a while: a device tells of a frame before its driver gives it out.
+        // The time without work is counted from here, so that the loop keeps polling for a while even if it finds nothing yet: a device announces a frame
+        // before its driver returns it.
         lastWork = cycles
         if slept < shortSleep {
             spin = min(spin &* 2, longestSpin)

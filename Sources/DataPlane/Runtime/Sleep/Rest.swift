@@ -2,14 +2,15 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
-/// After a turn with work.
+/// Called after a turn that found work.
 @inline(__always) @_noLocks
 func noteWork(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) {
     lcore.pointee.sleeper.backOff.noteWork(at: cycles)
     if lcore.pointee.sleeper.isArmed { disarm(lcore) }
 }
 
-/// After an empty turn that ended at `cycles`: pauses, or blocks until there is something to do. Returns when the next turn begins.
+/// Called after an empty turn that ended at `cycles`: pauses, or blocks until there is something to do.
+/// - Returns: the time at which the next turn begins.
 @inline(__always) @_noLocks
 func rest(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> UInt64 {
     let mode = lcore.pointee.sleeper.mode.load(ordering: .relaxed)
@@ -29,7 +30,7 @@ func rest(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> UInt64 {
     return doze(lcore, mode, at: cycles, idle: idle)
 }
 
-/// One step towards sleep: asks to be woken, or, if that was done before the turn that has just found nothing, blocks.
+/// Takes one step towards sleep: asks guests and devices to wake the loop or, if they were asked before the turn that has just found nothing, blocks.
 @inline(never) @_noLocks
 private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles: UInt64, idle: UInt64) -> UInt64 {
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
@@ -43,12 +44,12 @@ private func doze(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, at cycles
         arm(lcore, snapshot)
         lcore.pointee.sleeper.isSpent = false
         lcore.pointee.sleeper.wokeUntold = false
-        // Asking takes a while; it is no time in which the loop did not get to poll.
+        // Asking takes a while, which is not time in which the loop was kept from polling.
         let now = sluice_cycles()
         lcore.pointee.idleCycles &+= now &- cycles
         return now
     }
-    // Where the rings or the snapshot changed since, the turn told guests to be quiet that had been asked to kick.
+    // If the rings or the snapshot have changed since guests were asked for kicks, the turn has told some of them to be quiet again, so the loop starts over.
     if !isArmed(lcore, for: snapshot) {
         disarm(lcore)
         return cycles
@@ -67,8 +68,8 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
     lcore.pointee.sleeper.counters.cycles &+= now &- cycles
     lcore.pointee.sleeper.backOff.noteWake(at: now, slept: now &- cycles, byTraffic: woken.by_queue)
     if woken.by_queue {
-        // What it woke for comes first, and quiet is asked for after that (`noteWork`). Nothing is missed: a loop that finds nothing there asks again to be
-        // woken and looks at all queues before it sleeps.
+        // The frames that woke the loop are handled first, and only then are guests and devices told to be quiet (`noteWork`). No frame is missed: a loop that
+        // finds nothing there asks again to be woken and polls all queues before it sleeps.
         lcore.pointee.wokenQueue = Int(woken.queue)
         lcore.pointee.sleeper.isSpent = true
         lcore.pointee.sleeper.wokeUntold = false
@@ -85,25 +86,25 @@ private func sleep(_ lcore: UnsafeMutablePointer<Lcore>, _ mode: UInt8, for wait
     return now
 }
 
-/// How long the loop may sleep: until a class of one of its trees or a paced port is due, and no longer than what cannot wake it may wait.
+/// How long the loop may sleep: until a class of one of its trees or a paced port is due, and no longer than frames that cannot wake it may wait.
 @_noLocks
 private func longestWait(
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, at now: Nanoseconds, idle: Nanoseconds
 ) -> Nanoseconds {
-    // Staged for a queue that another lcore was in, which will not take long.
+    // Frames are staged for a queue that another lcore was using, which will not take long.
     if lcore.pointee.touchedCount != 0 { return 0 }
     var due = Nanoseconds.max
     let trees = snapshot.pointee.trees
     for index in 0..<trees.count { due = min(due, trees[unchecked: index].tree.pointee.nextEvent(at: now)) }
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
-        let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: index].port)].state.unsafelyUnwrapped
-        if state.pointee.pacer.pointee.average == 0 || state.pointee.connection.load(ordering: .relaxed) < 0 { continue }
-        due = min(due, state.pointee.pacer.pointee.nextAllowance)
+        let link = queues[unchecked: index].link, pacer = PortState.pacer(of: link.pointee.port)
+        if pacer.pointee.average == 0 || link.pointee.connection.load(ordering: .relaxed) < 0 { continue }
+        due = min(due, pacer.pointee.nextAllowance)
     }
     var wait = Patience.longestSleep
     if lcore.pointee.sleeper.isBlind || lcore.pointee.parkedCount != 0 {
-        // An output that is full says nothing when there is room again.
+        // An output that is full does not tell when it has room again.
         wait = max(Patience.shortestNap, min(Patience.longestNap, idle &>> 2))
     }
     if due == .max { return wait }

@@ -3,34 +3,34 @@ import DPDKShim
 import Scheduler
 import Synchronization
 
-/// How one poll loop waits when there is nothing to do. Ways from busy to asleep: the loop turns on, with longer and longer pauses; when its
-/// `BackOff` says so it asks to be woken (guests' kicks, devices' interrupts), turns once more, for what came before they knew, and
-/// only then blocks. Awake again, it asks for quiet once it has sent what it found.
+/// How one poll loop waits when there is nothing to do. On its way from busy to asleep, the loop first keeps polling with longer and longer pauses. When its
+/// `BackOff` allows, it asks to be woken by guests' kicks and devices' interrupts, takes one more turn for frames that came before they knew, and only then
+/// blocks. After it has woken up and sent what it found, it tells them to be quiet again.
 struct Sleeper: ~Copyable {
-    // Set before the loop starts.
-    /// By which other threads wake the loop: an eventfd.
+    // Fields that are set before the loop starts.
+    /// An eventfd by which other threads wake the loop.
     let event: Int32
 
-    // Written by the control thread.
-    /// A `PollingMode.number`.
+    // Fields that the control thread writes.
+    /// The polling mode, as `PollingMode.number`.
     let mode: Atomic<UInt8>
 
-    // Written by the loop, read by anyone.
+    // Fields that the loop writes and any thread may read.
     var counters = SleepCounters()
 
-    // The loop's own.
-    /// Descriptors that wake the loop; -1: none yet.
+    // Fields that only the loop uses.
+    /// The epoll set of the descriptors that wake the loop; -1: there is none yet.
     var waitSet: Int32 = -1
-    /// The snapshot and the state of its ports' rings that the set was built for.
+    /// The number of the snapshot, and the sum of ring changes, for which the set was built.
     var setNumber: UInt64 = 0
     var setChanges: UInt64 = 0
-    /// Some queue cannot wake the loop, which therefore looks at it now and then.
+    /// Whether some queue cannot wake the loop, which therefore polls it now and then.
     var isBlind = false
-    /// Guests and devices know that they are to wake the loop.
+    /// Whether guests and devices have been asked to wake the loop.
     var isArmed = false
-    /// One of them did since: a device may not do so again unless it is asked once more.
+    /// Whether one of them has woken the loop since; a device may not do so again unless it is asked again.
     var isSpent = false
-    /// Since they were asked the loop slept, and something else than they ended its last sleep.
+    /// Whether the loop has slept since they were asked, and its last sleep was ended by something else than them.
     var wokeUntold = false
     var backOff: BackOff
 
@@ -46,31 +46,31 @@ struct Sleeper: ~Copyable {
     }
 }
 
-/// What one loop slept. Its lcore is the only writer; anyone may read, as each field is an aligned word.
+/// How often and how long one loop slept. Only its lcore writes this; any thread may read it, as each field is an aligned word.
 struct SleepCounters {
     var sleeps: UInt64 = 0
-    /// What ended them: a kick or an interrupt, the control thread, or the time that was set.
+    /// How many sleeps were ended by a kick or an interrupt, by the control thread, and by the end of their time.
     var wokenByTraffic: UInt64 = 0
     var wokenByControl: UInt64 = 0
     var wokenByTime: UInt64 = 0
     var cycles: UInt64 = 0
 }
 
-/// Nanoseconds of the ways to sleep.
+/// Times that govern how loops sleep, in ns.
 enum Patience {
-    /// A loop wakes this long before a class or a pace is due, and turns until then: waking takes time that is not known.
+    /// A loop wakes this long before a class or a pace is due and polls until then, as it is not known how long waking takes.
     @inline(__always) static var lead: Nanoseconds { @_noLocks get { 60_000 } }
-    /// Not worth blocking for.
+    /// The shortest wait for which it is worth blocking.
     @inline(__always) static var shortestWait: Nanoseconds { @_noLocks get { 20_000 } }
-    /// Between two looks at queues that cannot wake the loop: a quarter of the time without work, within these.
+    /// The shortest and the longest time between two polls of queues that cannot wake the loop. In between it is a quarter of the time without work.
     @inline(__always) static var shortestNap: Nanoseconds { @_noLocks get { 20_000 } }
     @inline(__always) static var longestNap: Nanoseconds { @_noLocks get { 500_000 } }
-    /// A loop looks at everything that often whatever happens: librte_vhost reports a ring as empty while one of its own threads holds it.
+    /// A loop polls all its queues at least this often, because librte_vhost reports a ring as empty while one of its own threads holds it.
     @inline(__always) static var longestSleep: Nanoseconds { @_noLocks get { 100_000_000 } }
 }
 
 extension PollingMode {
-    /// As the loops compare it: the larger, the sooner a loop blocks.
+    /// The mode as the loops compare it: the larger the number, the sooner a loop blocks.
     var number: UInt8 {
         switch self {
         case .polling: 0

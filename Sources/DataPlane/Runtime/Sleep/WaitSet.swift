@@ -1,7 +1,7 @@
 import DPDKShim
 import Synchronization
 
-/// Asks everything this lcore polls to wake it.
+/// Asks everything that this lcore polls to wake it.
 @inline(never) @_noLocks
 func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let changes = ringChanges(snapshot)
@@ -13,116 +13,117 @@ func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
-        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
-        switch state.pointee.mechanism {
+        let link = queue.pointee.link
+        switch link.pointee.mechanism {
         case .vhost:
-            // The polls until the loop sleeps are not to take that back, one that comes late because the port is paced in particular.
-            queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .acquiring)
-            if let vid = guest(of: queue, state) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
+            // The polls from here until the loop sleeps must not take the request back; for a paced port, one of them may come late.
+            queue.pointee.seenChanges = link.pointee.ringChanges.load(ordering: .acquiring)
+            if let vid = guest(of: queue, link) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
         case .device:
-            if state.pointee.armsInterrupts { sluice_device_expect(queue.pointee.device.device, queue.pointee.device.queue) }
+            if link.pointee.armsInterrupts { sluice_device_expect(queue.pointee.device.device, queue.pointee.device.queue) }
             queue.pointee.framesWhenAsked = lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames
         }
     }
     lcore.pointee.sleeper.isArmed = true
 }
 
-/// Takes that back: devices at once, guests when their ring is next polled.
+/// Tells devices at once that they need not wake the loop any more, and guests when their ring is next polled.
 @inline(never) @_noLocks
 func disarm(_ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.sleeper.isArmed = false
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let queues = snapshot.pointee.receiveQueues
-    // Those of a newer snapshot were never asked.
+    // The queues of a newer snapshot were never asked, so nothing can be concluded about them.
     let mayJudge = lcore.pointee.sleeper.wokeUntold && lcore.pointee.sleeper.setNumber == snapshot.pointee.number
     var judged: PortIndex = .max
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
-        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
-        switch state.pointee.mechanism {
-        case .vhost: queue.pointee.seenChanges = state.pointee.ringChanges.load(ordering: .relaxed) &- 1
+        let link = queue.pointee.link
+        switch link.pointee.mechanism {
+        case .vhost: queue.pointee.seenChanges = link.pointee.ringChanges.load(ordering: .relaxed) &- 1
         case .device:
-            if state.pointee.armsInterrupts { sluice_device_silence(queue.pointee.device.device, queue.pointee.device.queue) }
-            // Frames are counted by port, whose queues follow one another: one verdict for all of them.
-            if mayJudge, queue.pointee.port != judged { judge(queue, state, lcore) }
+            if link.pointee.armsInterrupts { sluice_device_silence(queue.pointee.device.device, queue.pointee.device.queue) }
+            // Frames are counted by port, and a port's queues follow one another, so there is one verdict for all of them.
+            if mayJudge, queue.pointee.port != judged { judge(queue, link, lcore) }
             judged = queue.pointee.port
         }
     }
 }
 
-/// The loop had asked a device to be told of frames, slept, and was woken by something else: did the device have any?
+/// The loop had asked this device for interrupts, slept, and was woken by something else. If the device has received frames meanwhile, it has missed to
+/// announce them.
 @_noLocks
-private func judge(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>, _ lcore: UnsafeMutablePointer<Lcore>) {
-    guard state.pointee.announcements.areOpen,
+private func judge(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    guard link.pointee.announcements.areOpen,
         lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames != queue.pointee.framesWhenAsked
     else { return }
-    // The sets of all loops that poll it are made anew.
-    if state.pointee.announcements.noteMissed() { state.pointee.ringChanges.add(1, ordering: .releasing) }
+    // All loops that poll the device build their sets anew.
+    if link.pointee.announcements.noteMissed() { link.pointee.ringChanges.add(1, ordering: .releasing) }
 }
 
-/// A queue woke the loop: `Lcore.wokenQueue`.
+/// Records that a queue woke the loop (`Lcore.wokenQueue`), so its device does announce frames.
 @_noLocks
 func noteHeard(_ lcore: UnsafeMutablePointer<Lcore>) {
     let snapshot = lcore.pointee.snapshot.load(ordering: .acquiring).unsafelyUnwrapped
     let queues = snapshot.pointee.receiveQueues
-    // The number is one of the queues that the set was built for.
+    // The number refers to the queues for which the set was built.
     guard lcore.pointee.sleeper.setNumber == snapshot.pointee.number, let woken = lcore.pointee.wokenQueue, woken < queues.count else { return }
-    let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: woken].port)].state.unsafelyUnwrapped
-    if !state.pointee.announcements.heard.load(ordering: .relaxed) { state.pointee.announcements.heard.store(true, ordering: .relaxed) }
+    let link = queues[unchecked: woken].link
+    if !link.pointee.announcements.heard.load(ordering: .relaxed) { link.pointee.announcements.heard.store(true, ordering: .relaxed) }
 }
 
-/// Whether what was asked still holds: neither the queues nor their rings changed since.
+/// Whether the loop is still sure to be woken: neither its queues nor their rings have changed since it asked.
 @_noLocks
 func isArmed(_ lcore: UnsafeMutablePointer<Lcore>, for snapshot: UnsafeMutablePointer<Snapshot>) -> Bool {
     lcore.pointee.sleeper.setNumber == snapshot.pointee.number && lcore.pointee.sleeper.setChanges == ringChanges(snapshot)
 }
 
-/// The set is made anew when anything changed: a guest's descriptor that librte_vhost has closed cannot be taken out of it, as the guest
-/// holds the same one open.
+/// Builds the set anew, as is done whenever anything has changed: a guest's descriptor that librte_vhost has closed cannot be removed from a set, as the guest
+/// still holds the same one open.
 @inline(never) @_noLocks
 private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     if lcore.pointee.sleeper.waitSet >= 0 { sluice_wait_set_close(lcore.pointee.sleeper.waitSet) }
     let set = sluice_wait_set_open(lcore.pointee.sleeper.event)
     lcore.pointee.sleeper.waitSet = set
-    // Without a set the loop naps.
+    // Without a set, the loop polls at intervals.
     lcore.pointee.sleeper.isBlind = set < 0
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
-        let state = snapshot.pointee.ports[unchecked: Int(queue.pointee.port)].state.unsafelyUnwrapped
+        let link = queue.pointee.link
         var descriptor: Int32 = -1
         var countsEvents = true
-        switch state.pointee.mechanism {
+        switch link.pointee.mechanism {
         case .vhost:
-            // A ring that is not polled wakes nobody; librte_vhost's callbacks wake the loop when that changes.
-            guard let vid = guest(of: queue, state) else { continue }
+            // A ring that is not polled wakes nobody. When that changes, librte_vhost's callbacks wake the loop.
+            guard let vid = guest(of: queue, link) else { continue }
             descriptor = sluice_vhost_kick(vid, queue.pointee.queue &* 2 &+ 1)
         case .device:
-            // No frame is taken from it before it is up again, which wakes the loop.
-            if state.pointee.connection.load(ordering: .acquiring) < 0 { continue }
-            descriptor = state.pointee.announcements.fail ? -1 : state.pointee.interrupts[Int(queue.pointee.queue)]
-            countsEvents = state.pointee.armsInterrupts
+            // No frame is received from a device that is down; when it is up again, that wakes the loop.
+            if link.pointee.connection.load(ordering: .acquiring) < 0 { continue }
+            descriptor = link.pointee.announcements.fail ? -1 : link.pointee.interrupts[Int(queue.pointee.queue)]
+            countsEvents = link.pointee.armsInterrupts
         }
         if descriptor < 0 || set < 0 || sluice_wait_set_add(set, descriptor, countsEvents, UInt32(truncatingIfNeeded: index)) != 0 { lcore.pointee.sleeper.isBlind = true }
     }
 }
 
-/// The guest whose ring this queue is; nil where it is not polled.
+/// librte_vhost's number of the guest whose ring this queue is; nil: the ring is not polled.
 @inline(__always) @_noLocks
-private func guest(of queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<PortState>) -> Int32? {
-    let connection = state.pointee.connection.load(ordering: .acquiring)
-    let isEnabled = state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 != 0
+private func guest(of queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>) -> Int32? {
+    let connection = link.pointee.connection.load(ordering: .acquiring)
+    let isEnabled = link.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 != 0
     return connection >= 0 && isEnabled ? connection : nil
 }
 
-/// Grows with every change of any ring that the snapshot's queues belong to.
+/// A sum that grows with every change of any ring to which the snapshot's queues belong.
 @_noLocks
 private func ringChanges(_ snapshot: UnsafeMutablePointer<Snapshot>) -> UInt64 {
     var sum: UInt64 = 0
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
-        let state = snapshot.pointee.ports[unchecked: Int(queues[unchecked: index].port)].state.unsafelyUnwrapped
-        sum &+= UInt64(state.pointee.ringChanges.load(ordering: .acquiring))
+        let link = queues[unchecked: index].link
+        sum &+= UInt64(link.pointee.ringChanges.load(ordering: .acquiring))
     }
     return sum
 }

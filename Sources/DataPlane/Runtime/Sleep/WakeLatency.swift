@@ -1,14 +1,14 @@
 import DPDKShim
 import Glibc
 
-/// How long CPUs may take to leave an idle state: the kernel's PM QoS request (Documentation/power/pm_qos_interface.rst). It is in force for as long as
-/// its descriptor is open, so it ends with the process, however that ends. It holds for all CPUs.
+/// The longest time that CPUs may take to leave an idle state: a PM QoS request to the kernel (Documentation/power/pm_qos_interface.rst). It holds for all
+/// CPUs, and for as long as its descriptor is open, so it ends with the process, however that ends.
 final class WakeLatency {
     private static let path = "/dev/cpu_dma_latency"
     private var descriptor: CInt = -1
 
-    /// - Parameter microseconds: nil: whatever the kernel finds right.
-    /// - Throws: a sentence when the kernel takes no request; what was in force before stays.
+    /// - Parameter microseconds: the longest time; nil: the kernel decides.
+    /// - Throws: a sentence if the kernel accepts no request; an earlier one stays in force.
     func set(_ microseconds: UInt64?) throws(DataPlaneError) {
         guard let microseconds else { return release() }
         let new = open(Self.path, O_WRONLY | O_CLOEXEC)

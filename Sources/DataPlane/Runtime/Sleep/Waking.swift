@@ -3,15 +3,15 @@ import DPDKShim
 import Synchronization
 
 extension UnsafeMutableBufferPointer<Lcore> {
-    /// Has every loop that sleeps begin a turn. Whoever changes what a loop looks at calls this after the change; it costs a system call a
-    /// loop, and a loop that is awake hears of it before it next sleeps.
+    /// Makes every loop that sleeps begin a turn. Whoever changes what a loop looks at calls this after the change. It costs a system call for each loop; a
+    /// loop that is awake notices the change before it next sleeps.
     func wake() {
         for index in indices { sluice_event_signal((baseAddress! + index).pointee.sleeper.event) }
     }
 }
 
 extension DataPlane {
-    /// Has the loops wait as the settings say.
+    /// Sets each loop's polling mode to what the settings say.
     func setModes(_ settings: DaemonSettings) {
         for index in runtime.lcores.indices {
             let lcore = runtime.lcores.baseAddress! + index
@@ -20,7 +20,7 @@ extension DataPlane {
         runtime.lcores.wake()
     }
 
-    /// - Throws: a sentence where settings name a CPU that has no poll loop, or a port none that has one.
+    /// - Throws: a sentence if the settings name a CPU that has no poll loop, or if all CPUs that a port names have none.
     static func check(
         _ settings: DaemonSettings, _ ports: [PortSettings], _ lcores: UnsafeMutableBufferPointer<Lcore>
     ) throws(DataPlaneError) {

@@ -1,14 +1,14 @@
 import Glibc
 import Synchronization
 
-/// Poll loops that keep the control side waiting. Whoever waits tells it here; what they can do about it is for others to say.
+/// The poll loops that keep the control side waiting. A thread that waits for one records it here; other threads tell about it.
 public enum SilentLoops {
-    /// A loop takes microseconds a turn: one that took this long is stopped, or hangs in a driver or in the kernel.
+    /// A turn takes microseconds, so a loop that has not answered for this long is stopped, or hangs in a driver or in the kernel.
     static let patience: Duration = .seconds(5)
 
     struct Silence {
         var cpu: Int
-        /// The kernel's number.
+        /// The kernel's number of the loop's thread.
         var thread: Int32
         var since: ContinuousClock.Instant
     }
@@ -29,14 +29,14 @@ public enum SilentLoops {
 
     static func end(_ number: Int) { table.withLock { _ = $0.silences.removeValue(forKey: number) } }
 
-    /// Which loop does not answer, for how long, and where it hangs; nil: all do. From any thread.
+    /// Which loop does not answer, for how long, and what its thread does, as a sentence; nil: all loops answer. It may be called on any thread.
     public static var sentence: String? {
         guard let silence = table.withLock({ $0.silences.values.min { $0.since < $1.since } }) else { return nil }
         let seconds = (ContinuousClock.now - silence.since).components.seconds
         return "the poll loop on CPU \(silence.cpu) has not answered for \(seconds) s: its thread \(silence.thread) \(state(of: silence.thread))"
     }
 
-    /// proc(5): the third field of `stat`, behind the name in parentheses.
+    /// What the thread does, from the third field of its `stat` file, which stands behind the name in parentheses (proc(5)).
     private static func state(of thread: Int32) -> String {
         var bytes = [UInt8](repeating: 0, count: 512)
         let descriptor = open("/proc/self/task/\(thread)/stat", O_RDONLY | O_CLOEXEC)
@@ -54,8 +54,8 @@ public enum SilentLoops {
     }
 }
 
-/// Waits for a poll loop, giving the processor away meanwhile. It has to wait however long that takes, because the loop may still use what
-/// is to be freed; a loop that is silent for too long is told of.
+/// Waits for a poll loop, and sleeps in between. It has to wait however long that takes, because the loop may still use what is to be freed. A loop that does
+/// not answer for too long is recorded in `SilentLoops`.
 func waitFor(_ lcore: UnsafeMutablePointer<Lcore>, microseconds: Int, while isWaiting: () -> Bool) {
     guard isWaiting() else { return }
     let began = ContinuousClock.now

@@ -1,36 +1,35 @@
-/// How often and for how long a poll loop did not run though it had the right to: time between two polls that neither its frames nor its sleep
-/// account for.
+/// How often and for how long a poll loop did not run although it was ready to: time between two polls for which neither its frames nor a sleep account.
 ///
-/// Counted is a turn that took more than `bound` above twice what its frames take on average, for the time above that average. Causes are other threads
-/// on its CPU, interrupts, a hypervisor that ran something else, a page of memory touched for the first time, and a stopped process. Not counted are
-/// sleep, and time in which the loop carries out changes or copies frames for flooding (`excuse`).
+/// A turn counts as a stall if it took over `bound` longer than twice what its frames take on average; the time above the average is counted. Stalls are caused
+/// by other threads on the CPU, by interrupts, by a hypervisor that ran something else, by a page of memory that is touched for the first time, and by a
+/// stopped process. Sleep is not counted, nor is the time in which the loop carries out changes or copies frames for flooding (`excuse`).
 ///
-/// Times are cycles of the time-stamp counter. The loop is the only writer; anyone may read, as each field is an aligned word.
+/// Times are cycles of the time-stamp counter. Only the loop writes this; any thread may read it, as each field is an aligned word.
 package struct StallMeter: ~Copyable {
-    /// No turn up to this long is looked at.
+    /// Turns up to this long, in cycles, are not examined.
     package let bound: UInt64
-    /// A frame is taken to cost that much at least.
+    /// The least number of cycles that a frame is taken to cost.
     private let leastPerFrame: UInt64
 
     package private(set) var count: UInt64 = 0
     package private(set) var total: UInt64 = 0
     package private(set) var longest: UInt64 = 0
-    /// The latest `logSize`, by number modulo that.
+    /// The latest `logSize` stalls; each is at its number modulo `logSize`.
     private let log: UnsafeMutablePointer<Stall>
 
-    // Of the frames that were average when it was last looked at.
+    // Totals when the average was last worked out, and that average in cycles per frame.
     private var busyCycles: UInt64 = 0
     private var frames: UInt64 = 0
     private var perFrame: UInt64
-    /// Time that is accounted for, and the turn it belongs to.
+    /// Cycles of a turn that do not count as lost, and the number of that turn.
     private var excused: UInt64 = 0
     private var excusedTurn: UInt64 = 0
 
-    /// Nanoseconds: the bound, and the least a frame costs.
+    /// The usual values of `bound` and `leastPerFrame`, in nanoseconds.
     package static var bound: UInt64 { 20_000 }
     package static var leastPerFrame: UInt64 { 250 }
     package static let logSize = 4_096
-    /// The average is of so many frames at least.
+    /// The least number of frames over which the average is taken.
     @inline(__always) private static var enoughFrames: UInt64 { @_noLocks get { 1_024 } }
 
     package init(bound: UInt64, leastPerFrame: UInt64) {
@@ -42,11 +41,11 @@ package struct StallMeter: ~Copyable {
 
     deinit { log.free() }
 
-    /// A turn that took longer than `bound`.
+    /// Examines a turn that took longer than `bound`.
     /// - Parameters:
     ///   - began: the cycles at which it began.
     ///   - work: frames it received and sent.
-    ///   - busyCycles, handledFrames: of all turns with frames before it.
+    ///   - busyCycles, handledFrames: totals of all turns with frames before this one.
     @inline(never) @_noLocks
     package mutating func judge(turn: UInt64, began: UInt64, took: UInt64, work: Int, busyCycles: UInt64, handledFrames: UInt64) {
         let newFrames = handledFrames &- frames
@@ -65,7 +64,7 @@ package struct StallMeter: ~Copyable {
         count &+= 1
     }
 
-    /// So many cycles of a turn, or so many frames' worth of them, are not lost.
+    /// Excuses so many cycles of a turn, or as many as so many frames take: they do not count as lost.
     @inline(__always) @_noLocks
     package mutating func excuse(turn: UInt64, cycles: UInt64 = 0, frames: Int = 0) {
         if turn != excusedTurn {
@@ -75,7 +74,7 @@ package struct StallMeter: ~Copyable {
         excused &+= cycles &+ UInt64(truncatingIfNeeded: frames) &* perFrame
     }
 
-    /// Any thread: the latest, oldest first. Those that the loop adds meanwhile may have taken the place of the oldest, which are then left out.
+    /// The latest stalls, oldest first. Any thread may call it. Those that the loop overwrites meanwhile are left out.
     package var latest: [Stall] {
         let seen = count
         let kept = min(seen, UInt64(Self.logSize))
@@ -85,9 +84,9 @@ package struct StallMeter: ~Copyable {
     }
 }
 
-/// One time in which a poll loop did not run: the turn it happened in.
+/// One time in which a poll loop did not run, given by the turn in which it happened.
 package struct Stall: Equatable, Sendable {
-    /// Cycles of the time-stamp counter.
+    /// When the turn began, and how long it took, in cycles of the time-stamp counter.
     package var began: UInt64
     package var took: UInt64
 

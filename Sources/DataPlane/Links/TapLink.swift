@@ -5,21 +5,21 @@ import Netlink
 import Packet
 import Synchronization
 
-/// A host interface: vhost-net accelerated through virtio_user where the kernel offers that, the tap driver otherwise.
-final class TapPort: PortBackend {
+/// A tap interface of this host. Where the kernel offers vhost-net, it is driven through virtio_user and accelerated by it; otherwise by DPDK's tap driver.
+final class TapLink: PortLink {
     private let ethernet: EthernetDevice
     private(set) var device: String
-    /// What it was called when the driver was given it, which goes by that to the end.
+    /// The interface's name when it was made, by which the driver knows it to the end.
     private let firstName: String
-    /// By which the interface is known, whatever it is called and wherever it is; nil: it cannot be watched.
+    /// A descriptor of the interface, which identifies it whatever it is called and wherever it is; nil: the interface cannot be watched.
     private let queue: TapDescriptor?
     private let index: Int?
     private var interfaceState = TapDescriptor.State.up
-    /// What somebody else has called the interface.
+    /// The name that somebody else has given the interface; nil: it has the name of the settings.
     private var otherName: String?
-    /// Where it was put.
+    /// The network namespace that the interface was moved to.
     private var namespace: NetworkNamespace
-    /// Longest MTU that the driver sends.
+    /// The largest MTU that the driver sends.
     private let longestMTU: Int
 
     init(_ settings: PortSettings, interface: String, netns: String?, mac: MACAddress?, _ runtime: Runtime) throws(DataPlaneError) {
@@ -27,7 +27,7 @@ final class TapPort: PortBackend {
         namespace = netns.map { NetworkNamespace($0) } ?? .current
         let exists: Bool
         do {
-            // Opening the namespace shows that it is there before anything is made.
+            // The namespace is opened before anything is made, as that shows whether it exists.
             let inside = try LinkSocket(in: namespace)
             exists = try LinkSocket().exists(interface) || inside.exists(interface)
         } catch {
@@ -37,12 +37,12 @@ final class TapPort: PortBackend {
             throw DataPlaneError("port \(name): interface \(interface) exists already: choose another name, or remove it with `ip link del \(interface)`")
         }
         let lcores = runtime.lcores.count
-        // DPDK knows devices by name, and one that was renamed leaves its first name to others.
+        // DPDK knows devices by their names, and an interface that was renamed leaves its first name to others, so every name has a number of its own.
         let number = Self.opened.add(1, ordering: .relaxed).newValue
         let accelerated = access("/dev/vhost-net", R_OK | W_OK) == 0
         let devargs = accelerated
             ? "net_virtio_user_\(number),path=/dev/vhost-net,iface=\(interface),queues=\(lcores),queue_size=1024"
-            // A pool that the driver makes is named "mp_" and this: 25 characters at most.
+            // The driver makes a pool that is called "mp_" and this name, and the pool's name may have 25 characters at most.
             : "net_tap\(number),iface=\(interface)"
         device = interface
         firstName = interface
@@ -53,7 +53,7 @@ final class TapPort: PortBackend {
         queue = TapDescriptor(named: interface)
         index = try? LinkSocket().link(named: interface).index
         do {
-            // A move takes an interface down, so it comes first.
+            // Moving an interface to another namespace takes it down, so it is done before the interface is set up.
             if namespace != .current { try LinkSocket().move(interface, to: namespace) }
             try LinkSocket(in: namespace).change(interface, LinkChange(up: true, mtu: settings.mtu, mac: mac))
             try checkMTU(settings)
@@ -64,7 +64,7 @@ final class TapPort: PortBackend {
         ethernet.isUp = true
     }
 
-    var state: UnsafeMutablePointer<PortState> { ethernet.state }
+    var state: UnsafeMutablePointer<LinkState> { ethernet.state }
     var queues: Int { ethernet.queues }
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
@@ -81,7 +81,7 @@ final class TapPort: PortBackend {
 
     private static let opened = Atomic<Int>(0)
 
-    /// What the tap driver says of itself, whatever the interface is given.
+    /// The MTU that the tap driver states, whatever MTU the interface has.
     private static let statedMTU = 1_500
 
     private func checkMTU(_ settings: PortSettings) throws(DataPlaneError) {
@@ -106,7 +106,7 @@ final class TapPort: PortBackend {
         return .inPlace
     }
 
-    /// Asks the kernel, as it may have been renamed just now.
+    /// The name that the interface has now. The kernel is asked, as it may have been renamed just now.
     private var currentName: String { queue?.name ?? device }
 
     func adopts(_ new: PortSettings) -> Bool {
@@ -114,7 +114,7 @@ final class TapPort: PortBackend {
         return interface != device && interface == currentName
     }
 
-    /// The interface stays the same one: its index and, unless it has to move to another namespace, its addresses.
+    /// Changes the interface, which stays the same one: it keeps its index and, unless it has to move to another namespace, its addresses.
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
         guard case .tap(let interface, let netns, let mac) = new.kind else { return }
         let target = netns.map { NetworkNamespace($0) } ?? .current, origin = namespace, current = currentName
@@ -156,7 +156,7 @@ final class TapPort: PortBackend {
     func readLosses() -> LinkLosses { ethernet.readLosses() }
 
     func close() {
-        // The driver sets what has the interface's first name down, even if that is another's by now.
+        // The driver sets down whatever interface has this one's first name, even if that is another interface by now, which is then set up again.
         let links = try? LinkSocket(), other = try? links?.link(named: firstName)
         let isOther = other.map { $0.isUp && $0.index != index } ?? false
         ethernet.close()

@@ -3,9 +3,9 @@ import DPDKShim
 import Glibc
 import Synchronization
 
-/// A guest's vhost-user socket. librte_vhost's threads connect, reconnect and negotiate; this keeps the port's state true.
-final class VhostPort: PortBackend {
-    let state: UnsafeMutablePointer<PortState>
+/// A guest's vhost-user socket. librte_vhost's threads connect, reconnect and negotiate; this keeps the port's state up to date.
+final class VhostLink: PortLink {
+    let state: UnsafeMutablePointer<LinkState>
     let queues: Int
     let device: String
     private let mode: VhostMode
@@ -17,7 +17,7 @@ final class VhostPort: PortBackend {
         if mode == .server { try SocketFile.removeStale(socket, port: name) }
         if let obstacle = SocketFile.obstacle(socket) { throw DataPlaneError("port \(name): \(obstacle)") }
         state = .allocate(capacity: 1)
-        state.initialize(to: PortState(mechanism: .vhost))
+        state.initialize(to: LinkState(mechanism: .vhost))
         let isNew = GuestConnections.open(socket, state, grace, queues: queues)
         var callbacks = GuestConnections.callbacks
         var step: UnsafePointer<CChar>?
@@ -45,7 +45,7 @@ final class VhostPort: PortBackend {
         if GuestConnections.hasLostMemory(device) {
             return "the process at its socket has shortened the guest's memory; the port is served again when it connects anew"
         }
-        // What takes the place of QEMU's socket is in its way, and it is connected to once that is gone.
+        // Something may have taken the place of QEMU's socket. Once it is gone, librte_vhost connects again.
         guard state.pointee.connection.load(ordering: .acquiring) >= 0 else { return SocketFile.obstacle(device) ?? Self.waiting }
         let from = Self.list(state.pointee.stoppedReceiveRings.load(ordering: .relaxed))
         let towards = Self.list(state.pointee.stoppedTransmitRings.load(ordering: .relaxed))
@@ -58,7 +58,7 @@ final class VhostPort: PortBackend {
                 """
     }
 
-    /// The numbers of the bits that are set; nil: none is.
+    /// The numbers of the bits that are set, as a list; nil: none is set.
     private static func list(_ rings: UInt64) -> String? {
         rings == 0 ? nil : (0..<maxQueuePairs).filter { rings >> UInt64($0) & 1 != 0 }.map(String.init).joined(separator: ", ")
     }
@@ -70,7 +70,7 @@ final class VhostPort: PortBackend {
         guard case .vhost(device, let newMode, _) = new.kind else { return .beside }
         if let obstacle = SocketFile.obstacle(device) { throw DataPlaneError("port \(new.name): \(obstacle)") }
         if newMode == .server {
-            // Where this port listens already, its own socket is no obstacle.
+            // If this port is the one that listens already, its own socket is no obstacle.
             if mode != .server { try SocketFile.check(device, port: new.name) }
             let folder = device.prefix(upTo: device.lastIndex(of: "/") ?? device.startIndex)
             if access(folder.isEmpty ? "/" : String(folder), W_OK | X_OK) != 0 {
@@ -80,11 +80,11 @@ final class VhostPort: PortBackend {
         return .anew
     }
 
-    /// A ring has no MTU.
+    /// Nothing has to be done, as a ring has no MTU.
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {}
 
     func close() {
-        // A guest that is connected is told goodbye here: `guestGone` runs before this returns.
+        // A guest that is connected is disconnected by this call: `guestGone` has run when it returns.
         sluice_vhost_close(device)
         GuestConnections.close(device)
         if mode == .server { unlink(device) }

@@ -4,16 +4,17 @@ import Glibc
 import Netlink
 import Synchronization
 
-/// A NIC: a PCI address, any DPDK device string, or a kernel interface by name, which AF_XDP drives where it can and AF_PACKET otherwise.
-final class PhysicalPort: PortBackend {
+/// A NIC, given by a PCI address, by any DPDK device string, or by the name of a kernel interface, which is driven by AF_XDP where possible and by AF_PACKET
+/// otherwise.
+final class PhysicalLink: PortLink {
     private let ethernet: EthernetDevice
     private(set) var device: String
-    /// The kernel interface below. The drivers for these call their link up whatever becomes of it.
+    /// The kernel interface that the device is on; nil: there is none. The drivers for such devices always report their link as up.
     private var below: Below?
-    /// Largest mtu that what is open carries.
+    /// The largest MTU that the open device carries.
     private var longestMTU: Int
     private let bufferSize: Int
-    /// A kernel interface by its name: what drives it is this port's choice.
+    /// Whether the device is given by the name of a kernel interface, so that this port chooses the driver.
     private let isInterface: Bool
 
     private var mtu: Int
@@ -24,7 +25,8 @@ final class PhysicalPort: PortBackend {
         return queueWarnings + ["AF_PACKET drives \(device), which costs more: with buffers of \(bufferSize) bytes AF_XDP carries an mtu of \(most) at most"]
     }
 
-    /// Queues of the interface that an AF_XDP device string leaves out: what arrives there goes to the host. Without a string there are none.
+    /// A warning if an AF_XDP device string, or the AF_XDP driver, leaves out queues of the interface: frames that arrive there go to the host. It is empty for
+    /// other drivers.
     private var queueWarnings: [String] {
         guard let below, below.state != .gone else { return [] }
         let there = below.receiveQueues, first: Int, count: Int
@@ -48,10 +50,10 @@ final class PhysicalPort: PortBackend {
         enum State { case carrier, noCarrier, gone }
 
         let links: LinkSocket
-        /// That the settings have, and that it has.
+        /// The name that the settings give the interface, and the name that it has now.
         private(set) var name: String
         private(set) var currentName: String
-        /// It may be renamed, and another interface may get its name.
+        /// The interface is identified by its index, as it may be renamed and another one may get its name.
         let index: Int
         let isVirtual: Bool
         private(set) var state = State.carrier
@@ -69,21 +71,21 @@ final class PhysicalPort: PortBackend {
             errors = GrowingCount(from: link.receiveErrors)
         }
 
-        /// Gives the interface an MTU of at least `mtu`, and its own one back where that is enough.
+        /// Gives the interface an MTU of at least `mtu`, or its own one back if that is enough.
         func carry(mtu: Int) throws(NetlinkError) { try raisedMTUs.carry(mtu, for: user, on: index, links) }
 
-        /// Gives back the MTU that it had, unless somebody else has changed it or another port needs more.
+        /// Restores the interface's own MTU, unless somebody else has changed it or another port needs more.
         func restore() { raisedMTUs.release(user, on: index, links) }
 
-        /// What the interface itself could not receive, since the port was opened.
+        /// Frames that the interface itself could not receive since the port was opened.
         var losses: LinkLosses { LinkLosses(missed: missed.total, errors: errors.total) }
-        /// As many as it uses now.
+        /// The number of receive queues that the interface uses now.
         var receiveQueues: Int { links.activeReceiveQueues(of: currentName) }
 
-        /// The name that it has is the one that it is to have.
+        /// Records that the settings give the interface another name.
         mutating func rename(to name: String) { self.name = name }
 
-        /// Asks the kernel. Where that does not say, for want of memory, what it said last holds.
+        /// Asks the kernel about the interface. If the kernel cannot answer, for example for want of memory, the last answer stays.
         mutating func refresh() {
             do {
                 let link = try links.link(index: index)
@@ -106,7 +108,8 @@ final class PhysicalPort: PortBackend {
             let strings = texts.map { DeviceString($0).carrying(mtu: settings.mtu) }
             opened = DeviceString(strings[0])
             if let socket = opened.memifServerSocket { SocketFile.removeStale(socket) }
-            // A memif's peer decides how many rings there are; frames given to others would never leave. Several devices are sent by as they receive.
+            // The peer of a memif decides how many rings there are, and frames given to other rings would never leave. With several devices, as many transmit
+            // as receive queues are used.
             let transmitQueues = opened.isMemif || texts.count > 1 ? queues : max(queues, runtime.lcores.count)
             return try EthernetDevice(
                 port: settings.name, devargs: strings, queues: queues, mtu: opened.statesConstant ? min(settings.mtu, 1_500) : settings.mtu,
@@ -126,12 +129,12 @@ final class PhysicalPort: PortBackend {
             throw error
         }
         longestMTU = max(settings.mtu, opened.longestMTU(bufferSize: bufferSize) ?? 0)
-        // What a virtual interface's other side sends never was on a wire.
+        // Frames from the other side of a virtual interface have never been on a wire, so their checksums may be unfinished.
         if below?.isVirtual == true { ethernet.markUnfinished() }
         refresh()
     }
 
-    var state: UnsafeMutablePointer<PortState> { ethernet.state }
+    var state: UnsafeMutablePointer<LinkState> { ethernet.state }
     var queues: Int { ethernet.queues }
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
@@ -144,18 +147,18 @@ final class PhysicalPort: PortBackend {
     var isGone: Bool { below?.state == .gone }
     var isRenamed: Bool { below.map { $0.state != .gone && $0.currentName != $0.name } ?? false }
 
-    /// The device as it would be written for the interface by another name.
+    /// The device as it would be written if the interface had another name.
     private func deviceOf(_ name: String) -> String { isInterface ? name : DeviceString(device).on(interface: name) }
 
     func adopts(_ new: PortSettings) -> Bool {
         guard let below, below.state != .gone, case .physical(let newDevice, _) = new.kind, newDevice != device else { return false }
-        // As it may have been renamed just now.
+        // The kernel is asked, as the interface may have been renamed just now.
         return newDevice == (try? below.links.link(index: below.index).name).map(deviceOf)
     }
 
     func refresh() {
         below?.refresh()
-        // By the interface itself: what asks by name may be asking another.
+        // The interface is asked by its index: the driver asks by name, and may be asking about another interface.
         ethernet.isUp = below.map { $0.state == .carrier && $0.currentName == $0.name } ?? ethernet.link.isUp
     }
     func readLosses() -> LinkLosses {
@@ -179,13 +182,13 @@ final class PhysicalPort: PortBackend {
             if Self.isPCIAddress(device) {
                 let most = ethernet.longestMTU
                 guard new.mtu <= most else { throw DataPlaneError("port \(new.name): \(device) carries an mtu of \(most) at most: write that or less") }
-                // Some drivers can while the device runs. It does no harm if the change is refused for something else.
+                // Some drivers can change the MTU while the device runs. Trying it does no harm even if the change is refused for another reason.
                 if ethernet.setMTU(new.mtu) { longestMTU = new.mtu }
                 return new.mtu <= longestMTU ? .inPlace : .anew
             }
         }
         if newDevice == device, isInterface {
-            // One AF_XDP socket has a queue; AF_PACKET's stand beside it.
+            // Only one AF_XDP socket can have a queue, so the old one must be closed first; AF_PACKET sockets can be opened beside the old device.
             return driver == "net_af_xdp" && fitsXDP(new.mtu) && below?.state != .gone ? .anew : .beside
         }
         guard new.resource == old.resource else { return .beside }
@@ -222,29 +225,31 @@ final class PhysicalPort: PortBackend {
         DataPlaneError("port \(settings.name): its interface does not take an mtu of \(settings.mtu), so write a smaller one for the port: \(error)")
     }
 
-    /// domain:bus:device.function, the domain optional.
+    /// Whether the text is a PCI address: domain:bus:device.function, with an optional domain.
     static func isPCIAddress(_ text: String) -> Bool {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2 || parts.count == 3, let last = parts.last?.split(separator: "."), last.count == 2 else { return false }
         return (parts.dropLast() + last).allSatisfy { !$0.isEmpty && $0.allSatisfy(\.isHexDigit) }
     }
 
-    /// AF_XDP's copies are cheaper, but its frames must fit a buffer, its driver support is uneven, and what arrives by a receive queue that it is not
-    /// bound to goes to the host instead. AF_PACKET works on every interface, and any number of its sockets gets all.
+    /// Opens a kernel interface with the better driver that works. AF_XDP copies more cheaply, but its frames must fit in one buffer, drivers support it
+    /// unevenly, and frames that arrive on a receive queue to which it is not bound go to the host instead. AF_PACKET works on every interface, and its sockets
+    /// get all frames, however many of them there are.
     private static func openInterface(
         _ interface: Below, _ settings: PortSettings, _ wanted: Int?, _ runtime: Runtime,
         _ open: ([String], Int) throws(DataPlaneError) -> EthernetDevice
     ) throws(DataPlaneError) -> EthernetDevice {
         let name = interface.name, there = min(interface.receiveQueues, maxQueuePairs), queues = wanted ?? there
-        // A queue holds buffers at any time, of the quarter of the pool that poll loops leave to rings.
+        // Each queue holds buffers at all times, out of the quarter of the pool that poll loops leave to rings.
         let hasBuffers = queues * xdpRing <= runtime.bufferLimit / 4 || queues == 1
-        // A port may be opened beside the one that it replaces, and DPDK knows them by name.
+        // A port may be opened beside the one that it replaces, and DPDK knows devices by their names, so every name has a number of its own.
         let number = opened.add(1, ordering: .relaxed).newValue
         if settings.mtu <= DeviceString.longestXDPMTU(bufferSize: runtime.bufferSize), queues == there, hasBuffers {
-            // A device for each queue: the driver counts only queues that receive and send, which not all interfaces have, and does not close more than one.
+            // Each queue gets a device of its own: the driver counts only queues that both receive and send, which not all interfaces have, and it does not
+            // close more than one queue.
             closings.settle(interface.index)
             let devices = (0..<queues).map { "net_af_xdp_\(number)_\($0),iface=\(name),start_queue=\($0)" }
-            // Few tries: each that fails costs the pool the buffers that the driver had given to the kernel.
+            // There are few attempts, as each that fails costs the pool the buffers that the driver had already given to the kernel.
             for _ in 0..<3 {
                 if let device = try? open(devices, 1) { return device }
                 guard closings.wait(for: interface.index) else { break }
@@ -255,7 +260,7 @@ final class PhysicalPort: PortBackend {
 
     private static let opened = Atomic<Int>(0)
 
-    /// Buffers that an AF_XDP queue holds (ETH_AF_XDP_DFLT_NUM_DESCS of DPDK's driver).
+    /// The number of buffers that an AF_XDP queue holds (ETH_AF_XDP_DFLT_NUM_DESCS of DPDK's driver).
     private static let xdpRing = 2_048
 
     private static func bringUp(_ interface: String, _ settings: PortSettings) throws(DataPlaneError) -> Below {
