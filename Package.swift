@@ -87,7 +87,7 @@ let package = Package(
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice",
-            dependencies: ["ControlAPI", "Configuration", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["ControlAPI", "Configuration", "Libvirt", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
             linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),

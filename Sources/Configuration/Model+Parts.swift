@@ -6,11 +6,17 @@ extension Model {
     /// replaced.
     /// - Throws: what is wrong with the result, told by names; the new part may name what this model already has from elsewhere.
     public func replacing(_ old: Model, with new: Model) throws(ConfigurationError) -> Model {
+        let model = putting(new, inPlaceOf: old)
+        let problems = model.problems
+        if !problems.isEmpty { throw ConfigurationError(problems.map { model.named($0) }) }
+        return model
+    }
+
+    /// As `replacing`, without a look at the result.
+    func putting(_ new: Model, inPlaceOf old: Model) -> Model {
         var model = self
         model.ports = Self.replacing(ports, old.ports, new.ports, \.name)
         model.guests = Self.replacing(guests, old.guests, new.guests, \.name)
-        let problems = model.problems
-        if !problems.isEmpty { throw ConfigurationError(problems.map { model.named($0) }) }
         return model
     }
 

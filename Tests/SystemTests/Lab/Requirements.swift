@@ -4,7 +4,7 @@ import Testing
 /// What a test needs of the machine. Where it is missing the test is skipped and says why; on CI it fails instead, so that nothing goes
 /// unproven unnoticed.
 enum Requirement {
-    case root, hugepages, qemu, testpmd, tshark, tgt, iperf3
+    case root, hugepages, qemu, testpmd, tshark, tgt, iperf3, libvirt
 
     var missing: String? {
         switch self {
@@ -16,6 +16,7 @@ enum Requirement {
         case .tshark: absent("tshark", package: "tshark")
         case .tgt: absent("tgtd", package: "tgt") ?? absent("iscsi-perf", package: "libiscsi-bin") ?? absent("qemu-img", package: "qemu-utils")
         case .iperf3: absent("iperf3", package: "iperf3")
+        case .libvirt: absent("libvirtd", package: "libvirt-daemon libvirt-daemon-driver-qemu") ?? absent("virsh", package: "libvirt-clients")
         }
     }
 
