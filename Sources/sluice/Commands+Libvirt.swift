@@ -62,7 +62,9 @@ struct LibvirtTarget: ParsableArguments {
     func client(until deadline: ContinuousClock.Instant) throws -> Client {
         let left = deadline - .now
         guard left > .zero else { throw Failure("there was no time left to ask the daemon") }
-        return Client(path: socket ?? Client.standardPath, patience: left)
+        // Told in tenths of a second if it is over.
+        let tenths = Int64((left / .milliseconds(100)).rounded(.up))
+        return Client(path: socket ?? Client.standardPath, patience: .milliseconds(100 * tenths))
     }
 
     /// What a domain comes to on the bridges that run.

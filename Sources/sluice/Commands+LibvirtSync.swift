@@ -9,7 +9,7 @@ extension LibvirtCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make ports and guests as the running domains are now.",
             discussion: """
-                libvirt calls no hook for attach-device, detach-device and virsh metadata --set --live, nor while the daemon is away. This reads the files in \
+                libvirt calls no hook for detach-device and virsh metadata --set --live, and none is heard while the daemon is away. This reads the files in \
                 which libvirt keeps its running domains, which takes root, and sets the parts libvirt-NAME that differ. A part whose domain does not run goes \
                 once it is a minute old, as libvirt writes its file a moment after the hook.
                 """)
