@@ -65,6 +65,7 @@ let package = Package(
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "LinkProtocols", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
+        .target(name: "Libvirt", dependencies: ["Configuration", "Packet"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
@@ -86,7 +87,7 @@ let package = Package(
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice",
-            dependencies: ["ControlAPI", "Configuration", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["ControlAPI", "Configuration", "Libvirt", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
             linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
@@ -108,6 +109,7 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Filters", "TestSupport"]),
+        .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
         .testTarget(
             name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: dpdkSwift),

@@ -34,7 +34,7 @@ extension Editor {
             try refuseMore(rest)
             let written = Direction.allCases.filter { self[target, $0] != ClassSettings() }
             let directions = try directions(named, written.isEmpty ? [.inbound] : written, of: path, verb, rest)
-            if directions.allSatisfy({ self[target, $0] == ClassSettings() }) {
+            if directions.allSatisfy({ self[target, $0] == ClassSettings() }), !isBare(target) {
                 throw ConfigurationError("class \(path)", "it has no settings to delete")
             }
             for direction in directions { self[target, direction] = ClassSettings() }
@@ -42,6 +42,11 @@ extension Editor {
                 model.guests[guest].protocols[name] = nil
             }
         }
+    }
+
+    /// A protocol's, there with no settings at all: a leaf of its own.
+    private func isBare(_ target: Target) -> Bool {
+        if case .protocol(let guest, let name) = target { model.guests[guest].protocols[name] == ProtocolClasses() } else { false }
     }
 
     /// The directions in which the class can exist. Outbound classes stand in the trees of physical ports. A guest of a physical port has no inbound class, as

@@ -1,6 +1,6 @@
 import Packet
 
-/// A piece of a configuration as it was written, either in YAML or in words on a command line.
+/// A piece of a configuration as it was written, whether in YAML, in XML or in words on a command line.
 package struct Element {
     /// What was written at that place.
     package enum Content {
@@ -15,11 +15,13 @@ package struct Element {
         package var key: String
         package var line: Int?
         package var value: Element
+        package init(key: String, line: Int? = nil, value: Element) { self.key = key; self.line = line; self.value = value }
     }
     package var line: Int?
     /// Where the piece stands, such as `guests[2].inbound`.
     package var path: String
     package var content: Content
+    package init(line: Int? = nil, path: String, content: Content) { self.line = line; self.path = path; self.content = content }
 
     /// What was written there, in words for a message.
     var noun: String {
@@ -33,7 +35,9 @@ package struct Element {
 }
 
 /// Collects the problems that are found while a configuration is read or checked.
-struct ProblemList {
+package struct ProblemList {
+    package init() {}
+
     /// The most problems that are reported. A document with more has one mistake many times over, or was written to exhaust the daemon.
     static let most = 100
 
@@ -41,11 +45,11 @@ struct ProblemList {
     /// How many problems were found beyond these, and not kept.
     private(set) var more = 0
 
-    var isEmpty: Bool { problems.isEmpty }
-    var count: Int { problems.count + more }
+    package var isEmpty: Bool { problems.isEmpty }
+    package var count: Int { problems.count + more }
     var isFull: Bool { problems.count >= Self.most }
 
-    mutating func add(_ problem: @autoclosure () -> Problem) {
+    package mutating func add(_ problem: @autoclosure () -> Problem) {
         if isFull { more += 1 } else { problems.append(problem()) }
     }
 
@@ -54,11 +58,11 @@ struct ProblemList {
     }
 
     /// An error with all kept problems and the number of the others. The list must not be empty.
-    func error(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> ConfigurationError {
+    package func error(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> ConfigurationError {
         ConfigurationError(all(isBefore))
     }
 
-    func all(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> [Problem] {
+    package func all(_ isBefore: (Problem, Problem) -> Bool = { _, _ in false }) -> [Problem] {
         // The sort is stable: problems of one line stay in the order in which they were found.
         let sorted = problems.enumerated().sorted { isBefore($0.element, $1.element) || !isBefore($1.element, $0.element) && $0.offset < $1.offset }.map(\.element)
         return more == 0 ? sorted : sorted + [Problem("", "and \(more) more like these")]

@@ -24,24 +24,24 @@ struct Field<Object> {
 }
 
 /// One key as help texts, messages and the schema describe it.
-struct FieldDescription {
-    var key: String
-    var value: FieldValue
+package struct FieldDescription: Sendable {
+    package var key: String
+    package var value: FieldValue
     /// The value that applies if the key is not written; nil: there is none, or `help` describes it.
     var standard: Document?
     /// A phrase that says what the key does, and in which unit.
-    var help: String
+    package var help: String
     /// Whether `none` and `default` may be written to reset the value.
-    var mayBeUnset = false
+    package var mayBeUnset = false
     /// Whether any text is a valid value, `default` included, so that only `none` resets the value.
-    var isText = false
-    var isRequired = false
+    package var isText = false
+    package var isRequired = false
     /// The name of a group of keys of which exactly one must be written; nil: the key is in no such group.
     var group: String?
     /// Whether the key exists in files only: on the command line it has no words, or a command of its own.
     var isInFilesOnly = false
     /// The port types that have this key; nil: all of them, or the key belongs to another kind of object.
-    var types: [PortType]?
+    package var types: [PortType]?
     /// Whether `show` prints the value under its key when it is not the default.
     var isShown = false
     /// What to write instead for ports of other types, as the end of a message; may be empty.

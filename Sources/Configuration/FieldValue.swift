@@ -1,5 +1,5 @@
 /// What a key takes, as help texts and the schema describe it.
-indirect enum FieldValue {
+package indirect enum FieldValue: Sendable {
     case flag
     case integer(ClosedRange<Int>)
     /// A quantity with a unit. Without a range, any value that the unit can express is allowed.
@@ -73,22 +73,22 @@ indirect enum FieldValue {
 }
 
 /// A kind of text that a value may be.
-struct TextForm {
+package struct TextForm: Sendable {
     /// The word that stands for it in help texts.
     var word: String
     /// A regular expression (ECMA 262) that all texts of this kind match; nil: any text is one.
-    var pattern: String?
+    package var pattern: String?
     var example: String
     /// Whether a value that YAML reads as a number is allowed as well.
     var mayBeNumber = true
 
     /// A name of 1 to 31 letters, digits, dots, underscores or hyphens; `Validator.checkName` checks it.
-    static let name = TextForm(word: "NAME", pattern: "^[A-Za-z0-9._-]{1,31}$", example: "vm1")
+    package static let name = TextForm(word: "NAME", pattern: "^[A-Za-z0-9._-]{1,31}$", example: "vm1")
     static let path = TextForm(word: "PATH", example: "/run/sluice/vm1.sock")
     static let interface = TextForm(word: "INTERFACE", example: "tap0")
     static let namespace = TextForm(word: "NAMESPACE", example: "lab")
     static let device = TextForm(word: "DEVICE", example: "eth1")
-    static let mac = TextForm(word: "MAC", pattern: "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", example: "52:54:00:12:34:56", mayBeNumber: false)
+    package static let mac = TextForm(word: "MAC", pattern: "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", example: "52:54:00:12:34:56", mayBeNumber: false)
     private static let ipv4Pattern = "[0-9]{1,3}(\\.[0-9]{1,3}){3}"
     private static let ip = "(\(ipv4Pattern)|[0-9A-Fa-f:.]*::[0-9A-Fa-f:.]*|([0-9A-Fa-f]{1,4}:){6,7}[0-9A-Fa-f.]+)"
     static let prefix = TextForm(word: "ADDRESS[/N]", pattern: "^\(ip)(/[0-9]+)?$", example: "10.0.0.0/24", mayBeNumber: false)

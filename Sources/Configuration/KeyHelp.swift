@@ -1,17 +1,23 @@
 extension EditObject {
     /// Help for the keys that `add` and `set` of this object take: what each takes and does, in lines that fit on a terminal. nil: the object has no such keys.
     public var keys: String? {
+        let fields = fields
+        return fields.isEmpty ? nil : KeyHelp.text(fields, rawValue)
+    }
+
+    /// Empty: it has no keys of a table.
+    package var fields: [FieldDescription] {
         let fields = Fields.all
         return switch self {
-        case .port: KeyHelp.text(fields.port.map(\.about), "port")
-        case .bridge: KeyHelp.text(fields.bridge.map(\.about), "bridge")
-        case .group: KeyHelp.text(fields.group.map(\.about), "group")
-        case .guest: KeyHelp.text(fields.guest.map(\.about), "guest")
-        case .class: KeyHelp.text(fields.classes.map(\.about), "class")
-        case .protocol: KeyHelp.text(fields.protocolRow.map(\.about), "protocol")
-        case .filter: KeyHelp.text(fields.filter.map(\.about), "filter")
-        case .mirror: KeyHelp.text(fields.mirror.map(\.about), "mirror")
-        case .fdb, .core: nil
+        case .port: fields.port.map(\.about)
+        case .bridge: fields.bridge.map(\.about)
+        case .group: fields.group.map(\.about)
+        case .guest: fields.guest.map(\.about)
+        case .class: fields.classes.map(\.about)
+        case .protocol: fields.protocolRow.map(\.about)
+        case .filter: fields.filter.map(\.about)
+        case .mirror: fields.mirror.map(\.about)
+        case .fdb, .core: []
         }
     }
 }

@@ -1,5 +1,12 @@
 /// Reads a whole model from a document, and makes a document of it.
 extension Model {
+    /// Reads what was written in another form than YAML. What the keys say is checked, not whether they go together: that is `problems`.
+    package init(_ element: Element) throws(ConfigurationError) {
+        var problems = ProblemList()
+        self.init(element, DaemonSettings(), &problems)
+        if !problems.isEmpty { throw problems.error { ($0.line ?? 0) < ($1.line ?? 0) } }
+    }
+
     /// Reads a model. What is wrong is added to `problems`.
     /// - Parameter standing: the daemon's settings if the document names none of them. If it names some, all others have their defaults.
     init(_ element: Element, _ standing: DaemonSettings, _ problems: inout ProblemList) {

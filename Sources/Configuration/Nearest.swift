@@ -32,7 +32,7 @@ private func editDistance(_ a: [Character], _ b: [Character], limit: Int) -> Int
 private let keysOfTC = ["rate": "floor", "ceil": "ceiling", "cburst": "ceiling-burst", "prio": "priority"]
 
 /// A sentence that says that `noun` has no such key, and which one may be meant.
-func noKey(_ key: String, of noun: String, among keys: [String]) -> String {
+package func noKey(_ key: String, of noun: String, among keys: [String]) -> String {
     let known = keysOfTC[key].flatMap { keys.contains($0) ? $0 : nil }
     let advice = (known ?? nearest(to: key, among: keys)).map { "did you mean '\($0)'?" } ?? "the keys are \(keys.joined(separator: ", "))"
     return "\(noun) has no key '\(key)': \(advice)"

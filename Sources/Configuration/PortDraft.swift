@@ -1,7 +1,7 @@
 import Packet
 
 /// The types of ports, as the key `type` names them.
-enum PortType: String, CaseIterable {
+package enum PortType: String, CaseIterable, Sendable {
     case vhost, tap, physical
 }
 

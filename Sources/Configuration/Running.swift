@@ -8,14 +8,19 @@ public struct Running: Sendable {
     public private(set) var model: Model
     public private(set) var trees: [TreeDescription]
     public private(set) var ids: ClassIDs
+    /// Which ports and guests belong to whom.
+    public private(set) var parts: Parts
     /// The index for the shorter way; nil: it is made when it is needed.
     private var index: LocalIndex?
 
-    /// - Parameter ids: the class ids in use. Ids of classes that `model` does not have are kept for the next change: when the daemon starts, nothing runs yet,
-    ///   and they are the ids of its last run.
-    public init(_ model: Model = Model(), ids: ClassIDs = ClassIDs()) {
+    /// - Parameters:
+    ///   - ids: the class ids in use. Ids of classes that `model` does not have are kept for the next change: when the daemon starts, nothing runs yet, and they
+    ///     are the ids of its last run.
+    ///   - parts: those whose ports and guests `model` has.
+    public init(_ model: Model = Model(), ids: ClassIDs = ClassIDs(), parts: Parts = Parts()) {
         self.model = model
         self.ids = ids
+        self.parts = parts
         var assigned = ids
         trees = Configuration.trees(of: model, ids: &assigned)
     }
@@ -26,6 +31,7 @@ public struct Running: Sendable {
         public var model: Model
         public var trees: [TreeDescription]
         public var ids: ClassIDs
+        public var parts: Parts
     }
 
     /// What one command for a single change comes to. Nothing has been changed yet.
@@ -54,13 +60,14 @@ public struct Running: Sendable {
             let problems = new.problems(changed: object, trees: trees)
             guard problems.isEmpty else { throw ConfigurationError(problems) }
         }
-        return Change(plan: diff(from: model, self.trees, to: new, trees()), model: new, trees: trees(), ids: after)
+        return Change(plan: diff(from: model, self.trees, to: new, trees()), model: new, trees: trees(), ids: after, parts: parts)
     }
 
     /// The change that the words of one command ask for, as at `Model.edited`.
     /// - Parameter short: whether the shorter way may be taken.
     /// - Throws: what is wrong, in the sentences of the general way.
     public mutating func edited(_ object: String, _ verb: String, _ words: [String], short: Bool = true) throws(ConfigurationError) -> Edit {
+        if !parts.isEmpty, let object = EditObject(rawValue: object), let verb = EditVerb(rawValue: verb) { try refuseTaking(object, verb, words) }
         if short, !model.mirrorsNameClasses, let object = EditObject(rawValue: object), object == .class || object == .guest {
             if index == nil { index = LocalIndex(model, trees, ids) }
             if let change = index?.change(object, verb, words, model, trees, ids) { return .local(change) }
@@ -75,7 +82,7 @@ public struct Running: Sendable {
 
     /// Records that the change has been made.
     public mutating func adopt(_ change: Change) {
-        (model, trees, ids) = (change.model, change.trees, change.ids)
+        (model, trees, ids, parts) = (change.model, change.trees, change.ids, change.parts)
         index = nil
     }
 

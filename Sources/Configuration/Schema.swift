@@ -94,5 +94,5 @@ private struct SchemaWriter {
 
 extension Quantity {
     /// A regular expression (ECMA 262) of the texts that are such a quantity.
-    fileprivate var pattern: String { "^ *[0-9]+(\\.[0-9]+)? *(\(units.map(\.name.anyCase).joined(separator: "|"))) *$" }
+    package var pattern: String { "^ *[0-9]+(\\.[0-9]+)? *(\(units.map(\.name.anyCase).joined(separator: "|"))) *$" }
 }

@@ -46,7 +46,7 @@ struct ChangedObject: Sendable {
 }
 
 /// Collects the problems of a model. The checks themselves are in other files, by subject.
-struct Validator {
+package struct Validator {
     let model: Model
     let changed: ChangedObject?
     var problems = ProblemList()
@@ -83,18 +83,22 @@ struct Validator {
     /// Checks that a name has 1 to 31 characters of `[A-Za-z0-9._-]` and is not a word with a meaning of its own. Such words are reserved in small and capital
     /// letters.
     mutating func checkName(_ name: String, _ path: String, reserved: [String] = ["none"]) {
-        let isAllowed = name.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
-            default: false
-            }
-        }
-        if name.isEmpty || name.utf8.count > 31 || !isAllowed {
+        if name.isEmpty || name.utf8.count > Self.longestName || !name.utf8.allSatisfy(Self.isOfNames) {
             add(path + ".name", "'\(name)' is not a name: write 1 to 31 letters, digits, dots, hyphens or underscores")
         } else if reserved.contains(name.lowercased()) {
             add(path + ".name", "'\(name)' has a meaning of its own: take another name")
+        }
+    }
+
+    package static let longestName = 31
+
+    /// Whether an octet may stand in a name.
+    package static func isOfNames(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
+        default: false
         }
     }
 
@@ -119,10 +123,10 @@ struct Validator {
     // MARK: Numbers
 
     /// The rates in bit/s that a token bucket keeps exactly.
-    static let rates: ClosedRange<UInt64> = 8_000...400_000_000_000
+    package static let rates: ClosedRange<UInt64> = 8_000...400_000_000_000
     static let packetRates: ClosedRange<UInt64> = 1...1_000_000_000
     /// The largest burst in bytes: 512 MiB, which is about 10 ms at 400 Gbit/s. Token buckets are not much deeper.
-    static let largestBurst: UInt64 = 512 << 20
+    package static let largestBurst: UInt64 = 512 << 20
 
     static func fault(ofRate value: UInt64) -> String? {
         if rates.contains(value) { return nil }

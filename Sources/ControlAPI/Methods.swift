@@ -12,6 +12,12 @@ public enum Method: String, CaseIterable, Sendable {
     case configApply = "config.apply"
     /// `DiffParams` -> `ChangeReply`
     case configDiff = "config.diff"
+    /// `PartParams` -> `ChangeReply`; puts a part in place of the one of its name.
+    case partSet = "part.set"
+    /// `PartDeletion` -> `ChangeReply`
+    case partDel = "part.del"
+    /// `NameParams` -> `[PartStatus]`
+    case partShow = "part.show"
     /// `EditParams` -> `ChangeReply`; makes any single change, given by the words of the command line.
     case edit
     /// `NameParams` -> `[PortStatus]`
@@ -135,13 +141,59 @@ public struct ChangeReply: Codable, Equatable, Sendable {
     public var changes: [String]
     /// False: it was a dry run or a diff, and nothing has changed.
     public var applied: Bool
-    public init(changes: [String], applied: Bool) { self.changes = changes; self.applied = applied }
+    /// Of a diff: the parts that no file changes, with what they own, each a sentence; nil: there are none.
+    public var kept: [String]?
+    public init(changes: [String], applied: Bool, kept: [String] = []) {
+        self.changes = changes
+        self.applied = applied
+        self.kept = kept.isEmpty ? nil : kept
+    }
+}
+
+/// The parameters of `part.set`.
+public struct PartParams: Codable, Sendable {
+    public var name: String
+    /// Ports and guests, as in a configuration file.
+    public var yaml: String
+    /// True: tell what would change, and whether that is possible, but change nothing.
+    public var dryRun: Bool?
+    public init(name: String, yaml: String, dryRun: Bool = false) { self.name = name; self.yaml = yaml; self.dryRun = dryRun }
+}
+
+/// The parameters of `part.del`.
+public struct PartDeletion: Codable, Sendable {
+    public var name: String
+    /// True: it is no error that there is no such part.
+    public var ifThere: Bool?
+    public init(name: String, ifThere: Bool = false) { self.name = name; self.ifThere = ifThere }
+}
+
+/// A part of the configuration: ports and guests that belong to somebody else than the operator, such as a hook.
+public struct PartStatus: Codable, Equatable, Sendable {
+    public var name: String
+    /// As it was set. Single changes may have been made to its ports and guests since.
+    public var yaml: String
+    public var ports: [String]
+    public var guests: [String]
+    /// Since it was set.
+    public var ageSeconds: UInt64
+    /// Why it is kept but not in use; nil: it is in use.
+    public var problem: String?
+    public init(name: String, yaml: String, ports: [String], guests: [String], ageSeconds: UInt64, problem: String? = nil) {
+        self.name = name
+        self.yaml = yaml
+        self.ports = ports
+        self.guests = guests
+        self.ageSeconds = ageSeconds
+        self.problem = problem
+    }
 }
 
 /// The running configuration.
 public struct ConfigReply: Codable, Equatable, Sendable {
+    /// The operator's own, which can be applied again; what belongs to parts follows as comments.
     public var yaml: String
-    /// The same document as JSON.
+    /// The operator's own as JSON.
     public var json: JSONValue
     public init(yaml: String, json: JSONValue) { self.yaml = yaml; self.json = json }
 }

@@ -15,6 +15,10 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var portsFailed: [String] = []
     /// Why the state file does not hold what runs, as a sentence; nil: it does.
     public var unsaved: String?
+    /// The number of parts in use: what hooks own.
+    public var parts = 0
+    /// Parts that are kept but not in use, each with the reason.
+    public var partsUnfit: [String] = []
     public var guests = 0
     public var classes = 0
     public var cores = 0

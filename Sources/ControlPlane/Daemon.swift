@@ -10,11 +10,14 @@ public struct Daemon {
     private let configFile: String?
     private let socket: String
     private let stateFile: String?
+    private let folder: PartFolder?
 
-    public init(configFile: String?, socket: String, stateFile: String?) {
+    /// - Parameter parts: the folder that keeps what hooks own; nil: `conf.d` beside the configuration file or, without one, the state file.
+    public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil) {
         self.configFile = configFile
         self.socket = socket
         self.stateFile = stateFile
+        folder = (parts ?? PartFolder.standard(configFile: configFile, stateFile: stateFile)).map { PartFolder(path: $0) }
     }
 
     /// Runs the daemon, and returns after SIGTERM, SIGINT or SIGQUIT has ended it.
@@ -35,17 +38,19 @@ public struct Daemon {
         let saved = try state?.load()
         if let state, saved == nil { SavedState.tellOrphans(of: state, log) }
         let before = saved.flatMap { contents in state.map { SavedState($0, contents, log) } }
-        let (model, source) = try wantedModel(saved, before)
+        let (base, source) = try wantedModel(saved, before)
+        let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
+        let (wanted, unfit) = withParts(base, ids, log)
+        let model = wanted.model
 
         if let configFile, Model.isBlank(yaml: source) { log.warning("\(configFile) is empty: nothing is configured") }
         let dataPlane = try DataPlane(model.daemon, controlSocket: socket)
         let keeper = state.map { StateKeeper($0, lock: stateLock, generation: before?.generation ?? 0, log: log) }
-        let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
-        let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile)
+        let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile, folder: folder, unfit: unfit)
         let control = DispatchQueue(label: "control")
         let server = ControlServer(path: socket, queue: control, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
-            try control.sync { for line in try engine.apply(model, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
+            try control.sync { for line in try engine.start(model, wanted.parts, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
             // These notices were logged just now, from the lines of the change.
             _ = control.sync { engine.takeNotices() }
             try server.start(reserved)
@@ -116,7 +121,7 @@ public struct Daemon {
                 changes = try control.sync {
                     guard engine.daemonSettings == daemon else { return nil }
                     try engine.refuseBlank(text)
-                    return try engine.apply(model, source: text)
+                    return try engine.apply(model, source: text) + engine.retryParts()
                 }
             }
             log.info("reloaded \(configFile)")
@@ -135,13 +140,36 @@ public struct Daemon {
     /// Says why the daemon did not start, on standard error.
     public static func tell(_ error: any Error) { StandardError.writeLast("sluiced: \(error)\n") }
 
+    /// Adds the parts of the folder to what is to run, those that go together with it. The folder says what parts there are; where it says the same as the state
+    /// file, they run on with the single changes that were made to them.
+    private func withParts(_ base: Running, _ ids: ClassIDs, _ log: Logger) -> (Running, unfit: [String: Engine.UnfitPart]) {
+        guard let folder else { return (base, [:]) }
+        let found = folder.load()
+        var unfit: [String: Engine.UnfitPart] = [:], running = base
+        let names = Set(found.parts.map(\.name)).union(found.flaws.map(\.name))
+        var changes: [(name: String, part: Part?)] = []
+        if found.isComplete { changes += base.parts.all.filter { !names.contains($0.name) }.map { ($0.name, nil) } }
+        changes += found.parts.filter { base.parts[$0.name] != $0 }.map { ($0.name, $0) }
+        for flaw in found.flaws {
+            log.error("\(flaw.sentence)")
+            if !flaw.name.isEmpty { unfit[flaw.name] = Engine.UnfitPart(sentence: flaw.sentence) }
+        }
+        for (name, reason) in running.adopt(parts: changes) {
+            let part = found.parts.first { $0.name == name }
+            log.error("the part \(name) is not in use, as it does not go together with the rest: \(reason)")
+            // What ran of it before goes on, where nothing but its new form does not fit.
+            if part != nil { unfit[name] = Engine.UnfitPart(part: part, sentence: "\(reason)") }
+        }
+        return (Running(running.model, ids: ids, parts: running.parts), unfit)
+    }
+
     /// The configuration to start with, and its text: that of the file, or else what ran last, or else an empty one.
-    private func wantedModel(_ saved: StateFile.Contents?, _ before: SavedState?) throws -> (Model, source: String) {
+    private func wantedModel(_ saved: StateFile.Contents?, _ before: SavedState?) throws -> (Running, source: String) {
         guard let configFile else {
-            guard let saved, let stateFile else { return (Model(), "") }
-            if let model = before?.running?.model { return (model, saved.yaml) }
+            guard let saved, let stateFile else { return (Running(), "") }
+            if let running = before?.running { return (running, saved.yaml) }
             do {
-                return (try Model.checked(yaml: saved.yaml), saved.yaml)
+                return (Running(try Model.checked(yaml: saved.yaml)), saved.yaml)
             } catch {
                 throw DaemonError("what \(stateFile) says ran last is not a configuration to run; write one and give it with --config:\n\(error)")
             }
@@ -153,7 +181,7 @@ public struct Daemon {
             throw DaemonError(error.description)
         }
         do {
-            return (try Model.checked(yaml: text), text)
+            return (Running(try Model.checked(yaml: text)), text)
         } catch {
             throw DaemonError("\(configFile) is not a configuration to run:\n\(error)")
         }

@@ -10,8 +10,14 @@ final class Engine {
     let socket: String
     let configFile: String?
     private let keeper: StateKeeper?
+    /// Where parts are kept; nil: they do not outlive the daemon.
+    let folder: PartFolder?
     /// The configuration that runs.
-    private var running: Running
+    private(set) var running: Running
+    /// Parts that are kept but not in use, by name.
+    var unfit: [String: UnfitPart]
+    /// When parts were set that this daemon has seen being set.
+    var partTimes: [String: Date] = [:]
     private var hasStarted = false
     private var changes: UInt64 = 0
     var classRates = RateBook()
@@ -20,9 +26,16 @@ final class Engine {
     /// - Parameters:
     ///   - ids: the class ids as the last run left them.
     ///   - keeper: saves ids and configuration; nil: they do not outlive the daemon.
-    init(dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, configFile: String?) {
+    ///   - folder: where parts are kept; nil: nowhere.
+    ///   - unfit: parts that are there but cannot be used.
+    init(
+        dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, configFile: String?, folder: PartFolder? = nil,
+        unfit: [String: UnfitPart] = [:]
+    ) {
         self.dataPlane = dataPlane
         self.keeper = keeper
+        self.folder = folder
+        self.unfit = unfit
         running = Running(dataPlane.model, ids: ids)
         self.socket = socket
         self.configFile = configFile
@@ -45,9 +58,17 @@ final class Engine {
     /// Returns when everything that is to outlive the daemon is on disk.
     func end() { keeper?.end(running) }
 
-    /// Brings the data plane to `model`, either completely or not at all. Only at the start, ports that cannot be opened are reported and the rest runs.
+    /// Brings the data plane to what is to run when the daemon starts: ports that cannot be opened are reported, and the rest runs.
+    /// - Parameter parts: those whose ports and guests `model` has.
+    /// - Returns: the changes, one on each line.
+    func start(_ model: Model, _ parts: Parts, source: String) throws -> [String] {
+        let began = ContinuousClock.now
+        return try carryOut(try running.starting(with: model, parts), .document(yaml: source), began)
+    }
+
+    /// Brings the operator's own configuration to `model`, either completely or not at all. What parts own stays as it is.
     /// - Parameters:
-    ///   - model: a model that is free of problems.
+    ///   - model: a model that is free of problems by itself.
     ///   - source: the document that it was read from.
     ///   - isDryRun: tell what would change, and whether that is possible, but change nothing.
     ///   - isDiff: tell what differs, whether it can be changed at run time or not, and change nothing.
@@ -57,7 +78,7 @@ final class Engine {
     @discardableResult
     func apply(_ model: Model, source: String, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
         let began = ContinuousClock.now
-        return try carryOut(try running.changed(to: model, isChecked: true), .document(yaml: source), began, isDryRun: isDryRun, isDiff: isDiff)
+        return try carryOut(try running.changed(base: model), .document(yaml: source), began, isDryRun: isDryRun, isDiff: isDiff)
     }
 
     /// Makes one change, given in the words of the command line, either completely or not at all.
@@ -81,14 +102,17 @@ final class Engine {
 
     /// Refuses a document with nothing in it if something runs, as it was more likely cut off than meant.
     func refuseBlank(_ yaml: String) throws(ConfigurationError) {
-        let model = dataPlane.model
+        let model = running.base
         let counts = [(model.bridges.count, "bridge"), (model.ports.count, "port"), (model.groups.count, "group"), (model.guests.count, "guest"), (model.protocols.count, "protocol"), (model.filters.count, "filter"), (model.mirrors.count, "mirror")]
         guard counts.contains(where: { $0.0 != 0 }), Model.isBlank(yaml: yaml) else { return }
         let shown = counts.filter { $0.0 != 0 }.map { "\($0) \($1)\($0 == 1 ? "" : "s")" }.joined(separator: ", ")
         throw ConfigurationError("", "this is empty, and would take away all that runs (\(shown)): write {} instead if that is meant")
     }
 
-    private func carryOut(_ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
+    /// - Parameter file: the file that changes with it; nil: none.
+    func carryOut(
+        _ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false, file: PartFile? = nil
+    ) throws -> [String] {
         let old = dataPlane.model, plan = change.plan
         let lines = plan.lines(from: old, to: change.model, adopted: dataPlane.adoptedPorts(from: old, to: change.model))
         if plan.needsRestart, !isDiff {
@@ -98,14 +122,17 @@ final class Engine {
         }
         let lost = change.model.ports.map(\.name).filter { dataPlane.lostPorts[$0] != nil }
         let isNothing = plan.isEmpty && lost.isEmpty
-        if isDryRun || isDiff || isNothing && hasStarted { return lines + lost.map { "~ port \($0) (to be opened again)" } }
+        if isDryRun || isDiff || isNothing && hasStarted && file == nil { return lines + lost.map { "~ port \($0) (to be opened again)" } }
         // The change is saved first, as nothing may run that would be forgotten at a restart.
         let takeBack = try keep(change, source)
         keeper?.count((ContinuousClock.now - began) / .seconds(1))
+        let fileBefore = file.flatMap { $0.folder?.text($0.name) }
         do {
+            try file?.commit()
             if !isNothing { try dataPlane.apply(change.model, trees: change.trees, goesOn: !hasStarted) }
         } catch {
             takeBack?()
+            if let file { file.folder?.restore(file.name, fileBefore) }
             throw error
         }
         let isStart = !hasStarted
@@ -154,7 +181,7 @@ final class Engine {
 
     /// Answers one request.
     func handle(_ request: Request) -> Response {
-        do {
+        Self.answering {
             if let verb = Verb(request.method) {
                 return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request)), applied: true))
             }
@@ -162,9 +189,12 @@ final class Engine {
                 throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.names.joined(separator: ", "))")
             }
             return try answer(method, request)
-        } catch {
-            return Self.failure(error)
         }
+    }
+
+    /// The answer that `body` gives, or the error that it throws.
+    static func answering(_ body: () throws -> Response) -> Response {
+        do { return try body() } catch { return failure(error) }
     }
 
     private static func failure(_ error: any Error) -> Response {
@@ -182,18 +212,22 @@ final class Engine {
         case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
         case .status: return .reply(status())
         case .configGet:
-            let model = dataPlane.model
-            return .later { .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document))) }
+            let (model, parts) = (running.model, running.parts)
+            return .later { .reply(ConfigReply(yaml: Self.document(model, parts), json: JSONValue(parts.base(of: model).document))) }
         case .configApply:
             return document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
                 try engine.refuseBlank(params.yaml)
                 let isDryRun = params.dryRun ?? false
-                return ChangeReply(changes: try engine.apply(model, source: params.yaml, isDryRun: isDryRun), applied: !isDryRun)
+                let changes = try engine.apply(model, source: params.yaml, isDryRun: isDryRun)
+                return ChangeReply(changes: changes + (isDryRun ? [] : engine.retryParts()), applied: !isDryRun)
             }
         case .configDiff:
             return document { try request.params(DiffParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                ChangeReply(changes: try engine.apply(model, source: params.yaml, isDiff: true), applied: false)
+                ChangeReply(changes: try engine.apply(model, source: params.yaml, isDiff: true), applied: false, kept: engine.keptParts)
             }
+        case .partSet: return setPart(request)
+        case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self)))
+        case .partShow: return .shown(try showParts(try request.params(NameParams.self).name))
         case .edit:
             let params = try request.params(EditParams.self)
             return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
@@ -268,6 +302,8 @@ final class Engine {
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }
         reply.portsFailed = dataPlane.failedPorts.sorted()
         reply.unsaved = keeper?.obstacle
+        reply.parts = running.parts.all.count
+        reply.partsUnfit = unfit.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.sentence)" }
         reply.guests = model.guests.count
         reply.classes = dataPlane.treeDescriptions.reduce(0) { $0 + $1.classes.count + 1 }
         reply.cores = dataPlane.coreReports().count

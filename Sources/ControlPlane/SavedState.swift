@@ -10,7 +10,7 @@ package struct SavedState {
 
     package init(_ file: StateFile, _ contents: StateFile.Contents, _ log: Logger) {
         generation = contents.generation ?? 0
-        running = (try? Model.checked(yaml: contents.yaml)).map { Running($0, ids: contents.ids) }
+        running = (try? Model.checked(yaml: contents.yaml)).map { Running($0, ids: contents.ids, parts: Parts(contents.parts ?? [:])) }
         guard let first = contents.generation else { return }
         do throws(StateFileError) {
             while let journal = try StateJournal.contents(file.path, generation) {
@@ -51,7 +51,8 @@ extension Running {
     /// Makes a change again that was made in an earlier run.
     package mutating func carryOut(_ change: StateChange) throws(ConfigurationError) {
         switch change {
-        case .document(let yaml): adopt(try changed(to: try Model.checked(yaml: yaml, daemon: model.daemon), isChecked: true))
+        case .document(let yaml): adopt(try changed(base: try Model.checked(yaml: yaml, daemon: model.daemon)))
+        case .part(let name, let yaml): adopt(try changed(part: name, to: try yaml.map { text throws(ConfigurationError) in try Part(name, yaml: text) }))
         case .edit(let object, let verb, let words):
             switch try edited(object, verb, words) {
             case .local(let change): adopt(change)

@@ -17,11 +17,14 @@ public struct StateFile: Sendable {
         public var generation: UInt64?
         /// Whether a journal was begun with this file, which means that the daemon has not ended cleanly since. nil: the file is from before this was recorded.
         public var journal: Bool?
-        public init(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil) {
+        /// The parts whose ports and guests `yaml` has, as their owners wrote them; nil: there are none.
+        public var parts: [String: String]?
+        public init(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil, parts: [String: String]? = nil) {
             self.ids = ids
             self.yaml = yaml
             self.generation = generation
             self.journal = journal
+            self.parts = parts
         }
     }
 
@@ -142,8 +145,9 @@ public struct StateFile: Sendable {
     }
 
     /// Replaces the file, and returns when the new one is on disk.
-    public func save(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil) throws(StateFileError) {
-        try replace { try Self.encode(Contents(ids: ids, yaml: yaml, generation: generation, journal: journal)) }
+    public func save(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil, parts: Parts = Parts()) throws(StateFileError) {
+        let texts = parts.isEmpty ? nil : Dictionary(uniqueKeysWithValues: parts.all.map { ($0.name, $0.yaml) })
+        try replace { try Self.encode(Contents(ids: ids, yaml: yaml, generation: generation, journal: journal, parts: texts)) }
     }
 
     /// What the file contains now, for `restore`; nil: there is no file.

@@ -4,8 +4,10 @@ import Foundation
 /// One change that was carried out, in the form in which it was asked for.
 package enum StateChange: Codable, Equatable, Sendable {
     case edit(object: String, verb: String, words: [String])
-    /// A whole document was applied.
+    /// A whole document was applied: the operator's own configuration, to which the parts of that time belong.
     case document(yaml: String)
+    /// A part was put in place of the one of its name; without `yaml`, it was deleted.
+    case part(name: String, yaml: String?)
 }
 
 /// The changes since the state file was written, one on each line. A change that was appended survives the end of the daemon, however it ends; once the

@@ -73,9 +73,9 @@ package final class StateKeeper {
 
     /// Replaces what another run left, and returns when that is on disk.
     /// - Returns: a closure that brings the state file back as it was.
-    package func begin(_ running: Running.Change) throws(StateFileError) -> () -> Void { try begin(running.model, running.ids) }
+    package func begin(_ running: Running.Change) throws(StateFileError) -> () -> Void { try begin(running.model, running.ids, running.parts) }
 
-    private func begin(_ model: Model, _ ids: ClassIDs) throws(StateFileError) -> () -> Void {
+    private func begin(_ model: Model, _ ids: ClassIDs, _ parts: Parts) throws(StateFileError) -> () -> Void {
         writtenAt = DispatchTime.now().uptimeNanoseconds
         if lock == nil {
             lock = try file.lock()
@@ -86,7 +86,7 @@ package final class StateKeeper {
         // The journal is made first, as the file says that it exists.
         let journal = try StateJournal(file.path, generation + 1)
         do {
-            try file.save(ids: ids, yaml: model.yaml, generation: generation + 1, journal: true)
+            try file.save(ids: ids, yaml: model.yaml, generation: generation + 1, journal: true, parts: parts)
         } catch {
             journal.remove()
             throw error
@@ -115,7 +115,7 @@ package final class StateKeeper {
     /// - Throws: a sentence; nothing has been written then.
     package func catchUp(_ running: Running) throws(StateFileError) {
         guard journal == nil else { return }
-        _ = try begin(running.model, running.ids)
+        _ = try begin(running.model, running.ids, running.parts)
         settle()
         progress.note(nil, log)
     }
@@ -155,7 +155,7 @@ package final class StateKeeper {
         syncer.sync {}
         do throws(StateFileError) {
             try catchUp(running)
-            try file.save(ids: running.ids, yaml: running.model.yaml, generation: generation + 1, journal: false)
+            try file.save(ids: running.ids, yaml: running.model.yaml, generation: generation + 1, journal: false, parts: running.parts)
             StateJournal.remove(file.path, before: generation + 2)
         } catch {
             let consequence = journal == nil ? "the next start finds what was saved before" : "the next start finds what ran by going through the journal"
@@ -182,10 +182,10 @@ package final class StateKeeper {
         replaySeconds = 0
         progress.isWriting.store(true, ordering: .releasing)
         let (file, generation, progress, syncer, log) = (file, generation, progress, syncer, log)
-        let (ids, model) = (running.ids, running.model)
+        let (ids, model, parts) = (running.ids, running.model, running.parts)
         writer.async {
             do throws(StateFileError) {
-                try file.save(ids: ids, yaml: model.yaml, generation: generation, journal: true)
+                try file.save(ids: ids, yaml: model.yaml, generation: generation, journal: true, parts: parts)
                 StateJournal.remove(file.path, before: generation)
                 progress.note(nil, log)
             } catch {

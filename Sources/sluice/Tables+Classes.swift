@@ -144,8 +144,9 @@ extension Tables {
             sluiced \(status.version) pid \(status.pid) up \(hours)h\(minutes)min\(seconds)s socket \(status.socket)
             config \(status.configFile ?? "none") changes \(status.changes)
             bridges \(status.bridges) ports \(status.portsUp)/\(status.ports) up guests \(status.guests) classes \(status.classes) \
-            cores \(status.cores)
+            cores \(status.cores)\(status.parts == 0 ? "" : " parts \(status.parts)")
             buffers \(status.buffersInUse)/\(status.buffers) in use hugepages \(status.hugepages ? "on" : "off")
             """ + status.portsFailed.map { "\nfailed: \($0)" }.joined() + (status.unsaved.map { "\nnot saved: \($0)" } ?? "")
+            + status.partsUnfit.map { "\nnot in use: part \($0)" }.joined()
     }
 }

@@ -20,9 +20,12 @@ struct Sluiced: ParsableCommand {
     @Option(help: "File that keeps class ids and the running configuration over a restart; 'none' for none.")
     var state = "/var/lib/sluice/state.json"
 
+    @Option(help: "Folder that keeps what hooks own (sluice part); by default conf.d beside the file of --config or, without one, of --state.")
+    var parts: String?
+
     func run() throws {
         do {
-            try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state).run()
+            try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state, parts: parts).run()
         } catch {
             Daemon.tell(error)
             throw ExitCode.failure

@@ -109,6 +109,11 @@ final class CannedDaemon: Sendable {
         case .protocolShow: return .reply(Canned.protocols)
         case .filterShow: return .reply([Canned.filter])
         case .mirrorShow: return .reply([Canned.mirror])
+        case .partShow: return .reply(try request.params(NameParams.self).name == nil ? Canned.parts : [Canned.parts[0]])
+        case .partSet:
+            let params = try request.params(PartParams.self), part = try Part(params.name, yaml: params.yaml)
+            return .reply(ChangeReply(changes: part.model.ports.map { "+ port \($0.name) of \(part.name)" }, applied: params.dryRun != true))
+        case .partDel: return .reply(ChangeReply(changes: ["- part \(try request.params(PartDeletion.self).name)"], applied: true))
         case .coreShow:
             let params = try request.params(CoreParams.self)
             if params.stalls == true { return .reply(Canned.cores(listsStalls: true)) }
@@ -152,6 +157,11 @@ enum Canned {
         ]
         return filter
     }
+
+    static let parts = [
+        PartStatus(name: "libvirt-web", yaml: "ports: []  # web's\n", ports: ["web", "web-2"], guests: ["web"], ageSeconds: 75),
+        PartStatus(name: "late", yaml: "", ports: ["late"], guests: [], ageSeconds: 5, problem: "there is no bridge br9\nand more"),
+    ]
 
     static var mirror: MirrorStatus {
         var mirror = MirrorStatus(), tunnel = MirrorStatus.Tunnel()

@@ -160,6 +160,25 @@ import Testing
         try shows("version", text: "sluiced 1.2.3, DPDK 22.11.11")
     }
 
+    @Test func parts() throws {
+        let daemon = try CannedDaemon()
+        let table = """
+            PART         STATE       PORTS      GUESTS   AGE
+            libvirt-web  in use      web,web-2  web     75 s
+            late         not in use  late       -        5 s  there is no bridge br9
+
+            """
+        #expect(try sluice("part", socket: daemon.path).output == table)
+        #expect(try sluice("part", "show", "libvirt-web", socket: daemon.path).output == "ports: []  # web's\n")
+        let folder = TemporaryFolder()
+        try "ports: [{name: p, type: vhost, bridge: br0, socket: /p}]".write(toFile: folder("p.yaml"), atomically: true, encoding: .utf8)
+        for words in [["part", "set", "mine", folder("p.yaml")], ["part", "set", "mine", folder("p.yaml"), "--dry-run"]] {
+            #expect(try sluice(words, socket: daemon.path) == Run(status: 0, output: "+ port p of mine\n", errors: ""))
+        }
+        #expect(try sluice("part", "del", "mine", socket: daemon.path).output == "- part mine\n")
+        #expect(try sluice("part", "set", "a b", folder("p.yaml"), socket: daemon.path).errors.contains("cannot name a part"))
+    }
+
     @Test func filters() throws {
         let daemon = try CannedDaemon()
         #expect(try sluice("fdb", "show", "port", "host", socket: daemon.path).output == "52:54:00:aa:00:01 dev host vlan 7 master br0 static\n")
@@ -378,7 +397,7 @@ import Testing
         #expect(try sluice("apply").status == 64)
         let help = try sluice("--help")
         #expect(help.status == 0)
-        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "filter", "mirror", "core", "stats", "config", "apply", "diff", "check", "schema", "status", "version"] {
+        for verb in ["port", "bridge", "group", "guest", "fdb", "class", "protocol", "filter", "mirror", "part", "libvirt", "core", "stats", "config", "apply", "diff", "check", "schema", "status", "version"] {
             #expect(help.output.contains("\n  \(verb)"))
         }
     }

@@ -61,6 +61,28 @@ private final class Told: LogHandler, Sendable {
         #expect(found.model.guests[0].inbound.floor == 5_000_000 && found.model.ports.count == 2)
     }
 
+    @Test func partsAreFoundAgainWithTheirOwners() throws {
+        var (keeper, running) = try started()
+        let yaml = "ports: [{name: b, type: tap, bridge: br0, interface: b}]\nguests: [{name: vm2, port: b, inbound: {floor: 1gbit}}]\n"
+        let changes: [StateChange] = [
+            .part(name: "p", yaml: yaml), .part(name: "gone", yaml: "ports: [{name: c, type: tap, bridge: br0, interface: c}]"),
+            .edit(object: "class", verb: "set", words: ["vm2", "dir", "inbound", "floor", "2gbit"]), .part(name: "gone", yaml: nil),
+            // The operator's own document: parts stay.
+            .document(yaml: Self.yaml.replacing("floor: 1gbit", with: "floor: 3gbit")),
+        ]
+        for change in changes {
+            _ = try keeper.record(change)
+            try running.carryOut(change)
+        }
+        let crashed = try #require(try saved().running)
+        keeper.end(running)
+        for found in [crashed, try #require(try saved().running)] {
+            #expect(found.model == running.model && found.ids == running.ids && found.parts == running.parts)
+            #expect(found.model.guests.map(\.inbound.floor) == [3_000_000_000, 2_000_000_000] && found.model.ports.map(\.name) == ["a", "b"])
+            #expect(found.parts.all.map(\.name) == ["p"] && found.parts["p"]?.yaml == yaml && found.parts.owner(ofGuest: "vm2") == "p")
+        }
+    }
+
     @Test func aChangeThatWasRefusedIsTakenBack() throws {
         let (keeper, _) = try started()
         _ = try keeper.record(floor(7))

@@ -1,0 +1,137 @@
+import Configuration
+import ControlAPI
+import DataPlane
+import Foundation
+
+/// The parts of the configuration: what hooks own.
+extension Engine {
+    /// A part's file, which changes together with what runs.
+    struct PartFile {
+        let name: String
+        let folder: PartFolder?
+        /// Beside its place; nil: the file goes, or is as it is to be.
+        var staged: PartFolder.Staged?
+        var goes = false
+
+        func commit() throws(StateFileError) {
+            if goes { try folder?.remove(name) } else { try staged?.commit() }
+        }
+    }
+
+    /// A part that is kept but not in use, as it does not go together with the rest.
+    struct UnfitPart {
+        /// nil: its file is no part.
+        var part: Part?
+        var sentence: String
+    }
+
+    /// Reads a part and puts it on disk beside its place, both on another thread, and then puts it in place.
+    func setPart(_ request: Request) -> Response {
+        let folder = folder
+        nonisolated(unsafe) let engine = self
+        return .first {
+            let read = Result { () throws -> (Part, PartFolder.Staged?, isDryRun: Bool) in
+                let params = try request.params(PartParams.self)
+                let part = try Part(params.name, yaml: params.yaml), isDryRun = params.dryRun ?? false
+                // A hook sets the same part several times while a machine starts.
+                let isKept = isDryRun || folder?.text(part.name) == part.yaml
+                return (part, isKept ? nil : try folder?.stage(part), isDryRun)
+            }
+            return Response.Continuation {
+                Self.answering {
+                    let (part, staged, isDryRun) = try read.get()
+                    defer { staged?.discard() }
+                    return .reply(ChangeReply(changes: try engine.put(part, staged, isDryRun: isDryRun), applied: !isDryRun))
+                }
+            }
+        }
+    }
+
+    private func put(_ part: Part, _ staged: PartFolder.Staged?, isDryRun: Bool) throws -> [String] {
+        let began = ContinuousClock.now
+        let change = try running.changed(part: part.name, to: part)
+        // A file that was right when it was looked at may have gone since.
+        let again = staged == nil && !isDryRun && folder != nil && folder?.text(part.name) != part.yaml ? try folder?.stage(part) : nil
+        defer { again?.discard() }
+        let isKnown = staged == nil && again == nil && running.parts[part.name] == part
+        let file = isKnown ? nil : PartFile(name: part.name, folder: folder, staged: staged ?? again)
+        let lines = try carryOut(change, .part(name: part.name, yaml: part.yaml), began, isDryRun: isDryRun, file: file)
+        if !isDryRun {
+            unfit[part.name] = nil
+            partTimes[part.name] = Date()
+        }
+        return lines
+    }
+
+    func deletePart(_ params: PartDeletion) throws -> ChangeReply {
+        let began = ContinuousClock.now, name = params.name
+        guard running.parts[name] != nil else {
+            guard unfit[name] != nil else {
+                if params.ifThere == true { return ChangeReply(changes: [], applied: true) }
+                throw noPart(name)
+            }
+            try folder?.remove(name)
+            unfit[name] = nil
+            return ChangeReply(changes: ["- part \(name) (it was not in use)"], applied: true)
+        }
+        let change = try running.changed(part: name, to: nil)
+        let lines = try carryOut(change, .part(name: name, yaml: nil), began, file: PartFile(name: name, folder: folder, goes: true))
+        partTimes[name] = nil
+        return ChangeReply(changes: lines, applied: true)
+    }
+
+    /// Tries again to put parts in place that did not go together with what ran before.
+    /// - Returns: what has changed.
+    func retryParts() -> [String] {
+        // Each is looked at with all the rest: with more of them clients would have to wait.
+        unfit.keys.sorted().prefix(64).flatMap { name -> [String] in
+            guard let part = unfit[name]?.part else { return [] }
+            do {
+                return try put(part, nil, isDryRun: false)
+            } catch {
+                unfit[name]?.sentence = "\(error)"
+                return []
+            }
+        }
+    }
+
+    func showParts(_ name: String?) throws -> [PartStatus] {
+        if let name, running.parts[name] == nil, unfit[name] == nil { throw noPart(name) }
+        let now = Date()
+        func age(_ name: String) -> UInt64 { UInt64(max(0, now.timeIntervalSince(partTimes[name] ?? folder?.time(name) ?? startTime))) }
+        let used = running.parts.all.map { part in
+            PartStatus(
+                name: part.name, yaml: part.yaml, ports: part.model.ports.map(\.name), guests: part.model.guests.map(\.name), ageSeconds: age(part.name),
+                problem: unfit[part.name]?.sentence)
+        }
+        let unused = unfit.filter { running.parts[$0.key] == nil }.map { name, unfit in
+            PartStatus(
+                name: name, yaml: unfit.part?.yaml ?? "", ports: unfit.part?.model.ports.map(\.name) ?? [], guests: unfit.part?.model.guests.map(\.name) ?? [],
+                ageSeconds: age(name), problem: unfit.sentence)
+        }
+        return (used + unused).filter { name == nil || $0.name == name }.sorted { $0.name < $1.name }
+    }
+
+    private func noPart(_ name: String) -> RPCError {
+        let names = Set(running.parts.all.map(\.name)).union(unfit.keys).sorted()
+        let there = names.isEmpty ? "there is none" : "there are \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? " and more" : "")"
+        return RPCError(RPCError.notFound, "no part is called \(name): \(there)")
+    }
+
+    /// Which parts a change of the operator's configuration leaves alone, as sentences.
+    var keptParts: [String] {
+        running.parts.all.map { part in
+            let objects = part.model.ports.map { "port \($0.name)" } + part.model.guests.map { "guest \($0.name)" }
+            return "part \(part.name) stays: \(objects.joined(separator: ", "))"
+        }
+    }
+
+    /// The operator's configuration as a document, with what belongs to parts behind it as comments.
+    static func document(_ model: Model, _ parts: Parts) -> String {
+        let operators = parts.base(of: model).yaml
+        return parts.all.reduce(into: operators) { text, part in
+            let lines = parts.model(of: part.name, in: model).yaml.split(separator: "\n").map { "#   \($0)\n" }.joined()
+            text += "# The part \(part.name) owns what follows; applying a file leaves it as it is.\n\(lines)"
+        }
+    }
+}

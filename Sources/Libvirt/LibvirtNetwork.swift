@@ -1,0 +1,97 @@
+import Configuration
+
+/// libvirt's XML of a network, as far as it says something of its interfaces (conf/network_conf.c).
+public struct LibvirtNetwork: Equatable, Sendable {
+    /// Settings for interfaces that name it; one may be for those that name none.
+    public struct PortGroup: Equatable, Sendable {
+        public var name: String
+        public var isDefault: Bool
+        public var settings: Settings
+    }
+
+    /// What an interface may have from its network or port group.
+    public struct Settings: Equatable, Sendable {
+        /// Of a network: of all its interfaces together.
+        public var bandwidth: LibvirtBandwidth?
+        public var vlan: LibvirtVLAN?
+        public var virtualPort: LibvirtVirtualPort?
+        public init() {}
+    }
+
+    public var name: String
+    public var uuid: String?
+    /// `<bridge name=...>`
+    public var bridge: String?
+    public var mtu: Int?
+    public var isIsolated = false
+    public var settings = Settings()
+    public var portGroups: [PortGroup] = []
+
+    /// Reads `virsh net-dumpxml`, or what the network hook is given, or the status that libvirt keeps of one.
+    /// - Throws: everything that is wrong with it, what libvirt refuses included.
+    public init(xml: [UInt8]) throws(ConfigurationError) {
+        let root = try XMLTree.read(xml)
+        guard let element = root.name == "network" ? root : ["hookData", "networkstatus"].contains(root.name) ? root.first("network") : nil else {
+            throw ConfigurationError([Problem("", "this is a <\(root.name)>, not a <network>: pass what virsh net-dumpxml prints", line: root.line)])
+        }
+        var problems = ProblemList()
+        self.init(element, &problems)
+        if !problems.isEmpty { throw problems.error() }
+    }
+
+    public init(xml: String) throws(ConfigurationError) { try self.init(xml: Array(xml.utf8)) }
+
+    private init(_ element: XMLTree, _ problems: inout ProblemList) {
+        name = element.first("name")?.text ?? ""
+        let path = name.isEmpty ? "network" : "network \(name)"
+        if name.isEmpty { problems.add(Problem(path, "a network has a <name>: write one", line: element.line)) }
+        uuid = element.first("uuid")?.text
+        bridge = element.first("bridge")?.attributes["name"]
+        if let size = element.first("mtu") {
+            mtu = size.attributes["size"].flatMap { Int($0) }
+            if mtu == nil { problems.add(Problem(path, "<mtu size='\(size.attributes["size"] ?? "")'> is no number: write it in bytes", line: size.line)) }
+        }
+        isIsolated = element.first("port")?.attributes["isolated"] == "yes"
+        let floorInstead = "a floor belongs to an interface"
+        settings = Settings(element, path, floorInstead: "\(floorInstead), not to a network", &problems)
+        var names: Set<String> = [], standard: String?
+        for group in element.all("portgroup") {
+            let name = group.attributes["name"] ?? "", inner = "\(path) portgroup \(name)"
+            if name.isEmpty { problems.add(Problem(inner, "a <portgroup> has a name: write name='...'", line: group.line)) }
+            if !names.insert(name).inserted { problems.add(Problem(inner, "two port groups have this name: give one another", line: group.line)) }
+            let isDefault = group.attributes["default"] == "yes"
+            if isDefault, let standard {
+                problems.add(Problem(inner, "the port group \(standard) is the default already: one of them has to say default='no'", line: group.line))
+            }
+            if isDefault { standard = name }
+            portGroups.append(
+                PortGroup(name: name, isDefault: isDefault, settings: Settings(group, inner, floorInstead: "\(floorInstead), not to a port group", &problems)))
+        }
+    }
+
+    /// bit/s that all traffic towards the network's interfaces may take, and that their floors are taken from: the `rate` of its bridge. libvirt admits floors
+    /// up to the peak, or else the average (network/bridge_driver.c).
+    public var inboundRate: UInt64? {
+        settings.bandwidth?.inbound.flatMap {
+            LibvirtBandwidth.rate($0.average) == nil ? nil : LibvirtBandwidth.rate($0.peak) ?? LibvirtBandwidth.rate($0.average)
+        }
+    }
+
+    /// What sets that at a bridge of Sluice's; nil: nothing.
+    public func command(bridge: String) -> EditCommand? {
+        inboundRate.map { EditCommand(.bridge, .set, [bridge, "rate", Quantity.rate.format($0)]) }
+    }
+
+    /// The one of that name, or the default one where none is named.
+    func portGroup(_ name: String?) -> PortGroup? {
+        if let name { portGroups.first { $0.name == name } } else { portGroups.first(where: \.isDefault) }
+    }
+}
+
+extension LibvirtNetwork.Settings {
+    init(_ element: XMLTree, _ path: String, floorInstead: String, _ problems: inout ProblemList) {
+        if let found = element.first("bandwidth") { bandwidth = LibvirtBandwidth(found, path, floorInstead: floorInstead, &problems) }
+        if let found = element.first("vlan") { vlan = LibvirtVLAN(found, path, &problems) }
+        virtualPort = element.first("virtualport").map(LibvirtVirtualPort.init)
+    }
+}

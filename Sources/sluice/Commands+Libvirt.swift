@@ -1,0 +1,78 @@
+import ArgumentParser
+import Configuration
+import ControlAPI
+import Foundation
+import Libvirt
+
+struct LibvirtCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "libvirt", abstract: "Ports and guests for libvirt's domains: what libvirt's hook calls, and what puts it in place.",
+        subcommands: [Hook.self, Install.self, Uninstall.self, Sync.self, Watch.self, Schema.self])
+
+    struct Schema: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The RelaxNG schema of Sluice's element in a domain's metadata.",
+            discussion: "It needs no daemon. Such an element is set with virsh metadata, whether the domain runs or not.")
+        func run() throws { try reporting { Output.print(LibvirtDomain.metadataSchema) } }
+    }
+
+    struct Hook: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What libvirt's hook for QEMU calls: hook NAME OPERATION SUBOPERATION EXTRA, the domain's XML on standard input.",
+            discussion: """
+                It makes ports and guests of the domain's vhostuser interfaces, as the part libvirt-NAME, or takes them away. What goes wrong is told on standard \
+                error, which libvirt logs, and keeps no domain from starting unless --strict is given.
+                """)
+        @OptionGroup var target: LibvirtTarget
+        @Flag(help: "Keep domains from starting whose ports or guarantees cannot be had.") var strict = false
+        @Option(help: "How long to wait for the daemon and for libvirt, 100ms to 1min.") var timeout = "3s"
+        @Argument(parsing: .remaining, help: "The words that libvirt calls its hook with.") var words: [String]
+
+        func run() throws {
+            var mayRefuse = strict
+            do {
+                let deadline = ContinuousClock.now + (try LibvirtTarget.patience(timeout))
+                let hook = try LibvirtHook(arguments: words.first == "--" ? Array(words.dropFirst()) : words)
+                mayRefuse = strict && hook.mayRefuse
+                try HookCall(hook: hook, target: target, deadline: deadline).run()
+            } catch {
+                Output.error("sluice libvirt hook \(words.prefix(4).joined(separator: " ")): \(error)")
+                if mayRefuse { throw ExitCode(1) }
+            }
+        }
+    }
+}
+
+/// Options about the daemon and its bridges that all verbs for libvirt have.
+struct LibvirtTarget: ParsableArguments {
+    @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).")
+    var socket: String?
+
+    @Option(help: "Bridge of interfaces that name none in the domain's metadata; by default the only one that there is.")
+    var bridge: String?
+
+    static func patience(_ text: String) throws -> Duration {
+        let time: UInt64
+        do { time = try Quantity.time.parse(text) } catch { throw Failure("--timeout: \(error.description)") }
+        guard 100...60_000 ~= time else { throw Failure("--timeout takes 100ms to 1min, not \(text)") }
+        return .milliseconds(time)
+    }
+
+    /// - Parameter deadline: when whatever is asked must have been answered.
+    func client(until deadline: ContinuousClock.Instant) throws -> Client {
+        let left = deadline - .now
+        guard left > .zero else { throw Failure("there was no time left to ask the daemon") }
+        // Told in tenths of a second if it is over.
+        let tenths = Int64((left / .milliseconds(100)).rounded(.up))
+        return Client(path: socket ?? Client.standardPath, patience: .milliseconds(100 * tenths))
+    }
+
+    /// What a domain comes to on the bridges that run.
+    func configuration(of domain: LibvirtDomain, until deadline: ContinuousClock.Instant) throws -> LibvirtConfiguration {
+        let networks = try domain.networks.sorted().map { try LibvirtFiles.network($0) }
+        let bridges: [BridgeStatus] = try client(until: deadline).call(.bridgeShow, NameParams())
+        var model = Model()
+        model.bridges = bridges.map { BridgeSettings(name: $0.name) }
+        return try LibvirtConfiguration(domain, networks: networks, in: model, bridge: bridge)
+    }
+}

@@ -1,0 +1,126 @@
+import ArgumentParser
+import Foundation
+
+extension LibvirtCommand {
+    struct Install: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put libvirt's hook in place: a script that calls sluice libvirt hook.",
+            discussion: "Hooks of others stay as they are. It may be done again, to change the options.")
+        @OptionGroup var target: LibvirtTarget
+        @Flag(help: "Keep domains from starting whose ports or guarantees cannot be had.") var strict = false
+        @Option(help: "Folder that stands for / (for packages).") var root: String?
+        @Option(help: "Path of sluice on the host; by default this very program or, with --root, /usr/bin/sluice.") var program: String?
+
+        func run() throws {
+            try reporting {
+                let hook = HookScript(root: root ?? "")
+                let path = try hook.install(program: try program ?? (root == nil ? HookScript.ownPath() : "/usr/bin/sluice"), options: options)
+                Output.print("\(path) is in place")
+                if root == nil {
+                    Output.print("libvirt looks for hooks when it starts: if this is its first one, restart it (systemctl restart libvirtd); domains run on")
+                }
+            }
+        }
+
+        private var options: [String] {
+            (strict ? ["--strict"] : []) + (target.socket.map { ["--socket", $0] } ?? []) + (target.bridge.map { ["--bridge", $0] } ?? [])
+        }
+    }
+
+    struct Uninstall: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Take libvirt's hook away again. Ports and guests of domains that run stay.")
+        @Option(help: "Folder that stands for / (for packages).") var root: String?
+        func run() throws {
+            try reporting {
+                let paths = try HookScript(root: root ?? "").uninstall()
+                Output.print(paths.isEmpty ? "no hook of sluice's is there" : paths.map { "\($0) is removed" }.joined(separator: "\n"))
+            }
+        }
+    }
+}
+
+/// The script that libvirt calls.
+private struct HookScript {
+    /// Empty: the host's own.
+    let root: String
+
+    private static let mark = "# Written by `sluice libvirt install`, which writes it anew; `sluice libvirt uninstall` removes it."
+
+    private var folder: String { "\(root)/etc/libvirt/hooks" }
+    /// libvirt before 6.5 knows this one only.
+    private var single: String { "\(folder)/qemu" }
+    private var ours: String { "\(folder)/qemu.d/50-sluice" }
+
+    static func ownPath() throws -> String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = readlink("/proc/self/exe", &buffer, Int(PATH_MAX))
+        guard count > 0 else { throw Failure("the path of this program is not known: give it with --program") }
+        return String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    /// - Returns: the path of the script.
+    func install(program: String, options: [String]) throws -> String {
+        guard !root.isEmpty || access("/etc/libvirt", F_OK) == 0 else {
+            throw Failure("libvirt is not installed here, as there is no /etc/libvirt: install it first, or give --root for a package")
+        }
+        let path = root.isEmpty && Self.isBefore65() ? single : ours
+        if FileManager.default.fileExists(atPath: path), !isOurs(path) {
+            throw Failure("\(path) is there and not sluice's: add `\(([program, "libvirt", "hook"] + options).joined(separator: " ")) -- \"$@\"` to it, or move it away")
+        }
+        var made = ""
+        for name in (path as NSString).deletingLastPathComponent.split(separator: "/") {
+            made += "/\(name)"
+            guard mkdir(made, 0o755) == 0 || errno == EEXIST else { throw Failure("\(made) cannot be made: \(String(cString: strerror(errno)))") }
+        }
+        // libvirt calls every file in the folder: until the new one is whole, its name is one that libvirt passes over, as it may not be executed.
+        let temporary = "\(path).\(getpid())"
+        guard FileManager.default.createFile(atPath: temporary, contents: Data(Self.script(program, options).utf8)), chmod(temporary, 0o755) == 0,
+            rename(temporary, path) == 0
+        else {
+            let reason = String(cString: strerror(errno))
+            unlink(temporary)
+            throw Failure("\(path) cannot be written: \(reason)")
+        }
+        // What an earlier version of libvirt had needed.
+        if path == ours, isOurs(single) { unlink(single) }
+        return path
+    }
+
+    /// - Returns: the paths that were removed.
+    func uninstall() throws -> [String] {
+        try [ours, single].filter { path in
+            guard isOurs(path) else { return false }
+            guard unlink(path) == 0 else { throw Failure("\(path) cannot be removed: \(String(cString: strerror(errno)))") }
+            return true
+        }
+    }
+
+    private func isOurs(_ path: String) -> Bool {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self).split(separator: "\n").prefix(2).contains(Self.mark[...]) } ?? false
+    }
+
+    /// Before a domain starts, its status counts where that was asked for; everywhere else libvirt must not be told of a failure, since at `reconnect` it would
+    /// end a domain that runs. Nothing may be printed: at `migrate` and `restore` libvirt would take it for the domain's XML.
+    private static func script(_ program: String, _ options: [String]) -> String {
+        func quoted(_ word: String) -> String { "'\(word.replacing("'", with: "'\\''"))'" }
+        let call = ([program] + ["libvirt", "hook"] + options).map(quoted).joined(separator: " ") + " -- \"$@\" >&2"
+        let refusing = options.contains("--strict") ? "case \"$2\" in prepare|start|migrate|restore) exec \(call);; esac\n" : ""
+        return "#!/bin/sh\n\(mark)\n\(refusing)\(call)\nexit 0\n"
+    }
+
+    /// Whether libvirt is known to be of a version that has no folder for several hooks.
+    private static func isBefore65() -> Bool {
+        for command in ["libvirtd", "virtqemud", "virsh"] {
+            guard let pipe = popen("PATH=$PATH:/usr/sbin:/sbin \(command) --version 2>/dev/null", "r") else { continue }
+            var line = [CChar](repeating: 0, count: 256)
+            let isRead = fgets(&line, CInt(line.count), pipe) != nil
+            pclose(pipe)
+            let text = String(decoding: line.prefix { $0 != 0 && $0 != 10 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            guard isRead, let version = text.split(separator: " ").last else { continue }
+            let numbers = version.split(separator: ".").compactMap { Int($0) }
+            guard numbers.count >= 2 else { continue }
+            return (numbers[0], numbers[1]) < (6, 5)
+        }
+        return false
+    }
+}

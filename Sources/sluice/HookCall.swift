@@ -1,0 +1,35 @@
+import Configuration
+import ControlAPI
+import Libvirt
+
+/// Carries out one call of libvirt's hook.
+struct HookCall {
+    let hook: LibvirtHook
+    let target: LibvirtTarget
+    let deadline: ContinuousClock.Instant
+
+    private var part: String { LibvirtConfiguration.partName(hook.domain) }
+
+    func run() throws {
+        if hook.action == .nothing { return }
+        let xml = try LibvirtFiles.standardInput(until: deadline)
+        guard LibvirtFiles.mayConcern(xml) else { return }
+        if hook.action == .remove { return try remove() }
+        let domain = try LibvirtDomain(xml: xml)
+        guard hook.concerns(domain) else {
+            throw Failure("the XML on standard input is that of the domain \(domain.name): pass what libvirt gave its hook, unchanged")
+        }
+        if domain.interfaces.isEmpty {
+            if hook.action == .put { try remove() }
+            return
+        }
+        let configuration = try target.configuration(of: domain, until: deadline)
+        for note in configuration.notes { Output.error("sluice: domain \(hook.domain): \(note)") }
+        let params = PartParams(name: part, yaml: configuration.part.yaml, dryRun: hook.action == .check)
+        let _: ChangeReply = try target.client(until: deadline).call(.partSet, params)
+    }
+
+    private func remove() throws {
+        let _: ChangeReply = try target.client(until: deadline).call(.partDel, PartDeletion(name: part, ifThere: true))
+    }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Libvirt
+
+/// What libvirt keeps in files, which may be read where libvirt itself must not be called.
+enum LibvirtFiles {
+    /// More than any domain has.
+    private static let most = 16 << 20
+
+    /// Whether a domain's XML may concern Sluice at all. Most hosts' domains do not, and need not be read any further.
+    static func mayConcern(_ xml: [UInt8]) -> Bool { contains(xml, "vhostuser") || contains(xml, "urn:sluice:") }
+
+    private static func contains(_ bytes: [UInt8], _ word: StaticString) -> Bool {
+        let length = word.utf8CodeUnitCount
+        return bytes.withUnsafeBytes { all in
+            guard let base = all.baseAddress, all.count >= length else { return false }
+            var place = 0
+            while place <= all.count - length, let found = memchr(base + place, CInt(word.utf8Start[0]), all.count - length + 1 - place) {
+                if memcmp(found, word.utf8Start, length) == 0 { return true }
+                place = UnsafeRawPointer(found) - base + 1
+            }
+            return false
+        }
+    }
+
+    /// Reads standard input to its end.
+    static func standardInput(until deadline: ContinuousClock.Instant) throws -> [UInt8] {
+        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let left = (deadline - .now).components
+            let milliseconds = left.seconds * 1_000 + left.attoseconds / 1_000_000_000_000_000
+            var waited = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&waited, 1, CInt(clamping: max(0, milliseconds)))
+            if ready < 0, errno == EINTR { continue }
+            guard ready > 0 else { throw Failure("the domain's XML on standard input did not end in time") }
+            let count = read(STDIN_FILENO, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure("standard input cannot be read: \(String(cString: strerror(errno)))") }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+            guard bytes.count <= most else { throw Failure("standard input has more than \(most >> 20) MiB, as no domain's XML has") }
+        }
+    }
+
+    static func bytes(_ path: String) throws -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw Failure("\(path) cannot be read: \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Failure("\(path) cannot be read: \(String(cString: strerror(errno)))") }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+            guard bytes.count <= most else { throw Failure("\(path) has more than \(most >> 20) MiB") }
+        }
+    }
+
+    /// A network's XML, as it runs or else as it is defined (network/bridge_driver.c).
+    static func network(_ name: String) throws -> LibvirtNetwork {
+        guard !name.contains("/") else { throw Failure("'\(name)' is no network's name: libvirt allows no / in one") }
+        let paths = ["/run/libvirt/network/\(name).xml", "/etc/libvirt/qemu/networks/\(name).xml"]
+        guard let path = paths.first(where: { access($0, F_OK) == 0 }) else {
+            throw Failure("there is no network \(name): neither \(paths[0]) nor \(paths[1]) is there")
+        }
+        do { return try LibvirtNetwork(xml: try bytes(path)) } catch { throw Failure("\(path): \(error)") }
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// libvirt itself calls the hook, and starts a guest.
+    @Suite("libvirtd", .needs(.hugepages, .qemu, .libvirt))
+    struct LibvirtdTests {
+        private func domain(_ lab: Lab, _ name: String, floor: String) throws -> String {
+            let image = try Guest.image.get()
+            return """
+                <domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
+                  <name>\(name)</name>
+                  <metadata>
+                    <sluice:domain xmlns:sluice='urn:sluice:libvirt:1'><interface mac='52:54:00:00:00:51' name='\(name)'><inbound floor='\(floor)'/></interface></sluice:domain>
+                  </metadata>
+                  <memory unit='MiB'>192</memory><vcpu>1</vcpu>
+                  <memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>
+                  <os>
+                    <type arch='x86_64' machine='q35'>hvm</type><kernel>\(image)/vmlinuz</kernel><initrd>\(image)/initramfs</initrd>
+                    <cmdline>console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check \
+                cryptomgr.notests mitigations=off net.ifnames=0 harness</cmdline>
+                  </os>
+                  <features><acpi/><apic/></features><cpu mode='maximum'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
+                  <devices>
+                    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+                    <interface type='vhostuser'>
+                      <mac address='52:54:00:00:00:51'/><source type='unix' path='\(lab.path(name))' mode='server'/><model type='virtio'/>
+                      <bandwidth><inbound average='250000'/><outbound average='125000'/></bandwidth>
+                    </interface>
+                    <serial type='unix'><source mode='bind' path='\(lab.path("\(name).serial"))'/></serial>
+                    <memballoon model='none'/>
+                  </devices>
+                  <qemu:override><qemu:device alias='net0'><qemu:frontend><qemu:property name='vectors' type='unsigned' value='0'/></qemu:frontend></qemu:device></qemu:override>
+                </domain>
+                """
+        }
+
+        @Test("a domain that libvirt starts has its guarantees, keeps them over crashes, and takes them with it")
+        func domain() throws {
+            try withLab { lab in
+                let host = try Namespace(lab, "host")
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, rate: 10gbit}]
+                    ports: [{name: host, type: tap, bridge: br0, interface: \(lab.tag)h, netns: \(host.name)}]
+                    """)
+                try host.configure("\(lab.tag)h", address: "10.0.0.1/24")
+                let libvirtd = try Libvirtd(
+                    lab, prepare: [Build.program("sluice"), "libvirt", "install", "--strict", "--socket", daemon.socket])
+                #expect(libvirtd.log.contains("/etc/libvirt/hooks/qemu.d/50-sluice is in place"), "\(libvirtd.log)")
+
+                // What cannot be had keeps it from starting, and says why.
+                var defined = try libvirtd.virsh("define", lab.write("greedy.xml", domain(lab, "greedy", floor: "20gbit")))
+                #expect(defined.status == 0, "\(defined)")
+                let refused = try libvirtd.virsh("start", "greedy")
+                #expect(refused.status != 0 && refused.errors.contains("20gbit"), "\(refused)")
+                #expect(try daemon.show("part", "show").items.isEmpty)
+
+                defined = try libvirtd.virsh("define", lab.write("web.xml", domain(lab, "web", floor: "1gbit")))
+                #expect(defined.status == 0, "\(defined)")
+                let started = try libvirtd.virsh("start", "web")
+                try #require(started.status == 0, "\(started)\n\(libvirtd.log)\n\(daemon.log)")
+                try Console(lab.path("web.serial")).command("ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up")
+                try host.reaches("10.0.0.2", within: 60)
+                let before = try daemon.classStatus("br0", "web")
+                #expect(before["floor"].int == 1_000_000_000 && before["ceiling"].int == 2_000_000_000, "\(before)")
+                #expect((before["sent"]["frames"].int ?? 0) > 0)
+
+                // Changed while it runs: libvirt calls no hook.
+                let metadata = "<domain><interface mac='52:54:00:00:00:51' name='web'><inbound floor='1500mbit'/></interface></domain>"
+                let changed = try libvirtd.virsh("metadata", "web", "urn:sluice:libvirt:1", "--key", "sluice", "--live", "--set", metadata)
+                #expect(changed.status == 0, "\(changed)")
+                let sync = try libvirtd.finish(Build.program("sluice"), "libvirt", "sync", "--socket", daemon.socket)
+                #expect(sync.status == 0 && sync.output.contains("~ guest web"), "\(sync)")
+                #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_500_000_000)
+
+                // The daemon is killed: the guest is reached again, with what it had.
+                try daemon.crashAndRestart()
+                try host.configure("\(lab.tag)h", address: "10.0.0.1/24")
+                try daemon.waitUntil(port: "web", is: "up")
+                try host.reaches("10.0.0.2")
+                #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_500_000_000)
+
+                let ended = try libvirtd.virsh("destroy", "web")
+                #expect(ended.status == 0, "\(ended)")
+                #expect(try daemon.show("part", "show").items.isEmpty)
+                daemon.stop()
+            }
+        }
+    }
+}
+
+/// A guest's serial console on a socket that QEMU listens on.
+private final class Console {
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let result = withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        guard result == 0 else { throw LabError("\(path): \(String(cString: strerror(errno)))") }
+        var time = timeval(tv_sec: Int(Guest.bootSeconds), tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+        try wait("READY")
+    }
+
+    deinit { close(descriptor) }
+
+    func command(_ text: String) throws {
+        let line = "1 \(text)\n"
+        guard line.withCString({ write(descriptor, $0, strlen($0)) }) == line.utf8.count else { throw LabError("the guest's console takes nothing") }
+        try wait("@@1 0")
+    }
+
+    private func wait(_ mark: String) throws {
+        var text = "", buffer = [UInt8](repeating: 0, count: 4_096)
+        while !text.contains(mark) {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { throw LabError("the guest's console did not say \(mark); it said:\n\(text)") }
+            text += String(decoding: buffer[..<count], as: UTF8.self)
+        }
+    }
+}
