@@ -86,7 +86,7 @@ import Testing
                     let count = trial.tree.pointee.dequeue(into: into, limit: 32, at: now)
                     for frame in UnsafeBufferPointer(start: into, count: count) {
                         guard let guest = names[frame.leaf] else { disorder += 1; continue }
-                        bytes[guest, default: 0] += UInt64(frame.length)
+                        bytes[guest, default: 0] += UInt64(frame.charge.bytes)
                         if frame.tag != (last[guest]?.sent ?? 0) + 1 { disorder += 1 }
                         last[guest, default: (0, 0)].sent = frame.tag
                     }
