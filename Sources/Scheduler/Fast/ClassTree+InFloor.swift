@@ -27,7 +27,8 @@ extension ClassTree {
             if leaf == 0 { break }
             if mayBeSingle, first(of: leaf) == states[Int(leaf)].tail {
                 let before = place.next
-                serveSingles(row: row, suspect: suspect, into: &place, &frames, &bytes, &charged, at: now)
+                serveSingles(row: row, suspect: suspect, into: &place, &bytes, &charged, at: now)
+                frames &+= UInt64(truncatingIfNeeded: place.next - before)
                 leaf = rowHeads[row]
                 if leaf == 0 || !place.hasRoom { break }
                 mayBeSingle = place.next != before
@@ -80,23 +81,24 @@ extension ClassTree {
     /// `visit`.
     @_noLocks @inline(never)
     private mutating func serveSingles(
-        row: Int, suspect: UInt8, into place: inout Place, _ wireFrames: inout UInt64, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
+        row: Int, suspect: UInt8, into place: inout Place, _ bytes: inout UInt64, _ charged: inout Int64, at now: Nanoseconds
     ) {
         let states = states, profiles = profiles, frames = frames, overhead = overhead
         let exhaustions = exhaustions, general = ClassWord.isFedOrHas(suspect)
         var leaf = rowHeads[row]
         let begin = place.next, end = place.end
         var next = begin, free = place.free
-        var sum: UInt64 = 0
+        var sum: Int64 = 0
         var left = SIMD2<Int64>.zero
         while leaf != 0, next != end, !left.isInDebt {
             let state = states + Int(leaf)
             let index = state.pointee.tail
             let frame = frames + Int(index)
             let word = state.word
-            let turn = state.pointee.rowDeficit, length = frame.pointee.charge.bits, size = frame.pointee.charge.shortSize(overhead)
-            // A turn is left, and the frame is for the short ways.
-            guard turn | size >= 0, frame.pointee.next == index, word.bits & general == 0, state.pointee.noticedExhaustion == exhaustions else { break }
+            guard state.pointee.rowDeficit >= 0, frame.pointee.next == index, word.bits & general == 0, state.pointee.noticedExhaustion == exhaustions
+            else { break }
+            let size = frame.pointee.charge.shortSize(overhead)
+            if _slowPath(size < 0) { break }
             let profile = profiles + Int(state.pointee.profile)
             let cost = Int64(size) &* Credit.perByte
             let elapsed = now &- state.pointee.checkpoint
@@ -108,7 +110,7 @@ extension ClassTree {
                 guard elapsed < Credit.shortTime else { break }
                 left = state.payShort(profile, cost, at: now)
             }
-            state.pointee.sentBytes &+= UInt64(length)
+            state.pointee.sentBytes &+= UInt64(frame.pointee.charge.bits)
             state.pointee.sentFrames &+= 1
             state.pointee.tail = FrameNode.none
             state.endToSend()
@@ -118,16 +120,15 @@ extension ClassTree {
             next += 1
             frame.pointee.next = free
             free = index
-            let rest = turn &- size
+            let rest = state.pointee.rowDeficit &- size
             state.pointee.rowDeficit = rest < 0 ? rest &+ profile.pointee.quantum : rest
-            sum &+= UInt64(length)
+            sum &+= Int64(size)
             leaf = state.pointee.rowNext
         }
         place.next = next
         place.free = free
-        wireFrames &+= UInt64(truncatingIfNeeded: next - begin)
-        bytes &+= sum
-        charged &+= Int64(bitPattern: sum) &+ Int64(next - begin) &* overhead
+        bytes &+= UInt64(bitPattern: sum &- Int64(next - begin) &* overhead)
+        charged &+= sum
         removeHead(ofRow: row, next: leaf)
         if _slowPath(left.isInDebt) { endDebts(of: (next - 1).pointee.leaf) }
     }
