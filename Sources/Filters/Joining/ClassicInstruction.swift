@@ -1,26 +1,29 @@
-/// An instruction of classic BPF, as libpcap makes them.
+/// One instruction of classic BPF (`struct bpf_insn`), as libpcap compiles it. In all cases `isX` says that the instruction works with register X: a load or
+/// store on X instead of A, an operation or comparison with X instead of the constant `k`.
 struct ClassicInstruction {
     enum Comparison { case equal, greater, atLeast, anyBit }
 
     enum Kind {
         case load(bytes: Int, isIndirect: Bool)
-        /// Into X: 4 * ([k] & 15).
+        /// Loads the length of an IPv4 header into X: 4 * (byte at `k` & 15).
         case loadHeaderLength
         case length(isX: Bool), constant(isX: Bool), fetch(isX: Bool), store(isX: Bool)
-        /// With `k` or X.
+        /// Combines A with `k` or X. The operation is one of `ALU`.
         case operation(UInt8, isX: Bool), negate
         case toX, toA
         case jump, compare(Comparison, isX: Bool)
-        /// Matches if `k`, or A, is not 0.
+        /// Ends the program. It matches if `k` is not 0, or with `isA` if A is not 0.
         case end(isA: Bool)
     }
 
     let kind: Kind
     let k: UInt32
-    /// How far a comparison jumps.
+    /// How many instructions a comparison skips if it holds (`yes`) and if it does not (`no`).
     let yes: Int, no: Int
 
-    /// - Throws: NotJoinable: it is none of them.
+    /// Decodes an instruction from the 8 bytes of its `struct bpf_insn`, read as a little-endian number.
+    ///
+    /// - Throws: `NotJoinable` if the instruction is none of these kinds.
     init(_ word: UInt64) throws {
         let code = UInt8(truncatingIfNeeded: word)
         k = UInt32(truncatingIfNeeded: word >> 32)
@@ -66,7 +69,8 @@ struct ClassicInstruction {
     static let a: UInt32 = 1 << 16, x: UInt32 = 1 << 17
     static func memory(_ place: Int) -> UInt32 { 1 << UInt32(place) }
 
-    /// By instruction: what it, or one that it leads to, reads before it is written. Jumps go forwards.
+    /// For each instruction, which of A, X and the 16 memory cells hold a value that this instruction or a later one may still read. The bits are those of
+    /// `a`, `x` and `memory`. Jumps only go forwards, so one pass from the last instruction to the first finds all of them.
     static func liveness(of code: [ClassicInstruction]) -> [UInt32] {
         var live = [UInt32](repeating: 0, count: code.count)
         for place in code.indices.reversed() {

@@ -1,24 +1,25 @@
-/// Several rules as one graph of questions, none of which is asked on a way that has the answer already: what a rule asked, none behind it asks again.
+/// Several rules, of which the first that matches decides, as one graph of questions. No path through the graph asks a question whose answer follows from
+/// earlier answers, so that a rule does not repeat what the rules before it have asked.
 struct DecisionGraph {
     enum Node: Hashable {
-        /// By number; as many as there are rules: none matches.
+        /// The end of a path: the number of the rule that matches, or the number of rules if none does.
         case rule(Int)
         case asks(QuestionID, yes: Int, no: Int)
     }
 
-    /// Each behind those that it leads to.
+    /// All nodes. Each stands after the nodes that it leads to.
     private(set) var nodes: [Node] = []
     private(set) var root = 0
 
     /// - Parameters:
-    ///   - questions: all that the rules ask.
-    ///   - first: what is asked ahead of the first rule; nil: nothing.
-    ///   - most: nodes until it is given up.
-    /// - Throws: NotJoinable.
+    ///   - questions: all questions that the rules ask.
+    ///   - first: a question that is asked before the first rule begins; nil if there is none.
+    ///   - most: the number of nodes above which the attempt is given up.
+    /// - Throws: `NotJoinable` if the graph would have more than `most` nodes.
     init(_ rules: [RuleGraph], _ questions: Questions, _ values: FrameValues, first: QuestionID?, most: Int) throws {
         var builder = Builder(rules, questions, values, most)
         try builder.run(first)
-        // What differs by nothing is asked for nothing.
+        // Beginning at the ends, this leaves out questions whose two answers lead to the same node, and makes equal nodes one.
         var known: [Node: Int] = [:], place = [Int](repeating: 0, count: builder.drafts.count)
         for (number, draft) in builder.drafts.enumerated().sorted(by: { $0.element.order > $1.element.order }) {
             var node = Node.rule(draft.rule)
@@ -40,7 +41,8 @@ struct DecisionGraph {
         root = place[0]
     }
 
-    /// From the rules' beginning to their end: a state is a place in a rule, and what is known there that may be asked again.
+    /// Builds the graph from the beginning of the first rule on. Each of its nodes is a state: a node of a rule, together with those known answers that later
+    /// questions may depend on.
     private struct Builder {
         struct State: Hashable {
             var rule: Int, node: Int
@@ -49,14 +51,15 @@ struct DecisionGraph {
 
         struct Draft {
             var rule: Int
-            /// Grows from each state to those that it leads to.
+            /// The order of a state is less than the order of the states that it leads to.
             var order: Int
             var asks: (QuestionID, yes: Int, no: Int)?
         }
 
         private let rules: [RuleGraph]
         private let implied: [[Answer]]
-        /// By rule and node: answers to what may be asked from there on.
+        /// For each node of each rule, both answers to all questions that may be asked at the node or after it. Other answers are forgotten there, so that more
+        /// states become equal.
         private var relevant: [[AnswerSet]] = []
         private let none: AnswerSet
         private let most: Int
@@ -111,7 +114,8 @@ struct DecisionGraph {
             return known
         }
 
-        /// Of the first place from there on where something has to be asked.
+        /// Follows the rules from a node on, as far as known answers decide the way, and returns the number of the state at which a question has to be asked
+        /// or the rules end. A new state gets a new number.
         private mutating func number(_ rule: Int, _ node: Int, _ known: AnswerSet) throws -> Int {
             var rule = rule, node = node
             find: while rule < rules.count {
@@ -131,7 +135,7 @@ struct DecisionGraph {
             guard drafts.count < most else { throw NotJoinable() }
             let number = drafts.count
             numbers[state] = number
-            // Within a rule a node is behind those that it leads to.
+            // Within a rule a node has a higher number than the nodes that it leads to.
             drafts.append(Draft(rule: rule, order: isEnd ? .max : (rule << 32) - node))
             if !isEnd { pending.append((state, number)) }
             return number
@@ -140,10 +144,10 @@ struct DecisionGraph {
 }
 
 extension DecisionGraph {
-    /// That each question looks only at what those before it on every way have found to be in the frame. It is what keeps a program within a frame,
-    /// whatever was left out to make it short; so it is found out from the finished graph alone.
+    /// Whether each question loads only bytes that the questions before it, on every path to it, have found to be within the frame. This guarantees that the
+    /// native code never reads beyond a frame. It is checked on the finished graph alone, so that a mistake in the steps that shorten the graph cannot hide.
     func staysInFrame(_ questions: Questions, _ values: FrameValues) -> Bool {
-        /// What is known at a node, on every way to it: by the value of a place, how many bytes there are at least behind it.
+        /// What is known at each node, whichever path led to it: for each value that is used as an offset, how many bytes the frame has at least from there on.
         var known = [[ValueID: UInt64]?](repeating: nil, count: nodes.count)
         known[root] = [:]
         for (number, node) in nodes.enumerated().reversed() {
@@ -174,7 +178,7 @@ extension DecisionGraph {
 }
 
 extension FrameValues {
-    /// Where a value looks: behind a place, up to so many bytes.
+    /// The bytes that a value is loaded from: they end `end` bytes behind the offset in the frame that the value `index` gives.
     struct Load: Hashable {
         var index: ValueID
         var end: UInt64

@@ -1,34 +1,34 @@
-/// What a program of classic BPF computes from a frame. All are numbers of 32 bits.
+/// A value that a classic BPF program computes from a frame. All values are unsigned numbers of 32 bits.
 enum FrameValue: Hashable {
     case constant(UInt32)
-    /// Of the whole frame, in bytes.
+    /// The length of the whole frame in bytes.
     case length
-    /// What is behind the place that a value says, in bytes; 0: nothing.
+    /// The number of bytes that the frame has from the offset on that another value gives; 0 if the frame ends before it.
     case rest(after: ValueID)
-    /// By how much one value is more than another; 0: it is not.
+    /// The difference by which one value exceeds another; 0 if it does not exceed it.
     case excess(ValueID, over: ValueID)
-    /// 1, 2 or 4 bytes in network order, at the place that a value says and `offset` behind it.
+    /// The 1, 2 or 4 bytes of the frame, in network byte order, at the offset `index` + `offset`, where `index` is another value.
     case load(bytes: Int, index: ValueID, offset: UInt32)
-    /// With one of `ALU`.
+    /// The result of one of the operations in `ALU` on two values.
     case operation(UInt8, ValueID, ValueID)
     case negated(ValueID)
 }
 
 typealias ValueID = Int
 
-/// BPF_OP of BPF_ALU.
+/// The operations of class BPF_ALU that can be joined, as BPF_OP encodes them.
 enum ALU {
     static let add: UInt8 = 0x00, sub: UInt8 = 0x10, mul: UInt8 = 0x20, or: UInt8 = 0x40, and: UInt8 = 0x50
     static let lsh: UInt8 = 0x60, rsh: UInt8 = 0x70, xor: UInt8 = 0xa0
 }
 
-/// Why programs cannot be joined. Nobody is told: they run one by one.
+/// Thrown when programs cannot be joined. It is not reported to the user, because the programs then run one by one with the same result.
 struct NotJoinable: Error {}
 
-/// Equal values have the same number, so that what one rule has computed or asked serves those behind it.
+/// All values that a set of rules computes, each under a number. Equal values have the same number, so that the rules share what they compute and ask.
 struct FrameValues {
     private(set) var all: [FrameValue] = []
-    /// By value: the most that it can be.
+    /// For each value an upper bound.
     private(set) var most: [UInt32] = []
     private var known: [FrameValue: ValueID] = [:]
 
@@ -53,7 +53,9 @@ struct FrameValues {
         return all.count - 1
     }
 
-    /// - Throws: NotJoinable, if the place is one that no frame has.
+    /// The number of a load. An index that is a constant becomes part of the offset.
+    ///
+    /// - Throws: `NotJoinable` if the offset exceeds 32 bits, which no frame has.
     mutating func load(bytes: Int, index: ValueID, offset: UInt32) throws -> ValueID {
         guard let fixed = constant(index) else { return id(.load(bytes: bytes, index: index, offset: offset)) }
         let (place, overflows) = offset.addingReportingOverflow(fixed)
@@ -63,7 +65,9 @@ struct FrameValues {
 
     mutating func rest(after index: ValueID) -> ValueID { index == Self.zero ? Self.length : id(.rest(after: index)) }
 
-    /// - Throws: NotJoinable, for what hardly any rule has: divisions, and shifts that are computed or too long.
+    /// The number of the result of an operation, which is computed here if both operands are constants.
+    ///
+    /// - Throws: `NotJoinable` for operations that hardly any rule has: divisions, and shifts by a computed number of bits or by more than 31.
     mutating func operation(_ code: UInt8, _ left: ValueID, _ right: ValueID) throws -> ValueID {
         let constant = constant(right)
         switch code {
@@ -105,7 +109,7 @@ struct FrameValues {
         }
     }
 
-    /// A value as bits of another: itself, or what a constant leaves of it.
+    /// Splits a value that is another value ANDed with a constant into these two. Any other value is returned as it is, with a mask of all bits.
     func masked(_ id: ValueID) -> (base: ValueID, mask: UInt32) {
         if case .operation(ALU.and, let left, let right) = all[id], let mask = constant(right) { (left, mask) } else { (id, .max) }
     }

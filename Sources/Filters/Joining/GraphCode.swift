@@ -1,30 +1,31 @@
-/// A decision graph as native code. No value is in it that its graph has not asked for.
+/// Translates a decision graph into native x86-64 code. The code computes only the values that the graph's questions are about.
 struct GraphCode {
     private var code = X86Code()
     private let graph: DecisionGraph
     private let questions: Questions
     private let values: FrameValues
-    /// Registers of values that are used more than once.
+    /// The values that are used more than once and therefore have a register of their own.
     private var homes: [Operand: Register] = [:]
 
     typealias Register = X86Code.Register
 
-    /// As the System V ABI has a function's two arguments and its result, and what else a function may use without saving it.
+    // The System V ABI passes a function's first two arguments in RDI and RSI and its result in RAX. A function may change the other registers below
+    // without saving them.
     private static let data = Register.rdi, length = Register.rsi
     private static let scratch: [Register] = [.rax, .r8]
     private static let homes: [Register] = [.rdx, .rcx, .r9, .r10, .r11]
 
     var bytes: [UInt8] { code.bytes }
 
-    /// - Parameter graph: of questions that `questions` and `values` have.
-    /// - Throws: NotJoinable: something takes too many registers.
+    /// - Parameter graph: its questions and values are numbers in `questions` and `values`.
+    /// - Throws: `NotJoinable` if a value needs too many registers, or a constant does not fit into its instruction.
     init(_ graph: DecisionGraph, _ questions: Questions, _ values: FrameValues) throws {
         self.graph = graph
         self.questions = questions
         self.values = values
         let order = order()
         homes = homes(of: order)
-        /// By node: registers that have their values on every way to it.
+        /// For each node the registers that already hold their values there, whichever path led to it.
         var ready = [Set<Register>?](repeating: nil, count: graph.nodes.count)
         for (position, number) in order.enumerated() {
             code.begin(number)
@@ -44,7 +45,8 @@ struct GraphCode {
 
     // MARK: Order
 
-    /// Each ahead of those that it leads to, and if possible just ahead of the one that it mostly leads to; at the end the rules, and last that none matches.
+    /// The order of the nodes in the code. Each question stands before the nodes that it leads to, if possible directly before the likelier one. The ends
+    /// follow in the order of the rules, and the end for frames that match no rule is last.
     private func order() -> [Int] {
         var order: [Int] = [], rules: [Int] = []
         var isKnown = [Bool](repeating: false, count: graph.nodes.count)
@@ -62,7 +64,7 @@ struct GraphCode {
             }
             stack.append((number, true))
             let isLikely = isLikely(questions[question])
-            // Who is finished last comes next.
+            // The node on top of the stack is finished first. The order is reversed at the end, so the likelier node, which is finished last, comes next.
             stack.append((isLikely ? yes : no, false))
             stack.append((isLikely ? no : yes, false))
         }
@@ -70,7 +72,8 @@ struct GraphCode {
         return order.reversed() + rules.sorted { rule($0) < rule($1) }
     }
 
-    /// Most frames are long enough, of IPv4 and no later fragments, and are not what a rule looks for.
+    /// Whether the answer to a question is likely yes. Most frames are assumed to be long enough, to be IPv4 and not a later fragment, and not to have the
+    /// addresses, ports and protocols that rules look for.
     private func isLikely(_ question: Question) -> Bool {
         if question.relation == .atLeast {
             switch values[question.value] {
@@ -84,17 +87,17 @@ struct GraphCode {
 
     // MARK: Registers
 
-    /// What is loaded or computed.
+    /// A value in the form in which a register holds it.
     private struct Operand: Hashable {
         var value: ValueID
-        /// A load in the order in which its bytes are in a frame, as this processor reads them.
+        /// Whether the value is a load whose bytes stay in the frame's order, as this little-endian processor reads them.
         var isSwapped = false
     }
 
     private func homes(of order: [Int]) -> [Operand: Register] {
         var homes: [Operand: Register] = [:]
         for register in Self.homes {
-            // It has to be computed once.
+            // The value is still computed once, which counts as its most frequent use: only the other uses are saved.
             let gains = uses(of: order, but: homes).map { ($0.key, gain: Double(cost($0.key)) * ($0.value.all - $0.value.most)) }.filter { homes[$0.0] == nil }
             guard let best = gains.max(by: { ($0.gain, -$0.0.value) < ($1.gain, -$1.0.value) }), best.gain > 0 else { break }
             homes[best.0] = register
@@ -102,7 +105,8 @@ struct GraphCode {
         return homes
     }
 
-    /// How often a frame is likely to want each value, in all and at one place; what a value with a register is made of is not wanted any more.
+    /// How often the code is expected to need each value for one frame: at all places together (`all`), and at the place that needs it most often (`most`). The
+    /// operands of a value that has a register count as not needed.
     private func uses(of order: [Int], but homes: [Operand: Register]) -> [Operand: (all: Double, most: Double)] {
         var share = [Double](repeating: 0, count: graph.nodes.count)
         share[graph.root] = 1
@@ -123,7 +127,7 @@ struct GraphCode {
             guard case .asks(let id, let yes, let no) = graph.nodes[number] else { continue }
             let question = questions[id]
             use(shape(question).operand, share[number])
-            // What a byte says, such as a protocol, is often one of few.
+            // A single byte, such as the IP protocol, often has one of few values, so both answers are about as likely.
             var unlikely = 0.125
             if case .load(1, _, _) = values[question.value] { unlikely = 0.5 }
             let likely = isLikely(question)
@@ -133,7 +137,7 @@ struct GraphCode {
         return uses
     }
 
-    /// Instructions to get a value.
+    /// The estimated number of instructions that compute a value.
     private func cost(_ operand: Operand) -> Int {
         switch values[operand.value] {
         case .constant: 1
@@ -149,7 +153,8 @@ struct GraphCode {
 
     // MARK: Questions
 
-    /// A question about bytes as they are in the frame, where it can be asked so: nothing has to be swapped for a frame.
+    /// The form in which the code asks a question: it compares `operand`, ANDed with `mask` if there is one, with `constant`. Where a question is about
+    /// equality of loaded bytes, the constant and the mask are swapped here, once, so that the code need not swap the bytes of each frame.
     private func shape(_ question: Question) -> (operand: Operand, mask: UInt32?, constant: UInt32) {
         let (base, mask) = values.masked(question.value)
         guard question.relation == .equal, case .load(let bytes, _, _) = values[base], bytes > 1 else {
@@ -192,7 +197,7 @@ struct GraphCode {
         }
     }
 
-    /// It is below 0 in its register where there is none.
+    /// Whether the register holds the value as a signed difference of 64 bits, which is negative where the value is defined to be 0.
     private func isDifference(_ value: ValueID) -> Bool {
         switch values[value] {
         case .rest, .excess: true
@@ -202,7 +207,9 @@ struct GraphCode {
 
     // MARK: Values
 
-    /// A register that has it: its own, or the first of the scratch registers.
+    /// Makes sure that a register holds an operand and returns it: the operand's own register, or the first of the scratch registers.
+    ///
+    /// - Throws: `NotJoinable` if there is no scratch register left.
     private mutating func place(_ operand: Operand, _ scratch: ArraySlice<Register>, _ known: inout Set<Register>) throws -> Register {
         if operand.value == FrameValues.length { return Self.length }
         if let home = homes[operand] {
@@ -217,7 +224,9 @@ struct GraphCode {
         return register
     }
 
-    /// - Parameter scratch: others than `target`.
+    /// Computes an operand into `target`.
+    ///
+    /// - Parameter scratch: registers that may be overwritten; `target` is not among them.
     private mutating func compute(_ operand: Operand, into target: Register, _ scratch: ArraySlice<Register>, _ known: inout Set<Register>) throws {
         switch values[operand.value] {
         case .constant(let value): code.move(target, constant: value)

@@ -1,20 +1,21 @@
-/// Programs of classic BPF as one function of native code, which tells which of them is the first that matches a frame.
+/// Several classic BPF programs compiled into one native function, which finds the first of them that matches a frame.
 ///
-/// In C: `uint64_t function(const uint8_t *frame, uint64_t length)`. It returns the number of a program, or as many as there are: none matches. What
-/// several of them look for is looked for once. A load beyond the end of a frame ends only the program that wants it, without a match.
+/// In C the function is `uint64_t function(const uint8_t *frame, uint64_t length)`. It returns the number of the matching program, counted from 0, or the
+/// number of programs if none matches. Conditions that several programs share are checked once. A program that would load bytes beyond the end of the frame
+/// does not match; the programs after it are still tried.
 public struct JoinedProgram: Sendable {
-    /// To be run wherever it lies.
+    /// The machine code. It is position-independent.
     public let code: [UInt8]
-    /// How many bytes of a frame it may look at. They have to lie one behind the other, those of them that the frame has.
+    /// The code reads at most this many bytes from the beginning of a frame. As many of them as the frame has must be contiguous in memory.
     public let reach: Int
-    /// It looks at the Ethernet addresses.
+    /// Whether the code reads the Ethernet addresses.
     public let readsAddresses: Bool
 
-    /// Questions, of all programs.
+    /// The largest number of different questions that the programs may ask together, and of nodes that their graph may have.
     private static let most = 4_096
 
-    /// - Parameter programs: which are all shown frames in the same way.
-    /// - Returns: nil: they can only be run one by one, or are too many, or the processor is not one that code is made for.
+    /// - Parameter programs: the programs in their order. They must agree about `seesTags`.
+    /// - Returns: nil if there are no programs or too many, if one of them does what cannot be joined, or if the processor is not an x86-64 one.
     public init?(_ programs: [PacketProgram]) {
         #if !arch(x86_64)
             return nil
@@ -35,7 +36,8 @@ public struct JoinedProgram: Sendable {
         #endif
     }
 
-    /// A length to be asked about first: what no frame from a NIC is shorter than, as far as rules care. Behind it nothing shorter is asked about.
+    /// The question about the frame's length that is asked before all others: the greatest length that some rule asks about and that every frame from a NIC has
+    /// (60 bytes at most). If the answer is yes, no question about a shorter length follows. Returns nil if the rules ask about fewer than two such lengths.
     private static func commonLength(_ questions: Questions, _ values: FrameValues) -> QuestionID? {
         let lengths = questions.all.indices.filter {
             questions[$0].value == FrameValues.length && questions[$0].relation == .atLeast && questions[$0].constant <= shortest
@@ -43,28 +45,28 @@ public struct JoinedProgram: Sendable {
         return lengths.count > 1 ? lengths.max { questions[$0].constant < questions[$1].constant } : nil
     }
 
-    /// Bytes of the shortest Ethernet frame without its FCS.
+    /// The length in bytes of the shortest Ethernet frame, without its FCS.
     private static let shortest: UInt32 = 60
 }
 
 extension JoinedProgram {
-    /// Programs that follow one another, and one for all of them; nil: they are run one by one.
+    /// Consecutive programs and the function that they are joined into. If `joined` is nil, the programs are run one by one.
     public struct Run: Sendable {
         public let programs: Range<Int>
         public let joined: JoinedProgram?
     }
 
-    /// Few runs, and long ones. A program that cannot be joined with any is a run of its own.
+    /// Divides programs into runs, which are made as long as possible. A program that cannot be joined with its neighbours becomes a run of its own.
     public static func runs(of programs: [PacketProgram]) -> [Run] {
         var runs: [Run] = [], begin = 0
-        // How many are tried at once: where few could be joined, hardly many more can be behind them.
+        // How many programs the next attempt joins at most: twice the length of a run that had to be cut short, because the next run is hardly much longer.
         var trial = programs.count
         while begin < programs.count {
             var end = begin + 1
             while end < programs.count, end - begin < trial, programs[end].seesTags == programs[begin].seesTags { end += 1 }
             var joined = JoinedProgram(Array(programs[begin..<end]))
             if joined == nil {
-                // By halves what can be joined.
+                // A binary search finds how many programs can be joined.
                 var tooMany = end
                 end = begin + 1
                 joined = JoinedProgram([programs[begin]])
@@ -88,7 +90,7 @@ extension FrameValues {
         switch self[value] {
         case .constant, .length: false
         case .rest(let index): readsAddresses(index)
-        // An index points forwards.
+        // An index is never negative, so a load with a large enough offset cannot reach back to the addresses.
         case .load(_, let index, let offset): offset < 12 || readsAddresses(index)
         case .operation(_, let left, let right), .excess(let left, over: let right): readsAddresses(left) || readsAddresses(right)
         case .negated(let value): readsAddresses(value)

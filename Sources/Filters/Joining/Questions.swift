@@ -1,4 +1,4 @@
-/// Whether a value is a constant, or at least that.
+/// A question about a frame that is answered by yes or no: whether a value is equal to a constant, or whether it is at least that constant.
 struct Question: Hashable {
     enum Relation { case equal, atLeast }
     var value: ValueID
@@ -8,7 +8,7 @@ struct Question: Hashable {
 
 typealias QuestionID = Int
 
-/// All that rules ask about a frame, and what the answer to one question says about others.
+/// All questions that a set of rules asks about a frame, each under a number, and what the answer to one question says about others.
 struct Questions {
     private(set) var all: [Question] = []
     private var known: [Question: QuestionID] = [:]
@@ -22,9 +22,9 @@ struct Questions {
         return all.count - 1
     }
 
-    /// By question, twice: what follows from no and from yes, as a set of answers.
+    /// For each answer, at the index `Answer.rawValue`, all answers that follow from it, itself included.
     func implications(_ values: FrameValues) -> [[Answer]] {
-        // Only questions about the same thing say anything about each other.
+        // Only questions about bits of the same value, or about the frame's length and what remains of it, say anything about each other.
         var groups: [ValueID: [QuestionID]] = [:]
         for (id, question) in all.enumerated() {
             if case .rest = values[question.value] { groups[FrameValues.length, default: []].append(id) } else {
@@ -44,7 +44,7 @@ struct Questions {
         return result
     }
 
-    /// nil: it does not follow.
+    /// The answer to `other` that follows from an answer to `question`; nil if none follows.
     private func answer(to other: Question, if question: Question, _ isYes: Bool, _ values: FrameValues) -> Bool? {
         if other == question { return isYes }
         if other.value == question.value {
@@ -61,16 +61,16 @@ struct Questions {
         return lengths(other, if: question, isYes, values)
     }
 
-    /// Of bits of the same value.
+    /// The same where both questions ask whether bits of the same value are equal to constants.
     private func masked(_ other: Question, if question: Question, _ isYes: Bool, _ values: FrameValues) -> Bool? {
         let known = values.masked(question.value).mask, asked = values.masked(other.value).mask
         let agree = (question.constant ^ other.constant) & known & asked == 0
         if isYes { return agree ? (asked & ~known == 0 ? true : nil) : false }
-        // Who has all those bits has these.
+        // If `other` compares all bits that `question` compares and expects the same of them, then a no to `question` means a no to `other`.
         return agree && known & ~asked == 0 ? false : nil
     }
 
-    /// Of what is left of a frame behind a place, and its length.
+    /// The same where one question asks for the frame's length and the other for the number of bytes from some offset on.
     private func lengths(_ other: Question, if question: Question, _ isYes: Bool, _ values: FrameValues) -> Bool? {
         guard question.relation == .atLeast, other.relation == .atLeast else { return nil }
         if question.value == FrameValues.length, case .rest(let index) = values[other.value] {
@@ -85,14 +85,14 @@ struct Questions {
     }
 }
 
-/// A question and what is the answer.
+/// A question together with the answer to it.
 struct Answer: Hashable {
     var rawValue: Int
     init(_ question: QuestionID, _ isYes: Bool) { rawValue = 2 * question + (isYes ? 1 : 0) }
     var opposite: Answer { Answer(rawValue >> 1, rawValue & 1 == 0) }
 }
 
-/// Answers, of as many questions as there are.
+/// A set of answers, as a bitmap with two bits for each question.
 struct AnswerSet: Hashable {
     private var words: [UInt64]
     init(questions: Int) { words = Array(repeating: 0, count: (2 * questions + 63) / 64) }

@@ -1,17 +1,18 @@
-/// A rule as questions. What it loads it asks about first: a load beyond the end of a frame means that the rule does not match.
+/// A rule's program as a graph of questions. Before each load the graph asks whether the frame has the bytes; if it has not, the rule does not match.
 struct RuleGraph {
     enum Node: Hashable {
         case matches, fails
         case asks(QuestionID, yes: Int, no: Int)
     }
 
-    /// Each behind those that it leads to. The first two are `matches` and `fails`.
+    /// All nodes. Each stands after the nodes that it leads to. The first two are `matches` and `fails`.
     private(set) var nodes: [Node] = [.matches, .fails]
     private(set) var root = 0
     private var known: [Node: Int] = [.matches: 0, .fails: 1]
 
-    /// - Parameter mostSteps: until it is given up, as a program can come to the same place with different things in its registers.
-    /// - Throws: NotJoinable.
+    /// - Parameter mostSteps: the number of steps above which the attempt is given up. A program can reach the same instruction with many different register
+    ///   contents, each of which takes steps of its own.
+    /// - Throws: `NotJoinable` if the program takes too many steps, or has instructions that cannot be joined.
     init(_ program: PacketProgram, _ values: inout FrameValues, _ questions: inout Questions, mostSteps: Int) throws {
         let code = try program.instructions.map { try ClassicInstruction($0) }
         guard !code.isEmpty else { throw NotJoinable() }
@@ -35,7 +36,7 @@ struct RuleGraph {
                 pending.append(next)
             }
         }
-        // Programs have no loops: what a state leads to is further on.
+        // Programs have no loops, so a state leads only to states further on. Beginning with the last state, every target already has its node.
         var node: [Registers: Int] = [:]
         for (state, step) in steps.sorted(by: { ($0.place.pc, $0.place.passed) > ($1.place.pc, $1.place.passed) }) {
             func place(_ target: Target) -> Int {
@@ -80,12 +81,12 @@ struct RuleGraph {
         }
     }
 
-    /// Runs to the next question, or to the end.
+    /// Runs the program symbolically from a state on, up to the next question, jump or end.
     private static func step(
         from state: Registers, _ code: [ClassicInstruction], _ live: [UInt32], _ values: inout FrameValues, _ questions: inout Questions
     ) throws -> Step {
         var state = state
-        /// Where a jump goes to, without what nobody reads there.
+        /// The state after a jump. Registers and cells that no later instruction reads are cleared, so that more states become equal.
         func jump(_ distance: Int) throws -> Target {
             var next = state
             next.go(to: state.pc + 1 + distance)
@@ -126,7 +127,7 @@ struct RuleGraph {
                 let right = isX ? state.x : values.number(k)
                 guard let constant = values.constant(right) else {
                     switch comparison {
-                    // What is equal differs by nothing.
+                    // Questions compare with constants only, so two values are compared by asking whether their difference is 0.
                     case .equal:
                         let difference = try values.operation(ALU.sub, state.a, right)
                         return ask(difference, .equal, 0, yes, no)
@@ -155,7 +156,7 @@ struct RuleGraph {
         }
     }
 
-    /// Goes on where the answer is known.
+    /// The step that asks a question, or that goes straight on if the value is a constant or its upper bound tells the answer.
     private static func ask(_ question: Question, _ yes: Target, _ no: Target, _ values: FrameValues, _ questions: inout Questions) -> Step {
         if let known = values.constant(question.value) {
             return .goes((question.relation == .equal ? known == question.constant : known >= question.constant) ? yes : no)
@@ -165,10 +166,11 @@ struct RuleGraph {
         return .asks(questions.id(question), yes: yes, no: no)
     }
 
-    /// The farthest that an index may point to: no frame is longer.
+    /// The largest index that a load may have. No frame is longer than 65535 bytes, so a rule with a larger index does not match.
     static let farthest: UInt32 = 0xffff
 
-    /// What is to be asked first before a load; nil: nothing more.
+    /// The next question that must be asked before a load; nil if the load is known to be within the frame. There are two: first whether the index exceeds
+    /// `farthest`, then whether the frame has the bytes behind the index. `passed` counts those that have been asked.
     private static func missing(
         _ index: ValueID, _ offset: UInt32, _ bytes: Int, _ state: Registers, _ values: inout FrameValues, _ questions: inout Questions
     ) -> Step? {
@@ -177,7 +179,7 @@ struct RuleGraph {
         next.passed += 1
         let fails = Target.end(matches: false)
         if state.passed == 0 { return ask(Question(value: index, relation: .atLeast, constant: farthest + 1), fails, .state(next), values, &questions) }
-        // A constant index is not behind anything.
+        // With a constant index the question is about the length of the whole frame.
         let fixed = values.constant(index)
         let (end, overflows) = (fixed ?? 0).addingReportingOverflow(offset &+ UInt32(bytes))
         if overflows { return .goes(fails) }
@@ -186,10 +188,10 @@ struct RuleGraph {
     }
 }
 
-/// What a program has in its registers, at a place of it.
+/// The state of a program before an instruction: its position, and the values in its registers and memory cells.
 private struct Registers: Hashable {
     private(set) var pc = 0
-    /// Of a load: how many of the questions before it have been asked.
+    /// If the instruction is a load, how many of the questions that come before it have been asked.
     var passed = 0
     var a = FrameValues.zero, x = FrameValues.zero
     var memory = [ValueID](repeating: FrameValues.zero, count: 16)

@@ -1,20 +1,20 @@
-/// Instructions of x86-64 for programs, as Intel's manual (volume 2) encodes them. They are of 32 bits, which leaves 0 in the upper half of a register,
-/// where they are not said to be of a whole one.
+/// Assembles the x86-64 instructions that joined programs use, encoded as in Intel's manual (Software Developer's Manual, volume 2). Operations are of 32 bits,
+/// which clears the upper half of the target register. Functions with `Whole` in their names work on all 64 bits.
 struct X86Code {
     enum Register: UInt8 { case rax = 0, rcx = 1, rdx = 2, rsi = 6, rdi = 7, r8 = 8, r9 = 9, r10 = 10, r11 = 11 }
 
-    /// As of Jcc: unsigned, but for two.
+    /// The condition codes of Jcc. Comparisons are unsigned, except for the two that are named signed.
     enum Condition: UInt8 { case equal = 4, notEqual = 5, less = 2, atLeast = 3, signedLess = 0xc, signedAtLeast = 0xd }
 
     private(set) var bytes: [UInt8] = []
-    /// By the number of a place that is jumped to.
+    /// The offset in `bytes` of each place that code jumps to, by the number of the place.
     private var places: [Int: Int] = [:]
-    /// Where the four bytes of a distance stand, and to which place it is.
+    /// The jumps so far: the offset of each one's four-byte distance in `bytes`, and the place that it leads to.
     private var jumps: [(at: Int, to: Int)] = []
 
     // MARK: Jumps
 
-    /// Here is a place that is jumped to.
+    /// Makes the current end of the code the place of this number, to which code may jump.
     mutating func begin(_ place: Int) { places[place] = bytes.count }
 
     mutating func jump(_ condition: Condition, to place: Int) {
@@ -34,7 +34,7 @@ struct X86Code {
         append(0)
     }
 
-    /// When all is there that is jumped to.
+    /// Fills in the distances of all jumps. All places that they lead to must have begun.
     mutating func link() {
         for jump in jumps {
             let distance = UInt32(bitPattern: Int32(places[jump.to]! - jump.at - 4))
@@ -54,7 +54,7 @@ struct X86Code {
     mutating func moveWhole(_ target: Register, _ source: Register) { direct([0x89], source, target, isWhole: true) }
     mutating func subtractWhole(_ target: Register, _ source: Register) { direct([0x29], source, target, isWhole: true) }
 
-    /// 1, 2 or 4 bytes at `base`, and `index` and `offset` behind it.
+    /// Loads 1, 2 or 4 bytes from the address `base` + `index` + `offset`.
     mutating func load(_ count: Int, _ target: Register, _ base: Register, _ index: Register?, _ offset: Int32) {
         prefix(target, base, index: index)
         bytes += count == 4 ? [0x8b] : count == 2 ? [0x0f, 0xb7] : [0x0f, 0xb6]
@@ -68,13 +68,13 @@ struct X86Code {
         if isShort { bytes.append(UInt8(bitPattern: Int8(offset))) } else { append(UInt32(bitPattern: offset)) }
     }
 
-    /// From network order.
+    /// Converts a value of 2 or 4 bytes from network byte order.
     mutating func swap(_ count: Int, _ target: Register) {
         if count == 4 {
             prefix(nil, target)
             bytes += [0x0f, 0xc8 | target.rawValue & 7]
         } else {
-            // ROR of 16 bits by 8.
+            // ROR by 8 swaps the two bytes; MOVZX then clears the upper ones.
             bytes.append(0x66)
             direct([0xc1], 1, target)
             bytes.append(8)
@@ -82,12 +82,12 @@ struct X86Code {
         }
     }
 
-    /// One of `ALU`.
+    /// Computes `target` = `target` `operation` `source`. The operation is one of `ALU`, but no shift.
     mutating func compute(_ operation: UInt8, _ target: Register, _ source: Register) {
         if operation == ALU.mul { direct([0x0f, 0xaf], target, source) } else { direct([Self.group[operation]! << 3 | 1], source, target) }
     }
 
-    /// One of `ALU`; of shifts by less than 32.
+    /// Computes `target` = `target` `operation` `constant`. The operation is one of `ALU`; shifts are by less than 32.
     mutating func compute(_ operation: UInt8, _ target: Register, constant: UInt32) {
         switch operation {
         case ALU.lsh, ALU.rsh:
@@ -100,16 +100,18 @@ struct X86Code {
         }
     }
 
-    /// As the opcodes of arithmetic count them.
+    /// The numbers of the arithmetic operations within their opcodes.
     private static let group: [UInt8: UInt8] = [ALU.add: 0, ALU.or: 1, ALU.and: 4, ALU.sub: 5, ALU.xor: 6]
 
     mutating func negate(_ target: Register) { direct([0xf7], 3, target) }
 
     mutating func compare(_ left: Register, _ right: UInt32) { immediate(7, left, right) }
-    /// - Parameter right: below 2^31.
+    /// Compares all 64 bits of a register with a constant.
+    ///
+    /// - Parameter right: a number below 2^31, because the instruction extends its sign.
     mutating func compareWhole(_ left: Register, _ right: UInt32) { immediate(7, left, right, isWhole: true) }
 
-    /// Whether any of these bits is set.
+    /// Tests whether any of these bits is set: the condition `notEqual` then holds.
     mutating func test(_ left: Register, _ bits: UInt32) {
         direct([0xf7], 0, left)
         append(bits)
@@ -128,13 +130,13 @@ struct X86Code {
         bytes += opcode + [0xc0 | (register.rawValue & 7) << 3 | other.rawValue & 7]
     }
 
-    /// - Parameter operation: what of an opcode stands where a register would.
+    /// - Parameter operation: the part of the opcode that stands in the ModR/M byte in place of a register.
     private mutating func direct(_ opcode: [UInt8], _ operation: UInt8, _ other: Register, isWhole: Bool = false) {
         prefix(nil, other, isWhole: isWhole)
         bytes += opcode + [0xc0 | operation << 3 | other.rawValue & 7]
     }
 
-    /// REX, where it is needed.
+    /// Appends a REX prefix if the registers or the operand size need one.
     private mutating func prefix(_ register: Register?, _ other: Register, index: Register? = nil, isWhole: Bool = false) {
         func high(_ register: Register?, _ bit: UInt8) -> UInt8 { (register?.rawValue ?? 0) >= 8 ? bit : 0 }
         let rex = (isWhole ? 8 : 0) | high(register, 4) | high(index, 2) | high(other, 1)
