@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Of classic BPF: where rte_bpf_convert keeps its registers A and X. */
+/* The eBPF registers in which rte_bpf_convert keeps the registers A and X of classic BPF. */
 enum { register_a = EBPF_REG_0, register_x = EBPF_REG_7 };
-/* No frame is longer, and sums of two such places overflow nothing. */
+/* The largest index of an indirect load. No frame is longer, and the sum of an index and an offset up to this does not overflow 32 bits. */
 enum { farthest = 0xffff };
 
 static bool is_indirect_load(const struct ebpf_insn *i) { return BPF_CLASS(i->code) == BPF_LD && BPF_MODE(i->code) == BPF_IND; }
@@ -19,9 +19,9 @@ static bool is_jump(const struct ebpf_insn *i) {
     return BPF_CLASS(i->code) == BPF_JMP && BPF_OP(i->code) != EBPF_CALL && BPF_OP(i->code) != EBPF_EXIT;
 }
 
-/* Mends what rte_bpf_convert (22.11) makes: indirect loads of bytes and words take their place from A instead of X. And librte_bpf checks places with sums
- * of 32 bits, so that one just below 2^32 would be found to be within a frame: where the place of an indirect load is too far a program ends, without a match.
- * NULL: no memory. */
+/* Corrects a program that rte_bpf_convert (22.11) has made. Its indirect loads of bytes and words take their index from A instead of X. In addition,
+ * librte_bpf checks offsets with sums of 32 bits, so that an offset just below 2^32 would count as within the frame; therefore the corrected program
+ * ends without a match before an indirect load whose index exceeds `farthest`. Returns NULL if there is no memory. */
 static struct ebpf_insn *mend(const struct ebpf_insn *old, uint32_t count, uint32_t *new_count) {
     uint32_t *places = malloc(count * sizeof(*places));
     if (!places) return NULL;
@@ -53,7 +53,7 @@ static struct ebpf_insn *mend(const struct ebpf_insn *old, uint32_t count, uint3
 }
 
 int sluice_filter_load(sluice_filter_rule *rule, const void *instructions, uint32_t count) {
-    /* As libpcap's struct bpf_program. */
+    /* This has the layout of libpcap's struct bpf_program. */
     const struct { unsigned length; const void *instructions; } classic = { count, instructions };
     struct rte_bpf_prm *converted = rte_bpf_convert((const struct bpf_program *)&classic);
     if (!converted) return rte_errno ? -abs(rte_errno) : -EINVAL;
@@ -92,7 +92,7 @@ void sluice_filter_part_unload(sluice_filter_part *part) {
     part->run = NULL;
 }
 
-/* A frame without its tags, as librte_bpf is shown it: its addresses, and what is behind the tags. */
+/* A view of a frame without its VLAN tags, for librte_bpf: a chain of two buffers, one with a copy of the addresses, and one with what follows the tags. */
 struct untagged {
     struct rte_mbuf addresses, rest;
     uint8_t bytes[2 * RTE_ETHER_ADDR_LEN];
@@ -105,7 +105,8 @@ static inline bool is_tag(const uint8_t *type) {
     return value == RTE_BE16(RTE_ETHER_TYPE_VLAN) || value == RTE_BE16(RTE_ETHER_TYPE_QINQ) || value == RTE_BE16(RTE_ETHER_TYPE_QINQ1);
 }
 
-/* Where a frame's tags end. 0: it cannot be told what is behind them. */
+/* The offset at which a frame's tags end, which is that of its EtherType. Returns 0 if the frame has too many tags, or if its first buffer ends before the
+ * EtherType, unless that is the whole frame and has no tags. */
 static inline uint32_t end_of_tags(const struct rte_mbuf *frame) {
     const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
     uint32_t end = addresses_length;
@@ -117,7 +118,7 @@ static inline uint32_t end_of_tags(const struct rte_mbuf *frame) {
     return end == addresses_length && frame->pkt_len == frame->data_len ? end : 0;
 }
 
-/* What programs are shown, one by one, that do not ask for tags. */
+/* Makes the view without tags that librte_bpf runs programs on which do not look at tags. The tags end at `end`. */
 static struct rte_mbuf *without_tags(struct rte_mbuf *frame, uint32_t end, struct untagged *copy) {
     copy->rest = *frame;
     copy->rest.data_off += end;
@@ -135,13 +136,14 @@ static struct rte_mbuf *without_tags(struct rte_mbuf *frame, uint32_t end, struc
 
 enum { longest_copy = 512 };
 
-/* The begin of a frame in one piece, as far as rules look that are joined, without the tags that end there. NULL: they look too far. */
+/* The first `reach` bytes of a frame as contiguous memory, without the tags, which end at `end`. They are copied only if they do not lie so already. Returns
+ * NULL if they would have to be copied and are more than `longest_copy`. */
 static const uint8_t *in_one_piece(const sluice_filter_part *part, struct rte_mbuf *frame, uint32_t end, uint8_t *copy) {
     const uint32_t tags = end - addresses_length, length = RTE_MIN(frame->pkt_len - tags, part->reach);
     const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
     if ((!tags || !part->reads_addresses) && frame->data_len - tags >= length) return bytes + tags;
     if (length > longest_copy) return NULL;
-    /* Tags are only found behind whole addresses. */
+    /* Frames with tags have both addresses whole; a frame without tags may be shorter. */
     const uint32_t addresses = RTE_MIN(length, (uint32_t)addresses_length);
     const uint8_t *front = rte_pktmbuf_read(frame, 0, addresses, copy);
     const uint8_t *rest = rte_pktmbuf_read(frame, addresses + tags, length - addresses, copy + addresses);
@@ -151,7 +153,7 @@ static const uint8_t *in_one_piece(const sluice_filter_part *part, struct rte_mb
     return copy;
 }
 
-/* Behind the parts that have been run. */
+/* Runs the parts of a filter from `part` on; the parts before it have matched nothing. */
 static __rte_noinline uint16_t decide(const sluice_filter *filter, const sluice_filter_part *part, struct rte_mbuf *frame) {
     const uint32_t end = end_of_tags(frame);
     if (!end) return SLUICE_FILTER_UNREADABLE;
@@ -187,7 +189,7 @@ bool sluice_filter_run(const sluice_filter *filter, struct rte_mbuf *const *fram
         struct rte_mbuf *frame = frames[i];
         const sluice_filter_part *part = first;
         uint16_t verdict;
-        /* Nearly all frames have no tags, or tags that are seen, and nearly all filters are one part. */
+        /* The short way: nearly all frames have no tags and are contiguous, and nearly all filters have one part. */
         const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
         if (likely(run && is_in_one_piece(reach, frame) && frame->data_len >= addresses_length + 2 && !is_tag(bytes + addresses_length))) {
             verdict = (uint16_t)run(bytes, frame->pkt_len);
