@@ -1,4 +1,4 @@
-/// A link that an Ethernet device of DPDK's carries.
+/// A link whose frames a DPDK Ethernet device carries.
 protocol DeviceLink: PortLink {
     var ethernet: EthernetDevice { get }
 }

@@ -1,24 +1,25 @@
 import Configuration
 import DPDKShim
 
-/// The programs of a model's filters.
+/// The compiled programs of all filters that a model needs.
 struct FilterPrograms {
-    /// By the filter's name.
+    /// The configured filters, by name.
     var named: [String: FilterProgram] = [:]
-    /// By the port's name: of its addresses, and its guards.
+    /// The filters that are made from a port's settings, by the port's name: `addresses` drops frames from addresses that the port may not use, and `guards`
+    /// drops what the port's guards forbid.
     var addresses: [String: FilterProgram] = [:]
     var guards: [String: FilterProgram] = [:]
-    /// By the mirror's name: of the frames that it copies.
+    /// The filters that choose which frames mirrors copy, by the mirror's name.
     var mirrors: [String: FilterProgram] = [:]
 
     var all: [FilterProgram] { Array(named.values) + Array(addresses.values) + Array(guards.values) + Array(mirrors.values) }
 }
 
 extension DataPlane {
-    /// Makes the programs of a model and has all that is published from now on use them. Filters that the model does not have any more stay for the ports that still
-    /// name them, until `settleFilters`: no port is without its filter for a moment.
-    /// - Returns: the programs before, which still are to be let go of (`settleFilters`) or used again (`restoreFilters`).
-    /// - Throws: what DPDK does not take, with nothing changed.
+    /// Compiles the programs of a model. All snapshots that are published from now on use them; unchanged filters keep their programs. Filters that the model
+    /// has no more stay until `settleFilters` for the ports that still name them, so that no port is without its filter for a moment.
+    /// - Returns: the programs so far. The caller must pass them to `settleFilters` or, if the change fails, to `restoreFilters`.
+    /// - Throws: a sentence if a program cannot be compiled or DPDK does not run it; nothing has changed then.
     func adoptFilters(_ new: Model) throws(DataPlaneError) -> FilterPrograms {
         let old = filters
         var next = FilterPrograms(), made: [FilterProgram] = []
@@ -54,7 +55,8 @@ extension DataPlane {
         return old
     }
 
-    /// The change is made: what it does not need is freed when no loop runs it.
+    /// Ends a change that was made: drops filters that the model does not have, and retires programs that are not used any more. They are freed when no poll
+    /// loop runs them.
     func settleFilters(_ model: Model, before old: FilterPrograms) {
         let names = Set(model.filters.map(\.name))
         filters.named = filters.named.filter { names.contains($0.key) }
@@ -70,19 +72,19 @@ extension DataPlane {
         retire(old.mirrors, for: filters.mirrors)
     }
 
-    /// The change is not made.
+    /// Takes back a change that failed: uses the old programs again, and retires those that were made for the change.
     func restoreFilters(_ old: FilterPrograms) {
         let used = Set(old.all.map(ObjectIdentifier.init))
         for program in filters.all where !used.contains(ObjectIdentifier(program)) { retiredFilters.append((program, nil)) }
         filters = old
     }
 
-    /// What is to be asked of what leaves by a port; nil: nothing.
+    /// The filters for frames that leave by a port, as this lcore runs them; nil if there are none. The caller owns the memory.
     func inboundFilters(of port: PortSettings, _ lcore: Int) -> UnsafeMutablePointer<FilterView>? {
         Self.chain([port.filter.inbound.flatMap { filters.named[$0]?.view(lcore: lcore, reason: .outputFiltered) }])
     }
 
-    /// What is to be asked of what comes in by a port; nil: nothing.
+    /// The filters for frames that come in by a port, as this lcore runs them; nil if there are none. The caller owns the memory.
     func outboundFilters(of port: PortSettings, _ lcore: Int) -> UnsafeMutablePointer<FilterView>? {
         Self.chain([
             filters.addresses[port.name]?.view(lcore: lcore, reason: .spoofedAddress), filters.guards[port.name]?.view(lcore: lcore, reason: .guarded),
@@ -99,6 +101,6 @@ extension DataPlane {
         return chain
     }
 
-    /// Frames that each rule of a filter decided about, those of its default last.
+    /// The number of frames that each rule of a filter decided about, the default last. Empty if there is no such filter.
     public func filterHits(_ name: String) -> [UInt64] { filters.named[name]?.counts ?? [] }
 }

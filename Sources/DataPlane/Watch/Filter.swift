@@ -1,27 +1,33 @@
 import DPDKShim
 
-/// A filter as one lcore runs it.
+/// A filter of a port as one lcore runs it. A port's filters lie one after another in memory; `isLast` marks the last.
 struct FilterView {
-    /// The last of its rules is its default.
+    /// The rules and their programs. The last rule is the filter's default.
     var filter: sluice_filter
-    /// By rule: frames that it decided about. Written by the lcore.
+    /// For each rule the number of frames that it decided about on this lcore, which alone writes it.
     var hits: UnsafeMutablePointer<UInt64>
-    /// Room for one of each frame of a burst.
+    /// Room for the verdicts on a burst.
     var verdicts: UnsafeMutablePointer<UInt16>
-    /// Why frames that it denies are dropped.
+    /// The reason under which frames that the filter denies are counted as dropped.
     var reason: DropReason
-    /// There is no other behind it.
+    /// Whether no other filter follows.
     var isLast: Bool
 }
 
-/// What is to be done with what a port receives; nil: nothing.
+/// What is done to the frames that a port receives before they are admitted; nil if nothing is.
 @inline(__always) @_noLocks
 func ingress(of port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> UnsafeMutablePointer<IngressView>? {
     (snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)).pointee.ingress
 }
 
-/// Between polling and admission, and before frames are queued for a port that has a filter: has filters decide about frames. Those that stay, and their
-/// lengths, move up; the others are freed and counted at the port. Returns how many stay.
+/// Has a port's filters decide about frames: about received frames before their admission, and about frames towards the port before they are queued. Frames
+/// that may pass, and their lengths, are moved to the front; the others are freed and counted as dropped at the port. A frame on which there is no readable
+/// verdict is dropped, too.
+///
+/// - Parameters:
+///   - number: the number of frames.
+///   - first: the first of the port's filters.
+/// - Returns: the number of frames that may pass.
 @inline(never) @_noLocks
 func filter(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ number: Int, _ first: UnsafeMutablePointer<FilterView>, _ port: PortIndex,
@@ -56,13 +62,13 @@ func filter(
     return left
 }
 
-/// Whether a frame stays on which this is the verdict.
+/// Whether frames with this verdict may pass.
 @inline(__always) @_noLocks
 private func allows(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16) -> Bool {
     verdict != UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) && view.pointee.filter.rules[Int(verdict)].allows
 }
 
-/// Counts frames on which this is the verdict.
+/// Counts frames with this verdict for the rule that decided about them.
 @inline(__always) @_noLocks
 private func count(_ view: UnsafeMutablePointer<FilterView>, _ verdict: UInt16, frames: Int) {
     if verdict != UInt16(truncatingIfNeeded: SLUICE_FILTER_UNREADABLE) { view.pointee.hits[Int(verdict)] &+= UInt64(frames) }

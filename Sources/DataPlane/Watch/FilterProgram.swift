@@ -2,20 +2,26 @@ import Configuration
 import DPDKShim
 import Filters
 
-/// A filter's rules as programs, and what poll loops counted with them. Used by the control thread.
+/// The compiled programs of a filter's rules, and the counters that poll loops keep for them. Only the control thread uses this class; poll loops use the views
+/// that it makes.
 final class FilterProgram {
     let rules: [FilterRule]
     let standard: FilterAction
-    /// To be run, without counting.
+    /// The rules and parts that poll loops run.
     let loaded: sluice_filter
     let partCount: Int
-    /// By lcore.
+    /// For each lcore a counter for each rule, and room for the verdicts on a burst.
     private let hits: [UnsafeMutablePointer<UInt64>]
     private let verdicts: [UnsafeMutablePointer<UInt16>]
-    /// What the same rules counted before, in programs that are gone; by rule, the default last.
+    /// For each rule, the default last, what the same rule counted in earlier programs that this one has replaced.
     private var earlier: [UInt64]
 
-    /// - Parameter name: whose it is, for errors.
+    /// Compiles and loads the rules.
+    ///
+    /// - Parameters:
+    ///   - standard: the action of the default rule.
+    ///   - name: what the rules belong to, such as `filter web`, for errors.
+    /// - Throws: a sentence if an expression cannot be compiled or DPDK does not run it.
     init(_ rules: [FilterRule], _ standard: FilterAction, of name: String, lcores: Int) throws(DataPlaneError) {
         self.rules = rules
         self.standard = standard
@@ -49,7 +55,7 @@ final class FilterProgram {
         return sluice_filter_load(rule, program.instructions, UInt32(program.instructions.count))
     }
 
-    /// Where there is no memory for native code, rules are run one by one.
+    /// Loads a part. If there is no memory for its native code, its rules are run one by one.
     private static func load(_ run: JoinedProgram.Run, _ programs: [PacketProgram], into part: UnsafeMutablePointer<sluice_filter_part>) {
         part.pointee.first = UInt16(run.programs.lowerBound)
         part.pointee.end = UInt16(run.programs.upperBound)
@@ -64,17 +70,17 @@ final class FilterProgram {
         FilterView(filter: loaded, hits: hits[lcore], verdicts: verdicts[lcore], reason: reason, isLast: false)
     }
 
-    /// Frames that each rule decided about, those of the default last.
+    /// The number of frames that each rule decided about, on all lcores together; the default is last.
     var counts: [UInt64] { earlier.indices.map { place in hits.reduce(earlier[place]) { $0 &+ $1[place] } } }
 
-    /// Takes over what a program in whose place this one is counted with the same rules. No loop runs that any more.
+    /// Adds to this program's counters what the program that it replaces counted with the same rules. No poll loop may still run the old one.
     func inherit(from old: FilterProgram) {
         var left = Dictionary(grouping: zip(old.rules, old.counts), by: \.0).mapValues { $0.map(\.1)[...] }
         for (place, rule) in rules.enumerated() { earlier[place] &+= left[rule]?.popFirst() ?? 0 }
         if standard == old.standard { earlier[rules.count] &+= old.counts[old.rules.count] }
     }
 
-    /// No loop may still run it.
+    /// Frees the programs and the counters. No poll loop may still run them.
     func destroy() {
         for place in rules.indices { sluice_filter_unload(loaded.rules + place) }
         for place in 0..<partCount { sluice_filter_part_unload(loaded.parts + place) }
