@@ -1,17 +1,17 @@
 import Configuration
 
-/// libvirt's `<bandwidth>` element (conf/netdev_bandwidth_conf.c) and what it means here.
+/// libvirt's `<bandwidth>` element (conf/netdev_bandwidth_conf.c), and what it becomes in Sluice.
 ///
-/// libvirt documents KiB/s but hands tc `kbps`, which is 1000 bytes a second, and bursts as `kb`, which is 1024 bytes; this follows what
-/// it does. Directions are the guest's: inbound is towards it. A rate of 0 is one that is not set.
+/// libvirt documents its rates in KiB/s, but passes them to tc as `kbps`, which is 1000 bytes a second, and bursts as `kb`, which is 1024 bytes. Sluice uses
+/// the units that libvirt really applies. Directions are the guest's: inbound is towards it. A rate of 0 counts as not set.
 public struct LibvirtBandwidth: Equatable, Sendable {
-    /// One direction's attributes, in libvirt's units.
+    /// The attributes of one direction, in libvirt's units; nil where one is not written.
     public struct Limits: Equatable, Sendable {
-        /// 1000 bytes a second.
+        /// The rates, in units of 1000 bytes a second.
         public var average: UInt64?
         public var peak: UInt64?
         public var floor: UInt64?
-        /// 1024 bytes.
+        /// In units of 1024 bytes.
         public var burst: UInt64?
         public init(average: UInt64? = nil, peak: UInt64? = nil, floor: UInt64? = nil, burst: UInt64? = nil) {
             self.average = average
@@ -29,13 +29,16 @@ public struct LibvirtBandwidth: Equatable, Sendable {
         self.outbound = outbound
     }
 
-    /// Largest value here; times 8192 it is still below 2^63.
+    /// The largest value that is accepted. Multiplied by 8192 it is still below 2^63, so that conversions do not overflow.
     static let most: UInt64 = 1 << 50
 
     // MARK: Reading
 
-    /// What the element says, or nil: nothing, as libvirt takes an empty one for none. What libvirt refuses is a problem.
-    /// - Parameter floorInstead: where a floor belongs instead of here.
+    /// Reads the element. What libvirt would refuse is added to `problems`. The result is nil if the element limits nothing: libvirt treats an empty one as
+    /// absent.
+    /// - Parameters:
+    ///   - path: where the element stands, for messages.
+    ///   - floorInstead: where a floor has to be written instead, for the message that refuses it here.
     init?(_ element: XMLTree, _ path: String, floorInstead: String, _ problems: inout ProblemList) {
         self.init()
         for direction in Direction.allCases {
@@ -75,8 +78,8 @@ public struct LibvirtBandwidth: Equatable, Sendable {
 
     // MARK: In Sluice's terms
 
-    /// Traffic towards the guest. libvirt makes an HTB class without a parent of the interface: such a class never exceeds its rate by
-    /// borrowing, so `average` is a ceiling with `burst` in hand, and `peak` bounds how fast a burst leaves.
+    /// The class for traffic towards the guest. libvirt makes an HTB class without a parent for the interface. Such a class cannot borrow and never exceeds
+    /// its rate, so `average` becomes a ceiling, `burst` its ceiling burst, and `peak` the rate at which a burst leaves.
     public var inboundClass: ClassSettings {
         var settings = ClassSettings()
         guard let inbound, let average = Self.rate(inbound.average) else { return settings }
@@ -86,8 +89,9 @@ public struct LibvirtBandwidth: Equatable, Sendable {
         return settings
     }
 
-    /// Traffic from the guest: libvirt drops what exceeds `average`, where it does anything. Sluice reads the guest's ring at that pace instead, which loses
-    /// nothing, bursts at `peak`. Without a burst libvirt allows as many KiB as the average has; here the deepest bucket bounds that.
+    /// The pace for traffic from the guest; nil if it is not limited. Where libvirt limits it at all, it drops what exceeds `average`. Sluice instead polls the
+    /// guest's ring at that rate, which loses nothing, and lets bursts pass at `peak`. If no burst is written, libvirt takes the number of `average` as KiB;
+    /// so does Sluice, up to the largest burst that it accepts.
     public var outboundPace: PaceSettings? {
         guard let outbound, let average = Self.rate(outbound.average) else { return nil }
         return PaceSettings(average: average, peak: peak(of: outbound, average), burst: Self.size(outbound.burst) ?? Self.size(outbound.average))
@@ -98,7 +102,7 @@ public struct LibvirtBandwidth: Equatable, Sendable {
         return peak
     }
 
-    /// What libvirt takes and Sluice does not keep as it is written, as sentences.
+    /// Sentences about values that libvirt accepts and Sluice cannot apply as they are written.
     public var notes: [String] {
         zip(Direction.allCases, [inbound, outbound]).flatMap { direction, limits -> [String] in
             guard let limits else { return [] }
@@ -121,13 +125,13 @@ public struct LibvirtBandwidth: Equatable, Sendable {
         }
     }
 
-    /// bit/s; nil: no limit that is counted here.
+    /// A rate of libvirt's in bit/s; nil if it is not set, or is so large that Sluice does not count it as a limit.
     static func rate(_ value: UInt64?) -> UInt64? {
         guard let value, value > 0, value * 8_000 <= Validator.rates.upperBound else { return nil }
         return value * 8_000
     }
 
-    /// Bytes; nil: none.
+    /// A burst of libvirt's in bytes, at most the largest that Sluice accepts; nil if it is not set.
     static func size(_ value: UInt64?) -> UInt64? {
         guard let value, value > 0 else { return nil }
         return min(value * 1_024, Validator.largestBurst)

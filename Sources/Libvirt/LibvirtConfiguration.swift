@@ -1,22 +1,22 @@
 import Configuration
 import Packet
 
-/// What a domain comes to in Sluice: for each of its vhostuser interfaces a port and a guest of the same name.
+/// What a libvirt domain becomes in Sluice: for each of its interfaces of type vhostuser a port and a guest of the same name.
 public struct LibvirtConfiguration: Equatable, Sendable {
     public var domain: String
     public var uuid: String?
-    /// The ports and guests, and nothing else: `yaml` says it as a file, `Model.replacing` puts it in place of another.
+    /// A model with these ports and guests only. Its `yaml` is the file of the domain's part; `Model.replacing` puts it into a whole model.
     public var part: Model
-    /// Interfaces that are left alone.
+    /// The domain's interfaces of other types, which Sluice does not touch.
     public var others: [LibvirtDomain.OtherInterface]
-    /// What is not as it is written, and nothing that keeps the domain from running.
+    /// What Sluice does otherwise than the XML says. None of it keeps the domain from running.
     public var notes: [Problem] = []
 
     /// - Parameters:
-    ///   - networks: those that interfaces may name.
-    ///   - model: where it is to be put: its bridges are those that there are.
-    ///   - bridge: of interfaces that name none; nil: the only one that there is.
-    /// - Throws: everything that is wrong, by the interface. Whether it goes together with the rest of `model` is not looked at: `Model.replacing` does.
+    ///   - networks: the networks that the interfaces name.
+    ///   - model: the model that the domain will be part of. Only its bridges are used.
+    ///   - bridge: the bridge of interfaces that name none. If it is nil and there is exactly one bridge, they get that one.
+    /// - Throws: everything that is wrong, by interface. This does not check whether the result fits the rest of `model`, which `Model.replacing` does.
     public init(_ domain: LibvirtDomain, networks: [LibvirtNetwork] = [], in model: Model, bridge: String? = nil) throws(ConfigurationError) {
         var problems = ProblemList()
         var ports: [Element] = [], guests: [Element] = [], notes = ProblemList(), names: [String: MACAddress] = [:]
@@ -53,17 +53,17 @@ public struct LibvirtConfiguration: Equatable, Sendable {
 }
 
 extension Model {
-    /// This model after a domain came, changed or went.
+    /// Returns this model as it is after a domain was started, changed or stopped.
     /// - Parameters:
-    ///   - old: what the domain had; nil: nothing is known of it, and what is here by the new one's names is replaced.
-    ///   - new: what it has; nil: it is gone.
-    /// - Throws: what is wrong with the result; nothing has changed then.
+    ///   - old: what the domain had; if nil, the ports and guests that have the names of the new ones are replaced.
+    ///   - new: what the domain has; nil if it was stopped.
+    /// - Throws: everything that is wrong with the resulting model.
     public func replacing(_ old: LibvirtConfiguration?, with new: LibvirtConfiguration?) throws(ConfigurationError) -> Model {
         try replacing(old?.part ?? new?.part ?? Model(), with: new?.part ?? Model())
     }
 }
 
-/// A port and a guest in the making.
+/// The port and the guest of one interface while they are put together.
 private struct Draft {
     var interface: LibvirtInterface
     let metadata: LibvirtMetadata.Interface?
@@ -84,15 +84,15 @@ private struct Draft {
         if let group = metadata?.portGroup { self.interface.portGroup = group }
     }
 
-    /// The interface's own name, if it has one that may be; otherwise the domain's with the end of the address. It does not depend on other interfaces, so that
-    /// it stays when they come and go, and it is the same on the host that the domain migrates to.
+    /// The name of an interface's port and guest: the interface's `<target dev>` if Sluice accepts that as a name, otherwise the domain's name with the end of
+    /// the MAC address. It does not depend on other interfaces, so that it stays the same when they come and go, and on a host that the domain migrates to.
     private static func name(of interface: LibvirtInterface, in domain: String) -> String {
-        // libvirt makes these up at each start, and takes them back (util/virnetdev.h).
+        // libvirt generates names with these prefixes at each start and removes them when the domain stops (util/virnetdev.h), so they are not kept.
         if let target = interface.target, !["vnet", "macvtap", "macvlan"].contains(where: { target.hasPrefix($0) }), isName(target) { return target }
         let octets = interface.mac.description.split(separator: ":").joined()
         let letters = domain.utf8.map { Validator.isOfNames($0) ? $0 : UInt8(ascii: "_") }
-        // All of libvirt's own addresses begin with 52:54:00 (util/virmacaddr.c). Where the domain's name is not there as it is, only the whole address tells
-        // it apart.
+        // All addresses that libvirt generates begin with 52:54:00 (util/virmacaddr.c), so the rest is enough. But if the domain's name had to be shortened or
+        // changed, another domain's may look the same, and only the whole address is unique.
         let isWhole = isName(domain) && domain.utf8.count + 7 <= Validator.longestName
         let end = isWhole && octets.hasPrefix("525400") ? String(octets.dropFirst(6)) : octets
         return String(decoding: letters.prefix(Validator.longestName - 1 - end.utf8.count), as: UTF8.self) + "-" + end
@@ -113,7 +113,8 @@ private struct Draft {
         interface.inherit(from: found, &problems, &notes)
     }
 
-    /// - Parameter bridges: those that there are.
+    /// Chooses the bridge: the one in Sluice's metadata, or else the network's if Sluice has it, or else `standard`, or else the only one that there is.
+    /// - Parameter bridges: the names of all bridges of Sluice.
     mutating func choose(_ bridges: [String], _ standard: String?, _ problems: inout ProblemList) {
         bridge = metadata?.bridge ?? network?.bridge.flatMap { bridges.contains($0) ? $0 : nil } ?? standard ?? (bridges.count == 1 ? bridges[0] : nil)
         if bridge != nil { return }
@@ -127,7 +128,7 @@ private struct Draft {
     }
 
     var port: Element {
-        // QEMU's side is the other one.
+        // The XML says which side of the socket QEMU takes; Sluice takes the other one.
         let mode: VhostMode = interface.mode == .server ? .client : .server
         var entries = [entry("name", name), entry("type", PortType.vhost.rawValue), entry("socket", interface.socket), entry("mode", mode.rawValue)]
         if let bridge { entries.append(entry("bridge", bridge)) }
@@ -158,7 +159,7 @@ private struct Draft {
             entries.append(map("inbound", rates + [("ceiling-burst", settings.ceilingBurst.map(Quantity.size.format))]))
         }
         var keys = metadata?.guest ?? []
-        // Others besides its own.
+        // The metadata may add further addresses to the interface's own one.
         var macs = [interface.mac.description]
         if let place = keys.firstIndex(where: { $0.key == "macs" }), case .list(let more) = keys[place].value {
             macs += more
@@ -185,7 +186,7 @@ private struct Draft {
         return Element.Entry(key: key, line: interface.line, value: Element(line: interface.line, path: "\(interface.path).\(key)", content: .map(entries)))
     }
 
-    /// With what the metadata says, which comes before libvirt's own.
+    /// A port or a guest as a configuration element. Keys in the metadata replace those from libvirt's XML; in classes and paces each inner key does so alone.
     private func element(_ own: [Element.Entry], _ keys: [LibvirtMetadata.Key]) -> Element {
         var entries = own
         for over in keys.map({ $0.entry("metadata \(interface.path)") }) {

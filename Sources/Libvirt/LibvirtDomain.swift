@@ -1,10 +1,10 @@
 import Configuration
 import Packet
 
-/// libvirt's XML of a domain, as far as it concerns a virtual switch: as a hook reads it from standard input, or as `virsh dumpxml` prints it, of a domain that
-/// runs or does not.
+/// What libvirt's XML says of a domain, as far as it concerns a virtual switch. It is the XML that a hook reads from standard input, that `virsh dumpxml`
+/// prints of a running or a stopped domain, or that libvirt keeps in the status file of a running one (`<domstatus>`).
 public struct LibvirtDomain: Equatable, Sendable {
-    /// An interface of a type that Sluice has nothing to do with.
+    /// An interface of a type other than vhostuser, which Sluice does not serve.
     public struct OtherInterface: Equatable, Sendable {
         public var type: String
         public var mac: MACAddress?
@@ -14,14 +14,14 @@ public struct LibvirtDomain: Equatable, Sendable {
 
     public var name: String
     public var uuid: String?
-    /// Those of type vhostuser, each address once.
+    /// The interfaces of type vhostuser. Each has another MAC address.
     public var interfaces: [LibvirtInterface] = []
-    /// The others, which are left alone.
+    /// The interfaces of all other types.
     public var others: [OtherInterface] = []
-    /// What Sluice's own metadata says.
+    /// What Sluice's own element in the domain's `<metadata>` says.
     let metadata: LibvirtMetadata
 
-    /// - Throws: everything that is wrong with it.
+    /// - Throws: everything that is wrong with the XML.
     public init(xml: [UInt8]) throws(ConfigurationError) {
         let root = try XMLTree.read(xml)
         guard let element = root.name == "domain" ? root : root.name == "domstatus" ? root.first("domain") : nil else {

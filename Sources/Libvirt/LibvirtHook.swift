@@ -1,29 +1,31 @@
 import Configuration
 
-/// A call of libvirt's hook for QEMU (docs/hooks.rst): `/etc/libvirt/hooks/qemu NAME OPERATION SUBOPERATION EXTRA`, the domain's XML on standard input.
+/// One call of libvirt's hook for QEMU (docs/hooks.rst): `/etc/libvirt/hooks/qemu NAME OPERATION SUBOPERATION EXTRA`, with the domain's XML on standard input.
 ///
-/// A hook must not call libvirt, which waits for it, and must print nothing: what it prints at `migrate` and `restore` becomes the domain's XML.
+/// A hook must not call libvirt, because libvirt waits for it. It must also print nothing on standard output: libvirt takes what a hook prints at `migrate`
+/// and `restore` for the domain's XML.
 public struct LibvirtHook: Equatable, Sendable {
     public var domain: String
     public var operation: String
-    /// `begin`, `end`, or `-`
+    /// `begin`, `end`, or `-` for none.
     public var suboperation: String
-    /// Why a domain was released; `-` before libvirt 10.5.
+    /// The reason why a domain was released; libvirt before 10.5 always says `-`.
     public var extra: String
 
-    /// What there is to do.
+    /// What Sluice does at a call.
     public enum Action: Equatable, Sendable {
-        /// Ports and guests of the domain are made, or become what the XML says. Doing it twice does no harm.
+        /// It makes the domain's ports and guests, or changes existing ones to what the XML says. Doing this twice does no harm.
         case put
-        /// The domain is about to come from another host or a file, and `put` will follow: that it could be done is to be made sure of, and nothing changes.
+        /// It checks that `put` would succeed, and changes nothing. The domain is about to be migrated from another host or restored from a file, and a call
+        /// with `put` will follow.
         case check
-        /// Ports and guests of the domain go, if they are there.
+        /// It removes the domain's ports and guests, if there are any.
         case remove
         case nothing
     }
 
-    /// - Parameter arguments: without the hook's own path.
-    /// - Throws: a sentence, if libvirt does not call it so.
+    /// - Parameter arguments: the arguments of the call, without the path of the hook.
+    /// - Throws: a sentence if these are not four arguments as libvirt passes them.
     public init(arguments: [String]) throws(ConfigurationError) {
         guard arguments.count == 4, !arguments[0].isEmpty, arguments[0] != "-", !arguments[1].isEmpty else {
             throw ConfigurationError(
@@ -34,18 +36,18 @@ public struct LibvirtHook: Equatable, Sendable {
 
     public var action: Action {
         switch operation {
-        // Before QEMU is there, and again when libvirt itself was started anew or was told of a QEMU that it did not start.
+        // `prepare` and `start` come before QEMU runs, `reconnect` comes when libvirt itself was restarted, and `attach` when it takes over a running QEMU.
         case "prepare", "start", "reconnect", "attach": .put
         case "migrate", "restore": .check
-        // QEMU has ended at both; a start that failed is told by the second alone.
+        // At both QEMU has ended. After a start that failed only `release` is called.
         case "stopped", "release": .remove
-        // `started` says nothing new, and what later versions say is not known.
+        // `started` says nothing new, and operations of later libvirt versions are unknown.
         default: .nothing
         }
     }
 
-    /// Whether a failure is to be told to libvirt by the hook's status. Before a start it keeps the domain from running without its guarantees; at `reconnect`
-    /// libvirt would kill a domain that runs, and afterwards nothing comes of it.
+    /// Whether the hook may report a failure to libvirt by its exit status. Before a start, that keeps the domain from running without its guarantees. At
+    /// `reconnect` libvirt would kill the running domain, and after the end of a domain it ignores the status.
     public var mayRefuse: Bool {
         switch operation {
         case "prepare", "start", "migrate", "restore": true
@@ -53,6 +55,6 @@ public struct LibvirtHook: Equatable, Sendable {
         }
     }
 
-    /// Whether the XML is that of the domain that the call is about.
+    /// Whether a domain's XML is that of the domain that the call is about.
     public func concerns(_ domain: LibvirtDomain) -> Bool { domain.name == self.domain }
 }

@@ -1,40 +1,40 @@
 import Configuration
 import Packet
 
-/// An `<interface type='vhostuser'>` of a domain (conf/domain_conf.c).
+/// An `<interface type='vhostuser'>` of a domain (conf/domain_conf.c). Optional values are nil where the XML does not say them.
 public struct LibvirtInterface: Equatable, Sendable {
-    /// QEMU's side of the socket.
+    /// The side of the vhost-user socket that QEMU takes.
     public enum Mode: String, Equatable, Sendable {
-        /// QEMU connects; Sluice makes the socket.
+        /// Sluice creates the socket, and QEMU connects to it.
         case client
-        /// QEMU makes the socket; Sluice connects.
+        /// QEMU creates the socket, and Sluice connects to it.
         case server
     }
 
-    /// libvirt gives every interface one; it is what an interface is known by.
+    /// The MAC address, by which interfaces are told apart. libvirt gives one to every interface.
     public var mac: MACAddress
     public var socket: String
     public var mode: Mode
-    /// `<target dev=...>`
+    /// The name of the interface, from `<target dev=...>`.
     public var target: String?
     public var model: String?
-    /// Queue pairs.
+    /// The number of queue pairs.
     public var queues: Int?
     public var mtu: Int?
-    /// `<link state=...>`: QEMU itself takes the link down, so that nothing has to be done for it.
+    /// From `<link state=...>`. QEMU itself takes the link down for the guest, so that Sluice does nothing about it.
     public var isLinkUp = true
     public var isIsolated: Bool?
     public var bandwidth: LibvirtBandwidth?
     public var vlan: LibvirtVLAN?
     public var virtualPort: LibvirtVirtualPort?
-    /// libvirt lets no vhostuser interface name a network: it stands in Sluice's metadata.
+    /// The network that the interface inherits from. libvirt does not let vhostuser interfaces name one, so it usually comes from Sluice's metadata.
     public var network: String?
     public var portGroup: String?
     public var alias: String?
-    /// Of the document.
+    /// The line of the document in which the element begins.
     public var line: Int
 
-    /// For messages.
+    /// How messages name the interface.
     var path: String { "interface \(mac)" }
 
     init?(_ element: XMLTree, number: Int, _ problems: inout ProblemList) {
@@ -97,8 +97,8 @@ public struct LibvirtInterface: Equatable, Sendable {
         if !sound || problems.count > before { return nil }
     }
 
-    /// What the network and its port group say where the interface says nothing, as libvirt does it (network/bridge_driver.c): a `<bandwidth>` or `<vlan>`
-    /// counts as a whole, and the network's own bandwidth is that of all its interfaces together.
+    /// Takes from the network and its port group what the interface does not say itself, as libvirt does (network/bridge_driver.c). A `<bandwidth>` or `<vlan>`
+    /// is inherited as a whole. The network's own bandwidth is not inherited, because it is the bandwidth of all its interfaces together.
     mutating func inherit(from network: LibvirtNetwork, _ problems: inout ProblemList, _ notes: inout ProblemList) {
         let group = network.portGroup(portGroup)
         if let portGroup, group == nil {

@@ -4,12 +4,13 @@ extension LibvirtDomain {
     /// The namespace of Sluice's element in a domain's `<metadata>`.
     public static let metadataNamespace = LibvirtMetadata.namespace
 
-    /// A RelaxNG schema (ISO/IEC 19757-2) of that element, made from the configuration's keys alone. What it lets pass is read; it does not know whether names,
-    /// addresses and rates go together, and words have small letters in it.
+    /// A RelaxNG schema (ISO/IEC 19757-2) of that element, generated from the keys of Sluice's configuration. Sluice reads every element that is valid by the
+    /// schema, but may still refuse it, because the schema cannot check whether names, addresses and rates fit together. The schema accepts keywords in lower
+    /// case only.
     public static let metadataSchema = RelaxNGWriter().schema
 }
 
-/// Patterns as texts, indented by where they stand.
+/// Writes the schema. Each function returns a part of the schema as text.
 private struct RelaxNGWriter {
     let namespace = LibvirtMetadata.namespace
 
@@ -42,7 +43,7 @@ private struct RelaxNGWriter {
 
     private func attribute(_ name: String, _ value: String) -> String { "<attribute name=\"\(name)\">\n\(value)\n</attribute>" }
 
-    /// With the namespace, or without.
+    /// An element whose name may be in Sluice's namespace or in none.
     private func element(_ name: String, _ inner: [String]) -> String {
         let names = "<choice><name ns=\"\(namespace)\">\(name)</name><name ns=\"\">\(name)</name></choice>"
         return tag("element", [names] + (inner.isEmpty ? ["<empty/>"] : inner))
@@ -50,7 +51,7 @@ private struct RelaxNGWriter {
 
     private func choice(_ all: [String]) -> String { all.count == 1 ? all[0] : tag("choice", all) }
 
-    /// A key that need not be there: an attribute, or an element where it takes a map.
+    /// A key that may be missing. It is an attribute, or an element if its value is a map.
     private func optional(_ field: FieldDescription) -> String { tag("optional", [key(field)]) }
 
     private func key(_ field: FieldDescription) -> String {
@@ -70,7 +71,7 @@ private struct RelaxNGWriter {
         }
     }
 
-    /// What an attribute may be.
+    /// The patterns of what an attribute's value may be; none if the value can only be written as an element.
     private func values(_ value: FieldValue) -> [String] {
         switch value {
         case .flag: return ["on", "off", "yes", "no", "true", "false"].map { "<value type=\"string\">\($0)</value>" }
@@ -91,13 +92,13 @@ private struct RelaxNGWriter {
         }
     }
 
-    /// nil: any text.
+    /// The pattern of a text that matches a regular expression; any text if that is nil.
     private func pattern(_ text: String?) -> String {
         guard let text else { return "<text/>" }
         let escaped = unanchored(text).replacing("&", with: "&amp;").replacing("<", with: "&lt;")
         return "<data type=\"string\"><param name=\"pattern\">\(escaped)</param></data>"
     }
 
-    /// Patterns of schemas are of whole texts.
+    /// A regular expression without its anchors, as patterns in schemas always match whole texts.
     private func unanchored(_ pattern: String) -> String { String(pattern.trimmingPrefix("^").reversed().trimmingPrefix("$").reversed()) }
 }

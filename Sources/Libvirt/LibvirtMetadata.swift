@@ -1,7 +1,7 @@
 import Configuration
 import Packet
 
-/// What Sluice's own element in a domain's `<metadata>` says: what libvirt's XML has no words for, in the keys of Sluice's configuration.
+/// Sluice's own element in a domain's `<metadata>`. It says what libvirt's own XML cannot express, with the keys of Sluice's configuration.
 ///
 ///     <sluice:domain xmlns:sluice='urn:sluice:libvirt:1'>
 ///       <interface mac='52:54:00:12:34:56' bridge='br0' group='tenant-a' spoof-check='on'>
@@ -11,17 +11,19 @@ import Packet
 ///       </interface>
 ///     </sluice:domain>
 ///
-/// Below the outermost element names may do without the namespace; `virsh metadata --set` takes all without, and adds it. An interface without `mac` stands for
-/// all that no other names. A key of one value is an attribute; a list's values stand there with commas between them; a key of several values is an element.
+/// Names within the outermost element may be written without the namespace; `virsh metadata --set` takes all names without it and adds it. An `<interface>`
+/// without `mac` applies to all interfaces that no other one names. A key with one value is written as an attribute; so is a list, with commas between its
+/// values. A key that is a map is written as an element.
 struct LibvirtMetadata: Equatable, Sendable {
     static let namespace = "urn:sluice:libvirt:1"
-    /// Values that all interfaces of a domain have together: one that stands for all others stands for as many times what it says.
+    /// The largest sum of the weights of all interfaces of a domain. An `<interface>` without `mac` counts once for each interface that it applies to, so that
+    /// a short document cannot make a huge configuration.
     static let heaviest = 200_000
 
     struct Interface: Equatable, Sendable {
-        /// nil: any.
+        /// The address of the interface; nil if this applies to all interfaces that no other one names.
         var mac: MACAddress?
-        /// Of its port and its guest; nil: made from the domain's.
+        /// The name of its port and its guest; nil if it is made from the interface's or the domain's name.
         var name: String?
         var bridge: String?
         var network: String?
@@ -29,11 +31,11 @@ struct LibvirtMetadata: Equatable, Sendable {
         var port: [Key] = []
         var guest: [Key] = []
         var line: Int
-        /// How much there is of it.
+        /// How much the keys hold: the sum of their weights.
         var weight = 0
     }
 
-    /// A key of the configuration, as it was written.
+    /// A key of Sluice's configuration, with its value as it is written in the metadata.
     struct Key: Equatable, Sendable {
         indirect enum Value: Equatable, Sendable {
             case scalar(String)
@@ -45,27 +47,28 @@ struct LibvirtMetadata: Equatable, Sendable {
         var line: Int
     }
 
-    /// By address; nil is that of all others.
+    /// By MAC address; the one under nil applies to all other interfaces.
     private(set) var interfaces: [MACAddress?: Interface] = [:]
 
-    /// What holds for the interface of an address.
+    /// What applies to the interface with this address; nil if nothing does.
     func interface(_ mac: MACAddress) -> Interface? { interfaces[mac] ?? interfaces[nil] }
 }
 
 extension LibvirtMetadata {
-    /// Attributes that are no keys of a port or a guest.
+    /// The attributes of `<interface>` that are not keys of a port or a guest.
     static let ownKeys = ["mac", "name", "bridge", "network", "portgroup"]
 
-    /// Keys of ports that metadata may set: those of guests' ports, but for what libvirt's own XML says.
+    /// The keys of vhost ports that the metadata may set: all except those that libvirt's own XML or the attributes in `ownKeys` say.
     static let portKeys = EditObject.port.fields.filter { field in
         !["name", "type", "bridge", "socket", "mode", "queues"].contains(field.key) && (field.types?.contains(.vhost) ?? true)
     }
     static let guestKeys = EditObject.guest.fields.filter { !["name", "port", "vlan", "protocols"].contains($0.key) }
-    /// Where the protocols of a guest are.
+    /// The keys that a `<protocol>` may have.
     private static let protocolKeys = guestKeys.filter { $0.key == "inbound" || $0.key == "outbound" }
     private static let libvirtKeys = EditObject.port.fields.filter { ["type", "socket", "mode", "queues"].contains($0.key) }
 
-    /// - Parameter element: libvirt's `<metadata>`.
+    /// Reads Sluice's element. What is wrong with it is added to `problems`.
+    /// - Parameter element: the domain's `<metadata>` element; nil if it has none.
     init(_ element: XMLTree?, _ problems: inout ProblemList) {
         let own = element?.children.filter { $0.namespace == Self.namespace } ?? []
         guard let root = own.first else { return }
@@ -145,7 +148,7 @@ extension LibvirtMetadata {
         return result
     }
 
-    /// What an element says: attributes and elements of these keys.
+    /// Reads the attributes and inner elements of an element, which must be among the keys in `fields`.
     private static func keys(_ element: XMLTree, _ fields: [FieldDescription], _ path: String, of noun: String, _ problems: inout ProblemList) -> [Key] {
         var result: [Key] = [], names = Set(element.attributes.keys)
         for (key, text) in element.attributes.sorted(by: { $0.key < $1.key }) {
@@ -191,7 +194,7 @@ extension LibvirtMetadata {
 }
 
 extension LibvirtMetadata.Key {
-    /// As long texts take longer to look through.
+    /// A measure of how much work the key is: one for each value, and more for long texts.
     var weight: Int {
         switch value {
         case .scalar(let text): 1 + text.utf8.count / 64
@@ -200,7 +203,7 @@ extension LibvirtMetadata.Key {
         }
     }
 
-    /// As Sluice's own reader takes it.
+    /// The key as an entry of Sluice's own configuration.
     func entry(_ path: String) -> Element.Entry {
         let inner = "\(path).\(key)"
         let content: Element.Content =
@@ -214,7 +217,7 @@ extension LibvirtMetadata.Key {
 }
 
 extension FieldValue {
-    /// Of all maps that it may be.
+    /// The keys of the map that the value is, or of all maps that it may be; empty if it is none.
     var keys: [FieldDescription] {
         switch self {
         case .map(let fields, _): fields
@@ -223,7 +226,7 @@ extension FieldValue {
         }
     }
 
-    /// An attribute's text.
+    /// The value of an attribute's text, which is divided at its commas if this is a list.
     fileprivate func divided(_ text: String) -> LibvirtMetadata.Key.Value {
         guard case .list = self, !["none", "default"].contains(text.lowercased()) else { return .scalar(text) }
         return .list(text.split(separator: ",").map { String($0.trimmingPrefix { $0 == " " }) })

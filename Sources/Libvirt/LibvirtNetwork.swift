@@ -1,17 +1,17 @@
 import Configuration
 
-/// libvirt's XML of a network, as far as it says something of its interfaces (conf/network_conf.c).
+/// What libvirt's XML says of a network, as far as it concerns the interfaces of the network (conf/network_conf.c).
 public struct LibvirtNetwork: Equatable, Sendable {
-    /// Settings for interfaces that name it; one may be for those that name none.
+    /// A `<portgroup>`: settings for the interfaces that name it. The default one applies to interfaces that name none.
     public struct PortGroup: Equatable, Sendable {
         public var name: String
         public var isDefault: Bool
         public var settings: Settings
     }
 
-    /// What an interface may have from its network or port group.
+    /// What an interface may inherit from its network or port group.
     public struct Settings: Equatable, Sendable {
-        /// Of a network: of all its interfaces together.
+        /// In a port group this is the bandwidth of each interface. In a network it is that of all interfaces together, which is not inherited.
         public var bandwidth: LibvirtBandwidth?
         public var vlan: LibvirtVLAN?
         public var virtualPort: LibvirtVirtualPort?
@@ -20,15 +20,15 @@ public struct LibvirtNetwork: Equatable, Sendable {
 
     public var name: String
     public var uuid: String?
-    /// `<bridge name=...>`
+    /// From `<bridge name=...>`.
     public var bridge: String?
     public var mtu: Int?
     public var isIsolated = false
     public var settings = Settings()
     public var portGroups: [PortGroup] = []
 
-    /// Reads `virsh net-dumpxml`, or what the network hook is given, or the status that libvirt keeps of one.
-    /// - Throws: everything that is wrong with it, what libvirt refuses included.
+    /// Reads what `virsh net-dumpxml` prints, what libvirt passes to the network hook, or the status file that libvirt keeps of a running network.
+    /// - Throws: everything that is wrong with the XML, including what libvirt would refuse.
     public init(xml: [UInt8]) throws(ConfigurationError) {
         let root = try XMLTree.read(xml)
         guard let element = root.name == "network" ? root : ["hookData", "networkstatus"].contains(root.name) ? root.first("network") : nil else {
@@ -69,20 +69,20 @@ public struct LibvirtNetwork: Equatable, Sendable {
         }
     }
 
-    /// bit/s that all traffic towards the network's interfaces may take, and that their floors are taken from: the `rate` of its bridge. libvirt admits floors
-    /// up to the peak, or else the average (network/bridge_driver.c).
+    /// The rate in bit/s of all traffic towards the network's interfaces together, from which their floors are taken: the `rate` of the bridge. It is the peak
+    /// or, without one, the average, because that is how far libvirt admits floors (network/bridge_driver.c). Nil if the network has no inbound average.
     public var inboundRate: UInt64? {
         settings.bandwidth?.inbound.flatMap {
             LibvirtBandwidth.rate($0.average) == nil ? nil : LibvirtBandwidth.rate($0.peak) ?? LibvirtBandwidth.rate($0.average)
         }
     }
 
-    /// What sets that at a bridge of Sluice's; nil: nothing.
+    /// The command that sets this rate on a bridge of Sluice; nil if there is no rate.
     public func command(bridge: String) -> EditCommand? {
         inboundRate.map { EditCommand(.bridge, .set, [bridge, "rate", Quantity.rate.format($0)]) }
     }
 
-    /// The one of that name, or the default one where none is named.
+    /// The port group of this name; the default one, if there is one, for an interface that names none.
     func portGroup(_ name: String?) -> PortGroup? {
         if let name { portGroups.first { $0.name == name } } else { portGroups.first(where: \.isDefault) }
     }

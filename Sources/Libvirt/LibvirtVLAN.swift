@@ -3,15 +3,15 @@ import Packet
 
 /// libvirt's `<vlan>` element (conf/netdev_vlan_conf.c).
 public struct LibvirtVLAN: Equatable, Sendable {
-    /// At least one.
+    /// The VIDs, 1 to 4094; at least one.
     public var tags: [Int]
     public var isTrunk: Bool
-    /// The VLAN of frames without a tag.
+    /// The VID of the VLAN to which untagged frames belong; nil if there is none.
     public var native: Int?
 
     public init(tags: [Int], isTrunk: Bool, native: Int? = nil) { self.tags = tags; self.isTrunk = isTrunk; self.native = native }
 
-    /// What is no VLAN, or none that Sluice has, is a problem.
+    /// Reads the element. If it is not valid, or says what Sluice cannot do, that is added to `problems` and the result is nil.
     init?(_ element: XMLTree, _ path: String, _ problems: inout ProblemList) {
         var sound = true
         func refuse(_ sentence: String, _ line: Int) {

@@ -1,11 +1,11 @@
 import Configuration
 
-/// libvirt's `<virtualport>` element (util/virnetdevvportprofile.c): what libvirt would tell another switch of an interface. It is read and inherited; no port
-/// or guest of Sluice's takes anything from it.
+/// libvirt's `<virtualport>` element (util/virnetdevvportprofile.c): what libvirt would tell another kind of switch about an interface. It is read and
+/// inherited, but changes nothing about ports and guests.
 public struct LibvirtVirtualPort: Equatable, Sendable {
-    /// `openvswitch`, `802.1Qbg`, ...; nil: whatever the network's is.
+    /// `openvswitch`, `802.1Qbg` and so on; nil if the element does not say it, so that the network's type applies.
     public var type: String?
-    /// `profileid`, `interfaceid`, ...
+    /// The attributes of `<parameters>`: `profileid`, `interfaceid` and so on.
     public var parameters: [String: String]
 
     public init(type: String? = nil, parameters: [String: String] = [:]) { self.type = type; self.parameters = parameters }
@@ -14,7 +14,7 @@ public struct LibvirtVirtualPort: Equatable, Sendable {
         self.init(type: element.attributes["type"], parameters: element.first("parameters")?.attributes ?? [:])
     }
 
-    /// With what `other` says besides; nil where they say different things of the same, which libvirt refuses.
+    /// The union of this and `other`; nil if they contradict each other, which libvirt refuses.
     func merged(_ other: LibvirtVirtualPort) -> LibvirtVirtualPort? {
         if let type, let name = other.type, type != name { return nil }
         var result = LibvirtVirtualPort(type: type ?? other.type, parameters: parameters)

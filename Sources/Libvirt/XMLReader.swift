@@ -1,31 +1,31 @@
-/// Reads a document without a document type in one pass, within limits that hold while it is read: what is too large, too deep or too much is refused before it
-/// is built.
+/// A parser for XML documents without a document type declaration. It reads a document in one pass and enforces its limits on the way, so that a document that
+/// is too large or too deep is refused before a tree of it is built.
 ///
-/// Whoever may define a domain writes this, and it is read by root. Foundation's parser ends the process at an empty processing instruction, expands entities,
-/// and says little about what is wrong; there is nothing in libvirt's XML that takes more than this.
+/// The XML comes from anyone who may define a domain, and root reads it. Foundation's parser is not used because it ends the process at an empty processing
+/// instruction, expands entities and says little about what is wrong. libvirt's XML needs no more than what is implemented here.
 struct XMLReader {
-    /// Bytes of a document: the longest string that libvirt passes on (rpc/virnetprotocol.x, VIR_NET_MESSAGE_STRING_MAX).
+    /// The largest document in bytes: the longest string that libvirt transmits (rpc/virnetprotocol.x, VIR_NET_MESSAGE_STRING_MAX).
     static let largest = 4 << 20
-    /// Elements within one another. A domain has about ten.
+    /// The greatest depth of nested elements. A domain's XML is about ten deep.
     static let deepest = 64
     static let mostElements = 100_000
 
     private let bytes: [UInt8]
     private var place = 0
-    /// The line of `place` was last asked for here.
+    /// The last place whose line was asked for, and the line, so that the next count begins there.
     private var counted = (place: 0, line: 1)
     private var open: [Open] = []
     private var elements = 0
-    /// By prefix, the innermost last; none is that of elements without one.
+    /// For each prefix the namespaces that it is declared for, the innermost last. The empty prefix stands for the default namespace.
     private var namespaces: [String: [String]] = ["xml": [XMLReader.xmlNamespace]]
 
     private static let xmlNamespace = "http://www.w3.org/XML/1998/namespace"
     static let advice = "pass what virsh dumpxml or virsh net-dumpxml prints"
 
-    /// An element that has begun.
+    /// An element whose end has not been read yet.
     private struct Open {
         var tree: XMLTree
-        /// With its prefix.
+        /// The name with its prefix, as it is written.
         var name: Substring
         var prefixes: [String]
         var text: [UInt8] = []
@@ -61,7 +61,7 @@ struct XMLReader {
         return root!
     }
 
-    /// `<?xml version="1.0" encoding="UTF-8"?>`
+    /// Reads the XML declaration, `<?xml version="1.0" encoding="UTF-8"?>`.
     private mutating func declaration() throws(XMLFlaw) {
         place += 5
         var said: [String: String] = [:]
@@ -84,7 +84,7 @@ struct XMLReader {
         place += 2
     }
 
-    /// What may stand around the root.
+    /// Skips what may stand before and after the root element: white space, comments and processing instructions.
     private mutating func miscellany() throws(XMLFlaw) {
         while true {
             skipSpace()
@@ -94,8 +94,8 @@ struct XMLReader {
 
     // MARK: Elements
 
-    /// The next piece of an element's content, or the element itself, or what ends it.
-    /// - Returns: the root, once it has ended.
+    /// Reads the next text, comment, CDATA section, processing instruction, start tag or end tag.
+    /// - Returns: the root if this has ended it; otherwise nil.
     private mutating func content() throws(XMLFlaw) -> XMLTree? {
         guard place < bytes.count else {
             throw flaw(
@@ -179,7 +179,7 @@ struct XMLReader {
 
     // MARK: Namespaces
 
-    /// The prefix that an attribute of this name declares; empty: that of names without one; nil: it declares none.
+    /// The prefix that an attribute of this name declares a namespace for; empty for the default namespace, and nil if it is not a declaration.
     private static func declared(_ key: Substring) -> String? {
         if key == "xmlns" { return "" }
         return key.hasPrefix("xmlns:") ? String(key.dropFirst(6)) : nil
@@ -209,7 +209,7 @@ struct XMLReader {
         throw flaw("nothing declares the prefix '\(prefix.prefix(40))': write xmlns:\(prefix.prefix(40))='...' at this element or one around it")
     }
 
-    /// Two prefixes may stand for the same namespace.
+    /// Checks that the prefixes of attributes are declared, and that no two attributes have the same name in the same namespace by different prefixes.
     private mutating func checkPrefixes(_ attributes: [String: String]) throws(XMLFlaw) {
         var seen: Set<[String]> = []
         for key in attributes.keys where key.utf8.contains(UInt8(ascii: ":")) {
@@ -233,7 +233,7 @@ struct XMLReader {
         return name
     }
 
-    /// `key='value'`
+    /// Reads an attribute, `key='value'`. White space in the value becomes blanks (XML 1.0, 3.3.3).
     private mutating func attribute() throws(XMLFlaw) -> (key: Substring, value: String) {
         let key = try name()
         skipSpace()
@@ -254,7 +254,7 @@ struct XMLReader {
             case UInt8(ascii: "&"): value += try reference()
             case UInt8(ascii: "<"): throw flaw("< stands in the value of '\(key.prefix(40))': write &lt;, or end the value before it")
             default:
-                // The two octets of a line's end are one blank.
+                // CR LF counts as one end of line and becomes one blank.
                 if !(byte == 0x0d && place + 1 < bytes.count && bytes[place + 1] == 0x0a) { value.append(Self.isSpace(byte) ? 0x20 : byte) }
                 place += 1
             }
@@ -276,17 +276,17 @@ struct XMLReader {
         }
     }
 
-    /// The ends of lines that other systems write are one character (section 2.11).
+    /// Adds text to the innermost open element. CR LF and CR become LF (XML 1.0, 2.11).
     private mutating func add(_ text: ArraySlice<UInt8>) {
         for index in text.indices where text[index] != 0x0d || index + 1 == bytes.count || bytes[index + 1] != 0x0a {
             open[open.count - 1].text.append(text[index] == 0x0d ? 0x0a : text[index])
         }
     }
 
-    /// `&lt;` or `&#60;`: what it stands for.
+    /// Reads a reference such as `&lt;` or `&#60;` and returns the character that it stands for, in UTF-8.
     private mutating func reference() throws(XMLFlaw) -> [UInt8] {
         let begin = place + 1
-        // The longest that means something is &#x0010FFFF;, zeros in front left out.
+        // The longest useful reference is &#x10FFFF;, and leading zeros may make it longer; the search for its end is bounded.
         var end = begin
         while end < bytes.count, end - begin < 64, bytes[end] != UInt8(ascii: ";") { end += 1 }
         guard end < bytes.count, bytes[end] == UInt8(ascii: ";") else { throw flaw("& stands here alone: write &amp;") }
@@ -314,7 +314,7 @@ struct XMLReader {
         place += 1
     }
 
-    /// `<?target ...?>`
+    /// Skips a processing instruction, `<?target ...?>`.
     private mutating func instruction() throws(XMLFlaw) {
         place += 2
         let target = try name()
@@ -365,7 +365,7 @@ struct XMLReader {
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d }
 
-    /// Of the first 128 characters.
+    /// Whether an ASCII character may be part of a name.
     private static func isOfName(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
@@ -373,7 +373,7 @@ struct XMLReader {
         }
     }
 
-    /// Production 2.
+    /// Whether XML allows a character (XML 1.0, production 2).
     private static func isCharacter(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x9, 0xa, 0xd, 0x20...0xd7ff, 0xe000...0xfffd, 0x1_0000...0x10_ffff: true
@@ -381,7 +381,7 @@ struct XMLReader {
         }
     }
 
-    /// Production 4, without the colon.
+    /// Whether a name may begin with a character (XML 1.0, production 4, but without the colon, which separates prefixes).
     private static func mayBegin(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x41...0x5a, 0x5f, 0x61...0x7a, 0xc0...0xd6, 0xd8...0xf6, 0xf8...0x2ff, 0x370...0x37d, 0x37f...0x1fff, 0x200c...0x200d, 0x2070...0x218f,
@@ -392,7 +392,7 @@ struct XMLReader {
         }
     }
 
-    /// Production 4a.
+    /// Whether a name may have a character after its first (XML 1.0, production 4a).
     private static func mayFollow(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x2d, 0x2e, 0x30...0x3a, 0xb7, 0x300...0x36f, 0x203f...0x2040: true

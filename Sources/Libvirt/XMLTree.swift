@@ -1,25 +1,26 @@
 import Configuration
 
-/// An element of an XML document (XML 1.0, Namespaces in XML 1.0).
+/// An element of an XML document (XML 1.0, Namespaces in XML 1.0), with all elements in it.
 package struct XMLTree: Equatable {
-    /// Without its prefix.
+    /// The local name, without a prefix.
     package var name: String
-    /// Empty: none.
+    /// The namespace's URI; empty if the element is in none.
     package var namespace: String
-    /// Those with a prefix by their whole names; without declarations of namespaces.
+    /// The attributes by name, which includes the prefix if there is one. Declarations of namespaces are not among them.
     package var attributes: [String: String]
-    /// Without what white space stands around it.
+    /// The element's own text, without white space at its beginning and end.
     package var text = ""
     package var children: [XMLTree] = []
     package var line: Int
 
-    /// Elements of libvirt's own with this name.
+    /// The inner elements with this name that are in no namespace, as all of libvirt's own are.
     func all(_ name: String) -> [XMLTree] { children.filter { $0.name == name && $0.namespace.isEmpty } }
     func first(_ name: String) -> XMLTree? { children.first { $0.name == name && $0.namespace.isEmpty } }
 }
 
 extension XMLTree {
-    /// - Throws: one sentence about what is no XML, or none that is read here.
+    /// Reads a document and returns its root.
+    /// - Throws: a sentence that says why this is not XML, or not XML that is read here.
     package static func read(_ bytes: [UInt8]) throws(ConfigurationError) -> XMLTree {
         do throws(XMLFlaw) {
             var reader = try XMLReader(bytes)
