@@ -1,13 +1,13 @@
-/// One single change, in the words of the command line.
+/// One change of a single object, in the words of the command line.
 public struct EditCommand: Equatable, Sendable, CustomStringConvertible {
     public var object: EditObject
     public var verb: EditVerb
-    /// `["vm1", "type", "vhost", ...]`
+    /// The words behind the verb: `["vm1", "type", "vhost", ...]`.
     public var words: [String]
 
     public init(_ object: EditObject, _ verb: EditVerb, _ words: [String]) { self.object = object; self.verb = verb; self.words = words }
 
-    /// As a shell takes it: `port add vm1 type vhost bridge br0`.
+    /// The command as it is typed in a shell, with quotes where they are needed: `port add vm1 type vhost bridge br0`.
     public var description: String { ([object.rawValue, verb.rawValue] + words.map(Self.quoted)).joined(separator: " ") }
 
     private static func quoted(_ word: String) -> String {
@@ -24,7 +24,8 @@ public struct EditCommand: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Model {
-    /// The model after all of these changes. The result alone is checked as a whole, so that between them things may be as they could not stay.
+    /// The model after all of these changes. Only the result is checked as a whole, so that the states between them may be invalid.
+    /// - Throws: what is wrong with one of the commands or with the result.
     public func edited(_ commands: [EditCommand]) throws(ConfigurationError) -> Model {
         var model = self
         for command in commands { model = try model.edit(command.object.rawValue, command.verb.rawValue, command.words).model }
@@ -33,19 +34,19 @@ extension Model {
         return model
     }
 
-    /// A problem of the whole model, its object told by name instead of by its place in a list.
+    /// Rewrites a problem of the whole model so that it names its object instead of giving the object's place in a list.
     func named(_ problem: Problem) -> Problem { Editor(model: self, changed: nil).named(problem) }
 }
 
 extension EditCommand {
-    /// What turns the ports and guests of one model into those of another: guests go before their ports and ports come before their guests, and what is lowered
-    /// goes before what is raised, as floors are taken from one rate.
+    /// The commands that turn the ports and guests of one model into those of another. Guests are deleted before their ports, and ports are added before their
+    /// guests. Guests whose floors fall are changed before those whose floors rise, because all floors are taken from the same rate.
     static func turning(_ old: Model, into new: Model) -> [EditCommand] {
         let (ports, guests) = (Changes(old.ports, new.ports, \.name), Changes(old.guests, new.guests, \.name))
         let fields = Fields.all
         var result = guests.removed.map { EditCommand(.guest, .del, [$0.name]) } + ports.removed.map { EditCommand(.port, .del, [$0.name]) }
         for (before, after) in ports.changed where before != after {
-            // Another type leaves the old one's keys behind by itself.
+            // A change of the type removes the old type's keys by itself, so there need be no words for that.
             var was = PortDraft(before)
             let draft = PortDraft(after)
             if was.type != draft.type { was.forgetKind() }
@@ -61,7 +62,7 @@ extension EditCommand {
         return result
     }
 
-    /// Floors of protocols are taken from the guest's: they are lowered before it and raised after it.
+    /// The commands that turn one guest into another. The floors of protocols are taken from the guest's, so they are lowered before it and raised after it.
     private static func turning(_ old: GuestSettings, into new: GuestSettings) -> [EditCommand] {
         let fields = Fields.all
         var first: [EditCommand] = [], last: [EditCommand] = []
@@ -92,7 +93,7 @@ extension EditCommand {
             let before = field.write(old), after = field.write(new)
             if before == after { return [] }
             guard let after else { return [field.key, "none"] }
-            // Keys of a map that are not written stay as they are.
+            // A command leaves keys of a map that it does not mention as they are, so keys that are gone have to be set to `none`.
             var gone: [String] = []
             if case .map(let entries) = after, case .map(let old)? = before {
                 gone = old.map(\.key).filter { key in !entries.contains { $0.key == key } && field.about.value.mayUnset(key) }
@@ -116,14 +117,14 @@ private struct Changes<Element> {
 }
 
 extension Document {
-    /// As words of the command line: a list is one of them, a map is as many as its keys need.
+    /// The value in words of the command line: a list is one word, and a map is one word for each key and the words of its value.
     fileprivate var commandWords: [String] {
         if case .map(let entries) = self { entries.flatMap { [$0.key] + $0.value.commandWords } } else { [words] }
     }
 }
 
 extension FieldValue {
-    /// Whether `none` is a value of this key of the map that it is.
+    /// Whether this value is a map, or may be one, with a key that can be set to `none`.
     fileprivate func mayUnset(_ key: String) -> Bool {
         switch self {
         case .map(let fields, _): fields.contains { $0.key == key && $0.mayBeUnset }
@@ -140,7 +141,7 @@ extension GuestSettings {
         return copy
     }
 
-    /// bit/s, in both directions.
+    /// By how much the floors of the guest, summed over both directions, exceed those of `old`, in bit/s.
     fileprivate func floors(beyond old: GuestSettings) -> Int128 {
         Direction.allCases.reduce(0) { $0 + Int128(settings($1).floor ?? 0) - Int128(old.settings($1).floor ?? 0) }
     }

@@ -1,10 +1,12 @@
-/// Ports and guests that belong together and come and go as one, such as those of one virtual machine: a part of the running model that is a model itself.
+/// A part is a set of ports and guests that are added and removed together, such as those of one virtual machine. It is itself a model, which is contained in
+/// the running one.
 extension Model {
-    /// This model with one part in place of another, checked as a whole. What both have keeps its place, and by its name its classes keep their ids.
+    /// Returns this model with one part replaced by another, after checking the result as a whole. Objects that both parts have keep their places and, because
+    /// their names are the same, the ids of their classes.
     ///
-    /// Of the old part, what is not here any more is not missed. Whoever lost sight of it passes the new part for both: what is there by those names is
-    /// replaced.
-    /// - Throws: what is wrong with the result, told by names; the new part may name what this model already has from elsewhere.
+    /// Objects of the old part that this model no longer has are ignored. A caller that does not know the old part passes the new one for both, so that objects
+    /// with these names are replaced.
+    /// - Throws: everything that is wrong with the result, such as a name that occurs elsewhere in this model, told by the objects' names.
     public func replacing(_ old: Model, with new: Model) throws(ConfigurationError) -> Model {
         let model = putting(new, inPlaceOf: old)
         let problems = model.problems
@@ -12,7 +14,7 @@ extension Model {
         return model
     }
 
-    /// As `replacing`, without a look at the result.
+    /// The same as `replacing`, without checking the result.
     func putting(_ new: Model, inPlaceOf old: Model) -> Model {
         var model = self
         model.ports = Self.replacing(ports, old.ports, new.ports, \.name)
@@ -20,9 +22,9 @@ extension Model {
         return model
     }
 
-    /// As `replacing`, in single changes for `edited`.
+    /// The change that `replacing` makes, as commands for `edited`.
     ///
-    /// Each by itself can be refused where what is given up in one place is taken in another at the same time, such as two guests that change addresses.
+    /// The commands have to be applied together: one alone may be refused, for example if two guests exchange their addresses.
     public func commands(replacing old: Model, with new: Model) -> [EditCommand] {
         var (before, after) = (Model(), Model())
         (before.ports, before.guests) = (

@@ -1,17 +1,18 @@
-/// A named fragment of the configuration that belongs to somebody else than the operator, such as a hook that makes it for one virtual machine: ports and
-/// guests that come and go as one.
+/// A named fragment of the configuration that the operator does not own: ports and guests that are added and removed together. A hook, for example, makes one
+/// for each virtual machine.
 public struct Part: Equatable, Sendable {
     public let name: String
-    /// As its owner wrote it.
+    /// The text as its owner wrote it.
     public let yaml: String
     /// Its ports and guests, and nothing else.
     public let model: Model
 
-    /// Longest name in bytes: with an ending it is that of a file.
+    /// The length in bytes of the longest name. With an ending, the name must still be a valid file name.
     public static let longestName = 128
 
     /// Reads a part.
-    /// - Throws: everything that is wrong with it by itself. What it names may stand elsewhere, and whether it does is not looked at here.
+    /// - Throws: everything that is wrong with the part by itself. Whether objects that it names, such as bridges, exist in the rest of the configuration is
+    ///   not checked here.
     public init(_ name: String, yaml: String) throws(ConfigurationError) {
         guard Self.isName(name) else {
             throw ConfigurationError(
@@ -35,8 +36,8 @@ public struct Part: Equatable, Sendable {
         return text.utf8.count <= longestName && text.utf8.allSatisfy { isPlain($0) || "-_.%@+".utf8.contains($0) }
     }
 
-    /// The name of a part that stands for something whose name may be any text: what no part's name may have is written as in an URL, and what is too long ends
-    /// with a number that is made of the whole.
+    /// Makes the name of a part from a prefix and any text. Bytes that a part's name may not have are percent-encoded. A name that is too long is cut and ends
+    /// with a hash of the whole text.
     public static func name(_ prefix: String, of text: String) -> String {
         var name = prefix
         for byte in text.utf8 {
@@ -48,7 +49,7 @@ public struct Part: Equatable, Sendable {
             }
         }
         if name.utf8.count <= longestName { return name }
-        // FNV-1a, 64 bit.
+        // This is the 64-bit FNV-1a hash.
         let number = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         return String(decoding: name.utf8.prefix(longestName - 17), as: UTF8.self) + "-" + String(number, radix: 16)
     }
@@ -61,7 +62,7 @@ public struct Part: Equatable, Sendable {
     }
 }
 
-/// All parts, and which of them owns a port or a guest. Everything that no part owns is the operator's own.
+/// All parts, and which of them owns a port or a guest. Everything that no part owns belongs to the operator.
 public struct Parts: Equatable, Sendable {
     private var byName: [String: Part] = [:]
     private var ports: [String: String] = [:]
@@ -69,23 +70,23 @@ public struct Parts: Equatable, Sendable {
 
     public init() {}
 
-    /// - Parameter texts: parts by name, as they were written. What cannot be read as a part is the operator's.
+    /// - Parameter texts: the texts of parts, by name. A text that cannot be read as a part is ignored, so that its objects belong to the operator.
     public init(_ texts: [String: String]) {
         for (name, yaml) in texts { if let part = try? Part(name, yaml: yaml) { set(name, part) } }
     }
 
     public var isEmpty: Bool { byName.isEmpty }
-    /// By their names' order.
+    /// All parts, sorted by name.
     public var all: [Part] { byName.values.sorted { $0.name < $1.name } }
     public subscript(name: String) -> Part? { byName[name] }
 
-    /// The name of the part that a port belongs to; nil: it is the operator's.
+    /// The name of the part that owns a port; nil if the operator does.
     public func owner(ofPort name: String) -> String? { ports[name] }
-    /// The name of the part that a guest belongs to; nil: it is the operator's.
+    /// The name of the part that owns a guest; nil if the operator does.
     public func owner(ofGuest name: String) -> String? { guests[name] }
 
-    /// Puts a part in place of the one of this name.
-    /// - Parameter part: nil: the one of this name goes.
+    /// Replaces the part of this name, or adds it.
+    /// - Parameter part: the new part; nil removes the one of this name.
     mutating func set(_ name: String, _ part: Part?) {
         if let old = byName[name] {
             for port in old.model.ports { ports[port.name] = nil }
@@ -96,7 +97,7 @@ public struct Parts: Equatable, Sendable {
         for guest in part?.model.guests ?? [] { guests[guest.name] = name }
     }
 
-    /// Where what a configuration has is another's: a name of `model` that a part owns.
+    /// A problem for each port and guest of the operator's new configuration that has the name of one that a part owns.
     func conflicts(with model: Model) -> [Problem] {
         func problem(_ path: String, _ noun: String, _ name: String, _ owner: String?) -> Problem? {
             owner.map {
@@ -108,7 +109,7 @@ public struct Parts: Equatable, Sendable {
             + model.guests.enumerated().compactMap { problem("guests[\($0)].name", "guest", $1.name, guests[$1.name]) }
     }
 
-    /// Where a part has what is not its own: a name of `model` that another part or the operator owns.
+    /// A problem for each port and guest of a part that has the name of one in `model` that another part or the operator owns.
     func conflicts(of part: Part, in model: Model) -> [Problem] {
         func problem(_ noun: String, _ name: String, _ owner: String?) -> Problem {
             let whose = owner.map { "the part \($0)" } ?? "the operator's own configuration"
@@ -125,7 +126,7 @@ extension Document {
 }
 
 extension Parts {
-    /// What a model has that no part owns.
+    /// The operator's own part of a model: the model without the ports and guests that parts own.
     public func base(of model: Model) -> Model {
         if isEmpty { return model }
         var base = model
@@ -134,7 +135,7 @@ extension Parts {
         return base
     }
 
-    /// What a model has that a part owns: its ports and guests as they run, which single changes may have made different from what its owner wrote.
+    /// The ports and guests of a model that a part owns. Commands may have changed them since the owner of the part wrote them.
     public func model(of part: String, in model: Model) -> Model {
         var result = Model()
         result.ports = model.ports.filter { owner(ofPort: $0.name) == part }

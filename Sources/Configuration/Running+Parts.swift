@@ -1,11 +1,11 @@
-/// What runs is the operator's own configuration together with all parts. Either changes without the other.
+/// The running configuration consists of the operator's own configuration and all parts. Each can be changed without the others.
 extension Running {
-    /// The operator's own configuration: what runs, without what parts own.
+    /// The operator's own configuration: the running one without the ports and guests that parts own.
     public var base: Model { parts.base(of: model) }
 
-    /// What the change to another configuration of the operator's comes to. What parts own stays as it runs.
-    /// - Parameter new: a configuration that has no problems by itself.
-    /// - Throws: what does not go together with the parts.
+    /// The change that replaces the operator's own configuration. What parts own stays as it is running.
+    /// - Parameter new: a configuration that is valid by itself.
+    /// - Throws: what in it conflicts with the parts.
     public func changed(base new: Model) throws(ConfigurationError) -> Change {
         if parts.isEmpty { return try changed(to: new, isChecked: true) }
         let conflicts = parts.conflicts(with: new)
@@ -16,21 +16,22 @@ extension Running {
         return try whole.refusingByName(parts) { () throws(ConfigurationError) in try changed(to: whole) }
     }
 
-    /// What it comes to that a daemon starts with this configuration, which has no problems and the ports and guests of these parts.
+    /// The change with which a daemon starts.
+    /// - Parameter whole: a valid configuration, which already includes the ports and guests of the parts.
     public func starting(with whole: Model, _ parts: Parts) throws(ConfigurationError) -> Change {
         var change = try changed(to: whole, isChecked: true)
         change.parts = parts
         return change
     }
 
-    /// What it comes to that a part is put in place of the one of its name, or that one goes.
-    /// - Parameter part: nil: it goes, if it is there.
-    /// - Throws: what does not go together with the rest.
+    /// The change that adds, replaces or removes a part.
+    /// - Parameter part: the new part of this name; nil removes it, if it exists.
+    /// - Throws: what in it conflicts with the rest of the configuration.
     public func changed(part name: String, to part: Part?) throws(ConfigurationError) -> Change {
         try changed(parts: [(name, part)])
     }
 
-    /// As `changed(part:to:)`, for several at once.
+    /// The same as `changed(part:to:)` for several parts at once.
     private func changed(parts changes: [(name: String, part: Part?)]) throws(ConfigurationError) -> Change {
         var (whole, after) = (model, parts)
         for (name, part) in changes {
@@ -47,22 +48,23 @@ extension Running {
         return change
     }
 
-    /// Puts those parts in place that go together with the rest, in their order. The others are left out.
-    /// - Returns: those that are left out, and why.
+    /// Adopts the parts that fit the rest of the configuration, in their order. The others are left out.
+    /// - Returns: the parts that were left out, and why.
     public mutating func adopt(parts new: [(name: String, part: Part?)]) -> [(name: String, reason: ConfigurationError)] {
         if new.isEmpty { return [] }
         do throws(ConfigurationError) {
             adopt(try changed(parts: new))
             return []
         } catch {
-            // All at once takes one look at the whole; halves find the few that are in the way without a look for each.
+            // All parts together take one check of the whole configuration. If that fails, dividing them into halves finds the few that do not fit without a
+            // check for each part.
             if new.count == 1 { return [(new[0].name, error)] }
             let middle = new.count / 2
             return adopt(parts: Array(new[..<middle])) + adopt(parts: Array(new[middle...]))
         }
     }
 
-    /// Refuses to take a port or a guest from the part that owns it.
+    /// Throws if a command would delete a port or a guest that a part owns.
     func refuseTaking(_ object: EditObject, _ verb: EditVerb, _ words: [String]) throws(ConfigurationError) {
         guard verb == .del, let name = words.first else { return }
         let owner: String? =
@@ -78,7 +80,8 @@ extension Running {
 }
 
 extension Model {
-    /// Tells what is wrong with this model by the names of its objects and of the parts that own them, as nobody has seen it as one document.
+    /// Runs `body` and rewrites the problems that it throws so that they name objects and the parts that own them. Places in lists would mean nothing to the
+    /// user, who has never seen this model as one document.
     fileprivate func refusingByName<Result>(
         _ parts: Parts, _ body: () throws(ConfigurationError) -> Result
     ) throws(ConfigurationError) -> Result {
