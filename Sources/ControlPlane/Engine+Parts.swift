@@ -3,13 +3,13 @@ import ControlAPI
 import DataPlane
 import Foundation
 
-/// The parts of the configuration: what hooks own.
+/// The requests about parts of the configuration, which hooks own.
 extension Engine {
-    /// A part's file, which changes together with what runs.
+    /// What happens to a part's file when the change to the running configuration is carried out.
     struct PartFile {
         let name: String
         let folder: PartFolder?
-        /// Beside its place; nil: the file goes, or is as it is to be.
+        /// The new file, which is on disk under a temporary name; nil if the file is removed, or already has the right content.
         var staged: PartFolder.Staged?
         var goes = false
 
@@ -18,14 +18,14 @@ extension Engine {
         }
     }
 
-    /// A part that is kept but not in use, as it does not go together with the rest.
+    /// A part whose file is kept although it is not in use, because it does not fit the rest of the configuration or cannot be read.
     struct UnfitPart {
-        /// nil: its file is no part.
+        /// The part; nil if its file cannot be read as a part.
         var part: Part?
         var sentence: String
     }
 
-    /// Reads a part and puts it on disk beside its place, both on another thread, and then puts it in place.
+    /// Sets a part. Another thread parses it and writes its file under a temporary name; then the engine changes the configuration and renames the file.
     func setPart(_ request: Request) -> Response {
         let folder = folder
         nonisolated(unsafe) let engine = self
@@ -33,7 +33,7 @@ extension Engine {
             let read = Result { () throws -> (Part, PartFolder.Staged?, isDryRun: Bool) in
                 let params = try request.params(PartParams.self)
                 let part = try Part(params.name, yaml: params.yaml), isDryRun = params.dryRun ?? false
-                // A hook sets the same part several times while a machine starts.
+                // A hook sets the same part several times while a virtual machine starts, so an unchanged file is not written again.
                 let isKept = isDryRun || folder?.text(part.name) == part.yaml
                 return (part, isKept ? nil : try folder?.stage(part), isDryRun)
             }
@@ -50,7 +50,7 @@ extension Engine {
     private func put(_ part: Part, _ staged: PartFolder.Staged?, isDryRun: Bool) throws -> [String] {
         let began = ContinuousClock.now
         let change = try running.changed(part: part.name, to: part)
-        // A file that was right when it was looked at may have gone since.
+        // The file had the right content when the other thread looked at it, but may have been changed or removed since.
         let again = staged == nil && !isDryRun && folder != nil && folder?.text(part.name) != part.yaml ? try folder?.stage(part) : nil
         defer { again?.discard() }
         let isKnown = staged == nil && again == nil && running.parts[part.name] == part
@@ -80,10 +80,10 @@ extension Engine {
         return ChangeReply(changes: lines, applied: true)
     }
 
-    /// Tries again to put parts in place that did not go together with what ran before.
-    /// - Returns: what has changed.
+    /// Tries again to use parts that did not fit the configuration that ran before.
+    /// - Returns: a line for each change.
     func retryParts() -> [String] {
-        // Each is looked at with all the rest: with more of them clients would have to wait.
+        // Each part is checked together with the whole configuration, so a larger number of them would let clients wait too long.
         unfit.keys.sorted().prefix(64).flatMap { name -> [String] in
             guard let part = unfit[name]?.part else { return [] }
             do {
@@ -118,7 +118,7 @@ extension Engine {
         return RPCError(RPCError.notFound, "no part is called \(name): \(there)")
     }
 
-    /// Which parts a change of the operator's configuration leaves alone, as sentences.
+    /// For each part a sentence that says that a change of the operator's configuration does not touch it.
     var keptParts: [String] {
         running.parts.all.map { part in
             let objects = part.model.ports.map { "port \($0.name)" } + part.model.guests.map { "guest \($0.name)" }
@@ -126,7 +126,7 @@ extension Engine {
         }
     }
 
-    /// The operator's configuration as a document, with what belongs to parts behind it as comments.
+    /// The operator's configuration as a YAML document, followed by the ports and guests of the parts as comments.
     static func document(_ model: Model, _ parts: Parts) -> String {
         let operators = parts.base(of: model).yaml
         return parts.all.reduce(into: operators) { text, part in

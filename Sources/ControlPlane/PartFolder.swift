@@ -20,20 +20,20 @@ package struct PartFolder: Sendable {
 
     package struct Contents {
         package var parts: [Part] = []
-        /// Files that cannot be read or are no part by themselves: their part's name, and a sentence.
+        /// For each file that cannot be read, or is not a valid part by itself, the name of its part and a sentence that says why.
         package var flaws: [(name: String, sentence: String)] = []
-        /// Whether the folder could be looked at. If not, nothing is known of what was in it.
+        /// Whether the folder could be listed. If not, it is unknown which parts there are.
         package var isComplete = true
     }
 
-    /// Reads all parts, in the order of their names. What half-written files daemons left that were killed is removed.
+    /// Reads all parts, in the order of their names. Temporary files that killed daemons have left are removed.
     package func load() -> Contents {
         var contents = Contents()
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
         } catch {
-            // Without a folder there are no parts, unless its own folder cannot be looked at either.
+            // If the folder does not exist, there are no parts. Any other error leaves it unknown which there are.
             contents.isComplete = access(path, F_OK) != 0 && errno == ENOENT
             if !contents.isComplete { contents.flaws.append(("", "\(path) cannot be read: \(error.localizedDescription)")) }
             return contents
@@ -43,7 +43,7 @@ package struct PartFolder: Sendable {
                 unlink("\(path)/\(file)")
                 continue
             }
-            // Editors leave files of other names.
+            // Files with other names are ignored, such as the backup files of editors.
             guard !file.hasPrefix("."), file.hasSuffix(Self.ending) else { continue }
             let name = String(file.dropLast(Self.ending.count))
             do {
@@ -55,7 +55,7 @@ package struct PartFolder: Sendable {
         return contents
     }
 
-    /// When a part was last written; nil: it is not there.
+    /// When a part's file was last written; nil if there is none.
     func time(_ name: String) -> Date? {
         var info = stat()
         guard stat(file(name), &info) == 0 else { return nil }
@@ -64,13 +64,14 @@ package struct PartFolder: Sendable {
 
     // MARK: Writing
 
-    /// A part's file that is on disk but does not have its name yet, which takes no time to give it.
+    /// A part's new file, which is on disk under a temporary name. Giving it its real name takes hardly any time.
     package struct Staged: Sendable {
         fileprivate let temporary: String
         fileprivate let path: String
         fileprivate let folder: String
 
-        /// - Throws: a sentence; the old file is as it was then.
+        /// Gives the file its real name, so that it replaces the old one.
+        /// - Throws: a sentence if that fails. The old file is then as it was.
         package func commit() throws(StateFileError) {
             guard rename(temporary, path) == 0 else {
                 let reason = errno
@@ -83,7 +84,7 @@ package struct PartFolder: Sendable {
         package func discard() { unlink(temporary) }
     }
 
-    /// Writes a part beside its place, and returns when it is on disk. It may be called on any thread.
+    /// Writes a part to a file with a temporary name and returns when that is on disk. It may be called on any thread.
     package func stage(_ part: Part) throws(StateFileError) -> Staged { try stage(part.name, part.yaml, waits: true) }
 
     private func stage(_ name: String, _ yaml: String, waits: Bool) throws(StateFileError) -> Staged {
@@ -121,13 +122,13 @@ package struct PartFolder: Sendable {
         Self.synchronizeSoon(path)
     }
 
-    /// Brings a part's file back as it was before a change that could not be carried out.
-    /// - Parameter yaml: nil: there was none.
+    /// Restores a part's file after a change that could not be carried out.
+    /// - Parameter yaml: the file's content before the change; nil if there was no file.
     package func restore(_ name: String, _ yaml: String?) {
         if let yaml { try? stage(name, yaml, waits: false).commit() } else { try? remove(name) }
     }
 
-    /// What a file holds now, whether it is a part or not; nil: there is none.
+    /// The present content of a part's file, whether or not it is a valid part; nil if it does not exist or cannot be read.
     package func text(_ name: String) -> String? { try? textFile(file(name), waits: false) }
 
     private func file(_ name: String) -> String { "\(path)/\(name)\(Self.ending)" }
@@ -137,7 +138,7 @@ package struct PartFolder: Sendable {
     private static let numbers = Mutex(0)
     private static let syncer = DispatchQueue(label: "parts")
 
-    /// A name that was given or taken has reached the disk only when the folder has; nobody waits for that.
+    /// Writes the folder to disk in the background. Only then are files that were renamed or removed safe from a power failure; nobody waits for that.
     fileprivate static func synchronizeSoon(_ path: String) {
         syncer.async {
             let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
