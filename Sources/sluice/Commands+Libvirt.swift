@@ -43,7 +43,7 @@ struct LibvirtCommand: ParsableCommand {
     }
 }
 
-/// Options about the daemon and its bridges that all verbs for libvirt have.
+/// The options about the daemon and its bridges that the commands for libvirt share.
 struct LibvirtTarget: ParsableArguments {
     @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).")
     var socket: String?
@@ -58,16 +58,17 @@ struct LibvirtTarget: ParsableArguments {
         return .milliseconds(time)
     }
 
-    /// - Parameter deadline: when whatever is asked must have been answered.
+    /// A connection to the daemon.
+    /// - Parameter deadline: the time by which the daemon must have answered all requests.
     func client(until deadline: ContinuousClock.Instant) throws -> Client {
         let left = deadline - .now
         guard left > .zero else { throw Failure("there was no time left to ask the daemon") }
-        // Told in tenths of a second if it is over.
+        // Messages about an expired patience show it in tenths of a second, so it is rounded up to these.
         let tenths = Int64((left / .milliseconds(100)).rounded(.up))
         return Client(path: socket ?? Client.standardPath, patience: .milliseconds(100 * tenths))
     }
 
-    /// What a domain comes to on the bridges that run.
+    /// What a domain becomes on the bridges that the daemon has now.
     func configuration(of domain: LibvirtDomain, until deadline: ContinuousClock.Instant) throws -> LibvirtConfiguration {
         let networks = try domain.networks.sorted().map { try LibvirtFiles.network($0) }
         let bridges: [BridgeStatus] = try client(until: deadline).call(.bridgeShow, NameParams())

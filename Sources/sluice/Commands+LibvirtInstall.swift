@@ -39,15 +39,15 @@ extension LibvirtCommand {
     }
 }
 
-/// The script that libvirt calls.
+/// The script that libvirt calls as its hook.
 private struct HookScript {
-    /// Empty: the host's own.
+    /// The folder that stands for `/`; empty for the host's own root.
     let root: String
 
     private static let mark = "# Written by `sluice libvirt install`, which writes it anew; `sluice libvirt uninstall` removes it."
 
     private var folder: String { "\(root)/etc/libvirt/hooks" }
-    /// libvirt before 6.5 knows this one only.
+    /// The path of the single hook, which is the only one that libvirt before 6.5 calls.
     private var single: String { "\(folder)/qemu" }
     private var ours: String { "\(folder)/qemu.d/50-sluice" }
 
@@ -58,6 +58,7 @@ private struct HookScript {
         return String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
+    /// Writes the script and makes it executable.
     /// - Returns: the path of the script.
     func install(program: String, options: [String]) throws -> String {
         guard !root.isEmpty || access("/etc/libvirt", F_OK) == 0 else {
@@ -72,7 +73,7 @@ private struct HookScript {
             made += "/\(name)"
             guard mkdir(made, 0o755) == 0 || errno == EEXIST else { throw Failure("\(made) cannot be made: \(String(cString: strerror(errno)))") }
         }
-        // libvirt calls every file in the folder: until the new one is whole, its name is one that libvirt passes over, as it may not be executed.
+        // libvirt calls every executable file in the folder. The new file becomes executable only when it is complete, and then replaces the old one.
         let temporary = "\(path).\(getpid())"
         guard FileManager.default.createFile(atPath: temporary, contents: Data(Self.script(program, options).utf8)), chmod(temporary, 0o755) == 0,
             rename(temporary, path) == 0
@@ -81,11 +82,12 @@ private struct HookScript {
             unlink(temporary)
             throw Failure("\(path) cannot be written: \(reason)")
         }
-        // What an earlier version of libvirt had needed.
+        // A script in the single hook's place is left from an earlier version of libvirt and would be called as well.
         if path == ours, isOurs(single) { unlink(single) }
         return path
     }
 
+    /// Removes the script in whichever place it is, but no hook of others.
     /// - Returns: the paths that were removed.
     func uninstall() throws -> [String] {
         try [ours, single].filter { path in
@@ -99,8 +101,9 @@ private struct HookScript {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self).split(separator: "\n").prefix(2).contains(Self.mark[...]) } ?? false
     }
 
-    /// Before a domain starts, its status counts where that was asked for; everywhere else libvirt must not be told of a failure, since at `reconnect` it would
-    /// end a domain that runs. Nothing may be printed: at `migrate` and `restore` libvirt would take it for the domain's XML.
+    /// The text of the script. With `--strict` it passes on the exit status of sluice at operations before a domain starts. At all others it always succeeds,
+    /// because after a failure at `reconnect` libvirt would kill the running domain. It prints nothing on standard output, because at `migrate` and `restore`
+    /// libvirt would take that for the domain's XML.
     private static func script(_ program: String, _ options: [String]) -> String {
         func quoted(_ word: String) -> String { "'\(word.replacing("'", with: "'\\''"))'" }
         let call = ([program] + ["libvirt", "hook"] + options).map(quoted).joined(separator: " ") + " -- \"$@\" >&2"
@@ -108,7 +111,7 @@ private struct HookScript {
         return "#!/bin/sh\n\(mark)\n\(refusing)\(call)\nexit 0\n"
     }
 
-    /// Whether libvirt is known to be of a version that has no folder for several hooks.
+    /// Whether the installed libvirt is known to be older than 6.5, which has no folder for several hooks.
     private static func isBefore65() -> Bool {
         for command in ["libvirtd", "virtqemud", "virsh"] {
             guard let pipe = popen("PATH=$PATH:/usr/sbin:/sbin \(command) --version 2>/dev/null", "r") else { continue }

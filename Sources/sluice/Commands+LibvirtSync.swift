@@ -51,7 +51,7 @@ extension LibvirtCommand {
                     } catch {
                         flaws = ["\(error)"]
                     }
-                    // What lasts is told once.
+                    // A flaw that lasts is reported only once.
                     for line in flaws where !told.contains(line) { Output.error(line) }
                     told = flaws
                     nanosleep(&time, nil)
@@ -65,7 +65,7 @@ struct DomainSource: ParsableArguments {
     @Option(help: "Folder in which libvirt keeps its running domains.") var status = "/run/libvirt/qemu"
 }
 
-/// Brings the parts of domains to what the running ones are.
+/// Compares the daemon's parts with libvirt's running domains, and sets, changes and deletes parts until they agree.
 private struct DomainSync {
     let target: LibvirtTarget
     let folder: String
@@ -82,7 +82,7 @@ private struct DomainSync {
         var flaws: [String] = []
     }
 
-    /// What changes with each writing of a file; libvirt puts a new one in its place.
+    /// What identifies one version of a file. libvirt replaces a file by a new one each time it writes it.
     private struct FileMark: Equatable {
         var inode: UInt64
         var seconds: Int
@@ -95,7 +95,7 @@ private struct DomainSync {
         }
     }
 
-    /// Whether a file has changed since the last run, or that was long ago.
+    /// Whether it is time for another run: a file has changed since the last one, the last one found flaws, or it was a minute ago.
     var isDue: Bool {
         guard let seen, ContinuousClock.now - ranAt < .seconds(60) else { return true }
         return (try? marks()) != seen
@@ -118,7 +118,7 @@ private struct DomainSync {
         let parts: [PartStatus] = try target.client(until: deadline).call(.partShow, NameParams())
         var report = Report(), running: Set<String> = []
         for (file, mark) in marks.sorted(by: { $0.key < $1.key }) {
-            // Of a domain that cannot be read it is known at least that it runs.
+            // Even if the file cannot be read, its name says that this domain is running, so that its part is not deleted.
             running.insert(LibvirtConfiguration.partName(String(file.dropLast(4))))
             do {
                 let xml = try LibvirtFiles.bytes("\(folder)/\(file)")
@@ -130,7 +130,7 @@ private struct DomainSync {
                 }
                 let yaml = try target.configuration(of: domain, until: deadline).part.yaml
                 if parts.contains(where: { $0.name == part && $0.yaml == yaml && $0.problem == nil }) { continue }
-                // The hook has the word where the domain ended or started anew meanwhile.
+                // If the file has changed meanwhile, the domain may have ended or been started again. The hook then sets the part, not this.
                 guard FileMark("\(folder)/\(file)") == mark else { continue }
                 let reply: ChangeReply = try target.client(until: deadline).call(.partSet, PartParams(name: part, yaml: yaml))
                 report.changes += reply.changes

@@ -1,12 +1,12 @@
 import Foundation
 import Libvirt
 
-/// What libvirt keeps in files, which may be read where libvirt itself must not be called.
+/// Reads what libvirt passes to its hook or keeps in files. Both can be read where libvirt itself must not be called, such as in a hook.
 enum LibvirtFiles {
-    /// More than any domain has.
+    /// The largest input in bytes, which is more than any domain's XML has.
     private static let most = 16 << 20
 
-    /// Whether a domain's XML may concern Sluice at all. Most hosts' domains do not, and need not be read any further.
+    /// Whether a domain's XML may concern Sluice at all. If not, it need not be parsed, which spares most domains on many hosts.
     static func mayConcern(_ xml: [UInt8]) -> Bool { contains(xml, "vhostuser") || contains(xml, "urn:sluice:") }
 
     private static func contains(_ bytes: [UInt8], _ word: StaticString) -> Bool {
@@ -23,6 +23,7 @@ enum LibvirtFiles {
     }
 
     /// Reads standard input to its end.
+    /// - Throws: a sentence if it cannot be read, has more than 16 MiB, or does not end before `deadline`.
     static func standardInput(until deadline: ContinuousClock.Instant) throws -> [UInt8] {
         var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -56,7 +57,8 @@ enum LibvirtFiles {
         }
     }
 
-    /// A network's XML, as it runs or else as it is defined (network/bridge_driver.c).
+    /// Reads a network from libvirt's file of its running state or, if it does not run, of its definition (network/bridge_driver.c).
+    /// - Throws: a sentence if there is no such file, or what is wrong with it.
     static func network(_ name: String) throws -> LibvirtNetwork {
         guard !name.contains("/") else { throw Failure("'\(name)' is no network's name: libvirt allows no / in one") }
         let paths = ["/run/libvirt/network/\(name).xml", "/etc/libvirt/qemu/networks/\(name).xml"]

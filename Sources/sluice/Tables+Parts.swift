@@ -1,7 +1,7 @@
 import ControlAPI
 
 extension Tables {
-    /// - Parameter details: print what the parts were set to instead of a row for each.
+    /// - Parameter details: whether to print the YAML text that each part was set to, instead of one row for each part.
     static func parts(_ parts: [PartStatus], details: Bool) -> String {
         if details { return parts.map { ($0.problem.map { "# not in use: \($0.replacing("\n", with: "\n# "))\n" } ?? "") + $0.yaml }.joined() }
         let rows = parts.map { part in
