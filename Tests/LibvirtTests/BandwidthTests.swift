@@ -2,7 +2,7 @@ import Configuration
 import Libvirt
 import Testing
 
-/// Values from libvirt's own test cases (tests/virnetdevbandwidthtest.c and its network XML).
+/// The values come from libvirt's own test cases (tests/virnetdevbandwidthtest.c and its network XML).
 @Suite struct BandwidthTests {
     typealias Limits = LibvirtBandwidth.Limits
 
@@ -22,7 +22,7 @@ import Testing
         #expect(settings.floor == nil && settings.peak == nil && settings.ceilingBurst == nil)
     }
 
-    /// libvirt's tc gets `rate 1024kbps burst 1024kb`.
+    /// For this element libvirt passes `rate 1024kbps burst 1024kb` to tc.
     @Test func anAverageAloneIsTheBurstOfTheWayOut() throws {
         #expect(try read("<outbound average='1024'/>")?.outboundPace == PaceSettings(average: 8_192_000, burst: 1_048_576))
     }
@@ -36,7 +36,7 @@ import Testing
         #expect(bandwidth.notes == [])
     }
 
-    /// 34 Tbit/s: no limit that anything could reach.
+    /// libvirt's largest value is about 34 Tbit/s, which is no limit because nothing can reach it.
     @Test func theLargestOfLibvirtsValuesAreNoLimit() throws {
         let bandwidth = try #require(try read("<inbound average='4294967295'/><outbound average='4294967295'/>"))
         #expect(bandwidth.inboundClass == ClassSettings())
@@ -49,7 +49,7 @@ import Testing
         #expect(try read("") == nil)
         #expect(LibvirtBandwidth().inboundClass == ClassSettings())
         #expect(LibvirtBandwidth().outboundPace == nil)
-        // As libvirt leaves out what is 0 when it writes a limit back.
+        // A value of 0 counts as not set, because libvirt leaves it out when it writes the XML back.
         let zero = try #require(try read("<inbound average='0'/><outbound average='0' peak='5' burst='6'/>"))
         #expect(zero.inboundClass == ClassSettings() && zero.outboundPace == nil && zero.notes == [])
         #expect(try read("<inbound average='0' floor='0'/>")?.inboundClass == ClassSettings())

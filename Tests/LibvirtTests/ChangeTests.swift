@@ -9,7 +9,7 @@ import Testing
     private static func second(_ inner: String = "") -> String { interfaceXML("52:54:00:00:00:02", "/run/2.sock", mode: "client", inner) }
     private static func floor(_ rate: String, _ more: String = "") -> String { sluice("<interface><inbound floor='\(rate)'/>\(more)</interface>") }
 
-    /// A whole life: start, hot-plug, new limits, new metadata, hot-unplug, stop.
+    /// A domain goes through a whole life: start, hot-plug, new limits, new metadata, hot-unplug, stop.
     @Test func everyChangeIsOnePlan() throws {
         var running = Running(try host())
         var had: LibvirtConfiguration?
@@ -33,16 +33,16 @@ import Testing
             ])
         let ids = (id("vm1-000001"), id("vm1-000001/iscsi"))
         #expect(ids.0 != nil && ids.1 != nil)
-        // The same again: libvirt calls twice before a start, and once more when it was restarted itself.
+        // The same XML again changes nothing. libvirt calls its hook twice before a start, and once more after it was restarted itself.
         #expect(try become(domainXML(Self.first(), metadata: Self.floor("1gbit", "<protocol name='iscsi'><inbound floor='200mbit'/></protocol>"))) == [])
         had = nil
         #expect(try become(domainXML(Self.first(), metadata: Self.floor("1gbit", "<protocol name='iscsi'><inbound floor='200mbit'/></protocol>"))) == [])
-        // An interface comes; the first keeps everything.
+        // A second interface is plugged in, and the first keeps everything.
         let plugged = try become(
             domainXML(Self.first() + Self.second(), metadata: Self.floor("1gbit", "<protocol name='iscsi'><inbound floor='200mbit'/></protocol>")))
         #expect(plugged.count == 2 && plugged.allSatisfy { $0.hasPrefix("+ ") && $0.contains("vm1-000002") })
         #expect(plugged[0] == "+ port vm1-000002 type vhost bridge br0 socket /run/2.sock mode server")
-        // New limits, and another floor: in place.
+        // New limits and another floor are set in place.
         let limits = "<bandwidth><outbound average='1000' peak='2000' burst='64'/></bandwidth>"
         #expect(
             try become(
@@ -53,11 +53,11 @@ import Testing
                     "~ guest vm1-000002 inbound {floor 1gbit} -> {floor 2gbit}, protocols {iscsi {inbound {floor 200mbit}}} -> {iscsi {inbound {floor 100mbit}}}",
                 ])
         #expect(id("vm1-000001") == ids.0 && id("vm1-000001/iscsi") == ids.1)
-        // What does not fit has changed nothing.
+        // A change that is refused changes nothing.
         let before = running.model
         #expect(throws: ConfigurationError.self) { try become(domainXML(Self.first(limits) + Self.second(), metadata: Self.floor("6gbit"))) }
         #expect(running.model == before && id("vm1-000001") == ids.0)
-        // The first interface goes, the second stays.
+        // The first interface is unplugged, and the second stays.
         let other = id("vm1-000002")
         #expect(
             try become(domainXML(Self.second(), metadata: Self.floor("2gbit", "<protocol name='iscsi'><inbound floor='100mbit'/></protocol>"))) == [
@@ -83,11 +83,11 @@ import Testing
         } catch let error as ConfigurationError {
             #expect(error.description == "port vm1-000001 socket: the socket /run/1.sock is port mine's already: write another path")
         }
-        // Nor one of the same name, where it is known what the domain had.
+        // If it is known what the domain had, an operator's port of the same name is not replaced either.
         let named = domainXML(Self.first("<target dev='mine'/>"))
         let nothing = try configuration(domainXML(""))
         #expect(throws: ConfigurationError.self) { try model.replacing(nothing, with: try configuration(named)) }
-        // What it had and is gone is not missed.
+        // Objects of the domain that are not in the model any more are ignored.
         #expect(try model.replacing(try configuration(domainXML(Self.second())), with: nil) == model)
     }
 
@@ -101,7 +101,7 @@ import Testing
         #expect(try Model(yaml: result.part.yaml) == result.part)
     }
 
-    /// Whatever a domain becomes, the single changes come to the same as the whole, and a plan leads there.
+    /// Whatever a domain becomes, the commands for it lead to the same model as replacing it as a whole, and there is a plan that leads there.
     @Test func commandsAndTheWholeAgree() throws {
         for seed in 1...60 as ClosedRange<UInt64> {
             var random = Seeded(seed)
@@ -114,7 +114,7 @@ import Testing
                 let edited = try running.model.edited(commands)
                 #expect(edited.ports.sorted { $0.name < $1.name } == whole.ports.sorted { $0.name < $1.name }, "seed \(seed)")
                 #expect(edited.guests.sorted { $0.name < $1.name } == whole.guests.sorted { $0.name < $1.name }, "seed \(seed): \(commands)")
-                // One by one they are as good.
+                // The commands lead there one by one, too.
                 var stepped = running.model
                 for command in commands { stepped = try stepped.edited(command.object.rawValue, command.verb.rawValue, command.words) }
                 #expect(stepped == edited, "seed \(seed)")

@@ -32,7 +32,7 @@ import Testing
 
     private func interfaceXML(_ mac: String, _ inner: String) -> String { LibvirtTests.interfaceXML(mac, "/run/sluice/vm1.sock", inner) }
 
-    /// libvirt's own case (tests/qemuxmlconfdata/net-vhostuser.xml): one of each mode, and one interface of another type.
+    /// This is libvirt's own test case (tests/qemuxmlconfdata/net-vhostuser.xml), with one interface of each mode and one of another type.
     @Test func qemusSideIsTheOther() throws {
         let result = try configuration(
             domainXML(
@@ -49,7 +49,7 @@ import Testing
         #expect(result.notes == [])
     }
 
-    /// A name is made of what does not change: neither with other interfaces nor with libvirt's own inventions.
+    /// A name depends only on what stays the same: not on other interfaces, and not on the names that libvirt generates at each start.
     @Test(arguments: [
         ("vm1", "52:54:00:0a:0b:0c", "", "vm1-0a0b0c"),
         ("vm1", "02:54:00:0a:0b:0c", "", "vm1-0254000a0b0c"),

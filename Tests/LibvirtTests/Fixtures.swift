@@ -3,7 +3,7 @@ import Libvirt
 import Packet
 import Testing
 
-/// A domain as a hook gets it, cut down to what is not about disks.
+/// The XML of a domain as a hook gets it, but with little more than its interfaces and metadata.
 func domainXML(_ interfaces: String, metadata: String = "", name: String = "vm1") -> String {
     """
     <domain type='kvm' id='3' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
@@ -32,7 +32,7 @@ func interfaceXML(_ mac: String, _ socket: String = "/run/sluice/vm1.sock", mode
 
 func sluice(_ interfaces: String) -> String { "<sluice:domain xmlns:sluice='urn:sluice:libvirt:1'>\(interfaces)</sluice:domain>" }
 
-/// A bridge with a rate, and one wire.
+/// The configuration of a host that has one bridge with a rate and one physical port.
 func host(_ more: String = "") throws -> Model {
     try Model.checked(
         yaml: """
@@ -44,12 +44,12 @@ func host(_ more: String = "") throws -> Model {
             """)
 }
 
-/// What a domain comes to on that host.
+/// What a domain becomes on that host.
 func configuration(_ xml: String, networks: [LibvirtNetwork] = [], in model: Model? = nil, bridge: String? = nil) throws -> LibvirtConfiguration {
     try LibvirtConfiguration(try LibvirtDomain(xml: xml), networks: networks, in: try model ?? host(), bridge: bridge)
 }
 
-/// What is wrong with a domain, one problem a line.
+/// The problems of a domain, one on each line.
 func refusal(_ xml: String, networks: [LibvirtNetwork] = []) -> String {
     do {
         _ = try configuration(xml, networks: networks)

@@ -10,7 +10,7 @@ import Testing
         ("vm1 stopped end -", .remove, false),
         ("vm1 release end -", .remove, false), ("vm1 release end migrated", .remove, false), ("vm1 migrate begin -", .check, true),
         ("vm1 restore begin -", .check, true),
-        // libvirt kills the domain if the hook fails there.
+        // libvirt kills the running domain if the hook fails at these operations.
         ("vm1 reconnect begin -", .put, false), ("vm1 attach begin -", .put, false), ("vm1 something begin -", .nothing, false),
     ])
     func everyCallHasItsAction(_ words: String, _ action: LibvirtHook.Action, _ mayRefuse: Bool) throws {

@@ -43,7 +43,7 @@ import Testing
         #expect(told.hasPrefix(sentence), "\(told)")
     }
 
-    /// A document that declares entities is not looked into: nothing is expanded, nothing is fetched.
+    /// A document that declares entities is refused before its content is read, so that nothing is expanded and nothing is fetched.
     @Test(arguments: [
         "<!DOCTYPE domain [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]><domain><name>&c;</name></domain>",
         "<?xml version='1.0'?><!-- x --><!DOCTYPE domain [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><domain><name>&x;</name></domain>",
@@ -60,7 +60,7 @@ import Testing
         let text = domainXML("")
         let utf16: [UInt8] = [0xff, 0xfe] + text.utf16.flatMap { unit -> [UInt8] in [UInt8(truncatingIfNeeded: unit), UInt8(unit >> 8)] }
         #expect(refusal(utf16).hasPrefix("line 1: this is not UTF-8, in which libvirt writes"))
-        // Without a mark every second octet is 0.
+        // UTF-16 without a byte order mark is refused as well, because every second octet is 0, which XML does not allow.
         #expect(refusal(Array(utf16.dropFirst(2))).hasPrefix("line 1: "))
         #expect(refusal(Array("<domain><name>".utf8) + [0xe9] + Array("</name></domain>".utf8)).hasPrefix("line 1: this is not UTF-8"))
         #expect(refusal([0xed, 0xa0, 0x80]).hasPrefix("line 1: this is not UTF-8"))
@@ -70,7 +70,7 @@ import Testing
         #expect(refusal([UInt8](repeating: UInt8(ascii: " "), count: 4 << 20 + 1)).contains("this document is larger than 4 MiB"))
         #expect(refusal(String(repeating: "<a>", count: 1_000_000)).contains("elements stand more than 64 deep within one another here"))
         #expect(refusal("<domain>" + String(repeating: "<a/>", count: 200_000) + "</domain>").contains("more than 100000 elements"))
-        // As much as there may be is read, and is told of once a mistake, a hundred times at most.
+        // A document as large as the limits allow is read, and at most a hundred of its problems are reported.
         let interfaces = String(repeating: "<interface type='vhostuser'/>", count: 20_000)
         let told = refusal(domainXML(interfaces))
         #expect(told.split(separator: "\n").count == 101 && told.hasSuffix("more like these"), "\(told.suffix(100))")
@@ -84,7 +84,7 @@ import Testing
         #expect(LibvirtTests.refusal(domainXML(interfaceXML(text), name: text)).utf8.count < 3_000)
     }
 
-    /// What stands there ten thousands of times is looked through once.
+    /// Elements that are repeated tens of thousands of times are read in time proportional to their number.
     @Test func manyOfAKindTakeNoMoreThanTheirTime() throws {
         func mac(_ number: Int) -> String {
             let hex = String(number + 0x100_0000, radix: 16).dropFirst()
@@ -105,7 +105,7 @@ import Testing
         #expect(throws: ConfigurationError("ports", "a daemon has at most 1023 ports, and these are 20001: leave some out")) {
             try host().replacing(nil, with: many)
         }
-        // What one says for all is not said for as many as there may be.
+        // A large element that applies to all interfaces is refused if there are many of them.
         let addresses = (0..<250).map { "10.0.0.\($0)" }.joined(separator: ",")
         let most = sluice("<interface addresses='\(addresses)' macs='none'/>")
         #expect(try configuration(domainXML((0..<700).map { interfaceXML(mac($0), "/\($0)") }.joined(), metadata: most)).part.ports.count == 700)
@@ -118,7 +118,7 @@ import Testing
         #expect(try LibvirtNetwork(xml: "<network><name>n</name><vlan>\(tags)</vlan></network>").settings.vlan?.tags.count == 90_000)
     }
 
-    /// Many interfaces in one domain take no more than their time.
+    /// Many interfaces in one domain are read in time proportional to their number.
     @Test func aDomainOfManyInterfacesIsRead() throws {
         let interfaces = (0..<500).map { number -> String in
             let hex = String(number + 0x10000, radix: 16).dropFirst()
@@ -129,7 +129,7 @@ import Testing
         #expect(try host().replacing(nil, with: result).guests.count == 500)
     }
 
-    /// Documents that are nearly right: each is read or refused with a sentence, and what is read goes through the rest, too.
+    /// Nearly correct documents are each read or refused with a sentence, and those that are read also pass through the later steps.
     @Test func mutatedDocumentsAreReadOrRefused() throws {
         let network =
             "<network><name>office</name><vlan><tag id='5'/></vlan><portgroup name='gold' default='yes'><bandwidth><outbound average='5'/></bandwidth></portgroup></network>"
@@ -161,7 +161,7 @@ import Testing
                 case 2: bytes.insert(contentsOf: pieces.randomElement(using: &random)!, at: place)
                 case 3: bytes.insert(contentsOf: bytes[place..<end], at: Int.random(in: 0..<bytes.count, using: &random))
                 case 4:
-                    // A value in place of another.
+                    // This replaces the value of an attribute.
                     guard let open = bytes[place...].firstIndex(of: UInt8(ascii: "'")), let close = bytes[(open + 1)...].firstIndex(of: UInt8(ascii: "'"))
                     else { continue }
                     bytes.replaceSubrange(open + 1..<close, with: pieces.randomElement(using: &random)!)
@@ -182,7 +182,7 @@ import Testing
                 refused += 1
             }
         }
-        // Both are many, so that neither way went untried.
+        // Many documents must have been read and many refused, so that both were tested.
         let (some, many) = (read > 400, refused > 400)
         #expect(some && many, "\(read) read, \(refused) refused")
     }

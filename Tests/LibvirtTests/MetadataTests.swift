@@ -36,7 +36,7 @@ import Testing
         #expect(try host().replacing(nil, with: configuration(Self.xml(metadata))).guests == [guest])
     }
 
-    /// As people write it: only the outermost element is in the namespace.
+    /// People put only the outermost element into the namespace.
     @Test func elementsWithinNeedNoNamespace() throws {
         let part = try configuration(Self.xml(sluice("<interface mac='\(Self.mac)'><inbound floor='500mbit'/></interface>"))).part
         #expect(part.guests[0].inbound.floor == 500_000_000)
@@ -64,7 +64,7 @@ import Testing
             ])
     }
 
-    /// The sentences are those of a file, and the schema refuses the same.
+    /// The sentences are the same as for a configuration file. `isSeenBySchema` says whether the schema refuses the metadata as well.
     static let refusals: [(metadata: String, sentence: String, isSeenBySchema: Bool)] = [
         (
             "<interface><inbound floor='500'/></interface>", "line 6: metadata interface 52:54:00:00:00:01.inbound.floor: rate 500 has no unit: write 500mbit",
@@ -110,7 +110,7 @@ import Testing
         #expect(refusal(Self.xml("<s:domain xmlns:s='urn:sluice:libvirt:1' bridge='br0'/>")).contains("'bridge' does not belong to <domain>"))
     }
 
-    /// What Sluice's own schema would refuse as a whole is refused as a whole.
+    /// Floors that do not fit into the whole model are refused.
     @Test func floorsAreAdmittedByTheModel() throws {
         let model = try host()
         func refusal(_ metadata: String) -> String {
@@ -155,7 +155,7 @@ import Testing
         if ProcessInfo.processInfo.environment["CI"] != nil { #expect(isValid != nil, "xmllint is missing: install libxml2-utils") }
     }
 
-    /// Of whole documents, by xmllint; nil: it is not there.
+    /// Whether documents are valid by the schema, according to xmllint; nil if xmllint is not installed.
     private static func isValid(_ documents: [String]) throws -> [Bool]? {
         guard let xmllint = ["/usr/bin/xmllint", "/usr/local/bin/xmllint"].first(where: FileManager.default.isExecutableFile) else { return nil }
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sluice-\(UUID().uuidString)")
@@ -175,7 +175,7 @@ import Testing
             try process.run()
             let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
             process.waitUntilExit()
-            // 3 and 4 are documents that are not valid, anything else is about the schema.
+            // xmllint's exit status 3 or 4 says that a document is not valid; any other says that the schema itself is wrong.
             #expect([0, 3, 4].contains(process.terminationStatus), "\(text)")
             return process.terminationStatus == 0
         }

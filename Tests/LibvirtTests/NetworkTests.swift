@@ -41,7 +41,7 @@ import Testing
         #expect(try LibvirtNetwork(xml: "<networkstatus><floor sum='0'/>\(office)</networkstatus>") == network)
     }
 
-    /// What an interface says comes before its port group, which comes before its network; a bandwidth counts as a whole.
+    /// The interface's own settings take precedence over its port group's, and these over its network's. A bandwidth is inherited as a whole.
     @Test func anInterfaceInheritsAsInLibvirt() throws {
         let bob = try port("network='office'")
         #expect(bob.vlan == .trunk(VLANSet([666]), native: nil))
@@ -53,10 +53,10 @@ import Testing
         #expect(plain.vlan == .access(549))
         let own = try port("network='office'", "<bandwidth><inbound average='10'/></bandwidth><vlan><tag id='5'/></vlan><mtu size='1400'/>")
         #expect(own.vlan == .access(5) && own.mtu == 1_400)
-        // The group's way out is not mixed in.
+        // The group's outbound limits are not mixed in.
         #expect(own.pace == nil)
         #expect(try port("network='office'", "<bandwidth/>").pace == bob.pace)
-        // The metadata comes first of all.
+        // The metadata takes precedence over everything else.
         #expect(try port("network='office' vlan='7'").vlan == .access(7))
     }
 
@@ -72,7 +72,7 @@ import Testing
         let xml = domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface network='offize'/>"))
         #expect(refusal(xml) == "line 13: interface 52:54:00:00:00:01: there is no network offize: no network is known here")
         #expect(refusal(xml, networks: [try LibvirtNetwork(xml: office)]).hasSuffix("there is no network offize: there is office"))
-        // libvirt takes an unknown group for none.
+        // libvirt ignores the name of an unknown port group.
         let group = try configuration(
             domainXML(interfaceXML("52:54:00:00:00:01"), metadata: sluice("<interface network='office' portgroup='bobby'/>")),
             networks: [LibvirtNetwork(xml: office)])
@@ -120,7 +120,7 @@ import Testing
         #expect(networkRefusal("<hookData/>").contains("this is a <hookData>, not a <network>"))
     }
 
-    /// Floors are taken from the network's peak, or else from its average, in units of 1000 bytes a second; its class ids are Sluice's.
+    /// Floors are taken from the network's peak or, without one, from its average, in units of 1000 bytes a second. The class ids are Sluice's own.
     @Test func theNetworksInboundBecomesTheBridgesRate() throws {
         func network(_ inner: String) throws -> LibvirtNetwork { try LibvirtNetwork(xml: "<network><name>n</name><bandwidth>\(inner)</bandwidth></network>") }
         #expect(try network("<inbound average='1000' peak='2000' burst='1024'/>").inboundRate == 16_000_000)
@@ -142,7 +142,7 @@ import Testing
             running.adopt(try running.changed(to: try running.model.replacing(old.map(part), with: floor.map(part))))
         }
         func id(_ number: Int) -> UInt16? { running.ids.id(tree: "br0", path: "vm\(number)-00000\(number)") }
-        // 200 and 800 of 2000, then 1729 is taken for one that does not fit.
+        // Two floors take 200 and 800 of the 2000 kbps. Raising the second to 1801 does not fit.
         try put(nil, "200kbps", of: 1)
         try put(nil, "800kbps", of: 2)
         let (first, second) = (id(1), id(2))
@@ -150,7 +150,7 @@ import Testing
         let before = running.model
         #expect(throws: ConfigurationError.self) { try put("800kbps", "1801kbps", of: 2) }
         #expect(running.model == before)
-        // n -> m in place, n -> 0, 0 -> n.
+        // A floor changes in place and keeps its class id; then the other floor is removed and added again.
         try put("800kbps", "1800kbps", of: 2)
         #expect(id(2) == second)
         try put("200kbps", nil, of: 1)

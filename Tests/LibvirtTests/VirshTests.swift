@@ -3,9 +3,9 @@ import Foundation
 import Libvirt
 import Testing
 
-/// libvirt itself beside this: its driver for tests, which defines domains and networks and runs none.
+/// Compares this with libvirt itself, with its test driver, which defines domains and networks but runs none.
 @Suite struct VirshTests {
-    /// A directory of its own, and what virsh prints there; nil: it is not installed.
+    /// Runs virsh commands in a new directory with these files and returns what virsh prints; nil if virsh is not installed.
     private func virsh(_ files: [String: String], _ commands: [String]) throws -> String? {
         guard let program = ["/usr/bin/virsh", "/usr/local/bin/virsh"].first(where: FileManager.default.isExecutableFile) else {
             if ProcessInfo.processInfo.environment["CI"] != nil { Issue.record("virsh is missing: install libvirt-clients") }
@@ -31,12 +31,12 @@ import Testing
         return text
     }
 
-    /// A domain that the driver takes.
+    /// The XML of a domain that the test driver accepts.
     private func domain(_ name: String, _ interfaces: String, metadata: String = "") -> String {
         "<domain type='test'><name>\(name)</name><memory>65536</memory><metadata>\(metadata)</metadata><os><type>hvm</type></os><devices>\(interfaces)</devices></domain>"
     }
 
-    /// The text from one mark to the next line that ends it.
+    /// The elements with this tag and at least one attribute in a text, each as text of its own.
     private func part(_ text: String, _ tag: String) -> [String] {
         text.components(separatedBy: "<\(tag) ").dropFirst().map { "<\(tag) " + ($0.components(separatedBy: "</\(tag)>").first ?? "") + "</\(tag)>" }
     }
@@ -73,7 +73,7 @@ import Testing
         #expect(network.name == "default" && network.bridge == "virbr0" && network.inboundRate == nil)
     }
 
-    /// What it defines and what not. Where this is stricter, it says so.
+    /// libvirt accepts and refuses the same XML as this, except where the test marks this as stricter.
     @Test func libvirtRefusesTheSame() throws {
         let bandwidths = [
             "", "<inbound average='1024'/>", "<outbound average='1024'/>",
@@ -86,11 +86,11 @@ import Testing
             "<inbound average='1k'/>", "<inbound average='0x10'/>",
             "<inbound average='99999999999999999999'/>", "<inbound average='5' burst='x'/>", "<inbound average='5' peak='1'/>", "<other/>",
         ]
-        // Of a network, and what this refuses for reasons of its own.
+        // These are the inner elements of networks. With `isStricter`, this refuses what libvirt accepts.
         let networks: [(inner: String, isStricter: Bool)] = [
             ("", false), ("<bandwidth><inbound average='1000' peak='2000' burst='1024'/><outbound average='2000'/></bandwidth>", false),
             ("<bandwidth><inbound average='5' floor='1'/></bandwidth>", false), ("<bandwidth><inbound peak='5'/></bandwidth>", false),
-            // The driver of real networks refuses these (network/bridge_driver.c), that for tests does not look.
+            // The driver for real networks refuses these (network/bridge_driver.c), but the test driver does not check them.
             ("<portgroup name='a' default='yes'/><portgroup name='b' default='yes'/>", true), ("<portgroup name='a'/><portgroup name='a'/>", true),
             ("<portgroup/>", false),
             ("<portgroup name='a' default='yes'><bandwidth><inbound average='5'/></bandwidth></portgroup><portgroup name='b'/>", false),
@@ -118,7 +118,7 @@ import Testing
         for (place, item) in networks.enumerated() {
             networkCases.append(
                 ("n\(place)", "<network><name>n\(place)</name><forward mode='bridge'/><bridge name='b\(place)'/>\(item.inner)</network>", item.isStricter))
-            // Bandwidth is for networks that libvirt itself forwards.
+            // libvirt allows a bandwidth only in networks that it forwards itself.
             if item.inner.hasPrefix("<bandwidth>") || item.inner.hasPrefix("<mtu") {
                 networkCases[place].xml = "<network><name>n\(place)</name><bridge name='b\(place)'/>\(item.inner)</network>"
             }

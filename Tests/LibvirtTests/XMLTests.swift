@@ -5,7 +5,7 @@ import Libvirt
 import TestSupport
 import Testing
 
-/// The reader beside libxml2, which libvirt itself reads with.
+/// Compares the XML reader with libxml2, which libvirt uses.
 @Suite struct XMLTests {
     private func read(_ text: String) throws -> XMLTree { try XMLTree.read(Array(text.utf8)) }
 
@@ -43,7 +43,7 @@ import Testing
     ])
     func whatIsWellFormedIsRead(_ text: String) throws { _ = try read(text) }
 
-    /// Prefixes hold where they are declared, and no further.
+    /// A prefix is valid only within the element that declares it.
     @Test func prefixesEnd() {
         #expect(throws: ConfigurationError.self) { try read("<a><b xmlns:x='u'/><x:c/></a>") }
         #expect(throws: ConfigurationError.self) { try read("<a xmlns:x='u'><b xmlns:x='v'/></a><x:c/>") }
@@ -57,7 +57,7 @@ import Testing
         return copy
     }
 
-    /// Whatever is written, both read the same or neither does.
+    /// Whatever is written, both parsers read the same or both refuse it.
     @Test func libxml2Agrees() throws {
         let seed = """
             <?xml version="1.0" encoding="UTF-8"?>
@@ -83,9 +83,9 @@ import Testing
                 }
             }
             let text = String(decoding: bytes, as: UTF8.self)
-            // Foundation's parser ends the process at an instruction without text, and this reader takes no document type.
+            // Foundation's parser ends the process at a processing instruction without text, and this reader accepts no document type declaration.
             if text.dropFirst().contains("<?") || text.contains("<!DOCTYPE") || String(validating: bytes, as: UTF8.self) == nil { continue }
-            // Of other encodings it knows some.
+            // libxml2 accepts some encodings other than UTF-8; this reader does not.
             if text.contains("encoding"), !text.contains("encoding=\"UTF-8\"") { continue }
             let own = (try? XMLTree.read(bytes)).map(Self.withoutLines), other = Oracle.read(bytes)
             #expect((own == other) as Bool, "\(text)")
@@ -96,12 +96,12 @@ import Testing
     }
 }
 
-/// Foundation's parser, which is libxml2.
+/// Foundation's parser, which uses libxml2.
 private final class Oracle: NSObject, XMLParserDelegate {
     private var open: [XMLTree] = []
     private var root: XMLTree?
     private var isSound = true
-    /// What it tells of namespaces that are no sound URIs, and reads all the same (XML_WAR_NS_URI and XML_WAR_NS_URI_RELATIVE).
+    /// The codes of warnings about namespaces that are not valid absolute URIs, which libxml2 reads nevertheless (XML_WAR_NS_URI and XML_WAR_NS_URI_RELATIVE).
     private static let warnings = [99, 100]
 
     static func read(_ bytes: [UInt8]) -> XMLTree? {
@@ -123,7 +123,7 @@ private final class Oracle: NSObject, XMLParserDelegate {
 
     func parser(_ parser: XMLParser, didEndElement name: String, namespaceURI: String?, qualifiedName: String?) {
         var element = open.removeLast()
-        // It leaves the ends of lines in CDATA as they are.
+        // Foundation's parser leaves the ends of lines in CDATA as they are.
         element.text = element.text.replacing("\r\n", with: "\n").replacing("\r", with: "\n").trimmingCharacters(in: CharacterSet(charactersIn: " \t\r\n"))
         if open.isEmpty { root = element } else { open[open.count - 1].children.append(element) }
     }
