@@ -1,9 +1,9 @@
 import Scheduler
 import Testing
 
-/// Frames that leave as several: by what is on the wire in rates and counters, as one in queues.
+/// Frames that leave as several: rates and counters count what they put on the wire, and queues count each as one.
 @Suite struct ChargeTests {
-    /// 64 000 bytes of payload in segments of 1 448 bytes, with 66 bytes of headers each.
+    /// A frame with 64 000 bytes of payload, which leaves in segments of at most 1 448 bytes with 66 bytes of headers each.
     static let segmented = Charge(bytes: 64_000 + 45 * 66, frames: 45)!
 
     @Test func aChargeSaysWhatItWasMadeOf() {
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// What a ceiling of bits lets through, overhead included, is the same whether frames come in segments or not.
+    /// A ceiling in bits lets the same number of bytes through, overhead included, whether the frames are segmented or not.
     @Test(arguments: [1, 45] as [UInt32]) func bitsAreThoseOnTheWire(frames: UInt32) {
         let bench = Bench(overhead: 24)
         bench.add(2, under: 1, .mbit(0, ceil: 100))
@@ -37,7 +37,7 @@ import Testing
         #expect(bench.sentFrames[2] == counters.sentFrames && counters.sentFrames % UInt64(frames) == 0)
     }
 
-    /// Rates in packets count frames on the wire, those of one instance and those that several lease.
+    /// Rates in packets count frames on the wire, in a tree with one instance and in one whose instances lease from a shared bucket.
     @Test(arguments: [1, 4]) func packetsAreThoseOnTheWire(count: Int) {
         let cluster = Cluster(count, root: ClassParameters())
         var p = ClassParameters()
@@ -61,7 +61,7 @@ import Testing
         #expect(near(Double(frames), 100_000, within: 0.005), "\(frames)")
     }
 
-    /// What instances of a tree lease of bits, where most pass their queues.
+    /// Instances of a tree that lease from a shared bucket pay for all segments, also when most frames bypass their queues.
     @Test func leasesPayForAllSegments() {
         let cluster = Cluster(3, root: .mbit(1_000, ceil: 1_000, burst: 80_000, ceilingBurst: 80_000))
         cluster.add(2, under: 1, .mbit(400, ceil: 500, burst: 80_000, ceilingBurst: 80_000))
@@ -99,7 +99,7 @@ import Testing
         #expect(bench.tree.pointee.backlogFrames == 14 && bench.tree.pointee.backlogBytes == 13 * Int(Self.segmented.bytes) + 100)
     }
 
-    /// A burst in which some leave as several, behind others and before others of the same leaf and of others.
+    /// A burst mixes ordinary frames with frames that leave as several, in the same leaf and in different ones.
     @Test func burstsMixBoth() {
         let bench = Bench()
         for leaf in ClassID(2)...4 { bench.add(leaf, under: 1, .mbit(10, burst: 1_000_000)) }
@@ -123,7 +123,7 @@ import Testing
         #expect(bench.tree.pointee.counters(of: 1).sentFrames == 4 + 3 * 45 && bench.tree.pointee.brokenInvariants().isEmpty)
     }
 
-    /// CoDel gives a frame up as it was offered: one drop.
+    /// When CoDel drops a frame that would leave as several, it counts one drop.
     @Test(arguments: [false, true]) func aDropIsOneWhateverItWouldHaveLeftAs(queuesFlows: Bool) {
         let bench = Bench()
         bench.gapsAllowed = true
@@ -140,7 +140,7 @@ import Testing
         #expect(bench.tree.pointee.brokenInvariants().isEmpty)
     }
 
-    /// A flow of large segments has its part of the bytes, no more.
+    /// A flow whose frames leave as several gets its share of the bytes on the wire and no more.
     @Test func flowsTakeTurnsByBytesOnTheWire() {
         let bench = Bench()
         bench.gapsAllowed = true
