@@ -5,7 +5,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Rules are run together as native code, or one by one by DPDK; libpcap's own interpreter says what is right.
+/// Rules are run together as native code, or one by one by DPDK. The results are compared with those of libpcap's own interpreter.
 @Suite("Filters") struct FilterTests {
     private static let interpreter = unsafeBitCast(
         dlsym(dlopen("libpcap.so.0.8", RTLD_NOW), "bpf_filter"), to: (@convention(c) (UnsafeRawPointer, UnsafePointer<UInt8>, UInt32, UInt32) -> UInt32).self)
@@ -38,7 +38,7 @@ import Testing
         "ether[ip[8] - 1] = 0", "ether[ip[8] - 65] = 0x45 or ether[0:4] ^ 0xffffffff > 0x7fffffff", "ip[0] / ip[1] > 1 or ip[8] % 7 = 1", "tcp[12] / 16 * 4 >= 0",
         "ether[ip[4:2] << 28] = 0", "ip[2:2] - 50 > 0x80000000", "ether[12:4] | 0x80000000 > 0x90000000", "vlan", "vlan 7", "vlan and tcp port 443", "not vlan",
         "ether[tcp[4:4] + 0xfffffff0] = 1", "ip[6:2] & 0x1fff = 0 and udp port 4791", "-ip[0] < 5", "ip proto 6 and ip[9] = 6", "mpls", "ip6[6] = 17 and ip6[40:2] = 40000",
-        // DPDK 22.11 makes native code of it that jumps into the middle of an instruction.
+        // DPDK 22.11 compiles this to native code that jumps into the middle of an instruction.
         "not src net 128.0.0.0/1 and not ether dst 52:54:00:00:00:01",
     ]
 
@@ -52,12 +52,12 @@ import Testing
         }
     }
 
-    /// Has a trial of rules that deny judge frames of all kinds, and in pieces, and libpcap beside it.
+    /// Runs deny rules on frames of all kinds, whole and in pieces, and compares the verdicts with libpcap's.
     private static func compare(_ trial: FilterTrial, _ programs: [PacketProgram], rounds: Int, _ random: inout Seeded) throws {
         var hits = [UInt64](repeating: 0, count: programs.count + 1), unreadable: UInt64 = 0
         for round in 0..<rounds {
             let frames = MixedTraffic.burst(&random).map { frame -> MixedTraffic.MixedFrame in
-                // Frames of every length, too.
+                // Some frames are cut, so that there are frames of every length.
                 switch round % 3 {
                 case 0: frame
                 case 1: (Array(frame.bytes.prefix(Int.random(in: 14...80, using: &random))), Int.random(in: 14...80, using: &random))
@@ -66,7 +66,7 @@ import Testing
             }
             let expected = frames.indices.filter { number in
                 let frame = frames[number].bytes
-                // Tags must be where they can be seen.
+                // All tags must lie in the first piece, because a frame whose first buffer ends within its tags has no verdict.
                 let tagsEnd = frame.count - (untagged(frame)?.count ?? 0) + 14
                 guard frames[number].contiguous >= min(frame.count, tagsEnd), let bare = untagged(frame) else {
                     unreadable += 1
@@ -85,7 +85,7 @@ import Testing
         #expect(trial.dropped == hits.dropLast().reduce(unreadable, +))
     }
 
-    /// Of what is in the frames, and of what asks for nearly the same as another.
+    /// A random expression about values that occur in the frames, so that many expressions ask for nearly the same.
     private static func randomExpression(_ random: inout Seeded) -> String {
         func any<T>(_ all: [T]) -> T { all.randomElement(using: &random)! }
         func term() -> String {
@@ -108,7 +108,7 @@ import Testing
     @Test("many rules together match what libpcap says of one after the other, whatever they share and wherever frames end", arguments: 0..<40)
     func together(_ seed: UInt64) throws {
         var random = Seeded(seed)
-        // What can match nothing is refused.
+        // Expressions that cannot match anything are refused, so they are left out.
         let rules = (0..<Int.random(in: 2...20, using: &random)).map { _ in Self.randomExpression(&random) }.filter { PacketExpression.fault(of: $0) == nil }
         let trial = try FilterTrial(rules.map { FilterRule(.deny, $0) }, .allow)
         try Self.compare(trial, rules.map { try PacketExpression.program(of: $0) }, rounds: 120, &random)
