@@ -3,7 +3,7 @@ import Packet
 import TestSupport
 import Testing
 
-/// Parts of a model that come and go as one.
+/// Parts of a model, which are added and removed as a whole.
 @Suite struct PartTests {
     private func part(_ yaml: String) throws -> Model { try Model(yaml: yaml) }
 
@@ -16,7 +16,7 @@ import Testing
         #expect(result.ports.map(\.name) == ["vm2", "host", "uplink", "vm9"] && result.guests.map(\.name) == ["vm2", "vm9"])
         #expect(result.bridges == model.bridges && result.groups == model.groups && result.protocols == model.protocols)
         #expect(try result.replacing(new, with: Model()).guests.map(\.name) == ["vm2"])
-        // By its name it stays where it is.
+        // An object whose name stays the same keeps its place.
         var changed = old
         changed.guests[0].macs = [MACAddress("52:54:00:00:00:77")!]
         #expect(try model.replacing(old, with: changed).ports.map(\.name) == ["vm1", "vm2", "host", "uplink"])
@@ -36,7 +36,7 @@ import Testing
                 == "guest set vm1 macs 52:54:00:00:00:01,52:54:00:00:00:02 group ''")
     }
 
-    /// A protocol's class may be there without settings, and is deleted as any other.
+    /// A protocol's class may exist without settings, and is deleted like any other.
     @Test func aProtocolWithoutSettingsIsDeleted() throws {
         var model = try office()
         model.guests[1].protocols["fcoe"] = ProtocolClasses()
@@ -45,7 +45,7 @@ import Testing
         #expect(throws: ConfigurationError.self) { try after.edited("class", "del", ["vm2/fcoe"]) }
     }
 
-    /// The short way of one change agrees: it leaves this to the general one.
+    /// The shortcut for single changes has the same result, because it leaves this case to the general function.
     @Test func theShortWayDeletesItToo() throws {
         var model = try office()
         model.guests[1].protocols["fcoe"] = ProtocolClasses()
@@ -61,14 +61,14 @@ import Testing
         #expect(running.model == whole.model && running.ids == whole.ids && running.trees == whole.trees)
     }
 
-    /// From any ports and guests to any others: the commands say the whole of it.
+    /// The commands lead from any ports and guests to any others.
     @Test func commandsLeadFromAnyModelToAnyOther() throws {
         for seed in 1...200 as ClosedRange<UInt64> {
             var random = Seeded(seed)
             let old = randomModel(&random), new = randomModel(&random)
             var (before, after) = (Model(), Model())
             (before.ports, before.guests, after.ports, after.guests) = (old.ports, old.guests, new.ports, new.guests)
-            // Around them everything else of the new one, so that references hold.
+            // Everything else is taken from the new model, so that what the ports and guests refer to exists.
             var start = new
             (start.ports, start.guests, start.mirrors) = (old.ports, old.guests, [])
             for index in start.bridges.indices { start.bridges[index].staticEntries = [] }

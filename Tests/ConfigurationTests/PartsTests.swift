@@ -2,7 +2,7 @@ import Configuration
 import TestSupport
 import Testing
 
-/// What hooks own, beside the operator's configuration.
+/// Parts, which hooks own, beside the operator's own configuration.
 @Suite struct PartsTests {
     private static let yaml = """
         ports: [{name: web, type: vhost, bridge: br0, socket: /run/sluice/web.sock}]
@@ -37,7 +37,7 @@ import Testing
         #expect(change.plan.actions.count == 1 && change.plan.trees.count == 1)
         running.adopt(change)
         #expect(running.model.guests[2].inbound.floor == 2_000_000_000)
-        // The same again is nothing.
+        // Setting the same part again changes nothing.
         #expect(try running.changed(part: "libvirt-web", to: running.parts["libvirt-web"]).plan.isEmpty)
         running.adopt(try running.changed(part: "libvirt-web", to: nil))
         #expect(try running.model == office() && running.parts.isEmpty)
@@ -55,7 +55,7 @@ import Testing
         running.adopt(try running.changed(base: other))
         #expect(running.model.guests.map(\.name) == ["vm1", "web"] && running.model.guests[1].inbound.floor == 500_000_000)
         #expect(running.base == other && running.parts.owner(ofGuest: "web") == "libvirt-web")
-        // Its owner's word replaces what was changed by hand.
+        // When its owner sets the part again, that replaces what was changed by hand.
         running.adopt(try running.changed(part: "libvirt-web", to: try part()))
         #expect(running.model.guests[1].inbound.floor == 1_000_000_000)
     }
@@ -110,7 +110,7 @@ import Testing
         #expect(long[0] != long[1] && long.allSatisfy { Part.isName($0) })
     }
 
-    /// At the start: the few that are in the way are found, whatever stands around them.
+    /// When the daemon starts, only the parts that do not fit are left out, wherever they stand among the others.
     @Test func thoseThatDoNotFitAreLeftOutAlone() throws {
         var running = Running()
         running.adopt(try running.changed(base: try office()))
