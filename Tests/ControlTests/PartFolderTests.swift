@@ -13,7 +13,7 @@ import Testing
     @Test func whatIsWrittenIsRead() throws {
         #expect(parts.load().parts.isEmpty && parts.load().isComplete)
         for name in ["b", "a"] { try parts.stage(try part(name)).commit() }
-        // What was not finished does not count, and goes.
+        // A file that was never given its real name is not a part, and is removed.
         _ = try parts.stage(try part("c"))
         let found = parts.load()
         #expect(try found.parts == [part("a"), part("b")] && found.flaws.isEmpty && found.isComplete)
