@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// libvirt's hook, called by hand as libvirt calls it.
+    /// The hook is called by the tests in the way in which libvirt calls it.
     @Suite("libvirt's hook", .needs(.hugepages))
     struct LibvirtTests {
         private func configuration(_ lab: Lab) -> String {
@@ -12,7 +12,7 @@ extension EndToEnd {
             """
         }
 
-        /// A domain with one interface for Sluice, and one that is none of its business.
+        /// The XML of a domain with one vhostuser interface, and one interface that Sluice does not serve.
         private func domain(_ lab: Lab, _ name: String = "web", floor: String = "1gbit", inner: String = "") -> String {
             """
             <domain type='kvm' id='3'>
@@ -49,7 +49,7 @@ extension EndToEnd {
             return Finished(status: status, output: child.output.text, errors: child.errors.text, seconds: 0)
         }
 
-        /// A call that does what it is to do has nothing to say.
+        /// Calls the hook and expects it to succeed without printing anything.
         private func call(_ daemon: Daemon, _ words: String, _ xml: String) throws {
             let result = try hook(daemon.socket, words.split(separator: " ").map(String.init), xml, options: ["--strict"])
             #expect(result.status == 0 && result.output.isEmpty && result.errors.isEmpty, "\(words): \(result)")
@@ -71,12 +71,12 @@ extension EndToEnd {
                 try call(daemon, "web start begin -", domain(lab))
                 try call(daemon, "web started begin -", domain(lab))
 
-                // What is changed by metadata reaches the daemon at the next call; the same port goes on.
+                // A change of the metadata reaches the daemon with the next call, and the port and its class stay the same.
                 try call(daemon, "web reconnect begin -", domain(lab, floor: "1500mbit"))
                 #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_500_000_000)
                 #expect(try daemon.classStatus("br0", "web")["id"].int == id)
 
-                // The operator's file neither removes nor changes it.
+                // Applying the operator's file neither removes nor changes the part.
                 let file = try lab.write("more.yaml", configuration(lab) + "\nguests: [{name: host, port: host, inbound: {floor: 100mbit}}]\n")
                 let diff = try daemon.command("diff", file)
                 #expect(diff.contains("+ guest host") && !diff.contains("- ") && diff.contains("# part libvirt-web stays: port web, guest web"), "\(diff)")
@@ -91,7 +91,7 @@ extension EndToEnd {
                 #expect(refused.status == 1 && refused.errors.contains("the guest web belongs to the part libvirt-web"), "\(refused.errors)")
                 #expect(try daemon.sluice("port", "del", "web").errors.contains("belongs to the part libvirt-web"))
 
-                // A single change holds until the owner's next word, and over a restart where other single changes do.
+                // A single change holds until the hook sets the part again. It survives a restart where other single changes do: without a configuration file.
                 try daemon.command("class", "set", "web", "dir", "inbound", "floor", "1200mbit")
                 try daemon.crashAndRestart(isConfigured: isConfigured)
                 #expect(try parts(daemon) == ["libvirt-web"])
@@ -123,9 +123,9 @@ extension EndToEnd {
                     #expect(result.errors.contains("20gbit"), "\(result.errors)")
                 }
                 #expect(try parts(daemon).isEmpty && !FileManager.default.fileExists(atPath: lab.path("web")))
-                // To end a domain that runs is never asked for.
+                // Even with --strict, a call for a running domain never fails, because libvirt would kill the domain.
                 #expect(try hook(daemon.socket, ["web", "reconnect", "begin", "-"], greedy, options: ["--strict"]).status == 0)
-                // Before a migration it is only made sure that it could be had.
+                // Before a migration the hook only checks whether the part could be set.
                 #expect(try hook(daemon.socket, ["web", "migrate", "begin", "-"], greedy, options: ["--strict"]).status == 1)
                 try call(daemon, "web migrate begin -", domain(lab))
                 #expect(try parts(daemon).isEmpty)
@@ -133,7 +133,7 @@ extension EndToEnd {
                 #expect(try hook(daemon.socket, words, "<domain><name>web</name> vhostuser", options: ["--strict"]).status == 1)
                 let other = try hook(daemon.socket, ["other", "prepare", "begin", "-"], domain(lab), options: ["--strict"])
                 #expect(other.status == 1 && other.errors.contains("is that of the domain web"), "\(other.errors)")
-                // Its name needs no writing for a shell, a file or a part.
+                // A domain's name may have characters that a part's name may not have.
                 let odd = "my web_-\u{fc}"
                 let xml = domain(lab, "web").replacing("<name>web</name>", with: "<name>\(odd)</name>")
                 let result = try hook(daemon.socket, [odd, "prepare", "begin", "-"], xml, options: ["--strict"])
@@ -157,7 +157,7 @@ extension EndToEnd {
                 let refused = try hook(away, ["web", "prepare", "begin", "-"], domain(lab), options: ["--strict"])
                 #expect(refused.status == 1 && refused.errors.contains("no daemon answers on \(away)"), "\(refused)")
 
-                // One that is stopped: it takes the connection and never answers.
+                // A stopped daemon accepts the connection but never answers.
                 let daemon = try Daemon(lab, configuration(lab))
                 daemon.process.signal(SIGSTOP)
                 let hung = try hook(daemon.socket, ["web", "prepare", "begin", "-"], domain(lab), options: ["--timeout", "300ms"])
@@ -184,7 +184,7 @@ extension EndToEnd {
                 let file = try lab.write("more.yaml", configuration(lab).replacing("[{name: br0, rate: 10gbit}]", with: "[{name: br0, rate: 10gbit}, {name: br1}]"))
                 #expect(try daemon.command("apply", file).contains("+ port late"))
                 #expect(try daemon.port("late")["state"].string == "waiting")
-                // While it has a port there, the bridge stays.
+                // The bridge cannot be removed while the part has a port on it.
                 let refused = try daemon.sluice("apply", daemon.config)
                 #expect(refused.status == 1 && refused.errors.hasPrefix("part late: port late bridge"), "\(refused.errors)")
                 for name in ["late", "torn"] { try daemon.command("part", "del", name) }
@@ -208,13 +208,13 @@ extension EndToEnd {
                 #expect(try daemon.command("part").contains("mine"))
                 #expect(try String(contentsOfFile: lab.path("conf.d/mine.yaml"), encoding: .utf8) == yaml)
                 #expect(try daemon.command("part", "set", "mine", file) == "nothing to change\n")
-                // A port that cannot be opened: nothing of it is kept.
+                // If a port cannot be opened, nothing of the new part is kept.
                 let wrong = try lab.write("q.yaml", yaml.replacing(lab.path("p"), with: "\(lab.path("nowhere/p")), mode: server"))
                 #expect(try daemon.sluice("part", "set", "mine", wrong).status == 1)
                 #expect(try String(contentsOfFile: lab.path("conf.d/mine.yaml"), encoding: .utf8) == yaml)
                 #expect(try daemon.command("part", "show", "mine") == yaml)
                 #expect(try FileManager.default.contentsOfDirectory(atPath: lab.path("conf.d")) == ["mine.yaml"])
-                // A folder that takes nothing.
+                // If the part's file cannot be written, the part is refused.
                 try FileManager.default.removeItem(atPath: lab.path("conf.d"))
                 _ = try lab.write("conf.d", "")
                 let refused = try daemon.sluice("part", "set", "other", try lab.write("r.yaml", yaml.replacing("name: p", with: "name: r")))
@@ -230,7 +230,7 @@ extension EndToEnd {
                 let root = lab.path("root"), script = "\(root)/etc/libvirt/hooks/qemu.d/50-sluice"
                 func sluice(_ words: String...) throws -> Finished { try finish([Build.program("sluice"), "libvirt"] + words) }
                 #expect(try sluice("install", "--root", root, "--program", Build.program("sluice")).output == "\(script) is in place\n")
-                // As libvirt runs it: with a daemon that is away it ends well, and says why nothing was done.
+                // This runs the script as libvirt does. Without a daemon it succeeds, and says on standard error why nothing was done.
                 func call(_ words: String...) throws -> Finished {
                     let child = try ChildProcess([script] + words, environment: ["SLUICE_SOCKET": lab.path("away")], keepsInput: true)
                     defer { child.stop() }
@@ -267,19 +267,19 @@ extension EndToEnd {
                 func running(_ xml: String) throws { _ = try lab.write("running/web.xml", "<domstatus state='running' pid='1'>\(xml)</domstatus>") }
                 let words = ["libvirt", "sync", "--status", folder]
                 #expect(try daemon.command(words).isEmpty)
-                // One that came while the daemon was away.
+                // This is a domain that started while the daemon was away.
                 try running(domain(lab))
                 #expect(try daemon.command(words).contains("+ guest web"))
                 #expect(try daemon.command(words).isEmpty)
                 try running(domain(lab, floor: "1500mbit"))
                 #expect(try daemon.command(words).contains("~ guest web"))
                 #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_500_000_000)
-                // One that cannot be had is told, and what it had stays.
+                // A change that is refused is reported, and the domain keeps what it had.
                 try running(domain(lab, floor: "20gbit"))
                 let refused = try daemon.sluice(words)
                 #expect(refused.status == 1 && refused.errors.contains("\(folder)/web.xml: "), "\(refused)")
                 #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_500_000_000)
-                // The hook may just have set it.
+                // The part of a domain without a file is not deleted at once, because the hook may just have set it.
                 try FileManager.default.removeItem(atPath: "\(folder)/web.xml")
                 #expect(try daemon.command(words).isEmpty)
                 #expect(try parts(daemon) == ["libvirt-web"])

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// libvirt itself calls the hook, and starts a guest.
+    /// Here libvirt itself starts a guest and calls the hook.
     @Suite("libvirtd", .needs(.hugepages, .qemu, .libvirt))
     struct LibvirtdTests {
         private func domain(_ lab: Lab, _ name: String, floor: String) throws -> String {
@@ -48,7 +48,7 @@ extension EndToEnd {
                     lab, prepare: [Build.program("sluice"), "libvirt", "install", "--strict", "--socket", daemon.socket])
                 #expect(libvirtd.log.contains("/etc/libvirt/hooks/qemu.d/50-sluice is in place"), "\(libvirtd.log)")
 
-                // What cannot be had keeps it from starting, and says why.
+                // A floor that cannot be admitted keeps the domain from starting, and the error says why.
                 var defined = try libvirtd.virsh("define", lab.write("greedy.xml", domain(lab, "greedy", floor: "20gbit")))
                 #expect(defined.status == 0, "\(defined)")
                 let refused = try libvirtd.virsh("start", "greedy")
@@ -65,7 +65,7 @@ extension EndToEnd {
                 #expect(before["floor"].int == 1_000_000_000 && before["ceiling"].int == 2_000_000_000, "\(before)")
                 #expect((before["sent"]["frames"].int ?? 0) > 0)
 
-                // Changed while it runs: libvirt calls no hook.
+                // When the metadata of a running domain is changed, libvirt calls no hook, so `sync` has to apply it.
                 let metadata = "<domain><interface mac='52:54:00:00:00:51' name='web'><inbound floor='1500mbit'/></interface></domain>"
                 let changed = try libvirtd.virsh("metadata", "web", "urn:sluice:libvirt:1", "--key", "sluice", "--live", "--set", metadata)
                 #expect(changed.status == 0, "\(changed)")
@@ -73,7 +73,7 @@ extension EndToEnd {
                 #expect(sync.status == 0 && sync.output.contains("~ guest web"), "\(sync)")
                 #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_500_000_000)
 
-                // The daemon is killed: the guest is reached again, with what it had.
+                // After the daemon was killed and restarted, the guest can be reached again and has its floor.
                 try daemon.crashAndRestart()
                 try host.configure("\(lab.tag)h", address: "10.0.0.1/24")
                 try daemon.waitUntil(port: "web", is: "up")
@@ -89,7 +89,7 @@ extension EndToEnd {
     }
 }
 
-/// A guest's serial console on a socket that QEMU listens on.
+/// A guest's serial console, on a Unix socket that QEMU listens on.
 private final class Console {
     private let descriptor: Int32
 

@@ -1,15 +1,16 @@
 import Foundation
 
-/// A libvirtd of the test's own: its configuration, state and sockets lie in a mount namespace that goes with it.
+/// A libvirtd for one test. Its configuration, state and sockets lie in a mount namespace of its own, which disappears with it.
 final class Libvirtd {
     private let lab: Lab
     private(set) var process: ChildProcess
     private let script: String
 
-    /// - Parameter prepare: a command that runs where libvirtd will, before it starts.
+    /// - Parameter prepare: a command that runs in the mount namespace before libvirtd starts.
     init(_ lab: Lab, prepare: [String], environment: [String: String] = [:]) throws {
         self.lab = lab
-        // QEMU runs as root, without what a host with systemd has. What libvirt wants of users Debian's other packages would make.
+        // QEMU runs as root, and without the services of a host with systemd. The users and groups that libvirt needs, which other Debian packages would
+        // create, are added to copies of the files.
         script = try lab.write(
             "libvirtd.sh",
             """
@@ -48,7 +49,7 @@ final class Libvirtd {
         let child = try ChildProcess(["unshare", "-m", "sh", script] + prepare, environment: environment)
         process = child
         lab.atClose {
-            // Its guests are processes of their own.
+            // The guests are processes of their own, which do not end with libvirtd.
             let virsh = ["nsenter", "-t", "\(child.pid)", "-m", "virsh", "-c", "qemu:///system"]
             let names = (try? SystemTests.finish(virsh + ["list", "--name"], within: 30))?.output.split(whereSeparator: \.isWhitespace) ?? []
             for name in names { _ = try? SystemTests.finish(virsh + ["destroy", String(name)], within: 30) }
@@ -60,7 +61,7 @@ final class Libvirtd {
         }
     }
 
-    /// Runs a program where libvirtd is.
+    /// Runs a program in libvirtd's mount namespace.
     func finish(_ arguments: String..., environment: [String: String] = [:]) throws -> Finished {
         try SystemTests.finish(["nsenter", "-t", "\(process.pid)", "-m"] + arguments, environment: environment, within: 60)
     }
