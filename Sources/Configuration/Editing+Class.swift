@@ -44,7 +44,7 @@ extension Editor {
         }
     }
 
-    /// A protocol's, there with no settings at all: a leaf of its own.
+    /// Whether the class is that of a guest's protocol and has no settings, so that all it does is to give the protocol a leaf of its own.
     private func isBare(_ target: Target) -> Bool {
         if case .protocol(let guest, let name) = target { model.guests[guest].protocols[name] == ProtocolClasses() } else { false }
     }

@@ -5,7 +5,7 @@ extension EditObject {
         return fields.isEmpty ? nil : KeyHelp.text(fields, rawValue)
     }
 
-    /// Empty: it has no keys of a table.
+    /// The keys of this kind of object; empty if it has no table of keys.
     package var fields: [FieldDescription] {
         let fields = Fields.all
         return switch self {

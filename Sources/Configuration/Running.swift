@@ -8,7 +8,7 @@ public struct Running: Sendable {
     public private(set) var model: Model
     public private(set) var trees: [TreeDescription]
     public private(set) var ids: ClassIDs
-    /// Which ports and guests belong to whom.
+    /// The parts in use, and the ports and guests that they own.
     public private(set) var parts: Parts
     /// The index for the shorter way; nil: it is made when it is needed.
     private var index: LocalIndex?
@@ -16,7 +16,7 @@ public struct Running: Sendable {
     /// - Parameters:
     ///   - ids: the class ids in use. Ids of classes that `model` does not have are kept for the next change: when the daemon starts, nothing runs yet, and they
     ///     are the ids of its last run.
-    ///   - parts: those whose ports and guests `model` has.
+    ///   - parts: the parts in use. `model` already has their ports and guests.
     public init(_ model: Model = Model(), ids: ClassIDs = ClassIDs(), parts: Parts = Parts()) {
         self.model = model
         self.ids = ids

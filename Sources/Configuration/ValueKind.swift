@@ -3,14 +3,15 @@ import Packet
 
 /// How a kind of value is read, written, checked and described.
 struct ValueKind<Value> {
-    /// Reports what reading would have refused in a value that was made in code. It is called with the value and the path where it stands.
+    /// Checks a value that was made in code, and reports what reading it from text would have refused. It is called with the value and its path.
     typealias Check = (Value, () -> String, inout ProblemList) -> Void
 
     let takes: FieldValue
     /// Reads a value; nil: the text is no such value, and the problem has been added to the list.
     let read: (Element, inout ProblemList) -> Value?
     let write: (Value) -> Document
-    /// nil: every value of the type is allowed, or is checked where what it names is. It has no default, so that no kind is left unchecked by oversight.
+    /// Checks a value; nil if every value of the type is allowed, or is checked together with the object that it names. The initializer has no default for it,
+    /// so that no kind is left unchecked by oversight.
     let check: Check?
 
     init(takes: FieldValue, read: @escaping (Element, inout ProblemList) -> Value?, write: @escaping (Value) -> Document, check: Check?) {
@@ -161,7 +162,7 @@ struct MapKind<Value, Draft> {
     func write(_ value: Value) -> Document { Fields.write(draft(value), fields) }
 
     var takes: FieldValue { .map(fields.map(\.about)) }
-    /// As `ValueKind.check`.
+    /// Does what `ValueKind.check` describes.
     func check(_ value: Value, _ path: () -> String, _ problems: inout ProblemList) {
         let draft = draft(value)
         for field in fields { field.check?(draft, path, &problems) }

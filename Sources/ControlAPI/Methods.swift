@@ -12,7 +12,7 @@ public enum Method: String, CaseIterable, Sendable {
     case configApply = "config.apply"
     /// `DiffParams` -> `ChangeReply`
     case configDiff = "config.diff"
-    /// `PartParams` -> `ChangeReply`; puts a part in place of the one of its name.
+    /// `PartParams` -> `ChangeReply`; adds a part, or replaces the one of its name.
     case partSet = "part.set"
     /// `PartDeletion` -> `ChangeReply`
     case partDel = "part.del"
@@ -100,7 +100,7 @@ public struct ClassParams: Codable, Sendable {
 /// The parameters of `config.apply`: the whole configuration in YAML.
 public struct ApplyParams: Codable, Sendable {
     public var yaml: String
-    /// True: tell what would change, and whether that is possible, but change nothing.
+    /// If true, the reply says what would change, or the error why that is not possible, and nothing is changed.
     public var dryRun: Bool?
     public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
 }
@@ -141,7 +141,7 @@ public struct ChangeReply: Codable, Equatable, Sendable {
     public var changes: [String]
     /// False: it was a dry run or a diff, and nothing has changed.
     public var applied: Bool
-    /// Of a diff: the parts that no file changes, with what they own, each a sentence; nil: there are none.
+    /// In the reply to a diff, a sentence for each part, which says what the part owns and that the file does not change it; nil if there are no parts.
     public var kept: [String]?
     public init(changes: [String], applied: Bool, kept: [String] = []) {
         self.changes = changes
@@ -155,7 +155,7 @@ public struct PartParams: Codable, Sendable {
     public var name: String
     /// Ports and guests, as in a configuration file.
     public var yaml: String
-    /// True: tell what would change, and whether that is possible, but change nothing.
+    /// If true, the reply says what would change, or the error why that is not possible, and nothing is changed.
     public var dryRun: Bool?
     public init(name: String, yaml: String, dryRun: Bool = false) { self.name = name; self.yaml = yaml; self.dryRun = dryRun }
 }
@@ -163,21 +163,21 @@ public struct PartParams: Codable, Sendable {
 /// The parameters of `part.del`.
 public struct PartDeletion: Codable, Sendable {
     public var name: String
-    /// True: it is no error that there is no such part.
+    /// If true, it is not an error if there is no such part.
     public var ifThere: Bool?
     public init(name: String, ifThere: Bool = false) { self.name = name; self.ifThere = ifThere }
 }
 
-/// A part of the configuration: ports and guests that belong to somebody else than the operator, such as a hook.
+/// A part of the configuration: ports and guests that the operator does not own, but, for example, a hook.
 public struct PartStatus: Codable, Equatable, Sendable {
     public var name: String
-    /// As it was set. Single changes may have been made to its ports and guests since.
+    /// The text that the part was set to. Commands may have changed its ports and guests since.
     public var yaml: String
     public var ports: [String]
     public var guests: [String]
-    /// Since it was set.
+    /// The time in seconds since the part was set.
     public var ageSeconds: UInt64
-    /// Why it is kept but not in use; nil: it is in use.
+    /// A sentence that says why the text is not in use although it is kept; nil if it is in use.
     public var problem: String?
     public init(name: String, yaml: String, ports: [String], guests: [String], ageSeconds: UInt64, problem: String? = nil) {
         self.name = name
@@ -191,9 +191,9 @@ public struct PartStatus: Codable, Equatable, Sendable {
 
 /// The running configuration.
 public struct ConfigReply: Codable, Equatable, Sendable {
-    /// The operator's own, which can be applied again; what belongs to parts follows as comments.
+    /// The operator's own configuration, which can be applied again, followed by the ports and guests of the parts as comments.
     public var yaml: String
-    /// The operator's own as JSON.
+    /// The operator's own configuration as JSON.
     public var json: JSONValue
     public init(yaml: String, json: JSONValue) { self.yaml = yaml; self.json = json }
 }

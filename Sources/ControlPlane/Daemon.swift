@@ -12,7 +12,7 @@ public struct Daemon {
     private let stateFile: String?
     private let folder: PartFolder?
 
-    /// - Parameter parts: the folder that keeps what hooks own; nil: `conf.d` beside the configuration file or, without one, the state file.
+    /// - Parameter parts: the folder that keeps the parts, which hooks own; if nil, `conf.d` beside the configuration file or, without one, the state file.
     public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil) {
         self.configFile = configFile
         self.socket = socket
@@ -140,8 +140,8 @@ public struct Daemon {
     /// Says why the daemon did not start, on standard error.
     public static func tell(_ error: any Error) { StandardError.writeLast("sluiced: \(error)\n") }
 
-    /// Adds the parts of the folder to what is to run, those that go together with it. The folder says what parts there are; where it says the same as the state
-    /// file, they run on with the single changes that were made to them.
+    /// Adds those parts of the folder that fit the configuration that is to run. The folder decides which parts there are. A part whose text is the same in the
+    /// state file keeps the single changes that were made to it.
     private func withParts(_ base: Running, _ ids: ClassIDs, _ log: Logger) -> (Running, unfit: [String: Engine.UnfitPart]) {
         guard let folder else { return (base, [:]) }
         let found = folder.load()
@@ -157,7 +157,7 @@ public struct Daemon {
         for (name, reason) in running.adopt(parts: changes) {
             let part = found.parts.first { $0.name == name }
             log.error("the part \(name) is not in use, as it does not go together with the rest: \(reason)")
-            // What ran of it before goes on, where nothing but its new form does not fit.
+            // If only the new text of a part does not fit, the ports and guests that it had before go on running.
             if part != nil { unfit[name] = Engine.UnfitPart(part: part, sentence: "\(reason)") }
         }
         return (Running(running.model, ids: ids, parts: running.parts), unfit)

@@ -10,13 +10,13 @@ final class Engine {
     let socket: String
     let configFile: String?
     private let keeper: StateKeeper?
-    /// Where parts are kept; nil: they do not outlive the daemon.
+    /// The folder in which parts are kept; if nil, they do not outlive the daemon.
     let folder: PartFolder?
     /// The configuration that runs.
     private(set) var running: Running
     /// Parts that are kept but not in use, by name.
     var unfit: [String: UnfitPart]
-    /// When parts were set that this daemon has seen being set.
+    /// The time at which each part was set, if that was since this daemon started.
     var partTimes: [String: Date] = [:]
     private var hasStarted = false
     private var changes: UInt64 = 0
@@ -26,8 +26,8 @@ final class Engine {
     /// - Parameters:
     ///   - ids: the class ids as the last run left them.
     ///   - keeper: saves ids and configuration; nil: they do not outlive the daemon.
-    ///   - folder: where parts are kept; nil: nowhere.
-    ///   - unfit: parts that are there but cannot be used.
+    ///   - folder: the folder in which parts are kept; if nil, they are not kept.
+    ///   - unfit: parts that the folder has but that cannot be used.
     init(
         dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, configFile: String?, folder: PartFolder? = nil,
         unfit: [String: UnfitPart] = [:]
@@ -59,7 +59,7 @@ final class Engine {
     func end() { keeper?.end(running) }
 
     /// Brings the data plane to what is to run when the daemon starts: ports that cannot be opened are reported, and the rest runs.
-    /// - Parameter parts: those whose ports and guests `model` has.
+    /// - Parameter parts: the parts whose ports and guests `model` includes.
     /// - Returns: the changes, one on each line.
     func start(_ model: Model, _ parts: Parts, source: String) throws -> [String] {
         let began = ContinuousClock.now
@@ -109,7 +109,7 @@ final class Engine {
         throw ConfigurationError("", "this is empty, and would take away all that runs (\(shown)): write {} instead if that is meant")
     }
 
-    /// - Parameter file: the file that changes with it; nil: none.
+    /// - Parameter file: the part's file that changes together with the configuration; nil if no file does.
     func carryOut(
         _ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false, file: PartFile? = nil
     ) throws -> [String] {

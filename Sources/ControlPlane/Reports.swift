@@ -314,7 +314,8 @@ extension Engine {
         try QEMUReply(port: port, guests: dataPlane.model.effectiveGuests.map(\.settings).filter { $0.port == port.name })
     }
 
-    /// The port that a request names, which it has to.
+    /// The port that a request names.
+    /// - Throws: an error if the request names none, or there is no such port.
     func port(namedBy request: Request) throws -> PortSettings {
         guard let name = try request.params(NameParams.self).name else {
             throw RPCError(RPCError.invalidParams, "\(request.method) needs the parameter 'name'")
