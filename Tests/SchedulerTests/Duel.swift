@@ -30,7 +30,7 @@ struct Duel {
     /// The number of frames that left on what a class had saved, according to the oracle.
     var sentFromSavings: Int { arena.oracle.sentFromSavings }
     var droppedByCoDel: Int { arena.oracle.droppedByCoDel }
-    /// Frames that left as several.
+    /// The number of frames that left as several.
     var sentAsSeveral: Int { arena.oracle.sentAsSeveral }
 
     private var failure: String?

@@ -144,13 +144,13 @@ final class Oracle {
     /// The number of frames that left on what a class had saved.
     var sentFromSavings = 0
     var droppedByCoDel = 0
-    /// Frames that left as several on the wire.
+    /// The number of frames that left as several on the wire.
     var sentAsSeveral = 0
     /// The number of events so far in which an inner class had nothing left for the classes below it.
     var events = 0
     /// The visit that has not ended yet; see `OracleWaits`.
     var visit: Visit?
-    /// What the root has not paid for: it pays before it is asked, and before a call ends.
+    /// What the root has not been charged for yet. It is charged before its state is looked at, and before a call ends.
     var owed: [Cost] = []
     /// Leaves above their floors that got their first frame since the last dequeue. When there are 64, they join at once.
     var arrivals: [ClassID] = []
@@ -162,7 +162,7 @@ final class Oracle {
         make(1, nil, root, at: now)
     }
 
-    /// Bytes with overhead, and packets.
+    /// A cost: the bytes with overhead, and the packets.
     struct Cost {
         var bytes: Int, packets: Int128
     }

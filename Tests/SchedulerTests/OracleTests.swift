@@ -26,10 +26,10 @@ import Testing
     /// Some leaves use CoDel, and time passes in larger steps.
     @Test(arguments: 0..<8) func randomTreesThatDropWhatIsStale(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .delaying) }
 
-    /// Frames that leave as several, by every way.
+    /// Frames that leave as several take every path through the tree.
     @Test(arguments: 0..<8) func randomTreesWithSegmentedFrames(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .segmented) }
 
-    /// Other cases in every run.
+    /// Every run of the tests has other random cases.
     @Test(arguments: 0..<8) func freshTrees(part: Int) {
         let first = UInt64.random(in: 1 << 32 ..< 1 << 63)
         fight(first ..< first + 2_000, [.plain, .saving, .delaying, .segmented][part % 4])
@@ -62,7 +62,7 @@ enum Step {
     case enqueue(Charge, to: ClassID, asBurst: Bool)
     case dequeue(limit: Int)
     case bypass([Charge], to: ClassID)
-    /// Several leaves, some of them twice: `runs` are charges by leaf; the first frames belong to nobody.
+    /// A burst for several leaves, some of which occur twice. `runs` has the charges for each leaf; the `first` frames before them belong to no run.
     case bypassBurst(first: Int, runs: [(leaf: ClassID, lengths: [Charge])])
     case advance(by: Nanoseconds)
     case park(UInt16)
@@ -176,14 +176,14 @@ struct CaseMaker {
 
     private mutating func lengths() -> [Charge] { (0..<1 + dice.below(4)).map { _ in charge(dice.one(of: [60, 300, 1_514, 9_000])) } }
 
-    /// Of a frame of so many bytes, or of one that leaves as several.
+    /// The charge of a frame of this length or, in some cases, of one that leaves as several.
     private mutating func charge(_ length: UInt32) -> Charge {
         guard kind == .segmented, dice.chance(40) else { return Charge(bytes: length) }
         return Charge(bytes: dice.one(of: [120, 3_000, 20_000, 67_000, 1_048_575]), frames: dice.one(of: [2, 3, 14, 45, 1_024]))!
     }
 }
 
-/// An ordinary frame's as its length, so that cases say what they said before there were others.
+/// The charge of an ordinary frame is written as its length alone, so that recorded cases need not change.
 extension Charge: CustomStringConvertible {
     public var description: String { frames == 1 ? "\(bytes)" : "\(bytes) in \(frames)" }
 }

@@ -136,7 +136,7 @@ extension Oracle {
 extension Oracle.Class {
     func isSpent(_ bucket: Oracle.Bucket, at now: Nanoseconds) -> Bool { bucket.filled(now > checkpoint ? Int128(now - checkpoint) : 0) < 0 }
 
-    /// Charges what limits it.
+    /// Charges the buckets that limit the class.
     func chargeLimits(_ costs: [Oracle.Cost]) {
         for cost in costs {
             ceiling?.charge(Int128(cost.bytes) * 8)

@@ -148,8 +148,8 @@ extension ClassTree {
         return rootLends(&credit, owed: owedCharge, at: now) ? credit : -1
     }
 
-    /// Adds the frames behind the first: their bytes, those with overhead, and the latter without the last frame. False: one of them is not for the short
-    /// ways, or there is none at all.
+    /// Adds up the frames behind the first: their bytes, their bytes with overhead, and the latter without the last frame. Returns false if one of them is
+    /// not an ordinary frame of a positive size, which the shortcut needs, or if there is none at all.
     @_noLocks @inline(never)
     private static func sum(
         _ charges: UnsafePointer<Charge>, _ count: Int, _ overhead: Int64, _ bytes: inout UInt64, _ size: inout Int64, _ covered: inout Int64

@@ -177,7 +177,7 @@ extension ClassTree {
 
     /// What one visit to a leaf took from its queue.
     struct Taken {
-        /// On the wire.
+        /// The number of frames on the wire.
         var frames: UInt32
         var bytes: UInt32
         /// Bytes with overhead. A turn is at most 2^29 bytes and a frame costs less than that, so they fit 32 bits.
@@ -196,11 +196,11 @@ extension ClassTree {
             self.next = next
         }
 
-        /// Nothing yet.
+        /// Nothing taken yet, of a queue whose first frame is `next`.
         @_noLocks @inline(__always)
         init(next: UInt32) { self.init(frames: 0, bytes: 0, charged: 0, cost: 0, next: next) }
 
-        /// What a frame costs comes on top.
+        /// Adds the cost of a frame.
         @_noLocks @inline(__always)
         mutating func add(_ charge: Charge, _ overhead: Int64) {
             frames &+= charge.frames
@@ -209,7 +209,7 @@ extension ClassTree {
             cost = charged &* Credit.perByte
         }
 
-        /// What a later visit to another leaf took comes on top; `next` has no meaning then.
+        /// Adds what a later visit to another leaf took. After that `next` has no meaning.
         @_noLocks @inline(__always)
         mutating func add(_ other: Taken) {
             frames &+= other.frames
@@ -248,7 +248,7 @@ extension ClassTree {
         while last != tail, place.hasRoom, taken.cost <= budget {
             let frame = frames + Int(taken.next)
             let size = frame.pointee.charge.shortSize(overhead)
-            // Nothing has been done so far that the caller or another would see.
+            // So far nothing has changed outside of the local variables, except for room that is written again.
             if _slowPath(size < 0) { return takeAny(leaf, into: &place, from: begin, turn: turn, credit: credit) }
             place.put(frame, origin)
             last = taken.next

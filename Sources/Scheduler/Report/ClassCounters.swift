@@ -4,7 +4,7 @@ public struct ClassCounters: Equatable, Sendable {
     public var sentFrames: UInt64 = 0
     public var sentBytes: UInt64 = 0
     public var backlogFrames: UInt32 = 0
-    /// On the wire.
+    /// The number of waiting bytes, counted as they will be on the wire.
     public var backlogBytes: UInt32 = 0
     public var droppedQueueLimit: UInt64 = 0
     public var droppedBufferShare: UInt64 = 0

@@ -32,9 +32,9 @@ public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     public var priority: UInt8
     /// Bytes per turn among classes of equal priority; raised to `ClassParameters.leastQuantum` if it is smaller.
     public var quantum: UInt32
-    /// Most frames in a leaf's queue, each one whatever it leaves as; 0: only the shared buffer limits it.
+    /// Most frames in a leaf's queue, where a frame that leaves as several counts as one; 0 if only the shared buffer limits the queue.
     public var limitPackets: UInt32
-    /// Most bytes on the wire in a leaf's queue; 0, or more than 2 147 483 647: that many.
+    /// Most bytes in a leaf's queue, counted as they will be on the wire. 0, or any value above 2 147 483 647, stands for 2 147 483 647.
     public var limitBytes: UInt32
     /// Sojourn time in ns above which CoDel begins to drop (RFC 8289 suggests 5 ms); 0 for tail drop.
     public var codelTarget: UInt64

@@ -16,10 +16,10 @@ extension ClassTree {
     /// never overtakes another. Turns are not charged, since they only matter among classes that wait.
     ///
     /// - Parameters:
-    ///   - charges: of the burst's frames, as for `enqueue`.
-    ///   - first: where the frames of the first run begin.
-    ///   - runs: of `count` leaves.
-    /// - Returns: where the frames end that passed; `first` if none did.
+    ///   - charges: the charges of the burst's frames, as for `enqueue`.
+    ///   - first: the index of the first frame of the first run.
+    ///   - runs: the runs of frames, each for one leaf; there are `count` of them.
+    /// - Returns: the index behind the last frame that passed; `first` if none did.
     @_noLocks
     public mutating func bypass(_ charges: UnsafePointer<Charge>, from first: Int, _ runs: UnsafePointer<LeafRun>, count: Int, at now: Nanoseconds) -> Int {
         latest = now
@@ -71,7 +71,8 @@ extension ClassTree {
         return left >= 0 && flags & (ClassFlags.meteredFloor | ClassFlags.endlessFloor) != 0
     }
 
-    /// As many of the frames as credit allows: each is sent whole while there is any. `Taken.next` is the number of them.
+    /// The cost of as many of the frames as the credit allows, at least one. A frame is sent whole if the frames before it cost no more than the credit.
+    /// `Taken.next` is the number of frames.
     @_noLocks @inline(__always)
     func measure(_ charges: UnsafePointer<Charge>, count: Int, credit: Int64) -> Taken {
         var taken = Taken(next: 1)

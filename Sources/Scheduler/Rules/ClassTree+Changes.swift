@@ -49,7 +49,7 @@ extension ClassTree {
         return .done
     }
 
-    /// Charges `bytes` more for each frame on the wire from now on, the queued ones included: as `overhead` of `create`.
+    /// Sets the overhead in bytes that is charged for each frame on the wire from now on, also for frames that are queued already. See `overhead` of `create`.
     @_noLocks
     public mutating func change(overhead bytes: Int) { overhead = Self.bounded(overhead: bytes) }
 

@@ -110,7 +110,7 @@ extension ClassTree {
 
     @_noLocks @inline(__always)
     private mutating func enqueueOtherwise(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> EnqueueVerdict {
-        // Nobody is given the address of what is at hand for a burst, so that it can stay in registers.
+        // The address of `intake` is not passed on, so that its fields can stay in registers.
         let (verdict, freeHead) = enqueueOtherwise(offered, free: intake.free, freeHead: intake.freeHead, at: now)
         if case .queued = verdict {
             intake.free &-= 1
@@ -120,8 +120,8 @@ extension ClassTree {
         return verdict
     }
 
-    /// Queues one frame, if its leaf takes it: one that leaves as several, or is behind one that does, or is for flows. Says why not of others. Tells the free
-    /// frame that is first now; the caller counts what was taken in.
+    /// Queues a frame that the shorter path leaves to this one: it leaves as several, or stands behind one that does, or its leaf queues by flows. If the leaf
+    /// does not take it, or takes no frames, the verdict says why. Also returns the new head of the free frames; the caller has to count what was queued.
     @_noLocks @inline(never)
     private mutating func enqueueOtherwise(
         _ offered: UnsafePointer<OfferedFrame>, free: UInt32, freeHead: UInt32, at now: Nanoseconds
@@ -141,7 +141,7 @@ extension ClassTree {
         return (.queued, intake.freeHead)
     }
 
-    /// Queues a leaf's first frame. Its bytes are the caller's to count.
+    /// Queues the first frame of a leaf. The caller has to count its bytes.
     @_noLocks @inline(__always)
     private mutating func enqueueFirst(
         _ offered: UnsafePointer<OfferedFrame>, _ leaf: ClassID, _ state: UnsafeMutablePointer<ClassState>, _ profile: UnsafePointer<ClassProfile>,
@@ -161,7 +161,7 @@ extension ClassTree {
         }
     }
 
-    /// Queues a frame behind a leaf's `last`: what is ahead of it then is `ahead` frames of `bytes`. Its own are the caller's to count.
+    /// Queues a frame behind the last frame of a leaf, so that `ahead` frames of `bytes` in all are ahead of it. The caller has to count the frame's bytes.
     @_noLocks @inline(__always)
     private mutating func enqueueBehind(
         _ last: UnsafeMutablePointer<FrameNode>, _ offered: UnsafePointer<OfferedFrame>, _ state: UnsafeMutablePointer<ClassState>,
@@ -203,7 +203,7 @@ extension ClassTree {
 
     @inline(__always) static var noRow: UInt8 { @_noLocks get { .max } }
 
-    /// Keeps a frame, which is then the caller's to link, and its bytes to count.
+    /// Stores a frame and returns its index. The caller has to link it into a queue and to count its bytes.
     @_noLocks @inline(__always)
     mutating func storeFrame(_ offered: UnsafePointer<OfferedFrame>, _ intake: inout Intake, at now: Nanoseconds) -> UInt32 {
         var index = intake.freeHead
@@ -226,7 +226,7 @@ extension ClassTree {
         return queued(leaf) >= profile.pointee.limitPackets || UInt64(queuedBytes(leaf)) &+ UInt64(charge.bytes) > UInt64(profile.pointee.limitBytes)
     }
 
-    /// Says and counts why a leaf does not take a frame.
+    /// Returns the reason why a leaf does not take a frame, and counts the drop.
     @_noLocks @inline(never)
     mutating func refuse(_ leaf: ClassID, _ charge: Charge, free: UInt32) -> EnqueueVerdict {
         if exceedsLimits(of: leaf, charge) {

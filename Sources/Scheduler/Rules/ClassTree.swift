@@ -102,7 +102,7 @@ public struct ClassTree {
 
     /// Number of frames queued, including those of parked leaves.
     public internal(set) var backlogFrames = 0
-    /// Their bytes on the wire, without overhead.
+    /// The bytes of these frames on the wire, without overhead.
     public internal(set) var backlogBytes = 0
     /// Frames dropped with their queue, because their leaf was removed or became a parent of leaves on another output.
     public internal(set) var droppedByRemoval: UInt64 = 0

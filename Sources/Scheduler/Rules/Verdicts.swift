@@ -1,7 +1,7 @@
 /// A frame that leaves. The scheduler never looks at what `handle` points to.
 public struct ScheduledFrame {
     public var handle: UnsafeMutableRawPointer
-    /// As given to `enqueue`.
+    /// The charge that was given to `enqueue`.
     public var charge: Charge
     /// The value given to `enqueue`, which means nothing to the scheduler.
     public var tag: UInt32
