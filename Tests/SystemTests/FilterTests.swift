@@ -56,7 +56,7 @@ extension EndToEnd {
                 #expect(try daemon.port("a")["drops"]["filtered"].int == 2)
                 #expect(try rule("web", 0)["hits"].int == 2)
                 #expect(try daemon.port("c")["drops"]["filtered"].int ?? 0 >= 3)
-                // The bridge dropped what a denied; what c denied it had forwarded, or flooded.
+                // The bridge counts the frames that the filter of a denied as dropped. Those that the filter of c denied, it had already forwarded or flooded.
                 try eventually("what was forwarded is told from what was dropped on the way in") {
                     let bridge = try daemon.bridge("br0")
                     return bridge["drops"]["filtered"].int == 2 && bridge["forwarded"].int == 3

@@ -106,7 +106,7 @@ extension EndToEnd {
                 for _ in 0..<20_000 { try senders[c].send(v2) }
                 try eventually("reports beyond the port's budget are dropped", within: 20) { try daemon.port("c")["drops"]["punt_limit"].int ?? 0 > 1_000 }
                 #expect(try daemon.port("c")["punted"].int ?? 0 > 50)
-                // They were on their way to several ports: all that came here was, nothing was forwarded to one.
+                // All frames here were on their way to several ports, so none counts as forwarded to one port.
                 try eventually("frames to groups are flooded frames, those that are dropped too") {
                     let bridge = try daemon.bridge("br0"), dropped = try daemon.port("c")["drops"]["punt_limit"]
                     return bridge["forwarded"].int == 0 && bridge["drops"]["punt_limit"] == dropped

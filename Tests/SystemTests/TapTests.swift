@@ -41,7 +41,7 @@ extension EndToEnd {
                 try run("ip", "link", "set", name("a"), "up")
                 try becomes("a", "failed", reason: "interface \(name("a")) exists already")
                 try isIdle()
-                // Now, while the daemon still tries it every few seconds.
+                // The interface is removed now, while the daemon still tries to open the port every few seconds.
                 #expect(try run("ip", "-o", "link", "show", "dev", name("a")).contains(",UP"))
                 try run("ip", "link", "del", name("a"))
                 try becomes("a", "up", reason: nil)

@@ -137,7 +137,8 @@ extension Load {
         return guest
     }
 
-    /// What no frame is: of the same kinds as those of the benchmark beside Open vSwitch (Measuring/Workload.swift), again and again with other numbers.
+    /// A rule that matches no frame of the benchmark. The rules are of the same kinds as in the comparison with Open vSwitch (Measuring/Workload.swift),
+    /// repeated with other numbers.
     private static func rule(_ number: Int) -> String {
         let more = number / 10
         return switch number % 10 {

@@ -75,7 +75,7 @@ extension DataPlane {
     }
 
     /// All that was counted at a port, by loops and by its links.
-    /// - Parameter losses: those of its link; none if it is lost.
+    /// - Parameter losses: the frames that the port's link could not receive; none if the port has no link.
     private func counted(at port: PortIndex, _ losses: LinkLosses = LinkLosses()) -> PortCounters {
         var sum = counters(of: port)
         sum.add(losses)
@@ -369,7 +369,7 @@ extension DataPlane {
 }
 
 extension PortCounters {
-    /// Frames that were dropped at some places, by the names of the reasons; only reasons that occurred.
+    /// The number of frames that were dropped at the given places, by the names of the reasons; only reasons that occurred.
     fileprivate func dropCounts(at isMeant: (DropReason.Place) -> Bool) -> [String: UInt64] {
         var result: [String: UInt64] = [:]
         for reason in DropReason.allCases where isMeant(reason.place) {

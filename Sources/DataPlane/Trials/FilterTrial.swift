@@ -13,7 +13,7 @@ package final class FilterTrial {
 
     private static let headerSize = 128, segmentSize = 4_096
 
-    /// - Parameter oneByOne: runs rules one after the other, also where they could be run together.
+    /// - Parameter oneByOne: whether rules are run one by one even where they could be run together.
     /// - Throws: an error that says what is wrong with an expression, or that DPDK did not start or did not accept a program.
     package init(_ rules: [FilterRule], _ standard: FilterAction, oneByOne: Bool = false) throws {
         guard Self.hasStarted else { throw DataPlaneError("DPDK did not start") }
