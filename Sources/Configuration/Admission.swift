@@ -46,7 +46,7 @@ extension Validator {
     }
 
     /// The tree's class `rest` if the operator gave it a floor, as that floor is a promise like any other, even while no guest or group stands below `rest`.
-    /// Empty otherwise.
+    /// If the operator gave it none, the result is empty.
     private func writtenRest(of tree: TreeDescription) -> [ClassDescription] {
         let rest =
             switch tree.kind {

@@ -27,9 +27,9 @@ public enum MirrorSource: Equatable, Sendable {
 
 /// The direction of the frames that a mirror copies.
 public enum MirrorDirection: String, Equatable, Sendable, CaseIterable {
-    /// Of a port: frames that come in by it, or that leave by it.
+    /// For mirrors of a port: frames that come in by it, or frames that leave by it.
     case `in`, out
-    /// Of a guest or a class: frames towards the guest, or from it.
+    /// For mirrors of a guest or a class: frames towards the guest, or frames from it.
     case inbound, outbound
     case both
 }

@@ -62,7 +62,7 @@ public func diff(from old: Model, to new: Model) -> Plan {
     return diff(from: old, to: new, ids: &ids)
 }
 
-/// As `diff(from:to:)`, but with the class ids that are in use.
+/// Does the same as `diff(from:to:)`, but with the class ids that are in use.
 /// - Parameter ids: the ids of `old`'s classes; afterwards, those of `new`'s. If it holds ids of classes that `old` does not have, `new` gets them: when the
 ///   daemon starts, nothing runs yet, and these are the ids of its last run.
 public func diff(from old: Model, to new: Model, ids: inout ClassIDs) -> Plan {
@@ -71,7 +71,7 @@ public func diff(from old: Model, to new: Model, ids: inout ClassIDs) -> Plan {
     return diff(from: old, before, to: new, trees(of: new, ids: &ids))
 }
 
-/// As above, with the trees of both models at hand.
+/// Does the same for a caller that already has the trees of both models.
 func diff(from old: Model, _ before: [TreeDescription], to new: Model, _ after: [TreeDescription]) -> Plan {
     Plan(actions: actions(from: old, to: new), trees: treeChanges(from: before, to: after))
 }

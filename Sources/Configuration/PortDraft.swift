@@ -12,9 +12,9 @@ struct PortDraft {
     var type: PortType?
     var bridge: String?
     var socket: String?
-    /// nil: `client`.
+    /// If it is nil, the mode is `client`.
     var mode: VhostMode?
-    /// nil: one queue pair for a vhost port; for a physical port, as many queues as its kernel interface has.
+    /// The number of queues. If it is nil, a vhost port has one queue pair, and a physical port as many queues as its kernel interface has.
     var queues: Int?
     var interface: String?
     var netns: String?

@@ -14,7 +14,7 @@ public enum PortVLAN: Hashable, Sendable {
 /// What a port of a bridge with VLANs lets in, and with which tags frames leave by it.
 public struct PortMembership: Equatable, Sendable {
     public var members: VLANSet
-    /// Those of the members whose frames leave without a tag.
+    /// The VLANs among `members` whose frames leave without a tag.
     public var untagged: VLANSet
     /// The VLAN of frames without a tag and of priority-tagged frames; nil: such frames are not let in.
     public var native: Int?

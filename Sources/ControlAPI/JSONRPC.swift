@@ -83,7 +83,7 @@ public struct ProblemReport: Codable, Equatable, Sendable {
 
 /// A request as the server hands it to its handler.
 public struct Request: Sendable {
-    /// nil: the request is a notification.
+    /// The request's id; nil if the request is a notification, which gets no reply.
     public var id: RequestID?
     public var method: String
     /// The whole line, from which `params` are read when they are asked for.
@@ -239,7 +239,7 @@ public enum Response: Sendable {
         }
     }
 
-    /// As `reply`, but encoded on a thread where nobody waits for it.
+    /// The same as `reply`, but the value is encoded later on another thread, so that the caller does not wait for that.
     public static func shown(_ value: some Encodable & Sendable) -> Response { .later { .reply(value) } }
 
     /// The reply as the line to send, LF included.

@@ -81,9 +81,9 @@ public struct FDBParams: Codable, Sendable {
 
 /// The parameters of `core.show`.
 public struct CoreParams: Codable, Sendable {
-    /// True: measure the cycles that each stage of a turn takes, from now on for three seconds.
+    /// If true, the cycles that each stage of a turn takes are measured, from now on for three seconds.
     public var stages: Bool?
-    /// True: list each core's latest stalls as well.
+    /// If true, the reply lists each core's latest stalls as well.
     public var stalls: Bool?
     public init(stages: Bool? = nil, stalls: Bool? = nil) { self.stages = stages; self.stalls = stalls }
 }
@@ -107,7 +107,7 @@ public struct ApplyParams: Codable, Sendable {
 
 /// The parameters of `core.balance`.
 public struct BalanceParams: Codable, Sendable {
-    /// True: tell which queues would move, but move none.
+    /// If true, the reply says which queues would move, but none is moved.
     public var dryRun: Bool?
     public init(dryRun: Bool = false) { self.dryRun = dryRun }
 }
@@ -139,7 +139,7 @@ public struct WordsParams: Codable, Sendable {
 public struct ChangeReply: Codable, Equatable, Sendable {
     /// The changes, one on each line, as `Plan.lines` gives them; empty: there was nothing to do.
     public var changes: [String]
-    /// False: it was a dry run or a diff, and nothing has changed.
+    /// Whether the changes were made. If false, this was a dry run or a diff, and nothing has changed.
     public var applied: Bool
     /// In the reply to a diff, a sentence for each part, which says what the part owns and that the file does not change it; nil if there are no parts.
     public var kept: [String]?

@@ -9,7 +9,7 @@ public struct StallStatus: Codable, Equatable, Sendable {
     /// Time since the daemon's start, asleep or awake.
     public var elapsedMicroseconds: Double = 0
     /// Time in which, by the kernel's count, the loop's thread was ready but others ran (`waited`), and in which the hypervisor withheld the CPU (`stolen`).
-    /// nil: the kernel does not count it here.
+    /// A time is nil if the kernel does not count it here.
     public var waitedMicroseconds: Double?
     public var stolenMicroseconds: Double?
     /// The latest stalls, oldest first; nil: they were not asked for.

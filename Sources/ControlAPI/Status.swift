@@ -205,7 +205,7 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var id: UInt16 = 0
     /// The parent's id; nil for the root.
     public var parent: UInt16?
-    /// Empty for the root.
+    /// The class's path; empty for the root.
     public var path = ""
     public var leaf = false
     public var guest: String?
@@ -321,7 +321,7 @@ public struct MoveStatus: Codable, Equatable, Sendable {
     public var to = 0
     /// The share of a core's time that the queues took over the last second.
     public var loadPercent: Double = 0
-    /// False: the move is only planned, or was given up because the old core holds frames that may not leave yet.
+    /// Whether the queues have moved. If false, the move is only planned, or was given up because the old core holds frames that may not leave yet.
     public var done = false
     public init() {}
 }

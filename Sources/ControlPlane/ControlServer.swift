@@ -118,7 +118,7 @@ public final class ControlServer: Sendable {
             var channel: any Channel
             var work: DispatchGroup
             var ledger: Ledger
-            /// nil: the caller has the lock.
+            /// The lock that belongs to the socket; nil if the caller holds it.
             var lock: FileLock?
         }
         private let mutex = NSLock()

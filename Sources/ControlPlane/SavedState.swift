@@ -5,7 +5,7 @@ import Logging
 package struct SavedState {
     /// The generation behind that of the last journal that was read; the state file's own if no journal was.
     package private(set) var generation: UInt64
-    /// nil: the content of the state file is not a valid configuration.
+    /// The configuration that ran last; nil if the content of the state file is not a valid configuration.
     package private(set) var running: Running?
 
     package init(_ file: StateFile, _ contents: StateFile.Contents, _ log: Logger) {

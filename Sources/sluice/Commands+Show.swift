@@ -5,7 +5,7 @@ import Foundation
 struct FDBCommand: ParsableCommand {
     /// The keys that select what is shown.
     static let keys = ["bridge", "port", "dev", "master", "vlan"]
-    /// Other words for these keys, as bridge(8) has them.
+    /// Other words for some of these keys, which bridge(8) uses.
     static let synonyms = ["dev": "port", "master": "bridge"]
     static let configuration = CommandConfiguration(
         commandName: "fdb", abstract: "The bridges' forwarding databases.", subcommands: [Show.self, Add.self, Del.self, Flush.self],

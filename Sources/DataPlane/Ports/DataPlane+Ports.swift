@@ -95,7 +95,7 @@ extension DataPlane {
         var inPlace: [PortChange.Replacement] = []
         var beside: [PortChange.Replacement] = []
         var anew: [PortChange.Replacement] = []
-        /// Those of `inPlace` that have been changed so far.
+        /// The replacements among `inPlace` that have been made so far.
         var changed: [PortChange.Replacement] = []
     }
 

@@ -65,7 +65,7 @@ extension DataPlane {
         for name in guests.came { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
     }
 
-    /// As `adoptOwners()`, for the guests of one port.
+    /// Does what `adoptOwners()` does, for the guests of one port.
     private func adoptOwners(of guests: LocalChange.PortGuests) {
         guard let port = index(of: guests.port), bridges[guests.bridge] != nil, !guests.removed.isEmpty || !guests.added.isEmpty else { return }
         for mac in guests.removed { bridges[guests.bridge]!.owned[Station(mac)] = nil }

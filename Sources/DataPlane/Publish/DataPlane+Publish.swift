@@ -149,7 +149,7 @@ extension DataPlane {
         }
     }
 
-    /// As `publish`, if nothing but guests of one port and their classes has changed.
+    /// Does what `publish` does, for a change that concerns only the guests of one port and their classes.
     /// - Parameter classes: the new classes of each tree. If one class of a guest is among them, all of the guest's classes are.
     func publish(_ guests: LocalChange.PortGuests?, _ classes: [(tree: Tree, classes: [ClassDescription])]) {
         let shift = protocolNumbers.bits

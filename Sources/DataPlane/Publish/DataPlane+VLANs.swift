@@ -16,7 +16,7 @@ extension DataPlane {
         return table
     }
 
-    /// By port and VLAN: the guests that have all addresses there that belong to no other guest.
+    /// For each port and VLAN, the guest that owns all addresses there that belong to no other guest.
     var vlanGuests: [String: [Int: GuestIndex]] {
         var result: [String: [Int: GuestIndex]] = [:]
         for guest in effectiveGuests where guest.settings.macs.isEmpty {

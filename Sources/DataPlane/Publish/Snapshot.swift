@@ -30,7 +30,7 @@ struct Snapshot {
     /// Limits of ports, by `PortIndex`; empty if no port has any.
     var limits = UnsafeMutableBufferPointer<PortLimits>(start: nil, count: 0)
 
-    /// nil: there are no mirrors.
+    /// The tables of mirrors; nil if there are no mirrors.
     var mirrors: UnsafeMutablePointer<MirrorTables>?
 
     func deallocate() {
@@ -105,7 +105,7 @@ struct PortView {
     /// strips tags from what it receives).
     var tags = false
     var flags = PortFlags.none
-    /// nil: the port's bridge has no VLANs.
+    /// What VLANs the port lets in and tags; nil if the port's bridge has no VLANs.
     var vlans: UnsafeMutablePointer<PortVLANs>?
     /// The filters of frames that leave by the port; nil: none. If there are some, `way` has `Fate.filter`.
     var inbound: UnsafeMutablePointer<FilterView>?

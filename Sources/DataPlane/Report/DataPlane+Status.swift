@@ -311,12 +311,12 @@ extension DataPlane {
     public struct AddressReport: Sendable {
         public var bridge: String
         public var mac: MACAddress
-        /// nil: the bridge has no VLANs.
+        /// The VLAN that the address is in; nil if the bridge has no VLANs.
         public var vlan: Int?
         public var port: String
         public var guest: String?
         public var isStatic: Bool
-        /// False: the address is configured but not in the database, as its port is down or there was no room.
+        /// Whether the address is in the database. If false, it is only configured, because its port is down or there was no room.
         public var isBound = true
         /// Seconds since a frame from the address was last seen.
         public var age: UInt64

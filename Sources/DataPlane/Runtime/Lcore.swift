@@ -85,7 +85,7 @@ struct Lcore: ~Copyable {
     var offeredCount = 0
     var offeredSegments = 0
     var offeredTree: UnsafeMutablePointer<ClassTree>?
-    /// Those of the offered frames that their leaves refused.
+    /// The offered frames that their leaves refused.
     let refused: UnsafeMutablePointer<Frame?>
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>

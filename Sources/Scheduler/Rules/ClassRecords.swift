@@ -253,7 +253,7 @@ struct ClassTimer {
 
 /// What only few classes have: further buckets, and saved credit. Peak tokens are in nanobits, tokens of packet rates in billionths of a packet.
 struct ClassExtra {
-    /// Its links in the rows of savers, by priority.
+    /// The class's links in the rows of savers, by priority.
     var places: InlineArray<8, RowLinks>
     var peakTokens: Int64
     var peakRate: UInt64

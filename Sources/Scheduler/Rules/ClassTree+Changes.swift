@@ -304,7 +304,7 @@ extension ClassTree {
             giveUpQueue(id)
         }
         state.pointee.tail = 0
-        // As a leaf it noted events of others here; it has had none itself.
+        // As a leaf the class noted events of other classes in these fields. As a parent it notes its own, of which there have been none.
         state.pointee.lastExhaustion = 0
         node.pointee.exhaustionRound = 0
         if shared != nil {

@@ -49,7 +49,7 @@ extension ClassTree {
 
 /// The rounds of an inner class for one priority.
 struct FeedRounds {
-    /// Its own round in its parent's feed.
+    /// The class's own round in its parent's feed.
     var own: UInt16
     /// The current round of its own feed.
     var feed: UInt16

@@ -29,7 +29,7 @@ struct LoopState {
     var timePerFrame: UInt64
     /// A histogram of the latencies that the generator's stalls account for.
     var disturbedLatency: UnsafeMutablePointer<UInt64>
-    /// Of all other frames, the slow ones, if they are kept.
+    /// The slow frames among all others, if they are kept.
     var slow: UnsafeMutablePointer<SlowFrame>
     var slowCapacity: Int
     /// Changes of rate that are known in advance, in order of time.

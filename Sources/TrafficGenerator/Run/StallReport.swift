@@ -16,7 +16,7 @@ public struct StallReport: Codable, Sendable {
         public var disturbedShare: Double
         public var latency: LatencySummary
 
-        /// nil: no frames remain.
+        /// The result is nil if no frames remain.
         init?(_ counts: [UInt64], without disturbed: [UInt64]) {
             guard let latency = LatencySummary(zip(counts, disturbed).map { $0 > $1 ? $0 - $1 : 0 }) else { return nil }
             self.latency = latency

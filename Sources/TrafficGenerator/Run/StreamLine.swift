@@ -19,7 +19,7 @@ struct StreamLine: Codable {
         var misdelivered: UInt64
         var sentRate: Double
         var receivedRate: Double
-        /// As in the report.
+        /// This has the same meaning as in the report.
         var heldSeconds: Double
     }
 

@@ -1,6 +1,6 @@
 /// How fast a flow sends. Bits are those of Ethernet frames without FCS, as in tc.
 public enum Rate: Equatable, Sendable {
-    /// As many frames as the port takes.
+    /// The flow sends as many frames as the port takes.
     case maximum
     /// A rate in bit/s.
     case bits(UInt64)

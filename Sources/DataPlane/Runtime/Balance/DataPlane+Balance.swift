@@ -11,7 +11,7 @@ extension DataPlane {
         public var to: Int
         /// The load of the queues, as a part of a core from 0 to 1.
         public var load: Double
-        /// False: the move was only planned, or was given up because the old loop holds frames that may not leave yet.
+        /// Whether the queues have moved. If false, the move was only planned, or was given up because the old loop holds frames that may not leave yet.
         public var isDone: Bool
     }
 
