@@ -120,6 +120,94 @@ extension EndToEnd {
 
         /// The median second must be right to 1 % for what arrives, and to 0.1 % for what the daemon counts. Bursts are large, and floors and ceiling fill the
         /// link, so that a poll loop that lost its CPU to other programs for a while can catch up.
+        /// What tshark shows of a frame's tags.
+        private struct Shown: Hashable, CustomStringConvertible {
+            /// The outer tag's VLAN and priority, of type 0x88a8 and of type 0x8100; empty: it has no such tag.
+            var service: String, vlan: String, priority: String
+            var description: String { "service \(service) vlan \(vlan) priority \(priority)" }
+        }
+
+        @Test("tshark reads the tags of what leaves by each kind of port, as trunk and as access port: vhost, tap, memif, af_packet, AF_XDP", .needs(.testpmd))
+        func tshark() throws {
+            try withLab { lab in
+                let wires = try ["p", "q", "x", "y"].map { try VethPair(lab, $0) }
+                let taps = ["i", "t", "u", "s"].map { "\(lab.tag)\($0)" }
+                let trunk = "vlan: {trunk: [10, 100], native: 20}", access = "vlan: 10"
+                func memif(_ number: Int) -> String { "net_memif\(number),role=server,id=0,socket=\(lab.path("memif\(number)")),socket-abstract=no" }
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: in, type: tap, bridge: br0, interface: \(taps[0]), vlan: {trunk: [10, 100], native: 20}}
+                      - {name: service, type: tap, bridge: br0, interface: \(taps[3]), vlan: {service: 100}}
+                      - {name: tap-trunk, type: tap, bridge: br0, interface: \(taps[1]), \(trunk)}
+                      - {name: tap-access, type: tap, bridge: br0, interface: \(taps[2]), \(access)}
+                      - {name: packet-trunk, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wires[0].near)", \(trunk)}
+                      - {name: packet-access, type: physical, bridge: br0, device: "net_af_packet1,iface=\(wires[1].near)", dcb: false, \(access)}
+                      - {name: xdp-trunk, type: physical, bridge: br0, device: \(wires[2].near), \(trunk)}
+                      - {name: xdp-access, type: physical, bridge: br0, device: \(wires[3].near), dcb: false, \(access)}
+                      - {name: memif-trunk, type: physical, bridge: br0, device: "\(memif(0))", \(trunk)}
+                      - {name: memif-access, type: physical, bridge: br0, device: "\(memif(1))", dcb: false, \(access)}
+                      - {name: vhost-trunk, type: vhost, bridge: br0, socket: \(lab.path("trunk")), mode: server, \(trunk)}
+                      - {name: vhost-access, type: vhost, bridge: br0, socket: \(lab.path("access")), mode: server, \(access)}
+                    """)
+                // The far ends of memif and vhost ports, which write what they get into files.
+                try PacketFile.write([], to: lab.path("nothing"))
+                let files = ["memif-trunk", "memif-access", "vhost-trunk", "vhost-access"].map { ($0, lab.path("\($0).pcap")) }
+                let ends = [
+                    "net_memif0,role=client,id=0,socket=\(lab.path("memif0")),socket-abstract=no", "net_memif1,role=client,id=0,socket=\(lab.path("memif1")),socket-abstract=no",
+                    "net_virtio_user0,path=\(lab.path("trunk"))", "net_virtio_user1,path=\(lab.path("access"))",
+                ]
+                let devices = zip(files, ends).enumerated().flatMap { ["net_pcap\($0),rx_pcap=\(lab.path("nothing")),tx_pcap=\($1.0.1)", $1.1] }
+                let sink = try Testpmd(
+                    lab, "sink", devices: devices, options: ["-i", "--forward-mode=io", "--port-topology=paired", "--no-flush-rx", "--no-lsc-interrupt"], cpu: 0)
+                try sink.waitFor("testpmd>")
+                try sink.command("start", answer: "testpmd>")
+                for port in files.map(\.0) + ["packet-trunk", "packet-access", "xdp-trunk", "xdp-access"] { try daemon.waitUntil(port: port, is: "up") }
+                let fields = ["eth.src", "ieee8021ad.id", "vlan.id", "vlan.priority"]
+                let captures = try [("tap-trunk", taps[1]), ("tap-access", taps[2])].map { ($0.0, try Capture(lab, $0.1, fields: fields)) }
+                    + zip(["packet-trunk", "packet-access", "xdp-trunk", "xdp-access"], wires).map { ($0, try Capture(lab, $1.far, fields: fields)) }
+
+                let station = try RawSocket(taps[0]), customer = try RawSocket(taps[3])
+                try station.send(Self.frame(1, from: mac(1), tags: [Frames.Tag(pcp: 5, vid: 10)]))
+                try station.send(Self.frame(2, from: mac(2)))
+                try customer.send(Self.frame(3, from: mac(3), tags: [Frames.Tag(pcp: 3, vid: 7)]))
+                func shown(_ frames: [[String: String]]) -> [String: Shown] {
+                    Dictionary(
+                        frames.map { ($0["eth.src"] ?? "", Shown(service: $0["ieee8021ad.id"] ?? "", vlan: $0["vlan.id"] ?? "", priority: $0["vlan.priority"] ?? "")) },
+                        uniquingKeysWith: { first, _ in first })
+                }
+                let ours = Set((1...3).map(mac))
+                var seen: [String: [String: Shown]] = [:]
+                func count(_ port: String) -> Int { port.hasSuffix("trunk") ? 3 : 1 }
+                for (port, capture) in captures {
+                    seen[port] = shown(try capture.waitFor(count(port)) { ours.contains($0["eth.src"] ?? "") })
+                }
+                for (port, file) in files {
+                    let frames = try eventually("frames arrive at \(port)") {
+                        let all = Capture.parse(
+                            try run("tshark", "-n", "-r", file, "-T", "fields", "-E", "separator=|", "-E", "occurrence=a", "-e", fields[0], "-e", fields[1], "-e", fields[2], "-e", fields[3]),
+                            fields).filter { ours.contains($0["eth.src"] ?? "") }
+                        return all.count >= count(port) ? all : nil
+                    }
+                    seen[port] = shown(frames)
+                }
+                for (port, frames) in seen {
+                    // Ports that write priorities give frames that no protocol matches PCP 0, and tell it of frames without a VLAN's tag in a priority tag.
+                    let writes = port.hasSuffix("trunk") && !port.hasPrefix("tap") && !port.hasPrefix("vhost")
+                    let expected = port.hasSuffix("access")
+                        ? [mac(1): Shown(service: "", vlan: "", priority: "")]
+                        : [
+                            mac(1): Shown(service: "", vlan: "10", priority: writes ? "0" : "5"),
+                            mac(2): Shown(service: "", vlan: writes ? "0" : "", priority: writes ? "0" : ""),
+                            mac(3): Shown(service: "100", vlan: "7", priority: "3"),
+                        ]
+                    #expect(frames.filter { ours.contains($0.key) } == expected, "\(port)")
+                }
+                try sink.quit()
+                daemon.stop()
+            }
+        }
+
         @Test("VLANs behind a trunk have floors and ceilings of their own")
         func floors() throws {
             try withLab { lab in

@@ -148,21 +148,23 @@ extension ClassTree {
         return rootLends(&credit, owed: owedCharge, at: now) ? credit : -1
     }
 
-    /// Adds up the frames behind the first: their bytes, their bytes with overhead, and the latter without the last frame. Returns false if one of them is
-    /// not an ordinary frame of a positive size, which the shortcut needs, or if there is none at all.
+    /// Adds up the frames behind the first: their bytes in `bytes`, their bytes with overhead in `size`, and the latter without the last frame in `covered`.
+    /// - Returns: false if one of them is not an ordinary frame of a positive size, which the shortcut needs, or if there is none at all; the sums mean nothing
+    ///   then.
     @_noLocks @inline(never)
     private static func sum(
         _ charges: UnsafePointer<Charge>, _ count: Int, _ overhead: Int64, _ bytes: inout UInt64, _ size: inout Int64, _ covered: inout Int64
     ) -> Bool {
-        var index = 1
-        while index < count {
-            let more = charges[index].shortSize(overhead)
-            if more < 0 { return false }
-            covered = size
-            bytes &+= UInt64(charges[index].bits)
-            size &+= Int64(more)
+        if count < 1 { return false }
+        var sum: UInt64 = 0, signs: Int32 = 0, index = 1
+        repeat {
+            sum &+= UInt64(charges[index].bits)
+            signs |= charges[index].shortSize(overhead)
             index &+= 1
-        }
-        return count > 0
+        } while index < count
+        bytes &+= sum
+        size &+= Int64(bitPattern: sum) &+ Int64(count &- 1) &* overhead
+        covered = size &- Int64(charges[count &- 1].shortSize(overhead))
+        return signs >= 0
     }
 }

@@ -33,7 +33,8 @@ final class Capture {
         throw LabError("\(count) frames awaited within \(Int(seconds)) s; captured:\n\(tshark.output.text)\(tshark.errors.text)")
     }
 
-    private static func parse(_ text: String, _ fields: [String]) -> [[String: String]] {
+    /// Reads what tshark prints of each frame, a line with its fields.
+    static func parse(_ text: String, _ fields: [String]) -> [[String: String]] {
         text.split(separator: "\n").filter { $0.contains("|") || fields.count == 1 }.map { line in
             let values = line.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
             return Dictionary(zip(fields, values)) { first, _ in first }
