@@ -23,10 +23,7 @@ public struct LibvirtDomain: Equatable, Sendable {
 
     /// - Throws: everything that is wrong with the XML.
     public init(xml: [UInt8]) throws(ConfigurationError) {
-        let root = try XMLTree.read(xml)
-        guard let element = root.name == "domain" ? root : root.name == "domstatus" ? root.first("domain") : nil else {
-            throw ConfigurationError([Problem("", "this is a <\(root.name)>, not a <domain>: pass what virsh dumpxml prints", line: root.line)])
-        }
+        let element = try XMLTree.read(xml, "domain", in: ["domstatus"], printedBy: "virsh dumpxml")
         var problems = ProblemList()
         self.init(element, &problems)
         if !problems.isEmpty { throw problems.error() }

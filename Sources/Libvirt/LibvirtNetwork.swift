@@ -30,10 +30,7 @@ public struct LibvirtNetwork: Equatable, Sendable {
     /// Reads what `virsh net-dumpxml` prints, what libvirt passes to the network hook, or the status file that libvirt keeps of a running network.
     /// - Throws: everything that is wrong with the XML, including what libvirt would refuse.
     public init(xml: [UInt8]) throws(ConfigurationError) {
-        let root = try XMLTree.read(xml)
-        guard let element = root.name == "network" ? root : ["hookData", "networkstatus"].contains(root.name) ? root.first("network") : nil else {
-            throw ConfigurationError([Problem("", "this is a <\(root.name)>, not a <network>: pass what virsh net-dumpxml prints", line: root.line)])
-        }
+        let element = try XMLTree.read(xml, "network", in: ["hookData", "networkstatus"], printedBy: "virsh net-dumpxml")
         var problems = ProblemList()
         self.init(element, &problems)
         if !problems.isEmpty { throw problems.error() }

@@ -29,6 +29,16 @@ extension XMLTree {
             throw ConfigurationError([Problem("", error.sentence, line: error.line)])
         }
     }
+
+    /// Reads a document and returns its element of a name: the root, or what the root holds if its name is one of `frames`.
+    /// - Parameter command: the command that prints such a document, for the message.
+    /// - Throws: a sentence that says why this is not XML, or that it is another document.
+    static func read(_ bytes: [UInt8], _ name: String, in frames: [String], printedBy command: String) throws(ConfigurationError) -> XMLTree {
+        let root = try read(bytes)
+        if root.name == name { return root }
+        if frames.contains(root.name), let element = root.first(name) { return element }
+        throw ConfigurationError([Problem("", "this is a <\(root.name)>, not a <\(name)>: pass what \(command) prints", line: root.line)])
+    }
 }
 
 /// Why a document was not read.

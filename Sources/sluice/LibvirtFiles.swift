@@ -24,36 +24,35 @@ enum LibvirtFiles {
 
     /// Reads standard input to its end.
     /// - Throws: a sentence if it cannot be read, has more than 16 MiB, or does not end before `deadline`.
-    static func standardInput(until deadline: ContinuousClock.Instant) throws -> [UInt8] {
-        var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let left = (deadline - .now).components
-            let milliseconds = left.seconds * 1_000 + left.attoseconds / 1_000_000_000_000_000
-            var waited = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-            let ready = poll(&waited, 1, CInt(clamping: max(0, milliseconds)))
-            if ready < 0, errno == EINTR { continue }
-            guard ready > 0 else { throw Failure("the domain's XML on standard input did not end in time") }
-            let count = read(STDIN_FILENO, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure("standard input cannot be read: \(String(cString: strerror(errno)))") }
-            if count == 0 { return bytes }
-            bytes += buffer[..<count]
-            guard bytes.count <= most else { throw Failure("standard input has more than \(most >> 20) MiB, as no domain's XML has") }
-        }
-    }
+    static func standardInput(until deadline: ContinuousClock.Instant) throws -> [UInt8] { try bytes(STDIN_FILENO, "standard input", until: deadline) }
 
+    /// Reads a file.
+    /// - Throws: a sentence if it cannot be read, or has more than 16 MiB.
     static func bytes(_ path: String) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Failure("\(path) cannot be read: \(String(cString: strerror(errno)))") }
         defer { close(descriptor) }
+        return try bytes(descriptor, path)
+    }
+
+    /// - Parameter deadline: how long to wait for what is still to come; nil: nothing is waited for.
+    private static func bytes(_ descriptor: CInt, _ name: String, until deadline: ContinuousClock.Instant? = nil) throws -> [UInt8] {
         var bytes: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
+            if let deadline {
+                let left = (deadline - .now).components
+                let milliseconds = left.seconds * 1_000 + left.attoseconds / 1_000_000_000_000_000
+                var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                let ready = poll(&waited, 1, CInt(clamping: max(0, milliseconds)))
+                if ready < 0, errno == EINTR { continue }
+                guard ready > 0 else { throw Failure("the domain's XML on \(name) did not end in time") }
+            }
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure("\(path) cannot be read: \(String(cString: strerror(errno)))") }
+            guard count >= 0 else { throw Failure("\(name) cannot be read: \(String(cString: strerror(errno)))") }
             if count == 0 { return bytes }
             bytes += buffer[..<count]
-            guard bytes.count <= most else { throw Failure("\(path) has more than \(most >> 20) MiB") }
+            guard bytes.count <= most else { throw Failure("\(name) has more than \(most >> 20) MiB, as no XML of libvirt's has") }
         }
     }
 

@@ -27,19 +27,19 @@ final class ClassRates: Sendable {
     /// Reads the counters while `body` runs.
     func during<Result>(_ body: () throws -> Result) rethrows -> Result {
         readings.withLock { $0 = [] }
-        let isOver = Flag(), ended = DispatchSemaphore(value: 0)
+        let isOver = DispatchSemaphore(value: 0), ended = DispatchSemaphore(value: 0)
         let reader = Thread { [self] in
             defer { ended.signal() }
             guard let client = try? ControlClient(socket) else { return }
-            while !isOver.isSet {
+            // The pause between two readings ends at once when the body has ended.
+            repeat {
                 guard let reading = try? read(client) else { return }
                 readings.withLock { $0.append(reading) }
-                Thread.sleep(forTimeInterval: 0.02)
-            }
+            } while isOver.wait(timeout: .now() + 0.02) == .timedOut
         }
         reader.start()
         defer {
-            isOver.set()
+            isOver.signal()
             ended.wait()
         }
         return try body()
@@ -78,11 +78,4 @@ final class ClassRates: Sendable {
         print("class \(path) of \(tree): \(String(format: "%+.4f", (found / rate - 1) * 100)) % of its rate in the median second")
         #expect(abs(found / rate - 1) <= share, "class \(path) of \(tree) sent \(Int(found)) bit/s instead of \(Int(rate))", sourceLocation: sourceLocation)
     }
-}
-
-/// A flag that any thread can set once.
-private final class Flag: Sendable {
-    private let value = Atomic<Bool>(false)
-    var isSet: Bool { value.load(ordering: .acquiring) }
-    func set() { value.store(true, ordering: .releasing) }
 }
