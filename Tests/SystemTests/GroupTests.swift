@@ -122,6 +122,58 @@ extension EndToEnd {
             }
         }
 
+        @Test("a guest that sends millions of reports takes nothing from its neighbours on the same poll loop", .needs(.testpmd))
+        func flood() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [1], buffers: 16384}
+                    bridges: [{name: br0, mcast-snooping: "on", rate: 440mbit}]
+                    ports:
+                      - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1"))}
+                      - {name: vm2, type: vhost, bridge: br0, socket: \(lab.path("vm2"))}
+                      - {name: flooder, type: vhost, bridge: br0, socket: \(lab.path("flooder")), mode: server}
+                    guests:
+                      - {name: one, port: vm1, macs: ["52:54:00:00:00:01"], inbound: {floor: 40mbit, ceiling: 40mbit}}
+                      - {name: two, port: vm2, macs: ["52:54:00:00:00:02"], inbound: {floor: 400mbit, ceiling: 400mbit}}
+                    """)
+                // dpdk-testpmd sends the file's reports again and again, as fast as the guest's ring takes them.
+                try PacketFile.write(
+                    (0..<8_192).map { number in
+                        let group: [UInt8] = [239, 1, UInt8(number >> 8), UInt8(number & 255)]
+                        return Self.igmp([0x16, 0, 0, 0] + group, to: group, from: 9, source: [10, 0, 0, 9])
+                    }, to: lab.path("reports"))
+                let flooder = try Testpmd(
+                    lab, "flood", devices: ["net_pcap0,rx_pcap=\(lab.path("reports")),infinite_rx=1", "net_virtio_user0,path=\(lab.path("flooder"))"],
+                    options: ["-i", "--forward-mode=io", "--port-topology=paired", "--no-flush-rx", "--no-lsc-interrupt"], cpu: 0)
+                try flooder.waitFor("testpmd>")
+                try daemon.waitUntil(port: "flooder", is: "up")
+                try flooder.command("start", answer: "testpmd>")
+                func port(_ counter: (JSON) -> Int?) throws -> Int { counter(try daemon.port("flooder")) ?? 0 }
+                try eventually("more reports come than the control thread is given") { try port { $0["drops"]["punt_limit"].int } > 0 }
+                let report = try Generator.measure(lab, daemon, """
+                    duration: 6s
+                    ports:
+                      - {name: vm1, device: "virtio_user:\(lab.path("vm1"))", server: true, mac: "52:54:00:00:00:01"}
+                      - {name: vm2, device: "virtio_user:\(lab.path("vm2"))", server: true, mac: "52:54:00:00:00:02"}
+                    flows:
+                      - {name: a, from: vm1, to: vm2, size: 1514, rate: 500mbit}
+                      - {name: b, from: vm2, to: vm1, size: 1514, rate: 60mbit}
+                    expect:
+                      - {name: "the floor of vm2", flows: [a], from: 2s, at-least: 392mbit}
+                      - {name: "the floor of vm1", flows: [b], from: 2s, at-least: 39.2mbit}
+                    """)
+                #expect(Generator.missed(report) == [])
+                try eventually("a million were refused") { try port { $0["drops"]["punt_limit"].int } > 1_000_000 }
+                let punted = try port { $0["punted"].int }, refused = try port { $0["drops"]["punt_limit"].int }
+                print("of \(punted + refused) reports the control thread was given \(punted)")
+                #expect(punted < refused / 100)
+                try flooder.command("stop", answer: "Done.")
+                try flooder.quit()
+                try eventually("all is accounted for") { try daemon.unaccountedFrames() == 0 }
+                daemon.stop()
+            }
+        }
+
         @Test("tshark finds nothing wrong with what the bridge asks, with the tags of each port")
         func questions() throws {
             try withLab { lab in
