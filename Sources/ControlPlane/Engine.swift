@@ -82,7 +82,7 @@ final class Engine {
     }
 
     /// Makes one change, given in the words of the command line, either completely or not at all.
-    private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
+    func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
         let began = ContinuousClock.now
         // Ports that are not open and addresses without room are tried again at every change, which only the general way does.
         let short = dataPlane.lostPorts.isEmpty && dataPlane.unboundAddresses.isEmpty && hasStarted
@@ -185,10 +185,11 @@ final class Engine {
             if let verb = Verb(request.method) {
                 return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request)), applied: true))
             }
-            guard let method = Method(rawValue: request.method) else {
-                throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.names.joined(separator: ", "))")
+            guard let row = Self.methods[request.method] else {
+                let names = Self.methods.keys.sorted() + Verb.all.map(\.name)
+                throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(names.joined(separator: ", "))")
             }
-            return try answer(method, request)
+            return try row.answer(self, request)
         }
     }
 
@@ -206,60 +207,8 @@ final class Engine {
         }
     }
 
-    private func answer(_ method: ControlAPI.Method, _ request: Request) throws -> Response {
-        if [.version, .status, .configGet, .statsShow].contains(method) { try request.noParams() }
-        switch method {
-        case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
-        case .status: return .reply(status())
-        case .configGet:
-            let (model, parts) = (running.model, running.parts)
-            return .later { .reply(ConfigReply(yaml: Self.document(model, parts), json: JSONValue(parts.base(of: model).document))) }
-        case .configApply:
-            return document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                try engine.refuseBlank(params.yaml)
-                let isDryRun = params.dryRun ?? false
-                let changes = try engine.apply(model, source: params.yaml, isDryRun: isDryRun)
-                return ChangeReply(changes: changes + (isDryRun ? [] : engine.retryParts()), applied: !isDryRun)
-            }
-        case .configDiff:
-            return document { try request.params(DiffParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                ChangeReply(changes: try engine.apply(model, source: params.yaml, isDiff: true), applied: false, kept: engine.keptParts)
-            }
-        case .partSet: return setPart(request)
-        case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self)))
-        case .partShow: return .shown(try showParts(try request.params(NameParams.self).name))
-        case .edit:
-            let params = try request.params(EditParams.self)
-            return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
-        case .portShow: return .shown(try ports(try request.params(NameParams.self).name))
-        case .portReset:
-            let name = try port(namedBy: request).name
-            try dataPlane.resetPort(name)
-            return .reply(ChangeReply(changes: ["~ port \(name) (opened again)"], applied: true))
-        case .portQEMU: return .shown(try qemu(try port(namedBy: request)))
-        case .bridgeShow: return .shown(try bridges(try request.params(NameParams.self).name))
-        case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
-        case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))
-        case .fdbShow: return .shown(try addresses(try request.params(FDBParams.self)))
-        case .mdbShow: return .shown(try members(try request.params(FDBParams.self)))
-        case .fdbFlush: return .reply(try flush(try request.params(FDBParams.self)))
-        case .classShow:
-            let snapshot = try classes(try request.params(ClassParams.self))
-            return .later { .reply(snapshot.statuses()) }
-        case .protocolShow: return .shown(try protocols(try request.params(NameParams.self).name))
-        case .filterShow: return .shown(try filters(try request.params(NameParams.self).name))
-        case .mirrorShow: return .shown(try mirrors(try request.params(NameParams.self).name))
-        case .coreShow:
-            let params = try request.params(CoreParams.self)
-            if params.stages == true { dataPlane.measureStages(seconds: 3) }
-            return .shown(cores(listsStalls: params.stalls == true))
-        case .coreBalance: return .shown(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
-        case .statsShow: return .shown(stats())
-        }
-    }
-
     /// Has a document read and checked on another thread, however long that takes, and then continues on the control thread.
-    private func document<Params: Sendable>(
+    func document<Params: Sendable>(
         _ params: @escaping @Sendable () throws -> Params, yaml: @escaping @Sendable (Params) -> String,
         then: @escaping @Sendable (Engine, Params, Model) throws -> ChangeReply
     ) -> Response {
@@ -289,7 +238,7 @@ final class Engine {
     /// The model of a document that is to be applied. If the document says nothing about the daemon itself, `daemon` stays. It may be called on any thread.
     static func wanted(_ yaml: String, _ daemon: DaemonSettings) throws -> Model { try Model.checked(yaml: yaml, daemon: daemon) }
 
-    private func status() -> StatusReply {
+    func status() -> StatusReply {
         var reply = StatusReply()
         let model = dataPlane.model
         reply.version = sluiceVersion

@@ -13,7 +13,7 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         func run() throws {
             try reporting {
-                let reply: ConfigReply = try connecting.client.call(.configGet, NoParams())
+                let reply = try connecting.client.call(Methods.configGet, NoParams())
                 Output.print(connecting.json ? try Output.json(reply.json) : reply.yaml)
             }
         }
@@ -32,7 +32,7 @@ struct ApplyCommand: ParsableCommand {
             let document = try ConfigurationFile(file)
             // Problems of the file itself can be told without a daemon.
             _ = try document.model()
-            let reply: ChangeReply = try connecting.client.call(.configApply, ApplyParams(yaml: document.text, dryRun: dryRun))
+            let reply = try connecting.client.call(Methods.configApply, ApplyParams(yaml: document.text, dryRun: dryRun))
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
         }
     }
@@ -59,7 +59,7 @@ struct DiffCommand: ParsableCommand {
                 reply = ChangeReply(changes: Configuration.diff(from: from, to: to).lines(from: from, to: to), applied: false)
             } else {
                 _ = try first.model()
-                reply = try connecting.client.call(.configDiff, DiffParams(yaml: first.text))
+                reply = try connecting.client.call(Methods.configDiff, DiffParams(yaml: first.text))
             }
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
         }
