@@ -242,7 +242,7 @@ final class PhysicalLink: DeviceLink {
         if settings.mtu <= DeviceString.longestXDPMTU(bufferSize: runtime.bufferSize), queues == there, hasBuffers {
             // Each queue gets a device of its own: the driver counts only queues that both receive and send, which not all interfaces have, and it does not
             // close more than one queue.
-            closings.settle(interface.index)
+            closings.waitForRemoval(on: interface.index)
             let devices = (0..<queues).map { "net_af_xdp_\(number)_\($0),iface=\(name),start_queue=\($0)" }
             // There are few attempts, as each that fails costs the pool the buffers that the driver had already given to the kernel.
             for _ in 0..<3 {

@@ -59,7 +59,7 @@ extension DataPlane {
         } catch {
             // No loop has ever been given these ports.
             for port in opened { port.close() }
-            for index in new.values { freeIndices.give(back: Int(index)) }
+            for index in new.values { freeIndices.release(Int(index)) }
             var failures: [String] = []
             for replacement in steps.changed.reversed() {
                 do {
@@ -76,7 +76,7 @@ extension DataPlane {
         replace(steps, with: opened)
         for port in opened { ports[port.settings.name] = port }
         for port in failed { lose(port.name, port.index, port.reason) }
-        for settings in change.kept { keep(settings) }
+        for settings in change.kept { update(settings) }
         for replacement in steps.inPlace {
             guard let port = ports[replacement.new.name] else { continue }
             // If the port has taken over the interface's new name, that needs no further notice.
@@ -131,7 +131,7 @@ extension DataPlane {
     }
 
     /// Gives a port that exists in both models its new settings. If it is lost, it is tried again.
-    private func keep(_ settings: PortSettings) {
+    private func update(_ settings: PortSettings) {
         ports[settings.name]?.settings = settings
         guard let index = lost[settings.name]?.index else { return }
         do {
@@ -154,7 +154,7 @@ extension DataPlane {
                 still there: make this change in several steps
                 """)
         }
-        return Dictionary(uniqueKeysWithValues: names.map { ($0, PortIndex(freeIndices.take()!)) })
+        return Dictionary(uniqueKeysWithValues: names.map { ($0, PortIndex(freeIndices.allocate()!)) })
     }
 
     func open(_ settings: PortSettings, _ index: PortIndex) throws(DataPlaneError) -> Port {

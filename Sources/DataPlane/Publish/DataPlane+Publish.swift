@@ -14,7 +14,7 @@ extension DataPlane {
         makeFloodSets()
         adoptGroups()
         followGroupPorts()
-        take(placement.placing(requests(), on: placementLoops))
+        move(to: placement.placing(requests(), on: placementLoops))
     }
 
     var placementLoops: [Placement.Loop] {

@@ -20,7 +20,7 @@ struct EarlierCounters {
     /// - Parameters:
     ///   - now: the counters of the tree.
     ///   - paths: the paths of all classes of the tree, by id, including those that are removed.
-    mutating func keep(_ classes: [ClassDescription], _ now: DataPlane.TreeCounters, _ paths: [UInt16: String]) {
+    mutating func record(_ classes: [ClassDescription], _ now: DataPlane.TreeCounters, _ paths: [UInt16: String]) {
         for item in classes {
             for instance in now.of(item.id) { counters[item.path, default: ClassCounters()].addCounts(of: instance) }
             for (lender, bytes) in now.loans(of: item.id).joined() { loans[item.path, default: [:]][paths[lender] ?? "", default: 0] &+= bytes }
