@@ -132,7 +132,13 @@ extension Validator {
             return owners[key]
         }
         switch port.kind {
-        case .vhost(let socket, _, _):
+        case .vhost(let socket, let mode, _):
+            if mode == .client, port.access != SocketAccess() {
+                let key = port.access.owner != nil ? "socket-owner" : "socket-mode"
+                add(
+                    path + ".\(key)",
+                    "with mode client QEMU makes the socket, and \(key) has no effect: leave it out, or write mode: server. (QEMU's user must be allowed to write to the folder.)")
+            }
             if !socket.hasPrefix("/") {
                 add(path + ".socket", "'\(socket)' is not an absolute path: write /run/sluice/\(port.name).sock")
             }

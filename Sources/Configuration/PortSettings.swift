@@ -45,6 +45,8 @@ public struct PortOptions: Equatable, Sendable {
     /// A limit on how fast frames are read from the port, which loses none of them; nil: no limit.
     public var pace: PaceSettings?
     public var rules = PortRules()
+    /// Vhost ports of mode `server` only.
+    public var access = SocketAccess()
     public init() {}
 }
 
@@ -65,7 +67,7 @@ extension Field<PortDraft> {
             .flag("dhcp-guard", \.dhcpGuard, standard: false, help: "nothing may come in that DHCP servers send"),
             .flag("ra-guard", \.raGuard, standard: false, help: "no router advertisements may come in"),
             .map("pace", \.pace, PaceSettings.kind, help: "how fast it is read, which loses nothing"),
-        ] + rules + snooping
+        ] + rules + snooping + access
     }
 }
 

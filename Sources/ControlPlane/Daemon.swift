@@ -27,6 +27,7 @@ public struct Daemon {
         var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
         log.logLevel = .info
         let signals = Signals()
+        let manager = ServiceManager()
         if let warning = OpenFiles.raiseLimit() { log.warning("\(warning)") }
 
         // The lock is taken first, so that a second daemon cannot take hugepages, sockets or the saved state from the first.
@@ -64,6 +65,7 @@ public struct Daemon {
         timer.setEventHandler {
             engine.tick()
             for notice in engine.takeNotices() { log.warning("\(notice)") }
+            manager?.tell(status: engine.summary)
         }
         timer.resume()
         let linkTimer = DispatchSource.makeTimerSource(queue: control)
@@ -71,6 +73,9 @@ public struct Daemon {
         linkTimer.setEventHandler { engine.refreshLinks() }
         linkTimer.resume()
         tellReady()
+        manager?.ready(status: control.sync { engine.summary })
+        let heartbeats = dataPlane.heartbeats
+        let watchdog = manager.flatMap { Watchdog($0) { heartbeats.turns } }
         log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
 
         let watchman = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "silence"))
@@ -84,11 +89,18 @@ public struct Daemon {
         }
         watchman.resume()
 
-        while case .reload = signals.next() { reload(engine, control, log) }
+        while case .reload = signals.next() {
+            manager?.reloading()
+            reload(engine, control, log)
+            manager?.ready(status: control.sync { engine.summary })
+        }
+        manager?.stopping()
         log.info("ending; another signal ends it at once")
         timer.cancel()
         linkTimer.cancel()
         server.stop()
+        // Poll loops that have stopped take no turns, which is no fault from here on.
+        watchdog?.end()
         control.sync {
             engine.end()
             dataPlane.close()

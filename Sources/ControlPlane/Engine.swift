@@ -238,6 +238,12 @@ final class Engine {
     /// The model of a document that is to be applied. If the document says nothing about the daemon itself, `daemon` stays. It may be called on any thread.
     static func wanted(_ yaml: String, _ daemon: DaemonSettings) throws -> Model { try Model.checked(yaml: yaml, daemon: daemon) }
 
+    /// How the daemon fares, in a line for whoever started it.
+    var summary: String {
+        let failed = dataPlane.failedPorts.count, ports = dataPlane.model.ports.count
+        return "carrying traffic; \(ports) port\(ports == 1 ? "" : "s")\(failed > 0 ? ", \(failed) failed: see sluice status" : "")"
+    }
+
     func status() -> StatusReply {
         var reply = StatusReply()
         let model = dataPlane.model
