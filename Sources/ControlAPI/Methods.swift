@@ -12,6 +12,10 @@ public enum Method: String, CaseIterable, Sendable {
     case configApply = "config.apply"
     /// `DiffParams` -> `ChangeReply`
     case configDiff = "config.diff"
+    /// `NoParams` -> `ChangeReply`; what single changes have made of the daemon's configuration file.
+    case configDrift = "config.drift"
+    /// `SaveParams` -> `ChangeReply`; writes the operator's running configuration into that file.
+    case configSave = "config.save"
     /// `PartParams` -> `ChangeReply`; adds a part, or replaces the one of its name.
     case partSet = "part.set"
     /// `PartDeletion` -> `ChangeReply`
@@ -112,10 +116,18 @@ public struct BalanceParams: Codable, Sendable {
     public init(dryRun: Bool = false) { self.dryRun = dryRun }
 }
 
-/// The parameters of `config.diff`: the configuration, in YAML, that the running one is compared with.
+/// The parameters of `config.diff`.
 public struct DiffParams: Codable, Sendable {
-    public var yaml: String
-    public init(yaml: String) { self.yaml = yaml }
+    /// The configuration, in YAML, that the running one is compared with; nil: the text of the daemon's configuration file.
+    public var yaml: String?
+    public init(yaml: String? = nil) { self.yaml = yaml }
+}
+
+/// The parameters of `config.save`.
+public struct SaveParams: Codable, Sendable {
+    /// If true, the file is written over although it was edited since it was loaded.
+    public var force: Bool?
+    public init(force: Bool = false) { self.force = force }
 }
 
 /// One change, in the words of the command line.
@@ -143,10 +155,13 @@ public struct ChangeReply: Codable, Equatable, Sendable {
     public var applied: Bool
     /// In the reply to a diff, a sentence for each part, which says what the part owns and that the file does not change it; nil if there are no parts.
     public var kept: [String]?
-    public init(changes: [String], applied: Bool, kept: [String] = []) {
+    /// What else the operator should know, as sentences; nil: nothing.
+    public var notes: [String]?
+    public init(changes: [String], applied: Bool, kept: [String] = [], notes: [String] = []) {
         self.changes = changes
         self.applied = applied
         self.kept = kept.isEmpty ? nil : kept
+        self.notes = notes.isEmpty ? nil : notes
     }
 }
 

@@ -38,19 +38,19 @@ public struct Daemon {
         let saved = try state?.load()
         if let state, saved == nil { SavedState.tellOrphans(of: state, log) }
         let before = saved.flatMap { contents in state.map { SavedState($0, contents, log) } }
-        let (base, source) = try wantedModel(saved, before)
+        let startup = try Startup(configFile: configFile, stateFile: stateFile, saved: saved, before: before, log)
         let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
-        let (wanted, unfit) = withParts(base, ids, log)
+        let (wanted, unfit) = withParts(startup.running, ids, log)
         let model = wanted.model
 
-        if let configFile, Model.isBlank(yaml: source) { log.warning("\(configFile) is empty: nothing is configured") }
+        if let file = startup.file, Model.isBlank(yaml: file.text) { log.warning("\(file.path) is empty: it configures nothing") }
         let dataPlane = try DataPlane(model.daemon, controlSocket: socket)
         let keeper = state.map { StateKeeper($0, lock: stateLock, generation: before?.generation ?? 0, log: log) }
-        let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile, folder: folder, unfit: unfit)
+        let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, startup: startup, folder: folder, unfit: unfit)
         let control = DispatchQueue(label: "control")
         let server = ControlServer(path: socket, queue: control, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
-            try control.sync { for line in try engine.start(model, wanted.parts, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
+            try control.sync { for line in try engine.start(model, wanted.parts) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
             // These notices were logged just now, from the lines of the change.
             _ = control.sync { engine.takeNotices() }
             try server.start(reserved)
@@ -108,11 +108,11 @@ public struct Daemon {
 
     /// Applies the configuration file again, as `sluice apply` would.
     private func reload(_ engine: Engine, _ control: DispatchQueue, _ log: Logger) {
-        guard let configFile else {
+        guard let file = control.sync(execute: { engine.file }) else {
             return log.warning("SIGHUP reloads the file given with --config, and there was none: use sluice apply FILE")
         }
         do {
-            let text = try textFile(configFile, waits: false)
+            let text = try file.current()
             // The file is read on this thread, so that no client of the control queue has to wait for that.
             var changes: [String]?
             while changes == nil {
@@ -120,14 +120,13 @@ public struct Daemon {
                 let model = try Engine.wanted(text, daemon)
                 changes = try control.sync {
                     guard engine.daemonSettings == daemon else { return nil }
-                    try engine.refuseBlank(text)
-                    return try engine.apply(model, source: text) + engine.retryParts()
+                    return try engine.reload(text, model)
                 }
             }
-            log.info("reloaded \(configFile)")
+            log.info("reloaded \(file.path)")
             for line in changes ?? [] { log.info("\(line)") }
         } catch {
-            log.error("\(configFile) is not reloaded, and what ran goes on:\n\(error)")
+            log.error("\(file.path) is not reloaded, and what ran goes on:\n\(error)")
         }
     }
 
@@ -161,30 +160,6 @@ public struct Daemon {
             if part != nil { unfit[name] = Engine.UnfitPart(part: part, sentence: "\(reason)") }
         }
         return (Running(running.model, ids: ids, parts: running.parts), unfit)
-    }
-
-    /// The configuration to start with, and its text: that of the file, or else what ran last, or else an empty one.
-    private func wantedModel(_ saved: StateFile.Contents?, _ before: SavedState?) throws -> (Running, source: String) {
-        guard let configFile else {
-            guard let saved, let stateFile else { return (Running(), "") }
-            if let running = before?.running { return (running, saved.yaml) }
-            do {
-                return (Running(try Model.checked(yaml: saved.yaml)), saved.yaml)
-            } catch {
-                throw DaemonError("what \(stateFile) says ran last is not a configuration to run; write one and give it with --config:\n\(error)")
-            }
-        }
-        let text: String
-        do {
-            text = try textFile(configFile)
-        } catch {
-            throw DaemonError(error.description)
-        }
-        do {
-            return (Running(try Model.checked(yaml: text)), text)
-        } catch {
-            throw DaemonError("\(configFile) is not a configuration to run:\n\(error)")
-        }
     }
 }
 

@@ -8,8 +8,12 @@ final class Engine {
     let dataPlane: DataPlane
     let startTime = Date()
     let socket: String
-    let configFile: String?
-    private let keeper: StateKeeper?
+    let keeper: StateKeeper?
+    /// The configuration file that the daemon was started with, as it was last loaded or saved, and what it says; nil: there is none.
+    private(set) var file: LoadedFile?
+    private(set) var fileModel: Model
+    /// Why the file that is there now is not in use, as a sentence, if that was found at the start.
+    private(set) var fileFlaw: String?
     /// The folder in which parts are kept; if nil, they do not outlive the daemon.
     let folder: PartFolder?
     /// The configuration that runs.
@@ -19,26 +23,28 @@ final class Engine {
     /// The time at which each part was set, if that was since this daemon started.
     var partTimes: [String: Date] = [:]
     private var hasStarted = false
-    private var changes: UInt64 = 0
+    private(set) var changes: UInt64 = 0
     var classRates = RateBook()
     var coreRates = CoreBook()
 
     /// - Parameters:
     ///   - ids: the class ids as the last run left them.
     ///   - keeper: saves ids and configuration; nil: they do not outlive the daemon.
+    ///   - startup: the configuration file, and what is to run.
     ///   - folder: the folder in which parts are kept; if nil, they are not kept.
     ///   - unfit: parts that the folder has but that cannot be used.
     init(
-        dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, configFile: String?, folder: PartFolder? = nil,
+        dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, startup: Startup, folder: PartFolder? = nil,
         unfit: [String: UnfitPart] = [:]
     ) {
         self.dataPlane = dataPlane
         self.keeper = keeper
+        (file, fileModel, fileFlaw) = (startup.file, startup.fileModel, startup.flaw)
+        keeper?.loaded = startup.file
         self.folder = folder
         self.unfit = unfit
         running = Running(dataPlane.model, ids: ids)
         self.socket = socket
-        self.configFile = configFile
     }
 
     /// Called every 50 ms.
@@ -61,9 +67,9 @@ final class Engine {
     /// Brings the data plane to what is to run when the daemon starts: ports that cannot be opened are reported, and the rest runs.
     /// - Parameter parts: the parts whose ports and guests `model` includes.
     /// - Returns: the changes, one on each line.
-    func start(_ model: Model, _ parts: Parts, source: String) throws -> [String] {
+    func start(_ model: Model, _ parts: Parts) throws -> [String] {
         let began = ContinuousClock.now
-        return try carryOut(try running.starting(with: model, parts), .document(yaml: source), began)
+        return try carryOut(try running.starting(with: model, parts), nil, began)
     }
 
     /// Brings the operator's own configuration to `model`, either completely or not at all. What parts own stays as it is.
@@ -109,9 +115,11 @@ final class Engine {
         throw ConfigurationError("", "this is empty, and would take away all that runs (\(shown)): write {} instead if that is meant")
     }
 
-    /// - Parameter file: the part's file that changes together with the configuration; nil if no file does.
+    /// - Parameters:
+    ///   - source: the change as the journal is to have it; nil at the start, which the state file itself records.
+    ///   - file: the part's file that changes together with the configuration; nil if no file does.
     func carryOut(
-        _ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false, file: PartFile? = nil
+        _ change: Running.Change, _ source: StateChange?, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false, file: PartFile? = nil
     ) throws -> [String] {
         let old = dataPlane.model, plan = change.plan
         let lines = plan.lines(from: old, to: change.model, adopted: dataPlane.adoptedPorts(from: old, to: change.model))
@@ -148,8 +156,9 @@ final class Engine {
 
     /// Saves a change before it is carried out.
     /// - Returns: a closure that takes the saving back; nil: there is nothing to take back.
-    private func keep(_ change: Running.Change, _ source: StateChange) throws(StateFileError) -> (() -> Void)? {
-        guard let keeper, !hasStarted else { return try record(source) }
+    private func keep(_ change: Running.Change, _ source: StateChange?) throws(StateFileError) -> (() -> Void)? {
+        if let source { return try record(source) }
+        guard let keeper else { return nil }
         do throws(StateFileError) {
             return try keeper.begin(change)
         } catch {
@@ -161,7 +170,7 @@ final class Engine {
 
     /// Adds a change to the journal.
     /// - Returns: a closure that takes it back; nil: nothing is saved.
-    private func record(_ change: StateChange) throws(StateFileError) -> (() -> Void)? {
+    func record(_ change: StateChange) throws(StateFileError) -> (() -> Void)? {
         guard let keeper else { return nil }
         do throws(StateFileError) {
             try keeper.catchUp(running)
@@ -207,24 +216,26 @@ final class Engine {
     }
 
     private func answer(_ method: ControlAPI.Method, _ request: Request) throws -> Response {
-        if [.version, .status, .configGet, .statsShow].contains(method) { try request.noParams() }
+        if [.version, .status, .configGet, .configDrift, .statsShow].contains(method) { try request.noParams() }
         switch method {
         case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
-        case .status: return .reply(status())
+        case .status:
+            let (status, comparison) = (status(), comparison)
+            // Reading and comparing the file is left to another thread.
+            return .later { .reply(comparison.map { $0.told(in: status) } ?? status) }
         case .configGet:
             let (model, parts) = (running.model, running.parts)
             return .later { .reply(ConfigReply(yaml: Self.document(model, parts), json: JSONValue(parts.base(of: model).document))) }
         case .configApply:
-            return document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                try engine.refuseBlank(params.yaml)
-                let isDryRun = params.dryRun ?? false
-                let changes = try engine.apply(model, source: params.yaml, isDryRun: isDryRun)
-                return ChangeReply(changes: changes + (isDryRun ? [] : engine.retryParts()), applied: !isDryRun)
-            }
+            let file = file
+            return document { try Applying(try request.params(ApplyParams.self), file) } yaml: { $0.params.yaml } then: { try $0.apply($1, $2) }
         case .configDiff:
-            return document { try request.params(DiffParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                ChangeReply(changes: try engine.apply(model, source: params.yaml, isDiff: true), applied: false, kept: engine.keptParts)
+            let file = file
+            return document { try Self.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, text, model in
+                ChangeReply(changes: try engine.apply(model, source: text, isDiff: true), applied: false, kept: engine.keptParts)
             }
+        case .configDrift: return try drift()
+        case .configSave: return save(request)
         case .partSet: return setPart(request)
         case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self)))
         case .partShow: return .shown(try showParts(try request.params(NameParams.self).name))
@@ -259,7 +270,7 @@ final class Engine {
     }
 
     /// Has a document read and checked on another thread, however long that takes, and then continues on the control thread.
-    private func document<Params: Sendable>(
+    func document<Params: Sendable>(
         _ params: @escaping @Sendable () throws -> Params, yaml: @escaping @Sendable (Params) -> String,
         then: @escaping @Sendable (Engine, Params, Model) throws -> ChangeReply
     ) -> Response {
@@ -283,6 +294,19 @@ final class Engine {
         }
     }
 
+    /// Records that what runs was loaded from the configuration file, or saved in it.
+    /// - Parameters:
+    ///   - text: the file's text.
+    ///   - model: what it says.
+    func adopt(file text: String, _ model: Model) throws(StateFileError) {
+        fileFlaw = nil
+        guard file != nil, file?.text != text else { return }
+        _ = try record(.file(text: text))
+        file?.text = text
+        fileModel = model
+        keeper?.loaded = file
+    }
+
     /// The daemon's settings as they run.
     var daemonSettings: DaemonSettings { dataPlane.model.daemon }
 
@@ -296,7 +320,8 @@ final class Engine {
         reply.pid = getpid()
         reply.uptimeSeconds = UInt64(max(0, -startTime.timeIntervalSinceNow))
         reply.socket = socket
-        reply.configFile = configFile
+        reply.configFile = file?.path
+        reply.configFlaw = fileFlaw
         reply.bridges = model.bridges.count
         reply.ports = model.ports.count
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }

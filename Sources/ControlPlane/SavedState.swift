@@ -7,9 +7,12 @@ package struct SavedState {
     package private(set) var generation: UInt64
     /// The configuration that ran last; nil if the content of the state file is not a valid configuration.
     package private(set) var running: Running?
+    /// The configuration file that this began with, as it was when it was last loaded or saved; nil: there was none.
+    package private(set) var file: LoadedFile?
 
     package init(_ file: StateFile, _ contents: StateFile.Contents, _ log: Logger) {
         generation = contents.generation ?? 0
+        self.file = contents.file
         running = (try? Model.checked(yaml: contents.yaml)).map { Running($0, ids: contents.ids, parts: Parts(contents.parts ?? [:])) }
         guard let first = contents.generation else { return }
         do throws(StateFileError) {
@@ -30,7 +33,10 @@ package struct SavedState {
 
     private mutating func carryOut(_ journal: StateJournal.Contents, _ file: StateFile, _ log: Logger) {
         do {
-            for change in journal.changes { try running?.carryOut(change) }
+            for change in journal.changes {
+                if case .file(let text) = change { self.file?.text = text }
+                try running?.carryOut(change)
+            }
         } catch {
             log.warning("a change that was made before cannot be made again: \(error)")
         }
@@ -58,6 +64,7 @@ extension Running {
             case .local(let change): adopt(change)
             case .whole(let change): adopt(change)
             }
+        case .file: break
         }
     }
 }

@@ -6,7 +6,8 @@ import Foundation
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "The running configuration.", subcommands: [Show.self], defaultSubcommand: Show.self)
+        commandName: "config", abstract: "The running configuration, and the file that the daemon was started with.",
+        subcommands: [Show.self, Diff.self, Save.self], defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print it as YAML, ready to be applied again.")
@@ -15,6 +16,31 @@ struct ConfigCommand: ParsableCommand {
             try reporting {
                 let reply: ConfigReply = try connecting.client.call(.configGet, NoParams())
                 Output.print(connecting.json ? try Output.json(reply.json) : reply.yaml)
+            }
+        }
+    }
+}
+
+extension ConfigCommand {
+    struct Diff: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What single changes have made of the daemon's configuration file.",
+            discussion: "They are made again after every restart, as long as the file does not say otherwise.")
+        @OptionGroup var connecting: Connecting
+        func run() throws { try reporting { try connecting.show(.configDrift, NoParams(), as: ChangeReply.self, Output.changes) } }
+    }
+
+    struct Save: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write what runs into the daemon's configuration file.",
+            discussion: "What parts own stays out of it. Of the file's comments, those at its head are kept.")
+        @OptionGroup var connecting: Connecting
+        @Flag(help: "Write over a file that was edited since it was loaded.") var force = false
+        func run() throws {
+            try reporting {
+                try connecting.show(.configSave, SaveParams(force: force), as: ChangeReply.self) {
+                    $0.applied ? Output.changes($0) : "nothing to save: the file says what runs"
+                }
             }
         }
     }
@@ -42,7 +68,7 @@ struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff", abstract: "What would change: from what runs to a file, or from one file to another.")
     @OptionGroup var connecting: Connecting
-    @Argument(help: "A YAML file, or - for standard input.") var file: String
+    @Argument(help: "A YAML file, or - for standard input; none: the daemon's own configuration file.") var file: String?
     @Argument(help: "A second one; then no daemon is asked.") var other: String?
 
     func validate() throws {
@@ -52,6 +78,7 @@ struct DiffCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
+            guard let file else { return try connecting.show(.configDiff, DiffParams(), as: ChangeReply.self, Output.changes) }
             let first = try ConfigurationFile(file)
             let reply: ChangeReply
             if let other {

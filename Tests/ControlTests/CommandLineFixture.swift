@@ -87,7 +87,11 @@ final class CannedDaemon: Sendable {
         case .configApply:
             let params = try request.params(ApplyParams.self)
             return change(to: try Model.checked(yaml: params.yaml), dryRun: params.dryRun ?? false)
-        case .configDiff: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml), dryRun: true)
+        case .configDiff: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml ?? "bridges: [{name: in-file}]\n"), dryRun: true)
+        case .configDrift: return .reply(ChangeReply(changes: ["+ port host2 type tap bridge br0 interface host2"], applied: false))
+        case .configSave:
+            guard try request.params(SaveParams.self).force == true else { return .reply(ChangeReply(changes: [], applied: false)) }
+            return .reply(ChangeReply(changes: ["- bridge br1"], applied: true, notes: ["saved in /etc/sluice/sluice.yaml"]))
         case .configGet: return .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document)))
         case .version: return .reply(VersionReply(version: "1.2.3", dpdk: "DPDK 22.11.11"))
         case .status: return .reply(Canned.status)

@@ -179,6 +179,14 @@ import Testing
         #expect(try sluice("part", "set", "a b", folder("p.yaml"), socket: daemon.path).errors.contains("cannot name a part"))
     }
 
+    @Test func theFileAndWhatRuns() throws {
+        let daemon = try CannedDaemon()
+        #expect(try sluice("config", "diff", socket: daemon.path) == Run(status: 0, output: "+ port host2 type tap bridge br0 interface host2\n", errors: ""))
+        #expect(try sluice("config", "save", socket: daemon.path) == Run(status: 0, output: "nothing to save: the file says what runs\n", errors: ""))
+        #expect(try sluice("config", "save", "--force", socket: daemon.path).output == "- bridge br1\n# saved in /etc/sluice/sluice.yaml\n")
+        #expect(try sluice("diff", socket: daemon.path).output.contains("+ bridge in-file"))
+    }
+
     @Test func filters() throws {
         let daemon = try CannedDaemon()
         #expect(try sluice("fdb", "show", "port", "host", socket: daemon.path).output == "52:54:00:aa:00:01 dev host vlan 7 master br0 static\n")

@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Collects what was logged.
-private final class Told: LogHandler, Sendable {
+final class Told: LogHandler, Sendable {
     private let all = Mutex<[String]>([])
     var lines: [String] { all.withLock { $0 } }
     var logLevel: Logger.Level { get { .trace } set {} }
