@@ -16,6 +16,14 @@ public enum Method: String, CaseIterable, Sendable {
     case configDrift = "config.drift"
     /// `SaveParams` -> `ChangeReply`; writes the operator's running configuration into that file.
     case configSave = "config.save"
+    /// `NoParams` -> `[RevisionStatus]`, the oldest first
+    case configHistory = "config.history"
+    /// `RevisionParams` -> `RevisionReply`
+    case configRevision = "config.revision"
+    /// `RollbackParams` -> `ChangeReply`
+    case configRollback = "config.rollback"
+    /// `ConfirmParams` -> `ChangeReply`
+    case configConfirm = "config.confirm"
     /// `PartParams` -> `ChangeReply`; adds a part, or replaces the one of its name.
     case partSet = "part.set"
     /// `PartDeletion` -> `ChangeReply`
@@ -106,7 +114,60 @@ public struct ApplyParams: Codable, Sendable {
     public var yaml: String
     /// If true, the reply says what would change, or the error why that is not possible, and nothing is changed.
     public var dryRun: Bool?
-    public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
+    /// If given, the configuration is undone after so many seconds, 1 to 86400, unless `config.confirm` comes before.
+    public var confirm: UInt64?
+    public init(yaml: String, dryRun: Bool = false, confirm: UInt64? = nil) { self.yaml = yaml; self.dryRun = dryRun; self.confirm = confirm }
+}
+
+/// The parameters of `config.revision`.
+public struct RevisionParams: Codable, Sendable {
+    /// The revision's number.
+    public var revision: Int
+    public init(revision: Int) { self.revision = revision }
+}
+
+/// The parameters of `config.rollback`.
+public struct RollbackParams: Codable, Sendable {
+    /// The number of the revision that is to run.
+    public var revision: Int
+    /// As at `ApplyParams`.
+    public var dryRun: Bool?
+    public var confirm: UInt64?
+    public init(revision: Int, dryRun: Bool = false, confirm: UInt64? = nil) { self.revision = revision; self.dryRun = dryRun; self.confirm = confirm }
+}
+
+/// The parameters of `config.confirm`.
+public struct ConfirmParams: Codable, Sendable {
+    /// If true, the configuration that waits to be confirmed is undone at once.
+    public var undo: Bool?
+    public init(undo: Bool = false) { self.undo = undo }
+}
+
+/// A configuration that ran before.
+public struct RevisionStatus: Codable, Equatable, Sendable {
+    public var number: Int
+    /// When it was applied or saved, in seconds since 1970.
+    public var time: Double
+    /// What was done with it, such as `apply`, `reload`, `save` or `rollback to 3`.
+    public var how: String
+    /// Who did that, as `Peer.description`; nil: the daemon itself.
+    public var who: String?
+    /// In how many things it differed from what ran before.
+    public var changes: Int
+    public init(number: Int, time: Double, how: String, who: String?, changes: Int) {
+        self.number = number
+        self.time = time
+        self.how = how
+        self.who = who
+        self.changes = changes
+    }
+}
+
+/// A configuration that ran before, and its text.
+public struct RevisionReply: Codable, Equatable, Sendable {
+    public var revision: RevisionStatus
+    public var yaml: String
+    public init(revision: RevisionStatus, yaml: String) { self.revision = revision; self.yaml = yaml }
 }
 
 /// The parameters of `core.balance`.

@@ -14,6 +14,8 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var configEdited: Bool?
     /// Why the file cannot be used as it is now, as a sentence; nil: it can, or nobody has tried since it was edited.
     public var configFlaw: String?
+    /// The seconds after which a configuration is undone that waits to be confirmed; nil: none waits.
+    public var unconfirmedSeconds: UInt64?
     public var bridges = 0
     public var ports = 0
     public var portsUp = 0

@@ -46,7 +46,9 @@ public struct Daemon {
         if let file = startup.file, Model.isBlank(yaml: file.text) { log.warning("\(file.path) is empty: it configures nothing") }
         let dataPlane = try DataPlane(model.daemon, controlSocket: socket)
         let keeper = state.map { StateKeeper($0, lock: stateLock, generation: before?.generation ?? 0, log: log) }
-        let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, startup: startup, folder: folder, unfit: unfit)
+        let history = stateFile.map { RevisionFolder(path: RevisionFolder.standard(stateFile: $0)) }
+        let engine = Engine(
+            dataPlane: dataPlane, ids: ids, keeper: keeper, history: history, socket: socket, startup: startup, folder: folder, unfit: unfit, log: log)
         let control = DispatchQueue(label: "control")
         let server = ControlServer(path: socket, queue: control, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
@@ -54,6 +56,7 @@ public struct Daemon {
             // These notices were logged just now, from the lines of the change.
             _ = control.sync { engine.takeNotices() }
             try server.start(reserved)
+            control.sync { engine.rememberStart(startup.replaced) }
         } catch {
             control.sync { dataPlane.close() }
             throw error
@@ -116,11 +119,12 @@ public struct Daemon {
             // The file is read on this thread, so that no client of the control queue has to wait for that.
             var changes: [String]?
             while changes == nil {
-                let daemon = control.sync { engine.daemonSettings }
+                let (daemon, before) = control.sync { (engine.daemonSettings, engine.before) }
                 let model = try Engine.wanted(text, daemon)
+                let wanted = try Engine.Applying(ApplyParams(yaml: text), file, before, how: "reload", who: nil)
                 changes = try control.sync {
                     guard engine.daemonSettings == daemon else { return nil }
-                    return try engine.reload(text, model)
+                    return try engine.apply(wanted, model).changes
                 }
             }
             log.info("reloaded \(file.path)")

@@ -2,13 +2,19 @@ import Configuration
 import ControlAPI
 import DataPlane
 import Foundation
+import Logging
 
 /// Carries out the methods of the control socket on the running data plane. Only one thread uses it, the control thread.
 final class Engine {
     let dataPlane: DataPlane
     let startTime = Date()
     let socket: String
+    let log: Logger
     let keeper: StateKeeper?
+    /// The configurations that ran before; nil: they are not kept.
+    let history: RevisionFolder?
+    /// The configuration that waits to be confirmed; nil: none does.
+    var trial: Trial?
     /// The configuration file that the daemon was started with, as it was last loaded or saved, and what it says; nil: there is none.
     private(set) var file: LoadedFile?
     private(set) var fileModel: Model
@@ -30,15 +36,18 @@ final class Engine {
     /// - Parameters:
     ///   - ids: the class ids as the last run left them.
     ///   - keeper: saves ids and configuration; nil: they do not outlive the daemon.
+    ///   - history: the folder of the configurations that ran before; nil: they are not kept.
     ///   - startup: the configuration file, and what is to run.
     ///   - folder: the folder in which parts are kept; if nil, they are not kept.
     ///   - unfit: parts that the folder has but that cannot be used.
     init(
-        dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, startup: Startup, folder: PartFolder? = nil,
-        unfit: [String: UnfitPart] = [:]
+        dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, history: RevisionFolder? = nil, socket: String, startup: Startup, folder: PartFolder? = nil,
+        unfit: [String: UnfitPart] = [:], log: Logger
     ) {
         self.dataPlane = dataPlane
         self.keeper = keeper
+        self.history = history
+        self.log = log
         (file, fileModel, fileFlaw) = (startup.file, startup.fileModel, startup.flaw)
         keeper?.loaded = startup.file
         self.folder = folder
@@ -55,6 +64,7 @@ final class Engine {
         dataPlane.tick()
         classRates.sample(dataPlane)
         coreRates.sample(dataPlane)
+        undoTrialInTime()
         keeper?.tick(running)
     }
 
@@ -72,21 +82,9 @@ final class Engine {
         return try carryOut(try running.starting(with: model, parts), nil, began)
     }
 
-    /// Brings the operator's own configuration to `model`, either completely or not at all. What parts own stays as it is.
-    /// - Parameters:
-    ///   - model: a model that is free of problems by itself.
-    ///   - source: the document that it was read from.
-    ///   - isDryRun: tell what would change, and whether that is possible, but change nothing.
-    ///   - isDiff: tell what differs, whether it can be changed at run time or not, and change nothing.
-    /// - Returns: the changes, one on each line.
-    /// - Throws: `ConfigurationError` for settings that cannot change at run time, `DataPlaneError` if a device or the system refuses, `StateFileError` if the
-    ///   change could not be saved.
-    @discardableResult
-    func apply(_ model: Model, source: String, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
-        let began = ContinuousClock.now
-        return try carryOut(try running.changed(base: model), .document(yaml: source), began, isDryRun: isDryRun, isDiff: isDiff)
-    }
-
+    /// Tells in what the operator's own configuration differs from `model`, whether it can be changed at run time or not.
+    /// - Returns: the changes that would be made, one on each line.
+    func compare(_ model: Model) throws -> [String] { try carryOut(try running.changed(base: model), nil, .now, isDiff: true) }
     /// Makes one change, given in the words of the command line, either completely or not at all.
     private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
         let began = ContinuousClock.now
@@ -216,7 +214,7 @@ final class Engine {
     }
 
     private func answer(_ method: ControlAPI.Method, _ request: Request) throws -> Response {
-        if [.version, .status, .configGet, .configDrift, .statsShow].contains(method) { try request.noParams() }
+        if [.version, .status, .configGet, .configDrift, .configHistory, .statsShow].contains(method) { try request.noParams() }
         switch method {
         case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
         case .status:
@@ -227,15 +225,19 @@ final class Engine {
             let (model, parts) = (running.model, running.parts)
             return .later { .reply(ConfigReply(yaml: Self.document(model, parts), json: JSONValue(parts.base(of: model).document))) }
         case .configApply:
-            let file = file
-            return document { try Applying(try request.params(ApplyParams.self), file) } yaml: { $0.params.yaml } then: { try $0.apply($1, $2) }
+            let (file, before) = (file, before)
+            return document { try Applying(try request.params(ApplyParams.self), file, before, how: "apply", who: request.peer) } yaml: { $0.params.yaml } then: { try $0.apply($1, $2) }
         case .configDiff:
             let file = file
-            return document { try Self.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, text, model in
-                ChangeReply(changes: try engine.apply(model, source: text, isDiff: true), applied: false, kept: engine.keptParts)
+            return document { try Self.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, _, model in
+                ChangeReply(changes: try engine.compare(model), applied: false, kept: engine.keptParts)
             }
         case .configDrift: return try drift()
-        case .configSave: return save(request)
+        case .configSave: return try save(request)
+        case .configHistory: return try showHistory()
+        case .configRevision: return try showRevision(request)
+        case .configRollback: return try rollBack(request)
+        case .configConfirm: return .reply(try confirm(try request.params(ConfirmParams.self), request.peer))
         case .partSet: return setPart(request)
         case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self)))
         case .partShow: return .shown(try showParts(try request.params(NameParams.self).name))
@@ -322,6 +324,7 @@ final class Engine {
         reply.socket = socket
         reply.configFile = file?.path
         reply.configFlaw = fileFlaw
+        reply.unconfirmedSeconds = trial?.secondsLeft
         reply.bridges = model.bridges.count
         reply.ports = model.ports.count
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }

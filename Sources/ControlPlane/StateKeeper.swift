@@ -31,6 +31,8 @@ package final class StateKeeper {
     private var generation: UInt64
     /// The configuration file, as it was last loaded or saved; nil: there is none.
     package var loaded: LoadedFile?
+    /// The operator's configuration to which the next start returns, as YAML; nil: what ran last runs again.
+    package var undo: String?
     /// The journal of this run; nil: the state file is still that of another run.
     private var journal: StateJournal?
     private var changedAt: UInt64?
@@ -88,7 +90,7 @@ package final class StateKeeper {
         // The journal is made first, as the file says that it exists.
         let journal = try StateJournal(file.path, generation + 1)
         do {
-            try file.save(ids: ids, yaml: model.yaml, generation: generation + 1, journal: true, parts: parts, file: loaded)
+            try file.save(ids: ids, yaml: model.yaml, generation: generation + 1, journal: true, parts: parts, file: loaded, undo: undo)
         } catch {
             journal.remove()
             throw error
@@ -157,7 +159,7 @@ package final class StateKeeper {
         syncer.sync {}
         do throws(StateFileError) {
             try catchUp(running)
-            try file.save(ids: running.ids, yaml: running.model.yaml, generation: generation + 1, journal: false, parts: running.parts, file: loaded)
+            try file.save(ids: running.ids, yaml: running.model.yaml, generation: generation + 1, journal: false, parts: running.parts, file: loaded, undo: undo)
             StateJournal.remove(file.path, before: generation + 2)
         } catch {
             let consequence = journal == nil ? "the next start finds what was saved before" : "the next start finds what ran by going through the journal"
@@ -184,10 +186,10 @@ package final class StateKeeper {
         replaySeconds = 0
         progress.isWriting.store(true, ordering: .releasing)
         let (file, generation, progress, syncer, log) = (file, generation, progress, syncer, log)
-        let (ids, model, parts, loaded) = (running.ids, running.model, running.parts, loaded)
+        let (ids, model, parts, loaded, undo) = (running.ids, running.model, running.parts, loaded, undo)
         writer.async {
             do throws(StateFileError) {
-                try file.save(ids: ids, yaml: model.yaml, generation: generation, journal: true, parts: parts, file: loaded)
+                try file.save(ids: ids, yaml: model.yaml, generation: generation, journal: true, parts: parts, file: loaded, undo: undo)
                 StateJournal.remove(file.path, before: generation)
                 progress.note(nil, log)
             } catch {

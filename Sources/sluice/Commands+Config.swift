@@ -7,7 +7,7 @@ import Foundation
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "The running configuration, and the file that the daemon was started with.",
-        subcommands: [Show.self, Diff.self, Save.self], defaultSubcommand: Show.self)
+        subcommands: [Show.self, Diff.self, Save.self, History.self, Rollback.self], defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print it as YAML, ready to be applied again.")
@@ -46,11 +46,70 @@ extension ConfigCommand {
     }
 }
 
+extension ConfigCommand {
+    struct History: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Configurations that were applied, reloaded or saved, the latest last; with a number: its text.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A number from the list.") var number: Int?
+
+        func run() throws {
+            try reporting {
+                guard let number else { return try connecting.show(.configHistory, NoParams(), as: [RevisionStatus].self, Tables.revisions) }
+                try connecting.show(.configRevision, RevisionParams(revision: number), as: RevisionReply.self, \.yaml)
+            }
+        }
+    }
+
+    struct Rollback: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make the daemon run a configuration of its history again, whole or not at all.")
+        @OptionGroup var connecting: Connecting
+        @OptionGroup var applying: Applying
+        @Argument(help: "Its number: see sluice config history.") var number: Int
+
+        func run() throws {
+            try reporting {
+                let params = RollbackParams(revision: number, dryRun: applying.dryRun, confirm: applying.seconds)
+                try connecting.show(.configRollback, params, as: ChangeReply.self, Output.changes)
+            }
+        }
+    }
+}
+
+/// Options of verbs that replace the whole configuration.
+struct Applying: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Say what would change, and change nothing.") var dryRun = false
+    @Option(help: "Undo it after this time, 1s to 24h, unless `sluice confirm` comes before.") var confirm: String?
+
+    func validate() throws {
+        guard let confirm else { return }
+        if dryRun { throw ValidationError("--dry-run changes nothing that could be confirmed: leave out --confirm") }
+        let time: UInt64
+        do { time = try Quantity.time.parse(confirm) } catch { throw ValidationError("--confirm: \(error.description)") }
+        guard 1_000...86_400_000 ~= time else { throw ValidationError("--confirm takes 1s to 24h, not \(confirm)") }
+    }
+
+    /// The time in seconds; nil: nothing is to be confirmed.
+    var seconds: UInt64? { confirm.flatMap { try? Quantity.time.parse($0) }.map { ($0 + 999) / 1_000 } }
+}
+
+struct ConfirmCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "confirm", abstract: "Keep the configuration that was applied with --confirm.")
+    @OptionGroup var connecting: Connecting
+    @Flag(help: "Undo it at once instead.") var undo = false
+    func run() throws {
+        try reporting {
+            try connecting.show(.configConfirm, ConfirmParams(undo: undo), as: ChangeReply.self) { ($0.changes + ($0.notes ?? [])).joined(separator: "\n") }
+        }
+    }
+}
+
 struct ApplyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply", abstract: "Make the daemon run a configuration, whole or not at all.")
     @OptionGroup var connecting: Connecting
-    @Flag(name: .shortAndLong, help: "Say what would change, and change nothing.") var dryRun = false
+    @OptionGroup var applying: Applying
     @Argument(help: "A YAML file, or - for standard input.") var file: String
 
     func run() throws {
@@ -58,7 +117,7 @@ struct ApplyCommand: ParsableCommand {
             let document = try ConfigurationFile(file)
             // Problems of the file itself can be told without a daemon.
             _ = try document.model()
-            let reply: ChangeReply = try connecting.client.call(.configApply, ApplyParams(yaml: document.text, dryRun: dryRun))
+            let reply: ChangeReply = try connecting.client.call(.configApply, ApplyParams(yaml: document.text, dryRun: applying.dryRun, confirm: applying.seconds))
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
         }
     }

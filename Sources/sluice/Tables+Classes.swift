@@ -153,6 +153,7 @@ extension Tables {
     /// What is to be known about the configuration file: a sentence for each.
     private static func configuration(_ status: StatusReply) -> [String] {
         var lines: [String] = []
+        if let seconds = status.unconfirmedSeconds { lines.append("unconfirmed: what was applied is undone in \(seconds) s unless sluice confirm comes before") }
         if let drift = status.drift, drift != 0 {
             lines.append("what runs differs from that file in \(drift) thing\(drift == 1 ? "" : "s"): sluice config diff shows them, sluice config save writes them there")
         }

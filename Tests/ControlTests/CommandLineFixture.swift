@@ -89,6 +89,12 @@ final class CannedDaemon: Sendable {
             return change(to: try Model.checked(yaml: params.yaml), dryRun: params.dryRun ?? false)
         case .configDiff: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml ?? "bridges: [{name: in-file}]\n"), dryRun: true)
         case .configDrift: return .reply(ChangeReply(changes: ["+ port host2 type tap bridge br0 interface host2"], applied: false))
+        case .configHistory: return .reply(Canned.revisions)
+        case .configRevision: return .reply(RevisionReply(revision: Canned.revisions[0], yaml: "bridges: []  # \(try request.params(RevisionParams.self).revision)\n"))
+        case .configRollback:
+            let params = try request.params(RollbackParams.self)
+            return .reply(ChangeReply(changes: ["~ to \(params.revision) within \(params.confirm.map(String.init) ?? "none")"], applied: params.dryRun != true))
+        case .configConfirm: return .reply(ChangeReply(changes: [], applied: true, notes: [try request.params(ConfirmParams.self).undo == true ? "undone" : "confirmed"]))
         case .configSave:
             guard try request.params(SaveParams.self).force == true else { return .reply(ChangeReply(changes: [], applied: false)) }
             return .reply(ChangeReply(changes: ["- bridge br1"], applied: true, notes: ["saved in /etc/sluice/sluice.yaml"]))
@@ -161,6 +167,10 @@ enum Canned {
         ]
         return filter
     }
+
+    static let revisions = [
+        RevisionStatus(number: 9, time: 0, how: "start", who: nil, changes: 4), RevisionStatus(number: 10, time: 86_400, how: "apply", who: "uid 0 pid 7 sluice", changes: 12),
+    ]
 
     static let parts = [
         PartStatus(name: "libvirt-web", yaml: "ports: []  # web's\n", ports: ["web", "web-2"], guests: ["web"], ageSeconds: 75),

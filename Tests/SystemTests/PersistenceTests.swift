@@ -124,5 +124,83 @@ extension EndToEnd {
                 daemon.stop()
             }
         }
+
+        @Test("every configuration that ran can be shown and run again")
+        func history() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, yaml(lab))
+                func revisions() throws -> [JSON] { try daemon.show("config", "history").items }
+                try eventually("the start is kept") { try revisions().map { $0["how"].string } == ["start"] }
+                try daemon.command("bridge", "add", "br1")
+                let before = try daemon.configuration()
+                let other = try lab.write("other.yaml", "# another one\n" + Daemon.preamble + "bridges: [{name: br0}, {name: br2}]\n")
+                let deleted = try daemon.command("apply", other)
+                #expect(deleted.contains("# deleted, as the file does not have it: bridge br1, port vm1, guest vm1; `sluice config rollback 2` brings back what ran"), "\(deleted)")
+                let list = try revisions()
+                #expect(list.map { $0["how"].string } == ["start", "single changes", "apply"] && list.map { $0["number"].int } == [1, 2, 3])
+                #expect(list[1]["changes"].int == 1 && list[2]["who"].string == "uid \(getuid()) pid \(list[2]["who"].string?.split(separator: " ")[3] ?? "") sluice")
+                #expect(try daemon.command("config", "history", "3").hasPrefix("# another one\n"))
+                #expect(try daemon.command("config", "rollback", "2", "--dry-run").contains("+ bridge br1"))
+                #expect(try daemon.show("bridge", "show").items.count == 2 && revisions().count == 3)
+                try daemon.command("config", "rollback", "2")
+                #expect(try daemon.configuration() == before && revisions().last?["how"].string == "rollback to 2")
+                let none = try daemon.sluice("config", "rollback", "9")
+                #expect(none.status == 1 && none.errors.contains("no past configuration has the number 9: there are 1 to 4"), "\(none.errors)")
+                // The file's own text can be returned to after it was saved over.
+                let file = try String(contentsOfFile: daemon.config, encoding: .utf8)
+                #expect(try daemon.command("config", "save").contains("# saved in \(daemon.config); `sluice config history 5` shows its old text"))
+                #expect(try daemon.command("config", "history", "5") == file)
+                try daemon.crashAndRestart()
+                #expect(try daemon.configuration() == before && revisions().count == 6)
+                daemon.stop()
+            }
+        }
+
+        @Test("what is not confirmed in time is undone, and so is what a crash comes before")
+        func unconfirmed() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, yaml(lab))
+                try daemon.command("bridge", "add", "br1")
+                let before = try daemon.configuration(), file = try String(contentsOfFile: daemon.config, encoding: .utf8)
+                let new = file.replacingOccurrences(of: "rate: 10gbit", with: "rate: 20gbit")
+                let other = try lab.write("other.yaml", new)
+                #expect(try daemon.command("apply", "--confirm", "1h", other).contains("# undone in 3600 s unless `sluice confirm` comes before"))
+                #expect(try daemon.command("status").contains("unconfirmed: what was applied is undone in 3"))
+                for words in [["apply", "--confirm", "1h", other], ["apply", other], ["config", "rollback", "1"], ["config", "save"]] {
+                    let refused = try daemon.sluice(words)
+                    #expect(refused.status == 1 && refused.errors.contains("a configuration waits for `sluice confirm` and is otherwise undone in 3"), "\(words): \(refused)")
+                }
+                // Hooks work on, and single changes belong to what is tried.
+                try daemon.command("part", "set", "mine", try lab.write("part.yaml", "ports: [{name: p, type: vhost, bridge: br0, mode: server, socket: \(lab.path("p"))}]\n"))
+                try daemon.command("bridge", "add", "br2")
+                #expect(try daemon.show("bridge", "show").items.count == 2)
+                try daemon.crashAndRestart()
+                #expect(daemon.log.contains("a configuration that was to be confirmed had not been when the daemon ended, and is undone"))
+                try daemon.command("part", "del", "mine")
+                #expect(try daemon.configuration() == before)
+
+                // The edited file itself: what it says is not taken for what the operator wants after the crash either.
+                _ = try lab.write("control.yaml", new)
+                try daemon.command("apply", "--confirm", "1h", daemon.config)
+                for _ in 1...2 {
+                    try daemon.crashAndRestart()
+                    #expect(try daemon.configuration() == before)
+                }
+                try daemon.command("apply", "--confirm", "1s", daemon.config)
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 30) { $0.contains("the configuration that was to be confirmed was not, and is undone") }
+                #expect(try daemon.configuration() == before)
+                try daemon.command("apply", "--confirm", "1h", daemon.config)
+                #expect(try daemon.command("confirm", "--undo").contains("+ bridge br1"))
+                #expect(try daemon.configuration() == before)
+
+                try daemon.command("apply", "--confirm", "1h", daemon.config)
+                #expect(try daemon.command("confirm") == "confirmed\n")
+                #expect(try daemon.sluice("confirm").errors == "no configuration waits to be confirmed\n")
+                let confirmed = try daemon.configuration()
+                try daemon.crashAndRestart()
+                #expect(try daemon.configuration() == confirmed && confirmed.contains("20gbit") && !daemon.command("status").contains("unconfirmed"))
+                daemon.stop()
+            }
+        }
     }
 }
