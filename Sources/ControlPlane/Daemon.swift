@@ -11,9 +11,16 @@ public struct Daemon {
     private let socket: String
     private let stateFile: String?
     private let folder: PartFolder?
+    private let logLevel: Logger.Level
 
-    /// - Parameter parts: the folder that keeps the parts, which hooks own; if nil, `conf.d` beside the configuration file or, without one, the state file.
-    public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil) {
+    /// The levels of messages, from the least important on.
+    public static let logLevels = Logger.Level.allCases.map(\.rawValue)
+
+    /// - Parameters:
+    ///   - parts: the folder that keeps the parts, which hooks own; if nil, `conf.d` beside the configuration file or, without one, the state file.
+    ///   - logLevel: one of `logLevels`: less important messages are not logged.
+    public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil, logLevel: String = Logger.Level.info.rawValue) {
+        self.logLevel = Logger.Level(rawValue: logLevel) ?? .info
         self.configFile = configFile
         self.socket = socket
         self.stateFile = stateFile
@@ -25,7 +32,7 @@ public struct Daemon {
     public func run() throws {
         StandardError.neverWaits()
         var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
-        log.logLevel = .info
+        log.logLevel = logLevel
         let signals = Signals()
         if let warning = OpenFiles.raiseLimit() { log.warning("\(warning)") }
 
@@ -127,8 +134,8 @@ public struct Daemon {
                     return try engine.apply(wanted, model).changes
                 }
             }
-            log.info("reloaded \(file.path)")
-            for line in changes ?? [] { log.info("\(line)") }
+            log.info("reloaded \(file.path)\(changes?.isEmpty == false ? "" : ": nothing has changed")")
+            for line in changes ?? [] { log.debug("\(line)") }
         } catch {
             log.error("\(file.path) is not reloaded, and what ran goes on:\n\(error)")
         }

@@ -45,6 +45,7 @@ extension Engine {
             notes.append("undone in \(seconds) s unless `sluice confirm` comes before")
         }
         settle(wanted, model, lines.count)
+        tell(isTrial ? "\(wanted.how), to be confirmed" : wanted.how, lines, wanted.who)
         return ChangeReply(changes: lines + retryParts(), applied: true, notes: notes)
     }
 
@@ -138,6 +139,7 @@ extension Engine {
                     if let text {
                         try engine.adopt(file: text, model)
                         engine.remember(text, model, how: "save", who: peer, changes: reply.changes.count)
+                        engine.tell("config save", reply.notes ?? [], peer)
                     }
                     return .reply(reply)
                 }

@@ -121,6 +121,7 @@ extension Engine {
         }
         _ = try record(.confirmed)
         endTrial()
+        tell("confirm", ["the configuration is confirmed"], peer)
         return ChangeReply(changes: [], applied: true, notes: ["confirmed"])
     }
 
@@ -128,8 +129,8 @@ extension Engine {
     func undoTrialInTime() {
         guard let trial, trial.deadline <= .now else { return }
         do {
-            let lines = try undoTrial(how: "undone, as not confirmed in time", who: nil)
-            log.warning("the configuration that was to be confirmed was not, and is undone: \(lines.count) change\(lines.count == 1 ? "" : "s")")
+            if trial.obstacle == nil { log.warning("the configuration that was to be confirmed was not, and is undone") }
+            _ = try undoTrial(how: "undone, as not confirmed in time", who: nil)
         } catch {
             // It is tried again at the next call.
             if trial.obstacle != "\(error)" { log.error("the configuration that was not confirmed cannot be undone: \(error)") }
@@ -151,6 +152,7 @@ extension Engine {
         }
         endTrial()
         remember(old.yaml, old, how: how, who: who, changes: lines.count)
+        tell(how, lines, who)
         return lines
     }
 

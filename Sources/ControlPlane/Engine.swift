@@ -8,6 +8,8 @@ import Logging
 final class Engine {
     let dataPlane: DataPlane
     let startTime = Date()
+    let startInstant = ContinuousClock.now
+    var portWatch = PortWatch()
     let socket: String
     let log: Logger
     let keeper: StateKeeper?
@@ -62,6 +64,7 @@ final class Engine {
     /// Called about once a second.
     func tick() {
         dataPlane.tick()
+        tellPorts()
         classRates.sample(dataPlane)
         coreRates.sample(dataPlane)
         undoTrialInTime()
@@ -86,6 +89,12 @@ final class Engine {
     /// - Returns: the changes that would be made, one on each line.
     func compare(_ model: Model) throws -> [String] { try carryOut(try running.changed(base: model), nil, .now, isDiff: true) }
     /// Makes one change, given in the words of the command line, either completely or not at all.
+    private func edit(_ object: String, _ verb: String, _ words: [String], _ peer: Peer?) throws -> [String] {
+        let lines = try edit(object, verb, words)
+        tell("\(object) \(verb)", lines, peer)
+        return lines
+    }
+
     private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
         let began = ContinuousClock.now
         // Ports that are not open and addresses without room are tried again at every change, which only the general way does.
@@ -190,7 +199,7 @@ final class Engine {
     func handle(_ request: Request) -> Response {
         Self.answering {
             if let verb = Verb(request.method) {
-                return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request)), applied: true))
+                return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request), request.peer), applied: true))
             }
             guard let method = Method(rawValue: request.method) else {
                 throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.names.joined(separator: ", "))")
@@ -239,15 +248,16 @@ final class Engine {
         case .configRollback: return try rollBack(request)
         case .configConfirm: return .reply(try confirm(try request.params(ConfirmParams.self), request.peer))
         case .partSet: return setPart(request)
-        case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self)))
+        case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self), request.peer))
         case .partShow: return .shown(try showParts(try request.params(NameParams.self).name))
         case .edit:
             let params = try request.params(EditParams.self)
-            return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
+            return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words, request.peer), applied: true))
         case .portShow: return .shown(try ports(try request.params(NameParams.self).name))
         case .portReset:
             let name = try port(namedBy: request).name
             try dataPlane.resetPort(name)
+            tell("port reset", ["~ port \(name) (opened again)"], request.peer)
             return .reply(ChangeReply(changes: ["~ port \(name) (opened again)"], applied: true))
         case .portQEMU: return .shown(try qemu(try port(namedBy: request)))
         case .bridgeShow: return .shown(try bridges(try request.params(NameParams.self).name))

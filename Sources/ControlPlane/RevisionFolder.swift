@@ -122,13 +122,14 @@ package final class RevisionFolder: Sendable {
             let there = all.isEmpty ? "there is none" : "there are \(all[0]) to \(all[all.count - 1])"
             throw RPCError(RPCError.notFound, "no past configuration has the number \(number): \(there) (sluice config history)")
         }
+        let whole: String
         do {
-            let whole = try textFile(file(number), waits: false)
-            guard let head = Self.head(whole) else { throw TextFileError(description: "\(file(number)) is damaged: its first line does not say what it is") }
-            return RevisionReply(revision: head.status, yaml: String(whole[head.end...]))
+            whole = try textFile(file(number), waits: false)
         } catch {
-            throw RPCError(RPCError.failed, "\(error)")
+            throw RPCError(RPCError.failed, error.description)
         }
+        guard let head = Self.head(whole) else { throw RPCError(RPCError.failed, "\(file(number)) is damaged: its first line does not say what it is") }
+        return RevisionReply(revision: head.status, yaml: String(whole[head.end...]))
     }
 
     private static let mark = "# sluice revision "
