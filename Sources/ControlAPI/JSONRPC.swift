@@ -166,10 +166,6 @@ public struct Request: Sendable {
     }
 
     /// A request as the line to send, LF included.
-    public static func encode<Params: Encodable>(_ method: Method, _ params: Params, id: RequestID) throws -> Data {
-        try encode(method.rawValue, params, id: id)
-    }
-
     public static func encode<Params: Encodable>(_ method: String, _ params: Params, id: RequestID) throws -> Data {
         try JSONRPC.encoder().encode(OutgoingRequest(id: id, method: method, params: params)) + [0x0a]
     }

@@ -1,74 +1,66 @@
 import Configuration
 
-/// The methods of the control socket, except those for single changes, which are `Verb`s. Each lists its parameters and its result.
-public enum Method: String, CaseIterable, Sendable {
-    /// `NoParams` -> `VersionReply`
-    case version
-    /// `NoParams` -> `StatusReply`
-    case status
-    /// `NoParams` -> `ConfigReply`
-    case configGet = "config.get"
-    /// `ApplyParams` -> `ChangeReply`
-    case configApply = "config.apply"
-    /// `DiffParams` -> `ChangeReply`
-    case configDiff = "config.diff"
-    /// `NoParams` -> `ChangeReply`; what single changes have made of the daemon's configuration file.
-    case configDrift = "config.drift"
-    /// `SaveParams` -> `ChangeReply`; writes the operator's running configuration into that file.
-    case configSave = "config.save"
-    /// `NoParams` -> `[RevisionStatus]`, the oldest first
-    case configHistory = "config.history"
-    /// `RevisionParams` -> `RevisionReply`
-    case configRevision = "config.revision"
-    /// `RollbackParams` -> `ChangeReply`
-    case configRollback = "config.rollback"
-    /// `ConfirmParams` -> `ChangeReply`
-    case configConfirm = "config.confirm"
-    /// `PartParams` -> `ChangeReply`; adds a part, or replaces the one of its name.
-    case partSet = "part.set"
-    /// `PartDeletion` -> `ChangeReply`
-    case partDel = "part.del"
-    /// `NameParams` -> `[PartStatus]`
-    case partShow = "part.show"
-    /// `EditParams` -> `ChangeReply`; makes any single change, given by the words of the command line.
-    case edit
-    /// `NameParams` -> `[PortStatus]`
-    case portShow = "port.show"
-    /// `NameParams` -> `ChangeReply`; the name is required.
-    case portReset = "port.reset"
-    /// `NameParams` -> `QEMUReply`; the name is required.
-    case portQEMU = "port.qemu"
-    /// `NameParams` -> `[BridgeStatus]`
-    case bridgeShow = "bridge.show"
-    /// `NameParams` -> `[GroupStatus]`
-    case groupShow = "group.show"
-    /// `NameParams` -> `[GuestStatus]`
-    case guestShow = "guest.show"
-    /// `FDBParams` -> `[FDBEntry]`
-    case fdbShow = "fdb.show"
-    /// `FDBParams` -> `MDBReply`
-    case mdbShow = "mdb.show"
-    /// `FDBParams` -> `FlushReply`; forgets learned addresses.
-    case fdbFlush = "fdb.flush"
-    /// `ClassParams` -> `[ClassStatus]`
-    case classShow = "class.show"
-    /// `NameParams` -> `[ProtocolStatus]`
-    case protocolShow = "protocol.show"
-    /// `NameParams` -> `[FilterStatus]`
-    case filterShow = "filter.show"
-    /// `NameParams` -> `[MirrorStatus]`
-    case mirrorShow = "mirror.show"
-    /// `CoreParams` -> `[CoreStatus]`
-    case coreShow = "core.show"
-    /// `BalanceParams` -> `[MoveStatus]`
-    case coreBalance = "core.balance"
-    /// `NoParams` -> `StatsReply`
-    case statsShow = "stats.show"
+/// A method of the control socket with its types. The daemon and `sluice` share this declaration, which stands beside its parameters or its reply; the daemon
+/// has one row more for it, in `Engine.methods`. Single changes are not among these: they are `Verb`s.
+public struct Method<Params: Codable & Sendable, Reply: Codable & Sendable>: Sendable {
+    /// The name on the socket, such as `port.show`.
+    public let name: String
+    public let effect: MethodEffect
+
+    init(_ name: String, _ effect: MethodEffect = .shows) {
+        self.name = name
+        self.effect = effect
+    }
 }
 
-extension Method {
-    /// The names of all methods, those of `Verb` included.
-    public static var names: [String] { allCases.map(\.rawValue) + Verb.all.map(\.name) }
+/// What a method does to what runs.
+public enum MethodEffect: Sendable {
+    /// The method only reports.
+    case shows
+    /// The method changes the configuration, or how the daemon works.
+    case changes
+}
+
+/// All methods of the control socket that are not `Verb`s.
+public enum Methods {
+    public static let version = Method<NoParams, VersionReply>("version")
+    public static let status = Method<NoParams, StatusReply>("status")
+    public static let statsShow = Method<NoParams, StatsReply>("stats.show")
+    public static let configGet = Method<NoParams, ConfigReply>("config.get")
+    public static let configApply = Method<ApplyParams, ChangeReply>("config.apply", .changes)
+    public static let configDiff = Method<DiffParams, ChangeReply>("config.diff")
+    /// What single changes have made of the daemon's configuration file.
+    public static let configDrift = Method<NoParams, ChangeReply>("config.drift")
+    /// Writes the operator's running configuration into that file.
+    public static let configSave = Method<SaveParams, ChangeReply>("config.save", .changes)
+    /// The configurations that ran before, the oldest first.
+    public static let configHistory = Method<NoParams, [RevisionStatus]>("config.history")
+    public static let configRevision = Method<RevisionParams, RevisionReply>("config.revision")
+    public static let configRollback = Method<RollbackParams, ChangeReply>("config.rollback", .changes)
+    /// Keeps a configuration that would otherwise be undone.
+    public static let configConfirm = Method<ConfirmParams, ChangeReply>("config.confirm", .changes)
+    /// Adds a part, or replaces the one of its name.
+    public static let partSet = Method<PartParams, ChangeReply>("part.set", .changes)
+    public static let partDel = Method<PartDeletion, ChangeReply>("part.del", .changes)
+    public static let partShow = Method<NameParams, [PartStatus]>("part.show")
+    /// Makes any single change, given by the words of the command line.
+    public static let edit = Method<EditParams, ChangeReply>("edit", .changes)
+    public static let portShow = Method<NameParams, [PortStatus]>("port.show")
+    /// Opens a port again; the name is required.
+    public static let portReset = Method<NameParams, ChangeReply>("port.reset", .changes)
+    /// How to connect a QEMU guest to a port; the name is required.
+    public static let portQEMU = Method<NameParams, QEMUReply>("port.qemu")
+    public static let bridgeShow = Method<NameParams, [BridgeStatus]>("bridge.show")
+    public static let groupShow = Method<NameParams, [GroupStatus]>("group.show")
+    public static let guestShow = Method<NameParams, [GuestStatus]>("guest.show")
+    public static let fdbShow = Method<FDBParams, [FDBEntry]>("fdb.show")
+    /// Forgets learned addresses.
+    public static let fdbFlush = Method<FDBParams, FlushReply>("fdb.flush", .changes)
+    public static let classShow = Method<ClassParams, [ClassStatus]>("class.show")
+    public static let protocolShow = Method<NameParams, [ProtocolStatus]>("protocol.show")
+    public static let filterShow = Method<NameParams, [FilterStatus]>("filter.show")
+    public static let coreShow = Method<CoreParams, [CoreStatus]>("core.show")
+    public static let coreBalance = Method<BalanceParams, [MoveStatus]>("core.balance", .changes)
 }
 
 /// The parameters of a method that takes none.

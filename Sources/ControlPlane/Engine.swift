@@ -88,8 +88,9 @@ final class Engine {
     /// Tells in what the operator's own configuration differs from `model`, whether it can be changed at run time or not.
     /// - Returns: the changes that would be made, one on each line.
     func compare(_ model: Model) throws -> [String] { try carryOut(try running.changed(base: model), nil, .now, isDiff: true) }
+
     /// Makes one change, given in the words of the command line, either completely or not at all.
-    private func edit(_ object: String, _ verb: String, _ words: [String], _ peer: Peer?) throws -> [String] {
+    func edit(_ object: String, _ verb: String, _ words: [String], _ peer: Peer?) throws -> [String] {
         let lines = try edit(object, verb, words)
         tell("\(object) \(verb)", lines, peer)
         return lines
@@ -201,10 +202,11 @@ final class Engine {
             if let verb = Verb(request.method) {
                 return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request), request.peer), applied: true))
             }
-            guard let method = Method(rawValue: request.method) else {
-                throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.names.joined(separator: ", "))")
+            guard let row = Self.methods[request.method] else {
+                let names = Self.methods.keys.sorted() + Verb.all.map(\.name)
+                throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(names.joined(separator: ", "))")
             }
-            return try answer(method, request)
+            return try row.answer(self, request)
         }
     }
 
@@ -219,65 +221,6 @@ final class Engine {
         case let error as ConfigurationError: .failure(RPCError(error))
         case let error as DataPlaneError: .failure(RPCError(RPCError.failed, error.description))
         default: .failure(RPCError(RPCError.failed, "\(error)"))
-        }
-    }
-
-    private func answer(_ method: ControlAPI.Method, _ request: Request) throws -> Response {
-        if [.version, .status, .configGet, .configDrift, .configHistory, .statsShow].contains(method) { try request.noParams() }
-        switch method {
-        case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
-        case .status:
-            let (status, comparison) = (status(), comparison)
-            // Reading and comparing the file is left to another thread.
-            return .later { .reply(comparison.map { $0.told(in: status) } ?? status) }
-        case .configGet:
-            let (model, parts) = (running.model, running.parts)
-            return .later { .reply(ConfigReply(yaml: Self.document(model, parts), json: JSONValue(parts.base(of: model).document))) }
-        case .configApply:
-            let (file, before) = (file, before)
-            return document { try Applying(try request.params(ApplyParams.self), file, before, how: "apply", who: request.peer) } yaml: { $0.params.yaml } then: { try $0.apply($1, $2) }
-        case .configDiff:
-            let file = file
-            return document { try Self.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, _, model in
-                ChangeReply(changes: try engine.compare(model), applied: false, kept: engine.keptParts)
-            }
-        case .configDrift: return try drift()
-        case .configSave: return try save(request)
-        case .configHistory: return try showHistory()
-        case .configRevision: return try showRevision(request)
-        case .configRollback: return try rollBack(request)
-        case .configConfirm: return .reply(try confirm(try request.params(ConfirmParams.self), request.peer))
-        case .partSet: return setPart(request)
-        case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self), request.peer))
-        case .partShow: return .shown(try showParts(try request.params(NameParams.self).name))
-        case .edit:
-            let params = try request.params(EditParams.self)
-            return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words, request.peer), applied: true))
-        case .portShow: return .shown(try ports(try request.params(NameParams.self).name))
-        case .portReset:
-            let name = try port(namedBy: request).name
-            try dataPlane.resetPort(name)
-            tell("port reset", ["~ port \(name) (opened again)"], request.peer)
-            return .reply(ChangeReply(changes: ["~ port \(name) (opened again)"], applied: true))
-        case .portQEMU: return .shown(try qemu(try port(namedBy: request)))
-        case .bridgeShow: return .shown(try bridges(try request.params(NameParams.self).name))
-        case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
-        case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))
-        case .fdbShow: return .shown(try addresses(try request.params(FDBParams.self)))
-        case .mdbShow: return .shown(try members(try request.params(FDBParams.self)))
-        case .fdbFlush: return .reply(try flush(try request.params(FDBParams.self)))
-        case .classShow:
-            let snapshot = try classes(try request.params(ClassParams.self))
-            return .later { .reply(snapshot.statuses()) }
-        case .protocolShow: return .shown(try protocols(try request.params(NameParams.self).name))
-        case .filterShow: return .shown(try filters(try request.params(NameParams.self).name))
-        case .mirrorShow: return .shown(try mirrors(try request.params(NameParams.self).name))
-        case .coreShow:
-            let params = try request.params(CoreParams.self)
-            if params.stages == true { dataPlane.measureStages(seconds: 3) }
-            return .shown(cores(listsStalls: params.stalls == true))
-        case .coreBalance: return .shown(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
-        case .statsShow: return .shown(stats())
         }
     }
 
@@ -325,7 +268,7 @@ final class Engine {
     /// The model of a document that is to be applied. If the document says nothing about the daemon itself, `daemon` stays. It may be called on any thread.
     static func wanted(_ yaml: String, _ daemon: DaemonSettings) throws -> Model { try Model.checked(yaml: yaml, daemon: daemon) }
 
-    private func status() -> StatusReply {
+    func status() -> StatusReply {
         var reply = StatusReply()
         let model = dataPlane.model
         reply.version = sluiceVersion

@@ -14,7 +14,7 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         func run() throws {
             try reporting {
-                let reply: ConfigReply = try connecting.client.call(.configGet, NoParams())
+                let reply = try connecting.client.call(Methods.configGet, NoParams())
                 Output.print(connecting.json ? try Output.json(reply.json) : reply.yaml)
             }
         }
@@ -27,7 +27,7 @@ extension ConfigCommand {
             abstract: "What single changes have made of the daemon's configuration file.",
             discussion: "They are made again after every restart, as long as the file does not say otherwise.")
         @OptionGroup var connecting: Connecting
-        func run() throws { try reporting { try connecting.show(.configDrift, NoParams(), as: ChangeReply.self, Output.changes) } }
+        func run() throws { try reporting { try connecting.show(Methods.configDrift, NoParams(), Output.changes) } }
     }
 
     struct Save: ParsableCommand {
@@ -38,7 +38,7 @@ extension ConfigCommand {
         @Flag(help: "Write over a file that was edited since it was loaded.") var force = false
         func run() throws {
             try reporting {
-                try connecting.show(.configSave, SaveParams(force: force), as: ChangeReply.self) {
+                try connecting.show(Methods.configSave, SaveParams(force: force)) {
                     $0.applied ? Output.changes($0) : "nothing to save: the file says what runs"
                 }
             }
@@ -55,8 +55,8 @@ extension ConfigCommand {
 
         func run() throws {
             try reporting {
-                guard let number else { return try connecting.show(.configHistory, NoParams(), as: [RevisionStatus].self, Tables.revisions) }
-                try connecting.show(.configRevision, RevisionParams(revision: number), as: RevisionReply.self, \.yaml)
+                guard let number else { return try connecting.show(Methods.configHistory, NoParams(), Tables.revisions) }
+                try connecting.show(Methods.configRevision, RevisionParams(revision: number), \.yaml)
             }
         }
     }
@@ -70,7 +70,7 @@ extension ConfigCommand {
         func run() throws {
             try reporting {
                 let params = RollbackParams(revision: number, dryRun: applying.dryRun, confirm: applying.seconds)
-                try connecting.show(.configRollback, params, as: ChangeReply.self, Output.changes)
+                try connecting.show(Methods.configRollback, params, Output.changes)
             }
         }
     }
@@ -100,7 +100,7 @@ struct ConfirmCommand: ParsableCommand {
     @Flag(help: "Undo it at once instead.") var undo = false
     func run() throws {
         try reporting {
-            try connecting.show(.configConfirm, ConfirmParams(undo: undo), as: ChangeReply.self) { ($0.changes + ($0.notes ?? [])).joined(separator: "\n") }
+            try connecting.show(Methods.configConfirm, ConfirmParams(undo: undo)) { ($0.changes + ($0.notes ?? [])).joined(separator: "\n") }
         }
     }
 }
@@ -117,7 +117,7 @@ struct ApplyCommand: ParsableCommand {
             let document = try ConfigurationFile(file)
             // Problems of the file itself can be told without a daemon.
             _ = try document.model()
-            let reply: ChangeReply = try connecting.client.call(.configApply, ApplyParams(yaml: document.text, dryRun: applying.dryRun, confirm: applying.seconds))
+            let reply = try connecting.client.call(Methods.configApply, ApplyParams(yaml: document.text, dryRun: applying.dryRun, confirm: applying.seconds))
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
         }
     }
@@ -137,7 +137,7 @@ struct DiffCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            guard let file else { return try connecting.show(.configDiff, DiffParams(), as: ChangeReply.self, Output.changes) }
+            guard let file else { return try connecting.show(Methods.configDiff, DiffParams(), Output.changes) }
             let first = try ConfigurationFile(file)
             let reply: ChangeReply
             if let other {
@@ -145,7 +145,7 @@ struct DiffCommand: ParsableCommand {
                 reply = ChangeReply(changes: Configuration.diff(from: from, to: to).lines(from: from, to: to), applied: false)
             } else {
                 _ = try first.model()
-                reply = try connecting.client.call(.configDiff, DiffParams(yaml: first.text))
+                reply = try connecting.client.call(Methods.configDiff, DiffParams(yaml: first.text))
             }
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
         }

@@ -96,10 +96,8 @@ struct Connecting: ParsableArguments {
     var client: Client { Client(path: socket ?? Client.standardPath, patience: (try? patience()) ?? Client.standardPatience) }
 
     /// Calls a method, and prints the reply as JSON or as a table.
-    func show<Params: Encodable, Value: Codable>(
-        _ method: Method, _ params: Params, as _: Value.Type, _ table: (Value) -> String
-    ) throws {
-        let value: Value = try client.call(method, params)
+    func show<Params, Value>(_ method: Method<Params, Value>, _ params: Params, _ table: (Value) -> String) throws {
+        let value = try client.call(method, params)
         Output.print(json ? try Output.json(value) : table(value))
     }
 

@@ -29,7 +29,7 @@ import Testing
                     guests vm1
                     rx 1000 frames 64000 bytes
                     tx 20 frames 1280 bytes full 5
-                    paced 2ms
+                    paced 2ms punted 7
                     dropped runt 1 spoofed_source 3
                 uplink: physical bridge br0 state waiting mtu 1500 queues 0/1 driver net_af_packet
                     device eth1

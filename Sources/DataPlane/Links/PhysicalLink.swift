@@ -186,7 +186,7 @@ final class PhysicalLink: DeviceLink {
             // Only one AF_XDP socket can have a queue, so the old one must be closed first; AF_PACKET sockets can be opened beside the old device.
             return driver == "net_af_xdp" && fitsXDP(new.mtu) && below?.state != .gone ? .anew : .beside
         }
-        guard new.resource == old.resource else { return .beside }
+        guard new.kind.resource == old.kind.resource else { return .beside }
         if let interface = Self.isInterface(newDevice) ? newDevice : DeviceString(newDevice).value(of: "iface") {
             let other = try Self.find(interface, new)
             do {

@@ -26,8 +26,8 @@ extension DataPlane {
         }
         // A port may take over the socket or device of another that is removed; it is opened only after that one is closed.
         let owners = Dictionary(
-            (change.removed + (steps.beside + steps.anew).map(\.old)).map { ($0.resource, $0.name) }, uniquingKeysWith: { first, _ in first })
-        func waits(_ settings: PortSettings) -> Bool { owners[settings.resource].map { $0 != settings.name } ?? false }
+            (change.removed + (steps.beside + steps.anew).map(\.old)).map { ($0.kind.resource, $0.name) }, uniquingKeysWith: { first, _ in first })
+        func waits(_ settings: PortSettings) -> Bool { owners[settings.kind.resource].map { $0 != settings.name } ?? false }
         steps.anew += steps.beside.filter { waits($0.new) }
         steps.beside.removeAll { waits($0.new) }
 

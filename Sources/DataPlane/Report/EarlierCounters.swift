@@ -33,17 +33,3 @@ struct EarlierCounters {
         loans = loans.filter { counters[$0.key] != nil }
     }
 }
-
-extension ClassCounters {
-    /// Adds the counters that only grow, so not the levels.
-    mutating func addCounts(of other: ClassCounters) {
-        for path in Self.counts { self[keyPath: path] &+= other[keyPath: path] }
-    }
-
-    private static var counts: [WritableKeyPath<ClassCounters, UInt64>] {
-        [
-            \.sentFrames, \.sentBytes, \.droppedQueueLimit, \.droppedBufferShare, \.droppedBufferFull, \.droppedCoDel, \.droppedByRemoval, \.lentFrames, \.lentBytes,
-            \.borrowedFrames, \.borrowedBytes, \.waitsCeiling, \.waitsPeak, \.waitsPackets, \.waitsAncestor, \.waitsNothingToLend, \.waitsOutput,
-        ]
-    }
-}
