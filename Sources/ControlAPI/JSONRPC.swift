@@ -86,6 +86,8 @@ public struct Request: Sendable {
     /// The request's id; nil if the request is a notification, which gets no reply.
     public var id: RequestID?
     public var method: String
+    /// Who sent it; nil: that is not known.
+    public var peer: Peer?
     /// The whole line, from which `params` are read when they are asked for.
     private let line: Data
 

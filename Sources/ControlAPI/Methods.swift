@@ -29,6 +29,16 @@ public enum Methods {
     public static let configGet = Method<NoParams, ConfigReply>("config.get")
     public static let configApply = Method<ApplyParams, ChangeReply>("config.apply", .changes)
     public static let configDiff = Method<DiffParams, ChangeReply>("config.diff")
+    /// What single changes have made of the daemon's configuration file.
+    public static let configDrift = Method<NoParams, ChangeReply>("config.drift")
+    /// Writes the operator's running configuration into that file.
+    public static let configSave = Method<SaveParams, ChangeReply>("config.save", .changes)
+    /// The configurations that ran before, the oldest first.
+    public static let configHistory = Method<NoParams, [RevisionStatus]>("config.history")
+    public static let configRevision = Method<RevisionParams, RevisionReply>("config.revision")
+    public static let configRollback = Method<RollbackParams, ChangeReply>("config.rollback", .changes)
+    /// Keeps a configuration that would otherwise be undone.
+    public static let configConfirm = Method<ConfirmParams, ChangeReply>("config.confirm", .changes)
     /// Adds a part, or replaces the one of its name.
     public static let partSet = Method<PartParams, ChangeReply>("part.set", .changes)
     public static let partDel = Method<PartDeletion, ChangeReply>("part.del", .changes)
@@ -96,7 +106,60 @@ public struct ApplyParams: Codable, Sendable {
     public var yaml: String
     /// If true, the reply says what would change, or the error why that is not possible, and nothing is changed.
     public var dryRun: Bool?
-    public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
+    /// If given, the configuration is undone after so many seconds, 1 to 86400, unless `config.confirm` comes before.
+    public var confirm: UInt64?
+    public init(yaml: String, dryRun: Bool = false, confirm: UInt64? = nil) { self.yaml = yaml; self.dryRun = dryRun; self.confirm = confirm }
+}
+
+/// The parameters of `config.revision`.
+public struct RevisionParams: Codable, Sendable {
+    /// The revision's number.
+    public var revision: Int
+    public init(revision: Int) { self.revision = revision }
+}
+
+/// The parameters of `config.rollback`.
+public struct RollbackParams: Codable, Sendable {
+    /// The number of the revision that is to run.
+    public var revision: Int
+    /// As at `ApplyParams`.
+    public var dryRun: Bool?
+    public var confirm: UInt64?
+    public init(revision: Int, dryRun: Bool = false, confirm: UInt64? = nil) { self.revision = revision; self.dryRun = dryRun; self.confirm = confirm }
+}
+
+/// The parameters of `config.confirm`.
+public struct ConfirmParams: Codable, Sendable {
+    /// If true, the configuration that waits to be confirmed is undone at once.
+    public var undo: Bool?
+    public init(undo: Bool = false) { self.undo = undo }
+}
+
+/// A configuration that ran before.
+public struct RevisionStatus: Codable, Equatable, Sendable {
+    public var number: Int
+    /// When it was applied or saved, in seconds since 1970.
+    public var time: Double
+    /// What was done with it, such as `apply`, `reload`, `save` or `rollback to 3`.
+    public var how: String
+    /// Who did that, as `Peer.description`; nil: the daemon itself.
+    public var who: String?
+    /// In how many things it differed from what ran before.
+    public var changes: Int
+    public init(number: Int, time: Double, how: String, who: String?, changes: Int) {
+        self.number = number
+        self.time = time
+        self.how = how
+        self.who = who
+        self.changes = changes
+    }
+}
+
+/// A configuration that ran before, and its text.
+public struct RevisionReply: Codable, Equatable, Sendable {
+    public var revision: RevisionStatus
+    public var yaml: String
+    public init(revision: RevisionStatus, yaml: String) { self.revision = revision; self.yaml = yaml }
 }
 
 /// The parameters of `core.balance`.
@@ -106,10 +169,18 @@ public struct BalanceParams: Codable, Sendable {
     public init(dryRun: Bool = false) { self.dryRun = dryRun }
 }
 
-/// The parameters of `config.diff`: the configuration, in YAML, that the running one is compared with.
+/// The parameters of `config.diff`.
 public struct DiffParams: Codable, Sendable {
-    public var yaml: String
-    public init(yaml: String) { self.yaml = yaml }
+    /// The configuration, in YAML, that the running one is compared with; nil: the text of the daemon's configuration file.
+    public var yaml: String?
+    public init(yaml: String? = nil) { self.yaml = yaml }
+}
+
+/// The parameters of `config.save`.
+public struct SaveParams: Codable, Sendable {
+    /// If true, the file is written over although it was edited since it was loaded.
+    public var force: Bool?
+    public init(force: Bool = false) { self.force = force }
 }
 
 /// One change, in the words of the command line.
@@ -137,10 +208,13 @@ public struct ChangeReply: Codable, Equatable, Sendable {
     public var applied: Bool
     /// In the reply to a diff, a sentence for each part, which says what the part owns and that the file does not change it; nil if there are no parts.
     public var kept: [String]?
-    public init(changes: [String], applied: Bool, kept: [String] = []) {
+    /// What else the operator should know, as sentences; nil: nothing.
+    public var notes: [String]?
+    public init(changes: [String], applied: Bool, kept: [String] = [], notes: [String] = []) {
         self.changes = changes
         self.applied = applied
         self.kept = kept.isEmpty ? nil : kept
+        self.notes = notes.isEmpty ? nil : notes
     }
 }
 

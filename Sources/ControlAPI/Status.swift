@@ -8,6 +8,14 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var socket = ""
     /// The configuration file given at the start; nil: none was given.
     public var configFile: String?
+    /// The number of things in which what runs differs from that file as it was last loaded or saved; nil: there is no file.
+    public var drift: Int?
+    /// Whether the file was edited since then.
+    public var configEdited: Bool?
+    /// Why the file cannot be used as it is now, as a sentence; nil: it can, or nobody has tried since it was edited.
+    public var configFlaw: String?
+    /// The seconds after which a configuration is undone that waits to be confirmed; nil: none waits.
+    public var unconfirmedSeconds: UInt64?
     public var bridges = 0
     public var ports = 0
     public var portsUp = 0

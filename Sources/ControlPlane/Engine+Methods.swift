@@ -38,7 +38,12 @@ extension Engine {
     /// All methods by name, a row each.
     static let methods = Dictionary(uniqueKeysWithValues: [MethodRow](arrayLiteral:
         .show(Methods.version) { _, _ in VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion) },
-        .show(Methods.status) { engine, _ in engine.status() },
+        MethodRow(Methods.status) { engine, request in
+            try request.noParams()
+            let (status, comparison) = (engine.status(), engine.comparison)
+            // Reading and comparing the file is left to another thread.
+            return .later { .reply(comparison.map { $0.told(in: status) } ?? status) }
+        },
         .show(Methods.statsShow) { engine, _ in engine.stats() },
         MethodRow(Methods.configGet) { engine, request in
             try request.noParams()
@@ -46,27 +51,43 @@ extension Engine {
             return .later { .reply(ConfigReply(yaml: Engine.document(model, parts), json: JSONValue(parts.base(of: model).document))) }
         },
         MethodRow(Methods.configApply) { engine, request in
-            engine.document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                try engine.refuseBlank(params.yaml)
-                let isDryRun = params.dryRun ?? false
-                let changes = try engine.apply(model, source: params.yaml, isDryRun: isDryRun)
-                return ChangeReply(changes: changes + (isDryRun ? [] : engine.retryParts()), applied: !isDryRun)
-            }
+            let (file, before) = (engine.file, engine.before)
+            return engine.document {
+                try Engine.Applying(try request.params(ApplyParams.self), file, before, how: "apply", who: request.peer)
+            } yaml: { $0.params.yaml } then: { try $0.apply($1, $2) }
         },
         MethodRow(Methods.configDiff) { engine, request in
-            engine.document { try request.params(DiffParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                ChangeReply(changes: try engine.apply(model, source: params.yaml, isDiff: true), applied: false, kept: engine.keptParts)
+            let file = engine.file
+            return engine.document { try Engine.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, _, model in
+                ChangeReply(changes: try engine.compare(model), applied: false, kept: engine.keptParts)
             }
         },
+        MethodRow(Methods.configDrift) { engine, request in
+            try request.noParams()
+            return try engine.drift()
+        },
+        MethodRow(Methods.configSave) { engine, request in try engine.save(request) },
+        MethodRow(Methods.configHistory) { engine, request in
+            try request.noParams()
+            return try engine.showHistory()
+        },
+        MethodRow(Methods.configRevision) { engine, request in try engine.showRevision(request) },
+        MethodRow(Methods.configRollback) { engine, request in try engine.rollBack(request) },
+        MethodRow(Methods.configConfirm) { engine, request in .reply(try engine.confirm(try request.params(ConfirmParams.self), request.peer)) },
         MethodRow(Methods.partSet) { engine, request in engine.setPart(request) },
-        .change(Methods.partDel) { engine, params in try engine.deletePart(params) },
+        MethodRow(Methods.partDel) { engine, request in .reply(try engine.deletePart(try request.params(PartDeletion.self), request.peer)) },
         .show(Methods.partShow) { engine, params in try engine.showParts(params.name) },
-        .change(Methods.edit) { engine, params in ChangeReply(changes: try engine.edit(params.object, params.verb, params.words), applied: true) },
+        MethodRow(Methods.edit) { engine, request in
+            let params = try request.params(EditParams.self)
+            return .reply(ChangeReply(changes: try engine.edit(params.object, params.verb, params.words, request.peer), applied: true))
+        },
         .show(Methods.portShow) { engine, params in try engine.ports(params.name) },
         MethodRow(Methods.portReset) { engine, request in
             let name = try engine.port(namedBy: request).name
             try engine.dataPlane.resetPort(name)
-            return .reply(ChangeReply(changes: ["~ port \(name) (opened again)"], applied: true))
+            let lines = ["~ port \(name) (opened again)"]
+            engine.tell("port reset", lines, request.peer)
+            return .reply(ChangeReply(changes: lines, applied: true))
         },
         MethodRow(Methods.portQEMU) { engine, request in .shown(try engine.qemu(try engine.port(namedBy: request))) },
         .show(Methods.bridgeShow) { engine, params in try engine.bridges(params.name) },

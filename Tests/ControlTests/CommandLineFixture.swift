@@ -87,7 +87,18 @@ final class CannedDaemon: Sendable {
         case Methods.configApply.name:
             let params = try request.params(ApplyParams.self)
             return change(to: try Model.checked(yaml: params.yaml), dryRun: params.dryRun ?? false)
-        case Methods.configDiff.name: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml), dryRun: true)
+        case Methods.configDiff.name: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml ?? "bridges: [{name: in-file}]\n"), dryRun: true)
+        case Methods.configDrift.name: return .reply(ChangeReply(changes: ["+ port host2 type tap bridge br0 interface host2"], applied: false))
+        case Methods.configHistory.name: return .reply(Canned.revisions)
+        case Methods.configRevision.name: return .reply(RevisionReply(revision: Canned.revisions[0], yaml: "bridges: []  # \(try request.params(RevisionParams.self).revision)\n"))
+        case Methods.configRollback.name:
+            let params = try request.params(RollbackParams.self)
+            return .reply(ChangeReply(changes: ["~ to \(params.revision) within \(params.confirm.map(String.init) ?? "none")"], applied: params.dryRun != true))
+        case Methods.configConfirm.name:
+            return .reply(ChangeReply(changes: [], applied: true, notes: [try request.params(ConfirmParams.self).undo == true ? "undone" : "confirmed"]))
+        case Methods.configSave.name:
+            guard try request.params(SaveParams.self).force == true else { return .reply(ChangeReply(changes: [], applied: false)) }
+            return .reply(ChangeReply(changes: ["- bridge br1"], applied: true, notes: ["saved in /etc/sluice/sluice.yaml"]))
         case Methods.configGet.name: return .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document)))
         case Methods.version.name: return .reply(VersionReply(version: "1.2.3", dpdk: "DPDK 22.11.11"))
         case Methods.status.name: return .reply(Canned.status)
@@ -157,6 +168,10 @@ enum Canned {
         ]
         return filter
     }
+
+    static let revisions = [
+        RevisionStatus(number: 9, time: 0, how: "start", who: nil, changes: 4), RevisionStatus(number: 10, time: 86_400, how: "apply", who: "uid 0 pid 7 sluice", changes: 12),
+    ]
 
     static let parts = [
         PartStatus(name: "libvirt-web", yaml: "ports: []  # web's\n", ports: ["web", "web-2"], guests: ["web"], ageSeconds: 75),

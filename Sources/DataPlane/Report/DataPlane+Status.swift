@@ -61,6 +61,15 @@ extension DataPlane {
         return report
     }
 
+    /// The condition of every port as in its report, without its counters, for whoever looks often.
+    public var conditions: [(settings: PortSettings, condition: String, isWaiting: Bool, isLost: Bool)] {
+        model.ports.compactMap { settings in
+            if let lost = lost[settings.name] { return (settings, lost.reason, false, true) }
+            guard let condition = ports[settings.name]?.condition else { return nil }
+            return (settings, condition, condition == VhostLink.waiting, false)
+        }
+    }
+
     private func lostPortReport(_ name: String) -> PortReport? {
         guard let port = lost[name], let settings = model.ports.first(where: { $0.name == name }) else { return nil }
         var report = PortReport(settings, counted(at: port.index))
