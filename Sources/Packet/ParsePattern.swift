@@ -49,7 +49,7 @@ public struct ParsePattern: Sendable {
         likenessMask = Self.behindAddresses(stated) | SIMD4(.max, UInt64(0xffff_ffff).littleEndian, 0, 0)
         header = bytes.loadUnaligned(as: SIMD4<UInt64>.self)
         header[0] &= ~Self.groupBits
-        keep(record)
+        remember(record)
     }
 
     /// The group bits of both addresses: the lowest bits of their first octets (IEEE 802, 8.2).

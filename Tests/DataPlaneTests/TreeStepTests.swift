@@ -24,7 +24,7 @@ import Testing
             let sentence = step.refusal(verdict, cpu: 3, tree: "up1")
             #expect(sentence.hasPrefix("the poll loop on CPU 3 refused to \(says)"), "\(sentence)")
         }
-        for step: TreeStep in [.add(5, under: 1, ClassParameters()), .overhead(bytes: 24), .unpark(output: 1), .drain, .remove(5, heir: 0)] {
+        for step: TreeStep in [.add(5, under: 1, ClassParameters()), .overhead(bytes: 24), .unpark(output: 1), .freeFrames, .remove(5, heir: 0)] {
             #expect(step.carryOut(on: tree, at: 0) == .done)
         }
         #expect(TreeStep.unpark(output: 1).refusal(.badParameters, cpu: 2, tree: nil).contains("in a tree that is gone"))
