@@ -21,7 +21,7 @@ struct YAMLFlaw {
         // Where a key lacks its colon, libyaml reads on to the place where a colon can no longer come; the key itself is in the context mark.
         let isKey = problem.contains("could not find expected ':'")
         let mark = isKey ? parser.context_mark : parser.problem_mark
-        let place = Place(mark)
+        let place = lines.within(Place(mark))
         line = place.line
         sentence = "this is not YAML: column \(place.column): \(Self.explain(problem, lines.rest(at: place), lines.whole(place.line), opened: parser.context_mark))"
     }
@@ -83,7 +83,26 @@ struct YAMLFlaw {
     private struct Lines {
         let lines: [Substring]
         init(_ text: UnsafeBufferPointer<UInt8>) {
-            lines = String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+            let text = String(decoding: text, as: UTF8.self).unicodeScalars
+            var found: [Substring] = [], begin = text.startIndex, place = begin
+            while place < text.endIndex {
+                let scalar = text[place]
+                let end = place
+                place = text.index(after: place)
+                guard Self.breaks.contains(scalar) else { continue }
+                if scalar == "\r", place < text.endIndex, text[place] == "\n" { place = text.index(after: place) }
+                found.append(Substring(text[begin..<end]))
+                begin = place
+            }
+            lines = found + [Substring(text[begin...])]
+        }
+
+        /// The characters that end a line for libyaml, which counts CR and LF in a row as one end (YAML 1.1, 4.2).
+        private static let breaks: Set<Unicode.Scalar> = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}"]
+
+        /// The place itself, or the end of the text if the place is behind it: where the last line has no end, libyaml tells of one more.
+        func within(_ place: Place) -> Place {
+            place.line <= lines.count ? place : Place(line: lines.count, column: lines[lines.count - 1].unicodeScalars.count + 1)
         }
 
         func whole(_ line: Int) -> String { shown(lines.indices.contains(line - 1) ? lines[line - 1] : "") }
@@ -103,7 +122,7 @@ struct YAMLFlaw {
 
     /// The character that no document may contain, by its number, and where it stands.
     private static func unreadable(_ parser: yaml_parser_t, _ text: UnsafeBufferPointer<UInt8>) -> (Place, String) {
-        let before = String(decoding: text[..<min(parser.problem_offset, text.count)], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let before = Lines(UnsafeBufferPointer(rebasing: text[..<min(parser.problem_offset, text.count)])).lines
         let number = String(UInt32(truncatingIfNeeded: parser.problem_value), radix: 16, uppercase: true)
         return (Place(line: before.count, column: before[before.count - 1].unicodeScalars.count + 1), String(repeating: "0", count: max(4 - number.count, 0)) + number)
     }

@@ -28,15 +28,33 @@ public enum PacketExpression {
         public var description: String { sentence }
     }
 
-    private static let known = Mutex<[String: Result<PacketProgram, Fault>]>([:])
+    /// The most bytes of an expression. The time that libpcap takes grows with the square of the length; for this length it is some milliseconds.
+    public static let longest = 4_096
+
+    /// Results of expressions, and about how many bytes they take.
+    private struct Known {
+        var results: [String: Result<PacketProgram, Fault>] = [:]
+        var bytes = 0
+    }
+
+    private static let known = Mutex(Known())
+    private static let mostKnown = 32 << 20
 
     /// Compiles each expression once and keeps the result. The lock also has one thread at a time use libpcap.
     private static func result(of expression: String) -> Result<PacketProgram, Fault> {
-        known.withLock { known in
-            if let result = known[expression] { return result }
-            if known.count >= 8_192 { known = [:] }
+        let length = expression.utf8.count
+        guard length <= longest else {
+            let sentence = "an expression has at most \(longest) bytes, and '\(expression.prefix(40))...' has \(length): write several rules, or networks instead of addresses"
+            return .failure(Fault(sentence: sentence))
+        }
+        return known.withLock { known in
+            if let result = known.results[expression] { return result }
             let result = Result { () throws(Fault) in try compile(expression) }
-            known[expression] = result
+            // An error quotes the expression.
+            let bytes = 256 + 2 * length + ((try? result.get().instructions.count) ?? 0) * 8
+            if known.bytes + bytes > mostKnown { known = Known() }
+            known.results[expression] = result
+            known.bytes += bytes
             return result
         }
     }
@@ -74,7 +92,7 @@ public enum PacketExpression {
     }
 
     /// DLT_EN10MB, the snapshot length (the longest possible frame), and PCAP_NETMASK_UNKNOWN.
-    private static let ethernet: CInt = 1, longest: CInt = 65_535, noMask = UInt32.max
+    private static let ethernet: CInt = 1, longestFrame: CInt = 65_535, noMask = UInt32.max
     /// The limit on instructions: rules that cannot be joined are run one by one on each frame, and the time that librte_bpf takes to check a program grows faster
     /// than its length.
     private static let most = 1_000
@@ -86,7 +104,7 @@ public enum PacketExpression {
         if let name = hostName(words) {
             throw refused("\(name) is no word of pcap-filter(7), and as a host's name it would be looked up but once: write an address")
         }
-        guard let pcap = library.open(ethernet, longest) else { throw refused("there is no memory for it") }
+        guard let pcap = library.open(ethernet, longestFrame) else { throw refused("there is no memory for it") }
         defer { library.close(pcap) }
         var program = Program()
         guard library.compile(pcap, &program, expression, 1, noMask) == 0 else {

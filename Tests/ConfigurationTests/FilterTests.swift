@@ -32,6 +32,18 @@ import Testing
         #expect(try unset.ports == Model(yaml: Self.base).ports)
     }
 
+    /// libpcap takes time that grows with the square of the length: minutes for 256 KiB, in which no other configuration could be read.
+    @Test("an expression is at most 4096 bytes long, in rules and in mirrors")
+    func longExpressions() throws {
+        func expression(_ bytes: Int) -> String { "arp" + String(repeating: " or arp", count: (bytes - 3) / 7) + String(repeating: " ", count: (bytes - 3) % 7) }
+        #expect(told(Self.base + "  - {name: long, rules: [{deny: \"\(expression(4_096))\"}]}\n") == "")
+        let sentence = "an expression has at most 4096 bytes, and 'arp or arp or arp or arp or arp or arp o...' has 4097: write several rules, or networks instead of addresses"
+        #expect(told(Self.base + "  - {name: long, rules: [{deny: \"\(expression(4_097))\"}]}\n") == "filters[2].rules[0]: " + sentence)
+        #expect(told(Self.base + "mirrors: [{name: m, port: vm1, to: vm1, filter: \"\(expression(4_097))\"}]\n").contains("mirrors[0].filter: " + sentence))
+        #expect(told(Self.base + "  - {name: long, rules: [{deny: \"\(expression(8 << 20))\"}]}\n").contains("has \(8 << 20): write several rules"))
+        #expect(throws: (any Error).self) { try PacketExpression.program(of: expression(4_097)) }
+    }
+
     @Test("filters change by words: rules in their order, after those there are behind append, instead of them without")
     func words() throws {
         var model = try Model(yaml: Self.base)

@@ -284,6 +284,11 @@ import Testing
                 + " at the line before"
         ),
         ("bridges: []\nports: [\u{7}]\n", "line 2: this is not YAML: column 9: the control character U+0007 stands here: take it away"),
+        // The last line has no end, so there is none behind it.
+        ("bridges: [{name: br0 #", "line 1: this is not YAML: column 23: the document ends, and the '{' in line 1, column 11 is not closed: write '}'"),
+        ("bridges:\r\n  - name: \"br0\" x\r\n", "line 2: this is not YAML: column 17: 'x' stands behind a value that has ended: put all of a value in quotes, or give each key a line of its own"),
+        ("a: b\rbridges: ]\r", "line 2: this is not YAML: column 10: ']' stands where a value is expected: look for a bracket too many, or a value that is missing"),
+        ("a: b\r\n\r\nports: [\u{7}]\r\n", "line 3: this is not YAML: column 9: the control character U+0007 stands here: take it away"),
         ("bridges: !<tag\n", "line 1: this is not YAML: column 15: what stands here is not understood: look at the brackets, quotes and indentation of this line and the one before"),
     ])
     func malformedYAMLSaysWhereAndWhat(_ yaml: String, _ sentence: String) { #expect(problems(yaml) == [sentence]) }
