@@ -66,6 +66,7 @@ let package = Package(
         .target(name: "LinkProtocols", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
         .target(name: "Libvirt", dependencies: ["Configuration", "Packet"]),
+        .target(name: "BridgeImport", dependencies: ["Configuration", "Filters", "Libvirt", "Packet"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
@@ -87,7 +88,9 @@ let package = Package(
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice",
-            dependencies: ["ControlAPI", "Configuration", "Libvirt", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "ControlAPI", "Configuration", "Libvirt", "BridgeImport", "Netlink", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
             linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
@@ -110,6 +113,7 @@ let package = Package(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Filters", "TestSupport"]),
         .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
+        .testTarget(name: "BridgeImportTests", dependencies: ["BridgeImport", "Configuration", "Packet", "TestSupport"]),
         .testTarget(
             name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: dpdkSwift),

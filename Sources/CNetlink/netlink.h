@@ -1,5 +1,6 @@
 #include <netlink/netlink.h>
 #include <netlink/errno.h>
+#include <netlink/msg.h>
 #include <netlink/route/link.h>
 #include <linux/ethtool.h>
 

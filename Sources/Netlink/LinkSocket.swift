@@ -8,6 +8,8 @@ import Packet
 public final class LinkSocket {
     public let namespace: NetworkNamespace
     private let socket: OpaquePointer
+    /// libnl's socket, for what stands in other files.
+    var handle: OpaquePointer { socket }
     /// IFF_LOWER_UP, which only linux/if.h defines.
     private static let lowerUp: UInt32 = 1 << 16
     /// Socket for ethtool's ioctl, because not every kernel offers ethtool by netlink.
@@ -80,6 +82,16 @@ public final class LinkSocket {
         channels.cmd = UInt32(ETHTOOL_GCHANNELS)
         guard ethtool(name, &channels) else { return 1 }
         return max(Int(channels.rx_count) + Int(channels.combined_count), 1)
+    }
+
+    /// The speed of an interface's link in Mbit/s; nil: it has none, or its driver does not tell.
+    public func speed(of name: String) -> Int? {
+        var settings = ethtool_cmd()
+        settings.cmd = UInt32(ETHTOOL_GSET)
+        guard ethtool(name, &settings) else { return nil }
+        let speed = UInt32(settings.speed_hi) << 16 | UInt32(settings.speed)
+        // SPEED_UNKNOWN is -1, of which some drivers only set the lower half.
+        return speed == 0 || speed == .max || speed == 0xffff ? nil : Int(speed)
     }
 
     // MARK: - Changing
