@@ -66,6 +66,8 @@ let package = Package(
         .target(name: "LinkProtocols", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
         .target(name: "Libvirt", dependencies: ["Configuration", "Packet"]),
+        // What is wrong with a host: facts that it reads from /proc and /sys, and pure checks of them.
+        .target(name: "Doctor", dependencies: ["Configuration"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
@@ -87,7 +89,7 @@ let package = Package(
             swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice",
-            dependencies: ["ControlAPI", "Configuration", "Libvirt", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["ControlAPI", "Configuration", "Doctor", "Libvirt", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
             linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
@@ -109,6 +111,7 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Filters", "TestSupport"]),
+        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Configuration"]),
         .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
         .testTarget(
             name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],

@@ -16,7 +16,7 @@ struct Sluice: ParsableCommand {
         subcommands: [
             PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, ClassCommand.self,
             ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
-            PartCommand.self, LibvirtCommand.self, CheckCommand.self, SchemaCommand.self, StatusCommand.self, VersionCommand.self,
+            PartCommand.self, LibvirtCommand.self, CheckCommand.self, SchemaCommand.self, DoctorCommand.self, StatusCommand.self, VersionCommand.self,
         ])
 
     static func main() {

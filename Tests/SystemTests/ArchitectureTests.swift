@@ -16,6 +16,8 @@ struct ArchitectureTests {
         ("Filters", ["Glibc"]),
         ("Configuration", ["Filters", "Packet", "Yams", "CYaml"]),
         ("Libvirt", ["Configuration", "Packet"]),
+        // Glibc is needed to read /proc and /sys.
+        ("Doctor", ["Configuration", "Glibc"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
@@ -25,7 +27,7 @@ struct ArchitectureTests {
             ["DataPlane", "ControlAPI", "Configuration", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]
         ),
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
-        ("sluice", ["ControlAPI", "Configuration", "Libvirt", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
+        ("sluice", ["ControlAPI", "Configuration", "Doctor", "Libvirt", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
     ]
     /// Modules of the toolchain itself, which every module may import.
     static let standard: Set<String> = ["Swift", "Synchronization", "Builtin"]
