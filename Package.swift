@@ -23,7 +23,7 @@ let dpdkLibraries: [LinkerSetting] = [
 /// Foundation and the standard library inside the executable; SwiftPM has this for whole builds only (--static-swift-stdlib).
 let staticFoundation = [
     "-static-stdlib", "-lCoreFoundation", "-l_FoundationICU", "-l_FoundationCShims", "-l_FoundationCollections",
-    "-lswiftSynchronization", "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+    "-lswiftSynchronization", "-Xlinker", "--gc-sections",
 ]
 
 /// Code that runs on a poll loop is compiled for the machine level DPDK's inline functions need.
@@ -67,6 +67,8 @@ let package = Package(
         .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
         .target(name: "Libvirt", dependencies: ["Configuration", "Packet"]),
         .target(name: "BridgeImport", dependencies: ["Configuration", "Filters", "Libvirt", "Packet"]),
+        // What is wrong with a host: facts that it reads from /proc and /sys, and pure checks of them.
+        .target(name: "Doctor", dependencies: ["Configuration"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
         // The poll loops and what drives them.
@@ -85,15 +87,17 @@ let package = Package(
         .executableTarget(
             name: "sluiced",
             dependencies: ["ControlPlane", "ControlAPI", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: dpdkSwift),
+            swiftSettings: dpdkSwift,
+            // A host needs no Swift to run it. Its symbols stay, for the scan of the poll loops' machine code; the package has it without.
+            linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "ControlAPI", "Configuration", "Libvirt", "BridgeImport", "Netlink", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ControlAPI", "Configuration", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
-            linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
+            linkerSettings: [.unsafeFlags(staticFoundation + ["-Xlinker", "-s"], .when(configuration: .release))]),
 
         // Traffic for tests, demonstrations and benchmarks: simulated guests over virtio_user.
         .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet", "Configuration"], swiftSettings: dpdkSwift),
@@ -112,6 +116,7 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Filters", "TestSupport"]),
+        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Configuration"]),
         .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
         .testTarget(name: "BridgeImportTests", dependencies: ["BridgeImport", "Configuration", "Packet", "TestSupport"]),
         .testTarget(

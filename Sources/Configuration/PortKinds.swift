@@ -160,6 +160,9 @@ extension Validator {
             if let netns, netns.isEmpty || netns.utf8.count > 255 || netns.contains("/") || netns == "." || netns == ".." {
                 add(path + ".netns", "'\(netns)' is not a network namespace's name: write one that `ip netns list` shows")
             }
+            if port.persistent, netns != nil {
+                add(path + ".persistent", "an interface that is moved to another namespace cannot outlive the daemon: leave persistent out, or netns")
+            }
             if let mac, mac.isMulticast || mac.isZero {
                 add(path + ".mac", "\(mac) is no station's address: write one whose first octet is even and not all zero")
             }

@@ -45,6 +45,8 @@ public struct PortOptions: Equatable, Sendable {
     /// A limit on how fast frames are read from the port, which loses none of them; nil: no limit.
     public var pace: PaceSettings?
     public var rules = PortRules()
+    /// Tap ports only: the interface stays when the daemon ends, with its addresses and routes, and is taken up again when it starts.
+    public var persistent = false
     /// Vhost ports of mode `server` only.
     public var access = SocketAccess()
     public init() {}
@@ -60,6 +62,7 @@ extension Field<PortDraft> {
             .overhead(\.overhead).of(.physical),
             .rest(\.rest).of(.physical, elsewhere: "the inbound tree's is the bridge's"),
             .flag("dcb", \.dcb, standard: true, help: "frames leave with the priority of their protocol, in a tag").of(.physical),
+            .flag("persistent", \.persistent, standard: false, help: "the interface outlives the daemon, with its addresses").of(.tap),
             .flag("spoof-check", \.spoofCheck, standard: false, help: "only the macs of its guests may send"),
             .vlan,
             .nested("filter", \.filter, Field<PortFilters>.directions, help: "filters, by name"),

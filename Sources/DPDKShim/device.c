@@ -115,7 +115,8 @@ bool sluice_device_lift_mtu(uint16_t port, uint16_t mtu) {
     bool *follows = malloc(count);
     if (!follows) return false;
     memset(follows, true, count);
-    static const uint16_t trials[] = {1187, 743, 1429};
+    // Below 1280 the kernel would take IPv6, with its addresses and routes, from the interface (addrconf_notify in net/ipv6/addrconf.c).
+    static const uint16_t trials[] = {1483, 1301, 1429};
     bool told = true;
     for (unsigned trial = 0; trial < RTE_DIM(trials) && told; trial++) {
         told = rte_eth_dev_set_mtu(port, trials[trial]) == 0;

@@ -163,7 +163,7 @@ public final class DataPlane {
     /// Stops the poll loops, closes every port and returns DPDK's memory.
     public func close() {
         runtime.halt()
-        for port in ports.values { port.close() }
+        for port in ports.values { port.close(.ended) }
         for tree in trees.values { tree.close() }
         for bridge in bridges.values { bridge.destroy() }
         for owners in retiredOwners { owners.destroy() }

@@ -61,6 +61,15 @@ public final class LinkSocket {
         return true
     }
 
+    /// Whether the interface's own side of the link is there (IFLA_CARRIER), whether it is set up or not. A tap's is, while a process holds a queue of it.
+    ///
+    /// - Throws: what `link(named:)` throws.
+    public func hasCarrier(_ name: String) throws(NetlinkError) -> Bool {
+        let link = try find(name)
+        defer { rtnl_link_put(link) }
+        return rtnl_link_get_carrier(link) != 0
+    }
+
     /// All interfaces of the namespace, sorted by index.
     public func links() throws(NetlinkError) -> [Link] {
         var cache: OpaquePointer?

@@ -37,6 +37,13 @@ public struct TapDescriptor: Sendable {
     /// The interface's present name, whatever namespace it is in; nil if it is gone.
     public var name: String? { Self.name(of: descriptor) }
 
+    /// Makes the interface outlive the descriptors of its queues, or end with them: TUNSETPERSIST (linux/if_tun.h).
+    ///
+    /// - Throws: the error's number (errno).
+    public func setPersistent(_ isPersistent: Bool) throws(TapError) {
+        guard ioctl(descriptor, 0x4004_54cb, isPersistent ? 1 : 0) == 0 else { throw TapError(number: errno) }
+    }
+
     private static func isTap(_ descriptor: CInt) -> Bool {
         var path = [UInt8](repeating: 0, count: 64)
         let length = path.withUnsafeMutableBytes { readlink("/proc/self/fd/\(descriptor)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count) }
@@ -50,5 +57,31 @@ public struct TapDescriptor: Sendable {
         let flags = withUnsafeBytes(of: request.data) { $0.load(as: UInt16.self) }
         if flags & 0x0400 /* IFF_DETACH_QUEUE */ != 0 { return nil }
         return withUnsafeBytes(of: request.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+/// The kernel's refusal of a request about a tap.
+public struct TapError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// As errno has it.
+    public var number: CInt
+    public var description: String { String(cString: strerror(number)) }
+}
+
+/// What a tap or tun interface was made as: the attribute `tun_flags` in sysfs (tun_flags_show in drivers/net/tun.c), with the flags of linux/if_tun.h.
+public struct TapFlags: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    public static let tap = TapFlags(rawValue: 0x0002), multiQueue = TapFlags(rawValue: 0x0100), persistent = TapFlags(rawValue: 0x0800)
+
+    /// - Returns: nil if there is no such interface in the namespace that sysfs shows, or if it is neither tap nor tun.
+    public init?(of name: String) {
+        guard LinkSocket.isName(name), let file = fopen("/sys/class/net/\(name)/tun_flags", "re") else { return nil }
+        defer { fclose(file) }
+        var text = [CChar](repeating: 0, count: 16)
+        guard fgets(&text, CInt(text.count), file) != nil else { return nil }
+        // "0x1102", and the end of the line.
+        let digits = String(decoding: text.dropFirst(2).prefix { $0 > 32 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let flags = UInt32(digits, radix: 16) else { return nil }
+        self.init(rawValue: flags)
     }
 }

@@ -17,7 +17,7 @@ struct Sluice: ParsableCommand {
             PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, ClassCommand.self,
             ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self,
             ConfirmCommand.self, DiffCommand.self, PartCommand.self, LibvirtCommand.self, ImportCommand.self, MigrateCommand.self, CheckCommand.self,
-            SchemaCommand.self, StatusCommand.self, VersionCommand.self,
+            SchemaCommand.self, DoctorCommand.self, StatusCommand.self, VersionCommand.self,
         ])
 
     static func main() {

@@ -17,6 +17,8 @@ struct ArchitectureTests {
         ("Configuration", ["Filters", "Packet", "Yams", "CYaml"]),
         ("Libvirt", ["Configuration", "Packet"]),
         ("BridgeImport", ["Configuration", "Filters", "Libvirt", "Packet"]),
+        // Glibc is needed to read /proc and /sys.
+        ("Doctor", ["Configuration", "Glibc"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
@@ -26,7 +28,7 @@ struct ArchitectureTests {
             ["DataPlane", "ControlAPI", "Configuration", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]
         ),
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
-        ("sluice", ["ControlAPI", "Configuration", "Libvirt", "BridgeImport", "Netlink", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
+        ("sluice", ["ControlAPI", "Configuration", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
     ]
     /// Modules of the toolchain itself, which every module may import.
     static let standard: Set<String> = ["Swift", "Synchronization", "Builtin"]

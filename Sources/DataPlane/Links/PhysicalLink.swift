@@ -163,7 +163,7 @@ final class PhysicalLink: DeviceLink {
         return losses
     }
 
-    func close() {
+    func close(_ reason: CloseReason) {
         ethernet.close()
         if let below { closings.note(below.index) }
         below?.restore()

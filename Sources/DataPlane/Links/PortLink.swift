@@ -35,7 +35,19 @@ protocol PortLink: AnyObject {
     /// Looks at the link again. Called every 50 ms.
     func refresh()
     /// Releases everything. No poll loop uses the port any more, and none will.
-    func close()
+    func close(_ reason: CloseReason)
+}
+
+/// Why a link is closed, which decides what becomes of an interface that outlives the daemon.
+enum CloseReason {
+    /// The port is removed, or something else takes its place.
+    case removed
+    /// The port is opened again with the same settings.
+    case reopened
+    /// The port was opened for a change that is not made after all.
+    case takenBack
+    /// The daemon ends.
+    case ended
 }
 
 extension PortLink {

@@ -21,29 +21,40 @@ final class TapLink: DeviceLink {
     private var namespace: NetworkNamespace
     /// The largest MTU that the driver sends.
     private let longestMTU: Int
+    /// Whether the interface outlives the daemon.
+    private var isPersistent: Bool
+    /// Whether the interface existed before the port was opened.
+    private let wasThere: Bool
 
     init(_ settings: PortSettings, interface: String, netns: String?, mac: MACAddress?, _ runtime: Runtime) throws(DataPlaneError) {
         let name = settings.name
         namespace = netns.map { NetworkNamespace($0) } ?? .current
-        let exists: Bool
+        isPersistent = settings.persistent
+        let kept: Link?
         do {
             // The namespace is opened before anything is made, as that shows whether it exists.
-            let inside = try LinkSocket(in: namespace)
-            exists = try LinkSocket().exists(interface) || inside.exists(interface)
+            let inside = try LinkSocket(in: namespace), links = try LinkSocket()
+            if inside.exists(interface) || links.exists(interface) {
+                if let obstacle = Self.obstacle(settings, interface, links) { throw DataPlaneError("port \(name): interface \(interface) \(obstacle)") }
+                kept = try links.link(named: interface)
+            } else {
+                kept = nil
+            }
         } catch {
-            throw DataPlaneError("port \(name): \(error)")
+            throw error as? DataPlaneError ?? DataPlaneError("port \(name): \(error)")
         }
-        guard !exists else {
-            throw DataPlaneError("port \(name): interface \(interface) exists already: choose another name, or remove it with `ip link del \(interface)`")
-        }
+        wasThere = kept != nil
+        // An interface that was there keeps its address, as neighbours know it.
+        let address = mac ?? kept?.mac ?? MACAddress.stable(interface: interface, namespace: netns)
         let lcores = runtime.lcores.count
         // DPDK knows devices by their names, and an interface that was renamed leaves its first name to others, so every name has a number of its own.
         let number = Self.opened.add(1, ordering: .relaxed).newValue
         let accelerated = access("/dev/vhost-net", R_OK | W_OK) == 0
         let devargs = accelerated
             ? "net_virtio_user_\(number),path=/dev/vhost-net,iface=\(interface),queues=\(lcores),queue_size=1024"
-            // The driver makes a pool that is called "mp_" and this name, and the pool's name may have 25 characters at most.
-            : "net_tap\(number),iface=\(interface)"
+            // The driver makes a pool that is called "mp_" and this name, and the pool's name may have 25 characters at most. It gives the interface an
+            // address, for a moment a random one if it is told none.
+            : "net_tap\(number),iface=\(interface)" + (address.map { ",mac=\($0)" } ?? "")
         device = interface
         firstName = interface
         ethernet = try EthernetDevice(
@@ -55,13 +66,38 @@ final class TapLink: DeviceLink {
         do {
             // Moving an interface to another namespace takes it down, so it is done before the interface is set up.
             if namespace != .current { try LinkSocket().move(interface, to: namespace) }
-            try LinkSocket(in: namespace).change(interface, LinkChange(up: true, mtu: settings.mtu, mac: mac))
+            try LinkSocket(in: namespace).change(interface, LinkChange(up: true, mtu: settings.mtu, mac: address))
             try checkMTU(settings)
+            if isPersistent { try setPersistent(true, port: name) }
         } catch {
             ethernet.close()
+            if wasThere, kept?.isUp == true { try? LinkSocket().setUp(interface) }
             throw error as? DataPlaneError ?? DataPlaneError("port \(name): \(error)")
         }
         ethernet.isUp = true
+    }
+
+    /// Why an interface that exists cannot be the port's, as the rest of a sentence; nil: it is one that an earlier daemon or `ip tuntap` has left, and is taken
+    /// up with the addresses and routes that it has.
+    private static func obstacle(_ settings: PortSettings, _ interface: String, _ links: LinkSocket) -> String? {
+        guard settings.persistent else { return "exists already: choose another name, or remove it with `ip link del \(interface)`" }
+        let remedy = "choose another name, or remove it with `ip link del \(interface)`"
+        guard let flags = TapFlags(of: interface), flags.contains(.tap) else { return "exists already and is no tap: \(remedy)" }
+        // The kernel attaches queues of this kind only to an interface that was made with it (tun_set_iff in drivers/net/tun.c).
+        guard flags.contains(.multiQueue) else { return "exists already and has one queue only (made by `ip tuntap` without multi_queue): \(remedy)" }
+        guard (try? links.hasCarrier(interface)) != true else {
+            return "is held by another process, which `grep -lw \(interface) /proc/[0-9]*/fdinfo/*` finds: end that, or choose another name"
+        }
+        return nil
+    }
+
+    private func setPersistent(_ isPersistent: Bool, port: String) throws(DataPlaneError) {
+        guard let queue else { throw DataPlaneError("port \(port): the interface \(device) cannot be made persistent, as its descriptor is not found in /proc/self/fd") }
+        do {
+            try queue.setPersistent(isPersistent)
+        } catch {
+            throw DataPlaneError("port \(port): the kernel does not make the interface \(device) \(isPersistent ? "persistent" : "end with the daemon"): \(error)")
+        }
     }
 
     var condition: String {
@@ -113,6 +149,7 @@ final class TapLink: DeviceLink {
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
         guard case .tap(let interface, let netns, let mac) = new.kind else { return }
         let target = netns.map { NetworkNamespace($0) } ?? .current, origin = namespace, current = currentName
+        if new.persistent != isPersistent { try setPersistent(new.persistent, port: new.name) }
         do throws(NetlinkError) {
             let links = try LinkSocket(in: namespace)
             let before = try links.link(named: current)
@@ -133,8 +170,10 @@ final class TapLink: DeviceLink {
                 throw error
             }
         } catch {
+            if new.persistent != isPersistent { try? queue?.setPersistent(isPersistent) }
             throw DataPlaneError("port \(new.name): \(error)")
         }
+        isPersistent = new.persistent
         device = interface
         refresh()
     }
@@ -150,10 +189,19 @@ final class TapLink: DeviceLink {
 
     func readLosses() -> LinkLosses { ethernet.readLosses() }
 
-    func close() {
+    func close(_ reason: CloseReason) {
+        if isPersistent {
+            switch reason {
+            // The driver would set the interface down, and routes and IPv6 addresses would go. The process ends in a moment, and the kernel closes its queues.
+            case .ended: return
+            case .takenBack where wasThere, .reopened: break
+            // The kernel's refusal means that the interface is gone already.
+            case .takenBack, .removed: try? queue?.setPersistent(false)
+            }
+        }
         // The driver sets down whatever interface has this one's first name, even if that is another interface by now, which is then set up again.
         let links = try? LinkSocket(), other = try? links?.link(named: firstName)
-        let isOther = other.map { $0.isUp && $0.index != index } ?? false
+        let isOther = other.map { $0.isUp && ($0.index != index || isPersistent) } ?? false
         ethernet.close()
         if isOther { try? links?.setUp(firstName) }
     }

@@ -36,7 +36,7 @@ final class VhostLink: PortLink {
             do {
                 try applied.apply(to: socket, port: name)
             } catch {
-                close()
+                close(.takenBack)
                 throw error
             }
         }
@@ -96,7 +96,7 @@ final class VhostLink: PortLink {
         try AppliedAccess(new.access, port: new.name).apply(to: device, port: new.name)
     }
 
-    func close() {
+    func close(_ reason: CloseReason) {
         // A guest that is connected is disconnected by this call: `guestGone` has run when it returns.
         sluice_vhost_close(device)
         GuestConnections.close(device)

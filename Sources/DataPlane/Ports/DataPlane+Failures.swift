@@ -80,7 +80,7 @@ extension DataPlane {
         if let port = ports[name] {
             guard port.link.condition != "up" else { throw DataPlaneError("port \(name) is up: there is nothing to reset") }
             let index = port.index
-            _ = withdraw([name])
+            _ = withdraw([name], closing: .reopened)
             lost[name] = LostPort(index: index, reason: "port \(name): it is being reset")
         }
         guard lost[name] != nil else { throw DataPlaneError("no port is called \(name)") }

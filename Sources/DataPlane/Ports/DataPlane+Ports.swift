@@ -58,7 +58,7 @@ extension DataPlane {
             for replacement in steps.anew { try open(replacement.new, mayFail: lost[replacement.old.name] != nil) }
         } catch {
             // No loop has ever been given these ports.
-            for port in opened { port.close() }
+            for port in opened { port.close(.takenBack) }
             for index in new.values { freeIndices.release(Int(index)) }
             var failures: [String] = []
             for replacement in steps.changed.reversed() {
@@ -118,7 +118,7 @@ extension DataPlane {
             // The stations behind the old port may not be behind the new one.
             bridges[port.settings.bridge]?.fdb.flush(port: port.index, statics: false)
             closedLosses[port.index, default: LinkLosses()] += port.link.readLosses()
-            port.close()
+            port.close(.removed)
             unparkEverywhere(port.index)
         }
     }
@@ -126,7 +126,7 @@ extension DataPlane {
     /// Moves an open port to another bridge, without closing it.
     private func carry(_ replacement: PortChange.Replacement, to index: PortIndex) {
         guard let port = ports[replacement.old.name] else { return }
-        _ = withdraw([replacement.old.name], closing: false)
+        _ = withdraw([replacement.old.name], closing: nil)
         ports[replacement.new.name] = Port(settings: replacement.new, index: index, inPlaceOf: port)
     }
 
@@ -161,9 +161,10 @@ extension DataPlane {
         Port(settings: settings, index: index, link: try openLink(settings, runtime))
     }
 
-    /// Takes ports away from the poll loops, and then closes them unless they are used elsewhere.
+    /// Takes ports away from the poll loops, and then closes them.
+    /// - Parameter reason: why they are closed; nil: they are not, as they are used elsewhere.
     /// - Returns: the ports that were taken away.
-    func withdraw(_ names: [String], closing: Bool = true) -> [Port] {
+    func withdraw(_ names: [String], closing reason: CloseReason? = .removed) -> [Port] {
         let going = names.compactMap { ports.removeValue(forKey: $0) }
         guard !going.isEmpty else { return [] }
         // Frames that wait for the port in a tree are dropped when they are next chosen; an output that is parked is tried once a turn, and given up.
@@ -172,9 +173,9 @@ extension DataPlane {
         for name in bridges.keys { bridges[name]!.bound = bridges[name]!.bound.filter { !indices.contains($0.value.port) } }
         for port in going {
             for bridge in bridges.values { bridge.fdb.flush(port: port.index, statics: true) }
-            if closing {
+            if let reason {
                 closedLosses[port.index, default: LinkLosses()] += port.link.readLosses()
-                port.close()
+                port.close(reason)
             }
             unparkEverywhere(port.index)
         }

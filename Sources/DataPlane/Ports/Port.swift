@@ -37,8 +37,8 @@ final class Port {
     }
 
     /// Closes the link and releases everything. No poll loop uses the port any more, and none will.
-    func close() {
-        link.close()
+    func close(_ reason: CloseReason) {
+        link.close(reason)
         state.deinitialize(count: 1)
         state.deallocate()
     }
