@@ -71,6 +71,8 @@ public struct RPCError: Error, Codable, Equatable, Sendable, CustomStringConvert
     public static let notFound = -32_001
     /// A device or the system refused; nothing has changed.
     public static let failed = -32_002
+    /// Whoever asks may not do what the request asks for; nothing has changed.
+    public static let forbidden = -32_003
 }
 
 /// `Configuration.Problem` on the wire.

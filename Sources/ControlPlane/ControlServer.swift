@@ -32,6 +32,7 @@ public final class ControlServer: Sendable {
     private let limits: Limits
     private let handler: QueuedHandler
     private let obstacle: Obstacle
+    private let access: Access?
     private let running = Running()
 
     /// Tells why requests cannot be carried out now, as a sentence; nil: nothing is known that keeps them from it. It is called on any thread.
@@ -40,9 +41,11 @@ public final class ControlServer: Sendable {
     /// - Parameters:
     ///   - path: the socket's path in the file system.
     ///   - queue: a serial queue, the only place where `handler` runs.
+    ///   - access: the groups whose members may connect; nil: those of the socket's own group.
     ///   - obstacle: called when a request has taken over a second. A sentence that it returns becomes the request's answer.
-    public init(path: String, queue: DispatchQueue, limits: Limits = Limits(), obstacle: @escaping Obstacle = { nil }, handler: @escaping Handler) {
+    package init(path: String, queue: DispatchQueue, limits: Limits = Limits(), access: Access? = nil, obstacle: @escaping Obstacle = { nil }, handler: @escaping Handler) {
         self.obstacle = obstacle
+        self.access = access
         self.path = SocketPath(path: path)
         self.queue = queue
         self.limits = limits
@@ -60,7 +63,7 @@ public final class ControlServer: Sendable {
         let lock = try reserved == nil ? path.lock() : nil
         let descriptor: CInt
         do {
-            descriptor = try path.listen(backlog: 128)
+            descriptor = try path.listen(backlog: 128, access)
         } catch {
             lock?.release()
             throw error

@@ -12,6 +12,8 @@ public struct Daemon {
     private let stateFile: String?
     private let folder: PartFolder?
     private let logLevel: Logger.Level
+    private let viewGroup: String?
+    private let changeGroup: String?
 
     /// The levels of messages, from the least important on.
     public static let logLevels = Logger.Level.allCases.map(\.rawValue)
@@ -19,7 +21,9 @@ public struct Daemon {
     /// - Parameters:
     ///   - parts: the folder that keeps the parts, which hooks own; if nil, `conf.d` beside the configuration file or, without one, the state file.
     ///   - logLevel: one of `logLevels`: less important messages are not logged.
-    public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil, logLevel: String = Logger.Level.info.rawValue) {
+    ///   - viewGroup, changeGroup: the groups whose members may look, and look and change; nil: `sluice` and `sluice-admin`, if they exist.
+    public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil, logLevel: String = Logger.Level.info.rawValue, viewGroup: String? = nil, changeGroup: String? = nil) {
+        (self.viewGroup, self.changeGroup) = (viewGroup, changeGroup)
         self.logLevel = Logger.Level(rawValue: logLevel) ?? .info
         self.configFile = configFile
         self.socket = socket
@@ -36,6 +40,8 @@ public struct Daemon {
         let signals = Signals()
         let manager = ServiceManager()
         if let warning = OpenFiles.raiseLimit() { log.warning("\(warning)") }
+
+        let access = try Access(viewGroup: viewGroup, changeGroup: changeGroup)
 
         // The lock is taken first, so that a second daemon cannot take hugepages, sockets or the saved state from the first.
         let reserved = try ControlServer.reserve(socket)
@@ -56,9 +62,9 @@ public struct Daemon {
         let keeper = state.map { StateKeeper($0, lock: stateLock, generation: before?.generation ?? 0, log: log) }
         let history = stateFile.map { RevisionFolder(path: RevisionFolder.standard(stateFile: $0)) }
         let engine = Engine(
-            dataPlane: dataPlane, ids: ids, keeper: keeper, history: history, socket: socket, startup: startup, folder: folder, unfit: unfit, log: log)
+            dataPlane: dataPlane, ids: ids, keeper: keeper, history: history, socket: socket, startup: startup, folder: folder, unfit: unfit, access: access, log: log)
         let control = DispatchQueue(label: "control")
-        let server = ControlServer(path: socket, queue: control, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
+        let server = ControlServer(path: socket, queue: control, access: access, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
             try control.sync { for line in try engine.start(model, wanted.parts) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
             // These notices were logged just now, from the lines of the change.

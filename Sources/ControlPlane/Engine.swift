@@ -10,8 +10,11 @@ final class Engine {
     let startTime = Date()
     let startInstant = ContinuousClock.now
     var portWatch = PortWatch()
+    /// Nobody fills the log by asking for what is refused.
+    private var refusals = RateLimit(burst: 10, seconds: 10)
     let socket: String
     let log: Logger
+    private let access: Access
     let keeper: StateKeeper?
     /// The configurations that ran before; nil: they are not kept.
     let history: RevisionFolder?
@@ -42,14 +45,16 @@ final class Engine {
     ///   - startup: the configuration file, and what is to run.
     ///   - folder: the folder in which parts are kept; if nil, they are not kept.
     ///   - unfit: parts that the folder has but that cannot be used.
+    ///   - access: who may ask for what.
     init(
         dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, history: RevisionFolder? = nil, socket: String, startup: Startup, folder: PartFolder? = nil,
-        unfit: [String: UnfitPart] = [:], log: Logger
+        unfit: [String: UnfitPart] = [:], access: Access, log: Logger
     ) {
         self.dataPlane = dataPlane
         self.keeper = keeper
         self.history = history
         self.log = log
+        self.access = access
         (file, fileModel, fileFlaw) = (startup.file, startup.fileModel, startup.flaw)
         keeper?.loaded = startup.file
         self.folder = folder
@@ -200,14 +205,23 @@ final class Engine {
     func handle(_ request: Request) -> Response {
         Self.answering {
             if let verb = Verb(request.method) {
+                try refuse(request, .changes)
                 return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request), request.peer), applied: true))
             }
             guard let row = Self.methods[request.method] else {
                 let names = Self.methods.keys.sorted() + Verb.all.map(\.name)
                 throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(names.joined(separator: ", "))")
             }
+            try refuse(request, row.effect)
             return try row.answer(self, request)
         }
+    }
+
+    /// Throws if whoever sent the request may not do what it asks for.
+    private func refuse(_ request: Request, _ effect: MethodEffect) throws(RPCError) {
+        guard let refusal = access.refusal(request.method, effect, to: request.peer) else { return }
+        if refusals.take((ContinuousClock.now - startInstant) / .seconds(1)) { log.notice("refused: \(request.method)", metadata: request.peer.map(Self.metadata)) }
+        throw refusal
     }
 
     /// The answer that `body` gives, or the error that it throws.

@@ -27,7 +27,7 @@ public struct LoadedFile: Codable, Equatable, Sendable {
     /// - Throws: a sentence; the old file is then as it was.
     package func replace(with text: String, if isExpected: (_ present: String?) throws -> Void) throws -> String? {
         let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-        func failed(_ what: String) -> StateFileError { StateFileError("\(target) is not written: \(what)", errno) }
+        func failed(_ what: String) -> StateFileError { StateFileError("\(target) is not written: \(what) (\(String(cString: strerror(errno))))") }
         var info = stat()
         let isThere = stat(target, &info) == 0
         guard isThere || errno == ENOENT else { throw failed("it cannot be looked at") }

@@ -33,6 +33,20 @@ package struct SavedState {
         log.error("the journal \(StateJournal.path(of: file.path, generation)) is missing, so the changes in it are not made again: \(Self.advice)")
     }
 
+    private mutating func carryOut(_ change: StateChange) throws(ConfigurationError) {
+        switch change {
+        case .file(let text): file?.text = text
+        case .trial:
+            undo = running?.base
+            try running?.carryOut(change)
+        case .confirmed: undo = nil
+        case .undone:
+            running = undo.flatMap { running?.fitting($0) } ?? running
+            undo = nil
+        case .edit, .document, .part: try running?.carryOut(change)
+        }
+    }
+
     /// Returns to what ran before a configuration that was never confirmed.
     private mutating func comeBack(_ log: Logger) {
         guard let undo else { return }
@@ -44,22 +58,13 @@ package struct SavedState {
     private static let advice = "compare `sluice config show` with what should run"
 
     private mutating func carryOut(_ journal: StateJournal.Contents, _ file: StateFile, _ log: Logger) {
-        do {
-            for change in journal.changes {
-                switch change {
-                case .file(let text): self.file?.text = text
-                case .trial:
-                    undo = running?.base
-                    try running?.carryOut(change)
-                case .confirmed: undo = nil
-                case .undone:
-                    running = undo.flatMap { running?.fitting($0) } ?? running
-                    undo = nil
-                default: try running?.carryOut(change)
-                }
+        for change in journal.changes {
+            do throws(ConfigurationError) {
+                try carryOut(change)
+            } catch {
+                // Those after it were acknowledged too.
+                log.error("a change that was made before cannot be made again: \(error); \(Self.advice)")
             }
-        } catch {
-            log.warning("a change that was made before cannot be made again: \(error)")
         }
         guard journal.lost != 0 else { return }
         let aside = StateJournal.keepDamaged(file.path, generation)

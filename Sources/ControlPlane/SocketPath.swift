@@ -47,8 +47,9 @@ struct SocketPath {
     }
 
     /// Makes a listening socket of mode 0660. A socket on which nobody answers any more is replaced.
+    /// - Parameter access: the groups whose members may connect; nil: those of the socket's own group.
     /// - Throws: a sentence if that is not possible.
-    func listen(backlog: Int32) throws(ControlSocketError) -> CInt {
+    func listen(backlog: Int32, _ access: Access? = nil) throws(ControlSocketError) -> CInt {
         try requireFree()
         try makeDirectory()
         unlink(path)
@@ -56,7 +57,19 @@ struct SocketPath {
         guard descriptor >= 0 else { throw failure("a socket cannot be made") }
         // Linux creates the socket's file with the mode of the descriptor less the umask, so that it is never open to more than its group.
         fchmod(descriptor, 0o660)
-        guard withAddress({ bind(descriptor, $0, $1) }) == 0, chmod(path, 0o660) == 0, Glibc.listen(descriptor, backlog) == 0 else {
+        guard withAddress({ bind(descriptor, $0, $1) }) == 0, chmod(path, 0o660) == 0 else {
+            let error = failure("the control socket \(path) cannot be made")
+            close(descriptor)
+            throw error
+        }
+        do {
+            try access?.open(path)
+        } catch {
+            close(descriptor)
+            unlink(path)
+            throw error
+        }
+        guard Glibc.listen(descriptor, backlog) == 0 else {
             let error = failure("the control socket \(path) cannot be made")
             close(descriptor)
             throw error

@@ -84,7 +84,7 @@ struct Client {
             case ENOENT, ECONNREFUSED:
                 throw Failure("no daemon answers on \(path): start it with `sluiced`, or name its socket with -s or SLUICE_SOCKET")
             case EACCES, EPERM:
-                throw Failure("\(path) may not be used by this user: its group may, so join it, or use sudo")
+                throw Failure("\(path) may not be used by this user: members of the group sluice may look and those of sluice-admin may change, so join one, or use sudo")
             case EAGAIN: throw tooLate("took no connection")
             default: throw Failure("\(path) cannot be reached: \(String(cString: strerror(reason)))")
             }

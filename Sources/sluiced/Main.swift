@@ -26,13 +26,19 @@ struct Sluiced: ParsableCommand {
     @Option(help: "Least important messages to log: \(Daemon.logLevels.joined(separator: ", ")).")
     var logLevel = "info"
 
+    @Option(help: "Group whose members may look at everything over the control socket; by default sluice, if there is such a group.")
+    var viewGroup: String?
+
+    @Option(help: "Group whose members may change things as well; by default sluice-admin, if there is such a group.")
+    var changeGroup: String?
+
     func validate() throws {
         guard Daemon.logLevels.contains(logLevel) else { throw ValidationError("--log-level takes one of \(Daemon.logLevels.joined(separator: ", ")), not '\(logLevel)'") }
     }
 
     func run() throws {
         do {
-            try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state, parts: parts, logLevel: logLevel).run()
+            try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state, parts: parts, logLevel: logLevel, viewGroup: viewGroup, changeGroup: changeGroup).run()
         } catch {
             Daemon.tell(error)
             throw ExitCode.failure

@@ -199,7 +199,7 @@ import Testing
         for (words, sentence) in [("10", "time 10 has no unit"), ("10ms", "--confirm takes 1s to 24h, not 10ms"), ("48h", "--confirm takes 1s to 24h, not 48h")] {
             #expect(try sluice("config", "rollback", "9", "--confirm", words, socket: daemon.path).errors.contains(sentence))
         }
-        #expect(try sluice("apply", "-n", "-", "--confirm", "10s", socket: daemon.path).status == 64)
+        #expect(try sluice("apply", "--dry-run", "-", "--confirm", "10s", socket: daemon.path).status == 64)
     }
 
     @Test func filters() throws {

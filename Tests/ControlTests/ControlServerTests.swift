@@ -15,7 +15,8 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
     }
 
     @Test func theHandlerIsToldWhoAsks() throws {
-        let client = try RawClient(try EchoServer().path)
+        let echo = try EchoServer()
+        let client = try RawClient(echo.path)
         let command = try String(contentsOfFile: "/proc/self/comm", encoding: .utf8).dropLast()
         for line in [request("who"), "[\(request("who"))]"] { #expect(client.ask(line)?.contains("\"result\":\"uid \(getuid()) pid \(getpid()) \(command)\"") == true) }
     }

@@ -125,6 +125,14 @@ final class Told: LogHandler, Sendable {
         #expect(try saved().running?.model.guests[0].inbound.floor == 7_000_000)
     }
 
+    @Test func aChangeThatCannotBeMadeAgainTakesNoOtherWithIt() throws {
+        let (keeper, _) = try started()
+        _ = try keeper.record(.edit(object: "guest", verb: "del", words: ["nobody"]))
+        _ = try keeper.record(floor(9))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 9_000_000)
+        #expect(told.lines.count == 1 && told.lines[0].hasPrefix("a change that was made before cannot be made again: "))
+    }
+
     @Test func aTornLineIsWhereTheJournalEnds() throws {
         let (keeper, _) = try started()
         _ = try keeper.record(floor(1))
