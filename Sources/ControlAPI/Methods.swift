@@ -36,6 +36,10 @@ public enum Method: String, CaseIterable, Sendable {
     case fdbShow = "fdb.show"
     /// `FDBParams` -> `MDBReply`
     case mdbShow = "mdb.show"
+    /// `NameParams` -> `[LLDPStatus]`; the name is a physical port's.
+    case lldpShow = "lldp.show"
+    /// `NameParams` -> `[DCBStatus]`; the name is a physical port's.
+    case dcbShow = "dcb.show"
     /// `FDBParams` -> `FlushReply`; forgets learned addresses.
     case fdbFlush = "fdb.flush"
     /// `ClassParams` -> `[ClassStatus]`

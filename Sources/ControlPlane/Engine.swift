@@ -242,6 +242,8 @@ final class Engine {
         case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))
         case .fdbShow: return .shown(try addresses(try request.params(FDBParams.self)))
         case .mdbShow: return .shown(try members(try request.params(FDBParams.self)))
+        case .lldpShow: return .shown(try lldp(try request.params(NameParams.self).name))
+        case .dcbShow: return .shown(try dcb(try request.params(NameParams.self).name))
         case .fdbFlush: return .reply(try flush(try request.params(FDBParams.self)))
         case .classShow:
             let snapshot = try classes(try request.params(ClassParams.self))

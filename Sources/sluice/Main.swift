@@ -14,7 +14,7 @@ struct Sluice: ParsableCommand {
             """,
         version: sluiceVersion,
         subcommands: [
-            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, ClassCommand.self,
+            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, LLDPCommand.self, DCBCommand.self, ClassCommand.self,
             ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
             PartCommand.self, LibvirtCommand.self, CheckCommand.self, SchemaCommand.self, StatusCommand.self, VersionCommand.self,
         ])

@@ -25,8 +25,8 @@ struct Snapshot {
     var bridges: UnsafeMutableBufferPointer<BridgeView>
     var trees: UnsafeMutableBufferPointer<TreeView>
     var protocols: ProtocolTable
-    /// The PCP of each protocol row.
-    var tagger: PriorityTagger
+    /// The PCP of each protocol row: one table for all ports, and one for each port with application priorities of its own. `PortView.tagger` is one of them.
+    var taggers: UnsafeMutableBufferPointer<PriorityTagger>
     /// Limits of ports, by `PortIndex`; empty if no port has any.
     var limits = UnsafeMutableBufferPointer<PortLimits>(start: nil, count: 0)
 
@@ -47,7 +47,8 @@ struct Snapshot {
         bridges.deallocate()
         for tree in trees { tree.leaves.deallocate() }
         trees.deallocate()
-        tagger.destroy()
+        for tagger in taggers { tagger.destroy() }
+        taggers.deallocate()
         limits.deallocate()
         mirrors?.pointee.deallocate()
         mirrors?.deallocate()
@@ -104,6 +105,8 @@ struct PortView {
     /// drivers, and where a demand is not met, frames silently leave without a tag (virtio's driver wants rte_eth_tx_prepare; the 82574 tags only while it
     /// strips tags from what it receives).
     var tags = false
+    /// The PCP of each protocol row, for frames that leave by the port. The snapshot owns it.
+    var tagger: PriorityTagger
     var flags = PortFlags.none
     /// What VLANs the port lets in and tags; nil if the port's bridge has no VLANs.
     var vlans: UnsafeMutablePointer<PortVLANs>?
