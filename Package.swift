@@ -17,7 +17,7 @@ let dpdkC: [CSetting] = [.unsafeFlags(dpdkFlags + ["-O3"])]
 let dpdkSwift: [SwiftSetting] = [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]
 /// The libraries Sluice itself calls. Drivers are plug-ins that EAL loads by itself.
 let dpdkLibraries: [LinkerSetting] = [
-    "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_vhost", "rte_net", "rte_ring", "rte_kvargs", "rte_gso", "rte_bpf",
+    "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_vhost", "rte_net", "rte_ring", "rte_kvargs", "rte_bpf",
 ].map { .linkedLibrary($0) }
 
 /// Foundation and the standard library inside the executable; SwiftPM has this for whole builds only (--static-swift-stdlib).

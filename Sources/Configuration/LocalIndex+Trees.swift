@@ -1,5 +1,5 @@
 extension LocalIndex {
-    /// The change, completed by what it does to the trees. nil: classes of other guests would come, go, move or change, or the floors would not be admitted.
+    /// The change, completed by what it does to the trees. nil: classes of other guests would come, go, move or change, or the floors would be oversubscribed.
     /// - Parameters:
     ///   - made: the guests of the port that are new or changed.
     ///   - before: all guests of the port before the change, in their order.
@@ -122,12 +122,12 @@ extension LocalIndex {
     // MARK: What it does to others
 
     /// The edit, completed by the limits of queues and by what floors leave to `rest`. nil: the queue limits of other classes would change, or the floors would
-    /// not be admitted.
+    /// be oversubscribed.
     func finished(_ edit: LocalChange.TreeEdit, _ change: inout LocalChange, _ description: TreeDescription) -> LocalChange.TreeEdit? {
         var edit = edit
         let tree = trees[edit.tree]
         let (old, new) = description.concerned(by: edit)
-        guard let sums = admitted(old, new, tree, description) else { return nil }
+        guard let sums = floorsFit(old, new, tree, description) else { return nil }
         if let place = tree.restID.flatMap(tree.place), let rate = description.rate {
             let sum = sums[ClassIDs.root] ?? tree.promises[ClassIDs.root] ?? Promise()
             let rest = tree.rest.parameters(rate: rate, taken: UInt64(clamping: sum.floor), largestFrame: tree.largestFrame)
@@ -147,7 +147,7 @@ extension LocalIndex {
     }
 
     /// The sums of floors below each class that the edit touches. nil: some class would promise more to its children than it is promised itself.
-    private func admitted(_ old: [ClassDescription], _ new: [ClassDescription], _ tree: Tree, _ description: TreeDescription) -> [UInt16: Promise]? {
+    private func floorsFit(_ old: [ClassDescription], _ new: [ClassDescription], _ tree: Tree, _ description: TreeDescription) -> [UInt16: Promise]? {
         let now = Dictionary(new.map { ($0.id, $0) }) { first, _ in first }
         let gone = Set(old.map(\.id)).subtracting(now.keys)
         var sums: [UInt16: Promise] = [:]

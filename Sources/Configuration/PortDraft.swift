@@ -1,10 +1,5 @@
 import Packet
 
-/// The types of ports, as the key `type` names them.
-package enum PortType: String, CaseIterable, Sendable {
-    case vhost, tap, physical
-}
-
 /// A port as its keys are written: flat, and possibly incomplete.
 @dynamicMemberLookup
 struct PortDraft {
@@ -48,16 +43,11 @@ extension Field<PortDraft> {
 }
 
 extension PortDraft {
-    fileprivate static let mode = VhostMode.client, queues = 1
+    static let mode = VhostMode.client, queues = 1
 
     init(_ port: PortSettings) {
-        (name, bridge, options) = (port.name, port.bridge, port.options)
-        switch port.kind {
-        case .vhost(let socket, let mode, let queues):
-            (type, self.socket, self.mode, self.queues) = (.vhost, socket, mode == Self.mode ? nil : mode, queues == Self.queues ? nil : queues)
-        case .tap(let interface, let netns, let mac): (type, self.interface, self.netns, self.mac) = (.tap, interface, netns, mac)
-        case .physical(let device, let queues): (type, self.device, self.queues) = (.physical, device, queues)
-        }
+        (name, bridge, options, type) = (port.name, port.bridge, port.options, port.kind.type)
+        port.kind.write(to: &self)
     }
 
     /// The port that the keys describe; nil if something is missing or does not go together, which is added to `problems`.
@@ -65,7 +55,7 @@ extension PortDraft {
         let before = problems.count
         guard let type else {
             if problems.problems.contains(where: { $0.path == element.path + ".type" }) { return nil }
-            problems.add(element, "a port needs a type: vhost, tap or physical")
+            problems.add(element, "a port needs a type: \(PortType.choice)")
             return nil
         }
         for field in Fields.all.port {
@@ -75,18 +65,8 @@ extension PortDraft {
                 element,
                 "'\(field.key)' belongs to \(owners) ports, not to a \(type.rawValue) port: leave it out\(elsewhere.isEmpty ? "" : "; ")\(elsewhere)")
         }
-        let kind: PortKind?
-        switch type {
-        case .vhost:
-            kind = socket.map { .vhost(socket: $0, mode: mode ?? Self.mode, queues: queues ?? Self.queues) }
-            if kind == nil { problems.add(element, "a vhost port needs a socket, such as /run/sluice/\(name).sock") }
-        case .tap:
-            kind = interface.map { .tap(interface: $0, netns: netns, mac: mac) }
-            if kind == nil { problems.add(element, "a tap port needs an interface, such as tap0") }
-        case .physical:
-            kind = device.map { .physical(device: $0, queues: queues) }
-            if kind == nil { problems.add(element, "a physical port needs a device: an interface such as eth1, or a PCI address") }
-        }
+        let kind = PortKind(type, self)
+        if kind == nil { problems.add(element, type.lack(port: name)) }
         if bridge == nil { problems.add(element, "a port needs a bridge, such as br0") }
         guard let kind, let bridge, problems.count == before else { return nil }
         var port = PortSettings(name: name, bridge: bridge, kind: kind)

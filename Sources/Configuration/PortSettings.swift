@@ -18,25 +18,6 @@ public struct PortSettings: Equatable, Sendable {
     }
 }
 
-/// What a port is connected to.
-public enum PortKind: Equatable, Sendable {
-    /// A QEMU guest, connected over vhost-user. `queues` is the most queue pairs that the guest may use.
-    case vhost(socket: String, mode: VhostMode, queues: Int)
-    /// A tap interface of this host. `netns` is the network namespace that it is moved to, `mac` the address of the host's side; nil: neither is set.
-    case tap(interface: String, netns: String?, mac: MACAddress?)
-    /// A NIC or an interface of this host, given by a PCI address, a DPDK device string, or a kernel interface's name. `queues` is the number of its queues;
-    /// nil: as many as the kernel interface has, otherwise one.
-    case physical(device: String, queues: Int?)
-}
-
-/// Which side of a vhost-user socket Sluice is.
-public enum VhostMode: String, Equatable, Sendable, CaseIterable {
-    /// QEMU listens, and Sluice connects and reconnects, so that the daemon can restart without the guest noticing.
-    case client
-    /// Sluice listens, and QEMU connects.
-    case server
-}
-
 /// What any port has besides its name, its bridge and its kind. All of it can change while the port is open.
 public struct PortOptions: Equatable, Sendable {
     /// Size of the largest layer 3 packet in bytes, 68 to 9000. A frame may have 14 bytes more for the Ethernet header, and 4 for each of up to two tags.
@@ -70,6 +51,8 @@ public struct PortOptions: Equatable, Sendable {
     /// A limit on how fast frames are read from the port, which loses none of them; nil: no limit.
     public var pace: PaceSettings?
     public var rules = PortRules()
+    /// Vhost ports of mode `server` only.
+    public var access = SocketAccess()
     public init() {}
 }
 
@@ -90,7 +73,7 @@ extension Field<PortDraft> {
             .flag("dhcp-guard", \.dhcpGuard, standard: false, help: "nothing may come in that DHCP servers send"),
             .flag("ra-guard", \.raGuard, standard: false, help: "no router advertisements may come in"),
             .map("pace", \.pace, PaceSettings.kind, help: "how fast it is read, which loses nothing"),
-        ] + rules + snooping + discovery
+        ] + rules + snooping + discovery + access
     }
 }
 

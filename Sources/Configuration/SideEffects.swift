@@ -19,9 +19,7 @@ extension PortSettings {
                 let most = DeviceString.longestXDPMTU(bufferSize: bufferSize), mtu = options.mtu
                 if (mtu <= most) != (new.mtu <= most) { effects.append("reopens the device with \(mtu <= most ? "AF_PACKET" : "AF_XDP where that works")") }
             }
-        case (.vhost, _): effects.append("closes its socket: its guest loses its link")
-        case (.tap(let interface, _, _), _): effects.append("removes the interface \(interface) with its addresses")
-        case (.physical, _): effects.append("closes its device")
+        case (let old, _): effects.append(old.closing)
         }
         if bridge != new.bridge { effects.append("what \(bridge) had learned behind it is forgotten") }
         return effects.isEmpty ? nil : effects.joined(separator: "; ")

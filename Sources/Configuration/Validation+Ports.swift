@@ -116,61 +116,7 @@ extension Validator {
         }
     }
 
-    /// Checks what belongs to the port's kind.
-    /// - Parameter owners: the port that has each socket, interface and device.
-    private mutating func checkKind(_ port: PortSettings, _ path: String, _ owners: inout [String: String]) {
-        func claim(_ key: String) -> String? {
-            defer { if owners[key] == nil { owners[key] = port.name } }
-            return owners[key]
-        }
-        switch port.kind {
-        case .vhost(let socket, _, _):
-            if !socket.hasPrefix("/") {
-                add(path + ".socket", "'\(socket)' is not an absolute path: write /run/sluice/\(port.name).sock")
-            }
-            if socket.utf8.count > 107 || socket.utf8.contains(0) {
-                // A socket address holds 108 bytes of path, the last of which is 0 (unix(7)).
-                add(path + ".socket", "a socket's path has at most 107 bytes, this one has \(socket.utf8.count): write a shorter one")
-            }
-            if let owner = claim("socket " + socket) {
-                add(path + ".socket", "the socket \(socket) is port \(owner)'s already: write another path")
-            }
-        case .tap(let interface, let netns, let mac):
-            // The kernel replaces a percent sign in an interface's name by a number; commas, quotes and brackets separate the parts of DPDK's device strings
-            // (rte_kvargs).
-            if !Self.isInterfaceName(interface) || interface.contains(where: { "%,\"'[]".contains($0) }) {
-                add(
-                    path + ".interface",
-                    "'\(interface)' is not a tap's name: write 1 to 15 characters without spaces, slashes, colons, commas, quotes, brackets or percent signs")
-            }
-            if let netns, netns.isEmpty || netns.utf8.count > 255 || netns.contains("/") || netns == "." || netns == ".." {
-                add(path + ".netns", "'\(netns)' is not a network namespace's name: write one that `ip netns list` shows")
-            }
-            if let mac, mac.isMulticast || mac.isZero {
-                add(path + ".mac", "\(mac) is no station's address: write one whose first octet is even and not all zero")
-            }
-            if let owner = claim("interface \(netns ?? "")/\(interface)") {
-                add(path + ".interface", "the interface \(interface) is port \(owner)'s already: write another name")
-            }
-        case .physical(let device, _):
-            if device.isEmpty || device.utf8.count > 512 || device.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) {
-                add(path + ".device", "'\(device)' is not a device: write a PCI address, a DPDK device string or an interface's name")
-            }
-            if let limit = DeviceString(device).limit(bufferSize: model.daemon.bufferSize), port.mtu > limit.mtu {
-                add(path + ".mtu", "\(device.prefix { $0 != "," }) carries an mtu of \(limit.mtu) at most: write that or less, \(limit.advice)")
-            }
-            let name = String(device.prefix { $0 != "," })
-            if let owner = claim("device " + name) {
-                let isVirtual = device.contains(",")
-                add(
-                    path + ".device",
-                    "the device \(name) is port \(owner)'s already: "
-                        + (isVirtual ? "give this one another number, as in \(Self.nextDevice(name))" : "write another device"))
-            }
-        }
-    }
-
-    private static func nextDevice(_ name: String) -> String {
+    static func nextDevice(_ name: String) -> String {
         let stem = name.reversed().drop { $0.isNumber }.reversed()
         let number = Int(name.dropFirst(stem.count)) ?? 0
         return String(stem) + String(number &+ 1)

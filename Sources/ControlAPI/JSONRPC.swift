@@ -86,6 +86,8 @@ public struct Request: Sendable {
     /// The request's id; nil if the request is a notification, which gets no reply.
     public var id: RequestID?
     public var method: String
+    /// Who sent it; nil: that is not known.
+    public var peer: Peer?
     /// The whole line, from which `params` are read when they are asked for.
     private let line: Data
 
@@ -164,10 +166,6 @@ public struct Request: Sendable {
     }
 
     /// A request as the line to send, LF included.
-    public static func encode<Params: Encodable>(_ method: Method, _ params: Params, id: RequestID) throws -> Data {
-        try encode(method.rawValue, params, id: id)
-    }
-
     public static func encode<Params: Encodable>(_ method: String, _ params: Params, id: RequestID) throws -> Data {
         try JSONRPC.encoder().encode(OutgoingRequest(id: id, method: method, params: params)) + [0x0a]
     }

@@ -1,3 +1,7 @@
+extension Methods {
+    public static let mdbShow = Method<FDBParams, MDBReply>("mdb.show")
+}
+
 /// What bridges with snooping have learned about groups; comparable to `bridge -d mdb show`.
 public struct MDBReply: Codable, Equatable, Sendable {
     public var entries: [MDBEntry] = []

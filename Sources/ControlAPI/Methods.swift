@@ -1,66 +1,66 @@
 import Configuration
 
-/// The methods of the control socket, except those for single changes, which are `Verb`s. Each lists its parameters and its result.
-public enum Method: String, CaseIterable, Sendable {
-    /// `NoParams` -> `VersionReply`
-    case version
-    /// `NoParams` -> `StatusReply`
-    case status
-    /// `NoParams` -> `ConfigReply`
-    case configGet = "config.get"
-    /// `ApplyParams` -> `ChangeReply`
-    case configApply = "config.apply"
-    /// `DiffParams` -> `ChangeReply`
-    case configDiff = "config.diff"
-    /// `PartParams` -> `ChangeReply`; adds a part, or replaces the one of its name.
-    case partSet = "part.set"
-    /// `PartDeletion` -> `ChangeReply`
-    case partDel = "part.del"
-    /// `NameParams` -> `[PartStatus]`
-    case partShow = "part.show"
-    /// `EditParams` -> `ChangeReply`; makes any single change, given by the words of the command line.
-    case edit
-    /// `NameParams` -> `[PortStatus]`
-    case portShow = "port.show"
-    /// `NameParams` -> `ChangeReply`; the name is required.
-    case portReset = "port.reset"
-    /// `NameParams` -> `QEMUReply`; the name is required.
-    case portQEMU = "port.qemu"
-    /// `NameParams` -> `[BridgeStatus]`
-    case bridgeShow = "bridge.show"
-    /// `NameParams` -> `[GroupStatus]`
-    case groupShow = "group.show"
-    /// `NameParams` -> `[GuestStatus]`
-    case guestShow = "guest.show"
-    /// `FDBParams` -> `[FDBEntry]`
-    case fdbShow = "fdb.show"
-    /// `FDBParams` -> `MDBReply`
-    case mdbShow = "mdb.show"
-    /// `NameParams` -> `[LLDPStatus]`; the name is a physical port's.
-    case lldpShow = "lldp.show"
-    /// `NameParams` -> `[DCBStatus]`; the name is a physical port's.
-    case dcbShow = "dcb.show"
-    /// `FDBParams` -> `FlushReply`; forgets learned addresses.
-    case fdbFlush = "fdb.flush"
-    /// `ClassParams` -> `[ClassStatus]`
-    case classShow = "class.show"
-    /// `NameParams` -> `[ProtocolStatus]`
-    case protocolShow = "protocol.show"
-    /// `NameParams` -> `[FilterStatus]`
-    case filterShow = "filter.show"
-    /// `NameParams` -> `[MirrorStatus]`
-    case mirrorShow = "mirror.show"
-    /// `CoreParams` -> `[CoreStatus]`
-    case coreShow = "core.show"
-    /// `BalanceParams` -> `[MoveStatus]`
-    case coreBalance = "core.balance"
-    /// `NoParams` -> `StatsReply`
-    case statsShow = "stats.show"
+/// A method of the control socket with its types. The daemon and `sluice` share this declaration, which stands beside its parameters or its reply; the daemon
+/// has one row more for it, in `Engine.methods`. Single changes are not among these: they are `Verb`s.
+public struct Method<Params: Codable & Sendable, Reply: Codable & Sendable>: Sendable {
+    /// The name on the socket, such as `port.show`.
+    public let name: String
+    public let effect: MethodEffect
+
+    init(_ name: String, _ effect: MethodEffect = .shows) {
+        self.name = name
+        self.effect = effect
+    }
 }
 
-extension Method {
-    /// The names of all methods, those of `Verb` included.
-    public static var names: [String] { allCases.map(\.rawValue) + Verb.all.map(\.name) }
+/// What a method does to what runs.
+public enum MethodEffect: Sendable {
+    /// The method only reports.
+    case shows
+    /// The method changes the configuration, or how the daemon works.
+    case changes
+}
+
+/// All methods of the control socket that are not `Verb`s.
+public enum Methods {
+    public static let version = Method<NoParams, VersionReply>("version")
+    public static let status = Method<NoParams, StatusReply>("status")
+    public static let statsShow = Method<NoParams, StatsReply>("stats.show")
+    public static let configGet = Method<NoParams, ConfigReply>("config.get")
+    public static let configApply = Method<ApplyParams, ChangeReply>("config.apply", .changes)
+    public static let configDiff = Method<DiffParams, ChangeReply>("config.diff")
+    /// What single changes have made of the daemon's configuration file.
+    public static let configDrift = Method<NoParams, ChangeReply>("config.drift")
+    /// Writes the operator's running configuration into that file.
+    public static let configSave = Method<SaveParams, ChangeReply>("config.save", .changes)
+    /// The configurations that ran before, the oldest first.
+    public static let configHistory = Method<NoParams, [RevisionStatus]>("config.history")
+    public static let configRevision = Method<RevisionParams, RevisionReply>("config.revision")
+    public static let configRollback = Method<RollbackParams, ChangeReply>("config.rollback", .changes)
+    /// Keeps a configuration that would otherwise be undone.
+    public static let configConfirm = Method<ConfirmParams, ChangeReply>("config.confirm", .changes)
+    /// Adds a part, or replaces the one of its name.
+    public static let partSet = Method<PartParams, ChangeReply>("part.set", .changes)
+    public static let partDel = Method<PartDeletion, ChangeReply>("part.del", .changes)
+    public static let partShow = Method<NameParams, [PartStatus]>("part.show")
+    /// Makes any single change, given by the words of the command line.
+    public static let edit = Method<EditParams, ChangeReply>("edit", .changes)
+    public static let portShow = Method<NameParams, [PortStatus]>("port.show")
+    /// Opens a port again; the name is required.
+    public static let portReset = Method<NameParams, ChangeReply>("port.reset", .changes)
+    /// How to connect a QEMU guest to a port; the name is required.
+    public static let portQEMU = Method<NameParams, QEMUReply>("port.qemu")
+    public static let bridgeShow = Method<NameParams, [BridgeStatus]>("bridge.show")
+    public static let groupShow = Method<NameParams, [GroupStatus]>("group.show")
+    public static let guestShow = Method<NameParams, [GuestStatus]>("guest.show")
+    public static let fdbShow = Method<FDBParams, [FDBEntry]>("fdb.show")
+    /// Forgets learned addresses.
+    public static let fdbFlush = Method<FDBParams, FlushReply>("fdb.flush", .changes)
+    public static let classShow = Method<ClassParams, [ClassStatus]>("class.show")
+    public static let protocolShow = Method<NameParams, [ProtocolStatus]>("protocol.show")
+    public static let filterShow = Method<NameParams, [FilterStatus]>("filter.show")
+    public static let coreShow = Method<CoreParams, [CoreStatus]>("core.show")
+    public static let coreBalance = Method<BalanceParams, [MoveStatus]>("core.balance", .changes)
 }
 
 /// The parameters of a method that takes none.
@@ -106,7 +106,60 @@ public struct ApplyParams: Codable, Sendable {
     public var yaml: String
     /// If true, the reply says what would change, or the error why that is not possible, and nothing is changed.
     public var dryRun: Bool?
-    public init(yaml: String, dryRun: Bool = false) { self.yaml = yaml; self.dryRun = dryRun }
+    /// If given, the configuration is undone after so many seconds, 1 to 86400, unless `config.confirm` comes before.
+    public var confirm: UInt64?
+    public init(yaml: String, dryRun: Bool = false, confirm: UInt64? = nil) { self.yaml = yaml; self.dryRun = dryRun; self.confirm = confirm }
+}
+
+/// The parameters of `config.revision`.
+public struct RevisionParams: Codable, Sendable {
+    /// The revision's number.
+    public var revision: Int
+    public init(revision: Int) { self.revision = revision }
+}
+
+/// The parameters of `config.rollback`.
+public struct RollbackParams: Codable, Sendable {
+    /// The number of the revision that is to run.
+    public var revision: Int
+    /// As at `ApplyParams`.
+    public var dryRun: Bool?
+    public var confirm: UInt64?
+    public init(revision: Int, dryRun: Bool = false, confirm: UInt64? = nil) { self.revision = revision; self.dryRun = dryRun; self.confirm = confirm }
+}
+
+/// The parameters of `config.confirm`.
+public struct ConfirmParams: Codable, Sendable {
+    /// If true, the configuration that waits to be confirmed is undone at once.
+    public var undo: Bool?
+    public init(undo: Bool = false) { self.undo = undo }
+}
+
+/// A configuration that ran before.
+public struct RevisionStatus: Codable, Equatable, Sendable {
+    public var number: Int
+    /// When it was applied or saved, in seconds since 1970.
+    public var time: Double
+    /// What was done with it, such as `apply`, `reload`, `save` or `rollback to 3`.
+    public var how: String
+    /// Who did that, as `Peer.description`; nil: the daemon itself.
+    public var who: String?
+    /// In how many things it differed from what ran before.
+    public var changes: Int
+    public init(number: Int, time: Double, how: String, who: String?, changes: Int) {
+        self.number = number
+        self.time = time
+        self.how = how
+        self.who = who
+        self.changes = changes
+    }
+}
+
+/// A configuration that ran before, and its text.
+public struct RevisionReply: Codable, Equatable, Sendable {
+    public var revision: RevisionStatus
+    public var yaml: String
+    public init(revision: RevisionStatus, yaml: String) { self.revision = revision; self.yaml = yaml }
 }
 
 /// The parameters of `core.balance`.
@@ -116,10 +169,18 @@ public struct BalanceParams: Codable, Sendable {
     public init(dryRun: Bool = false) { self.dryRun = dryRun }
 }
 
-/// The parameters of `config.diff`: the configuration, in YAML, that the running one is compared with.
+/// The parameters of `config.diff`.
 public struct DiffParams: Codable, Sendable {
-    public var yaml: String
-    public init(yaml: String) { self.yaml = yaml }
+    /// The configuration, in YAML, that the running one is compared with; nil: the text of the daemon's configuration file.
+    public var yaml: String?
+    public init(yaml: String? = nil) { self.yaml = yaml }
+}
+
+/// The parameters of `config.save`.
+public struct SaveParams: Codable, Sendable {
+    /// If true, the file is written over although it was edited since it was loaded.
+    public var force: Bool?
+    public init(force: Bool = false) { self.force = force }
 }
 
 /// One change, in the words of the command line.
@@ -147,10 +208,13 @@ public struct ChangeReply: Codable, Equatable, Sendable {
     public var applied: Bool
     /// In the reply to a diff, a sentence for each part, which says what the part owns and that the file does not change it; nil if there are no parts.
     public var kept: [String]?
-    public init(changes: [String], applied: Bool, kept: [String] = []) {
+    /// What else the operator should know, as sentences; nil: nothing.
+    public var notes: [String]?
+    public init(changes: [String], applied: Bool, kept: [String] = [], notes: [String] = []) {
         self.changes = changes
         self.applied = applied
         self.kept = kept.isEmpty ? nil : kept
+        self.notes = notes.isEmpty ? nil : notes
     }
 }
 

@@ -1,3 +1,7 @@
+extension Methods {
+    public static let mirrorShow = Method<NameParams, [MirrorStatus]>("mirror.show")
+}
+
 /// A mirror: whose frames it copies, where the copies go, and how many there were.
 public struct MirrorStatus: Codable, Equatable, Sendable {
     /// The tunnel in whose IP packets the copies are sent.

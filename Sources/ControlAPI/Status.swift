@@ -8,6 +8,14 @@ public struct StatusReply: Codable, Equatable, Sendable {
     public var socket = ""
     /// The configuration file given at the start; nil: none was given.
     public var configFile: String?
+    /// The number of things in which what runs differs from that file as it was last loaded or saved; nil: there is no file.
+    public var drift: Int?
+    /// Whether the file was edited since then.
+    public var configEdited: Bool?
+    /// Why the file cannot be used as it is now, as a sentence; nil: it can, or nobody has tried since it was edited.
+    public var configFlaw: String?
+    /// The seconds after which a configuration is undone that waits to be confirmed; nil: none waits.
+    public var unconfirmedSeconds: UInt64?
     public var bridges = 0
     public var ports = 0
     public var portsUp = 0
@@ -50,7 +58,13 @@ public enum PortState: String, Codable, Sendable {
 }
 
 /// A port, its settings and counters.
-public struct PortStatus: Codable, Equatable, Sendable {
+public typealias PortStatus = Counted<PortFacts>
+
+/// What is told of a port besides the counters that are shown by name: `unlearned` (frames whose source address was not learned, because `fdb-limit` or the room
+/// in the bridge's database was used up), `punted` and `injected` (frames for the switch itself that came in by the port, such as IGMP, MLD and LLDP, and
+/// frames of the switch's own that it sent by the port, such as queries), `txFull` (turns of a poll loop in which the port's transmit ring was full, so that its
+/// leaves had to wait), `pacedNanoseconds` (how long `pace` held back the reading of the port).
+public struct PortFacts: StatusFacts {
     public var name = ""
     /// `vhost`, `tap` or `physical`
     public var kind = ""
@@ -82,13 +96,8 @@ public struct PortStatus: Codable, Equatable, Sendable {
     public var guards: [String]?
     /// The port's rules that differ from the default, by the keys that set them, such as `isolated` or `storm-broadcast`.
     public var rules: [String: String] = [:]
-    /// Addresses learned behind the port now; and frames whose source address was not learned, because `fdb-limit` or the room in the bridge's database was
-    /// used up.
+    /// Addresses learned behind the port now.
     public var learnedAddresses = 0
-    public var unlearned: UInt64 = 0
-    /// Frames for the switch itself that came in by the port (IGMP, MLD, LLDP), and frames of the switch's own that it sent by the port (queries).
-    public var punted: UInt64 = 0
-    public var injected: UInt64 = 0
     public var numaNode: Int?
     /// The names of the port's guests, including one that was made for addresses without a guest.
     public var guests: [String] = []
@@ -98,10 +107,6 @@ public struct PortStatus: Codable, Equatable, Sendable {
     public var tx = Traffic()
     /// Frames dropped, by reason. Only reasons that occurred are listed.
     public var drops: [String: UInt64] = [:]
-    /// Turns of a poll loop in which the port's transmit ring was full, so that its leaves had to wait.
-    public var txFull: UInt64 = 0
-    /// Nanoseconds for which `pace` held back the reading of the port.
-    public var pacedNanoseconds: UInt64 = 0
     public init() {}
 }
 
@@ -116,7 +121,11 @@ public struct VLANRange: Codable, Equatable, Sendable {
 }
 
 /// A bridge and the counters of all its ports.
-public struct BridgeStatus: Codable, Equatable, Sendable {
+public typealias BridgeStatus = Counted<BridgeFacts>
+
+/// What is told of a bridge besides the counters that are shown by name: `flooded` (frames that went to several ports), `learned` (addresses), `moved`
+/// (addresses that moved from one port to another).
+public struct BridgeFacts: StatusFacts {
     public var name = ""
     public var ports: [String] = []
     /// Seconds after which a learned address is forgotten.
@@ -125,12 +134,8 @@ public struct BridgeStatus: Codable, Equatable, Sendable {
     public var fdbSize = 0
     /// Rate of the bridge's inbound tree in bit/s; nil: unlimited.
     public var rate: UInt64?
-    /// Frames forwarded to one port, and frames flooded to several.
+    /// Frames forwarded to one port.
     public var forwarded: UInt64 = 0
-    public var flooded: UInt64 = 0
-    public var learned: UInt64 = 0
-    /// Addresses that moved from one port to another.
-    public var moved: UInt64 = 0
     public var drops: [String: UInt64] = [:]
     public init() {}
 }

@@ -21,17 +21,13 @@ struct ClassFigures {
         for counters in instances {
             sent += Traffic(frames: counters.sentFrames, bytes: counters.sentBytes)
             backlog += Traffic(frames: UInt64(counters.backlogFrames), bytes: UInt64(counters.backlogBytes))
-            count(&drops, "queue_limit", counters.droppedQueueLimit)
-            count(&drops, "buffer_share", counters.droppedBufferShare)
-            count(&drops, "buffer_full", counters.droppedBufferFull)
-            count(&drops, "codel", counters.droppedCoDel)
-            count(&drops, "class_removed", counters.droppedByRemoval)
-            count(&holds, "own_ceiling", counters.waitsCeiling)
-            count(&holds, "peak", counters.waitsPeak)
-            count(&holds, "packet_ceiling", counters.waitsPackets)
-            count(&holds, "ancestor_ceiling", counters.waitsAncestor)
-            count(&holds, "nothing_to_lend", counters.waitsNothingToLend)
-            count(&holds, "output_full", counters.waitsOutput)
+            for row in ClassCounters.rows {
+                switch row.kind {
+                case .drop: count(&drops, row.name, counters[keyPath: row.value])
+                case .hold: count(&holds, row.name, counters[keyPath: row.value])
+                case .amount: break
+                }
+            }
             lends &+= counters.lentFrames
             newFlows += Int(counters.newFlows)
             oldFlows += Int(counters.oldFlows)

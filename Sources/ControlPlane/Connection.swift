@@ -39,6 +39,7 @@ final class Connection: ChannelInboundHandler {
     private var pending = ByteBuffer()
     /// The number of bytes of `pending` that are known to contain no line feed.
     private var searched = 0
+    private var peer: Peer?
     private var hasEntered = false
     private var inputEnded = false
     private var isAdvancing = false
@@ -52,6 +53,7 @@ final class Connection: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
+        peer = (try? context.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { Peer(socket: $0) }) ?? nil
         lastActive = .now()
         hasEntered = environment.ledger.enter() || environment.clients.makeRoom(environment.ledger) && environment.ledger.enter()
         if hasEntered {
@@ -206,7 +208,7 @@ final class Connection: ChannelInboundHandler {
         let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
         let job = Job(requests)
         self.job = job
-        let exchange = Exchange(requests, job, environment) { answer in
+        let exchange = Exchange(requests, job, environment, peer) { answer in
             eventLoop.execute {
                 let (connection, context) = bound.value
                 if connection.job === job { connection.finish(context, answer) }

@@ -11,9 +11,16 @@ public struct Daemon {
     private let socket: String
     private let stateFile: String?
     private let folder: PartFolder?
+    private let logLevel: Logger.Level
 
-    /// - Parameter parts: the folder that keeps the parts, which hooks own; if nil, `conf.d` beside the configuration file or, without one, the state file.
-    public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil) {
+    /// The levels of messages, from the least important on.
+    public static let logLevels = Logger.Level.allCases.map(\.rawValue)
+
+    /// - Parameters:
+    ///   - parts: the folder that keeps the parts, which hooks own; if nil, `conf.d` beside the configuration file or, without one, the state file.
+    ///   - logLevel: one of `logLevels`: less important messages are not logged.
+    public init(configFile: String?, socket: String, stateFile: String?, parts: String? = nil, logLevel: String = Logger.Level.info.rawValue) {
+        self.logLevel = Logger.Level(rawValue: logLevel) ?? .info
         self.configFile = configFile
         self.socket = socket
         self.stateFile = stateFile
@@ -25,8 +32,9 @@ public struct Daemon {
     public func run() throws {
         StandardError.neverWaits()
         var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
-        log.logLevel = .info
+        log.logLevel = logLevel
         let signals = Signals()
+        let manager = ServiceManager()
         if let warning = OpenFiles.raiseLimit() { log.warning("\(warning)") }
 
         // The lock is taken first, so that a second daemon cannot take hugepages, sockets or the saved state from the first.
@@ -38,22 +46,25 @@ public struct Daemon {
         let saved = try state?.load()
         if let state, saved == nil { SavedState.tellOrphans(of: state, log) }
         let before = saved.flatMap { contents in state.map { SavedState($0, contents, log) } }
-        let (base, source) = try wantedModel(saved, before)
+        let startup = try Startup(configFile: configFile, stateFile: stateFile, saved: saved, before: before, log)
         let ids = before?.running?.ids ?? saved?.ids ?? ClassIDs()
-        let (wanted, unfit) = withParts(base, ids, log)
+        let (wanted, unfit) = withParts(startup.running, ids, log)
         let model = wanted.model
 
-        if let configFile, Model.isBlank(yaml: source) { log.warning("\(configFile) is empty: nothing is configured") }
+        if let file = startup.file, Model.isBlank(yaml: file.text) { log.warning("\(file.path) is empty: it configures nothing") }
         let dataPlane = try DataPlane(model.daemon, controlSocket: socket)
         let keeper = state.map { StateKeeper($0, lock: stateLock, generation: before?.generation ?? 0, log: log) }
-        let engine = Engine(dataPlane: dataPlane, ids: ids, keeper: keeper, socket: socket, configFile: configFile, folder: folder, unfit: unfit)
+        let history = stateFile.map { RevisionFolder(path: RevisionFolder.standard(stateFile: $0)) }
+        let engine = Engine(
+            dataPlane: dataPlane, ids: ids, keeper: keeper, history: history, socket: socket, startup: startup, folder: folder, unfit: unfit, log: log)
         let control = DispatchQueue(label: "control")
         let server = ControlServer(path: socket, queue: control, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
-            try control.sync { for line in try engine.start(model, wanted.parts, source: source) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
+            try control.sync { for line in try engine.start(model, wanted.parts) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
             // These notices were logged just now, from the lines of the change.
             _ = control.sync { engine.takeNotices() }
             try server.start(reserved)
+            control.sync { engine.rememberStart(startup.replaced) }
         } catch {
             control.sync { dataPlane.close() }
             throw error
@@ -64,6 +75,7 @@ public struct Daemon {
         timer.setEventHandler {
             engine.tick()
             for notice in engine.takeNotices() { log.warning("\(notice)") }
+            manager?.tell(status: engine.summary)
         }
         timer.resume()
         let linkTimer = DispatchSource.makeTimerSource(queue: control)
@@ -71,6 +83,9 @@ public struct Daemon {
         linkTimer.setEventHandler { engine.refreshLinks() }
         linkTimer.resume()
         tellReady()
+        manager?.ready(status: control.sync { engine.summary })
+        let heartbeats = dataPlane.heartbeats
+        let watchdog = manager.flatMap { Watchdog($0) { heartbeats.turns } }
         log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
 
         let watchman = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "silence"))
@@ -84,11 +99,18 @@ public struct Daemon {
         }
         watchman.resume()
 
-        while case .reload = signals.next() { reload(engine, control, log) }
+        while case .reload = signals.next() {
+            manager?.reloading()
+            reload(engine, control, log)
+            manager?.ready(status: control.sync { engine.summary })
+        }
+        manager?.stopping()
         log.info("ending; another signal ends it at once")
         timer.cancel()
         linkTimer.cancel()
         server.stop()
+        // Poll loops that have stopped take no turns, which is no fault from here on.
+        watchdog?.end()
         control.sync {
             engine.end()
             dataPlane.close()
@@ -108,26 +130,26 @@ public struct Daemon {
 
     /// Applies the configuration file again, as `sluice apply` would.
     private func reload(_ engine: Engine, _ control: DispatchQueue, _ log: Logger) {
-        guard let configFile else {
+        guard let file = control.sync(execute: { engine.file }) else {
             return log.warning("SIGHUP reloads the file given with --config, and there was none: use sluice apply FILE")
         }
         do {
-            let text = try textFile(configFile, waits: false)
+            let text = try file.current()
             // The file is read on this thread, so that no client of the control queue has to wait for that.
             var changes: [String]?
             while changes == nil {
-                let daemon = control.sync { engine.daemonSettings }
+                let (daemon, before) = control.sync { (engine.daemonSettings, engine.before) }
                 let model = try Engine.wanted(text, daemon)
+                let wanted = try Engine.Applying(ApplyParams(yaml: text), file, before, how: "reload", who: nil)
                 changes = try control.sync {
                     guard engine.daemonSettings == daemon else { return nil }
-                    try engine.refuseBlank(text)
-                    return try engine.apply(model, source: text) + engine.retryParts()
+                    return try engine.apply(wanted, model).changes
                 }
             }
-            log.info("reloaded \(configFile)")
-            for line in changes ?? [] { log.info("\(line)") }
+            log.info("reloaded \(file.path)\(changes?.isEmpty == false ? "" : ": nothing has changed")")
+            for line in changes ?? [] { log.debug("\(line)") }
         } catch {
-            log.error("\(configFile) is not reloaded, and what ran goes on:\n\(error)")
+            log.error("\(file.path) is not reloaded, and what ran goes on:\n\(error)")
         }
     }
 
@@ -161,30 +183,6 @@ public struct Daemon {
             if part != nil { unfit[name] = Engine.UnfitPart(part: part, sentence: "\(reason)") }
         }
         return (Running(running.model, ids: ids, parts: running.parts), unfit)
-    }
-
-    /// The configuration to start with, and its text: that of the file, or else what ran last, or else an empty one.
-    private func wantedModel(_ saved: StateFile.Contents?, _ before: SavedState?) throws -> (Running, source: String) {
-        guard let configFile else {
-            guard let saved, let stateFile else { return (Running(), "") }
-            if let running = before?.running { return (running, saved.yaml) }
-            do {
-                return (Running(try Model.checked(yaml: saved.yaml)), saved.yaml)
-            } catch {
-                throw DaemonError("what \(stateFile) says ran last is not a configuration to run; write one and give it with --config:\n\(error)")
-            }
-        }
-        let text: String
-        do {
-            text = try textFile(configFile)
-        } catch {
-            throw DaemonError(error.description)
-        }
-        do {
-            return (Running(try Model.checked(yaml: text)), text)
-        } catch {
-            throw DaemonError("\(configFile) is not a configuration to run:\n\(error)")
-        }
     }
 }
 

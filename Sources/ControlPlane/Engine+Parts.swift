@@ -41,7 +41,9 @@ extension Engine {
                 Self.answering {
                     let (part, staged, isDryRun) = try read.get()
                     defer { staged?.discard() }
-                    return .reply(ChangeReply(changes: try engine.put(part, staged, isDryRun: isDryRun), applied: !isDryRun))
+                    let lines = try engine.put(part, staged, isDryRun: isDryRun)
+                    if !isDryRun { engine.tell("part set \(part.name)", lines, request.peer) }
+                    return .reply(ChangeReply(changes: lines, applied: !isDryRun))
                 }
             }
         }
@@ -63,7 +65,7 @@ extension Engine {
         return lines
     }
 
-    func deletePart(_ params: PartDeletion) throws -> ChangeReply {
+    func deletePart(_ params: PartDeletion, _ peer: Peer?) throws -> ChangeReply {
         let began = ContinuousClock.now, name = params.name
         guard running.parts[name] != nil else {
             guard unfit[name] != nil else {
@@ -77,6 +79,7 @@ extension Engine {
         let change = try running.changed(part: name, to: nil)
         let lines = try carryOut(change, .part(name: name, yaml: nil), began, file: PartFile(name: name, folder: folder, goes: true))
         partTimes[name] = nil
+        tell("part del \(name)", lines, peer)
         return ChangeReply(changes: lines, applied: true)
     }
 

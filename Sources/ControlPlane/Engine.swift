@@ -2,14 +2,26 @@ import Configuration
 import ControlAPI
 import DataPlane
 import Foundation
+import Logging
 
 /// Carries out the methods of the control socket on the running data plane. Only one thread uses it, the control thread.
 final class Engine {
     let dataPlane: DataPlane
     let startTime = Date()
+    let startInstant = ContinuousClock.now
+    var portWatch = PortWatch()
     let socket: String
-    let configFile: String?
-    private let keeper: StateKeeper?
+    let log: Logger
+    let keeper: StateKeeper?
+    /// The configurations that ran before; nil: they are not kept.
+    let history: RevisionFolder?
+    /// The configuration that waits to be confirmed; nil: none does.
+    var trial: Trial?
+    /// The configuration file that the daemon was started with, as it was last loaded or saved, and what it says; nil: there is none.
+    private(set) var file: LoadedFile?
+    private(set) var fileModel: Model
+    /// Why the file that is there now is not in use, as a sentence, if that was found at the start.
+    private(set) var fileFlaw: String?
     /// The folder in which parts are kept; if nil, they do not outlive the daemon.
     let folder: PartFolder?
     /// The configuration that runs.
@@ -19,26 +31,31 @@ final class Engine {
     /// The time at which each part was set, if that was since this daemon started.
     var partTimes: [String: Date] = [:]
     private var hasStarted = false
-    private var changes: UInt64 = 0
+    private(set) var changes: UInt64 = 0
     var classRates = RateBook()
     var coreRates = CoreBook()
 
     /// - Parameters:
     ///   - ids: the class ids as the last run left them.
     ///   - keeper: saves ids and configuration; nil: they do not outlive the daemon.
+    ///   - history: the folder of the configurations that ran before; nil: they are not kept.
+    ///   - startup: the configuration file, and what is to run.
     ///   - folder: the folder in which parts are kept; if nil, they are not kept.
     ///   - unfit: parts that the folder has but that cannot be used.
     init(
-        dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, socket: String, configFile: String?, folder: PartFolder? = nil,
-        unfit: [String: UnfitPart] = [:]
+        dataPlane: DataPlane, ids: ClassIDs, keeper: StateKeeper?, history: RevisionFolder? = nil, socket: String, startup: Startup, folder: PartFolder? = nil,
+        unfit: [String: UnfitPart] = [:], log: Logger
     ) {
         self.dataPlane = dataPlane
         self.keeper = keeper
+        self.history = history
+        self.log = log
+        (file, fileModel, fileFlaw) = (startup.file, startup.fileModel, startup.flaw)
+        keeper?.loaded = startup.file
         self.folder = folder
         self.unfit = unfit
         running = Running(dataPlane.model, ids: ids)
         self.socket = socket
-        self.configFile = configFile
     }
 
     /// Called every 50 ms.
@@ -47,8 +64,10 @@ final class Engine {
     /// Called about once a second.
     func tick() {
         dataPlane.tick()
+        tellPorts()
         classRates.sample(dataPlane)
         coreRates.sample(dataPlane)
+        undoTrialInTime()
         keeper?.tick(running)
     }
 
@@ -61,27 +80,22 @@ final class Engine {
     /// Brings the data plane to what is to run when the daemon starts: ports that cannot be opened are reported, and the rest runs.
     /// - Parameter parts: the parts whose ports and guests `model` includes.
     /// - Returns: the changes, one on each line.
-    func start(_ model: Model, _ parts: Parts, source: String) throws -> [String] {
+    func start(_ model: Model, _ parts: Parts) throws -> [String] {
         let began = ContinuousClock.now
-        return try carryOut(try running.starting(with: model, parts), .document(yaml: source), began)
+        return try carryOut(try running.starting(with: model, parts), nil, began)
     }
 
-    /// Brings the operator's own configuration to `model`, either completely or not at all. What parts own stays as it is.
-    /// - Parameters:
-    ///   - model: a model that is free of problems by itself.
-    ///   - source: the document that it was read from.
-    ///   - isDryRun: tell what would change, and whether that is possible, but change nothing.
-    ///   - isDiff: tell what differs, whether it can be changed at run time or not, and change nothing.
-    /// - Returns: the changes, one on each line.
-    /// - Throws: `ConfigurationError` for settings that cannot change at run time, `DataPlaneError` if a device or the system refuses, `StateFileError` if the
-    ///   change could not be saved.
-    @discardableResult
-    func apply(_ model: Model, source: String, isDryRun: Bool = false, isDiff: Bool = false) throws -> [String] {
-        let began = ContinuousClock.now
-        return try carryOut(try running.changed(base: model), .document(yaml: source), began, isDryRun: isDryRun, isDiff: isDiff)
-    }
+    /// Tells in what the operator's own configuration differs from `model`, whether it can be changed at run time or not.
+    /// - Returns: the changes that would be made, one on each line.
+    func compare(_ model: Model) throws -> [String] { try carryOut(try running.changed(base: model), nil, .now, isDiff: true) }
 
     /// Makes one change, given in the words of the command line, either completely or not at all.
+    func edit(_ object: String, _ verb: String, _ words: [String], _ peer: Peer?) throws -> [String] {
+        let lines = try edit(object, verb, words)
+        tell("\(object) \(verb)", lines, peer)
+        return lines
+    }
+
     private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
         let began = ContinuousClock.now
         // Ports that are not open and addresses without room are tried again at every change, which only the general way does.
@@ -109,9 +123,11 @@ final class Engine {
         throw ConfigurationError("", "this is empty, and would take away all that runs (\(shown)): write {} instead if that is meant")
     }
 
-    /// - Parameter file: the part's file that changes together with the configuration; nil if no file does.
+    /// - Parameters:
+    ///   - source: the change as the journal is to have it; nil at the start, which the state file itself records.
+    ///   - file: the part's file that changes together with the configuration; nil if no file does.
     func carryOut(
-        _ change: Running.Change, _ source: StateChange, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false, file: PartFile? = nil
+        _ change: Running.Change, _ source: StateChange?, _ began: ContinuousClock.Instant, isDryRun: Bool = false, isDiff: Bool = false, file: PartFile? = nil
     ) throws -> [String] {
         let old = dataPlane.model, plan = change.plan
         let lines = plan.lines(from: old, to: change.model, adopted: dataPlane.adoptedPorts(from: old, to: change.model))
@@ -148,8 +164,9 @@ final class Engine {
 
     /// Saves a change before it is carried out.
     /// - Returns: a closure that takes the saving back; nil: there is nothing to take back.
-    private func keep(_ change: Running.Change, _ source: StateChange) throws(StateFileError) -> (() -> Void)? {
-        guard let keeper, !hasStarted else { return try record(source) }
+    private func keep(_ change: Running.Change, _ source: StateChange?) throws(StateFileError) -> (() -> Void)? {
+        if let source { return try record(source) }
+        guard let keeper else { return nil }
         do throws(StateFileError) {
             return try keeper.begin(change)
         } catch {
@@ -161,7 +178,7 @@ final class Engine {
 
     /// Adds a change to the journal.
     /// - Returns: a closure that takes it back; nil: nothing is saved.
-    private func record(_ change: StateChange) throws(StateFileError) -> (() -> Void)? {
+    func record(_ change: StateChange) throws(StateFileError) -> (() -> Void)? {
         guard let keeper else { return nil }
         do throws(StateFileError) {
             try keeper.catchUp(running)
@@ -183,12 +200,13 @@ final class Engine {
     func handle(_ request: Request) -> Response {
         Self.answering {
             if let verb = Verb(request.method) {
-                return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request)), applied: true))
+                return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request), request.peer), applied: true))
             }
-            guard let method = Method(rawValue: request.method) else {
-                throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(Method.names.joined(separator: ", "))")
+            guard let row = Self.methods[request.method] else {
+                let names = Self.methods.keys.sorted() + Verb.all.map(\.name)
+                throw RPCError(RPCError.methodNotFound, "no method '\(request.method)'; there are \(names.joined(separator: ", "))")
             }
-            return try answer(method, request)
+            return try row.answer(self, request)
         }
     }
 
@@ -206,62 +224,8 @@ final class Engine {
         }
     }
 
-    private func answer(_ method: ControlAPI.Method, _ request: Request) throws -> Response {
-        if [.version, .status, .configGet, .statsShow].contains(method) { try request.noParams() }
-        switch method {
-        case .version: return .reply(VersionReply(version: sluiceVersion, dpdk: DataPlane.dpdkVersion))
-        case .status: return .reply(status())
-        case .configGet:
-            let (model, parts) = (running.model, running.parts)
-            return .later { .reply(ConfigReply(yaml: Self.document(model, parts), json: JSONValue(parts.base(of: model).document))) }
-        case .configApply:
-            return document { try request.params(ApplyParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                try engine.refuseBlank(params.yaml)
-                let isDryRun = params.dryRun ?? false
-                let changes = try engine.apply(model, source: params.yaml, isDryRun: isDryRun)
-                return ChangeReply(changes: changes + (isDryRun ? [] : engine.retryParts()), applied: !isDryRun)
-            }
-        case .configDiff:
-            return document { try request.params(DiffParams.self) } yaml: { $0.yaml } then: { engine, params, model in
-                ChangeReply(changes: try engine.apply(model, source: params.yaml, isDiff: true), applied: false, kept: engine.keptParts)
-            }
-        case .partSet: return setPart(request)
-        case .partDel: return .reply(try deletePart(try request.params(PartDeletion.self)))
-        case .partShow: return .shown(try showParts(try request.params(NameParams.self).name))
-        case .edit:
-            let params = try request.params(EditParams.self)
-            return .reply(ChangeReply(changes: try edit(params.object, params.verb, params.words), applied: true))
-        case .portShow: return .shown(try ports(try request.params(NameParams.self).name))
-        case .portReset:
-            let name = try port(namedBy: request).name
-            try dataPlane.resetPort(name)
-            return .reply(ChangeReply(changes: ["~ port \(name) (opened again)"], applied: true))
-        case .portQEMU: return .shown(try qemu(try port(namedBy: request)))
-        case .bridgeShow: return .shown(try bridges(try request.params(NameParams.self).name))
-        case .groupShow: return .shown(try groups(try request.params(NameParams.self).name))
-        case .guestShow: return .shown(try guests(try request.params(NameParams.self).name))
-        case .fdbShow: return .shown(try addresses(try request.params(FDBParams.self)))
-        case .mdbShow: return .shown(try members(try request.params(FDBParams.self)))
-        case .lldpShow: return .shown(try lldp(try request.params(NameParams.self).name))
-        case .dcbShow: return .shown(try dcb(try request.params(NameParams.self).name))
-        case .fdbFlush: return .reply(try flush(try request.params(FDBParams.self)))
-        case .classShow:
-            let snapshot = try classes(try request.params(ClassParams.self))
-            return .later { .reply(snapshot.statuses()) }
-        case .protocolShow: return .shown(try protocols(try request.params(NameParams.self).name))
-        case .filterShow: return .shown(try filters(try request.params(NameParams.self).name))
-        case .mirrorShow: return .shown(try mirrors(try request.params(NameParams.self).name))
-        case .coreShow:
-            let params = try request.params(CoreParams.self)
-            if params.stages == true { dataPlane.measureStages(seconds: 3) }
-            return .shown(cores(listsStalls: params.stalls == true))
-        case .coreBalance: return .shown(balance(isDryRun: try request.params(BalanceParams.self).dryRun ?? false))
-        case .statsShow: return .shown(stats())
-        }
-    }
-
     /// Has a document read and checked on another thread, however long that takes, and then continues on the control thread.
-    private func document<Params: Sendable>(
+    func document<Params: Sendable>(
         _ params: @escaping @Sendable () throws -> Params, yaml: @escaping @Sendable (Params) -> String,
         then: @escaping @Sendable (Engine, Params, Model) throws -> ChangeReply
     ) -> Response {
@@ -285,20 +249,41 @@ final class Engine {
         }
     }
 
+    /// Records that what runs was loaded from the configuration file, or saved in it.
+    /// - Parameters:
+    ///   - text: the file's text.
+    ///   - model: what it says.
+    func adopt(file text: String, _ model: Model) throws(StateFileError) {
+        fileFlaw = nil
+        guard file != nil, file?.text != text else { return }
+        _ = try record(.file(text: text))
+        file?.text = text
+        fileModel = model
+        keeper?.loaded = file
+    }
+
     /// The daemon's settings as they run.
     var daemonSettings: DaemonSettings { dataPlane.model.daemon }
 
     /// The model of a document that is to be applied. If the document says nothing about the daemon itself, `daemon` stays. It may be called on any thread.
     static func wanted(_ yaml: String, _ daemon: DaemonSettings) throws -> Model { try Model.checked(yaml: yaml, daemon: daemon) }
 
-    private func status() -> StatusReply {
+    /// How the daemon fares, in a line for whoever started it.
+    var summary: String {
+        let failed = dataPlane.failedPorts.count, ports = dataPlane.model.ports.count
+        return "carrying traffic; \(ports) port\(ports == 1 ? "" : "s")\(failed > 0 ? ", \(failed) failed: see sluice status" : "")"
+    }
+
+    func status() -> StatusReply {
         var reply = StatusReply()
         let model = dataPlane.model
         reply.version = sluiceVersion
         reply.pid = getpid()
         reply.uptimeSeconds = UInt64(max(0, -startTime.timeIntervalSinceNow))
         reply.socket = socket
-        reply.configFile = configFile
+        reply.configFile = file?.path
+        reply.configFlaw = fileFlaw
+        reply.unconfirmedSeconds = trial?.secondsLeft
         reply.bridges = model.bridges.count
         reply.ports = model.ports.count
         reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }

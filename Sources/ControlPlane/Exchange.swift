@@ -12,13 +12,17 @@ final class Exchange: @unchecked Sendable {
     private let line: RequestLine
     private let job: Job
     private let environment: Connection.Environment
+    private let peer: Peer?
     private let finished: @Sendable (Data?) -> Void
     private var next = 0
     private var answers = Data()
 
-    /// - Parameter finished: called on any thread with the answer; nil: there is nothing to answer.
-    init(_ line: RequestLine, _ job: Job, _ environment: Connection.Environment, finished: @escaping @Sendable (Data?) -> Void) {
+    /// - Parameters:
+    ///   - peer: who sent the line; nil: that is not known.
+    ///   - finished: called on any thread with the answer; nil: there is nothing to answer.
+    init(_ line: RequestLine, _ job: Job, _ environment: Connection.Environment, _ peer: Peer?, finished: @escaping @Sendable (Data?) -> Void) {
         self.line = line
+        self.peer = peer
         self.job = job
         self.environment = environment
         self.finished = finished
@@ -30,7 +34,8 @@ final class Exchange: @unchecked Sendable {
             next += 1
             switch item {
             case .failure(let failure): add(Response.failure(failure.error), failure.id)
-            case .success(let request):
+            case .success(var request):
+                request.peer = peer
                 guard answers.count < Self.mostAnswers else {
                     let sentence = "not carried out: the answers to this batch have more than \(Self.mostAnswers >> 20) MiB already; send fewer requests at once"
                     if let id = request.id { add(.failure(RPCError(RPCError.failed, sentence)), id) }

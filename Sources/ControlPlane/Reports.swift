@@ -16,19 +16,8 @@ extension Engine {
             status.bridge = settings.bridge
             status.mtu = settings.mtu
             status.guests = guests[settings.name]?.map(\.settings.name) ?? []
-            switch settings.kind {
-            case .vhost(let socket, let mode, let queues):
-                status.kind = "vhost"
-                status.mode = mode.rawValue
-                (status.device, status.queuesMax) = (socket, queues)
-            case .tap(let interface, _, let mac):
-                status.kind = "tap"
-                status.mac = mac?.description
-                status.device = interface
-            case .physical(let device, _):
-                status.kind = "physical"
-                status.device = device
-            }
+            (status.kind, status.device, status.mode) = (settings.kind.type.rawValue, settings.kind.place, settings.kind.mode?.rawValue)
+            (status.mac, status.queuesMax) = (settings.kind.hostAddress?.description, settings.kind.mostQueues ?? 0)
             if tagged.contains(settings.bridge) { status.vlans = Self.vlans(of: settings, services: model.serviceVLANs(of: settings.bridge)) }
             (status.inboundFilter, status.outboundFilter) = (settings.filter.inbound, settings.filter.outbound)
             status.addresses = settings.addresses.isEmpty ? nil : settings.addresses.map(\.description)
@@ -36,9 +25,9 @@ extension Engine {
             status.guards = guards.isEmpty ? nil : guards
             status.rules = Dictionary(settings.ruleWords.map { ($0.key, $0.value) }) { first, _ in first }
             guard let report = dataPlane.portReport(settings.name) else { return status }
-            (status.learnedAddresses, status.unlearned) = (report.addresses, report.unlearned)
+            (status.learnedAddresses, status.counts) = (report.addresses, report.counts)
             status.queues = report.queues
-            if status.mode == nil { status.queuesMax = report.queues }
+            if settings.kind.mostQueues == nil { status.queuesMax = report.queues }
             switch report.condition {
             case "up": status.state = .up
             case "down":
@@ -62,9 +51,6 @@ extension Engine {
             status.rx = Traffic(report.received)
             status.tx = Traffic(report.sent)
             status.drops = report.drops
-            (status.punted, status.injected) = (report.punted, report.injected)
-            status.txFull = report.full
-            status.pacedNanoseconds = report.pacedNanoseconds
             return status
         }
     }
@@ -98,11 +84,7 @@ extension Engine {
             status.fdbSize = settings.fdbSize
             status.rate = settings.rate
             guard let counts = dataPlane.bridgeCounts(settings.name) else { return status }
-            status.flooded = counts.flooded
-            status.learned = counts.learned
-            status.moved = counts.moved
-            status.drops = counts.drops
-            status.forwarded = counts.forwarded
+            (status.forwarded, status.counts, status.drops) = (counts.forwarded, counts.counts, counts.drops)
             return status
         }
     }

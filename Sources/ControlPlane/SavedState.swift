@@ -7,11 +7,18 @@ package struct SavedState {
     package private(set) var generation: UInt64
     /// The configuration that ran last; nil if the content of the state file is not a valid configuration.
     package private(set) var running: Running?
+    /// The configuration file that this began with, as it was when it was last loaded or saved; nil: there was none.
+    package private(set) var file: LoadedFile?
+    /// The operator's configuration before one that has not been confirmed; nil: none waits.
+    private var undo: Model?
 
     package init(_ file: StateFile, _ contents: StateFile.Contents, _ log: Logger) {
         generation = contents.generation ?? 0
+        self.file = contents.file
         running = (try? Model.checked(yaml: contents.yaml)).map { Running($0, ids: contents.ids, parts: Parts(contents.parts ?? [:])) }
         guard let first = contents.generation else { return }
+        undo = contents.undo.flatMap { try? Model.checked(yaml: $0) }
+        defer { comeBack(log) }
         do throws(StateFileError) {
             while let journal = try StateJournal.contents(file.path, generation) {
                 carryOut(journal, file, log)
@@ -26,11 +33,31 @@ package struct SavedState {
         log.error("the journal \(StateJournal.path(of: file.path, generation)) is missing, so the changes in it are not made again: \(Self.advice)")
     }
 
+    /// Returns to what ran before a configuration that was never confirmed.
+    private mutating func comeBack(_ log: Logger) {
+        guard let undo else { return }
+        running = running?.fitting(undo)
+        self.undo = nil
+        log.warning("a configuration that was to be confirmed had not been when the daemon ended, and is undone: what ran before it runs again")
+    }
+
     private static let advice = "compare `sluice config show` with what should run"
 
     private mutating func carryOut(_ journal: StateJournal.Contents, _ file: StateFile, _ log: Logger) {
         do {
-            for change in journal.changes { try running?.carryOut(change) }
+            for change in journal.changes {
+                switch change {
+                case .file(let text): self.file?.text = text
+                case .trial:
+                    undo = running?.base
+                    try running?.carryOut(change)
+                case .confirmed: undo = nil
+                case .undone:
+                    running = undo.flatMap { running?.fitting($0) } ?? running
+                    undo = nil
+                default: try running?.carryOut(change)
+                }
+            }
         } catch {
             log.warning("a change that was made before cannot be made again: \(error)")
         }
@@ -58,6 +85,8 @@ extension Running {
             case .local(let change): adopt(change)
             case .whole(let change): adopt(change)
             }
+        case .trial(let yaml): try carryOut(.document(yaml: yaml))
+        case .file, .confirmed, .undone: break
         }
     }
 }

@@ -19,6 +19,10 @@ public struct StateFile: Sendable {
         public var journal: Bool?
         /// The parts whose ports and guests `yaml` has, as their owners wrote them; nil: there are none.
         public var parts: [String: String]?
+        /// The configuration file that what ran began with; nil: there was none.
+        public var file: LoadedFile?
+        /// The operator's configuration that is to run again, as what runs was applied to be confirmed and has not been yet; nil: nothing waits.
+        public var undo: String?
         public init(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil, parts: [String: String]? = nil) {
             self.ids = ids
             self.yaml = yaml
@@ -145,9 +149,13 @@ public struct StateFile: Sendable {
     }
 
     /// Replaces the file, and returns when the new one is on disk.
-    public func save(ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil, parts: Parts = Parts()) throws(StateFileError) {
+    public func save(
+        ids: ClassIDs, yaml: String, generation: UInt64? = nil, journal: Bool? = nil, parts: Parts = Parts(), file: LoadedFile? = nil, undo: String? = nil
+    ) throws(StateFileError) {
         let texts = parts.isEmpty ? nil : Dictionary(uniqueKeysWithValues: parts.all.map { ($0.name, $0.yaml) })
-        try replace { try Self.encode(Contents(ids: ids, yaml: yaml, generation: generation, journal: journal, parts: texts)) }
+        var contents = Contents(ids: ids, yaml: yaml, generation: generation, journal: journal, parts: texts)
+        (contents.file, contents.undo) = (file, undo)
+        try replace { try Self.encode(contents) }
     }
 
     /// What the file contains now, for `restore`; nil: there is no file.

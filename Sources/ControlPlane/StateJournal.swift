@@ -8,6 +8,13 @@ package enum StateChange: Codable, Equatable, Sendable {
     case document(yaml: String)
     /// A part was put in place of the one of its name; without `yaml`, it was deleted.
     case part(name: String, yaml: String?)
+    /// The configuration file has this text now, and what ran was loaded from it or saved in it. What runs does not change.
+    case file(text: String)
+    /// A document was applied as with `document`, and what the operator's configuration was before runs again unless `confirmed` follows.
+    case trial(yaml: String)
+    case confirmed
+    /// That configuration runs again.
+    case undone
 }
 
 /// The changes since the state file was written, one on each line. A change that was appended survives the end of the daemon, however it ends; once the

@@ -29,6 +29,10 @@ package final class StateKeeper {
     private var lock: FileLock?
     /// The generation of the state file that was last written, or is being written.
     private var generation: UInt64
+    /// The configuration file, as it was last loaded or saved; nil: there is none.
+    package var loaded: LoadedFile?
+    /// The operator's configuration to which the next start returns, as YAML; nil: what ran last runs again.
+    package var undo: String?
     /// The journal of this run; nil: the state file is still that of another run.
     private var journal: StateJournal?
     private var changedAt: UInt64?
@@ -86,7 +90,7 @@ package final class StateKeeper {
         // The journal is made first, as the file says that it exists.
         let journal = try StateJournal(file.path, generation + 1)
         do {
-            try file.save(ids: ids, yaml: model.yaml, generation: generation + 1, journal: true, parts: parts)
+            try file.save(ids: ids, yaml: model.yaml, generation: generation + 1, journal: true, parts: parts, file: loaded, undo: undo)
         } catch {
             journal.remove()
             throw error
@@ -155,7 +159,7 @@ package final class StateKeeper {
         syncer.sync {}
         do throws(StateFileError) {
             try catchUp(running)
-            try file.save(ids: running.ids, yaml: running.model.yaml, generation: generation + 1, journal: false, parts: running.parts)
+            try file.save(ids: running.ids, yaml: running.model.yaml, generation: generation + 1, journal: false, parts: running.parts, file: loaded, undo: undo)
             StateJournal.remove(file.path, before: generation + 2)
         } catch {
             let consequence = journal == nil ? "the next start finds what was saved before" : "the next start finds what ran by going through the journal"
@@ -182,10 +186,10 @@ package final class StateKeeper {
         replaySeconds = 0
         progress.isWriting.store(true, ordering: .releasing)
         let (file, generation, progress, syncer, log) = (file, generation, progress, syncer, log)
-        let (ids, model, parts) = (running.ids, running.model, running.parts)
+        let (ids, model, parts, loaded, undo) = (running.ids, running.model, running.parts, loaded, undo)
         writer.async {
             do throws(StateFileError) {
-                try file.save(ids: ids, yaml: model.yaml, generation: generation, journal: true, parts: parts)
+                try file.save(ids: ids, yaml: model.yaml, generation: generation, journal: true, parts: parts, file: loaded, undo: undo)
                 StateJournal.remove(file.path, before: generation)
                 progress.note(nil, log)
             } catch {

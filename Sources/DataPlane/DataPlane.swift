@@ -218,7 +218,7 @@ struct IndexPool {
 
     init(_ range: Range<Int>) { next = range.lowerBound; end = range.upperBound }
 
-    mutating func take() -> Int? {
+    mutating func allocate() -> Int? {
         if let lowest = returned.min() {
             returned.remove(lowest)
             return lowest
@@ -228,7 +228,7 @@ struct IndexPool {
         return next - 1
     }
 
-    mutating func give(back index: Int) { returned.insert(index) }
+    mutating func release(_ index: Int) { returned.insert(index) }
 
     /// How many numbers can still be given out.
     var count: Int { end - next + returned.count }

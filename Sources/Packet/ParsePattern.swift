@@ -90,7 +90,7 @@ public struct ParsePattern: Sendable {
     /// Has `fill` write the fields of this record, except addresses, length and ports. Needed when the record was changed after the parse, for example because
     /// a tag was stripped.
     @_noLocks @inlinable @inline(__always)
-    public mutating func keep(_ record: UnsafePointer<FrameRecord>) {
+    public mutating func remember(_ record: UnsafePointer<FrameRecord>) {
         fields = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: 16, as: SIMD4<UInt64>.self)
         // The flags are in octets 30 and 31.
         fields[1] &= ~(UInt64(FrameRecord.Flags.multicast.rawValue) &<< 48).littleEndian

@@ -15,7 +15,7 @@ struct Client {
 
     /// Carries out a method.
     /// - Throws: `Failure` with the daemon's sentences, or with why no daemon can be asked.
-    func call<Params: Encodable, Value: Decodable>(_ method: Method, _ params: Params) throws -> Value { try call(method.rawValue, params) }
+    func call<Params, Value>(_ method: Method<Params, Value>, _ params: Params) throws -> Value { try call(method.name, params) }
 
     func call<Params: Encodable, Value: Decodable>(_ method: String, _ params: Params) throws -> Value {
         let line = try exchange(try Request.encode(method, params, id: .number(1)))

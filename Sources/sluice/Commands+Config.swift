@@ -6,16 +6,101 @@ import Foundation
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "The running configuration.", subcommands: [Show.self], defaultSubcommand: Show.self)
+        commandName: "config", abstract: "The running configuration, and the file that the daemon was started with.",
+        subcommands: [Show.self, Diff.self, Save.self, History.self, Rollback.self], defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print it as YAML, ready to be applied again.")
         @OptionGroup var connecting: Connecting
         func run() throws {
             try reporting {
-                let reply: ConfigReply = try connecting.client.call(.configGet, NoParams())
+                let reply = try connecting.client.call(Methods.configGet, NoParams())
                 Output.print(connecting.json ? try Output.json(reply.json) : reply.yaml)
             }
+        }
+    }
+}
+
+extension ConfigCommand {
+    struct Diff: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What single changes have made of the daemon's configuration file.",
+            discussion: "They are made again after every restart, as long as the file does not say otherwise.")
+        @OptionGroup var connecting: Connecting
+        func run() throws { try reporting { try connecting.show(Methods.configDrift, NoParams(), Output.changes) } }
+    }
+
+    struct Save: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write what runs into the daemon's configuration file.",
+            discussion: "What parts own stays out of it. Of the file's comments, those at its head are kept.")
+        @OptionGroup var connecting: Connecting
+        @Flag(help: "Write over a file that was edited since it was loaded.") var force = false
+        func run() throws {
+            try reporting {
+                try connecting.show(Methods.configSave, SaveParams(force: force)) {
+                    $0.applied ? Output.changes($0) : "nothing to save: the file says what runs"
+                }
+            }
+        }
+    }
+}
+
+extension ConfigCommand {
+    struct History: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Configurations that were applied, reloaded or saved, the latest last; with a number: its text.")
+        @OptionGroup var connecting: Connecting
+        @Argument(help: "A number from the list.") var number: Int?
+
+        func run() throws {
+            try reporting {
+                guard let number else { return try connecting.show(Methods.configHistory, NoParams(), Tables.revisions) }
+                try connecting.show(Methods.configRevision, RevisionParams(revision: number), \.yaml)
+            }
+        }
+    }
+
+    struct Rollback: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make the daemon run a configuration of its history again, whole or not at all.")
+        @OptionGroup var connecting: Connecting
+        @OptionGroup var applying: Applying
+        @Argument(help: "Its number: see sluice config history.") var number: Int
+
+        func run() throws {
+            try reporting {
+                let params = RollbackParams(revision: number, dryRun: applying.dryRun, confirm: applying.seconds)
+                try connecting.show(Methods.configRollback, params, Output.changes)
+            }
+        }
+    }
+}
+
+/// Options of verbs that replace the whole configuration.
+struct Applying: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Say what would change, and change nothing.") var dryRun = false
+    @Option(help: "Undo it after this time, 1s to 24h, unless `sluice confirm` comes before.") var confirm: String?
+
+    func validate() throws {
+        guard let confirm else { return }
+        if dryRun { throw ValidationError("--dry-run changes nothing that could be confirmed: leave out --confirm") }
+        let time: UInt64
+        do { time = try Quantity.time.parse(confirm) } catch { throw ValidationError("--confirm: \(error.description)") }
+        guard 1_000...86_400_000 ~= time else { throw ValidationError("--confirm takes 1s to 24h, not \(confirm)") }
+    }
+
+    /// The time in seconds; nil: nothing is to be confirmed.
+    var seconds: UInt64? { confirm.flatMap { try? Quantity.time.parse($0) }.map { ($0 + 999) / 1_000 } }
+}
+
+struct ConfirmCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "confirm", abstract: "Keep the configuration that was applied with --confirm.")
+    @OptionGroup var connecting: Connecting
+    @Flag(help: "Undo it at once instead.") var undo = false
+    func run() throws {
+        try reporting {
+            try connecting.show(Methods.configConfirm, ConfirmParams(undo: undo)) { ($0.changes + ($0.notes ?? [])).joined(separator: "\n") }
         }
     }
 }
@@ -24,7 +109,7 @@ struct ApplyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply", abstract: "Make the daemon run a configuration, whole or not at all.")
     @OptionGroup var connecting: Connecting
-    @Flag(name: .shortAndLong, help: "Say what would change, and change nothing.") var dryRun = false
+    @OptionGroup var applying: Applying
     @Argument(help: "A YAML file, or - for standard input.") var file: String
 
     func run() throws {
@@ -32,7 +117,7 @@ struct ApplyCommand: ParsableCommand {
             let document = try ConfigurationFile(file)
             // Problems of the file itself can be told without a daemon.
             _ = try document.model()
-            let reply: ChangeReply = try connecting.client.call(.configApply, ApplyParams(yaml: document.text, dryRun: dryRun))
+            let reply = try connecting.client.call(Methods.configApply, ApplyParams(yaml: document.text, dryRun: applying.dryRun, confirm: applying.seconds))
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
         }
     }
@@ -42,7 +127,7 @@ struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff", abstract: "What would change: from what runs to a file, or from one file to another.")
     @OptionGroup var connecting: Connecting
-    @Argument(help: "A YAML file, or - for standard input.") var file: String
+    @Argument(help: "A YAML file, or - for standard input; none: the daemon's own configuration file.") var file: String?
     @Argument(help: "A second one; then no daemon is asked.") var other: String?
 
     func validate() throws {
@@ -52,6 +137,7 @@ struct DiffCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
+            guard let file else { return try connecting.show(Methods.configDiff, DiffParams(), Output.changes) }
             let first = try ConfigurationFile(file)
             let reply: ChangeReply
             if let other {
@@ -59,7 +145,7 @@ struct DiffCommand: ParsableCommand {
                 reply = ChangeReply(changes: Configuration.diff(from: from, to: to).lines(from: from, to: to), applied: false)
             } else {
                 _ = try first.model()
-                reply = try connecting.client.call(.configDiff, DiffParams(yaml: first.text))
+                reply = try connecting.client.call(Methods.configDiff, DiffParams(yaml: first.text))
             }
             Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
         }

@@ -11,7 +11,7 @@ struct LLDPCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "the physical port's name") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.lldpShow, NameParams(name: name), as: [LLDPStatus].self, Tables.lldp) }
+            try reporting { try connecting.show(Methods.lldpShow, NameParams(name: name), Tables.lldp) }
         }
     }
 }
@@ -26,7 +26,7 @@ struct DCBCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "the physical port's name") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.dcbShow, NameParams(name: name), as: [DCBStatus].self, Tables.dcb) }
+            try reporting { try connecting.show(Methods.dcbShow, NameParams(name: name), Tables.dcb) }
         }
     }
 }

@@ -11,7 +11,7 @@ struct FilterCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A filter's name.") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.filterShow, NameParams(name: name), as: [FilterStatus].self, Tables.filters) }
+            try reporting { try connecting.show(Methods.filterShow, NameParams(name: name), Tables.filters) }
         }
     }
 

@@ -71,7 +71,7 @@ struct LibvirtTarget: ParsableArguments {
     /// What a domain becomes on the bridges that the daemon has now.
     func configuration(of domain: LibvirtDomain, until deadline: ContinuousClock.Instant) throws -> LibvirtConfiguration {
         let networks = try domain.networks.sorted().map { try LibvirtFiles.network($0) }
-        let bridges: [BridgeStatus] = try client(until: deadline).call(.bridgeShow, NameParams())
+        let bridges = try client(until: deadline).call(Methods.bridgeShow, NameParams())
         var model = Model()
         model.bridges = bridges.map { BridgeSettings(name: $0.name) }
         return try LibvirtConfiguration(domain, networks: networks, in: model, bridge: bridge)

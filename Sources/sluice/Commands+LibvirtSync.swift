@@ -115,7 +115,7 @@ private struct DomainSync {
         ranAt = .now
         seen = nil
         let deadline = ContinuousClock.now + .seconds(30), marks = try marks()
-        let parts: [PartStatus] = try target.client(until: deadline).call(.partShow, NameParams())
+        let parts = try target.client(until: deadline).call(Methods.partShow, NameParams())
         var report = Report(), running: Set<String> = []
         for (file, mark) in marks.sorted(by: { $0.key < $1.key }) {
             // Even if the file cannot be read, its name says that this domain is running, so that its part is not deleted.
@@ -132,7 +132,7 @@ private struct DomainSync {
                 if parts.contains(where: { $0.name == part && $0.yaml == yaml && $0.problem == nil }) { continue }
                 // If the file has changed meanwhile, the domain may have ended or been started again. The hook then sets the part, not this.
                 guard FileMark("\(folder)/\(file)") == mark else { continue }
-                let reply: ChangeReply = try target.client(until: deadline).call(.partSet, PartParams(name: part, yaml: yaml))
+                let reply = try target.client(until: deadline).call(Methods.partSet, PartParams(name: part, yaml: yaml))
                 report.changes += reply.changes
             } catch {
                 report.flaws.append("\(folder)/\(file): \(error)")
@@ -140,7 +140,7 @@ private struct DomainSync {
         }
         for part in parts where part.name.hasPrefix(LibvirtConfiguration.partPrefix) && !running.contains(part.name) && part.ageSeconds >= 60 {
             do {
-                let reply: ChangeReply = try target.client(until: deadline).call(.partDel, PartDeletion(name: part.name, ifThere: true))
+                let reply = try target.client(until: deadline).call(Methods.partDel, PartDeletion(name: part.name, ifThere: true))
                 report.changes += reply.changes
             } catch {
                 report.flaws.append("part \(part.name): \(error)")

@@ -12,7 +12,7 @@ struct MDBCommand: ParsableCommand {
         @Argument(help: "bridge NAME, port NAME, vlan ID") var words: [String] = []
         func run() throws {
             let params = try FDBCommand.params(words)
-            try reporting { try connecting.show(.mdbShow, params, as: MDBReply.self, Tables.members) }
+            try reporting { try connecting.show(Methods.mdbShow, params, Tables.members) }
         }
     }
 }

@@ -11,7 +11,7 @@ struct MirrorCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A mirror's name.") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.mirrorShow, NameParams(name: name), as: [MirrorStatus].self, Tables.mirrors) }
+            try reporting { try connecting.show(Methods.mirrorShow, NameParams(name: name), Tables.mirrors) }
         }
     }
 

@@ -12,7 +12,7 @@ struct PartCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A part's name.") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.partShow, NameParams(name: name), as: [PartStatus].self) { Tables.parts($0, details: name != nil) } }
+            try reporting { try connecting.show(Methods.partShow, NameParams(name: name)) { Tables.parts($0, details: name != nil) } }
         }
     }
 
@@ -27,7 +27,7 @@ struct PartCommand: ParsableCommand {
         func run() throws {
             try reporting {
                 let document = try ConfigurationFile(file)
-                let reply: ChangeReply = try connecting.client.call(.partSet, PartParams(name: name, yaml: document.text, dryRun: dryRun))
+                let reply = try connecting.client.call(Methods.partSet, PartParams(name: name, yaml: document.text, dryRun: dryRun))
                 Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
             }
         }
@@ -39,7 +39,7 @@ struct PartCommand: ParsableCommand {
         @Argument(help: "The part's name.") var name: String
         func run() throws {
             try reporting {
-                let reply: ChangeReply = try connecting.client.call(.partDel, PartDeletion(name: name))
+                let reply = try connecting.client.call(Methods.partDel, PartDeletion(name: name))
                 Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
             }
         }

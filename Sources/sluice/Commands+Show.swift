@@ -25,7 +25,7 @@ struct FDBCommand: ParsableCommand {
         func run() throws {
             let params = try FDBCommand.params(words)
             try reporting {
-                try connecting.show(.fdbShow, params, as: [FDBEntry].self, Tables.addresses)
+                try connecting.show(Methods.fdbShow, params, Tables.addresses)
             }
         }
     }
@@ -38,7 +38,7 @@ struct FDBCommand: ParsableCommand {
         func run() throws {
             let params = try FDBCommand.params(words)
             try reporting {
-                try connecting.show(.fdbFlush, params, as: FlushReply.self) {
+                try connecting.show(Methods.fdbFlush, params) {
                     "\($0.flushed) learned address\($0.flushed == 1 ? "" : "es") forgotten"
                 }
             }
@@ -79,7 +79,7 @@ struct ClassCommand: ParsableCommand {
             }
             try reporting {
                 let params = ClassParams(tree: words["dev"], path: words.first)
-                let all: [ClassStatus] = try connecting.client.call(.classShow, params)
+                let all = try connecting.client.call(Methods.classShow, params)
                 let shown = all.filter { item in words["dir"].map { item.direction == $0 } ?? true }
                 Output.print(connecting.json ? try Output.json(shown) : Tables.classes(shown))
             }
@@ -129,15 +129,15 @@ struct CoreCommand: ParsableCommand {
         /// - Parameter last: the cores as they were shown before, if they were; stalls are counted from then on.
         private func show(_ last: inout [CoreStatus]) throws {
             guard stages else {
-                let cores: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stalls: stalls ? true : nil))
+                let cores = try connecting.client.call(Methods.coreShow, CoreParams(stalls: stalls ? true : nil))
                 if connecting.json { return Output.print(try Output.json(cores)) }
                 Output.print(stalls ? Tables.stalls(cores) : Tables.cores(cores, since: last))
                 last = cores
                 return
             }
-            let before: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
+            let before = try connecting.client.call(Methods.coreShow, CoreParams(stages: true))
             Thread.sleep(forTimeInterval: 1)
-            let after: [CoreStatus] = try connecting.client.call(.coreShow, CoreParams(stages: true))
+            let after = try connecting.client.call(Methods.coreShow, CoreParams(stages: true))
             let cores = zip(before, after).map { CoreStatus.stages(from: $0, to: $1) }
             Output.print(connecting.json ? try Output.json(cores) : Tables.stages(cores))
         }
@@ -163,7 +163,7 @@ struct CoreCommand: ParsableCommand {
         @Flag(name: .long, help: "Say what would move, and move nothing.") var dryRun = false
         func run() throws {
             try reporting {
-                try connecting.show(.coreBalance, BalanceParams(dryRun: dryRun), as: [MoveStatus].self) { Tables.moves($0, planned: dryRun) }
+                try connecting.show(Methods.coreBalance, BalanceParams(dryRun: dryRun)) { Tables.moves($0, planned: dryRun) }
             }
         }
     }
@@ -181,7 +181,7 @@ struct StatsCommand: ParsableCommand {
             try reporting {
                 var last: (stats: StatsReply, time: ContinuousClock.Instant)?
                 try watching.repeating {
-                    let stats: StatsReply = try connecting.client.call(.statsShow, NoParams())
+                    let stats = try connecting.client.call(Methods.statsShow, NoParams())
                     let now = ContinuousClock.now
                     defer { last = (stats, now) }
                     if connecting.json { return Output.print(try Output.json(stats)) }
@@ -195,7 +195,7 @@ struct StatsCommand: ParsableCommand {
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "status", abstract: "The daemon in a few lines.")
     @OptionGroup var connecting: Connecting
-    func run() throws { try reporting { try connecting.show(.status, NoParams(), as: StatusReply.self, Tables.status) } }
+    func run() throws { try reporting { try connecting.show(Methods.status, NoParams(), Tables.status) } }
 }
 
 struct VersionCommand: ParsableCommand {
@@ -203,7 +203,7 @@ struct VersionCommand: ParsableCommand {
     @OptionGroup var connecting: Connecting
     func run() throws {
         try reporting {
-            try connecting.show(.version, NoParams(), as: VersionReply.self) { "sluiced \($0.version), \($0.dpdk)" }
+            try connecting.show(Methods.version, NoParams()) { "sluiced \($0.version), \($0.dpdk)" }
         }
     }
 }

@@ -11,7 +11,7 @@ struct VLANCommand: ParsableCommand {
         @Argument(help: "A port's name.") var name: String?
         func run() throws {
             try reporting {
-                let ports: [PortStatus] = try connecting.client.call(.portShow, NameParams(name: name))
+                let ports = try connecting.client.call(Methods.portShow, NameParams(name: name))
                 let shown = ports.filter { $0.vlans != nil }
                 Output.print(connecting.json ? try Output.json(shown.map { PortVLANsShown(port: $0.name, vlans: $0.vlans ?? []) }) : Tables.vlans(shown))
             }

@@ -55,9 +55,9 @@ struct PortCommand: ParsableCommand {
         func run() throws {
             try reporting {
                 if qemu {
-                    try connecting.show(.portQEMU, NameParams(name: name), as: QEMUReply.self, Tables.qemu)
+                    try connecting.show(Methods.portQEMU, NameParams(name: name), Tables.qemu)
                 } else {
-                    try connecting.show(.portShow, NameParams(name: name), as: [PortStatus].self) {
+                    try connecting.show(Methods.portShow, NameParams(name: name)) {
                         Tables.ports($0, details: name != nil)
                     }
                 }
@@ -88,7 +88,7 @@ struct PortCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A port's name.") var name: String
         func run() throws {
-            try reporting { try connecting.show(.portReset, NameParams(name: name), as: ChangeReply.self, Output.changes) }
+            try reporting { try connecting.show(Methods.portReset, NameParams(name: name), Output.changes) }
         }
     }
 
@@ -109,7 +109,7 @@ struct BridgeCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A bridge's name.") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.bridgeShow, NameParams(name: name), as: [BridgeStatus].self, Tables.bridges) }
+            try reporting { try connecting.show(Methods.bridgeShow, NameParams(name: name), Tables.bridges) }
         }
     }
 
@@ -146,7 +146,7 @@ struct GroupCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A group's name.") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.groupShow, NameParams(name: name), as: [GroupStatus].self, Tables.groups) }
+            try reporting { try connecting.show(Methods.groupShow, NameParams(name: name), Tables.groups) }
         }
     }
 
@@ -183,7 +183,7 @@ struct GuestCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A guest's name.") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.guestShow, NameParams(name: name), as: [GuestStatus].self, Tables.guests) }
+            try reporting { try connecting.show(Methods.guestShow, NameParams(name: name), Tables.guests) }
         }
     }
 
@@ -221,7 +221,7 @@ struct ProtocolCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Argument(help: "A protocol's name.") var name: String?
         func run() throws {
-            try reporting { try connecting.show(.protocolShow, NameParams(name: name), as: [ProtocolStatus].self, Tables.protocols) }
+            try reporting { try connecting.show(Methods.protocolShow, NameParams(name: name), Tables.protocols) }
         }
     }
 

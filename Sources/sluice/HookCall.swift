@@ -26,10 +26,10 @@ struct HookCall {
         let configuration = try target.configuration(of: domain, until: deadline)
         for note in configuration.notes { Output.error("sluice: domain \(hook.domain): \(note)") }
         let params = PartParams(name: part, yaml: configuration.part.yaml, dryRun: hook.action == .check)
-        let _: ChangeReply = try target.client(until: deadline).call(.partSet, params)
+        _ = try target.client(until: deadline).call(Methods.partSet, params)
     }
 
     private func remove() throws {
-        let _: ChangeReply = try target.client(until: deadline).call(.partDel, PartDeletion(name: part, ifThere: true))
+        _ = try target.client(until: deadline).call(Methods.partDel, PartDeletion(name: part, ifThere: true))
     }
 }

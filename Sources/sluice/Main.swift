@@ -14,9 +14,10 @@ struct Sluice: ParsableCommand {
             """,
         version: sluiceVersion,
         subcommands: [
-            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, LLDPCommand.self, DCBCommand.self, ClassCommand.self,
-            ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self, ApplyCommand.self, DiffCommand.self,
-            PartCommand.self, LibvirtCommand.self, CheckCommand.self, SchemaCommand.self, StatusCommand.self, VersionCommand.self,
+            PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, LLDPCommand.self,
+            DCBCommand.self, ClassCommand.self, ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, ConfigCommand.self,
+            ApplyCommand.self, ConfirmCommand.self, DiffCommand.self, PartCommand.self, LibvirtCommand.self, CheckCommand.self, SchemaCommand.self, StatusCommand.self,
+            VersionCommand.self,
         ])
 
     static func main() {
@@ -96,10 +97,8 @@ struct Connecting: ParsableArguments {
     var client: Client { Client(path: socket ?? Client.standardPath, patience: (try? patience()) ?? Client.standardPatience) }
 
     /// Calls a method, and prints the reply as JSON or as a table.
-    func show<Params: Encodable, Value: Codable>(
-        _ method: Method, _ params: Params, as _: Value.Type, _ table: (Value) -> String
-    ) throws {
-        let value: Value = try client.call(method, params)
+    func show<Params, Value>(_ method: Method<Params, Value>, _ params: Params, _ table: (Value) -> String) throws {
+        let value = try client.call(method, params)
         Output.print(json ? try Output.json(value) : table(value))
     }
 

@@ -25,6 +25,6 @@ enum Output {
     }
 
     static func changes(_ reply: ChangeReply) -> String {
-        ((reply.changes.isEmpty ? ["nothing to change"] : reply.changes) + (reply.kept ?? []).map { "# \($0)" }).joined(separator: "\n")
+        ((reply.changes.isEmpty ? ["nothing to change"] : reply.changes) + ((reply.kept ?? []) + (reply.notes ?? [])).map { "# \($0)" }).joined(separator: "\n")
     }
 }

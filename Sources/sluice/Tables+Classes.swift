@@ -142,11 +142,26 @@ extension Tables {
         let hours = status.uptimeSeconds / 3_600, minutes = status.uptimeSeconds / 60 % 60, seconds = status.uptimeSeconds % 60
         return """
             sluiced \(status.version) pid \(status.pid) up \(hours)h\(minutes)min\(seconds)s socket \(status.socket)
-            config \(status.configFile ?? "none") changes \(status.changes)
+            config \(status.configFile ?? "none") changes \(status.changes)\(configuration(status).map { "\n\($0)" }.joined())
             bridges \(status.bridges) ports \(status.portsUp)/\(status.ports) up guests \(status.guests) classes \(status.classes) \
             cores \(status.cores)\(status.parts == 0 ? "" : " parts \(status.parts)")
             buffers \(status.buffersInUse)/\(status.buffers) in use hugepages \(status.hugepages ? "on" : "off")
             """ + status.portsFailed.map { "\nfailed: \($0)" }.joined() + (status.unsaved.map { "\nnot saved: \($0)" } ?? "")
             + status.partsUnfit.map { "\nnot in use: part \($0)" }.joined()
+    }
+
+    /// What is to be known about the configuration file: a sentence for each.
+    private static func configuration(_ status: StatusReply) -> [String] {
+        var lines: [String] = []
+        if let seconds = status.unconfirmedSeconds { lines.append("unconfirmed: what was applied is undone in \(seconds) s unless sluice confirm comes before") }
+        if let drift = status.drift, drift != 0 {
+            lines.append("what runs differs from that file in \(drift) thing\(drift == 1 ? "" : "s"): sluice config diff shows them, sluice config save writes them there")
+        }
+        if let flaw = status.configFlaw {
+            lines.append("that file is not in use as it is now: \(flaw)")
+        } else if status.configEdited == true {
+            lines.append("that file was edited since it was loaded: sluice diff shows what applying it would change")
+        }
+        return lines
     }
 }

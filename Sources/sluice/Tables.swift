@@ -35,6 +35,14 @@ package enum Tables {
         table.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")
     }
 
+    /// Counters by name, a time in nanoseconds as milliseconds.
+    static func counts(_ table: [String: UInt64]) -> String {
+        let time = "Nanoseconds"
+        return table.sorted { $0.key < $1.key }.map { name, count in
+            name.hasSuffix(time) ? "\(name.dropLast(time.count)) \(count / 1_000_000)ms" : "\(name) \(count)"
+        }.joined(separator: " ")
+    }
+
     // MARK: Ports
 
     package static func ports(_ ports: [PortStatus], details: Bool = false) -> String {
@@ -66,12 +74,12 @@ package enum Tables {
         if let addresses = port.addresses { lines.append("    addresses \(addresses.joined(separator: " "))") }
         if let guards = port.guards { lines.append("    guards \(guards.joined(separator: " "))") }
         if !port.rules.isEmpty { lines.append("    " + port.rules.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")) }
-        if port.rules["fdb-limit"] != nil || port.unlearned > 0 { lines.append("    addresses \(port.learnedAddresses) unlearned \(port.unlearned) frames") }
+        if port.rules["fdb-limit"] != nil || port.count("unlearned") > 0 { lines.append("    learned addresses \(port.learnedAddresses)") }
         if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
         lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
-        lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.txFull)")
-        if port.punted + port.injected > 0 { lines.append("    punted \(port.punted) frames injected \(port.injected) frames") }
-        if port.pacedNanoseconds > 0 { lines.append("    paced \(port.pacedNanoseconds / 1_000_000)ms") }
+        lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.count("txFull"))")
+        let others = counts(port.counts.filter { $0.key != "txFull" && $0.value > 0 })
+        if !others.isEmpty { lines.append("    \(others)") }
         if !port.drops.isEmpty { lines.append("    dropped \(reasons(port.drops))") }
         return lines.joined(separator: "\n")
     }
@@ -115,7 +123,7 @@ package enum Tables {
                 "\(bridge.name): rate \(bridge.rate.map(Quantity.rate.format) ?? "none") ageing \(bridge.ageing)s"
                     + " fdb \(bridge.fdbEntries)/\(bridge.fdbSize)",
                 "    ports \(bridge.ports.isEmpty ? "none" : bridge.ports.joined(separator: " "))",
-                "    forwarded \(bridge.forwarded) flooded \(bridge.flooded) learned \(bridge.learned) moved \(bridge.moved)",
+                "    forwarded \(bridge.forwarded) \(counts(bridge.counts))",
             ]
             if !bridge.drops.isEmpty { lines.append("    dropped \(reasons(bridge.drops))") }
             return lines.joined(separator: "\n")

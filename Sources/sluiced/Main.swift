@@ -23,9 +23,16 @@ struct Sluiced: ParsableCommand {
     @Option(help: "Folder that keeps what hooks own (sluice part); by default conf.d beside the file of --config or, without one, of --state.")
     var parts: String?
 
+    @Option(help: "Least important messages to log: \(Daemon.logLevels.joined(separator: ", ")).")
+    var logLevel = "info"
+
+    func validate() throws {
+        guard Daemon.logLevels.contains(logLevel) else { throw ValidationError("--log-level takes one of \(Daemon.logLevels.joined(separator: ", ")), not '\(logLevel)'") }
+    }
+
     func run() throws {
         do {
-            try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state, parts: parts).run()
+            try Daemon(configFile: config, socket: socket, stateFile: state == "none" ? nil : state, parts: parts, logLevel: logLevel).run()
         } catch {
             Daemon.tell(error)
             throw ExitCode.failure

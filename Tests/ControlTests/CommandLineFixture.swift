@@ -80,50 +80,61 @@ final class CannedDaemon: Sendable {
         if let verb = Verb(request.method) {
             return change(to: try model.edited(verb.object.rawValue, verb.verb.rawValue, verb.words(request)), dryRun: false)
         }
-        switch Method(rawValue: request.method) {
-        case .edit:
+        switch request.method {
+        case Methods.edit.name:
             let params = try request.params(EditParams.self)
             return change(to: try model.edited(params.object, params.verb, params.words), dryRun: false)
-        case .configApply:
+        case Methods.configApply.name:
             let params = try request.params(ApplyParams.self)
             return change(to: try Model.checked(yaml: params.yaml), dryRun: params.dryRun ?? false)
-        case .configDiff: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml), dryRun: true)
-        case .configGet: return .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document)))
-        case .version: return .reply(VersionReply(version: "1.2.3", dpdk: "DPDK 22.11.11"))
-        case .status: return .reply(Canned.status)
-        case .portShow: return .reply(try request.params(NameParams.self).name == "vm9" ? [] : Canned.ports)
-        case .portReset: return .reply(ChangeReply(changes: ["~ port vm1 (opened again)"], applied: true))
-        case .portQEMU: return .reply(try QEMUReply(port: model.ports[0], guests: model.guests))
-        case .bridgeShow: return .reply([Canned.bridge])
-        case .groupShow: return .reply([Canned.group])
-        case .guestShow: return .reply(Canned.guests)
-        case .mdbShow: return .reply(Canned.members)
-        case .lldpShow: return .reply([Canned.lldp])
-        case .dcbShow: return .reply([Canned.dcb])
-        case .fdbShow:
+        case Methods.configDiff.name: return change(to: try Model.checked(yaml: request.params(DiffParams.self).yaml ?? "bridges: [{name: in-file}]\n"), dryRun: true)
+        case Methods.configDrift.name: return .reply(ChangeReply(changes: ["+ port host2 type tap bridge br0 interface host2"], applied: false))
+        case Methods.configHistory.name: return .reply(Canned.revisions)
+        case Methods.configRevision.name: return .reply(RevisionReply(revision: Canned.revisions[0], yaml: "bridges: []  # \(try request.params(RevisionParams.self).revision)\n"))
+        case Methods.configRollback.name:
+            let params = try request.params(RollbackParams.self)
+            return .reply(ChangeReply(changes: ["~ to \(params.revision) within \(params.confirm.map(String.init) ?? "none")"], applied: params.dryRun != true))
+        case Methods.configConfirm.name:
+            return .reply(ChangeReply(changes: [], applied: true, notes: [try request.params(ConfirmParams.self).undo == true ? "undone" : "confirmed"]))
+        case Methods.configSave.name:
+            guard try request.params(SaveParams.self).force == true else { return .reply(ChangeReply(changes: [], applied: false)) }
+            return .reply(ChangeReply(changes: ["- bridge br1"], applied: true, notes: ["saved in /etc/sluice/sluice.yaml"]))
+        case Methods.configGet.name: return .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document)))
+        case Methods.version.name: return .reply(VersionReply(version: "1.2.3", dpdk: "DPDK 22.11.11"))
+        case Methods.status.name: return .reply(Canned.status)
+        case Methods.portShow.name: return .reply(try request.params(NameParams.self).name == "vm9" ? [] : Canned.ports)
+        case Methods.portReset.name: return .reply(ChangeReply(changes: ["~ port vm1 (opened again)"], applied: true))
+        case Methods.portQEMU.name: return .reply(try QEMUReply(port: model.ports[0], guests: model.guests))
+        case Methods.bridgeShow.name: return .reply([Canned.bridge])
+        case Methods.groupShow.name: return .reply([Canned.group])
+        case Methods.guestShow.name: return .reply(Canned.guests)
+        case Methods.mdbShow.name: return .reply(Canned.members)
+        case Methods.lldpShow.name: return .reply([Canned.lldp])
+        case Methods.dcbShow.name: return .reply([Canned.dcb])
+        case Methods.fdbShow.name:
             let params = try request.params(FDBParams.self)
             return .reply(Canned.addresses.filter { params.port == nil || $0.port == params.port })
-        case .fdbFlush:
+        case Methods.fdbFlush.name:
             let params = try request.params(FDBParams.self)
             flushes.withLock { $0.append((params.bridge ?? "") + (params.port ?? "")) }
             return .reply(FlushReply(flushed: 2))
-        case .classShow: return .reply(Canned.classes)
-        case .protocolShow: return .reply(Canned.protocols)
-        case .filterShow: return .reply([Canned.filter])
-        case .mirrorShow: return .reply([Canned.mirror])
-        case .partShow: return .reply(try request.params(NameParams.self).name == nil ? Canned.parts : [Canned.parts[0]])
-        case .partSet:
+        case Methods.classShow.name: return .reply(Canned.classes)
+        case Methods.protocolShow.name: return .reply(Canned.protocols)
+        case Methods.filterShow.name: return .reply([Canned.filter])
+        case Methods.mirrorShow.name: return .reply([Canned.mirror])
+        case Methods.partShow.name: return .reply(try request.params(NameParams.self).name == nil ? Canned.parts : [Canned.parts[0]])
+        case Methods.partSet.name:
             let params = try request.params(PartParams.self), part = try Part(params.name, yaml: params.yaml)
             return .reply(ChangeReply(changes: part.model.ports.map { "+ port \($0.name) of \(part.name)" }, applied: params.dryRun != true))
-        case .partDel: return .reply(ChangeReply(changes: ["- part \(try request.params(PartDeletion.self).name)"], applied: true))
-        case .coreShow:
+        case Methods.partDel.name: return .reply(ChangeReply(changes: ["- part \(try request.params(PartDeletion.self).name)"], applied: true))
+        case Methods.coreShow.name:
             let params = try request.params(CoreParams.self)
             if params.stalls == true { return .reply(Canned.cores(listsStalls: true)) }
             guard params.stages == true else { return .reply(Canned.cores) }
             return .reply(Canned.cores(looks: looks.add(1, ordering: .relaxed).newValue))
-        case .coreBalance: return .reply(Canned.moves)
-        case .statsShow: return .reply(Canned.stats)
-        case nil: throw RPCError(RPCError.methodNotFound, "no method \(request.method)")
+        case Methods.coreBalance.name: return .reply(Canned.moves)
+        case Methods.statsShow.name: return .reply(Canned.stats)
+        default: throw RPCError(RPCError.methodNotFound, "no method \(request.method)")
         }
     }
 }
@@ -144,7 +155,7 @@ enum Canned {
         (vm1.name, vm1.kind, vm1.bridge, vm1.state, vm1.queues, vm1.queuesMax) = ("vm1", "vhost", "br0", .up, 2, 4)
         (vm1.driver, vm1.device, vm1.mode, vm1.numaNode) = ("vhost", "/run/sluice/vm1.sock", "client", 0)
         (vm1.guests, vm1.rx, vm1.tx) = (["vm1"], Traffic(frames: 1_000, bytes: 64_000), Traffic(frames: 20, bytes: 1_280))
-        (vm1.drops, vm1.txFull, vm1.pacedNanoseconds) = (["spoofed_source": 3, "runt": 1], 5, 2_500_000)
+        (vm1.drops, vm1.counts) = (["spoofed_source": 3, "runt": 1], ["txFull": 5, "pacedNanoseconds": 2_500_000, "punted": 7, "injected": 0])
         var uplink = PortStatus()
         (uplink.name, uplink.kind, uplink.bridge, uplink.state) = ("uplink", "physical", "br0", .waiting)
         (uplink.reason, uplink.driver, uplink.device, uplink.queuesMax) = ("no link", "net_af_packet", "eth1", 1)
@@ -159,6 +170,10 @@ enum Canned {
         ]
         return filter
     }
+
+    static let revisions = [
+        RevisionStatus(number: 9, time: 0, how: "start", who: nil, changes: 4), RevisionStatus(number: 10, time: 86_400, how: "apply", who: "uid 0 pid 7 sluice", changes: 12),
+    ]
 
     static let parts = [
         PartStatus(name: "libvirt-web", yaml: "ports: []  # web's\n", ports: ["web", "web-2"], guests: ["web"], ageSeconds: 75),
@@ -184,7 +199,7 @@ enum Canned {
     static var bridge: BridgeStatus {
         var bridge = BridgeStatus()
         (bridge.name, bridge.ports, bridge.fdbEntries, bridge.fdbSize, bridge.rate) = ("br0", ["vm1", "uplink"], 12, 65_536, 10_000_000_000)
-        (bridge.forwarded, bridge.flooded, bridge.learned, bridge.moved, bridge.drops) = (1_000, 5, 12, 1, ["reserved_address": 2])
+        (bridge.forwarded, bridge.counts, bridge.drops) = (1_000, ["flooded": 5, "learned": 12, "moved": 1], ["reserved_address": 2])
         return bridge
     }
 

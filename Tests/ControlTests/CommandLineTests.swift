@@ -29,7 +29,7 @@ import Testing
                     guests vm1
                     rx 1000 frames 64000 bytes
                     tx 20 frames 1280 bytes full 5
-                    paced 2ms
+                    paced 2ms punted 7
                     dropped runt 1 spoofed_source 3
                 uplink: physical bridge br0 state waiting mtu 1500 queues 0/1 driver net_af_packet
                     device eth1
@@ -177,6 +177,29 @@ import Testing
         }
         #expect(try sluice("part", "del", "mine", socket: daemon.path).output == "- part mine\n")
         #expect(try sluice("part", "set", "a b", folder("p.yaml"), socket: daemon.path).errors.contains("cannot name a part"))
+    }
+
+    @Test func theFileAndWhatRuns() throws {
+        let daemon = try CannedDaemon()
+        #expect(try sluice("config", "diff", socket: daemon.path) == Run(status: 0, output: "+ port host2 type tap bridge br0 interface host2\n", errors: ""))
+        #expect(try sluice("config", "save", socket: daemon.path) == Run(status: 0, output: "nothing to save: the file says what runs\n", errors: ""))
+        #expect(try sluice("config", "save", "--force", socket: daemon.path).output == "- bridge br1\n# saved in /etc/sluice/sluice.yaml\n")
+        #expect(try sluice("diff", socket: daemon.path).output.contains("+ bridge in-file"))
+    }
+
+    @Test func theHistory() throws {
+        let daemon = try CannedDaemon()
+        let lines = try sluice("config", "history", socket: daemon.path).output.split(separator: "\n")
+        #expect(lines.count == 3 && lines[0].hasPrefix("NUMBER  TIME") && lines[0].hasSuffix("CHANGES  HOW    WHO"))
+        #expect(lines[1].hasPrefix("     9  ") && lines[1].hasSuffix("      4  start  -") && lines[2].hasSuffix("     12  apply  uid 0 pid 7 sluice"))
+        #expect(try sluice("config", "history", "9", socket: daemon.path).output == "bridges: []  # 9\n")
+        #expect(try sluice("config", "rollback", "9", "--confirm", "1500ms", socket: daemon.path).output == "~ to 9 within 2\n")
+        #expect(try sluice("config", "rollback", "9", "--dry-run", socket: daemon.path).output == "~ to 9 within none\n")
+        #expect(try sluice("confirm", socket: daemon.path).output == "confirmed\n" && sluice("confirm", "--undo", socket: daemon.path).output == "undone\n")
+        for (words, sentence) in [("10", "time 10 has no unit"), ("10ms", "--confirm takes 1s to 24h, not 10ms"), ("48h", "--confirm takes 1s to 24h, not 48h")] {
+            #expect(try sluice("config", "rollback", "9", "--confirm", words, socket: daemon.path).errors.contains(sentence))
+        }
+        #expect(try sluice("apply", "-n", "-", "--confirm", "10s", socket: daemon.path).status == 64)
     }
 
     @Test func filters() throws {

@@ -14,6 +14,12 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(client.ask(request("fail", "\"x\"")) == #"{"jsonrpc":"2.0","id":"x","error":{"code":-32000,"message":"refused, as asked"}}"#)
     }
 
+    @Test func theHandlerIsToldWhoAsks() throws {
+        let client = try RawClient(try EchoServer().path)
+        let command = try String(contentsOfFile: "/proc/self/comm", encoding: .utf8).dropLast()
+        for line in [request("who"), "[\(request("who"))]"] { #expect(client.ask(line)?.contains("\"result\":\"uid \(getuid()) pid \(getpid()) \(command)\"") == true) }
+    }
+
     @Test func malformedRequestsHarmNothing() throws {
         let echo = try EchoServer()
         let client = try RawClient(echo.path)

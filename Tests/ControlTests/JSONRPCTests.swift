@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test func whatIsSentIsRead() throws {
-        let line = try Request.encode(.configApply, ApplyParams(yaml: "a: \"\u{1F600}\"\n", dryRun: true), id: .number(1))
+        let line = try Request.encode(Methods.configApply.name, ApplyParams(yaml: "a: \"\u{1F600}\"\n", dryRun: true), id: .number(1))
         #expect(line.last == 0x0a)
         #expect(line.dropLast().contains(0x0a) == false)
         let params = try Request.parse(line).get().params(ApplyParams.self)

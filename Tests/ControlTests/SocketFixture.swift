@@ -36,6 +36,7 @@ final class EchoServer: Sendable {
         server = ControlServer(path: path, queue: queue, limits: limits) { request in
             seen += 1
             if request.method == "count" { return .reply(seen) }
+            if request.method == "who" { return .reply(request.peer?.description) }
             if request.method == "fail" { return .failure(RPCError(RPCError.refused, "refused, as asked")) }
             if request.method == "large" { return .reply(String(repeating: "x", count: 8 << 20)) }
             if request.method == "huge" { return .reply(String(repeating: "x", count: 65 << 20)) }

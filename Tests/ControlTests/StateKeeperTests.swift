@@ -6,7 +6,7 @@ import Synchronization
 import Testing
 
 /// Collects what was logged.
-private final class Told: LogHandler, Sendable {
+final class Told: LogHandler, Sendable {
     private let all = Mutex<[String]>([])
     var lines: [String] { all.withLock { $0 } }
     var logLevel: Logger.Level { get { .trace } set {} }
@@ -91,6 +91,38 @@ private final class Told: LogHandler, Sendable {
         #expect(try saved().running?.model.guests[0].inbound.floor == 7_000_000)
         _ = try keeper.record(floor(8))
         #expect(try saved().running?.model.guests[0].inbound.floor == 8_000_000)
+    }
+
+    /// A daemon that ends, however it ends, while a configuration waits to be confirmed.
+    @Test func whatWasNotConfirmedIsUndone() throws {
+        var (keeper, running) = try started()
+        let part = "ports: [{name: p, type: tap, bridge: br0, interface: p}]\n", trial = Self.yaml.replacing("floor: 1gbit", with: "floor: 3gbit")
+        let old = running.base
+        for change in [StateChange.trial(yaml: trial), floor(4), .part(name: "p", yaml: part)] {
+            _ = try keeper.record(change)
+            try running.carryOut(change)
+        }
+        let found = try #require(try saved().running)
+        #expect(found.base == old && found.parts.all.map(\.name) == ["p"])
+        #expect(told.lines == ["a configuration that was to be confirmed had not been when the daemon ended, and is undone: what ran before it runs again"])
+        // The state file says so too once it has taken the journal in.
+        keeper.undo = old.yaml
+        keeper.end(running)
+        #expect(try saved().running?.base == old && saved().running?.parts.all.map(\.name) == ["p"])
+        // What was confirmed or undone waits no more.
+        keeper = StateKeeper(file, lock: lock, generation: 9, log: log)
+        keeper.undo = old.yaml
+        _ = try keeper.begin(try Running().starting(with: running.model, running.parts))
+        keeper.settle()
+        _ = try keeper.record(.confirmed)
+        _ = try keeper.record(floor(5))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 5_000_000)
+        _ = try keeper.record(.trial(yaml: Self.yaml))
+        _ = try keeper.record(floor(6))
+        _ = try keeper.record(.undone)
+        #expect(try saved().running?.model.guests[0].inbound.floor == 5_000_000)
+        _ = try keeper.record(floor(7))
+        #expect(try saved().running?.model.guests[0].inbound.floor == 7_000_000)
     }
 
     @Test func aTornLineIsWhereTheJournalEnds() throws {

@@ -38,7 +38,7 @@ import Testing
         for round in 0..<2_000 {
             let frames = MixedTraffic.burst(&random)
             let expected = frames.map { FrameAlone($0.bytes, contiguous: $0.contiguous, isPhysical: isPhysical, maxFrame: 1_514, protocols, vlans) }
-            let admitted = trial.take(frames)
+            let admitted = trial.admit(frames)
             guard admitted.map(\.number) == expected.indices.filter({ expected[$0].isAdmitted }) else {
                 Issue.record("seed \(seed), round \(round): other frames stay of \(frames)")
                 return
@@ -69,7 +69,7 @@ import Testing
         defer { protocols.destroy() }
         let trial = AdmissionTrial(isPhysical: false, maxFrame: 1_514, fitsAll: 1_514, protocols: protocols)
         let frames = (0..<32).map { MixedTraffic.udp(from: UInt8($0), to: UInt8(100 + $0), port: $0 % 2 == 0 ? 4_791 : 80, size: 60 + $0) }
-        let admitted = trial.take(frames.map { ($0, $0.count) })
+        let admitted = trial.admit(frames.map { ($0, $0.count) })
         #expect(admitted.map(\.run) == Array(0..<32))
         for (number, frame) in admitted.enumerated() {
             let own = FrameAlone(frames[number], contiguous: frames[number].count, isPhysical: false, maxFrame: 1_514, protocols)
@@ -87,7 +87,7 @@ import Testing
         if hasVLANs { trial.configure(vlans: vlans, of: 0) }
         let plain = MixedTraffic.udp(from: 1, to: 2, port: 80, size: 60)
         let frames = (1...30).map { Array(plain[..<12] + [0x81, 0x00, 0x60, UInt8($0)] + plain[12...]) }
-        let admitted = trial.take(frames.map { ($0, $0.count) })
+        let admitted = trial.admit(frames.map { ($0, $0.count) })
         #expect(admitted.map(\.number) == (hasVLANs ? Array(1..<20) : Array(0..<30)))
         for frame in admitted {
             let own = FrameAlone(frames[frame.number], contiguous: 64, isPhysical: false, maxFrame: 1_514, protocols, hasVLANs ? vlans : nil)
@@ -103,7 +103,7 @@ import Testing
         var toGroup = MixedTraffic.udp(from: 1, to: 2, port: 80, size: 60), toStation = toGroup
         toGroup[0] |= 1
         toStation[0] &= ~1
-        let admitted = trial.take([toGroup, toGroup, toGroup, toStation, toStation, toGroup].map { ($0, $0.count) })
+        let admitted = trial.admit([toGroup, toGroup, toGroup, toStation, toStation, toGroup].map { ($0, $0.count) })
         #expect(admitted.map(\.run) == [0, 0, 0, 1, 1, 2])
         #expect(admitted.map { $0.record.flags.has(.multicast) } == [true, true, true, false, false, true])
         #expect(trial.protocolCounts[0] == (6, 360))
@@ -118,7 +118,7 @@ import Testing
         udp[0] |= 1
         var tcp = udp
         tcp[23] = 6
-        let admitted = trial.take([udp[..<12] + [0x81, 0x00, 0x60, 0x00] + udp[12...], tcp[...]].map { (Array($0), $0.count) })
+        let admitted = trial.admit([udp[..<12] + [0x81, 0x00, 0x60, 0x00] + udp[12...], tcp[...]].map { (Array($0), $0.count) })
         #expect(admitted.map(\.run) == [0, 1])
         #expect(admitted.map(\.record.ipProtocol) == [17, 6])
     }
@@ -130,7 +130,7 @@ import Testing
         let frames = [60, 590, 1_514, 60, 1_514].map { MixedTraffic.udp(from: 1, to: 2, port: 80, size: $0) }
         func runs(fitsAll: UInt32) -> [Int] {
             let trial = AdmissionTrial(isPhysical: false, maxFrame: 1_514, fitsAll: fitsAll, protocols: protocols)
-            return trial.take(frames.map { ($0, $0.count) }).map(\.run)
+            return trial.admit(frames.map { ($0, $0.count) }).map(\.run)
         }
         #expect(runs(fitsAll: 1_514) == [0, 0, 0, 0, 0])
         #expect(runs(fitsAll: 600) == [0, 0, 1, 2, 3])

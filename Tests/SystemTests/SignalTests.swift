@@ -78,6 +78,40 @@ extension EndToEnd {
             }
         }
 
+        @Test("a service manager is told of the start, of a reload and of the end, and that all poll loops run for as long as they do")
+        func serviceManager() throws {
+            try withLab { lab in
+                let manager = try NotifySocket(lab)
+                let settings = "daemon: {cpus: [1], buffers: 16384, polling: polling}\n"
+                let daemon = try Daemon(
+                    lab, settings + "bridges: [{name: br0}]\nports: [{name: one, type: tap, bridge: br0, interface: \(lab.tag)1}]\n",
+                    environment: manager.environment(watchdogMicroseconds: 1_000_000))
+                try manager.waitForLine { $0 == "READY=1 STATUS=carrying traffic; 1 port" }
+                try manager.waitForLine { $0 == "WATCHDOG=1" }
+                let before = manager.messages.count
+                daemon.process.signal(SIGHUP)
+                try manager.waitForLine(from: before) { $0.hasPrefix("RELOADING=1 MONOTONIC_USEC=") }
+                try manager.waitForLine(from: before) { $0.hasPrefix("READY=1") }
+                // It takes 5 s until a silent loop is told of. Until then the watchdog would have been fed ten times; the first of them may count a turn
+                // that the loop took before it was held.
+                let hold = try held(try #require(try daemon.thread(named: "worker")), lab)
+                let atHold = manager.messages.count
+                _ = try daemon.sluice("port", "set", "one", "cpus", "1")
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 20) { $0.contains("the poll loop on CPU 1 has not answered") }
+                let fed = manager.messages.text(from: atHold).split(separator: "\n").filter { $0 == "WATCHDOG=1" }.count
+                #expect(fed <= 1)
+                let atRelease = manager.messages.count
+                hold.stop()
+                try manager.waitForLine(from: atRelease) { $0 == "WATCHDOG=1" }
+
+                try run("sh", "-c", "ip link del $0 && ip tuntap add dev $0 mode tap", "\(lab.tag)1")
+                lab.atClose { _ = try? run("ip", "link", "del", "\(lab.tag)1") }
+                try manager.waitForLine { $0 == "STATUS=carrying traffic; 1 port, 1 failed: see sluice status" }
+                daemon.stop()
+                try manager.waitForLine { $0 == "STOPPING=1 STATUS=ending" }
+            }
+        }
+
         /// AF_XDP's libraries print to standard error by themselves when they open an interface.
         @Test("the first SIGTERM ends a daemon whose standard error nobody reads, whatever it has ports for and wherever its output goes", arguments: [false, true])
         func unreadErrors(_ isOutputUnread: Bool) throws {

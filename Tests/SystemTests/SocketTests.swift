@@ -4,6 +4,33 @@ import Testing
 extension EndToEnd {
     @Suite("What stands where a guest's socket should be", .needs(.hugepages))
     struct SocketTests {
+        @Test("a socket that Sluice makes has the owner and the mode of its port, at once and when they change; an owner whom nobody knows is refused")
+        func ownerAndMode() throws {
+            try withLab { lab in
+                let path = lab.path("vm1")
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports: [{name: vm1, type: vhost, bridge: br0, socket: \(path), mode: server, socket-owner: "nobody:daemon", socket-mode: 0660}]
+
+                    """)
+                func access() throws -> String { try run("stat", "-c", "%U:%G %a", path) }
+                #expect(try access() == "nobody:daemon 660\n")
+                try daemon.command("port", "set", "vm1", "socket-owner", "1", "socket-mode", "0600")
+                #expect(try access() == "daemon:daemon 600\n")
+                for (owner, sentence) in [("nosuchuser", "this host has no user nosuchuser to own the socket"), ("root:nosuchgroup", "this host has no group nosuchgroup")] {
+                    let told = try daemon.sluice("port", "set", "vm1", "socket-owner", owner).errors
+                    #expect(told.contains("port vm1: \(sentence)"), "\(told)")
+                }
+                #expect(try access() == "daemon:daemon 600\n")
+                try daemon.command("port", "set", "vm1", "socket-owner", "none", "socket-mode", "none")
+                #expect(try access() == "root:root 755\n")
+                let other = ["port", "add", "vm2", "type", "vhost", "bridge", "br0", "socket", lab.path("vm2"), "mode", "server", "socket-owner", "nosuchuser"]
+                #expect(try daemon.sluice(other).status != 0)
+                #expect(!FileManager.default.fileExists(atPath: lab.path("vm2")))
+                daemon.stop()
+            }
+        }
+
         @Test("a file in the place of QEMU's socket is told, and the port waits for its guest once it is gone", arguments: ["client", "server"])
         func file(_ mode: String) throws {
             try withLab { lab in

@@ -17,7 +17,7 @@ final class Closings: Sendable {
     }
 
     /// Waits until the kernel has most likely removed the sockets that were closed, because every attempt that comes too early costs buffers.
-    func settle(_ interface: Int) {
+    func waitForRemoval(on interface: Int) {
         while let time = times.withLock({ $0[interface] }), time.duration(to: .now) < Self.usual { pause(microseconds: 5_000) }
     }
 

@@ -189,7 +189,7 @@ final class PhysicalLink: DeviceLink {
             // Only one AF_XDP socket can have a queue, so the old one must be closed first; AF_PACKET sockets can be opened beside the old device.
             return driver == "net_af_xdp" && fitsXDP(new.mtu) && below?.state != .gone ? .anew : .beside
         }
-        guard new.resource == old.resource else { return .beside }
+        guard new.kind.resource == old.kind.resource else { return .beside }
         if let interface = Self.isInterface(newDevice) ? newDevice : DeviceString(newDevice).value(of: "iface") {
             let other = try Self.find(interface, new)
             do {
@@ -245,7 +245,7 @@ final class PhysicalLink: DeviceLink {
         if settings.mtu <= DeviceString.longestXDPMTU(bufferSize: runtime.bufferSize), queues == there, hasBuffers {
             // Each queue gets a device of its own: the driver counts only queues that both receive and send, which not all interfaces have, and it does not
             // close more than one queue.
-            closings.settle(interface.index)
+            closings.waitForRemoval(on: interface.index)
             let devices = (0..<queues).map { "net_af_xdp_\(number)_\($0),iface=\(name),start_queue=\($0)" }
             // There are few attempts, as each that fails costs the pool the buffers that the driver had already given to the kernel.
             for _ in 0..<3 {

@@ -48,7 +48,7 @@ final class RaisedMTUs: Sendable {
             }
             interface.given = wanted
         }
-        keep(interface, index)
+        store(interface, index)
     }
 
     /// Records that a user needs no MTU any more.
@@ -62,10 +62,10 @@ final class RaisedMTUs: Sendable {
             }
             interface.given = wanted
         }
-        keep(interface, index)
+        store(interface, index)
     }
 
-    private func keep(_ interface: Interface, _ index: Int) {
+    private func store(_ interface: Interface, _ index: Int) {
         var interface = interface
         if interface.given == interface.own {
             interface.record?.remove()

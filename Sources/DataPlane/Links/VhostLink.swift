@@ -10,12 +10,13 @@ final class VhostLink: PortLink {
     let device: String
     private let mode: VhostMode
 
-    init(name: String, socket: String, mode: VhostMode, queues: Int, grace: GracePeriod) throws(DataPlaneError) {
+    init(name: String, socket: String, mode: VhostMode, queues: Int, access: SocketAccess, grace: GracePeriod) throws(DataPlaneError) {
         self.queues = queues
         self.mode = mode
         device = socket
         if mode == .server { try SocketFile.removeStale(socket, port: name) }
         if let obstacle = SocketFile.obstacle(socket) { throw DataPlaneError("port \(name): \(obstacle)") }
+        let applied = try AppliedAccess(access, port: name)
         state = .allocate(capacity: 1)
         state.initialize(to: LinkState(mechanism: .vhost))
         let isNew = GuestConnections.open(socket, state, grace, queues: queues)
@@ -30,6 +31,14 @@ final class VhostLink: PortLink {
                 port \(name): socket \(socket) could not be opened: \(DataPlaneError.errorText(result))\
                 \(step.map { " (\(String(cString: $0)))" } ?? ""); does its folder exist, and is the path used once only?
                 """)
+        }
+        if mode == .server, access != SocketAccess() {
+            do {
+                try applied.apply(to: socket, port: name)
+            } catch {
+                close()
+                throw error
+            }
         }
     }
 
@@ -66,6 +75,7 @@ final class VhostLink: PortLink {
     func refresh() { GuestConnections.giveUpWithoutMemory(device) }
 
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
+        _ = try AppliedAccess(new.access, port: new.name)
         guard old.kind != new.kind else { return .inPlace }
         guard case .vhost(device, let newMode, _) = new.kind else { return .beside }
         if let obstacle = SocketFile.obstacle(device) { throw DataPlaneError("port \(new.name): \(obstacle)") }
@@ -80,8 +90,11 @@ final class VhostLink: PortLink {
         return .anew
     }
 
-    /// Nothing has to be done, as a ring has no MTU.
-    func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {}
+    /// Gives the socket its new owner and mode. A ring has no MTU.
+    func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
+        guard mode == .server, old.access != new.access else { return }
+        try AppliedAccess(new.access, port: new.name).apply(to: device, port: new.name)
+    }
 
     func close() {
         // A guest that is connected is disconnected by this call: `guestGone` has run when it returns.

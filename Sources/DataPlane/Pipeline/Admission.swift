@@ -65,14 +65,14 @@ struct AdmissionPattern {
 
     /// Remembers the row of the ports that were looked up last.
     @inline(__always) @_noLocks
-    mutating func keep(_ row: UInt8, _ ports: UInt32) {
+    mutating func remember(_ row: UInt8, _ ports: UInt32) {
         self.row = row
         self.ports = ports
     }
 
     /// Remembers the last frame's tag, and its VLAN at its place in an address.
     @inline(__always) @_noLocks
-    mutating func keep(_ tag: UInt16, _ vlan: UInt64) {
+    mutating func remember(_ tag: UInt16, _ vlan: UInt64) {
         self.tag = tag
         self.vlan = vlan
         parse.setTag(tag)

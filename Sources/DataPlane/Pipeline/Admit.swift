@@ -155,8 +155,8 @@ private func admitAlike(
         before = record
         record += 1
     } while index < count
-    pattern.pointee.keep(row, ports)
-    if vlans == .tag { pattern.pointee.keep(tag, vlan) }
+    pattern.pointee.remember(row, ports)
+    if vlans == .tag { pattern.pointee.remember(tag, vlan) }
     tally(index &- begin, bytes, row, lcore)
     if shortening != 0 { stripPriorityTags(first, index, lcore) }
     return Place(index: index, record: record)
@@ -262,7 +262,7 @@ private func admitParsed(
         lcore.pointee.lengths[index] = record.pointee.length
     }
     if pattern.isNone { return .other }
-    pattern.keep(record)
+    pattern.remember(record)
     queue.pointee.pattern = AdmissionPattern(
         pattern, of: bytes, record, portlessRow: portlessRow, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0, vlan: vlan)
     return .pattern
@@ -281,7 +281,7 @@ private func identifyFragment(
 
 /// Moves the frames of the run from `begin` to `end`, and their lengths, behind the `kept` frames that have been kept so far.
 @inline(never) @_noLocks
-func keep(_ begin: Int, _ end: Int, _ kept: inout Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+func compact(_ begin: Int, _ end: Int, _ kept: inout Int, _ lcore: UnsafeMutablePointer<Lcore>) {
     for index in begin..<end {
         lcore.pointee.received[kept] = lcore.pointee.received[index]
         lcore.pointee.lengths[kept] = lcore.pointee.lengths[index]

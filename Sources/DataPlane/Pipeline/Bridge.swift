@@ -26,8 +26,8 @@ func bridge(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcor
     } while run < runs
     if misses == 0 { return runs }
     let learner = Learner(port, source, seconds: lcore.pointee.seconds), flags = port.pointee.flags
-    if flags.has(.ways) { return settleByRules(misses, runs, learner, flags, stamp, fdb, lcore, snapshot) }
-    return settle(misses, runs, learner, stamp, fdb, lcore, snapshot)
+    if flags.has(.ways) { return bridgeMissesByRules(misses, runs, learner, flags, stamp, fdb, lcore, snapshot) }
+    return bridgeMisses(misses, runs, learner, stamp, fdb, lcore, snapshot)
 }
 
 /// The destination and source addresses of a record, in this order.
@@ -52,7 +52,7 @@ func pathLine(of record: UnsafeMutablePointer<FrameRecord>) -> UnsafeMutableRawP
 
 /// Bridges the runs that the path cache knew no path for, and drops those that are refused. Returns how many of all runs stay.
 @inline(never) @_noLocks
-private func settle(
+private func bridgeMisses(
     _ misses: Int, _ runs: Int, _ learner: Learner, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Int {
@@ -237,7 +237,7 @@ func dropRefused(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer
             drop(begin, start, DropReason(rawValue: UInt8(truncatingIfNeeded: forwarding)).unsafelyUnwrapped, source, lcore)
         } else {
             records[keptRuns] = records[index]
-            keep(begin, start, &kept, lcore)
+            compact(begin, start, &kept, lcore)
             records[keptRuns].end = UInt16(truncatingIfNeeded: kept)
             keptRuns &+= 1
         }

@@ -5,9 +5,9 @@ import Packet
 // Stage 3 for ports that have rules of their own. The path cache keeps those results that stay right as long as the configuration and the forwarding database
 // do not change, but not those for which something is counted or limited for each frame.
 
-/// Does what `settle` does, for a port with rules.
+/// Does what `bridgeMisses` does, for a port with rules.
 @inline(never) @_noLocks
-func settleByRules(
+func bridgeMissesByRules(
     _ misses: Int, _ runs: Int, _ learner: Learner, _ flags: PortFlags, _ stamp: UInt64, _ fdb: ForwardingDatabase, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Int {
@@ -130,8 +130,8 @@ private func mayFlood(
     let buckets = snapshot.pointee.ports[unchecked: Int(port)].link.unsafelyUnwrapped.pointee.port.pointee.storms
     let now = lcore.pointee.now
     switch kind {
-    case .broadcast: return StormBuckets.take(from: buckets.pointee.broadcast, limits.pointee.broadcast, frames: end &- begin, bytes: bytes, at: now)
-    case .multicast: return StormBuckets.take(from: buckets.pointee.multicast, limits.pointee.multicast, frames: end &- begin, bytes: bytes, at: now)
-    case .unknown: return StormBuckets.take(from: buckets.pointee.unknown, limits.pointee.unknown, frames: end &- begin, bytes: bytes, at: now)
+    case .broadcast: return StormBuckets.consume(from: buckets.pointee.broadcast, limits.pointee.broadcast, frames: end &- begin, bytes: bytes, at: now)
+    case .multicast: return StormBuckets.consume(from: buckets.pointee.multicast, limits.pointee.multicast, frames: end &- begin, bytes: bytes, at: now)
+    case .unknown: return StormBuckets.consume(from: buckets.pointee.unknown, limits.pointee.unknown, frames: end &- begin, bytes: bytes, at: now)
     }
 }

@@ -45,7 +45,7 @@ struct StormBuckets: ~Copyable {
 
     /// Takes from the bucket what a run of frames needs, all or nothing. One run may exceed what is left; later runs then have to wait.
     @inline(never) @_noLocks
-    static func take(from bucket: borrowing Atomic<UInt64>, _ limit: StormLimit, frames: Int, bytes: UInt64, at now: Nanoseconds) -> Bool {
+    static func consume(from bucket: borrowing Atomic<UInt64>, _ limit: StormLimit, frames: Int, bytes: UInt64, at now: Nanoseconds) -> Bool {
         if limit.rate == 0 { return true }
         let time = now &<< 4, duration = limit.duration(frames: frames, bytes: bytes)
         var until = bucket.load(ordering: .relaxed)

@@ -45,7 +45,7 @@ extension DataPlane {
     func noteRenamedPorts() {
         for port in ports.values where port.link.isRenamed != port.wasRenamed {
             port.wasRenamed.toggle()
-            notices.append("port \(port.settings.name): \(port.wasRenamed ? port.link.condition : "its interface \(port.settings.interfaceName) has its name again")")
+            notices.append("port \(port.settings.name): \(port.wasRenamed ? port.link.condition : "its interface \(port.settings.kind.interfaceName) has its name again")")
         }
     }
 

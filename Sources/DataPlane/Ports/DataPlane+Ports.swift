@@ -26,8 +26,8 @@ extension DataPlane {
         }
         // A port may take over the socket or device of another that is removed; it is opened only after that one is closed.
         let owners = Dictionary(
-            (change.removed + (steps.beside + steps.anew).map(\.old)).map { ($0.resource, $0.name) }, uniquingKeysWith: { first, _ in first })
-        func waits(_ settings: PortSettings) -> Bool { owners[settings.resource].map { $0 != settings.name } ?? false }
+            (change.removed + (steps.beside + steps.anew).map(\.old)).map { ($0.kind.resource, $0.name) }, uniquingKeysWith: { first, _ in first })
+        func waits(_ settings: PortSettings) -> Bool { owners[settings.kind.resource].map { $0 != settings.name } ?? false }
         steps.anew += steps.beside.filter { waits($0.new) }
         steps.beside.removeAll { waits($0.new) }
 
@@ -59,7 +59,7 @@ extension DataPlane {
         } catch {
             // No loop has ever been given these ports.
             for port in opened { port.close() }
-            for index in new.values { freeIndices.give(back: Int(index)) }
+            for index in new.values { freeIndices.release(Int(index)) }
             var failures: [String] = []
             for replacement in steps.changed.reversed() {
                 do {
@@ -76,7 +76,7 @@ extension DataPlane {
         replace(steps, with: opened)
         for port in opened { ports[port.settings.name] = port }
         for port in failed { lose(port.name, port.index, port.reason) }
-        for settings in change.kept { keep(settings) }
+        for settings in change.kept { update(settings) }
         for replacement in steps.inPlace {
             guard let port = ports[replacement.new.name] else { continue }
             // If the port has taken over the interface's new name, that needs no further notice.
@@ -131,7 +131,7 @@ extension DataPlane {
     }
 
     /// Gives a port that exists in both models its new settings. If it is lost, it is tried again.
-    private func keep(_ settings: PortSettings) {
+    private func update(_ settings: PortSettings) {
         ports[settings.name]?.settings = settings
         guard let index = lost[settings.name]?.index else { return }
         do {
@@ -154,7 +154,7 @@ extension DataPlane {
                 still there: make this change in several steps
                 """)
         }
-        return Dictionary(uniqueKeysWithValues: names.map { ($0, PortIndex(freeIndices.take()!)) })
+        return Dictionary(uniqueKeysWithValues: names.map { ($0, PortIndex(freeIndices.allocate()!)) })
     }
 
     func open(_ settings: PortSettings, _ index: PortIndex) throws(DataPlaneError) -> Port {

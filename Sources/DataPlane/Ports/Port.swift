@@ -68,13 +68,7 @@ extension PortSettings {
     /// Makes sure that the port stays away from the daemon's control socket.
     /// - Throws: a sentence if the port is to use the socket on which the daemon serves its clients.
     func leave(_ controlSocket: String?) throws(DataPlaneError) {
-        let socket: String? =
-            switch kind {
-            case .vhost(let socket, _, _): socket
-            case .tap: nil
-            case .physical(let device, _): DeviceString(device).isMemif ? DeviceString(device).value(of: "socket") : nil
-            }
-        guard let socket, let controlSocket, SocketFile.isSame(socket, controlSocket) else { return }
+        guard let socket = kind.socket, let controlSocket, SocketFile.isSame(socket, controlSocket) else { return }
         throw DataPlaneError("port \(name): \(socket) is this daemon's own control socket: choose another path")
     }
 }

@@ -33,35 +33,12 @@ struct PortChange {
         removed = old.ports.filter { !after.contains($0.name) }
         for settings in new.ports {
             guard let was = before[settings.name] else { added.append(settings); continue }
-            let differs = was.kind != settings.kind || was.bridge != settings.bridge || was.mtu != settings.mtu
+            let differs = was.kind != settings.kind || was.bridge != settings.bridge || was.mtu != settings.mtu || was.access != settings.access
             if differs {
                 replaced.append(Replacement(old: was, new: settings))
             } else {
                 kept.append(settings)
             }
-        }
-    }
-}
-
-extension PortSettings {
-    /// The socket, the interface or the device.
-    var place: String {
-        switch kind {
-        case .vhost(let socket, _, _): socket
-        case .tap(let interface, _, _): interface
-        case .physical(let device, _): device
-        }
-    }
-
-    /// The name of the kernel interface, if the port is on one.
-    var interfaceName: String { if case .physical(let device, _) = kind { DeviceString(device).value(of: "iface") ?? device } else { place } }
-
-    /// What only one of two ports can have: a socket's path, an interface, or a device.
-    var resource: String {
-        switch kind {
-        case .vhost(let socket, _, _): "vhost \(socket)"
-        case .tap(let interface, _, _): "tap \(interface)"
-        case .physical(let device, _): "physical \(device.split(separator: ",").first.map(String.init) ?? device)"
         }
     }
 }

@@ -20,10 +20,10 @@ extension DataPlane {
             if !closedIndices.isEmpty { runtime.grace.wait() }
             for closed in closedIndices {
                 retire(closed.port, from: closed.bridge)
-                freeIndices.give(back: Int(closed.port))
+                freeIndices.release(Int(closed.port))
             }
             closedIndices = []
-            for guest in closedGuests { freeGuests.give(back: guest.index) }
+            for guest in closedGuests { freeGuests.release(guest.index) }
             closedGuests = []
         }
         try Self.check(new.daemon, new.ports, runtime.lcores)
@@ -45,7 +45,7 @@ extension DataPlane {
             if hasNewLatency { try setWakeLatency(old.daemon) }
             throw error
         }
-        settleFilters(new, before: oldFilters)
+        retireFilters(new, before: oldFilters)
         mirrors.adopt(new.mirrors, lcores: runtime.lcores.count)
         adoptBridges(new)
         adoptGuests(guests)
@@ -108,7 +108,7 @@ extension DataPlane {
             // Addresses lead to the old number until `relabelAddresses` has run, so it must not be given to another guest before.
             closedGuests.append((Int(index), ports[name] ?? ""))
         }
-        for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
+        for name in names.sorted() where guestIndices[name] == nil { guestIndices[name] = freeGuests.allocate().map(GuestIndex.init) }
     }
 
     /// - Returns: the table that was replaced, which must be destroyed when no loop reads it any more; nil: the table stays.
@@ -146,7 +146,7 @@ extension DataPlane {
             remove(steps, from: tree, of: old, all: old)
             keepCounts(of: old.guestClasses, in: tree, but: tree.description.guestClasses)
         }
-        for tree in gone.values { drain(tree) }
+        for tree in gone.values { close(tree) }
         guestsSent = guestsSent.filter { guestIndices[$0.key] != nil }
         let groups = Set(model.groups.map(\.name))
         groupsSent = groupsSent.filter { groups.contains($0.key) }
@@ -165,7 +165,7 @@ extension DataPlane {
         let ids = Set(gathering.map(\.id))
         run(steps.filter { !($0.removed.map(ids.contains) ?? false) }, on: tree)
         let counters = TreeCounters(tree)
-        tree.earlier.keep(gathering, counters, Dictionary(all.map { ($0.id, $0.path) }) { first, _ in first })
+        tree.earlier.record(gathering, counters, Dictionary(all.map { ($0.id, $0.path) }) { first, _ in first })
         run(steps.filter { $0.removed.map(ids.contains) ?? false }, on: tree)
     }
 
@@ -187,10 +187,10 @@ extension DataPlane {
     }
 
     /// Empties and frees a tree into which no loop enqueues any more.
-    private func drain(_ tree: Tree) {
+    private func close(_ tree: Tree) {
         let classes = tree.description.classes
         remove(classes.reversed().map { .remove($0.id, heir: 0) }, from: tree, of: classes, all: classes)
-        run([.drain], on: tree)
+        run([.freeFrames], on: tree)
         keepCounts(of: classes.guestClasses, in: tree, but: [:])
         for (group, amount) in tree.earlier.sentByGroup { groupsSent[group, default: GuestAmounts()].add(amount, tree.kind) }
         tree.close()

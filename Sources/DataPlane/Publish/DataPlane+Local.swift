@@ -62,7 +62,7 @@ extension DataPlane {
         for name in guests.gone {
             if let index = guestIndices.removeValue(forKey: name) { closedGuests.append((Int(index), guests.port)) }
         }
-        for name in guests.came { guestIndices[name] = freeGuests.take().map(GuestIndex.init) }
+        for name in guests.came { guestIndices[name] = freeGuests.allocate().map(GuestIndex.init) }
     }
 
     /// Does what `adoptOwners()` does, for the guests of one port.
@@ -100,7 +100,7 @@ extension DataPlane {
             if isRelabelled { relabel([port.index: known]) }
         }
         for name in guests.gone { guestsSent[name] = nil }
-        for guest in closedGuests { freeGuests.give(back: guest.index) }
+        for guest in closedGuests { freeGuests.release(guest.index) }
         closedGuests = []
     }
 }

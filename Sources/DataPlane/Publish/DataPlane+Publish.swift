@@ -15,7 +15,7 @@ extension DataPlane {
         adoptGroups()
         followGroupPorts()
         followDiscovery()
-        take(placement.placing(requests(), on: placementLoops))
+        move(to: placement.placing(requests(), on: placementLoops))
     }
 
     var placementLoops: [Placement.Loop] {

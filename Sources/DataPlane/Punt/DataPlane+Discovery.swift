@@ -58,7 +58,7 @@ extension DataPlane {
     private func local(of port: Port, _ chassis: MACAddress) -> LLDPLocal {
         let octets = (0..<6).map { UInt8(chassis.value >> UInt64(40 - 8 * $0) & 0xff) }
         var local = LLDPLocal(source: .init(chassis: .init(subtype: 4, octets: octets), port: .init(subtype: 5, octets: Array(port.settings.name.utf8))))
-        local.portDescription = port.settings.interfaceName
+        local.portDescription = port.settings.kind.interfaceName
         let host = HostNames.current
         (local.systemName, local.systemDescription) = (host.node, "Sluice, \(Self.dpdkVersion), \(host.system)")
         local.capabilities = SystemCapabilities(present: SystemCapabilities.bridge, enabled: SystemCapabilities.bridge)

@@ -13,7 +13,7 @@ extension DataPlane {
         for index in runtime.lcores.indices {
             // The number is limited to a few milliseconds' work, so that other work of the control thread is not held up.
             for _ in 0..<1_024 {
-                guard let frame = (runtime.lcores.baseAddress! + index).pointee.punts.ring.take() else { break }
+                guard let frame = (runtime.lcores.baseAddress! + index).pointee.punts.ring.pop() else { break }
                 handle(frame, now)
             }
         }

@@ -1,4 +1,5 @@
-/// What one lcore has counted at one port. Only that lcore writes it; any thread may read it, as each field is an aligned word.
+/// What one lcore has counted at one port. Only that lcore writes it; any thread may read it, as each field is an aligned word. A new counter needs its field
+/// here, and a row in `PortCounters.rows` under whose name it is shown.
 struct PortCounters {
     var receivedFrames: UInt64 = 0
     var receivedBytes: UInt64 = 0
@@ -31,23 +32,46 @@ struct PortCounters {
         drops[unchecked: Int(reason.rawValue)] &+= UInt64(truncatingIfNeeded: frames)
     }
 
+    /// Adds every counter. All fields are words that only grow, so that none needs to be named here.
     static func += (sum: inout PortCounters, more: PortCounters) {
-        sum.receivedFrames &+= more.receivedFrames
-        sum.receivedBytes &+= more.receivedBytes
-        sum.sentFrames &+= more.sentFrames
-        sum.sentBytes &+= more.sentBytes
-        sum.copiedFrames &+= more.copiedFrames
-        sum.copiedBytes &+= more.copiedBytes
-        sum.floodedFrames &+= more.floodedFrames
-        sum.learned &+= more.learned
-        sum.moved &+= more.moved
-        sum.unlearned &+= more.unlearned
-        sum.punted &+= more.punted
-        sum.injected &+= more.injected
-        sum.injectedBytes &+= more.injectedBytes
-        sum.full &+= more.full
-        sum.pacedNanoseconds &+= more.pacedNanoseconds
-        for index in DropReason.allCases.indices { sum.drops[index] &+= more.drops[index] }
+        withUnsafeBytes(of: more) { more in
+            withUnsafeMutableBytes(of: &sum) { sum in
+                let (sum, more) = (sum.bindMemory(to: UInt64.self), more.bindMemory(to: UInt64.self))
+                for index in sum.indices { sum[index] &+= more[index] }
+            }
+        }
+    }
+}
+
+/// How a counter is shown.
+extension PortCounters {
+    enum Owner {
+        case port, bridge
+    }
+
+    /// The name in JSON, where the counter stands beside the fields of its owner's status, and in the tables of the command line.
+    struct Row {
+        let name: String
+        let value: KeyPath<PortCounters, UInt64> & Sendable
+        /// Whose status shows the counter: the port's own, or the bridge's, as the sum over its ports.
+        let owner: Owner
+    }
+
+    /// The counters that are shown by name. Frames and bytes that were received, sent, copied and injected are shown as amounts, and drops by their reasons.
+    static let rows = [
+        Row(name: "flooded", value: \.floodedFrames, owner: .bridge),
+        Row(name: "learned", value: \.learned, owner: .bridge),
+        Row(name: "moved", value: \.moved, owner: .bridge),
+        Row(name: "unlearned", value: \.unlearned, owner: .port),
+        Row(name: "punted", value: \.punted, owner: .port),
+        Row(name: "injected", value: \.injected, owner: .port),
+        Row(name: "txFull", value: \.full, owner: .port),
+        Row(name: "pacedNanoseconds", value: \.pacedNanoseconds, owner: .port),
+    ]
+
+    /// The counters that an owner's status shows, by name.
+    func counts(of owner: Owner) -> [String: UInt64] {
+        Dictionary(uniqueKeysWithValues: Self.rows.filter { $0.owner == owner }.map { ($0.name, self[keyPath: $0.value]) })
     }
 }
 

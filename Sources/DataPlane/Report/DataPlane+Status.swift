@@ -27,24 +27,18 @@ extension DataPlane {
         public fileprivate(set) var addresses = 0
         public let received: Amount
         public let sent: Amount
-        /// Frames whose source was not learned because of the port's limit or for want of room in the database.
-        public let unlearned: UInt64
-        /// Frames for the switch itself that came in, and frames of the switch's own that were sent.
-        public let punted: UInt64
-        public let injected: UInt64
-        public let full: UInt64
-        public let pacedNanoseconds: UInt64
+        /// The counters that are shown by name (`PortCounters.rows`).
+        public let counts: [String: UInt64]
         /// Dropped frames by reason; only reasons that occurred.
         public let drops: [String: UInt64]
 
         /// A port without a link, and all that was ever counted at it.
         fileprivate init(_ settings: PortSettings, _ sum: PortCounters) {
             self.settings = settings
-            device = settings.place
+            device = settings.kind.place
             received = Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes)
             sent = Amount(frames: sum.sentFrames, bytes: sum.sentBytes)
-            (unlearned, punted, injected) = (sum.unlearned, sum.punted, sum.injected)
-            (full, pacedNanoseconds) = (sum.full, sum.pacedNanoseconds)
+            counts = sum.counts(of: .port)
             drops = sum.dropCounts { _ in true }
         }
     }
@@ -67,6 +61,15 @@ extension DataPlane {
         return report
     }
 
+    /// The condition of every port as in its report, without its counters, for whoever looks often.
+    public var conditions: [(settings: PortSettings, condition: String, isWaiting: Bool, isLost: Bool)] {
+        model.ports.compactMap { settings in
+            if let lost = lost[settings.name] { return (settings, lost.reason, false, true) }
+            guard let condition = ports[settings.name]?.condition else { return nil }
+            return (settings, condition, condition == VhostLink.waiting, false)
+        }
+    }
+
     private func lostPortReport(_ name: String) -> PortReport? {
         guard let port = lost[name], let settings = model.ports.first(where: { $0.name == name }) else { return nil }
         var report = PortReport(settings, counted(at: port.index))
@@ -85,17 +88,16 @@ extension DataPlane {
 
     /// The counters of a bridge's ports, including ports that are gone.
     public struct BridgeCounts: Sendable {
-        /// Frames that the bridge forwarded to one port, and frames that it flooded.
+        /// Frames that the bridge forwarded to one port.
         public var forwarded: UInt64
-        public var flooded: UInt64
-        public var learned: UInt64
-        public var moved: UInt64
+        /// The counters that are shown by name (`PortCounters.rows`).
+        public var counts: [String: UInt64]
         /// Frames that the bridge received and gave to no port, by reason; only reasons that occurred. Those that it was about to flood are among the flooded
         /// ones, too.
         public var drops: [String: UInt64]
 
         init(_ sum: PortCounters) {
-            (flooded, learned, moved) = (sum.floodedFrames, sum.learned, sum.moved)
+            counts = sum.counts(of: .bridge)
             forwarded = sum.receivedFrames &- sum.floodedFrames &- sum.dropCount { $0 == .link || $0 == .entrance }
             drops = sum.dropCounts { $0 == .entrance || $0 == .flood }
         }

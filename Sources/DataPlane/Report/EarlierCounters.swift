@@ -20,7 +20,7 @@ struct EarlierCounters {
     /// - Parameters:
     ///   - now: the counters of the tree.
     ///   - paths: the paths of all classes of the tree, by id, including those that are removed.
-    mutating func keep(_ classes: [ClassDescription], _ now: DataPlane.TreeCounters, _ paths: [UInt16: String]) {
+    mutating func record(_ classes: [ClassDescription], _ now: DataPlane.TreeCounters, _ paths: [UInt16: String]) {
         for item in classes {
             for instance in now.of(item.id) { counters[item.path, default: ClassCounters()].addCounts(of: instance) }
             for (lender, bytes) in now.loans(of: item.id).joined() { loans[item.path, default: [:]][paths[lender] ?? "", default: 0] &+= bytes }
@@ -31,19 +31,5 @@ struct EarlierCounters {
     mutating func keepOnly(groups: Set<String>) {
         counters = counters.filter { $0.key == ClassDescription.restPath || groups.contains($0.key.lastPart) }
         loans = loans.filter { counters[$0.key] != nil }
-    }
-}
-
-extension ClassCounters {
-    /// Adds the counters that only grow, so not the levels.
-    mutating func addCounts(of other: ClassCounters) {
-        for path in Self.counts { self[keyPath: path] &+= other[keyPath: path] }
-    }
-
-    private static var counts: [WritableKeyPath<ClassCounters, UInt64>] {
-        [
-            \.sentFrames, \.sentBytes, \.droppedQueueLimit, \.droppedBufferShare, \.droppedBufferFull, \.droppedCoDel, \.droppedByRemoval, \.lentFrames, \.lentBytes,
-            \.borrowedFrames, \.borrowedBytes, \.waitsCeiling, \.waitsPeak, \.waitsPackets, \.waitsAncestor, \.waitsNothingToLend, \.waitsOutput,
-        ]
     }
 }

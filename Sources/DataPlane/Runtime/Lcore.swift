@@ -56,7 +56,7 @@ struct Lcore: ~Copyable {
     /// When the present turn began.
     var now: Nanoseconds = 0
     var seconds: UInt32 = 0
-    var settling = Settling()
+    var draining = Draining()
     /// The index, among the snapshot's receive queues, of the queue that ended a sleep; the next turn polls no other. nil: the next turn polls all queues.
     var wokenQueue: Int?
     /// The number of segments that wait in this lcore's trees.

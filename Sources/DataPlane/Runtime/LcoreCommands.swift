@@ -9,12 +9,12 @@ enum LcoreCommand: BitwiseCopyable {
     /// Sends a frame that the switch itself made.
     case inject(UnsafeMutablePointer<Injection>)
     /// Lasts until all that the lcore holds now has been sent, over as many turns as that takes, unless it is abandoned.
-    case settle
+    case drain
 }
 
 extension CommandRing<LcoreCommand, ChangeVerdict> {
-    /// Ends a `settle`, whatever the lcore still holds, so that the ring is empty afterwards. The control thread calls it.
-    func abandonSettling(of lcore: UnsafeMutablePointer<Lcore>) {
+    /// Ends a `drain`, whatever the lcore still holds, so that the ring is empty afterwards. The control thread calls it.
+    func abandonDraining(of lcore: UnsafeMutablePointer<Lcore>) {
         abandon(true)
         waitFor(lcore, microseconds: 20) { !isDone }
         abandon(false)
@@ -42,7 +42,7 @@ private func run(_ first: UInt64, _ end: UInt64, _ lcore: UnsafeMutablePointer<L
 @inline(__always) @_noLocks
 private func carryOut(_ number: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
     switch lcore.pointee.commands.command(number).pointee {
-    case .change(let tree, .drain):
+    case .change(let tree, .freeFrames):
         discard(tree, lcore)
     case .change(let tree, let step):
         let verdict = step.carryOut(on: tree, at: lcore.pointee.now)
@@ -51,9 +51,9 @@ private func carryOut(_ number: UInt64, _ lcore: UnsafeMutablePointer<Lcore>) ->
         pacer.pointee.set(rates, now: lcore.pointee.now)
     case .inject(let injection):
         inject(injection, lcore)
-    case .settle:
-        if !lcore.pointee.commands.isAbandoned && !settle(lcore) { return false }
-        lcore.pointee.settling = Settling()
+    case .drain:
+        if !lcore.pointee.commands.isAbandoned && !drain(lcore) { return false }
+        lcore.pointee.draining = Draining()
     }
     return true
 }

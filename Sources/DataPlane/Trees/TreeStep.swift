@@ -12,11 +12,11 @@ package enum TreeStep: BitwiseCopyable {
     /// The leaves of an output that takes frames again are served again.
     case unpark(output: UInt16)
     /// Frees the frames that the tree gave up.
-    case drain
+    case freeFrames
 }
 
 extension TreeStep {
-    /// Makes the change. Frames that a tree gave up must be freed by its lcore, so `drain` does nothing here.
+    /// Makes the change. Frames that a tree gave up must be freed by its lcore, so `freeFrames` does nothing here.
     @_noLocks
     package func carryOut(on tree: UnsafeMutablePointer<ClassTree>, at now: Nanoseconds) -> ChangeVerdict {
         switch self {
@@ -26,7 +26,7 @@ extension TreeStep {
         case .remove(let id, let heir): return tree.pointee.remove(id, leavingTo: heir, at: now)
         case .overhead(let bytes): tree.pointee.change(overhead: bytes)
         case .unpark(let output): tree.pointee.unpark(output: output)
-        case .drain: break
+        case .freeFrames: break
         }
         return .done
     }
@@ -35,7 +35,7 @@ extension TreeStep {
     var given: (id: ClassID, parameters: Scheduler.ClassParameters)? {
         switch self {
         case .add(let id, _, let parameters), .change(let id, let parameters): (id, parameters)
-        case .move, .remove, .overhead, .unpark, .drain: nil
+        case .move, .remove, .overhead, .unpark, .freeFrames: nil
         }
     }
 
@@ -63,7 +63,7 @@ extension TreeStep: CustomStringConvertible {
         case .remove(let id, let heir): heir == 0 ? "remove class \(id)" : "remove class \(id), whose frames class \(heir) takes over"
         case .overhead(let bytes): "charge \(bytes) bytes more for each frame"
         case .unpark(let output): "let the leaves of output \(output) go on"
-        case .drain: "free what it gave up"
+        case .freeFrames: "free what it gave up"
         }
     }
 }

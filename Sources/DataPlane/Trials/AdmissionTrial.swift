@@ -65,7 +65,7 @@ package final class AdmissionTrial {
     }
 
     /// Admits one burst from port 0: up to 32 frames of up to 1 792 bytes, `contiguous` of which are in the first segment.
-    package func take(_ frames: [(bytes: [UInt8], contiguous: Int)]) -> [Admitted] {
+    package func admit(_ frames: [(bytes: [UInt8], contiguous: Int)]) -> [Admitted] {
         for (number, frame) in frames.enumerated() { place(frame.bytes, frame.contiguous, number) }
         let runs = admit(frames.count, snapshot.pointee.receiveQueues.baseAddress!, lcore, snapshot)
         var admitted: [Admitted] = []

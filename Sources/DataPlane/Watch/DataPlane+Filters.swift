@@ -17,8 +17,8 @@ struct FilterPrograms {
 
 extension DataPlane {
     /// Compiles the programs of a model. All snapshots that are published from now on use them; unchanged filters keep their programs. Filters that the model
-    /// has no more stay until `settleFilters` for the ports that still name them, so that no port is without its filter for a moment.
-    /// - Returns: the programs so far. The caller must pass them to `settleFilters` or, if the change fails, to `restoreFilters`.
+    /// has no more stay until `retireFilters` for the ports that still name them, so that no port is without its filter for a moment.
+    /// - Returns: the programs so far. The caller must pass them to `retireFilters` or, if the change fails, to `restoreFilters`.
     /// - Throws: a sentence if a program cannot be compiled or DPDK does not run it; nothing has changed then.
     func adoptFilters(_ new: Model) throws(DataPlaneError) -> FilterPrograms {
         let old = filters
@@ -57,7 +57,7 @@ extension DataPlane {
 
     /// Ends a change that was made: drops filters that the model does not have, and retires programs that are not used any more. They are freed when no poll
     /// loop runs them.
-    func settleFilters(_ model: Model, before old: FilterPrograms) {
+    func retireFilters(_ model: Model, before old: FilterPrograms) {
         let names = Set(model.filters.map(\.name))
         filters.named = filters.named.filter { names.contains($0.key) }
         let filtered = Set(model.mirrors.lazy.filter { $0.filter != nil }.map(\.name))

@@ -88,7 +88,7 @@ private func duplicate(
     if length > longest { return .tooLong }
     // Copies are made only if at least a quarter of the segments that may wait is left for other frames, and an eighth of all buffers for devices and guests.
     if Int(lcore.pointee.room) < lcore.pointee.backlogLimit &>> 2 || sluice_pool_is_low(lcore.pointee.pool) { return .noBuffer }
-    if !StormBuckets.take(from: mirror.pointee.state.pointee.bucket, mirror.pointee.limit, frames: 1, bytes: UInt64(length), at: lcore.pointee.now) { return .rate }
+    if !StormBuckets.consume(from: mirror.pointee.state.pointee.bucket, mirror.pointee.limit, frames: 1, bytes: UInt64(length), at: lcore.pointee.now) { return .rate }
     guard let copy = sluice_frame_excerpt(frame, lcore.pointee.pool, kept) else { return .noBuffer }
     if let header = mirror.pointee.header {
         guard let start = sluice_frame_grow_front(copy, UInt16(truncatingIfNeeded: header.pointee.length)) else {

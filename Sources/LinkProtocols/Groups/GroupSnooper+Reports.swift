@@ -37,7 +37,7 @@ extension GroupSnooper {
             self.version += 1
         }
         var membership = known ?? Membership(since: now)
-        membership.settle(now: now)
+        membership.expire(now: now)
         guard !membership.mustIgnore(record.kind, isLeave: isLeave, family: family, now: now) else { return nil }
 
         let reported = now.plusSaturating(settings.membershipInterval)
@@ -64,7 +64,7 @@ extension GroupSnooper {
     mutating func lower(_ key: GroupKey, _ sources: [GroupAddress], to lowered: UInt64, now: UInt64) {
         for (port, membership) in groups[key] ?? [:] {
             var membership = membership
-            membership.settle(now: now)
+            membership.expire(now: now)
             membership.lower(sources, to: lowered)
             store(membership, key, port: port, now: now)
         }
@@ -73,7 +73,7 @@ extension GroupSnooper {
     mutating func membershipIsDue(_ key: GroupKey, port: UInt16, now: UInt64, _ outgoing: inout [Outgoing]) {
         guard var membership = groups[key]?[port] else { return }
         membership.slot.wasTaken()
-        membership.settle(now: now)
+        membership.expire(now: now)
         if membership.asksLeft > 0, membership.nextAsk <= now, membership.end > now {
             if domains[DomainKey(vlan: key.vlan, family: key.group.family)]?.isOwn == true {
                 membership.asksLeft -= 1

@@ -51,7 +51,7 @@ extension GroupSnooper {
 
     private func entry(_ kept: Membership, _ key: GroupKey, port: UInt16, now: UInt64) -> MembershipEntry {
         var membership = kept
-        membership.settle(now: now)
+        membership.expire(now: now)
         return MembershipEntry(
             vlan: key.vlan, group: key.group, port: port, timeLeft: left(kept.end, now), age: left(now, membership.since),
             excludes: membership.excludeUntil != nil,

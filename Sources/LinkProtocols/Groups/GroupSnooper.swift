@@ -63,7 +63,7 @@ public struct GroupSnooper: Sendable {
             }
         }
         count(verdict)
-        if timers.isLarge { timers.keep(timers.entries.filter { isCurrent($0) }) }
+        if timers.isLarge { timers.replaceAll(with: timers.entries.filter { isCurrent($0) }) }
         return verdict
     }
 

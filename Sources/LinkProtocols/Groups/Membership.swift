@@ -50,7 +50,7 @@ struct Membership: Sendable {
     }
 
     /// Removes what has expired.
-    mutating func settle(now: UInt64) {
+    mutating func expire(now: UInt64) {
         if let excludeUntil, excludeUntil <= now {
             self.excludeUntil = nil
             excludesUnlisted = false
@@ -72,7 +72,7 @@ struct Membership: Sendable {
         return kind == .block && version < current || family == .ipv4 && version == 1 && (isLeave || kind == .toInclude)
     }
 
-    /// Applies a record; `settle(now:)` must have been called. Returns whether the group should be queried because a host left.
+    /// Applies a record; `expire(now:)` must have been called. Returns whether the group should be queried because a host left.
     mutating func apply(_ kind: Message.Record.Kind, _ list: [GroupAddress], _ times: Times, limit: Int) -> Bool {
         switch kind {
         case .isInclude where list.isEmpty: return leave(times)

@@ -51,7 +51,7 @@ struct TimerQueue: Sendable {
     }
 
     /// Replaces all entries by `valid`.
-    mutating func keep(_ valid: [Entry]) {
+    mutating func replaceAll(with valid: [Entry]) {
         entries = valid
         largeCount = max(256, valid.count * 2)
         for index in (0..<entries.count / 2).reversed() { moveDown(from: index) }

@@ -38,6 +38,52 @@ public struct ClassCounters: Equatable, Sendable {
     public init() {}
 }
 
+/// How the counters are shown.
+extension ClassCounters {
+    /// A counter that only grows. A new one needs its field and its row, and is then shown among the drops or holds of its class, and kept while a group's class
+    /// does not exist.
+    public struct Row: Sendable {
+        public enum Kind: Sendable {
+            /// Frames dropped, shown among a class's drops.
+            case drop
+            /// How often the class waited, shown among its holds.
+            case hold
+            /// Shown in a place of its own.
+            case amount
+        }
+
+        public let kind: Kind
+        /// The name in the command line and in JSON.
+        public let name: String
+        public let value: WritableKeyPath<ClassCounters, UInt64> & Sendable
+    }
+
+    public static let rows = [
+        Row(kind: .amount, name: "sent_frames", value: \.sentFrames),
+        Row(kind: .amount, name: "sent_bytes", value: \.sentBytes),
+        Row(kind: .amount, name: "lent_frames", value: \.lentFrames),
+        Row(kind: .amount, name: "lent_bytes", value: \.lentBytes),
+        Row(kind: .amount, name: "borrowed_frames", value: \.borrowedFrames),
+        Row(kind: .amount, name: "borrowed_bytes", value: \.borrowedBytes),
+        Row(kind: .drop, name: "queue_limit", value: \.droppedQueueLimit),
+        Row(kind: .drop, name: "buffer_share", value: \.droppedBufferShare),
+        Row(kind: .drop, name: "buffer_full", value: \.droppedBufferFull),
+        Row(kind: .drop, name: "codel", value: \.droppedCoDel),
+        Row(kind: .drop, name: "class_removed", value: \.droppedByRemoval),
+        Row(kind: .hold, name: "own_ceiling", value: \.waitsCeiling),
+        Row(kind: .hold, name: "peak", value: \.waitsPeak),
+        Row(kind: .hold, name: "packet_ceiling", value: \.waitsPackets),
+        Row(kind: .hold, name: "ancestor_ceiling", value: \.waitsAncestor),
+        Row(kind: .hold, name: "nothing_to_lend", value: \.waitsNothingToLend),
+        Row(kind: .hold, name: "output_full", value: \.waitsOutput),
+    ]
+
+    /// Adds the counters that only grow, so not the levels.
+    public mutating func addCounts(of other: ClassCounters) {
+        for row in Self.rows { self[keyPath: row.value] &+= other[keyPath: row.value] }
+    }
+}
+
 extension ClassTree {
     /// A class's counters; all zero if there is no such class. Any thread may call this: only the owning lcore writes, and it writes each number in one piece,
     /// but numbers that are read together may be a few frames apart.

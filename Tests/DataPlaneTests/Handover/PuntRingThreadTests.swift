@@ -32,14 +32,14 @@ import Testing
             } else {
                 var next: UInt64 = 0
                 while next < total {
-                    guard let frame = ring.take() else { continue }
+                    guard let frame = ring.pop() else { continue }
                     if !Self.isFrame(frame, next) { wrong.add(1, ordering: .relaxed) }
                     next += 1
                 }
             }
         }
         #expect(wrong.load(ordering: .relaxed) == 0)
-        #expect(ring.take() == nil)
+        #expect(ring.pop() == nil)
     }
 
     @Test func whatFindsNoRoomIsNotTaken() {
@@ -52,8 +52,8 @@ import Testing
             var put: UInt64 = 0
             while Self.put(ring, put, Int.random(in: 1...PuntRing.longest, using: &random)) { put += 1 }
             #expect(put >= 20)
-            for number in 0..<put { #expect(ring.take().map { Self.isFrame($0, number) } == true) }
-            #expect(ring.take() == nil)
+            for number in 0..<put { #expect(ring.pop().map { Self.isFrame($0, number) } == true) }
+            #expect(ring.pop() == nil)
         }
     }
 }

@@ -38,7 +38,7 @@ extension DataPlane {
     private func plan(gain: Double) -> [Placement.Move] { placement.balancing(loads.queues, requests(), on: placementLoops, gain: gain) }
 
     private func make(_ move: Placement.Move) -> Bool {
-        guard take(placement.after(move), orGiveUp: true) else { return false }
+        guard move(to: placement.after(move), orGiveUp: true) else { return false }
         queueMoves += UInt64(move.queues.count)
         return true
     }

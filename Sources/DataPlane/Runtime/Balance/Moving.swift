@@ -7,18 +7,18 @@ import Synchronization
 /// frames that it still holds, as some may be from that queue, and only then does the new loop begin to poll it. Meanwhile frames wait where they are: in the
 /// guest's ring, which loses nothing, or in the device's.
 ///
-/// A class that is over its rate may hold frames for long. A move for the sake of balance is given up after `longestSettling`, and the old loop continues to
+/// A class that is over its rate may hold frames for long. A move for the sake of balance is given up after `longestDraining`, and the old loop continues to
 /// poll the queue. A move that is necessary is made all the same, and may let frames overtake those that the old loop still holds. Moves are necessary if the
 /// port was pinned to other CPUs, if a pace now requires all its queues on one loop, or if its guest has connected with memory on another NUMA node.
 extension DataPlane {
     /// The longest time for which a queue is not polled by any loop, in ns.
-    static var longestSettling: UInt64 { 250_000_000 }
+    static var longestDraining: UInt64 { 250_000_000 }
 
     /// Makes the loops poll the queues as `wanted` says.
-    /// - Parameter orGiveUp: whether to give up if a loop still holds frames after `longestSettling`.
+    /// - Parameter orGiveUp: whether to give up if a loop still holds frames after `longestDraining`.
     /// - Returns: false if the move was given up.
     @discardableResult
-    func take(_ wanted: Placement, orGiveUp: Bool = false) -> Bool {
+    func move(to wanted: Placement, orGiveUp: Bool = false) -> Bool {
         let old = placement
         let moved = wanted.moved(from: old)
         placement = wanted
@@ -27,30 +27,30 @@ extension DataPlane {
             return true
         }
         exchange { snapshot(for: $0, leavingOut: moved) }
-        let isSettled = settle(Set(moved.compactMap { old.loops[$0] }))
-        if !isSettled && orGiveUp { placement = old }
+        let isDrained = drain(Set(moved.compactMap { old.loops[$0] }))
+        if !isDrained && orGiveUp { placement = old }
         exchange { snapshot(for: $0, leavingOut: []) }
-        return isSettled || !orGiveUp
+        return isDrained || !orGiveUp
     }
 
     /// Waits until these loops have sent what they hold.
     /// - Returns: false if one of them has not done so in time.
-    private func settle(_ loops: Set<Int>) -> Bool {
+    private func drain(_ loops: Set<Int>) -> Bool {
         var waiting = loops.map { (runtime.lcores.baseAddress! + $0) }
         for lcore in waiting {
             waitFor(lcore, microseconds: 50) {
-                if lcore.pointee.commands.put(.settle) { return false }
+                if lcore.pointee.commands.put(.drain) { return false }
                 runtime.lcores.wake()
                 return true
             }
         }
         runtime.lcores.wake()
-        let deadline = runtime.now + Self.longestSettling
+        let deadline = runtime.now + Self.longestDraining
         while !waiting.isEmpty && runtime.now < deadline {
             waiting.removeAll { $0.pointee.commands.isDone }
             if !waiting.isEmpty { pause(microseconds: 50) }
         }
-        for lcore in waiting { lcore.pointee.commands.abandonSettling(of: lcore) }
+        for lcore in waiting { lcore.pointee.commands.abandonDraining(of: lcore) }
         return waiting.isEmpty
     }
 }

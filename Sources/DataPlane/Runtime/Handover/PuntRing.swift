@@ -57,7 +57,7 @@ package struct PuntRing: @unchecked Sendable {
     // MARK: The control thread
 
     /// The next frame; nil: there is none.
-    package func take() -> PuntedFrame? {
+    package func pop() -> PuntedFrame? {
         var read = indices.pointee.read.load(ordering: .relaxed)
         let written = indices.pointee.written.load(ordering: .acquiring)
         if read == written { return nil }

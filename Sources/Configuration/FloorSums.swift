@@ -1,4 +1,4 @@
-/// Admission of floors: a tree is refused where the floors of a class's children sum to more than the floor of the class itself, or, below the root, to more
+/// Floors must not be oversubscribed: a tree is refused where the floors of a class's children sum to more than the floor of the class itself, or, below the root, to more
 /// than the tree's rate.
 extension Validator {
     mutating func checkTrees(_ trees: [TreeDescription]) {

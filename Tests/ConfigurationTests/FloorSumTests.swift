@@ -21,7 +21,7 @@ private func with(_ guests: [(name: String, inbound: UInt64?, outbound: UInt64?)
     return model.problems.map(\.description)
 }
 
-@Suite struct AdmissionTests {
+@Suite struct FloorSumTests {
     @Test func floorsThatFitExactly() {
         #expect(with([("vm1", 1_000_000_000, 500_000_000), ("vm2", 1_000_000_000, 500_000_000)]) == [])
     }
