@@ -7,7 +7,8 @@ extension EndToEnd {
         @Test("both tell each other who they are, without tags; priorities that the peer tells are used as long as it tells them")
         func neighbours() throws {
             try withLab { lab in
-                let wire = try VethPair(lab, "w")
+                // In a namespace of its own the peer is the only one, whatever this host runs.
+                let there = try Namespace(lab, "peer"), wire = try VethPair(lab, "w", farIn: there)
                 let tap = "\(lab.tag)t"
                 let daemon = try Daemon(lab, """
                     bridges: [{name: br0}]
@@ -24,8 +25,8 @@ extension EndToEnd {
                     """)
                 try daemon.waitUntil(port: "uplink", is: "up")
                 let fields = ["eth.dst", "vlan.id", "lldp.port.id", "lldp.time_to_live", "_ws.malformed"]
-                let capture = try Capture(lab, wire.far, fields: fields, filter: "ether proto 0x88cc or vlan")
-                let peer = try LLDPDaemon(lab, wire.far)
+                let capture = try Capture(lab, wire.far, fields: fields, filter: "ether proto 0x88cc or vlan", namespace: there)
+                let peer = try LLDPDaemon(lab, wire.far, in: there)
 
                 let seen = try eventually("lldpd knows the switch", within: 30) { () -> String? in
                     let text = try peer.command("-f", "json0", "show", "neighbors", "details")
@@ -54,7 +55,7 @@ extension EndToEnd {
                 #expect(try priority("fcoe") == 6)
                 let packet = Frames.ipv4(6, Frames.tcp(to: 3260, [UInt8](repeating: 1, count: 40)))
                 let iscsi = Frames.ethernet(to: "02:00:00:00:00:99", from: "02:00:00:00:01:01", type: 0x0800, packet)
-                let tags = try Capture(lab, wire.far, fields: ["vlan.priority", "vlan.id"], filter: "vlan and ether src 02:00:00:00:01:01")
+                let tags = try Capture(lab, wire.far, fields: ["vlan.priority", "vlan.id"], filter: "vlan and ether src 02:00:00:00:01:01", namespace: there)
                 try RawSocket(tap).send(iscsi)
                 #expect(try tags.waitFor(1)[0] == ["vlan.priority": "6", "vlan.id": "1"])
 
@@ -117,11 +118,11 @@ private final class LLDPDaemon {
     private let process: ChildProcess
     private let socket: String
 
-    init(_ lab: Lab, _ interface: String) throws {
+    init(_ lab: Lab, _ interface: String, in namespace: Namespace) throws {
         socket = lab.path("lldpd.sock")
         // It keeps its unprivileged half in this folder.
         try FileManager.default.createDirectory(atPath: "/run/lldpd", withIntermediateDirectories: true)
-        process = try lab.start("lldpd", "-d", "-u", socket, "-I", interface)
+        process = try lab.start("lldpd", "-d", "-u", socket, "-I", interface, namespace: namespace)
         try eventually("lldpd answers", within: 30) { try finish(["lldpcli", "-u", socket, "show", "configuration"]).status == 0 }
         try command("configure", "lldp", "tx-interval", "1")
     }

@@ -75,7 +75,7 @@ struct Way {
         sluice_prefetch(lines + Int(leaf) &* 128)
         var found = key.with(leaf: leaf), growth: UInt32 = 0
         if tags == .priority || tags == .vlans && (self.tags || !PortVLANs.keepsTag(record, forms)) {
-            guard let tag = tags == .priority ? EgressTag(port.pointee.tagger.egress(record)) : egressAction(record, port) else {
+            guard let tag = tags == .priority ? EgressTag(port.pointee.tagger.unsafelyUnwrapped.egress(record)) : egressAction(record, port) else {
                 // The destination was learned before the port left the VLAN.
                 isUniform = false
                 return (GroupKey(.vlanNotAllowed, output).with(leaf: UInt16(truncatingIfNeeded: run)), 0)
@@ -114,7 +114,7 @@ enum Tagging {
 /// What happens to the tag of a frame that leaves by a port, whether or not its bridge has VLANs; nil if the port is not a member of the frame's VLAN.
 @inline(__always) @_noLocks
 func egressAction(_ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>) -> EgressTag? {
-    egressAction(record, port, pcp: port.pointee.tagger.pcp(row: record.pointee.protocolID))
+    egressAction(record, port, pcp: port.pointee.tagger?.pcp(row: record.pointee.protocolID) ?? PriorityTagger.leave)
 }
 
 /// - Parameter pcp: the priority that the frame leaves with if the port writes priorities.

@@ -72,21 +72,21 @@ extension DataPlane {
 
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
         var taggers = [tagger([])]
-        views.initialize(repeating: PortView(link: nil, tagger: taggers[0]))
+        views.initialize(repeating: PortView(link: nil))
         let connected = connectedPorts, detours = model.bridgesWithDetours
         let mirrors = mirrorTables(for: lcore, treeNumbers)
         for port in connected {
             let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
             let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil, isMirrored = mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
             let wants = (port.link.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
-            let applications = discovery.published[port.index]
+            let applications = discovery.published[port.index], tags = port.isPhysical && port.settings.dcb
             if let applications { taggers.append(tagger(applications)) }
             views[Int(port.index)] = PortView(
                 link: port.link.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: tree, isPhysical: port.isPhysical,
-                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, tagger: applications == nil ? taggers[0] : taggers[taggers.count - 1],
-                flags: flags(of: port, detours: detours), vlans: vlans(of: port),
-                inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)), maxFrame: port.maxFrame,
+                spoofCheck: port.settings.spoofCheck, flags: flags(of: port, detours: detours), maxFrame: port.maxFrame,
+                tagger: tags ? taggers[applications == nil ? 0 : taggers.count - 1] : nil, vlans: vlans(of: port),
+                inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)),
                 way: GroupKey(isTold ? .filter : .pass, port.index).with(tag: wants).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)

@@ -45,7 +45,7 @@ func inject(_ injection: UnsafeMutablePointer<Injection>, _ lcore: UnsafeMutable
     for index in 0..<injection.pointee.ports.count {
         let port = injection.pointee.ports[unchecked: index]
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
-        let pcp = row == ProtocolTable.defaultRow ? PriorityTagger.networkControl : view.pointee.tagger.pcp(row: row)
+        let pcp = row == ProtocolTable.defaultRow ? PriorityTagger.networkControl : view.pointee.tagger?.pcp(row: row) ?? PriorityTagger.leave
         guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
             let action = injection.pointee.isOfLink ? EgressTag(TagAction(.keep)) : egressAction(record, view, pcp: pcp)
         else { continue }

@@ -1,5 +1,4 @@
 import Bridge
-import DCB
 import DPDKShim
 import Packet
 
@@ -38,11 +37,10 @@ package final class AdmissionTrial {
         }
         lcore.initialize(to: Lcore(
             index: 0, of: 1, id: 0, cpu: 0, clock: Clock(frequency: 1_000_000_000), pool: OpaquePointer(buffers), backlogLimit: 1, event: -1, mode: .polling))
-        let tagger = PriorityTagger.create()
         snapshot.initialize(to: Snapshot(
             number: 1, receiveQueues: .copy((0..<ports).map { [links] in ReceiveQueue(link: links + $0, port: PortIndex($0), queue: 0) }),
-            ports: .copy((0..<ports).map { [links] in PortView(link: links + $0, isPhysical: isPhysical, tagger: tagger, maxFrame: maxFrame) }),
-            bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy((0..<ports).map { PortIndex($0) }), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, taggers: .copy([tagger]),
+            ports: .copy((0..<ports).map { [links] in PortView(link: links + $0, isPhysical: isPhysical, maxFrame: maxFrame) }),
+            bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy((0..<ports).map { PortIndex($0) }), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, taggers: .copy([]),
             limits: .copy([PortLimits](repeating: PortLimits(), count: ports))))
     }
 
