@@ -93,13 +93,19 @@ extension EditCommand {
             let before = field.write(old), after = field.write(new)
             if before == after { return [] }
             guard let after else { return [field.key, "none"] }
-            // A command leaves keys of a map that it does not mention as they are, so keys that are gone have to be set to `none`.
-            var gone: [String] = []
-            if case .map(let entries) = after, case .map(let old)? = before {
-                gone = old.map(\.key).filter { key in !entries.contains { $0.key == key } && field.about.value.mayUnset(key) }
-            }
-            return [field.key] + after.commandWords + gone.flatMap { [$0, "none"] }
+            return [field.key] + words(from: before, to: after, field.about.value)
         }
+    }
+
+    /// The words of a value that is not as it was. A command leaves keys of a map that it does not mention as they are, so keys that are gone become `none`.
+    private static func words(from old: Document?, to new: Document, _ value: FieldValue) -> [String] {
+        guard case .map(let entries) = new, case .map(let before)? = old else { return new.commandWords }
+        let fields = value.fields
+        let gone = before.map(\.key).filter { key in !entries.contains { $0.key == key } && fields.contains { $0.key == key && $0.mayBeUnset } }
+        return entries.flatMap { entry in
+            let was = before.first { $0.key == entry.key }?.value
+            return [entry.key] + (fields.first { $0.key == entry.key }.map { words(from: was, to: entry.value, $0.value) } ?? entry.value.commandWords)
+        } + gone.flatMap { [$0, "none"] }
     }
 }
 
@@ -120,17 +126,6 @@ extension Document {
     /// The value in words of the command line: a list is one word, and a map is one word for each key and the words of its value.
     fileprivate var commandWords: [String] {
         if case .map(let entries) = self { entries.flatMap { [$0.key] + $0.value.commandWords } } else { [words] }
-    }
-}
-
-extension FieldValue {
-    /// Whether this value is a map, or may be one, with a key that can be set to `none`.
-    fileprivate func mayUnset(_ key: String) -> Bool {
-        switch self {
-        case .map(let fields, _): fields.contains { $0.key == key && $0.mayBeUnset }
-        case .either(let all): all.contains { $0.mayUnset(key) }
-        default: false
-        }
     }
 }
 

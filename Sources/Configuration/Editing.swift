@@ -10,7 +10,7 @@ public enum EditVerb: String, CaseIterable, Sendable {
 
 extension FieldValue.Shape {
     /// Whether `word`, behind the key, is the value itself, and not a key of the map that the value may be as well.
-    func takes(scalar word: String) -> Bool { if case .scalarOrMap(let keys) = self { !keys.contains(word) } else { false } }
+    func takes(scalar word: String) -> Bool { if case .scalarOrMap(let fields) = self { !fields.contains { $0.key == word } } else { false } }
 }
 
 extension Model {
@@ -96,46 +96,46 @@ struct Editor {
                 throw ConfigurationError(path, noKey(key, of: noun, among: fields.map(\.key)))
             }
             if !seen.insert(key).inserted { throw ConfigurationError(inner, "'\(key)' stands twice: write it once") }
-            guard let first = words.first else { throw ConfigurationError(inner, "'\(key)' needs a value") }
-            let value: Element
-            let shape = field.about.value.shape
-            switch shape {
-            case .scalar:
-                words.removeFirst()
-                value = Element(path: inner, content: .scalar(first))
-            case .list:
-                words.removeFirst()
-                let items = first.split(separator: ",", omittingEmptySubsequences: true).enumerated().map {
-                    Element(path: "\(inner)[\($0)]", content: .scalar(String($1)))
-                }
-                value = Element(path: inner, content: Self.unsets(first) ? .scalar(first) : .list(items))
-            case .map(let keys), .scalarOrMap(let keys):
-                if Self.unsets(first) || shape.takes(scalar: first) {
-                    words.removeFirst()
-                    value = Element(path: inner, content: .scalar(first))
-                } else {
-                    value = try nested(&words, keys, inner, key)
-                }
-            }
-            entries.append(Element.Entry(key: key, value: value))
+            entries.append(Element.Entry(key: key, value: try value(of: field.about, &words, inner)))
         }
         return Element(path: path, content: .map(entries))
+    }
+
+    /// Reads the words of a key's value.
+    private static func value(of field: FieldDescription, _ words: inout ArraySlice<String>, _ path: String) throws(ConfigurationError) -> Element {
+        guard let first = words.first else { throw ConfigurationError(path, "'\(field.key)' needs a value") }
+        let shape = field.value.shape
+        switch shape {
+        case .scalar:
+            words.removeFirst()
+            return Element(path: path, content: .scalar(first))
+        case .list:
+            words.removeFirst()
+            let items = first.split(separator: ",", omittingEmptySubsequences: true).enumerated().map {
+                Element(path: "\(path)[\($0)]", content: .scalar(String($1)))
+            }
+            return Element(path: path, content: unsets(first) ? .scalar(first) : .list(items))
+        case .map(let fields), .scalarOrMap(let fields):
+            guard unsets(first) || shape.takes(scalar: first) else { return try nested(&words, fields, path, field.key) }
+            words.removeFirst()
+            return Element(path: path, content: .scalar(first))
+        }
     }
 
     private static func unsets(_ word: String) -> Bool { ["none", "default"].contains(word) }
 
     /// Reads the words of a nested map: it ends at the first word that is none of its keys.
     private static func nested(
-        _ words: inout ArraySlice<String>, _ keys: [String], _ path: String, _ noun: String
+        _ words: inout ArraySlice<String>, _ fields: [FieldDescription], _ path: String, _ noun: String
     ) throws(ConfigurationError) -> Element {
         var entries: [Element.Entry] = []
-        while let key = words.first, keys.contains(key) {
+        while let key = words.first, let field = fields.first(where: { $0.key == key }) {
             words.removeFirst()
             if entries.contains(where: { $0.key == key }) { throw ConfigurationError("\(path).\(key)", "'\(key)' stands twice: write it once") }
-            guard let value = words.popFirst() else { throw ConfigurationError("\(path).\(key)", "'\(key)' needs a value") }
-            entries.append(Element.Entry(key: key, value: Element(path: "\(path).\(key)", content: .scalar(value))))
+            entries.append(Element.Entry(key: key, value: try value(of: field, &words, "\(path).\(key)")))
         }
         if entries.isEmpty, let word = words.first {
+            let keys = fields.map(\.key)
             let advice = nearest(to: word, among: keys).map { "did you mean '\($0)'?" } ?? "its keys are \(keys.joined(separator: ", "))"
             throw ConfigurationError(path, "\(noun) has no key '\(word)': \(advice)")
         }

@@ -20,26 +20,26 @@ package indirect enum FieldValue: Sendable {
         case scalar
         /// Values with commas between them, in one word.
         case list
-        case map(keys: [String])
+        case map([FieldDescription])
         /// One word, or words that are keys and values of this map.
-        case scalarOrMap(keys: [String])
+        case scalarOrMap([FieldDescription])
     }
 
     var shape: Shape {
         switch self {
         case .flag, .integer, .quantity, .choice, .text, .named, .oneOf: .scalar
         case .list: .list
-        case .map(let fields, _): .map(keys: fields.map(\.key))
+        case .map(let fields, _): .map(fields)
         case .either(let all):
-            if keys.isEmpty { .scalar } else if all.allSatisfy({ !$0.keys.isEmpty }) { .map(keys: keys) } else { .scalarOrMap(keys: keys) }
+            if fields.isEmpty { .scalar } else if all.allSatisfy({ !$0.fields.isEmpty }) { .map(fields) } else { .scalarOrMap(fields) }
         }
     }
 
     /// The keys of all maps that the value may be.
-    private var keys: [String] {
+    var fields: [FieldDescription] {
         switch self {
-        case .map(let fields, _): fields.map(\.key)
-        case .either(let all): all.flatMap(\.keys)
+        case .map(let fields, _): fields
+        case .either(let all): all.flatMap(\.fields)
         default: []
         }
     }

@@ -32,6 +32,12 @@ public struct PortOptions: Equatable, Sendable {
     public var rest = RestSettings()
     /// Physical ports only: frames leave with the priority of their protocol, in a tag.
     public var dcb = true
+    /// Physical ports only: what is negotiated by DCBX.
+    public var dcbx = DCBSettings()
+    /// Physical ports only: what the port's LLDP agent does.
+    public var lldp = LLDPMode.rx
+    /// Physical ports only: addresses of this host that LLDP tells for its management.
+    public var managementAddresses: [IPPrefix] = []
     /// Only frames whose source address is a configured MAC address of one of the port's guests may enter.
     public var spoofCheck = false
     /// The port's VLANs. nil: frames pass with the tags that they have; but if another port of the bridge names a VLAN, this one is an access port of VLAN 1.
@@ -61,7 +67,7 @@ extension Field<PortDraft> {
                 .of(.physical, elsewhere: "the root of the inbound tree is the bridge's rate"),
             .overhead(\.overhead).of(.physical),
             .rest(\.rest).of(.physical, elsewhere: "the inbound tree's is the bridge's"),
-            .flag("dcb", \.dcb, standard: true, help: "frames leave with the priority of their protocol, in a tag").of(.physical),
+            .dcb,
             .flag("persistent", \.persistent, standard: false, help: "the interface outlives the daemon, with its addresses").of(.tap),
             .flag("spoof-check", \.spoofCheck, standard: false, help: "only the macs of its guests may send"),
             .vlan,
@@ -70,7 +76,7 @@ extension Field<PortDraft> {
             .flag("dhcp-guard", \.dhcpGuard, standard: false, help: "nothing may come in that DHCP servers send"),
             .flag("ra-guard", \.raGuard, standard: false, help: "no router advertisements may come in"),
             .map("pace", \.pace, PaceSettings.kind, help: "how fast it is read, which loses nothing"),
-        ] + rules + snooping + access
+        ] + rules + snooping + discovery + access
     }
 }
 

@@ -66,8 +66,9 @@ public struct Verb: Hashable, Sendable {
         for (key, value) in params.sorted(by: { $0.key < $1.key }) {
             let word = key.replacing("_", with: "-")
             if case .object(let inner) = value {
-                guard path.isEmpty, !inner.isEmpty else { throw wrong(path + key) }
-                words += [word] + (try pairs(inner, below: key + "."))
+                // A port's dcb is the only map that has maps in it.
+                guard path.isEmpty || path == "dcb.", !inner.isEmpty else { throw wrong(path + key) }
+                words += [word] + (try pairs(inner, below: path + key + "."))
             } else if case .array(let items) = value, object == .filter, key == "rules", !items.isEmpty {
                 for item in items {
                     // A rule is an object with one key, as in a configuration file.

@@ -96,6 +96,8 @@ extension Engine {
         .show(Methods.fdbShow) { engine, params in try engine.addresses(params) },
         .change(Methods.fdbFlush) { engine, params in try engine.flush(params) },
         .show(Methods.mdbShow) { engine, params in try engine.members(params) },
+        .show(Methods.lldpShow) { engine, params in try engine.lldp(params.name) },
+        .show(Methods.dcbShow) { engine, params in try engine.dcb(params.name) },
         MethodRow(Methods.classShow) { engine, request in
             let snapshot = try engine.classes(try request.params(ClassParams.self))
             return .later { .reply(snapshot.statuses()) }

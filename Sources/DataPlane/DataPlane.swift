@@ -49,6 +49,7 @@ public final class DataPlane {
     var retiredGroups: [BridgeGroups] = []
     /// The names of the ports' bridges, by `PortIndex`.
     var bridgesOfPorts: [String?] = []
+    var discovery = Discovery()
     var filters = FilterPrograms()
     /// Filter programs that have been replaced, and the programs that replaced them.
     var retiredFilters: [(program: FilterProgram, heir: FilterProgram?)] = []
@@ -162,6 +163,7 @@ public final class DataPlane {
 
     /// Stops the poll loops, closes every port and returns DPDK's memory.
     public func close() {
+        withdrawDiscovery { _ in true }
         runtime.halt()
         for port in ports.values { port.close(.ended) }
         for tree in trees.values { tree.close() }
@@ -185,6 +187,7 @@ public final class DataPlane {
         followLinks()
         takePunted()
         advanceGroups()
+        advanceDiscovery()
     }
 
     /// Does the work that poll loops leave to others, about once a second: ageing, loads, and another attempt to open failed ports.

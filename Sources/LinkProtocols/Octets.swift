@@ -1,3 +1,5 @@
+import Packet
+
 /// A part of a frame, from which big-endian numbers are read. Callers must check `count` before they read; offsets count from the start of the part.
 package struct Octets {
     private let frame: [UInt8]
@@ -25,6 +27,24 @@ package struct Octets {
     package func bigEndian16(_ offset: Int) -> UInt16 { UInt16(byte(offset)) << 8 | UInt16(byte(offset + 1)) }
     package func bigEndian32(_ offset: Int) -> UInt32 { UInt32(bigEndian16(offset)) << 16 | UInt32(bigEndian16(offset + 2)) }
     package func bigEndian64(_ offset: Int) -> UInt64 { UInt64(bigEndian32(offset)) << 32 | UInt64(bigEndian32(offset + 4)) }
+
+    package func mac(_ offset: Int) -> MACAddress { MACAddress(value: UInt64(bigEndian16(offset)) << 32 | UInt64(bigEndian32(offset + 2))) }
+    package var array: [UInt8] { Array(frame[range]) }
+
+    /// What an Ethernet frame carries behind up to two tags; nil if it ends within its headers.
+    package var ethernetPayload: (type: UInt16, payload: Octets)? {
+        guard count >= HeaderSize.ethernet else { return nil }
+        var offset = 12
+        var type = bigEndian16(offset)
+        var tags = 0
+        while type == EtherType.vlan || type == EtherType.serviceVLAN || type == EtherType.oldServiceVLAN, tags < 2 {
+            offset += HeaderSize.vlanTag
+            tags += 1
+            guard count >= offset + 2 else { return nil }
+            type = bigEndian16(offset)
+        }
+        return from(offset + 2).map { (type, $0) }
+    }
 
     package func address(_ family: GroupFamily, _ offset: Int) -> GroupAddress {
         switch family {
@@ -56,4 +76,11 @@ package func pseudoHeaderSum(source: GroupAddress, destination: GroupAddress, le
         for shift in stride(from: UInt64(0), to: 64, by: 16) { sum += half >> shift & 0xffff }
     }
     return sum
+}
+
+extension [UInt8] {
+    /// Appends the lowest `bytes` bytes of a number, the most significant first.
+    mutating func append(_ number: some FixedWidthInteger & UnsignedInteger, bytes: Int) {
+        for index in (0..<bytes).reversed() { append(UInt8(truncatingIfNeeded: UInt64(number) >> UInt64(8 * index))) }
+    }
 }

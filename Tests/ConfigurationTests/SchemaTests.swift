@@ -159,7 +159,7 @@ import Testing
         #expect(try Model(yaml: "bridges: [\(Value.map(bridge.merging(["name": .text("a")]) { $1 }).yaml)]") == Model(yaml: "bridges: [{name: a}]"))
         for port in [["type": "vhost", "socket": "/s"], ["type": "tap", "interface": "t"], ["type": "physical", "device": "eth1"]] {
             let least = (["name": "a", "bridge": "b"].merging(port) { $1 }).mapValues { Value.text($0) }
-            let all = defaults(items("ports")).merging(least) { $1 }.filter { port["type"] == "vhost" || $0.key != "mode" }.filter { port["type"] == "physical" || !["overhead", "dcb"].contains($0.key) }
+            let all = defaults(items("ports")).merging(least) { $1 }.filter { port["type"] == "vhost" || $0.key != "mode" }.filter { port["type"] == "physical" || !["overhead", "dcb", "lldp"].contains($0.key) }
             #expect(all.count > 12)
             #expect(try Model(yaml: "ports: [\(Value.map(all).yaml)]") == Model(yaml: "ports: [\(Value.map(least).yaml)]"))
         }

@@ -109,6 +109,8 @@ final class CannedDaemon: Sendable {
         case Methods.groupShow.name: return .reply([Canned.group])
         case Methods.guestShow.name: return .reply(Canned.guests)
         case Methods.mdbShow.name: return .reply(Canned.members)
+        case Methods.lldpShow.name: return .reply([Canned.lldp])
+        case Methods.dcbShow.name: return .reply([Canned.dcb])
         case Methods.fdbShow.name:
             let params = try request.params(FDBParams.self)
             return .reply(Canned.addresses.filter { params.port == nil || $0.port == params.port })
@@ -208,6 +210,34 @@ enum Canned {
         var host = GuestStatus()
         (host.name, host.port, host.bridge, host.implicit) = ("host", "host", "br0", true)
         return [vm1, host]
+    }
+
+    static var lldp: LLDPStatus {
+        var status = LLDPStatus(), neighbor = LLDPStatus.Neighbor(), other = LLDPStatus.Other()
+        (status.port, status.mode, status.up, status.tooManyNeighbors) = ("uplink", "on", true, true)
+        (neighbor.rid, neighbor.mac, neighbor.age, neighbor.timeLeft) = (3, "02:00:00:00:00:01", 75.5, 110.25)
+        (neighbor.chassis.id, neighbor.chassis.name, neighbor.chassis.description) = (.init(type: "mac", value: "02:00:00:00:00:01"), "leaf1", "NOS 1.2")
+        (neighbor.chassis.managementAddresses, neighbor.chassis.capabilities) = (["192.0.2.7"], [.init(type: "Bridge", enabled: true), .init(type: "Router", enabled: false)])
+        (neighbor.port.id, neighbor.port.description, neighbor.port.timeToLive) = (.init(type: "ifname", value: "swp1"), "to host9", 120)
+        (other.type, other.oui, other.subtype, other.value) = (127, "00,12,0F", 4, "05,DC")
+        neighbor.otherTLVs = [other]
+        status.neighbors = [neighbor]
+        (status.counters.framesOut, status.counters.framesIn, status.counters.tlvsUnrecognized) = (5, 7, 7)
+        return status
+    }
+
+    static var dcb: DCBStatus {
+        var status = DCBStatus(), own = DCBStatus.Sharing(), lossless = DCBStatus.Lossless()
+        (status.port, status.peer, status.errors) = ("uplink", "02:00:00:00:00:01", 1)
+        (own.willing, own.prioTc, own.tcBw) = (true, [0, 0, 0, 1, 2, 0, 0, 0], [60, 40, 0, 0, 0, 0, 0, 0])
+        own.tcTsa = ["ets", "ets", "strict", "strict", "strict", "strict", "strict", "strict"]
+        (lossless.willing, lossless.capability, lossless.prioPfc) = (true, 8, [3])
+        (status.ets.administrative, status.ets.operational, status.pfc.administrative, status.pfc.operational) = (own, own, lossless, lossless)
+        own.willing = nil
+        (status.ets.remoteRecommended, status.app.willing) = (own, true)
+        status.app.operational = [.init(selector: "ethtype", id: 0x8906, priority: 3), .init(selector: "ethtype", id: 0, priority: 1)]
+        status.priorities = [.init(protocol: "fcoe", pcp: 3), .init(protocol: "default", pcp: 1)]
+        return status
     }
 
     static var members: MDBReply {

@@ -388,6 +388,41 @@ import Testing
             """)
     }
 
+    @Test func neighboursAndWhatIsNegotiatedAreShown() throws {
+        let daemon = try CannedDaemon()
+        #expect(try sluice("lldp", "show", socket: daemon.path).output == """
+            uplink: lldp on, link up
+              neighbor 3: leaf1 port swp1
+                chassis mac 02:00:00:00:00:01, port ifname swp1
+                port description: to host9
+                system: NOS 1.2
+                management: 192.0.2.7
+                capabilities: Bridge on, Router off
+                tlv oui 00,12,0F subtype 4: 05,DC
+                heard for 75s, valid for 110s of 120s
+              there are more neighbors than are kept
+              frames: 5 out, 7 in, 0 discarded, 0 wrong
+              TLVs: 0 discarded, 7 unrecognized; neighbors aged out: 0
+
+            """)
+        let json = try sluice("lldp", "show", "uplink", "-j", socket: daemon.path).output
+        for part in ["\"mgmt-ip\"", "\"unknown-tlvs\"", "\"descr\"", "\"capability\"", "\"time_left\""] { #expect(json.contains(part), "\(json)") }
+        let sharing = "tc-tsa ets,ets,strict,strict,strict,strict,strict,strict tc-bw 60,40,0,0,0,0,0,0 prio-tc 0,0,0,1,2,0,0,0"
+        #expect(try sluice("dcb", "show", socket: daemon.path).output == """
+            uplink: peer 02:00:00:00:00:01
+              1 TLVs of the peer are wrong and not used
+              ets wanted: willing on \(sharing)
+              ets in use: willing on \(sharing)
+              ets recommended by the peer: \(sharing)
+              pfc wanted: willing on prio-pfc 3 of 8 at once
+              pfc in use: willing on prio-pfc 3 of 8 at once
+              app: willing on
+              app in use: ethtype-prio 0x8906:3 default-prio 1
+              priorities: fcoe 3, default 1
+
+            """)
+    }
+
     /// No word for the place may be ignored, because more addresses than intended would then be forgotten.
     @Test func addressesAreForgottenByAnyWordForTheirPlace() throws {
         let daemon = try CannedDaemon()

@@ -18,6 +18,9 @@ import Testing
         #expect(try words("fdb.add", #"{"mac":"52:54:00:00:00:09","port":"vm1"}"#) == ["52:54:00:00:00:09", "port", "vm1"])
         #expect(try words("core.set", #"{"cpu":3,"polling":"adaptive"}"#) == ["3", "polling", "adaptive"])
         #expect(try words("guest.set", #"{"name":"vm1","macs":[]}"#) == ["vm1", "macs", "none"])
+        #expect(
+            try words("port.set", #"{"name":"up","dcb":{"pfc":{"willing":true,"prio-pfc":[3,4]},"ets":{"tc_bw":[60,40]}}}"#)
+                == ["up", "dcb", "ets", "tc-bw", "60,40", "pfc", "prio-pfc", "3,4", "willing", "on"])
         #expect(try words("bridge.del", #"{"name":"br1"}"#) == ["br1"])
         #expect(
             try words("filter.add", #"{"name":"f","rules":[{"allow":"udp, or tcp"},{"deny":"ip"}],"default":"deny"}"#) == ["f", "default", "deny", "allow", "udp, or tcp", "deny", "ip"])

@@ -1,5 +1,6 @@
 import DPDKShim
 import Glibc
+import Packet
 
 /// One of DPDK's Ethernet devices, or several that form one port, from probing to removal. Tap and physical ports are made of it.
 final class EthernetDevice {
@@ -127,6 +128,14 @@ final class EthernetDevice {
         var megabits: UInt32 = 0
         let isUp = sluice_device_link(numbers[0], &megabits)
         return (isUp, megabits)
+    }
+
+    /// The first device's own address; nil: it has none.
+    var mac: MACAddress? {
+        var octets = rte_ether_addr()
+        guard rte_eth_macaddr_get(numbers[0], &octets) == 0 else { return nil }
+        let mac = withUnsafeBytes(of: octets) { MACAddress(value: $0.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }) }
+        return mac.isZero || mac.isMulticast ? nil : mac
     }
 
     /// Makes the device mark received frames whose checksums are unfinished. It is called before any loop is given the port.

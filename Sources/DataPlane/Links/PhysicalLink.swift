@@ -2,6 +2,7 @@ import Configuration
 import DPDKShim
 import Glibc
 import Netlink
+import Packet
 import Synchronization
 
 /// A NIC, given by a PCI address, by any DPDK device string, or by the name of a kernel interface, which is driven by AF_XDP where possible and by AF_PACKET
@@ -18,6 +19,8 @@ final class PhysicalLink: DeviceLink {
     private let isInterface: Bool
 
     private var mtu: Int
+
+    var mac: MACAddress? { ethernet.mac }
 
     var warnings: [String] {
         guard isInterface, !fitsXDP(mtu) else { return queueWarnings }

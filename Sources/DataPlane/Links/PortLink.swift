@@ -1,4 +1,5 @@
 import Configuration
+import Packet
 
 /// A port's link: what carries its frames, and can be opened, changed and closed. A new kind is one file with a type that conforms to this, and one row of
 /// `openLink`.
@@ -14,6 +15,8 @@ protocol PortLink: AnyObject {
     var numaNode: Int { get }
     /// Whether received frames wake a poll loop that sleeps; if not, the loop wakes at intervals and polls it.
     var wakes: Bool { get }
+    /// The device's own MAC address; nil: it has none.
+    var mac: MACAddress? { get }
     /// "up", "down", or a sentence that says what is wrong or waited for.
     var condition: String { get }
     /// What is not as the user would expect although the link works, as sentences.
@@ -51,6 +54,7 @@ enum CloseReason {
 }
 
 extension PortLink {
+    var mac: MACAddress? { nil }
     var warnings: [String] { [] }
     func readLosses() -> LinkLosses { LinkLosses() }
     var isGone: Bool { false }

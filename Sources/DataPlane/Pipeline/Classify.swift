@@ -71,11 +71,11 @@ private func classify(
         if !way.hasTree {
             sortWithoutTree(way, runs, &found, lcore)
         } else if way.hasVLANs {
-            found = sortVLANs(way, runs, found, lcore, snapshot)
+            found = sortVLANs(way, runs, found, lcore)
         } else if way.tags {
-            sort(way, .priority, runs, &found, lcore, snapshot)
+            sort(way, .priority, runs, &found, lcore)
         } else {
-            found = sortUntagged(way, runs, found, lcore, snapshot)
+            found = sortUntagged(way, runs, found, lcore)
         }
     } while found.runs < runs
     return found
@@ -95,16 +95,14 @@ private struct Found {
 
 /// Classifies the consecutive runs for one output that has a tree.
 @inline(__always) @_noLocks
-private func sort(
-    _ way: Way, _ tags: Tagging, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) {
+private func sort(_ way: Way, _ tags: Tagging, _ runs: Int, _ found: inout Found, _ lcore: UnsafeMutablePointer<Lcore>) {
     let groups = lcore.pointee.groups
     var record = lcore.pointee.records + found.runs
     var run = found.runs, progress = found.groups
     // The bits that are set in all keys, and those that are set in some. If these differ in a bit above the leaf, the keys differ in more than their leaves.
     var all = UInt64.max, some: UInt64 = 0
     repeat {
-        let (key, growth) = way.classify(record, run: run, tags, &found.isUniform, snapshot)
+        let (key, growth) = way.classify(record, run: run, tags, &found.isUniform)
         if tags != .none, growth != 0 {
             for index in (run == 0 ? 0 : Int((record - 1).pointee.end))..<Int(record.pointee.end) { lcore.pointee.lengths[index] &+= growth }
         }
@@ -123,21 +121,17 @@ private func sort(
 
 /// Does the same for an output that changes no tags. It is a function of its own so that the loop's variables stay in registers.
 @inline(never) @_noLocks
-private func sortUntagged(
-    _ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> Found {
+private func sortUntagged(_ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>) -> Found {
     var found = found
-    sort(way, .none, runs, &found, lcore, snapshot)
+    sort(way, .none, runs, &found, lcore)
     return found
 }
 
 /// Does the same for an output on a bridge with VLANs.
 @inline(never) @_noLocks
-private func sortVLANs(
-    _ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> Found {
+private func sortVLANs(_ way: Way, _ runs: Int, _ found: Found, _ lcore: UnsafeMutablePointer<Lcore>) -> Found {
     var found = found
-    sort(way, .vlans, runs, &found, lcore, snapshot)
+    sort(way, .vlans, runs, &found, lcore)
     return found
 }
 

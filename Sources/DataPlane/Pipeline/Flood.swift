@@ -62,7 +62,7 @@ private func deliver(
     let way = Way(to: output, lcore, snapshot)
     record.pointee.destinationGuest = way.receiver(record)
     var isUniform = true
-    let (key, growth) = way.classify(record, run: 0, way.tagging, &isUniform, snapshot)
+    let (key, growth) = way.classify(record, run: 0, way.tagging, &isUniform)
     var one: Frame? = frame, charged = length &+ growth
     divert(&one, &charged, 1, key, source, lcore, snapshot)
 }

@@ -68,14 +68,14 @@ struct Way {
     ///   - isUniform: set to false if the frame does not leave by this output, so that its key differs from those of others in more than leaf and tag.
     @inline(__always) @_noLocks
     func classify(
-        _ record: UnsafeMutablePointer<FrameRecord>, run: Int, _ tags: Tagging, _ isUniform: inout Bool, _ snapshot: UnsafeMutablePointer<Snapshot>
+        _ record: UnsafeMutablePointer<FrameRecord>, run: Int, _ tags: Tagging, _ isUniform: inout Bool
     ) -> (key: GroupKey, growth: UInt32) {
         let guest = UnsafeRawPointer(record).loadUnaligned(fromByteOffset: guestPlace, as: GuestIndex.self)
         let leaf = leaves[Int(guest) &<< guestShift &+ Int(record.pointee.protocolID)]
         sluice_prefetch(lines + Int(leaf) &* 128)
         var found = key.with(leaf: leaf), growth: UInt32 = 0
         if tags == .priority || tags == .vlans && (self.tags || !PortVLANs.keepsTag(record, forms)) {
-            guard let tag = tags == .priority ? EgressTag(snapshot.pointee.tagger.egress(record)) : egressAction(record, port, snapshot) else {
+            guard let tag = tags == .priority ? EgressTag(port.pointee.tagger.unsafelyUnwrapped.egress(record)) : egressAction(record, port) else {
                 // The destination was learned before the port left the VLAN.
                 isUniform = false
                 return (GroupKey(.vlanNotAllowed, output).with(leaf: UInt16(truncatingIfNeeded: run)), 0)
@@ -113,10 +113,8 @@ enum Tagging {
 
 /// What happens to the tag of a frame that leaves by a port, whether or not its bridge has VLANs; nil if the port is not a member of the frame's VLAN.
 @inline(__always) @_noLocks
-func egressAction(
-    _ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>, _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> EgressTag? {
-    egressAction(record, port, pcp: snapshot.pointee.tagger.pcp(row: record.pointee.protocolID))
+func egressAction(_ record: UnsafeMutablePointer<FrameRecord>, _ port: UnsafeMutablePointer<PortView>) -> EgressTag? {
+    egressAction(record, port, pcp: port.pointee.tagger?.pcp(row: record.pointee.protocolID) ?? PriorityTagger.leave)
 }
 
 /// - Parameter pcp: the priority that the frame leaves with if the port writes priorities.

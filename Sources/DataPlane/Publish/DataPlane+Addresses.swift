@@ -124,6 +124,7 @@ extension DataPlane {
         }
         guard changed else { return }
         followGroupPorts()
+        followDiscovery()
         if !lost.isEmpty {
             // Loops may still be learning addresses from their last burst.
             runtime.grace.wait()

@@ -14,6 +14,7 @@ extension DataPlane {
         makeFloodSets()
         adoptGroups()
         followGroupPorts()
+        followDiscovery()
         move(to: placement.placing(requests(), on: placementLoops))
     }
 
@@ -28,6 +29,7 @@ extension DataPlane {
         retiredGroups = []
         retiredFilters = []
         published += 1
+        discovery.take()
         snapshots = runtime.lcores.indices.map(build)
         for index in runtime.lcores.indices {
             (runtime.lcores.baseAddress! + index).pointee.snapshot.store(snapshots[index], ordering: .sequentiallyConsistent)
@@ -69,6 +71,7 @@ extension DataPlane {
         let treeNumbers = Dictionary(uniqueKeysWithValues: treeNames.enumerated().map { ($1, UInt16($0)) })
 
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
+        var taggers = [tagger([])]
         views.initialize(repeating: PortView(link: nil))
         let connected = connectedPorts, detours = model.bridgesWithDetours
         let mirrors = mirrorTables(for: lcore, treeNumbers)
@@ -76,11 +79,14 @@ extension DataPlane {
             let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
             let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil, isMirrored = mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
             let wants = (port.link.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
+            let applications = discovery.published[port.index], tags = port.isPhysical && port.settings.dcb
+            if let applications { taggers.append(tagger(applications)) }
             views[Int(port.index)] = PortView(
                 link: port.link.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
                 tree: tree, isPhysical: port.isPhysical,
-                spoofCheck: port.settings.spoofCheck, tags: port.isPhysical && port.settings.dcb, flags: flags(of: port, detours: detours), vlans: vlans(of: port),
-                inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)), maxFrame: port.maxFrame,
+                spoofCheck: port.settings.spoofCheck, flags: flags(of: port, detours: detours), maxFrame: port.maxFrame,
+                tagger: tags ? taggers[applications == nil ? 0 : taggers.count - 1] : nil, vlans: vlans(of: port),
+                inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)),
                 way: GroupKey(isTold ? .filter : .pass, port.index).with(tag: wants).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
@@ -100,7 +106,7 @@ extension DataPlane {
                     sets: bridges[name]!.sets, groups: bridges[name]!.groups?.slot, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
-            protocols: protocols, tagger: tagger(), limits: limits(of: connected), mirrors: mirrors))
+            protocols: protocols, taggers: .copy(taggers), limits: limits(of: connected), mirrors: mirrors))
         return result
     }
 
@@ -163,15 +169,6 @@ extension DataPlane {
         for tree in trees.values { leadClosedGuests(in: tree) }
         leftRows = closedGuests.map(\.index)
         exchange { snapshot(for: $0, leavingOut: []) }
-    }
-
-    private func tagger() -> PriorityTagger {
-        let tagger = PriorityTagger.create()
-        tagger.set(row: ProtocolTable.defaultRow, pcp: 0)
-        for item in model.protocolTable {
-            if let row = protocolNumbers[item.name] { tagger.set(row: UInt8(row), pcp: UInt8(item.pcp)) }
-        }
-        return tagger
     }
 }
 

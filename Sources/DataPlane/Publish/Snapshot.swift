@@ -25,8 +25,8 @@ struct Snapshot {
     var bridges: UnsafeMutableBufferPointer<BridgeView>
     var trees: UnsafeMutableBufferPointer<TreeView>
     var protocols: ProtocolTable
-    /// The PCP of each protocol row.
-    var tagger: PriorityTagger
+    /// The PCP of each protocol row: one table for all ports, and one for each port with application priorities of its own. `PortView.tagger` is one of them.
+    var taggers: UnsafeMutableBufferPointer<PriorityTagger>
     /// Limits of ports, by `PortIndex`; empty if no port has any.
     var limits = UnsafeMutableBufferPointer<PortLimits>(start: nil, count: 0)
 
@@ -47,7 +47,8 @@ struct Snapshot {
         bridges.deallocate()
         for tree in trees { tree.leaves.deallocate() }
         trees.deallocate()
-        tagger.destroy()
+        for tagger in taggers { tagger.destroy() }
+        taggers.deallocate()
         limits.deallocate()
         mirrors?.pointee.deallocate()
         mirrors?.deallocate()
@@ -89,7 +90,7 @@ extension ReceiveQueue {
 /// does not need, so asking an idle ring for a whole burst costs more than asking for a few frames.
 let leastPoll = 4
 
-/// A port as poll loops see it.
+/// A port as poll loops see it. It fills a cache line, no more.
 struct PortView {
     /// The link that frames leave by; nil: there is no such port.
     var link: UnsafeMutablePointer<LinkState>?
@@ -100,23 +101,25 @@ struct PortView {
     var tree: UInt16 = 0
     var isPhysical = false
     var spoofCheck = false
-    /// Whether priority tags are pushed on frames that leave. The device is never asked to do it: what this offload demands of the sender differs between
-    /// drivers, and where a demand is not met, frames silently leave without a tag (virtio's driver wants rte_eth_tx_prepare; the 82574 tags only while it
-    /// strips tags from what it receives).
-    var tags = false
     var flags = PortFlags.none
+    /// Bytes of the longest frame without tags: MTU + 14.
+    var maxFrame: UInt32 = 0
+    /// The PCP of each protocol row, for priority tags that are pushed on frames that leave; nil: none are. The snapshot owns it. The device is never asked to
+    /// push them: what this offload demands of the sender differs between drivers, and where a demand is not met, frames silently leave without a tag (virtio's
+    /// driver wants rte_eth_tx_prepare; the 82574 tags only while it strips tags from what it receives).
+    var tagger: PriorityTagger?
     /// What VLANs the port lets in and tags; nil if the port's bridge has no VLANs.
     var vlans: UnsafeMutablePointer<PortVLANs>?
     /// The filters of frames that leave by the port; nil: none. If there are some, `way` has `Fate.filter`.
     var inbound: UnsafeMutablePointer<FilterView>?
     /// What is done with frames that come in by the port; nil: nothing.
     var ingress: UnsafeMutablePointer<IngressView>?
-    /// Bytes of the longest frame without tags: MTU + 14.
-    var maxFrame: UInt32 = 0
     /// The part of a frame's `GroupKey` that depends on the output port alone: its index, whether frames are filtered or examined by class for mirrors on their
     /// way there, and what its link wants of every frame.
     var way: UInt64 = 0
 
+    /// Whether frames leave with priorities.
+    @inline(__always) var tags: Bool { @_noLocks get { tagger != nil } }
     @inline(__always) var wants: EgressTag { @_noLocks get { GroupKey(rawValue: way).tag } }
 }
 

@@ -24,8 +24,7 @@ extension DataPlane {
         case .group:
             guard let groups = bridgesOfPorts[Int(frame.port)].flatMap({ bridges[$0]?.groups }) else { return }
             _ = groups.snooper.receive(frame.bytes, port: frame.port, vlan: frame.vlan, now: now)
-        // Nothing handles LLDP yet; such a frame is only counted at the port that it came in by.
-        case .lldp: break
+        case .lldp: hear(frame, now)
         }
     }
 
@@ -37,14 +36,18 @@ extension DataPlane {
             guard let groups = bridge.groups, let due = groups.snooper.nextDeadline, due <= now else { continue }
             injections += groups.snooper.advance(to: now).map { inject($0, on: name) }
         }
-        if !injections.isEmpty {
-            awaitCommands()
-            for injection in injections {
-                injection.pointee.deallocate()
-                injection.deallocate()
-            }
-        }
+        finish(injections)
         renewGroupTables(now)
+    }
+
+    /// Frees injections when the loops have sent them.
+    func finish(_ injections: [UnsafeMutablePointer<Injection>]) {
+        if injections.isEmpty { return }
+        awaitCommands()
+        for injection in injections {
+            injection.pointee.deallocate()
+            injection.deallocate()
+        }
     }
 
     /// Makes new tables where the present ones are out of date. It waits some time after the last renewal, so that hosts that join and leave without end cost

@@ -9,12 +9,20 @@ struct Injection {
     let bytes: UnsafeMutableBufferPointer<UInt8>
     /// The frame's VLAN; 0: its bridge has no VLANs.
     let vlan: UInt16
+    /// Whether the frame is about the link itself, such as LLDP's: it leaves without a tag, whatever the port's VLANs are (IEEE 802.1AB, 7.3).
+    var isOfLink = false
     let ports: UnsafeMutableBufferPointer<PortIndex>
 
     init(_ bytes: [UInt8], vlan: UInt16, ports: [PortIndex]) {
         self.bytes = .copy(bytes)
         self.vlan = vlan
         self.ports = .copy(ports)
+    }
+
+    /// - Parameter bytes: a frame about the link of `port`.
+    init(ofLink bytes: [UInt8], port: PortIndex) {
+        self.init(bytes, vlan: 0, ports: [port])
+        isOfLink = true
     }
 
     func deallocate() {
@@ -34,12 +42,12 @@ func inject(_ injection: UnsafeMutablePointer<Injection>, _ lcore: UnsafeMutable
     record.pointee.destination |= UInt64(injection.pointee.vlan) &<< 48
     // The operator may have a row for such frames.
     let row = snapshot.pointee.protocols.identify(record)
-    let pcp = row == ProtocolTable.defaultRow ? PriorityTagger.networkControl : snapshot.pointee.tagger.pcp(row: row)
     for index in 0..<injection.pointee.ports.count {
         let port = injection.pointee.ports[unchecked: index]
         let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
+        let pcp = row == ProtocolTable.defaultRow ? PriorityTagger.networkControl : view.pointee.tagger?.pcp(row: row) ?? PriorityTagger.leave
         guard let link = view.pointee.link, link.pointee.connection.load(ordering: .relaxed) >= 0, !view.pointee.flags.has(.shut),
-            let action = egressAction(record, view, pcp: pcp)
+            let action = injection.pointee.isOfLink ? EgressTag(TagAction(.keep)) : egressAction(record, view, pcp: pcp)
         else { continue }
         let counters = lcore.pointee.counters + Int(port), output = lcore.pointee.outputs + Int(port)
         let tag = action.and(view.pointee.wants)

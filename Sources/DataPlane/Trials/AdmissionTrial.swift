@@ -1,5 +1,4 @@
 import Bridge
-import DCB
 import DPDKShim
 import Packet
 
@@ -41,7 +40,7 @@ package final class AdmissionTrial {
         snapshot.initialize(to: Snapshot(
             number: 1, receiveQueues: .copy((0..<ports).map { [links] in ReceiveQueue(link: links + $0, port: PortIndex($0), queue: 0) }),
             ports: .copy((0..<ports).map { [links] in PortView(link: links + $0, isPhysical: isPhysical, maxFrame: maxFrame) }),
-            bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy((0..<ports).map { PortIndex($0) }), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, tagger: .create(),
+            bridges: .copy([BridgeView(fdb: fdb, owners: owners, members: .copy((0..<ports).map { PortIndex($0) }), fitsAll: fitsAll)]), trees: .copy([]), protocols: protocols, taggers: .copy([]),
             limits: .copy([PortLimits](repeating: PortLimits(), count: ports))))
     }
 

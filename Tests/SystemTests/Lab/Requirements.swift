@@ -3,7 +3,7 @@ import Testing
 
 /// What a test needs of the machine. If it is missing, the test is skipped and says why; on CI it fails instead, so that it cannot go unnoticed.
 enum Requirement {
-    case root, hugepages, qemu, testpmd, tshark, tgt, iperf3, libvirt
+    case root, hugepages, qemu, testpmd, tshark, tgt, iperf3, libvirt, lldpd
 
     var missing: String? {
         switch self {
@@ -15,6 +15,7 @@ enum Requirement {
         case .tshark: absent("tshark", package: "tshark")
         case .tgt: absent("tgtd", package: "tgt") ?? absent("iscsi-perf", package: "libiscsi-bin") ?? absent("qemu-img", package: "qemu-utils")
         case .iperf3: absent("iperf3", package: "iperf3")
+        case .lldpd: absent("lldpd", package: "lldpd")
         case .libvirt: absent("libvirtd", package: "libvirt-daemon libvirt-daemon-driver-qemu") ?? absent("virsh", package: "libvirt-clients")
         }
     }

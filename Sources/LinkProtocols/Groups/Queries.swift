@@ -115,11 +115,6 @@ package func encode16(_ value: UInt64) -> UInt16 {
 }
 
 extension [UInt8] {
-    /// Appends the lowest `bytes` bytes of a number, the most significant first.
-    fileprivate mutating func append(_ number: some FixedWidthInteger & UnsignedInteger, bytes: Int) {
-        for index in (0..<bytes).reversed() { append(UInt8(truncatingIfNeeded: UInt64(number) >> UInt64(8 * index))) }
-    }
-
     fileprivate mutating func set(_ number: UInt16, at offset: Int) {
         self[offset] = UInt8(number >> 8)
         self[offset + 1] = UInt8(number & 0xff)

@@ -43,16 +43,7 @@ func readMessage(_ frame: [UInt8]) throws(Refusal) -> Message {
     let octets = Octets(frame)
     guard octets.count >= HeaderSize.ethernet else { throw .malformed(.truncated) }
     guard octets.byte(0) & 1 == 1, octets.bigEndian16(0) != 0xffff || octets.bigEndian32(2) != 0xffff_ffff else { throw .ignored(.notMulticast) }
-    var offset = 12
-    var type = octets.bigEndian16(offset)
-    var tags = 0
-    while type == EtherType.vlan || type == EtherType.serviceVLAN || type == EtherType.oldServiceVLAN, tags < 2 {
-        offset += HeaderSize.vlanTag
-        tags += 1
-        guard octets.count >= offset + 2 else { throw .malformed(.truncated) }
-        type = octets.bigEndian16(offset)
-    }
-    guard let packet = octets.from(offset + 2) else { throw .malformed(.truncated) }
+    guard let (type, packet) = octets.ethernetPayload else { throw .malformed(.truncated) }
     switch type {
     case EtherType.ipv4: return try readIPv4(packet)
     case EtherType.ipv6: return try readIPv6(packet)

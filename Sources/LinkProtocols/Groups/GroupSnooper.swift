@@ -95,8 +95,7 @@ public struct GroupSnooper: Sendable {
 
     private func isOwn(_ frame: [UInt8]) -> Bool {
         guard frame.count >= HeaderSize.ethernet else { return false }
-        let octets = Octets(frame)
-        return UInt64(octets.bigEndian16(6)) << 32 | UInt64(octets.bigEndian32(8)) == mac.value
+        return Octets(frame).mac(6) == mac
     }
 
     private func isCurrent(_ entry: TimerQueue.Entry) -> Bool {

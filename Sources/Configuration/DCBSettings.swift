@@ -1,0 +1,273 @@
+import Filters
+import Packet
+
+/// What a physical port's LLDP agent does (IEEE 802.1AB, adminStatus).
+public enum LLDPMode: String, Equatable, Sendable, CaseIterable {
+    case off
+    /// It listens to neighbours, and tells nothing.
+    case rx
+    /// It tells neighbours about this switch, and does not listen.
+    case tx
+    case on
+}
+
+/// What a physical port negotiates with the switch at the other end (DCBX, IEEE 802.1Q clause 38). Features that are nil are neither told nor taken over. The
+/// keys are those of iproute2's dcb(8).
+public struct DCBSettings: Equatable, Sendable, Initializable {
+    public var ets: ETSSettings?
+    public var pfc: PFCSettings?
+    public var app: AppSettings?
+
+    public init() {}
+}
+
+/// How a link is shared among traffic classes.
+public struct ETSSettings: Equatable, Sendable {
+    /// Whether the peer's recommendation is taken over.
+    public var willing = false
+    public var sharing = ETSSharing()
+    /// What the peer is told to do; nil: nothing is recommended.
+    public var recommended: ETSSharing?
+
+    public init() {}
+}
+
+/// Traffic classes and their shares (dcb-ets(8)). Each list has up to eight items; those that are missing are `strict` or 0.
+public struct ETSSharing: Equatable, Sendable {
+    public var algorithms: [TransmissionSelection] = []
+    /// Percentages, of traffic classes.
+    public var bandwidths: [Int] = []
+    /// The traffic class of each priority.
+    public var classes: [Int] = []
+
+    public init() {}
+
+    /// Whether no list is too long, and the percentages of the classes that share add up to 100 while those of the others are 0.
+    var isSound: Bool {
+        guard algorithms.count <= 8, bandwidths.count <= 8, classes.count <= 8 else { return false }
+        var shared = 0
+        for (place, percent) in bandwidths.enumerated() {
+            if algorithms.count > place, algorithms[place] == .ets { shared += percent } else if percent != 0 { return false }
+        }
+        return shared == (algorithms.contains(.ets) ? 100 : 0)
+    }
+}
+
+/// How a traffic class is chosen (IEEE 802.1Q, table 8-5).
+public enum TransmissionSelection: String, Equatable, Sendable, CaseIterable {
+    case strict, ets
+}
+
+/// For which priorities the peer may be told to pause, and may tell so (dcb-pfc(8)).
+public struct PFCSettings: Equatable, Sendable {
+    /// Whether the peer's priorities are taken over.
+    public var willing = false
+    public var priorities: [Int] = []
+
+    public init() {}
+}
+
+/// Which priorities protocols have on the port (dcb-app(8)).
+public struct AppSettings: Equatable, Sendable {
+    /// Whether the peer's priorities are used for protocols that none is written for here.
+    public var willing = false
+    /// The priority of frames of no known protocol.
+    public var standard: Int?
+    public var etherTypes: [AppPriority] = []
+    /// Ports of TCP and SCTP, of UDP and DCCP, and of any of these.
+    public var streamPorts: [AppPriority] = []
+    public var datagramPorts: [AppPriority] = []
+    public var ports: [AppPriority] = []
+    public var dscps: [AppPriority] = []
+
+    public init() {}
+}
+
+/// A protocol, by the number that it is known by, and its priority.
+public struct AppPriority: Equatable, Sendable {
+    public var identifier: Int
+    /// 0 to 7.
+    public var priority: Int
+
+    public init(_ identifier: Int, priority: Int) {
+        self.identifier = identifier
+        self.priority = priority
+    }
+}
+
+extension Field<PortDraft> {
+    /// `on` and `off`, or a map of what is negotiated; then frames leave with priorities, too.
+    static var dcb: Field {
+        let fields = Field<DCBSettings>.features
+        return Field(
+            key: "dcb", takes: .either([.flag, .map(fields.map(\.about))]), standard: .flag(true),
+            help: "frames leave with the priority of their protocol, in a tag; a map says what DCBX negotiates",
+            unset: {
+                $0.dcb = true
+                $0.dcbx = DCBSettings()
+            },
+            read: { draft, element, problems in
+                if case .map = element.content {
+                    draft.dcb = true
+                    problems.read(element, into: &draft.dcbx, fields, of: "dcb")
+                } else if let flag = problems.flag(element) {
+                    draft.dcb = flag
+                    if !flag { draft.dcbx = DCBSettings() }
+                }
+            },
+            write: { draft in
+                if !draft.dcb { return .flag(false) }
+                return draft.dcbx == DCBSettings() ? nil : Fields.write(draft.dcbx, fields)
+            },
+            check: { draft, path, problems in
+                for field in fields { field.check?(draft.dcbx, { "\(path()).dcb" }, &problems) }
+            }
+        ).of(.physical)
+    }
+
+    static var discovery: [Field] {
+        [
+            .choice("lldp", \.lldp, standard: .rx, help: "whether LLDP tells neighbours about this switch (tx), listens to them (rx), or both").of(.physical),
+            .list(
+                "management-addresses", \.managementAddresses, of: .hostAddress, example: "[192.0.2.1, 2001:db8::1]",
+                help: "addresses of this host that LLDP tells for its management"
+            ).of(.physical),
+        ]
+    }
+}
+
+extension Field<DCBSettings> {
+    fileprivate static var features: [Field] {
+        [
+            .map("ets", \.ets, ETSSettings.kind, help: "how traffic classes share the link (ETS)"),
+            .map("pfc", \.pfc, PFCSettings.kind, help: "which priorities may be paused (PFC)"),
+            .map("app", \.app, AppSettings.kind, help: "which priorities protocols have"),
+        ]
+    }
+}
+
+extension ETSSettings {
+    fileprivate struct Draft {
+        var willing = false
+        var own = ETSSharing()
+        var recommended = ETSSharing()
+    }
+
+    fileprivate static var kind: MapKind<ETSSettings, Draft> {
+        func lists(_ prefix: String, _ path: WritableKeyPath<Draft, ETSSharing>, _ whose: String) -> [Field<Draft>] {
+            [
+                .list(
+                    "\(prefix)tc-tsa", path.appending(path: \.algorithms), of: .choice, example: "[ets, ets, strict]",
+                    help: "how each traffic class is chosen\(whose); by default strict"),
+                .list(
+                    "\(prefix)tc-bw", path.appending(path: \.bandwidths), of: .integer(0...100), example: "[60, 40, 0]",
+                    help: "percent of each traffic class that is ets\(whose)"),
+                .list(
+                    "\(prefix)prio-tc", path.appending(path: \.classes), of: .integer(0...7), example: "[0, 0, 0, 1]",
+                    help: "traffic class of each priority\(whose); by default 0"),
+            ]
+        }
+        return MapKind(
+            noun: "ets", empty: Draft(),
+            fields: [.flag("willing", \.willing, standard: false, help: "the peer's recommendation is taken over")] + lists("", \.own, "")
+                + lists("reco-", \.recommended, ", as recommended to the peer"),
+            value: { draft in
+                guard draft.own.isSound, draft.recommended.isSound else { return nil }
+                var settings = ETSSettings()
+                (settings.willing, settings.sharing) = (draft.willing, draft.own)
+                settings.recommended = draft.recommended == ETSSharing() ? nil : draft.recommended
+                return settings
+            },
+            draft: { Draft(willing: $0.willing, own: $0.sharing, recommended: $0.recommended ?? ETSSharing()) },
+            missing: "there are eight traffic classes, and the tc-bw of those whose tc-tsa is ets add up to 100: write tc-tsa: [ets, ets, strict] and"
+                + " tc-bw: [60, 40, 0]")
+    }
+}
+
+extension PFCSettings {
+    fileprivate static var kind: MapKind<PFCSettings, PFCSettings> {
+        MapKind(
+            noun: "pfc", empty: PFCSettings(),
+            fields: [
+                .flag("willing", \.willing, standard: false, help: "the peer's priorities are taken over"),
+                .list("prio-pfc", \.priorities, of: .priority, example: "[3]", help: "priorities that may be paused"),
+            ],
+            value: { Set($0.priorities).count == $0.priorities.count ? $0 : nil }, draft: { $0 },
+            missing: "a priority stands twice in prio-pfc: write each once")
+    }
+}
+
+extension AppSettings {
+    fileprivate static var kind: MapKind<AppSettings, AppSettings> {
+        MapKind(
+            noun: "app", empty: AppSettings(),
+            fields: [
+                .flag("willing", \.willing, standard: false, help: "the peer's priorities are used, where none is written here"),
+                .optional("default-prio", \.standard, .priority, help: "priority of other frames"),
+                .list("ethtype-prio", \.etherTypes, of: .etherType, example: "[0x8906:3]", help: "priorities of EtherTypes"),
+                .list("stream-port-prio", \.streamPorts, of: .port, example: "[3260:4]", help: "priorities of TCP and SCTP ports"),
+                .list("dgram-port-prio", \.datagramPorts, of: .port, example: "[4791:3]", help: "priorities of UDP and DCCP ports"),
+                .list("port-prio", \.ports, of: .port, example: "[3260:4]", help: "priorities of ports of any of these"),
+                .list("dscp-prio", \.dscps, of: .dscp, example: "[26:3]", help: "priorities of DSCPs"),
+            ],
+            value: { settings in
+                let lists = [settings.etherTypes, settings.streamPorts, settings.datagramPorts, settings.ports, settings.dscps]
+                return lists.allSatisfy { list in Set(list.map(\.identifier)).count == list.count } && lists.map(\.count).reduce(0, +) < 168 ? settings : nil
+            },
+            draft: { $0 }, missing: "a protocol stands twice in a list of app, or there are more than 167: write each once")
+    }
+}
+
+extension ValueKind<AppPriority> {
+    fileprivate static var etherType: Self { entry("an EtherType", 1_536...65_535, "0x8906:3", isHexadecimal: true) }
+    fileprivate static var port: Self { entry("a port", 1...65_535, "3260:4") }
+    fileprivate static var dscp: Self { entry("a DSCP", 0...63, "26:3") }
+
+    private static func entry(_ noun: String, _ range: ClosedRange<Int>, _ example: String, isHexadecimal: Bool = false) -> Self {
+        func sentence(_ text: String) -> String {
+            "'\(text)' is not \(noun) from \(range.lowerBound) to \(range.upperBound) with a priority from 0 to 7 behind it: write \(example)"
+        }
+        func text(_ entry: AppPriority) -> String {
+            (isHexadecimal ? "0x" + String(entry.identifier, radix: 16) : "\(entry.identifier)") + ":\(entry.priority)"
+        }
+        func isSound(_ entry: AppPriority) -> Bool { range.contains(entry.identifier) && 0...7 ~= entry.priority }
+        return ValueKind(
+            takes: .text(.appPriority(example)),
+            read: { element, problems in
+                guard let text = problems.text(element, example: example) else { return nil }
+                let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+                let number = parts.first.flatMap { $0.lowercased().hasPrefix("0x") ? Int($0.dropFirst(2), radix: 16) : Int($0) }
+                guard parts.count == 2, let number, let priority = Int(parts[1]), isSound(AppPriority(number, priority: priority)) else {
+                    problems.add(element, sentence(text))
+                    return nil
+                }
+                return AppPriority(number, priority: priority)
+            },
+            write: { .text(text($0)) }, fault: { isSound($0) ? nil : sentence(text($0)) })
+    }
+}
+
+extension TextForm {
+    fileprivate static func appPriority(_ example: String) -> TextForm {
+        TextForm(word: "ID:PRIO", pattern: "^(0[xX][0-9A-Fa-f]{1,4}|[0-9]{1,5}):[0-7]$", example: example, mayBeNumber: false)
+    }
+}
+
+extension ValueKind<IPPrefix> {
+    /// The address of a host.
+    fileprivate static var hostAddress: Self {
+        func isHost(_ address: IPPrefix) -> Bool { address.length == (address.isIPv4 ? 32 : 128) }
+        func sentence(_ text: String) -> String { "'\(text)' is no address of a host: write one such as 192.0.2.1 or 2001:db8::1" }
+        return ValueKind(
+            takes: .text(.address),
+            read: { element, problems in
+                guard let text = problems.text(element, example: "192.0.2.1") else { return nil }
+                guard let address = IPPrefix(text), isHost(address) else {
+                    problems.add(element, sentence(text))
+                    return nil
+                }
+                return address
+            },
+            write: { .text($0.description) }, fault: { isHost($0) ? nil : sentence($0.description) })
+    }
+}

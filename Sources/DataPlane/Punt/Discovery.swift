@@ -1,0 +1,33 @@
+import LinkProtocols
+import Packet
+import Scheduler
+
+/// What physical ports and their neighbours tell each other by LLDP and DCBX. Only the control thread uses it.
+struct Discovery {
+    /// The state machines of each physical port, by its index.
+    var links: [PortIndex: LinkDiscovery] = [:]
+    /// The chassis ID that all ports tell: the lowest address that a physical port had when the first one came. It stays as long as the daemon runs, so that
+    /// neighbours do not take the switch for another when that port goes.
+    var chassis: MACAddress?
+    /// The application priorities that the published snapshots were made with, by port.
+    private(set) var published: [PortIndex: [ApplicationPriority]] = [:]
+    /// When the snapshots were last exchanged because of what neighbours told.
+    private(set) var publishedAt: Nanoseconds?
+
+    /// The application priorities of each port that has any.
+    private var present: [PortIndex: [ApplicationPriority]] { links.compactMapValues { $0.dcbx.operational.applications }.filter { !$0.value.isEmpty } }
+
+    /// Has the next snapshots made with the present priorities.
+    mutating func take() { published = present }
+
+    /// Whether the priorities have changed, and may be published: that is done once a second at most, so that a neighbour that tells something else in each
+    /// frame does not keep the control thread busy.
+    mutating func isDue(_ now: Nanoseconds) -> Bool {
+        guard publishedAt.map({ now - $0 >= 1_000_000_000 }) ?? true, present != published else { return false }
+        publishedAt = now
+        return true
+    }
+
+    /// When a state machine is due next; nil: none ever is.
+    var nextDeadline: Nanoseconds? { links.values.compactMap(\.nextDeadline).min() }
+}

@@ -1,0 +1,74 @@
+import ControlAPI
+
+extension Tables {
+    /// The neighbours of each port, a paragraph for each port.
+    package static func lldp(_ all: [LLDPStatus]) -> String {
+        let parts = all.map { status in
+            var lines = ["\(status.port): lldp \(status.mode), link \(status.up ? "up" : "down")"]
+            for neighbor in status.neighbors {
+                lines.append("  neighbor \(neighbor.rid): \(neighbor.chassis.name ?? neighbor.chassis.id.value) port \(neighbor.port.id.value)")
+                lines.append("    chassis \(neighbor.chassis.id.type) \(neighbor.chassis.id.value), port \(neighbor.port.id.type) \(neighbor.port.id.value)")
+                if let text = neighbor.port.description { lines.append("    port description: \(text)") }
+                if let text = neighbor.chassis.description { lines.append("    system: \(text)") }
+                let addresses = neighbor.chassis.managementAddresses
+                if !addresses.isEmpty { lines.append("    management: \(addresses.joined(separator: ", "))") }
+                if !neighbor.chassis.capabilities.isEmpty {
+                    lines.append("    capabilities: " + neighbor.chassis.capabilities.map { $0.type + ($0.enabled ? " on" : " off") }.joined(separator: ", "))
+                }
+                for other in neighbor.otherTLVs {
+                    let whose = other.oui.map { "oui \($0) subtype \(other.subtype ?? 0)" } ?? "type \(other.type)"
+                    lines.append("    tlv \(whose): \(other.value)")
+                }
+                lines.append("    heard for \(Int(neighbor.age))s, valid for \(Int(neighbor.timeLeft))s of \(neighbor.port.timeToLive)s")
+            }
+            if status.neighbors.isEmpty { lines.append("  no neighbor" + (status.mode == "off" || status.mode == "tx" ? ": the port does not listen" : "")) }
+            if status.tooManyNeighbors { lines.append("  there are more neighbors than are kept") }
+            let counters = status.counters
+            lines.append(
+                "  frames: \(counters.framesOut) out, \(counters.framesIn) in, \(counters.framesDiscarded) discarded, \(counters.framesInErrors) wrong")
+            lines.append("  TLVs: \(counters.tlvsDiscarded) discarded, \(counters.tlvsUnrecognized) unrecognized; neighbors aged out: \(counters.ageouts)")
+            return lines.joined(separator: "\n")
+        }
+        return parts.isEmpty ? "no physical port is open" : parts.joined(separator: "\n")
+    }
+
+    /// What each port negotiates: a line for each feature and side.
+    package static func dcb(_ all: [DCBStatus]) -> String {
+        func numbers(_ list: [Int]) -> String { list.map(String.init).joined(separator: ",") }
+        func willing(_ flag: Bool?) -> String { flag.map { "willing \($0 ? "on" : "off") " } ?? "" }
+        func sharing(_ side: DCBStatus.Sharing) -> String {
+            "\(willing(side.willing))tc-tsa \(side.tcTsa.joined(separator: ",")) tc-bw \(numbers(side.tcBw)) prio-tc \(numbers(side.prioTc))"
+        }
+        func lossless(_ side: DCBStatus.Lossless) -> String {
+            "\(willing(side.willing))prio-pfc \(side.prioPfc.isEmpty ? "none" : numbers(side.prioPfc)) of \(side.capability) at once"
+        }
+        func text(_ entry: DCBStatus.Entry) -> String {
+            let isType = entry.selector == "ethtype"
+            if isType, entry.id == 0 { return "default-prio \(entry.priority)" }
+            return "\(entry.selector)-prio \(isType ? "0x" + String(entry.id, radix: 16) : "\(entry.id)"):\(entry.priority)"
+        }
+        func entries(_ list: [DCBStatus.Entry]) -> String? { list.isEmpty ? nil : list.map(text).joined(separator: " ") }
+        let parts = all.map { status in
+            var lines = ["\(status.port): " + (status.peer.map { "peer \($0)" } ?? "no DCBX peer")]
+            if let problem = status.problem { lines.append("  \(problem)") }
+            if status.errors > 0 { lines.append("  \(status.errors) TLVs of the peer are wrong and not used") }
+            func add(_ name: String, _ text: String?) { if let text { lines.append("  \(name): \(text)") } }
+            add("ets wanted", status.ets.administrative.map(sharing))
+            add("ets in use", status.ets.operational.map(sharing))
+            add("ets of the peer", status.ets.remote.map(sharing))
+            add("ets recommended to the peer", status.ets.recommended.map(sharing))
+            add("ets recommended by the peer", status.ets.remoteRecommended.map(sharing))
+            add("pfc wanted", status.pfc.administrative.map(lossless))
+            add("pfc in use", status.pfc.operational.map(lossless))
+            add("pfc of the peer", status.pfc.remote.map(lossless))
+            if status.app.willing { add("app", "willing on") }
+            add("app wanted", entries(status.app.administrative))
+            add("app in use", entries(status.app.operational))
+            add("app of the peer", entries(status.app.remote))
+            let priorities = status.priorities.map { list in list.map { "\($0.protocol) \($0.pcp)" }.joined(separator: ", ") }
+            add("priorities", priorities ?? "frames leave without (dcb off)")
+            return lines.joined(separator: "\n")
+        }
+        return parts.isEmpty ? "no physical port is open" : parts.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,81 @@
+import Configuration
+import Testing
+
+@Suite("DCB and LLDP of physical ports")
+struct DCBTests {
+    private static func yaml(_ keys: String) -> String {
+        """
+        bridges: [{name: br0}]
+        ports:
+          - {name: up, type: physical, bridge: br0, device: eth1\(keys.isEmpty ? "" : ", " + keys)}
+        """
+    }
+
+    private static func port(_ keys: String) throws -> PortSettings { try Model.checked(yaml: yaml(keys)).ports[0] }
+
+    private static func refusal(_ keys: String) -> String {
+        do {
+            _ = try Model.checked(yaml: yaml(keys))
+            return "accepted"
+        } catch { return "\(error)" }
+    }
+
+    static let all = """
+        dcb: {ets: {willing: true, tc-tsa: [ets, ets, strict], tc-bw: [60, 40, 0], prio-tc: [0, 0, 0, 1, 2, 0, 0, 0], reco-tc-tsa: [ets], reco-tc-bw: [100]}, \
+        pfc: {willing: true, prio-pfc: [3]}, app: {willing: true, default-prio: 1, ethtype-prio: ["0x8906:3"], stream-port-prio: ["3260:4"], \
+        dgram-port-prio: ["4791:5"], port-prio: ["53:2"], dscp-prio: ["26:3"]}}
+        """
+
+    @Test("dcb is a flag, or a map of features; what is written is read as the same")
+    func reading() throws {
+        #expect(try Self.port("").dcb && Self.port("").dcbx == DCBSettings() && Self.port("").lldp == .rx)
+        #expect(try !Self.port("dcb: false").dcb && Self.port("dcb: on").dcb && Self.port("lldp: on").lldp == .on)
+        let port = try Self.port(Self.all)
+        #expect(port.dcb && port.dcbx.ets?.willing == true && port.dcbx.ets?.sharing.algorithms == [.ets, .ets, .strict])
+        #expect(port.dcbx.ets?.recommended?.bandwidths == [100])
+        #expect(port.dcbx.pfc?.priorities == [3] && port.dcbx.app?.standard == 1 && port.dcbx.app?.etherTypes == [AppPriority(0x8906, priority: 3)])
+        for keys in ["", "dcb: false", "dcb: {}", "dcb: {pfc: {}}", Self.all, "lldp: off, management-addresses: [192.0.2.1, \"2001:db8::1\"]"] {
+            let model = try Model.checked(yaml: Self.yaml(keys))
+            #expect(try Model.checked(yaml: model.yaml) == model, "\(keys)")
+        }
+    }
+
+    @Test("the same by the words of the command line, which change single keys and leave the others")
+    func words() throws {
+        var model = try Model.checked(yaml: Self.yaml(""))
+        func set(_ words: String) throws { model = try model.edited("port", "set", ["up"] + words.split(separator: " ").map(String.init)) }
+        try set("dcb ets willing on tc-tsa ets,ets,strict tc-bw 60,40,0 prio-tc 0,0,0,1,2,0,0,0 reco-tc-tsa ets reco-tc-bw 100 pfc prio-pfc 3 mtu 9000")
+        try set("dcb pfc willing on")
+        try set("dcb app willing on default-prio 1 ethtype-prio 0x8906:3 stream-port-prio 3260:4 dgram-port-prio 4791:5 port-prio 53:2 dscp-prio 26:3 lldp on")
+        var expected = try Self.port(Self.all)
+        (expected.mtu, expected.lldp) = (9_000, .on)
+        #expect(model.ports[0] == expected)
+        try set("dcb ets tc-bw 70,30")
+        #expect(model.ports[0].dcbx.ets?.sharing.bandwidths == [70, 30] && model.ports[0].dcbx.ets?.willing == true && model.ports[0].dcbx.pfc != nil)
+        try set("dcb pfc none")
+        #expect(model.ports[0].dcbx.pfc == nil && model.ports[0].dcbx.ets != nil)
+        try set("dcb off")
+        #expect(!model.ports[0].dcb && model.ports[0].dcbx == DCBSettings())
+        try set("dcb none")
+        #expect(model.ports[0].dcb)
+    }
+
+    @Test("what is wrong is told with what to write instead", arguments: [
+        ("dcb: maybe", "'maybe' is neither true nor false"), ("dcb: {etz: {}}", "did you mean 'ets'"), ("lldp: true", "'true' is not off or rx or tx or on"),
+        ("dcb: {ets: {tc-tsa: [ets, ets], tc-bw: [60, 30]}}", "add up to 100"), ("dcb: {ets: {tc-bw: [10]}}", "add up to 100"),
+        ("dcb: {ets: {reco-tc-tsa: [ets]}}", "add up to 100"), ("dcb: {ets: {prio-tc: [0, 0, 0, 0, 0, 0, 0, 0, 0]}}", "eight traffic classes"),
+        ("dcb: {ets: {prio-tc: [8]}}", "'8' is not a whole number from 0 to 7"), ("dcb: {ets: {tc-tsa: [fair]}}", "'fair' is not strict or ets"),
+        ("dcb: {pfc: {prio-pfc: [3, 3]}}", "stands twice"), ("dcb: {app: {ethtype-prio: [\"1500:3\"]}}", "write 0x8906:3"),
+        ("dcb: {app: {stream-port-prio: [3260]}}", "write 3260:4"), ("dcb: {app: {dscp-prio: [\"26:8\"]}}", "write 26:3"),
+        ("dcb: {app: {port-prio: [\"53:1\", \"53:2\"]}}", "stands twice"), ("management-addresses: [10.0.0.0/8]", "no address of a host"),
+    ])
+    func refusals(_ keys: String, _ sentence: String) {
+        #expect(Self.refusal(keys).contains(sentence), "\(Self.refusal(keys))")
+    }
+
+    @Test("only physical ports have these keys", arguments: ["lldp: on", "dcb: {pfc: {}}", "management-addresses: [192.0.2.1]"])
+    func kinds(_ keys: String) {
+        let yaml = "bridges: [{name: br0}]\nports: [{name: t, type: tap, bridge: br0, interface: tap0, \(keys)}]"
+        #expect { try Model.checked(yaml: yaml) } throws: { "\($0)".contains("belongs to physical ports") }
+    }
+}
