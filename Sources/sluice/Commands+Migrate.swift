@@ -39,7 +39,7 @@ struct MigrateCommand: ParsableCommand {
             let taps = model.ports.compactMap { port -> String? in if case .tap(let interface, nil, _) = port.kind { interface } else { nil } }
             guard taps.count == 1 else { throw Failure("the configuration has \(taps.count) taps, and it takes one to stand in \(source.bridge): write one") }
             let client = connecting.client
-            let running: ConfigReply = try client.call(.configGet, NoParams())
+            let running = try client.call(Methods.configGet, NoParams())
             let (old, new) = try merged(running.yaml, model)
             let before = old.yaml
             var migration = Migration(
@@ -60,7 +60,7 @@ struct MigrateCommand: ParsableCommand {
             // Whatever happens from here on is undone in time, by a process that does not hang on this terminal.
             migration.watcher = try Self.startWatcher(migration.socket)
             do {
-                let _: ChangeReply = try client.call(.configApply, ApplyParams(yaml: new.yaml))
+                _ = try client.call(Methods.configApply, ApplyParams(yaml: new.yaml))
                 try waitUntilOpen(model, client)
                 try migration.handOver()
             } catch {
@@ -115,7 +115,7 @@ struct MigrateCommand: ParsableCommand {
         }
 
         private func tell(_ migration: Migration, _ new: Model, _ client: Client) throws {
-            let reply: ChangeReply = try client.call(.configApply, ApplyParams(yaml: new.yaml, dryRun: true))
+            let reply = try client.call(Methods.configApply, ApplyParams(yaml: new.yaml, dryRun: true))
             let names = migration.uplinks.map(\.name).joined(separator: ", ")
             Output.print(
                 (["sluiced would change:"] + reply.changes.map { "  \($0)" } + [
@@ -129,7 +129,7 @@ struct MigrateCommand: ParsableCommand {
             let names = Set(model.ports.filter { port in if case .vhost = port.kind { false } else { true } }.map(\.name))
             let deadline = ContinuousClock.now + .seconds(20)
             while true {
-                let ports: [PortStatus] = try client.call(.portShow, NameParams())
+                let ports = try client.call(Methods.portShow, NameParams())
                 let waiting = ports.filter { names.contains($0.name) && $0.state != .up }
                 if waiting.isEmpty { return }
                 guard ContinuousClock.now < deadline, !waiting.contains(where: { $0.state == .failed }) else {

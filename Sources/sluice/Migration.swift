@@ -101,7 +101,7 @@ struct Migration: Codable {
     func restoreDaemon() throws {
         let client = Client(path: socket)
         // Where nothing ran before, what is there now has to go: a file that says nothing would be refused as a mistake.
-        let _: ChangeReply = try client.call(.configApply, ApplyParams(yaml: before))
+        _ = try client.call(Methods.configApply, ApplyParams(yaml: before))
     }
 
     /// Undoes everything, first what the network hangs on, and says what could not be undone.
