@@ -154,7 +154,7 @@ final class Connection: ChannelInboundHandler {
             }
             let text = line.readableBytesView
             if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }) { continue }
-            take(context, Data(text))
+            handle(context, Data(text))
         }
     }
 
@@ -165,16 +165,16 @@ final class Connection: ChannelInboundHandler {
             let length = end - view.startIndex
             guard let line = pending.readSlice(length: length) else { return nil }
             pending.moveReaderIndex(forwardBy: 1)
-            settle(length + 1)
+            discardRead(length + 1)
             return line
         }
         searched = view.count
         guard inputEnded, !view.isEmpty, let line = pending.readSlice(length: view.count) else { return nil }
-        settle(line.readableBytes)
+        discardRead(line.readableBytes)
         return line
     }
 
-    private func settle(_ taken: Int) {
+    private func discardRead(_ taken: Int) {
         searched = 0
         environment.ledger.release(taken)
         // Moving the remaining bytes to the front costs as much as there are, so it is done only when more bytes than that have been read.
@@ -185,7 +185,7 @@ final class Connection: ChannelInboundHandler {
         }
     }
 
-    private func take(_ context: ChannelHandlerContext, _ line: Data) {
+    private func handle(_ context: ChannelHandlerContext, _ line: Data) {
         guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
         // Nothing more is read before this request is answered; otherwise answers could pile up for a client that never reads them.
         state = .working

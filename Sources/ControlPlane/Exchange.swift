@@ -59,17 +59,17 @@ final class Exchange: @unchecked Sendable {
     private func proceed(_ request: Request, _ response: Response) {
         switch response {
         // Encoding the result does not need the handler's queue, so that other clients do not wait for it.
-        case .later: DispatchQueue.global(qos: .utility).async { [self] in settle(request, response) }
+        case .later: DispatchQueue.global(qos: .utility).async { [self] in answer(request, response) }
         case .first(let work):
             environment.documents.async { [self] in
                 let next = work()
                 environment.queue.async { [self] in proceed(request, next.run()) }
             }
-        case .result, .failure: settle(request, response)
+        case .result, .failure: answer(request, response)
         }
     }
 
-    private func settle(_ request: Request, _ response: Response) {
+    private func answer(_ request: Request, _ response: Response) {
         if let id = request.id { add(response, id) }
         advance()
     }
