@@ -6,8 +6,8 @@ import Libvirt
 
 /// Documents that repeat a piece many times must be read, or refused, in time that grows as their length does.
 ///
-/// An input is a letter that says what it is (`y` YAML, `d` a domain, `n` a network, `r` a request), then what stands in front, NUL, the piece, NUL, and what stands
-/// behind. In the piece, `#` stands for its number in four hexadecimal digits, so that names differ, `^` for the same with a colon in the middle, and `$` for the
+/// An input is a letter that says what it is (`y` YAML, `d` a domain, `n` a network, `r` a request), then what stands in front, NUL, the piece, NUL, and what
+/// stands behind. In the piece, `#` stands for its number in four hexadecimal digits, so that names differ, `^` for the same with a colon in the middle, and `$` for the
 /// number of the piece before.
 func fuzzGrowth(_ bytes: [UInt8]) {
     let parts = bytes.dropFirst().split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
