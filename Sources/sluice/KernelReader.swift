@@ -39,7 +39,7 @@ struct KernelReader {
             try readEntries(&bridge)
             // struct br_port_msg; a kernel without snooping has no such table.
             let groups = (try? routes.dump(86 /* RTM_GETMDB */, KernelRequest.bytes(UInt8(7), UInt8(0), UInt16(0), UInt32(0)), doing: "list groups")) ?? []
-            bridge.staticGroups = groups.compactMap { KernelGroups($0, name: self.name) }.filter { $0.index == bridge.index }.flatMap(\.permanent)
+            bridge.staticGroups = groups.compactMap { KernelGroups($0, name: self.name(_:)) }.filter { $0.index == bridge.index }.flatMap(\.permanent)
             try readHost(&bridge)
             try readTraffic(&bridge)
             let holders = bridge.ports.contains { $0.kind == "tun" } ? TapHolders.all() : [:]
