@@ -11,6 +11,11 @@ enum Words {
         case .domains: xml
         case .states: json + ["\"generation\":1", "\"ids\":{\"trees\":{", "\"journal\":true", "\"parts\":{", "\"version\":2", "\"yaml\":\"", "{\"edit\":{", "{\"part\":{", "{\"document\":{", "\"object\":", "\"verb\":", "\"words\":["] + objects + verbs
         case .groups, .frames: ["0800", "86dd", "8100", "88a8", "9100", "4500", "4600", "6000", "94040000", "3a", "3a000502", "02", "67", "11", "16", "17", "22", "30", "01005e", "3333", "ff02", "fe80", "ef", "\n", "~"]
+        case .discovery:
+            // The beginnings of TLVs, and of those of DCBX.
+            ["020704", "0207045254000000", "020207", "040305", "060200", "06020078", "0800", "0a00", "0c00", "0e0400140004", "100c0501c0000207", "0000", "\n"]
+                + ["fe190080c209", "fe190080c20a", "fe060080c20b", "fe080080c20c00", "fe0b0080c20c00", "fe07001b2102", "fe0400120f"]
+                + ["0202020000000000", "3c28000000000000", "6402", "8906", "0cbc", "80", "00", "ff"]
         case .filters:
             ["tcp", "udp", "ip", "ip6", "arp", "port ", "host 10.0.0.5", "net 10.0.0.0/8", "and ", "or ", "not ", "vlan ", "ether", "src ", "dst ", "[", "]", "& ", "= ", "> ", "len", "ether proto 0x0806", "ip[8] - 1", "tcp[13]", "\n", "="]
         }
