@@ -19,7 +19,8 @@ extension Importer {
                 let ofGuests: KeyPath<GuestSettings, UInt64?> = path == \.inbound.floor ? \.inbound.floor : \.outbound.floor
                 let sum = model.groups.lazy.filter { $0.parent == name }.reduce(UInt64(0)) { $0 &+ ($1[keyPath: path] ?? 0) }
                     &+ model.guests.lazy.filter { $0.group == name }.reduce(UInt64(0)) { $0 &+ ($1[keyPath: ofGuests] ?? 0) }
-                if sum > 0 { model.groups[index][keyPath: path] = min(sum, Validator.rates.upperBound) }
+                let most = (path == \.inbound.floor ? model.groups[index].inbound : model.groups[index].outbound).ceiling
+                if sum > 0 { model.groups[index][keyPath: path] = min(sum, most ?? Validator.rates.upperBound) }
             }
         }
     }
@@ -39,11 +40,14 @@ extension Importer {
                 decide(
                     name,
                     "guests' floors hold in the tree of every physical port, which needs a rate for them; "
-                        + (speed.map { "the link's speed \(Quantity.rate.format($0)) is too little for all, so none is set that limits" } ?? "the link's speed is not known: write what it carries"))
+                        + (speed.map { "the link's speed \(Quantity.rate.format($0)) is too little for all, so none is set that limits" }
+                            ?? "the link's speed is not known: write what it carries"))
             } else if let speed {
                 model.ports[index].rate = speed
             } else {
-                decide(name, "neither tc nor the link tells a rate: without one (`rate: 10gbit`) no outbound floor can be guaranteed there", quote: "\(name): no HTB, Speed: Unknown")
+                decide(
+                    name, "neither tc nor the link tells a rate: without one (`rate: 10gbit`) no outbound floor can be guaranteed there",
+                    quote: "\(name): no HTB, Speed: Unknown")
             }
         }
         // `rest` is what floors leave of a rate.
@@ -52,7 +56,9 @@ extension Importer {
         if let index, inbound == 0, model.bridges[index].rate == nil { model.bridges[index].rest = RestSettings() }
         if inbound > 0, let index, model.bridges[index].rate == nil {
             model.bridges[index].rate = Validator.rates.upperBound
-            decide(bridge.name, "the kernel limits nothing towards all guests together, and floors need a rate that they are guaranteed from: it is one that limits nothing")
+            decide(
+                bridge.name,
+                "the kernel limits nothing towards all guests together, and floors need a rate that they are guaranteed from: it is one that limits nothing")
         }
     }
 
@@ -104,7 +110,10 @@ extension Importer {
             let own = model.guests[index][keyPath: guestPath].floor ?? 0
             let sum = model.guests[index].protocols.values.reduce(UInt64(0)) { $0 &+ ($1[keyPath: protocolPath].floor ?? 0) }
             guard sum > own else { continue }
-            lose(model.guests[index].name, "floors of its protocols sum to \(Quantity.rate.format(sum)), more than its own \(Quantity.rate.format(own)): they are made smaller in proportion")
+            lose(
+                model.guests[index].name,
+                "floors of its protocols sum to \(Quantity.rate.format(sum)), more than its own \(Quantity.rate.format(own)):"
+                    + " they are made smaller in proportion")
             for key in model.guests[index].protocols.keys { Self.scale(&model.guests[index].protocols[key]![keyPath: protocolPath], own, sum) }
         }
     }

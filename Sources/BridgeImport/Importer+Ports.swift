@@ -4,7 +4,10 @@ import Packet
 
 extension Importer {
     mutating func importBridge() {
-        if settings.name != bridge.name { decide(bridge.name, "the bridge is called \(settings.name), as Sluice's names have letters, digits, dots, hyphens and underscores") }
+        if settings.name != bridge.name {
+            decide(
+                bridge.name, "the bridge is called \(settings.name), as Sluice's names have letters, digits, dots, hyphens and underscores")
+        }
         let seconds = (Int(bridge.ageing) + 99) / 100
         settings.ageing = min(max(seconds, 1), 1_000_000)
         if bridge.ageing == 0 {
@@ -14,7 +17,9 @@ extension Importer {
         }
         if bridge.mostLearned > 0 {
             settings.fdbSize = min(max(Int(bridge.mostLearned), 16), 16_777_216)
-            decide(bridge.name, "the limit of learned addresses is fdb-size here, which counts configured ones, too", quote: "fdb_max_learned \(bridge.mostLearned)")
+            decide(
+                bridge.name, "the limit of learned addresses is fdb-size here, which counts configured ones, too",
+                quote: "fdb_max_learned \(bridge.mostLearned)")
         }
         settings.snooping.isOn = bridge.multicastSnooping
         if bridge.multicastSnooping {
@@ -28,19 +33,23 @@ extension Importer {
                 settings.snooping.querierAddress = address
                 if address == nil { lose(bridge.name, "queries come from the bridge's IPv4 address, and it has none", quote: "mcast_query_use_ifaddr 1") }
             }
-            if bridge.multicastRouter != 1 {
-                lose(bridge.name, "whether the host itself is a multicast router is a setting of its port: mcast-router of the host's tap", quote: "mcast_router \(bridge.multicastRouter)")
-            }
         }
         for group in bridge.staticGroups { lose(bridge.name, "groups that are joined by hand", quote: group) }
         if bridge.spanningTree != 0 {
-            lose(bridge.name, "Sluice does not speak spanning tree: see that there is no loop; ports drop spanning tree's frames", quote: "stp_state \(bridge.spanningTree)")
+            lose(
+                bridge.name, "Sluice does not speak spanning tree: see that there is no loop; ports drop spanning tree's frames",
+                quote: "stp_state \(bridge.spanningTree)")
         }
         if bridge.groupForwardMask != 0 {
-            lose(bridge.name, "Sluice forwards none of 01:80:c2:00:00:0X but spanning tree's", quote: "group_fwd_mask 0x\(String(bridge.groupForwardMask, radix: 16))")
+            lose(
+                bridge.name, "Sluice forwards none of 01:80:c2:00:00:0X but spanning tree's",
+                quote: "group_fwd_mask 0x\(String(bridge.groupForwardMask, radix: 16))")
         }
-        if !bridge.netfilter.isEmpty {
-            lose(bridge.name, "netfilter's tables see bridged frames there, and never see Sluice's: write their rules as filters", quote: bridge.netfilter.map { "nf_call_\($0) 1" }.joined(separator: " "))
+        // A bridge that stays sees these frames as before.
+        if !bridge.netfilter.isEmpty, taps == .ports {
+            lose(
+                bridge.name, "netfilter's tables see bridged frames there, and never see Sluice's: write their rules as filters",
+                quote: bridge.netfilter.map { "nf_call_\($0) 1" }.joined(separator: " "))
         }
     }
 
@@ -70,7 +79,8 @@ extension Importer {
             kind = .vhost(socket: "/run/sluice/\(name).sock", mode: .client, queues: queues)
             decide(
                 port.name,
-                "the tap of \(tap.map { "libvirt's domain \($0.domain)" } ?? "the program \(port.holder ?? "")") becomes the vhost port \(name): the guest gets its new interface at its next start (`sluice port show \(name) --qemu`)"
+                "the tap of \(tap.map { "libvirt's domain \($0.domain)" } ?? "the program \(port.holder ?? "")") becomes the vhost port \(name):"
+                    + " the guest gets its new interface at its next start (`sluice port show \(name) --qemu`)"
             )
         case "tun":
             name = unused(port.name)
@@ -78,7 +88,8 @@ extension Importer {
             kind = .tap(interface: port.name.contains(where: { "%,\"'[]".contains($0) }) ? String(name.prefix(15)) : port.name, netns: nil, mac: nil)
             decide(
                 port.name,
-                "the tap becomes the tap port \(name), which makes its interface itself and is read by interfaces of the host, not by a program that opens the tap"
+                "the tap becomes the tap port \(name), which makes its interface itself and is read by interfaces of the host,"
+                    + " not by a program that opens the tap"
                     + (port.holder.map { ": \($0), which holds it now, has to be served otherwise" } ?? ""))
         default:
             name = unused(port.name)
@@ -127,18 +138,27 @@ extension Importer {
         guard inUse else { return decide(bridge.name, "the host has no address on the bridge and gets no port", quote: "\(bridge.name): no addresses") }
         let name = unused("host0"), interface = hostInterface
         ports[bridge.name] = name
-        var host = PortSettings(name: name, bridge: settings.name, kind: .tap(interface: interface, netns: nil, mac: taps == .ports ? bridge.mac.flatMap { $0.isZero || $0.isMulticast ? nil : $0 } : nil))
+        var host = PortSettings(
+            name: name, bridge: settings.name,
+            kind: .tap(interface: interface, netns: nil, mac: taps == .ports ? bridge.mac.flatMap { $0.isZero || $0.isMulticast ? nil : $0 } : nil))
         host.mtu = min(max(bridge.mtu, PortSettings.mtus.lowerBound), PortSettings.mtus.upperBound)
         if bridge.spanningTree == 0 { host.rules.bpdu = .forward }
+        if taps == .ports, bridge.multicastRouter != 1 { host.rules.snooping.router = bridge.multicastRouter == 0 ? .never : .always }
         model.ports.append(host)
         guard taps == .ports else {
-            return decide(bridge.name, "the kernel's bridge stays, behind the tap \(interface): the host keeps its addresses and routes, guests keep their taps, until they get vhost ports")
+            return decide(
+                bridge.name,
+                "the kernel's bridge stays, behind the tap \(interface): the host keeps its addresses and routes, guests keep their taps,"
+                    + " until they get vhost ports")
         }
         decide(bridge.name, "the host's own part of the bridge becomes the tap port \(name) with the interface \(interface) and the bridge's address")
         for address in bridge.host.addresses {
             toDo(bridge.name, "move an address when sluiced runs: ip addr del \(address) dev \(bridge.name); ip addr add \(address) dev \(interface)")
         }
-        for route in bridge.host.routes { toDo(bridge.name, "move a route behind the addresses: ip route replace \(route.replacing(" dev \(bridge.name)", with: " dev \(interface)"))") }
+        for route in bridge.host.routes {
+            toDo(
+                bridge.name, "move a route behind the addresses: ip route replace \(route.replacing(" dev \(bridge.name)", with: " dev \(interface)"))")
+        }
         for above in bridge.host.above { toDo(bridge.name, "the interface \(above) is on top of the bridge: make it anew on top of \(interface)") }
     }
 
@@ -161,7 +181,10 @@ extension Importer {
             let macs = tap.map { [$0.mac] } ?? learned(behind: port)
             let name = isMoved(port) ? place : unused(tap.map { $0.ofDomain == 1 ? $0.domain : "\($0.domain)-\(port.name)" } ?? port.name)
             if macs.isEmpty, !isMoved(port) {
-                lose(port.name, "which addresses are behind the tap is not known, as nothing was heard of them: it has no class of its own; start the guest, or import with --libvirt")
+                lose(
+                    port.name,
+                    "which addresses are behind the tap is not known, as nothing was heard of them: it has no class of its own;"
+                        + " start the guest, or import with --libvirt")
                 continue
             }
             if tap == nil {
@@ -169,7 +192,8 @@ extension Importer {
                     port.name,
                     macs.isEmpty
                         ? "nothing was heard from the guest, so it has all addresses behind its port; write macs to bind its address to it"
-                        : "libvirt does not name the tap, so the guest has the addresses that were learned behind it: \(macs.map(\.description).joined(separator: ", "))")
+                        : "libvirt does not name the tap, so the guest has the addresses that were learned behind it:"
+                            + " \(macs.map(\.description).joined(separator: ", "))")
             }
             add(GuestSettings(name: name, port: place), macs)
         }
@@ -202,9 +226,14 @@ extension Importer {
         for port in bridge.ports {
             guard let dcb = port.dcb else { continue }
             for item in dcb.applications.sorted(by: { ($0.selector, $0.id) < ($1.selector, $1.id) }) { importApplication(item, port.name) }
-            if let ets = dcb.ets { lose(port.name, "Sluice has no ETS: traffic classes share the link by floors and priorities of classes", quote: "dcb ets \(ets)") }
+            if let ets = dcb.ets {
+                lose(
+                    port.name, "Sluice has no ETS: traffic classes share the link by floors and priorities of classes", quote: "dcb ets \(ets)")
+            }
             if !dcb.pfc.isEmpty {
-                lose(port.name, "Sluice neither sends nor obeys priority flow control", quote: "dcb pfc prio-pfc \(dcb.pfc.map { "\($0):on" }.joined(separator: " "))")
+                lose(
+                    port.name, "Sluice neither sends nor obeys priority flow control",
+                    quote: "dcb pfc prio-pfc \(dcb.pfc.map { "\($0):on" }.joined(separator: " "))")
             }
         }
     }
@@ -219,12 +248,18 @@ extension Importer {
         default: match = nil
         }
         let quote = "dcb app selector \(item.selector) id \(item.id) priority \(item.priority)"
-        guard let match, item.id > 0 || item.selector == 5 else { return lose(port, "the application entry's kind is not one of a protocol row's", quote: quote) }
+        guard let match, item.id > 0 || item.selector == 5 else {
+            return lose(
+                port, "the application entry's kind is not one of a protocol row's", quote: quote)
+        }
         guard let name = protocolName(match) else { return lose(port, "there are too many protocols", quote: quote) }
         let pcp = Int(item.priority)
         if model.protocolTable.first(where: { $0.name == name })?.pcp == pcp { return }
         if let index = model.protocols.firstIndex(where: { $0.name == name }) {
-            if model.protocols[index].pcp != 0 { return lose(port, "\(name) has the priority \(model.protocols[index].pcp) already, from another entry", quote: quote) }
+            if model.protocols[index].pcp != 0 {
+                return lose(
+                    port, "\(name) has the priority \(model.protocols[index].pcp) already, from another entry", quote: quote)
+            }
             model.protocols[index].pcp = pcp
         } else {
             model.protocols.append(ProtocolSettings(name: name, matches: [], pcp: pcp))

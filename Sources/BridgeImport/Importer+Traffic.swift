@@ -50,7 +50,8 @@ extension Importer {
         }
     }
 
-    private mutating func importTBF(_ rate: UInt64, _ burst: UInt64, _ peak: UInt64, _ limit: UInt64, _ root: QueueingDiscipline, _ device: String, _ direction: Direction) {
+    private mutating func importTBF(
+        _ rate: UInt64, _ burst: UInt64, _ peak: UInt64, _ limit: UInt64, _ root: QueueingDiscipline, _ device: String, _ direction: Direction) {
         guard let bits = Bits.rate(rate) else { return lose(device, "a rate that Sluice does not count", quote: "\(root)") }
         if direction == .outbound {
             guard let index = model.ports.firstIndex(where: { $0.name == ports[device] }) else { return }
@@ -63,26 +64,34 @@ extension Importer {
             return decide(device, "what TBF let the host send to its guests is the rate of all traffic towards guests", quote: "\(root)")
         }
         guard let index = guest(behind: device) else { return lose(device, "which guest this is for is not known", quote: "\(root)") }
-        model.guests[index].inbound.ceiling = bits
-        model.guests[index].inbound.ceilingBurst = Bits.burst(burst)
-        if peak > 0, let bits = Bits.rate(peak), bits >= model.guests[index].inbound.ceiling ?? 0 { model.guests[index].inbound.peak = bits }
+        limitInbound(index, to: bits, Bits.burst(burst), peak: Bits.rate(peak))
         model.guests[index].inbound.limitBytes = min(max(Int(limit), 1_024), 1 << 40)
         decide(device, "TBF's rate is the guest's inbound ceiling, its burst the ceiling-burst, its limit limit-bytes", quote: "\(root)")
+    }
+
+    /// Gives a guest an inbound ceiling, which is never below what it is guaranteed.
+    mutating func limitInbound(_ guest: Int, to rate: UInt64, _ burst: UInt64? = nil, peak: UInt64? = nil) {
+        let ceiling = max(rate, model.guests[guest].inbound.floor ?? 0)
+        model.guests[guest].inbound.ceiling = ceiling
+        model.guests[guest].inbound.ceilingBurst = burst
+        model.guests[guest].inbound.peak = peak.flatMap { $0 >= ceiling ? $0 : nil }
     }
 
     /// The tree of an interface behind which is one guest.
     private mutating func importInbound(_ tree: TrafficTree, _ traffic: TrafficControl, of device: String) {
         guard let index = guest(behind: device) else {
-            if !tree.nodes.isEmpty { lose(device, "which guest these classes are for is not known", quote: tree.nodes.map { "\($0.item)" }.prefix(4).joined(separator: "; ")) }
+            if !tree.nodes.isEmpty {
+                lose(
+                    device, "which guest these classes are for is not known", quote: tree.nodes.map { "\($0.item)" }.prefix(4).joined(separator: "; "))
+            }
             return
         }
         // libvirt's <inbound>: one class below nothing, which cannot borrow, so that its rate is a limit and its ceil how fast a burst may be.
         if tree.nodes.count == 1, let htb = tree.nodes[0].item.htb {
             guard let bits = Bits.rate(htb.rate) else { return lose(device, "a rate that Sluice does not count", quote: "\(tree.nodes[0].item)") }
-            model.guests[index].inbound.ceiling = bits
-            model.guests[index].inbound.ceilingBurst = Bits.burst(htb.burst)
-            if htb.ceiling > htb.rate { model.guests[index].inbound.peak = Bits.rate(htb.ceiling) }
-            return decide(device, "the only class there borrows from nobody: its rate is the guest's inbound ceiling, its ceil the peak", quote: "\(tree.nodes[0].item)")
+            limitInbound(index, to: bits, Bits.burst(htb.burst), peak: htb.ceiling > htb.rate ? Bits.rate(htb.ceiling) : nil)
+            return decide(
+                device, "the only class there borrows from nobody: its rate is the guest's inbound ceiling, its ceil the peak", quote: "\(tree.nodes[0].item)")
         }
         TreeImport(tree: tree, traffic: traffic, device: device, direction: .inbound, only: index).run(&self)
     }
@@ -115,14 +124,14 @@ extension Importer {
     /// A policer of what comes to the host by the bridge: libvirt's <outbound> of a network.
     private mutating func importHostPolicing() {
         for filter in bridge.traffic.filters where TrafficHandle.ingresses.contains(filter.parent) {
-            guard case .police(let police)? = filter.actions.first, filter.matches.isEmpty, let rate = Bits.rate(police.rate), let host = ports[bridge.name] else {
+            guard case .police(let police)? = filter.actions.first, filter.matches.isEmpty, let rate = Bits.rate(police.rate),
+                let host = ports[bridge.name]
+            else {
                 lose(bridge.name, "filters of what comes to the host", quote: "\(filter)")
                 continue
             }
             let index = guest(of: host)
-            model.guests[index].inbound.ceiling = max(rate, model.guests[index].inbound.floor ?? 0)
-            model.guests[index].inbound.ceilingBurst = Bits.burst(police.burst)
-            model.guests[index].inbound.peak = nil
+            limitInbound(index, to: rate, Bits.burst(police.burst))
             decide(bridge.name, "the policer of what guests send to the host is a ceiling of what goes to the host", quote: "\(filter)")
         }
     }
@@ -140,17 +149,23 @@ extension Importer {
                         decide(port.name, "libvirt's <inbound floor='\(floor)'/> is the class of the bridge's tree", quote: "\(class_)")
                     } else if let index = guest(behind: port.name), let bits = Bits.rate(floor &* 1_000) {
                         model.guests[index].inbound.floor = bits
-                        if let ceiling = model.guests[index].inbound.ceiling, ceiling < bits { model.guests[index].inbound.ceiling = bits }
-                        if let peak = model.guests[index].inbound.peak, peak < model.guests[index].inbound.ceiling ?? bits { model.guests[index].inbound.peak = nil }
-                        decide(port.name, "libvirt's <inbound floor='\(floor)'/> has no class in \(bridge.name)'s tree, and becomes the guest's floor all the same")
+                        let inbound = model.guests[index].inbound
+                        if let ceiling = inbound.ceiling { limitInbound(index, to: ceiling, inbound.ceilingBurst, peak: inbound.peak) }
+                        decide(
+                            port.name,
+                            "libvirt's <inbound floor='\(floor)'/> has no class in \(bridge.name)'s tree, and becomes the guest's floor all the same")
                     }
                 }
                 if let average = inbound.average, average > 0 { compare(port, inbound, "inbound", port.traffic.classes.first?.htb?.rate) }
             }
             if let outbound = tap.outbound, outbound.average ?? 0 > 0 {
-                let rate = port.traffic.filters.lazy.compactMap { filter -> UInt64? in if case .police(let police)? = filter.actions.first { police.rate } else { nil } }.first
+                let rates = port.traffic.filters.compactMap { filter -> UInt64? in
+                    if case .police(let police)? = filter.actions.first { police.rate } else { nil }
+                }
+                let rate = rates.first
                 compare(port, outbound, "outbound", rate)
-                if rate != nil, let peak = outbound.peak, peak >= outbound.average ?? 0, isMoved(port), let index = model.ports.firstIndex(where: { $0.name == ports[port.name] }),
+                if rate != nil, let peak = outbound.peak, peak >= outbound.average ?? 0, isMoved(port),
+                    let index = model.ports.firstIndex(where: { $0.name == ports[port.name] }),
                     model.ports[index].pace != nil, let bits = Bits.rate(peak &* 1_000), bits >= model.ports[index].pace?.average ?? 0
                 {
                     model.ports[index].pace?.peak = bits

@@ -5,7 +5,9 @@ extension Importer {
     mutating func importVLANs() {
         guard bridge.vlanFiltering else { return }
         if bridge.vlanProtocol == 0x88a8 {
-            lose(bridge.name, "the bridge's VLANs have tags of type 0x88a8; in Sluice such are the service VLANs of single ports", quote: "vlan_protocol 802.1ad")
+            lose(
+                bridge.name, "the bridge's VLANs have tags of type 0x88a8; in Sluice such are the service VLANs of single ports",
+                quote: "vlan_protocol 802.1ad")
         }
         var all: [(name: String, port: String, vlans: [KernelVLAN])] = bridge.ports.compactMap { port in ports[port.name].map { (port.name, $0, port.vlans) } }
         if let host = ports[bridge.name] {
@@ -36,7 +38,11 @@ extension Importer {
             lose(name, "frames leave without a tag in the port's native VLAN only: those of VLAN \(vlan.id) leave with one", quote: words(vlan))
         }
         if let pvid, !pvid.isUntagged {
-            lose(name, "frames that come in without a tag belong to VLAN \(pvid.id), whose frames leave with a tag: Sluice would let them leave without one, so they are not let in", quote: words(pvid))
+            lose(
+                name,
+                "frames that come in without a tag belong to VLAN \(pvid.id), whose frames leave with a tag:"
+                    + " Sluice would let them leave without one, so they are not let in",
+                quote: words(pvid))
         }
         let native = pvid.flatMap { $0.isUntagged ? $0.id : nil }
         let tagged = VLANSet(vlans.lazy.map(\.id).filter { $0 != native })
@@ -50,7 +56,8 @@ extension Importer {
             guard entry.state != .learned || entry.isExternal else { continue }
             if entry.state == .local, !isOfHost(entry) { continue }
             if entry.mac.isMulticast || entry.mac.isZero { continue }
-            let words = "\(entry.mac) dev \(entry.port)\(entry.vlan.map { " vlan \($0)" } ?? "") master \(bridge.name) \(entry.state == .local ? "permanent" : entry.state == .fixed ? "static" : "extern_learn")"
+            let state = entry.state == .local ? "permanent" : entry.state == .fixed ? "static" : "extern_learn"
+            let words = "\(entry.mac) dev \(entry.port)\(entry.vlan.map { " vlan \($0)" } ?? "") master \(bridge.name) \(state)"
             if entry.state == .learned {
                 lose(entry.port, "entries of a control plane's are learned like others", quote: words)
                 continue

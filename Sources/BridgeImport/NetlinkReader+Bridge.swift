@@ -61,7 +61,9 @@ public struct KernelLink: Equatable, Sendable {
         bridge.queriesFromOwnAddress = flag(24 /* IFLA_BR_MCAST_QUERY_USE_IFADDR */, false)
         bridge.multicastQuerier = flag(25 /* IFLA_BR_MCAST_QUERIER */, false)
         bridge.multicastGroups = values[27 /* IFLA_BR_MCAST_HASH_MAX */]?.u32() ?? bridge.multicastGroups
-        for (type, table) in [(36, "iptables"), (37, "ip6tables"), (38, "arptables")] as [(UInt16, String)] where flag(type, false) { bridge.netfilter.append(table) }
+        for (type, table) in [(36, "iptables"), (37, "ip6tables"), (38, "arptables")] as [(UInt16, String)] where flag(type, false) {
+            bridge.netfilter.append(table)
+        }
         bridge.mostLearned = values[49 /* IFLA_BR_FDB_MAX_LEARNED, since Linux 6.7 */]?.u32() ?? 0
         return bridge
     }
@@ -143,13 +145,15 @@ public struct KernelNeighbour {
 
     /// - Parameter message: the payload of RTM_NEWNEIGH for AF_BRIDGE: struct ndmsg and attributes (linux/neighbour.h).
     public init?(_ message: [UInt8]) {
-        guard let head = NetlinkReader(message, skipping: 0), head.u8() == 7 /* AF_BRIDGE */, let index = head.i32(4), let state = head.u16(8), let flags = head.u8(10),
-            let attributes = NetlinkReader(message, skipping: 12)?.attributes, let address = attributes[2 /* NDA_LLADDR */], address.count == 6, let mac = address.mac
+        guard let head = NetlinkReader(message, skipping: 0), head.u8() == 7 /* AF_BRIDGE */, let index = head.i32(4), let state = head.u16(8),
+            let flags = head.u8(10), let attributes = NetlinkReader(message, skipping: 12)?.attributes, let address = attributes[2 /* NDA_LLADDR */],
+            address.count == 6, let mac = address.mac
         else { return nil }
         self.index = Int(index)
         controller = attributes[9 /* NDA_MASTER */]?.u32().map(Int.init)
         // NUD_PERMANENT is the bridge's word for an address of its own, NUD_NOARP for a static entry (br_fdb.c, fdb_to_nud).
-        entry = KernelFDBEntry(mac, port: "", vlan: attributes[5 /* NDA_VLAN */]?.u16().map(Int.init), state & 0x80 != 0 ? .local : state & 0x40 != 0 ? .fixed : .learned)
+        entry = KernelFDBEntry(
+            mac, port: "", vlan: attributes[5 /* NDA_VLAN */]?.u16().map(Int.init), state & 0x80 != 0 ? .local : state & 0x40 != 0 ? .fixed : .learned)
         entry.isSticky = flags & 0x40 != 0
         entry.isExternal = flags & 0x10 != 0
     }

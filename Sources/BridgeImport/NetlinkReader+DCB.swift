@@ -12,11 +12,14 @@ extension KernelDCB {
         }
         if let enabled = values[2 /* DCB_ATTR_IEEE_PFC, struct ieee_pfc */]?.u8(1) { pfc = (0..<8).filter { enabled >> UInt8($0) & 1 != 0 } }
         if let ets = values[1 /* DCB_ATTR_IEEE_ETS, struct ieee_ets */] {
-            let bandwidths = (0..<8).map { ets.u8(3 + $0) ?? 0 }, algorithms = (0..<8).map { ets.u8(19 + $0) ?? 0 }, classes = (0..<8).map { ets.u8(27 + $0) ?? 0 }
+            func eight(from offset: Int) -> [UInt8] { (0..<8).map { ets.u8(offset + $0) ?? 0 } }
+            let bandwidths = eight(from: 3), algorithms = eight(from: 19), classes = eight(from: 27)
             if algorithms.contains(where: { $0 != 0 }) || classes.contains(where: { $0 != 0 }) {
                 func row(_ name: String, _ values: [String]) -> String { "\(name) \(values.enumerated().map { "\($0):\($1)" }.joined(separator: " "))" }
                 self.ets = [
-                    row("tc-tsa", algorithms.map { $0 == 0 ? "strict" : $0 == 1 ? "cbs" : $0 == 2 ? "ets" : "vendor" }), row("tc-bw", bandwidths.map(String.init)),
+                    row(
+                        "tc-tsa",
+                        algorithms.map { $0 == 0 ? "strict" : $0 == 1 ? "cbs" : $0 == 2 ? "ets" : "vendor" }), row("tc-bw", bandwidths.map(String.init)),
                     row("prio-tc", classes.map(String.init)),
                 ].joined(separator: " ")
             }

@@ -95,7 +95,9 @@ enum U32Match {
         var words: [String] = []
         for number in 0..<Int(count) {
             let place = sizeOfSelector + number * sizeOfKey
-            guard let mask = selector.be32(place), let value = selector.be32(place + 4), let offset = selector.i32(place + 8), let offsetMask = selector.i32(place + 12) else {
+            guard let mask = selector.be32(place), let value = selector.be32(place + 4), let offset = selector.i32(place + 8),
+                let offsetMask = selector.i32(place + 12)
+            else {
                 return [.other("a match that was cut short")]
             }
             words.append("match \(hex(value))/\(hex(mask)) at \(offsetMask != 0 ? "nexthdr+" : "")\(offset)")

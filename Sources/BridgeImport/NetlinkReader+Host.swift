@@ -11,7 +11,8 @@ public struct KernelAddress: Equatable, Sendable {
     /// - Parameter message: the payload of RTM_NEWADDR: struct ifaddrmsg and attributes (linux/if_addr.h).
     public init?(_ message: [UInt8]) {
         guard let head = NetlinkReader(message, skipping: 0), let family = head.u8(0), let length = head.u8(1), let index = head.u32(4),
-            let attributes = NetlinkReader(message, skipping: 8)?.attributes, let bytes = (attributes[2 /* IFA_LOCAL */] ?? attributes[1 /* IFA_ADDRESS */])?.bytes,
+            let attributes = NetlinkReader(message, skipping: 8)?.attributes,
+            let bytes = (attributes[2 /* IFA_LOCAL */] ?? attributes[1 /* IFA_ADDRESS */])?.bytes,
             let address = AddressWords.text(Array(bytes), family)
         else { return nil }
         self.index = Int(index)
@@ -33,7 +34,8 @@ public struct KernelRoute: Equatable, Sendable {
     ///   - name: the interface of an index.
     public init?(_ message: [UInt8], name: (Int) -> String?) {
         guard let head = NetlinkReader(message, skipping: 0), let family = head.u8(0), let length = head.u8(1), let table = head.u8(4), let origin = head.u8(5),
-            let type = head.u8(7), let attributes = NetlinkReader(message, skipping: 12)?.attributes, let index = attributes[4 /* RTA_OIF */]?.u32().map(Int.init),
+            let type = head.u8(7), let attributes = NetlinkReader(message, skipping: 12)?.attributes,
+            let index = attributes[4 /* RTA_OIF */]?.u32().map(Int.init),
             let device = name(index), family == 2 || family == 10
         else { return nil }
         self.index = index

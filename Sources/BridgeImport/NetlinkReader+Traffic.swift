@@ -13,7 +13,8 @@ struct TrafficHead {
     var options: NetlinkReader
 
     init?(_ message: [UInt8]) {
-        guard let head = NetlinkReader(message, skipping: 0), let index = head.i32(4), let handle = head.u32(8), let parent = head.u32(12), let info = head.u32(16),
+        guard let head = NetlinkReader(message, skipping: 0), let index = head.i32(4), let handle = head.u32(8), let parent = head.u32(12),
+            let info = head.u32(16),
             let attributes = NetlinkReader(message, skipping: 20)?.attributes, let kind = attributes[1]?.text
         else { return nil }
         self.index = Int(index)
@@ -47,7 +48,8 @@ extension QueueingDiscipline {
             else { return .other }
             let bytes = values[4 /* TCA_TBF_RATE64 */]?.u64() ?? UInt64(rate.rate)
             return .tbf(
-                rate: bytes, burst: TrafficWords.roundest(Ticks.sizes(buffer, at: bytes)), peak: values[5 /* TCA_TBF_PRATE64 */]?.u64() ?? UInt64(peak.rate), limit: UInt64(limit))
+                rate: bytes, burst: TrafficWords.roundest(Ticks.sizes(buffer, at: bytes)),
+                peak: values[5 /* TCA_TBF_PRATE64 */]?.u64() ?? UInt64(peak.rate), limit: UInt64(limit))
         case "prio":
             guard let bands = options.i32(0) else { return .other }
             return .prio(bands: Int(bands), map: (0..<16).compactMap { options.u8(4 + $0) })
@@ -77,13 +79,14 @@ extension TrafficClass {
         var htb: HTB?
         let values = head.options.attributes
         // struct tc_htb_opt
-        if head.kind == "htb", let parameters = values[1 /* TCA_HTB_PARMS */], let rate = RateSpecification(parameters, 0), let ceil = RateSpecification(parameters, 12),
+        if head.kind == "htb", let parameters = values[1 /* TCA_HTB_PARMS */], let rate = RateSpecification(parameters, 0),
+            let ceil = RateSpecification(parameters, 12),
             let buffer = parameters.u32(24), let ceilingBuffer = parameters.u32(28), let quantum = parameters.u32(32), let priority = parameters.u32(40)
         {
             let bytes = values[6 /* TCA_HTB_RATE64 */]?.u64() ?? UInt64(rate.rate), most = values[7 /* TCA_HTB_CEIL64 */]?.u64() ?? UInt64(ceil.rate)
             htb = HTB(
-                rate: bytes, ceiling: most, burst: Ticks.sizes(buffer, at: bytes), ceilingBurst: Ticks.sizes(ceilingBuffer, at: most), priority: priority, quantum: quantum,
-                overhead: rate.overhead, mpu: rate.mpu)
+                rate: bytes, ceiling: most, burst: Ticks.sizes(buffer, at: bytes), ceilingBurst: Ticks.sizes(ceilingBuffer, at: most),
+                priority: priority, quantum: quantum, overhead: rate.overhead, mpu: rate.mpu)
         }
         return TrafficClass(head.handle, parent: head.parent, name: head.kind, htb: htb)
     }

@@ -63,7 +63,8 @@ extension TrafficAction: CustomStringConvertible {
 
 extension Policer: CustomStringConvertible {
     public var description: String {
-        "police rate \(TrafficWords.rate(rate)) burst \(TrafficWords.roundest(burst))b\(peak > 0 ? " peakrate \(TrafficWords.rate(peak))" : "")\(drops ? " action drop" : "")"
+        "police rate \(TrafficWords.rate(rate)) burst \(TrafficWords.roundest(burst))b"
+            + (peak > 0 ? " peakrate \(TrafficWords.rate(peak))" : "") + (drops ? " action drop" : "")
     }
 }
 

@@ -119,8 +119,8 @@ public struct TrafficFilter: Equatable, Sendable {
     public var actions: [TrafficAction]
 
     public init(
-        _ name: String, parent: TrafficHandle, preference: UInt16 = 1, protocol: UInt16 = EtherTypes.all, target: TrafficHandle? = nil, matches: [TrafficMatch] = [],
-        actions: [TrafficAction] = []
+        _ name: String, parent: TrafficHandle, preference: UInt16 = 1, protocol: UInt16 = EtherTypes.all, target: TrafficHandle? = nil,
+        matches: [TrafficMatch] = [], actions: [TrafficAction] = []
     ) {
         self.name = name
         self.parent = parent

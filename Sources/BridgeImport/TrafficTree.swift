@@ -19,8 +19,10 @@ extension Selector {
         var type = filter.protocol == EtherTypes.all ? nil : Optional(filter.protocol), number: UInt8?, ports: [UInt16] = [], dscp: UInt8?
         for item in filter.matches {
             switch item {
-            case .source(let mac): if direction == .outbound { self.mac = mac } else { fault = "classes of this direction are told by the receiver's address, not by the sender's" }
-            case .destination(let mac): if direction == .inbound { self.mac = mac } else { fault = "classes of this direction are told by the sender's address, not by the receiver's" }
+            case .source(let mac) where direction == .outbound: self.mac = mac
+            case .source: fault = "classes of this direction are told by the receiver's address, not by the sender's"
+            case .destination(let mac) where direction == .inbound: self.mac = mac
+            case .destination: fault = "classes of this direction are told by the sender's address, not by the receiver's"
             case .etherType(let value): type = value
             case .ipProtocol(let value): number = value
             case .destinationPort(let port), .sourcePort(let port): ports.append(port)
@@ -108,7 +110,8 @@ struct TrafficTree {
             }
         }
         base = tops.count == 1 && !nodes[tops[0]].children.isEmpty ? tops[0] : nil
-        standard = if case .htb(let minor, _) = root.kind, minor > 0 { places[TrafficHandle(root.handle.major, UInt16(truncatingIfNeeded: minor))] } else { nil }
+        let minor: UInt32 = if case .htb(let minor, _) = root.kind { minor } else { 0 }
+        standard = minor > 0 ? places[TrafficHandle(root.handle.major, UInt16(truncatingIfNeeded: minor))] : nil
         // Filters at the discipline or at the class that holds all others classify frames; those at another class classify what leads there.
         let all = traffic.filters.filter { $0.parent.major == root.handle.major }.sorted { $0.preference < $1.preference }
         for filter in all {

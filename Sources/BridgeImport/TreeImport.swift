@@ -30,7 +30,8 @@ struct TreeImport {
         self.device = device
         self.direction = direction
         self.only = only
-        hasEqualPriorities = Set(tree.nodes.indices.filter { tree.nodes[$0].children.isEmpty }.map { tree.nodes[$0].item.htb?.priority ?? UInt32(tree.nodes[$0].item.id.minor) }).count < 2
+        hasEqualPriorities = Set(
+            tree.nodes.lazy.filter(\.children.isEmpty).map { $0.item.htb?.priority ?? UInt32($0.item.id.minor) }).count < 2
     }
 
     private var path: WritableKeyPath<GuestSettings, ClassSettings> { direction == .outbound ? \.outbound : \.inbound }
@@ -56,11 +57,16 @@ struct TreeImport {
     private mutating func read(_ importer: inout Importer) {
         if tree.nodes.isEmpty, case .htb = tree.root.kind { return importer.decide(device, "HTB has no class there and shapes nothing", quote: "\(tree.root)") }
         if case .prio = tree.root.kind {
-            importer.decide(device, "a band of prio becomes the priority of a class: floors go first, then bands by number share what is left", quote: "\(tree.root)")
+            importer.decide(
+                device, "a band of prio becomes the priority of a class: floors go first, then bands by number share what is left", quote: "\(tree.root)")
         }
         for stray in tree.strays { importer.lose(device, "the filter leads to no class", quote: "\(stray.filter)") }
         setRate(&importer)
-        if isLibvirts { importer.decide(device, "these are libvirt's classes: 1:1 is the rate of all, 1:2 what floors leave, the others are interfaces' floors", quote: "\(tree.nodes[tree.base!].item)") }
+        if isLibvirts {
+            importer.decide(
+                device, "these are libvirt's classes: 1:1 is the rate of all, 1:2 what floors leave, the others are interfaces' floors",
+                quote: "\(tree.nodes[tree.base!].item)")
+        }
         for node in tree.base.map({ tree.nodes[$0].children }) ?? tree.tops { place(node, in: nil, &importer) }
         for (guest, draft) in drafts.sorted(by: { $0.key < $1.key }) { put(draft, on: guest, &importer) }
         setRest(&importer)
@@ -69,14 +75,15 @@ struct TreeImport {
     private func setRate(_ importer: inout Importer) {
         if only != nil {
             // The tree is that of one guest alone: what holds all its classes is the guest's ceiling.
-            if let rate, let guest = only { importer.model.guests[guest].inbound.ceiling = rate }
+            if let rate, let guest = only { importer.limitInbound(guest, to: rate) }
             return
         }
         guard tree.nodes.contains(where: { $0.item.htb != nil }) else { return }
         var found = rate
         if let base = tree.base, let htb = tree.nodes[base].item.htb {
             if htb.ceiling > htb.rate, !isLibvirts {
-                importer.decide(device, "the class above all others borrows from nobody: its rate, not its ceil, is what it may send", quote: "\(tree.nodes[base].item)")
+                importer.decide(
+                    device, "the class above all others borrows from nobody: its rate, not its ceil, is what it may send", quote: "\(tree.nodes[base].item)")
             }
             if htb.mpu > 0 { importer.lose(device, "a least size that frames are charged with", quote: "mpu \(htb.mpu) on \(tree.nodes[base].item)") }
         }
@@ -85,7 +92,9 @@ struct TreeImport {
             let speed = importer.bridge.ports.first { $0.name == device }?.speed.map { $0 * 1_000_000 }
             found = [speed, Bits.rate(sum)].compactMap { $0 }.max().map { min($0, Validator.rates.upperBound) }
             importer.decide(
-                device, "no class holds all others, so nobody lends: their ceilings are their rates, and the rate of the tree is \(found.map(Quantity.rate.format) ?? "not known")",
+                device,
+                "no class holds all others, so nobody lends: their ceilings are their rates, and the rate of the tree is"
+                    + " \(found.map(Quantity.rate.format) ?? "not known")",
                 quote: tree.tops.prefix(4).map { "\(tree.nodes[$0].item)" }.joined(separator: "; "))
         }
         guard let found else { return importer.lose(device, "the rate of the tree is not known", quote: "\(tree.root)") }
@@ -96,7 +105,8 @@ struct TreeImport {
         } else if direction == .inbound {
             importer.settings.rate = found
             importer.settings.overhead = min(overhead, 256)
-            importer.decide(device, "the kernel's tree holds for what the host sends or routes to guests; Sluice's for all traffic towards guests", quote: "\(tree.root)")
+            importer.decide(
+                device, "the kernel's tree holds for what the host sends or routes to guests; Sluice's for all traffic towards guests", quote: "\(tree.root)")
         }
     }
 
@@ -123,7 +133,8 @@ struct TreeImport {
         // Below a group there may still be a guest, its protocols and, above all, the root and `rest`.
         let depth = importer.depth(of: group)
         if depth >= Model.deepestTree - 4 {
-            importer.lose(device, "classes are nested more deeply than Sluice keeps: this one is left out, what is in it stands in the one above", quote: "\(node.item)")
+            importer.lose(
+                device, "classes are nested more deeply than Sluice keeps: this one is left out, what is in it stands in the one above", quote: "\(node.item)")
             for child in node.children { place(child, in: group, &importer) }
             return
         }
@@ -153,7 +164,13 @@ struct TreeImport {
             }
             let found = within == nil ? guest(of: selector, &importer) : within
             guard let guest = found else { continue }
-            if selector.isForFamilyOnly { importer.decide(device, "the filter knows \(TrafficWords.protocol(selector.filter.protocol)) only; the class of \(importer.model.guests[guest].name) takes all its frames", quote: "\(selector.filter)") }
+            if selector.isForFamilyOnly {
+                importer.decide(
+                    device,
+                    "the filter knows \(TrafficWords.protocol(selector.filter.protocol)) only;"
+                        + " the class of \(importer.model.guests[guest].name) takes all its frames",
+                    quote: "\(selector.filter)")
+            }
             if let match = selector.match {
                 guard let name = importer.protocolName(match) else {
                     importer.lose(device, "there are too many protocols", quote: "\(selector.filter)")
@@ -190,7 +207,9 @@ struct TreeImport {
             if protocols.count > 1 || !guests.isEmpty {
                 // One class for several: its floor cannot be shared by classes in Sluice, so it is the first one's.
                 if position > 0 || !guests.isEmpty { part.floor = nil; part.burst = nil }
-                importer.decide(device, "the class is for several protocols or guests, which have classes of their own here; the floor is the first one's", quote: "\(node.item)")
+                importer.decide(
+                    device, "the class is for several protocols or guests, which have classes of their own here; the floor is the first one's",
+                    quote: "\(node.item)")
             }
             drafts[item.guest, default: Draft()].protocols[item.name] = part
             if drafts[item.guest]?.group == nil { drafts[item.guest]?.group = group }
@@ -201,7 +220,8 @@ struct TreeImport {
     private mutating func placeStandard(_ index: Int, _ own: ClassSettings, in group: String?, _ within: Int?, _ importer: inout Importer) {
         let node = tree.nodes[index]
         if let within { drafts[within, default: Draft()].main = own } else if let only { drafts[only, default: Draft()].main = own } else if group != nil {
-            importer.lose(device, "the class of frames that no filter knows stands below another; here they are in `rest`, below the root", quote: "\(node.item)")
+            importer.lose(
+                device, "the class of frames that no filter knows stands below another; here they are in `rest`, below the root", quote: "\(node.item)")
         } else {
             var settings = RestSettings()
             (settings.floor, settings.ceiling, settings.priority) = (own.floor, own.ceiling, own.priority)
@@ -215,17 +235,23 @@ struct TreeImport {
         if let only { return only }
         if let mac = selector.mac {
             if let owner = importer.owners[mac] { return owner }
-            if mac == importer.bridge.mac, let host = importer.ports[importer.bridge.name] { return quietly ? importer.model.guests.firstIndex { $0.port == host } : importer.guest(of: host) }
+            if mac == importer.bridge.mac, let host = importer.ports[importer.bridge.name] {
+                return quietly ? importer.model.guests.firstIndex { $0.port == host } : importer.guest(of: host)
+            }
             if !quietly { importer.lose(device, "no port of the bridge has this address now", quote: "\(selector.filter)") }
             return nil
         }
         if selector.match != nil, let host = importer.ports[importer.bridge.name], !importer.bridge.host.isEmpty, direction == .outbound {
             if quietly { return importer.model.guests.firstIndex { $0.port == host } }
-            importer.decide(device, "the class is for a protocol, whoever sends it: it becomes the host's; guests have classes of their own for it", quote: "\(selector.filter)")
+            importer.decide(
+                device, "the class is for a protocol, whoever sends it: it becomes the host's; guests have classes of their own for it",
+                quote: "\(selector.filter)")
             return importer.guest(of: host)
         }
         if !quietly, selector.fault == nil {
-            importer.lose(device, selector.match == nil ? "a class for every frame of everybody" : "a class for a protocol, whoever sends it: give guests classes for it", quote: "\(selector.filter)")
+            importer.lose(
+                device, selector.match == nil ? "a class for every frame of everybody" : "a class for a protocol, whoever sends it: give guests classes for it",
+                quote: "\(selector.filter)")
         }
         return nil
     }
@@ -268,7 +294,8 @@ struct TreeImport {
             // The kernel keeps times in units of 1.024 us and tells them a little too short.
             func rounded(_ time: UInt64) -> UInt64 { (time + 50) / 100 * 100 }
             if rounded(target) != 5_000 { result.codelTarget = min(max(rounded(target), 10), 10_000_000) }
-            if result.codelTarget != nil || rounded(interval) != 100_000 { result.codelInterval = min(max(rounded(interval), result.codelTarget ?? 5_000), 10_000_000) }
+            if result.codelTarget != nil || rounded(interval) != 100_000 { result.codelInterval = min(
+                max(rounded(interval), result.codelTarget ?? 5_000), 10_000_000) }
             if limit > 0, !flows { result.limit = min(Int(limit), 1_048_576) }
         default:
             // libvirt puts sfq below each of its classes, whatever the operator thinks of it.
@@ -297,7 +324,8 @@ struct TreeImport {
         let isInboundOfUplink = direction == .inbound && importer.model.ports.contains { $0.name == importer.model.guests[guest].port && $0.isPhysical }
         if isInboundOfUplink { return importer.lose(device, "\(name) is behind a physical port, where inbound classes are those of the senders") }
         if importer.model.guests[guest][keyPath: path].floor != nil {
-            return importer.lose(device, "\(name) has classes of another tree already, and has the same in the tree of every physical port", quote: "\(tree.root)")
+            return importer.lose(
+                device, "\(name) has classes of another tree already, and has the same in the tree of every physical port", quote: "\(tree.root)")
         }
         var old = importer.model.guests[guest][keyPath: path]
         if old == ClassSettings() || only != nil {

@@ -1,7 +1,7 @@
 extension Methods {
     /// The name is a physical port's, here and in the next.
-    public static let lldpShow = Method<NameParams, [LLDPStatus]>("lldp.show")
-    public static let dcbShow = Method<NameParams, [DCBStatus]>("dcb.show")
+    public static let lldpShow = Method<NameParams, [LLDPStatus]>("lldp.show", .shows)
+    public static let dcbShow = Method<NameParams, [DCBStatus]>("dcb.show", .shows)
 }
 
 /// What a physical port and its neighbours tell each other by LLDP. A neighbour's keys are those of `lldpcli -f json0 show neighbors` where it has them.

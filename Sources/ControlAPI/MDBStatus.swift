@@ -1,5 +1,5 @@
 extension Methods {
-    public static let mdbShow = Method<FDBParams, MDBReply>("mdb.show")
+    public static let mdbShow = Method<FDBParams, MDBReply>("mdb.show", .shows)
 }
 
 /// What bridges with snooping have learned about groups; comparable to `bridge -d mdb show`.

@@ -7,7 +7,8 @@ public struct Method<Params: Codable & Sendable, Reply: Codable & Sendable>: Sen
     public let name: String
     public let effect: MethodEffect
 
-    init(_ name: String, _ effect: MethodEffect = .shows) {
+    /// A method that does not say what it does is taken for one that changes something, so that nobody may call it by an oversight.
+    init(_ name: String, _ effect: MethodEffect = .changes) {
         self.name = name
         self.effect = effect
     }
@@ -23,43 +24,43 @@ public enum MethodEffect: Sendable {
 
 /// All methods of the control socket that are not `Verb`s.
 public enum Methods {
-    public static let version = Method<NoParams, VersionReply>("version")
-    public static let status = Method<NoParams, StatusReply>("status")
-    public static let statsShow = Method<NoParams, StatsReply>("stats.show")
-    public static let configGet = Method<NoParams, ConfigReply>("config.get")
+    public static let version = Method<NoParams, VersionReply>("version", .shows)
+    public static let status = Method<NoParams, StatusReply>("status", .shows)
+    public static let statsShow = Method<NoParams, StatsReply>("stats.show", .shows)
+    public static let configGet = Method<NoParams, ConfigReply>("config.get", .shows)
     public static let configApply = Method<ApplyParams, ChangeReply>("config.apply", .changes)
-    public static let configDiff = Method<DiffParams, ChangeReply>("config.diff")
+    public static let configDiff = Method<DiffParams, ChangeReply>("config.diff", .shows)
     /// What single changes have made of the daemon's configuration file.
-    public static let configDrift = Method<NoParams, ChangeReply>("config.drift")
+    public static let configDrift = Method<NoParams, ChangeReply>("config.drift", .shows)
     /// Writes the operator's running configuration into that file.
     public static let configSave = Method<SaveParams, ChangeReply>("config.save", .changes)
     /// The configurations that ran before, the oldest first.
-    public static let configHistory = Method<NoParams, [RevisionStatus]>("config.history")
-    public static let configRevision = Method<RevisionParams, RevisionReply>("config.revision")
+    public static let configHistory = Method<NoParams, [RevisionStatus]>("config.history", .shows)
+    public static let configRevision = Method<RevisionParams, RevisionReply>("config.revision", .shows)
     public static let configRollback = Method<RollbackParams, ChangeReply>("config.rollback", .changes)
     /// Keeps a configuration that would otherwise be undone.
     public static let configConfirm = Method<ConfirmParams, ChangeReply>("config.confirm", .changes)
     /// Adds a part, or replaces the one of its name.
     public static let partSet = Method<PartParams, ChangeReply>("part.set", .changes)
     public static let partDel = Method<PartDeletion, ChangeReply>("part.del", .changes)
-    public static let partShow = Method<NameParams, [PartStatus]>("part.show")
+    public static let partShow = Method<NameParams, [PartStatus]>("part.show", .shows)
     /// Makes any single change, given by the words of the command line.
     public static let edit = Method<EditParams, ChangeReply>("edit", .changes)
-    public static let portShow = Method<NameParams, [PortStatus]>("port.show")
+    public static let portShow = Method<NameParams, [PortStatus]>("port.show", .shows)
     /// Opens a port again; the name is required.
     public static let portReset = Method<NameParams, ChangeReply>("port.reset", .changes)
     /// How to connect a QEMU guest to a port; the name is required.
-    public static let portQEMU = Method<NameParams, QEMUReply>("port.qemu")
-    public static let bridgeShow = Method<NameParams, [BridgeStatus]>("bridge.show")
-    public static let groupShow = Method<NameParams, [GroupStatus]>("group.show")
-    public static let guestShow = Method<NameParams, [GuestStatus]>("guest.show")
-    public static let fdbShow = Method<FDBParams, [FDBEntry]>("fdb.show")
+    public static let portQEMU = Method<NameParams, QEMUReply>("port.qemu", .shows)
+    public static let bridgeShow = Method<NameParams, [BridgeStatus]>("bridge.show", .shows)
+    public static let groupShow = Method<NameParams, [GroupStatus]>("group.show", .shows)
+    public static let guestShow = Method<NameParams, [GuestStatus]>("guest.show", .shows)
+    public static let fdbShow = Method<FDBParams, [FDBEntry]>("fdb.show", .shows)
     /// Forgets learned addresses.
     public static let fdbFlush = Method<FDBParams, FlushReply>("fdb.flush", .changes)
-    public static let classShow = Method<ClassParams, [ClassStatus]>("class.show")
-    public static let protocolShow = Method<NameParams, [ProtocolStatus]>("protocol.show")
-    public static let filterShow = Method<NameParams, [FilterStatus]>("filter.show")
-    public static let coreShow = Method<CoreParams, [CoreStatus]>("core.show")
+    public static let classShow = Method<ClassParams, [ClassStatus]>("class.show", .shows)
+    public static let protocolShow = Method<NameParams, [ProtocolStatus]>("protocol.show", .shows)
+    public static let filterShow = Method<NameParams, [FilterStatus]>("filter.show", .shows)
+    public static let coreShow = Method<CoreParams, [CoreStatus]>("core.show", .shows)
     public static let coreBalance = Method<BalanceParams, [MoveStatus]>("core.balance", .changes)
 }
 

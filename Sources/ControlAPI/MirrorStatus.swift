@@ -1,5 +1,5 @@
 extension Methods {
-    public static let mirrorShow = Method<NameParams, [MirrorStatus]>("mirror.show")
+    public static let mirrorShow = Method<NameParams, [MirrorStatus]>("mirror.show", .shows)
 }
 
 /// A mirror: whose frames it copies, where the copies go, and how many there were.

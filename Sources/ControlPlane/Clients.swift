@@ -19,4 +19,10 @@ final class Clients: @unchecked Sendable {
         longest.giveWay(why)
         return true
     }
+
+    /// Closes the connections whose clients have taken nothing of their answers for a while, as other answers need the room.
+    func closeThoseWhoDoNotRead(_ ledger: Ledger) {
+        let latest = NIODeadline.now() - .milliseconds(Int64(ledger.limits.idleMilliseconds))
+        for connection in Array(connections.values) where connection.isAnswering && connection.lastActive <= latest { connection.giveWay() }
+    }
 }

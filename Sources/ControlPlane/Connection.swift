@@ -24,28 +24,38 @@ final class Connection: ChannelInboundHandler {
         case reading
         /// A request is with the handler, and nothing more is read until it is answered.
         case working
+        /// The answer is on its way, and nothing more is read until the client has taken it.
+        case answering
         /// The last answer was an error that ends the connection; what the client still sends is thrown away.
         case refusing
     }
 
     /// Requests of up to this many bytes are parsed on the event loop, which holds up the other clients for as long; longer ones on the queue `documents`.
     private static let mostAtOnce = 64 << 10
+    /// Answers are written in pieces of this many bytes. A client that takes one within a second is not idle.
+    private static let piece = 256 << 10
 
     private let environment: Environment
     private var context: ChannelHandlerContext?
-    /// When the client connected, completed a line, or was answered. Single bytes do not count, so a client that sends one now and then is idle as well.
+    /// When the client connected, completed a line, was answered, or took a piece of its answer. Single bytes do not count, so a client that sends or reads one
+    /// now and then is idle as well.
     private(set) var lastActive = NIODeadline.now()
     private var state = State.reading
     private var pending = ByteBuffer()
     /// The number of bytes of `pending` that are known to contain no line feed.
     private var searched = 0
     private var peer: Peer?
+    /// The number of bytes of the request that is being carried out.
+    private var taken = 0
     private var hasEntered = false
+    private var isLingering = false
     private var inputEnded = false
     private var isAdvancing = false
     /// The requests of the line that is being carried out; nil: there is none.
     private var job: Job?
     private var isWatching = false
+    /// An error that ends the connection once the client has taken the answer that is on its way.
+    private var refusal: RPCError?
     /// How many more bytes are taken from a client that was refused, so that it can read why.
     private var patience = 1 << 30
 
@@ -56,8 +66,13 @@ final class Connection: ChannelInboundHandler {
         peer = (try? context.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { Peer(socket: $0) }) ?? nil
         lastActive = .now()
         hasEntered = environment.ledger.enter() || environment.clients.makeRoom(environment.ledger) && environment.ledger.enter()
+        isLingering = !hasEntered && environment.ledger.linger()
         if hasEntered {
             environment.clients.add(self)
+        } else if !isLingering {
+            // So many are being told already that this one is not.
+            state = .refusing
+            context.close(promise: nil)
         } else {
             refuse(context, RPCError(RPCError.failed, "there are \(environment.ledger.limits.clients) clients already: try again later"))
         }
@@ -66,6 +81,8 @@ final class Connection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         leave()
+        if isLingering { environment.ledger.stopLingering() }
+        isLingering = false
         self.context = nil
         job = nil
         pending = ByteBuffer()
@@ -80,13 +97,21 @@ final class Connection: ChannelInboundHandler {
         environment.ledger.leave(holding: pending.readableBytes)
     }
 
-    /// Whether no request of the client is being carried out.
-    var isIdle: Bool { if case .reading = state { true } else { false } }
+    /// Whether no request of the client is being carried out. A client that does not take its answer, or has been refused, is as idle as one that asks nothing.
+    var isIdle: Bool { if case .working = state { false } else { true } }
+
+    /// Whether the client has an answer to take.
+    var isAnswering: Bool { if case .answering = state { true } else { false } }
 
     /// Closes the connection so that another client can be served.
-    /// - Parameter why: what the client is told; nil: that there are as many clients as are allowed.
+    /// - Parameter why: what the client is told, unless it has not taken its last answer yet; nil: that there are as many clients as are allowed.
     func giveWay(_ why: String? = nil) {
         guard let context else { return }
+        guard case .reading = state else {
+            leave()
+            context.close(promise: nil)
+            return
+        }
         let seconds = (NIODeadline.now() - lastActive).nanoseconds / 1_000_000_000
         let limit = environment.ledger.limits.clients
         let sentence = "closed to let another client in: there are \(limit), and this one was idle the longest, for \(seconds) s; connect again"
@@ -100,6 +125,7 @@ final class Connection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         if case .refusing = state { discard(context, bytes.readableBytes); return }
+        if refusal != nil { discard(context, bytes.readableBytes); return }
         let limits = environment.ledger.limits
         let count = bytes.readableBytes
         // Complete lines that are still unread are not part of the next request, but the sum is limited all the same.
@@ -108,7 +134,7 @@ final class Connection: ChannelInboundHandler {
             discard(context, count)
             return
         }
-        guard environment.ledger.hold(count) else {
+        guard environment.ledger.hold(count, besides: pending.readableBytes + taken) else {
             refuse(context, RPCError(RPCError.failed, "too much is being sent at once: try again later"))
             discard(context, count)
             return
@@ -140,7 +166,7 @@ final class Connection: ChannelInboundHandler {
         isAdvancing = true
         defer { isAdvancing = false }
         while case .reading = state {
-            guard let line = nextLine() else {
+            guard let (line, length) = nextLine() else {
                 if pending.readableBytes > environment.ledger.limits.maximumRequest {
                     refuseSize(context)
                 } else if inputEnded {
@@ -148,35 +174,36 @@ final class Connection: ChannelInboundHandler {
                 }
                 return
             }
+            // The bytes count as long as the request is in memory, which may be longer than this connection is.
+            let share = Share(environment.ledger, requestBytes: length)
             if line.readableBytes > environment.ledger.limits.maximumRequest {
                 refuseSize(context)
                 return
             }
             let text = line.readableBytesView
             if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }) { continue }
-            take(context, Data(text))
+            handle(context, Data(text), share)
         }
     }
 
-    /// The next line, up to its line feed. The last line needs none once the client has closed its sending side.
-    private func nextLine() -> ByteBuffer? {
+    /// The next line, up to its line feed, and the number of bytes that it takes with that. The last line needs none once the client has closed its sending side.
+    private func nextLine() -> (line: ByteBuffer, length: Int)? {
         let view = pending.readableBytesView
         if let end = view[(view.startIndex + searched)...].firstIndex(of: 0x0a) {
             let length = end - view.startIndex
             guard let line = pending.readSlice(length: length) else { return nil }
             pending.moveReaderIndex(forwardBy: 1)
-            settle(length + 1)
-            return line
+            discardRead()
+            return (line, length + 1)
         }
         searched = view.count
         guard inputEnded, !view.isEmpty, let line = pending.readSlice(length: view.count) else { return nil }
-        settle(line.readableBytes)
-        return line
+        discardRead()
+        return (line, line.readableBytes)
     }
 
-    private func settle(_ taken: Int) {
+    private func discardRead() {
         searched = 0
-        environment.ledger.release(taken)
         // Moving the remaining bytes to the front costs as much as there are, so it is done only when more bytes than that have been read.
         if pending.readableBytes == 0 {
             pending = ByteBuffer()
@@ -185,30 +212,31 @@ final class Connection: ChannelInboundHandler {
         }
     }
 
-    private func take(_ context: ChannelHandlerContext, _ line: Data) {
+    private func handle(_ context: ChannelHandlerContext, _ line: Data, _ share: Share) {
         guard environment.ledger.begin(environment.work) else { context.close(promise: nil); return }
         // Nothing more is read before this request is answered; otherwise answers could pile up for a client that never reads them.
         state = .working
+        taken = line.count
         lastActive = .now()
-        guard line.count > Self.mostAtOnce else { begin(context, RequestLine(line)); return }
+        guard line.count > Self.mostAtOnce else { begin(context, RequestLine(line), share); return }
         let eventLoop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
         environment.documents.async {
             let requests = RequestLine(line)
             eventLoop.execute {
                 let (connection, context) = bound.value
-                connection.begin(context, requests)
+                connection.begin(context, requests, share)
             }
         }
     }
 
-    private func begin(_ context: ChannelHandlerContext, _ requests: RequestLine) {
+    private func begin(_ context: ChannelHandlerContext, _ requests: RequestLine, _ share: Share) {
         let work = environment.work
         let eventLoop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: eventLoop)
         let job = Job(requests)
         self.job = job
-        let exchange = Exchange(requests, job, environment, peer) { answer in
+        let exchange = Exchange(requests, job, environment, peer, share) { answer in
             eventLoop.execute {
                 let (connection, context) = bound.value
                 if connection.job === job { connection.finish(context, answer) }
@@ -229,25 +257,43 @@ final class Connection: ChannelInboundHandler {
             connection.isWatching = false
             guard let job = connection.job else { return }
             if job.isOld, let sentence = connection.environment.obstacle() {
-                connection.finish(context, job.giveUp(sentence))
+                let share = Share(connection.environment.ledger)
+                let text = job.giveUp(sentence)
+                share.add(answerBytes: text?.count ?? 0)
+                connection.finish(context, Exchange.Answer(text: text, share: share))
             }
             if connection.job != nil { connection.watch(context) }
         }
     }
 
-    private func finish(_ context: ChannelHandlerContext, _ answer: Data?) {
+    private func finish(_ context: ChannelHandlerContext, _ answer: Exchange.Answer) {
         job = nil
-        guard context.channel.isActive else { return }
-        guard let answer else { resume(context); return }
+        taken = 0
+        if answer.isRefused { environment.clients.closeThoseWhoDoNotRead(environment.ledger) }
+        // A client that was refused meanwhile is told nothing more.
+        guard context.channel.isActive, case .working = state else { return }
+        state = .answering
+        lastActive = .now()
+        guard let text = answer.text else { resume(context); return }
+        send(context, ByteBuffer(bytes: text), answer.share)
+    }
+
+    /// Writes the next piece of an answer. The whole answer counts until the client has taken all of it, or has gone.
+    private func send(_ context: ChannelHandlerContext, _ rest: ByteBuffer, _ share: Share) {
+        var rest = rest
+        guard let piece = rest.readSlice(length: min(Self.piece, rest.readableBytes)) else { return }
+        let left = rest
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        write(context, answer).whenSuccess {
+        context.writeAndFlush(wrapOutboundOut(piece)).whenSuccess {
             let (connection, context) = bound.value
-            connection.resume(context)
+            connection.lastActive = .now()
+            if left.readableBytes > 0 { connection.send(context, left, share) } else { connection.resume(context) }
         }
     }
 
     private func resume(_ context: ChannelHandlerContext) {
-        guard case .working = state else { return }
+        guard case .answering = state else { return }
+        if let refusal { return refuse(context, refusal) }
         state = .reading
         lastActive = .now()
         if isAdvancing { return }
@@ -258,6 +304,7 @@ final class Connection: ChannelInboundHandler {
     /// More bytes are read only when no request is being carried out, so that a client is slowed down by its own requests.
     func read(context: ChannelHandlerContext) {
         if case .working = state { return }
+        if case .answering = state { return }
         context.read()
     }
 
@@ -276,6 +323,10 @@ final class Connection: ChannelInboundHandler {
     /// Answers with an error and ends the connection. What the client still sends is read and thrown away for a while, because closing the socket at once could
     /// lose the answer.
     private func refuse(_ context: ChannelHandlerContext, _ error: RPCError) {
+        if case .answering = state, refusal == nil {
+            refusal = error
+            return
+        }
         empty()
         _ = write(context, Response.failure(error).encoded(id: .null))
         context.close(mode: .output, promise: nil)

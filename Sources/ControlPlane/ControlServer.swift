@@ -17,8 +17,10 @@ public final class ControlServer: Sendable {
     public struct Limits: Sendable {
         /// The most bytes of one request.
         public var maximumRequest = 16 << 20
-        /// The most bytes of unfinished requests, over all clients.
+        /// The most bytes of requests that are incomplete or being carried out, over all clients.
         public var pending = 64 << 20
+        /// The most bytes of answers that clients have not read yet, over all clients.
+        public var answers = 128 << 20
         /// The most clients at a time. For one more, the client that has been idle for longest is closed; if none is idle, the new client is answered with an
         /// error.
         public var clients = 256
@@ -112,7 +114,10 @@ public final class ControlServer: Sendable {
     }
 
     /// The most bytes of unfinished requests that were ever held at the same time, over all clients.
-    package var peakPendingBytes: Int { running.peek()?.ledger.peak ?? 0 }
+    package var peakPendingBytes: Int { running.peek()?.ledger.peak.pending ?? 0 }
+
+    /// The most bytes of answers that clients had not read yet, at the same time, over all clients.
+    package var peakAnswerBytes: Int { running.peek()?.ledger.peak.answers ?? 0 }
 
     /// What exists between `start` and `stop`.
     private final class Running: @unchecked Sendable {
@@ -141,60 +146,4 @@ public final class ControlServer: Sendable {
 /// Lets the handler pass through other threads on the way to its queue, which alone calls it.
 struct QueuedHandler: @unchecked Sendable {
     let run: ControlServer.Handler
-}
-
-/// Counters that all connections share, with the limits on them, and whether the server is ending.
-final class Ledger: @unchecked Sendable {
-    let limits: ControlServer.Limits
-    private let mutex = NSLock()
-    private var clients = 0
-    private var pending = 0
-    private var isEnding = false
-    private var highest = 0
-
-    init(limits: ControlServer.Limits) { self.limits = limits }
-
-    var peak: Int { mutex.withLock { highest } }
-
-    /// Counts a client in.
-    /// - Returns: false if there are too many clients, or the server is ending.
-    func enter() -> Bool {
-        mutex.withLock {
-            guard clients < limits.clients, !isEnding else { return false }
-            clients += 1
-            return true
-        }
-    }
-
-    func leave(holding bytes: Int) {
-        mutex.withLock {
-            clients -= 1
-            pending -= bytes
-        }
-    }
-
-    /// Counts bytes of unfinished requests in.
-    /// - Returns: false if they would exceed what all clients together may hold.
-    func hold(_ bytes: Int) -> Bool {
-        mutex.withLock {
-            guard pending + bytes <= limits.pending else { return false }
-            pending += bytes
-            highest = max(highest, pending)
-            return true
-        }
-    }
-
-    func release(_ bytes: Int) { mutex.withLock { pending -= bytes } }
-
-    func end() { mutex.withLock { isEnding = true } }
-
-    /// Counts a request in.
-    /// - Returns: false if the server is ending.
-    func begin(_ work: DispatchGroup) -> Bool {
-        mutex.withLock {
-            if isEnding { return false }
-            work.enter()
-            return true
-        }
-    }
 }

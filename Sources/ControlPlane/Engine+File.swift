@@ -22,7 +22,7 @@ extension Engine {
             self.params = params
             isFile = file.flatMap { try? $0.current() } == params.yaml
             self.before = before
-            previous = params.dryRun == true ? nil : before.keep()
+            previous = params.dryRun == true ? nil : before.record()
             (self.how, self.who) = (how, who)
         }
     }
@@ -35,7 +35,7 @@ extension Engine {
         let old = running.base, change = try running.changed(base: model)
         let isTrial = params.confirm != nil && !change.plan.isEmpty
         // Something has changed since another thread kept what ran.
-        let previous = isDryRun || wanted.before.changes == changes ? wanted.previous : before.keep()
+        let previous = isDryRun || wanted.before.changes == changes ? wanted.previous : before.record()
         let lines = try carryOut(change, isTrial ? .trial(yaml: params.yaml) : .document(yaml: params.yaml), began, isDryRun: isDryRun)
         var notes = removals(from: old, to: model, isDryRun: isDryRun, previous)
         if isDryRun { return ChangeReply(changes: lines, applied: false, notes: notes) }
@@ -44,13 +44,13 @@ extension Engine {
             keeper?.undo = old.yaml
             notes.append("undone in \(seconds) s unless `sluice confirm` comes before")
         }
-        settle(wanted, model, lines.count)
+        note(wanted, model, lines.count)
         tell(isTrial ? "\(wanted.how), to be confirmed" : wanted.how, lines, wanted.who)
         return ChangeReply(changes: lines + retryParts(), applied: true, notes: notes)
     }
 
     /// Records that a document runs now.
-    private func settle(_ wanted: Applying, _ model: Model, _ count: Int) {
+    private func note(_ wanted: Applying, _ model: Model, _ count: Int) {
         do throws(StateFileError) {
             if wanted.isFile { try adopt(file: wanted.params.yaml, model) }
         } catch {

@@ -6,7 +6,7 @@ import Logging
 
 /// The configurations that ran before, and one that is undone unless it is confirmed.
 extension Engine {
-    /// What runs as it was when a request came, so that another thread can keep it before it is replaced.
+    /// What runs as it was when a request came, so that another thread can record it before it is replaced.
     struct Before: Sendable {
         let base: Model
         /// How many changes there had been.
@@ -15,12 +15,12 @@ extension Engine {
 
         let log: Logger
 
-        /// Keeps what runs, if single changes have been made since the latest revision. What failed is logged: what runs is saved elsewhere.
+        /// Records what runs, if single changes have been made since the latest revision. What failed is logged: what runs is saved elsewhere.
         /// - Returns: the number of the revision that says what runs; nil: there is none.
         @discardableResult
-        func keep() -> Int? {
+        func record() -> Int? {
             do throws(StateFileError) {
-                return try history?.keep(base, how: "single changes")
+                return try history?.record(base, how: "single changes")
             } catch {
                 log.error("\(error)")
                 return nil
@@ -49,10 +49,10 @@ extension Engine {
         DispatchQueue.global(qos: .utility).async {
             do throws(StateFileError) {
                 if let replaced {
-                    let number = try history.keep(replaced, how: "what ran before")
+                    let number = try history.record(replaced, how: "what ran before")
                     log.notice("what ran before the start is past configuration \(number): `sluice config history \(number)` shows it, `sluice config rollback \(number)` returns to it")
                 }
-                try history.keep(base, how: "start")
+                try history.record(base, how: "start")
             } catch {
                 log.error("\(error)")
             }
@@ -141,7 +141,7 @@ extension Engine {
     private func undoTrial(how: String, who: Peer?) throws -> [String] {
         guard let old = trial?.old else { return [] }
         let began = ContinuousClock.now
-        before.keep()
+        before.record()
         let target = running.fitting(old), parts = running.parts
         let change = try running.starting(with: target.model, target.parts)
         // What changes nothing is not recorded otherwise.

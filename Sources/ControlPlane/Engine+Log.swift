@@ -23,13 +23,7 @@ extension Engine {
     /// Tells which guests, carriers and ports have come and gone since the last call.
     func tellPorts() {
         let sights = dataPlane.conditions.map { port in
-            let kind: PortWatch.Kind =
-                switch port.settings.kind {
-                case .vhost: .vhost
-                case .tap: .tap
-                case .physical: .physical
-                }
-            return PortWatch.Sight(name: port.settings.name, kind: kind, condition: port.condition, isWaiting: port.isWaiting, isLost: port.isLost)
+            return PortWatch.Sight(name: port.settings.name, kind: port.settings.kind.type, condition: port.condition, isWaiting: port.isWaiting, isLost: port.isLost)
         }
         let now = (ContinuousClock.now - startInstant) / .seconds(1)
         for event in portWatch.look(sights, now: now) { log.log(level: event.level, "\(event.sentence)", metadata: ["port": "\(event.port)"]) }

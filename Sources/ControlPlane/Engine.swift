@@ -145,7 +145,7 @@ final class Engine {
         let isNothing = plan.isEmpty && lost.isEmpty
         if isDryRun || isDiff || isNothing && hasStarted && file == nil { return lines + lost.map { "~ port \($0) (to be opened again)" } }
         // The change is saved first, as nothing may run that would be forgotten at a restart.
-        let takeBack = try keep(change, source)
+        let takeBack = try save(change, source)
         keeper?.count((ContinuousClock.now - began) / .seconds(1))
         let fileBefore = file.flatMap { $0.folder?.text($0.name) }
         do {
@@ -157,7 +157,7 @@ final class Engine {
             throw error
         }
         let isStart = !hasStarted
-        if isStart, keeper?.hasBegun == true { keeper?.settle() }
+        if isStart, keeper?.hasBegun == true { keeper?.removeEarlier() }
         hasStarted = true
         running.adopt(change)
         if isNothing { return lines }
@@ -169,7 +169,7 @@ final class Engine {
 
     /// Saves a change before it is carried out.
     /// - Returns: a closure that takes the saving back; nil: there is nothing to take back.
-    private func keep(_ change: Running.Change, _ source: StateChange?) throws(StateFileError) -> (() -> Void)? {
+    private func save(_ change: Running.Change, _ source: StateChange?) throws(StateFileError) -> (() -> Void)? {
         if let source { return try record(source) }
         guard let keeper else { return nil }
         do throws(StateFileError) {
@@ -220,7 +220,7 @@ final class Engine {
     /// Throws if whoever sent the request may not do what it asks for.
     private func refuse(_ request: Request, _ effect: MethodEffect) throws(RPCError) {
         guard let refusal = access.refusal(request.method, effect, to: request.peer) else { return }
-        if refusals.take((ContinuousClock.now - startInstant) / .seconds(1)) { log.notice("refused: \(request.method)", metadata: request.peer.map(Self.metadata)) }
+        if refusals.consume((ContinuousClock.now - startInstant) / .seconds(1)) { log.notice("refused: \(request.method)", metadata: request.peer.map(Self.metadata)) }
         throw refusal
     }
 

@@ -9,27 +9,41 @@ final class Exchange: @unchecked Sendable {
     /// The most bytes of the answers to one batch, and of a single answer. When a batch has reached it, its remaining requests are not carried out.
     static let mostAnswers = 64 << 20
 
+    /// The answer to a line.
+    struct Answer: Sendable {
+        /// nil: there is nothing to answer.
+        var text: Data?
+        /// The text's part of what all answers together may take. It has to be kept as long as the text.
+        var share: Share
+        /// Whether the real answer is left out, because those of other clients take up all the room.
+        var isRefused = false
+    }
+
     private let line: RequestLine
     private let job: Job
     private let environment: Connection.Environment
     private let peer: Peer?
-    private let finished: @Sendable (Data?) -> Void
+    /// The memory of the request and of the answers.
+    private let share: Share
+    private let finished: @Sendable (Answer) -> Void
     private var next = 0
+    private var isRefused = false
     private var answers = Data()
 
     /// - Parameters:
     ///   - peer: who sent the line; nil: that is not known.
-    ///   - finished: called on any thread with the answer; nil: there is nothing to answer.
-    init(_ line: RequestLine, _ job: Job, _ environment: Connection.Environment, _ peer: Peer?, finished: @escaping @Sendable (Data?) -> Void) {
+    ///   - finished: called on any thread with the answer.
+    init(_ line: RequestLine, _ job: Job, _ environment: Connection.Environment, _ peer: Peer?, _ share: Share, finished: @escaping @Sendable (Answer) -> Void) {
         self.line = line
         self.peer = peer
         self.job = job
         self.environment = environment
+        self.share = share
         self.finished = finished
     }
 
     func advance() {
-        while next < line.requests.count {
+        while next < line.requests.count, !isRefused {
             let item = line.requests[next]
             next += 1
             switch item {
@@ -44,14 +58,20 @@ final class Exchange: @unchecked Sendable {
                 return carryOut(request)
             }
         }
-        if line.isBatch, !answers.isEmpty { answers += Data("]\n".utf8) }
-        finished(answers.isEmpty ? nil : answers)
+        if line.isBatch, !isRefused, !answers.isEmpty { answers += Data("]\n".utf8) }
+        finish(answers.isEmpty ? nil : answers)
+    }
+
+    private func finish(_ text: Data?) {
+        // The request is not needed any more, and may have been much larger than the answer.
+        share.endRequest()
+        finished(Answer(text: text, share: share, isRefused: isRefused))
     }
 
     private func carryOut(_ request: Request) {
         environment.queue.async { [self] in
             // A request whose client was told that it was not carried out must not be carried out later. Nobody waits for the rest of the line either.
-            guard job.begin() else { return finished(nil) }
+            guard job.begin() else { return finish(nil) }
             proceed(request, environment.handler.run(request))
         }
     }
@@ -59,17 +79,17 @@ final class Exchange: @unchecked Sendable {
     private func proceed(_ request: Request, _ response: Response) {
         switch response {
         // Encoding the result does not need the handler's queue, so that other clients do not wait for it.
-        case .later: DispatchQueue.global(qos: .utility).async { [self] in settle(request, response) }
+        case .later: DispatchQueue.global(qos: .utility).async { [self] in answer(request, response) }
         case .first(let work):
             environment.documents.async { [self] in
                 let next = work()
                 environment.queue.async { [self] in proceed(request, next.run()) }
             }
-        case .result, .failure: settle(request, response)
+        case .result, .failure: answer(request, response)
         }
     }
 
-    private func settle(_ request: Request, _ response: Response) {
+    private func answer(_ request: Request, _ response: Response) {
         if let id = request.id { add(response, id) }
         advance()
     }
@@ -80,8 +100,21 @@ final class Exchange: @unchecked Sendable {
             let sentence = "the answer has \(answer.count >> 20) MiB, and more than \(Self.mostAnswers >> 20) are not sent: ask for one tree, or by name"
             answer = Response.failure(RPCError(RPCError.failed, sentence)).encoded(id: id)
         }
+        guard environment.ledger.holdAnswer(answer.count, besides: answers.count) else { return refuse(id) }
+        share.add(answerBytes: answer.count, isCounted: true)
         guard line.isBatch else { answers = answer; return }
         answers += Data((answers.isEmpty ? "[" : ",").utf8)
         answers += answer.dropLast()
+    }
+
+    /// Answers in place of all answers that there is no room for.
+    private func refuse(_ id: RequestID) {
+        isRefused = true
+        let most = environment.ledger.limits.answers >> 20
+        var sentence = "the answers that clients have not read yet take \(most) MiB, and there is no room for this one: read answers as they come, or try again"
+        if line.isBatch { sentence += " from request \(next) of \(line.requests.count) on: that one was carried out, and none behind it" }
+        answers = Response.failure(RPCError(RPCError.failed, sentence)).encoded(id: line.isBatch ? .null : id)
+        share.endAnswers()
+        share.add(answerBytes: answers.count)
     }
 }

@@ -8,19 +8,17 @@ package struct PortWatch {
     /// What there is to know of a port.
     package struct Sight {
         package var name: String
-        package var kind: Kind
+        package var kind: PortType
         /// As in the port's report: "up", "down", or why it is neither.
         package var condition: String
         package var isWaiting: Bool
         /// Whether the port is not open. Whoever closed it has told so already.
         package var isLost: Bool
 
-        package init(name: String, kind: Kind, condition: String, isWaiting: Bool = false, isLost: Bool = false) {
+        package init(name: String, kind: PortType, condition: String, isWaiting: Bool = false, isLost: Bool = false) {
             (self.name, self.kind, self.condition, self.isWaiting, self.isLost) = (name, kind, condition, isWaiting, isLost)
         }
     }
-
-    package enum Kind: String { case vhost, tap, physical }
 
     package struct Event: Equatable {
         package var level: Logger.Level
@@ -63,7 +61,7 @@ package struct PortWatch {
             known.seen = state
             if state != known.told {
                 if let (level, sentence) = Self.sentence(known.told, state, sight) {
-                    if known.limit.take(now) {
+                    if known.limit.consume(now) {
                         let between = known.changes - 1
                         let more = between > 0 ? ", after \(between) change\(between == 1 ? "" : "s") that \(between == 1 ? "was" : "were") not told" : ""
                         events.append(Event(level: level, port: sight.name, sentence: sentence + more))
@@ -108,7 +106,7 @@ package struct RateLimit {
 
     /// Whether an event may pass now.
     /// - Parameter now: the time in seconds, from any start.
-    package mutating func take(_ now: Double) -> Bool {
+    package mutating func consume(_ now: Double) -> Bool {
         tokens = min(burst, tokens + max(0, now - last) / seconds)
         last = now
         if tokens < 1 { return false }

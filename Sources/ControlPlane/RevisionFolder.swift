@@ -59,7 +59,7 @@ package final class RevisionFolder: Sendable {
     /// Keeps what runs, unless the latest revision says the same.
     /// - Returns: the number of the revision that says what runs.
     @discardableResult
-    package func keep(_ running: Model, how: String) throws(StateFileError) -> Int {
+    package func record(_ running: Model, how: String) throws(StateFileError) -> Int {
         let known = latest.withLock { $0 }
         let number = known?.number ?? numbers().last
         let last = known?.model ?? number.flatMap { try? Model(yaml: text($0).yaml, daemon: running.daemon) }

@@ -28,14 +28,14 @@ final class Signals: @unchecked Sendable {
         if !isIgnored(hangUp) { sigaddset(&taken, SIGHUP) }
         // Every thread made later inherits this mask, so that only `sigwait` receives these signals.
         pthread_sigmask(SIG_BLOCK, &taken, nil)
-        Thread.detachNewThread { [self, taken] in take(taken) }
+        Thread.detachNewThread { [self, taken] in wait(for: taken) }
     }
 
     private func isIgnored(_ action: sigaction) -> Bool {
         withUnsafeBytes(of: action.__sigaction_handler) { $0.load(as: Int.self) } == 1
     }
 
-    private func take(_ signals: sigset_t) {
+    private func wait(for signals: sigset_t) {
         var signals = signals
         var isEnding = false
         while true {

@@ -105,7 +105,7 @@ package final class StateKeeper {
     }
 
     /// Confirms that what `begin` wrote now runs: the journals of other runs are removed.
-    package func settle() { StateJournal.remove(file.path, before: generation) }
+    package func removeEarlier() { StateJournal.remove(file.path, before: generation) }
 
     /// Records that `begin` could not write. What an earlier run left stays until `catchUp` succeeds.
     package func postpone(_ error: StateFileError) {
@@ -120,7 +120,7 @@ package final class StateKeeper {
     package func catchUp(_ running: Running) throws(StateFileError) {
         guard journal == nil else { return }
         _ = try begin(running.model, running.ids, running.parts)
-        settle()
+        removeEarlier()
         progress.note(nil, log)
     }
 

@@ -55,14 +55,15 @@ extension Checks {
     static func privileges(_ needs: Needs, _ facts: HostFacts) -> [Finding] {
         var findings: [Finding] = []
         let who = if case .running = facts.daemon { "the daemon" } else { "this program, and a daemon started from here," }
-        let missing = capabilities.filter { facts.capabilities >> $0.number & 1 == 0 }
+        let held = facts.capabilities ?? .max
+        let missing = capabilities.filter { held >> $0.number & 1 == 0 }
         if !missing.isEmpty {
             let names = missing.map { "\($0.name) (\($0.use))" }.joined(separator: ", ")
             findings.append(Finding(.wrong, "privileges", "\(who) lacks \(names)", remedy: "run it as root, or as the service: systemctl start sluiced"))
         }
         // Only vfio maps the buffers for a NIC, and the kernel counts what is mapped.
         if let locked = facts.limits.lockedMemory, !needs.pciAddresses.isEmpty || needs.drivers.contains("net_af_xdp"), locked < max(needs.memory, 64 << 20),
-            facts.capabilities >> 14 & 1 == 0
+            held >> 14 & 1 == 0
         {
             findings.append(Finding(.wrong, "limits", "only \(locked >> 20) MiB may be locked in memory, which NICs and AF_XDP need", remedy: "ulimit -l unlimited, or LimitMEMLOCK=infinity in the unit"))
         }

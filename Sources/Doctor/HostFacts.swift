@@ -68,8 +68,8 @@ public struct HostFacts: Equatable, Sendable {
     /// The names of the interfaces in this namespace.
     public var interfaces: Set<String> = []
     public var limits = Limits()
-    /// Capabilities as in /proc/PID/status (`CapEff`), of the daemon or, if it does not run, of this program.
-    public var capabilities: UInt64 = 0
+    /// Capabilities as in /proc/PID/status (`CapEff`), of the daemon or, if it does not run, of this program; nil: they cannot be read.
+    public var capabilities: UInt64?
     /// The drivers of DPDK that are installed, such as "net_tap"; nil: the folder of drivers was not found.
     public var drivers: Set<String>?
     public var daemon = Daemon.absent("no daemon was asked")

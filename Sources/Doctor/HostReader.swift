@@ -23,7 +23,7 @@ public struct HostReader: Sendable {
         facts.interfaces = Set(names("/sys/class/net"))
         facts.drivers = drivers()
         let status = "/proc/\(process.map(String.init) ?? "self")"
-        facts.capabilities = line("CapEff:", of: "\(status)/status").flatMap { UInt64($0.last ?? "", radix: 16) } ?? 0
+        facts.capabilities = line("CapEff:", of: "\(status)/status").flatMap { UInt64($0.last ?? "", radix: 16) }
         facts.limits.lockedMemory = line("Max locked memory", of: "\(status)/limits").flatMap { UInt64($0[0]) }
         // The daemon raises the limit as far as it may (the second figure).
         facts.limits.openFiles = line("Max open files", of: "\(status)/limits").flatMap { $0.count > 1 ? UInt64($0[1]) : nil }

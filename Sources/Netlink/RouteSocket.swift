@@ -1,8 +1,8 @@
 import CNetlink
 import Glibc
 
-/// A connection to the kernel's routing netlink for messages as they are: dumps of tables that libnl's objects do not hold, and requests made of the kernel's own
-/// answers. As `LinkSocket`, it stays in the namespace in which it was opened, and is used by one thread at a time.
+/// A connection to the kernel's routing netlink for messages as they are: dumps of tables that libnl's objects do not hold, and requests made of the
+/// kernel's own answers. As `LinkSocket`, it stays in the namespace in which it was opened, and is used by one thread at a time.
 public final class RouteSocket {
     public let namespace: NetworkNamespace
     private let socket: OpaquePointer

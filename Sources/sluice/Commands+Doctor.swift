@@ -22,7 +22,7 @@ struct DoctorCommand: ParsableCommand {
             var findings: [Finding] = []
             var daemon = HostFacts.Daemon.absent(""), process: Int32?
             do {
-                let status: StatusReply = try connecting.client.call(.status, NoParams())
+                let status = try connecting.client.call(Methods.status, NoParams())
                 (daemon, process) = (.running(version: status.version), status.pid)
             } catch {
                 daemon = .absent("\(error)")
@@ -39,7 +39,7 @@ struct DoctorCommand: ParsableCommand {
     /// The configuration that the host is to serve.
     private func model(_ isRunning: Bool, _ findings: inout [Finding]) throws -> Model {
         if config == nil, isRunning {
-            let reply: ConfigReply = try connecting.client.call(.configGet, NoParams())
+            let reply = try connecting.client.call(Methods.configGet, NoParams())
             return try Model(yaml: reply.yaml)
         }
         let path = config ?? Self.standardFile

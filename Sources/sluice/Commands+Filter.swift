@@ -9,7 +9,7 @@ struct FilterCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All filters, or one: their rules, and how many frames each decided about.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A filter's name.", completion: .names(.filterShow)) var name: String?
+        @Argument(help: "A filter's name.", completion: .names(Methods.filterShow)) var name: String?
         func run() throws {
             try reporting { try connecting.show(Methods.filterShow, NameParams(name: name), Tables.filters) }
         }
@@ -36,13 +36,13 @@ struct FilterCommand: ParsableCommand {
                 \(keys)
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME [append] KEY VALUE ...", completion: .names(.filterShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME [append] KEY VALUE ...", completion: .names(Methods.filterShow)) var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "filter", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a filter that no port names: del no-smtp")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(.filterShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(Methods.filterShow)) var words: [String]
     }
 }

@@ -12,8 +12,8 @@ struct ImportCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write the configuration that does what a bridge of the kernel does: bridge br0 --libvirt -o sluice.yaml",
             discussion: """
-                It reads the bridge, its ports, VLANs, static entries and queueing (tc), and changes nothing. What has no counterpart, what was decided and what \
-                is to be done stands in the file, as comments, with the kernel's own words. It needs no daemon.
+                It reads the bridge, its ports, VLANs, static entries and queueing (tc), and changes nothing. What has no counterpart, what was \
+                decided and what is to be done stands in the file, as comments, with the kernel's own words. It needs no daemon.
                 """)
         @OptionGroup var source: ImportSource
         @Option(name: .shortAndLong, help: "File to write; by default standard output.") var output: String?

@@ -14,8 +14,8 @@ struct MigrateCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Put Sluice between a kernel bridge and the wire: bridge br0 --libvirt --confirm-within 60s",
             discussion: """
-                The bridge keeps the host's addresses and the guests' taps: a tap of Sluice's takes the NIC's place in it, so that guests run on. Everything is undone \
-                unless sluice migrate confirm is said in time, even if this terminal is gone meanwhile. sluiced must be running.
+                The bridge keeps the host's addresses and the guests' taps: a tap of Sluice's takes the NIC's place in it, so that guests run on. \
+                Everything is undone unless sluice migrate confirm is said in time, even if this terminal is gone meanwhile. sluiced must be running.
                 """)
         @OptionGroup var source: ImportSource
         @OptionGroup var connecting: Connecting
@@ -30,7 +30,9 @@ struct MigrateCommand: ParsableCommand {
 
         private func migrate() throws {
             let file = MigrationFile(socket: connecting.socket)
-            if let other = file.read() { throw Failure("the migration of \(other.bridge) is neither confirmed nor undone: say sluice migrate confirm, or sluice migrate undo") }
+            if let other = file.read() {
+                throw Failure("the migration of \(other.bridge) is neither confirmed nor undone: say sluice migrate confirm, or sluice migrate undo")
+            }
             let seconds = try patience()
             let reader = try KernelReader(), kernel = try reader.bridge(named: source.bridge)
             let (model, yaml) = try wanted()
@@ -39,7 +41,7 @@ struct MigrateCommand: ParsableCommand {
             let taps = model.ports.compactMap { port -> String? in if case .tap(let interface, nil, _) = port.kind { interface } else { nil } }
             guard taps.count == 1 else { throw Failure("the configuration has \(taps.count) taps, and it takes one to stand in \(source.bridge): write one") }
             let client = connecting.client
-            let running: ConfigReply = try client.call(.configGet, NoParams())
+            let running = try client.call(Methods.configGet, NoParams())
             let (old, new) = try merged(running.yaml, model)
             let before = old.yaml
             var migration = Migration(
@@ -54,13 +56,15 @@ struct MigrateCommand: ParsableCommand {
             if dryRun { return try tell(migration, new, client) }
             if let output { try ImportSource.write(yaml, to: output) }
             // The kernel must have none of this name yet.
-            if try LinkSocket().exists(migration.tap) { throw Failure("there is an interface \(migration.tap) already: remove it, or write another name for the tap") }
+            if try LinkSocket().exists(migration.tap) {
+                throw Failure("there is an interface \(migration.tap) already: remove it, or write another name for the tap")
+            }
             unlink(file.outcome)
             try file.write(migration)
             // Whatever happens from here on is undone in time, by a process that does not hang on this terminal.
             migration.watcher = try Self.startWatcher(migration.socket)
             do {
-                let _: ChangeReply = try client.call(.configApply, ApplyParams(yaml: new.yaml))
+                _ = try client.call(Methods.configApply, ApplyParams(yaml: new.yaml))
                 try waitUntilOpen(model, client)
                 try migration.handOver()
             } catch {
@@ -90,7 +94,8 @@ struct MigrateCommand: ParsableCommand {
             let result = try source.read(.behindHost)
             let lost = result.remarks.filter { $0.kind == .lost }
             guard lost.isEmpty || force else {
-                throw Failure((lost.map(\.description) + ["some things have no counterpart: --force goes on without them, --config FILE takes a configuration that you wrote"]).joined(separator: "\n"))
+                let advice = "some things have no counterpart: --force goes on without them, --config FILE takes a configuration that you wrote"
+                throw Failure((lost.map(\.description) + [advice]).joined(separator: "\n"))
             }
             try ImportSource.check(result)
             return (result.model, result.yaml)
@@ -115,7 +120,7 @@ struct MigrateCommand: ParsableCommand {
         }
 
         private func tell(_ migration: Migration, _ new: Model, _ client: Client) throws {
-            let reply: ChangeReply = try client.call(.configApply, ApplyParams(yaml: new.yaml, dryRun: true))
+            let reply = try client.call(Methods.configApply, ApplyParams(yaml: new.yaml, dryRun: true))
             let names = migration.uplinks.map(\.name).joined(separator: ", ")
             Output.print(
                 (["sluiced would change:"] + reply.changes.map { "  \($0)" } + [
@@ -129,7 +134,7 @@ struct MigrateCommand: ParsableCommand {
             let names = Set(model.ports.filter { port in if case .vhost = port.kind { false } else { true } }.map(\.name))
             let deadline = ContinuousClock.now + .seconds(20)
             while true {
-                let ports: [PortStatus] = try client.call(.portShow, NameParams())
+                let ports = try client.call(Methods.portShow, NameParams())
                 let waiting = ports.filter { names.contains($0.name) && $0.state != .up }
                 if waiting.isEmpty { return }
                 guard ContinuousClock.now < deadline, !waiting.contains(where: { $0.state == .failed }) else {
@@ -159,12 +164,13 @@ struct MigrateCommand: ParsableCommand {
             posix_spawn_file_actions_init(&actions)
             defer { posix_spawn_file_actions_destroy(&actions) }
             for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0) }
+            let own = "/proc/self/exe", program = (try? FileManager.default.destinationOfSymbolicLink(atPath: own)) ?? own
             let arguments = ["sluice", "migrate", "watch", "--socket", socket]
             var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
             var environment: [UnsafeMutablePointer<CChar>?] = ProcessInfo.processInfo.environment.map { strdup("\($0)=\($1)") } + [nil]
             defer { for text in words + environment { free(text) } }
             var process: pid_t = 0
-            let status = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, &words, &environment)
+            let status = posix_spawn(&process, program, &actions, &attributes, &words, &environment)
             guard status == 0 else { throw Failure("the process that would undo the migration cannot be started: \(String(cString: strerror(status)))") }
             return process
         }

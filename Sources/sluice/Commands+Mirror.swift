@@ -9,7 +9,7 @@ struct MirrorCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All mirrors, or one: what they copy, where to, how many they did, and how many not and why.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A mirror's name.", completion: .names(.mirrorShow)) var name: String?
+        @Argument(help: "A mirror's name.", completion: .names(Methods.mirrorShow)) var name: String?
         func run() throws {
             try reporting { try connecting.show(Methods.mirrorShow, NameParams(name: name), Tables.mirrors) }
         }
@@ -33,13 +33,13 @@ struct MirrorCommand: ParsableCommand {
                 \(keys)
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...", completion: .names(.mirrorShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...", completion: .names(Methods.mirrorShow)) var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "mirror", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a mirror: del m1")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(.mirrorShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(Methods.mirrorShow)) var words: [String]
     }
 }

@@ -45,7 +45,7 @@ struct PortCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "State and counters of all ports, or of one.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A port's name.", completion: .names(.portShow)) var name: String?
+        @Argument(help: "A port's name.", completion: .names(Methods.portShow)) var name: String?
         @Flag(help: "Print what connects a QEMU guest to the port: arguments, and libvirt XML.") var qemu = false
 
         func validate() throws {
@@ -78,7 +78,7 @@ struct PortCommand: ParsableCommand {
         static let object = "port", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a port: set vm1 mtu 9000 pace average 1gbit", discussion: keys)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(.portShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(Methods.portShow)) var words: [String]
     }
 
     struct Reset: ParsableCommand {
@@ -86,7 +86,7 @@ struct PortCommand: ParsableCommand {
             abstract: "Close a port that is not up and open it again at once: reset uplink",
             discussion: "Failed ports are tried again by themselves, at first after a second, later every half minute.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A port's name.", completion: .names(.portShow)) var name: String
+        @Argument(help: "A port's name.", completion: .names(Methods.portShow)) var name: String
         func run() throws {
             try reporting { try connecting.show(Methods.portReset, NameParams(name: name), Output.changes) }
         }
@@ -96,7 +96,7 @@ struct PortCommand: ParsableCommand {
         static let object = "port", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a port: del vm1")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(.portShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(Methods.portShow)) var words: [String]
     }
 }
 
@@ -107,7 +107,7 @@ struct BridgeCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "State and counters of all bridges, or of one.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A bridge's name.", completion: .names(.bridgeShow)) var name: String?
+        @Argument(help: "A bridge's name.", completion: .names(Methods.bridgeShow)) var name: String?
         func run() throws {
             try reporting { try connecting.show(Methods.bridgeShow, NameParams(name: name), Tables.bridges) }
         }
@@ -125,14 +125,14 @@ struct BridgeCommand: ParsableCommand {
         static let object = "bridge", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a bridge: set br0 ageing 60s", discussion: keys)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(.bridgeShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(Methods.bridgeShow)) var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "bridge", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a bridge without ports: del br0")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(.bridgeShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(Methods.bridgeShow)) var words: [String]
     }
 }
 
@@ -144,7 +144,7 @@ struct GroupCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All groups, or one: limits, guests, what they sent.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A group's name.", completion: .names(.groupShow)) var name: String?
+        @Argument(help: "A group's name.", completion: .names(Methods.groupShow)) var name: String?
         func run() throws {
             try reporting { try connecting.show(Methods.groupShow, NameParams(name: name), Tables.groups) }
         }
@@ -162,14 +162,14 @@ struct GroupCommand: ParsableCommand {
         static let object = "group", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a group: set tenant-a parent none", discussion: keys)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(.groupShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(Methods.groupShow)) var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "group", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a group without guests: del tenant-a")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(.groupShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(Methods.groupShow)) var words: [String]
     }
 }
 
@@ -181,7 +181,7 @@ struct GuestCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All guests, or one.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A guest's name.", completion: .names(.guestShow)) var name: String?
+        @Argument(help: "A guest's name.", completion: .names(Methods.guestShow)) var name: String?
         func run() throws {
             try reporting { try connecting.show(Methods.guestShow, NameParams(name: name), Tables.guests) }
         }
@@ -200,14 +200,14 @@ struct GuestCommand: ParsableCommand {
         static let object = "guest", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a guest: set vm1 macs 52:54:00:12:34:56,52:54:00:12:34:57", discussion: keys)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(.guestShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...; none unsets a value.", completion: .names(Methods.guestShow)) var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "guest", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a guest; its port stays: del vm1")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(.guestShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(Methods.guestShow)) var words: [String]
     }
 }
 
@@ -219,7 +219,7 @@ struct ProtocolCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All protocols, or one.")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A protocol's name.", completion: .names(.protocolShow)) var name: String?
+        @Argument(help: "A protocol's name.", completion: .names(Methods.protocolShow)) var name: String?
         func run() throws {
             try reporting { try connecting.show(Methods.protocolShow, NameParams(name: name), Tables.protocols) }
         }
@@ -238,13 +238,13 @@ struct ProtocolCommand: ParsableCommand {
         static let object = "protocol", verb = "set"
         static let configuration = CommandConfiguration(abstract: "Change a row, a built-in one too: set iscsi pcp 5", discussion: keys)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...", completion: .names(.protocolShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME KEY VALUE ...", completion: .names(Methods.protocolShow)) var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "protocol", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Delete a row, or the changes to a built-in one: del backup")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(.protocolShow)) var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "NAME", completion: .names(Methods.protocolShow)) var words: [String]
     }
 }

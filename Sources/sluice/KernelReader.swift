@@ -25,12 +25,21 @@ struct KernelReader {
             throw Failure("there is no interface \(name): \(known.isEmpty ? "this host has no bridge" : "bridges are \(known.joined(separator: ", "))")")
         }
         guard var bridge = link.bridge else {
-            throw Failure("\(name) is no bridge of the kernel's\(link.kind.map { ", but of kind \($0)" } ?? ""): name a bridge, as `ip link show type bridge` lists them")
+            throw Failure(
+                "\(name) is no bridge of the kernel's\(link.kind.map { ", but of kind \($0)" } ?? ""): name a bridge, as `ip link show type bridge` lists them")
         }
         do {
+            // What br_netfilter does for all bridges.
+            for table in ["iptables", "ip6tables", "arptables"] where !bridge.netfilter.contains(table) {
+                let setting = try? String(contentsOfFile: "/proc/sys/net/bridge/bridge-nf-call-\(table)", encoding: .utf8)
+                if setting?.hasPrefix("1") ?? false { bridge.netfilter.append(table) }
+            }
             bridge.ports = links.filter { $0.controller == bridge.index }.compactMap(\.port)
             try readVLANs(&bridge)
             try readEntries(&bridge)
+            // struct br_port_msg; a kernel without snooping has no such table.
+            let groups = (try? routes.dump(86 /* RTM_GETMDB */, KernelRequest.bytes(UInt8(7), UInt8(0), UInt16(0), UInt32(0)), doing: "list groups")) ?? []
+            bridge.staticGroups = groups.compactMap { KernelGroups($0, name: name) }.filter { $0.index == bridge.index }.flatMap(\.permanent)
             try readHost(&bridge)
             try readTraffic(&bridge)
             let holders = bridge.ports.contains { $0.kind == "tun" } ? TapHolders.all() : [:]
@@ -65,7 +74,7 @@ struct KernelReader {
 
     private func readEntries(_ bridge: inout KernelBridge) throws {
         for message in try routes.dump(30 /* RTM_GETNEIGH */, KernelRequest.link(family: 7), doing: "list forwarding entries") {
-            guard let found = KernelNeighbour(message), let controller = found.controller, controller == bridge.index, let name = name(found.index) else { continue }
+            guard let found = KernelNeighbour(message), found.controller == bridge.index, let name = name(found.index) else { continue }
             var entry = found.entry
             entry.port = name
             bridge.entries.append(entry)
@@ -108,7 +117,8 @@ struct KernelReader {
             }
         }
         if isShaped {
-            traffic.classes = try routes.dump(42 /* RTM_GETTCLASS */, KernelRequest.traffic(index), doing: "list classes of \(name(index) ?? "?")").compactMap { TrafficClass.read($0) }
+            traffic.classes = try routes.dump(
+                42 /* RTM_GETTCLASS */, KernelRequest.traffic(index), doing: "list classes of \(name(index) ?? "?")").compactMap { TrafficClass.read($0) }
         }
         // Filters are listed for what they are attached to: disciplines, and classes with others below them.
         var parents: [TrafficHandle] = []
@@ -122,7 +132,8 @@ struct KernelReader {
         let inner = Set(traffic.classes.map(\.parent)), ids = Set(traffic.classes.map(\.id))
         parents += inner.intersection(ids).sorted()
         for parent in parents {
-            let messages = try routes.dump(46 /* RTM_GETTFILTER */, KernelRequest.traffic(index, parent: parent.value), doing: "list filters of \(name(index) ?? "?")")
+            let messages = try routes.dump(
+                46 /* RTM_GETTFILTER */, KernelRequest.traffic(index, parent: parent.value), doing: "list filters of \(name(index) ?? "?")")
             traffic.filters += messages.compactMap { TrafficFilter.read($0) }.filter { !traffic.filters.contains($0) }
         }
         return traffic

@@ -16,7 +16,8 @@ enum KernelRequest {
     /// struct ndmsg with NDA_LLADDR and NDA_VLAN: a static entry (NUD_NOARP) of a bridge's (NTF_MASTER).
     static func entry(_ mac: UInt64, _ vlan: Int?, on index: Int) -> [UInt8] {
         bytes(UInt8(7), UInt8(0), UInt16(0), Int32(clamping: index), UInt16(0x40), UInt8(4), UInt8(0))
-            + attribute(2, (0..<6).map { UInt8(truncatingIfNeeded: mac >> UInt64(40 - 8 * $0)) }) + (vlan.map { attribute(5, bytes(UInt16(clamping: $0))) } ?? [])
+            + attribute(
+                2, (0..<6).map { UInt8(truncatingIfNeeded: mac >> UInt64(40 - 8 * $0)) }) + (vlan.map { attribute(5, bytes(UInt16(clamping: $0))) } ?? [])
     }
 
     /// struct tcmsg.

@@ -4,8 +4,8 @@ import ControlAPI
 import Foundation
 import Netlink
 
-/// How a kernel bridge's ways to the wire are handed to Sluice, and how they are taken back. The bridge itself stays, behind a tap of Sluice's, so that the host
-/// keeps its addresses and routes and guests keep their taps. Every step may be done again.
+/// How a kernel bridge's ways to the wire are handed to Sluice, and how they are taken back. The bridge itself stays, behind a tap of Sluice's, so that
+/// the host keeps its addresses and routes and guests keep their taps. Every step may be done again.
 struct Migration: Codable {
     /// An interface that leads to the wire, and what it was as a port of the bridge.
     struct Uplink: Codable {
@@ -77,14 +77,16 @@ struct Migration: Codable {
         if hasVLANs { try setVLANs(uplink.vlans, of: uplink.name) }
         for entry in uplink.entries {
             try routes.change(
-                28 /* RTM_NEWNEIGH */, 0x400 | 0x100 /* NLM_F_CREATE | NLM_F_REPLACE */, KernelRequest.entry(entry.mac, entry.vlan, on: index), doing: "set a static entry on \(uplink.name)")
+                28 /* RTM_NEWNEIGH */, 0x400 | 0x100 /* NLM_F_CREATE | NLM_F_REPLACE */, KernelRequest.entry(entry.mac, entry.vlan, on: index),
+                doing: "set a static entry on \(uplink.name)")
         }
     }
 
     /// Gives a port exactly these VLANs.
     private func setVLANs(_ vlans: [VLAN], of name: String) throws {
         let index = try LinkSocket().link(named: name).index, routes = try RouteSocket()
-        let present = try routes.dump(18, KernelRequest.link(family: 7, mask: 4), doing: "list VLANs").compactMap { KernelVLANs($0) }.first { $0.index == index }?.vlans ?? []
+        let present = try routes.dump(
+            18, KernelRequest.link(family: 7, mask: 4), doing: "list VLANs").compactMap { KernelVLANs($0) }.first { $0.index == index }?.vlans ?? []
         func request(_ vlan: VLAN) -> [UInt8] {
             // struct bridge_vlan_info: flags and number.
             let flags = UInt16((vlan.isPVID ? 2 : 0) | (vlan.isUntagged ? 4 : 0))
@@ -92,7 +94,8 @@ struct Migration: Codable {
                 + KernelRequest.attribute(26 | 0x8000 /* IFLA_AF_SPEC */, KernelRequest.attribute(2, KernelRequest.bytes(flags, UInt16(clamping: vlan.id))))
         }
         for vlan in present where !vlans.contains(where: { $0.id == vlan.id }) {
-            try routes.change(17 /* RTM_DELLINK */, 0, request(VLAN(id: vlan.id, isPVID: false, isUntagged: false)), doing: "take \(name) out of VLAN \(vlan.id)")
+            try routes.change(
+                17 /* RTM_DELLINK */, 0, request(VLAN(id: vlan.id, isPVID: false, isUntagged: false)), doing: "take \(name) out of VLAN \(vlan.id)")
         }
         for vlan in vlans { try routes.change(19, 0, request(vlan), doing: "put \(name) in VLAN \(vlan.id)") }
     }
@@ -101,7 +104,7 @@ struct Migration: Codable {
     func restoreDaemon() throws {
         let client = Client(path: socket)
         // Where nothing ran before, what is there now has to go: a file that says nothing would be refused as a mistake.
-        let _: ChangeReply = try client.call(.configApply, ApplyParams(yaml: before))
+        _ = try client.call(Methods.configApply, ApplyParams(yaml: before))
     }
 
     /// Undoes everything, first what the network hangs on, and says what could not be undone.

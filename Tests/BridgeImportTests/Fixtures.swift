@@ -33,7 +33,9 @@ enum Fixtures {
     static func megabits(_ value: UInt64) -> UInt64 { value * 125_000 }
 
     /// HTB with a class above all and leaves: (minor, rate, ceil, priority) in Mbit/s.
-    static func htb(rate: UInt64, standard: UInt32 = 0x30, _ leaves: [(minor: UInt16, rate: UInt64, ceiling: UInt64, priority: UInt32)], _ filters: [TrafficFilter]) -> TrafficControl {
+    static func htb(
+        rate: UInt64, standard: UInt32 = 0x30, _ leaves: [(minor: UInt16, rate: UInt64, ceiling: UInt64, priority: UInt32)],
+        _ filters: [TrafficFilter]) -> TrafficControl {
         var traffic = TrafficControl()
         traffic.qdiscs = [QueueingDiscipline(.htb(standard: standard, r2q: 10), name: "htb", handle: TrafficHandle(1, 0))]
         traffic.classes = [TrafficClass(TrafficHandle(1, 1), parent: .root, htb: .init(rate: megabits(rate)))]
@@ -41,7 +43,10 @@ enum Fixtures {
             traffic.classes.append(
                 TrafficClass(
                     TrafficHandle(1, leaf.minor), parent: TrafficHandle(1, 1),
-                    htb: .init(rate: megabits(leaf.rate), ceiling: megabits(leaf.ceiling), priority: leaf.priority, quantum: UInt32(min(max(megabits(leaf.rate) / 10, 1_000), 200_000)))))
+                    htb: .init(
+                        rate: megabits(leaf.rate), ceiling: megabits(leaf.ceiling), priority: leaf.priority,
+                        // As the kernel reckons it with r2q 10.
+                        quantum: UInt32(min(max(megabits(leaf.rate) / 10, 1_000), 200_000)))))
         }
         traffic.filters = filters
         return traffic
@@ -53,7 +58,9 @@ enum Fixtures {
 }
 
 /// Imports a bridge, and sees that the configuration is accepted and reads back.
-func imported(_ bridge: KernelBridge, libvirt: [LibvirtTap]? = nil, taps: BridgeImport.Taps = .ports, sourceLocation: SourceLocation = #_sourceLocation) throws -> BridgeImport {
+func imported(
+    _ bridge: KernelBridge, libvirt: [LibvirtTap]? = nil, taps: BridgeImport.Taps = .ports,
+    sourceLocation: SourceLocation = #_sourceLocation) throws -> BridgeImport {
     let result = BridgeImport(bridge, libvirt: libvirt, taps: taps)
     do {
         let model = try Model.checked(yaml: result.yaml)

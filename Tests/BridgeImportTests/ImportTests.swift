@@ -75,7 +75,9 @@ struct ImportTests {
         external.isExternal = true
         bridge.entries.append(external)
         let result = try imported(bridge, libvirt: Fixtures.taps)
-        #expect(Set(result.model.bridges[0].staticEntries) == [StaticEntry(mac: Fixtures.mac(0x50), port: "eth1"), StaticEntry(mac: Fixtures.mac(0x51), port: "host0")])
+        #expect(
+            Set(result.model.bridges[0].staticEntries)
+                == [StaticEntry(mac: Fixtures.mac(0x50), port: "eth1"), StaticEntry(mac: Fixtures.mac(0x51), port: "host0")])
         #expect(result.tells("52:54:00:00:00:52 dev eth1 master br0 extern_learn", .lost))
     }
 
@@ -90,7 +92,9 @@ struct ImportTests {
         bridge.ports[2].kind = "tun"
         bridge.ports[2].holder = "openvpn"
         let result = try imported(bridge)
-        for words in ["stp_state 1", "group_fwd_mask 0x8", "nf_call_iptables 1", "ageing_time 0", "vlan_protocol 802.1ad"] { #expect(result.tells("[\(words)]", .lost), "\(words)") }
+        for words in ["stp_state 1", "group_fwd_mask 0x8", "nf_call_iptables 1", "ageing_time 0", "vlan_protocol 802.1ad"] {
+            #expect(result.tells("[\(words)]", .lost), "\(words)")
+        }
         #expect(result.port("vnet1")?.kind == .tap(interface: "vnet1", netns: nil, mac: nil) && result.tells("openvpn", .decided))
         #expect(result.yaml.hasPrefix("# Without counterpart, and left out:\n# - br0: no counterpart: "))
     }
@@ -98,7 +102,10 @@ struct ImportTests {
     @Test func dcbPrioritiesAreTheProtocols() throws {
         var bridge = Fixtures.bridge
         var dcb = KernelDCB()
-        dcb.applications = [.init(selector: 2, id: 3_260, priority: 5), .init(selector: 1, id: 0x8906, priority: 3), .init(selector: 3, id: 9_000, priority: 6), .init(selector: 1, id: 0, priority: 2)]
+        dcb.applications = [
+            .init(selector: 2, id: 3_260, priority: 5), .init(selector: 1, id: 0x8906, priority: 3), .init(selector: 3, id: 9_000, priority: 6),
+            .init(selector: 1, id: 0, priority: 2),
+        ]
         dcb.pfc = [3]
         bridge.ports[0].dcb = dcb
         let result = try imported(bridge)

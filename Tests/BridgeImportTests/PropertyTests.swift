@@ -14,9 +14,13 @@ struct PropertyTests {
         mutating func one<T>(of list: [T]) -> T { list[below(list.count)] }
         mutating func chance(_ parts: Int) -> Bool { below(parts) == 0 }
         mutating func mac() -> MACAddress {
-            chance(30) ? one(of: [MACAddress(value: 0), MACAddress(value: 0xffff_ffff_ffff), MACAddress(value: 0x0100_5e00_0001)]) : Fixtures.mac(UInt64(below(12)))
+            chance(30) ? one(
+                of: [MACAddress(value: 0), MACAddress(value: 0xffff_ffff_ffff), MACAddress(value: 0x0100_5e00_0001)]) : Fixtures.mac(UInt64(below(12)))
         }
-        mutating func rate() -> UInt64 { one(of: [0, 1, 999, 1_000, 125_000, 12_500_000, 125_000_000, 1_250_000_000, 60_000_000_000, .max, UInt64(below(1 << 30))]) }
+        mutating func rate() -> UInt64 {
+            one(of: [0, 1, 999, 1_000, 125_000, 12_500_000, 125_000_000, 1_250_000_000, 60_000_000_000, .max, UInt64(below(1 << 30))])
+        }
+
         mutating func size() -> ClosedRange<UInt64> {
             let size = one(of: [0, 1, 1_600, 15_360, 1 << 20, 1 << 40, .max - 8] as [UInt64])
             return size...size + UInt64(below(8))
@@ -39,7 +43,8 @@ struct PropertyTests {
             if chance(3) { return traffic }
             let handle = TrafficHandle(1, 0)
             switch below(8) {
-            case 0: traffic.qdiscs = [QueueingDiscipline(.tbf(rate: rate(), burst: rate(), peak: rate(), limit: UInt64(below(1 << 20))), name: "tbf", handle: handle)]
+            case 0: traffic.qdiscs = [QueueingDiscipline(
+                .tbf(rate: rate(), burst: rate(), peak: rate(), limit: UInt64(below(1 << 20))), name: "tbf", handle: handle)]
             case 1: traffic.qdiscs = [QueueingDiscipline(.prio(bands: 3, map: []), name: "prio", handle: handle)]
             case 2: traffic.qdiscs = [QueueingDiscipline(.other, name: one(of: ["mq", "cake", "noqueue"]), handle: handle)]
             default: traffic.qdiscs = [QueueingDiscipline(.htb(standard: UInt32(below(12)), r2q: UInt32(one(of: [0, 1, 10]))), name: "htb", handle: handle)]
@@ -57,7 +62,8 @@ struct PropertyTests {
                 if chance(3) {
                     traffic.qdiscs.append(
                         QueueingDiscipline(
-                            one(of: [.fifo(limit: UInt32(below(1 << 22))), .codel(flows: chance(2), target: UInt64(below(20_000_000)), interval: UInt64(below(20_000_000)), limit: 1_000), .other]),
+                            one(
+                                of: [.fifo(limit: UInt32(below(1 << 22))), .codel(flows: chance(2), target: UInt64(below(20_000_000)), interval: UInt64(below(20_000_000)), limit: 1_000), .other]),
                             name: one(of: ["sfq", "pfifo"]), handle: TrafficHandle(0x100 + number, 0), parent: TrafficHandle(1, number)))
                 }
             }
@@ -66,14 +72,17 @@ struct PropertyTests {
                 traffic.filters.append(
                     TrafficFilter(
                         "u32", parent: chance(4) ? TrafficHandle(1, UInt16(below(8))) : chance(6) ? .clsactIngress : handle, preference: UInt16(below(9)),
-                        protocol: one(of: [EtherTypes.all, 0x0800, 0x86dd, 0x8906, 0x0806, 0x8100]), target: chance(8) ? nil : TrafficHandle(1, UInt16(below(12))),
+                        protocol: one(
+                            of: [EtherTypes.all, 0x0800, 0x86dd, 0x8906, 0x0806, 0x8100]), target: chance(8) ? nil : TrafficHandle(1, UInt16(below(12))),
                         matches: (0..<count).map { _ in match() },
                         actions: chance(5) ? [.police(Policer(rate: rate(), burst: size(), peak: rate(), drops: !chance(4)))] : chance(9) ? [.other("mirred")] : []))
             }
             return traffic
         }
 
-        mutating func vlans() -> [KernelVLAN] { Set((0..<below(5)).map { _ in KernelVLAN(one(of: [1, 10, 20, 30, 4_094]), pvid: chance(3), untagged: chance(3)) }).sorted { $0.id < $1.id } }
+        mutating func vlans() -> [KernelVLAN] {
+            Set((0..<below(5)).map { _ in KernelVLAN(one(of: [1, 10, 20, 30, 4_094]), pvid: chance(3), untagged: chance(3)) }).sorted { $0.id < $1.id }
+        }
 
         mutating func bridge() -> (KernelBridge, [LibvirtTap]?) {
             var bridge = KernelBridge(name: one(of: ["br0", "virbr0", "a bridge", "none", "rest"]), index: 3)
@@ -92,7 +101,8 @@ struct PropertyTests {
             if chance(2) { bridge.host.addresses = ["192.0.2.5/24", "2001:db8::5/64"] }
             var taps: [LibvirtTap] = []
             for number in 0..<below(6) {
-                var port = KernelPort(name: one(of: ["eth", "vnet", "tap%", "rest"]) + "\(number)", index: 10 + number, kind: one(of: [nil, "tun", "tun", "veth", "bond"]))
+                var port = KernelPort(
+                    name: one(of: ["eth", "vnet", "tap%", "rest"]) + "\(number)", index: 10 + number, kind: one(of: [nil, "tun", "tun", "veth", "bond"]))
                 port.mac = mac()
                 port.mtu = one(of: [68, 1_500, 9_000, 65_521])
                 port.speed = one(of: [nil, 10, 10_000, 800_000])
@@ -105,7 +115,8 @@ struct PropertyTests {
                 port.traffic = traffic()
                 if chance(4) {
                     var dcb = KernelDCB()
-                    dcb.applications = (0..<below(5)).map { _ in .init(selector: UInt8(below(7)), id: UInt16(one(of: [0, 3_260, 0x8906, 46, below(65_536)])), priority: UInt8(below(8))) }
+                    dcb.applications = (0..<below(5)).map { _ in .init(
+                        selector: UInt8(below(7)), id: UInt16(one(of: [0, 3_260, 0x8906, 46, below(65_536)])), priority: UInt8(below(8))) }
                     port.dcb = dcb
                 }
                 if port.kind == "tun", chance(2) {
@@ -120,7 +131,8 @@ struct PropertyTests {
             }
             let names = bridge.ports.map(\.name) + ["br0", "gone"]
             for _ in 0..<below(24) {
-                bridge.entries.append(KernelFDBEntry(mac(), port: one(of: names), vlan: one(of: [nil, 1, 10, 20]), one(of: [.local, .fixed, .learned, .learned])))
+                bridge.entries.append(
+                    KernelFDBEntry(mac(), port: one(of: names), vlan: one(of: [nil, 1, 10, 20]), one(of: [.local, .fixed, .learned, .learned])))
             }
             return (bridge, chance(3) ? nil : taps)
         }

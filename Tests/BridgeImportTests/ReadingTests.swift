@@ -74,9 +74,9 @@ struct ReadingTests {
     @Test func anyBytesAreRead() {
         var random = Seeded(15)
         let messages = [
-            Recorded.flower, Recorded.flowerPort, Recorded.flowerMask, Recorded.fw, Recorded.basic, Recorded.matchall, Recorded.police, Recorded.policeAction, Recorded.mirred,
-            Recorded.u32NextHeader, Recorded.u32Port, Recorded.libvirtFloor, Recorded.prio, Recorded.ets, Recorded.fqCoDel, Recorded.htbClass, Recorded.tbf, Recorded.vlanRange,
-            Recorded.bridge,
+            Recorded.flower, Recorded.flowerPort, Recorded.flowerMask, Recorded.fw, Recorded.basic, Recorded.matchall, Recorded.police,
+            Recorded.policeAction, Recorded.mirred, Recorded.u32NextHeader, Recorded.u32Port, Recorded.libvirtFloor, Recorded.prio, Recorded.ets,
+            Recorded.fqCoDel, Recorded.htbClass, Recorded.tbf, Recorded.vlanRange, Recorded.bridge,
         ]
         func read(_ message: [UInt8]) {
             _ = TrafficFilter.read(message).map { "\($0)" }
@@ -87,13 +87,16 @@ struct ReadingTests {
             _ = KernelNeighbour(message)
             _ = KernelDCB(message)
             _ = KernelAddress(message)
+            _ = KernelGroups(message) { "eth\($0)" }
             _ = KernelRoute(message) { "eth\($0)" }
         }
         for message in messages {
             for end in 0...message.count { read(Array(message[..<end])) }
             for _ in 0..<400 {
                 var changed = message
-                for _ in 0..<Int.random(in: 1...6, using: &random) { changed[Int.random(in: 0..<changed.count, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+                for _ in 0..<Int.random(in: 1...6, using: &random) {
+                    changed[Int.random(in: 0..<changed.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                }
                 read(changed)
             }
         }
@@ -109,6 +112,13 @@ struct ReadingTests {
         let route = try #require(
             KernelRoute(Recorded.bytes("02000000" + "fe040001" + "00000000" + "0800050" + "0c0000201" + "0800040007000000" + "0800060064000000")) { $0 == 7 ? "br0" : nil })
         #expect(route.text == "default via 192.0.2.1 dev br0 metric 100" && !route.isAutomatic)
+    }
+
+    @Test func groups() throws {
+        // br_port_msg of interface 3; 239.1.2.3 on interface 7, permanent, in VLAN 10.
+        let entry = "07000000" + "0100" + "0a00" + "ef010203" + String(repeating: "0", count: 24) + "0800" + "0000"
+        let groups = try #require(KernelGroups(Recorded.bytes("07000000" + "03000000" + "28000100" + "24000100" + "20000100" + entry)) { "eth\($0)" })
+        #expect(groups.index == 3 && groups.permanent == ["dev eth3 port eth7 grp 239.1.2.3 permanent vid 10"])
     }
 
     @Test func dcb() throws {

@@ -44,7 +44,10 @@ struct TrafficTests {
         let result = try importing(
             Fixtures.htb(
                 rate: 1_000, [(0x10, 400, 1_000, 0), (0x11, 100, 1_000, 0), (0x12, 50, 500, 0), (0x30, 100, 1_000, 0)],
-                [Fixtures.to(0x10, protocol: 0x0800, .ipProtocol(17), .destinationPort(4_791)), Fixtures.to(0x11, protocol: 0x0806), Fixtures.to(0x12, protocol: 0x0800, .ipProtocol(6), .destinationPort(873))]))
+                [
+                    Fixtures.to(0x10, protocol: 0x0800, .ipProtocol(17), .destinationPort(4_791)), Fixtures.to(0x11, protocol: 0x0806),
+                    Fixtures.to(0x12, protocol: 0x0800, .ipProtocol(6), .destinationPort(873)),
+                ]))
         let host = try #require(result.guest("host0"))
         #expect(host.protocols["rocev2"]?.outbound.floor == 400_000_000 && host.protocols["arp"]?.outbound.floor == 100_000_000)
         #expect(host.protocols["tcp-873"]?.outbound.ceiling == 500_000_000 && host.outbound.floor == 550_000_000)
@@ -67,7 +70,8 @@ struct TrafficTests {
         // All leaves are one guest's: the inner class is the guest's own.
         traffic.filters = [Fixtures.to(0x101, .source(Fixtures.mac(1))), Fixtures.to(0x102, protocol: 0x8906, .source(Fixtures.mac(1)))]
         let other = try importing(traffic)
-        #expect(other.model.groups.isEmpty && other.guest("web1")?.outbound.floor == 600_000_000 && other.guest("web1")?.protocols["fcoe"]?.outbound.floor == 200_000_000)
+        #expect(
+            other.model.groups.isEmpty && other.guest("web1")?.outbound.floor == 600_000_000 && other.guest("web1")?.protocols["fcoe"]?.outbound.floor == 200_000_000)
     }
 
     @Test func aClassThatGuestsShareIsAGroup() throws {
@@ -86,10 +90,12 @@ struct TrafficTests {
         taps[0].inbound = .init(average: 12_500, peak: 25_000, floor: 25_000, burst: 64)
         taps[0].outbound = .init(average: 5_000, peak: 6_000, burst: 7)
         bridge.ports[1].traffic.qdiscs = [
-            QueueingDiscipline(.htb(standard: 1, r2q: 10), name: "htb", handle: TrafficHandle(1, 0)), QueueingDiscipline(.ingress, name: "ingress", handle: TrafficHandle(0xffff, 0), parent: .ingress),
+            QueueingDiscipline(.htb(standard: 1, r2q: 10), name: "htb", handle: TrafficHandle(1, 0)), QueueingDiscipline(
+                .ingress, name: "ingress", handle: TrafficHandle(0xffff, 0), parent: .ingress),
         ]
         bridge.ports[1].traffic.classes = [
-            TrafficClass(TrafficHandle(1, 1), parent: .root, htb: .init(rate: 12_500_000, ceiling: 25_000_000, burst: 65_536...65_536, ceilingBurst: 65_536...65_536))
+            TrafficClass(
+                TrafficHandle(1, 1), parent: .root, htb: .init(rate: 12_500_000, ceiling: 25_000_000, burst: 65_536...65_536, ceilingBurst: 65_536...65_536))
         ]
         bridge.ports[1].traffic.filters = [
             TrafficFilter("u32", parent: TrafficHandle(0xffff, 0), actions: [.police(Policer(rate: 5_000_000, burst: 7_168...7_168))])
@@ -97,9 +103,11 @@ struct TrafficTests {
         let result = try imported(bridge, libvirt: taps)
         #expect(result.model.bridges[0].rate == 2_000_000_000 && result.model.bridges[0].rest == RestSettings())
         let inbound = try #require(result.guest("web1")).inbound
-        #expect(inbound.floor == 200_000_000 && inbound.ceiling == 200_000_000 && inbound.peak == 200_000_000 && inbound.ceilingBurst == 65_536 || inbound.ceiling == 100_000_000)
+        #expect(
+            inbound.floor == 200_000_000 && inbound.ceiling == 200_000_000 && inbound.peak == 200_000_000 && inbound.ceilingBurst == 65_536, "\(inbound)")
         #expect(result.port("web1")?.pace == PaceSettings(average: 40_000_000, peak: 48_000_000, burst: 7_168))
-        #expect(result.tells("these are libvirt's classes", .decided) && result.tells("<inbound average='12500' peak='25000' burst='64'/> and tc are the same", .decided))
+        #expect(
+            result.tells("these are libvirt's classes", .decided) && result.tells("<inbound average='12500' peak='25000' burst='64'/> and tc are the same", .decided))
         #expect(result.tells("libvirt's <inbound floor='25000'/> is the class", .decided) && !result.losesSomething, "\(result.remarks)")
     }
 
@@ -120,7 +128,7 @@ struct TrafficTests {
                 [Fixtures.to(0x10, .source(Fixtures.mac(1))), Fixtures.to(0x11, .source(Fixtures.mac(2)))]))
         let floors = result.model.guests.compactMap(\.outbound.floor)
         #expect(floors == [571_428_000, 428_571_000])
-        #expect(result.tells("floors sum to 1500mbit, more than eth1's rate 1gbit", .lost))
+        #expect(result.tells("floors sum to 1.5gbit, more than eth1's rate 1gbit", .lost))
     }
 
     @Test func withoutAClassAboveAllNobodyLends() throws {

@@ -252,6 +252,91 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
         #expect(echo.server.peakPendingBytes <= 2 << 20)
     }
 
+    /// Clients that do not read their answers cannot keep others out.
+    @Test func slowReadersMakeRoom() throws {
+        var limits = ControlServer.Limits()
+        limits.clients = 2
+        limits.idleMilliseconds = 0
+        let echo = try EchoServer(limits: limits)
+        let slow = try (0..<2).map { _ in try RawClient(echo.path) }
+        for client in slow {
+            client.send(request("large") + "\n")
+            // The answer has begun to come, and is larger than what a socket holds.
+            #expect(client.bytes(1) == 1)
+        }
+        let others = try (0..<2).map { _ in try RawClient(echo.path) }
+        for client in others { #expect(client.ask(request("a"))?.contains("\"a\"") == true) }
+        #expect(slow.count { ($0.line()?.utf8.count ?? 0) < 8 << 20 } == 2)
+    }
+
+    @Test func answersThatNobodyReadsTakeABoundedAmount() throws {
+        var limits = ControlServer.Limits()
+        limits.answers = 20 << 20
+        limits.idleMilliseconds = 0
+        let echo = try EchoServer(limits: limits)
+        let slow = try (0..<2).map { _ in try RawClient(echo.path) }
+        for client in slow {
+            client.send(request("large") + "\n")
+            #expect(client.bytes(1) == 1)
+        }
+        let third = try RawClient(echo.path)
+        #expect(third.ask(request("large"))?.contains("the answers that clients have not read yet take 20 MiB, and there is no room for this one") == true)
+        #expect(echo.server.peakAnswerBytes <= 20 << 20)
+        // Those who read nothing are closed then. Little answers are sent in any case.
+        #expect(third.ask(request("small"))?.contains("small") == true)
+        #expect(third.ask(request("large"))?.utf8.count ?? 0 > 8 << 20)
+        let batch = third.ask("[\(request("count")),\(request("large")),\(request("large")),\(request("large")),\(request("count"))]")
+        #expect(batch?.contains("from request 4 of 5 on: that one was carried out, and none behind it") == true)
+        #expect(third.ask(request("large"))?.utf8.count ?? 0 > 8 << 20)
+        #expect(echo.server.peakAnswerBytes <= 20 << 20)
+        #expect(slow.count { ($0.line()?.utf8.count ?? 0) < 8 << 20 } == 2)
+    }
+
+    /// A request counts until it is answered, not only until it is parsed.
+    @Test func requestsInProgressTakeABoundedAmount() throws {
+        var limits = ControlServer.Limits()
+        limits.maximumRequest = 1 << 20
+        limits.pending = 2 << 20
+        let echo = try EchoServer(limits: limits)
+        let padding = String(repeating: "x", count: 900 << 10)
+        let large = #"{"jsonrpc":"2.0","id":1,"method":"slow","params":{"x":"\#(padding)"}}"#
+        let busy = try (0..<2).map { _ in try RawClient(echo.path) }
+        for client in busy { client.send(large + "\n") }
+        let third = try RawClient(echo.path), little = try RawClient(echo.path)
+        #expect(third.ask(large)?.contains("too much is being sent at once") == true)
+        #expect(little.ask(request("little"))?.contains("little") == true)
+        for _ in busy { echo.gate.signal() }
+        for client in busy { #expect(client.line()?.contains("slow, and") == true) }
+        #expect(echo.server.peakPendingBytes <= 2 << 20 + 256 << 10)
+        #expect(busy[0].ask(large.replacing("slow", with: "fast"))?.contains("fast") == true)
+    }
+
+    /// Clients beyond the limit take descriptors for as long as they are told so, and that is bounded as well.
+    @Test func notEveryClientTooManyIsTold() throws {
+        var limits = ControlServer.Limits()
+        limits.clients = 1
+        limits.idleMilliseconds = 60_000
+        let echo = try EchoServer(limits: limits)
+        let first = try RawClient(echo.path)
+        #expect(first.ask(request("a")) != nil)
+        let others = try (0..<100).map { _ in try RawClient(echo.path) }
+        let told = others.compactMap { $0.line() }
+        #expect(told.count == 64 && told.allSatisfy { $0.contains("there are 1 clients already") })
+        #expect(first.ask(request("b")) != nil)
+    }
+
+    /// However much others ask, between two requests of one client each of them has its turn about once.
+    @Test func nobodyWaitsForMoreThanARequestOfEachOther() throws {
+        let echo = try EchoServer()
+        let many = try (0..<20).map { _ in try RawClient(echo.path) }
+        for client in many { client.send(String(repeating: request("count") + "\n", count: 400)) }
+        let client = try RawClient(echo.path)
+        client.send(String(repeating: request("count") + "\n", count: 50))
+        let counts = (0..<50).compactMap { _ in client.line() }.compactMap { Int($0.dropFirst(#"{"jsonrpc":"2.0","id":1,"result":"#.count).dropLast()) }
+        #expect(counts.count == 50)
+        for (before, after) in zip(counts, counts.dropFirst()) { #expect(after - before <= 2 * many.count + 1) }
+    }
+
     @Test func theSocketIsTheGroups() throws {
         let echo = try EchoServer()
         var status = stat()

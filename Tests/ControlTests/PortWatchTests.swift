@@ -1,3 +1,4 @@
+import Configuration
 import ControlPlane
 import Testing
 
@@ -50,8 +51,8 @@ import Testing
 
     @Test func aLimitLetsSomePassAtOnceAndThenOneInAWhile() {
         var limit = RateLimit(burst: 2, seconds: 10)
-        #expect((0..<5).map { _ in limit.take(1) } == [true, true, false, false, false])
-        #expect(!limit.take(10) && limit.take(11.5) && !limit.take(12))
-        #expect((0..<3).map { _ in limit.take(1_000) } == [true, true, false])
+        #expect((0..<5).map { _ in limit.consume(1) } == [true, true, false, false, false])
+        #expect(!limit.consume(10) && limit.consume(11.5) && !limit.consume(12))
+        #expect((0..<3).map { _ in limit.consume(1_000) } == [true, true, false])
     }
 }

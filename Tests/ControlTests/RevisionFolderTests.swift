@@ -31,10 +31,10 @@ import Testing
 
     @Test func whatRunsIsKeptOnce() throws {
         let revisions = RevisionFolder(path: path)
-        #expect(try revisions.keep(model(1), how: "start") == 1)
-        #expect(try revisions.keep(model(1), how: "single changes") == 1)
-        #expect(try RevisionFolder(path: path).keep(model(1), how: "start") == 1)
-        #expect(try RevisionFolder(path: path).keep(model(2), how: "single changes") == 2)
+        #expect(try revisions.record(model(1), how: "start") == 1)
+        #expect(try revisions.record(model(1), how: "single changes") == 1)
+        #expect(try RevisionFolder(path: path).record(model(1), how: "start") == 1)
+        #expect(try RevisionFolder(path: path).record(model(2), how: "single changes") == 2)
         #expect(revisions.list().map(\.changes) == [1, 2])
     }
 

@@ -92,6 +92,13 @@ final class RawClient {
         return true
     }
 
+    /// Waits for up to `count` bytes and takes them away.
+    /// - Returns: how many came.
+    func bytes(_ count: Int) -> Int {
+        var buffer = [UInt8](repeating: 0, count: count)
+        return recv(descriptor, &buffer, count, 0)
+    }
+
     func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     private var rest: ArraySlice<UInt8> = []

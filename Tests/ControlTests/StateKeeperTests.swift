@@ -37,7 +37,7 @@ final class Told: LogHandler, Sendable {
         var running = Running()
         let change = try running.changed(to: try Model.checked(yaml: Self.yaml))
         _ = try keeper.begin(change)
-        keeper.settle()
+        keeper.removeEarlier()
         running.adopt(change)
         return (keeper, running)
     }
@@ -113,7 +113,7 @@ final class Told: LogHandler, Sendable {
         keeper = StateKeeper(file, lock: lock, generation: 9, log: log)
         keeper.undo = old.yaml
         _ = try keeper.begin(try Running().starting(with: running.model, running.parts))
-        keeper.settle()
+        keeper.removeEarlier()
         _ = try keeper.record(.confirmed)
         _ = try keeper.record(floor(5))
         #expect(try saved().running?.model.guests[0].inbound.floor == 5_000_000)
@@ -187,7 +187,7 @@ final class Told: LogHandler, Sendable {
         // What stands behind the gap must not become a change of the next run either.
         let later = StateKeeper(file, lock: lock, generation: found.generation, log: log)
         _ = try later.begin(try Running(running.model, ids: running.ids).changed(to: running.model))
-        later.settle()
+        later.removeEarlier()
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
         #expect(told.lines.count == 1)
     }
@@ -263,7 +263,7 @@ final class Told: LogHandler, Sendable {
         // The state file of the next run replaces all of them.
         let later = StateKeeper(file, lock: lock, generation: try saved().generation, log: log)
         _ = try later.begin(try Running().changed(to: try Model.checked(yaml: Self.yaml)))
-        later.settle()
+        later.removeEarlier()
         #expect(try saved().running?.model.guests[0].inbound.floor == 1_000_000_000)
     }
 }

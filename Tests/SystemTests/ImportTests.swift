@@ -51,7 +51,8 @@ extension EndToEnd {
                 try tc("class add dev \(wire) parent 1:1 classid 1:10 htb rate 200mbit ceil 800mbit burst 64k prio 1")
                 try tc("class add dev \(wire) parent 1:1 classid 1:11 htb rate 50mbit ceil 1gbit prio 0")
                 try tc("class add dev \(wire) parent 1:1 classid 1:30 htb rate 100mbit ceil 1gbit prio 3")
-                try tc("filter add dev \(wire) parent 1: protocol all prio 2 u32 match u32 0x52540000 0xffffffff at -8 match u16 0x0001 0xffff at -4 flowid 1:10")
+                try tc(
+                    "filter add dev \(wire) parent 1: protocol all prio 2 u32 match u32 0x52540000 0xffffffff at -8 match u16 0x0001 0xffff at -4 flowid 1:10")
                 try tc("filter add dev \(wire) parent 1: protocol ip prio 1 u32 match ip protocol 6 0xff match ip dport 3260 0xffff flowid 1:11")
                 try tc("qdisc add dev \(bridge.tap) root tbf rate 10mbit burst 32k limit 100000 peakrate 20mbit mtu 2000")
                 try FileManager.default.createDirectory(atPath: lab.path("qemu"), withIntermediateDirectories: false)

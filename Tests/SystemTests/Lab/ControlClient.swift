@@ -50,6 +50,26 @@ final class ControlClient {
         return true
     }
 
+    /// Sends bytes and, along with them, descriptors (SCM_RIGHTS).
+    /// - Returns: false if not all was sent.
+    func send(_ bytes: [UInt8], passing descriptors: [Int32]) -> Bool {
+        func octets<Value>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
+        // struct cmsghdr of cmsg(3): length, level and type.
+        var control = octets(UInt64(16 + 4 * descriptors.count)) + octets(Int32(SOL_SOCKET)) + octets(Int32(SCM_RIGHTS)) + descriptors.flatMap(octets)
+        control += [UInt8](repeating: 0, count: -control.count & 7)
+        var bytes = bytes
+        return bytes.withUnsafeMutableBytes { text in
+            control.withUnsafeMutableBytes { control in
+                var piece = iovec(iov_base: text.baseAddress, iov_len: text.count)
+                return withUnsafeMutablePointer(to: &piece) { piece in
+                    var message = msghdr()
+                    (message.msg_iov, message.msg_iovlen, message.msg_control, message.msg_controllen) = (piece, 1, control.baseAddress, control.count)
+                    return sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) == text.count
+                }
+            }
+        }
+    }
+
     /// The next line; nil if the other side closed the connection.
     func line(within seconds: Double = 30) throws -> String? {
         let deadline = Deadline.after(seconds)

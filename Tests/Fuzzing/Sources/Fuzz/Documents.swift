@@ -32,7 +32,9 @@ func checkWritten(_ model: Model) {
     claim(again == model, "what was written reads back as the same model:\n\(yaml)\n\(model)\n\(again)")
     claim(again.yaml == yaml, "it is written as before:\n\(yaml)\n\(again.yaml)")
     let json: String
-    do { json = String(decoding: try JSONEncoder().encode(JSONValue(model.document)), as: UTF8.self) } catch { return claim(false, "a model can be written as JSON: \(error)") }
+    do {
+        json = String(decoding: try JSONEncoder().encode(JSONValue(model.document)), as: UTF8.self)
+    } catch { return claim(false, "a model can be written as JSON: \(error)") }
     let third = accepted("the JSON can be read:\n\(json)") { () throws(ConfigurationError) in try Model.checked(yaml: json) }
     claim(third == model, "the JSON reads back as the same model:\n\(json)\n\(yaml)")
 }
@@ -43,11 +45,12 @@ private func checkCommands(_ model: Model) {
     (part.ports, part.guests) = (model.ports, model.guests)
     (rest.ports, rest.guests) = ([], [])
     guard rest.problems.isEmpty else { return }
+    func told(_ commands: [EditCommand]) -> String { commands.map(\.description).joined(separator: "\n") }
     let commands = rest.commands(replacing: Model(), with: part)
-    let made = accepted("the commands make the ports and guests:\n\(commands.map(\.description).joined(separator: "\n"))") { () throws(ConfigurationError) in try rest.edited(commands) }
-    claim(made == model, "the commands make the same model:\n\(commands.map(\.description).joined(separator: "\n"))\n\(made.yaml)\n\(model.yaml)")
+    let made = accepted("the commands make the ports and guests:\n\(told(commands))") { () throws(ConfigurationError) in try rest.edited(commands) }
+    claim(made == model, "the commands make the same model:\n\(told(commands))\n\(made.yaml)\n\(model.yaml)")
     let gone = model.commands(replacing: part, with: Model())
-    let left = accepted("the commands delete the ports and guests:\n\(gone.map(\.description).joined(separator: "\n"))") { () throws(ConfigurationError) in try model.edited(gone) }
+    let left = accepted("the commands delete the ports and guests:\n\(told(gone))") { () throws(ConfigurationError) in try model.edited(gone) }
     claim(left == rest, "the commands delete the ports and guests:\n\(left.yaml)\n\(rest.yaml)")
 }
 

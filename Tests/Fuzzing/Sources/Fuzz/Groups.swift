@@ -20,7 +20,8 @@ func fuzzGroups(_ bytes: [UInt8]) {
     for line in bytes.split(separator: 0x0a).prefix(64) {
         let digits = line.prefix(3)
         guard digits.count == 3 else { continue }
-        let (port, vlan, step) = (UInt16(digits[digits.startIndex] & 3), UInt16(digits[digits.startIndex + 1] & 1 == 1 ? 7 : 0), UInt64(digits[digits.startIndex + 2] & 15))
+        let first = digits.startIndex
+        let port = UInt16(digits[first] & 3), vlan: UInt16 = digits[first + 1] & 1 == 1 ? 7 : 0, step = UInt64(digits[first + 2] & 15)
         now += step * step * 500_000_000
         for outgoing in snooper.advance(to: now) {
             // The bridge with the lower address would otherwise be taken for the querier, and the rest of what it says ignored.

@@ -6,15 +6,23 @@ import Libvirt
 
 /// Documents that repeat a piece many times must be read, or refused, in time that grows as their length does.
 ///
-/// An input is a letter that says what it is (`y` YAML, `d` a domain, `n` a network, `r` a request), then what stands in front, NUL, the piece, NUL, and what stands
-/// behind. `#` in the piece stands for its number, so that names differ.
+/// An input is a letter that says what it is (`y` YAML, `d` a domain, `n` a network, `r` a request), then what stands in front, NUL, the piece, NUL, and what
+/// stands behind. In the piece, `#` stands for its number in four hexadecimal digits, so that names differ, `^` for the same with a colon in the middle, and `$` for the
+/// number of the piece before.
 func fuzzGrowth(_ bytes: [UInt8]) {
     let parts = bytes.dropFirst().split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
     guard let kind = bytes.first, parts.count == 3, !parts[1].isEmpty, parts[1].count <= 200 else { return }
     func seconds(_ count: Int) -> Double {
         var document = Array(parts[0])
         for number in 0..<count {
-            for byte in parts[1] { if byte == UInt8(ascii: "#") { document += digits(number) } else { document.append(byte) } }
+            for byte in parts[1] {
+                switch byte {
+                case UInt8(ascii: "#"): document += digits(number)
+                case UInt8(ascii: "$"): document += digits(max(number - 1, 0))
+                case UInt8(ascii: "^"): document += digits(number)[..<2] + [UInt8(ascii: ":")] + digits(number)[2...]
+                default: document.append(byte)
+                }
+            }
         }
         document += parts[2]
         let began = now()

@@ -63,7 +63,8 @@ private func answer(_ request: Request) throws -> Response {
         case .edit:
             let params = try read(request, EditParams.self)
             return try edit(params.object, params.verb, params.words)
-        case .partShow, .portShow, .portReset, .portQEMU, .bridgeShow, .groupShow, .guestShow, .protocolShow, .filterShow, .mirrorShow: _ = try read(request, NameParams.self)
+        case .partShow, .portShow, .portReset, .portQEMU, .bridgeShow, .groupShow, .guestShow, .protocolShow, .filterShow, .mirrorShow:
+            _ = try read(request, NameParams.self)
         case .fdbShow, .mdbShow, .fdbFlush: _ = try read(request, FDBParams.self)
         case .classShow: _ = try read(request, ClassParams.self)
         case .coreShow: _ = try read(request, CoreParams.self)

@@ -3,7 +3,7 @@ import ControlAPI
 
 /// Checks that errors are written for people.
 func check(_ error: ConfigurationError, lines: Int? = nil) {
-    claim(!error.problems.isEmpty && error.problems.count <= 101, "an error has between one and a hundred problems, and a sentence about more: \(error.problems.count)")
+    claim(!error.problems.isEmpty && error.problems.count <= 101, "an error has 1 to 100 problems, and a sentence about more: \(error.problems.count)")
     for problem in error.problems {
         check(sentence: problem.sentence)
         if let line = problem.line, let lines { claim((1...lines).contains(line), "the line of a problem is one of the document's \(lines): \(problem)") }

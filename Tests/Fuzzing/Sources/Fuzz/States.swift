@@ -58,7 +58,9 @@ private func summed(state text: ArraySlice<UInt8>) -> [UInt8] {
 }
 
 private func summed(journal text: ArraySlice<UInt8>) -> [UInt8] {
-    text.split(separator: 0x0a).flatMap { line in line.first == UInt8(ascii: "!") ? Array(line.dropFirst()) + [0x0a] : Array("\(Checksum(line).text) ".utf8) + line + [0x0a] }
+    text.split(separator: 0x0a).flatMap { line in
+        (line.first == UInt8(ascii: "!") ? Array(line.dropFirst()) : Array("\(Checksum(line).text) ".utf8) + line) + [0x0a]
+    }
 }
 
 /// A folder in memory, as files on disk would take most of the time. It is removed at the end of the process.
