@@ -53,7 +53,7 @@ extension Importer {
         }
     }
 
-    /// The port's guest over which its QEMU guest is known: libvirt names it, or QEMU holds the tap.
+    /// Whether the port is a tap of a QEMU guest: libvirt names it, or QEMU holds it open.
     func isGuest(_ port: KernelPort) -> Bool {
         guard port.kind == "tun" else { return false }
         return libvirt[port.name] != nil || (port.holder ?? "").hasPrefix("qemu") || (port.holder ?? "").hasPrefix("kvm")
