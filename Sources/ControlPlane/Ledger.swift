@@ -9,6 +9,9 @@ final class Ledger: @unchecked Sendable {
     /// The most clients that are being told that they are too many.
     private static let mostLingering = 64
 
+    /// When more bytes than this were counted and hardly any are left, free memory is given back to the system.
+    private static let much = 16 << 20
+
     let limits: ControlServer.Limits
     private let mutex = NSLock()
     private var clients = 0
@@ -16,6 +19,7 @@ final class Ledger: @unchecked Sendable {
     private var pending = 0
     private var answers = 0
     private var isEnding = false
+    private var wasMuch = false
     private var highest = (pending: 0, answers: 0)
 
     init(limits: ControlServer.Limits) { self.limits = limits }
@@ -37,6 +41,7 @@ final class Ledger: @unchecked Sendable {
         mutex.withLock {
             clients -= 1
             pending -= bytes
+            watch()
         }
     }
 
@@ -60,11 +65,17 @@ final class Ledger: @unchecked Sendable {
             guard pending + bytes <= limits.pending || own + bytes <= Self.always else { return false }
             pending += bytes
             highest.pending = max(highest.pending, pending)
+            watch()
             return true
         }
     }
 
-    func release(_ bytes: Int) { mutex.withLock { pending -= bytes } }
+    func release(_ bytes: Int) {
+        mutex.withLock {
+            pending -= bytes
+            watch()
+        }
+    }
 
     /// Counts bytes of an answer in.
     /// - Parameter own: how many bytes of answers the same client has already.
@@ -74,12 +85,32 @@ final class Ledger: @unchecked Sendable {
             guard answers + bytes <= limits.answers || own + bytes <= Self.always else { return false }
             answers += bytes
             highest.answers = max(highest.answers, answers)
+            watch()
             return true
         }
     }
 
     /// Counts bytes of an answer in, or out, that is sent in any case.
-    fileprivate func changeAnswers(by bytes: Int) { mutex.withLock { answers += bytes } }
+    fileprivate func changeAnswers(by bytes: Int) {
+        mutex.withLock {
+            answers += bytes
+            watch()
+        }
+    }
+
+    /// Called with the lock held after each change of what is counted. malloc keeps freed memory for itself, and what it keeps grows with each flood of large
+    /// requests or answers.
+    private func watch() {
+        let bytes = pending + answers
+        if bytes > Self.much { wasMuch = true }
+        guard wasMuch, bytes < Self.much / 16 else { return }
+        wasMuch = false
+        // The last of it is freed in the next moments.
+        DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + 1) { _ = Self.trim?(0) }
+    }
+
+    /// malloc_trim(3), which Swift's Glibc does not declare; nil: the C library has none.
+    private static let trim = dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: (@convention(c) (Int) -> CInt).self) }
 
     func end() { mutex.withLock { isEnding = true } }
 

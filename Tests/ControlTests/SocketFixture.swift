@@ -99,6 +99,9 @@ final class RawClient {
         return recv(descriptor, &buffer, count, 0)
     }
 
+    /// Closes the connection for both sides. The descriptor stays until the client is gone.
+    func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
     func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     private var rest: ArraySlice<UInt8> = []
