@@ -21,7 +21,8 @@ extension TrafficFilter {
             police(6 /* TCA_U32_POLICE */)
             filter.matches = values[5 /* TCA_U32_SEL */].map { U32Match.matches($0, filter.protocol) } ?? []
             if values[3 /* TCA_U32_LINK */] != nil { filter.matches.append(.other("link to another hash table")) }
-            if head.handle.value >> 20 != 0x800 { filter.matches.append(.other("in hash table \(String(head.handle.value >> 20, radix: 16)):")) }
+            // The kernel numbers the table that each preference begins with from 0x800 on (gen_new_htid in net/sched/cls_u32.c); tables below somebody made.
+            if head.handle.value >> 20 < 0x800 { filter.matches.append(.other("in hash table \(String(head.handle.value >> 20, radix: 16)):")) }
             if let mark = values[10 /* TCA_U32_MARK */], let value = mark.u32(0), let mask = mark.u32(4), mask != 0 {
                 filter.matches.append(mask == .max ? .mark(value) : .other("match mark 0x\(String(value, radix: 16)) 0x\(String(mask, radix: 16))"))
             }

@@ -128,7 +128,7 @@ struct TrafficTests {
                 [Fixtures.to(0x10, .source(Fixtures.mac(1))), Fixtures.to(0x11, .source(Fixtures.mac(2)))]))
         let floors = result.model.guests.compactMap(\.outbound.floor)
         #expect(floors == [571_428_000, 428_571_000])
-        #expect(result.tells("floors sum to 1500mbit, more than eth1's rate 1gbit", .lost))
+        #expect(result.tells("floors sum to 1.5gbit, more than eth1's rate 1gbit", .lost))
     }
 
     @Test func withoutAClassAboveAllNobodyLends() throws {
