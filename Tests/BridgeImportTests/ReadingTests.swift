@@ -25,6 +25,9 @@ struct ReadingTests {
         #expect(try filter(Recorded.u32NextHeader).matches == [.destinationPort(3_260)])
         #expect(try filter(Recorded.u32Port).matches == [.ipProtocol(17), .destinationPort(4_791)])
         #expect(try filter(Recorded.u32TOS).matches == [.dscp(46)])
+        // Each preference has a table of its own.
+        #expect(try filter(Recorded.u32TOS, handle: 0x8010_0800).matches == [.dscp(46)])
+        #expect(try filter(Recorded.u32TOS, handle: 0x0010_0800).matches == [.dscp(46), .other("in hash table 1:")])
         let fcoe = try filter(Recorded.u32FCoE)
         #expect(fcoe.protocol == 0x8906 && fcoe.matches == [])
     }

@@ -50,25 +50,19 @@ private let running: Running = {
 private func answer(_ request: Request) throws -> Response {
     do {
         if let verb = Verb(request.method) { return try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request)) }
-        guard let method = Method(rawValue: request.method) else { throw RPCError(RPCError.methodNotFound, "there is no such method") }
-        switch method {
-        case .version, .status, .configGet, .statsShow: try request.noParams()
-        case .configApply: return try document(read(request, ApplyParams.self).yaml)
-        case .configDiff: return try document(read(request, DiffParams.self).yaml)
-        case .partSet:
+        switch request.method {
+        case Methods.configApply.name: return try document(read(request, ApplyParams.self).yaml)
+        case Methods.configDiff.name: if let yaml = try read(request, DiffParams.self).yaml { return try document(yaml) }
+        case Methods.partSet.name:
             let params = try read(request, PartParams.self)
             let change = try running.changed(part: params.name, to: try Part(params.name, yaml: params.yaml))
             return .reply(ChangeReply(changes: change.plan.lines(from: running.model, to: change.model), applied: true))
-        case .partDel: _ = try read(request, PartDeletion.self)
-        case .edit:
+        case Methods.edit.name:
             let params = try read(request, EditParams.self)
             return try edit(params.object, params.verb, params.words)
-        case .partShow, .portShow, .portReset, .portQEMU, .bridgeShow, .groupShow, .guestShow, .protocolShow, .filterShow, .mirrorShow:
-            _ = try read(request, NameParams.self)
-        case .fdbShow, .mdbShow, .fdbFlush: _ = try read(request, FDBParams.self)
-        case .classShow: _ = try read(request, ClassParams.self)
-        case .coreShow: _ = try read(request, CoreParams.self)
-        case .coreBalance: _ = try read(request, BalanceParams.self)
+        default:
+            guard let read = readers[request.method] else { throw RPCError(RPCError.methodNotFound, "there is no such method") }
+            try read(request)
         }
         return .reply(try request.object())
     } catch let error as ConfigurationError {
@@ -76,6 +70,23 @@ private func answer(_ request: Request) throws -> Response {
         throw RPCError(error)
     }
 }
+
+/// For each of the other methods, what reads its parameters.
+private let readers: [String: @Sendable (Request) throws -> Void] = {
+    func reader<Params, Reply>(_ method: ControlAPI.Method<Params, Reply>) -> (String, @Sendable (Request) throws -> Void) {
+        (method.name, { request in if Params.self == NoParams.self { try request.noParams() } else { _ = try read(request, Params.self) } })
+    }
+    return Dictionary(uniqueKeysWithValues: [
+        reader(Methods.version), reader(Methods.status), reader(Methods.statsShow), reader(Methods.configGet), reader(Methods.configSave),
+        reader(Methods.configRollback), reader(Methods.configConfirm), reader(Methods.partDel), reader(Methods.partShow), reader(Methods.portShow),
+        reader(Methods.fdbShow), reader(Methods.fdbFlush), reader(Methods.mdbShow), reader(Methods.classShow), reader(Methods.coreShow),
+        reader(Methods.coreBalance), reader(Methods.mirrorShow), reader(Methods.configRevision), reader(Methods.lldpShow),
+    ])
+}()
+
+/// The names of all methods that this target knows.
+let methodNames = Verb.all.map(\.name) + readers.keys.sorted()
+    + [Methods.configApply.name, Methods.configDiff.name, Methods.partSet.name, Methods.edit.name]
 
 /// Reads the parameters. What a client that sent these would write is read as the same.
 private func read<Params: Codable>(_ request: Request, _ type: Params.Type) throws -> Params {

@@ -5,7 +5,7 @@ import ControlAPI
 enum Words {
     static var all: [String] {
         switch Target.current {
-        case .requests: json + Method.names.map { "\"\($0)\"" } + params.map { "\"\($0)\":" } + objects
+        case .requests: json + methodNames.map { "\"\($0)\"" } + params.map { "\"\($0)\":" } + objects
         case .documents, .growth: yaml + keys.map { "\($0): " } + values
         case .edits: ["\n"] + objects + verbs + keys.map { "\($0) " } + values.map { "\($0) " }
         case .domains: xml

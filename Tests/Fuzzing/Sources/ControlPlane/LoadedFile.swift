@@ -1,0 +1,1 @@
+../../../../Sources/ControlPlane/LoadedFile.swift
