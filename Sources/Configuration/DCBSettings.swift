@@ -255,19 +255,5 @@ extension TextForm {
 
 extension ValueKind<IPPrefix> {
     /// The address of a host.
-    fileprivate static var hostAddress: Self {
-        func isHost(_ address: IPPrefix) -> Bool { address.length == (address.isIPv4 ? 32 : 128) }
-        func sentence(_ text: String) -> String { "'\(text)' is no address of a host: write one such as 192.0.2.1 or 2001:db8::1" }
-        return ValueKind(
-            takes: .text(.address),
-            read: { element, problems in
-                guard let text = problems.text(element, example: "192.0.2.1") else { return nil }
-                guard let address = IPPrefix(text), isHost(address) else {
-                    problems.add(element, sentence(text))
-                    return nil
-                }
-                return address
-            },
-            write: { .text($0.description) }, fault: { isHost($0) ? nil : sentence($0.description) })
-    }
+    fileprivate static var hostAddress: Self { .host("address", example: "192.0.2.1 or 2001:db8::1", .address) { $0.length == ($0.isIPv4 ? 32 : 128) } }
 }

@@ -72,21 +72,9 @@ extension SnoopingSettings {
 }
 
 extension ValueKind<IPPrefix> {
-    /// The IPv4 address of a host.
+    /// The IPv4 address of a host, from which queries can come.
     fileprivate static var querierAddress: Self {
-        func isHost(_ address: IPPrefix) -> Bool { address.isIPv4 && address.length == 32 && !(224...255).contains(address.bytes[0]) }
-        func sentence(_ text: String) -> String { "'\(text)' is no IPv4 address of a host: write one such as 192.0.2.1" }
-        return ValueKind(
-            takes: .text(.ipv4),
-            read: { element, problems in
-                guard let text = problems.text(element, example: "192.0.2.1") else { return nil }
-                guard let address = IPPrefix(text), isHost(address) else {
-                    problems.add(element, sentence(text))
-                    return nil
-                }
-                return address
-            },
-            write: { .text($0.description) }, fault: { isHost($0) ? nil : sentence($0.description) })
+        .host("IPv4 address", example: "192.0.2.1", .ipv4) { $0.isIPv4 && $0.length == 32 && !(224...255).contains($0.bytes[0]) }
     }
 }
 
