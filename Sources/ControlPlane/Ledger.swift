@@ -16,16 +16,20 @@ final class Ledger: @unchecked Sendable {
     private let mutex = NSLock()
     private var clients = 0
     private var lingering = 0
-    private var pending = 0
-    private var answers = 0
+    /// Bytes that all clients together have of something.
+    private struct Pool {
+        var bytes = 0
+        var highest = 0
+    }
+    private var pending = Pool()
+    private var answers = Pool()
     private var isEnding = false
     private var wasMuch = false
-    private var highest = (pending: 0, answers: 0)
 
     init(limits: ControlServer.Limits) { self.limits = limits }
 
     /// The most bytes of requests, and of answers, that there ever were at the same time.
-    var peak: (pending: Int, answers: Int) { mutex.withLock { highest } }
+    var peak: (pending: Int, answers: Int) { mutex.withLock { (pending.highest, answers.highest) } }
 
     /// Counts a client in.
     /// - Returns: false if there are too many clients, or the server is ending.
@@ -40,7 +44,7 @@ final class Ledger: @unchecked Sendable {
     func leave(holding bytes: Int) {
         mutex.withLock {
             clients -= 1
-            pending -= bytes
+            pending.bytes -= bytes
             watch()
         }
     }
@@ -60,19 +64,11 @@ final class Ledger: @unchecked Sendable {
     /// Counts bytes of requests in.
     /// - Parameter own: how many bytes the same client has already.
     /// - Returns: false if they would exceed what all clients together may have.
-    func hold(_ bytes: Int, besides own: Int) -> Bool {
-        mutex.withLock {
-            guard pending + bytes <= limits.pending || own + bytes <= Self.always else { return false }
-            pending += bytes
-            highest.pending = max(highest.pending, pending)
-            watch()
-            return true
-        }
-    }
+    func hold(_ bytes: Int, besides own: Int) -> Bool { count(bytes, in: \.pending, limit: limits.pending, besides: own) }
 
     func release(_ bytes: Int) {
         mutex.withLock {
-            pending -= bytes
+            pending.bytes -= bytes
             watch()
         }
     }
@@ -80,11 +76,14 @@ final class Ledger: @unchecked Sendable {
     /// Counts bytes of an answer in.
     /// - Parameter own: how many bytes of answers the same client has already.
     /// - Returns: false if they would exceed what all clients together may have.
-    func holdAnswer(_ bytes: Int, besides own: Int) -> Bool {
+    func holdAnswer(_ bytes: Int, besides own: Int) -> Bool { count(bytes, in: \.answers, limit: limits.answers, besides: own) }
+
+    private func count(_ bytes: Int, in path: ReferenceWritableKeyPath<Ledger, Pool>, limit: Int, besides own: Int) -> Bool {
         mutex.withLock {
-            guard answers + bytes <= limits.answers || own + bytes <= Self.always else { return false }
-            answers += bytes
-            highest.answers = max(highest.answers, answers)
+            let present = self[keyPath: path].bytes + bytes
+            guard present <= limit || own + bytes <= Self.always else { return false }
+            self[keyPath: path].bytes = present
+            self[keyPath: path].highest = max(self[keyPath: path].highest, present)
             watch()
             return true
         }
@@ -93,7 +92,7 @@ final class Ledger: @unchecked Sendable {
     /// Counts bytes of an answer in, or out, that is sent in any case.
     fileprivate func changeAnswers(by bytes: Int) {
         mutex.withLock {
-            answers += bytes
+            answers.bytes += bytes
             watch()
         }
     }
@@ -101,7 +100,7 @@ final class Ledger: @unchecked Sendable {
     /// Called with the lock held after each change of what is counted. malloc keeps freed memory for itself, and what it keeps grows with each flood of large
     /// requests or answers.
     private func watch() {
-        let bytes = pending + answers
+        let bytes = pending.bytes + answers.bytes
         if bytes > Self.much { wasMuch = true }
         guard wasMuch, bytes < Self.much / 16 else { return }
         wasMuch = false
