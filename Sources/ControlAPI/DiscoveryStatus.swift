@@ -100,6 +100,11 @@ public struct LLDPStatus: Codable, Equatable, Sendable {
         public var tlvsDiscarded: UInt64 = 0
         public var tlvsUnrecognized: UInt64 = 0
         public var ageouts: UInt64 = 0
+        /// Frames out of which TLVs were left because they were too long together.
+        public var lengthErrors: UInt64 = 0
+        /// Neighbours that came, and that went for any reason.
+        public var neighborsInserted: UInt64 = 0
+        public var neighborsDeleted: UInt64 = 0
         public init() {}
     }
 }

@@ -16,7 +16,8 @@ extension Engine {
             (status.counters.framesOut, status.counters.framesIn) = (counters.framesOut, counters.framesIn)
             (status.counters.framesDiscarded, status.counters.framesInErrors) = (counters.framesDiscarded, counters.framesInErrors)
             (status.counters.tlvsDiscarded, status.counters.tlvsUnrecognized) = (counters.tlvsDiscarded, counters.tlvsUnrecognized)
-            status.counters.ageouts = counters.ageouts
+            (status.counters.ageouts, status.counters.lengthErrors) = (counters.ageouts, counters.lengthErrors)
+            (status.counters.neighborsInserted, status.counters.neighborsDeleted) = (counters.inserted, counters.deleted)
             return status
         }
     }

@@ -26,7 +26,8 @@ extension Tables {
             let counters = status.counters
             lines.append(
                 "  frames: \(counters.framesOut) out, \(counters.framesIn) in, \(counters.framesDiscarded) discarded, \(counters.framesInErrors) wrong")
-            lines.append("  TLVs: \(counters.tlvsDiscarded) discarded, \(counters.tlvsUnrecognized) unrecognized; neighbors aged out: \(counters.ageouts)")
+            lines.append("  TLVs: \(counters.tlvsDiscarded) discarded, \(counters.tlvsUnrecognized) unrecognized; frames too long for all TLVs: \(counters.lengthErrors)")
+            lines.append("  neighbors: \(counters.neighborsInserted) came, \(counters.neighborsDeleted) went, \(counters.ageouts) of them aged out")
             return lines.joined(separator: "\n")
         }
         return parts.isEmpty ? "no physical port is open" : parts.joined(separator: "\n")

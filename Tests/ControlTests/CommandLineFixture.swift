@@ -223,6 +223,7 @@ enum Canned {
         neighbor.otherTLVs = [other]
         status.neighbors = [neighbor]
         (status.counters.framesOut, status.counters.framesIn, status.counters.tlvsUnrecognized) = (5, 7, 7)
+        (status.counters.lengthErrors, status.counters.neighborsInserted, status.counters.neighborsDeleted, status.counters.ageouts) = (1, 3, 2, 1)
         return status
     }
 

@@ -402,7 +402,8 @@ import Testing
                 heard for 75s, valid for 110s of 120s
               there are more neighbors than are kept
               frames: 5 out, 7 in, 0 discarded, 0 wrong
-              TLVs: 0 discarded, 7 unrecognized; neighbors aged out: 0
+              TLVs: 0 discarded, 7 unrecognized; frames too long for all TLVs: 1
+              neighbors: 3 came, 2 went, 1 of them aged out
 
             """)
         let json = try sluice("lldp", "show", "uplink", "-j", socket: daemon.path).output
