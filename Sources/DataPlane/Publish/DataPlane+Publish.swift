@@ -29,7 +29,7 @@ extension DataPlane {
         retiredGroups = []
         retiredFilters = []
         published += 1
-        discovery.take()
+        discovery.publish()
         snapshots = runtime.lcores.indices.map(build)
         for index in runtime.lcores.indices {
             (runtime.lcores.baseAddress! + index).pointee.snapshot.store(snapshots[index], ordering: .sequentiallyConsistent)

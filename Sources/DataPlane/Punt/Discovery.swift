@@ -18,7 +18,7 @@ struct Discovery {
     private var present: [PortIndex: [ApplicationPriority]] { links.compactMapValues { $0.dcbx.operational.applications }.filter { !$0.value.isEmpty } }
 
     /// Has the next snapshots made with the present priorities.
-    mutating func take() { published = present }
+    mutating func publish() { published = present }
 
     /// Whether the priorities have changed, and may be published: that is done once a second at most, so that a neighbour that tells something else in each
     /// frame does not keep the control thread busy.
