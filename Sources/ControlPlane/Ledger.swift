@@ -104,8 +104,8 @@ final class Ledger: @unchecked Sendable {
         if bytes > Self.much { wasMuch = true }
         guard wasMuch, bytes < Self.much / 16 else { return }
         wasMuch = false
-        // The last of it is freed in the next moments.
-        DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + 1) { _ = Self.trim?(0) }
+        // The last of it is freed in the next moments; on a host whose CPUs are busy, somewhat later.
+        for seconds in [1.0, 10] { DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + seconds) { _ = Self.trim?(0) } }
     }
 
     /// malloc_trim(3), which Swift's Glibc does not declare; nil: the C library has none.
