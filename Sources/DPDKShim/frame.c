@@ -42,6 +42,23 @@ int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, u
     return rte_pktmbuf_alloc_bulk(pool, frames, count);
 }
 
+void sluice_frame_cut(struct rte_mbuf *m) {
+    rte_pktmbuf_free(m->next);
+    m->next = NULL;
+    m->nb_segs = 1;
+    m->data_len = 0;
+    m->pkt_len = 0;
+}
+
+int sluice_frame_finish_checksum(struct rte_mbuf *m, uint32_t start, uint32_t field) {
+    uint16_t sum = 0;
+    if (field + sizeof sum > m->data_len || start > field || rte_raw_cksum_mbuf(m, start, m->pkt_len - start, &sum) < 0) return -1;
+    /* No checksum of the Internet's protocols is sent as 0 where 0xffff, which is the same number, will do: in UDP, 0 means that there is none. */
+    sum = ~sum ? ~sum : 0xffff;
+    memcpy(rte_pktmbuf_mtod_offset(m, char *, field), &sum, sizeof sum);
+    return 0;
+}
+
 int sluice_frame_finish_checksums(struct rte_mbuf *m) {
     uint64_t flags = m->ol_flags;
     uint64_t l4 = flags & RTE_MBUF_F_TX_L4_MASK;

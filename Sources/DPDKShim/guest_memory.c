@@ -1,5 +1,3 @@
-// _GNU_SOURCE declares REG_RIP.
-#define _GNU_SOURCE
 #include <rte_config.h>
 #include "DPDKShim.h"
 #include <errno.h>
@@ -7,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 /* A guest's memory is a file that the process at the other end of the socket may shorten at any time. Whoever then touches the missing part gets SIGBUS.
  * The signal handler replaces the whole region by zeros, so that the access succeeds, and marks it as lost, so that the port is taken out of service. */
@@ -66,42 +63,15 @@ bool sluice_guest_memory_lost(int vid) {
     return false;
 }
 
-/* sluice_guest_read16 reads through a single instruction, at sluice_guest_read16_access, because librte_vhost may be unmapping the address meanwhile. If
- * that instruction faults, the signal handler continues at sluice_guest_read16_after, with `otherwise` as the result. */
-extern const char sluice_guest_read16_access[], sluice_guest_read16_after[];
-#if defined(__x86_64__)
-__asm__(".text\n.globl sluice_guest_read16\n.type sluice_guest_read16, @function\nsluice_guest_read16:\n"
-        "    movl %esi, %eax\n"
-        ".globl sluice_guest_read16_access\n.hidden sluice_guest_read16_access\nsluice_guest_read16_access:\n"
-        "    movzwl (%rdi), %eax\n"
-        ".globl sluice_guest_read16_after\n.hidden sluice_guest_read16_after\nsluice_guest_read16_after:\n"
-        "    ret\n.size sluice_guest_read16, . - sluice_guest_read16\n");
-#define PROGRAM_COUNTER(context) ((context)->uc_mcontext.gregs[REG_RIP])
-#elif defined(__aarch64__)
-__asm__(".text\n.globl sluice_guest_read16\n.type sluice_guest_read16, %function\nsluice_guest_read16:\n"
-        ".globl sluice_guest_read16_access\n.hidden sluice_guest_read16_access\nsluice_guest_read16_access:\n"
-        "    ldrh w1, [x0]\n"
-        ".globl sluice_guest_read16_after\n.hidden sluice_guest_read16_after\nsluice_guest_read16_after:\n"
-        "    mov w0, w1\n    ret\n.size sluice_guest_read16, . - sluice_guest_read16\n");
-#define PROGRAM_COUNTER(context) ((context)->uc_mcontext.pc)
-#endif
-
 static void on_fault(int number, siginfo_t *info, void *context) {
+    (void)context;
     int saved = errno;
     uintptr_t address = (uintptr_t)info->si_addr;
-    if (number == SIGBUS) {
-        for (size_t place = 0; place < region_count; place++) {
-            size_t length = __atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE);
-            if (address - regions[place].start >= length) continue;
-            if (mmap((void *)regions[place].start, length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED) break;
-            if (!__atomic_exchange_n(&regions[place].lost, true, __ATOMIC_RELAXED)) __atomic_fetch_add(&lost_regions, 1, __ATOMIC_RELAXED);
-            errno = saved;
-            return;
-        }
-    }
-    ucontext_t *machine = context;
-    if ((uintptr_t)PROGRAM_COUNTER(machine) == (uintptr_t)sluice_guest_read16_access) {
-        PROGRAM_COUNTER(machine) = (uintptr_t)sluice_guest_read16_after;
+    for (size_t place = 0; place < region_count; place++) {
+        size_t length = __atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE);
+        if (address - regions[place].start >= length) continue;
+        if (mmap((void *)regions[place].start, length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED) break;
+        if (!__atomic_exchange_n(&regions[place].lost, true, __ATOMIC_RELAXED)) __atomic_fetch_add(&lost_regions, 1, __ATOMIC_RELAXED);
         errno = saved;
         return;
     }
@@ -113,5 +83,4 @@ void sluice_guest_memory_watch(void) {
     struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
-    sigaction(SIGSEGV, &action, NULL);
 }

@@ -69,17 +69,6 @@ sluice_woken sluice_wait(int set, uint64_t nanoseconds) {
 
 void sluice_wait_exactly(void) { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
 
-int sluice_vhost_kick(int vid, uint16_t ring) {
-    struct rte_vhost_vring vring;
-    return rte_vhost_get_vhost_vring(vid, ring, &vring) == 0 ? vring.kickfd : -1;
-}
-
-void sluice_vhost_expect(int vid, uint16_t ring) {
-    (void)rte_vhost_enable_guest_notification(vid, ring, 1);
-    /* The guest must see the request before the caller looks into the ring again (virtio 1.2, 2.7.7.2). */
-    rte_smp_mb();
-}
-
 int sluice_device_interrupt(uint16_t port, uint16_t queue, bool *armed) {
     /* Most virtual devices have no interrupts; that is not an error, so ethdev must not log one. */
     const int level = rte_log_get_level(rte_eth_dev_logtype);

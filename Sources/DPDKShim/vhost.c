@@ -2,61 +2,35 @@
 #include "DPDKShim.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/virtio_config.h>
+#include <rte_byteorder.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
 
-/* Whether the guest's driver claims to have made more buffers available than the ring holds. If the ring has been moved since `available` was noted, the
- * number read there means nothing. */
-static __attribute__((noinline)) bool is_broken(int vid, uint16_t ring, const uint16_t *available) {
-    struct rte_vhost_vring now;
-    uint16_t next, used;
-    if (rte_vhost_get_vhost_vring(vid, ring, &now) != 0 || !now.avail || &now.avail->idx != available) return false;
-    if (rte_vhost_get_vring_base(vid, ring, &next, &used) != 0) return false;
-    return (uint16_t)(sluice_guest_read16(available, next) - next) > now.size;
-}
-
-static inline int check_ring(int vid, uint16_t ring, const sluice_ring *check, uint16_t count) {
-    const uint16_t *available = __atomic_load_n(&check->available, __ATOMIC_RELAXED);
-    if (!available) return count;
-    uint16_t size = __atomic_load_n(&check->size, __ATOMIC_RELAXED), next, used;
-    if (rte_vhost_get_vring_base(vid, ring, &next, &used) != 0) return 0;
-    if (__builtin_expect((uint16_t)(sluice_guest_read16(available, next) - next) > size, 0))
-        return is_broken(vid, ring, available) ? SLUICE_RING_BROKEN : 0;
-    return count < size ? count : size;
-}
-
-int sluice_vhost_receive(int vid, uint16_t ring, const sluice_ring *check, struct rte_mempool *pool, struct rte_mbuf **frames, uint16_t count) {
-    int allowed = check_ring(vid, ring, check, count);
-    return allowed > 0 ? rte_vhost_dequeue_burst(vid, ring, pool, frames, (uint16_t)allowed) : allowed;
-}
-
-int sluice_vhost_send(int vid, uint16_t ring, const sluice_ring *check, struct rte_mbuf **frames, uint16_t count) {
-    int allowed = check_ring(vid, ring, check, count);
-    return allowed > 0 ? rte_vhost_enqueue_burst(vid, ring, frames, (uint16_t)allowed) : allowed;
-}
-
-void sluice_ring_set(sluice_ring *check, int vid, uint16_t ring, bool on) {
-    struct rte_vhost_vring now;
-    uint64_t features = 0;
-    const uint16_t *available = NULL;
-    if (on && rte_vhost_get_negotiated_features(vid, &features) == 0 && !(features & 1ULL << VIRTIO_F_RING_PACKED)
-        && rte_vhost_get_vhost_vring(vid, ring, &now) == 0 && now.avail) {
-        available = &now.avail->idx;
-        __atomic_store_n(&check->size, now.size, __ATOMIC_RELAXED);
+unsigned sluice_guest_regions(int vid, sluice_guest_region *regions, unsigned most) {
+    struct rte_vhost_memory *memory = NULL;
+    if (rte_vhost_get_mem_table(vid, &memory) != 0) return 0;
+    unsigned count = memory->nregions < most ? memory->nregions : most;
+    for (unsigned number = 0; number < count; number++) {
+        const struct rte_vhost_mem_region *region = memory->regions + number;
+        regions[number] = (sluice_guest_region){ region->guest_phys_addr, region->size, (void *)(uintptr_t)region->host_user_addr };
     }
-    __atomic_store_n(&check->available, available, __ATOMIC_RELEASE);
+    free(memory);
+    return count;
 }
 
-void sluice_vhost_silence(int vid, uint16_t pair) {
-    (void)rte_vhost_enable_guest_notification(vid, 2 * pair, 0);
-    (void)rte_vhost_enable_guest_notification(vid, 2 * pair + 1, 0);
-}
+void sluice_guest_call(int descriptor) { (void)eventfd_write(descriptor, 1); }
+void sluice_guest_log(int vid, uint64_t address, uint64_t length) { rte_vhost_log_write(vid, address, length); }
 
 /* librte_vhost keeps the pointer that it is given instead of a copy; all sockets share one table. */
 static struct rte_vhost_device_ops operations;
 static sluice_vhost_callbacks own;
 
 /* The vhost-user messages that are handled here, and the header that all messages have (QEMU, docs/interop/vhost-user.rst). */
-enum { SET_MEM_TABLE = 5, SET_VRING_NUM = 8, SET_VRING_ADDR = 9, SET_VRING_CALL = 13, GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
+enum {
+    SET_FEATURES = 2, RESET_OWNER = 4, SET_MEM_TABLE = 5, SET_LOG_BASE = 6, SET_LOG_FD = 7, SET_VRING_NUM = 8, SET_VRING_ADDR = 9, SET_VRING_BASE = 10,
+    GET_VRING_BASE = 11, SET_VRING_KICK = 12, SET_VRING_CALL = 13, SET_VRING_ERR = 14, SET_VRING_ENABLE = 18, SEND_RARP = 19, GET_INFLIGHT_FD = 31,
+    SET_INFLIGHT_FD = 32, SET_STATUS = 39
+};
 enum { NEED_REPLY = 1 << 3 };
 typedef struct __attribute__((packed)) {
     uint32_t request, flags, size;
@@ -65,6 +39,11 @@ typedef struct __attribute__((packed)) {
         struct { uint32_t index, value; } ring;
     } payload;
 } message;
+
+/* Whether a message may change rings or memory that poll loops are using. */
+static bool is_change(uint32_t request) {
+    return (request >= SET_FEATURES && request <= SET_VRING_ERR && request != 3 /* SET_OWNER */) || request == SET_VRING_ENABLE || request == SET_STATUS;
+}
 
 /* Refuses messages that librte_vhost 22.11 cannot handle safely. The flag NEED_REPLY is cleared because an error without a reply ends the connection,
  * whereas a reply would keep it open. */
@@ -83,6 +62,7 @@ static enum rte_vhost_msg_result before_message(int vid, void *context) {
         received->flags &= ~(uint32_t)NEED_REPLY;
         return RTE_VHOST_MSG_RESULT_ERR;
     }
+    if (is_change(received->request)) own.changing(vid);
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -97,9 +77,10 @@ static enum rte_vhost_msg_result after_message(int vid, void *context) {
             if (flags >= 0) (void)fcntl(ring.callfd, F_SETFL, flags | O_NONBLOCK);
         }
         break;
-    case SET_MEM_TABLE: sluice_guest_memory_set(vid); /* Fall through. */
-    case SET_VRING_ADDR: own.moved(vid); break;
+    case SET_MEM_TABLE: sluice_guest_memory_set(vid); break;
+    case SEND_RARP: own.announce(vid, rte_be_to_cpu_64(received->payload.number) >> 16); break;
     }
+    if (is_change(received->request)) own.changed(vid);
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

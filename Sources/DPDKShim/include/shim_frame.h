@@ -24,6 +24,7 @@ SLUICE_INLINE bool sluice_frame_is_flat(const struct rte_mbuf *m) { return RTE_M
 /// Number of bytes of a frame that fit into one buffer of a pool.
 SLUICE_INLINE uint32_t sluice_pool_room(struct rte_mempool *pool) { return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM; }
 SLUICE_INLINE void sluice_prefetch(const void *p) { rte_prefetch0(p); }
+SLUICE_INLINE void sluice_prefetch_for_writing(const void *p) { __builtin_prefetch(p, 1); }
 /// Prefetches the first cache line of the frame's data (reads the mbuf's header).
 SLUICE_INLINE void sluice_prefetch_bytes(struct rte_mbuf *m) { rte_prefetch0(rte_pktmbuf_mtod(m, void *)); }
 
@@ -60,6 +61,31 @@ SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
     if (unlikely(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK)) m->l2_len -= bytes;
 }
 
+/// The next segment of the frame that this segment is part of; NULL: it is the last.
+SLUICE_INLINE struct rte_mbuf *sluice_frame_next(const struct rte_mbuf *m) { return m->next; }
+/// Appends a segment behind a frame's `last` one.
+SLUICE_INLINE void sluice_frame_append(struct rte_mbuf *m, struct rte_mbuf *last, struct rte_mbuf *more) {
+    last->next = more;
+    m->nb_segs++;
+    m->pkt_len += more->data_len;
+}
+/// Frees all segments of a frame but the first, which is empty then.
+SLUICE_HOT void sluice_frame_cut(struct rte_mbuf *m);
+
+/// Requests checksums of whoever sends the frame on: flags, and the lengths of the headers up to layer 3 and of layer 3.
+SLUICE_INLINE void sluice_frame_request(struct rte_mbuf *m, uint64_t flags, uint16_t l2, uint16_t l3) {
+    m->ol_flags |= flags;
+    m->l2_len = l2;
+    m->l3_len = l3;
+}
+/// How far from a frame's start the headers reach that come before the checksummed part.
+SLUICE_INLINE uint16_t sluice_frame_headers_length(const struct rte_mbuf *m) { return m->l2_len + m->l3_len; }
+/// Withdraws all requests.
+SLUICE_INLINE void sluice_frame_clear(struct rte_mbuf *m) { m->ol_flags = 0; }
+/// Finishes a checksum over everything from `start` on, whose place is at `field` and holds the sum to begin with. The frame's bytes must be its own, and these
+/// must be within it. Returns 0, or -1 if the field is not in the first segment.
+SLUICE_HOT int sluice_frame_finish_checksum(struct rte_mbuf *m, uint32_t start, uint32_t field);
+
 /// Computes in software the checksums that the offload flags request of the hardware (IPv4 header, TCP, UDP) and clears these flags. The frame must be
 /// writable. Returns 0, or -1 if the headers contradict the flags.
 SLUICE_HOT int sluice_frame_finish_checksums(struct rte_mbuf *m);
@@ -67,5 +93,10 @@ SLUICE_HOT int sluice_frame_finish_checksums(struct rte_mbuf *m);
 /// Offload flags. In DPDK they are macros over shifted constants, which Swift does not import.
 static const uint64_t sluice_flag_rx_vlan_stripped = RTE_MBUF_F_RX_VLAN_STRIPPED;
 static const uint64_t sluice_flag_tx_offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
+static const uint64_t sluice_flag_tx_l4_mask = RTE_MBUF_F_TX_L4_MASK;
+static const uint64_t sluice_flag_tx_tcp_checksum = RTE_MBUF_F_TX_TCP_CKSUM;
+static const uint64_t sluice_flag_tx_udp_checksum = RTE_MBUF_F_TX_UDP_CKSUM;
+static const uint64_t sluice_flag_tx_ipv4 = RTE_MBUF_F_TX_IPV4;
+static const uint64_t sluice_flag_tx_ipv6 = RTE_MBUF_F_TX_IPV6;
 
 #endif

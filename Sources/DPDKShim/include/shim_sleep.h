@@ -28,11 +28,6 @@ SLUICE_HOT sluice_woken sluice_wait(int set, uint64_t nanoseconds);
 /// Makes the calling thread's waits as exact as the kernel can. By default they may last 50 us longer.
 SLUICE_HOT void sluice_wait_exactly(void);
 
-/// The descriptor that a guest kicks for a ring; negative if there is none yet.
-SLUICE_HOT int sluice_vhost_kick(int vid, uint16_t ring);
-/// Asks the guest to kick when it next puts something into the ring. The caller has to look into the ring once more before it waits.
-SLUICE_HOT void sluice_vhost_expect(int vid, uint16_t ring);
-
 /// The descriptor by which a started device signals frames in a queue; -1 if it has none. If `armed` is set, the interrupt must be armed before each wait
 /// (`sluice_device_expect`), and the descriptor counts events; otherwise it is readable as long as there are frames.
 int sluice_device_interrupt(uint16_t port, uint16_t queue, bool *armed);

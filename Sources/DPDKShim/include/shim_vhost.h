@@ -5,27 +5,25 @@
 #include "shim_base.h"
 #include <rte_vhost.h>
 
-/// What is checked about a guest's ring before librte_vhost 22.11 uses it. The library trusts the number of buffers that the driver of a split ring claims to
-/// have made available, and writes that many entries to a table that has one for each descriptor.
+/// A piece of a guest's memory that is mapped here: the guest's address, the number of bytes, and where they are.
 typedef struct {
-    /// The driver's index of available buffers in the guest's memory; NULL if the ring is off or packed.
-    const uint16_t *available;
-    uint16_t size;
-} sluice_ring;
+    uint64_t start, length;
+    void *host;
+} sluice_guest_region;
 
-/// What `sluice_vhost_receive` and `sluice_vhost_send` return if the ring's driver claims to have made more buffers available than the ring holds.
-enum { SLUICE_RING_BROKEN = -1 };
+/// Writes a guest's regions to `regions`, and returns their number, which is `most` at most.
+unsigned sluice_guest_regions(int vid, sluice_guest_region *regions, unsigned most);
 
-/// Receives at most `count` frames, and no more than the ring holds. Returns how many, or SLUICE_RING_BROKEN.
-SLUICE_HOT int sluice_vhost_receive(int vid, uint16_t ring, const sluice_ring *check, struct rte_mempool *pool, struct rte_mbuf **frames, uint16_t count);
-/// Copies at most `count` frames to the guest. Returns how many, or SLUICE_RING_BROKEN.
-SLUICE_HOT int sluice_vhost_send(int vid, uint16_t ring, const sluice_ring *check, struct rte_mbuf **frames, uint16_t count);
+/// Where the parts of a ring are: 0 the descriptors, 1 what the driver writes, 2 what the device writes; NULL: they are not there yet.
+static inline void *sluice_ring_part(const struct rte_vhost_vring *ring, int part) {
+    /* The parts of split and packed rings share their fields. */
+    return part == 0 ? (void *)ring->desc : part == 1 ? (void *)ring->avail : (void *)ring->used;
+}
 
-/// Sets what is checked about a ring from librte_vhost's present state; `on` is false if the ring is not to be checked. Called on librte_vhost's threads.
-void sluice_ring_set(sluice_ring *check, int vid, uint16_t ring, bool on);
-
-/// Tells the guest not to kick for a queue pair: the ring from the guest is polled, and the other one is checked for room when there are frames for it.
-SLUICE_HOT void sluice_vhost_silence(int vid, uint16_t pair);
+/// Tells a guest that buffers of its ring were used. The descriptor does not block.
+SLUICE_HOT void sluice_guest_call(int descriptor);
+/// Notes for a migration that memory of a guest was written, by the guest's addresses.
+SLUICE_HOT void sluice_guest_log(int vid, uint64_t address, uint64_t length);
 
 /// Callbacks, which are called on librte_vhost's own threads.
 typedef struct {
@@ -33,8 +31,11 @@ typedef struct {
     int (*added)(int vid);
     void (*removed)(int vid);
     int (*ring_changed)(int vid, uint16_t ring, int enabled);
-    /// The rings or the guest's memory may have moved to other addresses.
-    void (*moved)(int vid);
+    /// A message is about to change rings or memory that loops may be using. `changed` follows when it has.
+    void (*changing)(int vid);
+    void (*changed)(int vid);
+    /// The guest's network is to be told where the guest is. The MAC address is in the lower 48 bits, its first byte uppermost.
+    void (*announce)(int vid, uint64_t mac);
     void (*disconnected)(int vid);
 } sluice_vhost_callbacks;
 
@@ -45,9 +46,6 @@ void sluice_guest_memory_set(int vid);
 void sluice_guest_memory_forget(int vid);
 /// Whether any memory of a guest was found to be missing.
 bool sluice_guest_memory_lost(int vid);
-/// Reads a 16-bit word of a guest's memory; returns `otherwise` if the memory is no longer mapped.
-SLUICE_HOT uint16_t sluice_guest_read16(const uint16_t *address, uint16_t otherwise);
-
 /// Registers and starts a socket. `features_off` is a mask of virtio feature bits not to offer.
 /// Returns 0 or a negative errno, with `failed_step` set.
 /// A connection that `callbacks.connected` refuses with a negative value is closed.

@@ -1,29 +1,28 @@
 import DPDKShim
+import Synchronization
 
-// The vhost port kind in the poll loop, which calls librte_vhost directly. In a virtio-net device, ring 2q carries frames to the guest and ring 2q + 1 frames
-// from it (virtio 1.2, 5.1.2).
+// The vhost port kind in the poll loop. In a virtio-net device, ring 2q carries frames to the guest and ring 2q + 1 frames from it (virtio 1.2, 5.1.2).
 
-/// Receives frames from a guest's ring; none if the guest has the ring disabled.
+/// Receives frames from a guest's ring into `lcore.received`; none if the guest has the ring disabled.
 /// - Returns: how many frames were received.
 @inline(__always) @_noLocks
 func receiveFromGuest(
-    _ vid: Int32, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>, _ wanted: Int,
-    _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>
+    _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>, _ wanted: Int, _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Int {
-    if state.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 == 0 { return 0 }
+    let pair = Int(queue.pointee.queue)
+    if state.pointee.receiveRings.load(ordering: .acquiring) &>> UInt64(pair) & 1 == 0 { return 0 }
+    let ring = state.pointee.rings + (pair &* 2 &+ 1)
     let changes = state.pointee.ringChanges.load(ordering: .relaxed)
     if queue.pointee.seenChanges != changes {
-        // A ring that is polled needs no kicks, neither for frames nor for refilled buffers, and each kick would cost the guest an exit.
         queue.pointee.seenChanges = changes
-        sluice_vhost_silence(vid, queue.pointee.queue)
+        ring.silence()
+        // There is room for it in the frames of the lcore only if nothing else was received.
+        if announce(state, lcore) { return 1 }
     }
     let asked = min(wanted, queue.pointee.expected)
-    let ring = queue.pointee.queue &* 2 &+ 1
-    let count = Int(sluice_vhost_receive(vid, ring, state.pointee.rings + Int(ring), pool, frames, UInt16(truncatingIfNeeded: asked)))
-    if _slowPath(count < 0) {
-        stop(ring, state)
-        return 0
-    }
+    let count = RingReceiver.receive(
+        ring, asked, lcore.pointee.pool, lcore.pointee.received, lcore.pointee.ringScratch, lcore.pointee.counters + Int(queue.pointee.port))
+    if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.receiveRings, state.pointee.stoppedReceiveRings) }
     queue.pointee.expected = count == asked ? min(asked &* 2, burstSize) : max(count &+ leastPoll, leastPoll)
     return count
 }
@@ -32,40 +31,50 @@ func receiveFromGuest(
 /// - Returns: how many frames fitted; the caller keeps the others. nil: another lcore is using the ring, and the staged frames wait for the next turn instead
 ///   of keeping this loop waiting.
 @inline(__always) @_noLocks
-func sendToGuest(_ vid: Int32, _ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
-    let rings = state.pointee.transmitRings.load(ordering: .relaxed)
+func sendToGuest(_ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) -> Int? {
+    let rings = state.pointee.transmitRings.load(ordering: .acquiring)
     if rings == 0 { return 0 }
     let (pair, isShared) = transmitQueue(rings, lcore)
     let lock = state.pointee.transmitLocks + pair
     if isShared && !sluice_lock_try(lock) { return nil }
-    var sent = 0
-    while sent < count {
-        let ring = pair &* 2
-        let taken = Int(sluice_vhost_send(
-            vid, UInt16(truncatingIfNeeded: ring), state.pointee.rings + ring, frames + sent, UInt16(truncatingIfNeeded: min(burstSize, count &- sent))))
-        if _slowPath(taken < 0) {
-            stop(UInt16(truncatingIfNeeded: ring), state)
-            break
-        }
-        sent &+= taken
-        if taken < burstSize { break }
-    }
+    let ring = state.pointee.rings + pair &* 2
+    let sent = RingSender.send(ring, frames, count, lcore.pointee.ringScratch)
+    if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.transmitRings, state.pointee.stoppedTransmitRings) }
     if isShared { sluice_lock_release(lock) }
     sluice_frames_return(frames, UInt32(truncatingIfNeeded: sent), lcore.pointee.pool)
     return sent
 }
 
+/// Makes the frame that tells the network where a guest is now, as a guest that has just migrated and cannot tell it itself wants it (RFC 903, a reverse ARP
+/// request, as QEMU's own announcements are).
+/// - Returns: whether there is one, in `lcore.received`.
+@inline(never) @_noLocks
+private func announce(_ state: UnsafeMutablePointer<LinkState>, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
+    let wanted = state.pointee.announcement.exchange(0, ordering: .acquiringAndReleasing)
+    guard wanted != 0, let frame = sluice_frame_allocate(lcore.pointee.pool, 60) else { return false }
+    let bytes = sluice_frame_bytes(frame).unsafelyUnwrapped
+    let guest = wanted & 0xffff_ffff_ffff
+    // A broadcast from the guest: hardware type 1, IPv4, addresses of 6 and 4 bytes, operation 3, the guest as both sender and target, without IP addresses.
+    let words: (UInt64, UInt64, UInt64, UInt64, UInt64) = (
+        0xffff_ffff_ffff_0000 | guest &>> 32, guest &<< 32 | 0x8035_0001, 0x0800_0604_0003_0000 | guest &>> 32, guest &<< 32, guest &<< 16)
+    bytes.storeBytes(of: words.0.bigEndian, as: UInt64.self)
+    bytes.storeBytes(of: words.1.bigEndian, toByteOffset: 8, as: UInt64.self)
+    bytes.storeBytes(of: words.2.bigEndian, toByteOffset: 16, as: UInt64.self)
+    bytes.storeBytes(of: words.3.bigEndian, toByteOffset: 24, as: UInt64.self)
+    bytes.storeBytes(of: words.4.bigEndian, toByteOffset: 32, as: UInt64.self)
+    bytes.storeBytes(of: 0, toByteOffset: 40, as: UInt64.self)
+    bytes.storeBytes(of: 0, toByteOffset: 48, as: UInt64.self)
+    bytes.storeBytes(of: 0, toByteOffset: 56, as: UInt32.self)
+    lcore.pointee.received[0] = frame
+    return true
+}
+
 /// Takes a ring that the guest's driver has broken out of use, until the guest enables it again. `VhostLink.condition` reports it.
 @inline(never) @_noLocks
-private func stop(_ ring: UInt16, _ state: UnsafeMutablePointer<LinkState>) {
-    let bit: UInt64 = 1 &<< UInt64(ring / 2)
-    if ring % 2 == 0 {
-        state.pointee.stoppedTransmitRings.bitwiseOr(bit, ordering: .relaxed)
-        state.pointee.transmitRings.bitwiseAnd(~bit, ordering: .relaxed)
-    } else {
-        state.pointee.stoppedReceiveRings.bitwiseOr(bit, ordering: .relaxed)
-        state.pointee.receiveRings.bitwiseAnd(~bit, ordering: .relaxed)
-    }
+private func stop(_ ring: UnsafeMutablePointer<GuestRing>, _ pair: Int, _ enabled: borrowing Atomic<UInt64>, _ stopped: borrowing Atomic<UInt64>) {
+    let bit: UInt64 = 1 &<< UInt64(pair)
+    stopped.bitwiseOr(bit, ordering: .relaxed)
+    enabled.bitwiseAnd(~bit, ordering: .relaxed)
 }
 
 /// The transmit queue that an lcore uses, and whether other lcores use it too. If there are enough queues, each lcore has its own.

@@ -24,8 +24,8 @@ struct LinkState: ~Copyable {
     let receiveRings = Atomic<UInt64>(0)
     /// The queue pairs whose ring from the switch to the guest is enabled, as bits.
     let transmitRings = Atomic<UInt64>(0)
-    /// `.vhost`: the queue pairs whose ring from the guest, or towards it, was stopped because the guest's driver says that it made more buffers available than
-    /// the ring holds. Set by lcores; cleared when the guest enables the ring again.
+    /// `.vhost`: the queue pairs whose ring from the guest, or towards it, was stopped because the guest's driver broke its rules; `GuestRing.fault` says how.
+    /// Set by lcores; cleared when the guest enables the ring again.
     let stoppedReceiveRings = Atomic<UInt64>(0)
     let stoppedTransmitRings = Atomic<UInt64>(0)
     /// Grows with every change of the rings, and when a device comes up or goes down, so that an lcore notices changes by a single comparison.
@@ -38,8 +38,10 @@ struct LinkState: ~Copyable {
     /// How many times a guest has connected.
     let connections = Atomic<UInt64>(0)
 
-    /// `.vhost`: what is checked of each ring, by the ring's number in the virtio device. Written by librte_vhost's threads.
-    let rings: UnsafeMutablePointer<sluice_ring>
+    /// `.vhost`: each ring, by its number in the virtio device. Changed by the control side only while no loop uses the ring.
+    let rings: UnsafeMutablePointer<GuestRing>
+    /// `.vhost`: whom the guest's network has to be told of by an announcement: the MAC address, with bit 48 set; 0: nobody (VHOST_USER_SEND_RARP).
+    let announcement = Atomic<UInt64>(0)
 
     // `.device`: these are set before any loop is given the link.
     /// The device's queue pairs, by queue pair of the link.
@@ -64,8 +66,8 @@ struct LinkState: ~Copyable {
         interrupts = .allocate(capacity: maxQueuePairs)
         interrupts.initialize(repeating: -1, count: maxQueuePairs)
         announcements = Announcements()
-        rings = .allocate(capacity: 2 * maxQueuePairs)
-        rings.initialize(repeating: sluice_ring(), count: 2 * maxQueuePairs)
+        rings = .onOwnLines(2 * maxQueuePairs)
+        rings.initialize(repeating: GuestRing(), count: 2 * maxQueuePairs)
         transmitLocks = .allocate(capacity: maxQueuePairs)
         for queue in 0..<maxQueuePairs { sluice_lock_init(transmitLocks + queue) }
         // The memory that calloc returns takes no physical page until a fragment is stored there.

@@ -56,20 +56,18 @@ final class VhostLink: PortLink {
         }
         // Something may have taken the place of QEMU's socket. Once it is gone, librte_vhost connects again.
         guard state.pointee.connection.load(ordering: .acquiring) >= 0 else { return SocketFile.obstacle(device) ?? Self.waiting }
-        let from = Self.list(state.pointee.stoppedReceiveRings.load(ordering: .relaxed))
-        let towards = Self.list(state.pointee.stoppedTransmitRings.load(ordering: .relaxed))
-        let stopped = [from.map { "from the guest: queue \($0)" }, towards.map { "towards the guest: queue \($0)" }].compactMap(\.self)
-        return stopped.isEmpty
-            ? "up"
-            : """
-                stopped \(stopped.joined(separator: ", ")), as the guest's driver says that it made more buffers available than the ring holds; \
-                resetting its network device (or the guest) starts it again
-                """
+        let from = stopped(state.pointee.stoppedReceiveRings.load(ordering: .relaxed), "from the guest", 1)
+        let towards = stopped(state.pointee.stoppedTransmitRings.load(ordering: .relaxed), "towards the guest", 0)
+        let all = from + towards
+        return all.isEmpty ? "up" : "stopped \(all.joined(separator: ", ")); resetting the guest's network device (or the guest) starts it again"
     }
 
-    /// The numbers of the bits that are set, as a list; nil: none is set.
-    private static func list(_ rings: UInt64) -> String? {
-        rings == 0 ? nil : (0..<maxQueuePairs).filter { rings >> UInt64($0) & 1 != 0 }.map(String.init).joined(separator: ", ")
+    /// A phrase for each stopped ring.
+    /// - Parameter place: 1 for rings from the guest, 0 for those towards it.
+    private func stopped(_ pairs: UInt64, _ direction: String, _ place: Int) -> [String] {
+        (0..<maxQueuePairs).filter { pairs >> UInt64($0) & 1 != 0 }.map { pair in
+            "\(direction): queue \(pair), as the guest's driver \(state.pointee.rings[2 * pair + place].fault.reason)"
+        }
     }
 
     func refresh() { GuestConnections.giveUpWithoutMemory(device) }

@@ -104,7 +104,7 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
             return false
         }
         switch link.pointee.mechanism {
-        case .vhost: taken = sendToGuest(connection, link, frames, count, lcore)
+        case .vhost: taken = sendToGuest(link, frames, count, lcore)
         case .device: taken = sendToDevice(link, frames, count, lcore)
         }
     } else {

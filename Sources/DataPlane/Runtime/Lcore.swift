@@ -89,6 +89,7 @@ struct Lcore: ~Copyable {
     let refused: UnsafeMutablePointer<Frame?>
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
+    let ringScratch = RingScratch()
     /// What is staged for each port, by `PortIndex`.
     let outputs: UnsafeMutablePointer<Output>
     /// Outputs for which frames were staged in this turn.
@@ -156,6 +157,7 @@ struct Lcore: ~Copyable {
         refused.free()
         scheduled.free()
         discarded.deallocate()
+        ringScratch.deallocate()
         outputs.free()
         touched.free()
         parked.free()

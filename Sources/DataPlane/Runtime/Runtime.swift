@@ -196,7 +196,7 @@ final class Runtime {
             """)
     }
 
-    private static func startEAL(_ arguments: [String]) throws(DataPlaneError) {
+    static func startEAL(_ arguments: [String]) throws(DataPlaneError) {
         // EAL keeps pointers to its arguments, so they are never freed.
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         guard rte_eal_init(CInt(arguments.count), &pointers) >= 0 else {

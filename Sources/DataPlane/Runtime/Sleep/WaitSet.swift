@@ -18,7 +18,7 @@ func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<
         case .vhost:
             // The polls from here until the loop sleeps must not take the request back; for a paced port, one of them may come late.
             queue.pointee.seenChanges = link.pointee.ringChanges.load(ordering: .acquiring)
-            if let vid = guest(of: queue, link) { sluice_vhost_expect(vid, queue.pointee.queue &* 2 &+ 1) }
+            if let ring = ring(of: queue, link) { ring.expect() }
         case .device:
             if link.pointee.armsInterrupts { sluice_device_expect(queue.pointee.device.device, queue.pointee.device.queue) }
             queue.pointee.framesWhenAsked = lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames
@@ -96,8 +96,8 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
         switch link.pointee.mechanism {
         case .vhost:
             // A ring that is not polled wakes nobody. When that changes, librte_vhost's callbacks wake the loop.
-            guard let vid = guest(of: queue, link) else { continue }
-            descriptor = sluice_vhost_kick(vid, queue.pointee.queue &* 2 &+ 1)
+            guard let ring = ring(of: queue, link) else { continue }
+            descriptor = ring.pointee.kick
         case .device:
             // No frame is received from a device that is down; when it is up again, that wakes the loop.
             if link.pointee.connection.load(ordering: .acquiring) < 0 { continue }
@@ -108,12 +108,12 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
     }
 }
 
-/// librte_vhost's number of the guest whose ring this queue is; nil: the ring is not polled.
+/// The guest's ring that this queue is; nil: it is not polled.
 @inline(__always) @_noLocks
-private func guest(of queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>) -> Int32? {
+private func ring(of queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>) -> UnsafeMutablePointer<GuestRing>? {
     let connection = link.pointee.connection.load(ordering: .acquiring)
     let isEnabled = link.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 != 0
-    return connection >= 0 && isEnabled ? connection : nil
+    return connection >= 0 && isEnabled ? link.pointee.rings + Int(queue.pointee.queue &* 2 &+ 1) : nil
 }
 
 /// A sum that grows with every change of any ring to which the snapshot's queues belong.

@@ -1,0 +1,59 @@
+/// One piece of a guest's memory that is mapped here.
+struct GuestRegion {
+    /// The address of the first byte as the guest's driver writes it in descriptors (vhost-user calls it a guest physical address).
+    var start: UInt64
+    /// Number of bytes.
+    var length: UInt64
+    /// Where the first byte is mapped.
+    var host: UnsafeMutableRawPointer
+}
+
+/// All of a guest's memory, as the poll loops see it. It changes only while no loop uses any of the guest's rings.
+struct GuestMemory {
+    /// The most regions. QEMU uses one or two for the memory that a guest starts with, and one for each memory device that is added later.
+    static let mostRegions = 64
+
+    let regions: UnsafeMutablePointer<GuestRegion>
+    private(set) var count = 0
+
+    init() { regions = .allocate(capacity: Self.mostRegions) }
+
+    func deallocate() { regions.deallocate() }
+
+    /// Replaces all regions. The caller has made sure that they are mapped as a whole.
+    mutating func replace(by new: [GuestRegion]) {
+        count = min(new.count, Self.mostRegions)
+        // The region in which most frames lie is looked at first.
+        let ordered = new.prefix(count).sorted { $0.length > $1.length }
+        for place in 0..<count { (regions + place).initialize(to: ordered[place]) }
+    }
+
+    /// Where a range of guest memory is mapped.
+    /// - Returns: nil if the range is not wholly in one region.
+    @inline(__always) @_noLocks
+    func host(_ address: UInt64, _ length: UInt64) -> UnsafeMutableRawPointer? {
+        var place = 0
+        while place < count {
+            let offset = address &- regions[place].start
+            if offset < regions[place].length {
+                return length <= regions[place].length &- offset ? regions[place].host + Int(truncatingIfNeeded: offset) : nil
+            }
+            place &+= 1
+        }
+        return nil
+    }
+
+    /// Where a range of guest memory begins, and how many bytes of it are mapped there; fewer than `length` if its region ends before. 0: no region has it.
+    @inline(never) @_noLocks
+    func part(_ address: UInt64, _ length: UInt64) -> (host: UnsafeMutableRawPointer, length: UInt64) {
+        var place = 0
+        while place < count {
+            let offset = address &- regions[place].start
+            if offset < regions[place].length {
+                return (regions[place].host + Int(truncatingIfNeeded: offset), min(length, regions[place].length &- offset))
+            }
+            place &+= 1
+        }
+        return (UnsafeMutableRawPointer(regions), 0)
+    }
+}

@@ -1,0 +1,115 @@
+import Synchronization
+
+/// A ring of buffers that a guest's driver and this switch share, called a virtqueue in virtio. Its driver is not trusted: whatever stands in its memory is read
+/// once, into a variable here, and checked there.
+///
+/// One lcore uses a ring at a time. The control side changes it only while none does.
+struct GuestRing {
+    /// Why a ring was stopped. Only a driver with an error, or a hostile one, gets there.
+    enum Fault: UInt8 {
+        case none
+        /// The driver says that it made more buffers available than the ring holds.
+        case tooManyAvailable
+        /// A descriptor's number, or that of the one behind it, is not below the size of its table.
+        case noSuchDescriptor
+        /// A buffer lies outside the memory that the guest shares.
+        case outsideMemory
+        /// A chain of descriptors is longer than any that is taken, or has no end.
+        case endlessChain
+        /// An indirect table that is empty, has no whole number of descriptors, or stands in another.
+        case badTable
+        /// A buffer that the driver gave to be written is in a ring that is only read, or the other way round.
+        case wrongDirection
+        /// The number by which a buffer of a packed ring is returned is not below the ring's size.
+        case badIdentifier
+
+        /// What the guest's driver does, as the rest of a sentence about it.
+        var reason: String {
+            switch self {
+            case .none: "broke the rules of rings"
+            case .tooManyAvailable: "says that it made more buffers available than the ring holds"
+            case .noSuchDescriptor: "names a descriptor that the ring does not have"
+            case .outsideMemory: "gives buffers outside the memory that the guest shares"
+            case .endlessChain: "makes chains of descriptors that are too long, or endless"
+            case .badTable: "names tables of descriptors that are none"
+            case .wrongDirection: "gives buffers to be read where they are to be written, or the other way round"
+            case .badIdentifier: "gives buffers identifiers that the ring does not have"
+            }
+        }
+    }
+
+    // Set by the control side.
+    /// The ring's descriptors: 16 bytes each (virtio 1.2, 2.7.5 and 2.8.13).
+    var descriptors = Self.nowhere
+    /// Split: the available ring (2.7.6). Packed: the driver's event suppression area (2.8.14).
+    var driverArea = Self.nowhere
+    /// Split: the used ring (2.7.8). Packed: the device's event suppression area.
+    var deviceArea = Self.nowhere
+    /// The number of descriptors; 0: the ring is not in use. A split ring's is a power of two.
+    var size: UInt16 = 0
+    var isPacked = false
+    /// Whether notifications are suppressed by event index (VIRTIO_F_EVENT_IDX).
+    var hasEventIndex = false
+    /// Whether a frame may be put into several buffers (VIRTIO_NET_F_MRG_RXBUF).
+    var isMergeable = false
+    /// The size of the header before each frame: 12 bytes, or 10 for a driver that knows neither version 1 nor mergeable buffers.
+    var headerLength: UInt8 = 12
+    /// Whether what is written into guest memory is logged for a migration.
+    var isLogged = false
+    /// The descriptor that tells the guest of used buffers; -1: the driver polls.
+    var call: Int32 = -1
+    /// The descriptor by which the guest tells that it made buffers available, for a loop that sleeps; -1: there is none.
+    var kick: Int32 = -1
+    /// The ring's number in the device, and the connection that has it; for the log of a migration.
+    var number: UInt16 = 0
+    var connection: Int32 = -1
+    var memory = GuestMemory(placeholder: ())
+
+    // Written by the lcore that uses the ring.
+    /// Split: the index of the next available buffer, which counts on beyond the ring's size. Packed: its slot.
+    var next: UInt16 = 0
+    /// The same of the next buffer to be returned.
+    var nextUsed: UInt16 = 0
+    /// Packed: the wrap counters, 1 at first (2.8.1).
+    var wrap = true
+    var usedWrap = true
+    /// `nextUsed` when the guest was last told, if it ever was.
+    var toldUsed: UInt16 = 0
+    var hasTold = false
+    var fault = Fault.none
+
+    static var nowhere: UnsafeMutableRawPointer { @_noLocks get { UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped } }
+
+    /// The ring's position as vhost-user has it (VHOST_USER_SET_VRING_BASE): bit 15 of a packed ring's index is the wrap counter.
+    var position: (next: UInt16, used: UInt16) {
+        get { isPacked ? (next | (wrap ? 0x8000 : 0), nextUsed | (usedWrap ? 0x8000 : 0)) : (next, nextUsed) }
+        set {
+            (next, nextUsed) = isPacked ? (newValue.next & 0x7fff, newValue.used & 0x7fff) : newValue
+            (wrap, usedWrap) = (newValue.next & 0x8000 != 0, newValue.used & 0x8000 != 0)
+        }
+    }
+}
+
+extension GuestMemory {
+    /// The memory of a ring that is not in use.
+    init(placeholder: Void) {
+        regions = UnsafeMutablePointer(bitPattern: MemoryLayout<GuestRegion>.alignment).unsafelyUnwrapped
+    }
+}
+
+// What the driver may change at any time is read by these, exactly once each time.
+
+extension UnsafeMutableRawPointer {
+    @inline(__always) @_noLocks
+    func read16(_ offset: Int) -> UInt16 { (self + offset).assumingMemoryBound(to: Atomic<UInt16>.self).pointee.load(ordering: .relaxed) }
+    @inline(__always) @_noLocks
+    func acquire16(_ offset: Int) -> UInt16 { (self + offset).assumingMemoryBound(to: Atomic<UInt16>.self).pointee.load(ordering: .acquiring) }
+    @inline(__always) @_noLocks
+    func read64(_ offset: Int) -> UInt64 { (self + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .relaxed) }
+    @inline(__always) @_noLocks
+    func write16(_ offset: Int, _ value: UInt16) { (self + offset).assumingMemoryBound(to: Atomic<UInt16>.self).pointee.store(value, ordering: .relaxed) }
+    @inline(__always) @_noLocks
+    func release16(_ offset: Int, _ value: UInt16) { (self + offset).assumingMemoryBound(to: Atomic<UInt16>.self).pointee.store(value, ordering: .releasing) }
+    @inline(__always) @_noLocks
+    func write64(_ offset: Int, _ value: UInt64) { (self + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(value, ordering: .relaxed) }
+}

@@ -1,0 +1,91 @@
+import DPDKShim
+import Packet
+
+/// The header that virtio-net puts before each frame (virtio 1.2, 5.1.6): 10 bytes, and in most rings 2 more, which say how many buffers the frame takes.
+struct NetHeader {
+    /// Bytes 0 to 7: flags, kind of segmentation, length of the headers, size of segments, start of the checksum.
+    var first: UInt64 = 0
+    /// Bytes 8 to 11: place of the checksum behind its start, number of buffers.
+    var last: UInt32 = 0
+
+    /// The checksum is to be finished by whoever needs it (VIRTIO_NET_HDR_F_NEEDS_CSUM).
+    private static var needsChecksum: UInt64 { @_noLocks get { 1 } }
+
+    @inline(__always) @_noLocks
+    init() {}
+
+    /// Whether the sender wants nothing done.
+    @inline(__always)
+    var isPlain: Bool { @_noLocks get { first & 0xff01 == 0 } }
+    @inline(__always)
+    private var segmentation: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: first &>> 8) } }
+    @inline(__always)
+    private var checksumStart: Int { @_noLocks get { Int(UInt16(truncatingIfNeeded: first &>> 48)) } }
+    @inline(__always)
+    private var checksumOffset: Int { @_noLocks get { Int(UInt16(truncatingIfNeeded: last)) } }
+
+    @inline(__always) @_noLocks
+    mutating func set(buffers: Int) { last = last & 0xffff | UInt32(truncatingIfNeeded: buffers) &<< 16 }
+
+    /// The header for a frame that goes to a guest which finishes checksums itself.
+    @inline(__always) @_noLocks
+    init(for frame: Frame) {
+        if _slowPath(sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0) { request(frame) }
+    }
+
+    @inline(never) @_noLocks
+    private mutating func request(_ frame: Frame) {
+        let place: UInt32
+        switch sluice_frame_flags(frame) & sluice_flag_tx_l4_mask {
+        case sluice_flag_tx_tcp_checksum: place = 16
+        case sluice_flag_tx_udp_checksum: place = 6
+        default: return
+        }
+        first = Self.needsChecksum | UInt64(sluice_frame_headers_length(frame)) &<< 48
+        last = last & ~0xffff | place
+    }
+
+    /// Notes in the frame's buffer what its sender wants done. What no device can be asked to do is done at once.
+    /// - Returns: false if that cannot be done with this frame.
+    @inline(never) @_noLocks
+    func apply(to frame: Frame) -> Bool {
+        // Segmentation is not offered, so no driver asks for it.
+        if segmentation != 0 { return false }
+        let start = checksumStart, field = start &+ checksumOffset
+        guard field &+ 2 <= Int(sluice_frame_length(frame)) else { return false }
+        let bytes = sluice_frame_bytes(frame).unsafelyUnwrapped
+        let there = Int(sluice_frame_contiguous(frame))
+        if there >= HeaderSize.ethernet &+ 20 {
+            var l3 = HeaderSize.ethernet
+            var type = bytes.loadUnaligned(fromByteOffset: 12, as: UInt16.self).bigEndian
+            var tags = 0
+            while tags < 2, type == EtherType.vlan || type == EtherType.serviceVLAN, there >= l3 &+ 24 {
+                type = bytes.loadUnaligned(fromByteOffset: l3 &+ 2, as: UInt16.self).bigEndian
+                l3 &+= HeaderSize.vlanTag
+                tags &+= 1
+            }
+            let first = (bytes + l3).loadUnaligned(as: UInt8.self)
+            var version: UInt64 = 0
+            var transport: UInt8 = 0
+            if type == EtherType.ipv4, first &>> 4 == 4, start == l3 &+ Int(first & 15) &* 4 {
+                version = sluice_flag_tx_ipv4
+                transport = (bytes + l3 + 9).loadUnaligned(as: UInt8.self)
+            } else if type == EtherType.ipv6, first &>> 4 == 6, start == l3 &+ 40 {
+                version = sluice_flag_tx_ipv6
+                transport = (bytes + l3 + 6).loadUnaligned(as: UInt8.self)
+            }
+            if version != 0, start &- l3 >= 20 {
+                if transport == 6, checksumOffset == 16 {
+                    sluice_frame_request(frame, version | sluice_flag_tx_tcp_checksum, UInt16(l3), UInt16(start &- l3))
+                    return true
+                }
+                if transport == 17, checksumOffset == 6 {
+                    sluice_frame_request(frame, version | sluice_flag_tx_udp_checksum, UInt16(l3), UInt16(start &- l3))
+                    return true
+                }
+            }
+        }
+        // Something else: the inner checksum of a tunnel, or one behind extension headers. It is a sum like all others.
+        return sluice_frame_finish_checksum(frame, UInt32(start), UInt32(field)) == 0
+    }
+}

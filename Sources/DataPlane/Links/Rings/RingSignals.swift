@@ -1,0 +1,91 @@
+import DPDKShim
+import Synchronization
+
+// What both sides of a ring tell each other: that buffers were used or made available, and whether they want to be told.
+
+extension UnsafeMutablePointer<GuestRing> {
+    /// Tells the guest that buffers were used, if it wants to be told (virtio 1.2, 2.7.7 and 2.8.10).
+    @inline(__always) @_noLocks
+    func tell() {
+        // The guest must see the used buffers before the switch reads whether it wants to be told: it may be about to sleep.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        if pointee.isPacked ? wantsPacked() : wantsSplit(), pointee.call >= 0 { sluice_guest_call(pointee.call) }
+    }
+
+    @inline(__always) @_noLocks
+    private func wantsSplit() -> Bool {
+        if !pointee.hasEventIndex { return pointee.driverArea.read16(0) & 1 == 0 }
+        let new = pointee.nextUsed, old = pointee.toldUsed, first = !pointee.hasTold
+        pointee.toldUsed = new
+        pointee.hasTold = true
+        let event = pointee.driverArea.read16(4 + 2 &* Int(pointee.size))
+        return first || (new &- event &- 1) < (new &- old)
+    }
+
+    @inline(__always) @_noLocks
+    private func wantsPacked() -> Bool {
+        let flags = pointee.driverArea.acquire16(2)
+        if !pointee.hasEventIndex || flags != 2 { return flags != 1 }
+        let new = pointee.nextUsed, first = !pointee.hasTold
+        var old = pointee.toldUsed
+        pointee.toldUsed = new
+        pointee.hasTold = true
+        let place = pointee.driverArea.read16(0)
+        var event = place & 0x7fff
+        if new <= old { old = old &- pointee.size }
+        if pointee.usedWrap != (place & 0x8000 != 0) { event = event &- pointee.size }
+        return first || (new &- event &- 1) < (new &- old)
+    }
+
+    /// Asks the driver not to notify the switch of available buffers: a ring that is polled needs no notification, and each costs the guest an exit.
+    @inline(never) @_noLocks
+    func silence() {
+        if pointee.isPacked {
+            pointee.deviceArea.write16(2, 1)
+        } else if !pointee.hasEventIndex {
+            pointee.deviceArea.write16(0, 1)
+        } else {
+            // By event index, the driver notifies when it passes an index, so one that it has just passed is as good as none for the next 65 535 buffers.
+            pointee.deviceArea.write16(4 + 8 &* Int(pointee.size), pointee.next &- 1)
+        }
+        logSignals()
+    }
+
+    /// Asks the driver to notify the switch of the next buffer that it makes available. The caller looks for available buffers once more after this.
+    @inline(never) @_noLocks
+    func expect() {
+        if pointee.isPacked {
+            if pointee.hasEventIndex {
+                pointee.deviceArea.write16(0, pointee.next | (pointee.wrap ? 0x8000 : 0))
+                pointee.deviceArea.release16(2, 2)
+            } else {
+                pointee.deviceArea.write16(2, 0)
+            }
+        } else if pointee.hasEventIndex {
+            pointee.deviceArea.write16(4 + 8 &* Int(pointee.size), pointee.next)
+        } else {
+            pointee.deviceArea.write16(0, 0)
+        }
+        logSignals()
+        // The guest must see the request before the caller looks into the ring (2.7.10.1).
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+    }
+
+    @inline(__always) @_noLocks
+    private func logSignals() {
+        if _slowPath(pointee.isLogged) { log(pointee.deviceArea, pointee.isPacked ? 4 : 6 + 8 &* Int(pointee.size)) }
+    }
+
+    /// Notes that memory was written, so that a migration copies it again.
+    @inline(never) @_noLocks
+    func log(_ place: UnsafeMutableRawPointer, _ count: Int) {
+        let memory = pointee.memory
+        for region in 0..<memory.count {
+            let offset = UInt64(truncatingIfNeeded: place - memory.regions[region].host)
+            if offset < memory.regions[region].length {
+                sluice_guest_log(pointee.connection, memory.regions[region].start &+ offset, UInt64(truncatingIfNeeded: count))
+                return
+            }
+        }
+    }
+}
