@@ -98,6 +98,7 @@ import Testing
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
             let buffers = trial.freeBuffers
             var random = Seeded(7)
+            var faults: Set<String> = []
             for round in 0..<60_000 {
                 let isPacked = round % 2 == 0
                 let size = isPacked ? Int.random(in: 1...64, using: &random) : 1 << Int.random(in: 0...6, using: &random)
@@ -143,9 +144,11 @@ import Testing
                 } else {
                     _ = trial.send(RingTests.frames(&random, count: 8))
                 }
+                if let fault = trial.fault { faults.insert(fault) }
                 if round % 1_000 == 0 { #expect(trial.freeBuffers == buffers) }
             }
             #expect(trial.freeBuffers == buffers)
+            #expect(faults == ["tooManyAvailable", "noSuchDescriptor", "outsideMemory", "endlessChain", "badTable", "wrongDirection", "badIdentifier"])
         }
     }
 }
