@@ -120,6 +120,42 @@ extension EndToEnd {
             }
         }
 
+        @Test("a driver that breaks the rules of its ring has that ring stopped, and told why; frames of megabytes are dropped at once, and counted")
+        func brokenRings() throws {
+            try withSwitch { lab, daemon, sender in
+                let good = try honest(lab, daemon)
+                // The flags of descriptors: 1 another follows, 2 the device writes, 4 a table of descriptors.
+                let attacks: [(why: String, address: UInt64, length: UInt32, flags: UInt16, next: UInt16)] = [
+                    ("outside the memory", UInt64(Frontend.memoryBytes) - 64, 128, 0, 0),
+                    ("outside the memory", .max - 63, 128, 0, 0),
+                    ("too long, or endless", 0x100000, 64, 1, 0),
+                    ("a descriptor that the ring does not have", 0x100000, 64, 1, 256),
+                    ("tables of descriptors that are none", 0x100000, 24, 4, 0),
+                    ("tables of descriptors that are none", 0x100000, .max & ~15, 4, 0),
+                    ("the other way round", 0x100000, 128, 2, 0),
+                ]
+                for attack in attacks {
+                    let evil = try Frontend(lab.path("evil"))
+                    evil.offer(ring: 1, bufferBytes: 128, count: 1)
+                    evil.setDescriptor(ring: 1, 0, address: attack.address, length: attack.length, flags: attack.flags, next: attack.next)
+                    try evil.start()
+                    try eventually("the ring is stopped, as its driver \(attack.why)") {
+                        let reason = try daemon.port("evil")["reason"].string ?? ""
+                        return reason.contains("from the guest: queue 0") && reason.contains(attack.why)
+                    }
+                    try expectService(lab, daemon, sender, good)
+                }
+                let before = try daemon.port("evil")["drops"]["oversized"].int ?? 0
+                let evil = try Frontend(lab.path("evil"))
+                evil.offer(ring: 1, bufferBytes: 128, count: 256)
+                for number in 0..<256 { evil.setDescriptor(ring: 1, number, address: 0x10, length: UInt32(Frontend.memoryBytes) - 64, flags: 0, next: 0) }
+                try evil.start()
+                try eventually("all are counted") { try daemon.port("evil")["drops"]["oversized"].int == before + 256 }
+                #expect(try daemon.port("evil")["state"].string == "up")
+                try expectService(lab, daemon, sender, good)
+            }
+        }
+
         @Test("who connects to the socket of a guest that is served is sent away, and the guest goes on")
         func secondConnection() throws {
             try withSwitch { lab, daemon, sender in

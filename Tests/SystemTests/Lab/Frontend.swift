@@ -130,6 +130,15 @@ final class Frontend {
         (base + Self.available(ring)).storeBytes(of: count, toByteOffset: 2, as: UInt16.self)
     }
 
+    /// Changes a descriptor of a ring. Addresses begin with 0 at the start of the shared memory.
+    func setDescriptor(ring: Int, _ number: Int, address: UInt64, length: UInt32, flags: UInt16, next: UInt16) {
+        let row = base + Self.descriptors(ring) + 16 * number
+        row.storeBytes(of: address, as: UInt64.self)
+        row.storeBytes(of: length, toByteOffset: 8, as: UInt32.self)
+        row.storeBytes(of: flags, toByteOffset: 12, as: UInt16.self)
+        row.storeBytes(of: next, toByteOffset: 14, as: UInt16.self)
+    }
+
     /// Writes a frame, behind an empty virtio-net header of 12 bytes, into each of the first buffers of the ring from this guest.
     func write(_ frame: [UInt8], buffers: Int, bufferBytes: Int) {
         for place in 0..<buffers { (base + Self.buffers(1) + place * bufferBytes + 12).copyMemory(from: frame, byteCount: frame.count) }
