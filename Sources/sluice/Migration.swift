@@ -13,6 +13,8 @@ struct Migration: Codable {
         /// Attributes of the port that can be set again (IFLA_BRPORT_*), and its VLANs.
         var settings: [UInt8]
         var vlans: [VLAN]
+        /// Whether it receives frames for all addresses, beside what the bridge has it do.
+        var isPromiscuous: Bool
         /// Static entries, as addresses and VLANs.
         var entries: [Entry]
     }
@@ -62,7 +64,8 @@ struct Migration: Codable {
         for uplink in uplinks {
             guard let link = try? links.link(named: uplink.name) else { continue }
             if link.controller != index { try links.setController(uplink.name, to: bridge) }
-            if !link.isUp { try links.setUp(uplink.name) }
+            let change = LinkChange(up: link.isUp ? nil : true, promiscuous: link.isPromiscuous == uplink.isPromiscuous ? nil : uplink.isPromiscuous)
+            try links.change(uplink.name, change)
             try restore(uplink)
         }
     }

@@ -16,7 +16,8 @@ extension EndToEnd {
                 far = try Namespace(lab, "far")
                 inside = try Namespace(lab, "in")
                 try run("ip", "link", "add", name, "type", "bridge", "ageing_time", "6000", "mcast_snooping", "0")
-                lab.atClose { _ = try? run("ip", "link", "del", name) }
+                // The tap of Sluice's outlives the daemon.
+                for interface in [name, "sluice0"] { lab.atClose { _ = try? run("ip", "link", "del", interface) } }
                 wire = try VethPair(lab, "w", farIn: far)
                 container = try VethPair(lab, "c", farIn: inside)
                 try run("ip", "tuntap", "add", "dev", tap, "mode", "tap")
@@ -103,6 +104,9 @@ extension EndToEnd {
                 try bridge.isReached()
                 #expect(try daemon.command("migrate", "confirm").contains("confirmed"))
                 #expect(try daemon.sluice("migrate", "undo").status == 1)
+                // The tap outlives the daemon, as a port of the bridge.
+                try daemon.crashAndRestart()
+                #expect(bridge.ports.contains("sluice0"))
                 try bridge.isReached()
             }
         }
@@ -112,6 +116,7 @@ extension EndToEnd {
             try withLab { lab in
                 let bridge = try KernelBridge(lab), daemon = try Daemon(lab, ""), wire = bridge.wire.near
                 try run("bridge", "link", "set", "dev", wire, "hairpin", "on")
+                try run("ip", "link", "set", wire, "promisc", "off")
                 try run("bridge", "fdb", "add", "52:54:00:00:00:77", "dev", wire, "master", "static")
                 let asking = try ChildProcess(migrating(lab, bridge, daemon, "--confirm-within", "5s"))
                 lab.atClose { asking.stop() }
@@ -124,7 +129,8 @@ extension EndToEnd {
                 try bridge.isReached()
                 #expect(try run("bridge", "-d", "link", "show", "dev", wire).contains("hairpin on"))
                 #expect(try run("bridge", "fdb", "show", "br", bridge.name).contains("52:54:00:00:00:77 dev \(wire) master \(bridge.name) static"))
-                #expect(try daemon.show("port", "show").items.isEmpty)
+                #expect(try !run("ip", "link", "show", "dev", wire).contains("PROMISC"))
+                #expect(try daemon.show("port", "show").items.isEmpty && !FileManager.default.fileExists(atPath: "/sys/class/net/sluice0"))
             }
         }
 
