@@ -190,7 +190,7 @@ class Pings:
     """
     INTERVAL = 0.01
 
-    def __init__(self, name, address, prefix=(), console=None):
+    def __init__(self, name, address, prefix=(), console=None, datagrams=False):
         self.name = name
         self.console = console
         words = "busybox ping -i %s -W 1 %s" % (self.INTERVAL, address)
@@ -199,7 +199,8 @@ class Pings:
             self.file = "/tmp/ping-%s" % address
             console("(%s >%s 2>&1 & echo $! >%s.pid)" % (words, self.file, self.file))
         else:
-            self.process = subprocess.Popen([*prefix, *words.split()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            words = [sys.executable, "-c", ASK, address] if datagrams else words.split()
+            self.process = subprocess.Popen([*prefix, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def end(self):
         if self.console:
@@ -211,6 +212,42 @@ class Pings:
         seen = [int(number) for number in re.findall(r"seq=(\d+) ttl", text)]
         sent = int(re.search(r"(\d+) packets transmitted", text).group(1))
         return Answers(self.name, sent, seen)
+
+
+# Answers to every datagram, for hosts that are namespaces here. The kernel answers pings of all of its namespaces through one socket for each CPU, and leaves
+# some out when that has sent much.
+ECHO = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 7))
+print("ready", flush=True)
+while True:
+    data, sender = s.recvfrom(100)
+    try: s.sendto(data, sender)
+    except OSError: pass
+"""
+
+# Sends a datagram every 10 ms until it is interrupted, and says which were answered in the words of ping.
+ASK = """
+import signal, socket, sys, threading, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 0))
+def listen():
+    while True: print("seq=%s ttl" % s.recv(100).decode(), flush=True)
+threading.Thread(target=listen, daemon=True).start()
+sent, start, ends = 0, time.monotonic(), []
+signal.signal(signal.SIGINT, lambda *_: ends.append(1))
+while not ends:
+    try: s.sendto(b"%d" % sent, (sys.argv[1], 7))
+    except OSError: pass
+    sent += 1
+    time.sleep(max(0, start + sent * 0.01 - time.monotonic()))
+time.sleep(0.2)
+print("%d packets transmitted" % sent)
+"""
+
+
+def echo(lab, prefix):
+    """Answers to `Pings` with `datagrams` in a namespace."""
+    lab.start(*prefix, sys.executable, "-c", ECHO).wait("^ready")
 
 
 class Answers:
