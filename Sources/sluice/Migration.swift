@@ -77,7 +77,7 @@ struct Migration: Codable {
             let request = KernelRequest.link(family: 7, index: index) + KernelRequest.attribute(12 | 0x8000, uplink.settings)
             try routes.change(19 /* RTM_SETLINK */, 0, request, doing: "set \(uplink.name)'s settings as a port")
         }
-        if hasVLANs { try setVLANs(uplink.vlans, of: uplink.name) }
+        try setVLANs(uplink.vlans, of: uplink.name)
         for entry in uplink.entries {
             try routes.change(
                 28 /* RTM_NEWNEIGH */, 0x400 | 0x100 /* NLM_F_CREATE | NLM_F_REPLACE */, KernelRequest.entry(entry.mac, entry.vlan, on: index),
