@@ -7,7 +7,7 @@ import Libvirt
 struct LibvirtCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "libvirt", abstract: "Ports and guests for libvirt's domains: what libvirt's hook calls, and what puts it in place.",
-        subcommands: [Hook.self, Install.self, Uninstall.self, Sync.self, Watch.self, Schema.self])
+        subcommands: [Hook.self, Install.self, Uninstall.self, Sync.self, Watch.self, Attach.self, Statistics.self, Schema.self])
 
     struct Schema: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -253,6 +253,12 @@ extension EndToEnd {
                 #expect(refused.status == 1 && refused.errors.contains("is there and not sluice's"), "\(refused)")
                 _ = try sluice("uninstall", "--root", root)
                 #expect(try String(contentsOfFile: script, encoding: .utf8) == "#!/bin/sh\nexit 0\n")
+                let asking = "\(root)/usr/local/bin/ovs-vsctl"
+                #expect(try sluice("install", "--root", lab.path("second"), "--statistics").output.contains("\(lab.path("second"))/usr/local/bin/ovs-vsctl is in place"))
+                try FileManager.default.createDirectory(atPath: (asking as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                try "#!/bin/sh\n".write(toFile: asking, atomically: false, encoding: .utf8)
+                try FileManager.default.removeItem(atPath: script)
+                #expect(try sluice("install", "--root", root, "--statistics").errors.contains("\(asking) is there and not sluice's"))
                 let schema = try sluice("schema").output
                 #expect(schema.contains("urn:sluice:libvirt:1") && schema.contains("http://relaxng.org/ns/structure/1.0"))
             }
