@@ -190,7 +190,8 @@ struct MigrateCommand: ParsableCommand {
                     """
                     confirmed: \(migration.bridge) stays behind \(migration.tap)
                     save what runs: sluice config show > /etc/sluice/sluice.yaml
-                    \(migration.tap) stays in \(migration.bridge) when sluiced is started again; so that it comes back when the host is, a line of its unit's [Service]:
+                    \(migration.tap) stays in \(migration.bridge) when sluiced is started again
+                    let it come back when the host is started again, with a line of the unit's [Service]:
                       ExecStartPost=/sbin/ip link set \(migration.tap) master \(migration.bridge)
                     and take \(migration.uplinks.map(\.name).joined(separator: ", ")) out of \(migration.bridge) in the host's own network configuration
                     """)

@@ -103,11 +103,20 @@ struct Migration: Codable {
         for vlan in vlans { try routes.change(19, 0, request(vlan), doing: "put \(name) in VLAN \(vlan.id)") }
     }
 
-    /// Gives the daemon back what it ran before.
+    /// Gives the daemon back what it ran before. One that has just ended, and is started again, would take the uplinks once more: so it is waited for.
     func restoreDaemon() throws {
-        let client = Client(path: socket)
-        // Where nothing ran before, what is there now has to go: a file that says nothing would be refused as a mistake.
-        _ = try client.call(Methods.configApply, ApplyParams(yaml: before))
+        let client = Client(path: socket), deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            do {
+                // Where nothing ran before, what is there now has to go: a file that says nothing would be refused as a mistake.
+                _ = try client.call(Methods.configApply, ApplyParams(yaml: before))
+                return
+            } catch {
+                let answers = (try? client.call(Methods.configGet, NoParams())) != nil
+                if answers || ContinuousClock.now >= deadline { throw error }
+                usleep(100_000)
+            }
+        }
     }
 
     /// Undoes everything, first what the network hangs on, and says what could not be undone.

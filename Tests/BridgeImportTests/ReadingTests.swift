@@ -42,7 +42,8 @@ struct ReadingTests {
 
     /// A message of a rule of u32 (struct tc_u32_sel and keys of mask, value, offset and mask of the offset).
     private func rule(
-        _ handle: UInt32, link: UInt32? = nil, to target: UInt32? = nil, flags: UInt8 = 0, shift: UInt8 = 0, mask: UInt16 = 0, keys: [(UInt32, UInt32, Int32, Int32)]
+        _ handle: UInt32, link: UInt32? = nil, to target: UInt32? = nil, flags: UInt8 = 0, shift: UInt8 = 0, mask: UInt16 = 0,
+        keys: [(UInt32, UInt32, Int32, Int32)]
     ) -> [UInt8] {
         func bytes<T: FixedWidthInteger>(_ value: T) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
         func attribute(_ type: UInt16, _ value: [UInt8]) -> [UInt8] {

@@ -116,7 +116,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("what is not confirmed is undone, also when who asked for it was killed; the uplink has its flags and entries again")
+        @Test("what is not confirmed is undone, also when who asked for it was killed, and the daemon, too; the uplink has its flags and entries again")
         func undone() throws {
             try withLab { lab in
                 let bridge = try KernelBridge(lab), daemon = try Daemon(lab, ""), wire = bridge.wire.near
@@ -128,6 +128,11 @@ extension EndToEnd {
                 try eventually("the bridge is handed over") { bridge.ports.contains("sluice0") }
                 asking.signal(SIGKILL)
                 try bridge.isReached()
+                // The daemon ends meanwhile, and starts again with what it ran, when the bridge has its ports back.
+                daemon.process.signal(SIGKILL)
+                try eventually("the bridge has its port back", within: 20) { bridge.ports.contains(wire) }
+                try bridge.isReached()
+                try daemon.crashAndRestart()
                 try eventually("it is undone") { FileManager.default.fileExists(atPath: lab.path("migration.json.outcome")) }
                 #expect(try String(contentsOfFile: lab.path("migration.json.outcome"), encoding: .utf8).hasPrefix("undone: \(bridge.name) is as it was"))
                 #expect(bridge.ports.contains(wire) && !bridge.ports.contains("sluice0"))
@@ -154,7 +159,8 @@ extension EndToEnd {
                 try guest.run("load-host-modules; mkdir -p /dev/hugepages /run/sluice /var && ln -s /run /var/run && mount -t hugetlbfs none /dev/hugepages")
                 // The wire carries VLAN 20 without tags, and others with them.
                 try guest.run("""
-                    brctl addbr br0 && ip link set eth0 up master br0 && echo 1 >/sys/class/net/br0/bridge/vlan_filtering && bridge vlan del dev eth0 vid 1 && \
+                    brctl addbr br0 && ip link set eth0 up master br0 && echo 1 >/sys/class/net/br0/bridge/vlan_filtering && \
+                    bridge vlan del dev eth0 vid 1 && \
                     bridge vlan add dev eth0 vid 20 pvid untagged && bridge vlan add dev eth0 vid 30-35 && bridge vlan add dev br0 self vid 20 pvid untagged && \
                     bridge vlan del dev br0 self vid 1 && ip addr add 10.0.0.2/24 dev br0 && ip link set br0 up
                     """)
