@@ -9,8 +9,8 @@ extension LibvirtCommand {
         static let configuration = CommandConfiguration(
             abstract: "Attach an interface to a running domain: attach vm1 interface.xml",
             discussion: """
-                libvirt calls no hook for attach-device, and QEMU waits for the other end of the socket. So this makes the interface's port and guest in the part \
-                of the domain first, then has virsh attach the interface, and takes them back if that fails. detach-device needs nothing of the kind.
+                libvirt calls no hook for attach-device, and QEMU waits for the other end of the socket. So this makes the interface's port and guest in the \
+                part of the domain first, then has virsh attach the interface, and takes them back if that fails. detach-device needs nothing of the kind.
                 """)
         @OptionGroup var target: LibvirtTarget
         @OptionGroup var source: DomainSource

@@ -85,7 +85,8 @@ private struct HookScript {
     func installStatistics(program: String, options: [String]) throws -> String {
         if isOthers(statistics) { throw Failure("\(statistics) is there and not sluice's: move it away, or leave --statistics out") }
         let call = Self.quoted([program, "libvirt", "ovs-vsctl"] + options)
-        try put("#!/bin/sh\n\(Self.mark)\n\(call) -- \"$@\" 2>/dev/null && exit 0\n[ -x /usr/bin/ovs-vsctl ] && exec /usr/bin/ovs-vsctl \"$@\"\nexit 1\n", at: statistics)
+        let others = "[ -x /usr/bin/ovs-vsctl ] && exec /usr/bin/ovs-vsctl \"$@\"\nexit 1\n"
+        try put("#!/bin/sh\n\(Self.mark)\n\(call) -- \"$@\" 2>/dev/null && exit 0\n\(others)", at: statistics)
         return statistics
     }
 

@@ -37,8 +37,8 @@ import Testing
         try domain.attach(xml: Array(interfaceXML("52:54:00:00:00:02", "<mtu size='9000'/>").utf8))
         #expect(domain.interfaces.map { "\($0.mac)" } == ["52:54:00:00:00:01", "52:54:00:00:00:02"] && domain.interfaces[1].mtu == 9_000)
         for (xml, words) in [
-            (interfaceXML("52:54:00:00:00:02", ""), "has an interface with this address already"), ("<interface type='network'/>", "no <interface type='vhostuser'>"),
-            ("<interface type='vhostuser'/>", "it has no <mac"), ("<disk/>", "no <interface type='vhostuser'>"),
+            (interfaceXML("52:54:00:00:00:02", ""), "has an interface with this address already"), ("<interface type='vhostuser'/>", "it has no <mac"),
+            ("<interface type='network'/>", "no <interface type='vhostuser'>"), ("<disk/>", "no <interface type='vhostuser'>"),
         ] {
             let error = #expect(throws: ConfigurationError.self) { try domain.attach(xml: Array(xml.utf8)) }
             #expect("\(error!)".contains(words), "\(error!)")
