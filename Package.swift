@@ -104,7 +104,8 @@ let package = Package(
         .executableTarget(
             name: "sluice-gen",
             dependencies: ["TrafficGenerator", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: dpdkSwift),
+            swiftSettings: dpdkSwift,
+            linkerSettings: [.unsafeFlags(staticFoundation, .when(configuration: .release))]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "PacketTests", dependencies: ["Packet", "TestSupport"]),

@@ -141,6 +141,8 @@ extension Importer {
         var host = PortSettings(
             name: name, bridge: settings.name,
             kind: .tap(interface: interface, netns: nil, mac: taps == .ports ? bridge.mac.flatMap { $0.isZero || $0.isMulticast ? nil : $0 } : nil))
+        // The host's own addresses, or the bridge that stands behind it, must not go with the daemon.
+        host.persistent = true
         host.mtu = min(max(bridge.mtu, PortSettings.mtus.lowerBound), PortSettings.mtus.upperBound)
         if bridge.spanningTree == 0 { host.rules.bpdu = .forward }
         if taps == .ports, bridge.multicastRouter != 1 { host.rules.snooping.router = bridge.multicastRouter == 0 ? .never : .always }

@@ -89,18 +89,36 @@ extension Policer {
 enum U32Match {
     private static let sizeOfKey = 16, sizeOfSelector = 16
 
+    typealias Octets = [Int: (value: UInt8, mask: UInt8)]
+
+    /// What one rule or several ask for: octets by their offsets from the network header and from the transport header, and the kernel's words.
+    struct Keys {
+        var octets: Octets = [:], transport: Octets = [:]
+        var words: [String] = []
+
+        /// - Returns: one match that says what is asked for, if it means nothing that is known here.
+        func matches(_ etherType: UInt16) -> [TrafficMatch] {
+            var octets = octets, transport = transport
+            return understand(&octets, &transport, etherType) ?? [.other(words.joined(separator: " "))]
+        }
+    }
+
     /// - Parameter selector: struct tc_u32_sel with its keys.
     static func matches(_ selector: NetlinkReader, _ etherType: UInt16) -> [TrafficMatch] {
-        guard let count = selector.u8(2) else { return [] }
-        var octets: [Int: (value: UInt8, mask: UInt8)] = [:], transport: [Int: (value: UInt8, mask: UInt8)] = [:]
+        guard let keys = keys(selector) else { return [.other("a match that was cut short")] }
+        return keys.matches(etherType)
+    }
+
+    /// - Returns: nil if the message was cut short.
+    static func keys(_ selector: NetlinkReader) -> Keys? {
+        guard let count = selector.u8(2) else { return Keys() }
+        var octets: Octets = [:], transport: Octets = [:]
         var words: [String] = []
         for number in 0..<Int(count) {
             let place = sizeOfSelector + number * sizeOfKey
             guard let mask = selector.be32(place), let value = selector.be32(place + 4), let offset = selector.i32(place + 8),
                 let offsetMask = selector.i32(place + 12)
-            else {
-                return [.other("a match that was cut short")]
-            }
+            else { return nil }
             words.append("match \(hex(value))/\(hex(mask)) at \(offsetMask != 0 ? "nexthdr+" : "")\(offset)")
             for position in 0..<4 {
                 let shift = UInt32(24 - 8 * position)
@@ -109,15 +127,13 @@ enum U32Match {
                 if offsetMask != 0 { transport[Int(offset) + position] = octet } else { octets[Int(offset) + position] = octet }
             }
         }
-        return understand(&octets, &transport, etherType) ?? [.other(words.joined(separator: " "))]
+        return Keys(octets: octets, transport: transport, words: words)
     }
 
     private static func hex(_ value: UInt32) -> String {
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 8 - digits.count) + digits
     }
-
-    private typealias Octets = [Int: (value: UInt8, mask: UInt8)]
 
     /// The matches that the octets stand for; nil if some of them mean nothing that is known here.
     private static func understand(_ octets: inout Octets, _ transport: inout Octets, _ etherType: UInt16) -> [TrafficMatch]? {

@@ -31,6 +31,23 @@ public struct LibvirtDomain: Equatable, Sendable {
 
     public init(xml: String) throws(ConfigurationError) { try self.init(xml: Array(xml.utf8)) }
 
+    /// Adds an interface as it is about to be attached.
+    /// - Parameter xml: a document with one `<interface type='vhostuser'>`, as `virsh attach-device` takes it, with a `<mac>`.
+    /// - Throws: everything that is wrong with it.
+    public mutating func attach(xml: [UInt8]) throws(ConfigurationError) {
+        let element = try XMLTree.read(xml)
+        guard element.name == "interface", element.attributes["type"] == "vhostuser" else {
+            throw ConfigurationError("", "this is no <interface type='vhostuser'>: others are attached with virsh alone")
+        }
+        var problems = ProblemList()
+        let interface = LibvirtInterface(element, number: interfaces.count + others.count + 1, &problems)
+        if let interface, interfaces.contains(where: { $0.mac == interface.mac }) {
+            problems.add(Problem(interface.path, "the domain has an interface with this address already: give it another", line: interface.line))
+        }
+        if !problems.isEmpty { throw problems.error() }
+        if let interface { interfaces.append(interface) }
+    }
+
     private init(_ element: XMLTree, _ problems: inout ProblemList) {
         name = element.first("name")?.text ?? ""
         if name.isEmpty { problems.add(Problem("", "a domain has a <name>: write one", line: element.line)) }

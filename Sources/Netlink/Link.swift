@@ -17,6 +17,8 @@ public struct Link: Equatable, Sendable {
     /// Whether the interface is up and the other side of the link is present.
     public var hasCarrier: Bool
     public var isLoopback: Bool
+    /// Whether somebody had it receive frames for all addresses (IFF_PROMISC); a bridge does not set that of its ports.
+    public var isPromiscuous: Bool
     public var receiveQueues: Int
     public var transmitQueues: Int
     /// Frames dropped for want of room in the receive queues since the interface was created.
@@ -32,19 +34,22 @@ public struct LinkChange: Equatable, Sendable {
     public var up: Bool?
     public var mtu: Int?
     public var mac: MACAddress?
-    public init(up: Bool? = nil, mtu: Int? = nil, mac: MACAddress? = nil) {
+    public var promiscuous: Bool?
+    public init(up: Bool? = nil, mtu: Int? = nil, mac: MACAddress? = nil, promiscuous: Bool? = nil) {
         self.up = up
         self.mtu = mtu
         self.mac = mac
+        self.promiscuous = promiscuous
     }
 
-    var isEmpty: Bool { up == nil && mtu == nil && mac == nil }
+    var isEmpty: Bool { up == nil && mtu == nil && mac == nil && promiscuous == nil }
 
     /// The changes as words of an error message, such as "set the MTU to 9000 and bring up".
     var words: String {
         var parts: [String] = []
         if let mac { parts.append("set the MAC address to \(mac)") }
         if let mtu { parts.append("set the MTU to \(mtu)") }
+        if let promiscuous { parts.append("set promiscuous mode \(promiscuous ? "on" : "off")") }
         if let up { parts.append(up ? "bring up" : "bring down") }
         return parts.joined(separator: " and ")
     }

@@ -126,6 +126,9 @@ public final class LinkSocket {
             if let up = change.up {
                 if up { rtnl_link_set_flags(changes, UInt32(IFF_UP)) } else { rtnl_link_unset_flags(changes, UInt32(IFF_UP)) }
             }
+            if let promiscuous = change.promiscuous {
+                if promiscuous { rtnl_link_set_flags(changes, UInt32(IFF_PROMISC)) } else { rtnl_link_unset_flags(changes, UInt32(IFF_PROMISC)) }
+            }
             try check(rtnl_link_change(socket, link, changes, 0), doing: doing, name: name, place: namespace.place)
         }
     }
@@ -227,8 +230,8 @@ public final class LinkSocket {
             index: Int(rtnl_link_get_ifindex(link)), name: name, kind: rtnl_link_get_type(link).map { String(cString: $0) },
             driver: driver(of: name), mtu: Int(rtnl_link_get_mtu(link)), mac: Self.address(of: link),
             isUp: flags & UInt32(IFF_UP) != 0, hasCarrier: flags & Self.lowerUp != 0,
-            isLoopback: flags & UInt32(IFF_LOOPBACK) != 0, receiveQueues: Int(rtnl_link_get_num_rx_queues(link)),
-            transmitQueues: Int(rtnl_link_get_num_tx_queues(link)),
+            isLoopback: flags & UInt32(IFF_LOOPBACK) != 0, isPromiscuous: flags & UInt32(IFF_PROMISC) != 0,
+            receiveQueues: Int(rtnl_link_get_num_rx_queues(link)), transmitQueues: Int(rtnl_link_get_num_tx_queues(link)),
             missed: rtnl_link_get_stat(link, RTNL_LINK_RX_MISSED_ERR), receiveErrors: rtnl_link_get_stat(link, RTNL_LINK_RX_ERRORS),
             controller: controller == 0 ? nil : controller)
     }

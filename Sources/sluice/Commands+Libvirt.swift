@@ -7,7 +7,7 @@ import Libvirt
 struct LibvirtCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "libvirt", abstract: "Ports and guests for libvirt's domains: what libvirt's hook calls, and what puts it in place.",
-        subcommands: [Hook.self, Install.self, Uninstall.self, Sync.self, Watch.self, Schema.self])
+        subcommands: [Hook.self, Install.self, Uninstall.self, Sync.self, Watch.self, Attach.self, Statistics.self, Schema.self])
 
     struct Schema: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -34,7 +34,7 @@ struct LibvirtCommand: ParsableCommand {
                 let deadline = ContinuousClock.now + (try LibvirtTarget.patience(timeout))
                 let hook = try LibvirtHook(arguments: words.first == "--" ? Array(words.dropFirst()) : words)
                 mayRefuse = strict && hook.mayRefuse
-                try HookCall(hook: hook, target: target, deadline: deadline).run()
+                try HookCall(hook: hook, target: target, deadline: deadline, isStrict: mayRefuse).run()
             } catch {
                 Output.error("sluice libvirt hook \(words.prefix(4).joined(separator: " ")): \(error)")
                 if mayRefuse { throw ExitCode(1) }
@@ -66,6 +66,22 @@ struct LibvirtTarget: ParsableArguments {
         // Messages about an expired patience show it in tenths of a second, so it is rounded up to these.
         let tenths = Int64((left / .milliseconds(100)).rounded(.up))
         return Client(path: socket ?? Client.standardPath, patience: .milliseconds(100 * tenths))
+    }
+
+    /// Sets a domain's part. If it is refused and there is none yet, the domain gets its ports without guarantees, until they can be had.
+    /// - Parameter needsAll: whether it gets all or nothing.
+    /// - Returns: what has changed.
+    /// - Throws: why it was refused, also if the domain has ports without guarantees now.
+    func put(_ configuration: LibvirtConfiguration, as part: String, needsAll: Bool, until deadline: ContinuousClock.Instant) throws -> [String] {
+        do {
+            return try client(until: deadline).call(Methods.partSet, PartParams(name: part, yaml: configuration.part.yaml)).changes
+        } catch {
+            guard !needsAll, configuration.withoutFloors != configuration.part,
+                let parts = try? client(until: deadline).call(Methods.partShow, NameParams()), !parts.contains(where: { $0.name == part && $0.problem == nil }),
+                (try? client(until: deadline).call(Methods.partSet, PartParams(name: part, yaml: configuration.withoutFloors.yaml))) != nil
+            else { throw error }
+            throw Failure("\(error)\nuntil then the domain runs without what is guaranteed to it")
+        }
     }
 
     /// What a domain becomes on the bridges that the daemon has now.

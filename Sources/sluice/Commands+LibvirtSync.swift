@@ -128,12 +128,11 @@ private struct DomainSync {
                     running.remove(part)
                     continue
                 }
-                let yaml = try target.configuration(of: domain, until: deadline).part.yaml
-                if parts.contains(where: { $0.name == part && $0.yaml == yaml && $0.problem == nil }) { continue }
+                let configuration = try target.configuration(of: domain, until: deadline)
+                if parts.contains(where: { $0.name == part && $0.yaml == configuration.part.yaml && $0.problem == nil }) { continue }
                 // If the file has changed meanwhile, the domain may have ended or been started again. The hook then sets the part, not this.
                 guard FileMark("\(folder)/\(file)") == mark else { continue }
-                let reply = try target.client(until: deadline).call(Methods.partSet, PartParams(name: part, yaml: yaml))
-                report.changes += reply.changes
+                report.changes += try target.put(configuration, as: part, needsAll: false, until: deadline)
             } catch {
                 report.flaws.append("\(folder)/\(file): \(error)")
             }

@@ -43,20 +43,21 @@ struct MigrateCommand: ParsableCommand {
             let client = connecting.client
             let running = try client.call(Methods.configGet, NoParams())
             let (old, new) = try merged(running.yaml, model)
-            let before = old.yaml
+            let before = old.yaml, links = try LinkSocket()
             var migration = Migration(
                 bridge: source.bridge, hasVLANs: kernel.vlanFiltering,
-                uplinks: uplinks.map { port in
+                uplinks: try uplinks.map { port in
                     Migration.Uplink(
                         name: port.name, settings: reader.portSettings(of: port.name),
                         vlans: port.vlans.map { .init(id: $0.id, isPVID: $0.isPVID, isUntagged: $0.isUntagged) },
+                        isPromiscuous: try links.link(named: port.name).isPromiscuous,
                         entries: kernel.entries.filter { $0.port == port.name && $0.state == .fixed }.map { .init(mac: $0.mac.value, vlan: $0.vlan) })
                 },
                 tap: taps[0], socket: connecting.socket ?? Client.standardPath, before: before, seconds: seconds)
             if dryRun { return try tell(migration, new, client) }
             if let output { try ImportSource.write(yaml, to: output) }
             // The kernel must have none of this name yet.
-            if try LinkSocket().exists(migration.tap) {
+            if links.exists(migration.tap) {
                 throw Failure("there is an interface \(migration.tap) already: remove it, or write another name for the tap")
             }
             unlink(file.outcome)
@@ -189,7 +190,8 @@ struct MigrateCommand: ParsableCommand {
                     """
                     confirmed: \(migration.bridge) stays behind \(migration.tap)
                     save what runs: sluice config show > /etc/sluice/sluice.yaml
-                    let \(migration.tap) come back to \(migration.bridge) when sluiced starts again, with a line of its unit's [Service]:
+                    \(migration.tap) stays in \(migration.bridge) when sluiced is started again
+                    let it come back when the host is started again, with a line of the unit's [Service]:
                       ExecStartPost=/sbin/ip link set \(migration.tap) master \(migration.bridge)
                     and take \(migration.uplinks.map(\.name).joined(separator: ", ")) out of \(migration.bridge) in the host's own network configuration
                     """)

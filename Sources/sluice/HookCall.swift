@@ -7,6 +7,8 @@ struct HookCall {
     let hook: LibvirtHook
     let target: LibvirtTarget
     let deadline: ContinuousClock.Instant
+    /// Whether the domain is not to run where this fails.
+    let isStrict: Bool
 
     private var part: String { LibvirtConfiguration.partName(hook.domain) }
 
@@ -25,8 +27,11 @@ struct HookCall {
         }
         let configuration = try target.configuration(of: domain, until: deadline)
         for note in configuration.notes { Output.error("sluice: domain \(hook.domain): \(note)") }
-        let params = PartParams(name: part, yaml: configuration.part.yaml, dryRun: hook.action == .check)
-        _ = try target.client(until: deadline).call(Methods.partSet, params)
+        if hook.action == .check {
+            _ = try target.client(until: deadline).call(Methods.partSet, PartParams(name: part, yaml: configuration.part.yaml, dryRun: true))
+        } else {
+            _ = try target.put(configuration, as: part, needsAll: isStrict, until: deadline)
+        }
     }
 
     private func remove() throws {

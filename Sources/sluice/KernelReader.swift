@@ -62,8 +62,8 @@ struct KernelReader {
     /// An interface as a port, with what can be set again.
     func portSettings(of name: String) -> [UInt8] { links.first { $0.name == name }?.portSettings ?? [] }
 
+    /// Reads memberships also where the bridge does not filter by them: a port that leaves the bridge loses them all the same.
     private func readVLANs(_ bridge: inout KernelBridge) throws {
-        guard bridge.vlanFiltering else { return }
         // RTEXT_FILTER_BRVLAN_COMPRESSED: ranges instead of single VLANs.
         for message in try routes.dump(18, KernelRequest.link(family: 7, mask: 4), doing: "list VLANs") {
             guard let found = KernelVLANs(message) else { continue }
@@ -134,7 +134,7 @@ struct KernelReader {
         for parent in parents {
             let messages = try routes.dump(
                 46 /* RTM_GETTFILTER */, KernelRequest.traffic(index, parent: parent.value), doing: "list filters of \(name(index) ?? "?")")
-            traffic.filters += messages.compactMap { TrafficFilter.read($0) }.filter { !traffic.filters.contains($0) }
+            traffic.filters += TrafficFilter.list(messages).filter { !traffic.filters.contains($0) }
         }
         return traffic
     }

@@ -13,6 +13,8 @@ struct Migration: Codable {
         /// Attributes of the port that can be set again (IFLA_BRPORT_*), and its VLANs.
         var settings: [UInt8]
         var vlans: [VLAN]
+        /// Whether it receives frames for all addresses, beside what the bridge has it do.
+        var isPromiscuous: Bool
         /// Static entries, as addresses and VLANs.
         var entries: [Entry]
     }
@@ -62,7 +64,8 @@ struct Migration: Codable {
         for uplink in uplinks {
             guard let link = try? links.link(named: uplink.name) else { continue }
             if link.controller != index { try links.setController(uplink.name, to: bridge) }
-            if !link.isUp { try links.setUp(uplink.name) }
+            let change = LinkChange(up: link.isUp ? nil : true, promiscuous: link.isPromiscuous == uplink.isPromiscuous ? nil : uplink.isPromiscuous)
+            try links.change(uplink.name, change)
             try restore(uplink)
         }
     }
@@ -74,7 +77,7 @@ struct Migration: Codable {
             let request = KernelRequest.link(family: 7, index: index) + KernelRequest.attribute(12 | 0x8000, uplink.settings)
             try routes.change(19 /* RTM_SETLINK */, 0, request, doing: "set \(uplink.name)'s settings as a port")
         }
-        if hasVLANs { try setVLANs(uplink.vlans, of: uplink.name) }
+        try setVLANs(uplink.vlans, of: uplink.name)
         for entry in uplink.entries {
             try routes.change(
                 28 /* RTM_NEWNEIGH */, 0x400 | 0x100 /* NLM_F_CREATE | NLM_F_REPLACE */, KernelRequest.entry(entry.mac, entry.vlan, on: index),
@@ -100,11 +103,20 @@ struct Migration: Codable {
         for vlan in vlans { try routes.change(19, 0, request(vlan), doing: "put \(name) in VLAN \(vlan.id)") }
     }
 
-    /// Gives the daemon back what it ran before.
+    /// Gives the daemon back what it ran before. One that has just ended, and is started again, would take the uplinks once more: so it is waited for.
     func restoreDaemon() throws {
-        let client = Client(path: socket)
-        // Where nothing ran before, what is there now has to go: a file that says nothing would be refused as a mistake.
-        _ = try client.call(Methods.configApply, ApplyParams(yaml: before))
+        let client = Client(path: socket), deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            do {
+                // Where nothing ran before, what is there now has to go: a file that says nothing would be refused as a mistake.
+                _ = try client.call(Methods.configApply, ApplyParams(yaml: before))
+                return
+            } catch {
+                let answers = (try? client.call(Methods.configGet, NoParams())) != nil
+                if answers || ContinuousClock.now >= deadline { throw error }
+                usleep(100_000)
+            }
+        }
     }
 
     /// Undoes everything, first what the network hangs on, and says what could not be undone.

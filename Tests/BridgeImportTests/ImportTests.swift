@@ -12,6 +12,7 @@ struct ImportTests {
         #expect(result.port("web1")?.kind == .vhost(socket: "/run/sluice/web1.sock", mode: .client, queues: 1))
         #expect(result.guest("web1")?.macs == [Fixtures.mac(1)])
         #expect(result.port("host0")?.kind == .tap(interface: "sluice0", netns: nil, mac: Fixtures.bridge.mac))
+        #expect(result.port("host0")?.persistent == true)
         #expect(result.tells("ip addr add 192.0.2.5/24 dev sluice0", .todo))
         #expect(result.tells("ip route replace default via 192.0.2.1 dev sluice0", .todo))
         #expect(!result.losesSomething)
@@ -122,5 +123,6 @@ struct ImportTests {
         #expect(result.guest("web1")?.port == "host0" && result.guest("web1")?.outbound.floor == 200_000_000)
         #expect(result.guest("host0")?.macs == [bridge.mac!])
         #expect(result.port("host0")?.kind == .tap(interface: "sluice0", netns: nil, mac: nil))
+        #expect(result.port("host0")?.persistent == true, "the bridge would lose its way to the wire with the daemon")
     }
 }

@@ -40,6 +40,44 @@ struct ReadingTests {
         #expect(try filter(Recorded.mirred).actions == [.other("mirred")])
     }
 
+    /// A message of a rule of u32 (struct tc_u32_sel and keys of mask, value, offset and mask of the offset).
+    private func rule(
+        _ handle: UInt32, link: UInt32? = nil, to target: UInt32? = nil, flags: UInt8 = 0, shift: UInt8 = 0, mask: UInt16 = 0,
+        keys: [(UInt32, UInt32, Int32, Int32)]
+    ) -> [UInt8] {
+        func bytes<T: FixedWidthInteger>(_ value: T) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
+        func attribute(_ type: UInt16, _ value: [UInt8]) -> [UInt8] {
+            bytes(UInt16(4 + value.count)) + bytes(type) + value + [UInt8](repeating: 0, count: -value.count & 3)
+        }
+        let selector = [flags, shift, UInt8(keys.count), 0] + bytes(mask.bigEndian) + [UInt8](repeating: 0, count: 10)
+            + keys.flatMap { bytes($0.0.bigEndian) + bytes($0.1.bigEndian) + bytes($0.2) + bytes($0.3) }
+        let options = (target.map { attribute(1, bytes($0)) } ?? []) + (link.map { attribute(3, bytes($0)) } ?? []) + attribute(5, selector)
+        return bytes(UInt32(0)) + bytes(Int32(2)) + bytes(handle) + bytes(UInt32(0x0001_0000)) + bytes(UInt32(3) << 16 | 0x0008)
+            + attribute(1, Array("u32".utf8) + [0]) + attribute(2, options)
+    }
+
+    @Test func linkedTables() throws {
+        // `u32 match ip protocol 6 0xff link 2: offset at 0 mask 0f00 shift 6`, and in table 2: `match tcp dst 3260 0xffff flowid 1:10`.
+        let link = rule(0x8000_0800, link: 0x0020_0000, flags: 4, shift: 6, mask: 0x0f00, keys: [(0x00ff_0000, 0x0006_0000, 8, 0)])
+        let iscsi = rule(0x0020_0800, to: 0x0001_0010, flags: 1, keys: [(0xffff, 3_260, 0, -1)])
+        let found = TrafficFilter.list([link, iscsi])
+        #expect(found.map(\.matches) == [[.ipProtocol(6), .destinationPort(3_260)]] && found[0].target == TrafficHandle(1, 0x10))
+        // With `eat`, offsets of the table begin behind the IP header.
+        let eating = rule(0x8000_0800, link: 0x0020_0000, flags: 12, shift: 6, mask: 0x0f00, keys: [(0x00ff_0000, 0x0006_0000, 8, 0)])
+        let eaten = rule(0x0020_0800, to: 0x0001_0010, flags: 1, keys: [(0xffff, 3_260, 0, 0)])
+        #expect(TrafficFilter.list([eating, eaten]).map(\.matches) == [[.ipProtocol(6), .destinationPort(3_260)]])
+        // A table of tables, each for a part of an address; and one that relies on the number of the bucket.
+        let upper = rule(0x8000_0800, link: 0x0020_0000, keys: [(0xffff_ffff, 0x5254_0000, -8, 0)])
+        let lower = rule(0x0020_0800, to: 0x0001_0010, flags: 1, keys: [(0xffff_0000, 0x0001_0000, -4, 0)])
+        #expect(TrafficFilter.list([upper, lower]).map(\.matches) == [[.source(try #require(MACAddress("52:54:00:00:00:01")))]])
+        #expect(TrafficFilter.list([upper, rule(0x0020_1800, to: 0x0001_0010, flags: 1, keys: [])]).map(\.matches) == [[.other("in hash table 2:")]])
+        // What leads nowhere, and what leads round, is told and ends.
+        #expect(TrafficFilter.list([link]).map { $0.matches.last } == [.other("link to another hash table")])
+        let round = rule(0x0020_0800, link: 0x0020_0000, keys: [(0xff, 1, 0, 0)])
+        #expect(TrafficFilter.list([upper, round]).count == 1)
+        #expect(TrafficFilter.list([lower]).map { $0.matches.last } == [.other("in hash table 2:")])
+    }
+
     @Test func policers() throws {
         let old = try #require(try filter(Recorded.police).actions.first)
         guard case .police(let police) = old else { throw Missing() }
@@ -82,7 +120,7 @@ struct ReadingTests {
             Recorded.fqCoDel, Recorded.htbClass, Recorded.tbf, Recorded.vlanRange, Recorded.bridge,
         ]
         func read(_ message: [UInt8]) {
-            _ = TrafficFilter.read(message).map { "\($0)" }
+            _ = TrafficFilter.list([message, message]).map { "\($0)" }
             _ = TrafficClass.read(message).map { "\($0)" }
             _ = QueueingDiscipline.read(message).map { "\($0.qdisc)" }
             _ = KernelLink(message).map { ($0.bridge, $0.port, $0.vlan) }

@@ -32,6 +32,35 @@ import Testing
 
     private func interfaceXML(_ mac: String, _ inner: String) -> String { LibvirtTests.interfaceXML(mac, "/run/sluice/vm1.sock", inner) }
 
+    @Test func anInterfaceIsAddedAsItIsAttached() throws {
+        var domain = try LibvirtDomain(xml: domainXML(interfaceXML("52:54:00:00:00:01", "")))
+        try domain.attach(xml: Array(interfaceXML("52:54:00:00:00:02", "<mtu size='9000'/>").utf8))
+        #expect(domain.interfaces.map { "\($0.mac)" } == ["52:54:00:00:00:01", "52:54:00:00:00:02"] && domain.interfaces[1].mtu == 9_000)
+        for (xml, words) in [
+            (interfaceXML("52:54:00:00:00:02", ""), "has an interface with this address already"), ("<interface type='vhostuser'/>", "it has no <mac"),
+            ("<interface type='network'/>", "no <interface type='vhostuser'>"), ("<disk/>", "no <interface type='vhostuser'>"),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) { try domain.attach(xml: Array(xml.utf8)) }
+            #expect("\(error!)".contains(words), "\(error!)")
+        }
+        #expect(domain.interfaces.count == 2)
+    }
+
+    /// As libvirt 9.0 calls `ovs-vsctl`.
+    @Test func whatLibvirtAsksOpenvSwitchIsUnderstood() {
+        func question(_ words: String) -> OpenvSwitchQuestion? { OpenvSwitchQuestion(words: words.split(separator: " ").map(String.init)) }
+        let name = "--timeout=5 --no-headings --columns=name find Interface options:vhost-server-path="
+        #expect(question(name + "/run/sluice/vm1.sock") == .nameOfServer(path: "/run/sluice/vm1.sock"))
+        #expect(question(name + "\"/run/sluice/vm1.sock\"") == .nameOfServer(path: "/run/sluice/vm1.sock"))
+        #expect(question("--timeout=5 get Interface vm1.sock name") == .nameOfClient(file: "vm1.sock"))
+        let list = "--timeout=5 --if-exists --format=list --data=json --no-headings --columns=statistics list Interface vm1"
+        #expect(question(list) == .statistics(name: "vm1"))
+        for words in ["", "show", "--version", "list Interface vm1", "add-br br0", "get Interface vm1 ofport", "find Interface name=vm1", "list Bridge br0"] {
+            #expect(question(words) == nil)
+        }
+        #expect(OpenvSwitchQuestion.map(["rx_bytes": 5, "tx_bytes": .max]) == #"["map",[["rx_bytes",5],["tx_bytes",18446744073709551615]]]"#)
+    }
+
     /// This is libvirt's own test case (tests/qemuxmlconfdata/net-vhostuser.xml), with one interface of each mode and one of another type.
     @Test func qemusSideIsTheOther() throws {
         let result = try configuration(

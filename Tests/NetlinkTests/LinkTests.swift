@@ -76,6 +76,9 @@ struct LinkTests {
         try socket.setMAC("veth0", MACAddress(value: 0x02_0000_0000_01))
         link = try socket.link(named: "veth0")
         #expect(link.mtu == 1400 && link.mac?.value == 0x02_0000_0000_01)
+        try socket.change("veth0", LinkChange(promiscuous: true))
+        #expect(try socket.link(named: "veth0").isPromiscuous)
+        try socket.change("veth0", LinkChange(promiscuous: false))
         try socket.change("veth0", LinkChange())
         #expect(try socket.link(named: "veth0") == link)
     }

@@ -112,19 +112,29 @@ extension EndToEnd {
             }
         }
 
-        @Test("what cannot be had is told, changes nothing, and keeps a domain from starting only where that was asked for")
+        @Test("what cannot be had is told, and keeps a domain from starting only where that was asked for; otherwise it has ports alone")
         func refusals() throws {
             try withLab { lab in
                 let daemon = try Daemon(lab, configuration(lab))
                 let words = ["web", "prepare", "begin", "-"], greedy = domain(lab, floor: "20gbit")
-                for (options, status) in [([], 0), (["--strict"], 1)] as [([String], Int32)] {
+                for (options, status) in [(["--strict"], 1), ([], 0)] as [([String], Int32)] {
+                    #expect(try parts(daemon).isEmpty)
                     let result = try hook(daemon.socket, words, greedy, options: options)
                     #expect(result.status == status && result.output.isEmpty && result.errors.hasPrefix("sluice libvirt hook web prepare begin -: "), "\(result)")
                     #expect(result.errors.contains("20gbit"), "\(result.errors)")
                 }
+                let bare = try daemon.classStatus("br0", "web")
+                #expect(bare["floor"].int == nil && bare["ceiling"].int == 2_000_000_000, "\(bare)")
+                // What has guarantees keeps them.
+                try call(daemon, "web start begin -", domain(lab))
+                #expect(try hook(daemon.socket, words, greedy).errors.contains("20gbit"))
+                #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_000_000_000)
+                try call(daemon, "web stopped end -", domain(lab))
                 #expect(try parts(daemon).isEmpty && !FileManager.default.fileExists(atPath: lab.path("web")))
                 // Even with --strict, a call for a running domain never fails, because libvirt would kill the domain.
                 #expect(try hook(daemon.socket, ["web", "reconnect", "begin", "-"], greedy, options: ["--strict"]).status == 0)
+                #expect(try parts(daemon) == ["libvirt-web"])
+                try call(daemon, "web stopped end -", domain(lab))
                 // Before a migration the hook only checks whether the part could be set.
                 #expect(try hook(daemon.socket, ["web", "migrate", "begin", "-"], greedy, options: ["--strict"]).status == 1)
                 try call(daemon, "web migrate begin -", domain(lab))
@@ -253,6 +263,13 @@ extension EndToEnd {
                 #expect(refused.status == 1 && refused.errors.contains("is there and not sluice's"), "\(refused)")
                 _ = try sluice("uninstall", "--root", root)
                 #expect(try String(contentsOfFile: script, encoding: .utf8) == "#!/bin/sh\nexit 0\n")
+                let asking = "\(root)/usr/local/bin/ovs-vsctl"
+                let second = lab.path("second")
+                #expect(try sluice("install", "--root", second, "--statistics").output.contains("\(second)/usr/local/bin/ovs-vsctl is in place"))
+                try FileManager.default.createDirectory(atPath: (asking as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                try "#!/bin/sh\n".write(toFile: asking, atomically: false, encoding: .utf8)
+                try FileManager.default.removeItem(atPath: script)
+                #expect(try sluice("install", "--root", root, "--statistics").errors.contains("\(asking) is there and not sluice's"))
                 let schema = try sluice("schema").output
                 #expect(schema.contains("urn:sluice:libvirt:1") && schema.contains("http://relaxng.org/ns/structure/1.0"))
             }

@@ -18,7 +18,7 @@ extension EndToEnd {
                   <os>
                     <type arch='x86_64' machine='q35'>hvm</type><kernel>\(image)/vmlinuz</kernel><initrd>\(image)/initramfs</initrd>
                     <cmdline>console=ttyS0 quiet panic=-1 reboot=t tsc=reliable tsc_early_khz=2300000 lpj=4000000 no_timer_check \
-                cryptomgr.notests mitigations=off net.ifnames=0 harness</cmdline>
+                cryptomgr.notests mitigations=off net.ifnames=0 pci=nomsi harness</cmdline>
                   </os>
                   <features><acpi/><apic/></features><cpu mode='maximum'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
                   <devices>
@@ -28,7 +28,8 @@ extension EndToEnd {
                       <bandwidth><inbound average='250000'/><outbound average='125000'/></bandwidth>
                     </interface>
                     <serial type='unix'><source mode='bind' path='\(lab.path("\(name).serial"))'/></serial>
-                    <memballoon model='none'/>
+                    <controller type='pci' model='pcie-root'/><controller type='pci' model='pcie-root-port'/><controller type='pci' model='pcie-root-port'/>
+                    <controller type='pci' model='pcie-root-port'/><memballoon model='none'/>
                   </devices>
                   <qemu:override><qemu:device alias='net0'><qemu:frontend><qemu:property name='vectors' type='unsigned' value='0'/></qemu:frontend></qemu:device></qemu:override>
                 </domain>
@@ -45,7 +46,7 @@ extension EndToEnd {
                     """)
                 try host.configure("\(lab.tag)h", address: "10.0.0.1/24")
                 let libvirtd = try Libvirtd(
-                    lab, prepare: [Build.program("sluice"), "libvirt", "install", "--strict", "--socket", daemon.socket])
+                    lab, prepare: [Build.program("sluice"), "libvirt", "install", "--strict", "--statistics", "--socket", daemon.socket])
                 #expect(libvirtd.log.contains("/etc/libvirt/hooks/qemu.d/50-sluice is in place"), "\(libvirtd.log)")
 
                 // A floor that cannot be admitted keeps the domain from starting, and the error says why.
@@ -79,6 +80,28 @@ extension EndToEnd {
                 try daemon.waitUntil(port: "web", is: "up")
                 try host.reaches("10.0.0.2")
                 #expect(try daemon.classStatus("br0", "web")["floor"].int == 1_500_000_000)
+
+                // libvirt counts as the guest does, although it asks a switch for that.
+                let counted = try libvirtd.virsh("domifstat", "web", "52:54:00:00:00:51")
+                #expect(counted.output.contains("rx_packets"), "\(counted)\n\(libvirtd.log)")
+
+                // An interface that is attached has its port before QEMU waits for it; one that cannot be is not attached.
+                func interface(_ floor: String) -> String {
+                    """
+                    <interface type='vhostuser'><mac address='52:54:00:00:00:52'/><source type='unix' path='\(lab.path("second"))' mode='server'/>
+                    <model type='virtio'/><bandwidth><inbound average='5000'/></bandwidth>\(floor)</interface>
+                    """
+                }
+                func attach(_ xml: String) throws -> Finished {
+                    try libvirtd.finish(Build.program("sluice"), "libvirt", "attach", "web", lab.write("interface.xml", xml), "--socket", daemon.socket)
+                }
+                let unfit = try attach(interface("<address type='pci' bus='0x77' slot='0x00'/>"))
+                #expect(unfit.status == 1 && unfit.errors.contains("are taken back"), "\(unfit)")
+                #expect(try daemon.show("part", "show")[0]["ports"].items.count == 1)
+                let attached = try attach(interface(""))
+                try #require(attached.status == 0, "\(attached)\n\(libvirtd.log)\n\(daemon.log)")
+                try daemon.waitUntil(port: "web-000052", is: "up")
+                #expect(try daemon.classStatus("br0", "web-000052")["ceiling"].int == 40_000_000)
 
                 let ended = try libvirtd.virsh("destroy", "web")
                 #expect(ended.status == 0, "\(ended)")

@@ -16,7 +16,7 @@ final class Libvirtd {
             """
             set -e
             mount --make-rprivate /
-            for folder in /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /etc/libvirt; do
+            for folder in /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /etc/libvirt /usr/local/bin; do
                 mkdir -p $folder
                 mount -t tmpfs libvirt $folder
             done
