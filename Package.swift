@@ -17,7 +17,7 @@ let dpdkC: [CSetting] = [.unsafeFlags(dpdkFlags + ["-O3"])]
 let dpdkSwift: [SwiftSetting] = [.unsafeFlags(dpdkFlags.flatMap { ["-Xcc", $0] })]
 /// The libraries Sluice itself calls. Drivers are plug-ins that EAL loads by itself.
 let dpdkLibraries: [LinkerSetting] = [
-    "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_vhost", "rte_net", "rte_ring", "rte_kvargs", "rte_bpf",
+    "rte_eal", "rte_mempool", "rte_mbuf", "rte_ethdev", "rte_net", "rte_ring", "rte_kvargs", "rte_bpf",
 ].map { .linkedLibrary($0) }
 
 /// Foundation and the standard library inside the executable; SwiftPM has this for whole builds only (--static-swift-stdlib).
@@ -71,10 +71,16 @@ let package = Package(
         .target(name: "Doctor", dependencies: ["Configuration"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
 
+        // vhost-user: the protocol, pure, and its sockets, served by one thread.
+        .target(name: "VhostUser"),
+        // Calls of Linux that the Glibc module leaves out.
+        .systemLibrary(name: "CLinux"),
+        .target(name: "VhostSessions", dependencies: ["VhostUser", "CLinux"]),
+
         // The poll loops and what drives them.
         .target(
             name: "DataPlane",
-            dependencies: ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters"],
+            dependencies: ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "VhostSessions", "VhostUser"],
             swiftSettings: dpdkSwift),
         .target(
             name: "ControlPlane",
@@ -113,6 +119,8 @@ let package = Package(
         .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet", "TestSupport"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
         .testTarget(name: "LinkProtocolsTests", dependencies: ["LinkProtocols", "Packet", "TestSupport"]),
+        .testTarget(name: "VhostUserTests", dependencies: ["VhostUser"]),
+        .testTarget(name: "VhostSessionsTests", dependencies: ["VhostSessions", "VhostUser", "CLinux"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Configuration", "Filters", "Scheduler", "Bridge", "DCB", "Packet", "TestSupport"], swiftSettings: dpdkSwift),

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 /* A guest's memory is a file that the process at the other end of the socket may shorten at any time. Whoever then touches the missing part gets SIGBUS.
@@ -12,7 +12,7 @@
 typedef struct {
     uintptr_t start;
     size_t length; /* 0: the place is free */
-    int vid;
+    uint32_t guest;
     bool lost;
 } region;
 
@@ -25,43 +25,37 @@ static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
  * lost. */
 static unsigned lost_regions;
 
-static void forget(int vid) {
+void sluice_guest_memory_add(uint32_t guest, void *start, size_t length) {
+    pthread_mutex_lock(&writers);
+    size_t place = 0;
+    while (place < region_count && regions[place].length) place++;
+    if (place < region_count) {
+        regions[place].start = (uintptr_t)start;
+        regions[place].guest = guest;
+        __atomic_store_n(&regions[place].length, length, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&writers);
+}
+
+void sluice_guest_memory_remove(void *start) {
+    pthread_mutex_lock(&writers);
     for (size_t place = 0; place < region_count; place++) {
-        if (!regions[place].length || regions[place].vid != vid) continue;
+        if (!regions[place].length || regions[place].start != (uintptr_t)start) continue;
         __atomic_store_n(&regions[place].length, 0, __ATOMIC_RELEASE);
         if (__atomic_exchange_n(&regions[place].lost, false, __ATOMIC_RELAXED)) __atomic_fetch_sub(&lost_regions, 1, __ATOMIC_RELAXED);
     }
-}
-
-void sluice_guest_memory_set(int vid) {
-    struct rte_vhost_memory *memory = NULL;
-    if (vid < 0 || rte_vhost_get_mem_table(vid, &memory) != 0) memory = NULL;
-    pthread_mutex_lock(&writers);
-    forget(vid);
-    for (uint32_t number = 0, place = 0; memory && number < memory->nregions; number++) {
-        while (place < region_count && regions[place].length) place++;
-        if (place == region_count) break;
-        regions[place].start = (uintptr_t)memory->regions[number].mmap_addr;
-        regions[place].vid = vid;
-        __atomic_store_n(&regions[place].length, memory->regions[number].mmap_size, __ATOMIC_RELEASE);
-    }
-    pthread_mutex_unlock(&writers);
-    free(memory);
-}
-
-void sluice_guest_memory_forget(int vid) {
-    pthread_mutex_lock(&writers);
-    forget(vid);
     pthread_mutex_unlock(&writers);
 }
 
-bool sluice_guest_memory_lost(int vid) {
+bool sluice_guest_memory_lost(uint32_t guest) {
     if (__atomic_load_n(&lost_regions, __ATOMIC_RELAXED) == 0) return false;
     for (size_t place = 0; place < region_count; place++)
-        if (__atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE) && regions[place].vid == vid
+        if (__atomic_load_n(&regions[place].length, __ATOMIC_ACQUIRE) && regions[place].guest == guest
             && __atomic_load_n(&regions[place].lost, __ATOMIC_RELAXED)) return true;
     return false;
 }
+
+void sluice_guest_call(int descriptor) { (void)eventfd_write(descriptor, 1); }
 
 static void on_fault(int number, siginfo_t *info, void *context) {
     (void)context;

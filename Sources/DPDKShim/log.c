@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How many bytes may be logged at once, and how many more each second. There must be a limit, because guests can make librte_vhost log as often as they
+/* How many bytes may be logged at once, and how many more each second. There must be a limit, because what guests do can make drivers log as often as they
  * like. */
 enum { log_burst = 64 << 10, log_rate = 8 << 10 };
 

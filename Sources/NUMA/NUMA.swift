@@ -17,6 +17,14 @@ public enum NUMA {
         return node < 0 ? nil : Int(node)
     }
 
+    /// The node on which memory of this process lies; nil: it is not known, or there is none at that address (get_mempolicy(2)).
+    public static func node(of address: UnsafeRawPointer) -> Int? {
+        guard isAvailable else { return 0 }
+        var node: CInt = -1
+        // MPOL_F_NODE | MPOL_F_ADDR
+        return get_mempolicy(&node, nil, 0, UnsafeMutableRawPointer(mutating: address), 3) == 0 && node >= 0 ? Int(node) : nil
+    }
+
     /// The CPUs that this process may run on, in ascending order (sched_getaffinity(2), which honours cpusets and taskset).
     public static var allowedCPUs: [Int] {
         // The kernel refuses a mask that is smaller than its own. The largest kernel configuration has 8192 CPUs.

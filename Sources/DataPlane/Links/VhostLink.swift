@@ -2,15 +2,19 @@ import Configuration
 import DPDKShim
 import Glibc
 import Synchronization
+import VhostSessions
 
-/// A guest's vhost-user socket. librte_vhost's threads connect, reconnect and negotiate; this keeps the port's state up to date.
+/// A guest's vhost-user socket. The thread of vhost-user connects, reconnects and negotiates; this keeps the port's state up to date.
 final class VhostLink: PortLink {
     let state: UnsafeMutablePointer<LinkState>
     let queues: Int
     let device: String
     private let mode: VhostMode
+    private let guest: GuestConnection
+    private let sessions: VhostSessions
+    private let session: VhostSessions.PortID
 
-    init(name: String, socket: String, mode: VhostMode, queues: Int, access: SocketAccess, grace: GracePeriod) throws(DataPlaneError) {
+    init(name: String, socket: String, mode: VhostMode, queues: Int, access: SocketAccess, _ runtime: Runtime) throws(DataPlaneError) {
         self.queues = queues
         self.mode = mode
         device = socket
@@ -19,42 +23,30 @@ final class VhostLink: PortLink {
         let applied = try AppliedAccess(access, port: name)
         state = .allocate(capacity: 1)
         state.initialize(to: LinkState(mechanism: .vhost))
-        let isNew = GuestConnections.open(socket, state, grace, queues: queues)
-        var callbacks = GuestConnections.callbacks
-        var step: UnsafePointer<CChar>?
-        let result = isNew ? sluice_vhost_open(socket, mode == .client, sluice_virtio_offload_features, &callbacks, &step) : -EADDRINUSE
-        guard result == 0 else {
-            if isNew { GuestConnections.close(socket) }
+        guest = GuestConnection(state, port: name, queues: queues, grace: runtime.grace)
+        sessions = runtime.vhost
+        var options = PortOptions(path: socket, mode: mode == .server ? .server : .client)
+        if mode == .server, access != SocketAccess() { options.prepare = { try applied.apply(to: $0, port: name) } }
+        do {
+            session = try sessions.add(options, guest)
+        } catch {
             state.deinitialize(count: 1)
             state.deallocate()
-            throw DataPlaneError("""
-                port \(name): socket \(socket) could not be opened: \(DataPlaneError.errorText(result))\
-                \(step.map { " (\(String(cString: $0)))" } ?? ""); does its folder exist, and is the path used once only?
-                """)
-        }
-        if mode == .server, access != SocketAccess() {
-            do {
-                try applied.apply(to: socket, port: name)
-            } catch {
-                close(.takenBack)
-                throw error
-            }
+            // What `prepare` says names the port itself.
+            throw DataPlaneError(error.description.hasPrefix("port \(name): ") ? error.description : "port \(name): \(error)")
         }
     }
 
-    var driver: String { "librte_vhost" }
-    var numaNode: Int {
-        let connection = state.pointee.connection.load(ordering: .acquiring)
-        return connection < 0 ? -1 : Int(rte_vhost_get_numa_node(connection))
-    }
+    var driver: String { "vhost-user" }
+    var numaNode: Int { guest.numaNode ?? -1 }
     var wakes: Bool { true }
     static let waiting = "waiting for the guest"
 
     var condition: String {
-        if GuestConnections.hasLostMemory(device) {
+        if guest.hasLostMemory {
             return "the process at its socket has shortened the guest's memory; the port is served again when it connects anew"
         }
-        // Something may have taken the place of QEMU's socket. Once it is gone, librte_vhost connects again.
+        // Something may have taken the place of QEMU's socket. Once it is gone, the port connects again.
         guard state.pointee.connection.load(ordering: .acquiring) >= 0 else { return SocketFile.obstacle(device) ?? Self.waiting }
         let from = stopped(state.pointee.stoppedReceiveRings.load(ordering: .relaxed), "from the guest", 1)
         let towards = stopped(state.pointee.stoppedTransmitRings.load(ordering: .relaxed), "towards the guest", 0)
@@ -70,7 +62,9 @@ final class VhostLink: PortLink {
         }
     }
 
-    func refresh() { GuestConnections.giveUpWithoutMemory(device) }
+    func refresh() {
+        if guest.look() { sessions.disconnect(session, because: "the process at its socket has shortened the guest's memory") }
+    }
 
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {
         _ = try AppliedAccess(new.access, port: new.name)
@@ -95,10 +89,8 @@ final class VhostLink: PortLink {
     }
 
     func close(_ reason: CloseReason) {
-        // A guest that is connected is disconnected by this call: `guestGone` has run when it returns.
-        sluice_vhost_close(device)
-        GuestConnections.close(device)
-        if mode == .server { unlink(device) }
+        // A guest that is connected is disconnected by this call: its rings are stopped and its memory is unmapped when it returns.
+        sessions.remove(session)
         state.deinitialize(count: 1)
         state.deallocate()
     }

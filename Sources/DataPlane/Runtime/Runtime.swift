@@ -3,6 +3,7 @@ import DPDKShim
 import Glibc
 import NUMA
 import Scheduler
+import VhostSessions
 
 /// DPDK's environment, which exists once in a process, from the daemon's start to its end.
 final class Runtime {
@@ -13,6 +14,8 @@ final class Runtime {
     /// The frame buffers, shared by all ports.
     let pool: OpaquePointer
     let grace: GracePeriod
+    /// The sockets of all guests.
+    let vhost: VhostSessions
     /// The number of frames that one tree of one poll loop can hold.
     let bufferLimit: Int
     /// Bytes of frame data that one buffer of `pool` holds.
@@ -34,7 +37,7 @@ final class Runtime {
         Self.removeStaleDirectories()
         let prefix = "\(Self.prefix)\(getpid())"
         runtimeDirectory = "\(Self.runtimeFolders)/\(prefix)"
-        // The control thread, and the threads of librte_vhost and EAL that inherit its CPUs, keep off the poll loops' CPUs if there are others.
+        // The control thread, and the threads of vhost-user and EAL that inherit its CPUs, keep off the poll loops' CPUs if there are others.
         let others = NUMA.allowedCPUs.filter { !cpus.contains($0) }
         let control = (others.isEmpty ? cpus : others).map(String.init).joined(separator: ",")
         let map = ["0@(\(control))"] + cpus.enumerated().map { "\($0.offset + 1)@\($0.element)" }
@@ -71,6 +74,7 @@ final class Runtime {
                 index: index, of: cpus.count, id: UInt32(index + 1), cpu: cpu, clock: clock, pool: pool,
                 backlogLimit: settings.buffers * 3 / 4 / cpus.count, event: event, mode: settings.polling(ofCPU: cpu)))
         }
+        do { vhost = try VhostSessions() } catch { throw DataPlaneError(error.description) }
         bufferLimit = settings.buffers
         bufferSize = settings.bufferSize
         grace = GracePeriod(lcores: lcores)

@@ -1,5 +1,6 @@
 import DPDKShim
 import Glibc
+import VhostUser
 
 /// Runs one ring for tests, against memory in which a test plays the guest's driver. It needs a process of its own, as it starts EAL, without hugepages.
 package final class RingTrial {
@@ -42,7 +43,7 @@ package final class RingTrial {
         new.deviceArea = memory[0].host + 0x50000
         (new.size, new.isPacked, new.isMergeable, new.headerLength, new.hasEventIndex) = (size, isPacked, isMergeable, header, hasEventIndex)
         new.memory = table
-        new.position = isPacked ? (0x8000, 0x8000) : (0, 0)
+        new.position = .start(packed: isPacked)
         ring.initialize(to: new)
     }
 

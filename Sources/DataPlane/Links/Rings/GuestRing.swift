@@ -1,4 +1,5 @@
 import Synchronization
+import VhostUser
 
 /// A ring of buffers that a guest's driver and this switch share, called a virtqueue in virtio. Its driver is not trusted: whatever stands in its memory is read
 /// once, into a variable here, and checked there.
@@ -54,15 +55,13 @@ struct GuestRing {
     var isMergeable = false
     /// The size of the header before each frame: 12 bytes, or 10 for a driver that knows neither version 1 nor mergeable buffers.
     var headerLength: UInt8 = 12
-    /// Whether what is written into guest memory is logged for a migration.
-    var isLogged = false
+    /// Where what is written into guest memory is logged for a migration: a bit for each page of 4 096 bytes. nil: it is not.
+    var logBits: UnsafeMutablePointer<UInt8>?
+    var logLength: UInt64 = 0
     /// The descriptor that tells the guest of used buffers; -1: the driver polls.
     var call: Int32 = -1
     /// The descriptor by which the guest tells that it made buffers available, for a loop that sleeps; -1: there is none.
     var kick: Int32 = -1
-    /// The ring's number in the device, and the connection that has it; for the log of a migration.
-    var number: UInt16 = 0
-    var connection: Int32 = -1
     var memory = GuestMemory(placeholder: ())
 
     // Written by the lcore that uses the ring.
@@ -78,14 +77,19 @@ struct GuestRing {
     var hasTold = false
     var fault = Fault.none
 
+    @inline(__always)
+    var isLogged: Bool { @_noLocks get { logBits != nil } }
+
     static var nowhere: UnsafeMutableRawPointer { @_noLocks get { UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped } }
 
-    /// The ring's position as vhost-user has it (VHOST_USER_SET_VRING_BASE): bit 15 of a packed ring's index is the wrap counter.
-    var position: (next: UInt16, used: UInt16) {
-        get { isPacked ? (next | (wrap ? 0x8000 : 0), nextUsed | (usedWrap ? 0x8000 : 0)) : (next, nextUsed) }
+    /// How far the ring has been served, as vhost-user has it.
+    var position: RingPosition {
+        get { isPacked ? .packed(next: next, wrap: wrap, used: nextUsed, usedWrap: usedWrap) : .split(next: next) }
         set {
-            (next, nextUsed) = isPacked ? (newValue.next & 0x7fff, newValue.used & 0x7fff) : newValue
-            (wrap, usedWrap) = (newValue.next & 0x8000 != 0, newValue.used & 0x8000 != 0)
+            switch newValue {
+            case .split(let index): (next, nextUsed) = (index, index)
+            case .packed(let next, let wrap, let used, let usedWrap): (self.next, self.wrap, nextUsed, self.usedWrap) = (next, wrap, used, usedWrap)
+            }
         }
     }
 }

@@ -76,16 +76,26 @@ extension UnsafeMutablePointer<GuestRing> {
         if _slowPath(pointee.isLogged) { log(pointee.deviceArea, pointee.isPacked ? 4 : 6 + 8 &* Int(pointee.size)) }
     }
 
-    /// Notes that memory was written, so that a migration copies it again.
+    /// Notes that memory was written, so that a migration copies it again (vhost-user, "Migration").
     @inline(never) @_noLocks
     func log(_ place: UnsafeMutableRawPointer, _ count: Int) {
+        guard count > 0, let bits = pointee.logBits else { return }
         let memory = pointee.memory
         for region in 0..<memory.count {
             let offset = UInt64(truncatingIfNeeded: place - memory.regions[region].host)
-            if offset < memory.regions[region].length {
-                sluice_guest_log(pointee.connection, memory.regions[region].start &+ offset, UInt64(truncatingIfNeeded: count))
-                return
+            guard offset < memory.regions[region].length else { continue }
+            let first = memory.regions[region].start &+ offset
+            var page = first &>> 12
+            let last = (first &+ UInt64(truncatingIfNeeded: count) &- 1) &>> 12
+            while page <= last {
+                let byte = page &>> 3
+                if byte < pointee.logLength {
+                    UnsafeMutableRawPointer(bits + Int(truncatingIfNeeded: byte)).assumingMemoryBound(to: Atomic<UInt8>.self).pointee
+                        .bitwiseOr(1 &<< UInt8(truncatingIfNeeded: page & 7), ordering: .relaxed)
+                }
+                page &+= 1
             }
+            return
         }
     }
 }

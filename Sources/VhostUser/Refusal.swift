@@ -1,0 +1,6 @@
+/// Why a message is refused.
+struct Refusal: Error {
+    let sentence: String
+
+    init(_ sentence: String) { self.sentence = sentence }
+}
