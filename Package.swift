@@ -70,6 +70,8 @@ let package = Package(
         // What is wrong with a host: facts that it reads from /proc and /sys, and pure checks of them.
         .target(name: "Doctor", dependencies: ["Configuration"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
+        // How numbers become samples of OpenMetrics.
+        .target(name: "Metrics"),
 
         // The poll loops and what drives them.
         .target(
@@ -79,8 +81,8 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "DataPlane", "ControlAPI", "Configuration", "LinkProtocols",
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                "DataPlane", "ControlAPI", "Configuration", "LinkProtocols", "Metrics",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: dpdkSwift),
@@ -119,10 +121,11 @@ let package = Package(
         .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Configuration"]),
         .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
         .testTarget(name: "BridgeImportTests", dependencies: ["BridgeImport", "Configuration", "Packet", "TestSupport"]),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"]),
         .testTarget(
-            name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "Metrics", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: dpdkSwift),
         .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
-        .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration"]),
+        .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration", "TestSupport"]),
     ]
 )

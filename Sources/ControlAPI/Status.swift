@@ -48,7 +48,7 @@ public struct Traffic: Codable, Equatable, Sendable {
 }
 
 /// Whether a port carries frames.
-public enum PortState: String, Codable, Sendable {
+public enum PortState: String, Codable, Sendable, CaseIterable {
     case up
     case down
     /// A vhost port to which no guest is connected.

@@ -43,6 +43,10 @@ extension DataPlane {
         }
     }
 
+    /// The counters of ports and of bridges that are shown by name, and what each counts, as a sentence.
+    public static var portCounters: [(name: String, help: String)] { PortCounters.names(of: .port) }
+    public static var bridgeCounters: [(name: String, help: String)] { PortCounters.names(of: .bridge) }
+
     /// A number of frames, and their bytes without FCS.
     public struct Amount: Sendable {
         public var frames: UInt64
