@@ -10,6 +10,10 @@ final class Engine {
     let startTime = Date()
     let startInstant = ContinuousClock.now
     var portWatch = PortWatch()
+    var floorWatch = FloorWatch()
+    var dropWatch = DropWatch()
+    /// Where it is told what happens.
+    let desk: EventDesk
     /// Nobody fills the log by asking for what is refused.
     private var refusals = RateLimit(burst: 10, seconds: 10)
     let socket: String
@@ -56,6 +60,7 @@ final class Engine {
         self.keeper = keeper
         self.history = history
         self.log = log
+        desk = EventDesk(log: log)
         self.access = access
         (file, fileModel, fileFlaw) = (startup.file, startup.fileModel, startup.flaw)
         keeper?.loaded = startup.file
@@ -73,6 +78,7 @@ final class Engine {
         dataPlane.tick()
         tellPorts()
         classRates.sample(dataPlane)
+        tellTrouble()
         coreRates.sample(dataPlane)
         undoTrialInTime()
         serveMetrics()

@@ -28,8 +28,11 @@ struct RateBook: Sendable {
     private var last: [String: [ClassSample]] = [:]
     private var beforeTime: UInt64 = 0
     private var lastTime: UInt64 = 0
+    /// The classes with a floor at the last sample.
+    private(set) var floors: [FloorWatch.Sight] = []
 
     mutating func sample(_ dataPlane: DataPlane) {
+        floors = []
         before = last
         beforeTime = lastTime
         lastTime = DispatchTime.now().uptimeNanoseconds
@@ -37,11 +40,26 @@ struct RateBook: Sendable {
         for tree in dataPlane.treeDescriptions {
             let figures = dataPlane.classCounters(tree: tree.name)
             var samples = [ClassSample](repeating: ClassSample(frames: 0, bytes: 0), count: Int(tree.classes.lazy.map(\.id).max() ?? ClassIDs.root) + 1)
-            for id in [ClassIDs.root] + tree.classes.map(\.id) {
+            // What waits in a class waits in the classes above, and so do the reasons. Children come behind their parents.
+            var waiting: [UInt16: (hasBacklog: Bool, otherWaits: UInt64)] = [:]
+            for (id, item) in [(ClassIDs.root, nil)] + tree.classes.reversed().map({ ($0.id, Optional($0)) }) {
+                var own = (hasBacklog: false, otherWaits: UInt64(0))
                 for counters in figures.of(id) {
                     samples[Int(id)].frames &+= counters.sentFrames
                     samples[Int(id)].bytes &+= counters.sentBytes
+                    if counters.backlogFrames > 0 { own.hasBacklog = true }
+                    own.otherWaits &+= counters.waitsCeiling &+ counters.waitsPeak &+ counters.waitsPackets &+ counters.waitsOutput
                 }
+                guard let item else { continue }
+                if let below = waiting[id] { own = (own.hasBacklog || below.hasBacklog, own.otherWaits &+ below.otherWaits) }
+                if own.hasBacklog || own.otherWaits != 0 {
+                    let above = waiting[item.parent] ?? (false, 0)
+                    waiting[item.parent] = (above.hasBacklog || own.hasBacklog, above.otherWaits &+ own.otherWaits)
+                }
+                guard item.settings.floor != 0 else { continue }
+                floors.append(FloorWatch.Sight(
+                    tree: tree.name, path: item.path, guest: item.guest, floor: item.settings.floor, sentBytes: samples[Int(id)].bytes, hasBacklog: own.hasBacklog,
+                    otherWaits: own.otherWaits))
             }
             last[tree.name] = samples
         }

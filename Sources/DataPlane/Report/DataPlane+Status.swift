@@ -74,6 +74,11 @@ extension DataPlane {
         }
     }
 
+    /// What each open port has dropped, by reason; only reasons that occurred.
+    public var portDrops: [(port: String, drops: [String: UInt64])] {
+        ports.values.map { ($0.settings.name, counted(at: $0.index, $0.link.readLosses()).dropCounts { _ in true }) }
+    }
+
     private func lostPortReport(_ name: String) -> PortReport? {
         guard let port = lost[name], let settings = model.ports.first(where: { $0.name == name }) else { return nil }
         var report = PortReport(settings, counted(at: port.index))
