@@ -70,6 +70,8 @@ let package = Package(
         // What is wrong with a host: facts that it reads from /proc and /sys, and pure checks of them.
         .target(name: "Doctor", dependencies: ["Configuration"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
+        // What two looks at the counters show: screens of top, and what holds a guest back.
+        .target(name: "Diagnosis", dependencies: ["ControlAPI", "Configuration"]),
         // How numbers become samples of OpenMetrics.
         .target(name: "Metrics"),
 
@@ -95,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "ControlAPI", "Configuration", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ControlAPI", "Configuration", "Diagnosis", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
@@ -121,6 +123,7 @@ let package = Package(
         .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Configuration"]),
         .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
         .testTarget(name: "BridgeImportTests", dependencies: ["BridgeImport", "Configuration", "Packet", "TestSupport"]),
+        .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "ControlAPI"]),
         .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"]),
         .testTarget(
             name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "Metrics", "TestSupport", .product(name: "Logging", package: "swift-log")],

@@ -37,7 +37,7 @@ extension Engine {
     /// Tells which classes miss their floors, which ports drop many frames, and what else has happened without anybody asking for it.
     func tellTrouble() {
         for event in floorWatch.look(classRates.floors, now: seconds) { desk.post(event) }
-        for event in dropWatch.look(dataPlane.portDrops.map { DropWatch.Sight(port: $0.port, drops: $0.drops) }, now: seconds) { desk.post(event) }
+        for event in dropWatch.look(trafficRates.drops, now: seconds) { desk.post(event) }
         for notice in takeNotices() { desk.post(Event(.port, level: "warning", notice)) }
     }
 

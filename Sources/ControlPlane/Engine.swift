@@ -41,6 +41,7 @@ final class Engine {
     private(set) var changes: UInt64 = 0
     var classRates = RateBook()
     var coreRates = CoreBook()
+    var trafficRates = TrafficBook()
     /// nil: metrics are not served, whatever the configuration says.
     var metricsService: MetricsService?
 
@@ -78,6 +79,7 @@ final class Engine {
         dataPlane.tick()
         tellPorts()
         classRates.sample(dataPlane)
+        trafficRates.sample(dataPlane)
         tellTrouble()
         coreRates.sample(dataPlane)
         undoTrialInTime()

@@ -36,6 +36,10 @@ package enum Subjects {
         .counter("rx.bytes", "Bytes of frames read from the port, without FCS.") { $0.rx.bytes },
         .counter("tx.frames", "Frames written to the port.") { $0.tx.frames },
         .counter("tx.bytes", "Bytes of frames written to the port, without FCS.") { $0.tx.bytes },
+        .gauge("rxRate.bits", "What was read from the port over the last second, in bit/s.") { $0.rxRate.map { .whole($0.bits) } },
+        .gauge("rxRate.packets", "What was read from the port over the last second, in packets per second.") { $0.rxRate.map { .whole($0.packets) } },
+        .gauge("txRate.bits", "What was written to the port over the last second, in bit/s.") { $0.txRate.map { .whole($0.bits) } },
+        .gauge("txRate.packets", "What was written to the port over the last second, in packets per second.") { $0.txRate.map { .whole($0.packets) } },
         .counters("drops", by: "reason", "Frames dropped at the port, by reason.") { $0.drops },
     ], DataPlane.portCounters.map { row in .counter(row.name, row.help) { $0.count(row.name) } }) { [("port", $0.name), ("bridge", $0.bridge), ("type", $0.kind)] }
 
@@ -58,6 +62,10 @@ package enum Subjects {
         .counter("inbound.bytes", "Bytes sent towards the guest, over all its classes.") { $0.inbound.bytes },
         .counter("outbound.frames", "Frames sent from the guest, over all its classes.") { $0.outbound.frames },
         .counter("outbound.bytes", "Bytes sent from the guest, over all its classes.") { $0.outbound.bytes },
+        .gauge("inboundRate.bits", "What was sent towards the guest over the last second, in bit/s.") { $0.inboundRate.map { .whole($0.bits) } },
+        .gauge("inboundRate.packets", "What was sent towards the guest over the last second, in packets per second.") { $0.inboundRate.map { .whole($0.packets) } },
+        .gauge("outboundRate.bits", "What was sent from the guest over the last second, in bit/s.") { $0.outboundRate.map { .whole($0.bits) } },
+        .gauge("outboundRate.packets", "What was sent from the guest over the last second, in packets per second.") { $0.outboundRate.map { .whole($0.packets) } },
     ]) { [("guest", $0.name), ("port", $0.port), ("bridge", $0.bridge)] }
 
     package static let classes = Subject<ClassStatus>("class", [

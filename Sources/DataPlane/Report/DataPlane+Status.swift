@@ -74,9 +74,14 @@ extension DataPlane {
         }
     }
 
-    /// What each open port has dropped, by reason; only reasons that occurred.
-    public var portDrops: [(port: String, drops: [String: UInt64])] {
-        ports.values.map { ($0.settings.name, counted(at: $0.index, $0.link.readLosses()).dropCounts { _ in true }) }
+    /// What each open port has received, sent and dropped, by reason; only reasons that occurred. It is for whoever looks often.
+    public var portCounts: [(port: String, received: Amount, sent: Amount, drops: [String: UInt64])] {
+        ports.values.map { port in
+            let sum = counted(at: port.index, port.link.readLosses())
+            return (
+                port.settings.name, Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), Amount(frames: sum.sentFrames, bytes: sum.sentBytes), sum.dropCounts { _ in true }
+            )
+        }
     }
 
     private func lostPortReport(_ name: String) -> PortReport? {
