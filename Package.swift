@@ -71,7 +71,7 @@ let package = Package(
         .target(name: "Doctor", dependencies: ["Configuration"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
         // What two looks at the counters show: screens of top, and what holds a guest back.
-        .target(name: "Diagnosis", dependencies: ["ControlAPI", "Configuration"]),
+        .target(name: "Diagnosis", dependencies: ["ControlAPI", "Configuration", "Packet"]),
         // How numbers become samples of OpenMetrics.
         .target(name: "Metrics"),
 

@@ -109,9 +109,9 @@ extension Engine {
             if params.stages == true { engine.dataPlane.measureStages(seconds: 3) }
             return engine.cores(listsStalls: params.stalls == true)
         },
+        .show(Methods.frameExplain) { engine, params in try engine.explain(params) },
         MethodRow(Methods.eventsSubscribe) { _, request in
-            let kinds = try Event.Kind.named(try request.params(SubscribeParams.self).kinds)
-            return .subscribed(Set(kinds).union([.lost]), try ReplyEncoder.encode(SubscribeReply(kinds: kinds)))
+            .subscription(to: try Event.Kind.named(try request.params(SubscribeParams.self).kinds))
         },
         .change(Methods.coreBalance) { engine, params in engine.balance(isDryRun: params.dryRun ?? false) }
     ).map { ($0.name, $0) })

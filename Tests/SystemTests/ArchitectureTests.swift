@@ -21,7 +21,7 @@ struct ArchitectureTests {
         ("Doctor", ["Configuration", "Glibc"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
         ("Metrics", []),
-        ("Diagnosis", ["ControlAPI", "Configuration"]),
+        ("Diagnosis", ["ControlAPI", "Configuration", "Packet"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
         ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "Glibc"]),
