@@ -53,6 +53,7 @@ public struct Family<Object>: Sendable {
     public static func counters(_ field: String, by label: String, always: [String] = [], _ help: String, _ table: @escaping @Sendable (Object) -> [String: UInt64]) -> Family {
         Family(field, .counter, help, .table(label: label) { object in
             let counts = table(object)
+            if counts.isEmpty, always.isEmpty { return [] }
             let absent = always.filter { counts[$0] == nil }.map { (key: $0, value: UInt64(0)) }
             return (counts.map { (key: $0.key, value: $0.value) } + absent).sorted { $0.key < $1.key }.map { ($0.key, .whole($0.value)) }
         })

@@ -10,22 +10,23 @@ public struct OpenMetricsText {
 
     /// Adds all samples of objects of one kind. A kind is added once, as the samples of a family stand together.
     public mutating func add<Object>(_ subject: Subject<Object>, _ objects: [Object]) {
-        // The labels that name an object are the same in all families.
-        let labels = objects.map { object in Self.labels(subject.labels(object)) }
-        for family in subject.families {
-            let name = subject.name(of: family)
-            describe(family, name)
-            let sample = Array((family.kind == .counter ? name + "_total" : name).utf8)
-            for (object, labels) in zip(objects, labels) {
-                switch family.samples {
-                case .one(let value): if let value = value(object) { add(sample, labels, nil, value) }
-                case .table(let label, let table): for (key, value) in table(object) { add(sample, labels, (label, key), value) }
+        // The samples of a family stand together. An object is looked at once, as it may be large, so the families' texts are joined in the end.
+        var texts = subject.families.map { family in Self.description(family, subject.name(of: family)) }
+        let names = subject.families.map { family in subject.name(of: family) }
+        let samples = zip(subject.families, names).map { family, name in Array((family.kind == .counter ? name + "_total" : name).utf8) }
+        for object in objects {
+            let labels = Self.labels(subject.labels(object))
+            for index in texts.indices {
+                switch subject.families[index].samples {
+                case .one(let value): if let value = value(object) { Self.add(samples[index], labels, nil, value, to: &texts[index]) }
+                case .table(let label, let table): for (key, value) in table(object) { Self.add(samples[index], labels, (label, key), value, to: &texts[index]) }
                 case .state(let all, let value):
                     let present = value(object)
-                    for state in all { add(sample, labels, (name, state), MetricValue(state == present)) }
+                    for state in all { Self.add(samples[index], labels, (names[index], state), MetricValue(state == present), to: &texts[index]) }
                 }
             }
         }
+        for text in texts { bytes += text }
     }
 
     /// The whole text. Nothing may be added afterwards.
@@ -35,32 +36,33 @@ public struct OpenMetricsText {
         return all
     }
 
-    private mutating func describe<Object>(_ family: Family<Object>, _ name: String) {
-        bytes += "# TYPE \(name) \(family.kind.rawValue)\n".utf8
+    private static func description<Object>(_ family: Family<Object>, _ name: String) -> [UInt8] {
+        var bytes = Array("# TYPE \(name) \(family.kind.rawValue)\n".utf8)
         if family.kind != .stateset, let unit = MetricName.unit(of: name) { bytes += "# UNIT \(name) \(unit)\n".utf8 }
         bytes += "# HELP \(name) ".utf8
-        Self.escape(family.help, into: &bytes)
+        escape(family.help, into: &bytes)
         bytes.append(UInt8(ascii: "\n"))
+        return bytes
     }
 
     /// - Parameter more: a label besides those that name the object.
-    private mutating func add(_ name: [UInt8], _ labels: [UInt8], _ more: (name: String, value: String)?, _ value: MetricValue) {
+    private static func add(_ name: [UInt8], _ labels: [UInt8], _ more: (name: String, value: String)?, _ value: MetricValue, to bytes: inout [UInt8]) {
         bytes += name
         if !labels.isEmpty || more != nil {
             bytes.append(UInt8(ascii: "{"))
             bytes += labels
             if let more {
                 if !labels.isEmpty { bytes.append(UInt8(ascii: ",")) }
-                Self.label(more.name, more.value, into: &bytes)
+                label(more.name, more.value, into: &bytes)
             }
             bytes.append(UInt8(ascii: "}"))
         }
         bytes.append(UInt8(ascii: " "))
         switch value {
-        case .whole(let number): Self.write(number, into: &bytes)
+        case .whole(let number): write(number, into: &bytes)
         case .signed(let number):
             if number < 0 { bytes.append(UInt8(ascii: "-")) }
-            Self.write(number.magnitude, into: &bytes)
+            write(number.magnitude, into: &bytes)
         case .real(let number): bytes += (number.isNaN ? "NaN" : number.isInfinite ? (number < 0 ? "-Inf" : "+Inf") : "\(number)").utf8
         }
         bytes.append(UInt8(ascii: "\n"))
