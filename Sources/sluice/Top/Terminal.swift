@@ -8,6 +8,8 @@ final class Terminal {
     }
 
     private var before = termios()
+    /// Letters that came together with one that was taken, as when text is pasted.
+    private var further: Substring = ""
 
     /// nil: standard input or output is no terminal.
     init?() {
@@ -40,6 +42,7 @@ final class Terminal {
     /// Waits for a key.
     /// - Returns: nil: none came in this time.
     func key(within seconds: Double) -> Key? {
+        if let next = further.popFirst() { return Self.key(next) }
         var source = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         guard poll(&source, 1, Int32(max(0, seconds * 1_000))) > 0 else { return nil }
         var bytes = [UInt8](repeating: 0, count: 16)
@@ -52,10 +55,20 @@ final class Terminal {
         case "\u{1b}[5~": return .pageUp
         case "\u{1b}[6~": return .pageDown
         case "\u{1b}": return .escape
-        case "\r", "\n": return .enter
-        case "\u{7f}", "\u{8}": return .backspace
-        case "\u{3}", "\u{4}": return .interrupt
-        case let text: return text.first.flatMap { $0.isASCII && !$0.isNewline && $0 >= " " ? .character($0) : nil }
+        case let text:
+            // Other keys than these begin with an escape, and mean nothing here.
+            guard let first = text.first, first != "\u{1b}" else { return nil }
+            further = text.dropFirst()
+            return Self.key(first)
+        }
+    }
+
+    private static func key(_ letter: Character) -> Key? {
+        switch letter {
+        case "\r", "\n": .enter
+        case "\u{7f}", "\u{8}": .backspace
+        case "\u{3}", "\u{4}": .interrupt
+        default: letter.isASCII && letter >= " " ? .character(letter) : nil
         }
     }
 
