@@ -70,6 +70,10 @@ let package = Package(
         // What is wrong with a host: facts that it reads from /proc and /sys, and pure checks of them.
         .target(name: "Doctor", dependencies: ["Configuration"]),
         .target(name: "ControlAPI", dependencies: ["Configuration", "Packet"]),
+        // What two looks at the counters show: screens of top, and what holds a guest back.
+        .target(name: "Diagnosis", dependencies: ["ControlAPI", "Configuration", "Packet"]),
+        // How numbers become samples of OpenMetrics.
+        .target(name: "Metrics"),
 
         // vhost-user: the protocol, pure, and its sockets, served by one thread.
         .target(name: "VhostUser"),
@@ -85,8 +89,8 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "DataPlane", "ControlAPI", "Configuration", "LinkProtocols",
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                "DataPlane", "ControlAPI", "Configuration", "LinkProtocols", "Metrics",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: dpdkSwift),
@@ -99,7 +103,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "ControlAPI", "Configuration", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ControlAPI", "Configuration", "Diagnosis", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             // Loading Foundation's libraries would take longer than all the rest of a verb. No test target may depend on this one:
             // it would be linked that way too.
@@ -128,10 +132,12 @@ let package = Package(
         .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Configuration"]),
         .testTarget(name: "LibvirtTests", dependencies: ["Libvirt", "Configuration", "Packet", "TestSupport"]),
         .testTarget(name: "BridgeImportTests", dependencies: ["BridgeImport", "Configuration", "Packet", "TestSupport"]),
+        .testTarget(name: "DiagnosisTests", dependencies: ["Diagnosis", "ControlAPI"]),
+        .testTarget(name: "MetricsTests", dependencies: ["Metrics", "TestSupport"]),
         .testTarget(
-            name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            name: "ControlTests", dependencies: ["ControlPlane", "ControlAPI", "Configuration", "Metrics", "TestSupport", .product(name: "Logging", package: "swift-log")],
             swiftSettings: dpdkSwift),
         .testTarget(name: "TrafficGeneratorTests", dependencies: ["TrafficGenerator", "Packet", "TestSupport"], swiftSettings: dpdkSwift),
-        .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration"]),
+        .testTarget(name: "SystemTests", dependencies: ["ControlAPI", "Configuration", "TestSupport"]),
     ]
 )

@@ -221,6 +221,8 @@ public enum Response: Sendable {
     case failure(RPCError)
     /// The result is known, but still has to be encoded; the closure does that on a thread where nobody waits for it.
     case later(@Sendable () -> Response)
+    /// The result is JSON already, and events of these kinds are sent to the client behind it.
+    case subscribed(Set<Event.Kind>, Data)
     /// Work that has to be done first, on a thread where nobody waits for it. The handler then continues with its outcome.
     case first(@Sendable () -> Continuation)
 
@@ -250,7 +252,7 @@ public enum Response: Sendable {
         switch self {
         case .later(let make): return make().encoded(id: id)
         case .first(let work): return work().run().encoded(id: id)
-        case .result(let data): (key, body) = ("result", data)
+        case .result(let data), .subscribed(_, let data): (key, body) = ("result", data)
         case .failure(let error):
             // Integers and strings always encode.
             (key, body) = ("error", (try? encoder.encode(error)) ?? Data(#"{"code":-32603,"message":"internal error"}"#.utf8))

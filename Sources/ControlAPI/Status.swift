@@ -48,7 +48,7 @@ public struct Traffic: Codable, Equatable, Sendable {
 }
 
 /// Whether a port carries frames.
-public enum PortState: String, Codable, Sendable {
+public enum PortState: String, Codable, Sendable, CaseIterable {
     case up
     case down
     /// A vhost port to which no guest is connected.
@@ -105,6 +105,9 @@ public struct PortFacts: StatusFacts {
     public var rx = Traffic()
     /// Frames written to the port.
     public var tx = Traffic()
+    /// What was read and written over the last second; nil: that is not known yet.
+    public var rxRate: Rate?
+    public var txRate: Rate?
     /// Frames dropped, by reason. Only reasons that occurred are listed.
     public var drops: [String: UInt64] = [:]
     public init() {}
@@ -176,6 +179,9 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     /// Traffic towards the guest and from it, over all its classes.
     public var inbound = Traffic()
     public var outbound = Traffic()
+    /// The same over the last second; nil: that is not known yet.
+    public var inboundRate: Rate?
+    public var outboundRate: Rate?
     public init() {}
 }
 

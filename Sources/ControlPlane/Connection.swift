@@ -14,6 +14,7 @@ final class Connection: ChannelInboundHandler {
         let documents: DispatchQueue
         let work: DispatchGroup
         let clients: Clients
+        let subscribers: Subscribers
         let ledger: Ledger
         let handler: QueuedHandler
         let obstacle: ControlServer.Obstacle
@@ -35,11 +36,15 @@ final class Connection: ChannelInboundHandler {
     /// Answers are written in pieces of this many bytes. A client that takes one within a second is not idle.
     private static let piece = 256 << 10
 
-    private let environment: Environment
-    private var context: ChannelHandlerContext?
+    let environment: Environment
+    private(set) var context: ChannelHandlerContext?
+    /// The events that the client wants; nil: none.
+    var subscription: Subscription?
+    /// Events that come behind the answer that is on its way.
+    var waiting: [ByteBuffer] = []
     /// When the client connected, completed a line, was answered, or took a piece of its answer. Single bytes do not count, so a client that sends or reads one
     /// now and then is idle as well.
-    private(set) var lastActive = NIODeadline.now()
+    var lastActive = NIODeadline.now()
     private var state = State.reading
     private var pending = ByteBuffer()
     /// The number of bytes of `pending` that are known to contain no line feed.
@@ -94,11 +99,13 @@ final class Connection: ChannelInboundHandler {
         guard hasEntered else { return }
         hasEntered = false
         environment.clients.remove(self)
+        unsubscribe()
         environment.ledger.leave(holding: pending.readableBytes)
     }
 
-    /// Whether no request of the client is being carried out. A client that does not take its answer, or has been refused, is as idle as one that asks nothing.
-    var isIdle: Bool { if case .working = state { false } else { true } }
+    /// Whether no request of the client is being carried out. A client that does not take its answer or its events, or has been refused, is as idle as one that
+    /// asks nothing.
+    var isIdle: Bool { if case .working = state { false } else { subscription.map { $0.unread > 0 } ?? true } }
 
     /// Whether the client has an answer to take.
     var isAnswering: Bool { if case .answering = state { true } else { false } }
@@ -169,7 +176,7 @@ final class Connection: ChannelInboundHandler {
             guard let (line, length) = nextLine() else {
                 if pending.readableBytes > environment.ledger.limits.maximumRequest {
                     refuseSize(context)
-                } else if inputEnded {
+                } else if inputEnded, subscription == nil {
                     context.close(promise: nil)
                 }
                 return
@@ -239,7 +246,11 @@ final class Connection: ChannelInboundHandler {
         let exchange = Exchange(requests, job, environment, peer, share) { answer in
             eventLoop.execute {
                 let (connection, context) = bound.value
-                if connection.job === job { connection.finish(context, answer) }
+                if connection.job === job {
+                    connection.finish(context, answer)
+                } else if answer.subscription != nil {
+                    connection.environment.ledger.unsubscribe()
+                }
                 work.leave()
             }
         }
@@ -271,7 +282,11 @@ final class Connection: ChannelInboundHandler {
         taken = 0
         if answer.isRefused { environment.clients.closeThoseWhoDoNotRead(environment.ledger) }
         // A client that was refused meanwhile is told nothing more.
-        guard context.channel.isActive, case .working = state else { return }
+        guard context.channel.isActive, case .working = state else {
+            if answer.subscription != nil { environment.ledger.unsubscribe() }
+            return
+        }
+        if let kinds = answer.subscription { subscribe(kinds) }
         state = .answering
         lastActive = .now()
         guard let text = answer.text else { resume(context); return }
@@ -296,6 +311,7 @@ final class Connection: ChannelInboundHandler {
         if let refusal { return refuse(context, refusal) }
         state = .reading
         lastActive = .now()
+        deliverWaiting(context)
         if isAdvancing { return }
         advance(context)
         context.read()

@@ -24,6 +24,8 @@ public final class ControlServer: Sendable {
         /// The most clients at a time. For one more, the client that has been idle for longest is closed; if none is idle, the new client is answered with an
         /// error.
         public var clients = 256
+        /// The most clients that are sent events. They are not idle as long as they read them.
+        public var subscribers = 64
         /// How long a client must neither complete a line nor wait for an answer until it counts as idle.
         public var idleMilliseconds = 1_000
         public init() {}
@@ -72,9 +74,9 @@ public final class ControlServer: Sendable {
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let work = DispatchGroup()
-        let ledger = Ledger(limits: limits)
+        let ledger = Ledger(limits: limits), subscribers = Subscribers()
         let connection = Connection.Environment(
-            queue: queue, documents: DispatchQueue(label: "documents"), work: work, clients: Clients(), ledger: ledger, handler: handler, obstacle: obstacle)
+            queue: queue, documents: DispatchQueue(label: "documents"), work: work, clients: Clients(), subscribers: subscribers, ledger: ledger, handler: handler, obstacle: obstacle)
         do {
             let channel = try ServerBootstrap(group: group)
                 .serverChannelInitializer { channel in
@@ -93,7 +95,7 @@ public final class ControlServer: Sendable {
                 }
                 .withBoundSocket(descriptor)
                 .wait()
-            running.set(Running.State(group: group, channel: channel, work: work, ledger: ledger, lock: lock))
+            running.set(Running.State(group: group, channel: channel, work: work, subscribers: subscribers, ledger: ledger, lock: lock))
         } catch {
             try? group.syncShutdownGracefully()
             path.remove()
@@ -113,6 +115,13 @@ public final class ControlServer: Sendable {
         state.lock?.release()
     }
 
+    /// Sends an event to the clients that have subscribed to its kind. It may be called on any thread.
+    package func publish(_ event: Event) {
+        guard let state = running.peek() else { return }
+        let subscribers = state.subscribers
+        state.channel.eventLoop.execute { subscribers.send(event) }
+    }
+
     /// The most bytes of unfinished requests that were ever held at the same time, over all clients.
     package var peakPendingBytes: Int { running.peek()?.ledger.peak.pending ?? 0 }
 
@@ -125,6 +134,7 @@ public final class ControlServer: Sendable {
             var group: MultiThreadedEventLoopGroup
             var channel: any Channel
             var work: DispatchGroup
+            var subscribers: Subscribers
             var ledger: Ledger
             /// The lock that belongs to the socket; nil if the caller holds it.
             var lock: FileLock?

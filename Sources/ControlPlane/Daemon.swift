@@ -64,12 +64,14 @@ public struct Daemon {
         let engine = Engine(
             dataPlane: dataPlane, ids: ids, keeper: keeper, history: history, socket: socket, startup: startup, folder: folder, unfit: unfit, access: access, log: log)
         let control = DispatchQueue(label: "control")
+        engine.metricsService = MetricsService(queue: control, access: access)
         let server = ControlServer(path: socket, queue: control, access: access, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {
             try control.sync { for line in try engine.start(model, wanted.parts) where line.hasPrefix("!") { log.warning("\(line.dropFirst(2))") } }
             // These notices were logged just now, from the lines of the change.
             _ = control.sync { engine.takeNotices() }
             try server.start(reserved)
+            engine.desk.publish { server.publish($0) }
             control.sync { engine.rememberStart(startup.replaced) }
         } catch {
             control.sync { dataPlane.close() }
@@ -80,7 +82,6 @@ public struct Daemon {
         timer.schedule(deadline: .now() + 1, repeating: 1)
         timer.setEventHandler {
             engine.tick()
-            for notice in engine.takeNotices() { log.warning("\(notice)") }
             manager?.tell(status: engine.summary)
         }
         timer.resume()
@@ -94,13 +95,14 @@ public struct Daemon {
         let watchdog = manager.flatMap { Watchdog($0) { heartbeats.turns } }
         log.info("carrying traffic", metadata: ["ports": "\(model.ports.count)", "poll_loops": "\(dataPlane.coreReports().count)"])
 
+        let desk = engine.desk
         let watchman = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "silence"))
         var wasSilent = false
         watchman.schedule(deadline: .now() + 1, repeating: 1)
         watchman.setEventHandler {
             let sentence = SilentLoops.sentence
-            if let sentence, !wasSilent { log.error("\(sentence)") }
-            if sentence == nil, wasSilent { log.info("all poll loops answer again") }
+            if let sentence, !wasSilent { desk.post(Event(.core, level: "error", sentence)) }
+            if sentence == nil, wasSilent { desk.post(Event(.core, level: "info", "all poll loops answer again")) }
             wasSilent = sentence != nil
         }
         watchman.resume()

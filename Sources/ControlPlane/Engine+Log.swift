@@ -15,8 +15,14 @@ extension Engine {
         guard !lines.isEmpty else { return }
         let shown = lines.prefix(8).joined(separator: "; ")
         let text = shown.count > 1_000 ? "\(shown.prefix(1_000)) ..." : lines.count > 8 ? "\(shown) and \(lines.count - 8) more" : shown
-        log.info("\(what): \(text.replacing("\n", with: " "))", metadata: peer.map(Self.metadata))
+        var event = Event(.config, level: "info", "\(what): \(lines.count) change\(lines.count == 1 ? "" : "s")")
+        (event.change, event.lines) = (what, Array(lines.prefix(Self.mostLines)))
+        (event.uid, event.pid, event.command) = (peer?.uid, peer?.pid, peer?.command)
+        desk.post(event, shown: "\(what): \(text.replacing("\n", with: " "))")
     }
+
+    /// The most lines of one change that an event has.
+    private static let mostLines = 100
 
     static func metadata(_ peer: Peer) -> Logger.Metadata { ["uid": "\(peer.uid)", "pid": "\(peer.pid)", "command": "\(peer.command)"] }
 
@@ -25,7 +31,16 @@ extension Engine {
         let sights = dataPlane.conditions.map { port in
             return PortWatch.Sight(name: port.settings.name, kind: port.settings.kind.type, condition: port.condition, isWaiting: port.isWaiting, isLost: port.isLost)
         }
-        let now = (ContinuousClock.now - startInstant) / .seconds(1)
-        for event in portWatch.look(sights, now: now) { log.log(level: event.level, "\(event.sentence)", metadata: ["port": "\(event.port)"]) }
+        for event in portWatch.look(sights, now: seconds) { desk.post(event) }
     }
+
+    /// Tells which classes miss their floors, which ports drop many frames, and what else has happened without anybody asking for it.
+    func tellTrouble() {
+        for event in floorWatch.look(classRates.floors, now: seconds) { desk.post(event) }
+        for event in dropWatch.look(trafficRates.drops, now: seconds) { desk.post(event) }
+        for notice in takeNotices() { desk.post(Event(.port, level: "warning", notice)) }
+    }
+
+    /// Seconds since the daemon started.
+    private var seconds: Double { (ContinuousClock.now - startInstant) / .seconds(1) }
 }

@@ -109,6 +109,10 @@ extension Engine {
             if params.stages == true { engine.dataPlane.measureStages(seconds: 3) }
             return engine.cores(listsStalls: params.stalls == true)
         },
+        .show(Methods.frameExplain) { engine, params in try engine.explain(params) },
+        MethodRow(Methods.eventsSubscribe) { _, request in
+            .subscription(to: try Event.Kind.named(try request.params(SubscribeParams.self).kinds))
+        },
         .change(Methods.coreBalance) { engine, params in engine.balance(isDryRun: params.dryRun ?? false) }
     ).map { ($0.name, $0) })
 }

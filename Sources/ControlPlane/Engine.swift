@@ -10,6 +10,10 @@ final class Engine {
     let startTime = Date()
     let startInstant = ContinuousClock.now
     var portWatch = PortWatch()
+    var floorWatch = FloorWatch()
+    var dropWatch = DropWatch()
+    /// Where it is told what happens.
+    let desk: EventDesk
     /// Nobody fills the log by asking for what is refused.
     private var refusals = RateLimit(burst: 10, seconds: 10)
     let socket: String
@@ -37,6 +41,9 @@ final class Engine {
     private(set) var changes: UInt64 = 0
     var classRates = RateBook()
     var coreRates = CoreBook()
+    var trafficRates = TrafficBook()
+    /// nil: metrics are not served, whatever the configuration says.
+    var metricsService: MetricsService?
 
     /// - Parameters:
     ///   - ids: the class ids as the last run left them.
@@ -54,6 +61,7 @@ final class Engine {
         self.keeper = keeper
         self.history = history
         self.log = log
+        desk = EventDesk(log: log)
         self.access = access
         (file, fileModel, fileFlaw) = (startup.file, startup.fileModel, startup.flaw)
         keeper?.loaded = startup.file
@@ -71,8 +79,11 @@ final class Engine {
         dataPlane.tick()
         tellPorts()
         classRates.sample(dataPlane)
+        trafficRates.sample(dataPlane)
+        tellTrouble()
         coreRates.sample(dataPlane)
         undoTrialInTime()
+        serveMetrics()
         keeper?.tick(running)
     }
 
@@ -80,7 +91,10 @@ final class Engine {
     func takeNotices() -> [String] { dataPlane.takeNotices() }
 
     /// Returns when everything that is to outlive the daemon is on disk.
-    func end() { keeper?.end(running) }
+    func end() {
+        metricsService?.stop()
+        keeper?.end(running)
+    }
 
     /// Brings the data plane to what is to run when the daemon starts: ports that cannot be opened are reported, and the rest runs.
     /// - Parameter parts: the parts whose ports and guests `model` includes.
@@ -144,7 +158,10 @@ final class Engine {
         let lost = change.model.ports.map(\.name).filter { dataPlane.lostPorts[$0] != nil }
         let isNothing = plan.isEmpty && lost.isEmpty
         if isDryRun || isDiff || isNothing && hasStarted && file == nil { return lines + lost.map { "~ port \($0) (to be opened again)" } }
-        // The change is saved first, as nothing may run that would be forgotten at a restart.
+        // What may fail is done first. When the daemon starts, its ports are more important than its metrics, which are tried again.
+        var listener = try hasStarted ? metricsService?.prepared(change.model.daemon.metrics) : nil
+        defer { listener?.cancel() }
+        // The change is saved before it is carried out, as nothing may run that would be forgotten at a restart.
         let takeBack = try save(change, source)
         keeper?.count((ContinuousClock.now - began) / .seconds(1))
         let fileBefore = file.flatMap { $0.folder?.text($0.name) }
@@ -160,6 +177,8 @@ final class Engine {
         if isStart, keeper?.hasBegun == true { keeper?.removeEarlier() }
         hasStarted = true
         running.adopt(change)
+        serveMetrics(listener)
+        listener = nil
         if isNothing { return lines }
         changes += 1
         // A caller whose change contains nothing new, but who asks for a port that could not be opened, is told that it still cannot.

@@ -17,6 +17,8 @@ final class Exchange: @unchecked Sendable {
         var share: Share
         /// Whether the real answer is left out, because those of other clients take up all the room.
         var isRefused = false
+        /// The kinds of events that the client has asked for, which are counted in the ledger; nil: it has not.
+        var subscription: Set<Event.Kind>?
     }
 
     private let line: RequestLine
@@ -28,6 +30,7 @@ final class Exchange: @unchecked Sendable {
     private let finished: @Sendable (Answer) -> Void
     private var next = 0
     private var isRefused = false
+    private var subscription: Set<Event.Kind>?
     private var answers = Data()
 
     /// - Parameters:
@@ -65,7 +68,12 @@ final class Exchange: @unchecked Sendable {
     private func finish(_ text: Data?) {
         // The request is not needed any more, and may have been much larger than the answer.
         share.endRequest()
-        finished(Answer(text: text, share: share, isRefused: isRefused))
+        // A client that is not told so does not expect events.
+        if isRefused, subscription != nil {
+            environment.ledger.unsubscribe()
+            subscription = nil
+        }
+        finished(Answer(text: text, share: share, isRefused: isRefused, subscription: subscription))
     }
 
     private func carryOut(_ request: Request) {
@@ -85,6 +93,13 @@ final class Exchange: @unchecked Sendable {
                 let next = work()
                 environment.queue.async { [self] in proceed(request, next.run()) }
             }
+        case .subscribed(let kinds, _):
+            guard subscription != nil || environment.ledger.subscribe() else {
+                let sentence = "\(environment.ledger.limits.subscribers) clients have subscribed to events already: try again later"
+                return answer(request, .failure(RPCError(RPCError.failed, sentence)))
+            }
+            subscription = kinds
+            answer(request, response)
         case .result, .failure: answer(request, response)
         }
     }

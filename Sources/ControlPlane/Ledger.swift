@@ -16,6 +16,7 @@ final class Ledger: @unchecked Sendable {
     private let mutex = NSLock()
     private var clients = 0
     private var lingering = 0
+    private var subscribers = 0
     /// Bytes that all clients together have of something.
     private struct Pool {
         var bytes = 0
@@ -58,6 +59,18 @@ final class Ledger: @unchecked Sendable {
             return true
         }
     }
+
+    /// Counts a client in that is sent events.
+    /// - Returns: false if there are too many.
+    func subscribe() -> Bool {
+        mutex.withLock {
+            guard subscribers < limits.subscribers else { return false }
+            subscribers += 1
+            return true
+        }
+    }
+
+    func unsubscribe() { mutex.withLock { subscribers -= 1 } }
 
     func stopLingering() { mutex.withLock { lingering -= 1 } }
 

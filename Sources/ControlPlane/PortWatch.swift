@@ -1,6 +1,6 @@
 import Configuration
+import ControlAPI
 import DataPlane
-import Logging
 
 /// Notices when guests connect and go, and when carriers and ports are lost and return, and puts it into sentences for the log. A port that flaps fills no log:
 /// beyond a few sentences in a row, there is one a minute for it, which counts those that were left out.
@@ -18,12 +18,6 @@ package struct PortWatch {
         package init(name: String, kind: PortType, condition: String, isWaiting: Bool = false, isLost: Bool = false) {
             (self.name, self.kind, self.condition, self.isWaiting, self.isLost) = (name, kind, condition, isWaiting, isLost)
         }
-    }
-
-    package struct Event: Equatable {
-        package var level: Logger.Level
-        package var port: String
-        package var sentence: String
     }
 
     private enum State: Equatable {
@@ -60,11 +54,13 @@ package struct PortWatch {
             if state != known.seen { known.changes += 1 }
             known.seen = state
             if state != known.told {
-                if let (level, sentence) = Self.sentence(known.told, state, sight) {
+                if let (kind, level, sentence) = Self.sentence(known.told, state, sight) {
                     if known.limit.consume(now) {
                         let between = known.changes - 1
                         let more = between > 0 ? ", after \(between) change\(between == 1 ? "" : "s") that \(between == 1 ? "was" : "were") not told" : ""
-                        events.append(Event(level: level, port: sight.name, sentence: sentence + more))
+                        var event = Event(kind, level: level, sentence + more)
+                        event.port = sight.name
+                        events.append(event)
                         (known.told, known.changes) = (state, 0)
                     }
                 } else {
@@ -74,20 +70,20 @@ package struct PortWatch {
             all[sight.name] = known
         }
         ports = all
-        return events.sorted { $0.port < $1.port }
+        return events.sorted { ($0.port ?? "") < ($1.port ?? "") }
     }
 
     /// nil: there is nothing to tell.
-    private static func sentence(_ before: State, _ now: State, _ sight: Sight) -> (Logger.Level, String)? {
+    private static func sentence(_ before: State, _ now: State, _ sight: Sight) -> (Event.Kind, String, String)? {
         let guest = sight.kind == .vhost
         switch now {
         case .lost: return nil
-        case .failed(let reason): return (.error, "the port fails: \(reason)")
-        case .waiting: return before == .lost ? nil : (.notice, "the guest is gone")
+        case .failed(let reason): return (.port, "error", "the port fails: \(reason)")
+        case .waiting: return before == .lost ? nil : (.guest, "notice", "the guest is gone")
         case .up:
-            if case .failed = before { return (.notice, "the port works again") }
-            return guest ? (.info, "a guest is connected") : before == .lost ? nil : (.notice, "the carrier is back")
-        case .down: return before == .lost ? nil : (.warning, guest ? "the guest has taken its link down" : "the carrier is lost")
+            if case .failed = before { return (.port, "notice", "the port works again") }
+            return guest ? (.guest, "info", "a guest is connected") : before == .lost ? nil : (.link, "notice", "the carrier is back")
+        case .down: return before == .lost ? nil : (.link, "warning", guest ? "the guest has taken its link down" : "the carrier is lost")
         }
     }
 }

@@ -28,8 +28,11 @@ struct RateBook: Sendable {
     private var last: [String: [ClassSample]] = [:]
     private var beforeTime: UInt64 = 0
     private var lastTime: UInt64 = 0
+    /// The classes with a floor at the last sample.
+    private(set) var floors: [FloorWatch.Sight] = []
 
     mutating func sample(_ dataPlane: DataPlane) {
+        floors = []
         before = last
         beforeTime = lastTime
         lastTime = DispatchTime.now().uptimeNanoseconds
@@ -37,12 +40,30 @@ struct RateBook: Sendable {
         for tree in dataPlane.treeDescriptions {
             let figures = dataPlane.classCounters(tree: tree.name)
             var samples = [ClassSample](repeating: ClassSample(frames: 0, bytes: 0), count: Int(tree.classes.lazy.map(\.id).max() ?? ClassIDs.root) + 1)
-            for id in [ClassIDs.root] + tree.classes.map(\.id) {
+            // What waits in a class waits in the classes above, and so do the reasons. Children come behind their parents.
+            var waiting: [UInt16: (hasBacklog: Bool, otherWaits: UInt64)] = [:]
+            func count(_ id: UInt16) {
                 for counters in figures.of(id) {
                     samples[Int(id)].frames &+= counters.sentFrames
                     samples[Int(id)].bytes &+= counters.sentBytes
+                    if counters.backlogFrames > 0 { waiting[id, default: (false, 0)].hasBacklog = true }
+                    let waits = counters.waitsCeiling &+ counters.waitsPeak &+ counters.waitsPackets &+ counters.waitsOutput
+                    if waits != 0 { waiting[id, default: (false, 0)].otherWaits &+= waits }
                 }
             }
+            for item in tree.classes.reversed() {
+                count(item.id)
+                let own = waiting[item.id] ?? (false, 0)
+                if own.hasBacklog || own.otherWaits != 0 {
+                    let above = waiting[item.parent] ?? (false, 0)
+                    waiting[item.parent] = (above.hasBacklog || own.hasBacklog, above.otherWaits &+ own.otherWaits)
+                }
+                guard item.settings.floor != 0 else { continue }
+                floors.append(FloorWatch.Sight(
+                    tree: tree.name, path: item.path, guest: item.guest, floor: item.settings.floor, sentBytes: samples[Int(item.id)].bytes, hasBacklog: own.hasBacklog,
+                    otherWaits: own.otherWaits))
+            }
+            count(ClassIDs.root)
             last[tree.name] = samples
         }
     }
@@ -87,5 +108,44 @@ struct CoreBook {
         }
         status.framesPerSecond = UInt64(Double(frames) / (Double(lastTime - beforeTime) / 1e9))
         if frames > 0 { status.cyclesPerFrame = busy / Double(frames) }
+    }
+}
+
+/// The latest rates of ports and guests: the difference of the last two samples, which are about a second apart.
+struct TrafficBook {
+    private struct Sample {
+        var time: UInt64 = 0
+        var ports: [String: (received: DataPlane.Amount, sent: DataPlane.Amount)] = [:]
+        var guests: [String: DataPlane.GuestAmounts] = [:]
+    }
+    private var before = Sample()
+    private var last = Sample()
+    /// What ports had dropped at the last sample.
+    private(set) var drops: [DropWatch.Sight] = []
+
+    mutating func sample(_ dataPlane: DataPlane) {
+        before = last
+        let counts = dataPlane.portCounts
+        last = Sample(
+            time: DispatchTime.now().uptimeNanoseconds, ports: Dictionary(counts.map { ($0.port, (received: $0.received, sent: $0.sent)) }) { first, _ in first }, guests: dataPlane.guestAmounts())
+        drops = counts.map { DropWatch.Sight(port: $0.port, drops: $0.drops) }
+    }
+
+    /// nil: there are no two samples, or the counters have begun again in between.
+    private func rate(_ first: DataPlane.Amount, _ second: DataPlane.Amount) -> Rate? {
+        guard before.time != 0, last.time > before.time else { return nil }
+        let samples = (ClassSample(frames: first.frames, bytes: first.bytes), ClassSample(frames: second.frames, bytes: second.bytes))
+        return samples.1.rate(since: samples.0, seconds: Double(last.time - before.time) / 1e9).map { Rate(bits: $0.bits, packets: $0.packets) }
+    }
+
+    func fill(_ status: inout PortStatus) {
+        guard let first = before.ports[status.name], let second = last.ports[status.name] else { return }
+        (status.rxRate, status.txRate) = (rate(first.received, second.received), rate(first.sent, second.sent))
+    }
+
+    func fill(_ status: inout GuestStatus) {
+        guard let second = last.guests[status.name] else { return }
+        let first = before.guests[status.name], none = DataPlane.Amount()
+        (status.inboundRate, status.outboundRate) = (rate(first?.inbound ?? none, second.inbound), rate(first?.outbound ?? none, second.outbound))
     }
 }

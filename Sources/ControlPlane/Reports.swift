@@ -51,6 +51,7 @@ extension Engine {
             status.rx = Traffic(report.received)
             status.tx = Traffic(report.sent)
             status.drops = report.drops
+            trafficRates.fill(&status)
             return status
         }
     }
@@ -125,6 +126,7 @@ extension Engine {
             status.protocols = guest.settings.protocols.keys.sorted()
             status.inbound = amounts[guest.settings.name].map { Traffic($0.inbound) } ?? Traffic()
             status.outbound = amounts[guest.settings.name].map { Traffic($0.outbound) } ?? Traffic()
+            trafficRates.fill(&status)
             return status
         }
     }

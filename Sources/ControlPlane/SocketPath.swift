@@ -9,6 +9,9 @@ public struct ControlSocketError: Error, Equatable, Sendable, CustomStringConver
 /// The path of a Unix socket in the file system, with the lock file beside it that keeps two daemons apart.
 struct SocketPath {
     let path: String
+    /// What the socket is, and how another path is given, for sentences.
+    var what = "control socket"
+    var remedy = "give another path with --socket"
 
     private var lockPath: String { path + ".lock" }
 
@@ -17,12 +20,12 @@ struct SocketPath {
     /// - Throws: a sentence if a server answers at this path, or if something else than a socket is there.
     func requireFree() throws(ControlSocketError) {
         guard !path.isEmpty, path.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) else {
-            throw ControlSocketError("the control socket's path '\(path)' must have 1 to 107 bytes: give another one with --socket")
+            throw ControlSocketError("the \(what)'s path '\(path)' must have 1 to 107 bytes: \(remedy)")
         }
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw ControlSocketError("\(path) is there and is no socket: move it away, or give another path with --socket")
+            throw ControlSocketError("\(path) is there and is no socket: move it away, or \(remedy)")
         }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return }
@@ -31,10 +34,10 @@ struct SocketPath {
         guard withAddress({ connect(descriptor, $0, $1) }) == 0 || errno == EAGAIN else {
             // EPROTOTYPE means that the socket is a datagram or seqpacket socket that somebody has open (unix(7)).
             if errno == EPROTOTYPE {
-                throw ControlSocketError("\(path) is another process's socket (`ss -xap` names it): give another path with --socket")
+                throw ControlSocketError("\(path) is another process's socket (`ss -xap` names it): \(remedy)")
             }
             if errno == EACCES || errno == EPERM {
-                throw ControlSocketError("the control socket \(path) is another user's: give another path with --socket")
+                throw ControlSocketError("the \(what) \(path) is another user's: \(remedy)")
             }
             return
         }
@@ -43,7 +46,7 @@ struct SocketPath {
         var length = socklen_t(MemoryLayout<Int32>.size * peer.count)
         let isKnown = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer[0] > 0
         throw ControlSocketError(
-            "another sluiced\(isKnown ? " (pid \(peer[0]))" : "") answers on \(path): stop it, or give another path with --socket")
+            "another sluiced\(isKnown ? " (pid \(peer[0]))" : "") answers on \(path): stop it, or \(remedy)")
     }
 
     /// Makes a listening socket of mode 0660. A socket on which nobody answers any more is replaced.
@@ -58,7 +61,7 @@ struct SocketPath {
         // Linux creates the socket's file with the mode of the descriptor less the umask, so that it is never open to more than its group.
         fchmod(descriptor, 0o660)
         guard withAddress({ bind(descriptor, $0, $1) }) == 0, chmod(path, 0o660) == 0 else {
-            let error = failure("the control socket \(path) cannot be made")
+            let error = failure("the \(what) \(path) cannot be made")
             close(descriptor)
             throw error
         }
@@ -70,7 +73,7 @@ struct SocketPath {
             throw error
         }
         guard Glibc.listen(descriptor, backlog) == 0 else {
-            let error = failure("the control socket \(path) cannot be made")
+            let error = failure("the \(what) \(path) cannot be made")
             close(descriptor)
             throw error
         }
@@ -91,7 +94,7 @@ struct SocketPath {
             switch error {
             case .held(let owner):
                 throw ControlSocketError(
-                    "another sluiced\(owner.map { " (pid \($0))" } ?? "") holds \(path): stop it, or give another path with --socket")
+                    "another sluiced\(owner.map { " (pid \($0))" } ?? "") holds \(path): stop it, or \(remedy)")
             case .system(let code): throw ControlSocketError("\(lockPath) cannot be made: \(String(cString: strerror(code)))")
             case .contended:
                 throw ControlSocketError("\(lockPath) is made and removed all the time: another sluiced is starting over and over")
@@ -107,7 +110,7 @@ struct SocketPath {
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         } catch {
-            throw ControlSocketError("the folder \(directory) cannot be made: make it, or give another path with --socket")
+            throw ControlSocketError("the folder \(directory) cannot be made: make it, or \(remedy)")
         }
     }
 

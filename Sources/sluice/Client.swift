@@ -31,6 +31,41 @@ struct Client {
         return value
     }
 
+    /// Asks for events, and waits for them until the daemon ends.
+    /// - Parameter event: called with each; false: no more are wanted.
+    func follow(_ kinds: [String]?, _ event: (Event) throws -> Bool) throws {
+        let descriptor = try connected()
+        defer { close(descriptor) }
+        let deadline = ContinuousClock.now + patience
+        try send(try Request.encode(Methods.eventsSubscribe.name, SubscribeParams(kinds: kinds), id: .number(1)), descriptor, until: deadline)
+        var text = Data(), isAnswered = false
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            if !isAnswered { Self.limit(descriptor, SO_RCVTIMEO, to: deadline) }
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN, !isAnswered { throw tooLate("did not answer") }
+            guard count > 0 else { throw Failure("the daemon on \(path) has ended the connection") }
+            text.append(contentsOf: buffer[..<count])
+            while let end = text.firstIndex(of: 0x0a) {
+                let line = Data(text[..<end])
+                text = Data(text[(end + 1)...])
+                if isAnswered {
+                    guard let notice = try? JSONRPC.decoder().decode(EventNotice.self, from: line) else { throw Failure("an event cannot be read: are sluice and sluiced of one version?") }
+                    guard try event(notice.params) else { return }
+                } else {
+                    let reply = try? JSONRPC.decoder().decode(Reply<SubscribeReply>.self, from: line)
+                    if let error = reply?.error { throw Failure(error.message) }
+                    guard reply?.result != nil else { throw Failure("the daemon's answer cannot be read: are sluice and sluiced of one version?") }
+                    isAnswered = true
+                    var never = timeval()
+                    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &never, socklen_t(MemoryLayout<timeval>.size))
+                }
+            }
+            guard text.count < Self.largestAnswer else { throw Failure("the daemon on \(path) sends an event without end") }
+        }
+    }
+
     private func exchange(_ request: Data) throws -> Data {
         let deadline = ContinuousClock.now + patience
         let descriptor = try connected()

@@ -46,6 +46,8 @@ struct PortCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "State and counters of all ports, or of one.")
         @OptionGroup var connecting: Connecting
         @Argument(help: "A port's name.", completion: .names(Methods.portShow)) var name: String?
+        @OptionGroup var watching: Watching
+        @OptionGroup var showing: ShowingRates
         @Flag(help: "Print what connects a QEMU guest to the port: arguments, and libvirt XML.") var qemu = false
 
         func validate() throws {
@@ -57,8 +59,9 @@ struct PortCommand: ParsableCommand {
                 if qemu {
                     try connecting.show(Methods.portQEMU, NameParams(name: name), Tables.qemu)
                 } else {
-                    try connecting.show(Methods.portShow, NameParams(name: name)) {
-                        Tables.ports($0, details: name != nil)
+                    try watching.repeating {
+                        let ports = try showing.sorted(try connecting.client.call(Methods.portShow, NameParams(name: name)))
+                        Output.print(connecting.json ? try Output.json(ports) : Tables.ports(ports, details: name != nil, layer: showing.layer))
                     }
                 }
             }
@@ -181,9 +184,16 @@ struct GuestCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "All guests, or one.")
         @OptionGroup var connecting: Connecting
+        @OptionGroup var watching: Watching
+        @OptionGroup var showing: ShowingRates
         @Argument(help: "A guest's name.", completion: .names(Methods.guestShow)) var name: String?
         func run() throws {
-            try reporting { try connecting.show(Methods.guestShow, NameParams(name: name), Tables.guests) }
+            try reporting {
+                try watching.repeating {
+                    let guests = try showing.sorted(try connecting.client.call(Methods.guestShow, NameParams(name: name)))
+                    Output.print(connecting.json ? try Output.json(guests) : Tables.guests(guests, layer: showing.layer))
+                }
+            }
         }
     }
 

@@ -45,20 +45,26 @@ package enum Tables {
 
     // MARK: Ports
 
-    package static func ports(_ ports: [PortStatus], details: Bool = false) -> String {
-        if details { return ports.map(port).joined(separator: "\n") }
+    package static func ports(_ ports: [PortStatus], details: Bool = false, layer: Layer = .l2) -> String {
+        if details { return ports.map { port($0, layer) }.joined(separator: "\n") }
         let rows = ports.map { port in
             [
                 port.name, port.kind, port.bridge, port.state.rawValue, String(port.mtu), "\(port.queues)/\(port.queuesMax)",
-                String(port.rx.frames), String(port.tx.frames), String(port.drops.values.reduce(0, +)), port.device,
+                String(port.rx.frames), bits(port.rxRate, layer), String(port.tx.frames), bits(port.txRate, layer), String(port.drops.values.reduce(0, +)), port.device,
             ]
         }
-        let header = ["PORT", "TYPE", "BRIDGE", "STATE", "MTU", "QUEUES", "RX", "TX", "DROPPED", "DEVICE"]
-        return aligned(header, rows, right: [4, 6, 7, 8])
+        let header = ["PORT", "TYPE", "BRIDGE", "STATE", "MTU", "QUEUES", "RX", "RATE", "TX", "RATE", "DROPPED", "DEVICE"]
+        return aligned(header, rows, right: [4, 6, 7, 8, 9, 10])
     }
 
+    /// A rate of one layer; `-` if it is not known.
+    static func bits(_ rate: Rate?, _ layer: Layer) -> String { rate.map { Self.rate(layer.bits($0)) } ?? "-" }
+
+    /// The words of a rate behind what they belong to.
+    private static func words(_ rate: Rate?, _ layer: Layer) -> String { rate.map { " rate \(bits($0, layer)) \(packets($0.packets))" } ?? "" }
+
     /// A port in the manner of `ip -s link show`.
-    private static func port(_ port: PortStatus) -> String {
+    private static func port(_ port: PortStatus, _ layer: Layer) -> String {
         var head = "\(port.name): \(port.kind) bridge \(port.bridge) state \(port.state.rawValue) mtu \(port.mtu)"
         head += " queues \(port.queues)/\(port.queuesMax) driver \(port.driver)"
         if let node = port.numaNode { head += " numa \(node)" }
@@ -76,8 +82,8 @@ package enum Tables {
         if !port.rules.isEmpty { lines.append("    " + port.rules.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")) }
         if port.rules["fdb-limit"] != nil || port.count("unlearned") > 0 { lines.append("    learned addresses \(port.learnedAddresses)") }
         if !port.guests.isEmpty { lines.append("    guests \(port.guests.joined(separator: " "))") }
-        lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes")
-        lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.count("txFull"))")
+        lines.append("    rx \(port.rx.frames) frames \(port.rx.bytes) bytes\(words(port.rxRate, layer))")
+        lines.append("    tx \(port.tx.frames) frames \(port.tx.bytes) bytes full \(port.count("txFull"))\(words(port.txRate, layer))")
         let others = counts(port.counts.filter { $0.key != "txFull" && $0.value > 0 })
         if !others.isEmpty { lines.append("    \(others)") }
         if !port.drops.isEmpty { lines.append("    dropped \(reasons(port.drops))") }
@@ -143,16 +149,16 @@ package enum Tables {
         }.joined(separator: "\n")
     }
 
-    package static func guests(_ guests: [GuestStatus]) -> String {
+    package static func guests(_ guests: [GuestStatus], layer: Layer = .l2) -> String {
         let rows = guests.map { guest in
             [
                 guest.name + (guest.implicit ? "*" : ""), guest.port, guest.bridge, guest.group ?? "-",
-                String(guest.inbound.frames), String(guest.outbound.frames),
+                String(guest.inbound.frames), bits(guest.inboundRate, layer), String(guest.outbound.frames), bits(guest.outboundRate, layer),
                 guest.protocols.isEmpty ? "-" : guest.protocols.joined(separator: ","),
                 (guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ",")) + guest.options.sorted { $0.key < $1.key }.map { " \($0.key) \($0.value)" }.joined(),
             ]
         }
-        return aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "OUTBOUND", "PROTOCOLS", "MACS"], rows, right: [4, 5])
+        return aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "RATE", "OUTBOUND", "RATE", "PROTOCOLS", "MACS"], rows, right: [4, 5, 6, 7])
     }
 
     /// Addresses in the manner of `bridge fdb show`.

@@ -56,6 +56,7 @@ func randomModel(_ random: inout Seeded) -> Model {
     if let cpu = model.daemon.cpus.first, Bool.random(using: &random) { model.daemon.cores = [CoreSettings(cpu: cpu, polling: .polling)] }
     model.daemon.polling = PollingMode.allCases.randomElement(using: &random)!
     if Bool.random(using: &random) { model.daemon.wakeLatency = UInt64.random(in: 0...100_000, using: &random) }
+    model.daemon.metrics = [nil, "127.0.0.1:9464", "[::1]:65535", "/run/sluice/metrics.sock"].randomElement(using: &random)!.flatMap { MetricsAddress($0) }
     var station: UInt64 = 0x5254_0000_0000
     func rate(_ range: ClosedRange<UInt64>, _ random: inout Seeded) -> UInt64 {
         UInt64.random(in: range, using: &random)

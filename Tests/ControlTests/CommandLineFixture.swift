@@ -155,6 +155,7 @@ enum Canned {
         (vm1.name, vm1.kind, vm1.bridge, vm1.state, vm1.queues, vm1.queuesMax) = ("vm1", "vhost", "br0", .up, 2, 4)
         (vm1.driver, vm1.device, vm1.mode, vm1.numaNode) = ("vhost", "/run/sluice/vm1.sock", "client", 0)
         (vm1.guests, vm1.rx, vm1.tx) = (["vm1"], Traffic(frames: 1_000, bytes: 64_000), Traffic(frames: 20, bytes: 1_280))
+        (vm1.rxRate, vm1.txRate) = (Rate(bits: 9_400_000, packets: 1_000), Rate(bits: 80_000, packets: 20))
         (vm1.drops, vm1.counts) = (["spoofed_source": 3, "runt": 1], ["txFull": 5, "pacedNanoseconds": 2_500_000, "punted": 7, "injected": 0])
         var uplink = PortStatus()
         (uplink.name, uplink.kind, uplink.bridge, uplink.state) = ("uplink", "physical", "br0", .waiting)
@@ -207,6 +208,7 @@ enum Canned {
         var vm1 = GuestStatus()
         (vm1.name, vm1.port, vm1.bridge, vm1.macs, vm1.group) = ("vm1", "vm1", "br0", ["52:54:00:00:00:01"], "tenant-a")
         (vm1.protocols, vm1.inbound.frames, vm1.outbound.frames) = (["iscsi"], 20, 1_000)
+        (vm1.inboundRate, vm1.outboundRate) = (Rate(bits: 80_000, packets: 20), Rate(bits: 9_400_000, packets: 1_000))
         var host = GuestStatus()
         (host.name, host.port, host.bridge, host.implicit) = ("host", "host", "br0", true)
         return [vm1, host]

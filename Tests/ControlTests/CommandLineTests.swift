@@ -4,6 +4,26 @@ import Foundation
 import Testing
 
 @Suite struct CommandLineTests {
+    @Test func seeing() throws {
+        let daemon = try CannedDaemon()
+        func output(_ words: String...) throws -> [String] {
+            let run = try sluice(words, socket: daemon.path)
+            #expect(run.status == 0 && run.errors.isEmpty, "\(run)")
+            return run.output.split(separator: "\n").map(String.init)
+        }
+        // What TCP carries of 1 000 frames a second, of 9.4 Mbit/s.
+        #expect(try output("port", "show", "--layer", "payload", "--sort", "rate")[1].contains("  8.872mbit  "))
+        #expect(try output("port", "show", "--layer", "wire", "--count", "1")[1].contains("  9.592mbit  "))
+        #expect(try output("guest", "show", "--sort", "name")[1].hasPrefix("host*"))
+        #expect(try sluice("guest", "show", "--sort", "drops", socket: daemon.path).errors.contains("guests have no drops of their own"))
+        let screen = try output("top", "--once", "--interval", "100ms", "--view", "ports")
+        #expect(screen[0] == "sluice up 1h2min  guests 5  ports 3/4 up  buffers 1%  l2" && screen.contains { $0.hasPrefix("vm1              up") }, "\(screen)")
+        #expect(try sluice("top", socket: daemon.path).errors.contains("top needs a terminal: write sluice top --once for scripts"))
+        #expect(try sluice("top", "--once", "--interval", "1ms", socket: daemon.path).errors.contains("--interval takes 100ms to 1h, not 1ms"))
+        #expect(try !output("slow", "vm1", "--interval", "100ms").isEmpty)
+        #expect(try sluice("explain", "from", "vm1", "to", "nobody", socket: daemon.path).errors == "'nobody' is no MAC address and no guest that has one\n")
+    }
+
     @Test func tables() throws {
         let daemon = try CannedDaemon()
         func shows(_ verb: String..., text: String, line: SourceLocation = #_sourceLocation) throws {
@@ -17,9 +37,9 @@ import Testing
         try shows(
             "port", "show",
             text: """
-                PORT    TYPE      BRIDGE  STATE     MTU  QUEUES    RX  TX  DROPPED  DEVICE
-                vm1     vhost     br0     up       1500  2/4     1000  20        4  /run/sluice/vm1.sock
-                uplink  physical  br0     waiting  1500  0/1        0   0        0  eth1
+                PORT    TYPE      BRIDGE  STATE     MTU  QUEUES    RX     RATE  TX    RATE  DROPPED  DEVICE
+                vm1     vhost     br0     up       1500  2/4     1000  9.4mbit  20  80kbit        4  /run/sluice/vm1.sock
+                uplink  physical  br0     waiting  1500  0/1        0        -   0       -        0  eth1
                 """)
         try shows(
             "port", "show", "vm1",
@@ -27,8 +47,8 @@ import Testing
                 vm1: vhost bridge br0 state up mtu 1500 queues 2/4 driver vhost numa 0
                     device /run/sluice/vm1.sock mode client
                     guests vm1
-                    rx 1000 frames 64000 bytes
-                    tx 20 frames 1280 bytes full 5
+                    rx 1000 frames 64000 bytes rate 9.4mbit 1kpps
+                    tx 20 frames 1280 bytes full 5 rate 80kbit 20pps
                     paced 2ms punted 7
                     dropped runt 1 spoofed_source 3
                 uplink: physical bridge br0 state waiting mtu 1500 queues 0/1 driver net_af_packet
@@ -55,9 +75,9 @@ import Testing
         try shows(
             "guest", "show",
             text: """
-                GUEST  PORT  BRIDGE  GROUP     INBOUND  OUTBOUND  PROTOCOLS  MACS
-                vm1    vm1   br0     tenant-a       20      1000  iscsi      52:54:00:00:00:01
-                host*  host  br0     -               0         0  -          others
+                GUEST  PORT  BRIDGE  GROUP     INBOUND    RATE  OUTBOUND     RATE  PROTOCOLS  MACS
+                vm1    vm1   br0     tenant-a       20  80kbit      1000  9.4mbit  iscsi      52:54:00:00:00:01
+                host*  host  br0     -               0       -         0        -  -          others
                 """)
         try shows(
             "fdb", "show",

@@ -1,4 +1,5 @@
 import Configuration
+import ControlAPI
 import ControlPlane
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
     /// What is told when a port passes through these conditions, ten minutes apart.
     private func told(_ sights: [PortWatch.Sight]) -> [String] {
         var watch = PortWatch()
-        return sights.enumerated().flatMap { number, sight in watch.look([sight], now: Double(number) * 600).map { "\($0.level) \($0.port) \($0.sentence)" } }
+        return sights.enumerated().flatMap { number, sight in watch.look([sight], now: Double(number) * 600).map { "\($0.level) \($0.port ?? "") \($0.text)" } }
     }
 
     @Test func guestsComeAndGo() {
@@ -36,17 +37,17 @@ import Testing
     @Test func aFlappingGuestIsToldNowAndThen() {
         var watch = PortWatch(), sentences: [String] = []
         for second in 0..<600 {
-            sentences += watch.look([vhost(second % 2 == 0 ? "up" : "waiting for the guest"), wire("up")], now: Double(second)).map(\.sentence)
+            sentences += watch.look([vhost(second % 2 == 0 ? "up" : "waiting for the guest"), wire("up")], now: Double(second)).map(\.text)
         }
         // Six at once, and one a minute.
         #expect((14...16).contains(sentences.count), "\(sentences)")
         #expect(sentences.last?.contains("that were not told") == true)
         // Where it has come to rest is told in the end, and a port that is gone is forgotten.
-        sentences = (600..<800).flatMap { second in watch.look([vhost("waiting for the guest")], now: Double(second)).map(\.sentence) }
+        sentences = (600..<800).flatMap { second in watch.look([vhost("waiting for the guest")], now: Double(second)).map(\.text) }
         let after = sentences.isEmpty ? "the guest is gone" : sentences[0]
         #expect(sentences.count <= 1 && after.hasPrefix("the guest is gone"), "\(sentences)")
         #expect(watch.look([], now: 900).isEmpty)
-        #expect(watch.look([vhost("up")], now: 901).map(\.sentence) == ["a guest is connected"])
+        #expect(watch.look([vhost("up")], now: 901).map(\.text) == ["a guest is connected"])
     }
 
     @Test func aLimitLetsSomePassAtOnceAndThenOneInAWhile() {

@@ -20,15 +20,17 @@ struct ArchitectureTests {
         // Glibc is needed to read /proc and /sys.
         ("Doctor", ["Configuration", "Glibc"]),
         ("ControlAPI", ["Configuration", "Packet", "Foundation"]),
+        ("Metrics", []),
+        ("Diagnosis", ["ControlAPI", "Configuration", "Packet"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
         ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "Glibc"]),
         (
             "ControlPlane",
-            ["DataPlane", "ControlAPI", "Configuration", "LinkProtocols", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]
+            ["DataPlane", "ControlAPI", "Configuration", "LinkProtocols", "Metrics", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOFoundationCompat", "Logging", "Dispatch"]
         ),
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
-        ("sluice", ["ControlAPI", "Configuration", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
+        ("sluice", ["ControlAPI", "Configuration", "Diagnosis", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),
     ]
     /// Modules of the toolchain itself, which every module may import.
     static let standard: Set<String> = ["Swift", "Synchronization", "Builtin"]

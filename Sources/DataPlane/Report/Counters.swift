@@ -55,19 +55,24 @@ extension PortCounters {
         let value: KeyPath<PortCounters, UInt64> & Sendable
         /// Whose status shows the counter: the port's own, or the bridge's, as the sum over its ports.
         let owner: Owner
+        /// What is counted, as a sentence.
+        let help: String
     }
 
     /// The counters that are shown by name. Frames and bytes that were received, sent, copied and injected are shown as amounts, and drops by their reasons.
     static let rows = [
-        Row(name: "flooded", value: \.floodedFrames, owner: .bridge),
-        Row(name: "learned", value: \.learned, owner: .bridge),
-        Row(name: "moved", value: \.moved, owner: .bridge),
-        Row(name: "unlearned", value: \.unlearned, owner: .port),
-        Row(name: "punted", value: \.punted, owner: .port),
-        Row(name: "injected", value: \.injected, owner: .port),
-        Row(name: "txFull", value: \.full, owner: .port),
-        Row(name: "pacedNanoseconds", value: \.pacedNanoseconds, owner: .port),
+        Row(name: "flooded", value: \.floodedFrames, owner: .bridge, help: "Frames that went to several ports."),
+        Row(name: "learned", value: \.learned, owner: .bridge, help: "Source addresses that were learned."),
+        Row(name: "moved", value: \.moved, owner: .bridge, help: "Addresses that moved from one port to another."),
+        Row(name: "unlearned", value: \.unlearned, owner: .port, help: "Frames whose source address was not learned, as fdb-limit or the room in the database was used up."),
+        Row(name: "punted", value: \.punted, owner: .port, help: "Frames for the switch itself that came in by the port."),
+        Row(name: "injected", value: \.injected, owner: .port, help: "Frames of the switch's own that were sent by the port."),
+        Row(name: "txFull", value: \.full, owner: .port, help: "How often the port could not take all that was to be sent."),
+        Row(name: "pacedNanoseconds", value: \.pacedNanoseconds, owner: .port, help: "Nanoseconds for which pace held back the reading of the port."),
     ]
+
+    /// The names of an owner's counters, and what each counts.
+    static func names(of owner: Owner) -> [(name: String, help: String)] { rows.filter { $0.owner == owner }.map { ($0.name, $0.help) } }
 
     /// The counters that an owner's status shows, by name.
     func counts(of owner: Owner) -> [String: UInt64] {

@@ -43,6 +43,10 @@ extension DataPlane {
         }
     }
 
+    /// The counters of ports and of bridges that are shown by name, and what each counts, as a sentence.
+    public static var portCounters: [(name: String, help: String)] { PortCounters.names(of: .port) }
+    public static var bridgeCounters: [(name: String, help: String)] { PortCounters.names(of: .bridge) }
+
     /// A number of frames, and their bytes without FCS.
     public struct Amount: Sendable {
         public var frames: UInt64
@@ -67,6 +71,16 @@ extension DataPlane {
             if let lost = lost[settings.name] { return (settings, lost.reason, false, true) }
             guard let condition = ports[settings.name]?.condition else { return nil }
             return (settings, condition, condition == VhostLink.waiting, false)
+        }
+    }
+
+    /// What each open port has received, sent and dropped, by reason; only reasons that occurred. It is for whoever looks often.
+    public var portCounts: [(port: String, received: Amount, sent: Amount, drops: [String: UInt64])] {
+        ports.values.map { port in
+            let sum = counted(at: port.index, port.link.readLosses())
+            return (
+                port.settings.name, Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), Amount(frames: sum.sentFrames, bytes: sum.sentBytes), sum.dropCounts { _ in true }
+            )
         }
     }
 

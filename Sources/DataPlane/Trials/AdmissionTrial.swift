@@ -87,6 +87,12 @@ package final class AdmissionTrial {
         return (0..<kept).map { lcore.pointee.records[$0] }
     }
 
+    /// Why a frame would not be forwarded, without learning, counting or forwarding anything; nil: it would go to all ports, none of which is up.
+    package func rehearse(_ frame: [UInt8], from port: Int) -> DropReason? {
+        let rehearsal = Rehearsal(snapshot, frame, from: PortIndex(port), now: lcore.pointee.now, clock: Clock(frequency: 1_000_000_000))
+        return rehearsal.drop == .noDestination ? nil : rehearsal.drop
+    }
+
     /// The ports that receive one frame, whether or not it is flooded.
     package func receivers(_ frame: [UInt8], from port: Int) -> [Int] {
         guard let record = forward([frame], from: port).first else { return [] }
@@ -178,20 +184,8 @@ package final class AdmissionTrial {
     private static let bufferSize = 2_048
 
     private func place(_ bytes: [UInt8], _ contiguous: Int, _ number: Int) {
-        let buffer = buffers + number * Self.bufferSize, data = 256
-        precondition(bytes.count <= Self.bufferSize - data)
-        buffer.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bufferSize)
-        // This is the layout of DPDK 22.11 (rte_mbuf_core.h): buffer address at offset 0, data offset at 16, reference count at 18, number of segments at 20,
-        // packet length at 36, length of the first segment at 40. The reference count is so high that it never reaches 0, because there is no pool to return a
-        // buffer to.
-        buffer.storeBytes(of: UInt64(UInt(bitPattern: buffer)), as: UInt64.self)
-        buffer.storeBytes(of: UInt16(data), toByteOffset: 16, as: UInt16.self)
-        buffer.storeBytes(of: 1_000, toByteOffset: 18, as: UInt16.self)
-        buffer.storeBytes(of: 1, toByteOffset: 20, as: UInt16.self)
-        buffer.storeBytes(of: UInt32(bytes.count), toByteOffset: 36, as: UInt32.self)
-        buffer.storeBytes(of: UInt16(contiguous), toByteOffset: 40, as: UInt16.self)
-        UnsafeMutableRawBufferPointer(start: buffer + data, count: bytes.count).copyBytes(from: bytes)
-        lcore.pointee.received[number] = Frame(buffer)
+        let buffer = buffers + number * Self.bufferSize
+        lcore.pointee.received[number] = LooseFrame.lay(bytes, contiguous: contiguous, in: buffer, capacity: Self.bufferSize)
         lcore.pointee.lengths[number] = UInt32(bytes.count)
     }
 }

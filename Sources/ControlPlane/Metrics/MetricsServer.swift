@@ -1,0 +1,141 @@
+import Dispatch
+import Foundation
+import Metrics
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Serves metrics by HTTP, on a thread of its own. Only the reading of the counters is done on the control queue.
+package final class MetricsServer {
+    package typealias Snapshot = () throws -> MetricsSnapshot
+
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let channel: any Channel
+    private let listener: MetricsListener
+
+    /// - Parameters:
+    ///   - listener: a socket that listens; it belongs to the server from now on.
+    ///   - queue: a serial queue, the only place where `snapshot` runs.
+    init(_ listener: MetricsListener, queue: DispatchQueue, snapshot: @escaping Snapshot) throws(ControlSocketError) {
+        self.listener = listener
+        let source = MetricsSource(queue: queue, snapshot: snapshot)
+        do {
+            channel = try ServerBootstrap(group: group)
+                .childChannelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let pipeline = channel.pipeline.syncOperations
+                        try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(60)))
+                        try pipeline.configureHTTPServerPipeline()
+                        try pipeline.addHandler(MetricsConnection(source))
+                    }
+                }
+                .withBoundSocket(listener.descriptor)
+                .wait()
+        } catch {
+            try? group.syncShutdownGracefully()
+            listener.remove()
+            throw ControlSocketError("metrics cannot be served at \(listener.address): \(error)")
+        }
+    }
+
+    /// Ends all connections and removes the file of a Unix socket. It does not wait for a reader, so that the control queue may call it.
+    package func stop() {
+        channel.close(promise: nil)
+        listener.remove()
+        group.shutdownGracefully(queue: DispatchQueue.global(qos: .utility)) { _ in }
+    }
+}
+
+/// Where the metrics come from. It is used only on the server's thread, except for what the control queue does.
+private final class MetricsSource: @unchecked Sendable {
+    /// More than this many connections at a time are closed at once.
+    static let mostConnections = 32
+
+    private let queue: DispatchQueue
+    private let snapshot: MetricsServer.Snapshot
+    var connections = 0
+    /// The length of the last text, for which the next makes room at once.
+    private var last = 0
+
+    init(queue: DispatchQueue, snapshot: @escaping MetricsServer.Snapshot) { (self.queue, self.snapshot) = (queue, snapshot) }
+
+    /// Calls back on the event loop, with nil if the counters cannot be read.
+    func text(on eventLoop: any EventLoop, _ done: @escaping @Sendable ([UInt8]?) -> Void) {
+        queue.async { [self] in
+            let now = try? snapshot()
+            eventLoop.execute { [self] in
+                let text = now?.text(capacity: last + last / 16)
+                last = text?.count ?? last
+                done(text)
+            }
+        }
+    }
+}
+
+/// One connection: answers a GET or HEAD of /metrics, one after the other.
+private final class MetricsConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let source: MetricsSource
+    private var head: HTTPRequestHead?
+    private var isCounted = false
+
+    init(_ source: MetricsSource) { self.source = source }
+
+    func channelActive(context: ChannelHandlerContext) {
+        guard source.connections < MetricsSource.mostConnections else { return context.close(promise: nil) }
+        source.connections += 1
+        isCounted = true
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if isCounted { source.connections -= 1 }
+        isCounted = false
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) } else { context.fireUserInboundEventTriggered(event) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        case .body: break
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            answer(context, head)
+        }
+    }
+
+    private func answer(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
+        let path = head.uri.prefix { $0 != "?" }
+        guard path == "/metrics" else { return reply(context, head, .notFound, "the metrics are at /metrics\n") }
+        guard head.method == .GET || head.method == .HEAD else { return reply(context, head, .methodNotAllowed, "only GET and HEAD are answered\n") }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        source.text(on: context.eventLoop) { text in
+            let (connection, context) = bound.value
+            guard context.channel.isActive else { return }
+            guard let text else { return connection.reply(context, head, .internalServerError, "the counters cannot be read\n") }
+            connection.reply(context, head, .ok, ByteBuffer(bytes: text), OpenMetricsText.contentType)
+        }
+    }
+
+    private func reply(_ context: ChannelHandlerContext, _ head: HTTPRequestHead, _ status: HTTPResponseStatus, _ sentence: String) {
+        reply(context, head, status, ByteBuffer(string: sentence), "text/plain; charset=utf-8")
+    }
+
+    private func reply(_ context: ChannelHandlerContext, _ head: HTTPRequestHead, _ status: HTTPResponseStatus, _ body: ByteBuffer, _ type: String) {
+        var fields = HTTPHeaders([("Content-Type", type), ("Content-Length", String(body.readableBytes))])
+        if status == .methodNotAllowed { fields.add(name: "Allow", value: "GET, HEAD") }
+        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: status, headers: fields))), promise: nil)
+        if head.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in if !head.isKeepAlive { bound.value.close(promise: nil) } }
+    }
+}

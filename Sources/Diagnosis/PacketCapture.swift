@@ -1,0 +1,64 @@
+/// Reads frames from a file that a capturing program wrote: pcap (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap) or pcapng
+/// (https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng). Only frames of Ethernet are of use here.
+public struct PacketCapture {
+    /// A sentence that says why a file cannot be read.
+    public struct Flaw: Error, Equatable, CustomStringConvertible {
+        public let description: String
+        init(_ description: String) { self.description = description }
+    }
+
+    /// The frames, in their order.
+    public private(set) var frames: [[UInt8]] = []
+
+    /// LINKTYPE_ETHERNET.
+    private static let ethernet = 1
+
+    public init(_ file: [UInt8]) throws(Flaw) {
+        guard file.count >= 24 else { throw Flaw("this is no pcap or pcapng file: it is too short") }
+        func word(_ place: Int, _ isBig: Bool) -> Int {
+            let bytes = (0..<4).map { Int(file[place + (isBig ? $0 : 3 - $0)]) }
+            return bytes.reduce(0) { $0 << 8 | $1 }
+        }
+        // Microseconds or nanoseconds, and either order of bytes.
+        switch word(0, true) {
+        case 0xa1b2_c3d4, 0xa1b2_3c4d: try readPcap(file, word, isBig: true)
+        case 0xd4c3_b2a1, 0x4d3c_b2a1: try readPcap(file, word, isBig: false)
+        case 0x0a0d_0d0a: try readPcapng(file, word)
+        default: throw Flaw("this is no pcap or pcapng file")
+        }
+    }
+
+    private mutating func readPcap(_ file: [UInt8], _ word: (Int, Bool) -> Int, isBig: Bool) throws(Flaw) {
+        guard word(20, isBig) & 0xfff_ffff == Self.ethernet else { throw Flaw("the file's frames are not Ethernet's") }
+        var place = 24
+        while place + 16 <= file.count {
+            let length = word(place + 8, isBig)
+            place += 16
+            guard length <= file.count - place else { throw Flaw("the file ends in the middle of frame \(frames.count + 1)") }
+            frames.append(Array(file[place..<(place + length)]))
+            place += length
+        }
+    }
+
+    private mutating func readPcapng(_ file: [UInt8], _ word: (Int, Bool) -> Int) throws(Flaw) {
+        var place = 0, isBig = false, interfaces: [Bool] = []
+        while place + 12 <= file.count {
+            if word(place, true) == 0x0a0d_0d0a {
+                isBig = word(place + 8, true) == 0x1a2b_3c4d
+                interfaces = []
+            }
+            let type = word(place, isBig), length = word(place + 4, isBig)
+            guard length >= 12, length % 4 == 0, length <= file.count - place else { throw Flaw("the file ends in the middle of a block, behind frame \(frames.count)") }
+            let body = place + 8, end = place + length - 4
+            switch type {
+            case 1 where end - body >= 8: interfaces.append((isBig ? word(body, true) >> 16 : word(body, false) & 0xffff) == Self.ethernet)
+            case 6 where end - body >= 20:
+                let interface = word(body, isBig), captured = word(body + 12, isBig)
+                guard captured <= end - body - 20 else { throw Flaw("frame \(frames.count + 1) is longer than its block") }
+                if interfaces.indices.contains(interface), interfaces[interface] { frames.append(Array(file[(body + 20)..<(body + 20 + captured)])) }
+            default: break
+            }
+            place += length
+        }
+    }
+}

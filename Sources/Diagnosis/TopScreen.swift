@@ -1,0 +1,188 @@
+import Configuration
+import ControlAPI
+
+/// What `sluice top` shows: the switch in a few lines, and below them guests, classes or ports, each on one. 80 columns are enough.
+public struct TopScreen: Sendable {
+    public enum View: String, CaseIterable, Sendable { case guests, classes, ports }
+    public enum Order: String, CaseIterable, Sendable { case rate, floor, borrowed, waiting, drops, name }
+
+    public var view = View.guests
+    public var order = Order.rate
+    public var layer = Layer.l2
+    /// Only what has this in its name is listed.
+    public var filter = ""
+    /// How many lines of the list are scrolled past.
+    public var first = 0
+
+    public init() {}
+
+    /// - Parameters:
+    ///   - columns: the most characters of a line.
+    ///   - rows: the most lines; nil: as many as there are.
+    public func lines(_ before: Sample, _ now: Sample, columns: Int = 80, rows: Int? = nil) -> [String] {
+        let head = head(before, now), table = table(before, now)
+        var lines = head + [""] + table.prefix(1)
+        let room = rows.map { max(0, $0 - lines.count) } ?? table.count
+        lines += table.dropFirst(1 + max(0, min(first, table.count - 2))).prefix(room)
+        return lines.map { $0.count > columns ? String($0.prefix(max(0, columns - 1))) + "…" : $0 }
+    }
+
+    // MARK: The switch
+
+    private func head(_ before: Sample, _ now: Sample) -> [String] {
+        let status = now.status, seconds = max(now.time - before.time, 0.001)
+        func perSecond(_ value: (StatsReply) -> UInt64) -> UInt64 { UInt64(Double(value(now.stats).since(value(before.stats))) / seconds) }
+        let up = status.uptimeSeconds, time = up >= 86_400 ? "\(up / 86_400)d\(up / 3_600 % 24)h" : "\(up / 3_600)h\(up / 60 % 60)min"
+        let buffers = status.buffers > 0 ? status.buffersInUse * 100 / status.buffers : 0
+        var first = "sluice up \(time)  guests \(status.guests)  ports \(status.portsUp)/\(status.ports) up  buffers \(buffers)%  \(layer.rawValue)"
+        if !status.portsFailed.isEmpty { first += "  FAILED: \(status.portsFailed.count)" }
+        let delivered = Rate(bits: perSecond(\.delivered.bytes) * 8, packets: perSecond(\.delivered.frames))
+        var second = "delivered \(Self.short(layer.bits(delivered)))bit \(Self.short(delivered.packets))pps  queued \(now.stats.queued.frames)"
+        let drops = now.stats.dropped.since(before.stats.dropped)
+        second += "  dropped \(Self.short(UInt64(Double(drops.sum) / seconds)))pps"
+        if !drops.isEmpty {
+            second += ": " + drops.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(3).map { "\($0.key) \(Self.short(UInt64(Double($0.value) / seconds)))" }.joined(separator: ", ")
+        }
+        let cores = now.cores.map { core in
+            let lost = before.cores.first { $0.cpu == core.cpu }.map { core.stalls.since($0.stalls).count } ?? 0
+            let cycles = core.framesPerSecond > 0 ? "\(Int(core.cyclesPerFrame)) cycles/frame" : "no frames"
+            return "CPU \(core.cpu) busy \(Int(core.busyPercent.rounded()))% asleep \(Int(core.asleepPercent.rounded()))% \(Self.short(core.framesPerSecond))pps \(cycles)\(lost > 0 ? " stalls \(lost)" : "")"
+        }
+        // Beyond four, two stand on a line.
+        let coreLines = cores.count <= 4 ? cores : stride(from: 0, to: min(cores.count, 8), by: 2).map { cores[$0..<min($0 + 2, cores.count)].joined(separator: "  ") }
+        return [first, second] + coreLines + (cores.count > 8 ? ["and \(cores.count - 8) more CPUs: sluice core show"] : [])
+    }
+
+    // MARK: The list
+
+    private struct Row {
+        var name: String
+        var cells: [String]
+        var rate: UInt64
+        /// Rate in percent of the floor.
+        var floor: UInt64 = 0
+        var borrowed: UInt64 = 0
+        var waiting: UInt64 = 0
+        var drops: UInt64
+    }
+
+    private func table(_ before: Sample, _ now: Sample) -> [String] {
+        let (header, rows) = view == .ports ? ports(before, now) : classes(before, now)
+        let shown = rows.filter { filter.isEmpty || $0.name.contains(filter) }.sorted(by: precedes)
+        let empty = filter.isEmpty ? "no \(view.rawValue)" : "no \(view.rawValue) with '\(filter)' in their names"
+        return [header] + (shown.isEmpty ? [empty] : shown.map { Self.line($0.cells, view) })
+    }
+
+    private func precedes(_ one: Row, _ other: Row) -> Bool {
+        func key(_ row: Row) -> UInt64 {
+            switch order {
+            case .rate: row.rate
+            case .floor: row.floor
+            case .borrowed: row.borrowed
+            case .waiting: row.waiting
+            case .drops: row.drops
+            case .name: 0
+            }
+        }
+        return (key(other), one.name) < (key(one), other.name)
+    }
+
+    private func classes(_ before: Sample, _ now: Sample) -> (String, [Row]) {
+        let all = ClassChange.all(before, now)
+        // What a guest's classes wait for is counted at the leaves.
+        var holds: [String: [String: UInt64]] = [:], heldBy: [String: [String: UInt64]] = [:], tops: [String: Int] = [:]
+        for item in all {
+            guard let guest = item.now.guest else { continue }
+            let key = "\(item.now.tree) \(guest)"
+            holds[key, default: [:]].merge(item.holds, uniquingKeysWith: &+)
+            heldBy[key, default: [:]].merge(item.heldBy, uniquingKeysWith: &+)
+        }
+        var seen: Set<String> = []
+        let listed = all.filter { item in
+            guard view == .guests else { return item.now.parent != nil }
+            // The topmost class of a guest comes before those below it.
+            guard let guest = item.now.guest, seen.insert("\(item.now.tree) \(guest)").inserted else { return false }
+            tops["\(item.now.direction) \(guest)", default: 0] += 1
+            return true
+        }
+        let rows = listed.map { item in
+            let status = item.now, guest = status.guest ?? status.path, key = "\(status.tree) \(guest)"
+            let isAmbiguous = view == .classes || tops["\(status.direction) \(guest)", default: 0] > 1
+            let name = (view == .guests ? guest : status.path) + (isAmbiguous ? "@\(status.tree)" : "")
+            let rate = layer.bits(item.rate)
+            let why = view == .guests ? Self.why(holds[key] ?? [:], heldBy[key] ?? [:], item.drops, status.tree) : Self.why(item.holds, item.heldBy, item.drops, status.tree)
+            let cells = [
+                name, status.direction == "inbound" ? "in" : "out", status.floor.map(Self.short) ?? "-", status.ceiling.map(Self.short) ?? "-", Self.short(rate),
+                Self.short(item.borrowed), Self.short(status.backlog.frames), Self.short(item.dropsPerSecond), why,
+            ]
+            let share = status.floor.map { $0 > 0 ? UInt64(Double(item.rate.bits) / Double($0) * 100) : 0 } ?? 0
+            return Row(name: name, cells: cells, rate: rate, floor: share, borrowed: item.borrowed, waiting: status.backlog.frames, drops: item.dropsPerSecond)
+        }
+        return (Self.line([view == .guests ? "GUEST" : "CLASS", "DIR", "FLOOR", "CEILING", "RATE", "BORROW", "WAIT", "DROP/S", "HELD BY"], view), rows)
+    }
+
+    private func ports(_ before: Sample, _ now: Sample) -> (String, [Row]) {
+        let seconds = max(now.time - before.time, 0.001), old = Dictionary(before.ports.map { ($0.name, $0) }) { first, _ in first }
+        let rows = now.ports.map { port in
+            let earlier = old[port.name] ?? PortStatus()
+            func rate(_ now: Traffic, _ before: Traffic) -> Rate {
+                Rate(bits: UInt64(Double(now.bytes.since(before.bytes)) * 8 / seconds), packets: UInt64(Double(now.frames.since(before.frames)) / seconds))
+            }
+            let rx = rate(port.rx, earlier.rx), tx = rate(port.tx, earlier.tx), drops = port.drops.since(earlier.drops)
+            let perSecond = UInt64(Double(drops.sum) / seconds)
+            let cells = [
+                port.name, port.state.rawValue, Self.short(layer.bits(rx)), Self.short(rx.packets), Self.short(layer.bits(tx)), Self.short(tx.packets), Self.short(perSecond),
+                drops.highest?.key ?? port.reason ?? "",
+            ]
+            return Row(name: port.name, cells: cells, rate: layer.bits(rx) &+ layer.bits(tx), drops: perSecond)
+        }
+        return (Self.line(["PORT", "STATE", "RX", "RX/S", "TX", "TX/S", "DROP/S", "WHY"], view), rows)
+    }
+
+    /// What held a class back most, in few letters; empty: nothing did.
+    private static func why(_ holds: [String: UInt64], _ heldBy: [String: UInt64], _ drops: [String: UInt64], _ tree: String) -> String {
+        guard let hold = holds.highest else { return drops.highest?.key ?? "" }
+        switch hold.key {
+        case "own_ceiling": return "its ceiling"
+        case "packet_ceiling": return "its pps"
+        case "ancestor_ceiling": return heldBy.highest?.key ?? tree
+        case "nothing_to_lend": return "no loan"
+        case "output_full": return "ring full"
+        default: return hold.key
+        }
+    }
+
+    // MARK: Text
+
+    private static let widths: [View: [Int]] = [
+        .guests: [-16, -3, 6, 7, 6, 6, 5, 6, -1], .classes: [-16, -3, 6, 7, 6, 6, 5, 6, -1], .ports: [-16, -8, 6, 6, 6, 6, 6, -1],
+    ]
+
+    /// Cells in columns: widths below 0 are aligned to the left.
+    private static func line(_ cells: [String], _ view: View) -> String {
+        var line = ""
+        for (cell, width) in zip(cells, widths[view] ?? []) {
+            let space = String(repeating: " ", count: max(0, abs(width) - cell.count))
+            line += (line.isEmpty ? "" : " ") + (width < 0 ? cell + space : space + cell)
+        }
+        while line.last == " " { line.removeLast() }
+        return line
+    }
+
+    /// A number with three digits and the letter of its unit, as in `9.41g` or `64k`.
+    static func short(_ value: UInt64) -> String {
+        let units: [(UInt64, String)] = [(1_000_000_000_000, "t"), (1_000_000_000, "g"), (1_000_000, "m"), (1_000, "k")]
+        guard let (unit, letter) = units.first(where: { value >= $0.0 }) else { return String(value) }
+        let whole = value / unit, rest = value % unit
+        // Decimals as far as there is room for three digits, without zeros at the end.
+        var text = String(whole)
+        if whole < 100 {
+            let digits = whole < 10 ? 2 : 1, scale: UInt64 = whole < 10 ? 100 : 10
+            var decimals = String(rest / (unit / scale))
+            while decimals.count < digits { decimals = "0" + decimals }
+            while decimals.last == "0" { decimals.removeLast() }
+            if !decimals.isEmpty { text += "." + decimals }
+        }
+        return text + letter
+    }
+}
