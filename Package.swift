@@ -79,7 +79,7 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "DataPlane", "ControlAPI", "Configuration", "LinkProtocols",
+                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -515,7 +515,9 @@ final class Oracle {
             row = rows.firstIndex { !$0.isEmpty }
         }
         if row ?? 64 >= 56, classes[1]!.modeNow(now) != .cannot, let saver = savers.firstIndex(where: { !$0.isEmpty }) { return (saver, true) }
-        if let row, row >= 56, let shares { return (56 + sharing.choose(among: (0..<8).filter { !rows[56 + $0].isEmpty }, shares, goesOn: visit != nil), false) }
+        if let row, row >= 56, let shares {
+            return (56 + sharing.choose(among: (0..<8).filter { !rows[56 + $0].isEmpty }, shares, goesOn: visit != nil), false)
+        }
         return row.map { ($0, false) }
     }
 

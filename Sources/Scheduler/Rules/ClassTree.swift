@@ -243,7 +243,11 @@ public struct ClassTree {
 struct OutputState {
     /// First of the backlogged leaves that wait for the output, which are linked by `parkedNext`; 0 if there are none.
     var parkedHead: ClassID
+    /// Why its leaves wait: `full`, `paused` or both; 0: they do not.
     var isParked: UInt16
+
+    @inline(__always) static var full: UInt16 { @_noLocks get { 1 } }
+    @inline(__always) static var paused: UInt16 { @_noLocks get { 2 } }
 }
 
 extension ClassTree {

@@ -1,14 +1,16 @@
 /// Enhanced Transmission Selection (IEEE 802.1Q-2014, 8.6.8.4): what floors leave of a tree's rate is shared among traffic classes.
 ///
-/// A leaf's priority says which traffic class it is in. Floors come first, at every level below the root, as in any tree. What the root lends goes to strict traffic
-/// classes, those with the lowest priorities first; then to the weighted ones, by their percentages. Each weighted class has a time, which advances by what it
-/// sends divided by its percentage, whether it sends on floors or not; of those that wait, the one with the earliest time comes next. So classes that always
-/// wait get their percentages of what strict classes leave, floors counted in, and what a class does not want goes to the others by their percentages. A class that
-/// begins to wait does not get what it left to others before. Within a traffic class the rules are those of any tree: priorities, then turns by quantum.
+/// A leaf's priority says which traffic class it is in. Floors come first, at every level below the root, as in any tree. What the root lends goes to strict
+/// traffic classes, those with the lowest priorities first; then to the weighted ones, by their percentages. Each weighted class has a time, which advances by
+/// what it sends divided by its percentage, whether it sends on floors or not; of those that wait, the one with the earliest time comes next. So classes that
+/// always wait get their percentages of what strict classes leave, floors counted in, and what a class does not want goes to the others by their percentages. A
+/// class that begins to wait does not get what it left to others before. Within a traffic class the rules are those of any tree: priorities, then turns by
+/// quantum.
 ///
-/// Bounds, where floors of a class do not exceed its percentage: over any time in which weighted classes wait without a pause, each has sent its percentage
-/// of what all of them sent, but for 2 frames, a turn of the root, and 32 KiB of the link that it was behind at the start. Where the tree's rate is leased (`SharedTree`), that holds over all instances but
-/// for 16 KiB of the link for each, and one share that each has booked; and strict classes of one instance come before others as priorities do.
+/// Bounds, where floors of a class do not exceed its percentage: over any time in which weighted classes wait without a pause, each has sent its percentage of
+/// what all of them sent, but for two frames, a turn of the root, and what the link sends in 32 KiB, by which it may have been behind at the start. Where the
+/// tree's rate is leased (`SharedTree`), that holds over all instances but for 16 KiB of the link and one booking of each instance; and strict classes of one
+/// instance come before others as priorities do.
 ///
 /// A tree without shares executes no instruction more: the bit of `saverRows` that says that a tree has shares makes its frames take the ways that exist for
 /// savers. So nothing bypasses the queue of a tree with shares.
@@ -20,11 +22,12 @@ extension ClassTree {
     @inline(__always)
     public var hasShares: Bool { @_noLocks get { saverRows & Self.sharesMark != 0 } }
 
-    /// Shares what the root lends among traffic classes, or no longer (nil). Frames that are queued stay where they are. The priorities of leaves are the caller's to
-    /// change (`change`).
+    /// Shares what the root lends among traffic classes, or no longer (nil). Frames that are queued stay where they are. The priorities of leaves are the
+    /// caller's to change (`change`).
     @_noLocks
     public mutating func share(by shares: LinkShares?) {
         trafficClasses.waiting = 0
+        split(outputBits: shares?.outputBits ?? 0)
         guard let shares else {
             saverRows &= ~Self.sharesMark
             saversDue = saverRows == 0 ? .max : 0
@@ -53,8 +56,8 @@ extension ClassTree {
     /// What each traffic class has sent since the tree was created, as far as the tree had shares. Any thread may read it.
     public func sent(by trafficClass: Int) -> SentCount { trafficClasses.counters[trafficClass & 7] }
 
-    /// Continues a dequeue where floors end: counts what was sent, and serves the traffic class whose turn it is. The root must have been charged. Returns false
-    /// if no frame may leave now, or there is no room.
+    /// Continues a dequeue where floors end: counts what was sent, and serves the traffic class whose turn it is. The root must have been charged. Returns
+    /// false if no frame may leave now, or there is no room.
     @_noLocks @inline(never)
     mutating func serveTrafficClass(into: UnsafeMutablePointer<ScheduledFrame>, _ sent: inout Int, limit: Int, at now: Nanoseconds) -> Bool {
         countClasses(into, upTo: sent)
@@ -87,6 +90,7 @@ extension ClassTree {
         var seen: UInt8 = 0
         repeat {
             let charge = into[index].charge
+            into[index].output &= trafficClasses.outputMask
             let number = Int(trafficClasses.classes[Int(profile(of: into[index].leaf).pointee.priority & 7)])
             seen |= 1 &<< UInt8(truncatingIfNeeded: number)
             trafficClasses.unpaid[number] &+= charge.size(overhead)
@@ -165,7 +169,8 @@ extension ClassTree {
     @_noLocks @inline(__always)
     func lendingPriority(_ id: ClassID, _ active: UInt8) -> Int {
         let priority = (active | 0x80).trailingZeroBitCount
-        return _slowPath(hasShares) && id == 1 && trafficClasses.strict &>> UInt8(truncatingIfNeeded: priority) & 1 == 0 ? trafficClasses.firstWeighted : priority
+        let isWeighted = _slowPath(hasShares) && id == 1 && trafficClasses.strict &>> UInt8(truncatingIfNeeded: priority) & 1 == 0
+        return isWeighted ? trafficClasses.firstWeighted : priority
     }
 
     /// The weight with which borrowers of a priority count. In a tree with shares the root's weighted classes count with their percentages.

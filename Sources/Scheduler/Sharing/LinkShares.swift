@@ -8,13 +8,21 @@ public struct LinkShares: Equatable, Sendable, BitwiseCopyable {
     public var percents: SIMD8<UInt8>
     /// A bit for each traffic class that is strict.
     public var strict: UInt8
+    /// If it is not 0, an output has eight parts, each of which can be paused (`ClassTree.pause`). The part of a leaf is one less than what stands above so
+    /// many low bits of its output; the low bits are the output that its frames show.
+    public var outputBits: UInt8
 
     @_noLocks
-    public init(classes: SIMD8<UInt8>, percents: SIMD8<UInt8>, strict: UInt8) {
+    public init(classes: SIMD8<UInt8>, percents: SIMD8<UInt8>, strict: UInt8, outputBits: UInt8 = 0) {
         self.classes = classes
         self.percents = percents
         self.strict = strict
+        self.outputBits = outputBits
     }
+
+    /// The output of leaves whose frames are in a part of `output`.
+    @_noLocks
+    public func output(_ output: UInt16, part: UInt8) -> UInt16 { outputBits == 0 ? output : output | (UInt16(part & 7) &+ 1) &<< UInt16(outputBits) }
 }
 
 /// What a tree knows of its traffic classes. All of it is unused in a tree without shares.
@@ -31,6 +39,9 @@ struct TrafficClasses {
     var last: UInt8 = 0
     /// The traffic classes that waited for the root at the last choice.
     var waiting: UInt8 = 0
+    /// `LinkShares.outputBits`, and the bits of outputs that frames show.
+    var outputBits: UInt8 = 0
+    var outputMask = UInt16.max
     /// How many of the frames that the present call has written are counted.
     var counted = 0
     /// For each traffic class, by how much its time advances for a byte.
@@ -66,7 +77,8 @@ struct TrafficClasses {
     @inline(__always) static var perByte: UInt64 { @_noLocks get { 1 << 20 } }
     /// How far the time of a class that did not wait may be behind: what the link sends in 32 KiB. It makes up for short absences, as at a ceiling.
     @inline(__always) static var mostBehind: UInt64 { @_noLocks get { perByte << 15 } }
-    /// How far the time of a class may be ahead because of its floors: what the link sends in 4 MiB. After floors that exceeded its percentage, its other frames wait for no more.
+    /// How far the time of a class may be ahead because of its floors: what the link sends in 4 MiB. After floors that exceeded its percentage, its other frames
+    /// wait for no more than that.
     @inline(__always) static var mostAhead: UInt64 { @_noLocks get { perByte << 22 } }
     /// How far ahead an instance's classes may be of those that wait in other instances before it leaves the root's rate to these: what the link sends in
     /// 16 KiB.
@@ -85,8 +97,8 @@ public struct SentCount: Equatable, Sendable, BitwiseCopyable {
     }
 }
 
-/// The times of traffic classes: each is what the class has sent, floors included, divided by its percentage. Weighted classes that wait are served in the order
-/// of their times. Any lcore may write them. They wrap around, so only differences count.
+/// The times of traffic classes: each is what the class has sent, floors included, divided by its percentage. Weighted classes that wait are served in the
+/// order of their times. Any lcore may write them. They wrap around, so only differences count.
 struct ClassTimes: @unchecked Sendable {
     /// A line for each traffic class: its time, and when it last was seen to wait. Then a line for the earliest time of those that wait.
     private let words: UnsafeMutablePointer<SharedWord>
