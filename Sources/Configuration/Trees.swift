@@ -97,6 +97,9 @@ public struct ClassParameters: Equatable, Sendable {
     var largestFrame = 1_522
     /// Whether the floor was not written but is what others leave: that of `rest`.
     public var floorIsRemainder = false
+    /// Whether the class was not written: it is a guest's leaf for a protocol at a port that schedules or pauses by priority. Such a leaf takes nothing from what
+    /// others can count on.
+    var isBare = false
     /// CoDel's target and interval in microseconds; a target of 0: no CoDel.
     public var codelTarget: UInt64 = 0
     public var codelInterval: UInt64 = 0
@@ -233,7 +236,8 @@ private struct TreeBuilder {
         let own = guest.settings.settings(direction)
         var protocols = guest.settings.protocols.map { ($0.key, $0.value.settings(direction)) }
             .filter { $0.1 != ClassSettings() }
-        protocols += apart.filter { name in !protocols.contains { $0.0 == name } }.map { ($0, bareLeaf(of: own)) }
+        let bare = apart.filter { name in !protocols.contains { $0.0 == name } }
+        protocols += bare.map { ($0, bareLeaf(of: own)) }
         protocols.sort { $0.0 < $1.0 }
         append(path, under: parent, own, leafOf: protocols.isEmpty ? port : nil, guest: guest.settings.name, port.largestFrame)
         guard !protocols.isEmpty else { return }
@@ -241,6 +245,7 @@ private struct TreeBuilder {
             append(
                 path + "/" + name, under: path, settings, leafOf: port, guest: guest.settings.name, port.largestFrame,
                 protocolName: name)
+            classes[classes.count - 1].settings.isBare = bare.contains(name)
         }
         let rest = defaultLeaf(of: own, protocols: protocols.map(\.1))
         append(path + "/default", under: path, rest, leafOf: port, guest: guest.settings.name, port.largestFrame)

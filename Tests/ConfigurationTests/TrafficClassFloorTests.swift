@@ -43,6 +43,8 @@ struct TrafficClassFloorTests {
             let paths = tree?.classes.map(\.path) ?? []
             let protocols = keys.isEmpty ? [] : (model.protocolTable.map(\.name).sorted() + ["default"]).map { "host/\($0)" }
             #expect(paths == expected + protocols, "\(paths)")
+            // Leaves that nobody wrote take nothing from the queue of the guest's other frames.
+            #expect(tree?.classes.first { $0.isLeaf && $0.protocolName == nil }?.settings.delayBytes == 5_872_025)
             #expect(tree?.classes.first { $0.isRest }?.settings.floorIsRemainder == true)
         }
     }

@@ -25,7 +25,10 @@ struct ArchitectureTests {
         ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "Glibc"]),
         (
             "ControlPlane",
-            ["DataPlane", "ControlAPI", "Configuration", "LinkProtocols", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOFoundationCompat", "Logging", "Dispatch"]
+            [
+                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix",
+                "NIOFoundationCompat", "Logging", "Dispatch",
+            ]
         ),
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
         ("sluice", ["ControlAPI", "Configuration", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),

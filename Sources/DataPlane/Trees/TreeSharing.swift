@@ -26,7 +26,7 @@ struct TreeSharing: Equatable {
     /// Gives a class the place that it has in a tree with traffic classes. What floors leave belongs to traffic classes, so `rest`, whose floor is just that,
     /// has none.
     func place(_ item: ClassDescription, _ parameters: inout Scheduler.ClassParameters) {
-        if item.isRest, item.settings.floorIsRemainder { parameters.floor = 0 }
+        if item.isRest, item.settings.floorIsRemainder, plan != .plain { parameters.floor = 0 }
         guard item.isLeaf else { return }
         let pcp = item.protocolName.flatMap { pcps[$0] } ?? standard
         parameters.priority = plan.priority(of: parameters.priority, pcp: pcp)

@@ -9,7 +9,7 @@ package enum TreeStep: BitwiseCopyable {
     case remove(ClassID, heir: ClassID)
     /// Bytes that are charged for each frame in addition to its length.
     case overhead(bytes: Int)
-    /// The leaves of an output that takes frames again are served again.
+    /// The leaves of an output, which was full or paused, are served again.
     case unpark(output: UInt16)
     /// The root's rate is shared among traffic classes from now on; nil: it is not.
     case share(LinkShares?)
@@ -27,7 +27,9 @@ extension TreeStep {
         case .move(let id, let parent): return tree.pointee.move(id, under: parent, at: now)
         case .remove(let id, let heir): return tree.pointee.remove(id, leavingTo: heir, at: now)
         case .overhead(let bytes): tree.pointee.change(overhead: bytes)
-        case .unpark(let output): tree.pointee.unpark(output: output)
+        case .unpark(let output):
+            tree.pointee.unpark(output: output)
+            tree.pointee.pause(0, of: output)
         case .share(let shares): tree.pointee.share(by: shares)
         case .freeFrames: break
         }
