@@ -191,13 +191,16 @@ extension ETSSettings {
             [
                 .list(
                     "\(prefix)tc-tsa", path.appending(path: \.algorithms), of: .choice, example: "[ets, ets, strict]",
-                    help: "how each traffic class is chosen\(whose); by default strict"),
+                    help: "how each traffic class is chosen\(whose); by default strict"
+                ).byNumber(path.appending(path: \.algorithms), .choice, rest: .strict),
                 .list(
                     "\(prefix)tc-bw", path.appending(path: \.bandwidths), of: .integer(0...100), example: "[60, 40, 0]",
-                    help: "percent of each traffic class that is ets\(whose)"),
+                    help: "percent of each traffic class that is ets\(whose)"
+                ).byNumber(path.appending(path: \.bandwidths), .integer(0...100), rest: 0),
                 .list(
                     "\(prefix)prio-tc", path.appending(path: \.classes), of: .integer(0...7), example: "[0, 0, 0, 1]",
-                    help: "traffic class of each priority\(whose); by default 0"),
+                    help: "traffic class of each priority\(whose); by default 0"
+                ).byNumber(path.appending(path: \.classes), .integer(0...7), rest: 0),
             ]
         }
         return MapKind(
@@ -224,7 +227,10 @@ extension PFCSettings {
             noun: "pfc", empty: PFCSettings(),
             fields: [
                 .flag("willing", \.willing, standard: false, help: "the peer's priorities are taken over"),
-                .list("prio-pfc", \.priorities, of: .priority, example: "[3]", help: "priorities that may be paused"),
+                .list("prio-pfc", \.priorities, of: .priority, example: "[3]", help: "priorities that may be paused")
+                    .byNumber(get: { object in (0..<8).map { object.priorities.contains($0) } }, .flag) { object, flags in
+                        object.priorities = (0..<8).filter { flags[$0] }
+                    },
             ],
             value: { Set($0.priorities).count == $0.priorities.count ? $0 : nil }, draft: { $0 },
             missing: "a priority stands twice in prio-pfc: write each once")
