@@ -9,8 +9,9 @@
 ///
 /// Bounds, where floors of a class do not exceed its percentage: over any time in which weighted classes wait without a pause, each has sent its percentage of
 /// what all of them sent, but for two frames, a turn of the root, and what the link sends in 32 KiB, by which it may have been behind at the start. Where the
-/// tree's rate is leased (`SharedTree`), that holds over all instances but for 16 KiB of the link and one booking of each instance; and strict classes of one
-/// instance come before others as priorities do.
+/// tree's rate is leased (`SharedTree`), that holds over all instances but for 16 KiB of the link and one booking of each instance, in loops that come at least
+/// every 64 us: while a loop is away for longer than a millisecond, others take what its classes leave. Strict classes of one instance come before others as
+/// priorities do.
 ///
 /// A tree without shares executes no instruction more: the bit of `saverRows` that says that a tree has shares makes its frames take the ways that exist for
 /// savers. So nothing bypasses the queue of a tree with shares.
