@@ -89,7 +89,7 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "DataPlane", "ControlAPI", "Configuration", "LinkProtocols", "Metrics",
+                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols", "Metrics",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -28,6 +28,8 @@ public struct ETSSettings: Equatable, Sendable {
     public var sharing = ETSSharing()
     /// What the peer is told to do; nil: nothing is recommended.
     public var recommended: ETSSharing?
+    /// Whether the floors in a traffic class may sum to more than its percentage.
+    public var exceedingFloors = false
 
     public init() {}
 }
@@ -95,6 +97,36 @@ public struct AppPriority: Equatable, Sendable {
     }
 }
 
+extension AppSettings {
+    /// The priority that is written for what a row of the protocol table matches; nil: none. The first match with an entry decides.
+    func priority(of matches: [ProtocolMatch]) -> Int? {
+        func entry(_ lists: [[AppPriority]], _ range: ClosedRange<UInt16>) -> Int? {
+            for list in lists { if let found = list.first(where: { UInt16(exactly: $0.identifier).map(range.contains) ?? false }) { return found.priority } }
+            return nil
+        }
+        for match in matches {
+            let found: Int? =
+                switch match {
+                case .etherType(let type): entry([etherTypes], type...type)
+                case .tcp(let port): entry([streamPorts, ports], port...port)
+                case .udp(let port): entry([datagramPorts, ports], port...port)
+                case .tcpRange(let range): entry([streamPorts, ports], range)
+                case .udpRange(let range): entry([datagramPorts, ports], range)
+                case .dscp(let dscp): entry([dscps], UInt16(dscp)...UInt16(dscp))
+                case .pcp: nil
+                }
+            if let found { return found }
+        }
+        return nil
+    }
+}
+
+extension PortSettings {
+    /// Whether what leaves by the port is scheduled or paused by priority. Then each guest has a leaf for each protocol, as all frames of a leaf have the same
+    /// priority.
+    public var isByPriority: Bool { options.dcb && (options.dcbx.ets != nil || options.dcbx.pfc != nil) }
+}
+
 extension Field<PortDraft> {
     /// `on` and `off`, or a map of what is negotiated; then frames leave with priorities, too.
     static var dcb: Field {
@@ -149,6 +181,7 @@ extension Field<DCBSettings> {
 extension ETSSettings {
     fileprivate struct Draft {
         var willing = false
+        var exceedingFloors = false
         var own = ETSSharing()
         var recommended = ETSSharing()
     }
@@ -158,27 +191,31 @@ extension ETSSettings {
             [
                 .list(
                     "\(prefix)tc-tsa", path.appending(path: \.algorithms), of: .choice, example: "[ets, ets, strict]",
-                    help: "how each traffic class is chosen\(whose); by default strict"),
+                    help: "how each traffic class is chosen\(whose); by default strict"
+                ).byNumber(path.appending(path: \.algorithms), .choice, rest: .strict),
                 .list(
                     "\(prefix)tc-bw", path.appending(path: \.bandwidths), of: .integer(0...100), example: "[60, 40, 0]",
-                    help: "percent of each traffic class that is ets\(whose)"),
+                    help: "percent of each traffic class that is ets\(whose)"
+                ).byNumber(path.appending(path: \.bandwidths), .integer(0...100), rest: 0),
                 .list(
                     "\(prefix)prio-tc", path.appending(path: \.classes), of: .integer(0...7), example: "[0, 0, 0, 1]",
-                    help: "traffic class of each priority\(whose); by default 0"),
+                    help: "traffic class of each priority\(whose); by default 0"
+                ).byNumber(path.appending(path: \.classes), .integer(0...7), rest: 0),
             ]
         }
         return MapKind(
             noun: "ets", empty: Draft(),
             fields: [.flag("willing", \.willing, standard: false, help: "the peer's recommendation is taken over")] + lists("", \.own, "")
-                + lists("reco-", \.recommended, ", as recommended to the peer"),
+                + lists("reco-", \.recommended, ", as recommended to the peer")
+                + [.flag("exceeding-floors", \.exceedingFloors, standard: false, help: "floors in a traffic class may exceed its tc-bw")],
             value: { draft in
                 guard draft.own.isSound, draft.recommended.isSound else { return nil }
                 var settings = ETSSettings()
-                (settings.willing, settings.sharing) = (draft.willing, draft.own)
+                (settings.willing, settings.sharing, settings.exceedingFloors) = (draft.willing, draft.own, draft.exceedingFloors)
                 settings.recommended = draft.recommended == ETSSharing() ? nil : draft.recommended
                 return settings
             },
-            draft: { Draft(willing: $0.willing, own: $0.sharing, recommended: $0.recommended ?? ETSSharing()) },
+            draft: { Draft(willing: $0.willing, exceedingFloors: $0.exceedingFloors, own: $0.sharing, recommended: $0.recommended ?? ETSSharing()) },
             missing: "there are eight traffic classes, and the tc-bw of those whose tc-tsa is ets add up to 100: write tc-tsa: [ets, ets, strict] and"
                 + " tc-bw: [60, 40, 0]")
     }
@@ -190,7 +227,10 @@ extension PFCSettings {
             noun: "pfc", empty: PFCSettings(),
             fields: [
                 .flag("willing", \.willing, standard: false, help: "the peer's priorities are taken over"),
-                .list("prio-pfc", \.priorities, of: .priority, example: "[3]", help: "priorities that may be paused"),
+                .list("prio-pfc", \.priorities, of: .priority, example: "[3]", help: "priorities that may be paused")
+                    .byNumber(get: { object in (0..<8).map { object.priorities.contains($0) } }, .flag) { object, flags in
+                        object.priorities = (0..<8).filter { flags[$0] }
+                    },
             ],
             value: { Set($0.priorities).count == $0.priorities.count ? $0 : nil }, draft: { $0 },
             missing: "a priority stands twice in prio-pfc: write each once")

@@ -10,6 +10,7 @@ extension Validator {
             }
             checkDepth(tree)
             checkFloors(tree)
+            checkTrafficClasses(tree)
         }
     }
 

@@ -4,7 +4,8 @@ extension LocalIndex {
     /// The change that a command comes to, worked out from the objects that it touches alone.
     /// - Returns: nil if the general way has to decide, because the change is not a local one, or is wrong.
     func change(_ object: EditObject, _ verb: String, _ words: [String], _ model: Model, _ descriptions: [TreeDescription], _ ids: ClassIDs) -> LocalChange? {
-        switch object {
+        if isByPriority { return nil }
+        return switch object {
         case .class: classChange(verb, words, model, descriptions, ids)
         case .guest: guestChange(verb, words, model, descriptions, ids)
         default: nil

@@ -12,6 +12,8 @@ struct LocalIndex: Sendable {
     var ports: Places<PortSettings>
     var bridges: [String: Bridge]
     var trees: [Tree]
+    /// Whether a port schedules or pauses by priority. Then floors are also checked by traffic class, which the general way does.
+    private(set) var isByPriority = false
     /// The number of classes, as `Validator.checkClassCount` counts them.
     var classCount = 0
 
@@ -35,6 +37,7 @@ struct LocalIndex: Sendable {
         groups = Places(model.groups, \.name, in: \.bridge)
         ports = Places(model.ports, \.name, in: \.bridge)
         bridges = [:]
+        isByPriority = model.ports.contains(where: \.isByPriority)
         for (place, settings) in model.bridges.enumerated() {
             var bridge = Bridge(place: place)
             for entry in settings.staticEntries {

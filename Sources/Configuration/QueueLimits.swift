@@ -19,7 +19,7 @@ struct QueueLimits: Sendable {
         self.rate = rate
         // Mirrors' copies get what other classes leave, so they take no part in the shares. They can count on nothing themselves, so that nobody who comes or
         // goes changes their queue.
-        for item in classes where !item.isRest && !item.isForMirrors { floors[item.parent, default: Floors()].add(item.settings.floor) }
+        for item in classes where !item.isRest && !item.isForMirrors && !item.settings.isBare { floors[item.parent, default: Floors()].add(item.settings.floor) }
         amounts.reserveCapacity(classes.count)
         // Parents come before their children, so what a parent can count on is known here.
         for item in classes {

@@ -95,6 +95,11 @@ public struct ClassParameters: Equatable, Sendable {
     public var delayBytes: Int = .max
     /// Bytes of the largest frame that the class may carry.
     var largestFrame = 1_522
+    /// Whether the floor was not written but is what others leave: that of `rest`.
+    public var floorIsRemainder = false
+    /// Whether the class was not written: it is a guest's leaf for a protocol at a port that schedules or pauses by priority. Such a leaf takes nothing from what
+    /// others can count on.
+    var isBare = false
     /// CoDel's target and interval in microseconds; a target of 0: no CoDel.
     public var codelTarget: UInt64 = 0
     public var codelInterval: UInt64 = 0
@@ -162,6 +167,8 @@ public enum Direction: String, Codable, CaseIterable, Sendable {
 /// port are scheduled by that port's own tree. In a physical port's tree stand the guests of all other ports of its bridge, and the port's own guests if frames
 /// may leave by the port that they came in by (`hairpin`). A group without guests in a tree has no class there.
 ///
+/// In the tree of a port that schedules or pauses by priority, every guest has a leaf for each protocol.
+///
 /// In a tree that has a rate, guests and groups without a floor that are in no group stand below the class `rest`, whose floor is what the floors beside it
 /// leave. `rest` exists only while some class stands below it.
 ///
@@ -179,7 +186,8 @@ func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> 
             name: bridge.name, kind: .inbound(bridge: bridge.name), overhead: bridge.overhead, ids: &ids)
     }
     for port in model.ports where port.isPhysical {
-        var tree = TreeBuilder(model, .outbound, rate: port.rate, rest: port.rest, bridge: port.bridge)
+        let apart = port.isByPriority ? model.protocolTable.map(\.name) : []
+        var tree = TreeBuilder(model, .outbound, rate: port.rate, rest: port.rest, bridge: port.bridge, apart: apart)
         for guest in guests { tree.add(guest, unless: { !port.sends(from: $0.name) }) }
         if targets.contains(port.name) { tree.addMirrors(to: port) }
         result.append(tree.description(name: port.name, kind: .outbound(port: port.name), overhead: port.overhead, ids: &ids))
@@ -202,13 +210,15 @@ private struct TreeBuilder {
     private let ports: [String: PortSettings]
     private let groups: [String: GroupSettings]
     private let largestFrame: Int
+    /// The protocols for which every guest has a leaf.
+    private let apart: [String]
     private var classes: [ClassDescription] = []
     private var parents: [String?] = []
     private var groupPaths: [String: String] = [:]
     /// The paths of `rest` and of all classes below it.
     private var restPaths: Set<String> = []
 
-    init(_ model: Model, _ direction: Direction, rate: UInt64?, rest: RestSettings, bridge: String) {
+    init(_ model: Model, _ direction: Direction, rate: UInt64?, rest: RestSettings, bridge: String, apart: [String] = []) {
         self.direction = direction
         self.rate = rate
         self.rest = rest
@@ -216,6 +226,7 @@ private struct TreeBuilder {
         ports = Dictionary(model.ports.map { ($0.name, $0) }) { first, _ in first }
         groups = Dictionary(model.groups.map { ($0.name, $0) }) { first, _ in first }
         largestFrame = model.ports.lazy.filter { $0.bridge == bridge }.map(\.largestFrame).max() ?? PortSettings.usualLargestFrame
+        self.apart = apart
     }
 
     mutating func add(_ guest: EffectiveGuest, unless excluded: (PortSettings) -> Bool) {
@@ -223,14 +234,18 @@ private struct TreeBuilder {
         let parent = guest.settings.group.flatMap { addGroup($0, depth: 0) }
         let path = (parent.map { $0 + "/" } ?? "") + guest.settings.name
         let own = guest.settings.settings(direction)
-        let protocols = guest.settings.protocols.map { ($0.key, $0.value.settings(direction)) }
-            .filter { $0.1 != ClassSettings() }.sorted { $0.0 < $1.0 }
+        var protocols = guest.settings.protocols.map { ($0.key, $0.value.settings(direction)) }
+            .filter { $0.1 != ClassSettings() }
+        let bare = apart.filter { name in !protocols.contains { $0.0 == name } }
+        protocols += bare.map { ($0, bareLeaf(of: own)) }
+        protocols.sort { $0.0 < $1.0 }
         append(path, under: parent, own, leafOf: protocols.isEmpty ? port : nil, guest: guest.settings.name, port.largestFrame)
         guard !protocols.isEmpty else { return }
         for (name, settings) in protocols {
             append(
                 path + "/" + name, under: path, settings, leafOf: port, guest: guest.settings.name, port.largestFrame,
                 protocolName: name)
+            classes[classes.count - 1].settings.isBare = bare.contains(name)
         }
         let rest = defaultLeaf(of: own, protocols: protocols.map(\.1))
         append(path + "/default", under: path, rest, leafOf: port, guest: guest.settings.name, port.largestFrame)
@@ -312,8 +327,17 @@ extension RestSettings {
         settings.priority = priority
         settings.floor = floor
         if floor == nil, rate > taken, rate - taken >= Validator.rates.lowerBound { settings.floor = min(rate - taken, ceiling ?? .max) }
-        return ClassParameters(settings, rootRate: rate, largestFrame: largestFrame)
+        var parameters = ClassParameters(settings, rootRate: rate, largestFrame: largestFrame)
+        parameters.floorIsRemainder = floor == nil
+        return parameters
     }
+}
+
+/// The settings of a guest's leaf for a protocol that has none of its own: those of the guest, without a floor.
+private func bareLeaf(of guest: ClassSettings) -> ClassSettings {
+    var leaf = defaultLeaf(of: guest, protocols: [])
+    (leaf.floor, leaf.floorPackets) = (nil, nil)
+    return leaf
 }
 
 /// The settings of a guest's leaf for all protocols without one of their own. Its floors are what the protocols' floors leave of the guest's; the guest's

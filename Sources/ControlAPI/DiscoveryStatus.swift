@@ -133,6 +133,8 @@ public struct DCBStatus: Codable, Equatable, Sendable {
         /// What the peer is told to do, and what it tells this switch to do.
         public var recommended: Sharing?
         public var remoteRecommended: Sharing?
+        /// What each traffic class has sent since the port was opened, floors included; nil: the rate is not shared.
+        public var sent: [Amount]?
         public init() {}
     }
 
@@ -152,6 +154,30 @@ public struct DCBStatus: Codable, Equatable, Sendable {
         public var administrative: Lossless?
         public var operational: Lossless?
         public var remote: Lossless?
+        /// What the peer has asked to pause; nil: that is not followed.
+        public var received: Pauses?
+        public init() {}
+    }
+
+    public struct Amount: Codable, Equatable, Sendable {
+        public var frames: UInt64
+        public var bytes: UInt64
+        public init(frames: UInt64, bytes: UInt64) { self.frames = frames; self.bytes = bytes }
+    }
+
+    /// The peer's pauses. Lists have an item for each priority.
+    public struct Pauses: Codable, Equatable, Sendable {
+        /// Frames that were followed, and frames that were about no priority that may be paused.
+        public var frames: UInt64 = 0
+        public var ignored: UInt64 = 0
+        /// How often a priority was asked to pause, and for how many nanoseconds it was paused.
+        public var pauses: [UInt64] = []
+        public var pausedNanoseconds: [UInt64] = []
+        /// How often it was paused for too long, which ended its pause, and which priorities' pauses are ignored for that reason now.
+        public var storms: [UInt64] = []
+        public var storming: [Int] = []
+        /// Why the peer's pauses do not arrive, as a sentence; nil: they do.
+        public var problem: String?
         public init() {}
     }
 

@@ -1,6 +1,7 @@
 import Configuration
 import ControlAPI
 import DataPlane
+import DCB
 import LinkProtocols
 
 extension Engine {
@@ -44,6 +45,10 @@ extension Engine {
             status.pfc.administrative = own.pfc.map(DCBStatus.Lossless.init)
             status.pfc.operational = used.pfc.map(DCBStatus.Lossless.init)
             status.pfc.remote = theirs.pfc.map(DCBStatus.Lossless.init)
+            if let pauses = report.pauses {
+                if !pauses.sent.isEmpty { status.ets.sent = pauses.sent.map { DCBStatus.Amount(frames: $0.frames, bytes: $0.bytes) } }
+                status.pfc.received = pauses.frames.map { DCBStatus.Pauses(pauses.received, $0) }
+            }
             status.app.willing = dcbx.settings.takesApplications
             status.app.administrative = (own.applications ?? []).map(DCBStatus.Entry.init)
             status.app.operational = (used.applications ?? []).map(DCBStatus.Entry.init)
@@ -103,6 +108,17 @@ extension DCBStatus.Sharing {
             case .vendor: "vendor"
             }
         }
+    }
+}
+
+extension DCBStatus.Pauses {
+    fileprivate init(_ received: PauseReceiver, _ arrival: PauseFrames) {
+        self.init()
+        func list(_ values: SIMD8<UInt64>) -> [UInt64] { (0..<8).map { values[$0] } }
+        (frames, ignored) = (received.frames, received.ignored)
+        (pauses, pausedNanoseconds, storms) = (list(received.pauses), list(received.pausedTime), list(received.storms))
+        storming = (0..<8).filter { received.storming & 1 << UInt8($0) != 0 }
+        if case .kept(let driver) = arrival { problem = "the driver \(driver) keeps pause frames from the switch, so those of the peer are not followed" }
     }
 }
 

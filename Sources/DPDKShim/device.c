@@ -186,6 +186,17 @@ bool sluice_device_link(uint16_t port, uint32_t *megabits) {
     return link.link_status == RTE_ETH_LINK_UP;
 }
 
+bool sluice_device_pass_pauses(uint16_t port) {
+    struct rte_eth_fc_conf flow;
+    memset(&flow, 0, sizeof flow);
+    if (rte_eth_dev_flow_ctrl_get(port, &flow) != 0) return true;
+    flow.mode = RTE_ETH_FC_NONE;
+    flow.mac_ctrl_frame_fwd = 1;
+    if (rte_eth_dev_flow_ctrl_set(port, &flow) != 0) return false;
+    memset(&flow, 0, sizeof flow);
+    return rte_eth_dev_flow_ctrl_get(port, &flow) == 0 && flow.mac_ctrl_frame_fwd == 1;
+}
+
 const char *sluice_device_driver(uint16_t port) {
     struct rte_eth_dev_info info;
     return rte_eth_dev_info_get(port, &info) == 0 ? info.driver_name : "unknown";

@@ -43,6 +43,14 @@ extension Tables {
         func lossless(_ side: DCBStatus.Lossless) -> String {
             "\(willing(side.willing))prio-pfc \(side.prioPfc.isEmpty ? "none" : numbers(side.prioPfc)) of \(side.capability) at once"
         }
+        func pauses(_ received: DCBStatus.Pauses) -> String {
+            let each = received.pauses.indices.filter { received.pauses[$0] != 0 }.map { priority in
+                let storms = received.storms[priority] == 0 ? "" : ", storms \(received.storms[priority])"
+                return "priority \(priority): \(received.pauses[priority]) for \(received.pausedNanoseconds[priority] / 1_000) us in all\(storms)"
+            }
+            let storming = received.storming.isEmpty ? [] : ["pauses of \(numbers(received.storming)) are ignored, as they last too long"]
+            return (["\(received.frames) frames, \(received.ignored) ignored"] + each + storming).joined(separator: "; ")
+        }
         func text(_ entry: DCBStatus.Entry) -> String {
             let isType = entry.selector == "ethtype"
             if isType, entry.id == 0 { return "default-prio \(entry.priority)" }
@@ -59,9 +67,14 @@ extension Tables {
             add("ets of the peer", status.ets.remote.map(sharing))
             add("ets recommended to the peer", status.ets.recommended.map(sharing))
             add("ets recommended by the peer", status.ets.remoteRecommended.map(sharing))
+            add("ets sent", status.ets.sent.map { list in
+                list.enumerated().filter { $1.frames != 0 }.map { "tc \($0) \($1.bytes) bytes in \($1.frames) frames" }.joined(separator: ", ")
+            })
             add("pfc wanted", status.pfc.administrative.map(lossless))
             add("pfc in use", status.pfc.operational.map(lossless))
             add("pfc of the peer", status.pfc.remote.map(lossless))
+            add("pfc received", status.pfc.received.map(pauses))
+            add("pfc", status.pfc.received?.problem)
             if status.app.willing { add("app", "willing on") }
             add("app wanted", entries(status.app.administrative))
             add("app in use", entries(status.app.operational))

@@ -60,6 +60,26 @@ struct DCBTests {
         #expect(model.ports[0].dcb)
     }
 
+    @Test("lists are also changed by number, as dcb(8) has it")
+    func numbers() throws {
+        var model = try Model.checked(yaml: Self.yaml(""))
+        func set(_ words: String) throws { model = try model.edited("port", "set", ["up", "dcb"] + words.split(separator: " ").map(String.init)) }
+        try set("ets tc-tsa 0:ets,1:ets tc-bw 0:60,1:40 prio-tc all:0,4:1 pfc prio-pfc all:off,3:on,5:on")
+        #expect(model.ports[0].dcbx.ets?.sharing.bandwidths == [60, 40, 0, 0, 0, 0, 0, 0] && model.ports[0].dcbx.pfc?.priorities == [3, 5])
+        #expect(model.ports[0].dcbx.ets?.sharing.classes == [0, 0, 0, 0, 1, 0, 0, 0])
+        #expect(model.ports[0].dcbx.ets?.sharing.algorithms.prefix(3) == [.ets, .ets, .strict])
+        try set("ets tc-bw 0:30,1:70 pfc prio-pfc 5:off")
+        #expect(model.ports[0].dcbx.ets?.sharing.bandwidths.prefix(2) == [30, 70] && model.ports[0].dcbx.pfc?.priorities == [3])
+        try set("pfc prio-pfc all:off")
+        #expect(model.ports[0].dcbx.pfc?.priorities == [])
+        for (words, sentence) in [
+            ("ets tc-bw 8:10", "'8:10' is not about one of 0 to 7, or all: write tc-bw 1:10"), ("ets tc-bw 0:101", "0 to 100"),
+            ("ets tc-tsa x:ets", "write tc-tsa 1:ets"), ("pfc prio-pfc 3:maybe", "'maybe' is neither true nor false"), ("ets tc-bw 0:10,20", "'0:10'"),
+        ] {
+            #expect { try set(words) } throws: { "\($0)".contains(sentence) }
+        }
+    }
+
     @Test("what is wrong is told with what to write instead", arguments: [
         ("dcb: maybe", "'maybe' is neither true nor false"), ("dcb: {etz: {}}", "did you mean 'ets'"), ("lldp: true", "'true' is not off or rx or tx or on"),
         ("dcb: {ets: {tc-tsa: [ets, ets], tc-bw: [60, 30]}}", "add up to 100"), ("dcb: {ets: {tc-bw: [10]}}", "add up to 100"),

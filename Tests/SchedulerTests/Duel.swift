@@ -148,6 +148,10 @@ private final class Arena {
             return bypass(first, runs)
         case .advance(let time):
             now += time
+        case .share(let shares):
+            tree.pointee.share(by: shares)
+            oracle.shares = shares
+            oracle.sharing.share()
         case .park(let output):
             tree.pointee.park(output: output)
             oracle.parked.insert(output)

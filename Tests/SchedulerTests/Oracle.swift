@@ -152,6 +152,9 @@ final class Oracle {
     var visit: Visit?
     /// What the root has not been charged for yet. It is charged before its state is looked at, and before a call ends.
     var owed: [Cost] = []
+    /// The traffic classes among which the root's rate is shared; nil: it is not.
+    var shares: LinkShares?
+    var sharing = OracleOfShares()
     /// Leaves above their floors that got their first frame since the last dequeue. When there are 64, they join at once.
     var arrivals: [ClassID] = []
 
@@ -499,10 +502,12 @@ final class Oracle {
             if isVisitOver(fromSavings: isSaved, at: now) { endVisit(at: now) }
             return (leaf.id, frame.tag, frame.charge)
         }
+        sharing.waiting = []
         return nil
     }
 
-    /// The row to be served: the lowest one. But savings go before what the root lends, as long as the root is not at a ceiling.
+    /// The row to be served: the lowest one. But savings go before what the root lends, as long as the root is not at a ceiling; and a tree with shares chooses
+    /// among the rows in which the root lends.
     private func nextRow(at now: Nanoseconds) -> (Int, isSaved: Bool)? {
         var row = rows.firstIndex { !$0.isEmpty }
         if row ?? 64 >= 56, !owed.isEmpty, visit == nil {
@@ -510,6 +515,9 @@ final class Oracle {
             row = rows.firstIndex { !$0.isEmpty }
         }
         if row ?? 64 >= 56, classes[1]!.modeNow(now) != .cannot, let saver = savers.firstIndex(where: { !$0.isEmpty }) { return (saver, true) }
+        if let row, row >= 56, let shares {
+            return (56 + sharing.choose(among: (0..<8).filter { !rows[56 + $0].isEmpty }, shares, goesOn: visit != nil), false)
+        }
         return row.map { ($0, false) }
     }
 
@@ -519,7 +527,7 @@ final class Oracle {
 
     /// How many of the frames leave at once, without a turn. `update` must be called first.
     func bypass(_ charges: [Charge], to id: ClassID, at now: Nanoseconds) -> Int {
-        guard let c = classes[id], c.isLeaf, c.queue.isEmpty, !parked.contains(c.p.output), arrivals.isEmpty,
+        guard shares == nil, let c = classes[id], c.isLeaf, c.queue.isEmpty, !parked.contains(c.p.output), arrivals.isEmpty,
             rows.allSatisfy(\.isEmpty), savers.allSatisfy(\.isEmpty) else { return 0 }
         var passed = 0
         var first: (Class, Bool)?
@@ -549,6 +557,7 @@ final class Oracle {
         if charge.frames > 1 { sentAsSeveral += 1 }
         let frames = UInt64(charge.frames), packets = Int128(frames)
         let bytes = max(Int(charge.bytes) + Int(frames) * overhead, 0)
+        if let shares { sharing.count(UInt64(bytes), leaf.priority, shares) }
         if leaf !== lender {
             lender.counts.lentFrames += frames
             lender.counts.lentBytes += UInt64(charge.bytes)

@@ -29,10 +29,13 @@ import Testing
     /// Frames that leave as several take every path through the tree.
     @Test(arguments: 0..<8) func randomTreesWithSegmentedFrames(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .segmented) }
 
+    /// The root's rate is shared among traffic classes, which come, change and go.
+    @Test(arguments: 0..<8) func randomTreesWithTrafficClasses(part: UInt64) { fight(part * 100_000 ..< part * 100_000 + 2_000, .sharing) }
+
     /// Every run of the tests has other random cases.
-    @Test(arguments: 0..<8) func freshTrees(part: Int) {
+    @Test(arguments: 0..<10) func freshTrees(part: Int) {
         let first = UInt64.random(in: 1 << 32 ..< 1 << 63)
-        fight(first ..< first + 2_000, [.plain, .saving, .delaying, .segmented][part % 4])
+        fight(first ..< first + 2_000, [.plain, .saving, .delaying, .segmented, .sharing][part % 5])
     }
 
     private func fight(_ seeds: Range<UInt64>, _ kind: CaseMaker.Kind = .plain) {
@@ -67,6 +70,7 @@ enum Step {
     case advance(by: Nanoseconds)
     case park(UInt16)
     case unpark(UInt16)
+    case share(LinkShares?)
 
     var changesTree: Bool {
         switch self {
@@ -98,6 +102,8 @@ struct CaseMaker {
         case delaying
         /// Some frames leave as several; and some floors have deep bursts, and some leaves drop what is stale.
         case segmented
+        /// What the root lends is shared among traffic classes.
+        case sharing
     }
 
     mutating func begin() -> (Case, classes: Int) {
@@ -143,6 +149,7 @@ struct CaseMaker {
     ///   - tag: the tag of the next frame to be queued.
     ///   - wait: the time until the tree has something to do; nil if it never has.
     mutating func step(among ids: [ClassID], tag: UInt32, wait: () -> Nanoseconds?) -> Step {
+        if kind == .sharing, dice.chance(8) { return .share(shares()) }
         switch dice.below(100) {
         case 0..<8:
             if dice.chance(50) {
@@ -172,6 +179,16 @@ struct CaseMaker {
         default:
             return add(among: ids)
         }
+    }
+
+    /// Up to eight traffic classes, of which the first few are strict.
+    private mutating func shares() -> LinkShares? {
+        if dice.chance(10) { return nil }
+        let count = 1 + dice.below(8), strict = dice.below(count + 1)
+        var shares = LinkShares(classes: SIMD8(repeating: 0), percents: SIMD8(repeating: 0), strict: UInt8((1 << strict) - 1))
+        for priority in 0..<8 { shares.classes[priority] = UInt8(priority * count / 8) }
+        for index in strict..<count { shares.percents[index] = dice.one(of: [0, 1, 5, 20, 50, 100]) }
+        return shares
     }
 
     private mutating func lengths() -> [Charge] { (0..<1 + dice.below(4)).map { _ in charge(dice.one(of: [60, 300, 1_514, 9_000])) } }

@@ -27,7 +27,10 @@ struct ArchitectureTests {
         ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "Glibc"]),
         (
             "ControlPlane",
-            ["DataPlane", "ControlAPI", "Configuration", "LinkProtocols", "Metrics", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOFoundationCompat", "Logging", "Dispatch"]
+            [
+                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols", "Metrics", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix",
+                "NIOHTTP1", "NIOFoundationCompat", "Logging", "Dispatch",
+            ]
         ),
         ("sluiced", ["ControlPlane", "ControlAPI", "Configuration", "Foundation", "Glibc", "ArgumentParser", "Logging", "Dispatch"]),
         ("sluice", ["ControlAPI", "Configuration", "Diagnosis", "Doctor", "Libvirt", "BridgeImport", "Netlink", "Filters", "Packet", "Foundation", "Glibc", "ArgumentParser"]),

@@ -52,5 +52,8 @@ uint64_t sluice_packet_socket_missed(int socket);
 /// Whether the link is up, and its speed in Mbit/s, 0 if that is unknown.
 bool sluice_device_link(uint16_t port, uint32_t *megabits);
 const char *sluice_device_driver(uint16_t port);
+/// Has the driver give pause frames to the application instead of following them itself. False if it keeps them. A driver without flow control has nothing to do
+/// with them.
+bool sluice_device_pass_pauses(uint16_t port);
 
 #endif

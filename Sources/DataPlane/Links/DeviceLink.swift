@@ -9,4 +9,6 @@ extension DeviceLink {
     var driver: String { ethernet.driver }
     var numaNode: Int { ethernet.numaNode }
     var wakes: Bool { ethernet.wakes }
+    var megabits: UInt32 { ethernet.link.megabits }
+    func askForPauseFrames() -> PauseFrames { ethernet.askForPauseFrames() }
 }

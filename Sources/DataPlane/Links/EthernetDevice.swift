@@ -130,6 +130,9 @@ final class EthernetDevice {
         return (isUp, megabits)
     }
 
+    /// Asks the drivers to give pause frames to the switch.
+    func askForPauseFrames() -> PauseFrames { numbers.allSatisfy { sluice_device_pass_pauses($0) } ? .arrive : .kept(driver: driver) }
+
     /// The first device's own address; nil: it has none.
     var mac: MACAddress? {
         var octets = rte_ether_addr()

@@ -37,6 +37,10 @@ protocol PortLink: AnyObject {
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError)
     /// Looks at the link again. Called every 50 ms.
     func refresh()
+    /// The link's speed in Mbit/s; 0: unknown.
+    var megabits: UInt32 { get }
+    /// Asks the driver to give pause frames to the switch instead of following them itself.
+    func askForPauseFrames() -> PauseFrames
     /// Releases everything. No poll loop uses the port any more, and none will.
     func close(_ reason: CloseReason)
 }
@@ -60,6 +64,8 @@ extension PortLink {
     var isGone: Bool { false }
     var isRenamed: Bool { false }
     func adopts(_ new: PortSettings) -> Bool { false }
+    var megabits: UInt32 { 0 }
+    func askForPauseFrames() -> PauseFrames { .arrive }
 }
 
 /// Opens the port that the settings describe.

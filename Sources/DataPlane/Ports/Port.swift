@@ -1,4 +1,5 @@
 import Configuration
+import DCB
 import DPDKShim
 
 /// A port as the control thread holds it: its settings, what it is made of, and the state the poll loops share.
@@ -17,6 +18,10 @@ final class Port {
     var shutUntil: UInt64?
     /// The pace that the pacer was last told.
     var appliedPace: PaceSettings?
+    /// Whether the driver gives pause frames to the switch; nil: it was not asked yet.
+    var pauseFrames: PauseFrames?
+    /// The pauses as they were when they were last looked at.
+    var pauseReport = PauseReceiver()
 
     init(settings: PortSettings, index: PortIndex, link: any PortLink) {
         self.settings = settings
@@ -34,6 +39,7 @@ final class Port {
         link = old.link
         state = old.state
         wasRenamed = old.wasRenamed
+        (pauseFrames, pauseReport) = (old.pauseFrames, old.pauseReport)
     }
 
     /// Closes the link and releases everything. No poll loop uses the port any more, and none will.

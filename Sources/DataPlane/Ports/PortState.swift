@@ -9,19 +9,27 @@ struct PortState: ~Copyable {
     let hadBPDU = Atomic<Bool>(false)
     /// The token buckets of storm control, written by all poll loops that poll the port.
     let storms: UnsafeMutablePointer<StormBuckets>
+    /// The pauses that the switch at the other end asks for.
+    let pauses: UnsafeMutablePointer<PortPauses>
 
     init() {
         storms = .onOwnLines(1)
         storms.initialize(to: StormBuckets())
+        pauses = .onOwnLines(1)
+        pauses.initialize(to: PortPauses())
     }
 
     deinit {
         storms.deinitialize(count: 1)
         storms.deallocate()
+        pauses.deinitialize(count: 1)
+        pauses.deallocate()
     }
 }
 
 extension PortState {
+    static func pauses(of port: UnsafeMutablePointer<PortState>) -> UnsafeMutablePointer<PortPauses> { port.pointee.pauses }
+
     /// The pacer in its place, which is at the start, as it is the first field.
     @inline(__always) @_noLocks
     static func pacer(of port: UnsafeMutablePointer<PortState>) -> UnsafeMutablePointer<Pacer> {

@@ -141,6 +141,7 @@ extension DataPlane {
             removals.append((tree, last))
         }
         publish()
+        followSharing()
         for (tree, steps) in removals {
             let old = before[tree.name] ?? []
             remove(steps, from: tree, of: old, all: old)

@@ -79,7 +79,7 @@ extension DataPlane {
             let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
             let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil, isMirrored = mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
             let wants = (port.link.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
-            let applications = discovery.published[port.index], tags = port.isPhysical && port.settings.dcb
+            let applications = discovery.published[port.index]?.applications, tags = port.isPhysical && port.settings.dcb
             if let applications { taggers.append(tagger(applications)) }
             views[Int(port.index)] = PortView(
                 link: port.link.state, bridge: bridgeNumbers[port.settings.bridge] ?? 0, defaultGuest: catchAllGuests[port.settings.name] ?? 0,
@@ -106,7 +106,7 @@ extension DataPlane {
                     sets: bridges[name]!.sets, groups: bridges[name]!.groups?.slot, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
-            protocols: protocols, taggers: .copy(taggers), limits: limits(of: connected), mirrors: mirrors))
+            protocols: protocols, taggers: .copy(taggers), limits: limits(of: connected), mirrors: mirrors, pauses: pauses(of: connected, lcore)))
         return result
     }
 

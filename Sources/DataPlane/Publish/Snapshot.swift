@@ -32,6 +32,8 @@ struct Snapshot {
 
     /// The tables of mirrors; nil if there are no mirrors.
     var mirrors: UnsafeMutablePointer<MirrorTables>?
+    /// The ports whose priorities can be paused; empty if there are none.
+    var pauses = UnsafeMutableBufferPointer<PauseView>(start: nil, count: 0)
 
     func deallocate() {
         receiveQueues.deallocate()
@@ -50,6 +52,7 @@ struct Snapshot {
         for tagger in taggers { tagger.destroy() }
         taggers.deallocate()
         limits.deallocate()
+        pauses.deallocate()
         mirrors?.pointee.deallocate()
         mirrors?.deallocate()
     }

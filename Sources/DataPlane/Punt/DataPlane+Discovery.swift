@@ -34,7 +34,11 @@ extension DataPlane {
     func advanceDiscovery() {
         let now = runtime.now
         if let due = discovery.nextDeadline, due <= now { sendDue(now) }
-        if discovery.isDue(now) { exchange { snapshot(for: $0, leavingOut: []) } }
+        if discovery.isDue(now) {
+            exchange { snapshot(for: $0, leavingOut: []) }
+            followSharing()
+        }
+        watchPauses()
     }
 
     /// Has the neighbours of ports that are going told that nothing of what they were told is valid any more. The ports' links must still be open.
@@ -153,6 +157,8 @@ extension DataPlane {
         public var tags: Bool
         /// The priority that frames of each protocol leave with, in the order of the protocol table; the last is that of frames of no known protocol.
         public var priorities: [(name: String, pcp: Int)]
+        /// What the switch at the other end has asked to pause, and what traffic classes have sent; nil: the port does neither.
+        public var pauses: PauseReport?
         /// The present time, on the clock of the times in `link`.
         public var now: UInt64
     }
@@ -161,12 +167,13 @@ extension DataPlane {
     public func discoveryReports() -> [DiscoveryReport] {
         ports.values.sorted { $0.settings.name < $1.settings.name }.compactMap { port in
             guard let link = discovery.links[port.index] else { return nil }
-            let applications = discovery.published[port.index] ?? []
+            let applications = discovery.published[port.index]?.applications ?? []
             var priorities: [(name: String, pcp: Int)] = []
             for item in model.protocolTable { priorities.append((item.name, applications.priority(of: item.matches).map(Int.init) ?? item.pcp)) }
             priorities.append(("default", Int(applications.standardPriority ?? 0)))
             return DiscoveryReport(
-                port: port.settings.name, mode: port.settings.lldp, link: link, tags: port.settings.dcb, priorities: priorities, now: runtime.now)
+                port: port.settings.name, mode: port.settings.lldp, link: link, tags: port.settings.dcb, priorities: priorities, pauses: pauseReport(of: port),
+                now: runtime.now)
         }
     }
 }

@@ -9,18 +9,23 @@ struct Discovery {
     /// The chassis ID that all ports tell: the lowest address that a physical port had when the first one came. It stays as long as the daemon runs, so that
     /// neighbours do not take the switch for another when that port goes.
     var chassis: MACAddress?
-    /// The application priorities that the published snapshots were made with, by port.
-    private(set) var published: [PortIndex: [ApplicationPriority]] = [:]
+    /// What the published snapshots were made with, by port.
+    private(set) var published: [PortIndex: DCBXParameters] = [:]
     /// When the snapshots were last exchanged because of what neighbours told.
     private(set) var publishedAt: Nanoseconds?
 
-    /// The application priorities of each port that has any.
-    private var present: [PortIndex: [ApplicationPriority]] { links.compactMapValues { $0.dcbx.operational.applications }.filter { !$0.value.isEmpty } }
+    /// What is in use at each port that negotiates anything.
+    private var present: [PortIndex: DCBXParameters] {
+        links.compactMapValues { link in
+            let used = link.dcbx.operational
+            return used == DCBXParameters() ? nil : used
+        }
+    }
 
-    /// Has the next snapshots made with the present priorities.
+    /// Has the next snapshots made with what is in use now.
     mutating func publish() { published = present }
 
-    /// Whether the priorities have changed, and may be published: that is done once a second at most, so that a neighbour that tells something else in each
+    /// Whether what is in use has changed, and may be published: that is done once a second at most, so that a neighbour that tells something else in each
     /// frame does not keep the control thread busy.
     mutating func isDue(_ now: Nanoseconds) -> Bool {
         guard publishedAt.map({ now - $0 >= 1_000_000_000 }) ?? true, present != published else { return false }

@@ -67,6 +67,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     // A second of 2^30 ns is used to age the forwarding database, as it needs no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
     runCommands(lcore)
+    if _slowPath(snapshot.pointee.pauses.count != 0) { followPauses(lcore, snapshot) }
 
     var received = 0
     let queues = snapshot.pointee.receiveQueues

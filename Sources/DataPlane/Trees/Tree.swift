@@ -23,8 +23,10 @@ final class Tree {
         let root = TreeRecord.root(description)
         let shared = runtime.lcores.count > 1 ? SharedTree.create() : nil
         self.shared = shared
+        // A physical port may have a part for each priority, which can be paused.
+        let outputs = if case .outbound = description.kind { 9 * maxPorts } else { maxPorts }
         instances = runtime.lcores.indices.map { _ in
-            ClassTree.create(root: root, frames: runtime.bufferLimit, outputs: maxPorts, overhead: description.overhead, now: now, shared: shared)
+            ClassTree.create(root: root, frames: runtime.bufferLimit, outputs: outputs, overhead: description.overhead, now: now, shared: shared)
         }
     }
 
@@ -49,6 +51,14 @@ final class Tree {
 
     /// Records that the instances have been told what `edit` says.
     func adopt(_ edit: LocalChange.TreeEdit, output: (ClassDescription) -> PortIndex) { record.adopt(edit, output: output) }
+
+    var sharing: TreeSharing? { record.sharing }
+
+    /// The commands that bring the instances to another sharing of the root's rate; see `TreeRecord`.
+    func commands(to sharing: TreeSharing?, output: (ClassDescription) -> PortIndex) -> [TreeStep] { record.commands(to: sharing, output: output) }
+
+    /// Records that the instances have been told of a sharing.
+    func adopt(_ sharing: TreeSharing?, output: (ClassDescription) -> PortIndex) { record.adopt(sharing, output: output) }
 
     /// Gives the instances the memory that a step needs, before they are told of the step.
     func prepare(_ step: TreeStep) {

@@ -6,6 +6,8 @@ struct TreeRecord {
     private(set) var description: TreeDescription
     /// The parameters of each class, by id.
     private var told: [UInt16: Scheduler.ClassParameters] = [:]
+    /// How the root's rate is shared among traffic classes, and which leaves are in which; nil: it is not shared.
+    private(set) var sharing: TreeSharing?
 
     /// The record of a tree that has nothing but its root.
     init(of description: TreeDescription) {
@@ -109,6 +111,25 @@ struct TreeRecord {
         description.adopt(edit)
     }
 
+    /// The commands that bring the instances to another sharing. They keep all queues.
+    func commands(to new: TreeSharing?, output: (ClassDescription) -> PortIndex) -> [TreeStep] {
+        var other = self
+        other.sharing = new
+        let changes = description.classes.compactMap { item -> TreeStep? in
+            let parameters = other.parameters(of: item, output)
+            return told[item.id] == parameters ? nil : .change(item.id, parameters)
+        }
+        guard let new else { return changes + [.share(nil)] }
+        // Parts of outputs must be there before leaves have them.
+        return [.share(new.shares)] + changes
+    }
+
+    /// Records that the instances have been told of a sharing.
+    mutating func adopt(_ new: TreeSharing?, output: (ClassDescription) -> PortIndex) {
+        sharing = new
+        adopt(description, output: output)
+    }
+
     /// Whether this record equals one of a tree that has been told of `wanted` and nothing else.
     func says(_ wanted: TreeDescription, output: (ClassDescription) -> PortIndex) -> Bool {
         var other = TreeRecord(of: wanted)
@@ -121,6 +142,7 @@ struct TreeRecord {
     private func parameters(of item: ClassDescription, _ output: (ClassDescription) -> PortIndex) -> Scheduler.ClassParameters {
         var parameters = Scheduler.ClassParameters(item.settings, output: output(item))
         if !item.isLeaf { parameters.queuesFlows = false }
+        sharing?.place(item, &parameters)
         if !item.isLeaf, let old = told[item.id] { parameters.output = old.output }
         return parameters
     }

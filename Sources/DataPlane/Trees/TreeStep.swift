@@ -9,8 +9,10 @@ package enum TreeStep: BitwiseCopyable {
     case remove(ClassID, heir: ClassID)
     /// Bytes that are charged for each frame in addition to its length.
     case overhead(bytes: Int)
-    /// The leaves of an output that takes frames again are served again.
+    /// The leaves of an output, which was full or paused, are served again.
     case unpark(output: UInt16)
+    /// The root's rate is shared among traffic classes from now on; nil: it is not.
+    case share(LinkShares?)
     /// Frees the frames that the tree gave up.
     case freeFrames
 }
@@ -25,7 +27,10 @@ extension TreeStep {
         case .move(let id, let parent): return tree.pointee.move(id, under: parent, at: now)
         case .remove(let id, let heir): return tree.pointee.remove(id, leavingTo: heir, at: now)
         case .overhead(let bytes): tree.pointee.change(overhead: bytes)
-        case .unpark(let output): tree.pointee.unpark(output: output)
+        case .unpark(let output):
+            tree.pointee.unpark(output: output)
+            tree.pointee.pause(0, of: output)
+        case .share(let shares): tree.pointee.share(by: shares)
         case .freeFrames: break
         }
         return .done
@@ -35,7 +40,7 @@ extension TreeStep {
     var given: (id: ClassID, parameters: Scheduler.ClassParameters)? {
         switch self {
         case .add(let id, _, let parameters), .change(let id, let parameters): (id, parameters)
-        case .move, .remove, .overhead, .unpark, .freeFrames: nil
+        case .move, .remove, .overhead, .unpark, .share, .freeFrames: nil
         }
     }
 
@@ -63,6 +68,7 @@ extension TreeStep: CustomStringConvertible {
         case .remove(let id, let heir): heir == 0 ? "remove class \(id)" : "remove class \(id), whose frames class \(heir) takes over"
         case .overhead(let bytes): "charge \(bytes) bytes more for each frame"
         case .unpark(let output): "let the leaves of output \(output) go on"
+        case .share(let shares): shares == nil ? "share the rate among traffic classes no longer" : "share the rate among traffic classes"
         case .freeFrames: "free what it gave up"
         }
     }

@@ -25,7 +25,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func refreshShare(_ id: ClassID, at now: Nanoseconds) {
         let epoch = SharedTree.epoch(at: now), isLeaf = states[Int(id)].level == 0
-        let priority = isLeaf ? 0 : (states[Int(id)].active | 0x80).trailingZeroBitCount
+        let priority = isLeaf ? 0 : lendingPriority(id, states[Int(id)].active)
         if leases[Int(id)].epoch == epoch, isLeaf || feedShares[Int(id)].priority == UInt8(priority) { return }
         computeShare(id, priority, isLeaf: isLeaf, epoch)
     }
@@ -36,7 +36,7 @@ extension ClassTree {
         let lease = leases + Int(id), feed = feedShares + Int(id)
         let before = (epoch &- 1) & 0xf_ffff
         let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: priority)
-        let weight = isLeaf ? 1 : UInt64(feedWeights[Int(id) &* 8 &+ priority])
+        let weight = isLeaf ? 1 : UInt64(lendingWeight(id, priority))
         if weight == 0 { return }
         if lease.pointee.epoch != epoch {
             lease.pointee.announcedBefore = lease.pointee.epoch == before ? lease.pointee.announced : 0
@@ -78,8 +78,8 @@ extension ClassTree {
     mutating func share(of id: ClassID, at now: Nanoseconds) -> Share? {
         let active = states[Int(id)].active
         guard let shared, states[Int(id)].level != 0, active != 0 else { return nil }
-        let priority = active.trailingZeroBitCount
-        let weight = feedWeights[Int(id) &* 8 &+ priority]
+        let priority = lendingPriority(id, active)
+        let weight = lendingWeight(id, priority)
         if weight == 0 { return nil }
         refreshShare(id, at: now)
         let feed = feedShares + Int(id)
@@ -88,8 +88,9 @@ extension ClassTree {
         var end = now
         if flags & ClassFlags.meteredFloor != 0 { end = max(end, shared.words[base &+ SharedTree.floor].end.load(ordering: .relaxed)) }
         if flags & ClassFlags.meteredCeiling != 0 { end = max(end, shared.words[base &+ SharedTree.ceiling].end.load(ordering: .relaxed)) }
-        let may = shared.claim(id, priority: priority, mine: &feed.pointee.hold, until: end &+ SharedTree.grace, at: now)
+        var may = shared.claim(id, priority: priority, mine: &feed.pointee.hold, until: end &+ SharedTree.grace, at: now)
         if may { feed.pointee.heldPriority = UInt8(truncatingIfNeeded: priority) }
+        if _slowPath(hasShares), id == 1, leavesRateToOthers(at: now) { may = false }
         return Share(fraction: feed.pointee.fraction(of: weight), sum: feed.pointee.sum, mayBorrow: may)
     }
 
@@ -97,6 +98,7 @@ extension ClassTree {
     @_noLocks @inline(__always)
     mutating func endWaiting(at id: ClassID, _ priorities: UInt8) {
         guard states[Int(id)].flags & ClassFlags.shared != 0, let shared else { return }
+        if _slowPath(hasShares), id == 1 { endWaitingOfClasses(priorities) }
         let feed = feedShares + Int(id)
         if feed.pointee.hold != 0, priorities &>> feed.pointee.heldPriority & 1 != 0 { shared.release(id, mine: &feed.pointee.hold) }
         if states[Int(id)].active == 0 {

@@ -37,6 +37,8 @@ public struct SharedTree: @unchecked Sendable {
     let words: UnsafeMutablePointer<SharedWord>
     /// The weights of borrowers that wait at each class, by epoch and priority: see `SharedTree+Shares`. Never touched for leaves.
     let weights: UnsafeMutablePointer<SharedWord>
+    /// The times of traffic classes, in a tree with shares.
+    let times: ClassTimes
     private let memory: ZeroedMemory
     public let classes: Int
 
@@ -58,9 +60,9 @@ public struct SharedTree: @unchecked Sendable {
     public static func create(classes: Int = 65_536) -> SharedTree {
         let count = classes * wordsPerClass, weights = classes * weightsPerClass
         // Words that were never written read as 0.
-        let memory = ZeroedMemory(byteCount: (count + weights) * MemoryLayout<SharedWord>.stride)
-        let words = memory.bytes.bindMemory(to: SharedWord.self, capacity: count + weights)
-        return SharedTree(words: words, weights: words + count, memory: memory, classes: classes)
+        let memory = ZeroedMemory(byteCount: ClassTimes.byteCount + (count + weights) * MemoryLayout<SharedWord>.stride)
+        let words = (memory.bytes + ClassTimes.byteCount).bindMemory(to: SharedWord.self, capacity: count + weights)
+        return SharedTree(words: words, weights: words + count, times: ClassTimes(memory.bytes), memory: memory, classes: classes)
     }
 
     /// Bytes that a class takes here, once for all instances.

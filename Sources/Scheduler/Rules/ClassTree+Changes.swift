@@ -36,7 +36,7 @@ extension ClassTree {
         if !p.queuesFlows { joinFlows(of: id) }
         configure(id, p, existed: true, at: now)
         // The change may allow savers to send earlier.
-        if saverRows != 0 { saversDue = 0 }
+        if saverRows & ~Self.sharesMark != 0 { saversDue = 0 }
         if !isLeaf, id != 1 { limitedInners &+= (hasLimits(id) ? 1 : 0) &- (held ? 1 : 0) }
         if isLeaf, !queuedFlows { inheritQueue(id) }
         disarm(id)

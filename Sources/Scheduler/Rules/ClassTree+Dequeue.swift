@@ -37,9 +37,10 @@ extension ClassTree {
     }
 
     /// Serves the saver whose turn it is if the root is below its ceiling; the root must have been charged. Returns false if no saver may send now, or there is
-    /// no room.
+    /// no room. In a tree with shares, serves a traffic class.
     @_noLocks @inline(never)
     private mutating func serveSaver(into: UnsafeMutablePointer<ScheduledFrame>, _ sent: inout Int, limit: Int, at now: Nanoseconds) -> Bool {
+        if hasShares { return serveTrafficClass(into: into, &sent, limit: limit, at: now) }
         if sent < limit {
             if rows.trailingZeroBitCount < Self.rootRow { return true }
             if rootIsFree(at: now) {
@@ -53,7 +54,7 @@ extension ClassTree {
 
     /// Serves the leaf whose turn it is in `row`. Returns 0 if it only removed an obstacle: a class that owes bytes, a parked leaf, or stale frames.
     @_noLocks @inline(never)
-    private mutating func visit(
+    mutating func visit(
         row: Int, into: UnsafeMutablePointer<ScheduledFrame>, limit: Int, at now: Nanoseconds
     ) -> Int {
         let priority = row & 7

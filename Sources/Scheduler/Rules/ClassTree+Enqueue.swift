@@ -277,7 +277,7 @@ extension ClassTree {
             let index = droppedHead
             let mark = frames[Int(index)].dropMark
             let reason: DroppedFrame.Reason = mark &>> 16 == 0 ? .codel : mark &>> 16 == 1 ? .classRemoved : .queueLimit
-            into[taken] = DroppedFrame(handle: frames[Int(index)].handle, output: UInt16(truncatingIfNeeded: mark), reason: reason)
+            into[taken] = DroppedFrame(handle: frames[Int(index)].handle, output: UInt16(truncatingIfNeeded: mark) & trafficClasses.outputMask, reason: reason)
             taken &+= 1
             droppedHead = frames[Int(index)].next
             if droppedHead == FrameNode.none { droppedTail = FrameNode.none }

@@ -150,7 +150,7 @@ extension ClassTree {
         if rowHeads[row] == id {
             rowHeads[row] = next
             if next == 0 { saverRows &= ~(1 &<< UInt64(row & 63)) }
-            if saverRows == 0 { saversDue = .max }
+            if saverRows & ~Self.sharesMark == 0 { saversDue = .max }
             return
         }
         links(mine.pointee.previous, row).pointee.next = next

@@ -77,6 +77,8 @@ public struct ClassTree {
     var saverRows: UInt64 = 0
     /// Earliest time at which the root may allow savers to send; it may be too early. `.max` if there are no savers.
     var saversDue = Nanoseconds.max
+    /// Among which classes the root's rate is shared, if it is (`hasShares`).
+    var trafficClasses: TrafficClasses
 
     var wheel: TimingWheel
     /// Time of the last dequeue or bypass.
@@ -172,6 +174,7 @@ public struct ClassTree {
         self.classes = classes
         self.overhead = Self.bounded(overhead: overhead)
         self.shared = shared
+        trafficClasses = TrafficClasses(shared?.times)
     }
 
     /// Frees the tree. The handles of frames that are still queued are lost: to get them, remove the classes and call `takeDropped` first.
@@ -200,6 +203,7 @@ public struct ClassTree {
         it.rowTails.deallocate()
         it.outputStates.deallocate()
         it.wheel.deallocate()
+        it.trafficClasses.deallocate()
         tree.deinitialize(count: 1)
         tree.deallocate()
     }
@@ -239,7 +243,11 @@ public struct ClassTree {
 struct OutputState {
     /// First of the backlogged leaves that wait for the output, which are linked by `parkedNext`; 0 if there are none.
     var parkedHead: ClassID
+    /// Why its leaves wait: `full`, `paused` or both; 0: they do not.
     var isParked: UInt16
+
+    @inline(__always) static var full: UInt16 { @_noLocks get { 1 } }
+    @inline(__always) static var paused: UInt16 { @_noLocks get { 2 } }
 }
 
 extension ClassTree {

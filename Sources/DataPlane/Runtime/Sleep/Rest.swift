@@ -96,6 +96,8 @@ private func longestWait(
     var due = Nanoseconds.max
     let trees = snapshot.pointee.trees
     for index in 0..<trees.count { due = min(due, trees[unchecked: index].tree.pointee.nextEvent(at: now)) }
+    let pauses = snapshot.pointee.pauses
+    for index in 0..<pauses.count where pauses[unchecked: index].end > now { due = min(due, pauses[unchecked: index].end) }
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
         let link = queues[unchecked: index].link, pacer = PortState.pacer(of: link.pointee.port)

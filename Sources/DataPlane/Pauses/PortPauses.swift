@@ -1,0 +1,117 @@
+import DCB
+import DPDKShim
+import Scheduler
+import Synchronization
+
+/// The pauses of a physical port (IEEE 802.1Qbb): any loop that receives a frame that asks for one writes them, and all loops read until when each priority is
+/// paused.
+struct PortPauses: ~Copyable {
+    /// Grows whenever one of `until` changes.
+    let changes = Atomic<UInt32>(0)
+    /// For each priority, until when it is paused.
+    private let until: UnsafeMutablePointer<SharedTime>
+    /// Whether pauses are followed; the priorities that may be paused, a bit for each; and the link's speed in Mbit/s. Written by the control thread.
+    let isFollowed = Atomic<Bool>(false)
+    let enabled = Atomic<UInt8>(0)
+    let speed = Atomic<UInt32>(10_000)
+
+    /// Whether a thread is using `receiver`.
+    private let isTaken = Atomic<Bool>(false)
+    private let receiver: UnsafeMutablePointer<PauseReceiver>
+
+    struct SharedTime: ~Copyable {
+        let end = Atomic<UInt64>(0)
+    }
+
+    init() {
+        until = .onOwnLines(8)
+        for index in 0..<8 { (until + index).initialize(to: SharedTime()) }
+        receiver = .onOwnLines(1)
+        receiver.initialize(to: PauseReceiver())
+    }
+
+    deinit {
+        until.deallocate()
+        receiver.deallocate()
+    }
+
+    /// Takes a frame that asks for a pause. If another thread is doing so at that moment, which two loops only do if the port's pause frames come in by several
+    /// queues, the frame has no effect; whoever wants a pause asks again before it ends.
+    @_noLocks
+    func receive(_ frame: PauseFrame, at now: Nanoseconds) {
+        if !isFollowed.load(ordering: .relaxed) || isTaken.exchange(true, ordering: .acquiring) { return }
+        receiver.pointee.receive(frame, enabled: enabled.load(ordering: .relaxed), speed: speed.load(ordering: .relaxed), at: now)
+        publish()
+        isTaken.store(false, ordering: .releasing)
+    }
+
+    /// Ends pauses that last too long, and returns what has happened so far.
+    func watch(at now: Nanoseconds) -> PauseReceiver {
+        if isTaken.exchange(true, ordering: .acquiring) { return receiver.pointee }
+        receiver.pointee.watch(at: now)
+        publish()
+        let found = receiver.pointee
+        isTaken.store(false, ordering: .releasing)
+        return found
+    }
+
+    @_noLocks
+    private func publish() {
+        var hasChanged = false
+        for index in 0..<8 {
+            let end = receiver.pointee.until[index]
+            if until[index].end.load(ordering: .relaxed) == end { continue }
+            until[index].end.store(end, ordering: .relaxed)
+            hasChanged = true
+        }
+        if hasChanged { changes.add(1, ordering: .releasing) }
+    }
+
+    /// The priorities that are paused at `now`, a bit for each, and when the first of these pauses ends.
+    @_noLocks
+    func paused(at now: Nanoseconds) -> (priorities: UInt8, end: Nanoseconds) {
+        var priorities: UInt8 = 0, first = Nanoseconds.max
+        for index in 0..<8 {
+            let end = until[index].end.load(ordering: .relaxed)
+            if end <= now { continue }
+            priorities |= 1 &<< UInt8(truncatingIfNeeded: index)
+            first = min(first, end)
+        }
+        return (priorities, first)
+    }
+}
+
+/// A port whose priorities can be paused, as one poll loop sees it.
+struct PauseView {
+    var port: PortIndex
+    /// This loop's instance of the port's tree.
+    var tree: UnsafeMutablePointer<ClassTree>
+    var pauses: UnsafeMutablePointer<PortPauses>
+    // Written by the loop: the value of `changes` when it last looked (at first it has not), and when a pause ends.
+    var seen: UInt32
+    var end: Nanoseconds = 0
+}
+
+/// Has the leaves of paused priorities wait, and those of others go on. It is called at the start of a turn, and when a frame has asked for a pause.
+@inline(never) @_noLocks
+func followPauses(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    let views = snapshot.pointee.pauses, now = lcore.pointee.now
+    for index in 0..<views.count {
+        let view = views.baseAddress.unsafelyUnwrapped + index
+        let changes = view.pointee.pauses.pointee.changes.load(ordering: .acquiring)
+        if changes == view.pointee.seen, now < view.pointee.end { continue }
+        view.pointee.seen = changes
+        let (priorities, end) = view.pointee.pauses.pointee.paused(at: now)
+        view.pointee.end = end
+        view.pointee.tree.pointee.pause(priorities, of: view.pointee.port)
+    }
+}
+
+/// Takes a MAC control frame that came in by a physical port.
+@inline(never) @_noLocks
+func notePause(_ frame: Frame, _ port: UnsafeMutablePointer<PortView>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    guard let link = port.pointee.link, let bytes = sluice_frame_bytes(frame), let pause = PauseFrame(bytes, count: Int(sluice_frame_contiguous(frame)))
+    else { return }
+    link.pointee.port.pointee.pauses.pointee.receive(pause, at: lcore.pointee.now)
+    followPauses(lcore, snapshot)
+}
