@@ -24,7 +24,15 @@ struct ArchitectureTests {
         ("Diagnosis", ["ControlAPI", "Configuration", "Packet"]),
         ("NUMA", ["CNUMA", "Glibc"]),
         ("Netlink", ["CNetlink", "Packet", "Glibc"]),
-        ("DataPlane", ["DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "Glibc"]),
+        ("VhostUser", []),
+        ("VhostSessions", ["VhostUser", "CLinux", "Glibc"]),
+        (
+            "DataPlane",
+            [
+                "DPDKShim", "Netlink", "NUMA", "Packet", "Scheduler", "Bridge", "DCB", "LinkProtocols", "Configuration", "Filters", "VhostSessions", "VhostUser",
+                "Glibc",
+            ]
+        ),
         (
             "ControlPlane",
             [

@@ -182,7 +182,7 @@ extension EndToEnd {
                 let process = try lab.start("/bin/sh", "-c", "exec \(command) 2>\(unread.path)")
                 lab.atClose { try? FileManager.default.removeItem(atPath: "/var/run/dpdk/sluice-\(process.pid)") }
                 _ = try process.waitForLine(in: process.output, within: 30) { $0.hasPrefix("ready") }
-                // Each of these messages makes librte_vhost log something.
+                // Each of these messages names a ring that is not there, so that the port logs something.
                 for _ in 0..<200 { _ = try? Frontend(lab.path("good")).send(.setRingSize, [255, 0, 0, 0, 3, 0, 0, 0]) }
                 let guest = try Frontend(lab.path("good"))
                 guest.offer(ring: 0, bufferBytes: 2_048, count: 256)

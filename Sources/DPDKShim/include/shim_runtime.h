@@ -54,7 +54,7 @@ bool sluice_log_write(const char *text, size_t length, int patience);
 /// Has everything that the process writes to standard error dropped rather than wait, including what libraries print themselves (libbpf, libxdp).
 void sluice_standard_error_never_waits(void);
 
-/// From now on a poll loop's thread cannot extend DPDK's heap: otherwise a guest's descriptors could have librte_vhost request gigabytes there. Returns 0 or a
+/// From now on a poll loop's thread cannot extend DPDK's heap: otherwise what a guest sends could have a driver request gigabytes there. Returns 0 or a
 /// negative errno.
 int sluice_heap_fixed_for_loops(void);
 

@@ -17,10 +17,10 @@ struct LinkState: ~Copyable {
     /// The port that the link belongs to. Set before any loop is given the link.
     var port = UnsafeMutablePointer<PortState>(bitPattern: MemoryLayout<PortState>.alignment).unsafelyUnwrapped
 
-    /// `.vhost`: librte_vhost's number of the connected guest; -1: none is connected. `.device`: 0 while up, -1 while down. Written by librte_vhost's threads
+    /// `.vhost`: 0 while a guest is connected and its driver ready, -1 otherwise. `.device`: 0 while up, -1 while down. Written by the thread of vhost-user
     /// or the control thread, read by lcores.
     let connection = Atomic<Int32>(-1)
-    /// The queue pairs whose ring from the guest to the switch is enabled, as bits. Written by librte_vhost's threads (for a `.device`, once).
+    /// The queue pairs whose ring from the guest to the switch is enabled, as bits. Written by the thread of vhost-user (for a `.device`, once).
     let receiveRings = Atomic<UInt64>(0)
     /// The queue pairs whose ring from the switch to the guest is enabled, as bits.
     let transmitRings = Atomic<UInt64>(0)

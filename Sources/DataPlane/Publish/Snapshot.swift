@@ -89,8 +89,8 @@ extension ReceiveQueue {
     }
 }
 
-/// The fewest frames that are asked of a guest's ring. librte_vhost takes as many buffers from the pool as it is asked for frames, and returns those that it
-/// does not need, so asking an idle ring for a whole burst costs more than asking for a few frames.
+/// The fewest frames that are asked of a guest's ring. A packed ring does not tell how many there are, so as many buffers are taken from the pool as frames are
+/// asked for, and those that are not needed go back: asking an idle ring for a whole burst costs more than asking for a few frames.
 let leastPoll = 4
 
 /// A port as poll loops see it. It fills a cache line, no more.

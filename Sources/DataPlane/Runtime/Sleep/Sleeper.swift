@@ -65,7 +65,7 @@ enum Patience {
     /// The shortest and the longest time between two polls of queues that cannot wake the loop. In between it is a quarter of the time without work.
     @inline(__always) static var shortestNap: Nanoseconds { @_noLocks get { 20_000 } }
     @inline(__always) static var longestNap: Nanoseconds { @_noLocks get { 500_000 } }
-    /// A loop polls all its queues at least this often, because librte_vhost reports a ring as empty while one of its own threads holds it.
+    /// A loop polls all its queues at least this often, so that an announcement that is missed costs no more than that.
     @inline(__always) static var longestSleep: Nanoseconds { @_noLocks get { 100_000_000 } }
 }
 

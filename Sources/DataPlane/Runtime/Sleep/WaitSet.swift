@@ -78,7 +78,7 @@ func isArmed(_ lcore: UnsafeMutablePointer<Lcore>, for snapshot: UnsafeMutablePo
     lcore.pointee.sleeper.setNumber == snapshot.pointee.number && lcore.pointee.sleeper.setChanges == ringChanges(snapshot)
 }
 
-/// Builds the set anew, as is done whenever anything has changed: a guest's descriptor that librte_vhost has closed cannot be removed from a set, as the guest
+/// Builds the set anew, as is done whenever anything has changed: a guest's descriptor that was closed here cannot be removed from a set, as the guest
 /// still holds the same one open.
 @inline(never) @_noLocks
 private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
@@ -95,7 +95,7 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
         var countsEvents = true
         switch link.pointee.mechanism {
         case .vhost:
-            // A ring that is not polled wakes nobody. When that changes, librte_vhost's callbacks wake the loop.
+            // A ring that is not polled wakes nobody. When that changes, `GuestConnection` wakes the loop.
             guard let ring = ring(of: queue, link) else { continue }
             descriptor = ring.pointee.kick
         case .device:
