@@ -163,6 +163,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         ring.size = started.size
         ring.isPacked = started.isPacked
         ring.hasEventIndex = started.features.contains(.eventIndex)
+        ring.isInOrder = started.features.contains(.inOrder)
         ring.isMergeable = started.features.contains(.mergeableReceive)
         ring.headerLength = started.features.isDisjoint(with: [.mergeableReceive, .version1]) ? 10 : 12
         if started.features.contains(.logAll), let log = started.log { (ring.logBits, ring.logLength) = (log.bits, log.length) }

@@ -51,6 +51,8 @@ struct GuestRing {
     var isPacked = false
     /// Whether notifications are suppressed by event index (VIRTIO_F_EVENT_IDX).
     var hasEventIndex = false
+    /// Whether buffers are used in the order in which they were made available (VIRTIO_F_IN_ORDER), as they always are here, and the driver counts on it.
+    var isInOrder = false
     /// Whether a frame may be put into several buffers (VIRTIO_NET_F_MRG_RXBUF).
     var isMergeable = false
     /// The size of the header before each frame: 12 bytes, or 10 for a driver that knows neither version 1 nor mergeable buffers.
@@ -76,6 +78,11 @@ struct GuestRing {
     var toldUsed: UInt16 = 0
     var hasTold = false
     var fault = Fault.none
+    /// Packed: how many buffers were returned that the driver does not see yet, the first one's slot and flags, and the last one's identifier.
+    var returned = 0
+    var firstReturned = Self.nowhere
+    var firstFlags: UInt16 = 0
+    var lastReturned: UInt16 = 0
 
     @inline(__always)
     var isLogged: Bool { @_noLocks get { logBits != nil } }

@@ -86,7 +86,9 @@ struct RingReceiver {
                     special = head
                     break
                 }
+                // A header often ends a cache line, and the frame begins the next one.
                 sluice_prefetch(bytes)
+                sluice_prefetch(bytes + header)
                 scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
                 scratch.chains[simple].number = head
                 simple &+= 1
@@ -150,7 +152,9 @@ struct RingReceiver {
                     special = flags
                     break
                 }
+                // A header often ends a cache line, and the frame begins the next one.
                 sluice_prefetch(bytes)
+                sluice_prefetch(bytes + header)
                 scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
                 scratch.chains[simple].number = descriptor.number
                 simple &+= 1
@@ -173,7 +177,7 @@ struct RingReceiver {
                 break
             }
         }
-        if done > 0 { ring.tell() }
+        if done > 0 { ring.publishPacked() }
     }
 
     // MARK: Frames

@@ -43,6 +43,7 @@ struct RingSender {
                     let bytes = memory.host(descriptor.address, UInt64(length))
                 else { break }
                 sluice_prefetch_for_writing(bytes)
+                sluice_prefetch_for_writing(bytes + header)
                 scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
                 scratch.chains[simple].number = head
                 simple &+= 1
@@ -124,6 +125,7 @@ struct RingSender {
                     let bytes = memory.host(descriptor.address, UInt64(length))
                 else { break }
                 sluice_prefetch_for_writing(bytes)
+                sluice_prefetch_for_writing(bytes + header)
                 scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
                 scratch.chains[simple].number = descriptor.number
                 simple &+= 1
@@ -146,7 +148,7 @@ struct RingSender {
             }
             done &+= 1
         }
-        if done > 0 { ring.tell() }
+        if done > 0 { ring.publishPacked() }
         return done
     }
 
