@@ -16,9 +16,9 @@ typedef struct {
     bool lost;
 } region;
 
-/* Enough for 1 000 guests with the 8 regions each that the protocol allows. The signal handler reads the table without a lock: `length` is the last field
+/* Enough for as many ports as a daemon may have, with the 32 regions each that are offered, and a log. The signal handler reads the table without a lock: `length` is the last field
  * to be written when a region is added, and the first to be cleared when it is removed. */
-enum { region_count = 8192 };
+enum { region_count = 1024 * (32 + 1) };
 static region regions[region_count];
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 /* Number of regions that are lost now. It spares the search in the usual case: every port is asked many times a second, and hardly ever has anything been

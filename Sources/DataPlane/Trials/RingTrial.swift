@@ -13,6 +13,8 @@ package final class RingTrial {
     private let frames = UnsafeMutablePointer<Frame?>.zeroed(burstSize)
     private let counters = UnsafeMutablePointer<PortCounters>.zeroed(1)
     private let pool: OpaquePointer
+    /// The descriptor by which the driver is told of used buffers.
+    private let call = sluice_event_create()
 
     /// - Parameter buffers: how many buffers there are, of `bufferSize` bytes.
     package init(buffers: Int, bufferSize: Int) throws {
@@ -34,7 +36,7 @@ package final class RingTrial {
 
     /// Gives the ring a size and a layout. Its parts stand at the beginning of the first region: descriptors at 0, the driver's part at 0x40000, the device's
     /// part at 0x50000.
-    package func setUp(size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false) {
+    package func setUp(size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false) {
         memset(memory[0].host, 0, Self.regionBytes)
         memset(memory[1].host, 0, Self.regionBytes)
         var new = GuestRing()
@@ -42,9 +44,17 @@ package final class RingTrial {
         new.driverArea = memory[0].host + 0x40000
         new.deviceArea = memory[0].host + 0x50000
         (new.size, new.isPacked, new.isMergeable, new.headerLength, new.hasEventIndex) = (size, isPacked, isMergeable, header, hasEventIndex)
+        new.isInOrder = isInOrder
+        new.call = call
         new.memory = table
         new.position = .start(packed: isPacked)
         ring.initialize(to: new)
+    }
+
+    /// How often the driver was told of used buffers since this was last asked.
+    package func takeCalls() -> Int {
+        var count: UInt64 = 0
+        return read(call, &count, 8) == 8 ? Int(count) : 0
     }
 
     /// Why the ring was stopped; nil: it runs.

@@ -6,6 +6,7 @@ struct RingDriver {
     let trial: RingTrial
     let size: Int
     let isPacked: Bool
+    let isInOrder: Bool
     var random: Seeded
 
     /// A buffer that was made available, by the number under which it comes back.
@@ -30,8 +31,8 @@ struct RingDriver {
     /// Where the next piece of memory is taken, in each region.
     private var places: [Int] = [0, 0]
 
-    init(_ trial: RingTrial, size: Int, isPacked: Bool, seed: UInt64) {
-        (self.trial, self.size, self.isPacked, random) = (trial, size, isPacked, Seeded(seed))
+    init(_ trial: RingTrial, size: Int, isPacked: Bool, isInOrder: Bool = false, seed: UInt64) {
+        (self.trial, self.size, self.isPacked, self.isInOrder, random) = (trial, size, isPacked, isInOrder, Seeded(seed))
         free = Array(0..<size)
         freeSlots = size
         forgetMemory()
@@ -71,10 +72,11 @@ struct RingDriver {
     }
 
     /// Makes a buffer available.
+    /// - Parameter wanted: whether in an indirect table; nil: by chance.
     /// - Returns: false if the ring has no room for it.
-    mutating func offer(_ pieces: [Piece], writable: Bool) -> Bool {
+    mutating func offer(_ pieces: [Piece], writable: Bool, isIndirect wanted: Bool? = nil) -> Bool {
         free.shuffle(using: &random)
-        let isIndirect = Bool.random(using: &random)
+        let isIndirect = wanted ?? Bool.random(using: &random)
         let taken = isIndirect ? 1 : pieces.count
         let direction: UInt16 = writable ? 2 : 0
         guard isPacked ? freeSlots >= taken && !free.isEmpty : free.count >= taken else { return false }
@@ -125,6 +127,17 @@ struct RingDriver {
     }
     private var held: [Int: [Int]] = [:]
 
+    /// Says by event index whether the driver waits for the next used buffer (2.7.7 and 2.8.10). If it does not, a packed ring's driver says so, and a split ring's
+    /// leaves the index behind.
+    func setEvent(waits: Bool) {
+        if isPacked {
+            driverArea.storeBytes(of: UInt16(usedSlot) | (usedWrap ? 0x8000 : 0), as: UInt16.self)
+            driverArea.storeBytes(of: waits ? 2 : 1, toByteOffset: 2, as: UInt16.self)
+        } else {
+            driverArea.storeBytes(of: waits ? seen : seen &- 1, toByteOffset: 4 + 2 * size, as: UInt16.self)
+        }
+    }
+
     /// Takes back all buffers that were used since the last call, in the order in which they were used, with the bytes that were written into each.
     mutating func takeBack() -> [(chain: Chain, written: Int)] {
         var back: [(Chain, Int)] = []
@@ -133,14 +146,18 @@ struct RingDriver {
                 let place = ring + 16 * usedSlot
                 let flags = place.load(fromByteOffset: 14, as: UInt16.self)
                 guard (flags & 1 << 7 != 0) == usedWrap, (flags & 1 << 15 != 0) == usedWrap else { break }
-                let number = Int(place.load(fromByteOffset: 12, as: UInt16.self))
-                let chain = waiting.removeFirst()
-                back.append((Chain(number: number, slots: chain.slots, pieces: chain.pieces), Int(place.load(fromByteOffset: 8, as: UInt32.self))))
-                if number != chain.number { back[back.count - 1].0.pieces = [] }
-                usedSlot += chain.slots
-                if usedSlot >= size { (usedSlot, usedWrap) = (usedSlot - size, !usedWrap) }
-                freeSlots += chain.slots
-                free.append(chain.number)
+                let number = Int(place.load(fromByteOffset: 12, as: UInt16.self)), written = Int(place.load(fromByteOffset: 8, as: UInt32.self))
+                // In order, a descriptor may stand for all buffers up to the one that it names (2.8.11).
+                let last = isInOrder && flags & 2 == 0 ? waiting.firstIndex { $0.number == number } ?? 0 : 0
+                for chain in waiting.prefix(last + 1) {
+                    let isNamed = isInOrder && flags & 2 == 0 ? waiting[last].number == number : chain.number == number
+                    back.append((Chain(number: number, slots: chain.slots, pieces: isNamed ? chain.pieces : []), written))
+                    usedSlot += chain.slots
+                    if usedSlot >= size { (usedSlot, usedWrap) = (usedSlot - size, !usedWrap) }
+                    freeSlots += chain.slots
+                    free.append(chain.number)
+                }
+                waiting.removeFirst(last + 1)
             }
         } else {
             let used = (deviceArea + 2).load(as: UInt16.self)

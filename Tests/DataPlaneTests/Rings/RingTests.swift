@@ -21,9 +21,11 @@ import Testing
         await #expect(processExitsWith: .success) {
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
             let buffers = trial.freeBuffers
-            for (seed, (size, isPacked, header)) in [(16, false, 12), (256, false, 12), (64, false, 10), (16, true, 12), (256, true, 12), (100, true, 12)].enumerated() {
-                trial.setUp(size: UInt16(size), isPacked: isPacked, header: UInt8(header), hasEventIndex: size == 64)
-                var driver = RingDriver(trial, size: size, isPacked: isPacked, seed: UInt64(seed))
+            for (seed, (size, isPacked, isInOrder, header)) in [
+                (16, false, false, 12), (256, false, false, 12), (64, false, false, 10), (16, true, false, 12), (256, true, true, 12), (100, true, false, 12), (100, true, true, 12),
+            ].enumerated() {
+                trial.setUp(size: UInt16(size), isPacked: isPacked, header: UInt8(header), hasEventIndex: size == 64, isInOrder: isInOrder)
+                var driver = RingDriver(trial, size: size, isPacked: isPacked, isInOrder: isInOrder, seed: UInt64(seed))
                 for _ in 0..<400 {
                     driver.forgetMemory()
                     var sent: [[UInt8]] = []
@@ -57,8 +59,8 @@ import Testing
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
             let buffers = trial.freeBuffers
             for (seed, (size, isPacked, isMergeable)) in [(16, false, true), (256, false, true), (256, false, false), (16, true, true), (256, true, true), (100, true, false)].enumerated() {
-                trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: isMergeable, hasEventIndex: size == 100)
-                var driver = RingDriver(trial, size: size, isPacked: isPacked, seed: UInt64(seed) + 100)
+                trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: isMergeable, hasEventIndex: size == 100, isInOrder: size == 256)
+                var driver = RingDriver(trial, size: size, isPacked: isPacked, isInOrder: size == 256, seed: UInt64(seed) + 100)
                 for _ in 0..<400 {
                     if driver.waiting.isEmpty { driver.forgetMemory() }
                     let shortest = isMergeable ? 20 : 9_100
@@ -103,7 +105,7 @@ import Testing
                 let isPacked = round % 2 == 0
                 let size = isPacked ? Int.random(in: 1...64, using: &random) : 1 << Int.random(in: 0...6, using: &random)
                 if round % 64 < 2 || trial.fault != nil {
-                    trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: Bool.random(using: &random), hasEventIndex: Bool.random(using: &random))
+                    trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: Bool.random(using: &random), hasEventIndex: Bool.random(using: &random), isInOrder: Bool.random(using: &random))
                 }
                 let ring = trial.memory[0].host
                 // Descriptors that are nearly right: addresses about the edges of memory, tables in the ring itself, flags of every kind.
@@ -149,6 +151,80 @@ import Testing
             }
             #expect(trial.freeBuffers == buffers)
             #expect(faults == ["tooManyAvailable", "noSuchDescriptor", "outsideMemory", "endlessChain", "badTable", "wrongDirection", "badIdentifier"])
+        }
+    }
+
+    @Test("buffers of nothing, a thousand to a table and table after table, are not followed for long")
+    func empty() async {
+        await #expect(processExitsWith: .success) {
+            let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
+            for isPacked in [false, true] {
+                trial.setUp(size: 256, isPacked: isPacked)
+                var driver = RingDriver(trial, size: 256, isPacked: isPacked, seed: 1)
+                for _ in 0..<16 {
+                    let nothing = driver.allocate(0)
+                    let isOffered = driver.offer([RingDriver.Piece](repeating: try #require(nothing), count: 200), writable: true, isIndirect: true)
+                    #expect(isOffered)
+                }
+                #expect(trial.send([[UInt8](repeating: 1, count: 60)]) == 0 && trial.fault == "endlessChain")
+            }
+        }
+    }
+
+    @Test("a burst ends when its frames have taken many descriptors, and the next goes on from there")
+    func dear() async {
+        await #expect(processExitsWith: .success) {
+            let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
+            for isPacked in [false, true] {
+                trial.setUp(size: 256, isPacked: isPacked)
+                var driver = RingDriver(trial, size: 256, isPacked: isPacked, seed: 2)
+                let frame = [UInt8](repeating: 5, count: 600)
+                for _ in 0..<16 {
+                    var pieces: [RingDriver.Piece] = []
+                    for _ in 0..<204 {
+                        let piece = driver.allocate(3)
+                        pieces.append(try #require(piece))
+                    }
+                    pieces.fill([UInt8](repeating: 0, count: 12) + frame)
+                    let isOffered = driver.offer(pieces, writable: false, isIndirect: true)
+                    #expect(isOffered)
+                }
+                // Six frames of 204 descriptors are the first to take more than 1 024.
+                for expected in [6, 6, 4, 0] { #expect(trial.receive() == [[UInt8]](repeating: frame, count: expected)) }
+                let back = driver.takeBack()
+                #expect(back.count == 16 && trial.fault == nil)
+            }
+        }
+    }
+
+    @Test("a driver that waits for used buffers is told of the first, whatever it did not want to be told of before")
+    func told() async {
+        await #expect(processExitsWith: .success) {
+            let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
+            for (seed, (size, isPacked, isInOrder)) in [(64, false, false), (64, true, false), (50, true, false), (64, true, true)].enumerated() {
+                trial.setUp(size: UInt16(size), isPacked: isPacked, hasEventIndex: true, isInOrder: isInOrder)
+                var driver = RingDriver(trial, size: size, isPacked: isPacked, isInOrder: isInOrder, seed: UInt64(seed) + 50)
+                for round in 0..<20_000 {
+                    driver.forgetMemory()
+                    // Now and then it wants nothing for long enough that the ring goes round meanwhile.
+                    let waits = round / 7 % 2 == 0
+                    driver.setEvent(waits: waits)
+                    _ = trial.takeCalls()
+                    var count = 0
+                    for _ in 0..<Int.random(in: 1...20, using: &driver.random) {
+                        guard let pieces = driver.pieces(of: 72, most: 2) else { break }
+                        pieces.fill([UInt8](repeating: 0, count: 72))
+                        guard driver.offer(pieces, writable: false) else { break }
+                        count += 1
+                    }
+                    #expect(trial.receive().count == count)
+                    let calls = trial.takeCalls()
+                    #expect(!waits || calls == 1, "round \(round): told \(calls) times of \(count) buffers")
+                    if waits && calls != 1 { return }
+                    let back = driver.takeBack()
+                    #expect(back.count == count)
+                }
+            }
         }
     }
 }

@@ -18,40 +18,45 @@ struct RingDescriptor {
     static var write: UInt16 { @_noLocks get { 2 } }
     static var indirect: UInt16 { @_noLocks get { 4 } }
 
-    /// Reads a descriptor of a split ring (virtio 1.2, 2.7.5), or of an indirect table of one.
+    /// Reads a descriptor of a ring, or of an indirect table of one (virtio 1.2, 2.7.5 and 2.8.13). Of a packed ring's, the flags are read first, as they say
+    /// whether the rest is there.
+    /// - Parameter packed: a constant.
     @inline(__always) @_noLocks
-    init(split place: UnsafeMutableRawPointer) {
+    init(_ place: UnsafeMutableRawPointer, packed: Bool) {
+        let rest = place.acquire64(8)
         address = place.read64(0)
-        let rest = place.read64(8)
         length = UInt32(truncatingIfNeeded: rest)
-        flags = UInt16(truncatingIfNeeded: rest &>> 32)
-        number = UInt16(truncatingIfNeeded: rest &>> 48)
+        let (low, high) = (UInt16(truncatingIfNeeded: rest &>> 32), UInt16(truncatingIfNeeded: rest &>> 48))
+        (flags, number) = packed ? (high, low) : (low, high)
     }
 
-    /// Reads a descriptor of a packed ring (virtio 1.2, 2.8.13), or of an indirect table of one.
+    /// Next, write and indirect.
+    @inline(__always)
+    var kind: UInt16 { @_noLocks get { flags & 7 } }
     @inline(__always) @_noLocks
-    init(packed place: UnsafeMutableRawPointer) {
-        address = place.read64(0)
-        let rest = place.read64(8)
-        length = UInt32(truncatingIfNeeded: rest)
-        number = UInt16(truncatingIfNeeded: rest &>> 32)
-        flags = UInt16(truncatingIfNeeded: rest &>> 48)
-    }
+    func has(_ flag: UInt16) -> Bool { flags & flag != 0 }
 }
 
 /// What one lcore needs to work on a ring. Nothing here outlives a call.
 struct RingScratch {
-    /// The most descriptors that one frame may take. A Linux guest needs up to 19 for a frame, or one for every 64 bytes if it means harm.
+    /// The most descriptors that one frame may take. A Linux guest needs up to 19 for a frame; a hostile one may take a descriptor for every few bytes.
     static var most: Int { @_noLocks get { 1_024 } }
 
     /// The pieces of a frame's buffers; or one piece for each of several frames.
     let pieces: UnsafeMutablePointer<RingPiece>
-    /// The buffers that a frame takes: by what number they are returned, how many bytes were written, and the number of slots that they take in a packed ring.
-    let chains: UnsafeMutablePointer<(number: UInt16, slots: UInt16, bytes: UInt32)>
+    /// The buffers that a frame takes, or a buffer for each of several frames.
+    let chains: UnsafeMutablePointer<UsedBuffer>
 
     init() {
         pieces = .onOwnLines(Self.most)
         chains = .onOwnLines(Self.most)
+    }
+
+    /// Notes the whole buffer of the `index`th frame of a burst, and how it is returned.
+    @inline(__always) @_noLocks
+    func note(_ index: Int, _ bytes: UnsafeMutableRawPointer, _ count: Int, _ buffer: UsedBuffer) {
+        pieces[index] = RingPiece(bytes: bytes, count: count)
+        chains[index] = buffer
     }
 
     func deallocate() {
@@ -60,13 +65,21 @@ struct RingScratch {
     }
 }
 
+/// A buffer that is returned to the driver: by what number, how many slots of a packed ring it takes, and how many bytes were written into it.
+struct UsedBuffer {
+    var number: UInt16
+    var slots: UInt16 = 1
+    var bytes: UInt32 = 0
+}
+
 /// Follows a chain of descriptors from its first to its last, into pieces.
 struct ChainWalk {
-    /// How many pieces there are now.
-    var pieces: Int
-    /// The number of bytes in the chain, as far as they were followed.
+    /// How many pieces there are now, and from how many descriptors. Several chains may be followed one after another, and share the bound on both.
+    var pieces = 0
+    var descriptors = 0
+    /// The number of bytes in the chains, as far as they were followed.
     var bytes = 0
-    /// Packed: how many slots of the ring the chain takes, and the identifier in its last descriptor.
+    /// Packed: how many slots of the ring the last chain takes, and the identifier in its last descriptor.
     var slots = 0
     var identifier: UInt16 = 0
 
@@ -81,55 +94,56 @@ struct ChainWalk {
         var table = ring.pointee.descriptors
         var size = Int(ring.pointee.size)
         var number = Int(head)
-        var left = min(size, RingScratch.most)
+        var left = size
         var isIndirect = false
         while true {
             guard number < size else { return fail(ring, .noSuchDescriptor) }
-            let descriptor = RingDescriptor(split: table + number &* 16)
-            if descriptor.flags & RingDescriptor.indirect != 0 {
-                guard !isIndirect, descriptor.flags & RingDescriptor.next == 0, let first = self.table(ring, descriptor, &size) else { return fail(ring, .badTable) }
+            let descriptor = RingDescriptor(table + number &* 16, packed: false)
+            if descriptor.has(RingDescriptor.indirect) {
+                guard !isIndirect, !descriptor.has(RingDescriptor.next), let first = self.table(ring, descriptor, &size) else { return fail(ring, .badTable) }
                 (table, number, left, isIndirect) = (first, 0, size, true)
                 continue
             }
             guard add(ring, descriptor, writable, limit, scratch) else { return false }
-            if descriptor.flags & RingDescriptor.next == 0 { return true }
+            if !descriptor.has(RingDescriptor.next) { return true }
             left &-= 1
             guard left > 0 else { return fail(ring, .endlessChain) }
             number = Int(descriptor.number)
         }
     }
 
-    /// Follows a chain of a packed ring whose first descriptor is available.
-    /// - Parameter flags: the first descriptor's flags, which were read before.
+    /// Follows a chain of a packed ring.
+    /// - Parameters:
+    ///   - first: its first descriptor, which is available.
+    ///   - slot: the slot of that descriptor.
     @inline(never) @_noLocks
-    mutating func followPacked(_ ring: UnsafeMutablePointer<GuestRing>, slot: UInt16, flags: UInt16, writable: Bool, limit: Int, _ scratch: RingScratch) -> Bool {
+    mutating func follow(
+        _ ring: UnsafeMutablePointer<GuestRing>, _ first: RingDescriptor, at slot: UInt16, writable: Bool, limit: Int, _ scratch: RingScratch
+    ) -> Bool {
         let size = Int(ring.pointee.size)
-        var place = Int(slot)
-        var descriptor = RingDescriptor(packed: ring.pointee.descriptors + place &* 16)
-        descriptor.flags = flags
         slots = 1
-        identifier = descriptor.number
-        guard identifier < ring.pointee.size else { return fail(ring, .badIdentifier) }
-        if descriptor.flags & RingDescriptor.indirect != 0 {
+        identifier = first.number
+        if first.has(RingDescriptor.indirect) {
             var count = 0
-            guard descriptor.flags & RingDescriptor.next == 0, let table = self.table(ring, descriptor, &count) else { return fail(ring, .badTable) }
+            guard identifier < ring.pointee.size else { return fail(ring, .badIdentifier) }
+            guard !first.has(RingDescriptor.next), let table = self.table(ring, first, &count) else { return fail(ring, .badTable) }
             // The buffers of a packed ring's table follow one another (2.8.7).
             for number in 0..<count {
-                let entry = RingDescriptor(packed: table + number &* 16)
-                guard add(ring, entry, writable, limit, scratch) else { return false }
+                guard add(ring, RingDescriptor(table + number &* 16, packed: true), writable, limit, scratch) else { return false }
             }
             return true
         }
-        let most = min(size, RingScratch.most)
+        var place = Int(slot)
+        var descriptor = first
         while true {
             guard add(ring, descriptor, writable, limit, scratch) else { return false }
             identifier = descriptor.number
-            if descriptor.flags & RingDescriptor.next == 0 { break }
-            guard slots < most else { return fail(ring, .endlessChain) }
+            if !descriptor.has(RingDescriptor.next) { break }
+            guard slots < size else { return fail(ring, .endlessChain) }
             place = place &+ 1 == size ? 0 : place &+ 1
             // A driver makes a chain's first descriptor available last, so all of it is there (2.8.6).
-            descriptor = RingDescriptor(packed: ring.pointee.descriptors + place &* 16)
-            guard descriptor.flags & RingDescriptor.indirect == 0 else { return fail(ring, .badTable) }
+            descriptor = RingDescriptor(ring.pointee.descriptors + place &* 16, packed: true)
+            guard !descriptor.has(RingDescriptor.indirect) else { return fail(ring, .badTable) }
             slots &+= 1
         }
         return identifier < ring.pointee.size || fail(ring, .badIdentifier)
@@ -149,7 +163,10 @@ struct ChainWalk {
     private mutating func add(
         _ ring: UnsafeMutablePointer<GuestRing>, _ descriptor: RingDescriptor, _ writable: Bool, _ limit: Int, _ scratch: RingScratch
     ) -> Bool {
-        guard (descriptor.flags & RingDescriptor.write != 0) == writable else { return fail(ring, .wrongDirection) }
+        guard descriptor.has(RingDescriptor.write) == writable else { return fail(ring, .wrongDirection) }
+        // Empty ones count, too: a table may have a thousand, and a ring many tables.
+        descriptors &+= 1
+        guard descriptors <= RingScratch.most else { return fail(ring, .endlessChain) }
         if bytes >= limit || descriptor.length == 0 { return true }
         var address = descriptor.address
         var left = UInt64(min(Int(descriptor.length), limit &- bytes))

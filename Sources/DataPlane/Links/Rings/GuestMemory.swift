@@ -1,3 +1,5 @@
+import VhostUser
+
 /// One piece of a guest's memory that is mapped here.
 struct GuestRegion {
     /// The address of the first byte as the guest's driver writes it in descriptors (vhost-user calls it a guest physical address).
@@ -11,12 +13,15 @@ struct GuestRegion {
 /// All of a guest's memory, as the poll loops see it. It changes only while no loop uses any of the guest's rings.
 struct GuestMemory {
     /// The most regions. QEMU uses one or two for the memory that a guest starts with, and one for each memory device that is added later.
-    static let mostRegions = 64
+    static let mostRegions = MemoryTable.mostSlots
+    /// The memory of a ring that is not in use.
+    static var none: GuestMemory { GuestMemory(regions: UnsafeMutablePointer(bitPattern: MemoryLayout<GuestRegion>.alignment).unsafelyUnwrapped) }
 
     let regions: UnsafeMutablePointer<GuestRegion>
     private(set) var count = 0
 
-    init() { regions = .allocate(capacity: Self.mostRegions) }
+    private init(regions: UnsafeMutablePointer<GuestRegion>) { self.regions = regions }
+    init() { self.init(regions: .allocate(capacity: Self.mostRegions)) }
 
     func deallocate() { regions.deallocate() }
 

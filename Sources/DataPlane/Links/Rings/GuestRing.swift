@@ -64,25 +64,16 @@ struct GuestRing {
     var call: Int32 = -1
     /// The descriptor by which the guest tells that it made buffers available, for a loop that sleeps; -1: there is none.
     var kick: Int32 = -1
-    var memory = GuestMemory(placeholder: ())
+    var memory = GuestMemory.none
 
     // Written by the lcore that uses the ring.
-    /// Split: the index of the next available buffer, which counts on beyond the ring's size. Packed: its slot.
-    var next: UInt16 = 0
-    /// The same of the next buffer to be returned.
-    var nextUsed: UInt16 = 0
-    /// Packed: the wrap counters, 1 at first (2.8.1).
-    var wrap = true
-    var usedWrap = true
-    /// `nextUsed` when the guest was last told, if it ever was.
+    /// Where the next available buffer is, and where the next used one is noted.
+    var next = RingPlace()
+    var nextUsed = RingPlace()
+    /// `nextUsed.index` when the guest was last told, if it ever was.
     var toldUsed: UInt16 = 0
     var hasTold = false
     var fault = Fault.none
-    /// Packed: how many buffers were returned that the driver does not see yet, the first one's slot and flags, and the last one's identifier.
-    var returned = 0
-    var firstReturned = Self.nowhere
-    var firstFlags: UInt16 = 0
-    var lastReturned: UInt16 = 0
 
     @inline(__always)
     var isLogged: Bool { @_noLocks get { logBits != nil } }
@@ -91,20 +82,55 @@ struct GuestRing {
 
     /// How far the ring has been served, as vhost-user has it.
     var position: RingPosition {
-        get { isPacked ? .packed(next: next, wrap: wrap, used: nextUsed, usedWrap: usedWrap) : .split(next: next) }
+        get {
+            isPacked ? .packed(next: next.index, wrap: next.wrap, used: nextUsed.index, usedWrap: nextUsed.wrap) : .split(next: next.index)
+        }
         set {
             switch newValue {
-            case .split(let index): (next, nextUsed) = (index, index)
-            case .packed(let next, let wrap, let used, let usedWrap): (self.next, self.wrap, nextUsed, self.usedWrap) = (next, wrap, used, usedWrap)
+            case .split(let index): (next, nextUsed) = (RingPlace(index), RingPlace(index))
+            case .packed(let next, let wrap, let used, let usedWrap): (self.next, nextUsed) = (RingPlace(next, wrap), RingPlace(used, usedWrap))
             }
         }
     }
 }
 
-extension GuestMemory {
-    /// The memory of a ring that is not in use.
-    init(placeholder: Void) {
-        regions = UnsafeMutablePointer(bitPattern: MemoryLayout<GuestRegion>.alignment).unsafelyUnwrapped
+/// A place in a ring. Split: an index that counts on beyond the ring's size. Packed: a slot, and the wrap counter of the pass through the ring, which is true at
+/// first (virtio 1.2, 2.8.1).
+struct RingPlace {
+    var index: UInt16
+    var wrap: Bool
+
+    @inline(__always) @_noLocks
+    init(_ index: UInt16 = 0, _ wrap: Bool = true) { (self.index, self.wrap) = (index, wrap) }
+
+    /// Goes on by a number of slots of a packed ring, which is its size at most.
+    @inline(__always) @_noLocks
+    mutating func advance(_ slots: Int, size: UInt16) {
+        let behind = Int(index) &+ slots
+        if behind >= Int(size) {
+            index = UInt16(truncatingIfNeeded: behind &- Int(size))
+            wrap = !wrap
+        } else {
+            index = UInt16(truncatingIfNeeded: behind)
+        }
+    }
+}
+
+extension UnsafeMutablePointer<GuestRing> {
+    /// How many buffers are available at most: of a packed ring it is known only whether there are any. If the driver claims more than the ring holds, the ring
+    /// has a fault from then on.
+    @inline(__always)
+    var available: Int {
+        @_noLocks get {
+            if pointee.isPacked {
+                let flags = (pointee.descriptors + Int(pointee.next.index) &* 16).acquire16(14)
+                return GuestRing.isAvailable(flags, pointee.next.wrap) ? Int(pointee.size) : 0
+            }
+            let count = pointee.driverArea.acquire16(2) &- pointee.next.index
+            if count <= pointee.size { return Int(count) }
+            pointee.fault = .tooManyAvailable
+            return 0
+        }
     }
 }
 
@@ -118,9 +144,13 @@ extension UnsafeMutableRawPointer {
     @inline(__always) @_noLocks
     func read64(_ offset: Int) -> UInt64 { (self + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .relaxed) }
     @inline(__always) @_noLocks
+    func acquire64(_ offset: Int) -> UInt64 { (self + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .acquiring) }
+    @inline(__always) @_noLocks
     func write16(_ offset: Int, _ value: UInt16) { (self + offset).assumingMemoryBound(to: Atomic<UInt16>.self).pointee.store(value, ordering: .relaxed) }
     @inline(__always) @_noLocks
     func release16(_ offset: Int, _ value: UInt16) { (self + offset).assumingMemoryBound(to: Atomic<UInt16>.self).pointee.store(value, ordering: .releasing) }
     @inline(__always) @_noLocks
     func write64(_ offset: Int, _ value: UInt64) { (self + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(value, ordering: .relaxed) }
+    @inline(__always) @_noLocks
+    func release64(_ offset: Int, _ value: UInt64) { (self + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(value, ordering: .releasing) }
 }

@@ -11,6 +11,8 @@ struct RingReceiver {
     /// Buffers, of which the first `used` have become frames.
     let frames: UnsafeMutablePointer<Frame?>
     var used = 0
+    /// How many descriptors were followed for frames of several. A burst ends when they are many, so that a ring whose frames are dear costs its own guest.
+    private var spent = 0
     private let room: Int
     private let header: Int
 
@@ -33,151 +35,114 @@ struct RingReceiver {
 
     /// Takes frames out of a ring, and returns their buffers to the guest.
     /// - Returns: how many frames there are. If the ring was found to be broken, `GuestRing.fault` says so.
-    @inline(__always) @_noLocks
+    @inline(never) @_noLocks
     static func receive(
         _ ring: UnsafeMutablePointer<GuestRing>, _ wanted: Int, _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>, _ scratch: RingScratch,
         _ counters: UnsafeMutablePointer<PortCounters>
     ) -> Int {
-        ring.pointee.isPacked
-            ? receivePacked(ring, wanted, pool, frames, scratch, counters) : receiveSplit(ring, wanted, pool, frames, scratch, counters)
-    }
-
-    // MARK: Split rings (virtio 1.2, 2.7)
-
-    @inline(never) @_noLocks
-    private static func receiveSplit(
-        _ ring: UnsafeMutablePointer<GuestRing>, _ wanted: Int, _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>, _ scratch: RingScratch,
-        _ counters: UnsafeMutablePointer<PortCounters>
-    ) -> Int {
-        let available = Int(ring.pointee.driverArea.acquire16(2) &- ring.pointee.next)
-        if available == 0 { return 0 }
-        if available > Int(ring.pointee.size) {
-            ring.pointee.fault = .tooManyAvailable
-            return 0
-        }
-        let count = min(available, wanted)
-        guard sluice_frames_allocate(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
+        let count = min(wanted, ring.available)
+        guard count > 0, sluice_frames_allocate(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
         var receiver = RingReceiver(ring, pool, scratch, counters, frames)
-        receiver.takeSplit(count)
+        if ring.pointee.isPacked { receiver.takePacked(count) } else { receiver.takeSplit(count) }
         if receiver.used < count { sluice_frames_free(frames + receiver.used, UInt32(truncatingIfNeeded: count &- receiver.used)) }
         return receiver.used
     }
 
+    /// Takes frames out of a split ring (virtio 1.2, 2.7) that has at least `count`.
     @inline(__always) @_noLocks
     private mutating func takeSplit(_ count: Int) {
         let driverArea = ring.pointee.driverArea, descriptors = ring.pointee.descriptors, memory = ring.pointee.memory
         let size = ring.pointee.size, mask = size &- 1
-        let first = ring.pointee.next, firstUsed = ring.pointee.nextUsed
-        let returned = ring.pointee.deviceArea + 4
-        var done = 0
-        while done < count {
+        var next = ring.pointee.next.index, used = ring.pointee.nextUsed.index
+        let stop = next &+ UInt16(truncatingIfNeeded: count)
+        while next != stop, spent < RingScratch.most {
             // Looks ahead over frames that are in one buffer each, so that their bytes are on the way when they are copied.
             var simple = 0
             var special: UInt16?
-            while done &+ simple < count {
-                let head = driverArea.read16(4 + 2 &* Int((first &+ UInt16(truncatingIfNeeded: done &+ simple)) & mask))
+            while next != stop {
+                let head = driverArea.read16(4 + 2 &* Int(next & mask))
                 if head >= size {
                     ring.pointee.fault = .noSuchDescriptor
                     break
                 }
-                let descriptor = RingDescriptor(split: descriptors + Int(head) &* 16)
-                let length = Int(descriptor.length)
-                guard descriptor.flags & 7 == 0, length > header, length &- header <= room, let bytes = memory.host(descriptor.address, UInt64(descriptor.length)) else {
+                let descriptor = RingDescriptor(descriptors + Int(head) &* 16, packed: false)
+                guard let bytes = whole(descriptor, memory) else {
                     special = head
                     break
                 }
-                // A header often ends a cache line, and the frame begins the next one.
-                sluice_prefetch(bytes)
-                sluice_prefetch(bytes + header)
-                scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
-                scratch.chains[simple].number = head
+                scratch.note(simple, bytes, Int(descriptor.length), UsedBuffer(number: head))
                 simple &+= 1
+                next &+= 1
             }
-            for index in 0..<simple {
-                take(scratch.pieces[index])
-                returned.write64(8 &* Int((firstUsed &+ UInt16(truncatingIfNeeded: done &+ index)) & mask), UInt64(scratch.chains[index].number))
-            }
-            done &+= simple
+            for index in 0..<simple { take(scratch.pieces[index]) }
+            ring.returnSplit(scratch.chains, simple, from: used)
+            used &+= UInt16(truncatingIfNeeded: simple)
             if let head = special {
-                var walk = ChainWalk(pieces: 0)
+                var walk = ChainWalk()
                 guard walk.follow(ring, head: head, writable: false, limit: header &+ Self.longest &+ 1, scratch), take(walk) else { break }
-                returned.write64(8 &* Int((firstUsed &+ UInt16(truncatingIfNeeded: done)) & mask), UInt64(head))
-                done &+= 1
-            } else if done < count {
+                scratch.chains[0] = UsedBuffer(number: head)
+                ring.returnSplit(scratch.chains, 1, from: used)
+                used &+= 1
+                next &+= 1
+            } else if next != stop {
                 break
             }
         }
-        if done == 0 { return }
-        ring.pointee.next = first &+ UInt16(truncatingIfNeeded: done)
-        ring.pointee.nextUsed = firstUsed &+ UInt16(truncatingIfNeeded: done)
-        if _slowPath(ring.pointee.isLogged) { ring.log(returned, 8 &* Int(size)) }
-        ring.pointee.deviceArea.release16(2, ring.pointee.nextUsed)
-        if _slowPath(ring.pointee.isLogged) { ring.log(ring.pointee.deviceArea, 4) }
-        ring.tell()
+        if used == ring.pointee.nextUsed.index { return }
+        ring.pointee.next.index = next
+        ring.publishSplit(upTo: used)
     }
 
-    // MARK: Packed rings (virtio 1.2, 2.8)
-
-    @inline(never) @_noLocks
-    private static func receivePacked(
-        _ ring: UnsafeMutablePointer<GuestRing>, _ wanted: Int, _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>, _ scratch: RingScratch,
-        _ counters: UnsafeMutablePointer<PortCounters>
-    ) -> Int {
-        guard ring.nextIsAvailable else { return 0 }
-        let count = min(wanted, Int(ring.pointee.size))
-        guard sluice_frames_allocate(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
-        var receiver = RingReceiver(ring, pool, scratch, counters, frames)
-        receiver.takePacked(count)
-        if receiver.used < count { sluice_frames_free(frames + receiver.used, UInt32(truncatingIfNeeded: count &- receiver.used)) }
-        return receiver.used
-    }
-
+    /// Takes up to `count` frames out of a packed ring (virtio 1.2, 2.8).
     @inline(__always) @_noLocks
     private mutating func takePacked(_ count: Int) {
         let descriptors = ring.pointee.descriptors, memory = ring.pointee.memory, size = ring.pointee.size
+        var next = ring.pointee.next
+        var returns = PackedReturns(ring)
         var done = 0
-        while done < count {
+        while done < count, spent < RingScratch.most {
             var simple = 0
-            var special: UInt16?
-            var slot = ring.pointee.next, wrap = ring.pointee.wrap
+            var special: RingDescriptor?
             while done &+ simple < count {
-                let place = descriptors + Int(slot) &* 16
-                let flags = place.acquire16(14)
-                guard GuestRing.isAvailable(flags, wrap) else { break }
-                let descriptor = RingDescriptor(packed: place)
-                let length = Int(descriptor.length)
-                guard flags & 7 == 0, descriptor.number < size, length > header, length &- header <= room,
-                    let bytes = memory.host(descriptor.address, UInt64(descriptor.length))
-                else {
-                    special = flags
+                let descriptor = RingDescriptor(descriptors + Int(next.index) &* 16, packed: true)
+                guard GuestRing.isAvailable(descriptor.flags, next.wrap) else { break }
+                guard descriptor.number < size, let bytes = whole(descriptor, memory) else {
+                    special = descriptor
                     break
                 }
-                // A header often ends a cache line, and the frame begins the next one.
-                sluice_prefetch(bytes)
-                sluice_prefetch(bytes + header)
-                scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
-                scratch.chains[simple].number = descriptor.number
+                scratch.note(simple, bytes, Int(descriptor.length), UsedBuffer(number: descriptor.number))
                 simple &+= 1
-                slot &+= 1
-                if slot == size { (slot, wrap) = (0, !wrap) }
+                next.advance(1, size: size)
             }
-            for index in 0..<simple {
-                take(scratch.pieces[index])
-                ring.returnPacked(scratch.chains[index].number, slots: 1, bytes: 0)
-            }
-            (ring.pointee.next, ring.pointee.wrap) = (slot, wrap)
+            for index in 0..<simple { take(scratch.pieces[index]) }
+            returns.add(scratch.chains, simple)
             done &+= simple
-            if let flags = special {
-                var walk = ChainWalk(pieces: 0)
-                guard walk.followPacked(ring, slot: slot, flags: flags, writable: false, limit: header &+ Self.longest &+ 1, scratch), take(walk) else { break }
-                ring.advancePacked(walk.slots)
-                ring.returnPacked(walk.identifier, slots: walk.slots, bytes: 0)
+            if let descriptor = special {
+                var walk = ChainWalk()
+                guard walk.follow(ring, descriptor, at: next.index, writable: false, limit: header &+ Self.longest &+ 1, scratch), take(walk) else { break }
+                scratch.chains[0] = UsedBuffer(number: walk.identifier, slots: UInt16(truncatingIfNeeded: walk.slots))
+                returns.add(scratch.chains, 1)
+                next.advance(walk.slots, size: size)
                 done &+= 1
             } else if done < count {
                 break
             }
         }
-        if done > 0 { ring.publishPacked() }
+        ring.pointee.next = next
+        returns.publish()
+    }
+
+    /// Where a buffer is that holds a frame as a whole, with its header, and fits into one buffer of the pool; nil: it is not such a one.
+    @inline(__always) @_noLocks
+    private func whole(_ descriptor: RingDescriptor, _ memory: GuestMemory) -> UnsafeMutableRawPointer? {
+        let length = Int(descriptor.length)
+        guard descriptor.kind == 0, length > header, length &- header <= room, let bytes = memory.host(descriptor.address, UInt64(descriptor.length)) else {
+            return nil
+        }
+        // A header often ends a cache line, and the frame begins the next one.
+        sluice_prefetch(bytes)
+        sluice_prefetch(bytes + header)
+        return bytes
     }
 
     // MARK: Frames
@@ -202,6 +167,7 @@ struct RingReceiver {
     /// - Returns: false if there is no memory for it now; the chain stays available then.
     @inline(never) @_noLocks
     private mutating func take(_ walk: ChainWalk) -> Bool {
+        spent &+= walk.descriptors
         let length = walk.bytes &- header
         if length <= 0 {
             reject(.runt)

@@ -12,29 +12,39 @@ extension UnsafeMutablePointer<GuestRing> {
         if pointee.isPacked ? wantsPacked() : wantsSplit(), pointee.call >= 0 { sluice_guest_call(pointee.call) }
     }
 
+    /// Moves the place up to which the driver was told, whether or not it wants to be told: else an event that it asks for later would be sought from a place of
+    /// long ago, and be taken for one that has passed.
+    /// - Returns: the place before; nil: it was not told yet, so it is told in any case.
+    @inline(__always) @_noLocks
+    private func moveTold() -> UInt16? {
+        let old = pointee.hasTold ? pointee.toldUsed : nil
+        pointee.toldUsed = pointee.nextUsed.index
+        pointee.hasTold = true
+        return old
+    }
+
     @inline(__always) @_noLocks
     private func wantsSplit() -> Bool {
         if !pointee.hasEventIndex { return pointee.driverArea.read16(0) & 1 == 0 }
-        let new = pointee.nextUsed, old = pointee.toldUsed, first = !pointee.hasTold
-        pointee.toldUsed = new
-        pointee.hasTold = true
+        guard let old = moveTold() else { return true }
+        let new = pointee.nextUsed.index
         let event = pointee.driverArea.read16(4 + 2 &* Int(pointee.size))
-        return first || (new &- event &- 1) < (new &- old)
+        return (new &- event &- 1) < (new &- old)
     }
 
     @inline(__always) @_noLocks
     private func wantsPacked() -> Bool {
         let flags = pointee.driverArea.acquire16(2)
-        if !pointee.hasEventIndex || flags != 2 { return flags != 1 }
-        let new = pointee.nextUsed, first = !pointee.hasTold
-        var old = pointee.toldUsed
-        pointee.toldUsed = new
-        pointee.hasTold = true
+        if !pointee.hasEventIndex { return flags != 1 }
+        let told = moveTold()
+        if flags != 2 { return flags != 1 }
+        guard var old = told else { return true }
+        let new = pointee.nextUsed.index
         let place = pointee.driverArea.read16(0)
         var event = place & 0x7fff
         if new <= old { old = old &- pointee.size }
-        if pointee.usedWrap != (place & 0x8000 != 0) { event = event &- pointee.size }
-        return first || (new &- event &- 1) < (new &- old)
+        if pointee.nextUsed.wrap != (place & 0x8000 != 0) { event = event &- pointee.size }
+        return (new &- event &- 1) < (new &- old)
     }
 
     /// Asks the driver not to notify the switch of available buffers: a ring that is polled needs no notification, and each costs the guest an exit.
@@ -46,7 +56,7 @@ extension UnsafeMutablePointer<GuestRing> {
             pointee.deviceArea.write16(0, 1)
         } else {
             // By event index, the driver notifies when it passes an index, so one that it has just passed is as good as none for the next 65 535 buffers.
-            pointee.deviceArea.write16(4 + 8 &* Int(pointee.size), pointee.next &- 1)
+            pointee.deviceArea.write16(4 + 8 &* Int(pointee.size), pointee.next.index &- 1)
         }
         logSignals()
     }
@@ -56,13 +66,13 @@ extension UnsafeMutablePointer<GuestRing> {
     func expect() {
         if pointee.isPacked {
             if pointee.hasEventIndex {
-                pointee.deviceArea.write16(0, pointee.next | (pointee.wrap ? 0x8000 : 0))
+                pointee.deviceArea.write16(0, pointee.next.index | (pointee.next.wrap ? 0x8000 : 0))
                 pointee.deviceArea.release16(2, 2)
             } else {
                 pointee.deviceArea.write16(2, 0)
             }
         } else if pointee.hasEventIndex {
-            pointee.deviceArea.write16(4 + 8 &* Int(pointee.size), pointee.next)
+            pointee.deviceArea.write16(4 + 8 &* Int(pointee.size), pointee.next.index)
         } else {
             pointee.deviceArea.write16(0, 0)
         }

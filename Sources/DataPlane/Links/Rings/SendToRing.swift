@@ -5,179 +5,159 @@ struct RingSender {
     let ring: UnsafeMutablePointer<GuestRing>
     let scratch: RingScratch
     private let header: Int
+    /// How many descriptors were followed for frames that did not fit into one. A call ends when they are many, so that a ring whose frames are dear costs its own
+    /// guest; the other frames wait for the next turn.
+    private var spent = 0
+
+    @inline(__always) @_noLocks
+    private init(_ ring: UnsafeMutablePointer<GuestRing>, _ scratch: RingScratch) {
+        self.ring = ring
+        self.scratch = scratch
+        header = Int(ring.pointee.headerLength)
+    }
 
     /// Copies frames into buffers of a guest's ring.
     /// - Returns: how many frames were copied. Fewer than `count`: there are no more buffers, or none that is long enough for the next frame. If the ring was found
     ///   to be broken, `GuestRing.fault` says so.
-    @inline(__always) @_noLocks
+    @inline(never) @_noLocks
     static func send(_ ring: UnsafeMutablePointer<GuestRing>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ scratch: RingScratch) -> Int {
-        let sender = RingSender(ring: ring, scratch: scratch, header: Int(ring.pointee.headerLength))
+        var sender = RingSender(ring, scratch)
         return ring.pointee.isPacked ? sender.sendPacked(frames, count) : sender.sendSplit(frames, count)
     }
 
-    // MARK: Split rings (virtio 1.2, 2.7)
-
-    @inline(never) @_noLocks
-    private func sendSplit(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
+    /// Copies frames into a split ring (virtio 1.2, 2.7).
+    @inline(__always) @_noLocks
+    private mutating func sendSplit(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
         let driverArea = ring.pointee.driverArea, descriptors = ring.pointee.descriptors, memory = ring.pointee.memory
         let size = ring.pointee.size, mask = size &- 1
-        var next = ring.pointee.next, used = ring.pointee.nextUsed
-        var available = Int(driverArea.acquire16(2) &- next)
-        if available > Int(size) {
-            ring.pointee.fault = .tooManyAvailable
-            return 0
-        }
-        let returned = ring.pointee.deviceArea + 4
+        var next = ring.pointee.next.index, used = ring.pointee.nextUsed.index
+        var available = ring.available
         var done = 0
-        while done < count && available > 0 {
+        while done < count, available > 0, spent < RingScratch.most {
             // Looks ahead over frames that fit into one buffer each.
             var simple = 0
             let most = min(count &- done, available)
             while simple < most {
                 let head = driverArea.read16(4 + 2 &* Int((next &+ UInt16(truncatingIfNeeded: simple)) & mask))
                 guard head < size else { break }
-                let descriptor = RingDescriptor(split: descriptors + Int(head) &* 16)
-                let frame = frames[done &+ simple].unsafelyUnwrapped
-                let length = header &+ Int(sluice_frame_length(frame))
-                guard descriptor.flags & 7 == RingDescriptor.write, Int(descriptor.length) >= length, sluice_frame_segments(frame) == 1,
-                    let bytes = memory.host(descriptor.address, UInt64(length))
-                else { break }
-                sluice_prefetch_for_writing(bytes)
-                sluice_prefetch_for_writing(bytes + header)
-                scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
-                scratch.chains[simple].number = head
+                let descriptor = RingDescriptor(descriptors + Int(head) &* 16, packed: false)
+                guard fits(frames[done &+ simple].unsafelyUnwrapped, descriptor, head, simple, memory) else { break }
                 simple &+= 1
             }
-            for index in 0..<simple {
-                put(frames[done &+ index].unsafelyUnwrapped, scratch.pieces[index])
-                returned.write64(
-                    8 &* Int((used &+ UInt16(truncatingIfNeeded: index)) & mask),
-                    UInt64(scratch.chains[index].number) | UInt64(scratch.pieces[index].count) &<< 32)
-            }
-            next = next &+ UInt16(truncatingIfNeeded: simple)
-            used = used &+ UInt16(truncatingIfNeeded: simple)
-            available &-= simple
+            var taken = simple
+            for index in 0..<simple { put(frames[done &+ index].unsafelyUnwrapped, scratch.pieces[index]) }
+            ring.returnSplit(scratch.chains, simple, from: used)
             done &+= simple
-            if simple == most { continue }
-            // The next frame needs several buffers, or comes in several parts, or its buffer does.
-            let chains = putSplit(frames[done].unsafelyUnwrapped, next, available)
-            if chains == 0 { break }
-            for index in 0..<chains {
-                returned.write64(
-                    8 &* Int((used &+ UInt16(truncatingIfNeeded: index)) & mask),
-                    UInt64(scratch.chains[index].number) | UInt64(scratch.chains[index].bytes) &<< 32)
+            if simple != most {
+                // The next frame needs several buffers, or comes in several parts, or its buffer does.
+                let chains = putSplit(frames[done].unsafelyUnwrapped, next &+ UInt16(truncatingIfNeeded: simple), available &- simple)
+                ring.returnSplit(scratch.chains, chains, from: used &+ UInt16(truncatingIfNeeded: simple))
+                taken &+= chains
+                if chains == 0 { available = 0 } else { done &+= 1 }
             }
-            next = next &+ UInt16(truncatingIfNeeded: chains)
-            used = used &+ UInt16(truncatingIfNeeded: chains)
-            available &-= chains
-            done &+= 1
+            next = next &+ UInt16(truncatingIfNeeded: taken)
+            used = used &+ UInt16(truncatingIfNeeded: taken)
+            available &-= taken
         }
         if done == 0 { return 0 }
-        ring.pointee.next = next
-        ring.pointee.nextUsed = used
-        if _slowPath(ring.pointee.isLogged) { ring.log(returned, 8 &* Int(size)) }
-        ring.pointee.deviceArea.release16(2, used)
-        if _slowPath(ring.pointee.isLogged) { ring.log(ring.pointee.deviceArea, 4) }
-        ring.tell()
+        ring.pointee.next.index = next
+        ring.publishSplit(upTo: used)
         return done
     }
 
     /// Puts a frame into as many buffers as it takes.
     /// - Returns: their number, with what is to be returned in `scratch.chains`; 0: it does not fit into what is available.
     @inline(never) @_noLocks
-    private func putSplit(_ frame: Frame, _ next: UInt16, _ available: Int) -> Int {
+    private mutating func putSplit(_ frame: Frame, _ next: UInt16, _ available: Int) -> Int {
         let needed = header &+ Int(sluice_frame_length(frame))
-        var walk = ChainWalk(pieces: 0)
+        var walk = ChainWalk()
+        defer { spent &+= walk.descriptors }
         var chains = 0
         while walk.bytes < needed {
-            guard chains < available, chains < RingScratch.most, chains == 0 || ring.pointee.isMergeable else { return 0 }
+            guard chains < available, chains == 0 || ring.pointee.isMergeable else { return 0 }
             let head = ring.pointee.driverArea.read16(4 + 2 &* Int((next &+ UInt16(truncatingIfNeeded: chains)) & (ring.pointee.size &- 1)))
             let before = walk.bytes
             guard walk.follow(ring, head: head, writable: true, limit: needed, scratch) else { return 0 }
-            scratch.chains[chains] = (head, 1, UInt32(truncatingIfNeeded: min(walk.bytes, needed) &- before))
+            scratch.chains[chains] = UsedBuffer(number: head, bytes: UInt32(truncatingIfNeeded: min(walk.bytes, needed) &- before))
             chains &+= 1
         }
         put(frame, walk, chains)
         return chains
     }
 
-    // MARK: Packed rings (virtio 1.2, 2.8)
-
-    @inline(never) @_noLocks
-    private func sendPacked(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
+    /// Copies frames into a packed ring (virtio 1.2, 2.8).
+    @inline(__always) @_noLocks
+    private mutating func sendPacked(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
         let descriptors = ring.pointee.descriptors, memory = ring.pointee.memory, size = ring.pointee.size
+        var next = ring.pointee.next
+        var returns = PackedReturns(ring)
         var done = 0
-        while done < count {
+        while done < count, spent < RingScratch.most {
             var simple = 0
             var isEmpty = false
-            var slot = ring.pointee.next, wrap = ring.pointee.wrap
-            while simple < min(count &- done, Int(size)) {
-                let place = descriptors + Int(slot) &* 16
-                let flags = place.acquire16(14)
-                guard GuestRing.isAvailable(flags, wrap) else {
+            while done &+ simple < count {
+                let descriptor = RingDescriptor(descriptors + Int(next.index) &* 16, packed: true)
+                if !GuestRing.isAvailable(descriptor.flags, next.wrap) {
                     isEmpty = true
                     break
                 }
-                let descriptor = RingDescriptor(packed: place)
-                let frame = frames[done &+ simple].unsafelyUnwrapped
-                let length = header &+ Int(sluice_frame_length(frame))
-                guard flags & 7 == RingDescriptor.write, descriptor.number < size, Int(descriptor.length) >= length, sluice_frame_segments(frame) == 1,
-                    let bytes = memory.host(descriptor.address, UInt64(length))
-                else { break }
-                sluice_prefetch_for_writing(bytes)
-                sluice_prefetch_for_writing(bytes + header)
-                scratch.pieces[simple] = RingPiece(bytes: bytes, count: length)
-                scratch.chains[simple].number = descriptor.number
+                guard descriptor.number < size, fits(frames[done &+ simple].unsafelyUnwrapped, descriptor, descriptor.number, simple, memory) else { break }
                 simple &+= 1
-                slot &+= 1
-                if slot == size { (slot, wrap) = (0, !wrap) }
+                next.advance(1, size: size)
             }
-            for index in 0..<simple {
-                put(frames[done &+ index].unsafelyUnwrapped, scratch.pieces[index])
-                ring.returnPacked(scratch.chains[index].number, slots: 1, bytes: UInt32(truncatingIfNeeded: scratch.pieces[index].count))
-            }
-            (ring.pointee.next, ring.pointee.wrap) = (slot, wrap)
+            for index in 0..<simple { put(frames[done &+ index].unsafelyUnwrapped, scratch.pieces[index]) }
+            returns.add(scratch.chains, simple)
             done &+= simple
             if isEmpty || done == count { break }
-            if simple == Int(size) { continue }
-            let chains = putPacked(frames[done].unsafelyUnwrapped)
+            let chains = putPacked(frames[done].unsafelyUnwrapped, &next)
             if chains == 0 { break }
-            for index in 0..<chains {
-                ring.advancePacked(Int(scratch.chains[index].slots))
-                ring.returnPacked(scratch.chains[index].number, slots: Int(scratch.chains[index].slots), bytes: scratch.chains[index].bytes)
-            }
+            returns.add(scratch.chains, chains)
             done &+= 1
         }
-        if done > 0 { ring.publishPacked() }
+        ring.pointee.next = next
+        returns.publish()
         return done
     }
 
+    /// Does the same as `putSplit`, for a packed ring.
+    /// - Parameter next: where the first buffer is; if the frame fits, the place behind the last.
     @inline(never) @_noLocks
-    private func putPacked(_ frame: Frame) -> Int {
+    private mutating func putPacked(_ frame: Frame, _ next: inout RingPlace) -> Int {
         let needed = header &+ Int(sluice_frame_length(frame))
         let size = ring.pointee.size
-        var walk = ChainWalk(pieces: 0)
+        var walk = ChainWalk()
+        defer { spent &+= walk.descriptors }
+        var place = next
         var chains = 0, slots = 0
-        var slot = ring.pointee.next, wrap = ring.pointee.wrap
         while walk.bytes < needed {
-            guard slots < Int(size), chains < RingScratch.most, chains == 0 || ring.pointee.isMergeable else { return 0 }
-            let flags = (ring.pointee.descriptors + Int(slot) &* 16).acquire16(14)
-            guard GuestRing.isAvailable(flags, wrap) else { return 0 }
+            guard slots < Int(size), chains == 0 || ring.pointee.isMergeable else { return 0 }
+            let first = RingDescriptor(ring.pointee.descriptors + Int(place.index) &* 16, packed: true)
+            guard GuestRing.isAvailable(first.flags, place.wrap) else { return 0 }
             let before = walk.bytes
-            guard walk.followPacked(ring, slot: slot, flags: flags, writable: true, limit: needed, scratch) else { return 0 }
-            scratch.chains[chains] = (walk.identifier, UInt16(truncatingIfNeeded: walk.slots), UInt32(truncatingIfNeeded: min(walk.bytes, needed) &- before))
+            guard walk.follow(ring, first, at: place.index, writable: true, limit: needed, scratch) else { return 0 }
+            scratch.chains[chains] = UsedBuffer(
+                number: walk.identifier, slots: UInt16(truncatingIfNeeded: walk.slots), bytes: UInt32(truncatingIfNeeded: min(walk.bytes, needed) &- before))
             chains &+= 1
             slots &+= walk.slots
-            let behind = Int(slot) &+ walk.slots
-            if behind >= Int(size) {
-                slot = UInt16(truncatingIfNeeded: behind &- Int(size))
-                wrap = !wrap
-            } else {
-                slot = UInt16(truncatingIfNeeded: behind)
-            }
+            place.advance(walk.slots, size: size)
         }
         put(frame, walk, chains)
+        next = place
         return chains
+    }
+
+    /// Whether a buffer has room for a frame as a whole, with its header. If so, notes it as that of the `index`th frame.
+    /// - Returns: false if it has none, or if the frame comes in several parts.
+    @inline(__always) @_noLocks
+    private func fits(_ frame: Frame, _ descriptor: RingDescriptor, _ number: UInt16, _ index: Int, _ memory: GuestMemory) -> Bool {
+        let length = header &+ Int(sluice_frame_length(frame))
+        guard descriptor.kind == RingDescriptor.write, Int(descriptor.length) >= length, sluice_frame_segments(frame) == 1,
+            let bytes = memory.host(descriptor.address, UInt64(length))
+        else { return false }
+        sluice_prefetch_for_writing(bytes)
+        sluice_prefetch_for_writing(bytes + header)
+        scratch.note(index, bytes, length, UsedBuffer(number: number, bytes: UInt32(truncatingIfNeeded: length)))
+        return true
     }
 
     // MARK: Frames
