@@ -131,10 +131,12 @@ extension EndToEnd {
             }
         }
 
-        @Test("the daemon dies and starts again: running guests go on by themselves", arguments: ["client", "server"])
-        func daemonRestarts(_ mode: String) throws {
+        @Test(
+            "the daemon dies and starts again: running guests go on by themselves",
+            arguments: [Wiring(mode: "client"), Wiring(mode: "server"), Wiring(mode: "client", packed: true)])
+        func daemonRestarts(_ wiring: Wiring) throws {
             try withLab { lab in
-                let (daemon, first, second) = try pair(lab, Wiring(mode: mode))
+                let (daemon, first, second) = try pair(lab, wiring)
                 try first.reaches("10.0.0.2")
                 let digest = try second.serveRandomFile("f", kib: 2048)
                 try daemon.crashAndRestart()

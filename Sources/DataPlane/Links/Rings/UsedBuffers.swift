@@ -44,6 +44,9 @@ struct PackedReturns {
     private let descriptors: UnsafeMutableRawPointer
     private let size: UInt16
     private let isInOrder: Bool
+    private let journal: RingJournal
+    /// How many buffers are noted there since the last were published.
+    private var noted = 0
     private var place: RingPlace
     /// The slot of the first, and what is to be written there: length, identifier and flags, in bytes 8 to 15.
     private var first: UnsafeMutableRawPointer
@@ -56,12 +59,17 @@ struct PackedReturns {
         descriptors = ring.pointee.descriptors
         size = ring.pointee.size
         isInOrder = ring.pointee.isInOrder
+        journal = ring.pointee.journal
         place = ring.pointee.nextUsed
         first = descriptors
     }
 
     @inline(__always) @_noLocks
     mutating func add(_ buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int) {
+        if _slowPath(noted &+ count > RingJournal.most) { publish() }
+        // Whoever goes on after this process was killed must know which slots may have been written.
+        journal.note(buffers, count, behind: noted, from: ring.pointee.nextUsed)
+        noted &+= count
         for index in 0..<count {
             let buffer = buffers[index]
             let slot = descriptors + Int(place.index) &* 16
@@ -83,10 +91,12 @@ struct PackedReturns {
 
     /// Lets the driver have the buffers, and tells it.
     @inline(__always) @_noLocks
-    func publish() {
+    mutating func publish() {
         if isEmpty { return }
         ring.pointee.nextUsed = place
         first.release64(8, word)
+        journal.finish(at: place)
+        (isEmpty, noted) = (true, 0)
         if _slowPath(ring.pointee.isLogged) { ring.log(first, 16) }
         ring.tell()
     }
