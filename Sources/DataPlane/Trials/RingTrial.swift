@@ -4,7 +4,7 @@ import VhostUser
 
 /// Runs one ring for tests, against memory in which a test plays the guest's driver. It needs a process of its own, as it starts EAL, without hugepages.
 package final class RingTrial {
-    /// The guest's memory: two regions that lie apart both in the guest and here. A forked process shares it, and the ring's journal.
+    /// The guest's memory: two regions that lie apart both in the guest and here. A forked process shares it, the ring's journal and the log.
     package let memory: [(start: UInt64, host: UnsafeMutableRawPointer)]
     package static let regionBytes = 1 << 20
     private let table: GuestMemory
@@ -22,7 +22,7 @@ package final class RingTrial {
 
     /// - Parameter buffers: how many buffers there are, of `bufferSize` bytes.
     package init(buffers: Int, bufferSize: Int) throws {
-        try Runtime.startEAL(["test", "--no-huge", "-m", "64", "--no-pci", "--lcores", "0", "--log-level", "lib.*:error", "--no-telemetry", "--no-shconf"])
+        try EAL.start(["test", "--no-huge", "-m", "64", "--no-pci", "--lcores", "0", "--log-level", "lib.*:error", "--no-telemetry", "--no-shconf"])
         guard let pool = rte_pktmbuf_pool_create("frames", UInt32(buffers), 0, 0, UInt16(bufferSize + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY) else {
             throw DataPlaneError("no pool: \(DataPlaneError.errorText(sluice_rte_errno()))")
         }
@@ -35,7 +35,9 @@ package final class RingTrial {
         }
         journal = UnsafeMutableRawBufferPointer(
             start: mmap(nil, RingJournal.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), count: RingJournal.bytes)
-        log = .allocate(capacity: memory.map { Int($0.start) + Self.regionBytes }.max()! / Self.pageBytes / 8)
+        let logged = memory.map { Int($0.start) + Self.regionBytes }.max()! / Self.pageBytes / 8
+        log = UnsafeMutableBufferPointer(
+            start: mmap(nil, logged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)!.assumingMemoryBound(to: UInt8.self), count: logged)
         var table = GuestMemory()
         table.replace(by: memory.map { GuestRegion(start: $0.start, length: UInt64(Self.regionBytes), host: $0.host) })
         self.table = table
@@ -85,8 +87,13 @@ package final class RingTrial {
             return Set((0..<Self.regionBytes / Self.pageBytes).filter { log[(first + $0) / 8] >> ((first + $0) % 8) & 1 != 0 })
         }
     }
-    /// Whether anything is logged now, wherever.
-    package var hasLog: Bool { log.contains { $0 != 0 } }
+    /// Whether anything of the regions is logged now.
+    package var hasLog: Bool {
+        memory.contains { region in
+            let first = Int(region.start) / Self.pageBytes / 8
+            return log[first..<first + Self.regionBytes / Self.pageBytes / 8].contains { $0 != 0 }
+        }
+    }
 
     /// Asks the driver to notify the switch of available buffers, or not to.
     package func expect(_ isWanted: Bool) { if isWanted { ring.expect() } else { ring.silence() } }

@@ -81,6 +81,38 @@ import Testing
         }
     }
 
+    @Test("a page is logged after it was written: who copies it at once, at any instruction, has all of it, or is told once more")
+    func order() async {
+        await #expect(processExitsWith: .success) {
+            let trial = try RingTrial(buffers: 511, bufferSize: 2_048)
+            for (seed, (isPacked, towardsGuest)) in [(false, false), (false, true), (true, false), (true, true)].enumerated() {
+                trial.setUp(size: 16, isPacked: isPacked, hasEventIndex: true, isLogged: true)
+                var driver = RingDriver(trial, size: 16, isPacked: isPacked, seed: UInt64(seed) + 40)
+                for _ in 0..<3 {
+                    if driver.waiting.isEmpty { driver.forgetMemory() }
+                    for _ in 0..<6 {
+                        guard let pieces = driver.pieces(of: 200, most: 3), driver.offer(pieces, writable: towardsGuest) else { break }
+                    }
+                    if towardsGuest { trial.stage((0..<3).map { _ in (0..<150).map { _ in UInt8(truncatingIfNeeded: driver.random.next()) } }) }
+                    var copy = Copy(trial)
+                    _ = trial.takeLog()
+                    var looks = 0
+                    let isComplete = SteppedProcess.run({ if towardsGuest { trial.sendStaged(3) } else { trial.drain() } }, look: {
+                        if !trial.hasLog { return }
+                        looks += 1
+                        copy.follow(trial)
+                    })
+                    if towardsGuest { trial.freeStaged(3) }
+                    copy.follow(trial)
+                    #expect(isComplete && looks > 1 && copy.differs(from: trial).isEmpty)
+                    // This process takes the ring up where the other left it.
+                    #expect(trial.takeUp())
+                    _ = driver.takeBack()
+                }
+            }
+        }
+    }
+
     @Test("what is finished of a killed switch's work is logged, too")
     func takenUp() async {
         await #expect(processExitsWith: .success) {
