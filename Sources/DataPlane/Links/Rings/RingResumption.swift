@@ -70,10 +70,11 @@ extension UnsafeMutablePointer<GuestRing> {
         return place.read64(0) == 0 && place.read64(8) & 0xffff_0000_ffff_ffff == 0
     }
 
-    /// Whether no device has served the ring yet: buffers are available from its start on, and the rest is as it was made.
+    /// Whether no device has served the ring yet: each slot has been made available for the first time, or is as it was made.
     var isNew: Bool {
-        var slot: UInt16 = 0
-        while slot < pointee.size, GuestRing.isAvailable(flags(at: RingPlace(slot)), true) { slot += 1 }
-        return (slot..<pointee.size).allSatisfy { isUnwritten($0) }
+        (0..<pointee.size).allSatisfy { slot in
+            // The driver may be about to make it available, and writes the flags last.
+            (0..<1_000).contains { _ in isUnwritten(slot) || GuestRing.isAvailable(flags(at: RingPlace(slot)), true) }
+        }
     }
 }

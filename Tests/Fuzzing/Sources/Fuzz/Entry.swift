@@ -2,7 +2,7 @@ import Glibc
 
 /// What inputs are given to. The environment variable `SLUICE_FUZZ` names the one of this run.
 enum Target: String, CaseIterable {
-    case requests, documents, edits, domains, states, groups, discovery, frames, filters, growth
+    case requests, documents, edits, domains, states, groups, discovery, frames, filters, growth, messages, rings
 
     static let current: Target = {
         guard let name = getenv("SLUICE_FUZZ").map({ String(cString: $0) }), let target = Target(rawValue: name) else {
@@ -24,6 +24,8 @@ enum Target: String, CaseIterable {
         case .frames: fuzzFrames(bytes)
         case .filters: fuzzFilters(bytes)
         case .growth: fuzzGrowth(bytes)
+        case .messages: fuzzMessages(bytes)
+        case .rings: fuzzRings(bytes)
         }
     }
 }

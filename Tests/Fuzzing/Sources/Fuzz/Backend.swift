@@ -1,0 +1,1 @@
+../../../VhostUserTests/Backend.swift

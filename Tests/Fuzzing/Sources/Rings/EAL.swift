@@ -1,0 +1,1 @@
+../../../../Sources/DataPlane/Runtime/EAL.swift

@@ -1,0 +1,1 @@
+../../../../Sources/DataPlane/Trials/RingTrial.swift
