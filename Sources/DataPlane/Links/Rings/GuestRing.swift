@@ -67,6 +67,8 @@ struct GuestRing {
     /// The descriptor by which the guest tells that it made buffers available, for a loop that sleeps; -1: there is none.
     var kick: Int32 = -1
     var memory = GuestMemory.none
+    /// Packed: where it is noted how far the ring has been served.
+    var journal = RingJournal.none
 
     // Written by the lcore that uses the ring.
     /// Where the next available buffer is, and where the next used one is noted.
