@@ -298,6 +298,7 @@ func compact(_ begin: Int, _ end: Int, _ kept: inout Int, _ lcore: UnsafeMutable
 @inline(never) @_noLocks
 func drop(_ begin: Int, _ end: Int, _ reason: DropReason, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(source)].count(drop: reason, end &- begin)
+    noteDrops(lcore.pointee.received + begin, end &- begin, reason, source, lcore)
     sluice_frames_free(lcore.pointee.received + begin, UInt32(truncatingIfNeeded: end &- begin))
 }
 

@@ -43,12 +43,13 @@ private func free(discarded count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
         let dropped = lcore.pointee.discarded + index
         let frame = Frame(dropped.pointee.handle)
         lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
-        sluice_frame_free(frame)
         let reason: DropReason = switch dropped.pointee.reason {
         case .codel: .codel
         case .classRemoved: .classRemoved
         case .queueLimit: .queueLimit
         }
         lcore.pointee.counters[Int(dropped.pointee.output)].count(drop: reason)
+        noteDrop(frame, reason, dropped.pointee.output, lcore, isNew: false)
+        sluice_frame_free(frame)
     }
 }

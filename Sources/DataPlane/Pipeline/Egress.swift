@@ -7,6 +7,7 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     guard let link = view.pointee.link else {
         lcore.pointee.counters[Int(port)].count(drop: .portRemoved)
+        noteDrop(frame, .portRemoved, port, lcore, isNew: false)
         sluice_frame_free(frame)
         return
     }
@@ -131,6 +132,7 @@ private func prepare(
 @_noLocks
 private func drop(_ frame: Frame, _ reason: DropReason, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> Frame? {
     lcore.pointee.counters[Int(port)].count(drop: reason)
+    noteDrop(frame, reason, port, lcore, isNew: false)
     sluice_frame_free(frame)
     return nil
 }

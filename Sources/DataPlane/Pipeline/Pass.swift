@@ -108,6 +108,7 @@ func divert(
         let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(key.output)
         var kept = count
         if let inbound = port.pointee.inbound { kept = filter(frames, lengths, kept, inbound, key.output, lcore) }
+        if let captures = snapshot.pointee.captures { captureQueued(captures, frames, kept, key.leaf, key.output, lcore, snapshot) }
         let tree = snapshot.pointee.trees[unchecked: Int(port.pointee.tree)].tree
         offer(frames, lengths, kept, key, watch(key.leaf, of: port.pointee.tree, snapshot), tree, lcore)
     case .exceedsMTU:
@@ -129,5 +130,6 @@ func complete(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: Uns
 @inline(never) @_noLocks
 private func refuse(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(output)].count(drop: reason, count)
+    noteDrops(frames, count, reason, output, lcore)
     sluice_frames_free(frames, UInt32(truncatingIfNeeded: count))
 }

@@ -70,6 +70,7 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
 @inline(never) @_noLocks
 private func dropFirst(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(port)].count(drop: .notTaken)
+    noteDrop(output.pointee.frames[unchecked: 0].unsafelyUnwrapped, .notTaken, port, lcore, isNew: false)
     sluice_frame_free(output.pointee.frames[unchecked: 0].unsafelyUnwrapped)
     removeFirst(1, output)
     output.pointee.progress = lcore.pointee.now
@@ -99,7 +100,7 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     if let link = snapshot.pointee.ports[unchecked: Int(port)].link {
         let connection = link.pointee.connection.load(ordering: .acquiring)
         if connection < 0 {
-            discard(frames, count, .portDown, counters)
+            discard(frames, count, .portDown, port, lcore)
             output.pointee.count = 0
             return false
         }
@@ -108,7 +109,7 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
         case .device: taken = sendToDevice(link, frames, count, lcore)
         }
     } else {
-        discard(frames, count, .portRemoved, counters)
+        discard(frames, count, .portRemoved, port, lcore)
         output.pointee.count = 0
         return false
     }
@@ -132,7 +133,8 @@ private func completeStaged(_ output: UnsafeMutablePointer<Output>, _ lcore: Uns
 }
 
 @inline(never) @_noLocks
-private func discard(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ counters: UnsafeMutablePointer<PortCounters>) {
-    counters.pointee.count(drop: reason, count)
+private func discard(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(port)].count(drop: reason, count)
+    noteDrops(frames, count, reason, port, lcore, isNew: false)
     sluice_frames_free(frames, UInt32(truncatingIfNeeded: count))
 }
