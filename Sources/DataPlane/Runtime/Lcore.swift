@@ -98,6 +98,10 @@ struct Lcore: ~Copyable {
     /// Outputs that could not take all that was staged.
     let parked: UnsafeMutablePointer<PortIndex>
     var parkedCount = 0
+    /// Of staged frames that have waited in a queue and that their ports have not taken, by `PortIndex`; see `HeldFrames`.
+    let held: UnsafeMutablePointer<HeldFrames>
+    /// When frames were queued that were taken from a tree together.
+    let queuingTimes: UnsafeMutablePointer<Nanoseconds>
 
     /// Padding: lcores lie side by side in memory, and what this one writes in every turn must not share a cache line with what the next one reads in every
     /// turn.
@@ -136,6 +140,8 @@ struct Lcore: ~Copyable {
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
         parked = .zeroed(maxPorts)
+        held = .zeroed(maxPorts)
+        queuingTimes = .zeroed(dequeueBatch)
     }
 
     deinit {
@@ -161,6 +167,8 @@ struct Lcore: ~Copyable {
         outputs.free()
         touched.free()
         parked.free()
+        held.free()
+        queuingTimes.free()
     }
 }
 
