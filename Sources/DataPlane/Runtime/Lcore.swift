@@ -90,6 +90,10 @@ struct Lcore: ~Copyable {
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
     let ringScratch = RingScratch()
+    /// Rings of whose returned buffers the guests are told at the end of this turn, and the most of them.
+    let untold: UnsafeMutablePointer<UnsafeMutablePointer<GuestRing>?>
+    var untoldCount = 0
+    static var mostUntold: Int { @_noLocks get { 64 } }
     /// What is staged for each port, by `PortIndex`.
     let outputs: UnsafeMutablePointer<Output>
     /// Outputs for which frames were staged in this turn.
@@ -139,6 +143,7 @@ struct Lcore: ~Copyable {
         discarded = .onOwnLines(dequeueBatch)
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
+        untold = .zeroed(Self.mostUntold)
         parked = .zeroed(maxPorts)
         held = .zeroed(maxPorts)
         queuingTimes = .zeroed(dequeueBatch)
@@ -166,6 +171,7 @@ struct Lcore: ~Copyable {
         ringScratch.deallocate()
         outputs.free()
         touched.free()
+        untold.free()
         parked.free()
         held.free()
         queuingTimes.free()

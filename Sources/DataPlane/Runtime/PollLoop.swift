@@ -119,5 +119,9 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         taken &+= retryParked(lcore, snapshot)
         stages.lap(.send, lcore)
     }
+    if lcore.pointee.untoldCount != 0 {
+        tellGuests(lcore)
+        stages.lap(.send, lcore)
+    }
     return received &+ taken
 }
