@@ -16,7 +16,7 @@ extension EndToEnd {
 
                     """)
                 #expect(code.contains("SOCKET") && code.split(separator: "\n").count <= 10)
-                let client = try lab.start("python3", "-u", "-c", code.replacing("SOCKET", with: daemon.socket))
+                let client = try lab.start("python3", "-u", "-c", String(code.replacing("SOCKET", with: daemon.socket)))
                 // A guest comes and goes until the program has told of one: it subscribes at a time of its own.
                 try eventually("the program tells of the guest") {
                     let guest = try Frontend(lab.path("vm1"))

@@ -79,8 +79,8 @@ extension ClassTree {
         delayMemory.pointee = nil
     }
 
-    /// What was counted for a leaf, or for a class while it was a leaf; nothing if delays are not counted. `passed` is 0, as only the caller knows what the leaf
-    /// had sent before. The control thread may call this at any time: see `counters`.
+    /// What was counted for a leaf, or for a class while it was a leaf; nothing if delays are not counted. `passed` is 0, as only the caller knows what the
+    /// leaf had sent before. The control thread may call this at any time: see `counters`.
     public func delays(of id: ClassID) -> DelayHistogram {
         // A leaf that has sent nothing has counted nothing, and is not looked at, as that would take memory.
         guard Int(id) < classes, states[Int(id)].sentFrames != 0, let memory = delayMemory.pointee else { return DelayHistogram() }
@@ -112,8 +112,8 @@ extension ClassTree {
     public func countDelays(of frames: UnsafePointer<ScheduledFrame>, count: Int, at now: Nanoseconds) {
         guard let delays else { return }
         let counts = DelayCounts(delays), nodes = self.frames
-        // The dequeue has put all of them in front of the free frames: frames that left one after another from one leaf stand together, and those that left last
-        // come first. Which of a leaf's frames is which does not matter here.
+        // The dequeue has put all of them in front of the free frames: frames that left one after another from one leaf stand together, and those that left
+        // last come first. Which of a leaf's frames is which does not matter here.
         var node = freeHead
         var frame = frames + count
         while frame != frames {
@@ -124,7 +124,8 @@ extension ClassTree {
         }
     }
 
-    /// Writes to `times` when each of the frames was queued that the last `dequeue` has written to `frames`. Nothing else may have been done with the tree since.
+    /// Writes to `times` when each of the frames was queued that the last `dequeue` has written to `frames`. Nothing else may have been done with the tree
+    /// since.
     @_noLocks
     public func queuingTimes(of frames: UnsafePointer<ScheduledFrame>, count: Int, into times: UnsafeMutablePointer<Nanoseconds>) {
         var node = freeHead, index = count
