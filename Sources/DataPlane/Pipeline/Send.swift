@@ -116,13 +116,23 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
         output.pointee.count = 0
         return false
     }
-    guard let sent = taken else { return true }
+    guard let sent = taken else {
+        completeStaged(output, lcore)
+        return true
+    }
     var bytes: UInt64 = 0
     for index in 0..<sent { bytes &+= UInt64(output.pointee.lengths[unchecked: index]) }
     counters.pointee.sentFrames &+= UInt64(truncatingIfNeeded: sent)
     counters.pointee.sentBytes &+= bytes
     removeFirst(sent, output)
+    if output.pointee.count != 0 { completeStaged(output, lcore) }
     return false
+}
+
+/// Makes staged frames whole: what waits longer than this turn cannot refer to buffers that are returned at its end.
+@inline(never) @_noLocks
+private func completeStaged(_ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    sluice_frames_complete(Output.frames(output), UInt32(truncatingIfNeeded: output.pointee.count))
 }
 
 @inline(never) @_noLocks

@@ -90,7 +90,7 @@ struct Lcore: ~Copyable {
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
     let ringScratch = RingScratch()
-    /// Rings of whose returned buffers the guests are told at the end of this turn, and the most of them.
+    /// Rings whose buffers are published, and of which their guests are told, at the end of this turn, and the most of them.
     let untold: UnsafeMutablePointer<UnsafeMutablePointer<GuestRing>?>
     var untoldCount = 0
     static var mostUntold: Int { @_noLocks get { 64 } }

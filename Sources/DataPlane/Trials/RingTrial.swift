@@ -64,10 +64,12 @@ package final class RingTrial {
     package var rejected: UInt64 { counters.pointee.receivedFrames }
 
     /// Receives from the ring as a poll loop does.
+    /// - Parameter mayRefer: whether long frames may stay in the guest's buffers at first.
     /// - Returns: the frames' bytes.
-    package func receive(_ wanted: Int = burstSize) -> [[UInt8]] {
-        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters)
-        ring.tellIfNeeded()
+    package func receive(_ wanted: Int = burstSize, mayRefer: Bool = false) -> [[UInt8]] {
+        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: mayRefer)
+        sluice_frames_complete(frames, UInt32(count))
+        ring.publishAndTell()
         return (0..<count).map { index in
             let frame = frames[index]!
             let bytes = [UInt8](unsafeUninitializedCapacity: Int(sluice_frame_length(frame))) { buffer, count in
@@ -97,7 +99,7 @@ package final class RingTrial {
             frames[index] = first
         }
         let sent = RingSender.send(ring, frames, contents.count, scratch)
-        ring.tellIfNeeded()
+        ring.publishAndTell()
         sluice_frames_free(frames, UInt32(contents.count))
         return sent
     }

@@ -11,14 +11,25 @@ extension UnsafeMutablePointer<GuestRing> {
         }
     }
 
-    /// Lets the driver of a split ring have the buffers up to `used`. `tell` is to follow.
+    /// Notes that all buffers of a split ring up to `used` are to be published.
     @inline(__always) @_noLocks
-    func publishSplit(upTo used: UInt16) {
+    func hold(upTo used: UInt16) {
         pointee.nextUsed.index = used
-        if _slowPath(pointee.isLogged) { log(pointee.deviceArea + 4, 8 &* Int(pointee.size)) }
-        pointee.deviceArea.release16(2, used)
-        if _slowPath(pointee.isLogged) { log(pointee.deviceArea, 4) }
-        pointee.isUntold = true
+        pointee.isHeld = true
+    }
+
+    /// Lets the driver have the buffers that were returned. No frame refers to them any more. `tell` is to follow.
+    @inline(__always) @_noLocks
+    func publish() {
+        pointee.isHeld = false
+        if pointee.isPacked {
+            pointee.heldSlot.release64(8, pointee.heldWord)
+            if _slowPath(pointee.isLogged) { log(pointee.heldSlot, 16) }
+        } else {
+            if _slowPath(pointee.isLogged) { log(pointee.deviceArea + 4, 8 &* Int(pointee.size)) }
+            pointee.deviceArea.release16(2, pointee.nextUsed.index)
+            if _slowPath(pointee.isLogged) { log(pointee.deviceArea, 4) }
+        }
     }
 }
 
@@ -81,13 +92,13 @@ struct PackedReturns {
         }
     }
 
-    /// Lets the driver have the buffers. `tell` is to follow.
+    /// Notes that the buffers are to be published.
     @inline(__always) @_noLocks
-    func publish() {
+    func hold() {
         if isEmpty { return }
         ring.pointee.nextUsed = place
-        first.release64(8, word)
-        if _slowPath(ring.pointee.isLogged) { ring.log(first, 16) }
-        ring.pointee.isUntold = true
+        ring.pointee.heldSlot = first
+        ring.pointee.heldWord = word
+        ring.pointee.isHeld = true
     }
 }
