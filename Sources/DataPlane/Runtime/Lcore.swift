@@ -102,6 +102,10 @@ struct Lcore: ~Copyable {
     /// Outputs that could not take all that was staged.
     let parked: UnsafeMutablePointer<PortIndex>
     var parkedCount = 0
+    /// Of staged frames that have waited in a queue and that their ports have not taken, by `PortIndex`; see `HeldFrames`.
+    let held: UnsafeMutablePointer<HeldFrames>
+    /// When frames were queued that were taken from a tree together.
+    let queuingTimes: UnsafeMutablePointer<Nanoseconds>
 
     /// Padding: lcores lie side by side in memory, and what this one writes in every turn must not share a cache line with what the next one reads in every
     /// turn.
@@ -141,6 +145,8 @@ struct Lcore: ~Copyable {
         touched = .zeroed(maxPorts)
         untold = .zeroed(Self.mostUntold)
         parked = .zeroed(maxPorts)
+        held = .zeroed(maxPorts)
+        queuingTimes = .zeroed(dequeueBatch)
     }
 
     deinit {
@@ -167,6 +173,8 @@ struct Lcore: ~Copyable {
         touched.free()
         untold.free()
         parked.free()
+        held.free()
+        queuingTimes.free()
     }
 }
 
