@@ -261,7 +261,7 @@ extension AppSettings {
 extension ValueKind<AppPriority> {
     fileprivate static var etherType: Self { entry("an EtherType", 1_536...65_535, "0x8906:3", isHexadecimal: true) }
     fileprivate static var port: Self { entry("a port", 1...65_535, "3260:4") }
-    fileprivate static var dscp: Self { entry("a DSCP", 0...63, "26:3") }
+    static var dscp: Self { entry("a DSCP", 0...63, "26:3") }
 
     private static func entry(_ noun: String, _ range: ClosedRange<Int>, _ example: String, isHexadecimal: Bool = false) -> Self {
         func sentence(_ text: String) -> String {

@@ -34,6 +34,8 @@ struct Snapshot {
     var mirrors: UnsafeMutablePointer<MirrorTables>?
     /// The ports whose priorities can be paused; empty if there are none.
     var pauses = UnsafeMutableBufferPointer<PauseView>(start: nil, count: 0)
+    /// How frames say their priority at ports that are trusted, by `PortIndex`; empty if there are none.
+    var trusts = UnsafeMutableBufferPointer<TrustView>(start: nil, count: 0)
 
     func deallocate() {
         receiveQueues.deallocate()
@@ -53,6 +55,7 @@ struct Snapshot {
         taggers.deallocate()
         limits.deallocate()
         pauses.deallocate()
+        trusts.deallocate()
         mirrors?.pointee.deallocate()
         mirrors?.deallocate()
     }
