@@ -17,6 +17,10 @@ public struct DCBSettings: Equatable, Sendable, Initializable {
     public var ets: ETSSettings?
     public var pfc: PFCSettings?
     public var app: AppSettings?
+    /// How much of lossless priorities may wait; nil: it follows from the link's speed.
+    public var buffer: BufferSettings?
+    /// Whether PAUSE of IEEE 802.3 is followed and sent, where no priorities may be paused.
+    public var pausesLink = false
 
     public init() {}
 }
@@ -124,7 +128,9 @@ extension AppSettings {
 extension PortSettings {
     /// Whether what leaves by the port is scheduled or paused by priority. Then each guest has a leaf for each protocol, as all frames of a leaf have the same
     /// priority.
-    public var isByPriority: Bool { options.dcb && (options.dcbx.ets != nil || options.dcbx.pfc != nil) }
+    public var isByPriority: Bool { options.dcb && (options.dcbx.ets != nil || options.dcbx.pfc != nil || options.dcbx.pausesLink) }
+    /// Whether frames of some priorities must not be lost.
+    var isLossless: Bool { options.dcb && options.dcbx.pfc != nil }
 }
 
 extension Field<PortDraft> {
@@ -174,6 +180,8 @@ extension Field<DCBSettings> {
             .map("ets", \.ets, ETSSettings.kind, help: "how traffic classes share the link (ETS)"),
             .map("pfc", \.pfc, PFCSettings.kind, help: "which priorities may be paused (PFC)"),
             .map("app", \.app, AppSettings.kind, help: "which priorities protocols have"),
+            .map("buffer", \.buffer, BufferSettings.kind, help: "how much of lossless priorities may wait"),
+            .flag("pause", \.pausesLink, standard: false, help: "PAUSE of IEEE 802.3 is followed and sent, where no priorities may be paused"),
         ]
     }
 }

@@ -167,7 +167,8 @@ public enum Direction: String, Codable, CaseIterable, Sendable {
 /// port are scheduled by that port's own tree. In a physical port's tree stand the guests of all other ports of its bridge, and the port's own guests if frames
 /// may leave by the port that they came in by (`hairpin`). A group without guests in a tree has no class there.
 ///
-/// In the tree of a port that schedules or pauses by priority, every guest has a leaf for each protocol.
+/// In the tree of a port that schedules or pauses by priority, every guest has a leaf for each protocol, and in the tree of a bridge if some priorities of one
+/// of its physical ports must lose nothing.
 ///
 /// In a tree that has a rate, guests and groups without a floor that are in no group stand below the class `rest`, whose floor is what the floors beside it
 /// leave. `rest` exists only while some class stands below it.
@@ -179,7 +180,9 @@ public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] { t
 func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> [TreeDescription] {
     let targets = model.mirrorTargets
     var result = model.bridges.map { bridge in
-        var tree = TreeBuilder(model, .inbound, rate: bridge.rate, rest: bridge.rest, bridge: bridge.name)
+        let isLossless = model.ports.contains { $0.bridge == bridge.name && $0.isPhysical && $0.isLossless }
+        var tree = TreeBuilder(
+            model, .inbound, rate: bridge.rate, rest: bridge.rest, bridge: bridge.name, apart: isLossless ? model.protocolTable.map(\.name) : [])
         for guest in guests { tree.add(guest, unless: { $0.isPhysical }) }
         for port in model.ports where port.bridge == bridge.name && !port.isPhysical && targets.contains(port.name) { tree.addMirrors(to: port) }
         return tree.description(

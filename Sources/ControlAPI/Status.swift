@@ -63,7 +63,8 @@ public typealias PortStatus = Counted<PortFacts>
 /// What is told of a port besides the counters that are shown by name: `unlearned` (frames whose source address was not learned, because `fdb-limit` or the room
 /// in the bridge's database was used up), `punted` and `injected` (frames for the switch itself that came in by the port, such as IGMP, MLD and LLDP, and
 /// frames of the switch's own that it sent by the port, such as queries), `txFull` (turns of a poll loop in which the port's transmit ring was full, so that its
-/// leaves had to wait), `pacedNanoseconds` (how long `pace` held back the reading of the port).
+/// leaves had to wait), `pacedNanoseconds` (how long `pace` held back the reading of the port), `held` (how often it was not read on because a lossless class had no
+/// room).
 public struct PortFacts: StatusFacts {
     public var name = ""
     /// `vhost`, `tap` or `physical`

@@ -125,6 +125,21 @@ package enum Subjects {
         .counter("counters.neighborsDeleted", "Neighbours that went.") { $0.counters.neighborsDeleted },
     ]) { [("port", $0.port)] }
 
+    package static let dcb = Subject<DCBStatus>("dcb", [
+        .total("pfc.received.frames", "Pause frames of the switch at the other end that were followed.") { $0.pfc.received.map { .whole($0.frames) } },
+        .counters("pfc.received.pauses", by: "priority", "How often a priority was asked to pause.") { byPriority($0.pfc.received?.pauses) },
+        .counters("pfc.received.pausedNanoseconds", by: "priority", "Nanoseconds for which a priority was paused.") { byPriority($0.pfc.received?.pausedNanoseconds) },
+        .counters("pfc.received.storms", by: "priority", "How often a pause lasted too long and was ended.") { byPriority($0.pfc.received?.storms) },
+        .total("pfc.sent.frames", "Pause frames that were sent.") { $0.pfc.sent.map { .whole($0.frames) } },
+        .counters("pfc.sent.pauses", by: "priority", "How often the switch at the other end was asked to pause a priority.") { byPriority($0.pfc.sent?.pauses) },
+        .counters("pfc.sent.pausedNanoseconds", by: "priority", "Nanoseconds for which it was asked to pause a priority.") { byPriority($0.pfc.sent?.pausedNanoseconds) },
+        .total("pfc.sent.givenUp", "Queues for which it is not asked to pause any longer, as nothing left them.") { $0.pfc.sent.map { .whole($0.givenUp) } },
+    ]) { [("port", $0.port)] }
+
+    private static func byPriority(_ list: [UInt64]?) -> [String: UInt64] {
+        Dictionary(uniqueKeysWithValues: (list ?? []).enumerated().map { (String($0), $1) })
+    }
+
     package static let cores = Subject<CoreStatus>("core", [
         .gauge("busyPercent", "Share of the last second that the poll loop spent in turns with frames.") { .real($0.busyPercent) },
         .gauge("asleepPercent", "Share of the last second that the poll loop slept.") { .real($0.asleepPercent) },

@@ -78,6 +78,8 @@ struct ReceiveQueue {
     var expected = leastPoll
     /// Cycles from polling to enqueueing, in turns that found frames. One turn in eight is measured, and counts eightfold. Written by the lcore.
     var cycles: UInt64 = 0
+    /// Why the queue is not read at present, if its frames would be lost.
+    var hold = RingHold()
     /// When the queue was last looked at, if its port is paced; 0: it has not been yet.
     var lookedAt: Nanoseconds = 0
     /// How many frames of the port this lcore had received when it last asked the device for an interrupt.

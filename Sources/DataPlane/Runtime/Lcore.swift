@@ -90,6 +90,7 @@ struct Lcore: ~Copyable {
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
     let ringScratch = RingScratch()
+    let backlogs: UnsafeMutablePointer<Backlogs>
     /// What is staged for each port, by `PortIndex`.
     let outputs: UnsafeMutablePointer<Output>
     /// Outputs for which frames were staged in this turn.
@@ -133,6 +134,8 @@ struct Lcore: ~Copyable {
         refused = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .onOwnLines(dequeueBatch)
+        backlogs = .onOwnLines(1)
+        backlogs.initialize(to: Backlogs())
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
         parked = .zeroed(maxPorts)
@@ -158,6 +161,8 @@ struct Lcore: ~Copyable {
         scheduled.free()
         discarded.deallocate()
         ringScratch.deallocate()
+        backlogs.deinitialize(count: 1)
+        backlogs.deallocate()
         outputs.free()
         touched.free()
         parked.free()
