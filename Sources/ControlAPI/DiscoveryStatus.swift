@@ -171,7 +171,7 @@ public struct DCBStatus: Codable, Equatable, Sendable {
         public var pausedNanoseconds: [UInt64] = []
         /// The priorities that the peer is asked to pause now.
         public var pausing: [Int] = []
-        /// How many queues the peer was not asked to stop for any longer, as nothing left them.
+        /// How often a queue stood still for so long that the peer was not asked to stop for it until it moved again.
         public var givenUp: UInt64 = 0
         public init() {}
     }

@@ -55,7 +55,7 @@ extension Tables {
             let each = sent.pauses.indices.filter { sent.pauses[$0] != 0 }.map { priority in
                 "priority \(priority): \(sent.pauses[priority]) for \(sent.pausedNanoseconds[priority] / 1_000) us in all"
             }
-            let now = sent.pausing.isEmpty ? [] : ["\(numbers(sent.pausing)) now"], givenUp = sent.givenUp == 0 ? [] : ["given up for \(sent.givenUp) queues that stood still"]
+            let now = sent.pausing.isEmpty ? [] : ["\(numbers(sent.pausing)) now"], givenUp = sent.givenUp == 0 ? [] : ["given up \(sent.givenUp) times for a queue that stood still"]
             return (["\(sent.frames) frames"] + each + now + givenUp).joined(separator: "; ")
         }
         func buffer(_ buffer: DCBStatus.Buffer) -> String {

@@ -31,20 +31,20 @@ private struct LongQueue {
     /// The physical port by whose peer frames came for it; `flooded`: they came from guests, whose rings are not read meanwhile.
     var port: PortIndex = flooded
     var priority: UInt8 = 0
-    /// Whether nobody is stopped for it any longer, as nothing has left it for `longestStandstill`.
+    /// Whether nobody is stopped for it, as it has stood still for `longestStandstill`.
     var isGivenUp = false
     /// The length at which its senders may go on.
     var xon: UInt32 = 0
-    /// The least length so far, and since when it has been no less.
-    var least: UInt32 = .max
-    var since: Nanoseconds = 0
+    /// Its length in the turn before, and when it last was shorter than that.
+    var length: UInt32 = .max
+    var moved: Nanoseconds = 0
 
     @inline(__always) @_noLocks
     init() {}
 }
 
-/// A receiver that has taken nothing for so long does not get its senders stopped any longer, as they would stand still for everybody else as well. This is
-/// the time after which a receiver of pauses takes them for a storm (`PauseReceiver.longestPause`).
+/// A receiver that has taken nothing for so long does not get its senders stopped until it takes something again, as they would stand still for everybody else
+/// as well. This is the time after which a receiver of pauses takes them for a storm (`PauseReceiver.longestPause`).
 @inline(__always) private var longestStandstill: Nanoseconds { @_noLocks get { 200_000_000 } }
 
 /// For a receive queue that is not read: the leaf that has to become shorter before it is.
@@ -85,7 +85,7 @@ func noteBacklogs(
             if length == 0 { continue }
             var long = LongQueue()
             (long.tree, long.leaf, long.priority, long.xon) = (tree.pointee.tree, leaf, priority, min(xon, length / 2))
-            (long.least, long.since) = (length, lcore.pointee.now)
+            (long.length, long.moved) = (length, lcore.pointee.now)
             long.port = isPhysical ? source : flooded
             if watch(long, lcore), !isPhysical {
                 queue.pointee.hold.tree = long.tree
@@ -151,13 +151,14 @@ func followBacklogs(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMuta
 private func isShort(_ long: inout LongQueue, _ view: UnsafeMutablePointer<PauseView>?, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
     let length = long.tree.unsafelyUnwrapped.pointee.backlog(of: long.leaf), now = lcore.pointee.now
     if length <= long.xon { return true }
-    if length < long.least {
-        long.least = length
-        long.since = now
-    } else if !long.isGivenUp, now &- long.since > longestStandstill {
+    if length < long.length {
+        long.moved = now
+        long.isGivenUp = false
+    } else if !long.isGivenUp, now &- long.moved > longestStandstill {
         long.isGivenUp = true
         if let view { view.pointee.pauses.pointee.requests.pointee.givenUp.wrappingAdd(1, ordering: .relaxed) }
     }
+    long.length = length
     return false
 }
 
