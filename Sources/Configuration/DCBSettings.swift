@@ -21,6 +21,8 @@ public struct DCBSettings: Equatable, Sendable, Initializable {
     public var buffer: BufferSettings?
     /// Whether PAUSE of IEEE 802.3 is followed and sent, where no priorities may be paused.
     public var pausesLink = false
+    /// What stands for features that are not written.
+    public var template = DCBTemplate.none
 
     public init() {}
 }
@@ -128,9 +130,11 @@ extension AppSettings {
 extension PortSettings {
     /// Whether what leaves by the port is scheduled or paused by priority. Then each guest has a leaf for each protocol, as all frames of a leaf have the same
     /// priority.
-    public var isByPriority: Bool { options.dcb && (options.dcbx.ets != nil || options.dcbx.pfc != nil || options.dcbx.pausesLink) }
+    public var isByPriority: Bool { options.dcb && (dcbInUse.ets != nil || dcbInUse.pfc != nil || dcbInUse.pausesLink) }
     /// Whether frames of some priorities must not be lost.
-    var isLossless: Bool { options.dcb && options.dcbx.pfc != nil }
+    var isLossless: Bool { options.dcb && dcbInUse.pfc != nil }
+    /// What is written under `dcb`, and what its template says beyond that.
+    public var dcbInUse: DCBSettings { options.dcbx.withTemplate }
 }
 
 extension Field<PortDraft> {
@@ -181,6 +185,7 @@ extension Field<DCBSettings> {
             .map("pfc", \.pfc, PFCSettings.kind, help: "which priorities may be paused (PFC)"),
             .map("app", \.app, AppSettings.kind, help: "which priorities protocols have"),
             .map("buffer", \.buffer, BufferSettings.kind, help: "how much of lossless priorities may wait"),
+            .choice("template", \.template, standard: .none, help: "what stands for ets, pfc and app where they are not written"),
             .flag("pause", \.pausesLink, standard: false, help: "PAUSE of IEEE 802.3 is followed and sent, where no priorities may be paused"),
         ]
     }

@@ -37,7 +37,7 @@ extension DataPlane {
         guard port.settings.isByPriority else { return (LosslessLeaves(), 0) }
         let used = discovery.published[port.index], enabled = used?.pfc?.enabled ?? 0, applications = used?.applications ?? []
         if enabled == 0 {
-            return port.settings.dcbx.pausesLink ? (LosslessLeaves(protocols: Set(model.protocolTable.map(\.name)), includesOthers: true), .max) : (LosslessLeaves(), 0)
+            return port.settings.dcbInUse.pausesLink ? (LosslessLeaves(protocols: Set(model.protocolTable.map(\.name)), includesOthers: true), .max) : (LosslessLeaves(), 0)
         }
         func isLossless(_ pcp: UInt8) -> Bool { enabled >> (pcp & 7) & 1 != 0 }
         let others = isLossless(applications.standardPriority ?? 0)
@@ -49,7 +49,7 @@ extension DataPlane {
     /// Tells a port's loops for which priorities the switch at the other end may ask for pauses, and what they need to know to ask for some.
     private func followPriorities(of port: Port) {
         let used = port.settings.isByPriority ? discovery.published[port.index]?.pfc : nil
-        let isFollowed = used != nil || port.settings.isByPriority && port.settings.dcbx.pausesLink
+        let isFollowed = used != nil || port.settings.isByPriority && port.settings.dcbInUse.pausesLink
         let pauses = PortState.pauses(of: port.state)
         pauses.pointee.enabled.store(used?.enabled ?? 0, ordering: .relaxed)
         if isFollowed, port.pauseFrames == nil { port.pauseFrames = port.link.askForPauseFrames() }
@@ -62,7 +62,7 @@ extension DataPlane {
 
     /// The buffer of each priority at a port.
     private func buffers(of port: Port) -> [LosslessBuffer] {
-        let speed = PortState.pauses(of: port.state).pointee.speed.load(ordering: .relaxed), settings = port.settings.dcbx.buffer
+        let speed = PortState.pauses(of: port.state).pointee.speed.load(ordering: .relaxed), settings = port.settings.dcbInUse.buffer
         // One queue may take no more than half of what all share (see `ClassTree.enqueue`), counted in frames of the usual length.
         let most = runtime.bufferLimit / max(runtime.lcores.count, 1) / 4 * 1_514
         return (0..<8).map { priority in
@@ -92,8 +92,8 @@ extension DataPlane {
             let givenUp = pauses.pointee.requests.pointee.givenUp.load(ordering: .relaxed)
             if givenUp != port.givenUpQueues {
                 notices.append("""
-                    port \(port.settings.name): a receiver of lossless frames has taken none for 200 ms. The switch at the other end is not asked to stop for it any \
-                    longer, and its frames may be lost
+                    port \(port.settings.name): a receiver of lossless frames has taken none for 200 ms. Nobody is asked to stop for it \
+                    until it does, and its frames may be lost
                     """)
                 port.givenUpQueues = givenUp
             }
@@ -151,6 +151,6 @@ extension DataPlane {
         return PauseReport(
             received: pauses.pointee.watch(at: runtime.now), frames: isFollowed ? port.pauseFrames : nil,
             requested: pauses.pointee.requests.pointee.sent, givenUp: pauses.pointee.requests.pointee.givenUp.load(ordering: .relaxed),
-            buffers: buffers(of: port), lossless: enabled != 0 ? enabled : port.settings.dcbx.pausesLink ? 0xff : 0, sent: tree.sharing == nil ? [] : sent)
+            buffers: buffers(of: port), lossless: enabled != 0 ? enabled : port.settings.dcbInUse.pausesLink ? 0xff : 0, sent: tree.sharing == nil ? [] : sent)
     }
 }
