@@ -105,6 +105,10 @@ public struct ClassParameters: Equatable, Sendable {
     public var codelInterval: UInt64 = 0
     /// Whether each flow has a queue of its own (FQ-CoDel).
     public var queuesFlows = false
+    /// Whether CoDel marks frames instead of dropping them, where it can; and the bytes, and microseconds, above which such frames are marked in any case; 0: none.
+    public var marksForCoDel = false
+    public var markBytes = 0
+    public var markDelay: UInt64 = 0
 
     public init() {}
 
@@ -130,7 +134,9 @@ public struct ClassParameters: Equatable, Sendable {
         if settings.queue?.hasCoDel ?? false {
             codelTarget = settings.codelTarget ?? Self.codelTarget
             codelInterval = settings.codelInterval ?? 20 * codelTarget
+            marksForCoDel = settings.ecn ?? true
         }
+        (markBytes, markDelay) = (settings.ecnThreshold ?? 0, settings.ecnDelay ?? 0)
     }
 
     /// The default of `limitDelay` in microseconds: long enough for one flow across a continent to fill the link (RFC 3439, 2.4), and shorter than people
@@ -362,6 +368,7 @@ private func defaultLeaf(of guest: ClassSettings, protocols: [ClassSettings]) ->
     leaf.queue = guest.queue
     leaf.codelTarget = guest.codelTarget
     leaf.codelInterval = guest.codelInterval
+    (leaf.ecn, leaf.ecnThreshold, leaf.ecnDelay) = (guest.ecn, guest.ecnThreshold, guest.ecnDelay)
     return leaf
 }
 

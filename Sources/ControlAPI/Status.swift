@@ -247,6 +247,10 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     /// Leaves with CoDel: its target and interval; nil: the queue drops at its tail.
     public var codelTargetMicroseconds: UInt64?
     public var codelIntervalMicroseconds: UInt64?
+    /// Leaves that mark frames: whether CoDel does so, and above which bytes and microseconds; nil: it has no such threshold.
+    public var ecn: Bool?
+    public var ecnThresholdBytes: Int?
+    public var ecnDelayMicroseconds: UInt64?
     /// Leaves with fq-codel: the flows that have frames waiting, or had a moment ago, in all poll loops; first those that have only begun, then the others.
     public var newFlows: Int?
     public var oldFlows: Int?
@@ -258,6 +262,8 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var dropped = Traffic()
     /// Frames dropped, by reason. Only reasons that occurred are listed.
     public var drops: [String: UInt64] = [:]
+    /// Frames that left with a mark of congestion (ECN) because of the class's queue.
+    public var marked: UInt64 = 0
     /// How often the class had frames and had to wait for tokens.
     public var overlimits: UInt64 = 0
     /// How often it waited, by reason. Only reasons that occurred are listed.

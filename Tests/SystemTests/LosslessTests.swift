@@ -101,6 +101,56 @@ extension EndToEnd {
             }
         }
 
+        @Test("frames whose transport understands that are marked while a queue is long, with a right checksum; all others leave as they came")
+        func marks() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w"), tap = "\(lab.tag)t"
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0, static: [{mac: "\(Self.guest)", port: uplink}]}]
+                    ports:
+                      - {name: host, type: tap, bridge: br0, interface: \(tap)}
+                      - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near)"}
+                    guests: [{name: vm1, port: host, outbound: {ceiling: 20mbit, ecn-threshold: 20kib}}]
+                    """)
+                try daemon.waitUntil(port: "uplink", is: "up")
+                let guest = Frames.mac(Self.guest)
+                let receiver = try RawReceiver([wire.far]) { $0.starts(with: guest) }, socket = try RawSocket(tap)
+                // ECT(0), ECT(1) and Not-ECT by turns, and IPv6 with ECT(0).
+                let bodies = (0..<3).map { ecn -> [UInt8] in
+                    var packet = Frames.ipv4(17, dscp: 10, Frames.udp(to: 53_000, Self.data))
+                    let marks: [UInt8] = [2, 1, 0]
+                    packet[1] = 10 << 2 | marks[ecn]
+                    (packet[10], packet[11]) = (0, 0)
+                    let sum = Frames.checksum(Array(packet[..<20]))
+                    packet.replaceSubrange(10..<12, with: Frames.be(sum))
+                    return packet
+                }
+                var six = Frames.ipv6(17, Frames.udp(to: 53_000, Self.data))
+                six[1] |= 0x20
+                for _ in 0..<20 {
+                    for body in bodies { try socket.send(Frames.ethernet(to: Self.guest, from: "02:00:00:00:01:01", type: 0x0800, body)) }
+                    try socket.send(Frames.ethernet(to: Self.guest, from: "02:00:00:00:01:01", type: 0x86dd, six))
+                }
+                let arrived = receiver.take(quiet: 10) { $0.count == 80 }.map(\.frame)
+                var marked = 0
+                for frame in arrived {
+                    // Behind the priority tag.
+                    let packet = Array(frame[18...])
+                    guard packet[0] >> 4 == 4 else {
+                        if packet[1] & 0x30 == 0x30 { marked += 1 }
+                        continue
+                    }
+                    #expect(Frames.checksum(Array(packet[..<20])) == 0 && packet[1] >> 2 == 10)
+                    if packet[1] & 3 == 3 { marked += 1 }
+                }
+                #expect(arrived.count == 80 && arrived.filter { $0[16...17] == [8, 0] && $0[19] & 3 == 0 }.count == 20)
+                let status = try daemon.classStatus("uplink", "vm1")
+                #expect(marked > 10 && status["marked"].int == marked && status["dropped"]["frames"].int == 0)
+                #expect(try daemon.command("class", "show").contains("marked \(marked)") && daemon.unaccountedFrames() == 0)
+                daemon.stop()
+            }
+        }
+
         @Test("frames say their priority by PCP or DSCP where a port is trusted, and leave with it; of two tags the outer one counts")
         func trust() throws {
             try withLab { lab in

@@ -10,6 +10,8 @@ struct LosslessLeaves: Equatable {
 
     func place(_ item: ClassDescription, _ parameters: inout Scheduler.ClassParameters) {
         guard item.isLeaf, !item.isForMirrors, item.protocolName.map(protocols.contains) ?? includesOthers else { return }
+        // Where CoDel would drop frames, they are marked: a sender that slows down need not be stopped.
+        if parameters.codelTarget != 0, parameters.marksForCoDel, parameters.markBytes == 0, parameters.markDelay == 0 { parameters.markDelay = parameters.codelTarget }
         (parameters.limitPackets, parameters.limitBytes) = (0, 0)
         (parameters.codelTarget, parameters.codelInterval, parameters.queuesFlows) = (0, 0, false)
     }

@@ -103,6 +103,9 @@ extension Scheduler.ClassParameters {
         codelTarget = settings.codelTarget * 1_000
         codelInterval = settings.codelInterval * 1_000
         queuesFlows = settings.queuesFlows
+        marksForCoDel = settings.marksForCoDel
+        markBytes = UInt32(clamping: settings.markBytes)
+        markDelay = settings.markDelay * 1_000
         self.output = output
     }
 }
