@@ -42,6 +42,14 @@ int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, u
     return rte_pktmbuf_alloc_bulk(pool, frames, count);
 }
 
+int sluice_buffers_take(struct rte_mempool *pool, struct rte_mbuf **buffers, unsigned count) {
+    return rte_mempool_get_bulk(pool, (void **)buffers, count);
+}
+
+void sluice_buffers_give_back(struct rte_mempool *pool, struct rte_mbuf **buffers, unsigned count) {
+    rte_mempool_put_bulk(pool, (void **)buffers, count);
+}
+
 void sluice_frame_cut(struct rte_mbuf *m) {
     rte_pktmbuf_free(m->next);
     m->next = NULL;

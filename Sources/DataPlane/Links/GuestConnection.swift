@@ -165,6 +165,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         ring.hasEventIndex = started.features.contains(.eventIndex)
         ring.isInOrder = started.features.contains(.inOrder)
         ring.isMergeable = started.features.contains(.mergeableReceive)
+        ring.hasOffloads = !started.features.isDisjoint(with: [.csum, .gso, .hostTSO4, .hostTSO6, .hostUFO])
         ring.headerLength = started.features.isDisjoint(with: [.mergeableReceive, .version1]) ? 10 : 12
         if started.features.contains(.logAll), let log = started.log { (ring.logBits, ring.logLength) = (log.bits, log.length) }
         ring.call = started.call ?? -1

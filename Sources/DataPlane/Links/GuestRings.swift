@@ -22,6 +22,7 @@ func receiveFromGuest(
     let asked = min(wanted, queue.pointee.expected)
     let count = RingReceiver.receive(
         ring, asked, lcore.pointee.pool, lcore.pointee.received, lcore.pointee.ringScratch, lcore.pointee.counters + Int(queue.pointee.port))
+    if ring.pointee.isUntold { tellLater(ring, lcore) }
     if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.receiveRings, state.pointee.stoppedReceiveRings) }
     queue.pointee.expected = count == asked ? min(asked &* 2, burstSize) : max(count &+ leastPoll, leastPoll)
     return count
@@ -40,9 +41,35 @@ func sendToGuest(_ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutab
     let ring = state.pointee.rings + pair &* 2
     let sent = RingSender.send(ring, frames, count, lcore.pointee.ringScratch)
     if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.transmitRings, state.pointee.stoppedTransmitRings) }
-    if isShared { sluice_lock_release(lock) }
+    if isShared {
+        // Other lcores may use the ring as soon as the lock is released.
+        ring.tellIfNeeded()
+        sluice_lock_release(lock)
+    } else if ring.pointee.isUntold {
+        tellLater(ring, lcore)
+    }
     sluice_frames_return(frames, UInt32(truncatingIfNeeded: sent), lcore.pointee.pool)
     return sent
+}
+
+/// Notes that a guest is to be told of the buffers that this ring returned.
+@inline(__always) @_noLocks
+private func tellLater(_ ring: UnsafeMutablePointer<GuestRing>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    if _slowPath(lcore.pointee.untoldCount == Lcore.mostUntold) { tellGuests(lcore) }
+    lcore.pointee.untold[lcore.pointee.untoldCount] = ring
+    lcore.pointee.untoldCount &+= 1
+}
+
+/// Tells the guests, at the end of a turn, of the buffers that it returned. The fence that this takes waits until all that was written into guests' memory has got
+/// there, so there is one for all rings, as late as possible.
+@inline(never) @_noLocks
+func tellGuests(_ lcore: UnsafeMutablePointer<Lcore>) {
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    for index in 0..<lcore.pointee.untoldCount {
+        let ring = lcore.pointee.untold[index].unsafelyUnwrapped
+        if ring.pointee.isUntold { ring.tell() }
+    }
+    lcore.pointee.untoldCount = 0
 }
 
 /// Makes the frame that tells the network where a guest is now, as a guest that has just migrated and cannot tell it itself wants it (RFC 903, a reverse ARP

@@ -91,6 +91,10 @@ struct Lcore: ~Copyable {
     let discarded: UnsafeMutablePointer<DroppedFrame>
     let ringScratch = RingScratch()
     let backlogs: UnsafeMutablePointer<Backlogs>
+    /// Rings of whose returned buffers the guests are told at the end of this turn, and the most of them.
+    let untold: UnsafeMutablePointer<UnsafeMutablePointer<GuestRing>?>
+    var untoldCount = 0
+    static var mostUntold: Int { @_noLocks get { 64 } }
     /// What is staged for each port, by `PortIndex`.
     let outputs: UnsafeMutablePointer<Output>
     /// Outputs for which frames were staged in this turn.
@@ -138,6 +142,7 @@ struct Lcore: ~Copyable {
         backlogs.initialize(to: Backlogs())
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
+        untold = .zeroed(Self.mostUntold)
         parked = .zeroed(maxPorts)
     }
 
@@ -165,6 +170,7 @@ struct Lcore: ~Copyable {
         backlogs.deallocate()
         outputs.free()
         touched.free()
+        untold.free()
         parked.free()
     }
 }

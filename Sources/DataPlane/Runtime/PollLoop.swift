@@ -123,5 +123,9 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         stages.lap(.send, lcore)
     }
     if _slowPath(pauses) { followBacklogs(lcore, snapshot) }
+    if lcore.pointee.untoldCount != 0 {
+        tellGuests(lcore)
+        stages.lap(.send, lcore)
+    }
     return received &+ taken
 }

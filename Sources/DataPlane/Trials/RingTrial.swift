@@ -36,7 +36,7 @@ package final class RingTrial {
 
     /// Gives the ring a size and a layout. Its parts stand at the beginning of the first region: descriptors at 0, the driver's part at 0x40000, the device's
     /// part at 0x50000.
-    package func setUp(size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false) {
+    package func setUp(size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false, hasOffloads: Bool = true) {
         memset(memory[0].host, 0, Self.regionBytes)
         memset(memory[1].host, 0, Self.regionBytes)
         var new = GuestRing()
@@ -44,7 +44,7 @@ package final class RingTrial {
         new.driverArea = memory[0].host + 0x40000
         new.deviceArea = memory[0].host + 0x50000
         (new.size, new.isPacked, new.isMergeable, new.headerLength, new.hasEventIndex) = (size, isPacked, isMergeable, header, hasEventIndex)
-        new.isInOrder = isInOrder
+        (new.isInOrder, new.hasOffloads) = (isInOrder, hasOffloads)
         new.call = call
         new.memory = table
         new.position = .start(packed: isPacked)
@@ -67,6 +67,7 @@ package final class RingTrial {
     /// - Returns: the frames' bytes.
     package func receive(_ wanted: Int = burstSize) -> [[UInt8]] {
         let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters)
+        ring.tellIfNeeded()
         return (0..<count).map { index in
             let frame = frames[index]!
             let bytes = [UInt8](unsafeUninitializedCapacity: Int(sluice_frame_length(frame))) { buffer, count in
@@ -96,6 +97,7 @@ package final class RingTrial {
             frames[index] = first
         }
         let sent = RingSender.send(ring, frames, contents.count, scratch)
+        ring.tellIfNeeded()
         sluice_frames_free(frames, UInt32(contents.count))
         return sent
     }

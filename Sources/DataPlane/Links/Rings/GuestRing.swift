@@ -55,6 +55,8 @@ struct GuestRing {
     var isInOrder = false
     /// Whether a frame may be put into several buffers (VIRTIO_NET_F_MRG_RXBUF).
     var isMergeable = false
+    /// Whether headers say anything about frames from the guest: only a driver may ask for something with whom offloads were agreed on.
+    var hasOffloads = false
     /// The size of the header before each frame: 12 bytes, or 10 for a driver that knows neither version 1 nor mergeable buffers.
     var headerLength: UInt8 = 12
     /// Where what is written into guest memory is logged for a migration: a bit for each page of 4 096 bytes. nil: it is not.
@@ -73,6 +75,8 @@ struct GuestRing {
     /// `nextUsed.index` when the guest was last told, if it ever was.
     var toldUsed: UInt16 = 0
     var hasTold = false
+    /// Whether buffers were returned of which the guest was not told yet.
+    var isUntold = false
     var fault = Fault.none
 
     @inline(__always)

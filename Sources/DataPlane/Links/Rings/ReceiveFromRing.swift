@@ -15,6 +15,7 @@ struct RingReceiver {
     private var spent = 0
     private let room: Int
     private let header: Int
+    private let hasOffloads: Bool
 
     /// The longest frame that any port carries: the largest MTU with an Ethernet header and two VLAN tags.
     private static var longest: Int { @_noLocks get { 9_000 + 14 + 8 } }
@@ -31,6 +32,7 @@ struct RingReceiver {
         self.frames = frames
         room = Int(sluice_pool_room(pool))
         header = Int(ring.pointee.headerLength)
+        hasOffloads = ring.pointee.hasOffloads
     }
 
     /// Takes frames out of a ring, and returns their buffers to the guest.
@@ -41,10 +43,10 @@ struct RingReceiver {
         _ counters: UnsafeMutablePointer<PortCounters>
     ) -> Int {
         let count = min(wanted, ring.available)
-        guard count > 0, sluice_frames_allocate(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
+        guard count > 0, sluice_buffers_take(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
         var receiver = RingReceiver(ring, pool, scratch, counters, frames)
         if ring.pointee.isPacked { receiver.takePacked(count) } else { receiver.takeSplit(count) }
-        if receiver.used < count { sluice_frames_free(frames + receiver.used, UInt32(truncatingIfNeeded: count &- receiver.used)) }
+        if receiver.used < count { sluice_buffers_give_back(pool, frames + receiver.used, UInt32(truncatingIfNeeded: count &- receiver.used)) }
         return receiver.used
     }
 
@@ -140,7 +142,7 @@ struct RingReceiver {
             return nil
         }
         // A header often ends a cache line, and the frame begins the next one.
-        sluice_prefetch(bytes)
+        if hasOffloads { sluice_prefetch(bytes) }
         sluice_prefetch(bytes + header)
         return bytes
     }
@@ -153,7 +155,8 @@ struct RingReceiver {
         let frame = frames[used].unsafelyUnwrapped
         let length = piece.count &- header
         var wishes = NetHeader()
-        wishes.first = piece.bytes.read64(0)
+        if hasOffloads { wishes.first = piece.bytes.read64(0) }
+        sluice_frame_begin(frame)
         copyFrame(to: sluice_frame_bytes(frame).unsafelyUnwrapped, from: piece.bytes + header, length)
         sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
         if _slowPath(!wishes.isPlain) {
@@ -178,16 +181,17 @@ struct RingReceiver {
             return true
         }
         let frame = frames[used].unsafelyUnwrapped
+        sluice_frame_begin(frame)
         var cursor = PieceCursor(scratch, count: walk.pieces)
         var wishes = NetHeader()
         var unused: UInt16 = 0
         cursor.read(to: &wishes.first, 8)
         cursor.read(to: &wishes.last, 2)
         cursor.read(to: &unused, header &- 10)
+        if !hasOffloads { wishes = NetHeader() }
         guard gather(frame, &cursor, length, room: room, pool) else { return false }
         if !wishes.isPlain, !wishes.apply(to: frame) {
             sluice_frame_cut(frame)
-            sluice_frame_clear(frame)
             reject(.receiveError)
             return true
         }

@@ -90,6 +90,9 @@ struct RingSender {
     private mutating func sendPacked(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
         let descriptors = ring.pointee.descriptors, memory = ring.pointee.memory, size = ring.pointee.size
         var next = ring.pointee.next
+        // These descriptors are read now and written soon after, so their lines are wanted for writing at once.
+        let lines = (min(count, Int(size &- next.index)) &+ 3) &>> 2
+        for line in 0..<lines { sluice_prefetch_for_writing(descriptors + (Int(next.index) &* 16 &+ line &* 64)) }
         var returns = PackedReturns(ring)
         var done = 0
         while done < count, spent < RingScratch.most {

@@ -11,14 +11,14 @@ extension UnsafeMutablePointer<GuestRing> {
         }
     }
 
-    /// Lets the driver of a split ring have the buffers up to `used`, and tells it.
+    /// Lets the driver of a split ring have the buffers up to `used`. `tell` is to follow.
     @inline(__always) @_noLocks
     func publishSplit(upTo used: UInt16) {
         pointee.nextUsed.index = used
         if _slowPath(pointee.isLogged) { log(pointee.deviceArea + 4, 8 &* Int(pointee.size)) }
         pointee.deviceArea.release16(2, used)
         if _slowPath(pointee.isLogged) { log(pointee.deviceArea, 4) }
-        tell()
+        pointee.isUntold = true
     }
 }
 
@@ -81,13 +81,13 @@ struct PackedReturns {
         }
     }
 
-    /// Lets the driver have the buffers, and tells it.
+    /// Lets the driver have the buffers. `tell` is to follow.
     @inline(__always) @_noLocks
     func publish() {
         if isEmpty { return }
         ring.pointee.nextUsed = place
         first.release64(8, word)
         if _slowPath(ring.pointee.isLogged) { ring.log(first, 16) }
-        ring.tell()
+        ring.pointee.isUntold = true
     }
 }
