@@ -9,6 +9,7 @@ struct ClassFigures {
     var backlog = Traffic()
     var drops: [String: UInt64] = [:]
     var holds: [String: UInt64] = [:]
+    var marked: UInt64 = 0
     var lends: UInt64 = 0
     var borrows: UInt64 = 0
     var borrowedBytes: UInt64 = 0
@@ -28,6 +29,7 @@ struct ClassFigures {
                 case .amount: break
                 }
             }
+            marked &+= counters.markedFrames
             lends &+= counters.lentFrames
             newFlows += Int(counters.newFlows)
             oldFlows += Int(counters.oldFlows)
@@ -162,6 +164,11 @@ extension ClassSnapshot {
             status.codelIntervalMicroseconds = settings.codelInterval
             if settings.queuesFlows { (status.newFlows, status.oldFlows) = (figures.newFlows, figures.oldFlows) }
         }
+        if item.isLeaf {
+            status.ecn = settings.codelTarget != 0 ? settings.marksForCoDel : nil
+            status.ecnThresholdBytes = settings.markBytes == 0 ? nil : settings.markBytes
+            status.ecnDelayMicroseconds = settings.markDelay == 0 ? nil : settings.markDelay
+        }
         if item.isRest, settings.floor == 0 {
             status.note = "floors take all of \(tree.name)'s rate \(Quantity.rate.format(tree.rate ?? 0)): classes without a floor have only what others do not use"
         }
@@ -171,6 +178,7 @@ extension ClassSnapshot {
         status.dropped = Traffic(frames: figures.drops.values.reduce(0, &+), bytes: 0)
         status.holds = figures.holds
         status.overlimits = figures.holds.values.reduce(0, &+)
+        status.marked = figures.marked
         status.lends = figures.lends
         status.borrows = figures.borrows
         status.borrowedBytes = figures.borrowedBytes

@@ -35,6 +35,9 @@ extension Tables {
             if let target = item.codelTargetMicroseconds, let interval = item.codelIntervalMicroseconds {
                 add("queue", "\(item.newFlows == nil ? "codel" : "fq-codel") target \(Quantity.delay.format(target)) interval \(Quantity.delay.format(interval))")
             }
+            add("ecn", item.ecn.map { $0 ? "on" : "off" })
+            add("ecn-threshold", item.ecnThresholdBytes.map { Quantity.size.format(UInt64(max(0, $0))) })
+            add("ecn-delay", item.ecnDelayMicroseconds.map(Quantity.delay.format))
         }
         if let port = item.port { add("port", port) }
         return " " + words.joined(separator: " ")
@@ -54,6 +57,7 @@ extension Tables {
         if !item.borrowedFrom.isEmpty { lines.append(" borrowed from " + item.borrowedFrom.map { "\($0.class) \($0.bytes)b" }.joined(separator: ", ")) }
         if !item.holds.isEmpty { lines.append(" held \(reasons(item.holds))") }
         if !item.heldBy.isEmpty { lines.append(" held by " + item.heldBy.map { "\($0.class) \($0.waits)" }.joined(separator: ", ")) }
+        if item.marked != 0 { lines.append(" marked \(item.marked)") }
         if !item.drops.isEmpty { lines.append(" dropped \(reasons(item.drops))") }
         return lines
     }

@@ -81,6 +81,7 @@ package enum Subjects {
         .gauge("packetRate", "The class's rate over the last second, in packets per second.") { .whole($0.packetRate) },
         .counter("dropped.frames", "Frames dropped from the queues of the class and those below it.") { $0.dropped.frames },
         .counters("drops", by: "reason", "The same frames by reason.") { $0.drops },
+        .counter("marked", "Frames that left with a mark of congestion (ECN) because of the class's queue.") { $0.marked },
         .counter("overlimits", "How often the class had frames and had to wait.") { $0.overlimits },
         .counters("holds", by: "reason", "How often the class waited, by reason.") { $0.holds },
         .counter("lends", "Frames sent on the class's own tokens.") { $0.lends },
@@ -127,6 +128,21 @@ package enum Subjects {
         .counter("counters.neighborsInserted", "Neighbours that came.") { $0.counters.neighborsInserted },
         .counter("counters.neighborsDeleted", "Neighbours that went.") { $0.counters.neighborsDeleted },
     ]) { [("port", $0.port)] }
+
+    package static let dcb = Subject<DCBStatus>("dcb", [
+        .total("pfc.received.frames", "Pause frames of the switch at the other end that were followed.") { $0.pfc.received.map { .whole($0.frames) } },
+        .counters("pfc.received.pauses", by: "priority", "How often a priority was asked to pause.") { byPriority($0.pfc.received?.pauses) },
+        .counters("pfc.received.pausedNanoseconds", by: "priority", "Nanoseconds for which a priority was paused.") { byPriority($0.pfc.received?.pausedNanoseconds) },
+        .counters("pfc.received.storms", by: "priority", "How often a pause lasted too long and was ended.") { byPriority($0.pfc.received?.storms) },
+        .total("pfc.sent.frames", "Pause frames that were sent.") { $0.pfc.sent.map { .whole($0.frames) } },
+        .counters("pfc.sent.pauses", by: "priority", "How often the switch at the other end was asked to pause a priority.") { byPriority($0.pfc.sent?.pauses) },
+        .counters("pfc.sent.pausedNanoseconds", by: "priority", "Nanoseconds for which it was asked to pause a priority.") { byPriority($0.pfc.sent?.pausedNanoseconds) },
+        .total("pfc.sent.givenUp", "How often it was not asked to pause any longer for a queue that stood still.") { $0.pfc.sent.map { .whole($0.givenUp) } },
+    ]) { [("port", $0.port)] }
+
+    private static func byPriority(_ list: [UInt64]?) -> [String: UInt64] {
+        Dictionary(uniqueKeysWithValues: (list ?? []).enumerated().map { (String($0), $1) })
+    }
 
     package static let cores = Subject<CoreStatus>("core", [
         .gauge("busyPercent", "Share of the last second that the poll loop spent in turns with frames.") { .real($0.busyPercent) },

@@ -124,6 +124,7 @@ private func prepare(
         TagEditing.removeTag(sluice_frame_bytes(frame).unsafelyUnwrapped)
         sluice_frame_trim_front(frame, UInt16(HeaderSize.vlanTag))
     }
+    if tag.marksCongestion, let bytes = sluice_frame_bytes(frame) { CongestionNotification.mark(bytes, readable: Int(sluice_frame_contiguous(frame))) }
     if unfinished && sluice_frame_finish_checksums(frame) != 0 { return drop(frame, .badOffload, port, lcore) }
     if tag.isMirrored { mirrorLeaving(frame, tag, port, lcore, snapshot) }
     return frame

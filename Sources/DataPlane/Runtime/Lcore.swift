@@ -90,6 +90,7 @@ struct Lcore: ~Copyable {
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
     let ringScratch = RingScratch()
+    let backlogs: UnsafeMutablePointer<Backlogs>
     /// Rings whose buffers are published, and of which their guests are told, at the end of this turn, and the most of them.
     let untold: UnsafeMutablePointer<UnsafeMutablePointer<GuestRing>?>
     var untoldCount = 0
@@ -141,6 +142,8 @@ struct Lcore: ~Copyable {
         refused = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .onOwnLines(dequeueBatch)
+        backlogs = .onOwnLines(1)
+        backlogs.initialize(to: Backlogs())
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
         untold = .zeroed(Self.mostUntold)
@@ -169,6 +172,8 @@ struct Lcore: ~Copyable {
         scheduled.free()
         discarded.deallocate()
         ringScratch.deallocate()
+        backlogs.deinitialize(count: 1)
+        backlogs.deallocate()
         outputs.free()
         touched.free()
         untold.free()

@@ -56,11 +56,17 @@ final class Tree {
 
     var sharing: TreeSharing? { record.sharing }
 
-    /// The commands that bring the instances to another sharing of the root's rate; see `TreeRecord`.
-    func commands(to sharing: TreeSharing?, output: (ClassDescription) -> PortIndex) -> [TreeStep] { record.commands(to: sharing, output: output) }
+    var lossless: LosslessLeaves { record.lossless }
 
-    /// Records that the instances have been told of a sharing.
-    func adopt(_ sharing: TreeSharing?, output: (ClassDescription) -> PortIndex) { record.adopt(sharing, output: output) }
+    /// The commands that bring the instances to another sharing of the root's rate, and other lossless leaves; see `TreeRecord`.
+    func commands(to sharing: TreeSharing?, _ lossless: LosslessLeaves, output: (ClassDescription) -> PortIndex) -> [TreeStep] {
+        record.commands(to: sharing, lossless, output: output)
+    }
+
+    /// Records that the instances have been told of a sharing and of lossless leaves.
+    func adopt(_ sharing: TreeSharing?, _ lossless: LosslessLeaves, output: (ClassDescription) -> PortIndex) {
+        record.adopt(sharing, lossless, output: output)
+    }
 
     /// Gives the instances the memory that a step needs, before they are told of the step.
     func prepare(_ step: TreeStep) {
@@ -129,6 +135,9 @@ extension Scheduler.ClassParameters {
         codelTarget = settings.codelTarget * 1_000
         codelInterval = settings.codelInterval * 1_000
         queuesFlows = settings.queuesFlows
+        marksForCoDel = settings.marksForCoDel
+        markBytes = UInt32(clamping: settings.markBytes)
+        markDelay = settings.markDelay * 1_000
         self.output = output
     }
 }

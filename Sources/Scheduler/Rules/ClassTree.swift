@@ -27,6 +27,8 @@ public struct ClassTree {
     public let flowSeed = UInt64.random(in: .min ... .max)
     /// Number of classes that queue their flows separately.
     var flowClasses = 0
+    /// Number of classes that mark frames.
+    var markingClasses = 0
     let blocks: UnsafeMutablePointer<CounterBlock>
     /// Loans by the lender's level: `classes` entries for each of eight levels. See `ClassTree+Loans`.
     let loans: UnsafeMutablePointer<Loan>
