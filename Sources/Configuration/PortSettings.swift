@@ -51,6 +51,10 @@ public struct PortOptions: Equatable, Sendable {
     /// A limit on how fast frames are read from the port, which loses none of them; nil: no limit.
     public var pace: PaceSettings?
     public var rules = PortRules()
+    /// Which mark of a frame that comes in by the port says its priority.
+    public var trust = TrustMode.none
+    /// The priorities of DSCPs that differ from the usual ones.
+    public var dscpPriorities: [AppPriority] = []
     /// Tap ports only: the interface stays when the daemon ends, with its addresses and routes, and is taken up again when it starts.
     public var persistent = false
     /// Vhost ports only: memory that the guest's process could shorten is refused.
@@ -79,7 +83,7 @@ extension Field<PortDraft> {
             .flag("dhcp-guard", \.dhcpGuard, standard: false, help: "nothing may come in that DHCP servers send"),
             .flag("ra-guard", \.raGuard, standard: false, help: "no router advertisements may come in"),
             .map("pace", \.pace, PaceSettings.kind, help: "how fast it is read, which loses nothing"),
-        ] + rules + snooping + discovery + access
+        ] + trust + rules + snooping + discovery + access
     }
 }
 

@@ -90,7 +90,8 @@ struct Lcore: ~Copyable {
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
     let ringScratch = RingScratch()
-    /// Rings of whose returned buffers the guests are told at the end of this turn, and the most of them.
+    let backlogs: UnsafeMutablePointer<Backlogs>
+    /// Rings whose buffers are published, and of which their guests are told, at the end of this turn, and the most of them.
     let untold: UnsafeMutablePointer<UnsafeMutablePointer<GuestRing>?>
     var untoldCount = 0
     static var mostUntold: Int { @_noLocks get { 64 } }
@@ -102,6 +103,10 @@ struct Lcore: ~Copyable {
     /// Outputs that could not take all that was staged.
     let parked: UnsafeMutablePointer<PortIndex>
     var parkedCount = 0
+    /// Of staged frames that have waited in a queue and that their ports have not taken, by `PortIndex`; see `HeldFrames`.
+    let held: UnsafeMutablePointer<HeldFrames>
+    /// When frames were queued that were taken from a tree together.
+    let queuingTimes: UnsafeMutablePointer<Nanoseconds>
 
     /// Padding: lcores lie side by side in memory, and what this one writes in every turn must not share a cache line with what the next one reads in every
     /// turn.
@@ -137,10 +142,14 @@ struct Lcore: ~Copyable {
         refused = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .onOwnLines(dequeueBatch)
+        backlogs = .onOwnLines(1)
+        backlogs.initialize(to: Backlogs())
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
         untold = .zeroed(Self.mostUntold)
         parked = .zeroed(maxPorts)
+        held = .zeroed(maxPorts)
+        queuingTimes = .zeroed(dequeueBatch)
     }
 
     deinit {
@@ -163,10 +172,14 @@ struct Lcore: ~Copyable {
         scheduled.free()
         discarded.deallocate()
         ringScratch.deallocate()
+        backlogs.deinitialize(count: 1)
+        backlogs.deallocate()
         outputs.free()
         touched.free()
         untold.free()
         parked.free()
+        held.free()
+        queuingTimes.free()
     }
 }
 

@@ -53,6 +53,8 @@ final class Runtime {
         guard sluice_log_without_waiting() == 0 else { throw DataPlaneError("no memory for DPDK's log") }
         sluice_guest_memory_watch()
         try EAL.start(arguments)
+        let claimed = sluice_frame_claim_flag()
+        guard claimed == 0 else { throw DataPlaneError("a driver took the flag of frame buffers that the switch needs: \(DataPlaneError.errorText(claimed))") }
         // EAL takes so long to start that measuring the counter's frequency over that time needs no further wait.
         cyclesPerSecond = sluice_cycles_per_second(before)
         clock = Clock(frequency: cyclesPerSecond)

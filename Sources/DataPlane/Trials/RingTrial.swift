@@ -111,10 +111,12 @@ package final class RingTrial {
     package var rejected: UInt64 { counters.pointee.receivedFrames }
 
     /// Receives from the ring as a poll loop does.
+    /// - Parameter mayRefer: whether long frames may stay in the guest's buffers at first.
     /// - Returns: the frames' bytes.
-    package func receive(_ wanted: Int = burstSize) -> [[UInt8]] {
-        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters)
-        ring.tellIfNeeded()
+    package func receive(_ wanted: Int = burstSize, mayRefer: Bool = false) -> [[UInt8]] {
+        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: mayRefer)
+        sluice_frames_complete(frames, UInt32(count))
+        ring.publishAndTell()
         return (0..<count).map { index in
             let frame = frames[index]!
             let bytes = [UInt8](unsafeUninitializedCapacity: Int(sluice_frame_length(frame))) { buffer, count in
@@ -138,8 +140,8 @@ package final class RingTrial {
     /// Does the same as `receive`, and forgets the frames.
     @discardableResult
     package func drain(_ wanted: Int = burstSize) -> Int {
-        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters)
-        ring.tellIfNeeded()
+        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: false)
+        ring.publishAndTell()
         sluice_frames_free(frames, UInt32(count))
         return count
     }
@@ -148,7 +150,7 @@ package final class RingTrial {
     @discardableResult
     package func sendStaged(_ count: Int) -> Int {
         let sent = RingSender.send(ring, frames, count, scratch)
-        ring.tellIfNeeded()
+        ring.publishAndTell()
         return sent
     }
     package func freeStaged(_ count: Int) { sluice_frames_free(frames, UInt32(count)) }

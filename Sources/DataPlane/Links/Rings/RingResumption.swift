@@ -25,7 +25,8 @@ extension UnsafeMutablePointer<GuestRing> {
                 var buffers = redone.buffers
                 var returns = PackedReturns(self)
                 returns.add(&buffers, buffers.count)
-                returns.publish()
+                returns.hold()
+                publish()
             }
             pointee.next = pointee.nextUsed
             return true
@@ -42,8 +43,8 @@ extension UnsafeMutablePointer<GuestRing> {
     private func place(after entry: RingJournal.Entry) -> (place: RingPlace, buffers: [UsedBuffer])? {
         guard let first = entry.buffers.first else { return isUsed(at: entry.place) ? nil : (entry.place, []) }
         if GuestRing.isAvailable(flags(at: entry.place), entry.place.wrap) {
-            // The driver has none of them. Frames from a guest were not passed on yet, so they are best taken again. That is possible if no slot was written: the
-            // first is written last.
+            // The driver has none of them. Frames from a guest may have been passed on or not; they are taken again, as a frame that comes twice does less harm
+            // than one that is lost. That is possible if no slot was written: the first is written last.
             var second = entry.place
             second.advance(Int(first.slots), size: pointee.size)
             let isUntouched = entry.buffers.count == 1 || pointee.isInOrder || !isUsed(at: second)
