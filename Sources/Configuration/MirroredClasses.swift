@@ -43,10 +43,17 @@ extension Model {
         case (_, .both), (.inbound, .inbound), (.outbound, .outbound): break
         default: return []
         }
+        return tree.leaves(of: path)
+    }
+}
+
+extension TreeDescription {
+    /// The leaves at and below the classes that have this path, or whose paths end with it. Those of mirrors' copies are not among them.
+    public func leaves(of path: String) -> [ClassDescription] {
         let words = path.split(separator: "/")
         // Parents come before their children, so one pass finds all descendants.
         var inside: Set<UInt16> = []
-        return tree.classes.filter { item in
+        return classes.filter { item in
             if item.isCalled(words) || inside.contains(item.parent) { inside.insert(item.id) }
             return item.isLeaf && !item.isForMirrors && inside.contains(item.id)
         }

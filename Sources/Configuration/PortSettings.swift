@@ -57,6 +57,8 @@ public struct PortOptions: Equatable, Sendable {
     public var dscpPriorities: [AppPriority] = []
     /// Tap ports only: the interface stays when the daemon ends, with its addresses and routes, and is taken up again when it starts.
     public var persistent = false
+    /// Vhost ports only: memory that the guest's process could shorten is refused.
+    public var requireSealed = false
     /// Vhost ports of mode `server` only.
     public var access = SocketAccess()
     public init() {}
@@ -73,6 +75,7 @@ extension Field<PortDraft> {
             .rest(\.rest).of(.physical, elsewhere: "the inbound tree's is the bridge's"),
             .dcb,
             .flag("persistent", \.persistent, standard: false, help: "the interface outlives the daemon, with its addresses").of(.tap),
+            .flag("require-sealed", \.requireSealed, standard: false, help: "memory is refused that the guest's process could shorten").of(.vhost),
             .flag("spoof-check", \.spoofCheck, standard: false, help: "only the macs of its guests may send"),
             .vlan,
             .nested("filter", \.filter, Field<PortFilters>.directions, help: "filters, by name"),

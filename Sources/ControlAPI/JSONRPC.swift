@@ -223,6 +223,8 @@ public enum Response: Sendable {
     case later(@Sendable () -> Response)
     /// The result is JSON already, and events of these kinds are sent to the client behind it.
     case subscribed(Set<Event.Kind>, Data)
+    /// The result is JSON already, and behind it the connection carries a stream, with which it ends.
+    case stream(any AnswerStream, Data)
     /// Work that has to be done first, on a thread where nobody waits for it. The handler then continues with its outcome.
     case first(@Sendable () -> Continuation)
 
@@ -252,7 +254,7 @@ public enum Response: Sendable {
         switch self {
         case .later(let make): return make().encoded(id: id)
         case .first(let work): return work().run().encoded(id: id)
-        case .result(let data), .subscribed(_, let data): (key, body) = ("result", data)
+        case .result(let data), .subscribed(_, let data), .stream(_, let data): (key, body) = ("result", data)
         case .failure(let error):
             // Integers and strings always encode.
             (key, body) = ("error", (try? encoder.encode(error)) ?? Data(#"{"code":-32603,"message":"internal error"}"#.utf8))

@@ -183,6 +183,9 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     /// The same over the last second; nil: that is not known yet.
     public var inboundRate: Rate?
     public var outboundRate: Rate?
+    /// How long its frames waited, over all its classes; nil: that is not counted.
+    public var inboundDelay: DelayStatus?
+    public var outboundDelay: DelayStatus?
     public init() {}
 }
 
@@ -287,6 +290,8 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var rate: UInt64 = 0
     public var rateSeconds: Double = 0
     public var packetRate: UInt64 = 0
+    /// How long frames of the class, or of the leaves below it, waited; nil: that is not counted.
+    public var delay: DelayStatus?
     public init() {}
 
     /// How often a class waited for the ceiling of a class above it.

@@ -53,6 +53,8 @@ struct ClassSnapshot: Sendable {
         var items: [ClassDescription]
         var figures: [[ClassCounters]]
         var ancestors: [Int: Ancestors] = [:]
+        /// The delays of each class and those below it; nil: they are not counted.
+        var delays: [ClassID: DelayHistogram]?
     }
     /// What a class waited for or borrowed from the classes above it.
     struct Ancestors: Sendable {
@@ -67,11 +69,16 @@ struct ClassSnapshot: Sendable {
             part.items.indices.map { place in
                 var status = Self.status(of: part.items[place], in: part.tree, ClassFigures(part.figures[place]))
                 if let ancestors = part.ancestors[place] { (status.heldBy, status.borrowedFrom) = (ancestors.heldBy, ancestors.borrowedFrom) }
+                if let delays = part.delays { status.delay = DelayStatus(delays[part.items[place].id] ?? DelayHistogram()) }
                 rates.fill(&status)
                 return status
             }
         }
     }
+}
+
+extension DelayStatus {
+    init(_ histogram: DelayHistogram) { self.init(passed: histogram.passed, buckets: histogram.byDelay.map { [$0.highest, $0.frames] }) }
 }
 
 extension Engine {
@@ -96,6 +103,7 @@ extension Engine {
                 let item = items[place]
                 part.ancestors[place] = .init(heldBy: isHeld ? ancestors.waits(of: item) : [], borrowedFrom: borrows ? ancestors.loans(of: item) : [])
             }
+            part.delays = dataPlane.delays(tree: tree.name)
             snapshot.parts.append(part)
         }
         if snapshot.parts.isEmpty, let path = params.path {

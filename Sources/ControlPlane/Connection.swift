@@ -18,6 +18,10 @@ final class Connection: ChannelInboundHandler {
         let ledger: Ledger
         let handler: QueuedHandler
         let obstacle: ControlServer.Obstacle
+
+        /// Streams are used where the handler runs.
+        func stop(_ stream: any AnswerStream) { queue.async { stream.stop() } }
+        func close(_ stream: any AnswerStream) { queue.async { stream.close() } }
     }
 
     private enum State {
@@ -29,6 +33,8 @@ final class Connection: ChannelInboundHandler {
         case answering
         /// The last answer was an error that ends the connection; what the client still sends is thrown away.
         case refusing
+        /// A stream follows the last answer. Whatever the client sends, or the end of what it sends, ends the stream.
+        case streaming
     }
 
     /// Requests of up to this many bytes are parsed on the event loop, which holds up the other clients for as long; longer ones on the queue `documents`.
@@ -40,6 +46,8 @@ final class Connection: ChannelInboundHandler {
     private(set) var context: ChannelHandlerContext?
     /// The events that the client wants; nil: none.
     var subscription: Subscription?
+    /// The stream that follows the answer; nil: none does.
+    var pump: StreamPump?
     /// Events that come behind the answer that is on its way.
     var waiting: [ByteBuffer] = []
     /// When the client connected, completed a line, was answered, or took a piece of its answer. Single bytes do not count, so a client that sends or reads one
@@ -86,6 +94,11 @@ final class Connection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         leave()
+        if let pump {
+            pump.cancel()
+            environment.close(pump.stream)
+        }
+        pump = nil
         if isLingering { environment.ledger.stopLingering() }
         isLingering = false
         self.context = nil
@@ -105,7 +118,7 @@ final class Connection: ChannelInboundHandler {
 
     /// Whether no request of the client is being carried out. A client that does not take its answer or its events, or has been refused, is as idle as one that
     /// asks nothing.
-    var isIdle: Bool { if case .working = state { false } else { subscription.map { $0.unread > 0 } ?? true } }
+    var isIdle: Bool { if case .working = state { false } else if let pump { pump.hasUnread } else { subscription.map { $0.unread > 0 } ?? true } }
 
     /// Whether the client has an answer to take.
     var isAnswering: Bool { if case .answering = state { true } else { false } }
@@ -132,6 +145,7 @@ final class Connection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         if case .refusing = state { discard(context, bytes.readableBytes); return }
+        if case .streaming = state { stopStream(); return }
         if refusal != nil { discard(context, bytes.readableBytes); return }
         let limits = environment.ledger.limits
         let count = bytes.readableBytes
@@ -153,7 +167,11 @@ final class Connection: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event {
             inputEnded = true
-            if case .refusing = state { context.close(promise: nil) } else { advance(context) }
+            switch state {
+            case .refusing: context.close(promise: nil)
+            case .streaming: stopStream()
+            default: advance(context)
+            }
         } else {
             context.fireUserInboundEventTriggered(event)
         }
@@ -248,8 +266,8 @@ final class Connection: ChannelInboundHandler {
                 let (connection, context) = bound.value
                 if connection.job === job {
                     connection.finish(context, answer)
-                } else if answer.subscription != nil {
-                    connection.environment.ledger.unsubscribe()
+                } else {
+                    connection.giveUp(answer)
                 }
                 work.leave()
             }
@@ -283,14 +301,21 @@ final class Connection: ChannelInboundHandler {
         if answer.isRefused { environment.clients.closeThoseWhoDoNotRead(environment.ledger) }
         // A client that was refused meanwhile is told nothing more.
         guard context.channel.isActive, case .working = state else {
-            if answer.subscription != nil { environment.ledger.unsubscribe() }
+            giveUp(answer)
             return
         }
+        if let stream = answer.stream { pump = StreamPump(stream, self, context) }
         if let kinds = answer.subscription { subscribe(kinds) }
         state = .answering
         lastActive = .now()
         guard let text = answer.text else { resume(context); return }
         send(context, ByteBuffer(bytes: text), answer.share)
+    }
+
+    /// Gives back what an answer has that is not sent.
+    private func giveUp(_ answer: Exchange.Answer) {
+        if answer.subscription != nil { environment.ledger.unsubscribe() }
+        if let stream = answer.stream { environment.close(stream) }
     }
 
     /// Writes the next piece of an answer. The whole answer counts until the client has taken all of it, or has gone.
@@ -308,6 +333,13 @@ final class Connection: ChannelInboundHandler {
 
     private func resume(_ context: ChannelHandlerContext) {
         guard case .answering = state else { return }
+        if let pump, refusal == nil {
+            state = .streaming
+            pump.start()
+            if inputEnded { environment.stop(pump.stream) }
+            context.read()
+            return
+        }
         if let refusal { return refuse(context, refusal) }
         state = .reading
         lastActive = .now()

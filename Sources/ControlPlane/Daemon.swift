@@ -64,6 +64,7 @@ public struct Daemon {
         let engine = Engine(
             dataPlane: dataPlane, ids: ids, keeper: keeper, history: history, socket: socket, startup: startup, folder: folder, unfit: unfit, access: access, log: log)
         let control = DispatchQueue(label: "control")
+        engine.captureQueue = control
         engine.metricsService = MetricsService(queue: control, access: access)
         let server = ControlServer(path: socket, queue: control, access: access, obstacle: { SilentLoops.sentence }) { request in engine.handle(request) }
         do {

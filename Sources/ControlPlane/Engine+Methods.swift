@@ -113,6 +113,7 @@ extension Engine {
         MethodRow(Methods.eventsSubscribe) { _, request in
             .subscription(to: try Event.Kind.named(try request.params(SubscribeParams.self).kinds))
         },
+        MethodRow(Methods.captureStart) { engine, request in try engine.capture(try request.params(CaptureParams.self), request.peer) },
         .change(Methods.coreBalance) { engine, params in engine.balance(isDryRun: params.dryRun ?? false) }
     ).map { ($0.name, $0) })
 }

@@ -1,6 +1,7 @@
 import Configuration
 import ControlAPI
 import DataPlane
+import Dispatch
 import Foundation
 import Logging
 
@@ -42,6 +43,8 @@ final class Engine {
     var classRates = RateBook()
     var coreRates = CoreBook()
     var trafficRates = TrafficBook()
+    /// The queue of the control thread, on which captures are ended; nil: captures cannot be made.
+    var captureQueue: DispatchQueue?
     /// nil: metrics are not served, whatever the configuration says.
     var metricsService: MetricsService?
 

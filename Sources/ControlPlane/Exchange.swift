@@ -19,6 +19,8 @@ final class Exchange: @unchecked Sendable {
         var isRefused = false
         /// The kinds of events that the client has asked for, which are counted in the ledger; nil: it has not.
         var subscription: Set<Event.Kind>?
+        /// What follows the answer and ends the connection; nil: nothing. Whoever gets the answer has to end it.
+        var stream: (any AnswerStream)?
     }
 
     private let line: RequestLine
@@ -31,6 +33,7 @@ final class Exchange: @unchecked Sendable {
     private var next = 0
     private var isRefused = false
     private var subscription: Set<Event.Kind>?
+    private var stream: (any AnswerStream)?
     private var answers = Data()
 
     /// - Parameters:
@@ -73,7 +76,11 @@ final class Exchange: @unchecked Sendable {
             environment.ledger.unsubscribe()
             subscription = nil
         }
-        finished(Answer(text: text, share: share, isRefused: isRefused, subscription: subscription))
+        if isRefused, let stream {
+            environment.close(stream)
+            self.stream = nil
+        }
+        finished(Answer(text: text, share: share, isRefused: isRefused, subscription: subscription, stream: stream))
     }
 
     private func carryOut(_ request: Request) {
@@ -99,6 +106,14 @@ final class Exchange: @unchecked Sendable {
                 return answer(request, .failure(RPCError(RPCError.failed, sentence)))
             }
             subscription = kinds
+            answer(request, response)
+        case .stream(let stream, _):
+            // Nobody would read it if it has no answer, and no other answer can follow it.
+            guard request.id != nil, !line.isBatch else {
+                environment.close(stream)
+                return answer(request, .failure(RPCError(RPCError.invalidRequest, "\(request.method) needs an id and a line of its own: its answer does not end with the line")))
+            }
+            self.stream = stream
             answer(request, response)
         case .result, .failure: answer(request, response)
         }

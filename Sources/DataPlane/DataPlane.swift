@@ -54,6 +54,10 @@ public final class DataPlane {
     /// Filter programs that have been replaced, and the programs that replaced them.
     var retiredFilters: [(program: FilterProgram, heir: FilterProgram?)] = []
     var mirrors = MirrorRecords()
+    /// The captures in progress.
+    var captures: [Capture] = []
+    /// Those that have ended, but whose last frames may still be read.
+    var endedCaptures: [Capture] = []
     var trees: [String: Tree] = [:]
     var placement = Placement()
     var loads = Loads()
@@ -147,6 +151,7 @@ public final class DataPlane {
     public init(_ settings: DaemonSettings, controlSocket: String? = nil) throws(DataPlaneError) {
         runtime = try Runtime(settings, controlSocket: controlSocket)
         MTURecord.giveBack()
+        JournalFile.removeForsaken()
         try Self.check(settings, [], runtime.lcores)
         model = Model()
         model.daemon = settings
@@ -174,6 +179,8 @@ public final class DataPlane {
         for program in filters.all + retiredFilters.map(\.program) { program.destroy() }
         for snapshot in snapshots { free(snapshot) }
         mirrors.destroy()
+        for capture in captures + endedCaptures { capture.destroy() }
+        (captures, endedCaptures) = ([], [])
         protocols.destroy()
         runtime.close()
     }

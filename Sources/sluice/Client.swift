@@ -97,7 +97,7 @@ struct Client {
         throw refusal ?? Failure("the daemon on \(path) ended the connection without an answer")
     }
 
-    private func connected() throws -> CInt {
+    func connected() throws -> CInt {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         guard !path.isEmpty, path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
@@ -128,23 +128,23 @@ struct Client {
     }
 
     /// The most bytes of an answer, which is more than any configuration that runs leads to.
-    private static let largestAnswer = 1 << 30
+    static let largestAnswer = 1 << 30
 
-    private func tooLate(_ what: String) -> Failure {
+    func tooLate(_ what: String) -> Failure {
         let seconds = Double(patience.components.seconds) + Double(patience.components.attoseconds) / 1e18
         let shown = seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
         return Failure("the daemon on \(path) \(what) within \(shown) s; what was asked may still be done (--timeout takes longer)")
     }
 
     /// Makes the next call on a socket end at the deadline, with EAGAIN.
-    private static func limit(_ descriptor: CInt, _ option: CInt, to deadline: ContinuousClock.Instant) {
+    static func limit(_ descriptor: CInt, _ option: CInt, to deadline: ContinuousClock.Instant) {
         // A time of 0 would mean that there is no limit.
         let left = max(deadline - .now, .microseconds(1)).components
         var time = timeval(tv_sec: Int(left.seconds), tv_usec: Int(max(left.attoseconds / 1_000_000_000_000, left.seconds == 0 ? 1 : 0)))
         setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    private func send(_ data: Data, _ descriptor: CInt, until deadline: ContinuousClock.Instant) throws {
+    func send(_ data: Data, _ descriptor: CInt, until deadline: ContinuousClock.Instant) throws {
         try data.withUnsafeBytes { (bytes: UnsafeRawBufferPointer) in
             var rest = bytes[...]
             while !rest.isEmpty {

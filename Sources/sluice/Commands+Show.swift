@@ -71,7 +71,7 @@ struct ClassCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Classes and their counters, as tc -s class show: show, show vm1, show dev uplink, show vm1/iscsi dir inbound")
         @OptionGroup var connecting: Connecting
-        @Argument(help: "A class's path or the end of it; dev BRIDGE-OR-PORT; dir inbound|outbound.") var words: [String] = []
+        @Argument(help: "A class's path or the end of it; dev BRIDGE-OR-PORT; dir inbound|outbound.", completion: .classes) var words: [String] = []
         func run() throws {
             let words = try Words(words, keys: ClassCommand.keys, synonyms: ["tree": "dev"], positional: true)
             if let direction = words["dir"], !["inbound", "outbound"].contains(direction) {
@@ -95,14 +95,14 @@ struct ClassCommand: ParsableCommand {
                 \(keys)
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound|both] KEY VALUE ...; none unsets a value.") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound|both] KEY VALUE ...; none unsets a value.", completion: .classes) var words: [String]
     }
 
     struct Del: EditCommand {
         static let object = "class", verb = "del"
         static let configuration = CommandConfiguration(abstract: "Take a class's settings away: del vm1/iscsi dir inbound")
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound|both]") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CLASS [dir inbound|outbound|both]", completion: .classes) var words: [String]
     }
 }
 

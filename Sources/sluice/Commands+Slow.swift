@@ -9,7 +9,7 @@ struct SlowCommand: ParsableCommand {
         commandName: "slow", abstract: "What holds a guest back, the heaviest first: slow vm1",
         discussion: "It looks at the counters twice and compares, so run it while the guest is slow. Weights are from 0 to 1.")
     @OptionGroup var connecting: Connecting
-    @Argument(help: "A guest's name.", completion: .names(Methods.guestShow)) var guest: String
+    @Argument(help: "A guest's name.", completion: .guests) var guest: String
     @Option(help: "Time between the two looks, 100ms to 1h (default: 2s).") var interval: String?
 
     func validate() throws { _ = try seconds() }

@@ -66,6 +66,8 @@ package enum Subjects {
         .gauge("inboundRate.packets", "What was sent towards the guest over the last second, in packets per second.") { $0.inboundRate.map { .whole($0.packets) } },
         .gauge("outboundRate.bits", "What was sent from the guest over the last second, in bit/s.") { $0.outboundRate.map { .whole($0.bits) } },
         .gauge("outboundRate.packets", "What was sent from the guest over the last second, in packets per second.") { $0.outboundRate.map { .whole($0.packets) } },
+        .delays("inboundDelay.nanoseconds", "How long frames towards the guest waited, over all its classes; only if that is counted and any has.") { $0.inboundDelay },
+        .delays("outboundDelay.nanoseconds", "How long frames from the guest waited, over all its classes; only if that is counted and any has.") { $0.outboundDelay },
     ]) { [("guest", $0.name), ("port", $0.port), ("bridge", $0.bridge)] }
 
     package static let classes = Subject<ClassStatus>("class", [
@@ -87,6 +89,7 @@ package enum Subjects {
         .counter("borrowedBytes", "Bytes sent on the tokens of classes above.") { $0.borrowedBytes },
         .gauge("backlog.frames", "Frames that wait.") { .whole($0.backlog.frames) },
         .gauge("backlog.bytes", "Bytes of these frames.") { .whole($0.backlog.bytes) },
+        .delays("delay.nanoseconds", "How long frames of the class and those below it waited; only if that is counted and any has.") { $0.delay },
     ]) { item in
         // The root has no path, and nobody can name a class like this.
         var labels = [(name: "tree", value: item.tree), (name: "direction", value: item.direction), (name: "class", value: item.path.isEmpty ? "/" : item.path)]
@@ -157,4 +160,15 @@ package enum Subjects {
         .total("stalls.waitedMicroseconds", "Microseconds for which, by the kernel's count, others ran while the loop was ready.") { $0.stalls.waitedMicroseconds.map { .real($0) } },
         .total("stalls.stolenMicroseconds", "Microseconds for which the hypervisor withheld the CPU.") { $0.stalls.stolenMicroseconds.map { .real($0) } },
     ]) { [("cpu", String($0.cpu))] }
+}
+
+extension Family {
+    /// A histogram of delays with a bucket for every second power of two from 16 us to 4.3 s. They are ends of buckets in which the delays were counted.
+    fileprivate static func delays(_ field: String, _ help: String, _ delay: @escaping @Sendable (Object) -> DelayStatus?) -> Family {
+        let values = stride(from: UInt64(14), through: 32, by: 2).map { 1 << $0 - 1 as UInt64 }
+        return .histogram(field, upTo: values, help) { object in
+            guard let delay = delay(object), delay.waited > 0 else { return nil }
+            return (delay.frames, values.map(delay.frames(upTo:)))
+        }
+    }
 }

@@ -13,6 +13,7 @@
 #include "shim_sleep.h"
 #include "shim_filter.h"
 #include "shim_mirror.h"
+#include "shim_capture.h"
 #include "shim_generator.h"
 
 #endif

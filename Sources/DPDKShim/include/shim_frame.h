@@ -78,6 +78,27 @@ SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
     if (unlikely(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK)) m->l2_len -= bytes;
 }
 
+/// A frame of which only the front is in its buffer, while the rest is still where it came from: `sluice_frame_contiguous` of its `sluice_frame_length` bytes are
+/// there. The place of the rest stands in the field for hashes, which nobody else uses.
+static const uint64_t sluice_flag_partial = 1ULL << 40;
+/// Has DPDK give this flag to nobody else. Returns 0 or a negative errno.
+int sluice_frame_claim_flag(void);
+SLUICE_INLINE bool sluice_frame_is_partial(const struct rte_mbuf *m) { return m->ol_flags & sluice_flag_partial; }
+SLUICE_INLINE void sluice_frame_refer(struct rte_mbuf *m, uint16_t front, uint32_t length, const void *rest) {
+    m->data_len = front;
+    m->pkt_len = length;
+    m->ol_flags |= sluice_flag_partial;
+    memcpy(&m->hash, &rest, sizeof rest);
+}
+SLUICE_INLINE const void *sluice_frame_rest(const struct rte_mbuf *m) {
+    const void *rest;
+    memcpy(&rest, &m->hash, sizeof rest);
+    return rest;
+}
+/// Copies the rest of such a frame into its buffer, which has room for it. Other frames stay as they are.
+SLUICE_HOT void sluice_frame_complete(struct rte_mbuf *m);
+SLUICE_HOT void sluice_frames_complete(struct rte_mbuf **frames, unsigned count);
+
 /// The next segment of the frame that this segment is part of; NULL: it is the last.
 SLUICE_INLINE struct rte_mbuf *sluice_frame_next(const struct rte_mbuf *m) { return m->next; }
 /// Appends a segment behind a frame's `last` one.

@@ -228,6 +228,10 @@ private func admitParsed(
     let frame = lcore.pointee.received[index].unsafelyUnwrapped
     let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
     parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
+    if record.pointee.flags.has(.truncated), sluice_frame_is_partial(frame) {
+        sluice_frame_complete(frame)
+        parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
+    }
     let longest = port.pointee.maxFrame &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
     if isRefused(record, longest), !carriesBPDU(record, longest, port) {
         if port.pointee.isPhysical, BridgeRules.verdict(record) == .pause { notePause(frame, port, lcore, snapshot) }
@@ -300,6 +304,7 @@ func compact(_ begin: Int, _ end: Int, _ kept: inout Int, _ lcore: UnsafeMutable
 @inline(never) @_noLocks
 func drop(_ begin: Int, _ end: Int, _ reason: DropReason, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(source)].count(drop: reason, end &- begin)
+    noteDrops(lcore.pointee.received + begin, end &- begin, reason, source, lcore)
     sluice_frames_free(lcore.pointee.received + begin, UInt32(truncatingIfNeeded: end &- begin))
 }
 

@@ -16,7 +16,9 @@ func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePoin
         }
         if count == 0 { break }
         stages.lap(.schedule, lcore)
+        let parked = lcore.pointee.parkedCount
         sendTouched(lcore, snapshot)
+        if _slowPath(tree.pointee.countsDelays) { countDelays(count, of: tree, held: parked..<lcore.pointee.parkedCount, lcore) }
         stages.lap(.send, lcore)
         taken &+= count
         if count < dequeueBatch { break }
@@ -43,12 +45,13 @@ private func free(discarded count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
         let dropped = lcore.pointee.discarded + index
         let frame = Frame(dropped.pointee.handle)
         lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
-        sluice_frame_free(frame)
         let reason: DropReason = switch dropped.pointee.reason {
         case .codel: .codel
         case .classRemoved: .classRemoved
         case .queueLimit: .queueLimit
         }
         lcore.pointee.counters[Int(dropped.pointee.output)].count(drop: reason)
+        noteDrop(frame, reason, dropped.pointee.output, lcore, isNew: false)
+        sluice_frame_free(frame)
     }
 }

@@ -7,6 +7,7 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     guard let link = view.pointee.link else {
         lcore.pointee.counters[Int(port)].count(drop: .portRemoved)
+        noteDrop(frame, .portRemoved, port, lcore, isNew: false)
         sluice_frame_free(frame)
         return
     }
@@ -23,8 +24,12 @@ func stage(
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     let output = touch(port, lcore)
     let frames = burst.frames + run.lowerBound, lengths = burst.lengths + run.lowerBound
-    let unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0
-        && view.pointee.link.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
+    var unfinished = false
+    if _slowPath(lcore.pointee.receivedFlags & (sluice_flag_tx_offload_mask | sluice_flag_partial) != 0) {
+        let link = view.pointee.link.unsafelyUnwrapped
+        unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0 && link.pointee.finishChecksums.load(ordering: .relaxed)
+        if link.pointee.mechanism != .vhost || tag.isSpecial { complete(frames, run.count, lcore) }
+    }
     if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, output, lcore, snapshot) }
     let staged = output.pointee.count
     sluice_copy(Output.frames(output) + staged, frames, run.count &* MemoryLayout<Frame?>.stride)
@@ -98,6 +103,7 @@ private func prepare(
     _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Frame? {
     var frame = frame
+    sluice_frame_complete(frame)
     if tag.flattens && !sluice_frame_is_flat(frame) {
         if sluice_frame_length(frame) > sluice_pool_room(lcore.pointee.pool) { return drop(frame, .exceedsMTU, port, lcore) }
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
@@ -127,6 +133,7 @@ private func prepare(
 @_noLocks
 private func drop(_ frame: Frame, _ reason: DropReason, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> Frame? {
     lcore.pointee.counters[Int(port)].count(drop: reason)
+    noteDrop(frame, reason, port, lcore, isNew: false)
     sluice_frame_free(frame)
     return nil
 }

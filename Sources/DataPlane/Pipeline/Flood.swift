@@ -41,12 +41,14 @@ func replicate(
                 deliver(copy, length, to: waiting, record, source, lcore, snapshot)
             } else {
                 counters.pointee.count(drop: .noBuffer)
+                noteDrop(frame, .noBuffer, waiting, lcore, isNew: false)
             }
         }
         waiting = member
     }
     if waiting == flooded {
         lcore.pointee.counters[Int(source)].count(drop: .noDestination)
+        noteDrop(frame, .noDestination, source, lcore)
         sluice_frame_free(frame)
     } else {
         deliver(frame, length, to: waiting, record, source, lcore, snapshot)

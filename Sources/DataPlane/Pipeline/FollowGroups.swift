@@ -21,6 +21,7 @@ func followGroups(
         case .query, .report, .router:
             if !punt(frame, .group, from: source, vlan: vlan, lcore) {
                 lcore.pointee.counters[Int(source)].count(drop: .puntLimit)
+                noteDrop(frame, .puntLimit, source, lcore)
                 sluice_frame_free(frame)
                 continue
             }

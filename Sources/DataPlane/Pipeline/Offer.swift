@@ -56,6 +56,7 @@ private func dropRefused(_ count: Int, _ tree: UnsafeMutablePointer<ClassTree>, 
         let frame = Frame(lcore.pointee.offered[index].handle)
         lcore.pointee.backlog &-= Int(sluice_frame_segments(frame))
         lcore.pointee.counters[Int(lcore.pointee.offeredOutputs[index])].count(drop: reason)
+        noteDrop(frame, reason, lcore.pointee.offeredOutputs[index], lcore)
         lcore.pointee.refused[refused] = frame
         refused &+= 1
     }

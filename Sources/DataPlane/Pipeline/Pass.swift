@@ -77,6 +77,7 @@ private func stagePassed(
 @inline(never) @_noLocks
 private func queue(_ burst: Burst, _ next: Int, _ group: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
     let end = burst.end(of: group), key = burst.groups.pointee.keys[unchecked: group]
+    complete(burst.frames + next, end &- next, lcore)
     offer(burst.frames + next, burst.lengths + next, end &- next, key, EgressTag(rawValue: 0), tree, lcore)
     return end
 }
@@ -96,6 +97,7 @@ func divert(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ key: GroupKey, _ source: PortIndex,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
+    complete(frames, count, lcore)
     switch Fate(rawValue: key.fate) {
     case .flood:
         flood(frames, lengths, count, lcore.pointee.records + Int(key.leaf), source, lcore, snapshot)
@@ -106,6 +108,7 @@ func divert(
         let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(key.output)
         var kept = count
         if let inbound = port.pointee.inbound { kept = filter(frames, lengths, kept, inbound, key.output, lcore) }
+        if let captures = snapshot.pointee.captures { captureQueued(captures, frames, kept, key.leaf, key.output, lcore, snapshot) }
         let tree = snapshot.pointee.trees[unchecked: Int(port.pointee.tree)].tree
         offer(frames, lengths, kept, key, watch(key.leaf, of: port.pointee.tree, snapshot), tree, lcore)
     case .exceedsMTU:
@@ -117,9 +120,16 @@ func divert(
     }
 }
 
+/// Makes frames whole that refer to their guest's buffers, as they will not leave for another guest in this turn.
+@inline(__always) @_noLocks
+func complete(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+    if lcore.pointee.receivedFlags & sluice_flag_partial != 0 { sluice_frames_complete(frames, UInt32(truncatingIfNeeded: count)) }
+}
+
 /// Frees frames and counts them as dropped at the port that they would have left by.
 @inline(never) @_noLocks
 private func refuse(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ output: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(output)].count(drop: reason, count)
+    noteDrops(frames, count, reason, output, lcore)
     sluice_frames_free(frames, UInt32(truncatingIfNeeded: count))
 }

@@ -46,10 +46,12 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         let waiting = output.pointee.count
         let isContended = send(port, output, lcore, snapshot)
         taken &+= waiting &- output.pointee.count
+        if lcore.pointee.held[Int(port)].count != 0 { countDelays(of: port, taken: waiting &- output.pointee.count, lcore, snapshot) }
         if output.pointee.count != waiting || isContended {
             output.pointee.progress = lcore.pointee.now
         } else if lcore.pointee.now &- output.pointee.progress > longestWait {
             dropFirst(port, output, lcore)
+            lcore.pointee.held[Int(port)].removeFirst(1)
         }
         if output.pointee.count == 0 {
             output.pointee.isParked = false
@@ -70,6 +72,7 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
 @inline(never) @_noLocks
 private func dropFirst(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
     lcore.pointee.counters[Int(port)].count(drop: .notTaken)
+    noteDrop(output.pointee.frames[unchecked: 0].unsafelyUnwrapped, .notTaken, port, lcore, isNew: false)
     sluice_frame_free(output.pointee.frames[unchecked: 0].unsafelyUnwrapped)
     removeFirst(1, output)
     output.pointee.progress = lcore.pointee.now
@@ -99,7 +102,8 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     if let link = snapshot.pointee.ports[unchecked: Int(port)].link {
         let connection = link.pointee.connection.load(ordering: .acquiring)
         if connection < 0 {
-            discard(frames, count, .portDown, counters)
+            discard(frames, count, .portDown, port, lcore)
+            lcore.pointee.held[Int(port)].count = 0
             output.pointee.count = 0
             return false
         }
@@ -108,21 +112,33 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
         case .device: taken = sendToDevice(link, frames, count, lcore)
         }
     } else {
-        discard(frames, count, .portRemoved, counters)
+        discard(frames, count, .portRemoved, port, lcore)
+        lcore.pointee.held[Int(port)].count = 0
         output.pointee.count = 0
         return false
     }
-    guard let sent = taken else { return true }
+    guard let sent = taken else {
+        completeStaged(output, lcore)
+        return true
+    }
     var bytes: UInt64 = 0
     for index in 0..<sent { bytes &+= UInt64(output.pointee.lengths[unchecked: index]) }
     counters.pointee.sentFrames &+= UInt64(truncatingIfNeeded: sent)
     counters.pointee.sentBytes &+= bytes
     removeFirst(sent, output)
+    if output.pointee.count != 0 { completeStaged(output, lcore) }
     return false
 }
 
+/// Makes staged frames whole: what waits longer than this turn cannot refer to buffers that are returned at its end.
 @inline(never) @_noLocks
-private func discard(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ counters: UnsafeMutablePointer<PortCounters>) {
-    counters.pointee.count(drop: reason, count)
+private func completeStaged(_ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    sluice_frames_complete(Output.frames(output), UInt32(truncatingIfNeeded: output.pointee.count))
+}
+
+@inline(never) @_noLocks
+private func discard(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ reason: DropReason, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+    lcore.pointee.counters[Int(port)].count(drop: reason, count)
+    noteDrops(frames, count, reason, port, lcore, isNew: false)
     sluice_frames_free(frames, UInt32(truncatingIfNeeded: count))
 }

@@ -74,10 +74,12 @@ extension DataPlane {
         var taggers = [tagger([])]
         views.initialize(repeating: PortView(link: nil))
         let connected = connectedPorts, detours = model.bridgesWithDetours
-        let mirrors = mirrorTables(for: lcore, treeNumbers)
+        let mirrors = mirrorTables(for: lcore, treeNumbers), captures = captureTables(for: lcore)
         for port in connected {
             let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
-            let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil, isMirrored = mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
+            let isCaptured = captures.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
+            let isTold = inbound != nil || mirrors?.pointee.leaves[Int(tree)] != nil || isCaptured
+            let isMirrored = isCaptured || mirrors.map { $0.pointee.leaving[Int(port.index)].count != 0 } ?? false
             let wants = (port.link.state.pointee.wantsFlat ? EgressTag.flatten : EgressTag(rawValue: 0)).and(isMirrored ? .mirroredByPort : EgressTag(rawValue: 0))
             let applications = discovery.published[port.index]?.applications, tags = port.isPhysical && port.settings.dcb
             if let applications { taggers.append(tagger(applications)) }
@@ -86,7 +88,8 @@ extension DataPlane {
                 tree: tree, isPhysical: port.isPhysical,
                 spoofCheck: port.settings.spoofCheck, flags: flags(of: port, detours: detours), maxFrame: port.maxFrame,
                 tagger: tags ? taggers[applications == nil ? 0 : taggers.count - 1] : nil, vlans: vlans(of: port),
-                inbound: inbound, ingress: Self.ingress(mirrors?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)),
+                inbound: inbound, ingress: Self.ingress(
+                    mirrors?.pointee.entering[Int(port.index)] ?? .none, captures?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)),
                 way: GroupKey(isTold ? .filter : .pass, port.index).with(tag: wants).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)
@@ -106,7 +109,7 @@ extension DataPlane {
                     sets: bridges[name]!.sets, groups: bridges[name]!.groups?.slot, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
-            protocols: protocols, taggers: .copy(taggers), limits: limits(of: connected), mirrors: mirrors, pauses: pauses(of: connected, lcore),
+            protocols: protocols, taggers: .copy(taggers), limits: limits(of: connected), mirrors: mirrors, captures: captures, pauses: pauses(of: connected, lcore),
             trusts: trusts(of: connected)))
         return result
     }

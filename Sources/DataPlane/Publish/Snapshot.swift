@@ -32,6 +32,8 @@ struct Snapshot {
 
     /// The tables of mirrors; nil if there are no mirrors.
     var mirrors: UnsafeMutablePointer<MirrorTables>?
+    /// The tables of captures; nil if there are none.
+    var captures: UnsafeMutablePointer<CaptureTables>?
     /// The ports whose priorities can be paused; empty if there are none.
     var pauses = UnsafeMutableBufferPointer<PauseView>(start: nil, count: 0)
     /// How frames say their priority at ports that are trusted, by `PortIndex`; empty if there are none.
@@ -55,6 +57,9 @@ struct Snapshot {
         taggers.deallocate()
         limits.deallocate()
         pauses.deallocate()
+        captures?.pointee.deallocate()
+        captures?.deinitialize(count: 1)
+        captures?.deallocate()
         trusts.deallocate()
         mirrors?.pointee.deallocate()
         mirrors?.deallocate()

@@ -12,6 +12,8 @@ final class Tree {
     var earlier = EarlierCounters()
     /// The leaf for each guest and protocol, from which `TreeView.leaves` is made.
     var leaves: [ClassID] = []
+    /// What each leaf had sent when delays began to be counted; nil: they are not counted.
+    private(set) var delayBase: [ClassID: UInt64]?
     /// Where the instances of several loops lease their rates; nil: there is one loop only, which has all rates to itself.
     private let shared: SharedTree?
 
@@ -68,6 +70,7 @@ final class Tree {
 
     /// Gives the instances the memory that a step needs, before they are told of the step.
     func prepare(_ step: TreeStep) {
+        if case .countDelays(true) = step { for instance in instances { instance.pointee.grantDelays() } }
         guard let given = step.given, given.parameters.queuesFlows else { return }
         for instance in instances { instance.pointee.grantFlows(to: given.id) }
     }
@@ -77,9 +80,38 @@ final class Tree {
         var keeps: [ClassID: Bool] = [:]
         for step in steps {
             if let given = step.given { keeps[given.id] = given.parameters.queuesFlows }
-            if let removed = step.removed { keeps[removed] = false }
+            if let removed = step.removed {
+                keeps[removed] = false
+                if delayBase != nil { delayBase![removed] = nil }
+            }
+            if case .countDelays(false) = step { for instance in instances { instance.pointee.reclaimDelays() } }
         }
         for (id, keeps) in keeps where !keeps { for instance in instances { instance.pointee.reclaimFlows(of: id) } }
+    }
+}
+
+extension Tree {
+    /// Records whether the instances count delays, after they have been told.
+    func adopt(countsDelays: Bool) {
+        guard countsDelays else { return delayBase = nil }
+        delayBase = Dictionary(description.classes.lazy.filter(\.isLeaf).map { ($0.id, self.framesSent(byLeaf: $0.id)) }) { first, _ in first }
+    }
+
+    private func framesSent(byLeaf id: ClassID) -> UInt64 { instances.reduce(0) { $0 &+ $1.pointee.framesSent(byLeaf: id) } }
+
+    /// How long frames waited in each leaf, in all instances together; nil: that is not counted.
+    func delays() -> [ClassID: DelayHistogram]? {
+        guard let delayBase else { return nil }
+        var result: [ClassID: DelayHistogram] = [:]
+        for item in description.classes where item.isLeaf {
+            var sum = DelayHistogram()
+            for instance in instances { sum += instance.pointee.delays(of: item.id) }
+            let sent = framesSent(byLeaf: item.id) &- (delayBase[item.id] ?? 0), waited = sum.waited
+            // What is read together may be some frames apart.
+            sum.passed = sent > waited && sent < 1 << 63 ? sent - waited : 0
+            result[item.id] = sum
+        }
+        return result
     }
 }
 

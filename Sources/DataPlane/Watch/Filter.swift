@@ -52,6 +52,7 @@ func filter(
                 kept &+= 1
             } else {
                 lcore.pointee.counters[Int(port)].count(drop: view.pointee.reason)
+                noteDrop(frame, view.pointee.reason, port, lcore)
                 sluice_frame_free(frame)
             }
         }

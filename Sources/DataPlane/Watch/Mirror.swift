@@ -6,12 +6,16 @@ import Scheduler
 // Mirroring copies frames. No frame waits because it is copied, and no frame is changed: a copy has a buffer of its own, which is taken only while there are
 // enough for others, and it waits in a leaf of its own, or is dropped. Copies are not marked for mirrors, so they are never copied again.
 
-/// Handles what a port received, before admission: first mirrors copy the frames, then filters decide about them. Returns the number of frames that stay.
+/// Handles what a port received, before admission: first captures and mirrors copy the frames, then filters decide about them. Returns the number of frames that stay.
 @inline(never) @_noLocks
 func enter(
     _ view: UnsafeMutablePointer<IngressView>, _ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Int {
     let frames = lcore.pointee.received
+    if view.pointee.captures.count != 0 {
+        lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: count &* view.pointee.captures.count)
+        captureEntering(view.pointee.captures, count, source, lcore, snapshot)
+    }
     let mirrors = view.pointee.mirrors
     if mirrors.count != 0 {
         lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: count &* mirrors.count)
@@ -21,11 +25,12 @@ func enter(
     return filter(frames, lcore.pointee.lengths, count, filters, source, lcore)
 }
 
-/// Has the mirrors copy a frame that is about to be given to a port, in the form in which it leaves.
+/// Has mirrors and captures copy a frame that is about to be given to a port, in the form in which it leaves.
 @inline(never) @_noLocks
 func mirrorLeaving(
     _ frame: Frame, _ tag: EgressTag, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
+    if let captures = snapshot.pointee.captures { captureLeaving(captures, frame, port, lcore, snapshot) }
     // If there are no mirrors any more, the frame was marked for one that has been removed while the frame waited.
     guard let tables = snapshot.pointee.mirrors else { return }
     lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: 1)
@@ -40,7 +45,7 @@ func watch(_ leaf: ClassID, of tree: UInt16, _ snapshot: UnsafeMutablePointer<Sn
 }
 
 /// Where a frame is when mirrors look at it: at which port, and in which direction.
-private struct Passage {
+struct Passage {
     let port: PortIndex
     let isLeaving: Bool
 
@@ -129,7 +134,7 @@ private func queue(
 
 /// Which of the guests behind a port a frame comes from or goes to, found by its addresses as the bridge does it.
 @inline(never) @_noLocks
-private func guest(of frame: Frame, _ passage: Passage, _ snapshot: UnsafeMutablePointer<Snapshot>) -> GuestIndex {
+func guest(of frame: Frame, _ passage: Passage, _ snapshot: UnsafeMutablePointer<Snapshot>) -> GuestIndex {
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(passage.port)
     let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
     var record = FrameRecord()

@@ -79,6 +79,7 @@ struct MirrorTaps {
 /// What is done with all frames that a port receives, before admission.
 struct IngressView {
     var mirrors: MirrorTaps
+    var captures: CaptureTaps
     var filters: UnsafeMutablePointer<FilterView>?
 }
 

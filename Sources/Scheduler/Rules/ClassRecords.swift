@@ -308,7 +308,7 @@ struct FrameNode {
     var handle: UnsafeMutableRawPointer
     var charge: Charge
     var tag: UInt32
-    /// When it was queued, for CoDel.
+    /// When it was queued, for CoDel and `DelayCounts`.
     var since: Nanoseconds
     /// The next frame. In a queue the last frame leads to the first; in the lists of free and of dropped frames `none` ends the list.
     var next: UInt32

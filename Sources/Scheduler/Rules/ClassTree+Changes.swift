@@ -85,6 +85,7 @@ extension ClassTree {
         states[Int(id)].tail = 0
         profileTable.release(states[Int(id)].profile)
         states[Int(id)].profile = ProfileTable.none
+        clearDelays(of: id)
         leaveCounters(of: id, to: parent)
         nodes[Int(id)].heir = isTaken ? UInt32(heir) : 0
         loseChild(id, of: parent, heir: isTaken && heir != parent ? heir : 0)

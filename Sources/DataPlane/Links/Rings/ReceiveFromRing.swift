@@ -16,6 +16,14 @@ struct RingReceiver {
     private let room: Int
     private let header: Int
     private let hasOffloads: Bool
+    /// Whether frames may refer to the guest's buffers until `publish`.
+    private let mayRefer: Bool
+
+    /// How many bytes of a frame that refers to its guest's buffer are copied at once: as many as are usually looked at to decide about it. Whatever is decided
+    /// about is private, as the guest may change its own memory at any time.
+    private static var front: Int { @_noLocks get { 192 } }
+    /// The shortest frame that is worth it.
+    private static var shortestReferring: Int { @_noLocks get { 512 } }
 
     /// The longest frame that any port carries: the largest MTU with an Ethernet header and two VLAN tags.
     private static var longest: Int { @_noLocks get { 9_000 + 14 + 8 } }
@@ -23,9 +31,10 @@ struct RingReceiver {
     @inline(__always) @_noLocks
     private init(
         _ ring: UnsafeMutablePointer<GuestRing>, _ pool: OpaquePointer, _ scratch: RingScratch, _ counters: UnsafeMutablePointer<PortCounters>,
-        _ frames: UnsafeMutablePointer<Frame?>
+        _ frames: UnsafeMutablePointer<Frame?>, _ mayRefer: Bool
     ) {
         self.ring = ring
+        self.mayRefer = mayRefer
         self.pool = pool
         self.scratch = scratch
         self.counters = counters
@@ -36,15 +45,16 @@ struct RingReceiver {
     }
 
     /// Takes frames out of a ring, and returns their buffers to the guest.
-    /// - Returns: how many frames there are. If the ring was found to be broken, `GuestRing.fault` says so.
+    /// - Parameter mayRefer: whether long frames may stay in the guest's buffers but for their front, until `publish`.
+    /// - Returns: how many frames there are. If the ring was found to be broken, `GuestRing.fault` says so. If `GuestRing.isHeld`, `publish` is to follow.
     @inline(never) @_noLocks
     static func receive(
         _ ring: UnsafeMutablePointer<GuestRing>, _ wanted: Int, _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>, _ scratch: RingScratch,
-        _ counters: UnsafeMutablePointer<PortCounters>
+        _ counters: UnsafeMutablePointer<PortCounters>, mayRefer: Bool
     ) -> Int {
         let count = min(wanted, ring.available)
         guard count > 0, sluice_buffers_take(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
-        var receiver = RingReceiver(ring, pool, scratch, counters, frames)
+        var receiver = RingReceiver(ring, pool, scratch, counters, frames, mayRefer)
         if ring.pointee.isPacked { receiver.takePacked(count) } else { receiver.takeSplit(count) }
         if receiver.used < count { sluice_buffers_give_back(pool, frames + receiver.used, UInt32(truncatingIfNeeded: count &- receiver.used)) }
         return receiver.used
@@ -92,7 +102,7 @@ struct RingReceiver {
         }
         if used == ring.pointee.nextUsed.index { return }
         ring.pointee.next.index = next
-        ring.publishSplit(upTo: used)
+        ring.hold(upTo: used)
     }
 
     /// Takes up to `count` frames out of a packed ring (virtio 1.2, 2.8).
@@ -131,7 +141,7 @@ struct RingReceiver {
             }
         }
         ring.pointee.next = next
-        returns.publish()
+        returns.hold()
     }
 
     /// Where a buffer is that holds a frame as a whole, with its header, and fits into one buffer of the pool; nil: it is not such a one.
@@ -157,8 +167,13 @@ struct RingReceiver {
         var wishes = NetHeader()
         if hasOffloads { wishes.first = piece.bytes.read64(0) }
         sluice_frame_begin(frame)
-        copyFrame(to: sluice_frame_bytes(frame).unsafelyUnwrapped, from: piece.bytes + header, length)
-        sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
+        if mayRefer && length >= Self.shortestReferring {
+            sluice_copy(sluice_frame_bytes(frame), piece.bytes + header, Self.front)
+            sluice_frame_refer(frame, UInt16(truncatingIfNeeded: Self.front), UInt32(truncatingIfNeeded: length), piece.bytes + header + Self.front)
+        } else {
+            copyFrame(to: sluice_frame_bytes(frame).unsafelyUnwrapped, from: piece.bytes + header, length)
+            sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
+        }
         if _slowPath(!wishes.isPlain) {
             wishes.last = UInt32(piece.bytes.read16(8))
             if !wishes.apply(to: frame) { return reject(.receiveError) }

@@ -23,10 +23,10 @@ extension UnsafeMutablePointer<GuestRing> {
         return old
     }
 
-    /// The same for a ring by itself.
+    /// Publishes what a ring holds, by itself, and tells its guest.
     @inline(__always) @_noLocks
-    func tellIfNeeded() {
-        if !pointee.isUntold { return }
+    func publishAndTell() {
+        if pointee.isHeld { publish() } else if !pointee.isUntold { return }
         atomicMemoryFence(ordering: .sequentiallyConsistent)
         tell()
     }
