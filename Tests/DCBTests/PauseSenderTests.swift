@@ -56,6 +56,23 @@ struct PauseSenderTests {
         }
     }
 
+    @Test("a pause that is wanted for long has breaks, so that it is not taken for a storm, and lasts nevertheless", arguments: [10, 100, 1_000, 10_000, 100_000] as [UInt32], [true, false])
+    func breaks(speed: UInt32, isByPriority: Bool) {
+        var sender = PauseSender(), receiver = PauseReceiver(), now = Self.start, paused: UInt64 = 0, goes: UInt64 = 0
+        let wanted: UInt8 = isByPriority ? 0b1000 : 0xff
+        while now < Self.start + 5_000_000_000 {
+            if sender.isDue(wanted, at: now) {
+                receiver.receive(sender.ask(wanted, isByPriority: isByPriority, speed: speed, at: now), enabled: isByPriority ? 0xff : 0, speed: speed, at: now)
+            }
+            receiver.watch(at: now)
+            if receiver.paused(at: now) == wanted { paused += 1 } else { goes += 1 }
+            now += 20_000
+        }
+        #expect(receiver.storms == SIMD8(repeating: 0) && receiver.storming == 0)
+        // 33 breaks of 100 us, and what is left of the last turn.
+        #expect(goes >= 30 * 5 && goes < 40 * 7 && sender.pauses[3] > 30 && sender.pausedTime[3] > 4_900_000_000, "\(goes) of \(paused + goes)")
+    }
+
     @Test("a buffer has its headroom above the length at which the sender is stopped")
     func buffers() {
         let usual = LosslessBuffer(size: nil, speed: 10_000, longestFrame: 1_522, most: 10 << 20)

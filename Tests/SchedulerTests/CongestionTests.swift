@@ -5,7 +5,7 @@ import Testing
 @Suite("Marks of congestion (ECN)") struct CongestionTests {
     /// A tree with a leaf, 2, of 100 Mbit/s, to which frames of 1 250 bytes are offered; each of them takes 100 us.
     private final class Line {
-        let tree = ClassTree.create(root: ClassParameters(), classes: 16, frames: 100_000, outputs: 1, overhead: 0, now: 0)
+        let tree = ClassTree.create(root: ClassParameters(), classes: 16, frames: 200_000, outputs: 1, overhead: 0, now: 0)
         var now: Nanoseconds = 0
         var offered = 0, marked: [Int] = [], sent: [Int] = [], times: [Nanoseconds] = []
         private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 64)

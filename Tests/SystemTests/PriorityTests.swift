@@ -134,8 +134,11 @@ extension EndToEnd {
                 #expect(try received()["paused_nanoseconds"].items[4].int ?? 0 >= 200_000_000 && received()["pauses"].items[0].int == 0)
                 traffic.stop()
                 try eventually("all is sent", within: 30) { try daemon.unaccountedFrames() == 0 }
+                // The log is written a moment later.
+                try eventually("the log tells both", within: 30) {
+                    daemon.log.contains("has paused priority 4 for 200 ms") && daemon.log.contains("may pause priority 4 again")
+                }
                 daemon.stop()
-                #expect(daemon.log.contains("has paused priority 4 for 200 ms") && daemon.log.contains("may pause priority 4 again"))
             }
         }
     }
