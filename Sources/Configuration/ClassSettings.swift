@@ -29,6 +29,11 @@ public struct ClassSettings: Equatable, Sendable {
     /// CoDel's target and interval in microseconds. nil: a target of 5 ms, and an interval of 20 targets.
     public var codelTarget: UInt64?
     public var codelInterval: UInt64?
+    /// Whether CoDel marks frames whose transport understands that (ECN), instead of dropping them. nil: it does.
+    public var ecn: Bool?
+    /// Such frames are marked, too, if more bytes wait with them as they leave, or if they have waited for longer, in microseconds. nil: they are not.
+    public var ecnThreshold: Int?
+    public var ecnDelay: UInt64?
     public init() {}
 }
 
@@ -79,6 +84,9 @@ extension Field<ClassSettings> {
             .optional("queue", \.queue, .choice, standard: .tail, help: "what a queue drops"),
             .optional("codel-target", \.codelTarget, .delay(10...10_000_000), standard: ClassParameters.codelTarget, help: "delay that CoDel lets a queue keep"),
             .optional("codel-interval", \.codelInterval, .delay(10...10_000_000), help: "how long CoDel watches before it drops; by default 20 targets"),
+            .optional("ecn", \.ecn, .flag, standard: true, help: "CoDel marks frames whose transport understands that, instead of dropping them"),
+            .optional("ecn-threshold", \.ecnThreshold, .bytes(1_024...1 << 31), help: "such frames are also marked if more bytes wait as they leave"),
+            .optional("ecn-delay", \.ecnDelay, .delay(10...10_000_000), help: "such frames are also marked if they have waited for longer"),
         ]
     }
 }

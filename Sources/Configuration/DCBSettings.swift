@@ -17,6 +17,12 @@ public struct DCBSettings: Equatable, Sendable, Initializable {
     public var ets: ETSSettings?
     public var pfc: PFCSettings?
     public var app: AppSettings?
+    /// How much of lossless priorities may wait; nil: it follows from the link's speed.
+    public var buffer: BufferSettings?
+    /// Whether PAUSE of IEEE 802.3 is followed and sent, where no priorities may be paused.
+    public var pausesLink = false
+    /// What stands for features that are not written.
+    public var template = DCBTemplate.none
 
     public init() {}
 }
@@ -124,7 +130,11 @@ extension AppSettings {
 extension PortSettings {
     /// Whether what leaves by the port is scheduled or paused by priority. Then each guest has a leaf for each protocol, as all frames of a leaf have the same
     /// priority.
-    public var isByPriority: Bool { options.dcb && (options.dcbx.ets != nil || options.dcbx.pfc != nil) }
+    public var isByPriority: Bool { options.dcb && (dcbInUse.ets != nil || dcbInUse.pfc != nil || dcbInUse.pausesLink) }
+    /// Whether frames of some priorities must not be lost.
+    var isLossless: Bool { options.dcb && dcbInUse.pfc != nil }
+    /// What is written under `dcb`, and what its template says beyond that.
+    public var dcbInUse: DCBSettings { options.dcbx.withTemplate }
 }
 
 extension Field<PortDraft> {
@@ -174,6 +184,9 @@ extension Field<DCBSettings> {
             .map("ets", \.ets, ETSSettings.kind, help: "how traffic classes share the link (ETS)"),
             .map("pfc", \.pfc, PFCSettings.kind, help: "which priorities may be paused (PFC)"),
             .map("app", \.app, AppSettings.kind, help: "which priorities protocols have"),
+            .map("buffer", \.buffer, BufferSettings.kind, help: "how much of lossless priorities may wait"),
+            .choice("template", \.template, standard: .none, help: "what stands for ets, pfc and app where they are not written"),
+            .flag("pause", \.pausesLink, standard: false, help: "PAUSE of IEEE 802.3 is followed and sent, where no priorities may be paused"),
         ]
     }
 }
@@ -261,7 +274,7 @@ extension AppSettings {
 extension ValueKind<AppPriority> {
     fileprivate static var etherType: Self { entry("an EtherType", 1_536...65_535, "0x8906:3", isHexadecimal: true) }
     fileprivate static var port: Self { entry("a port", 1...65_535, "3260:4") }
-    fileprivate static var dscp: Self { entry("a DSCP", 0...63, "26:3") }
+    static var dscp: Self { entry("a DSCP", 0...63, "26:3") }
 
     private static func entry(_ noun: String, _ range: ClosedRange<Int>, _ example: String, isHexadecimal: Bool = false) -> Self {
         func sentence(_ text: String) -> String {

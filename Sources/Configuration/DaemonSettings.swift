@@ -1,5 +1,5 @@
-/// Settings of the daemon itself. `polling`, `cores`, `wakeLatency`, `balance` and `metrics` can change while the daemon runs; a change of any other takes
-/// effect at its next start.
+/// Settings of the daemon itself. `polling`, `cores`, `wakeLatency`, `balance`, `delay` and `metrics` can change while the daemon runs; a change of any
+/// other takes effect at its next start.
 public struct DaemonSettings: Equatable, Sendable {
     /// CPUs that run poll loops. Empty: every CPU that the daemon may use except the first; or the first, if there is no other.
     public var cpus: [Int] = []
@@ -19,6 +19,8 @@ public struct DaemonSettings: Equatable, Sendable {
     /// Whether queues move from busy poll loops to idle ones without being told to. Off by default, as a move pauses the queue for a moment and leaves it with
     /// cold caches on the new core; it pays with several poll loops and load that shifts.
     public var balance = false
+    /// Whether it is counted how long frames wait in classes.
+    public var delay = false
     /// Cores whose polling mode differs from `polling`.
     public var cores: [CoreSettings] = []
     /// Where metrics are served; nil: nowhere.
@@ -35,6 +37,7 @@ extension Field<DaemonSettings> {
             .list("cores", \.cores, of: CoreSettings.kind, example: "[{cpu: 3, polling: polling}]", help: "cores with a polling of their own"),
             .optional("wake-latency", \.wakeLatency, .wakeLatency, help: "longest that idle CPUs may take to wake; by default as the kernel likes"),
             .flag("balance", \.balance, standard: standard.balance, help: "queues move from busy poll loops to idle ones by themselves"),
+            .flag("delay", \.delay, standard: standard.delay, help: "count how long frames wait in each class"),
             .optional("metrics", \.metrics, .metricsAddress, help: "where OpenMetrics is served by HTTP, for programs of this host; by default nowhere"),
             .integer("buffers", \.buffers, 1_024...16_777_216, standard: standard.buffers, help: "frame buffers of each NUMA node in use"),
             // DPDK counts a buffer's bytes, including the 128 bytes of headroom, in 16 bits.

@@ -26,6 +26,7 @@ extension DaemonSettings {
         settings.cores = other.cores
         settings.wakeLatency = other.wakeLatency
         settings.balance = other.balance
+        settings.delay = other.delay
         settings.metrics = other.metrics
         return settings
     }

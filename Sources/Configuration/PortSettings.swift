@@ -51,8 +51,14 @@ public struct PortOptions: Equatable, Sendable {
     /// A limit on how fast frames are read from the port, which loses none of them; nil: no limit.
     public var pace: PaceSettings?
     public var rules = PortRules()
+    /// Which mark of a frame that comes in by the port says its priority.
+    public var trust = TrustMode.none
+    /// The priorities of DSCPs that differ from the usual ones.
+    public var dscpPriorities: [AppPriority] = []
     /// Tap ports only: the interface stays when the daemon ends, with its addresses and routes, and is taken up again when it starts.
     public var persistent = false
+    /// Vhost ports only: memory that the guest's process could shorten is refused.
+    public var requireSealed = false
     /// Vhost ports of mode `server` only.
     public var access = SocketAccess()
     public init() {}
@@ -69,6 +75,7 @@ extension Field<PortDraft> {
             .rest(\.rest).of(.physical, elsewhere: "the inbound tree's is the bridge's"),
             .dcb,
             .flag("persistent", \.persistent, standard: false, help: "the interface outlives the daemon, with its addresses").of(.tap),
+            .flag("require-sealed", \.requireSealed, standard: false, help: "memory is refused that the guest's process could shorten").of(.vhost),
             .flag("spoof-check", \.spoofCheck, standard: false, help: "only the macs of its guests may send"),
             .vlan,
             .nested("filter", \.filter, Field<PortFilters>.directions, help: "filters, by name"),
@@ -76,7 +83,7 @@ extension Field<PortDraft> {
             .flag("dhcp-guard", \.dhcpGuard, standard: false, help: "nothing may come in that DHCP servers send"),
             .flag("ra-guard", \.raGuard, standard: false, help: "no router advertisements may come in"),
             .map("pace", \.pace, PaceSettings.kind, help: "how fast it is read, which loses nothing"),
-        ] + rules + snooping + discovery + access
+        ] + trust + rules + snooping + discovery + access
     }
 }
 

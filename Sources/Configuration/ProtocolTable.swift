@@ -7,7 +7,7 @@ extension ProtocolSettings {
 
 extension Model {
     /// The protocol table in force: the built-in rows, changed where the operator has a row of the same name, then the operator's other rows. A row that
-    /// overrides a built-in one without giving `match` keeps the built-in matches.
+    /// overrides a built-in one without giving `match` keeps the built-in matches. If ports are trusted to say priorities, rows for these come last.
     public var protocolTable: [ProtocolSettings] {
         var table = ProtocolSettings.builtIn
         for row in protocols {
@@ -15,7 +15,7 @@ extension Model {
             if !row.matches.isEmpty { table[index].matches = row.matches }
             table[index].pcp = row.pcp
         }
-        return table
+        return hasTrust ? table + (0..<8).map(ProtocolSettings.ofPriority) : table
     }
 }
 

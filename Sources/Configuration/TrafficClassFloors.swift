@@ -6,7 +6,7 @@ extension Validator {
     mutating func checkTrafficClasses(_ tree: TreeDescription) {
         guard case .outbound(let name) = tree.kind, let index = model.ports.firstIndex(where: { $0.name == name }), let rate = tree.rate else { return }
         let port = model.ports[index]
-        guard port.dcb, let ets = port.dcbx.ets, !ets.exceedingFloors else { return }
+        guard port.dcb, let ets = port.dcbInUse.ets, !ets.exceedingFloors else { return }
         let floors = Dictionary(grouping: tree.classes.filter { $0.isLeaf && $0.settings.floor > 0 }) { leaf in
             ets.sharing.trafficClass(of: port.priority(of: leaf.protocolName, model.protocolTable))
         }
@@ -38,7 +38,7 @@ extension ETSSharing {
 extension PortSettings {
     /// The priority with which frames of a protocol leave the port, as it is written; nil as the protocol's name: all others.
     func priority(of name: String?, _ table: [ProtocolSettings]) -> Int {
-        guard let name, let row = table.first(where: { $0.name == name }) else { return options.dcbx.app?.standard ?? 0 }
-        return options.dcbx.app?.priority(of: row.matches) ?? row.pcp
+        guard let name, let row = table.first(where: { $0.name == name }) else { return dcbInUse.app?.standard ?? 0 }
+        return dcbInUse.app?.priority(of: row.matches) ?? row.pcp
     }
 }

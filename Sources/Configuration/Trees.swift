@@ -105,6 +105,10 @@ public struct ClassParameters: Equatable, Sendable {
     public var codelInterval: UInt64 = 0
     /// Whether each flow has a queue of its own (FQ-CoDel).
     public var queuesFlows = false
+    /// Whether CoDel marks frames instead of dropping them, where it can; and the bytes, and microseconds, above which such frames are marked in any case; 0: none.
+    public var marksForCoDel = false
+    public var markBytes = 0
+    public var markDelay: UInt64 = 0
 
     public init() {}
 
@@ -130,7 +134,9 @@ public struct ClassParameters: Equatable, Sendable {
         if settings.queue?.hasCoDel ?? false {
             codelTarget = settings.codelTarget ?? Self.codelTarget
             codelInterval = settings.codelInterval ?? 20 * codelTarget
+            marksForCoDel = settings.ecn ?? true
         }
+        (markBytes, markDelay) = (settings.ecnThreshold ?? 0, settings.ecnDelay ?? 0)
     }
 
     /// The default of `limitDelay` in microseconds: long enough for one flow across a continent to fill the link (RFC 3439, 2.4), and shorter than people
@@ -167,7 +173,8 @@ public enum Direction: String, Codable, CaseIterable, Sendable {
 /// port are scheduled by that port's own tree. In a physical port's tree stand the guests of all other ports of its bridge, and the port's own guests if frames
 /// may leave by the port that they came in by (`hairpin`). A group without guests in a tree has no class there.
 ///
-/// In the tree of a port that schedules or pauses by priority, every guest has a leaf for each protocol.
+/// In the tree of a port that schedules or pauses by priority, every guest has a leaf for each protocol, and in the tree of a bridge if some priorities of one
+/// of its physical ports must lose nothing.
 ///
 /// In a tree that has a rate, guests and groups without a floor that are in no group stand below the class `rest`, whose floor is what the floors beside it
 /// leave. `rest` exists only while some class stands below it.
@@ -179,7 +186,9 @@ public func trees(of model: Model, ids: inout ClassIDs) -> [TreeDescription] { t
 func trees(of model: Model, _ guests: [EffectiveGuest], ids: inout ClassIDs) -> [TreeDescription] {
     let targets = model.mirrorTargets
     var result = model.bridges.map { bridge in
-        var tree = TreeBuilder(model, .inbound, rate: bridge.rate, rest: bridge.rest, bridge: bridge.name)
+        let isLossless = model.ports.contains { $0.bridge == bridge.name && $0.isPhysical && $0.isLossless }
+        var tree = TreeBuilder(
+            model, .inbound, rate: bridge.rate, rest: bridge.rest, bridge: bridge.name, apart: isLossless ? model.protocolTable.map(\.name) : [])
         for guest in guests { tree.add(guest, unless: { $0.isPhysical }) }
         for port in model.ports where port.bridge == bridge.name && !port.isPhysical && targets.contains(port.name) { tree.addMirrors(to: port) }
         return tree.description(
@@ -359,6 +368,7 @@ private func defaultLeaf(of guest: ClassSettings, protocols: [ClassSettings]) ->
     leaf.queue = guest.queue
     leaf.codelTarget = guest.codelTarget
     leaf.codelInterval = guest.codelInterval
+    (leaf.ecn, leaf.ecnThreshold, leaf.ecnDelay) = (guest.ecn, guest.ecnThreshold, guest.ecnDelay)
     return leaf
 }
 

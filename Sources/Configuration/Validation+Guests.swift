@@ -199,7 +199,7 @@ extension Validator {
         let builtIn = Set(ProtocolSettings.builtIn.map(\.name))
         for (index, row) in model.protocols.enumerated() {
             let path = "protocols[\(index)]"
-            checkName(row.name, path, reserved: ["none", "default"])
+            checkName(row.name, path, reserved: ["none", "default"] + ProtocolSettings.namesOfPriorities)
             check(ProtocolDraft(row), Fields.all.protocolRow, path)
             if row.matches.isEmpty, !builtIn.contains(row.name) {
                 add(path + ".match", "the protocol \(row.name) matches nothing: give it a match, such as tcp 873")

@@ -174,6 +174,9 @@ package struct Validator {
         for (key, value) in [("codel-target", settings.codelTarget), ("codel-interval", settings.codelInterval)] where value != nil {
             if !(settings.queue?.hasCoDel ?? false) { add("\(path).\(key)", "it needs CoDel: set queue to codel or fq-codel too") }
         }
+        if settings.ecn != nil, !(settings.queue?.hasCoDel ?? false) {
+            add("\(path).ecn", "it says what CoDel does: set queue to codel or fq-codel too, or write an ecn-threshold or ecn-delay instead")
+        }
         let target = settings.codelTarget ?? ClassParameters.codelTarget
         if let interval = settings.codelInterval, interval < target {
             let shown = Quantity.delay.format(target)

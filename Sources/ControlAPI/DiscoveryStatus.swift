@@ -122,6 +122,8 @@ public struct DCBStatus: Codable, Equatable, Sendable {
     public var ets = ETS()
     public var pfc = PFC()
     public var app = App()
+    /// The buffers of the priorities that must lose nothing.
+    public var buffers: [Buffer] = []
     /// The priorities that frames of each protocol leave the port with; nil: they leave without.
     public var priorities: [Priority]?
     public init() {}
@@ -156,6 +158,33 @@ public struct DCBStatus: Codable, Equatable, Sendable {
         public var remote: Lossless?
         /// What the peer has asked to pause; nil: that is not followed.
         public var received: Pauses?
+        /// What the peer was asked to pause; nil: it is not asked.
+        public var sent: Requests?
+        public init() {}
+    }
+
+    /// Pauses that the peer was asked for. Lists have an item for each priority.
+    public struct Requests: Codable, Equatable, Sendable {
+        public var frames: UInt64 = 0
+        /// How often a priority was asked to pause, and for how many nanoseconds.
+        public var pauses: [UInt64] = []
+        public var pausedNanoseconds: [UInt64] = []
+        /// The priorities that the peer is asked to pause now.
+        public var pausing: [Int] = []
+        /// How often a queue stood still for so long that the peer was not asked to stop for it until it moved again.
+        public var givenUp: UInt64 = 0
+        public init() {}
+    }
+
+    /// How much of lossless priorities may wait for one receiver, in bytes.
+    public struct Buffer: Codable, Equatable, Sendable {
+        public var priority = 0
+        public var size = 0
+        /// What may arrive after the peer was asked to stop.
+        public var headroom = 0
+        /// The lengths of a queue at which the peer is asked to stop, and to go on.
+        public var xoff = 0
+        public var xon = 0
         public init() {}
     }
 

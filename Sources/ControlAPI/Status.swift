@@ -63,7 +63,8 @@ public typealias PortStatus = Counted<PortFacts>
 /// What is told of a port besides the counters that are shown by name: `unlearned` (frames whose source address was not learned, because `fdb-limit` or the room
 /// in the bridge's database was used up), `punted` and `injected` (frames for the switch itself that came in by the port, such as IGMP, MLD and LLDP, and
 /// frames of the switch's own that it sent by the port, such as queries), `txFull` (turns of a poll loop in which the port's transmit ring was full, so that its
-/// leaves had to wait), `pacedNanoseconds` (how long `pace` held back the reading of the port).
+/// leaves had to wait), `pacedNanoseconds` (how long `pace` held back the reading of the port), `held` (how often it was not read on because a lossless class had no
+/// room).
 public struct PortFacts: StatusFacts {
     public var name = ""
     /// `vhost`, `tap` or `physical`
@@ -182,6 +183,9 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     /// The same over the last second; nil: that is not known yet.
     public var inboundRate: Rate?
     public var outboundRate: Rate?
+    /// How long its frames waited, over all its classes; nil: that is not counted.
+    public var inboundDelay: DelayStatus?
+    public var outboundDelay: DelayStatus?
     public init() {}
 }
 
@@ -246,6 +250,10 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     /// Leaves with CoDel: its target and interval; nil: the queue drops at its tail.
     public var codelTargetMicroseconds: UInt64?
     public var codelIntervalMicroseconds: UInt64?
+    /// Leaves that mark frames: whether CoDel does so, and above which bytes and microseconds; nil: it has no such threshold.
+    public var ecn: Bool?
+    public var ecnThresholdBytes: Int?
+    public var ecnDelayMicroseconds: UInt64?
     /// Leaves with fq-codel: the flows that have frames waiting, or had a moment ago, in all poll loops; first those that have only begun, then the others.
     public var newFlows: Int?
     public var oldFlows: Int?
@@ -257,6 +265,8 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var dropped = Traffic()
     /// Frames dropped, by reason. Only reasons that occurred are listed.
     public var drops: [String: UInt64] = [:]
+    /// Frames that left with a mark of congestion (ECN) because of the class's queue.
+    public var marked: UInt64 = 0
     /// How often the class had frames and had to wait for tokens.
     public var overlimits: UInt64 = 0
     /// How often it waited, by reason. Only reasons that occurred are listed.
@@ -280,6 +290,8 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var rate: UInt64 = 0
     public var rateSeconds: Double = 0
     public var packetRate: UInt64 = 0
+    /// How long frames of the class, or of the leaves below it, waited; nil: that is not counted.
+    public var delay: DelayStatus?
     public init() {}
 
     /// How often a class waited for the ceiling of a class above it.

@@ -9,6 +9,7 @@ struct ClassFigures {
     var backlog = Traffic()
     var drops: [String: UInt64] = [:]
     var holds: [String: UInt64] = [:]
+    var marked: UInt64 = 0
     var lends: UInt64 = 0
     var borrows: UInt64 = 0
     var borrowedBytes: UInt64 = 0
@@ -28,6 +29,7 @@ struct ClassFigures {
                 case .amount: break
                 }
             }
+            marked &+= counters.markedFrames
             lends &+= counters.lentFrames
             newFlows += Int(counters.newFlows)
             oldFlows += Int(counters.oldFlows)
@@ -51,6 +53,8 @@ struct ClassSnapshot: Sendable {
         var items: [ClassDescription]
         var figures: [[ClassCounters]]
         var ancestors: [Int: Ancestors] = [:]
+        /// The delays of each class and those below it; nil: they are not counted.
+        var delays: [ClassID: DelayHistogram]?
     }
     /// What a class waited for or borrowed from the classes above it.
     struct Ancestors: Sendable {
@@ -65,11 +69,16 @@ struct ClassSnapshot: Sendable {
             part.items.indices.map { place in
                 var status = Self.status(of: part.items[place], in: part.tree, ClassFigures(part.figures[place]))
                 if let ancestors = part.ancestors[place] { (status.heldBy, status.borrowedFrom) = (ancestors.heldBy, ancestors.borrowedFrom) }
+                if let delays = part.delays { status.delay = DelayStatus(delays[part.items[place].id] ?? DelayHistogram()) }
                 rates.fill(&status)
                 return status
             }
         }
     }
+}
+
+extension DelayStatus {
+    init(_ histogram: DelayHistogram) { self.init(passed: histogram.passed, buckets: histogram.byDelay.map { [$0.highest, $0.frames] }) }
 }
 
 extension Engine {
@@ -94,6 +103,7 @@ extension Engine {
                 let item = items[place]
                 part.ancestors[place] = .init(heldBy: isHeld ? ancestors.waits(of: item) : [], borrowedFrom: borrows ? ancestors.loans(of: item) : [])
             }
+            part.delays = dataPlane.delays(tree: tree.name)
             snapshot.parts.append(part)
         }
         if snapshot.parts.isEmpty, let path = params.path {
@@ -154,6 +164,11 @@ extension ClassSnapshot {
             status.codelIntervalMicroseconds = settings.codelInterval
             if settings.queuesFlows { (status.newFlows, status.oldFlows) = (figures.newFlows, figures.oldFlows) }
         }
+        if item.isLeaf {
+            status.ecn = settings.codelTarget != 0 ? settings.marksForCoDel : nil
+            status.ecnThresholdBytes = settings.markBytes == 0 ? nil : settings.markBytes
+            status.ecnDelayMicroseconds = settings.markDelay == 0 ? nil : settings.markDelay
+        }
         if item.isRest, settings.floor == 0 {
             status.note = "floors take all of \(tree.name)'s rate \(Quantity.rate.format(tree.rate ?? 0)): classes without a floor have only what others do not use"
         }
@@ -163,6 +178,7 @@ extension ClassSnapshot {
         status.dropped = Traffic(frames: figures.drops.values.reduce(0, &+), bytes: 0)
         status.holds = figures.holds
         status.overlimits = figures.holds.values.reduce(0, &+)
+        status.marked = figures.marked
         status.lends = figures.lends
         status.borrows = figures.borrows
         status.borrowedBytes = figures.borrowedBytes

@@ -48,6 +48,8 @@ extension Engine {
             if let pauses = report.pauses {
                 if !pauses.sent.isEmpty { status.ets.sent = pauses.sent.map { DCBStatus.Amount(frames: $0.frames, bytes: $0.bytes) } }
                 status.pfc.received = pauses.frames.map { DCBStatus.Pauses(pauses.received, $0) }
+                status.pfc.sent = pauses.lossless == 0 ? nil : DCBStatus.Requests(pauses.requested, givenUp: pauses.givenUp)
+                status.buffers = (0..<8).filter { pauses.lossless & 1 << UInt8($0) != 0 }.map { DCBStatus.Buffer(pauses.buffers[$0], priority: $0) }
             }
             status.app.willing = dcbx.settings.takesApplications
             status.app.administrative = (own.applications ?? []).map(DCBStatus.Entry.init)
@@ -119,6 +121,22 @@ extension DCBStatus.Pauses {
         (pauses, pausedNanoseconds, storms) = (list(received.pauses), list(received.pausedTime), list(received.storms))
         storming = (0..<8).filter { received.storming & 1 << UInt8($0) != 0 }
         if case .kept(let driver) = arrival { problem = "the driver \(driver) keeps pause frames from the switch, so those of the peer are not followed" }
+    }
+}
+
+extension DCBStatus.Requests {
+    fileprivate init(_ sent: PauseSender, givenUp: UInt64) {
+        self.init()
+        (frames, self.givenUp) = (sent.frames, givenUp)
+        (pauses, pausedNanoseconds) = ((0..<8).map { sent.pauses[$0] }, (0..<8).map { sent.pausedTime[$0] })
+        pausing = (0..<8).filter { sent.asked & 1 << UInt8($0) != 0 }
+    }
+}
+
+extension DCBStatus.Buffer {
+    fileprivate init(_ buffer: LosslessBuffer, priority: Int) {
+        self.init()
+        (self.priority, size, headroom, xoff, xon) = (priority, buffer.size, buffer.headroom, buffer.xoff, buffer.xon)
     }
 }
 

@@ -3,6 +3,7 @@ import ControlAPI
 import DataPlane
 import Foundation
 import Packet
+import Scheduler
 
 // The show methods: the data plane's figures in the words of the control messages.
 
@@ -112,7 +113,7 @@ extension Engine {
     func guests(_ name: String?) throws -> [GuestStatus] {
         let model = dataPlane.model
         let bridgeOfPort = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
-        let amounts = dataPlane.guestAmounts()
+        let amounts = dataPlane.guestAmounts(), delays = dataPlane.guestDelays()
         return try select(model.effectiveGuests, name, \.settings.name, "guest").map { guest in
             var status = GuestStatus()
             status.name = guest.settings.name
@@ -127,6 +128,10 @@ extension Engine {
             status.inbound = amounts[guest.settings.name].map { Traffic($0.inbound) } ?? Traffic()
             status.outbound = amounts[guest.settings.name].map { Traffic($0.outbound) } ?? Traffic()
             trafficRates.fill(&status)
+            if let delays {
+                let own = delays[guest.settings.name]
+                (status.inboundDelay, status.outboundDelay) = (DelayStatus(own?.inbound ?? DelayHistogram()), DelayStatus(own?.outbound ?? DelayHistogram()))
+            }
             return status
         }
     }

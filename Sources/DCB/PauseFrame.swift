@@ -35,20 +35,37 @@ public struct PauseFrame: Equatable, Sendable {
     }
 
     /// The destination of MAC control frames.
-    public static var destination: UInt64 { 0x0180_c200_0001 }
+    @inline(__always) public static var destination: UInt64 { @_noLocks get { 0x0180_c200_0001 } }
 
-    /// The frame as it is sent, padded to the shortest Ethernet frame.
+    /// The length of the frame as it is sent: the shortest that Ethernet has, without FCS.
+    @inline(__always) public static var length: Int { @_noLocks get { 60 } }
+
+    /// The frame as it is sent.
     ///
     /// - Parameter source: the MAC address of the port, in the lower 48 bits.
     public func bytes(from source: UInt64) -> [UInt8] {
-        func octets(_ value: UInt64, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> UInt64(8 * (count - 1 - $0)) & 0xff) } }
-        var frame = octets(Self.destination, 6) + octets(source, 6) + octets(0x8808, 2) + octets(isByPriority ? 0x0101 : 0x0001, 2)
-        if isByPriority {
-            frame += octets(UInt64(priorities), 2)
-            for index in 0..<8 { frame += octets(UInt64(quanta[index]), 2) }
-        } else {
-            frame += octets(UInt64(quanta[0]), 2)
+        [UInt8](unsafeUninitializedCapacity: Self.length) { buffer, count in
+            write(to: UnsafeMutableRawPointer(buffer.baseAddress!), from: source)
+            count = Self.length
         }
-        return frame + [UInt8](repeating: 0, count: 60 - frame.count)
+    }
+
+    /// Writes the frame to `bytes`, where there is room for `length` bytes.
+    @_noLocks
+    public func write(to bytes: UnsafeMutableRawPointer, from source: UInt64) {
+        func store(_ value: UInt16, _ offset: Int) { bytes.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self) }
+        for offset in 0..<Self.length { bytes.storeBytes(of: 0, toByteOffset: offset, as: UInt8.self) }
+        for word in 0..<3 {
+            store(UInt16(truncatingIfNeeded: Self.destination &>> UInt64(truncatingIfNeeded: 32 &- 16 &* word)), 2 &* word)
+            store(UInt16(truncatingIfNeeded: source &>> UInt64(truncatingIfNeeded: 32 &- 16 &* word)), 6 &+ 2 &* word)
+        }
+        store(0x8808, 12)
+        store(isByPriority ? 0x0101 : 0x0001, 14)
+        if isByPriority {
+            store(UInt16(priorities), 16)
+            for index in 0..<8 { store(quanta[index], 18 &+ 2 &* index) }
+        } else {
+            store(quanta[0], 16)
+        }
     }
 }

@@ -1,6 +1,8 @@
 #include <rte_config.h>
 #include "DPDKShim.h"
+#include <rte_errno.h>
 #include <rte_ip.h>
+#include <rte_mbuf_dyn.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
@@ -24,8 +26,28 @@ void sluice_frames_return(struct rte_mbuf **frames, unsigned count, struct rte_m
     if (count != first) rte_mempool_put_bulk(pool, (void **)(frames + first), count - first);
 }
 
-struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool) { return rte_pktmbuf_clone(m, pool); }
+int sluice_frame_claim_flag(void) {
+    static const struct rte_mbuf_dynflag flag = { .name = "sluice_partial" };
+    return rte_mbuf_dynflag_register_bitnum(&flag, 40) == 40 ? 0 : -rte_errno;
+}
+
+void sluice_frame_complete(struct rte_mbuf *m) {
+    if (!sluice_frame_is_partial(m)) return;
+    memcpy(rte_pktmbuf_mtod_offset(m, char *, m->data_len), sluice_frame_rest(m), m->pkt_len - m->data_len);
+    m->data_len = m->pkt_len;
+    m->ol_flags &= ~sluice_flag_partial;
+}
+
+void sluice_frames_complete(struct rte_mbuf **frames, unsigned count) {
+    for (unsigned i = 0; i < count; i++) sluice_frame_complete(frames[i]);
+}
+
+struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool) {
+    sluice_frame_complete(m);
+    return rte_pktmbuf_clone(m, pool);
+}
 struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool) {
+    sluice_frame_complete(m);
     return rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
 }
 void sluice_frame_read(const struct rte_mbuf *m, void *bytes) {
@@ -42,6 +64,14 @@ int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, u
     return rte_pktmbuf_alloc_bulk(pool, frames, count);
 }
 
+int sluice_buffers_take(struct rte_mempool *pool, struct rte_mbuf **buffers, unsigned count) {
+    return rte_mempool_get_bulk(pool, (void **)buffers, count);
+}
+
+void sluice_buffers_give_back(struct rte_mempool *pool, struct rte_mbuf **buffers, unsigned count) {
+    rte_mempool_put_bulk(pool, (void **)buffers, count);
+}
+
 void sluice_frame_cut(struct rte_mbuf *m) {
     rte_pktmbuf_free(m->next);
     m->next = NULL;
@@ -52,6 +82,7 @@ void sluice_frame_cut(struct rte_mbuf *m) {
 
 int sluice_frame_finish_checksum(struct rte_mbuf *m, uint32_t start, uint32_t field) {
     uint16_t sum = 0;
+    sluice_frame_complete(m);
     if (field + sizeof sum > m->data_len || start > field || rte_raw_cksum_mbuf(m, start, m->pkt_len - start, &sum) < 0) return -1;
     /* No checksum of the Internet's protocols is sent as 0 where 0xffff, which is the same number, will do: in UDP, 0 means that there is none. */
     sum = ~sum ? ~sum : 0xffff;
@@ -60,6 +91,7 @@ int sluice_frame_finish_checksum(struct rte_mbuf *m, uint32_t start, uint32_t fi
 }
 
 int sluice_frame_finish_checksums(struct rte_mbuf *m) {
+    sluice_frame_complete(m);
     uint64_t flags = m->ol_flags;
     uint64_t l4 = flags & RTE_MBUF_F_TX_L4_MASK;
     uint32_t headers = (uint32_t)m->l2_len + m->l3_len;

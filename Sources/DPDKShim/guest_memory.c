@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 
 /* A guest's memory is a file that the process at the other end of the socket may shorten at any time. Whoever then touches the missing part gets SIGBUS.
@@ -54,8 +53,6 @@ bool sluice_guest_memory_lost(uint32_t guest) {
             && __atomic_load_n(&regions[place].lost, __ATOMIC_RELAXED)) return true;
     return false;
 }
-
-void sluice_guest_call(int descriptor) { (void)eventfd_write(descriptor, 1); }
 
 static void on_fault(int number, siginfo_t *info, void *context) {
     (void)context;

@@ -151,6 +151,7 @@ public final class DataPlane {
     public init(_ settings: DaemonSettings, controlSocket: String? = nil) throws(DataPlaneError) {
         runtime = try Runtime(settings, controlSocket: controlSocket)
         MTURecord.giveBack()
+        JournalFile.removeForsaken()
         try Self.check(settings, [], runtime.lcores)
         model = Model()
         model.daemon = settings

@@ -13,6 +13,8 @@ public struct ClassChange: Sendable {
     public let holds: [String: UInt64]
     /// How often it waited for the ceiling of a class above, by that class.
     public let heldBy: [String: UInt64]
+    /// How long its frames waited; nil: that is not counted.
+    public let delay: DelayStatus?
     /// Whether frames waited at the beginning as well as at the end.
     public let hasBacklog: Bool
 
@@ -25,6 +27,7 @@ public struct ClassChange: Sendable {
         (drops, holds) = (now.drops.since(before.drops), now.holds.since(before.holds))
         func table(_ list: [ClassStatus.AncestorWaits]) -> [String: UInt64] { Dictionary(list.map { ($0.class, $0.waits) }) { $0 &+ $1 } }
         heldBy = table(now.heldBy).since(table(before.heldBy))
+        delay = now.delay.map { delay in before.delay.map(delay.since) ?? delay }
         hasBacklog = before.backlog.frames > 0 && now.backlog.frames > 0
     }
 

@@ -4,7 +4,7 @@ import ControlAPI
 /// What `sluice top` shows: the switch in a few lines, and below them guests, classes or ports, each on one. 80 columns are enough.
 public struct TopScreen: Sendable {
     public enum View: String, CaseIterable, Sendable { case guests, classes, ports }
-    public enum Order: String, CaseIterable, Sendable { case rate, floor, borrowed, waiting, drops, name }
+    public enum Order: String, CaseIterable, Sendable { case rate, floor, borrowed, waiting, delay, drops, name }
 
     public var view = View.guests
     public var order = Order.rate
@@ -63,6 +63,7 @@ public struct TopScreen: Sendable {
         var floor: UInt64 = 0
         var borrowed: UInt64 = 0
         var waiting: UInt64 = 0
+        var delay: UInt64 = 0
         var drops: UInt64
     }
 
@@ -80,6 +81,7 @@ public struct TopScreen: Sendable {
             case .floor: row.floor
             case .borrowed: row.borrowed
             case .waiting: row.waiting
+            case .delay: row.delay
             case .drops: row.drops
             case .name: 0
             }
@@ -105,20 +107,26 @@ public struct TopScreen: Sendable {
             tops["\(item.now.direction) \(guest)", default: 0] += 1
             return true
         }
+        // There is a column for delays if they are counted.
+        let isTimed = now.classes.contains { $0.delay != nil }
         let rows = listed.map { item in
             let status = item.now, guest = status.guest ?? status.path, key = "\(status.tree) \(guest)"
             let isAmbiguous = view == .classes || tops["\(status.direction) \(guest)", default: 0] > 1
             let name = (view == .guests ? guest : status.path) + (isAmbiguous ? "@\(status.tree)" : "")
             let rate = layer.bits(item.rate)
             let why = view == .guests ? Self.why(holds[key] ?? [:], heldBy[key] ?? [:], item.drops, status.tree) : Self.why(item.holds, item.heldBy, item.drops, status.tree)
-            let cells = [
+            let delay = item.delay
+            var cells = [
                 name, status.direction == "inbound" ? "in" : "out", status.floor.map(Self.short) ?? "-", status.ceiling.map(Self.short) ?? "-", Self.short(rate),
                 Self.short(item.borrowed), Self.short(status.backlog.frames), Self.short(item.dropsPerSecond), why,
             ]
+            if isTimed { cells.insert(delay.map { $0.frames == 0 ? "-" : Self.time($0.p99Nanoseconds) } ?? "-", at: 7) }
             let share = status.floor.map { $0 > 0 ? UInt64(Double(item.rate.bits) / Double($0) * 100) : 0 } ?? 0
-            return Row(name: name, cells: cells, rate: rate, floor: share, borrowed: item.borrowed, waiting: status.backlog.frames, drops: item.dropsPerSecond)
+            return Row(name: name, cells: cells, rate: rate, floor: share, borrowed: item.borrowed, waiting: status.backlog.frames, delay: delay?.p99Nanoseconds ?? 0, drops: item.dropsPerSecond)
         }
-        return (Self.line([view == .guests ? "GUEST" : "CLASS", "DIR", "FLOOR", "CEILING", "RATE", "BORROW", "WAIT", "DROP/S", "HELD BY"], view), rows)
+        var header = [view == .guests ? "GUEST" : "CLASS", "DIR", "FLOOR", "CEILING", "RATE", "BORROW", "WAIT", "DROP/S", "HELD BY"]
+        if isTimed { header.insert("P99", at: 7) }
+        return (Self.line(header, view), rows)
     }
 
     private func ports(_ before: Sample, _ now: Sample) -> (String, [Row]) {
@@ -161,12 +169,25 @@ public struct TopScreen: Sendable {
     /// Cells in columns: widths below 0 are aligned to the left.
     private static func line(_ cells: [String], _ view: View) -> String {
         var line = ""
-        for (cell, width) in zip(cells, widths[view] ?? []) {
+        var widths = widths[view] ?? []
+        if cells.count > widths.count {
+            widths.insert(5, at: 7)
+            widths[0] = -14
+        }
+        for (cell, width) in zip(cells, widths) {
             let space = String(repeating: " ", count: max(0, abs(width) - cell.count))
             line += (line.isEmpty ? "" : " ") + (width < 0 ? cell + space : space + cell)
         }
         while line.last == " " { line.removeLast() }
         return line
+    }
+
+    /// A time with two or three digits and its unit, as in `870ns`, `1.2ms` or `14s`.
+    public static func time(_ nanoseconds: UInt64) -> String {
+        let units: [(UInt64, String)] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")]
+        guard let (unit, name) = units.first(where: { nanoseconds >= $0.0 }) else { return "\(nanoseconds)ns" }
+        let tenths = nanoseconds / (unit / 10)
+        return tenths >= 100 || tenths % 10 == 0 ? "\(tenths / 10)\(name)" : "\(tenths / 10).\(tenths % 10)\(name)"
     }
 
     /// A number with three digits and the letter of its unit, as in `9.41g` or `64k`.

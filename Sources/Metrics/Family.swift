@@ -20,6 +20,8 @@ public struct Family<Object>: Sendable {
         case gauge
         /// One of several states: its sample is 1, the others' are 0.
         case stateset
+        /// How many of a number of events had at most each of some values.
+        case histogram
     }
 
     /// What an object has of the family.
@@ -30,6 +32,8 @@ public struct Family<Object>: Sendable {
         case table(label: String, @Sendable (Object) -> [(key: String, value: MetricValue)])
         /// The state that the object is in, among all that there are.
         case state(all: [String], @Sendable (Object) -> String)
+        /// How many events there were, and how many of them had at most each of the values, which ascend; nil: the object has none.
+        case histogram(upTo: [UInt64], @Sendable (Object) -> (all: UInt64, upTo: [UInt64])?)
     }
 
     /// Where the number is in the JSON of the object: the names of the fields with dots between them, such as `rx.frames`.
@@ -57,6 +61,12 @@ public struct Family<Object>: Sendable {
             let absent = always.filter { counts[$0] == nil }.map { (key: $0, value: UInt64(0)) }
             return (counts.map { (key: $0.key, value: $0.value) } + absent).sorted { $0.key < $1.key }.map { ($0.key, .whole($0.value)) }
         })
+    }
+
+    public static func histogram(
+        _ field: String, upTo values: [UInt64], _ help: String, _ events: @escaping @Sendable (Object) -> (all: UInt64, upTo: [UInt64])?
+    ) -> Family {
+        Family(field, .histogram, help, .histogram(upTo: values, events))
     }
 
     public static func state(_ field: String, _ all: [String], _ help: String, _ value: @escaping @Sendable (Object) -> String) -> Family {

@@ -13,13 +13,19 @@ public struct OpenMetricsText {
         // The samples of a family stand together. An object is looked at once, as it may be large, so the families' texts are joined in the end.
         var texts = subject.families.map { family in Self.description(family, subject.name(of: family)) }
         let names = subject.families.map { family in subject.name(of: family) }
-        let samples = zip(subject.families, names).map { family, name in Array((family.kind == .counter ? name + "_total" : name).utf8) }
+        let samples = zip(subject.families, names).map { family, name in
+            Array((family.kind == .counter ? name + "_total" : family.kind == .histogram ? name + "_bucket" : name).utf8)
+        }
         for object in objects {
             let labels = Self.labels(subject.labels(object))
             for index in texts.indices {
                 switch subject.families[index].samples {
                 case .one(let value): if let value = value(object) { Self.add(samples[index], labels, nil, value, to: &texts[index]) }
                 case .table(let label, let table): for (key, value) in table(object) { Self.add(samples[index], labels, (label, key), value, to: &texts[index]) }
+                case .histogram(let values, let events):
+                    guard let events = events(object) else { continue }
+                    for (value, count) in zip(values, events.upTo) { Self.add(samples[index], labels, ("le", "\(value).0"), .whole(count), to: &texts[index]) }
+                    Self.add(samples[index], labels, ("le", "+Inf"), .whole(events.all), to: &texts[index])
                 case .state(let all, let value):
                     let present = value(object)
                     for state in all { Self.add(samples[index], labels, (names[index], state), MetricValue(state == present), to: &texts[index]) }

@@ -14,7 +14,9 @@ enum Inspection {
         let kind = kind(number, info)
         switch kind {
         case .eventfd: return ReceivedDescriptor(withoutWaiting(number), DescriptorFacts(kind: kind))
-        case .pipe: return ReceivedDescriptor(own(number), DescriptorFacts(kind: kind))
+        case .pipe:
+            if let own = own(number) { return ReceivedDescriptor(own, DescriptorFacts(kind: kind)) }
+            return ReceivedDescriptor(number, DescriptorFacts(kind: .other))
         case .file:
             let seals = fcntl(number, getSeals)
             return ReceivedDescriptor(number, DescriptorFacts(
@@ -39,6 +41,7 @@ enum Inspection {
         return info.st_mode & S_IFMT == S_IFREG ? .file : .other
     }
 
+    /// The flag is shared with the frontend, which may take it back: a write that must not wait takes other means.
     private static func withoutWaiting(_ number: Int32) -> Int32 {
         let flags = fcntl(number, F_GETFL)
         if flags >= 0 { _ = fcntl(number, F_SETFL, flags | O_NONBLOCK) }
@@ -47,9 +50,10 @@ enum Inspection {
 
     /// The same pipe with flags of its own: those of the frontend's descriptor are the frontend's to change. As it is open for reading and for writing, nobody
     /// who writes gets SIGPIPE.
-    private static func own(_ number: Int32) -> Int32 {
+    /// - Returns: nil if it cannot be had.
+    private static func own(_ number: Int32) -> Int32? {
         let reopened = open("/proc/self/fd/\(number)", O_RDWR | O_NONBLOCK | O_CLOEXEC)
-        guard reopened >= 0 else { return withoutWaiting(number) }
+        guard reopened >= 0 else { return nil }
         close(number)
         return reopened
     }

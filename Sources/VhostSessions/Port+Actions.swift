@@ -39,16 +39,19 @@ extension Port {
 
     private func map(_ region: MemoryRegion) {
         if options.requiresSealedMemory, !region.descriptor.facts.isSealedAgainstShrinking {
-            session?.failed("""
+            let reason = """
                 the memory region of \(region.size) bytes at guest address 0x\(String(region.guestAddress, radix: 16)) has a file that could become shorter: \
-                seal it (QEMU: memory-backend-memfd with seal=on), or do not require it
-                """)
+                seal it (QEMU: memory-backend-memfd, whose standard is seal=on), or write require-sealed: false
+                """
+            session?.failed(reason)
+            delegate.refusedMemory(because: reason)
             return
         }
         do throws(VhostError) {
             let mapping = try Mapping(region.descriptor.number, offset: region.offset, size: region.size)
             let mapped = GuestMemoryRegion(
-                id: region.id, guestStart: region.guestAddress, userStart: region.userAddress, length: region.size, hostPointer: mapping.start, mapping: mapping.all)
+                id: region.id, guestStart: region.guestAddress, userStart: region.userAddress, length: region.size, hostPointer: mapping.start, mapping: mapping.all,
+                device: region.descriptor.facts.device, inode: region.descriptor.facts.inode)
             regions[region.id] = mapped
             order.append(region.id)
             delegate.mapped(mapped)
@@ -72,8 +75,8 @@ extension Port {
         guard let descriptors = pointer(setup.descriptors), let driver = pointer(setup.driverArea), let device = pointer(setup.deviceArea) else { return nil }
         return StartedRing(
             index: setup.index, size: setup.size, features: setup.features, isPacked: setup.isPacked, descriptors: descriptors, driverArea: driver, deviceArea: device,
-            position: setup.position, logAddress: setup.logAddress, call: setup.call, kick: setup.kick, error: setup.error, memory: order.compactMap { regions[$0] },
-            log: log)
+            position: setup.position, positionSource: setup.positionSource, logAddress: setup.logAddress, call: setup.call, kick: setup.kick, error: setup.error,
+            memory: order.compactMap { regions[$0] }, log: log)
     }
 
     private func pointer(_ place: RegionPlace) -> UnsafeMutableRawPointer? { regions[place.region].map { $0.hostPointer + Int(place.offset) } }

@@ -4,7 +4,7 @@ import VhostUser
 /// A port as the serving thread sees it.
 final class Port {
     let id: Int
-    let options: PortOptions
+    var options: PortOptions
     let delegate: any VhostDelegate
     let listener: Listener?
     var listenerNumber: UInt64 = 0

@@ -94,6 +94,13 @@ final class Server {
 
     func disconnect(_ id: Int, because reason: String) { if let port = ports[id] { disconnect(port, because: reason) } }
 
+    /// Whoever is connected has to connect again if its memory is to be looked at.
+    func requireSealedMemory(_ id: Int, _ isRequired: Bool) {
+        guard let port = ports[id] else { return }
+        port.options.requiresSealedMemory = isRequired
+        if isRequired { disconnect(port, because: "memory that could become shorter is refused from now on, and the frontend's has to be looked at") }
+    }
+
     private func isDue(_ port: Port, _ now: UInt64) {
         if let connection = port.connection, let deadline = connection.deadline, deadline <= now { disconnect(port, because: connection.impatience) }
         if let next = port.next, next <= now {

@@ -20,6 +20,9 @@ public protocol VhostDelegate: AnyObject, Sendable {
     /// - Returns: for each of the rings, in their order, how far it was served.
     func stop(_ rings: [Int]) -> [RingPosition]
 
+    /// Memory was refused, as `PortOptions.requiresSealedMemory` asks.
+    /// - Parameter reason: a sentence, without a full stop.
+    func refusedMemory(because reason: String)
     /// Memory was mapped that rings started later lie in. It has nothing to do with rings that run.
     func mapped(_ region: GuestMemoryRegion)
     /// A region will be unmapped when this returns. No ring runs.
@@ -53,6 +56,9 @@ public struct GuestMemoryRegion: @unchecked Sendable, Equatable {
     public let hostPointer: UnsafeMutableRawPointer
     /// All that is mapped for it: whole pages, of the size that its file has.
     public let mapping: UnsafeMutableRawBufferPointer
+    /// Which file it is: its device and inode.
+    public let device: UInt64
+    public let inode: UInt64
 
     public static func == (left: Self, right: Self) -> Bool { left.id == right.id && left.hostPointer == right.hostPointer }
 }
@@ -83,6 +89,7 @@ public struct StartedRing: @unchecked Sendable {
     public let deviceArea: UnsafeMutableRawPointer
     /// Where to go on.
     public let position: RingPosition
+    public let positionSource: PositionSource
     /// The guest address that stands for the device area's first byte in the log; nil: writes there are not logged.
     public let logAddress: UInt64?
     /// To be written to (8 bytes) for used buffers; nil: the guest does not wait. This and the next two do not block and are open until the ring is stopped.

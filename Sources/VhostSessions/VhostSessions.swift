@@ -14,6 +14,7 @@ public final class VhostSessions: Sendable {
         case add(Int, PortOptions, any VhostDelegate, Listener?)
         case remove(Int, Signal)
         case disconnect(Int, String)
+        case requireSealedMemory(Int, Bool, Signal)
         case end
     }
 
@@ -109,6 +110,13 @@ public final class VhostSessions: Sendable {
     /// - Parameter reason: a sentence.
     public func disconnect(_ port: PortID, because reason: String) { _ = post(.disconnect(port.number, reason)) }
 
+    /// Changes `PortOptions.requiresSealedMemory` of a port. If memory is to be sealed from now on, the connection is at its end when this returns. Not to be
+    /// called by a delegate.
+    public func requireSealedMemory(_ port: PortID, _ isRequired: Bool) {
+        let done = Signal()
+        if post(.requireSealedMemory(port.number, isRequired, done)) { done.wait() }
+    }
+
     /// Ends all ports and the thread. Not to be called by a delegate.
     public func end() {
         let isFirst = shared.withLock { shared in
@@ -147,6 +155,9 @@ public final class VhostSessions: Sendable {
                 server.remove(id)
                 done.send()
             case .disconnect(let id, let reason): server.disconnect(id, because: reason)
+            case .requireSealedMemory(let id, let isRequired, let done):
+                server.requireSealedMemory(id, isRequired)
+                done.send()
             case .end: return false
             }
         }

@@ -1,3 +1,13 @@
+/// Who says where a ring goes on.
+public enum PositionSource: Sendable {
+    /// The frontend (SET_VRING_BASE), which knows it from an earlier connection, if at all: if that ended without GET_VRING_BASE, it is out of date.
+    case earlier
+    /// The frontend, which this connection has told where the ring was stopped.
+    case frontend
+    /// This connection, which has stopped the ring there, or begins with a new one.
+    case connection
+}
+
 /// How far a ring has been served. All that the backend has taken from a ring it has also given back when the ring stands still.
 public enum RingPosition: Sendable, Equatable {
     /// The index of available buffers from which the ring goes on, counted without end (virtio 1.2, 2.7.6).
@@ -22,7 +32,7 @@ public enum RingPosition: Sendable, Equatable {
     }
 
     /// The number that GET_VRING_BASE tells.
-    var number: UInt32 {
+    public var number: UInt32 {
         switch self {
         case .split(let next): UInt32(next)
         case .packed(let next, let wrap, let used, let usedWrap):

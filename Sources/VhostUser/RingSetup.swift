@@ -14,6 +14,7 @@ public struct RingSetup: Sendable, Equatable {
     public let deviceArea: RegionPlace
     /// Where to go on.
     public let position: RingPosition
+    public let positionSource: PositionSource
     /// The guest address that stands for the device area's first byte in the log; nil: writes there are not logged.
     public let logAddress: UInt64?
     /// The guest waits here for used buffers; nil: it does not wait.

@@ -111,8 +111,8 @@ extension Session {
             }
             return .complete(RingSetup(
                 index: index, size: size, features: features, descriptors: try place(layout.descriptors, addresses.descriptors, index),
-                driverArea: try place(layout.driver, addresses.available, index), deviceArea: device, position: position, logAddress: logAddress,
-                call: ring.call.descriptor, kick: ring.kick.descriptor, error: ring.error.descriptor))
+                driverArea: try place(layout.driver, addresses.available, index), deviceArea: device, position: position,
+                positionSource: ring.positionSource, logAddress: logAddress, call: ring.call.descriptor, kick: ring.kick.descriptor, error: ring.error.descriptor))
         } catch {
             return .wrong(error.sentence)
         }

@@ -156,6 +156,7 @@ public struct Session: Sendable {
         case .settle(let touched): steps += settle(touched).reversed()
         case .refuse(let sentence): refusal = sentence
         case .tellBase(let ring):
+            rings[ring].isBaseKnown = true
             var payload = PayloadWriter()
             payload.append(UInt32(truncatingIfNeeded: ring))
             payload.append(rings[ring].baseNumber)

@@ -18,6 +18,8 @@ struct Vring: Sendable {
     var size: UInt16?
     var addresses: VringAddresses?
     var base: Base?
+    /// Whether the frontend has been told where the ring was stopped.
+    var isBaseKnown = false
     var kick: Event = .unset
     var call: Event = .unset
     var error: Event = .unset
@@ -26,6 +28,8 @@ struct Vring: Sendable {
     var runs = false
     /// What was told last about why the ring does not run although everything was said about it.
     var told: String?
+
+    var positionSource: PositionSource { if case .number = base { isBaseKnown ? .frontend : .earlier } else { .connection } }
 
     /// The number for GET_VRING_BASE.
     var baseNumber: UInt32 {

@@ -19,7 +19,7 @@ struct LLDPCommand: ParsableCommand {
 struct DCBCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dcb", abstract: "What physical ports negotiate by DCBX: ETS, PFC and priorities of protocols.",
-        subcommands: [Show.self, ETS.self, PFC.self, App.self], defaultSubcommand: Show.self)
+        subcommands: [Show.self, ETS.self, PFC.self, App.self, Buffer.self], defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "What is wanted, in use, and told by the peer: show, show uplink")
@@ -69,6 +69,22 @@ extension DCBCommand {
             static let keys = ["willing", "default-prio"] + ["ethtype", "stream-port", "dgram-port", "port", "dscp"].map { "\($0)-prio" }
             static let configuration = CommandConfiguration(
                 abstract: "Set the entries of each key that is written, in the words of dcb-app(8): set stream-port-prio 3260:4 860:4 port uplink")
+            @OptionGroup var connecting: Connecting
+            @Argument(parsing: .allUnrecognized, help: "KEY VALUE ... port PORT") var words: [String]
+        }
+    }
+}
+
+extension DCBCommand {
+    struct Buffer: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "buffer", abstract: "How much of lossless priorities may wait.", subcommands: [Set.self, DCBCommand.Show.self],
+            defaultSubcommand: DCBCommand.Show.self)
+
+        struct Set: DCBFeatureCommand {
+            static let feature = "buffer", keys = ["prio-buffer", "buffer-size"]
+            static let configuration = CommandConfiguration(
+                abstract: "Change it, in the words of dcb-buffer(8): set prio-buffer all:0 3:1 buffer-size 1:512kib port uplink")
             @OptionGroup var connecting: Connecting
             @Argument(parsing: .allUnrecognized, help: "KEY VALUE ... port PORT") var words: [String]
         }

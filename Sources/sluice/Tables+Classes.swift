@@ -1,5 +1,6 @@
 import Configuration
 import ControlAPI
+import Diagnosis
 
 extension Tables {
     /// The classes in the manner of `tc -s class show`, each on several lines.
@@ -34,6 +35,9 @@ extension Tables {
             if let target = item.codelTargetMicroseconds, let interval = item.codelIntervalMicroseconds {
                 add("queue", "\(item.newFlows == nil ? "codel" : "fq-codel") target \(Quantity.delay.format(target)) interval \(Quantity.delay.format(interval))")
             }
+            add("ecn", item.ecn.map { $0 ? "on" : "off" })
+            add("ecn-threshold", item.ecnThresholdBytes.map { Quantity.size.format(UInt64(max(0, $0))) })
+            add("ecn-delay", item.ecnDelayMicroseconds.map(Quantity.delay.format))
         }
         if let port = item.port { add("port", port) }
         return " " + words.joined(separator: " ")
@@ -49,11 +53,20 @@ extension Tables {
             " lended \(item.lends) borrowed \(item.borrows) (\(item.borrowedBytes) bytes) tokens \(item.tokens) ctokens \(item.ctokens)",
         ]
         if let new = item.newFlows, let old = item.oldFlows { lines.append(" flows \(new + old) (new \(new) old \(old))") }
+        if let delay = item.delay { lines.append(" delay \(Self.delay(delay))") }
         if !item.borrowedFrom.isEmpty { lines.append(" borrowed from " + item.borrowedFrom.map { "\($0.class) \($0.bytes)b" }.joined(separator: ", ")) }
         if !item.holds.isEmpty { lines.append(" held \(reasons(item.holds))") }
         if !item.heldBy.isEmpty { lines.append(" held by " + item.heldBy.map { "\($0.class) \($0.waits)" }.joined(separator: ", ")) }
+        if item.marked != 0 { lines.append(" marked \(item.marked)") }
         if !item.drops.isEmpty { lines.append(" dropped \(reasons(item.drops))") }
         return lines
+    }
+
+    /// Delays as they stand behind the word `delay`.
+    static func delay(_ delay: DelayStatus) -> String {
+        if delay.waited == 0 { return "none (\(delay.frames) pkt)" }
+        let times = [("p50", delay.p50Nanoseconds), ("p99", delay.p99Nanoseconds), ("max", delay.maxNanoseconds)]
+        return times.map { "\($0) \(TopScreen.time($1))" }.joined(separator: " ") + " (\(delay.waited) of \(delay.frames) pkt waited)"
     }
 
     // MARK: The daemon

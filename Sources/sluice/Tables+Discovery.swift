@@ -51,6 +51,16 @@ extension Tables {
             let storming = received.storming.isEmpty ? [] : ["pauses of \(numbers(received.storming)) are ignored, as they last too long"]
             return (["\(received.frames) frames, \(received.ignored) ignored"] + each + storming).joined(separator: "; ")
         }
+        func requests(_ sent: DCBStatus.Requests) -> String {
+            let each = sent.pauses.indices.filter { sent.pauses[$0] != 0 }.map { priority in
+                "priority \(priority): \(sent.pauses[priority]) for \(sent.pausedNanoseconds[priority] / 1_000) us in all"
+            }
+            let now = sent.pausing.isEmpty ? [] : ["\(numbers(sent.pausing)) now"], givenUp = sent.givenUp == 0 ? [] : ["given up \(sent.givenUp) times for a queue that stood still"]
+            return (["\(sent.frames) frames"] + each + now + givenUp).joined(separator: "; ")
+        }
+        func buffer(_ buffer: DCBStatus.Buffer) -> String {
+            "priority \(buffer.priority) size \(buffer.size) headroom \(buffer.headroom) xoff \(buffer.xoff) xon \(buffer.xon)"
+        }
         func text(_ entry: DCBStatus.Entry) -> String {
             let isType = entry.selector == "ethtype"
             if isType, entry.id == 0 { return "default-prio \(entry.priority)" }
@@ -75,6 +85,8 @@ extension Tables {
             add("pfc of the peer", status.pfc.remote.map(lossless))
             add("pfc received", status.pfc.received.map(pauses))
             add("pfc", status.pfc.received?.problem)
+            add("pfc sent", status.pfc.sent.map(requests))
+            for item in status.buffers { add("buffer", buffer(item)) }
             if status.app.willing { add("app", "willing on") }
             add("app wanted", entries(status.app.administrative))
             add("app in use", entries(status.app.operational))

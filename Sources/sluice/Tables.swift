@@ -158,7 +158,13 @@ package enum Tables {
                 (guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ",")) + guest.options.sorted { $0.key < $1.key }.map { " \($0.key) \($0.value)" }.joined(),
             ]
         }
-        return aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "RATE", "OUTBOUND", "RATE", "PROTOCOLS", "MACS"], rows, right: [4, 5, 6, 7])
+        let table = aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "RATE", "OUTBOUND", "RATE", "PROTOCOLS", "MACS"], rows, right: [4, 5, 6, 7])
+        let delays = guests.flatMap { guest in
+            [("inbound", guest.inboundDelay), ("outbound", guest.outboundDelay)].compactMap { direction, delay in
+                delay.map { "\(guest.name) \(direction) delay \(Self.delay($0))" }
+            }
+        }
+        return ([table] + delays).joined(separator: "\n")
     }
 
     /// Addresses in the manner of `bridge fdb show`.

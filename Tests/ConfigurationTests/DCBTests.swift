@@ -60,6 +60,41 @@ struct DCBTests {
         #expect(model.ports[0].dcb)
     }
 
+    @Test("a template stands for what is not written; buffers are by number; a port may be trusted")
+    func templates() throws {
+        let written = try Self.port("dcb: {template: converged, pfc: {prio-pfc: [3]}}")
+        #expect(written.dcbx.ets == nil && written.dcbInUse.pfc == written.dcbx.pfc && written.isByPriority)
+        #expect(written.dcbInUse.ets?.sharing.bandwidths == [40, 40, 20] && written.dcbInUse.app?.streamPorts == [AppPriority(3_260, priority: 4)])
+        #expect(try Self.port("dcb: {template: none}").dcbInUse == DCBSettings())
+        let port = try Self.port("dcb: {pause: on, buffer: {prio-buffer: [0, 0, 0, 2], buffer-size: [0kib, 64kib, 512kib]}}, trust: dscp, dscp-prio: [\"26:3\"]")
+        #expect(port.isByPriority && port.dcbx.buffer?.size(of: 3) == 512 << 10 && port.dcbx.buffer?.size(of: 0) == nil && port.dcbx.buffer?.size(of: 4) == nil)
+        #expect(port.trust == .dscp && port.dscpPriorities == [AppPriority(26, priority: 3)])
+        for keys in ["dcb: {template: converged, ets: {willing: true}}", "dcb: {buffer: {buffer-size: [\"all:64kib\"]}, pause: true}", "trust: pcp, dscp-prio: [\"1:2\"]"] {
+            let model = try Model.checked(yaml: Self.yaml(keys))
+            #expect(try Model.checked(yaml: model.yaml) == model, "\(keys)")
+        }
+        var model = try Model.checked(yaml: Self.yaml(""))
+        model = try model.edited("port", "set", "up dcb template converged buffer prio-buffer 3:1,4:1 buffer-size 1:1mib trust pcp".split(separator: " ").map(String.init))
+        #expect(model.ports[0].dcbInUse.pfc?.priorities == [3, 4] && model.ports[0].dcbx.buffer?.size(of: 3) == 1 << 20 && model.hasTrust)
+        #expect(model.ports[0].dcbx.buffer?.size(of: 4) == 1 << 20 && model.ports[0].dcbx.buffer?.size(of: 1) == 1 << 20)
+    }
+
+    @Test("lossless priorities give guests a class for each protocol towards them, too; trust gives the protocol table a row for each priority")
+    func classes() throws {
+        func paths(_ keys: String) throws -> [[String]] {
+            let model = try Model.checked(yaml: Self.yaml(keys) + "\n  - {name: vm1, type: vhost, bridge: br0, socket: /run/vm1.sock}\nguests: [{name: vm1, port: vm1}]\n")
+            var ids = ClassIDs()
+            return trees(of: model, ids: &ids).map { $0.classes.map(\.path) }
+        }
+        let protocols = ["fcoe", "fip", "iscsi", "nvme-tcp", "roce", "rocev2"]
+        let all = ["vm1"] + protocols.map { "vm1/\($0)" } + ["vm1/default"]
+        #expect(try paths("") == [["vm1"], ["vm1"]] && paths("dcb: {ets: {}}") == [["vm1"], all] && paths("dcb: {pfc: {}}") == [all, all])
+        #expect(try paths("dcb: {template: converged}") == [all, all] && paths("trust: pcp") == [["vm1"], ["vm1"]])
+        let trusted = try paths("dcb: {pfc: {}}, trust: pcp")
+        #expect(trusted[0].count == all.count + 8 && trusted[0].contains("vm1/priority-7"))
+        #expect(try Model.checked(yaml: Self.yaml("trust: dscp")).protocolTable.suffix(8).map(\.pcp) == Array(0...7))
+    }
+
     @Test("lists are also changed by number, as dcb(8) has it")
     func numbers() throws {
         var model = try Model.checked(yaml: Self.yaml(""))

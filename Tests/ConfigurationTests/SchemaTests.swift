@@ -172,7 +172,7 @@ import Testing
             return Configuration.trees(of: changed, ids: &ids)
         }
         let classes = defaults(validator.schema["$defs"]?["class"])
-        #expect(Set(classes.keys) == ["priority", "limit", "limit-delay", "queue", "codel-target"])
+        #expect(Set(classes.keys) == ["priority", "limit", "limit-delay", "queue", "codel-target", "ecn"])
         #expect(try trees(classes.merging(["queue": .text("codel")]) { $1 }) == trees(["queue": .text("codel")]))
         #expect(try trees(["queue": classes["queue"]!]) == trees([:]))
     }

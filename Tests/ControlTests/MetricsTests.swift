@@ -62,6 +62,20 @@ import Testing
         try agree(metrics, Subjects.cores, Canned.cores, ("cpu", { String($0.cpu) }))
     }
 
+    /// Delays have a bucket for every second power of two, which ends where a bucket of the histogram does.
+    @Test func delaysAreHistograms() throws {
+        var snapshot = snapshot
+        var classes = Canned.classes
+        classes[1].delay = DelayStatus(passed: 5, buckets: [[1_023, 2], [16_383, 4], [18_431, 8], [9_000_000_000, 1]])
+        snapshot.classes = { [classes] in classes }
+        let metrics = try OpenMetrics(snapshot.text()), name = "sluice_class_delay_nanoseconds"
+        #expect(metrics[name]?.type == "histogram" && metrics[name]?.unit == "nanoseconds")
+        let counts = metrics[name]?.samples.map { ($0.labels["le"] ?? "", $0.value) } ?? []
+        #expect(counts.map(\.0) == stride(from: 14, through: 32, by: 2).map { "\(1 << $0 - 1).0" } + ["+Inf"])
+        #expect(counts.map(\.1) == [11] + Array(repeating: 19, count: 9) + [20])
+        #expect(metrics[name]?.samples.allSatisfy { $0.labels["class"] == "vm1/iscsi" } == true)
+    }
+
     @Test func everyFamilySaysWhatItIs() throws {
         for family in try OpenMetrics(snapshot.text()).families {
             #expect(family.help.hasSuffix(".") && !family.type.isEmpty, "\(family.name)")

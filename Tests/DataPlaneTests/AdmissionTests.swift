@@ -25,7 +25,64 @@ import Testing
         vlans.destroy()
     }
 
-    private func fareAsIfAlone(_ seed: UInt64, _ isPhysical: Bool, _ fitsAll: UInt32, _ vlans: PortVLANs?) {
+    @Test("Frames on ports that are trusted take the row of what they say, each as if it had come alone", arguments: [1, 2, 3, 4] as [UInt64])
+    func framesThatSayTheirPriority(seed: UInt64) {
+        let vlans = seed == 3 ? PortVLANs(members: VLANSet(1...4_094), untagged: VLANSet([1]), native: 1) : nil
+        fareAsIfAlone(seed, seed == 2, 1_514, vlans, Trust(byDSCP: seed % 2 == 0))
+        vlans?.destroy()
+    }
+
+    @Test("What a trusted port's frames say comes before their protocol, unless that has the same priority; frames that say nothing have their protocol's")
+    func trust() {
+        let protocols = ProtocolTable.builtIn()
+        defer { protocols.destroy() }
+        let plain = MixedTraffic.udp(from: 1, to: 2, port: 4_791, size: 60), other = MixedTraffic.udp(from: 1, to: 2, port: 80, size: 60)
+        func tagged(_ frame: [UInt8], _ tags: [UInt8]...) -> [UInt8] { Array(frame[..<12] + tags.joined() + frame[12...]) }
+        func rows(_ trust: Trust, _ frames: [[UInt8]]) -> (rows: [UInt8], tags: [UInt8]) {
+            let trial = AdmissionTrial(isPhysical: false, maxFrame: 1_514, fitsAll: 1_514, protocols: protocols)
+            trial.configure(trust: trust.priorities, rows: Trust.rows, pcps: Trust.pcps, of: 0)
+            let admitted = trial.receive(frames.map { ($0, $0.count) })
+            return (admitted.map(\.record.protocolID), admitted.map(\.record.tagCount))
+        }
+        // RoCE has priority 3. Of two tags, the outer one counts. Priority tags come off.
+        let byTag = rows(Trust(byDSCP: false), [
+            plain, other, tagged(plain, [0x81, 0, 0x60, 9]), tagged(other, [0x81, 0, 0x60, 9]), tagged(plain, [0x81, 0, 0xa0, 9]), tagged(plain, [0x81, 0, 0, 9]),
+            tagged(other, [0x81, 0, 0xe0, 0]), tagged(other, [0x88, 0xa8, 0xc0, 9], [0x81, 0, 0x20, 8]),
+        ])
+        #expect(byTag.rows == [5, 0, 5, 23, 25, 20, 27, 26] && byTag.tags == [0, 0, 1, 1, 1, 1, 0, 2])
+        func marked(_ dscp: UInt8) -> [UInt8] { Array(other[..<15] + [dscp << 2 | 1] + other[16...]) }
+        #expect(rows(Trust(byDSCP: true), [marked(46), marked(0), marked(26), marked(8), tagged(marked(46), [0x81, 0, 0x20, 9])]).rows == [26, 0, 24, 21, 26])
+    }
+
+    /// How trusted frames are treated in these tests.
+    private struct Trust {
+        var byDSCP: Bool
+        var priorities: [UInt8] { byDSCP ? DifferentiatedServices.priorities : [] }
+        /// The row of each priority, and the priority of each row: those of the protocols, and of two rows of the tests.
+        static let rows = (20..<28).map { UInt8($0) }
+        static let pcps = (0..<64).map { row -> UInt8 in
+            switch row {
+            case 9: 1
+            case 10: 5
+            case 20..<28: UInt8(row - 20)
+            default: KnownProtocol.all.first { $0.row == row }?.pcp ?? 0
+            }
+        }
+
+        func row(_ record: FrameRecord) -> UInt8 {
+            let priority: UInt8
+            if byDSCP {
+                if record.dscp == FrameRecord.noDSCP { return record.protocolID }
+                priority = priorities[Int(record.dscp)]
+            } else {
+                if record.pcp == FrameRecord.noPCP { return record.protocolID }
+                priority = record.pcp
+            }
+            return Self.pcps[Int(record.protocolID)] == priority ? record.protocolID : Self.rows[Int(priority)]
+        }
+    }
+
+    private func fareAsIfAlone(_ seed: UInt64, _ isPhysical: Bool, _ fitsAll: UInt32, _ vlans: PortVLANs?, _ trust: Trust? = nil) {
         var random = Seeded(seed)
         let protocols = ProtocolTable.builtIn()
         defer { protocols.destroy() }
@@ -33,11 +90,12 @@ import Testing
         protocols.set(.pcp(5), row: 10)
         let trial = AdmissionTrial(isPhysical: isPhysical, maxFrame: 1_514, fitsAll: fitsAll, protocols: protocols)
         if let vlans { trial.configure(vlans: vlans, of: 0) }
+        if let trust { trial.configure(trust: trust.priorities, rows: Trust.rows, pcps: Trust.pcps, of: 0) }
         var counts = Array(repeating: (frames: UInt64(0), bytes: UInt64(0)), count: 64)
         var shared = 0, refused: UInt64 = 0
         for round in 0..<2_000 {
             let frames = MixedTraffic.burst(&random)
-            let expected = frames.map { FrameAlone($0.bytes, contiguous: $0.contiguous, isPhysical: isPhysical, maxFrame: 1_514, protocols, vlans) }
+            let expected = frames.map { FrameAlone($0.bytes, contiguous: $0.contiguous, isPhysical: isPhysical, maxFrame: 1_514, protocols, vlans, trust: trust?.row) }
             let admitted = trial.receive(frames)
             guard admitted.map(\.number) == expected.indices.filter({ expected[$0].isAdmitted }) else {
                 Issue.record("seed \(seed), round \(round): other frames stay of \(frames)")
@@ -144,12 +202,13 @@ private struct FrameAlone {
     /// The bytes of the frame when it leaves admission.
     var bytes: [UInt8]
 
-    init(_ frame: [UInt8], contiguous: Int, isPhysical: Bool, maxFrame: UInt32, _ protocols: ProtocolTable, _ vlans: PortVLANs? = nil) {
+    init(_ frame: [UInt8], contiguous: Int, isPhysical: Bool, maxFrame: UInt32, _ protocols: ProtocolTable, _ vlans: PortVLANs? = nil, trust: ((FrameRecord) -> UInt8)? = nil) {
         var changed = frame, stripped = 0
         var record = FrameRecord(), isAdmitted = false
         changed.withUnsafeMutableBytes { bytes in
             parse(UnsafeRawPointer(bytes.baseAddress!), contiguous: contiguous, length: UInt32(bytes.count), into: &record)
             record.protocolID = protocols.identify(&record)
+            if let trust { record.protocolID = trust(record) }
             let verdict = BridgeRules.verdict(&record)
             isAdmitted = record.length <= maxFrame + 4 * UInt32(record.tagCount) && (verdict == .unicast || verdict == .flood)
             let ingress = isAdmitted ? vlans?.ingress(bytes.baseAddress!, &record) : nil
@@ -159,7 +218,7 @@ private struct FrameAlone {
                 record.destination |= UInt64(ingress.vlan) << 48
                 record.source |= UInt64(ingress.vlan) << 48
             }
-            if isAdmitted, ingress?.strips ?? (isPhysical && TagEditing.isPriorityTagged(&record)) {
+            if isAdmitted, ingress?.strips ?? ((isPhysical || trust != nil) && TagEditing.isPriorityTagged(&record)) {
                 TagEditing.stripPriorityTag(bytes.baseAddress!, &record)
                 stripped = 4
             }

@@ -53,6 +53,24 @@ import Testing
         ])
     }
 
+    /// Where delays are counted, there is a column for what 99 of 100 frames have waited at most since the sample before.
+    @Test func delays() {
+        var (before, now) = samples()
+        for index in before.classes.indices { before.classes[index].delay = DelayStatus(passed: 0, buckets: [[9_000_000_000, 5]]) }
+        for index in now.classes.indices { now.classes[index].delay = DelayStatus(passed: 0, buckets: [[9_000_000_000, 5]]) }
+        now.classes[1].delay = DelayStatus(passed: 50, buckets: [[870, 10], [1_250_000, 39], [24_600_000, 1], [9_000_000_000, 5]])
+        now.classes[2].delay = DelayStatus(passed: 10, buckets: [[9_000_000_000, 5]])
+        var screen = TopScreen()
+        screen.order = .delay
+        #expect(screen.lines(before, now).dropFirst(4) == [
+            "GUEST          DIR  FLOOR CEILING   RATE BORROW  WAIT   P99 DROP/S HELD BY",
+            "vm1            out     1g      5g   1.2g   200m    90 1.2ms      0 uplink",
+            "vm1            in       -       -   4.8k      0     0     -      0",
+            "vm2            out     8m       -    16m      0     0   0ns     10 queue_limit",
+        ])
+        #expect([0, 870, 1_000, 12_345, 1_250_000, 99_900_000, 14_000_000_000].map(TopScreen.time) == ["0ns", "870ns", "1us", "12us", "1.2ms", "99ms", "14s"])
+    }
+
     @Test func orderFilterAndScrolling() {
         let (before, now) = samples()
         func names(_ change: (inout TopScreen) -> Void, rows: Int? = nil) -> [String] {

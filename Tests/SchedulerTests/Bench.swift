@@ -91,6 +91,7 @@ final class Bench {
                 while held[leaf, default: 0] < 64, offer(leaf, lengths[Int(lastIn[leaf, default: 0]) % lengths.count]) == .queued {}
             }
             let count = tree.pointee.dequeue(into: into, limit: min(burst, limit - total), at: now)
+            tree.pointee.countDelays(of: into, count: count, at: now)
             for frame in UnsafeBufferPointer(start: into, count: count) { note(frame) }
             total += count
             if count == 0 { break }

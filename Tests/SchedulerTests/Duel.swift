@@ -84,17 +84,26 @@ private final class Arena {
     var tag: UInt32 = 0
     private let into = UnsafeMutablePointer<ScheduledFrame>.allocate(capacity: 16)
     private let freed = UnsafeMutablePointer<DroppedFrame>.allocate(capacity: 64)
+    private let times = UnsafeMutablePointer<Nanoseconds>.allocate(capacity: 16)
+    /// When each frame was queued, and the delays of each leaf's frames that have waited. Nil in half of all cases, in which the tree does not count delays.
+    private var queuedAt: [UInt32: Nanoseconds] = [:]
+    private var delays: [ClassID: [Nanoseconds]]?
 
     init(_ begin: Case) {
         now = begin.start
         tree = ClassTree.create(root: begin.root, classes: 32, frames: begin.frames, outputs: 3, overhead: begin.overhead, now: now)
         oracle = Oracle(root: begin.root, frames: begin.frames, overhead: begin.overhead, now: now)
+        guard begin.start & 1 == 0 else { return }
+        delays = [:]
+        tree.pointee.grantDelays()
+        tree.pointee.countDelays(true)
     }
 
     deinit {
         ClassTree.destroy(tree)
         into.deallocate()
         freed.deallocate()
+        times.deallocate()
     }
 
     /// The time until the tree has something to do; nil if it never has.
@@ -130,10 +139,14 @@ private final class Arena {
         case .remove(let id):
             let isDone = tree.pointee.remove(id, at: now) == .done
             if isDone != oracle.remove(id, at: now) { return "remove \(id)" }
-            if isDone { ids.removeAll { $0 == id } }
+            if isDone {
+                ids.removeAll { $0 == id }
+                delays?[id] = nil
+            }
             collect()
         case .enqueue(let charge, let leaf, let asBurst):
             tag += 1
+            queuedAt[tag] = now
             let verdict = offer(charge, to: leaf, asBurst: asBurst)
             let expected = oracle.enqueue(charge, tag: tag, to: leaf, at: now)
             return verdict == expected ? nil : "enqueue to \(leaf): \(verdict), the oracle says \(expected)"
@@ -196,6 +209,7 @@ private final class Arena {
     private func dequeue(limit: Int) -> String? {
         let count = tree.pointee.dequeue(into: into, limit: limit, at: now)
         oracle.wake(at: now)
+        if let difference = delays(ofTaken: count) { return difference }
         for index in 0..<count {
             let frame = into[index]
             let expected = oracle.dequeue(at: now)
@@ -211,6 +225,21 @@ private final class Arena {
         let queued = oracle.classes.values.reduce(0) { $0 + $1.queue.count }
         if tree.pointee.backlogFrames != queued { return "backlog \(tree.pointee.backlogFrames), the oracle has \(queued)" }
         return tardy(waiting: count < limit)
+    }
+
+    /// Notes the delays of the frames that the tree has sent. Returns nil if the tree knows when they were queued.
+    private func delays(ofTaken count: Int) -> String? {
+        guard delays != nil, count != 0 else { return nil }
+        tree.pointee.queuingTimes(of: into, count: count, into: times)
+        let isInOrder = !(0..<count).contains { tree.pointee.queuesFlows(into[$0].leaf) }
+        for index in 0..<count {
+            let since = queuedAt[into[index].tag]!
+            if isInOrder, times[index] != since { return "frame \(into[index].tag) was queued at \(since), not \(times[index])" }
+            if now > since { delays![into[index].leaf, default: []].append(now - since) }
+        }
+        tree.pointee.countDelays(of: into, count: count, at: now)
+        let known = (0..<count).map { queuedAt[into[$0].tag]! }.sorted()
+        return known == (0..<count).map { times[$0] }.sorted() ? nil : "frames were queued at \(known)"
     }
 
     /// The tree must not sleep beyond the time at which the oracle could send.
@@ -252,6 +281,7 @@ private final class Arena {
             waits.output = counters.waitsOutput
             waits.nothingToLend = counters.waitsNothingToLend
             waits.ancestors = Dictionary(uniqueKeysWithValues: tree.pointee.ceilingWaits(of: id).map { ($0.ancestor, $0.waits) })
+            if let delays, let difference = DelayModel.difference(tree.pointee.delays(of: id), delays[id] ?? []) { return "class \(id): \(difference)" }
             if waits != c.waits { return "class \(id) waited \(waits), the oracle says \(c.waits)" }
             if counters.waitsAncestor != c.waits.ancestors.values.reduce(0, +) { return "class \(id) waited \(counters.waitsAncestor) times for ancestors" }
             let bytes = c.queue.reduce(0) { $0 + Int($1.charge.bytes) }

@@ -131,10 +131,12 @@ extension EndToEnd {
             }
         }
 
-        @Test("the daemon dies and starts again: running guests go on by themselves", arguments: ["client", "server"])
-        func daemonRestarts(_ mode: String) throws {
+        @Test(
+            "the daemon dies and starts again: running guests go on by themselves",
+            arguments: [Wiring(mode: "client"), Wiring(mode: "server"), Wiring(mode: "client", packed: true)])
+        func daemonRestarts(_ wiring: Wiring) throws {
             try withLab { lab in
-                let (daemon, first, second) = try pair(lab, Wiring(mode: mode))
+                let (daemon, first, second) = try pair(lab, wiring)
                 try first.reaches("10.0.0.2")
                 let digest = try second.serveRandomFile("f", kib: 2048)
                 try daemon.crashAndRestart()
@@ -142,6 +144,38 @@ extension EndToEnd {
                 try second.reaches("10.0.0.1", within: 60)
                 #expect(try first.fetchedDigest("http://10.0.0.2/f") == digest)
                 daemon.stop()
+            }
+        }
+
+        @Test("if nothing says how far a packed ring was served, the port says so, and resetting the guest's network device mends it")
+        func lostJournal() throws {
+            try withLab { lab in
+                let near = try Namespace(lab, "near")
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: near, type: tap, bridge: br0, interface: \(lab.tag)n, netns: \(near.name)}
+                      - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1"))}
+                    """)
+                try near.configure("\(lab.tag)n", address: "10.0.0.1/24")
+                let guest = try Guest(lab, "vm1", [Guest.NIC(mac: "52:54:00:00:00:03", socket: lab.path("vm1"), packed: true)])
+                try guest.booted().configure("10.0.0.3/24")
+                try near.reaches("10.0.0.3")
+                #expect(try daemon.port("vm1")["warnings"].items.isEmpty)
+
+                let journal = "/run/sluice-rings/" + lab.path("vm1").replacing("/", with: "+")
+                try daemon.crashAndRestart { try FileManager.default.removeItem(atPath: journal) }
+                try daemon.waitUntil(port: "vm1", is: "up")
+                let warnings = try daemon.port("vm1")["warnings"].items.compactMap(\.string)
+                #expect(warnings.contains { $0.contains("the packed ring from the guest, queue 0, was served before, and nothing says how far") }, "\(warnings)")
+
+                try guest.run("(cd /sys/bus/virtio/drivers/virtio_net && for i in virtio*; do echo $i >unbind; echo $i >bind; done)")
+                try guest.configure("10.0.0.3/24")
+                try near.configure("\(lab.tag)n", address: "10.0.0.1/24")
+                try near.reaches("10.0.0.3")
+                #expect(try daemon.port("vm1")["warnings"].items.isEmpty)
+                daemon.stop()
+                try? FileManager.default.removeItem(atPath: journal)
             }
         }
 

@@ -96,6 +96,29 @@ extension EndToEnd {
                     }
                     try expectService(lab, daemon, sender, good)
                 }
+                // The guest's process fills the eventfd by which its guest is told, and makes writes to it wait: their flag is shared by all who have it.
+                do {
+                    let call = Frontend.makeEvent(0, 0)
+                    defer { close(call) }
+                    let evil = try Frontend(lab.path("evil"))
+                    evil.offer(ring: 0, bufferBytes: 2_048, count: 256)
+                    try evil.start(call: call)
+                    try daemon.waitUntil(port: "evil", is: "up")
+                    try eventually("it is told of frames") {
+                        try sender.send(frame())
+                        var told: UInt64 = 0
+                        return evil.taken > 0 && read(call, &told, 8) == 8
+                    }
+                    let before = evil.taken
+                    _ = fcntl(call, F_SETFL, 0)
+                    var most = UInt64.max - 1
+                    #expect(write(call, &most, 8) == 8)
+                    try eventually("frames reach it") {
+                        try sender.send(frame())
+                        return evil.taken > before
+                    }
+                    try expectService(lab, daemon, sender, good)
+                }
                 // The guest's memory disappears while the guest is being served.
                 do {
                     let evil = try Frontend(lab.path("evil"))

@@ -49,7 +49,7 @@ public struct OpenMetrics {
                 guard families[last].samples.isEmpty else { throw flaw("what describes a family stands before its samples") }
                 switch parts[1] {
                 case "TYPE":
-                    guard families[last].type.isEmpty, ["counter", "gauge", "stateset"].contains(parts[3]) else { throw flaw("the type is wrong or there twice") }
+                    guard families[last].type.isEmpty, ["counter", "gauge", "stateset", "histogram"].contains(parts[3]) else { throw flaw("the type is wrong or there twice") }
                     families[last].type = parts[3]
                 case "UNIT":
                     guard families[last].unit.isEmpty, parts[2].hasSuffix("_" + parts[3]) else { throw flaw("a family's name ends in its unit") }
@@ -66,6 +66,10 @@ public struct OpenMetrics {
             switch family.type {
             case "counter":
                 guard sample.name == family.name + "_total", sample.value >= 0, sample.value.isFinite else { throw flaw("a counter's sample ends in _total and is no less than 0") }
+            case "histogram":
+                guard sample.name == family.name + "_bucket", sample.labels["le"] == "+Inf" || sample.labels["le"].flatMap(Double.init) != nil, sample.value >= 0 else {
+                    throw flaw("a histogram's sample ends in _bucket and has a bound")
+                }
             case "gauge": guard sample.name == family.name else { throw flaw("the sample is of another family") }
             case "stateset":
                 guard sample.name == family.name, sample.labels[family.name] != nil, [0, 1].contains(sample.value), family.unit.isEmpty else { throw flaw("a state is 0 or 1 under the family's name") }

@@ -11,6 +11,7 @@ final class Recorder: VhostDelegate, @unchecked Sendable {
         var starts = 0
         var stops: [Int] = []
         var regions: [GuestMemoryRegion] = []
+        var refusals: [String] = []
         var hasLog = false
         var features: VirtioFeatures?
         var mtu: Int?
@@ -103,6 +104,7 @@ final class Recorder: VhostDelegate, @unchecked Sendable {
         }
     }
 
+    func refusedMemory(because reason: String) { with { $0.refusals.append(reason) } }
     func mapped(_ region: GuestMemoryRegion) { with { $0.regions.append(region) } }
 
     func willUnmap(_ region: GuestMemoryRegion) {

@@ -198,7 +198,7 @@ import VhostUser
         _ = try sessions.add(PortOptions(path: path(), mode: .server), recorder)
         var options = PortOptions(path: path("strict"), mode: .server)
         options.requiresSealedMemory = true
-        _ = try sessions.add(options, strict)
+        let strictPort = try sessions.add(options, strict)
         let frontend = try #require(TestFrontend(connectingTo: path()))
         let size = UInt64(TestFrontend.memorySize)
         for region in [(0, size + 1, 1 << 40, 0), (0, size, 1 << 40, 1), (0, size, UInt64.max - 1, 0), (0, 0, 1 << 40, 0), (0, 1 << 62, 1 << 40, 0)] as [(UInt64, UInt64, UInt64, UInt64)] {
@@ -223,7 +223,14 @@ import VhostUser
         let second = try #require(TestFrontend(connectingTo: path("strict")))
         #expect(second.ask(.setMemoryTable, TestFrontend.table([(0, size, 1 << 40, 0)]), [open]) == 1 && strict.now.regions.isEmpty)
         #expect(second.ask(.setMemoryTable, TestFrontend.table([(0, size, 1 << 40, 0)]), [sealed]) == 0 && strict.now.regions.count == 1)
-        #expect(strict.now.lines.first?.contains("has a file that could become shorter") == true)
+        #expect(strict.now.lines.first?.contains("has a file that could become shorter") == true && strict.now.refusals == Array(strict.now.lines.prefix(1)))
+        // The rule may come and go while somebody is connected. When it comes, everybody's memory is looked at.
+        sessions.requireSealedMemory(strictPort, false)
+        #expect(second.ask(.setMemoryTable, TestFrontend.table([(0, size, 1 << 40, 0)]), [open]) == 0 && strict.now.isConnected)
+        sessions.requireSealedMemory(strictPort, true)
+        #expect(second.waitForEnd())
+        let third = try #require(TestFrontend(connectingTo: path("strict")))
+        #expect(third.ask(.setMemoryTable, TestFrontend.table([(0, size, 1 << 40, 0)]), [open]) == 1)
         close(sealed)
         close(open)
         close(memory)

@@ -118,6 +118,8 @@ enum Catalogue {
         [
             Benchmark(name: "64b-1c-vhost-l2-adaptive", title: "throughput of adaptive polling", run: Idle.throughput),
             Benchmark(name: "1c-8vhost-idle", title: "CPU of an idle daemon and its first frame", run: Idle.run),
+            Benchmark(name: "1c-10kcls-control", title: "changes and looks among 10 000 classes", quick: true, run: ControlScale.run),
+            Benchmark(name: "1c-16kcls-metrics", title: "metrics of 16 000 classes", run: ControlScale.metrics),
             Benchmark(name: "64b-scheduler", title: "the scheduler alone beside librte_sched", run: Outside.scheduler),
             Benchmark(name: "generator-check", title: "the generator's counts against dpdk-testpmd's", quick: true, run: GeneratorCheck.run),
         ]

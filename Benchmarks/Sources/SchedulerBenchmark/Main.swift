@@ -2,15 +2,16 @@ import SchedPeer
 import Scheduler
 
 /// `scheduler-benchmark [CLASSES]` compares Sluice's scheduler with librte_sched in ns per packet (enqueue and dequeue). The best of several alternating rounds
-/// counts; there are 8, 1 000 and 65 535 classes, or the number given. `scheduler-benchmark count CLASSES LOAD PACKETS [STANDING [tail|codel|fq-codel]]` runs
-/// only Sluice's side, on a virtual clock, for counting instructions. STANDING is the number of frames that always wait, 256 by default.
+/// counts; there are 8, 1 000 and 65 535 classes, or the number given. `scheduler-benchmark count CLASSES LOAD PACKETS [STANDING [tail|codel|fq-codel [delays]]]`
+/// runs only Sluice's side, on a virtual clock, for counting instructions. STANDING is the number of frames that always wait, 256 by default; with `delays` it is
+/// counted how long they do.
 @main struct Main {
     static func main() {
         let arguments = CommandLine.arguments
         if arguments.count >= 5, arguments[1] == "count", let classes = Int(arguments[2]), let load = Load(rawValue: arguments[3]),
             let packets = Int(arguments[4]), let standing = arguments.count == 5 ? 256 : Int(arguments[5]),
             let queue = arguments.count < 7 ? .tail : Discipline(rawValue: arguments[6]) {
-            var own = OwnSide(classes: classes, rate: 100_000_000_000, length: 60, load: load, queue: queue)
+            var own = OwnSide(classes: classes, rate: 100_000_000_000, length: 60, load: load, queue: queue, delays: arguments.count == 8)
             _ = own.run(randomPicks(own.leaves.count), packets: packets, standing: standing, clock: false)
             return
         }

@@ -24,13 +24,17 @@ struct OwnSide {
     var queued = 0
     var now: Nanoseconds = 1
 
-    init(classes: Int, rate: UInt64, length: UInt32, load: Load, queue: Discipline = .tail) {
+    init(classes: Int, rate: UInt64, length: UInt32, load: Load, queue: Discipline = .tail, delays: Bool = false) {
         // The root and the groups count as classes.
         let groups = max(1, classes / 65)
         var root = ClassParameters(floor: rate, ceiling: rate, burst: 1_000_000, ceilingBurst: 1_000_000)
         root.limitPackets = 64
         tree = ClassTree.create(root: root, frames: 131_072, outputs: 1, overhead: 24, now: now)
         self.length = length
+        if delays {
+            tree.pointee.grantDelays()
+            tree.pointee.countDelays(true)
+        }
         var leaves: [ClassID] = []
         let perGroup = (classes - groups + groups - 1) / groups
         var next: ClassID = 2
@@ -105,6 +109,7 @@ struct OwnSide {
             now = clock ? sched_peer_now() : now + 1_600
             if queued <= standing { put() }
             let count = tree.pointee.dequeue(into: scheduled, limit: Self.burst, at: now)
+            if _slowPath(tree.pointee.countsDelays) { tree.pointee.countDelays(of: scheduled, count: count, at: now) }
             queued -= count
             sent += count
         }

@@ -15,6 +15,7 @@ package struct MetricsSnapshot: Sendable {
     package var filters: [FilterStatus] = []
     package var mirrors: [MirrorStatus] = []
     package var discovery: [LLDPStatus] = []
+    package var dcb: [DCBStatus] = []
     package var cores: [CoreStatus] = []
 
     package init() {}
@@ -34,6 +35,7 @@ package struct MetricsSnapshot: Sendable {
         text.add(Subjects.filters, filters)
         text.add(Subjects.mirrors, mirrors)
         text.add(Subjects.discovery, discovery)
+        text.add(Subjects.dcb, dcb)
         text.add(Subjects.cores, cores)
         return text.finished()
     }
@@ -49,7 +51,7 @@ extension Engine {
         let classes = try classes(ClassParams())
         snapshot.classes = { classes.statuses() }
         (snapshot.protocols, snapshot.filters, snapshot.mirrors) = (try protocols(nil), try filters(nil), try mirrors(nil))
-        (snapshot.discovery, snapshot.cores) = (try lldp(nil), cores(listsStalls: false))
+        (snapshot.discovery, snapshot.dcb, snapshot.cores) = (try lldp(nil), try dcb(nil), cores(listsStalls: false))
         return snapshot
     }
 }

@@ -66,6 +66,8 @@ package enum Subjects {
         .gauge("inboundRate.packets", "What was sent towards the guest over the last second, in packets per second.") { $0.inboundRate.map { .whole($0.packets) } },
         .gauge("outboundRate.bits", "What was sent from the guest over the last second, in bit/s.") { $0.outboundRate.map { .whole($0.bits) } },
         .gauge("outboundRate.packets", "What was sent from the guest over the last second, in packets per second.") { $0.outboundRate.map { .whole($0.packets) } },
+        .delays("inboundDelay.nanoseconds", "How long frames towards the guest waited, over all its classes; only if that is counted and any has.") { $0.inboundDelay },
+        .delays("outboundDelay.nanoseconds", "How long frames from the guest waited, over all its classes; only if that is counted and any has.") { $0.outboundDelay },
     ]) { [("guest", $0.name), ("port", $0.port), ("bridge", $0.bridge)] }
 
     package static let classes = Subject<ClassStatus>("class", [
@@ -79,6 +81,7 @@ package enum Subjects {
         .gauge("packetRate", "The class's rate over the last second, in packets per second.") { .whole($0.packetRate) },
         .counter("dropped.frames", "Frames dropped from the queues of the class and those below it.") { $0.dropped.frames },
         .counters("drops", by: "reason", "The same frames by reason.") { $0.drops },
+        .counter("marked", "Frames that left with a mark of congestion (ECN) because of the class's queue.") { $0.marked },
         .counter("overlimits", "How often the class had frames and had to wait.") { $0.overlimits },
         .counters("holds", by: "reason", "How often the class waited, by reason.") { $0.holds },
         .counter("lends", "Frames sent on the class's own tokens.") { $0.lends },
@@ -86,6 +89,7 @@ package enum Subjects {
         .counter("borrowedBytes", "Bytes sent on the tokens of classes above.") { $0.borrowedBytes },
         .gauge("backlog.frames", "Frames that wait.") { .whole($0.backlog.frames) },
         .gauge("backlog.bytes", "Bytes of these frames.") { .whole($0.backlog.bytes) },
+        .delays("delay.nanoseconds", "How long frames of the class and those below it waited; only if that is counted and any has.") { $0.delay },
     ]) { item in
         // The root has no path, and nobody can name a class like this.
         var labels = [(name: "tree", value: item.tree), (name: "direction", value: item.direction), (name: "class", value: item.path.isEmpty ? "/" : item.path)]
@@ -125,6 +129,21 @@ package enum Subjects {
         .counter("counters.neighborsDeleted", "Neighbours that went.") { $0.counters.neighborsDeleted },
     ]) { [("port", $0.port)] }
 
+    package static let dcb = Subject<DCBStatus>("dcb", [
+        .total("pfc.received.frames", "Pause frames of the switch at the other end that were followed.") { $0.pfc.received.map { .whole($0.frames) } },
+        .counters("pfc.received.pauses", by: "priority", "How often a priority was asked to pause.") { byPriority($0.pfc.received?.pauses) },
+        .counters("pfc.received.pausedNanoseconds", by: "priority", "Nanoseconds for which a priority was paused.") { byPriority($0.pfc.received?.pausedNanoseconds) },
+        .counters("pfc.received.storms", by: "priority", "How often a pause lasted too long and was ended.") { byPriority($0.pfc.received?.storms) },
+        .total("pfc.sent.frames", "Pause frames that were sent.") { $0.pfc.sent.map { .whole($0.frames) } },
+        .counters("pfc.sent.pauses", by: "priority", "How often the switch at the other end was asked to pause a priority.") { byPriority($0.pfc.sent?.pauses) },
+        .counters("pfc.sent.pausedNanoseconds", by: "priority", "Nanoseconds for which it was asked to pause a priority.") { byPriority($0.pfc.sent?.pausedNanoseconds) },
+        .total("pfc.sent.givenUp", "How often it was not asked to pause any longer for a queue that stood still.") { $0.pfc.sent.map { .whole($0.givenUp) } },
+    ]) { [("port", $0.port)] }
+
+    private static func byPriority(_ list: [UInt64]?) -> [String: UInt64] {
+        Dictionary(uniqueKeysWithValues: (list ?? []).enumerated().map { (String($0), $1) })
+    }
+
     package static let cores = Subject<CoreStatus>("core", [
         .gauge("busyPercent", "Share of the last second that the poll loop spent in turns with frames.") { .real($0.busyPercent) },
         .gauge("asleepPercent", "Share of the last second that the poll loop slept.") { .real($0.asleepPercent) },
@@ -141,4 +160,15 @@ package enum Subjects {
         .total("stalls.waitedMicroseconds", "Microseconds for which, by the kernel's count, others ran while the loop was ready.") { $0.stalls.waitedMicroseconds.map { .real($0) } },
         .total("stalls.stolenMicroseconds", "Microseconds for which the hypervisor withheld the CPU.") { $0.stalls.stolenMicroseconds.map { .real($0) } },
     ]) { [("cpu", String($0.cpu))] }
+}
+
+extension Family {
+    /// A histogram of delays with a bucket for every second power of two from 16 us to 4.3 s. They are ends of buckets in which the delays were counted.
+    fileprivate static func delays(_ field: String, _ help: String, _ delay: @escaping @Sendable (Object) -> DelayStatus?) -> Family {
+        let values = stride(from: UInt64(14), through: 32, by: 2).map { 1 << $0 - 1 as UInt64 }
+        return .histogram(field, upTo: values, help) { object in
+            guard let delay = delay(object), delay.waited > 0 else { return nil }
+            return (delay.frames, values.map(delay.frames(upTo:)))
+        }
+    }
 }

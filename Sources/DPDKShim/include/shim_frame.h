@@ -24,7 +24,14 @@ SLUICE_INLINE bool sluice_frame_is_flat(const struct rte_mbuf *m) { return RTE_M
 /// Number of bytes of a frame that fit into one buffer of a pool.
 SLUICE_INLINE uint32_t sluice_pool_room(struct rte_mempool *pool) { return rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM; }
 SLUICE_INLINE void sluice_prefetch(const void *p) { rte_prefetch0(p); }
-SLUICE_INLINE void sluice_prefetch_for_writing(const void *p) { __builtin_prefetch(p, 1); }
+SLUICE_INLINE void sluice_prefetch_for_writing(const void *p) {
+#ifdef __x86_64__
+    /* For the oldest processors of this kind the compiler would choose a prefetch for reading, which leaves the line with the other processor that writes it. */
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+    __builtin_prefetch(p, 1);
+#endif
+}
 /// Prefetches the first cache line of the frame's data (reads the mbuf's header).
 SLUICE_INLINE void sluice_prefetch_bytes(struct rte_mbuf *m) { rte_prefetch0(rte_pktmbuf_mtod(m, void *)); }
 
@@ -43,6 +50,16 @@ SLUICE_HOT void sluice_frame_read(const struct rte_mbuf *m, void *bytes);
 /// A frame of `length` bytes with undefined content in one segment; NULL if the pool is empty or the bytes do not fit.
 SLUICE_HOT struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length);
 SLUICE_HOT int sluice_frames_allocate(struct rte_mempool *pool, struct rte_mbuf **frames, unsigned count);
+/// Takes buffers of a pool that are no frames yet: `sluice_frame_begin` makes one of each. Returns 0, or a negative errno if there are not so many.
+SLUICE_HOT int sluice_buffers_take(struct rte_mempool *pool, struct rte_mbuf **buffers, unsigned count);
+/// Gives back those that became no frames.
+SLUICE_HOT void sluice_buffers_give_back(struct rte_mempool *pool, struct rte_mbuf **buffers, unsigned count);
+/// Makes an empty frame without offload flags of a buffer. Nothing else is written, as a buffer in a pool is a single segment that nobody else refers to, and the
+/// other fields count only if flags say so.
+SLUICE_INLINE void sluice_frame_begin(struct rte_mbuf *m) {
+    m->data_off = RTE_PKTMBUF_HEADROOM;
+    m->ol_flags = 0;
+}
 /// Sets a frame's length after writing its bytes (one segment).
 SLUICE_INLINE void sluice_frame_set_length(struct rte_mbuf *m, uint16_t length) { m->data_len = length; m->pkt_len = length; }
 
@@ -61,6 +78,27 @@ SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
     if (unlikely(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK)) m->l2_len -= bytes;
 }
 
+/// A frame of which only the front is in its buffer, while the rest is still where it came from: `sluice_frame_contiguous` of its `sluice_frame_length` bytes are
+/// there. The place of the rest stands in the field for hashes, which nobody else uses.
+static const uint64_t sluice_flag_partial = 1ULL << 40;
+/// Has DPDK give this flag to nobody else. Returns 0 or a negative errno.
+int sluice_frame_claim_flag(void);
+SLUICE_INLINE bool sluice_frame_is_partial(const struct rte_mbuf *m) { return m->ol_flags & sluice_flag_partial; }
+SLUICE_INLINE void sluice_frame_refer(struct rte_mbuf *m, uint16_t front, uint32_t length, const void *rest) {
+    m->data_len = front;
+    m->pkt_len = length;
+    m->ol_flags |= sluice_flag_partial;
+    memcpy(&m->hash, &rest, sizeof rest);
+}
+SLUICE_INLINE const void *sluice_frame_rest(const struct rte_mbuf *m) {
+    const void *rest;
+    memcpy(&rest, &m->hash, sizeof rest);
+    return rest;
+}
+/// Copies the rest of such a frame into its buffer, which has room for it. Other frames stay as they are.
+SLUICE_HOT void sluice_frame_complete(struct rte_mbuf *m);
+SLUICE_HOT void sluice_frames_complete(struct rte_mbuf **frames, unsigned count);
+
 /// The next segment of the frame that this segment is part of; NULL: it is the last.
 SLUICE_INLINE struct rte_mbuf *sluice_frame_next(const struct rte_mbuf *m) { return m->next; }
 /// Appends a segment behind a frame's `last` one.
@@ -75,13 +113,12 @@ SLUICE_HOT void sluice_frame_cut(struct rte_mbuf *m);
 /// Requests checksums of whoever sends the frame on: flags, and the lengths of the headers up to layer 3 and of layer 3.
 SLUICE_INLINE void sluice_frame_request(struct rte_mbuf *m, uint64_t flags, uint16_t l2, uint16_t l3) {
     m->ol_flags |= flags;
+    m->tx_offload = 0;
     m->l2_len = l2;
     m->l3_len = l3;
 }
 /// How far from a frame's start the headers reach that come before the checksummed part.
 SLUICE_INLINE uint16_t sluice_frame_headers_length(const struct rte_mbuf *m) { return m->l2_len + m->l3_len; }
-/// Withdraws all requests.
-SLUICE_INLINE void sluice_frame_clear(struct rte_mbuf *m) { m->ol_flags = 0; }
 /// Finishes a checksum over everything from `start` on, whose place is at `field` and holds the sum to begin with. The frame's bytes must be its own, and these
 /// must be within it. Returns 0, or -1 if the field is not in the first segment.
 SLUICE_HOT int sluice_frame_finish_checksum(struct rte_mbuf *m, uint32_t start, uint32_t field);

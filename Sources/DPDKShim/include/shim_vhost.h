@@ -13,7 +13,7 @@ void sluice_guest_memory_remove(void *start);
 /// Whether any memory of a guest was found to be missing.
 bool sluice_guest_memory_lost(uint32_t guest);
 
-/// Tells a guest that buffers of its ring were used. The descriptor does not block.
+/// Tells a guest that buffers of its ring were used, by an eventfd or a pipe. Never waits, whatever the guest's process does with the descriptor.
 SLUICE_HOT void sluice_guest_call(int descriptor);
 
 #endif

@@ -1,9 +1,10 @@
 import Packet
+import Scheduler
 
 /// What egress has to do to a frame: what happens to its VLAN tag, which is decided while the frame's record is at hand, and what the output's link and mirrors
 /// want of every frame. It travels through the scheduler as the frame's `tag`.
 struct EgressTag {
-    /// `TagAction.Kind` in bits 5-0; bit 6: the output port is mirrored; bit 7: the frame is to be flattened; the TCI in bits 23-8; in bits 31-24 the number of
+    /// `TagAction.Kind` in bits 3-0; bits 4 and 5 are the scheduler's (`CongestionTag`); bit 6: the output port is mirrored; bit 7: the frame is to be flattened; the TCI in bits 23-8; in bits 31-24 the number of
     /// the set of mirrors that copy frames of the class.
     var rawValue: UInt32
 
@@ -30,13 +31,15 @@ struct EgressTag {
 
     /// The frame leaves as it is.
     @inline(__always) var keeps: Bool { @_noLocks get { rawValue == 0 } }
-    @inline(__always) private var kind: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: rawValue & 0x3f) } }
+    @inline(__always) private var kind: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: rawValue & 0x0f) } }
+    /// The frame is to be marked, as a queue was long.
+    @inline(__always) var marksCongestion: Bool { @_noLocks get { rawValue & CongestionTag.marked != 0 } }
     @inline(__always) var pushes: Bool { @_noLocks get { kind == TagAction.Kind.push.rawValue } }
     @inline(__always) var pushesService: Bool { @_noLocks get { kind == TagAction.Kind.pushService.rawValue } }
     @inline(__always) var rewrites: Bool { @_noLocks get { kind == TagAction.Kind.rewrite.rawValue } }
     @inline(__always) var pops: Bool { @_noLocks get { kind == TagAction.Kind.pop.rawValue } }
     /// Whether bytes of the frame are written.
-    @inline(__always) var writes: Bool { @_noLocks get { kind != 0 } }
+    @inline(__always) var writes: Bool { @_noLocks get { kind != 0 || marksCongestion } }
     @inline(__always) var flattens: Bool { @_noLocks get { rawValue & 0x80 != 0 } }
     /// Whether the frame is flattened or mirrored, which is rare.
     @inline(__always) var isSpecial: Bool { @_noLocks get { rawValue & 0xff00_00c0 != 0 } }

@@ -16,13 +16,20 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         /// The memory of each ring, made when the ring is first started.
         var memories: [Int: GuestMemory] = [:]
         var hasLostMemory = false
+        /// Why memory of the connection was refused; nil: none was.
+        var refusal: String?
         /// For how many looks no ring has been started.
         var idleLooks = 0
+        /// The journals of the packed rings, made when the first of them is started.
+        var journals: JournalFile?
+        /// The rings that may stand still, with the place of each.
+        var doubtful: [Int: RingPlace] = [:]
     }
 
     /// The link's, which the loops share by atomics; its rings are changed here while no loop uses them.
     private let state: UnsafeMutablePointer<LinkState>
     private let port: String
+    private let socket: String
     private let grace: GracePeriod
     private let queues: Int
     /// The number by which this guest's memory is noted.
@@ -31,9 +38,10 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     private static let numbers = Atomic<UInt32>(0)
 
-    init(_ state: UnsafeMutablePointer<LinkState>, port: String, queues: Int, grace: GracePeriod) {
+    init(_ state: UnsafeMutablePointer<LinkState>, port: String, socket: String, queues: Int, grace: GracePeriod) {
         self.state = state
         self.port = port
+        self.socket = socket
         self.queues = min(queues, maxQueuePairs)
         self.grace = grace
         number = Self.numbers.add(1, ordering: .relaxed).newValue
@@ -43,7 +51,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     func connected() {
         facts.withLock { facts in
-            facts.hasLostMemory = false
+            (facts.hasLostMemory, facts.refusal) = (false, nil)
             state.pointee.stoppedReceiveRings.store(0, ordering: .relaxed)
             state.pointee.stoppedTransmitRings.store(0, ordering: .relaxed)
         }
@@ -102,6 +110,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         }
     }
 
+    func refusedMemory(because reason: String) { facts.withLock { $0.refusal = reason } }
     func mapped(_ region: GuestMemoryRegion) { sluice_guest_memory_add(number, region.mapping.baseAddress, region.mapping.count) }
     func willUnmap(_ region: GuestMemoryRegion) { sluice_guest_memory_remove(region.mapping.baseAddress) }
     func mapped(_ log: DirtyLog) { sluice_guest_memory_add(number, log.mapping.baseAddress, log.mapping.count) }
@@ -122,6 +131,30 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     // MARK: Any thread
 
+    /// What is to be said about rings that may stand still. A ring that has gone on since does not.
+    var warnings: [String] {
+        facts.withLock { facts in
+            facts.doubtful.keys.sorted().filter { ring in
+                let now = state.pointee.rings[ring].nextUsed, place = facts.doubtful[ring]
+                return now.index == place?.index && now.wrap == place?.wrap && state.pointee.rings[ring].size != 0
+            }.map { "\(Self.doubt($0)); \(Self.remedy)" }
+        }
+    }
+
+    /// Closes the rings' journals. The guest is not connected.
+    /// - Parameter keeps: whether they are kept for the next who serves the guest.
+    func closeJournals(keeps: Bool) {
+        facts.withLock { facts in
+            facts.journals?.close(keeps: keeps)
+            facts.journals = nil
+        }
+    }
+
+    /// Whether any ring is started.
+    var hasRings: Bool { facts.withLock { $0.fromGuest | $0.towardsGuest != 0 } }
+
+    /// Why the memory of a guest that is not served was refused.
+    var refusal: String? { facts.withLock { $0.refusal } }
     var hasLostMemory: Bool { facts.withLock { $0.hasLostMemory } }
 
     /// The NUMA node of the rings' memory; nil: it is not known, or no ring is started.
@@ -165,21 +198,45 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         ring.hasEventIndex = started.features.contains(.eventIndex)
         ring.isInOrder = started.features.contains(.inOrder)
         ring.isMergeable = started.features.contains(.mergeableReceive)
+        ring.hasOffloads = !started.features.isDisjoint(with: [.csum, .gso, .hostTSO4, .hostTSO6, .hostUFO])
         ring.headerLength = started.features.isDisjoint(with: [.mergeableReceive, .version1]) ? 10 : 12
         if started.features.contains(.logAll), let log = started.log { (ring.logBits, ring.logLength) = (log.bits, log.length) }
         ring.call = started.call ?? -1
         ring.kick = started.kick ?? -1
         ring.memory = memory
-        ring.position = started.position
-        if !started.isPacked {
-            // Who was killed while it served the ring may have told the frontend less than the guest.
-            let used = started.deviceArea.read16(2)
-            ring.position = .split(next: used)
-        }
-        (state.pointee.rings + started.index).initialize(to: ring)
+        let place = state.pointee.rings + started.index
+        place.initialize(to: ring)
+        takeUp(place, started, &facts)
         // A loop looks for room in a ring when it has frames for it, and waits for none. The other direction's ring is silenced by the loop that polls it.
-        if started.index % 2 == 0 { (state.pointee.rings + started.index).silence() }
+        if started.index % 2 == 0 { place.silence() }
+        // Who was killed may have returned buffers and not told the guest.
+        if ring.call >= 0 { sluice_guest_call(ring.call) }
     }
+
+    /// Finds where a ring goes on.
+    private func takeUp(_ ring: UnsafeMutablePointer<GuestRing>, _ started: StartedRing, _ facts: inout Facts) {
+        guard started.isPacked else { return ring.takeUpSplit() }
+        let journals: JournalFile
+        if let open = facts.journals {
+            journals = open
+        } else {
+            journals = JournalFile(socket: socket, rings: 2 * queues)
+            facts.journals = journals
+        }
+        ring.pointee.journal = journals[started.index]
+        if let obstacle = journals.takeObstacle() {
+            log("how far packed rings have been served cannot be kept (\(obstacle)): should the daemon be killed, the guest's network device would have to be reset")
+        }
+        facts.doubtful[started.index] = nil
+        if ring.takeUp(identity: started.identity, started.position, from: started.positionSource) { return }
+        facts.doubtful[started.index] = ring.pointee.nextUsed
+        log("\(Self.doubt(started.index)); \(Self.remedy)")
+    }
+
+    private static func doubt(_ ring: Int) -> String {
+        "the packed ring \(ring % 2 == 0 ? "towards" : "from") the guest, queue \(ring / 2), was served before, and nothing says how far"
+    }
+    private static let remedy = "if it stands still, resetting the guest's network device (or the guest) starts it again"
 
     /// Tells the poll loops which rings to use.
     private func publish(_ facts: Facts) {

@@ -4,10 +4,12 @@ import Synchronization
 // The vhost port kind in the poll loop. In a virtio-net device, ring 2q carries frames to the guest and ring 2q + 1 frames from it (virtio 1.2, 5.1.2).
 
 /// Receives frames from a guest's ring into `lcore.received`; none if the guest has the ring disabled.
+/// - Parameter mayRefer: whether frames may refer to the guest's buffers, which are returned at the end of the turn.
 /// - Returns: how many frames were received.
 @inline(__always) @_noLocks
 func receiveFromGuest(
-    _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>, _ wanted: Int, _ lcore: UnsafeMutablePointer<Lcore>
+    _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>, _ wanted: Int, mayRefer: Bool,
+    _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Int {
     let pair = Int(queue.pointee.queue)
     if state.pointee.receiveRings.load(ordering: .acquiring) &>> UInt64(pair) & 1 == 0 { return 0 }
@@ -21,7 +23,9 @@ func receiveFromGuest(
     }
     let asked = min(wanted, queue.pointee.expected)
     let count = RingReceiver.receive(
-        ring, asked, lcore.pointee.pool, lcore.pointee.received, lcore.pointee.ringScratch, lcore.pointee.counters + Int(queue.pointee.port))
+        ring, asked, lcore.pointee.pool, lcore.pointee.received, lcore.pointee.ringScratch, lcore.pointee.counters + Int(queue.pointee.port),
+        mayRefer: mayRefer && lcore.pointee.untoldCount < Lcore.mostUntold)
+    if ring.pointee.isHeld { note(ring, lcore) }
     if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.receiveRings, state.pointee.stoppedReceiveRings) }
     queue.pointee.expected = count == asked ? min(asked &* 2, burstSize) : max(count &+ leastPoll, leastPoll)
     return count
@@ -40,9 +44,40 @@ func sendToGuest(_ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutab
     let ring = state.pointee.rings + pair &* 2
     let sent = RingSender.send(ring, frames, count, lcore.pointee.ringScratch)
     if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.transmitRings, state.pointee.stoppedTransmitRings) }
-    if isShared { sluice_lock_release(lock) }
+    if isShared {
+        // Other lcores may use the ring as soon as the lock is released.
+        ring.publishAndTell()
+        sluice_lock_release(lock)
+    } else if ring.pointee.isHeld {
+        ring.publish()
+        note(ring, lcore)
+    }
     sluice_frames_return(frames, UInt32(truncatingIfNeeded: sent), lcore.pointee.pool)
     return sent
+}
+
+/// Notes that a ring is to publish what it holds, and its guest to be told, at the end of the turn.
+@inline(__always) @_noLocks
+private func note(_ ring: UnsafeMutablePointer<GuestRing>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    if ring.pointee.isUntold { return }
+    ring.pointee.isUntold = true
+    if _slowPath(lcore.pointee.untoldCount == Lcore.mostUntold) { return ring.publishAndTell() }
+    lcore.pointee.untold[lcore.pointee.untoldCount] = ring
+    lcore.pointee.untoldCount &+= 1
+}
+
+/// Returns the buffers to which frames of this turn referred, which have left by now or have been completed, and tells the guests of all buffers that the turn
+/// returned. The fence that this takes waits until all that was written into guests' memory has got there, so there is one for all rings, as late as possible.
+@inline(never) @_noLocks
+func tellGuests(_ lcore: UnsafeMutablePointer<Lcore>) {
+    let count = lcore.pointee.untoldCount
+    for index in 0..<count {
+        let ring = lcore.pointee.untold[index].unsafelyUnwrapped
+        if ring.pointee.isHeld { ring.publish() }
+    }
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    for index in 0..<count { lcore.pointee.untold[index].unsafelyUnwrapped.tell() }
+    lcore.pointee.untoldCount = 0
 }
 
 /// Makes the frame that tells the network where a guest is now, as a guest that has just migrated and cannot tell it itself wants it (RFC 903, a reverse ARP

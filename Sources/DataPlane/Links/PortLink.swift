@@ -74,7 +74,7 @@ func openLink(_ settings: PortSettings, _ runtime: Runtime) throws(DataPlaneErro
     try settings.leave(runtime.controlSocket)
     return switch settings.kind {
     case .vhost(let socket, let mode, let queues):
-        try VhostLink(name: settings.name, socket: socket, mode: mode, queues: queues, access: settings.access, runtime)
+        try VhostLink(settings, socket: socket, mode: mode, queues: queues, runtime)
     case .tap(let interface, let netns, let mac):
         try TapLink(settings, interface: interface, netns: netns, mac: mac, runtime)
     case .physical(let device, let queues):

@@ -14,7 +14,8 @@ final class VhostLink: PortLink {
     private let sessions: VhostSessions
     private let session: VhostSessions.PortID
 
-    init(name: String, socket: String, mode: VhostMode, queues: Int, access: SocketAccess, _ runtime: Runtime) throws(DataPlaneError) {
+    init(_ settings: PortSettings, socket: String, mode: VhostMode, queues: Int, _ runtime: Runtime) throws(DataPlaneError) {
+        let name = settings.name, access = settings.access
         self.queues = queues
         self.mode = mode
         device = socket
@@ -23,9 +24,10 @@ final class VhostLink: PortLink {
         let applied = try AppliedAccess(access, port: name)
         state = .allocate(capacity: 1)
         state.initialize(to: LinkState(mechanism: .vhost))
-        guest = GuestConnection(state, port: name, queues: queues, grace: runtime.grace)
+        guest = GuestConnection(state, port: name, socket: socket, queues: queues, grace: runtime.grace)
         sessions = runtime.vhost
         var options = PortOptions(path: socket, mode: mode == .server ? .server : .client)
+        options.requiresSealedMemory = settings.requireSealed
         if mode == .server, access != SocketAccess() { options.prepare = { try applied.apply(to: $0, port: name) } }
         do {
             session = try sessions.add(options, guest)
@@ -47,12 +49,16 @@ final class VhostLink: PortLink {
             return "the process at its socket has shortened the guest's memory; the port is served again when it connects anew"
         }
         // Something may have taken the place of QEMU's socket. Once it is gone, the port connects again.
-        guard state.pointee.connection.load(ordering: .acquiring) >= 0 else { return SocketFile.obstacle(device) ?? Self.waiting }
+        guard state.pointee.connection.load(ordering: .acquiring) >= 0 else {
+            return guest.refusal ?? SocketFile.obstacle(device) ?? Self.waiting
+        }
         let from = stopped(state.pointee.stoppedReceiveRings.load(ordering: .relaxed), "from the guest", 1)
         let towards = stopped(state.pointee.stoppedTransmitRings.load(ordering: .relaxed), "towards the guest", 0)
         let all = from + towards
         return all.isEmpty ? "up" : "stopped \(all.joined(separator: ", ")); resetting the guest's network device (or the guest) starts it again"
     }
+
+    var warnings: [String] { guest.warnings }
 
     /// A phrase for each stopped ring.
     /// - Parameter place: 1 for rings from the guest, 0 for those towards it.
@@ -82,15 +88,18 @@ final class VhostLink: PortLink {
         return .anew
     }
 
-    /// Gives the socket its new owner and mode. A ring has no MTU.
+    /// Gives the socket its new owner and mode, and guests the rule for their memory. A ring has no MTU.
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
-        guard mode == .server, old.access != new.access else { return }
-        try AppliedAccess(new.access, port: new.name).apply(to: device, port: new.name)
+        if mode == .server, old.access != new.access { try AppliedAccess(new.access, port: new.name).apply(to: device, port: new.name) }
+        if old.requireSealed != new.requireSealed { sessions.requireSealedMemory(session, new.requireSealed) }
     }
 
     func close(_ reason: CloseReason) {
+        // A guest that still runs may come back, to this port or to another at the socket.
+        let keeps = reason == .ended || reason == .reopened || guest.hasRings
         // A guest that is connected is disconnected by this call: its rings are stopped and its memory is unmapped when it returns.
         sessions.remove(session)
+        guest.closeJournals(keeps: keeps)
         state.deinitialize(count: 1)
         state.deallocate()
     }

@@ -18,6 +18,8 @@ struct PortPauses: ~Copyable {
     /// Whether a thread is using `receiver`.
     private let isTaken = Atomic<Bool>(false)
     private let receiver: UnsafeMutablePointer<PauseReceiver>
+    /// The pauses that this switch asks for.
+    let requests: UnsafeMutablePointer<PauseRequests>
 
     struct SharedTime: ~Copyable {
         let end = Atomic<UInt64>(0)
@@ -28,11 +30,15 @@ struct PortPauses: ~Copyable {
         for index in 0..<8 { (until + index).initialize(to: SharedTime()) }
         receiver = .onOwnLines(1)
         receiver.initialize(to: PauseReceiver())
+        requests = .onOwnLines(1)
+        requests.initialize(to: PauseRequests())
     }
 
     deinit {
         until.deallocate()
         receiver.deallocate()
+        requests.deinitialize(count: 1)
+        requests.deallocate()
     }
 
     /// Takes a frame that asks for a pause. If another thread is doing so at that moment, which two loops only do if the port's pause frames come in by several
@@ -90,6 +96,11 @@ struct PauseView {
     // Written by the loop: the value of `changes` when it last looked (at first it has not), and when a pause ends.
     var seen: UInt32
     var end: Nanoseconds = 0
+    /// The rows of the protocol table whose frames must not be lost, a bit for each.
+    var rows: UInt64 = 0
+    // Written by the loop: the priorities that its long queues want the peer to pause, and when it has to tell the peer next.
+    var wanted: UInt8 = 0
+    var nextAsk = Nanoseconds.max
 }
 
 /// Has the leaves of paused priorities wait, and those of others go on. It is called at the start of a turn, and when a frame has asked for a pause.

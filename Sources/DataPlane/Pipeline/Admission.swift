@@ -8,6 +8,8 @@ struct AdmissionPattern {
     /// The row of the protocol table for frames whose ports match no row.
     private var portlessRow: UInt8 = 0
     private var ipProtocol: UInt8 = 0
+    /// What the marks of matching frames say of their row.
+    private var trusted = TrustedRow.untrusted
     /// The row of the ports that were looked up last, which most often are the next frame's ports as well. Ports of 0 match no row, so that `portlessRow` is
     /// right at first.
     private(set) var row: UInt8 = 0
@@ -40,16 +42,17 @@ struct AdmissionPattern {
     ///   - vlan: the frame's VLAN, at its place in an address.
     @inline(__always) @_noLocks
     init(
-        _ parse: ParsePattern, of bytes: UnsafeRawPointer, _ record: UnsafePointer<FrameRecord>, portlessRow: UInt8, longest: UInt32, shortening: UInt32,
-        vlan: UInt64
+        _ parse: ParsePattern, of bytes: UnsafeRawPointer, _ record: UnsafePointer<FrameRecord>, portlessRow: UInt8, _ trusted: TrustedRow, longest: UInt32,
+        shortening: UInt32, vlan: UInt64
     ) {
         self.parse = parse
         self.portlessRow = portlessRow
+        self.trusted = trusted
         ipProtocol = record.pointee.ipProtocol
         self.longest = longest
         self.shortening = shortening
         self.vlan = vlan
-        row = portlessRow
+        row = trusted.or(portlessRow)
         if record.pointee.tagCount != 0 {
             vlans = .tag
             tag = ParsePattern.tag(bytes)
@@ -81,6 +84,6 @@ struct AdmissionPattern {
     /// The row of the protocol table for a matching frame with these ports.
     @inline(__always) @_noLocks
     func identified(_ ports: UInt32, _ protocols: ProtocolTable) -> UInt8 {
-        protocols.identify(ports: ports, ipProtocol: ipProtocol, otherwise: portlessRow)
+        trusted.or(protocols.identify(ports: ports, ipProtocol: ipProtocol, otherwise: portlessRow))
     }
 }

@@ -228,6 +228,10 @@ private func admitParsed(
     let frame = lcore.pointee.received[index].unsafelyUnwrapped
     let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
     parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
+    if record.pointee.flags.has(.truncated), sluice_frame_is_partial(frame) {
+        sluice_frame_complete(frame)
+        parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
+    }
     let longest = port.pointee.maxFrame &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
     if isRefused(record, longest), !carriesBPDU(record, longest, port) {
         if port.pointee.isPhysical, BridgeRules.verdict(record) == .pause { notePause(frame, port, lcore, snapshot) }
@@ -238,8 +242,14 @@ private func admitParsed(
     let portlessRow = snapshot.pointee.protocols.identifyWithoutPorts(record)
     record.pointee.protocolID = record.pointee.flags.has(.fragment)
         ? identifyFragment(bytes, Int(sluice_frame_contiguous(frame)), record, queue, lcore, snapshot) : snapshot.pointee.protocols.identify(record)
+    var own = TrustedRow.untrusted
+    if port.pointee.flags.has(.trusts) {
+        own = trusted(record, source, snapshot)
+        record.pointee.protocolID = own.or(record.pointee.protocolID)
+    }
     var pattern = ParsePattern(of: bytes, record)
-    var strips = port.pointee.isPhysical && TagEditing.isPriorityTagged(record), vlan: UInt64 = 0
+    // What a priority tag says is known where it is believed; what leaves has the tags of its own way.
+    var strips = (port.pointee.isPhysical || port.pointee.flags.has(.trusts)) && TagEditing.isPriorityTagged(record), vlan: UInt64 = 0
     if let vlans = port.pointee.vlans {
         let ingress = vlans.pointee.ingress(bytes, record)
         if ingress.vlan == 0 {
@@ -265,7 +275,7 @@ private func admitParsed(
     if pattern.isNone { return .other }
     pattern.remember(record)
     queue.pointee.pattern = AdmissionPattern(
-        pattern, of: bytes, record, portlessRow: portlessRow, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0, vlan: vlan)
+        pattern, of: bytes, record, portlessRow: portlessRow, own, longest: longest, shortening: strips ? UInt32(HeaderSize.vlanTag) : 0, vlan: vlan)
     return .pattern
 }
 

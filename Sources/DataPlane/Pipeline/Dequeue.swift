@@ -16,7 +16,9 @@ func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePoin
         }
         if count == 0 { break }
         stages.lap(.schedule, lcore)
+        let parked = lcore.pointee.parkedCount
         sendTouched(lcore, snapshot)
+        if _slowPath(tree.pointee.countsDelays) { countDelays(count, of: tree, held: parked..<lcore.pointee.parkedCount, lcore) }
         stages.lap(.send, lcore)
         taken &+= count
         if count < dequeueBatch { break }

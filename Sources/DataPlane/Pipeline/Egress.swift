@@ -24,8 +24,12 @@ func stage(
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)
     let output = touch(port, lcore)
     let frames = burst.frames + run.lowerBound, lengths = burst.lengths + run.lowerBound
-    let unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0
-        && view.pointee.link.unsafelyUnwrapped.pointee.finishChecksums.load(ordering: .relaxed)
+    var unfinished = false
+    if _slowPath(lcore.pointee.receivedFlags & (sluice_flag_tx_offload_mask | sluice_flag_partial) != 0) {
+        let link = view.pointee.link.unsafelyUnwrapped
+        unfinished = lcore.pointee.receivedFlags & sluice_flag_tx_offload_mask != 0 && link.pointee.finishChecksums.load(ordering: .relaxed)
+        if link.pointee.mechanism != .vhost || tag.isSpecial { complete(frames, run.count, lcore) }
+    }
     if !tag.keeps || unfinished { return stageChanged(frames, run.count, tag, unfinished, port, output, lcore, snapshot) }
     let staged = output.pointee.count
     sluice_copy(Output.frames(output) + staged, frames, run.count &* MemoryLayout<Frame?>.stride)
@@ -99,6 +103,7 @@ private func prepare(
     _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Frame? {
     var frame = frame
+    sluice_frame_complete(frame)
     if tag.flattens && !sluice_frame_is_flat(frame) {
         if sluice_frame_length(frame) > sluice_pool_room(lcore.pointee.pool) { return drop(frame, .exceedsMTU, port, lcore) }
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }
@@ -119,6 +124,7 @@ private func prepare(
         TagEditing.removeTag(sluice_frame_bytes(frame).unsafelyUnwrapped)
         sluice_frame_trim_front(frame, UInt16(HeaderSize.vlanTag))
     }
+    if tag.marksCongestion, let bytes = sluice_frame_bytes(frame) { CongestionNotification.mark(bytes, readable: Int(sluice_frame_contiguous(frame))) }
     if unfinished && sluice_frame_finish_checksums(frame) != 0 { return drop(frame, .badOffload, port, lcore) }
     if tag.isMirrored { mirrorLeaving(frame, tag, port, lcore, snapshot) }
     return frame

@@ -28,7 +28,7 @@ func giveOffered(_ lcore: UnsafeMutablePointer<Lcore>) {
     let room = lcore.pointee.room
     lcore.pointee.backlog &+= lcore.pointee.offeredSegments
     lcore.pointee.offeredSegments = 0
-    if _slowPath(tree.pointee.mayQueueFlows) { tellFlows(0, count, tree, lcore) }
+    if _slowPath(tree.pointee.readsHeaders) { tellFlows(0, count, tree, lcore) }
     let queued = tree.pointee.enqueue(lcore.pointee.offered, count: count, room: room, at: lcore.pointee.now)
     if queued != count { dropRefused(count, tree, lcore) }
 }

@@ -77,6 +77,7 @@ private func stagePassed(
 @inline(never) @_noLocks
 private func queue(_ burst: Burst, _ next: Int, _ group: Int, _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>) -> Int {
     let end = burst.end(of: group), key = burst.groups.pointee.keys[unchecked: group]
+    complete(burst.frames + next, end &- next, lcore)
     offer(burst.frames + next, burst.lengths + next, end &- next, key, EgressTag(rawValue: 0), tree, lcore)
     return end
 }
@@ -96,6 +97,7 @@ func divert(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ key: GroupKey, _ source: PortIndex,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
+    complete(frames, count, lcore)
     switch Fate(rawValue: key.fate) {
     case .flood:
         flood(frames, lengths, count, lcore.pointee.records + Int(key.leaf), source, lcore, snapshot)
@@ -116,6 +118,12 @@ func divert(
     case .portDown, nil:
         refuse(frames, count, .portDown, key.output, lcore)
     }
+}
+
+/// Makes frames whole that refer to their guest's buffers, as they will not leave for another guest in this turn.
+@inline(__always) @_noLocks
+func complete(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+    if lcore.pointee.receivedFlags & sluice_flag_partial != 0 { sluice_frames_complete(frames, UInt32(truncatingIfNeeded: count)) }
 }
 
 /// Frees frames and counts them as dropped at the port that they would have left by.

@@ -23,7 +23,7 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
     let frames = lcore.pointee.received
     let count: Int
     switch link.pointee.mechanism {
-    case .vhost: count = receiveFromGuest(queue, link, wanted, lcore)
+    case .vhost: count = receiveFromGuest(queue, link, wanted, mayRefer: ingress(of: queue.pointee.port, snapshot) == nil, lcore)
     case .device: count = Int(sluice_device_receive(queue.pointee.device.device, queue.pointee.device.queue, frames, UInt16(truncatingIfNeeded: wanted)))
     }
     if count == 0 { return 0 }

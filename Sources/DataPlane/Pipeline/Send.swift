@@ -46,10 +46,12 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         let waiting = output.pointee.count
         let isContended = send(port, output, lcore, snapshot)
         taken &+= waiting &- output.pointee.count
+        if lcore.pointee.held[Int(port)].count != 0 { countDelays(of: port, taken: waiting &- output.pointee.count, lcore, snapshot) }
         if output.pointee.count != waiting || isContended {
             output.pointee.progress = lcore.pointee.now
         } else if lcore.pointee.now &- output.pointee.progress > longestWait {
             dropFirst(port, output, lcore)
+            lcore.pointee.held[Int(port)].removeFirst(1)
         }
         if output.pointee.count == 0 {
             output.pointee.isParked = false
@@ -101,6 +103,7 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
         let connection = link.pointee.connection.load(ordering: .acquiring)
         if connection < 0 {
             discard(frames, count, .portDown, port, lcore)
+            lcore.pointee.held[Int(port)].count = 0
             output.pointee.count = 0
             return false
         }
@@ -110,16 +113,27 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
         }
     } else {
         discard(frames, count, .portRemoved, port, lcore)
+        lcore.pointee.held[Int(port)].count = 0
         output.pointee.count = 0
         return false
     }
-    guard let sent = taken else { return true }
+    guard let sent = taken else {
+        completeStaged(output, lcore)
+        return true
+    }
     var bytes: UInt64 = 0
     for index in 0..<sent { bytes &+= UInt64(output.pointee.lengths[unchecked: index]) }
     counters.pointee.sentFrames &+= UInt64(truncatingIfNeeded: sent)
     counters.pointee.sentBytes &+= bytes
     removeFirst(sent, output)
+    if output.pointee.count != 0 { completeStaged(output, lcore) }
     return false
+}
+
+/// Makes staged frames whole: what waits longer than this turn cannot refer to buffers that are returned at its end.
+@inline(never) @_noLocks
+private func completeStaged(_ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    sluice_frames_complete(Output.frames(output), UInt32(truncatingIfNeeded: output.pointee.count))
 }
 
 @inline(never) @_noLocks

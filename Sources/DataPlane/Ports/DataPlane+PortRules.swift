@@ -19,6 +19,7 @@ extension DataPlane {
         mark(.addressLimit, rules.fdbLimit != nil)
         mark(.forwardsBPDUs, rules.bpdu == .forward)
         mark(.guardsBPDUs, rules.bpdu == .guard)
+        mark(.trusts, port.settings.trust != .none)
         guard detours.contains(port.settings.bridge) else { return flags }
         if port.isPhysical {
             // With `passthru`, every frame that comes in there goes to one port, so nothing needs to be learned.

@@ -22,6 +22,8 @@ final class Port {
     var pauseFrames: PauseFrames?
     /// The pauses as they were when they were last looked at.
     var pauseReport = PauseReceiver()
+    /// `PauseRequests.givenUp`, as it was then.
+    var givenUpQueues: UInt64 = 0
 
     init(settings: PortSettings, index: PortIndex, link: any PortLink) {
         self.settings = settings
@@ -39,7 +41,7 @@ final class Port {
         link = old.link
         state = old.state
         wasRenamed = old.wasRenamed
-        (pauseFrames, pauseReport) = (old.pauseFrames, old.pauseReport)
+        (pauseFrames, pauseReport, givenUpQueues) = (old.pauseFrames, old.pauseReport, old.givenUpQueues)
     }
 
     /// Closes the link and releases everything. No poll loop uses the port any more, and none will.

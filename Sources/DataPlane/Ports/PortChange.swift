@@ -33,7 +33,8 @@ struct PortChange {
         removed = old.ports.filter { !after.contains($0.name) }
         for settings in new.ports {
             guard let was = before[settings.name] else { added.append(settings); continue }
-            let differs = was.kind != settings.kind || was.bridge != settings.bridge || was.mtu != settings.mtu || was.access != settings.access || was.persistent != settings.persistent
+            let differs = was.kind != settings.kind || was.bridge != settings.bridge || was.mtu != settings.mtu || was.access != settings.access
+                || was.persistent != settings.persistent || was.requireSealed != settings.requireSealed
             if differs {
                 replaced.append(Replacement(old: was, new: settings))
             } else {

@@ -25,6 +25,9 @@ package struct PortFlags: Equatable, Sendable {
     /// Frames that come in by the port are dropped, and none leave by it.
     @inline(__always) package static var shut: PortFlags { @_noLocks get { PortFlags(65_536) } }
 
+    /// Frames that come in by the port may say their priority themselves (`Snapshot.trusts`).
+    @inline(__always) package static var trusts: PortFlags { @_noLocks get { PortFlags(131_072) } }
+
     // On a bridge on which the frames of some port all take the uplink, each port has exactly one of the next five.
     /// The port is the uplink.
     @inline(__always) package static var wire: PortFlags { @_noLocks get { PortFlags(2_048) } }

@@ -54,6 +54,7 @@ extension DataPlane {
         model = new
         adoptOwners()
         adoptTrees(descriptions)
+        followDelays()
         oldProtocols?.destroy()
         pacePorts()
         forgetVLANs(since: old)
@@ -152,6 +153,14 @@ extension DataPlane {
         let groups = Set(model.groups.map(\.name))
         groupsSent = groupsSent.filter { groups.contains($0.key) }
         for tree in trees.values { tree.earlier.keepOnly(groups: groups) }
+    }
+
+    /// Has all trees count delays, or none.
+    private func followDelays() {
+        for tree in trees.values where (tree.delayBase != nil) != model.daemon.delay {
+            run([.countDelays(model.daemon.delay)], on: tree)
+            tree.adopt(countsDelays: model.daemon.delay)
+        }
     }
 
     /// Carries out the removals that end a change. Groups' classes and `rest` are removed last, when all classes below them are gone, so that their counters

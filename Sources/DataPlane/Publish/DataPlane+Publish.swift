@@ -109,7 +109,8 @@ extension DataPlane {
                     sets: bridges[name]!.sets, groups: bridges[name]!.groups?.slot, fitsAll: members.map(\.maxFrame).min() ?? 0, uplink: uplink ?? flooded, through: through ?? flooded)
             }),
             trees: .copy(treeNames.map { view(of: trees[$0]!, lcore) }),
-            protocols: protocols, taggers: .copy(taggers), limits: limits(of: connected), mirrors: mirrors, captures: captures, pauses: pauses(of: connected, lcore)))
+            protocols: protocols, taggers: .copy(taggers), limits: limits(of: connected), mirrors: mirrors, captures: captures, pauses: pauses(of: connected, lcore),
+            trusts: trusts(of: connected)))
         return result
     }
 
@@ -143,9 +144,22 @@ extension DataPlane {
             guard let guest = item.guest.flatMap({ guestIndices[$0] }) else { continue }
             for row in 0..<1 << shift { tree.leaves[Int(guest) << shift + row] = item.id }
         }
+        leadPriorities(classes, in: tree)
         for item in classes where item.isLeaf {
             guard let guest = item.guest.flatMap({ guestIndices[$0] }), let row = item.protocolName.flatMap({ protocolNumbers[$0] }) else { continue }
             tree.leaves[Int(guest) << shift + row] = item.id
+        }
+    }
+
+    /// Frames that say a priority themselves take the leaf of a protocol with that priority, if their guest has one: of the first such protocol of the table.
+    private func leadPriorities(_ classes: [ClassDescription], in tree: Tree) {
+        guard model.hasTrust else { return }
+        let shift = protocolNumbers.bits, leaves = Dictionary(grouping: classes.filter { $0.isLeaf && $0.protocolName != nil }) { $0.protocolName! }
+        for item in model.protocolTable.reversed() where item.pcp != 0 {
+            guard let row = protocolNumbers[ProtocolSettings.nameOfPriority(item.pcp)] else { continue }
+            for leaf in leaves[item.name] ?? [] {
+                if let guest = leaf.guest.flatMap({ guestIndices[$0] }) { tree.leaves[Int(guest) << shift + row] = leaf.id }
+            }
         }
     }
 

@@ -36,6 +36,8 @@ struct Snapshot {
     var captures: UnsafeMutablePointer<CaptureTables>?
     /// The ports whose priorities can be paused; empty if there are none.
     var pauses = UnsafeMutableBufferPointer<PauseView>(start: nil, count: 0)
+    /// How frames say their priority at ports that are trusted, by `PortIndex`; empty if there are none.
+    var trusts = UnsafeMutableBufferPointer<TrustView>(start: nil, count: 0)
 
     func deallocate() {
         receiveQueues.deallocate()
@@ -58,6 +60,7 @@ struct Snapshot {
         captures?.pointee.deallocate()
         captures?.deinitialize(count: 1)
         captures?.deallocate()
+        trusts.deallocate()
         mirrors?.pointee.deallocate()
         mirrors?.deallocate()
     }
@@ -80,6 +83,8 @@ struct ReceiveQueue {
     var expected = leastPoll
     /// Cycles from polling to enqueueing, in turns that found frames. One turn in eight is measured, and counts eightfold. Written by the lcore.
     var cycles: UInt64 = 0
+    /// Why the queue is not read at present, if its frames would be lost.
+    var hold = RingHold()
     /// When the queue was last looked at, if its port is paced; 0: it has not been yet.
     var lookedAt: Nanoseconds = 0
     /// How many frames of the port this lcore had received when it last asked the device for an interrupt.

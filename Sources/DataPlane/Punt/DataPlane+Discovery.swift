@@ -20,7 +20,7 @@ extension DataPlane {
         discovery.links = discovery.links.filter { indices.contains($0.key) }
         for port in physical {
             guard let mac = port.link.mac, let chassis = discovery.chassis else { continue }
-            let status = LLDPAdminStatus(port.settings.lldp), dcbx = DCBXSettings(port.settings.dcbx)
+            let status = LLDPAdminStatus(port.settings.lldp), dcbx = DCBXSettings(port.settings.dcbInUse)
             let local = local(of: port, chassis)
             var link = discovery.links[port.index] ?? LinkDiscovery(LLDPSettings(), status: status, dcbx: dcbx, mac: mac, local: local)
             link.set(LLDPSettings(), status: status, dcbx: dcbx, now: now)

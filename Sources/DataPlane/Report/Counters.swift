@@ -24,6 +24,8 @@ struct PortCounters {
     var full: UInt64 = 0
     /// Nanoseconds of turns in which a paced port was not polled for want of tokens.
     var pacedNanoseconds: UInt64 = 0
+    /// How many times a port was not read on because a lossless class had no room for more of its frames.
+    var held: UInt64 = 0
     /// Dropped frames, by `DropReason.rawValue`.
     var drops: InlineArray<48, UInt64> = .init(repeating: 0)
 
@@ -69,6 +71,7 @@ extension PortCounters {
         Row(name: "injected", value: \.injected, owner: .port, help: "Frames of the switch's own that were sent by the port."),
         Row(name: "txFull", value: \.full, owner: .port, help: "How often the port could not take all that was to be sent."),
         Row(name: "pacedNanoseconds", value: \.pacedNanoseconds, owner: .port, help: "Nanoseconds for which pace held back the reading of the port."),
+        Row(name: "held", value: \.held, owner: .port, help: "How often the reading of the port was held back because a lossless class had no room."),
     ]
 
     /// The names of an owner's counters, and what each counts.

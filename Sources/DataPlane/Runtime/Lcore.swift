@@ -90,6 +90,11 @@ struct Lcore: ~Copyable {
     let scheduled: UnsafeMutablePointer<ScheduledFrame>
     let discarded: UnsafeMutablePointer<DroppedFrame>
     let ringScratch = RingScratch()
+    let backlogs: UnsafeMutablePointer<Backlogs>
+    /// Rings whose buffers are published, and of which their guests are told, at the end of this turn, and the most of them.
+    let untold: UnsafeMutablePointer<UnsafeMutablePointer<GuestRing>?>
+    var untoldCount = 0
+    static var mostUntold: Int { @_noLocks get { 64 } }
     /// What is staged for each port, by `PortIndex`.
     let outputs: UnsafeMutablePointer<Output>
     /// Outputs for which frames were staged in this turn.
@@ -98,6 +103,10 @@ struct Lcore: ~Copyable {
     /// Outputs that could not take all that was staged.
     let parked: UnsafeMutablePointer<PortIndex>
     var parkedCount = 0
+    /// Of staged frames that have waited in a queue and that their ports have not taken, by `PortIndex`; see `HeldFrames`.
+    let held: UnsafeMutablePointer<HeldFrames>
+    /// When frames were queued that were taken from a tree together.
+    let queuingTimes: UnsafeMutablePointer<Nanoseconds>
 
     /// Padding: lcores lie side by side in memory, and what this one writes in every turn must not share a cache line with what the next one reads in every
     /// turn.
@@ -133,9 +142,14 @@ struct Lcore: ~Copyable {
         refused = .zeroed(burstSize)
         scheduled = .zeroed(dequeueBatch)
         discarded = .onOwnLines(dequeueBatch)
+        backlogs = .onOwnLines(1)
+        backlogs.initialize(to: Backlogs())
         outputs = .zeroed(maxPorts)
         touched = .zeroed(maxPorts)
+        untold = .zeroed(Self.mostUntold)
         parked = .zeroed(maxPorts)
+        held = .zeroed(maxPorts)
+        queuingTimes = .zeroed(dequeueBatch)
     }
 
     deinit {
@@ -158,33 +172,18 @@ struct Lcore: ~Copyable {
         scheduled.free()
         discarded.deallocate()
         ringScratch.deallocate()
+        backlogs.deinitialize(count: 1)
+        backlogs.deallocate()
         outputs.free()
         touched.free()
+        untold.free()
         parked.free()
+        held.free()
+        queuingTimes.free()
     }
 }
 
 extension Lcore {
     /// How many more segments may wait in all of this lcore's trees together.
     @inline(__always) var room: UInt32 { @_noLocks get { backlog < backlogLimit ? UInt32(truncatingIfNeeded: backlogLimit &- backlog) : 0 } }
-}
-
-extension UnsafeMutablePointer {
-    /// Zeroed memory on cache lines of its own. The kernel provides pages only for the parts that are used.
-    static func zeroed(_ count: Int) -> UnsafeMutablePointer {
-        let memory = onOwnLines(count)
-        UnsafeMutableRawPointer(memory).initializeMemory(as: UInt8.self, repeating: 0, count: count * MemoryLayout<Pointee>.stride)
-        return memory
-    }
-
-    func free() { UnsafeMutableRawPointer(self).deallocate() }
-}
-
-extension UnsafeMutablePointer where Pointee: ~Copyable {
-    /// Memory that shares neither a cache line with other memory nor the pair of lines that processors fetch together, so that what one lcore writes there
-    /// slows down no other.
-    static func onOwnLines(_ count: Int) -> UnsafeMutablePointer {
-        let bytes = (max(count, 1) * MemoryLayout<Pointee>.stride + 127) & ~127
-        return UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 128).bindMemory(to: Pointee.self, capacity: count)
-    }
 }

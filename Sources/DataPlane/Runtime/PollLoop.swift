@@ -67,7 +67,8 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     // A second of 2^30 ns is used to age the forwarding database, as it needs no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
     runCommands(lcore)
-    if _slowPath(snapshot.pointee.pauses.count != 0) { followPauses(lcore, snapshot) }
+    let pauses = snapshot.pointee.pauses.count != 0
+    if _slowPath(pauses) { followPauses(lcore, snapshot) }
 
     var received = 0
     let queues = snapshot.pointee.receiveQueues
@@ -81,6 +82,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         if woken < queues.count { places = woken..<woken &+ 1 }
     }
     for index in places {
+        if _slowPath(pauses), isHeld(queues.baseAddress.unsafelyUnwrapped + index, lcore) { continue }
         var frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
         if frames == 0 {
             stages.skip()
@@ -98,6 +100,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         let forwarded = bridge(admitted, source, lcore, snapshot)
         stages.lap(.bridge, lcore)
         classifyAndEnqueue(forwarded, source, lcore, snapshot)
+        if _slowPath(pauses) { noteBacklogs(forwarded, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot) }
         stages.lap(.classify, lcore)
         if measured != 0 {
             let end = sluice_cycles()
@@ -117,6 +120,11 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     for index in 0..<trees.count { taken &+= dequeue(trees[unchecked: index].tree, lcore, snapshot, &stages) }
     if lcore.pointee.parkedCount != 0 {
         taken &+= retryParked(lcore, snapshot)
+        stages.lap(.send, lcore)
+    }
+    if _slowPath(pauses) { followBacklogs(lcore, snapshot) }
+    if lcore.pointee.untoldCount != 0 {
+        tellGuests(lcore)
         stages.lap(.send, lcore)
     }
     return received &+ taken

@@ -52,7 +52,9 @@ final class Runtime {
         let before = sluice_instant_now()
         guard sluice_log_without_waiting() == 0 else { throw DataPlaneError("no memory for DPDK's log") }
         sluice_guest_memory_watch()
-        try Self.startEAL(arguments)
+        try EAL.start(arguments)
+        let claimed = sluice_frame_claim_flag()
+        guard claimed == 0 else { throw DataPlaneError("a driver took the flag of frame buffers that the switch needs: \(DataPlaneError.errorText(claimed))") }
         // EAL takes so long to start that measuring the counter's frequency over that time needs no further wait.
         cyclesPerSecond = sluice_cycles_per_second(before)
         clock = Clock(frequency: cyclesPerSecond)
@@ -198,13 +200,5 @@ final class Runtime {
             not enough hugepages: \(needed >> 20) MiB are needed and \(free * size >> 20) MiB are free. Add them with \
             `echo \(total + missing) > /proc/sys/vm/nr_hugepages`, lower daemon.buffers, or set daemon.hugepages: false for a trial
             """)
-    }
-
-    static func startEAL(_ arguments: [String]) throws(DataPlaneError) {
-        // EAL keeps pointers to its arguments, so they are never freed.
-        var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        guard rte_eal_init(CInt(arguments.count), &pointers) >= 0 else {
-            throw DataPlaneError("DPDK did not start: \(DataPlaneError.errorText(sluice_rte_errno())) (its arguments were: \(arguments.dropFirst().joined(separator: " ")))")
-        }
     }
 }

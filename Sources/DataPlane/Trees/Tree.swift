@@ -12,6 +12,8 @@ final class Tree {
     var earlier = EarlierCounters()
     /// The leaf for each guest and protocol, from which `TreeView.leaves` is made.
     var leaves: [ClassID] = []
+    /// What each leaf had sent when delays began to be counted; nil: they are not counted.
+    private(set) var delayBase: [ClassID: UInt64]?
     /// Where the instances of several loops lease their rates; nil: there is one loop only, which has all rates to itself.
     private let shared: SharedTree?
 
@@ -54,14 +56,21 @@ final class Tree {
 
     var sharing: TreeSharing? { record.sharing }
 
-    /// The commands that bring the instances to another sharing of the root's rate; see `TreeRecord`.
-    func commands(to sharing: TreeSharing?, output: (ClassDescription) -> PortIndex) -> [TreeStep] { record.commands(to: sharing, output: output) }
+    var lossless: LosslessLeaves { record.lossless }
 
-    /// Records that the instances have been told of a sharing.
-    func adopt(_ sharing: TreeSharing?, output: (ClassDescription) -> PortIndex) { record.adopt(sharing, output: output) }
+    /// The commands that bring the instances to another sharing of the root's rate, and other lossless leaves; see `TreeRecord`.
+    func commands(to sharing: TreeSharing?, _ lossless: LosslessLeaves, output: (ClassDescription) -> PortIndex) -> [TreeStep] {
+        record.commands(to: sharing, lossless, output: output)
+    }
+
+    /// Records that the instances have been told of a sharing and of lossless leaves.
+    func adopt(_ sharing: TreeSharing?, _ lossless: LosslessLeaves, output: (ClassDescription) -> PortIndex) {
+        record.adopt(sharing, lossless, output: output)
+    }
 
     /// Gives the instances the memory that a step needs, before they are told of the step.
     func prepare(_ step: TreeStep) {
+        if case .countDelays(true) = step { for instance in instances { instance.pointee.grantDelays() } }
         guard let given = step.given, given.parameters.queuesFlows else { return }
         for instance in instances { instance.pointee.grantFlows(to: given.id) }
     }
@@ -71,9 +80,38 @@ final class Tree {
         var keeps: [ClassID: Bool] = [:]
         for step in steps {
             if let given = step.given { keeps[given.id] = given.parameters.queuesFlows }
-            if let removed = step.removed { keeps[removed] = false }
+            if let removed = step.removed {
+                keeps[removed] = false
+                if delayBase != nil { delayBase![removed] = nil }
+            }
+            if case .countDelays(false) = step { for instance in instances { instance.pointee.reclaimDelays() } }
         }
         for (id, keeps) in keeps where !keeps { for instance in instances { instance.pointee.reclaimFlows(of: id) } }
+    }
+}
+
+extension Tree {
+    /// Records whether the instances count delays, after they have been told.
+    func adopt(countsDelays: Bool) {
+        guard countsDelays else { return delayBase = nil }
+        delayBase = Dictionary(description.classes.lazy.filter(\.isLeaf).map { ($0.id, self.framesSent(byLeaf: $0.id)) }) { first, _ in first }
+    }
+
+    private func framesSent(byLeaf id: ClassID) -> UInt64 { instances.reduce(0) { $0 &+ $1.pointee.framesSent(byLeaf: id) } }
+
+    /// How long frames waited in each leaf, in all instances together; nil: that is not counted.
+    func delays() -> [ClassID: DelayHistogram]? {
+        guard let delayBase else { return nil }
+        var result: [ClassID: DelayHistogram] = [:]
+        for item in description.classes where item.isLeaf {
+            var sum = DelayHistogram()
+            for instance in instances { sum += instance.pointee.delays(of: item.id) }
+            let sent = framesSent(byLeaf: item.id) &- (delayBase[item.id] ?? 0), waited = sum.waited
+            // What is read together may be some frames apart.
+            sum.passed = sent > waited && sent < 1 << 63 ? sent - waited : 0
+            result[item.id] = sum
+        }
+        return result
     }
 }
 
@@ -97,6 +135,9 @@ extension Scheduler.ClassParameters {
         codelTarget = settings.codelTarget * 1_000
         codelInterval = settings.codelInterval * 1_000
         queuesFlows = settings.queuesFlows
+        marksForCoDel = settings.marksForCoDel
+        markBytes = UInt32(clamping: settings.markBytes)
+        markDelay = settings.markDelay * 1_000
         self.output = output
     }
 }

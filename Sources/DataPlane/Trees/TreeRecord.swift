@@ -8,6 +8,7 @@ struct TreeRecord {
     private var told: [UInt16: Scheduler.ClassParameters] = [:]
     /// How the root's rate is shared among traffic classes, and which leaves are in which; nil: it is not shared.
     private(set) var sharing: TreeSharing?
+    private(set) var lossless = LosslessLeaves()
 
     /// The record of a tree that has nothing but its root.
     init(of description: TreeDescription) {
@@ -111,22 +112,23 @@ struct TreeRecord {
         description.adopt(edit)
     }
 
-    /// The commands that bring the instances to another sharing. They keep all queues.
-    func commands(to new: TreeSharing?, output: (ClassDescription) -> PortIndex) -> [TreeStep] {
+    /// The commands that bring the instances to another sharing, and have other leaves be lossless. They keep all queues.
+    func commands(to new: TreeSharing?, _ lossless: LosslessLeaves, output: (ClassDescription) -> PortIndex) -> [TreeStep] {
         var other = self
-        other.sharing = new
+        (other.sharing, other.lossless) = (new, lossless)
         let changes = description.classes.compactMap { item -> TreeStep? in
             let parameters = other.parameters(of: item, output)
             return told[item.id] == parameters ? nil : .change(item.id, parameters)
         }
+        if new == sharing { return changes }
         guard let new else { return changes + [.share(nil)] }
         // Parts of outputs must be there before leaves have them.
         return [.share(new.shares)] + changes
     }
 
-    /// Records that the instances have been told of a sharing.
-    mutating func adopt(_ new: TreeSharing?, output: (ClassDescription) -> PortIndex) {
-        sharing = new
+    /// Records that the instances have been told of a sharing, and of lossless leaves.
+    mutating func adopt(_ new: TreeSharing?, _ lossless: LosslessLeaves, output: (ClassDescription) -> PortIndex) {
+        (sharing, self.lossless) = (new, lossless)
         adopt(description, output: output)
     }
 
@@ -143,6 +145,7 @@ struct TreeRecord {
         var parameters = Scheduler.ClassParameters(item.settings, output: output(item))
         if !item.isLeaf { parameters.queuesFlows = false }
         sharing?.place(item, &parameters)
+        lossless.place(item, &parameters)
         if !item.isLeaf, let old = told[item.id] { parameters.output = old.output }
         return parameters
     }

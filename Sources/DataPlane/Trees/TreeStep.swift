@@ -13,6 +13,8 @@ package enum TreeStep: BitwiseCopyable {
     case unpark(output: UInt16)
     /// The root's rate is shared among traffic classes from now on; nil: it is not.
     case share(LinkShares?)
+    /// The tree counts how long frames wait, or does so no longer.
+    case countDelays(Bool)
     /// Frees the frames that the tree gave up.
     case freeFrames
 }
@@ -31,6 +33,7 @@ extension TreeStep {
             tree.pointee.unpark(output: output)
             tree.pointee.pause(0, of: output)
         case .share(let shares): tree.pointee.share(by: shares)
+        case .countDelays(let isWanted): tree.pointee.countDelays(isWanted)
         case .freeFrames: break
         }
         return .done
@@ -40,7 +43,7 @@ extension TreeStep {
     var given: (id: ClassID, parameters: Scheduler.ClassParameters)? {
         switch self {
         case .add(let id, _, let parameters), .change(let id, let parameters): (id, parameters)
-        case .move, .remove, .overhead, .unpark, .share, .freeFrames: nil
+        case .move, .remove, .overhead, .unpark, .share, .countDelays, .freeFrames: nil
         }
     }
 
@@ -69,6 +72,7 @@ extension TreeStep: CustomStringConvertible {
         case .overhead(let bytes): "charge \(bytes) bytes more for each frame"
         case .unpark(let output): "let the leaves of output \(output) go on"
         case .share(let shares): shares == nil ? "share the rate among traffic classes no longer" : "share the rate among traffic classes"
+        case .countDelays(let isWanted): isWanted ? "count delays" : "count delays no longer"
         case .freeFrames: "free what it gave up"
         }
     }

@@ -160,6 +160,24 @@ package final class AdmissionTrial {
         snapshot.pointee.number += 1
     }
 
+    /// Has a port's frames say their priority.
+    ///
+    /// - Parameters:
+    ///   - priorities: the priority of each DSCP; empty: the PCP says it.
+    ///   - rows: the row of each priority.
+    ///   - pcps: the priority of each row.
+    package func configure(trust priorities: [UInt8], rows: [UInt8], pcps: [UInt8], of port: Int) {
+        var view = TrustView()
+        view.byDSCP = !priorities.isEmpty
+        for (dscp, priority) in priorities.enumerated() { view.priorities[dscp] = priority }
+        for (priority, row) in rows.enumerated() { view.rows[priority] = row }
+        for (row, pcp) in pcps.enumerated() { view.agreeing[Int(pcp)] |= 1 << UInt64(row) }
+        if snapshot.pointee.trusts.count == 0 { snapshot.pointee.trusts = .copy([TrustView](repeating: TrustView(), count: snapshot.pointee.ports.count)) }
+        snapshot.pointee.trusts[port] = view
+        snapshot.pointee.ports[port].flags = .trusts
+        snapshot.pointee.number += 1
+    }
+
     /// Connects a guest to a port, or disconnects it.
     package func connect(_ isUp: Bool, _ port: Int) { links[port].connection.store(isUp ? 0 : -1, ordering: .relaxed) }
 

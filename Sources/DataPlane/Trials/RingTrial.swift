@@ -4,10 +4,14 @@ import VhostUser
 
 /// Runs one ring for tests, against memory in which a test plays the guest's driver. It needs a process of its own, as it starts EAL, without hugepages.
 package final class RingTrial {
-    /// The guest's memory: two regions that lie apart both in the guest and here.
+    /// The guest's memory: two regions that lie apart both in the guest and here. A forked process shares it, the ring's journal and the log.
     package let memory: [(start: UInt64, host: UnsafeMutableRawPointer)]
     package static let regionBytes = 1 << 20
     private let table: GuestMemory
+    package let journal: UnsafeMutableRawBufferPointer
+    /// Where writes to the guest's memory are logged, if they are: a bit for each page.
+    private let log: UnsafeMutableBufferPointer<UInt8>
+    package static let pageBytes = 4_096
     private let ring = UnsafeMutablePointer<GuestRing>.onOwnLines(1)
     private let scratch = RingScratch()
     private let frames = UnsafeMutablePointer<Frame?>.zeroed(burstSize)
@@ -18,17 +22,22 @@ package final class RingTrial {
 
     /// - Parameter buffers: how many buffers there are, of `bufferSize` bytes.
     package init(buffers: Int, bufferSize: Int) throws {
-        try Runtime.startEAL(["test", "--no-huge", "-m", "64", "--no-pci", "--lcores", "0", "--log-level", "lib.*:error", "--no-telemetry", "--no-shconf"])
+        try EAL.start(["test", "--no-huge", "-m", "64", "--no-pci", "--lcores", "0", "--log-level", "lib.*:error", "--no-telemetry", "--no-shconf"])
         guard let pool = rte_pktmbuf_pool_create("frames", UInt32(buffers), 0, 0, UInt16(bufferSize + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY) else {
             throw DataPlaneError("no pool: \(DataPlaneError.errorText(sluice_rte_errno()))")
         }
         self.pool = pool
         memory = [0x1_0000, 0x8000_0000].map { (start: UInt64) in
             // Whoever reads or writes beside a region dies of it.
-            let around = mmap(nil, Self.regionBytes + (2 << 20), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
+            let around = mmap(nil, Self.regionBytes + (2 << 20), PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)!
             mprotect(around + (1 << 20), Self.regionBytes, PROT_READ | PROT_WRITE)
             return (start: start, host: around + (1 << 20))
         }
+        journal = UnsafeMutableRawBufferPointer(
+            start: mmap(nil, RingJournal.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), count: RingJournal.bytes)
+        let logged = memory.map { Int($0.start) + Self.regionBytes }.max()! / Self.pageBytes / 8
+        log = UnsafeMutableBufferPointer(
+            start: mmap(nil, logged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)!.assumingMemoryBound(to: UInt8.self), count: logged)
         var table = GuestMemory()
         table.replace(by: memory.map { GuestRegion(start: $0.start, length: UInt64(Self.regionBytes), host: $0.host) })
         self.table = table
@@ -36,7 +45,7 @@ package final class RingTrial {
 
     /// Gives the ring a size and a layout. Its parts stand at the beginning of the first region: descriptors at 0, the driver's part at 0x40000, the device's
     /// part at 0x50000.
-    package func setUp(size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false) {
+    package func setUp(size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false, hasOffloads: Bool = true, isLogged: Bool = false) {
         memset(memory[0].host, 0, Self.regionBytes)
         memset(memory[1].host, 0, Self.regionBytes)
         var new = GuestRing()
@@ -44,12 +53,50 @@ package final class RingTrial {
         new.driverArea = memory[0].host + 0x40000
         new.deviceArea = memory[0].host + 0x50000
         (new.size, new.isPacked, new.isMergeable, new.headerLength, new.hasEventIndex) = (size, isPacked, isMergeable, header, hasEventIndex)
-        new.isInOrder = isInOrder
+        (new.isInOrder, new.hasOffloads) = (isInOrder, hasOffloads)
         new.call = call
+        log.initialize(repeating: 0)
+        if isLogged { (new.logBits, new.logLength) = (log.baseAddress, UInt64(log.count)) }
         new.memory = table
         new.position = .start(packed: isPacked)
+        if let memory = journal.baseAddress { new.journal = RingJournal(memory: memory) }
         ring.initialize(to: new)
+        if isPacked { _ = ring.takeUp(identity: 1, .start(packed: true), from: .connection) }
     }
+
+    /// Takes the ring up as another process would after this one was killed.
+    /// - Parameters:
+    ///   - told: where it goes on as the frontend says; nil: where it began.
+    ///   - identity: 1 for the ring that was set up.
+    /// - Returns: false if it may stand still.
+    package func takeUp(told: UInt16? = nil, identity: UInt64 = 1) -> Bool {
+        (ring.pointee.fault, ring.pointee.hasTold) = (.none, false)
+        if ring.pointee.isPacked {
+            let position = told.map { RingPosition.packed(next: $0, wrap: true, used: $0, usedWrap: true) }
+            return ring.takeUp(identity: identity, position ?? .start(packed: true), from: .earlier)
+        }
+        ring.takeUpSplit()
+        return true
+    }
+
+    /// Takes the log: for each region the pages that were logged since this was last asked, by their number in the region.
+    package func takeLog() -> [Set<Int>] {
+        defer { log.update(repeating: 0) }
+        return memory.map { region in
+            let first = Int(region.start) / Self.pageBytes
+            return Set((0..<Self.regionBytes / Self.pageBytes).filter { log[(first + $0) / 8] >> ((first + $0) % 8) & 1 != 0 })
+        }
+    }
+    /// Whether anything of the regions is logged now.
+    package var hasLog: Bool {
+        memory.contains { region in
+            let first = Int(region.start) / Self.pageBytes / 8
+            return log[first..<first + Self.regionBytes / Self.pageBytes / 8].contains { $0 != 0 }
+        }
+    }
+
+    /// Asks the driver to notify the switch of available buffers, or not to.
+    package func expect(_ isWanted: Bool) { if isWanted { ring.expect() } else { ring.silence() } }
 
     /// How often the driver was told of used buffers since this was last asked.
     package func takeCalls() -> Int {
@@ -64,9 +111,12 @@ package final class RingTrial {
     package var rejected: UInt64 { counters.pointee.receivedFrames }
 
     /// Receives from the ring as a poll loop does.
+    /// - Parameter mayRefer: whether long frames may stay in the guest's buffers at first.
     /// - Returns: the frames' bytes.
-    package func receive(_ wanted: Int = burstSize) -> [[UInt8]] {
-        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters)
+    package func receive(_ wanted: Int = burstSize, mayRefer: Bool = false) -> [[UInt8]] {
+        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: mayRefer)
+        sluice_frames_complete(frames, UInt32(count))
+        ring.publishAndTell()
         return (0..<count).map { index in
             let frame = frames[index]!
             let bytes = [UInt8](unsafeUninitializedCapacity: Int(sluice_frame_length(frame))) { buffer, count in
@@ -81,6 +131,32 @@ package final class RingTrial {
     /// Sends to the ring as a poll loop does.
     /// - Returns: how many frames it took.
     package func send(_ contents: [[UInt8]]) -> Int {
+        stage(contents)
+        let sent = sendStaged(contents.count)
+        sluice_frames_free(frames, UInt32(contents.count))
+        return sent
+    }
+
+    /// Does the same as `receive`, and forgets the frames.
+    @discardableResult
+    package func drain(_ wanted: Int = burstSize) -> Int {
+        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: false)
+        ring.publishAndTell()
+        sluice_frames_free(frames, UInt32(count))
+        return count
+    }
+
+    /// Sends the first of the frames that were staged.
+    @discardableResult
+    package func sendStaged(_ count: Int) -> Int {
+        let sent = RingSender.send(ring, frames, count, scratch)
+        ring.publishAndTell()
+        return sent
+    }
+    package func freeStaged(_ count: Int) { sluice_frames_free(frames, UInt32(count)) }
+
+    /// Makes frames that can be sent.
+    package func stage(_ contents: [[UInt8]]) {
         for (index, bytes) in contents.enumerated() {
             // Short segments, so that frames of several are among them.
             let most = index % 3 == 2 ? 97 : Int(sluice_pool_room(pool))
@@ -95,8 +171,5 @@ package final class RingTrial {
             }
             frames[index] = first
         }
-        let sent = RingSender.send(ring, frames, contents.count, scratch)
-        sluice_frames_free(frames, UInt32(contents.count))
-        return sent
     }
 }

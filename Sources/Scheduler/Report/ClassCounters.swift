@@ -12,6 +12,8 @@ public struct ClassCounters: Equatable, Sendable {
     public var droppedCoDel: UInt64 = 0
     /// Dropped with the queue of a class that was removed, or that became a parent of leaves on another output.
     public var droppedByRemoval: UInt64 = 0
+    /// Marked as they left, as the queue was long (`CongestionTag`).
+    public var markedFrames: UInt64 = 0
     /// For a leaf that queues its flows separately: the number of flows with frames that began recently, and of the others.
     public var newFlows: UInt32 = 0
     public var oldFlows: UInt32 = 0
@@ -65,6 +67,7 @@ extension ClassCounters {
         Row(kind: .amount, name: "lent_bytes", value: \.lentBytes),
         Row(kind: .amount, name: "borrowed_frames", value: \.borrowedFrames),
         Row(kind: .amount, name: "borrowed_bytes", value: \.borrowedBytes),
+        Row(kind: .amount, name: "marked_frames", value: \.markedFrames),
         Row(kind: .drop, name: "queue_limit", value: \.droppedQueueLimit),
         Row(kind: .drop, name: "buffer_share", value: \.droppedBufferShare),
         Row(kind: .drop, name: "buffer_full", value: \.droppedBufferFull),
@@ -107,6 +110,7 @@ extension ClassTree {
         result.droppedBufferShare = drops.bufferShare
         result.droppedBufferFull = drops.bufferFull
         result.droppedCoDel = drops.codel
+        result.markedFrames = drops.marked
         result.droppedByRemoval = drops.removal
         result.waitsCeiling = nodes[Int(id)].waitsCeiling
         result.waitsAncestor = waitsForAncestors(of: id)

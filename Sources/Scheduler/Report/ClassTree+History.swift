@@ -4,7 +4,7 @@ extension ClassTree {
     @_noLocks
     mutating func endCounts(of id: ClassID, goingOn: (codel: Bool, extra: Bool)) {
         let flags = states[Int(id)].flags
-        if flags & ClassFlags.codel != 0, !goingOn.codel { addKept(KeptCounts(droppedCoDel: codels[Int(id)].dropped), for: id) }
+        if flags & ClassFlags.codel != 0, !goingOn.codel { addKept(KeptCounts(droppedCoDel: codels[Int(id)].dropped, marked: codels[Int(id)].marked), for: id) }
         if flags & ClassFlags.extra != 0, !goingOn.extra {
             addKept(KeptCounts(waitsPeak: extras[Int(id)].waitsPeak, waitsPackets: extras[Int(id)].waitsPackets), for: id)
         }
@@ -19,6 +19,7 @@ extension ClassTree {
         }
         mine.pointee.droppedByRemoval &+= counts.droppedByRemoval
         mine.pointee.droppedCoDel &+= counts.droppedCoDel
+        mine.pointee.marked &+= counts.marked
         mine.pointee.waitsPeak &+= counts.waitsPeak
         mine.pointee.waitsPackets &+= counts.waitsPackets
     }
@@ -35,7 +36,11 @@ extension ClassTree {
         drops.bufferShare = block.droppedBufferShare
         drops.bufferFull = block.droppedBufferFull
         drops.codel = kept.droppedCoDel
-        if states[Int(id)].flags & ClassFlags.codel != 0 { drops.codel &+= codels[Int(id)].dropped }
+        drops.marked = kept.marked
+        if states[Int(id)].flags & ClassFlags.codel != 0 {
+            drops.codel &+= codels[Int(id)].dropped
+            drops.marked &+= codels[Int(id)].marked
+        }
         drops.removal = kept.droppedByRemoval
         return drops
     }
@@ -109,8 +114,11 @@ extension ClassTree {
         blocks[Int(parent)].droppedQueueLimit &+= (drops.queueLimit ^ flip) &+ one
         blocks[Int(parent)].droppedBufferShare &+= (drops.bufferShare ^ flip) &+ one
         blocks[Int(parent)].droppedBufferFull &+= (drops.bufferFull ^ flip) &+ one
-        if drops.removal | drops.codel != 0 {
-            addKept(KeptCounts(droppedByRemoval: (drops.removal ^ flip) &+ one, droppedCoDel: (drops.codel ^ flip) &+ one), for: parent)
+        if drops.removal | drops.codel | drops.marked != 0 {
+            addKept(
+                KeptCounts(
+                    droppedByRemoval: (drops.removal ^ flip) &+ one, droppedCoDel: (drops.codel ^ flip) &+ one, marked: (drops.marked ^ flip) &+ one),
+                for: parent)
         }
     }
 
@@ -120,12 +128,13 @@ extension ClassTree {
     }
 }
 
-/// Numbers of frames dropped, by cause.
+/// Numbers of frames dropped, by cause, and of those that were marked instead.
 struct DropCounts {
     var queueLimit: UInt64 = 0
     var bufferShare: UInt64 = 0
     var bufferFull: UInt64 = 0
     var codel: UInt64 = 0
+    var marked: UInt64 = 0
     var removal: UInt64 = 0
 
     @_noLocks @inline(__always)
@@ -136,6 +145,7 @@ struct DropCounts {
         bufferShare &+= other.bufferShare
         bufferFull &+= other.bufferFull
         codel &+= other.codel
+        marked &+= other.marked
         removal &+= other.removal
     }
 }

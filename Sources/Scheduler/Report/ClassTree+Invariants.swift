@@ -24,7 +24,7 @@
 ///
 /// **Frames.** Each frame is in a leaf's queue, dropped, or free. A queue is a ring with as many frames and bytes as are counted.
 ///
-/// **Counts.** `limitedInners`, `inners`, `flowClasses` and `children` equal what counting the classes gives. A class is a leaf if and only if it has no
+/// **Counts.** `limitedInners`, `inners`, `flowClasses`, `markingClasses` and `children` equal what counting the classes gives. A class is a leaf if and only if it has no
 /// children; the level of an inner class is seven minus its depth. Between calls, the root has been charged for everything and no leaf is joining a row.
 extension ClassTree {
     /// Returns a sentence for each condition that is violated. It looks at everything, so it is for tests only.
@@ -92,6 +92,7 @@ private final class InvariantCheck {
         expect(tree.inners == inner.count, "\(tree.inners) classes count as inner ones, \(inner.count) are")
         expect(tree.limitedInners == inner.count { $0 != 1 && tree.hasLimits($0) }, "\(tree.limitedInners) inner classes count as ones with limits")
         expect(tree.flowClasses == ids.count { tree.queuesFlows($0) }, "\(tree.flowClasses) classes count as ones that queue flows apart")
+        expect(tree.markingClasses == ids.count { tree.marks($0) }, "\(tree.markingClasses) classes count as ones that mark frames")
         expect(tree.owedFrames == 0 && tree.owedCharge == 0, "the root owes for \(tree.owedFrames) frames")
         expect(tree.joinedRow == ClassTree.noRow, "a leaf is joining row \(tree.joinedRow)")
         for id in ids {

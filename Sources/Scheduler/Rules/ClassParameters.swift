@@ -43,6 +43,12 @@ public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
     /// Whether a leaf queues its flows separately, each with CoDel (FQ-CoDel, RFC 8290; a `codelTarget` of 0 means 5 ms then). `ClassTree.grantFlows` must have
     /// been called.
     public var queuesFlows: Bool
+    /// Whether CoDel marks frames whose transport understands that, instead of dropping them (`CongestionTag`).
+    public var marksForCoDel: Bool
+    /// Such frames are marked, too, if more bytes than this wait with them as they leave (of their flow, where flows are queued separately), or if they have
+    /// waited for longer than this, in ns; 0: they are not.
+    public var markBytes: UInt32
+    public var markDelay: UInt64
     /// The output that a leaf delivers to. Ignored while the class has children.
     public var output: UInt16
 
@@ -69,6 +75,9 @@ public struct ClassParameters: Equatable, Sendable, BitwiseCopyable {
         self.codelTarget = 0
         self.codelInterval = 0
         self.queuesFlows = false
+        self.marksForCoDel = false
+        self.markBytes = 0
+        self.markDelay = 0
         self.output = output
     }
 }

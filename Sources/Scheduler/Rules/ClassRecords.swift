@@ -308,7 +308,7 @@ struct FrameNode {
     var handle: UnsafeMutableRawPointer
     var charge: Charge
     var tag: UInt32
-    /// When it was queued, for CoDel.
+    /// When it was queued, for CoDel and `DelayCounts`.
     var since: Nanoseconds
     /// The next frame. In a queue the last frame leads to the first; in the lists of free and of dropped frames `none` ends the list.
     var next: UInt32
@@ -356,14 +356,17 @@ struct KeptCounts {
     var droppedByRemoval: UInt64 = 0
     /// Frames that CoDel dropped in this class before it was switched off, and in removed children.
     var droppedCoDel: UInt64 = 0
+    /// The same of frames that were marked.
+    var marked: UInt64 = 0
     /// Waits while the class had a peak or packet rates.
     var waitsPeak: UInt64 = 0
     var waitsPackets: UInt64 = 0
 
     @_noLocks @inline(__always)
-    init(droppedByRemoval: UInt64 = 0, droppedCoDel: UInt64 = 0, waitsPeak: UInt64 = 0, waitsPackets: UInt64 = 0) {
+    init(droppedByRemoval: UInt64 = 0, droppedCoDel: UInt64 = 0, marked: UInt64 = 0, waitsPeak: UInt64 = 0, waitsPackets: UInt64 = 0) {
         self.droppedByRemoval = droppedByRemoval
         self.droppedCoDel = droppedCoDel
+        self.marked = marked
         self.waitsPeak = waitsPeak
         self.waitsPackets = waitsPackets
     }

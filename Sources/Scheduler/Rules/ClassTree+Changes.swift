@@ -74,6 +74,10 @@ extension ClassTree {
             codels[Int(id)].flows = nil
             flowClasses &-= 1
         }
+        if marks(id) {
+            codels[Int(id)].marks = false
+            markingClasses &-= 1
+        }
         disarm(id)
         forgetLeases(of: id)
         Self.set(existing, id, false)
@@ -81,6 +85,7 @@ extension ClassTree {
         states[Int(id)].tail = 0
         profileTable.release(states[Int(id)].profile)
         states[Int(id)].profile = ProfileTable.none
+        clearDelays(of: id)
         leaveCounters(of: id, to: parent)
         nodes[Int(id)].heir = isTaken ? UInt32(heir) : 0
         loseChild(id, of: parent, heir: isTaken && heir != parent ? heir : 0)
@@ -166,7 +171,7 @@ extension ClassTree {
     private mutating func configure(_ id: ClassID, _ p: ClassParameters, existed: Bool, at now: Nanoseconds) {
         let state = states + Int(id), node = nodes + Int(id)
         let old = existed ? state.pointee.flags : 0
-        let queuedFlows = existed && queuesFlows(id)
+        let queuedFlows = existed && queuesFlows(id), marked = existed && marks(id)
         let leased = existed ? leasedRates(of: id) : LeasedRates()
         var flags: UInt8 = 0
         // A root without a floor guarantees all that it may send.
@@ -183,8 +188,8 @@ extension ClassTree {
         let atHand = hasFloor && id != 1 ? Self.atHand(rate: floor) : UInt32(Credit.mostBytes)
         if shared != nil { burst = min(burst, atHand) }
         if p.peak != 0 || p.floorPackets != 0 || p.ceilingPackets != 0 || burst > atHand { flags |= ClassFlags.extra }
-        if existed { endCounts(of: id, goingOn: (p.codelTarget != 0 || p.queuesFlows, flags & ClassFlags.extra != 0)) }
-        if p.codelTarget != 0 || p.queuesFlows { flags |= ClassFlags.codel }
+        if existed { endCounts(of: id, goingOn: (p.managesQueue, flags & ClassFlags.extra != 0)) }
+        if p.managesQueue { flags |= ClassFlags.codel }
         if flags & ClassFlags.meteredFloor != 0 && floor > Credit.mostShortRate
             || flags & ClassFlags.meteredCeiling != 0 && p.ceiling > Credit.mostShortRate {
             flags |= ClassFlags.steep
@@ -210,14 +215,19 @@ extension ClassTree {
         }
         if flags & ClassFlags.codel != 0 {
             if old & ClassFlags.codel == 0 { codels[Int(id)] = .idle }
-            codels[Int(id)].target = p.codelTarget == 0 ? CoDelState.usualTarget : min(p.codelTarget, 1 << 33)
+            let noTarget = p.queuesFlows ? CoDelState.usualTarget : CoDelState.noTarget
+            codels[Int(id)].target = p.codelTarget == 0 ? noTarget : min(p.codelTarget, 1 << 33)
             codels[Int(id)].interval = min(p.codelInterval == 0 ? codels[Int(id)].target &* 20 : p.codelInterval, 1 << 38)
             if !p.queuesFlows { (codels[Int(id)].newFlows, codels[Int(id)].oldFlows) = (0, 0) }
             codels[Int(id)].flows = p.queuesFlows ? flowTables[Int(id)] : nil
+            (codels[Int(id)].marks, codels[Int(id)].marksForCoDel) = (p.marks, p.marksForCoDel)
+            codels[Int(id)].markBytes = p.markBytes == 0 ? .max : p.markBytes
+            codels[Int(id)].markDelay = p.markDelay == 0 ? .max : p.markDelay
         }
         if shared != nil { flags |= ClassFlags.shared }
         state.pointee.flags = flags
         flowClasses &+= (queuesFlows(id) ? 1 : 0) &- (queuedFlows ? 1 : 0)
+        markingClasses &+= (marks(id) ? 1 : 0) &- (marked ? 1 : 0)
         configureLeases(id, existed: existed, old: leased, hadExtra: old & ClassFlags.extra != 0, at: now)
         state.pointee.rowDeficit = min(state.pointee.rowDeficit, quantum)
         if state.pointee.level == 0 {

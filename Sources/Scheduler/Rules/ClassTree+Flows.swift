@@ -31,6 +31,10 @@ extension ClassTree {
     @inline(__always)
     public var mayQueueFlows: Bool { @_noLocks get { flowClasses != 0 } }
 
+    /// Whether frames have to be looked at before they are offered, as there are leaves that queue flows separately or mark frames.
+    @inline(__always)
+    public var readsHeaders: Bool { @_noLocks get { flowClasses | markingClasses != 0 } }
+
     /// Whether the frames of a leaf have to be offered with a hash of their flow.
     @_noLocks @inline(__always)
     public func queuesFlows(_ id: ClassID) -> Bool { flows(of: id) != nil }

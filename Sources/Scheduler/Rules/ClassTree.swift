@@ -27,6 +27,8 @@ public struct ClassTree {
     public let flowSeed = UInt64.random(in: .min ... .max)
     /// Number of classes that queue their flows separately.
     var flowClasses = 0
+    /// Number of classes that mark frames.
+    var markingClasses = 0
     let blocks: UnsafeMutablePointer<CounterBlock>
     /// Loans by the lender's level: `classes` entries for each of eight levels. See `ClassTree+Loans`.
     let loans: UnsafeMutablePointer<Loan>
@@ -93,6 +95,11 @@ public struct ClassTree {
     /// List of frames that were dropped after they had been accepted.
     var droppedHead = FrameNode.none
     var droppedTail = FrameNode.none
+
+    /// Where the delays of frames are counted (`DelayCounts`); nil: they are not.
+    var delays: UnsafeMutableRawPointer?
+    /// The memory for that; only the control thread uses this field.
+    let delayMemory: UnsafeMutablePointer<ZeroedMemory?>
 
     let outputStates: UnsafeMutablePointer<OutputState>
     let outputs: Int
@@ -164,6 +171,8 @@ public struct ClassTree {
         rowHeads.initialize(repeating: 0, count: 128)
         rowTails = Self.reserve(128)
         rowTails.initialize(repeating: 0, count: 128)
+        delayMemory = Self.reserve(1)
+        delayMemory.initialize(to: nil)
         outputStates = Self.reserve(outputs)
         outputStates.initialize(repeating: OutputState(parkedHead: 0, isParked: 0), count: outputs)
         wheel = TimingWheel(timers: TimerTable(lines: lines), now: now)
@@ -201,6 +210,8 @@ public struct ClassTree {
         it.arrivals.deallocate()
         it.rowHeads.deallocate()
         it.rowTails.deallocate()
+        it.delayMemory.pointee?.deallocate()
+        it.delayMemory.deallocate()
         it.outputStates.deallocate()
         it.wheel.deallocate()
         it.trafficClasses.deallocate()

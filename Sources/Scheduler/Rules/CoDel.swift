@@ -38,6 +38,23 @@ struct CoDelState {
     /// Number of its flows that have frames or recently had some: those that began recently, and the others.
     var newFlows: UInt32
     var oldFlows: UInt32
+    /// Whether frames are marked at all, and instead of being dropped; above which lengths and delays they are marked in any case; and how many were.
+    var marks = false
+    var marksForCoDel = false
+    var markBytes = UInt32.max
+    var markDelay = Nanoseconds.max
+    var marked: UInt64 = 0
+
+    @_noLocks
+    private init(target: Nanoseconds, interval: Nanoseconds, control: CoDel, dropped: UInt64, flows: FlowQueues?, newFlows: UInt32, oldFlows: UInt32) {
+        self.target = target
+        self.interval = interval
+        self.control = control
+        self.dropped = dropped
+        self.flows = flows
+        self.newFlows = newFlows
+        self.oldFlows = oldFlows
+    }
 
     static var idle: CoDelState {
         @_noLocks get { CoDelState(target: 0, interval: 0, control: .idle, dropped: 0, flows: nil, newFlows: 0, oldFlows: 0) }
@@ -58,6 +75,9 @@ extension ClassTree {
     }
 
     /// Does the same for one of the leaf's flow queues (RFC 8289, section 5.6). The caller must adjust the leaf's totals.
+    ///
+    /// A frame that is marked instead of being dropped counts as dropped for what comes next (RFC 8289, section 3, and `codel_dequeue` in the kernel's
+    /// include/net/codel_impl.h).
     @_noLocks
     mutating func dropStale(_ leaf: ClassID, _ queue: inout FrameQueue, _ control: inout CoDel, at now: Nanoseconds) -> UInt32 {
         let target = codels[Int(leaf)].target, interval = codels[Int(leaf)].interval
@@ -65,8 +85,12 @@ extension ClassTree {
         if control.dropping {
             if !stale { control.dropping = false }
             while control.dropping, now >= control.dropNext {
-                drop(leaf, &queue)
                 control.count &+= 1
+                if markInsteadOfDropping(leaf, queue) {
+                    control.dropNext = control.next(after: control.dropNext, interval: interval)
+                    break
+                }
+                drop(leaf, &queue)
                 stale = isStale(queue, &control, target, interval, at: now)
                 if stale {
                     control.dropNext = control.next(after: control.dropNext, interval: interval)
@@ -75,8 +99,10 @@ extension ClassTree {
                 }
             }
         } else if stale {
-            drop(leaf, &queue)
-            _ = isStale(queue, &control, target, interval, at: now)
+            if !markInsteadOfDropping(leaf, queue) {
+                drop(leaf, &queue)
+                _ = isStale(queue, &control, target, interval, at: now)
+            }
             control.dropping = true
             // If dropping ended only recently, it begins again at the rate that worked then.
             let more = control.count &- control.lastCount
@@ -85,6 +111,7 @@ extension ClassTree {
             control.lastCount = control.count
             control.dropNext = control.next(after: now, interval: interval)
         }
+        if codels[Int(leaf)].marks { markAboveThreshold(leaf, queue, at: now) }
         return queue.first(frames)
     }
 

@@ -25,7 +25,7 @@ public struct OfferedFrame {
     public var handle: UnsafeMutableRawPointer
     /// What it costs, without the tree's overhead.
     public var charge: Charge
-    /// Is returned with the frame; it means nothing to the scheduler.
+    /// Is returned with the frame; it means nothing to the scheduler, but for leaves that mark frames (`CongestionTag`).
     public var tag: UInt32
     public var leaf: ClassID
     /// Written by `enqueue`.

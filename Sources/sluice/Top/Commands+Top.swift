@@ -8,14 +8,14 @@ struct TopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top", abstract: "Guests, classes or ports live: rates, floors, what is borrowed, what waits and why, drops; and the poll loops.",
         discussion: """
-            Keys: g guests, c classes, p ports; r f b w d n order by rate, share of the floor, borrowed, waiting, drops, name; / filter; l layer; arrows and page keys \
+            Keys: g guests, c classes, p ports; r f b w t d n order by rate, share of the floor, borrowed, waiting, delay, drops, name; / filter; l layer; arrows and page keys \
             scroll; q ends. HELD BY names what held the class back most: its ceiling, a class above, or its ring.
             """)
     @OptionGroup var connecting: Connecting
     @Flag(help: "Print one screen and end, for scripts.") var once = false
     @Option(help: "Time between two screens, 100ms to 1h (default: 1s).") var interval: String?
     @Option(help: "guests, classes or ports.") var view = TopScreen.View.guests
-    @Option(help: "rate, floor, borrowed, waiting, drops or name.") var sort = TopScreen.Order.rate
+    @Option(help: "rate, floor, borrowed, waiting, delay, drops or name.") var sort = TopScreen.Order.rate
     @Option(help: "Show only what has this in its name.") var filter = ""
     @Option(help: "What rates count: payload (TCP over IPv4), l2 (frames) or wire.") var layer = Layer.l2
 
@@ -79,7 +79,7 @@ private struct TopSession {
     private var foot: String {
         if isTyping { return "filter: \(screen.filter)_  (Enter: done, Esc: none)" }
         let filter = screen.filter.isEmpty ? "" : "  filter '\(screen.filter)'"
-        return "[\(screen.view.rawValue) by \(screen.order.rawValue)\(filter)]  g c p  sort: r f b w d n  / filter  l layer  q quit"
+        return "[\(screen.view.rawValue) by \(screen.order.rawValue)\(filter)]  g c p  sort: r f b w t d n  / filter  l layer  q quit"
     }
 
     /// - Returns: false: the key ends it.
@@ -95,6 +95,7 @@ private struct TopSession {
         case .character("f"): screen.order = .floor
         case .character("b"): screen.order = .borrowed
         case .character("w"): screen.order = .waiting
+        case .character("t"): screen.order = .delay
         case .character("d"): screen.order = .drops
         case .character("n"): screen.order = .name
         case .character("/"): (isTyping, screen.filter) = (true, "")

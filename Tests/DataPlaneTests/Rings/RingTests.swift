@@ -37,7 +37,7 @@ import Testing
                     }
                     var received: [[UInt8]] = []
                     while received.count < sent.count {
-                        let more = trial.receive(Int.random(in: 1...32, using: &driver.random))
+                        let more = trial.receive(Int.random(in: 1...32, using: &driver.random), mayRefer: Bool.random(using: &driver.random))
                         #expect(!more.isEmpty)
                         if more.isEmpty { break }
                         received += more
@@ -142,7 +142,7 @@ import Testing
                     (trial.memory[1].host + Int.random(in: 0x60000..<0xf0000, using: &random)).storeBytes(of: random.next() & 0x0030_ffff_ffff_0101, as: UInt64.self)
                 }
                 if Bool.random(using: &random) {
-                    _ = trial.receive()
+                    _ = trial.receive(mayRefer: Bool.random(using: &random))
                 } else {
                     _ = trial.send(RingTests.frames(&random, count: 8))
                 }

@@ -57,10 +57,13 @@ final class Daemon {
     }
 
     /// Kills the daemon as a crash would, and starts it again with the same files. Guests are not told.
-    /// - Parameter isConfigured: whether it gets its configuration file; if not, it starts from its state file alone.
-    func crashAndRestart(isConfigured: Bool = true) throws {
+    /// - Parameters:
+    ///   - isConfigured: whether it gets its configuration file; if not, it starts from its state file alone.
+    ///   - meanwhile: what happens while no daemon runs.
+    func crashAndRestart(isConfigured: Bool = true, meanwhile: () throws -> Void = {}) throws {
         process.signal(SIGKILL)
         guard process.waitForExit(until: .after(20)) == .signal(SIGKILL) else { throw LabError("sluiced did not die of SIGKILL") }
+        try meanwhile()
         process = try Daemon.launch(lab, limits + Daemon.command(config, socket, state, isConfigured: isConfigured), environment)
         try waitUntilReady()
     }

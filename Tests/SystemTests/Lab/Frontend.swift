@@ -52,7 +52,8 @@ final class Frontend {
     }
 
     /// Does everything that a guest does when it starts. If `fullCall` is set, the call descriptor is a blocking pipe that is already full.
-    func start(fullCall: Bool = false) throws {
+    /// - Parameter call: the call descriptor of both rings, if it is not to be a pipe.
+    func start(fullCall: Bool = false, call given: Int32? = nil) throws {
         try send(.setOwner)
         // The feature bits are VIRTIO_F_VERSION_1 (32) and VIRTIO_NET_F_MRG_RXBUF (15).
         try send(.setFeatures, le(UInt64(1 << 32 | 1 << 15)))
@@ -71,10 +72,13 @@ final class Frontend {
                 while page.withUnsafeBytes({ Glibc.write(call[1], $0.baseAddress, $0.count) }) > 0 {}
                 _ = fcntl(call[1], F_SETFL, 0)
             }
-            try send(.setRingCall, le(UInt64(ring)), descriptors: [call[1]])
+            try send(.setRingCall, le(UInt64(ring)), descriptors: [given ?? call[1]])
             try send(.setRingKick, le(UInt64(ring)), descriptors: [kick[0]])
         }
     }
+
+    /// Makes an eventfd (eventfd(2)).
+    @_silgen_name("eventfd") static func makeEvent(_ count: UInt32, _ flags: Int32) -> Int32
 
     /// Sends one message, together with descriptors (cmsg(3), SCM_RIGHTS).
     func send(_ request: Request, _ payload: [UInt8] = [], descriptors: [Int32] = []) throws {

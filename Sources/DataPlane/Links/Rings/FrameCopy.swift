@@ -94,4 +94,7 @@ func scatter(_ frame: Frame, _ cursor: inout PieceCursor) {
         cursor.write(from: sluice_frame_bytes(present).unsafelyUnwrapped, Int(sluice_frame_contiguous(present)))
         segment = sluice_frame_next(present)
     }
+    if sluice_frame_is_partial(frame) {
+        cursor.write(from: sluice_frame_rest(frame).unsafelyUnwrapped, Int(sluice_frame_length(frame)) &- Int(sluice_frame_contiguous(frame)))
+    }
 }

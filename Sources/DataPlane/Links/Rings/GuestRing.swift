@@ -55,6 +55,8 @@ struct GuestRing {
     var isInOrder = false
     /// Whether a frame may be put into several buffers (VIRTIO_NET_F_MRG_RXBUF).
     var isMergeable = false
+    /// Whether headers say anything about frames from the guest: only a driver may ask for something with whom offloads were agreed on.
+    var hasOffloads = false
     /// The size of the header before each frame: 12 bytes, or 10 for a driver that knows neither version 1 nor mergeable buffers.
     var headerLength: UInt8 = 12
     /// Where what is written into guest memory is logged for a migration: a bit for each page of 4 096 bytes. nil: it is not.
@@ -65,6 +67,8 @@ struct GuestRing {
     /// The descriptor by which the guest tells that it made buffers available, for a loop that sleeps; -1: there is none.
     var kick: Int32 = -1
     var memory = GuestMemory.none
+    /// Packed: where it is noted how far the ring has been served.
+    var journal = RingJournal.none
 
     // Written by the lcore that uses the ring.
     /// Where the next available buffer is, and where the next used one is noted.
@@ -73,6 +77,13 @@ struct GuestRing {
     /// `nextUsed.index` when the guest was last told, if it ever was.
     var toldUsed: UInt16 = 0
     var hasTold = false
+    /// Whether the guest was not told yet of buffers that the driver sees.
+    var isUntold = false
+    /// Whether buffers were returned that the driver does not see before `publish`, as frames may still refer to them.
+    var isHeld = false
+    /// Packed: the slot of the first of them, and what is to be written into its bytes 8 to 15.
+    var heldSlot = Self.nowhere
+    var heldWord: UInt64 = 0
     var fault = Fault.none
 
     @inline(__always)

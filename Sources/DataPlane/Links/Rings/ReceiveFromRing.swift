@@ -15,6 +15,15 @@ struct RingReceiver {
     private var spent = 0
     private let room: Int
     private let header: Int
+    private let hasOffloads: Bool
+    /// Whether frames may refer to the guest's buffers until `publish`.
+    private let mayRefer: Bool
+
+    /// How many bytes of a frame that refers to its guest's buffer are copied at once: as many as are usually looked at to decide about it. Whatever is decided
+    /// about is private, as the guest may change its own memory at any time.
+    private static var front: Int { @_noLocks get { 192 } }
+    /// The shortest frame that is worth it.
+    private static var shortestReferring: Int { @_noLocks get { 512 } }
 
     /// The longest frame that any port carries: the largest MTU with an Ethernet header and two VLAN tags.
     private static var longest: Int { @_noLocks get { 9_000 + 14 + 8 } }
@@ -22,29 +31,32 @@ struct RingReceiver {
     @inline(__always) @_noLocks
     private init(
         _ ring: UnsafeMutablePointer<GuestRing>, _ pool: OpaquePointer, _ scratch: RingScratch, _ counters: UnsafeMutablePointer<PortCounters>,
-        _ frames: UnsafeMutablePointer<Frame?>
+        _ frames: UnsafeMutablePointer<Frame?>, _ mayRefer: Bool
     ) {
         self.ring = ring
+        self.mayRefer = mayRefer
         self.pool = pool
         self.scratch = scratch
         self.counters = counters
         self.frames = frames
         room = Int(sluice_pool_room(pool))
         header = Int(ring.pointee.headerLength)
+        hasOffloads = ring.pointee.hasOffloads
     }
 
     /// Takes frames out of a ring, and returns their buffers to the guest.
-    /// - Returns: how many frames there are. If the ring was found to be broken, `GuestRing.fault` says so.
+    /// - Parameter mayRefer: whether long frames may stay in the guest's buffers but for their front, until `publish`.
+    /// - Returns: how many frames there are. If the ring was found to be broken, `GuestRing.fault` says so. If `GuestRing.isHeld`, `publish` is to follow.
     @inline(never) @_noLocks
     static func receive(
         _ ring: UnsafeMutablePointer<GuestRing>, _ wanted: Int, _ pool: OpaquePointer, _ frames: UnsafeMutablePointer<Frame?>, _ scratch: RingScratch,
-        _ counters: UnsafeMutablePointer<PortCounters>
+        _ counters: UnsafeMutablePointer<PortCounters>, mayRefer: Bool
     ) -> Int {
         let count = min(wanted, ring.available)
-        guard count > 0, sluice_frames_allocate(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
-        var receiver = RingReceiver(ring, pool, scratch, counters, frames)
+        guard count > 0, sluice_buffers_take(pool, frames, UInt32(truncatingIfNeeded: count)) == 0 else { return 0 }
+        var receiver = RingReceiver(ring, pool, scratch, counters, frames, mayRefer)
         if ring.pointee.isPacked { receiver.takePacked(count) } else { receiver.takeSplit(count) }
-        if receiver.used < count { sluice_frames_free(frames + receiver.used, UInt32(truncatingIfNeeded: count &- receiver.used)) }
+        if receiver.used < count { sluice_buffers_give_back(pool, frames + receiver.used, UInt32(truncatingIfNeeded: count &- receiver.used)) }
         return receiver.used
     }
 
@@ -90,7 +102,7 @@ struct RingReceiver {
         }
         if used == ring.pointee.nextUsed.index { return }
         ring.pointee.next.index = next
-        ring.publishSplit(upTo: used)
+        ring.hold(upTo: used)
     }
 
     /// Takes up to `count` frames out of a packed ring (virtio 1.2, 2.8).
@@ -129,7 +141,7 @@ struct RingReceiver {
             }
         }
         ring.pointee.next = next
-        returns.publish()
+        returns.hold()
     }
 
     /// Where a buffer is that holds a frame as a whole, with its header, and fits into one buffer of the pool; nil: it is not such a one.
@@ -140,7 +152,7 @@ struct RingReceiver {
             return nil
         }
         // A header often ends a cache line, and the frame begins the next one.
-        sluice_prefetch(bytes)
+        if hasOffloads { sluice_prefetch(bytes) }
         sluice_prefetch(bytes + header)
         return bytes
     }
@@ -153,9 +165,15 @@ struct RingReceiver {
         let frame = frames[used].unsafelyUnwrapped
         let length = piece.count &- header
         var wishes = NetHeader()
-        wishes.first = piece.bytes.read64(0)
-        copyFrame(to: sluice_frame_bytes(frame).unsafelyUnwrapped, from: piece.bytes + header, length)
-        sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
+        if hasOffloads { wishes.first = piece.bytes.read64(0) }
+        sluice_frame_begin(frame)
+        if mayRefer && length >= Self.shortestReferring {
+            sluice_copy(sluice_frame_bytes(frame), piece.bytes + header, Self.front)
+            sluice_frame_refer(frame, UInt16(truncatingIfNeeded: Self.front), UInt32(truncatingIfNeeded: length), piece.bytes + header + Self.front)
+        } else {
+            copyFrame(to: sluice_frame_bytes(frame).unsafelyUnwrapped, from: piece.bytes + header, length)
+            sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
+        }
         if _slowPath(!wishes.isPlain) {
             wishes.last = UInt32(piece.bytes.read16(8))
             if !wishes.apply(to: frame) { return reject(.receiveError) }
@@ -178,16 +196,17 @@ struct RingReceiver {
             return true
         }
         let frame = frames[used].unsafelyUnwrapped
+        sluice_frame_begin(frame)
         var cursor = PieceCursor(scratch, count: walk.pieces)
         var wishes = NetHeader()
         var unused: UInt16 = 0
         cursor.read(to: &wishes.first, 8)
         cursor.read(to: &wishes.last, 2)
         cursor.read(to: &unused, header &- 10)
+        if !hasOffloads { wishes = NetHeader() }
         guard gather(frame, &cursor, length, room: room, pool) else { return false }
         if !wishes.isPlain, !wishes.apply(to: frame) {
             sluice_frame_cut(frame)
-            sluice_frame_clear(frame)
             reject(.receiveError)
             return true
         }

@@ -4,11 +4,11 @@ import Synchronization
 // What both sides of a ring tell each other: that buffers were used or made available, and whether they want to be told.
 
 extension UnsafeMutablePointer<GuestRing> {
-    /// Tells the guest that buffers were used, if it wants to be told (virtio 1.2, 2.7.7 and 2.8.10).
+    /// Tells the guest that buffers were used, if it wants to be told (virtio 1.2, 2.7.7 and 2.8.10). The guest must see the used buffers before the switch reads
+    /// whether it wants to be told, as it may be about to sleep: a full fence stands between `publish` and this.
     @inline(__always) @_noLocks
     func tell() {
-        // The guest must see the used buffers before the switch reads whether it wants to be told: it may be about to sleep.
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        pointee.isUntold = false
         if pointee.isPacked ? wantsPacked() : wantsSplit(), pointee.call >= 0 { sluice_guest_call(pointee.call) }
     }
 
@@ -21,6 +21,14 @@ extension UnsafeMutablePointer<GuestRing> {
         pointee.toldUsed = pointee.nextUsed.index
         pointee.hasTold = true
         return old
+    }
+
+    /// Publishes what a ring holds, by itself, and tells its guest.
+    @inline(__always) @_noLocks
+    func publishAndTell() {
+        if pointee.isHeld { publish() } else if !pointee.isUntold { return }
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        tell()
     }
 
     @inline(__always) @_noLocks

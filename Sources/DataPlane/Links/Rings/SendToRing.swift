@@ -18,7 +18,7 @@ struct RingSender {
 
     /// Copies frames into buffers of a guest's ring.
     /// - Returns: how many frames were copied. Fewer than `count`: there are no more buffers, or none that is long enough for the next frame. If the ring was found
-    ///   to be broken, `GuestRing.fault` says so.
+    ///   to be broken, `GuestRing.fault` says so. If `GuestRing.isHeld`, `publish` is to follow.
     @inline(never) @_noLocks
     static func send(_ ring: UnsafeMutablePointer<GuestRing>, _ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ scratch: RingScratch) -> Int {
         var sender = RingSender(ring, scratch)
@@ -61,7 +61,7 @@ struct RingSender {
         }
         if done == 0 { return 0 }
         ring.pointee.next.index = next
-        ring.publishSplit(upTo: used)
+        ring.hold(upTo: used)
         return done
     }
 
@@ -90,6 +90,9 @@ struct RingSender {
     private mutating func sendPacked(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
         let descriptors = ring.pointee.descriptors, memory = ring.pointee.memory, size = ring.pointee.size
         var next = ring.pointee.next
+        // These descriptors are read now and written soon after, so their lines are wanted for writing at once.
+        let lines = (min(count, Int(size &- next.index)) &+ 3) &>> 2
+        for line in 0..<lines { sluice_prefetch_for_writing(descriptors + (Int(next.index) &* 16 &+ line &* 64)) }
         var returns = PackedReturns(ring)
         var done = 0
         while done < count, spent < RingScratch.most {
@@ -115,7 +118,7 @@ struct RingSender {
             done &+= 1
         }
         ring.pointee.next = next
-        returns.publish()
+        returns.hold()
         return done
     }
 
@@ -173,7 +176,10 @@ struct RingSender {
         } else {
             piece.bytes.storeBytes(of: UInt16(truncatingIfNeeded: wishes.last), toByteOffset: 8, as: UInt16.self)
         }
-        copyFrame(to: piece.bytes + header, from: sluice_frame_bytes(frame).unsafelyUnwrapped, piece.count &- header)
+        let length = piece.count &- header, front = Int(sluice_frame_contiguous(frame))
+        copyFrame(to: piece.bytes + header, from: sluice_frame_bytes(frame).unsafelyUnwrapped, front)
+        // What the frame refers to goes from one guest's buffer into the other's.
+        if front != length { sluice_copy(piece.bytes + header + front, sluice_frame_rest(frame), length &- front) }
         if _slowPath(ring.pointee.isLogged) { ring.log(piece.bytes, piece.count) }
     }
 

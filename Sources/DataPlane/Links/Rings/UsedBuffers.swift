@@ -1,7 +1,7 @@
 // How buffers are returned to the driver.
 
 extension UnsafeMutablePointer<GuestRing> {
-    /// Notes buffers in the used ring of a split ring (virtio 1.2, 2.7.8), from `used` on. The driver sees them after `publishSplit`.
+    /// Notes buffers in the used ring of a split ring (virtio 1.2, 2.7.8), from `used` on. The driver sees them after `publish`.
     @inline(__always) @_noLocks
     func returnSplit(_ buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int, from used: UInt16) {
         let ring = pointee.deviceArea + 4, mask = pointee.size &- 1
@@ -11,14 +11,26 @@ extension UnsafeMutablePointer<GuestRing> {
         }
     }
 
-    /// Lets the driver of a split ring have the buffers up to `used`, and tells it.
+    /// Notes that all buffers of a split ring up to `used` are to be published.
     @inline(__always) @_noLocks
-    func publishSplit(upTo used: UInt16) {
+    func hold(upTo used: UInt16) {
         pointee.nextUsed.index = used
-        if _slowPath(pointee.isLogged) { log(pointee.deviceArea + 4, 8 &* Int(pointee.size)) }
-        pointee.deviceArea.release16(2, used)
-        if _slowPath(pointee.isLogged) { log(pointee.deviceArea, 4) }
-        tell()
+        pointee.isHeld = true
+    }
+
+    /// Lets the driver have the buffers that were returned. No frame refers to them any more. `tell` is to follow.
+    @inline(__always) @_noLocks
+    func publish() {
+        pointee.isHeld = false
+        if pointee.isPacked {
+            pointee.heldSlot.release64(8, pointee.heldWord)
+            pointee.journal.finish(at: pointee.nextUsed)
+            if _slowPath(pointee.isLogged) { log(pointee.heldSlot, 16) }
+        } else {
+            if _slowPath(pointee.isLogged) { log(pointee.deviceArea + 4, 8 &* Int(pointee.size)) }
+            pointee.deviceArea.release16(2, pointee.nextUsed.index)
+            if _slowPath(pointee.isLogged) { log(pointee.deviceArea, 4) }
+        }
     }
 }
 
@@ -44,6 +56,9 @@ struct PackedReturns {
     private let descriptors: UnsafeMutableRawPointer
     private let size: UInt16
     private let isInOrder: Bool
+    private let journal: RingJournal
+    /// How many buffers are noted there since the last were published.
+    private var noted = 0
     private var place: RingPlace
     /// The slot of the first, and what is to be written there: length, identifier and flags, in bytes 8 to 15.
     private var first: UnsafeMutableRawPointer
@@ -56,12 +71,22 @@ struct PackedReturns {
         descriptors = ring.pointee.descriptors
         size = ring.pointee.size
         isInOrder = ring.pointee.isInOrder
+        journal = ring.pointee.journal
         place = ring.pointee.nextUsed
         first = descriptors
     }
 
     @inline(__always) @_noLocks
     mutating func add(_ buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int) {
+        if _slowPath(noted &+ count > RingJournal.most) {
+            // So many come only from a call that sends, whose buffers may be published at any time.
+            hold()
+            ring.publish()
+            (isEmpty, noted) = (true, 0)
+        }
+        // Whoever goes on after this process was killed must know which slots may have been written.
+        journal.note(buffers, count, behind: noted, from: ring.pointee.nextUsed)
+        noted &+= count
         for index in 0..<count {
             let buffer = buffers[index]
             let slot = descriptors + Int(place.index) &* 16
@@ -81,13 +106,13 @@ struct PackedReturns {
         }
     }
 
-    /// Lets the driver have the buffers, and tells it.
+    /// Notes that the buffers are to be published.
     @inline(__always) @_noLocks
-    func publish() {
+    func hold() {
         if isEmpty { return }
         ring.pointee.nextUsed = place
-        first.release64(8, word)
-        if _slowPath(ring.pointee.isLogged) { ring.log(first, 16) }
-        ring.tell()
+        ring.pointee.heldSlot = first
+        ring.pointee.heldWord = word
+        ring.pointee.isHeld = true
     }
 }

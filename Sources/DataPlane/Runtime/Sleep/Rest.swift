@@ -97,7 +97,10 @@ private func longestWait(
     let trees = snapshot.pointee.trees
     for index in 0..<trees.count { due = min(due, trees[unchecked: index].tree.pointee.nextEvent(at: now)) }
     let pauses = snapshot.pointee.pauses
-    for index in 0..<pauses.count where pauses[unchecked: index].end > now { due = min(due, pauses[unchecked: index].end) }
+    for index in 0..<pauses.count {
+        if pauses[unchecked: index].end > now { due = min(due, pauses[unchecked: index].end) }
+        due = min(due, pauses[unchecked: index].nextAsk)
+    }
     let queues = snapshot.pointee.receiveQueues
     for index in 0..<queues.count {
         let link = queues[unchecked: index].link, pacer = PortState.pacer(of: link.pointee.port)
