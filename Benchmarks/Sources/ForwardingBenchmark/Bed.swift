@@ -21,6 +21,12 @@ struct Bed {
         try fill()
         var ids = ClassIDs()
         try plane.apply(model, trees: trees(of: model, ids: &ids))
+        guard let captured = load.captured else { return }
+        for pair in pairs {
+            var capture = CaptureSettings(.port(pair.a))
+            capture.expression = captured
+            _ = try plane.beginCapture(capture)
+        }
     }
 
     /// Puts the frames into the rings. Frames that are received by `a` leave by `b`, whose transmit ring is `a`'s receive ring.

@@ -26,6 +26,8 @@ struct Load: ParsableArguments {
     var vlans = 0
     @Option(help: "Each port has a filter of so many rules, none of which matches any frame; 0: no filter.")
     var rules = 0
+    @Option(help: "One port of each pair is captured, both ways, with this expression; nobody reads the capture. Default: none is.")
+    var captured: String?
     @Option(help: "What the poll loops do when there is nothing to do: polling, adaptive or interrupt.")
     var polling = "adaptive"
     @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
@@ -58,6 +60,7 @@ struct Load: ParsableArguments {
         if shared { result.append("--shared") }
         if vlans != 0 { result += ["--vlans", "\(vlans)"] }
         if rules != 0 { result += ["--rules", "\(rules)"] }
+        if let captured { result += ["--captured", captured] }
         if tags { result.append("--tags") }
         if noHuge { result.append("--no-huge") }
         return result
