@@ -79,7 +79,7 @@ SLUICE_INLINE void sluice_frame_trim_front(struct rte_mbuf *m, uint16_t bytes) {
 }
 
 /// A frame of which only the front is in its buffer, while the rest is still where it came from: `sluice_frame_contiguous` of its `sluice_frame_length` bytes are
-/// there. The place of the rest stands in the field for hashes, which nobody else uses.
+/// there. The place of the rest stands in the field for hashes, in which captures note something about frames that are whole.
 static const uint64_t sluice_flag_partial = 1ULL << 40;
 /// Has DPDK give this flag to nobody else. Returns 0 or a negative errno.
 int sluice_frame_claim_flag(void);

@@ -23,7 +23,10 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
     let frames = lcore.pointee.received
     let count: Int
     switch link.pointee.mechanism {
-    case .vhost: count = receiveFromGuest(queue, link, wanted, mayRefer: ingress(of: queue.pointee.port, snapshot) == nil, lcore)
+    case .vhost:
+        // Filters, mirrors and captures look at whole frames.
+        let mayRefer = ingress(of: queue.pointee.port, snapshot) == nil && snapshot.pointee.captures == nil
+        count = receiveFromGuest(queue, link, wanted, mayRefer: mayRefer, lcore)
     case .device: count = Int(sluice_device_receive(queue.pointee.device.device, queue.pointee.device.queue, frames, UInt16(truncatingIfNeeded: wanted)))
     }
     if count == 0 { return 0 }
