@@ -50,9 +50,12 @@ struct Duel {
         return failure ?? arena.examine().map { "in the end: \($0)" }
     }
 
-    /// A number that identifies the case: FNV-1a of its text. One parameter is left out of the text because the oracle does not have it; cases that were kept
-    /// before it existed can thus still be identified.
-    var mark: UInt64 { "\(done)".replacing("queuesFlows: false, ", with: "").utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
+    /// A number that identifies the case: FNV-1a of its text. The parameters that the oracle does not have are left out of the text; cases that were kept before
+    /// they existed can thus still be identified.
+    var mark: UInt64 {
+        "\(done)".replacing("queuesFlows: false, marksForCoDel: false, markBytes: 0, markDelay: 0, ", with: "")
+            .utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
 
     /// Carries out steps that are written down, and returns nil if both agreed; otherwise, what they did not agree on.
     static func difference(_ known: Case) -> String? {
