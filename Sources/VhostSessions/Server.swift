@@ -101,6 +101,8 @@ final class Server {
         if isRequired { disconnect(port, because: "memory that could become shorter is refused from now on, and the frontend's has to be looked at") }
     }
 
+    func offer(_ id: Int, _ features: VirtioFeatures) { ports[id]?.options.offer.features = features }
+
     private func isDue(_ port: Port, _ now: UInt64) {
         if let connection = port.connection, let deadline = connection.deadline, deadline <= now { disconnect(port, because: connection.impatience) }
         if let next = port.next, next <= now {

@@ -15,6 +15,7 @@ public final class VhostSessions: Sendable {
         case remove(Int, Signal)
         case disconnect(Int, String)
         case requireSealedMemory(Int, Bool, Signal)
+        case offer(Int, VirtioFeatures)
         case end
     }
 
@@ -117,6 +118,9 @@ public final class VhostSessions: Sendable {
         if post(.requireSealedMemory(port.number, isRequired, done)) { done.wait() }
     }
 
+    /// Changes what a port offers to frontends that connect from now on. Who is connected keeps what it was offered.
+    public func offer(_ port: PortID, _ features: VirtioFeatures) { _ = post(.offer(port.number, features)) }
+
     /// Ends all ports and the thread. Not to be called by a delegate.
     public func end() {
         let isFirst = shared.withLock { shared in
@@ -158,6 +162,7 @@ public final class VhostSessions: Sendable {
             case .requireSealedMemory(let id, let isRequired, let done):
                 server.requireSealedMemory(id, isRequired)
                 done.send()
+            case .offer(let id, let features): server.offer(id, features)
             case .end: return false
             }
         }

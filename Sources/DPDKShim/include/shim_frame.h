@@ -117,6 +117,15 @@ SLUICE_INLINE void sluice_frame_request(struct rte_mbuf *m, uint64_t flags, uint
     m->l2_len = l2;
     m->l3_len = l3;
 }
+/// Requests that whoever sends the frame on cuts it into TCP segments of `size` bytes of data, and finishes their checksums: `l4` is the length of the TCP header.
+SLUICE_INLINE void sluice_frame_request_segments(struct rte_mbuf *m, uint64_t flags, uint16_t l2, uint16_t l3, uint16_t l4, uint16_t size) {
+    sluice_frame_request(m, flags | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM, l2, l3);
+    m->l4_len = l4;
+    m->tso_segsz = size;
+}
+SLUICE_INLINE uint16_t sluice_frame_l2_length(const struct rte_mbuf *m) { return m->l2_len; }
+SLUICE_INLINE uint16_t sluice_frame_l4_length(const struct rte_mbuf *m) { return m->l4_len; }
+SLUICE_INLINE uint16_t sluice_frame_segment_size(const struct rte_mbuf *m) { return m->tso_segsz; }
 /// How far from a frame's start the headers reach that come before the checksummed part.
 SLUICE_INLINE uint16_t sluice_frame_headers_length(const struct rte_mbuf *m) { return m->l2_len + m->l3_len; }
 /// Finishes a checksum over everything from `start` on, whose place is at `field` and holds the sum to begin with. The frame's bytes must be its own, and these
@@ -133,6 +142,7 @@ static const uint64_t sluice_flag_tx_offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
 static const uint64_t sluice_flag_tx_l4_mask = RTE_MBUF_F_TX_L4_MASK;
 static const uint64_t sluice_flag_tx_tcp_checksum = RTE_MBUF_F_TX_TCP_CKSUM;
 static const uint64_t sluice_flag_tx_udp_checksum = RTE_MBUF_F_TX_UDP_CKSUM;
+static const uint64_t sluice_flag_tx_segments = RTE_MBUF_F_TX_TCP_SEG;
 static const uint64_t sluice_flag_tx_ipv4 = RTE_MBUF_F_TX_IPV4;
 static const uint64_t sluice_flag_tx_ipv6 = RTE_MBUF_F_TX_IPV6;
 

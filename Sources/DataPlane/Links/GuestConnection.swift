@@ -66,7 +66,10 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
     }
 
     func agreed(_ features: VirtioFeatures, _ protocolFeatures: ProtocolFeatures) {
-        state.pointee.finishChecksums.store(!features.contains(.guestCsum), ordering: .relaxed)
+        let finishes = features.contains(.guestCsum)
+        state.pointee.finishChecksums.store(!finishes, ordering: .relaxed)
+        let taken = TCPSegmentation(ipv4: finishes && features.contains(.guestTSO4), ipv6: finishes && features.contains(.guestTSO6))
+        state.pointee.takesSegmentation.store(taken.rawValue, ordering: .relaxed)
     }
 
     func start(_ started: StartedRing) {
@@ -199,6 +202,8 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         ring.isInOrder = started.features.contains(.inOrder)
         ring.isMergeable = started.features.contains(.mergeableReceive)
         ring.hasOffloads = !started.features.isDisjoint(with: [.csum, .gso, .hostTSO4, .hostTSO6, .hostUFO])
+        let leaves = started.features.contains(.csum)
+        ring.segmentation = TCPSegmentation(ipv4: leaves && started.features.contains(.hostTSO4), ipv6: leaves && started.features.contains(.hostTSO6))
         ring.headerLength = started.features.isDisjoint(with: [.mergeableReceive, .version1]) ? 10 : 12
         if started.features.contains(.logAll), let log = started.log { (ring.logBits, ring.logLength) = (log.bits, log.length) }
         ring.call = started.call ?? -1

@@ -32,6 +32,8 @@ struct LinkState: ~Copyable {
     let ringChanges = Atomic<UInt32>(0)
     /// Whether the receiver cannot take frames with unfinished checksums, so that the switch has to finish them.
     let finishChecksums = Atomic<Bool>(false)
+    /// `TCPSegmentation` of frames that the receiver takes as they are; 0: the switch has to segment them all.
+    let takesSegmentation = Atomic<UInt8>(0)
     /// Whether the link only sends frames that lie in one buffer of their own, so that clones and chains have to be flattened. Set before any loop is given the
     /// link.
     var wantsFlat = false

@@ -3,6 +3,7 @@ import DPDKShim
 import Glibc
 import Synchronization
 import VhostSessions
+import VhostUser
 
 /// A guest's vhost-user socket. The thread of vhost-user connects, reconnects and negotiates; this keeps the port's state up to date.
 final class VhostLink: PortLink {
@@ -28,6 +29,7 @@ final class VhostLink: PortLink {
         sessions = runtime.vhost
         var options = PortOptions(path: socket, mode: mode == .server ? .server : .client)
         options.requiresSealedMemory = settings.requireSealed
+        options.offer.features = Self.features(settings)
         if mode == .server, access != SocketAccess() { options.prepare = { try applied.apply(to: $0, port: name) } }
         do {
             session = try sessions.add(options, guest)
@@ -88,9 +90,15 @@ final class VhostLink: PortLink {
         return .anew
     }
 
+    /// What is offered to the guest. One that has agreed on segmentation takes no switch in place of this one that does not offer it.
+    private static func features(_ settings: PortSettings) -> VirtioFeatures {
+        settings.offload ? VirtioFeatures.standard.union(.hostSegmentation) : .standard
+    }
+
     /// Gives the socket its new owner and mode, and guests the rule for their memory. A ring has no MTU.
     func change(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) {
         if mode == .server, old.access != new.access { try AppliedAccess(new.access, port: new.name).apply(to: device, port: new.name) }
+        if old.offload != new.offload { sessions.offer(session, Self.features(new)) }
         if old.requireSealed != new.requireSealed { sessions.requireSealedMemory(session, new.requireSealed) }
     }
 

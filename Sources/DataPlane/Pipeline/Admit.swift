@@ -227,10 +227,11 @@ private func admitParsed(
     let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(source)
     let frame = lcore.pointee.received[index].unsafelyUnwrapped
     let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped)
-    parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
+    let carried = isToBeSegmented(frame) ? SegmentCutter(frame).longest : lcore.pointee.lengths[index]
+    parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: carried, into: record)
     if record.pointee.flags.has(.truncated), sluice_frame_is_partial(frame) {
         sluice_frame_complete(frame)
-        parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: lcore.pointee.lengths[index], into: record)
+        parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: carried, into: record)
     }
     let longest = port.pointee.maxFrame &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
     if isRefused(record, longest), !carriesBPDU(record, longest, port) {
@@ -270,7 +271,7 @@ private func admitParsed(
     if strips {
         TagEditing.stripPriorityTag(sluice_frame_bytes(frame).unsafelyUnwrapped, record)
         sluice_frame_trim_front(frame, UInt16(HeaderSize.vlanTag))
-        lcore.pointee.lengths[index] = record.pointee.length
+        lcore.pointee.lengths[index] &-= UInt32(HeaderSize.vlanTag)
     }
     if pattern.isNone { return .other }
     pattern.remember(record)

@@ -15,6 +15,7 @@ func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutable
         groups.pointee.gather(found.groups.count, lcore)
         (burst.frames, burst.lengths) = (lcore.pointee.classified, Groups.lengths(groups))
     }
+    if _slowPath(lcore.pointee.receivedFlags & sluice_flag_tx_segments != 0) { return passOneByOne(burst, source, lcore, snapshot) }
     var group = 0, next = 0
     repeat {
         let key = groups.pointee.keys[unchecked: group]

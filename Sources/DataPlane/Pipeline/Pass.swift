@@ -88,6 +88,7 @@ private func offer(
     _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, _ key: GroupKey, _ watch: EgressTag,
     _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>
 ) {
+    if _slowPath(lcore.pointee.receivedFlags & sluice_flag_tx_segments != 0) { return offerSegments(frames, lengths, count, key, watch, tree, lcore) }
     for index in 0..<count { offer(frames[index].unsafelyUnwrapped, lengths[index], key.tag.and(watch), key.leaf, for: key.output, tree, lcore) }
 }
 

@@ -34,7 +34,7 @@ struct PortChange {
         for settings in new.ports {
             guard let was = before[settings.name] else { added.append(settings); continue }
             let differs = was.kind != settings.kind || was.bridge != settings.bridge || was.mtu != settings.mtu || was.access != settings.access
-                || was.persistent != settings.persistent || was.requireSealed != settings.requireSealed
+                || was.persistent != settings.persistent || was.requireSealed != settings.requireSealed || was.offload != settings.offload
             if differs {
                 replaced.append(Replacement(old: was, new: settings))
             } else {

@@ -45,7 +45,11 @@ package final class RingTrial {
 
     /// Gives the ring a size and a layout. Its parts stand at the beginning of the first region: descriptors at 0, the driver's part at 0x40000, the device's
     /// part at 0x50000.
-    package func setUp(size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false, hasOffloads: Bool = true, isLogged: Bool = false) {
+    /// - Parameter segmentation: which frames the driver may leave to be segmented: 1 over IPv4, 2 over IPv6.
+    package func setUp(
+        size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false,
+        hasOffloads: Bool = true, isLogged: Bool = false, segmentation: UInt8 = 0
+    ) {
         memset(memory[0].host, 0, Self.regionBytes)
         memset(memory[1].host, 0, Self.regionBytes)
         var new = GuestRing()
@@ -53,7 +57,7 @@ package final class RingTrial {
         new.driverArea = memory[0].host + 0x40000
         new.deviceArea = memory[0].host + 0x50000
         (new.size, new.isPacked, new.isMergeable, new.headerLength, new.hasEventIndex) = (size, isPacked, isMergeable, header, hasEventIndex)
-        (new.isInOrder, new.hasOffloads) = (isInOrder, hasOffloads)
+        (new.isInOrder, new.hasOffloads, new.segmentation) = (isInOrder, hasOffloads, TCPSegmentation(rawValue: segmentation))
         new.call = call
         log.initialize(repeating: 0)
         if isLogged { (new.logBits, new.logLength) = (log.baseAddress, UInt64(log.count)) }
@@ -135,6 +139,33 @@ package final class RingTrial {
         let sent = sendStaged(contents.count)
         sluice_frames_free(frames, UInt32(contents.count))
         return sent
+    }
+
+    /// Receives from the ring, and keeps the frames for `cut` or `sendStaged`.
+    /// - Returns: how many there are.
+    package func take(_ wanted: Int = burstSize) -> Int {
+        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: false)
+        ring.publishAndTell()
+        return count
+    }
+
+    /// The frames that leave in place of a kept one where it cannot leave whole, with finished checksums.
+    package func cut(_ index: Int) -> [[UInt8]] {
+        let frame = frames[index]!
+        guard isToBeSegmented(frame) else { return [] }
+        var cutter = SegmentCutter(frame), result: [[UInt8]] = []
+        precondition(cutter.charge(0)?.frames == UInt32(cutter.left))
+        let (charged, longest) = (Int(cutter.charge(0)!.bytes), Int(cutter.longest))
+        while let segment = cutter.next(pool) {
+            guard sluice_frame_finish_checksums(segment) == 0 else { return [] }
+            result.append([UInt8](unsafeUninitializedCapacity: Int(sluice_frame_length(segment))) { buffer, count in
+                sluice_frame_read(segment, buffer.baseAddress)
+                count = Int(sluice_frame_length(segment))
+            })
+            sluice_frame_free(segment)
+        }
+        precondition(charged == result.reduce(0) { $0 + $1.count } && longest == result[0].count, "what is charged is not what leaves")
+        return result
     }
 
     /// Does the same as `receive`, and forgets the frames.

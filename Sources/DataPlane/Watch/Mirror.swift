@@ -56,8 +56,20 @@ struct Passage {
     }
 }
 
-@inline(__always) @_noLocks
+/// Has mirrors copy a frame. Of one that is to be segmented they copy the segments, as a wire would carry them.
+@_noLocks
 private func duplicate(_ frame: Frame, _ taps: MirrorTaps, _ passage: Passage, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+    if taps.count == 0 { return }
+    if !isToBeSegmented(frame) { return copy(frame, taps, passage, lcore, snapshot) }
+    var cutter = SegmentCutter(frame)
+    while let segment = cutter.next(lcore.pointee.pool) {
+        copy(segment, taps, passage, lcore, snapshot)
+        sluice_frame_free(segment)
+    }
+}
+
+@inline(__always) @_noLocks
+private func copy(_ frame: Frame, _ taps: MirrorTaps, _ passage: Passage, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     for place in 0..<taps.count {
         let tap = taps.first.unsafelyUnwrapped + place
         if let dropped = duplicate(frame, tap, passage, lcore, snapshot) { tap.pointee.mirror.pointee.counters.pointee.drops[unchecked: dropped.rawValue] &+= 1 }

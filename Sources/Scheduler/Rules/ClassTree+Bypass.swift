@@ -48,7 +48,7 @@ extension ClassTree {
 
     /// Whether frames of a leaf may pass without overtaking others.
     @_noLocks @inline(__always)
-    private func mayPass(_ leaf: ClassID) -> Bool {
+    func mayPass(_ leaf: ClassID) -> Bool {
         states[Int(leaf)].tail == FrameNode.none && (parkedOutputs == 0 || outputStates[Int(profile(of: leaf).pointee.output)].isParked == 0)
     }
 

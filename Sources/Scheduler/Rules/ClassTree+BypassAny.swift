@@ -36,7 +36,7 @@ extension ClassTree {
     /// The class on whose floor frames of the leaf would leave, or 0 if they have to wait; and what all buckets up to it allow. If no class below the root has
     /// credit at hand, they leave on saved credit.
     @_noLocks @inline(__always)
-    private mutating func findLender(
+    mutating func findLender(
         _ leaf: ClassID, _ budget: inout Int64, _ packets: inout Int64, _ spendsSavings: inout Bool, at now: Nanoseconds
     ) -> ClassID {
         var id = leaf, saver: ClassID = 0
@@ -67,7 +67,7 @@ extension ClassTree {
     }
 
     @_noLocks @inline(__always)
-    private mutating func chargeBypass(
+    mutating func chargeBypass(
         _ leaf: ClassID, _ lender: ClassID, _ spendsSavings: Bool, frames: UInt64, bytes: UInt32, cost: Int64, packetCost: Int64, at now: Nanoseconds
     ) {
         var id = leaf

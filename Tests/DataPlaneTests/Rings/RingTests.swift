@@ -105,7 +105,7 @@ import Testing
                 let isPacked = round % 2 == 0
                 let size = isPacked ? Int.random(in: 1...64, using: &random) : 1 << Int.random(in: 0...6, using: &random)
                 if round % 64 < 2 || trial.fault != nil {
-                    trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: Bool.random(using: &random), hasEventIndex: Bool.random(using: &random), isInOrder: Bool.random(using: &random))
+                    trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: Bool.random(using: &random), hasEventIndex: Bool.random(using: &random), isInOrder: Bool.random(using: &random), segmentation: 3)
                 }
                 let ring = trial.memory[0].host
                 // Descriptors that are nearly right: addresses about the edges of memory, tables in the ring itself, flags of every kind.

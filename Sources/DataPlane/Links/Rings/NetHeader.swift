@@ -10,6 +10,9 @@ struct NetHeader {
 
     /// The checksum is to be finished by whoever needs it (VIRTIO_NET_HDR_F_NEEDS_CSUM).
     private static var needsChecksum: UInt64 { @_noLocks get { 1 } }
+    /// The frame is to be cut into TCP segments over IPv4, or over IPv6 (VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6).
+    private static var segmentsIPv4: UInt8 { @_noLocks get { 1 } }
+    private static var segmentsIPv6: UInt8 { @_noLocks get { 4 } }
 
     @inline(__always) @_noLocks
     init() {}
@@ -18,7 +21,10 @@ struct NetHeader {
     @inline(__always)
     var isPlain: Bool { @_noLocks get { first & 0xff01 == 0 } }
     @inline(__always)
-    private var segmentation: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: first &>> 8) } }
+    private var kind: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: first &>> 8) } }
+    /// How many bytes of data each segment has; the last may have fewer.
+    @inline(__always)
+    private var segmentSize: Int { @_noLocks get { Int(UInt16(truncatingIfNeeded: first &>> 32)) } }
     @inline(__always)
     private var checksumStart: Int { @_noLocks get { Int(UInt16(truncatingIfNeeded: first &>> 48)) } }
     @inline(__always)
@@ -35,22 +41,26 @@ struct NetHeader {
 
     @inline(never) @_noLocks
     private mutating func request(_ frame: Frame) {
-        let place: UInt32
-        switch sluice_frame_flags(frame) & sluice_flag_tx_l4_mask {
+        let place: UInt32, flags = sluice_frame_flags(frame)
+        switch flags & sluice_flag_tx_l4_mask {
         case sluice_flag_tx_tcp_checksum: place = 16
         case sluice_flag_tx_udp_checksum: place = 6
         default: return
         }
-        first = Self.needsChecksum | UInt64(sluice_frame_headers_length(frame)) &<< 48
+        let start = UInt64(sluice_frame_headers_length(frame))
+        first = Self.needsChecksum | start &<< 48
         last = last & ~0xffff | place
+        if flags & sluice_flag_tx_segments != 0 {
+            let kind = flags & sluice_flag_tx_ipv6 != 0 ? Self.segmentsIPv6 : Self.segmentsIPv4
+            first |= UInt64(kind) &<< 8 | (start &+ UInt64(sluice_frame_l4_length(frame))) &<< 16 | UInt64(sluice_frame_segment_size(frame)) &<< 32
+        }
     }
 
     /// Notes in the frame's buffer what its sender wants done. What no device can be asked to do is done at once.
+    /// - Parameter segmentation: which frames the driver may leave to be segmented.
     /// - Returns: false if that cannot be done with this frame.
     @inline(never) @_noLocks
-    func apply(to frame: Frame) -> Bool {
-        // Segmentation is not offered, so no driver asks for it.
-        if segmentation != 0 { return false }
+    func apply(to frame: Frame, _ segmentation: TCPSegmentation) -> Bool {
         let start = checksumStart, field = start &+ checksumOffset
         guard field &+ 2 <= Int(sluice_frame_length(frame)) else { return false }
         let bytes = sluice_frame_bytes(frame).unsafelyUnwrapped
@@ -76,16 +86,54 @@ struct NetHeader {
             }
             if version != 0, start &- l3 >= 20 {
                 if transport == 6, checksumOffset == 16 {
+                    if kind != 0 { return requestSegments(of: frame, version, l3: l3, segmentation) }
                     sluice_frame_request(frame, version | sluice_flag_tx_tcp_checksum, UInt16(l3), UInt16(start &- l3))
                     return true
                 }
-                if transport == 17, checksumOffset == 6 {
+                if kind == 0, transport == 17, checksumOffset == 6 {
                     sluice_frame_request(frame, version | sluice_flag_tx_udp_checksum, UInt16(l3), UInt16(start &- l3))
                     return true
                 }
             }
         }
+        if kind != 0 { return false }
         // Something else: the inner checksum of a tunnel, or one behind extension headers. It is a sum like all others.
         return sluice_frame_finish_checksum(frame, UInt32(start), UInt32(field)) == 0
     }
+
+    /// Notes that a frame, whose TCP header begins at `checksumStart`, is to be cut into segments. The length of the headers is found in them, as what the driver
+    /// says about it is a hint only (virtio 1.2, 5.1.6.2).
+    @inline(never) @_noLocks
+    private func requestSegments(of frame: Frame, _ version: UInt64, l3: Int, _ segmentation: TCPSegmentation) -> Bool {
+        let isIPv6 = version == sluice_flag_tx_ipv6, start = checksumStart
+        guard kind == (isIPv6 ? Self.segmentsIPv6 : Self.segmentsIPv4), segmentation.has(isIPv6: isIPv6), first & Self.needsChecksum != 0,
+            start &+ 20 <= Int(sluice_frame_contiguous(frame))
+        else { return false }
+        let bytes = sluice_frame_bytes(frame).unsafelyUnwrapped
+        let l4 = Int((bytes + start + 12).loadUnaligned(as: UInt8.self) &>> 4) &* 4
+        let data = Int(sluice_frame_length(frame)) &- start &- l4
+        // A fragment has no data of its own to be cut.
+        if !isIPv6, UnsafeRawPointer(bytes).bigEndian16(l3 &+ 6) & 0x3fff != 0 { return false }
+        guard l4 >= 20, start &+ l4 <= Int(sluice_frame_contiguous(frame)), data >= 0, segmentSize != 0 else { return false }
+        if data <= segmentSize {
+            sluice_frame_request(frame, version | sluice_flag_tx_tcp_checksum, UInt16(l3), UInt16(start &- l3))
+            return true
+        }
+        guard data <= segmentSize &* SegmentCutter.most else { return false }
+        sluice_frame_request_segments(frame, version, UInt16(l3), UInt16(start &- l3), UInt16(l4), UInt16(segmentSize))
+        return true
+    }
+}
+
+/// Which TCP segments of up to 64 KiB pass between a guest and this switch in one frame.
+struct TCPSegmentation: Equatable {
+    /// 1: over IPv4. 2: over IPv6.
+    let rawValue: UInt8
+
+    @inline(__always) @_noLocks
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+    init(ipv4: Bool, ipv6: Bool) { rawValue = (ipv4 ? 1 : 0) | (ipv6 ? 2 : 0) }
+
+    @inline(__always) @_noLocks
+    func has(isIPv6: Bool) -> Bool { rawValue & (isIPv6 ? 2 : 1) != 0 }
 }

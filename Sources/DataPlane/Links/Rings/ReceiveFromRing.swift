@@ -25,8 +25,8 @@ struct RingReceiver {
     /// The shortest frame that is worth it.
     private static var shortestReferring: Int { @_noLocks get { 512 } }
 
-    /// The longest frame that any port carries: the largest MTU with an Ethernet header and two VLAN tags.
-    private static var longest: Int { @_noLocks get { 9_000 + 14 + 8 } }
+    /// The longest frame that any port carries: the largest MTU with an Ethernet header and two VLAN tags; or, if it is to be segmented, the longest that IP has.
+    private let longest: Int
 
     @inline(__always) @_noLocks
     private init(
@@ -42,6 +42,7 @@ struct RingReceiver {
         room = Int(sluice_pool_room(pool))
         header = Int(ring.pointee.headerLength)
         hasOffloads = ring.pointee.hasOffloads
+        longest = (ring.pointee.segmentation.rawValue == 0 ? 9_000 : 65_535) &+ 14 &+ 8
     }
 
     /// Takes frames out of a ring, and returns their buffers to the guest.
@@ -91,7 +92,7 @@ struct RingReceiver {
             used &+= UInt16(truncatingIfNeeded: simple)
             if let head = special {
                 var walk = ChainWalk()
-                guard walk.follow(ring, head: head, writable: false, limit: header &+ Self.longest &+ 1, scratch), take(walk) else { break }
+                guard walk.follow(ring, head: head, writable: false, limit: header &+ longest &+ 1, scratch), take(walk) else { break }
                 scratch.chains[0] = UsedBuffer(number: head)
                 ring.returnSplit(scratch.chains, 1, from: used)
                 used &+= 1
@@ -131,7 +132,7 @@ struct RingReceiver {
             done &+= simple
             if let descriptor = special {
                 var walk = ChainWalk()
-                guard walk.follow(ring, descriptor, at: next.index, writable: false, limit: header &+ Self.longest &+ 1, scratch), take(walk) else { break }
+                guard walk.follow(ring, descriptor, at: next.index, writable: false, limit: header &+ longest &+ 1, scratch), take(walk) else { break }
                 scratch.chains[0] = UsedBuffer(number: walk.identifier, slots: UInt16(truncatingIfNeeded: walk.slots))
                 returns.add(scratch.chains, 1)
                 next.advance(walk.slots, size: size)
@@ -176,7 +177,7 @@ struct RingReceiver {
         }
         if _slowPath(!wishes.isPlain) {
             wishes.last = UInt32(piece.bytes.read16(8))
-            if !wishes.apply(to: frame) { return reject(.receiveError) }
+            if !wishes.apply(to: frame, ring.pointee.segmentation) { return reject(.receiveError) }
         }
         used &+= 1
     }
@@ -185,13 +186,14 @@ struct RingReceiver {
     /// - Returns: false if there is no memory for it now; the chain stays available then.
     @inline(never) @_noLocks
     private mutating func take(_ walk: ChainWalk) -> Bool {
-        spent &+= walk.descriptors
+        // A long frame is dear, too: a burst ends after a quarter of a megabyte.
+        spent &+= max(walk.descriptors, walk.bytes &>> 8)
         let length = walk.bytes &- header
         if length <= 0 {
             reject(.runt)
             return true
         }
-        if length > Self.longest {
+        if length > longest {
             reject(.oversized)
             return true
         }
@@ -205,7 +207,7 @@ struct RingReceiver {
         cursor.read(to: &unused, header &- 10)
         if !hasOffloads { wishes = NetHeader() }
         guard gather(frame, &cursor, length, room: room, pool) else { return false }
-        if !wishes.isPlain, !wishes.apply(to: frame) {
+        if !wishes.isPlain, !wishes.apply(to: frame, ring.pointee.segmentation) {
             sluice_frame_cut(frame)
             reject(.receiveError)
             return true

@@ -1,0 +1,35 @@
+/// Bypassing the queue with a frame that leaves as several: see `ClassTree+Bypass`.
+extension ClassTree {
+    /// Lets a frame leave at once if every bucket on its way covers all that it costs. A frame that leaves as one needs some credit only, as in HTB, which is why
+    /// a class may send one frame more than its burst; of one that leaves as many, that would be far more.
+    ///
+    /// - Returns: whether the frame passed. If it did, it is charged, and the caller must send it to its leaf's output. If not, nothing has changed.
+    @_noLocks @inline(never)
+    public mutating func passWhole(_ charge: Charge, to leaf: ClassID, at now: Nanoseconds) -> Bool {
+        latest = now
+        if wheel.nextDue <= now { wake(at: now) }
+        guard mayBypass, mayPass(leaf) else { return false }
+        if owedFrames != 0 { chargeRoot(at: now) }
+        var budget = Int64.max, packets = Int64.max
+        var spendsSavings = false
+        let lender = findLender(leaf, &budget, &packets, &spendsSavings, at: now)
+        if lender == 0 { return false }
+        if lender != 1 {
+            // Others on the way to the root pay as well. They may owe for a frame, but not for many.
+            var id = states[Int(lender)].parent
+            while id != 0 {
+                refill(id, at: now)
+                let flags = states[Int(id)].flags
+                if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, states[Int(id)].ceilingTokens) }
+                if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: false, &budget, &packets) }
+                id = states[Int(id)].parent
+            }
+        }
+        let cost = charge.size(overhead) &* Credit.perByte, packetCost = Int64(charge.frames) &* Credit.perPacket
+        guard cost <= budget, packetCost <= packets else { return false }
+        chargeBypass(
+            leaf, lender, spendsSavings, frames: UInt64(charge.frames), bytes: charge.bytes, cost: cost, packetCost: packetCost, at: now)
+        if owedFrames != 0 { chargeRoot(at: now) }
+        return true
+    }
+}
