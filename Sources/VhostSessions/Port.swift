@@ -21,6 +21,8 @@ final class Port {
     var listed: UInt64?
     /// When a client tries next, or a server accepts again; nil: it waits for nothing.
     var next: UInt64?
+    /// Whether nobody is to be connected until `next`.
+    var isHeld = false
     /// How long a client waits after it has tried in vain; nanoseconds.
     var pause = Port.shortestPause
     /// What was said last about why a client is not connected.

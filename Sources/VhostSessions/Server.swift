@@ -20,6 +20,8 @@ final class Server {
 
     /// Messages of a port in one turn; connections that a listening socket takes in one turn.
     private static let messagesPerTurn = 16, connectionsPerTurn = 8
+    /// More connections than may wait at a listening socket.
+    private static let mostWaiting = 32
 
     /// - Parameter wake: readable when there are commands. It stays the caller's.
     init(wake: Int32) throws(VhostError) {
@@ -92,7 +94,14 @@ final class Server {
         }
     }
 
-    func disconnect(_ id: Int, because reason: String) { if let port = ports[id] { disconnect(port, because: reason) } }
+    func disconnect(_ id: Int, because reason: String, isFault: Bool) { if let port = ports[id] { disconnect(port, because: reason, isFault: isFault) } }
+
+    /// Ends the time for which nobody is connected at a port.
+    func resume(_ id: Int) {
+        guard let port = ports[id], port.isHeld else { return }
+        port.next = 0
+        isDue(port, monotonicNow())
+    }
 
     /// Whoever is connected has to connect again if its memory is to be looked at.
     func requireSealedMemory(_ id: Int, _ isRequired: Bool) {
@@ -104,11 +113,15 @@ final class Server {
     func offer(_ id: Int, _ features: VirtioFeatures) { ports[id]?.options.offer.features = features }
 
     private func isDue(_ port: Port, _ now: UInt64) {
-        if let connection = port.connection, let deadline = connection.deadline, deadline <= now { disconnect(port, because: connection.impatience) }
+        if let connection = port.connection, let deadline = connection.deadline, deadline <= now { disconnect(port, because: connection.impatience, isFault: true) }
         if let next = port.next, next <= now {
             port.next = nil
+            let wasHeld = port.isHeld
+            port.isHeld = false
             if let listener = port.listener {
-                poller.change(listener.descriptor, number: port.listenerNumber, .reading)
+                // Who came meanwhile and has gone again is not listened to.
+                if wasHeld { accept(port, afterHold: true) }
+                if !port.isHeld { poller.change(listener.descriptor, number: port.listenerNumber, .reading) }
             } else if port.connection == nil {
                 connect(port)
             }
@@ -142,7 +155,7 @@ final class Server {
     /// Something happened in the folders of these clients' sockets.
     private func appeared(_ ids: Set<Int>) {
         for id in ids {
-            guard let port = ports[id], port.connection == nil, port.listener == nil else { continue }
+            guard let port = ports[id], port.connection == nil, port.listener == nil, !port.isHeld else { continue }
             port.pause = Port.shortestPause
             connect(port)
         }
@@ -178,9 +191,10 @@ final class Server {
         look(at: port, after: pause)
     }
 
-    private func accept(_ port: Port) {
+    /// - Parameter afterHold: whether nobody was connected for a time, in which many may have come and gone.
+    private func accept(_ port: Port, afterHold: Bool = false) {
         guard let listener = port.listener else { return }
-        for _ in 0..<Self.connectionsPerTurn {
+        for _ in 0..<(afterHold ? Self.mostWaiting : Self.connectionsPerTurn) {
             let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
             let socket = Int32(uninterrupted { Int(accept4(listener.descriptor, nil, nil, flags)) })
             guard socket >= 0 else {
@@ -188,6 +202,10 @@ final class Server {
                 write(port, "nobody can connect to \(port.options.path) now: \(errorText())")
                 poller.change(listener.descriptor, number: port.listenerNumber, .none)
                 return look(at: port, after: 100_000_000)
+            }
+            if afterHold, UnixSocket.isHungUp(socket) {
+                close(socket)
+                continue
             }
             if let connection = port.connection {
                 // Only one frontend is served. The end of the earlier connection may be known only after the next has been made.
@@ -216,7 +234,7 @@ final class Server {
         port.delegate.connected()
     }
 
-    private func disconnect(_ port: Port, because reason: String) {
+    private func disconnect(_ port: Port, because reason: String, isFault: Bool = false) {
         guard let connection = port.connection else { return }
         port.session?.end()
         // The reason is known.
@@ -226,8 +244,14 @@ final class Server {
         (port.connection ?? connection).end()
         port.connection = nil
         port.session = nil
-        port.delegate.disconnected(because: reason)
+        let hold = port.delegate.disconnected(because: reason, isFault: isFault)
         write(port, "disconnected: \(reason)")
+        if let hold {
+            port.isHeld = true
+            folders.unwatch(port.id)
+            if let listener = port.listener { poller.change(listener.descriptor, number: port.listenerNumber, .none) }
+            return look(at: port, after: hold)
+        }
         guard port.listener == nil else { return }
         // A frontend whose connections end at once is not to keep this thread busy.
         if monotonicNow() - connection.since >= Port.longestPause { port.pause = Port.shortestPause }
@@ -239,17 +263,17 @@ final class Server {
 
     private func serve(_ port: Port) {
         let now = monotonicNow()
-        if port.connection?.hasUnsent ?? false, let fault = port.connection?.flush(now) { return disconnect(port, because: fault) }
+        if port.connection?.hasUnsent ?? false, let reason = port.connection?.flush(now) { return disconnect(port, because: reason) }
         for _ in 0..<Self.messagesPerTurn {
             // Who does not read replies is not heard.
             if port.connection?.hasUnsent ?? true { break }
             switch port.connection?.receive(now) {
             case .message(let header, let payload, let descriptors):
                 port.session?.receive(header, payload: payload, descriptors: descriptors.map(Inspection.inspect))
-                if let reason = port.carryOut(now, write: { write(port, $0) }) { return disconnect(port, because: reason) }
+                if let reason = port.carryOut(now, write: { write(port, $0) }) { return disconnect(port, because: reason, isFault: true) }
             case .nothing, nil: return updateInterest(port)
             case .end: return disconnect(port, because: "the frontend closed the connection")
-            case .failure(let sentence): return disconnect(port, because: sentence)
+            case .failure(let sentence): return disconnect(port, because: sentence, isFault: true)
             }
         }
         updateInterest(port)

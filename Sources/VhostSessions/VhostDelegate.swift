@@ -9,8 +9,11 @@ public protocol VhostDelegate: AnyObject, Sendable {
     /// A frontend is connected.
     func connected()
     /// The connection is at its end.
-    /// - Parameter reason: a sentence.
-    func disconnected(because reason: String)
+    /// - Parameters:
+    ///   - reason: a sentence.
+    ///   - isFault: whether the frontend broke the rules of vhost-user, or did not keep to its times.
+    /// - Returns: for how many nanoseconds nobody is to be connected at this port; nil: somebody may be at once.
+    func disconnected(because reason: String, isFault: Bool) -> UInt64?
     /// The frontend agreed on features. No ring runs.
     func agreed(_ features: VirtioFeatures, _ protocolFeatures: ProtocolFeatures)
 

@@ -13,7 +13,8 @@ public final class VhostSessions: Sendable {
     private enum Command: Sendable {
         case add(Int, PortOptions, any VhostDelegate, Listener?)
         case remove(Int, Signal)
-        case disconnect(Int, String)
+        case disconnect(Int, String, isFault: Bool)
+        case resume(Int)
         case requireSealedMemory(Int, Bool, Signal)
         case offer(Int, VirtioFeatures)
         case end
@@ -108,8 +109,13 @@ public final class VhostSessions: Sendable {
     }
 
     /// Ends a port's connection, if there is one. A client connects again.
-    /// - Parameter reason: a sentence.
-    public func disconnect(_ port: PortID, because reason: String) { _ = post(.disconnect(port.number, reason)) }
+    /// - Parameters:
+    ///   - reason: a sentence.
+    ///   - isFault: whether the frontend is to blame, as `VhostDelegate.disconnected` is told.
+    public func disconnect(_ port: PortID, because reason: String, isFault: Bool = false) { _ = post(.disconnect(port.number, reason, isFault: isFault)) }
+
+    /// Lets frontends be connected again at a port whose delegate had asked that nobody be for a time.
+    public func resume(_ port: PortID) { _ = post(.resume(port.number)) }
 
     /// Changes `PortOptions.requiresSealedMemory` of a port. If memory is to be sealed from now on, the connection is at its end when this returns. Not to be
     /// called by a delegate.
@@ -158,7 +164,8 @@ public final class VhostSessions: Sendable {
             case .remove(let id, let done):
                 server.remove(id)
                 done.send()
-            case .disconnect(let id, let reason): server.disconnect(id, because: reason)
+            case .disconnect(let id, let reason, let isFault): server.disconnect(id, because: reason, isFault: isFault)
+            case .resume(let id): server.resume(id)
             case .requireSealedMemory(let id, let isRequired, let done):
                 server.requireSealedMemory(id, isRequired)
                 done.send()

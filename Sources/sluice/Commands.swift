@@ -87,7 +87,7 @@ struct PortCommand: ParsableCommand {
     struct Reset: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Close a port that is not up and open it again at once: reset uplink",
-            discussion: "Failed ports are tried again by themselves, at first after a second, later every half minute.")
+            discussion: "A guest in quarantine is served at once. Failed ports are tried again by themselves, at first after a second, later every half minute.")
         @OptionGroup var connecting: Connecting
         @Argument(help: "A port's name.", completion: .names(Methods.portShow)) var name: String
         func run() throws {

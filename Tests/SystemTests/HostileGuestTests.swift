@@ -157,16 +157,19 @@ extension EndToEnd {
                     ("tables of descriptors that are none", 0x100000, .max & ~15, 4, 0),
                     ("the other way round", 0x100000, 128, 2, 0),
                 ]
-                for attack in attacks {
+                for (number, attack) in attacks.enumerated() {
                     let evil = try Frontend(lab.path("evil"))
                     evil.offer(ring: 1, bufferBytes: 128, count: 1)
                     evil.setDescriptor(ring: 1, 0, address: attack.address, length: attack.length, flags: attack.flags, next: attack.next)
                     try evil.start()
                     try eventually("the ring is stopped, as its driver \(attack.why)") {
                         let reason = try daemon.port("evil")["reason"].string ?? ""
-                        return reason.contains("from the guest: queue 0") && reason.contains(attack.why)
+                        // Beyond a few faults, the port is in quarantine for the same reason.
+                        return try reason.contains(attack.why) && daemon.port("evil")["faults"].int == number + 1
+                            && reason.contains(number == 3 ? "in quarantine until" : "from the guest: queue 0")
                     }
                     try expectService(lab, daemon, sender, good)
+                    if number == 3 { #expect(try daemon.sluice("port", "reset", "evil").status == 0) }
                 }
                 let before = try daemon.port("evil")["drops"]["oversized"].int ?? 0
                 let evil = try Frontend(lab.path("evil"))
@@ -176,6 +179,41 @@ extension EndToEnd {
                 try eventually("all are counted") { try daemon.port("evil")["drops"]["oversized"].int == before + 256 }
                 #expect(try daemon.port("evil")["state"].string == "up")
                 try expectService(lab, daemon, sender, good)
+            }
+        }
+
+        @Test("a guest with fault after fault has its port stopped, for whatever it does meanwhile, until it is reset; its neighbours notice nothing")
+        func quarantine() throws {
+            try withSwitch { lab, daemon, sender in
+                let good = try honest(lab, daemon)
+                func breakRing() throws -> Frontend {
+                    let evil = try Frontend(lab.path("evil"))
+                    evil.offer(ring: 0, bufferBytes: 2_048, count: 256)
+                    evil.offer(ring: 1, bufferBytes: 128, count: 1_000)
+                    try evil.start()
+                    return evil
+                }
+                func state() throws -> (faults: Int?, quarantines: Int?, reason: String) {
+                    let port = try daemon.port("evil")
+                    return (port["faults"].int, port["quarantines"].int, port["reason"].string ?? "")
+                }
+                for number in 1...4 {
+                    let evil = try breakRing()
+                    try eventually("fault \(number) is counted") { try state().faults == number }
+                    if number < 4 { continue }
+                    try eventually("the port is in quarantine") { try state().reason.contains("in quarantine until") }
+                    #expect(try state().quarantines == 1)
+                    #expect(try state().reason.contains("more buffers available than the ring holds, the last of 4 faults; sluice port reset evil ends this"))
+                    try expectService(lab, daemon, sender, good)
+                    #expect(!evil.isClosed(within: 0))
+                }
+                #expect(try daemon.sluice("port", "reset", "evil").status == 0)
+                let next = try Frontend(lab.path("evil"))
+                next.offer(ring: 0, bufferBytes: 2_048, count: 256)
+                try next.start()
+                try daemon.waitUntil(port: "evil", is: "up")
+                try expectService(lab, daemon, sender, next)
+                #expect(try state().quarantines == 1)
             }
         }
 

@@ -7,6 +7,9 @@ final class Recorder: VhostDelegate, @unchecked Sendable {
     struct State {
         var connections = 0
         var reasons: [String] = []
+        var faults = 0
+        /// For how many nanoseconds nobody is to be connected after a fault.
+        var hold: UInt64?
         var running: [Int: StartedRing] = [:]
         var starts = 0
         var stops: [Int] = []
@@ -44,7 +47,7 @@ final class Recorder: VhostDelegate, @unchecked Sendable {
 
     var now: State { with { $0 } }
 
-    @discardableResult private func with<Result>(_ body: (inout State) -> Result) -> Result {
+    @discardableResult func with<Result>(_ body: (inout State) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer {
             pthread_cond_broadcast(condition)
@@ -74,10 +77,12 @@ final class Recorder: VhostDelegate, @unchecked Sendable {
         }
     }
 
-    func disconnected(because reason: String) {
+    func disconnected(because reason: String, isFault: Bool) -> UInt64? {
         with {
             if !$0.running.isEmpty || !$0.regions.isEmpty || $0.hasLog { $0.violations.append("disconnected before all was given back") }
             $0.reasons.append(reason)
+            if isFault { $0.faults += 1 }
+            return isFault ? $0.hold : nil
         }
     }
 

@@ -44,6 +44,30 @@ import VhostUser
         close(memory)
     }
 
+    @Test func nobodyIsServedAtAPortThatIsHeldForAFault() throws {
+        let sessions = try VhostSessions()
+        defer { sessions.end() }
+        let recorder = Recorder(), other = Recorder()
+        recorder.with { $0.hold = 3_600_000_000_000 }
+        let port = try sessions.add(PortOptions(path: path(), mode: .server), recorder)
+        _ = try sessions.add(PortOptions(path: path("other"), mode: .server), other)
+        // A header with a version that does not exist.
+        let faulty = try #require(TestFrontend(connectingTo: path()))
+        faulty.send(raw: [1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0])
+        #expect(recorder.wait { $0.faults == 1 })
+        // One that has gone when the port is served again, with another fault that nobody reads, and one that waits.
+        let gone = try #require(TestFrontend(connectingTo: path()))
+        gone.send(raw: [1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0])
+        gone.close()
+        let waiting = try #require(TestFrontend(connectingTo: path()))
+        let neighbour = try #require(TestFrontend(connectingTo: path("other")))
+        #expect(neighbour.negotiate(memory: memory) && recorder.now.connections == 1)
+        sessions.resume(port)
+        #expect(waiting.negotiate(memory: memory))
+        #expect(recorder.now.faults == 1 && recorder.now.connections == 2 && recorder.now.violations == [])
+        close(memory)
+    }
+
     @Test func halfAMessageHoldsUpNobody() throws {
         let sessions = try VhostSessions()
         defer { sessions.end() }

@@ -1,4 +1,5 @@
 import DPDKShim
+import Glibc
 import NUMA
 import Synchronization
 import VhostSessions
@@ -16,6 +17,11 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         /// The memory of each ring, made when the ring is first started.
         var memories: [Int: GuestMemory] = [:]
         var hasLostMemory = false
+        /// The ring faults that were looked at.
+        var seenFaults: UInt64 = 0
+        var quarantine = Quarantine()
+        /// Why the guest is in quarantine, or was, as a sentence.
+        var sentence = ""
         /// Why memory of the connection was refused; nil: none was.
         var refusal: String?
         /// For how many looks no ring has been started.
@@ -57,12 +63,15 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         }
     }
 
-    func disconnected(because reason: String) {
-        facts.withLock { facts in
+    func disconnected(because reason: String, isFault: Bool) -> UInt64? {
+        let pause = facts.withLock { facts in
             state.pointee.connection.store(-1, ordering: .sequentiallyConsistent)
             publish(facts)
+            // A process that shares its memory in a way that is not wanted here does what its settings say.
+            return isFault && facts.refusal == nil ? noteFault(reason, &facts) : nil
         }
         grace.lcores.wake()
+        return pause
     }
 
     func agreed(_ features: VirtioFeatures, _ protocolFeatures: ProtocolFeatures) {
@@ -87,11 +96,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
                 facts.fromGuest |= bit
                 state.pointee.stoppedReceiveRings.bitwiseAnd(~bit, ordering: .relaxed)
             }
-            publish(facts)
-            if state.pointee.connection.load(ordering: .relaxed) < 0 {
-                state.pointee.connections.add(1, ordering: .relaxed)
-                state.pointee.connection.store(0, ordering: .sequentiallyConsistent)
-            }
+            serve(facts)
         }
         grace.lcores.wake()
     }
@@ -153,6 +158,21 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         }
     }
 
+    /// Why the guest is in quarantine, and until when; nil: it is not.
+    var quarantine: String? { facts.withLock { $0.quarantine.until == nil ? nil : $0.sentence } }
+
+    var losses: LinkLosses { facts.withLock { LinkLosses(faults: $0.quarantine.faults, quarantines: $0.quarantine.times) } }
+
+    /// Ends a quarantine at once.
+    /// - Returns: whether there was one.
+    func endQuarantine() -> Bool {
+        facts.withLock { facts in
+            guard facts.quarantine.lift() else { return false }
+            serve(facts)
+            return true
+        }
+    }
+
     /// Whether any ring is started.
     var hasRings: Bool { facts.withLock { $0.fromGuest | $0.towardsGuest != 0 } }
 
@@ -180,13 +200,54 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
                 publish(facts)
                 grace.lcores.wake()
             }
+            // Rings that break together are one fault, and so are those of a driver that breaks them faster than this looks.
+            let faults = state.pointee.ringFaults.load(ordering: .acquiring)
+            if faults != facts.seenFaults {
+                facts.seenFaults = faults
+                let fault = GuestRing.Fault(rawValue: state.pointee.lastFault.load(ordering: .relaxed)) ?? .none
+                _ = noteFault("the guest's driver \(fault.reason)", &facts)
+                grace.lcores.wake()
+            }
+            if facts.quarantine.ends(at: monotonicNow()) {
+                serve(facts)
+                grace.lcores.wake()
+            }
             guard !facts.hasLostMemory, sluice_guest_memory_lost(number) else { return false }
             facts.hasLostMemory = true
             return true
         }
     }
 
+    // MARK: Quarantine
+
+    /// Notes a fault. If it puts the guest into quarantine, no loop uses its rings until that ends.
+    /// - Parameter reason: what the guest did, as a sentence without a full stop.
+    /// - Returns: how long nobody is to be served, in nanoseconds; nil: the guest is not in quarantine.
+    private func noteFault(_ reason: String, _ facts: inout Facts) -> UInt64? {
+        guard let pause = facts.quarantine.note(faultAt: monotonicNow()) else { return nil }
+        facts.sentence = "in quarantine until \(Self.time(after: pause)): \(reason), the last of \(facts.quarantine.faults) faults"
+        state.pointee.connection.store(-1, ordering: .sequentiallyConsistent)
+        publish(facts)
+        return pause
+    }
+
+    /// The time of day after a number of nanoseconds, as ISO 8601 has it.
+    private static func time(after nanoseconds: UInt64) -> String {
+        var seconds = Glibc.time(nil) + Int((nanoseconds + 999_999_999) / 1_000_000_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        return String(unsafeUninitializedCapacity: 32) { strftime($0.baseAddress!, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) }
+    }
+
     // MARK: Rings
+
+    /// Has the loops use the rings that are started, unless the guest is in quarantine.
+    private func serve(_ facts: Facts) {
+        publish(facts)
+        guard facts.quarantine.until == nil, facts.fromGuest | facts.towardsGuest != 0, state.pointee.connection.load(ordering: .relaxed) < 0 else { return }
+        state.pointee.connections.add(1, ordering: .relaxed)
+        state.pointee.connection.store(0, ordering: .sequentiallyConsistent)
+    }
 
     private func setUp(_ started: StartedRing, _ facts: inout Facts) {
         var memory = facts.memories[started.index] ?? GuestMemory()
@@ -245,8 +306,9 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     /// Tells the poll loops which rings to use.
     private func publish(_ facts: Facts) {
-        state.pointee.receiveRings.store(facts.fromGuest & ~state.pointee.stoppedReceiveRings.load(ordering: .relaxed), ordering: .releasing)
-        state.pointee.transmitRings.store(facts.towardsGuest & ~state.pointee.stoppedTransmitRings.load(ordering: .relaxed), ordering: .releasing)
+        let served: UInt64 = facts.quarantine.until == nil ? .max : 0
+        state.pointee.receiveRings.store(served & facts.fromGuest & ~state.pointee.stoppedReceiveRings.load(ordering: .relaxed), ordering: .releasing)
+        state.pointee.transmitRings.store(served & facts.towardsGuest & ~state.pointee.stoppedTransmitRings.load(ordering: .relaxed), ordering: .releasing)
         state.pointee.ringChanges.add(1, ordering: .releasing)
     }
 }

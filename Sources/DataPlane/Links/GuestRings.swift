@@ -26,7 +26,7 @@ func receiveFromGuest(
         ring, asked, lcore.pointee.pool, lcore.pointee.received, lcore.pointee.ringScratch, lcore.pointee.counters + Int(queue.pointee.port),
         mayRefer: mayRefer && lcore.pointee.untoldCount < Lcore.mostUntold)
     if ring.pointee.isHeld { note(ring, lcore) }
-    if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.receiveRings, state.pointee.stoppedReceiveRings) }
+    if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state, state.pointee.receiveRings, state.pointee.stoppedReceiveRings) }
     queue.pointee.expected = count == asked ? min(asked &* 2, burstSize) : max(count &+ leastPoll, leastPoll)
     return count
 }
@@ -43,7 +43,7 @@ func sendToGuest(_ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMutab
     if isShared && !sluice_lock_try(lock) { return nil }
     let ring = state.pointee.rings + pair &* 2
     let sent = RingSender.send(ring, frames, count, lcore.pointee.ringScratch)
-    if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state.pointee.transmitRings, state.pointee.stoppedTransmitRings) }
+    if _slowPath(ring.pointee.fault != .none) { stop(ring, pair, state, state.pointee.transmitRings, state.pointee.stoppedTransmitRings) }
     if isShared {
         // Other lcores may use the ring as soon as the lock is released.
         ring.publishAndTell()
@@ -106,10 +106,15 @@ private func announce(_ state: UnsafeMutablePointer<LinkState>, _ lcore: UnsafeM
 
 /// Takes a ring that the guest's driver has broken out of use, until the guest enables it again. `VhostLink.condition` reports it.
 @inline(never) @_noLocks
-private func stop(_ ring: UnsafeMutablePointer<GuestRing>, _ pair: Int, _ enabled: borrowing Atomic<UInt64>, _ stopped: borrowing Atomic<UInt64>) {
+private func stop(
+    _ ring: UnsafeMutablePointer<GuestRing>, _ pair: Int, _ state: UnsafeMutablePointer<LinkState>, _ enabled: borrowing Atomic<UInt64>,
+    _ stopped: borrowing Atomic<UInt64>
+) {
     let bit: UInt64 = 1 &<< UInt64(pair)
     stopped.bitwiseOr(bit, ordering: .relaxed)
     enabled.bitwiseAnd(~bit, ordering: .relaxed)
+    state.pointee.lastFault.store(ring.pointee.fault.rawValue, ordering: .relaxed)
+    state.pointee.ringFaults.add(1, ordering: .releasing)
 }
 
 /// The transmit queue that an lcore uses, and whether other lcores use it too. If there are enough queues, each lcore has its own.

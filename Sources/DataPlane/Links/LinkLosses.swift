@@ -1,20 +1,27 @@
-/// Frames that came to a port's link and never reached a poll loop.
+/// What a port's link counts by itself: frames that came to it and never reached a poll loop, and faults of its guest.
 struct LinkLosses {
     var missed: UInt64 = 0
     var errors: UInt64 = 0
+    /// Faults of the guest, and how often they put it into quarantine.
+    var faults: UInt64 = 0
+    var quarantines: UInt64 = 0
 
     static func += (sum: inout LinkLosses, more: LinkLosses) {
         sum.missed &+= more.missed
         sum.errors &+= more.errors
+        sum.faults &+= more.faults
+        sum.quarantines &+= more.quarantines
     }
 }
 
 extension PortCounters {
-    /// Adds frames that arrived at the port and were dropped there. Their bytes are not known.
+    /// Adds frames that arrived at the port and were dropped there, whose bytes are not known, and faults of its guest.
     mutating func add(_ losses: LinkLosses) {
         receivedFrames &+= losses.missed &+ losses.errors
         drops[Int(DropReason.missed.rawValue)] &+= losses.missed
         drops[Int(DropReason.receiveError.rawValue)] &+= losses.errors
+        faults &+= losses.faults
+        quarantines &+= losses.quarantines
     }
 }
 

@@ -28,6 +28,9 @@ struct LinkState: ~Copyable {
     /// Set by lcores; cleared when the guest enables the ring again.
     let stoppedReceiveRings = Atomic<UInt64>(0)
     let stoppedTransmitRings = Atomic<UInt64>(0)
+    /// `.vhost`: how many rings were stopped so since the link was opened, and the `GuestRing.Fault` of the last one.
+    let ringFaults = Atomic<UInt64>(0)
+    let lastFault = Atomic<UInt8>(0)
     /// Grows with every change of the rings, and when a device comes up or goes down, so that an lcore notices changes by a single comparison.
     let ringChanges = Atomic<UInt32>(0)
     /// Whether the receiver cannot take frames with unfinished checksums, so that the switch has to finish them.

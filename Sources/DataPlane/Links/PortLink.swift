@@ -39,6 +39,9 @@ protocol PortLink: AnyObject {
     func refresh()
     /// The link's speed in Mbit/s; 0: unknown.
     var megabits: UInt32 { get }
+    /// Ends a quarantine of the port's guest at once.
+    /// - Returns: whether there was one.
+    func endQuarantine() -> Bool
     /// Asks the driver to give pause frames to the switch instead of following them itself.
     func askForPauseFrames() -> PauseFrames
     /// Releases everything. No poll loop uses the port any more, and none will.
@@ -63,6 +66,7 @@ extension PortLink {
     func readLosses() -> LinkLosses { LinkLosses() }
     var isGone: Bool { false }
     var isRenamed: Bool { false }
+    func endQuarantine() -> Bool { false }
     func adopts(_ new: PortSettings) -> Bool { false }
     var megabits: UInt32 { 0 }
     func askForPauseFrames() -> PauseFrames { .arrive }

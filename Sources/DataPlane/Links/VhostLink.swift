@@ -10,6 +10,7 @@ final class VhostLink: PortLink {
     let state: UnsafeMutablePointer<LinkState>
     let queues: Int
     let device: String
+    private let name: String
     private let mode: VhostMode
     private let guest: GuestConnection
     private let sessions: VhostSessions
@@ -17,6 +18,7 @@ final class VhostLink: PortLink {
 
     init(_ settings: PortSettings, socket: String, mode: VhostMode, queues: Int, _ runtime: Runtime) throws(DataPlaneError) {
         let name = settings.name, access = settings.access
+        self.name = name
         self.queues = queues
         self.mode = mode
         device = socket
@@ -47,6 +49,7 @@ final class VhostLink: PortLink {
     static let waiting = "waiting for the guest"
 
     var condition: String {
+        if let quarantine = guest.quarantine { return quarantine + "; sluice port reset \(name) ends this at once" }
         if guest.hasLostMemory {
             return "the process at its socket has shortened the guest's memory; the port is served again when it connects anew"
         }
@@ -71,7 +74,15 @@ final class VhostLink: PortLink {
     }
 
     func refresh() {
-        if guest.look() { sessions.disconnect(session, because: "the process at its socket has shortened the guest's memory") }
+        if guest.look() { sessions.disconnect(session, because: "the process at its socket has shortened the guest's memory", isFault: true) }
+    }
+
+    func readLosses() -> LinkLosses { guest.losses }
+
+    func endQuarantine() -> Bool {
+        guard guest.endQuarantine() else { return false }
+        sessions.resume(session)
+        return true
     }
 
     func way(from old: PortSettings, to new: PortSettings) throws(DataPlaneError) -> PortChange.Way {

@@ -77,6 +77,10 @@ extension DataPlane {
             notices.append("port \(name) is open again")
             return publishShut()
         }
+        if let port = ports[name], port.link.endQuarantine() {
+            notices.append("port \(name) is out of quarantine")
+            return
+        }
         if let port = ports[name] {
             guard port.link.condition != "up" else { throw DataPlaneError("port \(name) is up: there is nothing to reset") }
             let index = port.index

@@ -26,6 +26,9 @@ struct PortCounters {
     var pacedNanoseconds: UInt64 = 0
     /// How many times a port was not read on because a lossless class had no room for more of its frames.
     var held: UInt64 = 0
+    /// Faults of the port's guest, and how often they put it into quarantine. Its link counts them, not an lcore.
+    var faults: UInt64 = 0
+    var quarantines: UInt64 = 0
     /// Dropped frames, by `DropReason.rawValue`.
     var drops: InlineArray<48, UInt64> = .init(repeating: 0)
 
@@ -72,6 +75,8 @@ extension PortCounters {
         Row(name: "txFull", value: \.full, owner: .port, help: "How often the port could not take all that was to be sent."),
         Row(name: "pacedNanoseconds", value: \.pacedNanoseconds, owner: .port, help: "Nanoseconds for which pace held back the reading of the port."),
         Row(name: "held", value: \.held, owner: .port, help: "How often the reading of the port was held back because a lossless class had no room."),
+        Row(name: "faults", value: \.faults, owner: .port, help: "How often the guest broke the rules of its rings or of vhost-user."),
+        Row(name: "quarantines", value: \.quarantines, owner: .port, help: "How often the port was stopped because of the guest's faults."),
     ]
 
     /// The names of an owner's counters, and what each counts.
