@@ -77,7 +77,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("a guest for which the pauses last for seconds loses nothing: the breaks in them let no more in than it takes")
+        @Test("a guest for which a pause lasts so long that it has several breaks loses nothing: each is over at once")
         func longPauses() throws {
             try withLab { lab in
                 let wire = try VethPair(lab, "w"), from = "\(lab.tag)f", to = "\(lab.tag)t"
@@ -100,7 +100,7 @@ extension EndToEnd {
                 func offer() { for _ in 0..<64 { try? socket.send(Self.roce) } }
                 try eventually("the pause has had breaks", within: 60) {
                     offer()
-                    return try pfc(receiver)["sent"]["pauses"].items[3].int ?? 0 > 8
+                    return try pfc(receiver)["sent"]["pauses"].items[3].int ?? 0 > 4
                 }
                 for (daemon, tree) in [(sender, "uplink"), (receiver, "br0")] {
                     #expect(try daemon.classStatus(tree, "vm1/rocev2")["dropped"]["frames"].int == 0)
