@@ -48,6 +48,8 @@ public struct PortOptions: Equatable, Sendable {
     /// Whether frames that only DHCP servers send (`dhcpGuard`), or router advertisements (`raGuard`), are refused when they come in by the port.
     public var dhcpGuard = false
     public var raGuard = false
+    /// Ports of guests only: whether Fibre Channel's frames may come in only from addresses that were granted to the port (FIP snooping).
+    public var fipSnooping = false
     /// A limit on how fast frames are read from the port, which loses none of them; nil: no limit.
     public var pace: PaceSettings?
     public var rules = PortRules()
@@ -85,6 +87,8 @@ extension Field<PortDraft> {
             .list("addresses", \.addresses, of: .prefix, example: "[10.0.0.5, 2001:db8::5]", help: "IP addresses and networks that it may send from; by default any"),
             .flag("dhcp-guard", \.dhcpGuard, standard: false, help: "nothing may come in that DHCP servers send"),
             .flag("ra-guard", \.raGuard, standard: false, help: "no router advertisements may come in"),
+            .flag("fip-snooping", \.fipSnooping, standard: false, help: "FCoE frames may come in only from addresses that FIP granted to it")
+                .of(.vhost, .tap, elsewhere: "what physical ports say of logins is believed"),
             .map("pace", \.pace, PaceSettings.kind, help: "how fast it is read, which loses nothing"),
         ] + trust + rules + snooping + discovery + access
     }

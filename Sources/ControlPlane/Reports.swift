@@ -22,7 +22,7 @@ extension Engine {
             if tagged.contains(settings.bridge) { status.vlans = Self.vlans(of: settings, services: model.serviceVLANs(of: settings.bridge)) }
             (status.inboundFilter, status.outboundFilter) = (settings.filter.inbound, settings.filter.outbound)
             status.addresses = settings.addresses.isEmpty ? nil : settings.addresses.map(\.description)
-            let guards = [settings.dhcpGuard ? "dhcp" : nil, settings.raGuard ? "ra" : nil].compactMap { $0 }
+            let guards = [settings.dhcpGuard ? "dhcp" : nil, settings.raGuard ? "ra" : nil, settings.fipSnooping ? "fip" : nil].compactMap { $0 }
             status.guards = guards.isEmpty ? nil : guards
             status.rules = Dictionary(settings.ruleWords.map { ($0.key, $0.value) }) { first, _ in first }
             guard let report = dataPlane.portReport(settings.name) else { return status }

@@ -102,6 +102,8 @@ public final class DataPlane {
         var setMembers: [PortIndex: VLANSet] = [:]
         /// The bridge's groups; nil if it does not follow groups.
         var groups: BridgeGroups?
+        /// The addresses that Fibre Channel's nodes were granted; nil if none of the bridge's ports has had `fip-snooping`.
+        var fip: UnsafeMutablePointer<FIPGuard>?
         /// The counters of removed ports, so that the bridge's own counters never fall.
         var retired = PortCounters()
 
@@ -111,6 +113,8 @@ public final class DataPlane {
             owners.destroy()
             sets?.destroy()
             groups?.destroy()
+            fip?.deinitialize(count: 1)
+            fip?.deallocate()
         }
     }
     /// An address in a VLAN. The VLAN is 0 if the bridge has none, or if the address is meant in all VLANs of its port.
@@ -195,6 +199,7 @@ public final class DataPlane {
         takePunted()
         advanceGroups()
         advanceDiscovery()
+        advanceFIPGuards()
     }
 
     /// Does the work that poll loops leave to others, about once a second: ageing, loads, and another attempt to open failed ports.

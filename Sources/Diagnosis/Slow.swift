@@ -107,6 +107,7 @@ public enum Slow {
         "spoofed_source": ("their source address is not the guest's", "sluice guest set GUEST macs ADDRESSES names its addresses"),
         "spoofed_address": ("their IP address is not one that the port may use", nil),
         "guarded": ("only DHCP servers and routers may send them", nil),
+        "fcoe_not_granted": ("their address was not granted to the guest by FIP", "the guest's adapter has to log in again; addresses of its own are not granted"),
         "vlan_not_allowed": ("the port is not in their VLAN", "sluice vlan show lists the VLANs of ports"),
         "storm_broadcast": ("they are more broadcasts than storm control lets in", nil),
         "storm_multicast": ("they are more multicasts than storm control lets in", nil),

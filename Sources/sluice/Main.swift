@@ -43,6 +43,7 @@ struct Sluice: ParsableCommand {
         }
         let verbs = object.subcommands.map { $0._commandName }
         guard !verbs.isEmpty, words.count > 1, !verbs.contains(words[1]) else { return nil }
+        if first == "dcb", let sentence = DCBCommand.elsewhere[words[1]] { return "dcb has no '\(words[1])': \(sentence)" }
         // Without a verb the object is shown. It is selected by its name or by pairs of a key and a value, for classes with a path in front.
         let keys = ["fdb": FDBCommand.keys, "mdb": FDBCommand.keys, "class": ClassCommand.keys][first]
         if let keys {

@@ -34,7 +34,9 @@ extension Tables {
     }
 
     /// What each port negotiates: a line for each feature and side.
-    package static func dcb(_ all: [DCBStatus]) -> String {
+    ///
+    /// - Parameter feature: the one feature to be shown: `ets`, `pfc`, `app` or `buffer`; nil: all.
+    package static func dcb(_ all: [DCBStatus], only feature: String? = nil) -> String {
         func numbers(_ list: [Int]) -> String { list.map(String.init).joined(separator: ",") }
         func willing(_ flag: Bool?) -> String { flag.map { "willing \($0 ? "on" : "off") " } ?? "" }
         func sharing(_ side: DCBStatus.Sharing) -> String {
@@ -71,7 +73,7 @@ extension Tables {
             var lines = ["\(status.port): " + (status.peer.map { "peer \($0)" } ?? "no DCBX peer")]
             if let problem = status.problem { lines.append("  \(problem)") }
             if status.errors > 0 { lines.append("  \(status.errors) TLVs of the peer are wrong and not used") }
-            func add(_ name: String, _ text: String?) { if let text { lines.append("  \(name): \(text)") } }
+            func add(_ name: String, _ text: String?) { if let text, feature == nil || name.hasPrefix(feature ?? "") { lines.append("  \(name): \(text)") } }
             add("ets wanted", status.ets.administrative.map(sharing))
             add("ets in use", status.ets.operational.map(sharing))
             add("ets of the peer", status.ets.remote.map(sharing))
@@ -92,7 +94,7 @@ extension Tables {
             add("app in use", entries(status.app.operational))
             add("app of the peer", entries(status.app.remote))
             let priorities = status.priorities.map { list in list.map { "\($0.protocol) \($0.pcp)" }.joined(separator: ", ") }
-            add("priorities", priorities ?? "frames leave without (dcb off)")
+            if feature == nil || feature == "app" { lines.append("  priorities: " + (priorities ?? "frames leave without (dcb off)")) }
             return lines.joined(separator: "\n")
         }
         return parts.isEmpty ? "no physical port is open" : parts.joined(separator: "\n")

@@ -239,6 +239,7 @@ enum Canned {
         own.willing = nil
         (status.ets.remoteRecommended, status.app.willing) = (own, true)
         status.app.operational = [.init(selector: "ethtype", id: 0x8906, priority: 3), .init(selector: "ethtype", id: 0, priority: 1)]
+        status.app.administrative = status.app.operational
         status.priorities = [.init(protocol: "fcoe", pcp: 3), .init(protocol: "default", pcp: 1)]
         return status
     }

@@ -438,6 +438,7 @@ import Testing
               pfc wanted: willing on prio-pfc 3 of 8 at once
               pfc in use: willing on prio-pfc 3 of 8 at once
               app: willing on
+              app wanted: ethtype-prio 0x8906:3 default-prio 1
               app in use: ethtype-prio 0x8906:3 default-prio 1
               priorities: fcoe 3, default 1
 

@@ -11,14 +11,14 @@ extension EndToEnd {
         private static let plain = Frames.ethernet(to: guest, from: "02:00:00:00:01:02", type: 0x0800, Frames.ipv4(17, Frames.udp(to: 53_000, data)))
         private static let fields = ["macc.opcode", "macc.pause_time", "macc.cbfc.enbv", "macc.cbfc.pause_time.c3", "eth.dst", "_ws.expert", "_ws.malformed"]
 
-        /// A switch with a guest that takes 40 Mbit/s, behind a physical port.
-        private func receiver(_ lab: Lab, _ wire: VethPair, _ tap: String, _ dcb: String) throws -> Daemon {
+        /// A switch with a guest that takes 40 Mbit/s, or as much as `rate` says, behind a physical port.
+        private func receiver(_ lab: Lab, _ wire: VethPair, _ tap: String, _ dcb: String, rate: String = "40mbit") throws -> Daemon {
             let daemon = try Daemon(lab, """
                 bridges: [{name: br0}]
                 ports:
                   - {name: slow, type: tap, bridge: br0, interface: \(tap)}
                   - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near)", dcb: {\(dcb), buffer: {buffer-size: ["all:128kib"]}}}
-                guests: [{name: vm1, port: slow, macs: ["\(Self.guest)"], inbound: {ceiling: 40mbit}}]
+                guests: [{name: vm1, port: slow, macs: ["\(Self.guest)"], inbound: {ceiling: \(rate)}}]
                 """, name: "receiver")
             try daemon.waitUntil(port: "uplink", is: "up")
             return daemon
@@ -72,6 +72,40 @@ extension EndToEnd {
                 let frames = try capture.waitFor(sent["frames"].int ?? 0)
                 #expect(frames.allSatisfy { $0["macc.opcode"] == "0x0101" && $0["eth.dst"] == "01:80:c2:00:00:01" && $0["_ws.malformed"] == "" && $0["_ws.expert"] == "" })
                 #expect(frames.first?["macc.cbfc.pause_time.c3"] == "65535" && frames.last?["macc.cbfc.pause_time.c3"] == "0")
+                sender.stop()
+                receiver.stop()
+            }
+        }
+
+        @Test("a guest for which a pause lasts so long that it has several breaks loses nothing: each is over at once")
+        func longPauses() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w"), from = "\(lab.tag)f", to = "\(lab.tag)t"
+                let receiver = try receiver(lab, wire, to, "pfc: {prio-pfc: [3]}", rate: "1mbit")
+                let sender = try Daemon(lab, """
+                    bridges: [{name: br0, static: [{mac: "\(Self.guest)", port: uplink}]}]
+                    ports:
+                      - {name: host, type: tap, bridge: br0, interface: \(from)}
+                      - name: uplink
+                        type: physical
+                        bridge: br0
+                        device: "net_af_packet0,iface=\(wire.far)"
+                        rate: 400mbit
+                        dcb: {pfc: {prio-pfc: [3]}, buffer: {buffer-size: ["3:128kib"]}}
+                    guests: [{name: vm1, port: host}]
+                    """, name: "sender")
+                try sender.waitUntil(port: "uplink", is: "up")
+                let socket = try RawSocket(from)
+                // The queue is as long as it may be, and the tap is full.
+                func offer() { for _ in 0..<64 { try? socket.send(Self.roce) } }
+                try eventually("the pause has had breaks", within: 60) {
+                    offer()
+                    return try pfc(receiver)["sent"]["pauses"].items[3].int ?? 0 > 4
+                }
+                for (daemon, tree) in [(sender, "uplink"), (receiver, "br0")] {
+                    #expect(try daemon.classStatus(tree, "vm1/rocev2")["dropped"]["frames"].int == 0)
+                }
+                #expect(try pfc(sender)["received"]["storms"].items[3].int == 0 && sender.port("host")["held"].int ?? 0 > 0)
                 sender.stop()
                 receiver.stop()
             }

@@ -83,12 +83,15 @@ struct PauseRequests: ~Copyable {
         if isTaken.exchange(true, ordering: .acquiring) { return now }
         defer { isTaken.store(false, ordering: .releasing) }
         let wanted = wanted
-        if !sender.pointee.isDue(wanted, at: now) { return sender.pointee.due }
-        var next = sender.pointee
-        let frame = next.ask(wanted, isByPriority: isByPriority.load(ordering: .relaxed), speed: speed, at: now)
-        if !send(frame) { return now }
-        sender.pointee = next
-        return next.due
+        // At most two frames: one that makes a break, and one that ends it.
+        for _ in 0..<2 {
+            if !sender.pointee.isDue(wanted, at: now) { break }
+            var next = sender.pointee
+            let frame = next.ask(wanted, isByPriority: isByPriority.load(ordering: .relaxed), speed: speed, at: now)
+            if !send(frame) { return now }
+            sender.pointee = next
+        }
+        return sender.pointee.due
     }
 
     /// What was sent so far.

@@ -17,6 +17,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     /// The source IP address is not one of the port's (`spoofedAddress`), or the frame is a DHCP server's answer or a router's advertisement, which the port
     /// may not send (`guarded`).
     case spoofedAddress, guarded
+    /// The frame is of Fibre Channel over Ethernet, and its source address was not granted to the port, or it is one that nodes do not send.
+    case fcoeNotGranted
     /// The filter of what comes in by the port denied the frame.
     case filtered
     /// The port is locked, and the source address is not configured for it.
@@ -97,6 +99,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .spoofedSource: ("spoofed_source", .entrance)
         case .spoofedAddress: ("spoofed_address", .entrance)
         case .guarded: ("guarded", .entrance)
+        case .fcoeNotGranted: ("fcoe_not_granted", .entrance)
         case .filtered: ("filtered", .entrance)
         case .portLocked: ("port_locked", .entrance)
         case .isolated: ("isolated", .entrance)

@@ -15,6 +15,7 @@ extension DataPlane {
         adoptGroups()
         followGroupPorts()
         followDiscovery()
+        adoptFIPGuards()
         move(to: placement.placing(requests(), on: placementLoops))
     }
 
@@ -74,6 +75,7 @@ extension DataPlane {
         var taggers = [tagger([])]
         views.initialize(repeating: PortView(link: nil))
         let connected = connectedPorts, detours = model.bridgesWithDetours
+        let watching = Set(connected.filter(\.settings.fipSnooping).map(\.settings.bridge))
         let mirrors = mirrorTables(for: lcore, treeNumbers), captures = captureTables(for: lcore)
         for port in connected {
             let inbound = inboundFilters(of: port.settings, lcore), tree = treeNumbers[port.treeName] ?? 0
@@ -89,7 +91,8 @@ extension DataPlane {
                 spoofCheck: port.settings.spoofCheck, flags: flags(of: port, detours: detours), maxFrame: port.maxFrame,
                 tagger: tags ? taggers[applications == nil ? 0 : taggers.count - 1] : nil, vlans: vlans(of: port),
                 inbound: inbound, ingress: Self.ingress(
-                    mirrors?.pointee.entering[Int(port.index)] ?? .none, captures?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore)),
+                    mirrors?.pointee.entering[Int(port.index)] ?? .none, captures?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore),
+                    fipGuard(of: port, watching), isWatched: port.settings.fipSnooping),
                 way: GroupKey(isTold ? .filter : .pass, port.index).with(tag: wants).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)

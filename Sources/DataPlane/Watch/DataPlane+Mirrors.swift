@@ -22,10 +22,12 @@ extension DataPlane {
     }
 
     /// What is done with frames that come in by a port; nil if nothing is.
-    static func ingress(_ mirrors: MirrorTaps, _ captures: CaptureTaps, _ filters: UnsafeMutablePointer<FilterView>?) -> UnsafeMutablePointer<IngressView>? {
-        if mirrors.count == 0, captures.count == 0, filters == nil { return nil }
+    static func ingress(
+        _ mirrors: MirrorTaps, _ captures: CaptureTaps, _ filters: UnsafeMutablePointer<FilterView>?, _ fip: UnsafeMutablePointer<FIPGuard>?, isWatched: Bool
+    ) -> UnsafeMutablePointer<IngressView>? {
+        if mirrors.count == 0, captures.count == 0, filters == nil, fip == nil { return nil }
         let view = UnsafeMutablePointer<IngressView>.allocate(capacity: 1)
-        view.initialize(to: IngressView(mirrors: mirrors, captures: captures, filters: filters))
+        view.initialize(to: IngressView(mirrors: mirrors, captures: captures, filters: filters, fip: fip, isWatched: isWatched))
         return view
     }
 

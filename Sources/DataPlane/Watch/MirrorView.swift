@@ -81,6 +81,9 @@ struct IngressView {
     var mirrors: MirrorTaps
     var captures: CaptureTaps
     var filters: UnsafeMutablePointer<FilterView>?
+    /// The addresses that Fibre Channel's nodes were granted, if the port's frames are looked at for that; and whether the port is a guest's that is watched.
+    var fip: UnsafeMutablePointer<FIPGuard>?
+    var isWatched: Bool
 }
 
 /// The mirrors of a snapshot.
