@@ -1,4 +1,4 @@
-@testable import ControlAPI
+import ControlAPI
 import Foundation
 import Testing
 
