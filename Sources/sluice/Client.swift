@@ -18,17 +18,35 @@ struct Client {
     func call<Params, Value>(_ method: Method<Params, Value>, _ params: Params) throws -> Value { try call(method.name, params) }
 
     func call<Params: Encodable, Value: Decodable>(_ method: String, _ params: Params) throws -> Value {
-        let line = try exchange(try Request.encode(method, params, id: .number(1)))
+        try result(try exchange(try Request.encode(method, params, id: .number(1))), method)
+    }
+
+    private func result<Value: Decodable>(_ line: Data, _ method: String) throws -> Value {
         let reply: Reply<Value>
         do {
-            try JSONText.check(line)
-            reply = try JSONRPC.decoder().decode(Reply<Value>.self, from: line)
+            reply = try ReplyDecoder.decode(Reply<Value>.self, from: line)
         } catch {
-            throw Failure("the daemon's answer to \(method) cannot be read: are sluice and sluiced of one version?")
+            throw unreadable(method)
         }
         if let error = reply.error { throw Failure(error.message, problems: error.data) }
         guard let value = reply.result else { throw Failure("the daemon's answer to \(method) has no result") }
         return value
+    }
+
+    /// Carries out a method, and gives its result as it was sent, laid out over lines.
+    func text<Params, Value>(of method: Method<Params, Value>, _ params: Params) throws -> String {
+        let line = try exchange(try Request.encode(method.name, params, id: .number(1)))
+        let beginning = Data("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":".utf8)
+        // An error, or what no daemon of this version writes, is read and told by the general way.
+        guard line.starts(with: beginning), (try? JSONText.check(line)) != nil else {
+            let value: Value = try result(line, method.name)
+            return try Output.json(value)
+        }
+        return String(decoding: JSONLayout.lines(line[(line.startIndex + beginning.count)...].dropLast()), as: UTF8.self)
+    }
+
+    private func unreadable(_ method: String) -> Failure {
+        Failure("the daemon's answer to \(method) cannot be read: are sluice and sluiced of one version?")
     }
 
     /// Asks for events, and waits for them until the daemon ends.

@@ -79,6 +79,7 @@ struct ClassCommand: ParsableCommand {
             }
             try reporting {
                 let params = ClassParams(tree: words["dev"], path: words.first)
+                if connecting.json, words["dir"] == nil { return Output.print(try connecting.client.text(of: Methods.classShow, params)) }
                 let all = try connecting.client.call(Methods.classShow, params)
                 let shown = all.filter { item in words["dir"].map { item.direction == $0 } ?? true }
                 Output.print(connecting.json ? try Output.json(shown) : Tables.classes(shown))

@@ -60,6 +60,9 @@ struct PortCommand: ParsableCommand {
                     try connecting.show(Methods.portQEMU, NameParams(name: name), Tables.qemu)
                 } else {
                     try watching.repeating {
+                        if connecting.json, showing.sort == nil {
+                            return Output.print(try connecting.client.text(of: Methods.portShow, NameParams(name: name)))
+                        }
                         let ports = try showing.sorted(try connecting.client.call(Methods.portShow, NameParams(name: name)))
                         Output.print(connecting.json ? try Output.json(ports) : Tables.ports(ports, details: name != nil, layer: showing.layer))
                     }
@@ -190,6 +193,7 @@ struct GuestCommand: ParsableCommand {
         func run() throws {
             try reporting {
                 try watching.repeating {
+                    if connecting.json, showing.sort == nil { return Output.print(try connecting.client.text(of: Methods.guestShow, NameParams(name: name))) }
                     let guests = try showing.sorted(try connecting.client.call(Methods.guestShow, NameParams(name: name)))
                     Output.print(connecting.json ? try Output.json(guests) : Tables.guests(guests, layer: showing.layer))
                 }

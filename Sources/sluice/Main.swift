@@ -99,8 +99,7 @@ struct Connecting: ParsableArguments {
 
     /// Calls a method, and prints the reply as JSON or as a table.
     func show<Params, Value>(_ method: Method<Params, Value>, _ params: Params, _ table: (Value) -> String) throws {
-        let value = try client.call(method, params)
-        Output.print(json ? try Output.json(value) : table(value))
+        Output.print(json ? try client.text(of: method, params) : table(try client.call(method, params)))
     }
 
     /// Sends one change, and prints what it did.

@@ -16,7 +16,10 @@ enum Output {
         func isCommand(_ character: Unicode.Scalar) -> Bool {
             character.value < 0x20 && character != "\n" && character != "\t" || 0x7f...0x9f ~= character.value
         }
-        guard text.unicodeScalars.contains(where: isCommand) else { return text }
+        // Most texts have no such character, which their bytes tell soonest. In UTF-8, the C1 controls are a C2 and the byte of their number.
+        var text = text
+        let mayHaveCommands = text.withUTF8 { bytes in bytes.contains { $0 < 0x20 && $0 != 0x0a && $0 != 0x09 || $0 == 0x7f || $0 == 0xc2 } }
+        guard mayHaveCommands, text.unicodeScalars.contains(where: isCommand) else { return text }
         return text.unicodeScalars.reduce(into: "") { $0 += isCommand($1) ? "\\u{\(String($1.value, radix: 16))}" : String($1) }
     }
 
