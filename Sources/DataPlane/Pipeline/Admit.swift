@@ -14,12 +14,16 @@ func admit(
     var place = Place(index: 0, record: lcore.pointee.records)
     // The record of the last run, if frames that match the pattern may join it. At first this is the record in front of all others, which no frame matches.
     var last = place.record - 1
+    // The length of a frame that is to be segmented says nothing about the frames that leave, so each of its burst is parsed.
+    let maySkip = lcore.pointee.receivedFlags & sluice_flag_tx_segments == 0
     repeat {
         let begin = place.index
-        switch ReceiveQueue.pattern(of: queue).pointee.vlans {
-        case .none: place = admitAlike(place, count, after: last, queue, lcore, snapshot)
-        case .port: place = admitAlikeInVLAN(place, count, after: last, queue, lcore, snapshot)
-        case .tag: place = admitAlikeWithTag(place, count, after: last, queue, lcore, snapshot)
+        if maySkip {
+            switch ReceiveQueue.pattern(of: queue).pointee.vlans {
+            case .none: place = admitAlike(place, count, after: last, queue, lcore, snapshot)
+            case .port: place = admitAlikeInVLAN(place, count, after: last, queue, lcore, snapshot)
+            case .tag: place = admitAlikeWithTag(place, count, after: last, queue, lcore, snapshot)
+            }
         }
         if place.index == count { break }
         if place.index != begin { last = place.record - 1 }
@@ -35,7 +39,7 @@ func admit(
             // Patterns never match frames to group addresses, so the frames that are like this one are looked for here. That is not possible if its priority
             // tag was removed, because it then no longer matches its own pattern.
             let pattern = ReceiveQueue.pattern(of: queue)
-            if record.pointee.flags.has(.multicast), pattern.pointee.shortening == 0 {
+            if maySkip, record.pointee.flags.has(.multicast), pattern.pointee.shortening == 0 {
                 end = skip(from: end, to: count, pattern, record.pointee.protocolID, snapshot.pointee.protocols, lcore)
             }
         // Without a pattern it is not known whether the next frame is like this one, so a new run begins.
