@@ -1,6 +1,5 @@
 import DPDKShim
 import Packet
-import Scheduler
 
 /// Cuts a frame that its sender left to be segmented (TCP segmentation offload) into the frames that leave. Its bytes are read only, so it may be shared.
 struct SegmentCutter {
@@ -40,13 +39,6 @@ struct SegmentCutter {
     var longest: UInt32 { @_noLocks get { UInt32(truncatingIfNeeded: headers &+ min(size, data)) } }
     /// By how many bytes all segments together are longer than the frame.
     var overhead: Int { @_noLocks get { (left &- 1) &* headers } }
-
-    /// What the segments cost together, if each of them grows by `growth` bytes (modulo 2^32). nil: it is more than can be charged for one frame.
-    @_noLocks
-    func charge(_ growth: UInt32) -> Charge? {
-        let count = UInt32(truncatingIfNeeded: left)
-        return Charge(bytes: UInt32(truncatingIfNeeded: data) &+ count &* (UInt32(truncatingIfNeeded: headers) &+ growth), frames: count)
-    }
 
     /// Makes the next segment, with a request to finish its checksum.
     /// - Returns: nil if there is none left; or no buffer for it, after which this must not be called again.

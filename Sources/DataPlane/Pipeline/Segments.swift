@@ -36,7 +36,7 @@ private func pass(_ frame: Frame, _ length: UInt32, _ key: GroupKey, _ lcore: Un
     let growth = length &- sluice_frame_length(frame)
     if let link = view.pointee.link {
         let isIPv6 = sluice_frame_flags(frame) & sluice_flag_tx_ipv6 != 0
-        if TCPSegmentation(rawValue: link.pointee.takesSegmentation.load(ordering: .relaxed)).has(isIPv6: isIPv6), let charge = cutter.charge(growth),
+        if TCPSegmentation(rawValue: link.pointee.takesSegmentation.load(ordering: .relaxed)).has(isIPv6: isIPv6), let charge = cost(of: cutter, growth, in: frame),
             hasRoom(key.output, lcore, snapshot), tree.pointee.passWhole(charge, to: key.leaf, at: lcore.pointee.now) {
             return stage(frame, key.tag, for: key.output, lcore, snapshot)
         }
@@ -91,6 +91,13 @@ func offerSegments(
         }
         end(frame, cutter, for: key.output, lcore)
     }
+}
+
+/// What all segments of a frame cost together, if each of them grows by `growth` bytes (modulo 2^32). nil: it is more than can be charged for one frame.
+@_noLocks
+private func cost(of cutter: SegmentCutter, _ growth: UInt32, in frame: Frame) -> Charge? {
+    let count = UInt32(truncatingIfNeeded: cutter.left)
+    return Charge(bytes: sluice_frame_length(frame) &+ UInt32(truncatingIfNeeded: cutter.overhead) &+ count &* growth, frames: count)
 }
 
 /// Counts by how many frames there are more once a frame is cut.

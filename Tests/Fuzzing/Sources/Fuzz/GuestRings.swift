@@ -13,7 +13,7 @@ func fuzzRings(_ bytes: [UInt8]) {
     let size = isPacked ? max(1, Int(first[1] & 63)) : 1 << Int(first[1] & 7)
     trial.setUp(
         size: UInt16(size), isPacked: isPacked, isMergeable: first[0] & 2 != 0, header: first[0] & 4 != 0 ? 10 : 12, hasEventIndex: first[0] & 8 != 0, isInOrder: first[0] & 16 != 0,
-        isLogged: first[0] & 32 != 0)
+        isLogged: first[0] & 32 != 0, segmentation: first[0] >> 6)
     let before = trial.freeBuffers
     Trial.used = returned(trial)
     for line in lines.dropFirst() {
@@ -65,7 +65,9 @@ private func step(_ trial: RingTrial, _ kind: UInt8, _ rest: [UInt8], _ size: In
         area.storeBytes(of: index, toByteOffset: 2, as: UInt16.self)
     case 2:
         let used = returned(trial)
-        trial.drain(Int(rest.first ?? 31) % 32 + 1)
+        let count = trial.take(Int(rest.first ?? 31) % 32 + 1)
+        for index in 0..<count { _ = trial.cut(index) }
+        trial.freeStaged(count)
         // What the driver itself has written there says nothing.
         if used == Trial.used { claim(isPacked || returned(trial) &- used <= 32, "\(returned(trial) &- used) buffers were returned") }
         if returned(trial) != used { Trial.used = returned(trial) }

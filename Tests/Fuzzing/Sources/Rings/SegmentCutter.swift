@@ -1,0 +1,1 @@
+../../../../Sources/DataPlane/Pipeline/SegmentCutter.swift
