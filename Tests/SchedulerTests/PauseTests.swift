@@ -1,4 +1,5 @@
 import Scheduler
+import TestSupport
 import Testing
 
 /// Parts of an output can be paused: `ClassTree.pause`.
@@ -68,5 +69,35 @@ import Testing
         #expect(bench.drain() == 0)
         bench.tree.pointee.unpark(output: 1)
         #expect(bench.drain(limit: 100) == 100)
+    }
+
+    /// Whatever a leaf waits for when its part is paused, its floor, its ceiling, a parent's or another's turn, it sends nothing until the pause ends.
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func nothingLeavesAPausedPart(_ seed: UInt64) {
+        var random = Seeded(seed)
+        let bench = Bench(root: .mbit(1_000, ceil: 1_000, burst: 65_536, ceilingBurst: 65_536), classes: 64, outputs: 36)
+        bench.checkInterval = 16
+        bench.tree.pointee.share(by: Self.shares)
+        bench.add(20, under: 1, .mbit(50, ceil: 80))
+        for part in 0..<8 as Range<UInt8> {
+            let floors: [UInt64] = [0, 5, 30, 100], ceilings: [UInt64?] = [nil, 30, 90]
+            let floor = floors[Int.random(in: 0..<4, using: &random)], ceiling = ceilings[Int.random(in: 0..<3, using: &random)]
+            let output = Self.shares.output(1, part: part)
+            let parameters = ceiling.map { ClassParameters.mbit(min(floor, $0), ceil: $0, output: output) } ?? .mbit(floor, output: output)
+            bench.add(ClassID(part) + 2, under: part % 3 == 2 ? 20 : 1, parameters)
+        }
+        var paused: UInt8 = 0
+        bench.onSend = { frame, now in
+            #expect(paused >> (UInt8(frame.leaf) - 2) & 1 == 0, "leaf \(frame.leaf) has sent at \(now) during a pause")
+        }
+        for _ in 0..<200 {
+            if Bool.random(using: &random) {
+                paused = UInt8(truncatingIfNeeded: random.next())
+                bench.tree.pointee.pause(paused, of: 1)
+            }
+            for leaf in 2...9 as ClosedRange<ClassID> { bench.greedy[leaf] = Bool.random(using: &random) ? 1_514 : nil }
+            bench.run(until: bench.now + UInt64.random(in: 10_000...2_000_000, using: &random))
+        }
+        #expect(bench.outOfOrder == 0 && bench.broken.isEmpty)
     }
 }

@@ -8,7 +8,7 @@ import Scheduler
 /// time, up to a bound. After a quiet time all is forgotten.
 package struct Quarantine {
     /// So many faults in a row stop only what they concern.
-    package static let forgiven = 3
+    package static let forgiven = 4
     /// How long the first fault beyond them stops the port, and how long any stops it at most.
     package static let shortest: Nanoseconds = 1_000_000_000
     package static let longest: Nanoseconds = 64_000_000_000

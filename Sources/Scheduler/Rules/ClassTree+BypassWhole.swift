@@ -1,7 +1,8 @@
 /// Bypassing the queue with a frame that leaves as several: see `ClassTree+Bypass`.
 extension ClassTree {
-    /// Lets a frame leave at once if every bucket on its way covers all that it costs. A frame that leaves as one needs some credit only, as in HTB, which is why
-    /// a class may send one frame more than its burst; of one that leaves as many, that would be far more.
+    /// Lets a frame leave at once if every ceiling on its way covers all that it costs. A frame that leaves as one needs some credit only, as in HTB, which is
+    /// why a class may send one frame more than its burst; of one that leaves as many, that would be far more. Floors need some credit only here, too: what a
+    /// class has spent beyond its floor it borrows later.
     ///
     /// - Returns: whether the frame passed. If it did, it is charged, and the caller must send it to its leaf's output. If not, nothing has changed.
     @_noLocks @inline(never)
@@ -14,16 +15,15 @@ extension ClassTree {
         var spendsSavings = false
         let lender = findLender(leaf, &budget, &packets, &spendsSavings, at: now)
         if lender == 0 { return false }
-        if lender != 1 {
-            // Others on the way to the root pay as well. They may owe for a frame, but not for many.
-            var id = states[Int(lender)].parent
-            while id != 0 {
-                refill(id, at: now)
-                let flags = states[Int(id)].flags
-                if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, states[Int(id)].ceilingTokens) }
-                if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: false, &budget, &packets) }
-                id = states[Int(id)].parent
-            }
+        // What was saved is all that there is of it.
+        if !spendsSavings { (budget, packets) = (.max, .max) }
+        var id = leaf
+        while id != 0 {
+            refill(id, at: now)
+            let flags = states[Int(id)].flags
+            if flags & ClassFlags.meteredCeiling != 0 { budget = min(budget, states[Int(id)].ceilingTokens) }
+            if flags & ClassFlags.extra != 0 { limitByExtra(id, lends: false, &budget, &packets) }
+            id = states[Int(id)].parent
         }
         let cost = charge.size(overhead) &* Credit.perByte, packetCost = Int64(charge.frames) &* Credit.perPacket
         guard cost <= budget, packetCost <= packets else { return false }
