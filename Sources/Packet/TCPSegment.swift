@@ -7,9 +7,11 @@ public enum TCPSegment {
     ///   - bytes: the frame, of which all headers can be read and written.
     ///   - l3: the offset of the IPv4 or IPv6 header in bytes.
     ///   - l4: the offset of the TCP header. An IPv6 header has nothing between it and that.
+    ///   - headers: the length of all headers, so the offset of the data.
     ///   - number: which part it is, from 0. IPv4 identifications count on (RFC 6864 asks only that they differ if the part may be fragmented).
     ///   - offset: the part's place in the longer segment's data in bytes.
     ///   - length: the number of bytes of data in the part.
+    ///   - isLast: whether it is the last part, which alone keeps FIN and PSH. CWR stays with the first.
     ///
     /// The checksum's field then has the sum of the pseudo-header, over which the checksum of the rest is still to be made.
     @_noLocks

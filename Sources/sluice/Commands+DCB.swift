@@ -35,6 +35,32 @@ struct DCBCommand: ParsableCommand {
     }
 }
 
+/// The words of a change, which name the port as `port NAME` or, as in dcb(8), `dev NAME`.
+struct DCBWords {
+    /// nil: none is named.
+    private(set) var port: String?
+    /// The words but these.
+    private(set) var others: [String] = []
+
+    init(_ words: [String]) throws {
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            if word != "port" && word != "dev" {
+                others.append(word)
+            } else if let name = rest.popFirst() {
+                port = name
+            } else {
+                throw Failure("'\(word)' needs the name of a physical port")
+            }
+        }
+    }
+
+    /// Options that nobody knows are among the words, as values may begin with anything else.
+    static func refuseOptions(_ words: [String]) throws {
+        for word in words where word.hasPrefix("-") { throw ValidationError("Unknown option '\(word)'") }
+    }
+}
+
 /// A verb that shows one feature of ports.
 protocol DCBFeatureShowCommand: ParsableCommand {
     static var feature: String { get }
@@ -157,9 +183,7 @@ protocol DCBFeatureCommand: ParsableCommand {
 extension DCBFeatureCommand {
     static var others: [String: String] { [:] }
 
-    func validate() throws {
-        for word in words where word.hasPrefix("-") { throw ValidationError("Unknown option '\(word)'") }
-    }
+    func validate() throws { try DCBWords.refuseOptions(words) }
 
     func run() throws {
         try reporting {
@@ -168,15 +192,12 @@ extension DCBFeatureCommand {
         }
     }
 
-    /// The port, which is written as `port NAME` or, as in dcb(8), `dev NAME`; and the other words, in which the values of a key are one word with commas.
+    /// The port, and the other words, in which the values of a key are one word with commas.
     static func words(_ all: [String], _ verb: String) throws -> (port: String, words: [String]) {
-        var port: String?, result: [String] = [], isFirst = true
-        var rest = all[...]
-        while let word = rest.popFirst() {
-            if word == "port" || word == "dev" {
-                guard let name = rest.popFirst() else { throw Failure("'\(word)' needs the name of a physical port") }
-                port = name
-            } else if let sentence = others[word] {
+        let all = try DCBWords(all)
+        var result: [String] = [], isFirst = true
+        for word in all.others {
+            if let sentence = others[word] {
                 throw Failure("\(feature) has no key '\(word)': \(sentence)")
             } else if keys.contains(word) {
                 result.append(word)
@@ -190,7 +211,7 @@ extension DCBFeatureCommand {
                 result[result.count - 1] += "," + word
             }
         }
-        guard let port else { throw Failure("which port? write sluice dcb \(feature) \(verb) ... port uplink") }
+        guard let port = all.port else { throw Failure("which port? write sluice dcb \(feature) \(verb) ... port uplink") }
         if result.isEmpty { throw Failure("what is to be changed? The keys of \(feature) are \(keys.joined(separator: ", "))") }
         return (port, result)
     }

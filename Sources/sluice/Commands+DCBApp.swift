@@ -113,17 +113,11 @@ extension DCBCommand.App {
 
         func run() throws {
             try reporting {
-                var names: [String] = [], port: String?, rest = words[...]
-                while let word = rest.popFirst() {
-                    if word == "port" || word == "dev" {
-                        port = rest.popFirst()
-                    } else if Self.keys.contains(word) {
-                        names.append(word)
-                    } else {
-                        throw Failure("app has no key '\(word)': its keys are \(Self.keys.joined(separator: ", "))")
-                    }
+                let words = try DCBWords(words), names = words.others
+                for word in names where !Self.keys.contains(word) {
+                    throw Failure("app has no key '\(word)': its keys are \(Self.keys.joined(separator: ", "))")
                 }
-                guard let port else { throw Failure("which port? write sluice dcb app flush port uplink") }
+                guard let port = words.port else { throw Failure("which port? write sluice dcb app flush port uplink") }
                 try connecting.edit("port", "set", [port, "dcb", "app"] + (names.isEmpty ? Self.keys : names).flatMap { [$0, "none"] })
             }
         }

@@ -41,9 +41,7 @@ extension DCBCommand {
             @OptionGroup var connecting: Connecting
             @Argument(parsing: .allUnrecognized, help: "host ieee [static] port PORT") var words: [String]
 
-            func validate() throws {
-                for word in words where word.hasPrefix("-") { throw ValidationError("Unknown option '\(word)'") }
-            }
+            func validate() throws { try DCBWords.refuseOptions(words) }
 
             func run() throws {
                 try reporting {
@@ -58,20 +56,12 @@ extension DCBCommand {
                     "lld-managed": "no NIC negotiates for a port of Sluice, which has the NIC to itself. Write host ieee",
                     "cee": "DCBX as it was before the standard is not spoken. Write host ieee, and set the switch at the other end to IEEE",
                 ]
-                var port: String?, flags: [String] = [], rest = words[...]
-                while let word = rest.popFirst() {
-                    if word == "port" || word == "dev" {
-                        guard let name = rest.popFirst() else { throw Failure("'\(word)' needs the name of a physical port") }
-                        port = name
-                    } else if let sentence = refused[word] {
-                        throw Failure("\(word): \(sentence)")
-                    } else if ["host", "ieee", "static"].contains(word) {
-                        flags.append(word)
-                    } else {
-                        throw Failure("dcbx has no word '\(word)': write host ieee, or host ieee static for nobody to negotiate")
-                    }
+                let words = try DCBWords(words), flags = words.others
+                for word in flags where !["host", "ieee", "static"].contains(word) {
+                    if let sentence = refused[word] { throw Failure("\(word): \(sentence)") }
+                    throw Failure("dcbx has no word '\(word)': write host ieee, or host ieee static for nobody to negotiate")
                 }
-                guard let port else { throw Failure("which port? write sluice dcb dcbx set host ieee port uplink") }
+                guard let port = words.port else { throw Failure("which port? write sluice dcb dcbx set host ieee port uplink") }
                 guard flags.contains("host"), flags.contains("ieee") else {
                     throw Failure("the switch negotiates itself, as IEEE 802.1Q has it: write host ieee, or host ieee static for nobody to negotiate")
                 }

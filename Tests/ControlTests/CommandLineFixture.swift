@@ -141,6 +141,14 @@ final class CannedDaemon: Sendable {
 
 /// Replies that have a value in every field.
 enum Canned {
+    /// One of each kind of reply.
+    static var replies: [any Codable & Equatable] {
+        [
+            status, ports, group, bridge, guests, addresses, classes, protocols, cores(listsStalls: true), cores(looks: 3), moves, stats,
+            ChangeReply(changes: [], applied: true), QEMUReply(port: "a", arguments: ["-x", "y/z"], libvirt: "<a b='c'/>\n"),
+        ]
+    }
+
     static var status: StatusReply {
         var status = StatusReply()
         (status.version, status.pid, status.uptimeSeconds) = ("1.2.3", 42, 3_725)

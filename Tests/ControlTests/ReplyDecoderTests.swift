@@ -12,20 +12,7 @@ import Testing
     }
 
     @Test func everyReply() throws {
-        try check(Canned.status)
-        try check(Canned.ports)
-        try check(Canned.group)
-        try check(Canned.bridge)
-        try check(Canned.guests)
-        try check(Canned.addresses)
-        try check(Canned.classes)
-        try check(Canned.protocols)
-        try check(Canned.cores(listsStalls: true))
-        try check(Canned.cores(looks: 3))
-        try check(Canned.moves)
-        try check(Canned.stats)
-        try check(ChangeReply(changes: [], applied: true))
-        try check(QEMUReply(port: "a", arguments: ["-x", "y/z"], libvirt: "<a b='c'/>\n"))
+        for reply in Canned.replies { try check(reply) }
     }
 
     @Test func valuesAndTheirEdges() throws {

@@ -24,6 +24,24 @@ extension EndToEnd {
             return daemon
         }
 
+        /// The switch at the other end of the wire, with a tap whose guest sends to that of `receiver`.
+        private func sender(_ lab: Lab, _ wire: VethPair, _ tap: String) throws -> Daemon {
+            let sender = try Daemon(lab, """
+                bridges: [{name: br0, static: [{mac: "\(Self.guest)", port: uplink}]}]
+                ports:
+                  - {name: host, type: tap, bridge: br0, interface: \(tap)}
+                  - name: uplink
+                    type: physical
+                    bridge: br0
+                    device: "net_af_packet0,iface=\(wire.far)"
+                    rate: 400mbit
+                    dcb: {pfc: {prio-pfc: [3]}, buffer: {buffer-size: ["3:128kib"]}}
+                guests: [{name: vm1, port: host}]
+                """, name: "sender")
+            try sender.waitUntil(port: "uplink", is: "up")
+            return sender
+        }
+
         private func pfc(_ daemon: Daemon) throws -> JSON {
             guard let status = try daemon.show("dcb", "show").items.first else { throw LabError("no port") }
             return status["pfc"]
@@ -34,19 +52,7 @@ extension EndToEnd {
             try withLab { lab in
                 let wire = try VethPair(lab, "w"), from = "\(lab.tag)f", to = "\(lab.tag)t"
                 let receiver = try receiver(lab, wire, to, "pfc: {prio-pfc: [3]}")
-                let sender = try Daemon(lab, """
-                    bridges: [{name: br0, static: [{mac: "\(Self.guest)", port: uplink}]}]
-                    ports:
-                      - {name: host, type: tap, bridge: br0, interface: \(from)}
-                      - name: uplink
-                        type: physical
-                        bridge: br0
-                        device: "net_af_packet0,iface=\(wire.far)"
-                        rate: 400mbit
-                        dcb: {pfc: {prio-pfc: [3]}, buffer: {buffer-size: ["3:128kib"]}}
-                    guests: [{name: vm1, port: host}]
-                    """, name: "sender")
-                try sender.waitUntil(port: "uplink", is: "up")
+                let sender = try sender(lab, wire, from)
                 let capture = try Capture(lab, wire.far, fields: Self.fields, filter: "ether proto 0x8808")
                 let socket = try RawSocket(from)
                 // What the tap itself loses, while the switch does not read it, no switch ever had.
@@ -82,19 +88,7 @@ extension EndToEnd {
             try withLab { lab in
                 let wire = try VethPair(lab, "w"), from = "\(lab.tag)f", to = "\(lab.tag)t"
                 let receiver = try receiver(lab, wire, to, "pfc: {prio-pfc: [3]}", rate: "1mbit")
-                let sender = try Daemon(lab, """
-                    bridges: [{name: br0, static: [{mac: "\(Self.guest)", port: uplink}]}]
-                    ports:
-                      - {name: host, type: tap, bridge: br0, interface: \(from)}
-                      - name: uplink
-                        type: physical
-                        bridge: br0
-                        device: "net_af_packet0,iface=\(wire.far)"
-                        rate: 400mbit
-                        dcb: {pfc: {prio-pfc: [3]}, buffer: {buffer-size: ["3:128kib"]}}
-                    guests: [{name: vm1, port: host}]
-                    """, name: "sender")
-                try sender.waitUntil(port: "uplink", is: "up")
+                let sender = try sender(lab, wire, from)
                 let socket = try RawSocket(from)
                 // The queue is as long as it may be, and the tap is full.
                 func offer() { for _ in 0..<64 { try? socket.send(Self.roce) } }

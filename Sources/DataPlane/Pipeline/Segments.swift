@@ -31,7 +31,7 @@ private func pass(_ frame: Frame, _ length: UInt32, _ key: GroupKey, _ lcore: Un
     giveOffered(lcore)
     sluice_frame_complete(frame)
     var passes = true
-    guard isToBeSegmented(frame) else { return send(frame, length, key, tree, &passes, lcore, snapshot) }
+    guard isToBeSegmented(frame) else { return passOrOffer(frame, length, key, tree, &passes, lcore, snapshot) }
     var cutter = SegmentCutter(frame)
     let growth = length &- sluice_frame_length(frame)
     if let link = view.pointee.link {
@@ -43,15 +43,15 @@ private func pass(_ frame: Frame, _ length: UInt32, _ key: GroupKey, _ lcore: Un
     }
     countCopies(cutter, for: key.output, lcore)
     while let segment = cutter.next(lcore.pointee.pool) {
-        send(segment, sluice_frame_length(segment) &+ growth, key, tree, &passes, lcore, snapshot)
+        passOrOffer(segment, sluice_frame_length(segment) &+ growth, key, tree, &passes, lcore, snapshot)
     }
-    end(frame, cutter, for: key.output, lcore)
+    finish(frame, cutter, for: key.output, lcore)
 }
 
 /// Stages an ordinary frame if it may leave at once, and offers it to its queue otherwise.
 /// - Parameter passes: whether the frames before it left at once; false from then on if this one does not.
 @_noLocks
-private func send(
+private func passOrOffer(
     _ frame: Frame, _ length: UInt32, _ key: GroupKey, _ tree: UnsafeMutablePointer<ClassTree>, _ passes: inout Bool, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
@@ -89,7 +89,7 @@ func offerSegments(
         while let segment = cutter.next(lcore.pointee.pool) {
             offer(segment, sluice_frame_length(segment) &+ growth, key.tag.and(watch), key.leaf, for: key.output, tree, lcore)
         }
-        end(frame, cutter, for: key.output, lcore)
+        finish(frame, cutter, for: key.output, lcore)
     }
 }
 
@@ -110,7 +110,7 @@ private func countCopies(_ cutter: SegmentCutter, for port: PortIndex, _ lcore: 
 
 /// Frees a frame that was cut, and counts the segments for which there was no buffer.
 @_noLocks
-private func end(_ frame: Frame, _ cutter: SegmentCutter, for port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
+private func finish(_ frame: Frame, _ cutter: SegmentCutter, for port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) {
     if cutter.left != 0 {
         lcore.pointee.counters[Int(port)].count(drop: .noBuffer, cutter.left)
         noteDrop(frame, .noBuffer, port, lcore, isNew: false)
