@@ -150,6 +150,30 @@ import Testing
         }
     }
 
+    @Test("a burst ends after a frame of many short segments, and the next one goes on behind it", arguments: [false, true])
+    func manyShort(_ isPacked: Bool) async {
+        await #expect(processExitsWith: .success) { [isPacked] in
+            let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
+            trial.setUp(size: 64, isPacked: isPacked, segmentation: 3)
+            var driver = RingDriver(trial, size: 64, isPacked: isPacked, seed: 9)
+            // The first is longer than IP has it, and is refused.
+            for (size, data) in [(64, 64 * 1_024), (64, 65_000), (64, 65_000), (1_448, 30_000), (1_448, 30_000)] {
+                let long = Long(size: size, data: [UInt8](repeating: 7, count: data))
+                let taken = driver.pieces(of: 12 + long.frame.count, most: 4)
+                let pieces = try #require(taken)
+                pieces.fill(long.header + long.frame)
+                let isOffered = driver.offer(pieces, writable: false)
+                try #require(isOffered)
+            }
+            var bursts: [Int] = []
+            for _ in 0..<4 {
+                bursts.append(trial.take())
+                trial.freeStaged(bursts.last!)
+            }
+            #expect(bursts == [1, 1, 2, 0] && trial.rejected == 1)
+        }
+    }
+
     @Test("requests for segmentation that contradict the frame, or were not agreed on, are refused; what fits into one segment is one")
     func refused() async {
         await #expect(processExitsWith: .success) {

@@ -186,8 +186,8 @@ struct RingReceiver {
     /// - Returns: false if there is no memory for it now; the chain stays available then.
     @inline(never) @_noLocks
     private mutating func take(_ walk: ChainWalk) -> Bool {
-        // A long frame is dear, too: a burst ends after a quarter of a megabyte.
-        spent &+= max(walk.descriptors, walk.bytes &>> 8)
+        // A long frame is dear, too: a burst ends after half a megabyte.
+        spent &+= max(walk.descriptors, walk.bytes &>> 9)
         let length = walk.bytes &- header
         if length <= 0 {
             reject(.runt)
@@ -212,6 +212,8 @@ struct RingReceiver {
             reject(.receiveError)
             return true
         }
+        // So is one of many short segments.
+        if isToBeSegmented(frame) { spent &+= SegmentCutter(frame).left }
         used &+= 1
         return true
     }
