@@ -62,6 +62,13 @@ private func deliver(
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     let way = Way(to: output, lcore, snapshot)
+    // Its guest may have gone since the port was chosen.
+    guard way.hasTree else {
+        lcore.pointee.counters[Int(output)].count(drop: .portDown)
+        noteDrop(frame, .portDown, output, lcore)
+        sluice_frame_free(frame)
+        return
+    }
     record.pointee.destinationGuest = way.receiver(record)
     var isUniform = true
     let (key, growth) = way.classify(record, run: 0, way.tagging, &isUniform)
