@@ -59,6 +59,8 @@ struct Lcore: ~Copyable {
     var draining = Draining()
     /// The index, among the snapshot's receive queues, of the queue that ended a sleep; the next turn polls no other. nil: the next turn polls all queues.
     var wokenQueue: Int?
+    /// Until when what each port has flooded lasts, by `PortIndex`; see `FloodShare`.
+    let floodedUntil: UnsafeMutablePointer<Nanoseconds>
     /// The number of segments that wait in this lcore's trees.
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>
@@ -126,6 +128,7 @@ struct Lcore: ~Copyable {
         commands = CommandRing()
         counters = .zeroed(maxPorts)
         protocolCounters = .zeroed(protocolRows)
+        floodedUntil = .zeroed(maxPorts)
         stageCycles = .zeroed(Stage.allCases.count)
         received = .zeroed(burstSize)
         lengths = .zeroed(burstSize)
@@ -156,6 +159,7 @@ struct Lcore: ~Copyable {
         commands.deallocate()
         counters.free()
         protocolCounters.free()
+        floodedUntil.free()
         stageCycles.free()
         received.free()
         lengths.free()
