@@ -59,6 +59,8 @@ struct Lcore: ~Copyable {
     var draining = Draining()
     /// The index, among the snapshot's receive queues, of the queue that ended a sleep; the next turn polls no other. nil: the next turn polls all queues.
     var wokenQueue: Int?
+    /// How the loop's time is divided among its ports.
+    var shares: PollShares
     /// Until when what each port has flooded lasts, by `PortIndex`; see `FloodShare`.
     let floodedUntil: UnsafeMutablePointer<Nanoseconds>
     /// The number of segments that wait in this lcore's trees.
@@ -124,11 +126,12 @@ struct Lcore: ~Copyable {
         self.backlogLimit = backlogLimit
         stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
         sleeper = Sleeper(event: event, mode: mode, backOff: BackOff { clock.cycles($0) })
+        shares = PollShares(ports: maxPorts) { clock.cycles($0) }
         snapshot = Atomic(nil)
         commands = CommandRing()
         counters = .zeroed(maxPorts)
-        protocolCounters = .zeroed(protocolRows)
         floodedUntil = .zeroed(maxPorts)
+        protocolCounters = .zeroed(protocolRows)
         stageCycles = .zeroed(Stage.allCases.count)
         received = .zeroed(burstSize)
         lengths = .zeroed(burstSize)
@@ -158,8 +161,8 @@ struct Lcore: ~Copyable {
     deinit {
         commands.deallocate()
         counters.free()
-        protocolCounters.free()
         floodedUntil.free()
+        protocolCounters.free()
         stageCycles.free()
         received.free()
         lengths.free()
