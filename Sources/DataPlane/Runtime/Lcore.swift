@@ -109,6 +109,11 @@ struct Lcore: ~Copyable {
     var parkedCount = 0
     /// Of staged frames that have waited in a queue and that their ports have not taken, by `PortIndex`; see `HeldFrames`.
     let held: UnsafeMutablePointer<HeldFrames>
+    /// What is withheld from each port, by `PortIndex`; nil: its priorities cannot be paused. The control thread makes room before the loop has to know of it.
+    let withheld: UnsafeMutablePointer<UnsafeMutablePointer<WithheldFrames>?>
+    /// Ports from which something is withheld.
+    let withholding: UnsafeMutablePointer<PortIndex>
+    var withholdingCount = 0
     /// When frames were queued that were taken from a tree together.
     let queuingTimes: UnsafeMutablePointer<Nanoseconds>
 
@@ -155,6 +160,8 @@ struct Lcore: ~Copyable {
         untold = .zeroed(Self.mostUntold)
         parked = .zeroed(maxPorts)
         held = .zeroed(maxPorts)
+        withheld = .zeroed(maxPorts)
+        withholding = .zeroed(maxPorts)
         queuingTimes = .zeroed(dequeueBatch)
     }
 
@@ -186,6 +193,9 @@ struct Lcore: ~Copyable {
         untold.free()
         parked.free()
         held.free()
+        for port in 0..<maxPorts { withheld[port]?.free() }
+        withheld.free()
+        withholding.free()
         queuingTimes.free()
     }
 }

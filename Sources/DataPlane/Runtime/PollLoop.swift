@@ -47,7 +47,7 @@ private func noteStall(_ lcore: UnsafeMutablePointer<Lcore>, _ began: UInt64, _ 
 
 /// A turn that also measures how long each stage takes.
 @inline(never) @_noLocks
-private func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
+func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
     let before = lcore.pointee.handledFrames
     let work = turn(lcore, at: cycles, StageClock(isOn: true))
     lcore.pointee.measuredFrames &+= lcore.pointee.handledFrames &- before
@@ -68,7 +68,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     // A second of 2^30 ns is used to age the forwarding database, as it needs no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
     runCommands(lcore)
-    let pauses = snapshot.pointee.pauses.count != 0
+    let pauses = snapshot.pointee.pauses.count | lcore.pointee.withholdingCount != 0
     if _slowPath(pauses) { followPauses(lcore, snapshot) }
 
     var received = 0
@@ -109,7 +109,10 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         }
         if measured != 0 {
             // What a port's frames take includes sending those that need not wait.
-            if divides { sendTouched(lcore, snapshot) }
+            if divides {
+                if _slowPath(pauses) { followPauses(lcore, snapshot) }
+                sendTouched(lcore, snapshot)
+            }
             let end = sluice_cycles()
             if frames != 0 { countCycles((end &- measured) &<< (divides ? 0 : 3), lcore, snapshot) }
             if divides {
@@ -124,13 +127,14 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
 
     // Frames that passed the trees without waiting are sent before those that were waiting in them.
     if lcore.pointee.touchedCount != 0 {
+        if _slowPath(pauses) { followPauses(lcore, snapshot) }
         sendTouched(lcore, snapshot)
         stages.lap(.send, lcore)
     }
     var taken = 0
     let trees = snapshot.pointee.trees
     let scheduling = divides ? sluice_cycles() : 0
-    for index in 0..<trees.count { taken &+= dequeue(trees[unchecked: index].tree, lcore, snapshot, &stages) }
+    for index in 0..<trees.count { taken &+= dequeue(trees[unchecked: index].tree, lcore, snapshot, pauses: pauses, &stages) }
     if _slowPath(divides) { lcore.pointee.shares.endTurn(sent: taken, in: sluice_cycles() &- scheduling) }
     if lcore.pointee.parkedCount != 0 {
         taken &+= retryParked(lcore, snapshot)
