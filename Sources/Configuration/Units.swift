@@ -94,17 +94,29 @@ extension Quantity {
         [Quantity.rate, .packets, .size, .time, .delay].contains { $0.units.contains { $0.name == word.lowercased() } }
     }
 
+    /// The units that values are written in, the largest first.
+    private var ladder: [(name: String, worth: UInt64)] {
+        switch self {
+        case .rate: Self.rateLadder
+        case .packets: Self.packetsLadder
+        case .size: Self.sizeLadder
+        case .time: Self.timeLadder
+        case .delay: Self.delayLadder
+        }
+    }
+
+    private static let rateLadder: [(name: String, worth: UInt64)] = [
+        ("tbit", 1_000_000_000_000), ("gbit", 1_000_000_000), ("mbit", 1_000_000), ("kbit", 1_000), ("bit", 1),
+    ]
+    private static let packetsLadder: [(name: String, worth: UInt64)] = [("mpps", 1_000_000), ("kpps", 1_000), ("pps", 1)]
+    private static let sizeLadder: [(name: String, worth: UInt64)] = [("gib", 1 << 30), ("mib", 1 << 20), ("kib", 1 << 10), ("b", 1)]
+    private static let timeLadder: [(name: String, worth: UInt64)] = [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)]
+    private static let delayLadder: [(name: String, worth: UInt64)] = [("s", 1_000_000), ("ms", 1_000), ("us", 1)]
+
     /// The value in the largest unit that expresses it exactly, with up to three decimals for rates; `parse` reads the text back.
     public func format(_ value: UInt64) -> String {
-        if value == 0 { return "0" + units[0].name }
-        let ladder: [(name: String, worth: UInt64)] =
-            switch self {
-            case .rate: [("tbit", 1_000_000_000_000), ("gbit", 1_000_000_000), ("mbit", 1_000_000), ("kbit", 1_000), ("bit", 1)]
-            case .packets: [("mpps", 1_000_000), ("kpps", 1_000), ("pps", 1)]
-            case .size: [("gib", 1 << 30), ("mib", 1 << 20), ("kib", 1 << 10), ("b", 1)]
-            case .time: [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)]
-            case .delay: [("s", 1_000_000), ("ms", 1_000), ("us", 1)]
-            }
+        let ladder = ladder
+        if value == 0 { return "0" + ladder[ladder.count - 1].name }
         for (name, worth) in ladder where value >= worth {
             if value % worth == 0 { return "\(value / worth)\(name)" }
             // Up to three decimals read well where units are powers of 1000 (1.5gbit), but not where they are powers of 1024.
@@ -114,7 +126,7 @@ extension Quantity {
                 return "\(value / worth).\(digits)\(name)"
             }
         }
-        return "\(value)\(units[0].name)"
+        return "\(value)\(ladder[ladder.count - 1].name)"
     }
 
     var example: String {

@@ -9,29 +9,36 @@ struct JSONNodes {
         /// The number of the key in front of it, for members of objects.
         var key: Int32
         /// Where it is written; strings are without their quotes. Of an object or list, only the beginning is known.
-        var bytes: Range<Int>
+        var start: Int32
+        var end: Int32
         /// The place in `all` behind it and everything in it.
-        var next: Int
+        var next: Int32
+        /// The place of the object or list that it stands in.
+        var parent: Int32
+
+        var bytes: Range<Int> { Int(start)..<Int(end) }
     }
 
     private(set) var all: [Node] = []
     /// Where each key is written first, by its number.
     private(set) var keys: [Range<Int>] = []
-    private let text: [UInt8]
+    /// The text, which has to stay where it is as long as this is used.
+    private let text: UnsafeBufferPointer<UInt8>
 
-    init(_ text: Data) {
-        self.text = Array(text)
+    /// - Parameter text: at most 2 GiB.
+    init(_ text: UnsafeBufferPointer<UInt8>) {
+        self.text = text
         // Objects of a reply have about one value in this many bytes.
         all.reserveCapacity(text.count / 12)
         var nodes: [Node] = [], keys = KeyNumbers()
         swap(&nodes, &all)
-        self.text.withUnsafeBufferPointer { Self.read($0, &nodes, &keys) }
+        Self.read(text, &nodes, &keys)
         all = nodes
         self.keys = keys.places
     }
 
     private static func read(_ text: UnsafeBufferPointer<UInt8>, _ nodes: inout [Node], _ keys: inout KeyNumbers) {
-        var open: [Int] = [], place = 0, key: Int32 = -1
+        var open: [Int32] = [], parent: Int32 = -1, place = 0, key: Int32 = -1
         while place < text.count {
             let start = place
             var kind: Kind
@@ -39,7 +46,8 @@ struct JSONNodes {
             case UInt8(ascii: "{"): kind = .object
             case UInt8(ascii: "["): kind = .list
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                nodes[open.removeLast()].next = nodes.count
+                nodes[Int(parent)].next = Int32(nodes.count)
+                parent = open.removeLast()
                 place += 1
                 continue
             case UInt8(ascii: "\""):
@@ -65,11 +73,12 @@ struct JSONNodes {
             if kind == .number || kind.rawValue > Kind.number.rawValue {
                 while place < text.count, isPartOfWord(text[place]) { place += 1 }
             }
-            nodes.append(Node(kind: kind, key: key, bytes: begins..<place, next: nodes.count + 1))
+            nodes.append(Node(kind: kind, key: key, start: Int32(begins), end: Int32(place), next: Int32(nodes.count + 1), parent: parent))
             key = -1
             switch kind {
             case .object, .list:
-                open.append(nodes.count - 1)
+                open.append(parent)
+                parent = Int32(nodes.count - 1)
                 place += 1
             case .string: place += 1
             case .number, .true, .false, .null: break
@@ -98,46 +107,43 @@ struct JSONNodes {
 
     /// What is written there, with escapes resolved.
     func text(of bytes: Range<Int>) -> String {
-        text.withUnsafeBufferPointer { all in
-            let part = UnsafeBufferPointer(rebasing: all[bytes])
-            guard part.contains(UInt8(ascii: "\\")) else { return String(decoding: part, as: UTF8.self) }
-            var units: [UInt16] = [], rest = String(decoding: part, as: UTF8.self).utf16[...]
-            while let unit = rest.popFirst() {
-                guard unit == 0x5c, let letter = rest.popFirst() else {
-                    units.append(unit)
-                    continue
-                }
-                switch UInt8(truncatingIfNeeded: letter) {
-                case UInt8(ascii: "b"): units.append(0x08)
-                case UInt8(ascii: "f"): units.append(0x0c)
-                case UInt8(ascii: "n"): units.append(0x0a)
-                case UInt8(ascii: "r"): units.append(0x0d)
-                case UInt8(ascii: "t"): units.append(0x09)
-                case UInt8(ascii: "u"):
-                    units.append(UInt16(String(decoding: rest.prefix(4), as: UTF16.self), radix: 16) ?? 0xfffd)
-                    rest = rest.dropFirst(4)
-                default: units.append(letter)
-                }
+        guard !bytes.isEmpty else { return "" }
+        let part = UnsafeBufferPointer(rebasing: text[bytes])
+        guard memchr(part.baseAddress!, 0x5c, part.count) != nil else { return String(decoding: part, as: UTF8.self) }
+        var units: [UInt16] = [], rest = String(decoding: part, as: UTF8.self).utf16[...]
+        while let unit = rest.popFirst() {
+            guard unit == 0x5c, let letter = rest.popFirst() else {
+                units.append(unit)
+                continue
             }
-            return String(decoding: units, as: UTF16.self)
+            switch UInt8(truncatingIfNeeded: letter) {
+            case UInt8(ascii: "b"): units.append(0x08)
+            case UInt8(ascii: "f"): units.append(0x0c)
+            case UInt8(ascii: "n"): units.append(0x0a)
+            case UInt8(ascii: "r"): units.append(0x0d)
+            case UInt8(ascii: "t"): units.append(0x09)
+            case UInt8(ascii: "u"):
+                units.append(UInt16(String(decoding: rest.prefix(4), as: UTF16.self), radix: 16) ?? 0xfffd)
+                rest = rest.dropFirst(4)
+            default: units.append(letter)
+            }
         }
+        return String(decoding: units, as: UTF16.self)
     }
 
     /// The whole number that is written there; nil: it is none, or does not fit.
     func integer<Number: FixedWidthInteger>(of bytes: Range<Int>) -> Number? {
-        text.withUnsafeBufferPointer { all in
-            let isNegative = all[bytes.lowerBound] == UInt8(ascii: "-")
-            var number: Number = 0
-            for place in bytes.dropFirst(isNegative ? 1 : 0) {
-                guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= all[place] else { return nil }
-                let digit = Number(all[place] - UInt8(ascii: "0"))
-                let (tenfold, isTooLarge) = number.multipliedReportingOverflow(by: 10)
-                let (sum, overflows) = isNegative ? tenfold.subtractingReportingOverflow(digit) : tenfold.addingReportingOverflow(digit)
-                if isTooLarge || overflows { return nil }
-                number = sum
-            }
-            return number
+        let isNegative = text[bytes.lowerBound] == UInt8(ascii: "-")
+        var number: Number = 0
+        for place in bytes.dropFirst(isNegative ? 1 : 0) {
+            guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= text[place] else { return nil }
+            let digit = Number(text[place] - UInt8(ascii: "0"))
+            let (tenfold, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+            let (sum, overflows) = isNegative ? tenfold.subtractingReportingOverflow(digit) : tenfold.addingReportingOverflow(digit)
+            if isTooLarge || overflows { return nil }
+            number = sum
         }
+        return number
     }
 }
 

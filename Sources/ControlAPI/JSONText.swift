@@ -26,7 +26,8 @@ public enum JSONText {
             }
         }
         if let flaw { throw flaw }
-        // Outside strings, everything has been found to be ASCII by now.
+        // Outside strings, everything has been found to be ASCII by now, and mostly within them as well.
+        if text.withUnsafeBytes({ (bytes: UnsafeRawBufferPointer) in bytes.allSatisfy { $0 < 0x80 } }) { return }
         guard String(validating: text, as: UTF8.self) != nil else { throw Flaw(description: "it is not UTF-8") }
     }
 }

@@ -19,27 +19,29 @@ struct ClassFigures {
     var newFlows = 0
     var oldFlows = 0
 
-    init(_ instances: [ClassCounters]) {
-        for counters in instances {
-            sent += Traffic(frames: counters.sentFrames, bytes: counters.sentBytes)
-            backlog += Traffic(frames: UInt64(counters.backlogFrames), bytes: UInt64(counters.backlogBytes))
-            for row in ClassCounters.rows {
-                switch row.kind {
-                case .drop: count(&drops, row.name, counters[keyPath: row.value])
-                case .hold: count(&holds, row.name, counters[keyPath: row.value])
-                case .amount: break
-                }
+    init(_ instances: some Sequence<ClassCounters>) {
+        for counters in instances { add(counters) }
+    }
+
+    mutating func add(_ counters: ClassCounters) {
+        sent += Traffic(frames: counters.sentFrames, bytes: counters.sentBytes)
+        backlog += Traffic(frames: UInt64(counters.backlogFrames), bytes: UInt64(counters.backlogBytes))
+        for row in ClassCounters.rows {
+            switch row.kind {
+            case .drop: count(&drops, row.name, counters[keyPath: row.value])
+            case .hold: count(&holds, row.name, counters[keyPath: row.value])
+            case .amount: break
             }
-            marked &+= counters.markedFrames
-            cycles &+= counters.cycles
-            lends &+= counters.lentFrames
-            newFlows += Int(counters.newFlows)
-            oldFlows += Int(counters.oldFlows)
-            borrows &+= counters.borrowedFrames
-            borrowedBytes &+= counters.borrowedBytes
-            tokens &+= counters.floorTokens
-            ceilingTokens &+= counters.ceilingTokens
         }
+        marked &+= counters.markedFrames
+        cycles &+= counters.cycles
+        lends &+= counters.lentFrames
+        newFlows += Int(counters.newFlows)
+        oldFlows += Int(counters.oldFlows)
+        borrows &+= counters.borrowedFrames
+        borrowedBytes &+= counters.borrowedBytes
+        tokens &+= counters.floorTokens
+        ceilingTokens &+= counters.ceilingTokens
     }
 
     private func count(_ table: inout [String: UInt64], _ name: String, _ value: UInt64) {
@@ -49,14 +51,32 @@ struct ClassFigures {
 
 /// The counters of classes at one moment. They are turned into statuses later, on another thread.
 struct ClassSnapshot: Sendable {
-    /// The classes of one tree.
+    /// The classes of one tree. They have numbers, in the order in which they are shown.
     struct Part: Sendable {
         var tree: TreeDescription
-        var items: [ClassDescription]
-        var figures: [[ClassCounters]]
+        /// The first one; nil: it is not asked for.
+        var root: ClassDescription?
+        var others: [ClassDescription]
+        /// For each class its counters in each of this many instances of the tree.
+        var figures: [ClassCounters] = []
+        var instances: Int
+        /// What classes counted before they were removed for a while.
+        var earlier: [Int: ClassCounters] = [:]
         var ancestors: [Int: Ancestors] = [:]
         /// The delays of each class and those below it; nil: they are not counted.
         var delays: [ClassID: DelayHistogram]?
+
+        func statuses(_ rates: RateBook) -> [ClassStatus] {
+            ((root.map { [$0] } ?? []) + others).enumerated().map { number, item in
+                var figures = ClassFigures(figures[number * instances..<(number + 1) * instances])
+                if let earlier = earlier[number] { figures.add(earlier) }
+                var status = ClassSnapshot.status(of: item, in: tree, figures)
+                if let ancestors = ancestors[number] { (status.heldBy, status.borrowedFrom) = (ancestors.heldBy, ancestors.borrowedFrom) }
+                if let delays { status.delay = DelayStatus(delays[item.id] ?? DelayHistogram()) }
+                rates.fill(&status)
+                return status
+            }
+        }
     }
     /// What a class waited for or borrowed from the classes above it.
     struct Ancestors: Sendable {
@@ -66,17 +86,7 @@ struct ClassSnapshot: Sendable {
     var parts: [Part] = []
     var rates: RateBook
 
-    func statuses() -> [ClassStatus] {
-        parts.flatMap { part in
-            part.items.indices.map { place in
-                var status = Self.status(of: part.items[place], in: part.tree, ClassFigures(part.figures[place]))
-                if let ancestors = part.ancestors[place] { (status.heldBy, status.borrowedFrom) = (ancestors.heldBy, ancestors.borrowedFrom) }
-                if let delays = part.delays { status.delay = DelayStatus(delays[part.items[place].id] ?? DelayHistogram()) }
-                rates.fill(&status)
-                return status
-            }
-        }
-    }
+    func statuses() -> [ClassStatus] { parts.flatMap { $0.statuses(rates) } }
 }
 
 extension DelayStatus {
@@ -88,22 +98,38 @@ extension Engine {
     func classes(_ params: ClassParams) throws -> ClassSnapshot {
         var snapshot = ClassSnapshot(rates: classRates)
         for tree in try select(dataPlane.treeDescriptions, params.tree, \.name, "tree") {
-            // The paths of classes below `rest` do not contain it, so these classes are found by their parents, which come before their children.
-            var inRest: Set<UInt16> = []
-            let items = ([ClassSnapshot.root(tree)] + tree.classes).filter { item in
-                guard let path = params.path else { return true }
-                if item.isRest ? path == ClassDescription.restPath : inRest.contains(item.parent) { inRest.insert(item.id) }
-                return inRest.contains(item.id) || Self.matches(item.path, path)
+            var root: ClassDescription? = ClassSnapshot.root(tree), others = tree.classes
+            if let path = params.path {
+                // The paths of classes below `rest` do not contain it, so these classes are found by their parents, which come before their children.
+                var inRest: Set<UInt16> = []
+                others = others.filter { item in
+                    if item.isRest ? path == ClassDescription.restPath : inRest.contains(item.parent) { inRest.insert(item.id) }
+                    return inRest.contains(item.id) || Self.matches(item.path, path)
+                }
+                if others.isEmpty { continue }
+                root = nil
             }
-            if items.isEmpty { continue }
             let counters = dataPlane.classCounters(tree: tree.name)
-            var ancestors = ClassAncestors(tree, counters)
-            var part = ClassSnapshot.Part(tree: tree, items: items, figures: items.map { counters.of($0.id) + (counters.earlier($0.path).map { [$0] } ?? []) })
-            for (place, figures) in part.figures.enumerated() {
-                let isHeld = figures.contains { $0.waitsAncestor != 0 }, borrows = figures.contains { $0.borrowedBytes != 0 }
-                guard isHeld || borrows else { continue }
-                let item = items[place]
-                part.ancestors[place] = .init(heldBy: isHeld ? ancestors.waits(of: item) : [], borrowedFrom: borrows ? ancestors.loans(of: item) : [])
+            var part = ClassSnapshot.Part(tree: tree, root: root, others: others, instances: counters.instanceCount)
+            part.figures.reserveCapacity((others.count + 1) * part.instances)
+            var ancestors = ClassAncestors(tree, counters), number = 0
+            if let root { read(root) }
+            for item in others { read(item) }
+            func read(_ item: ClassDescription) {
+                var isHeld = false, borrows = false
+                func look(_ figures: ClassCounters) { (isHeld, borrows) = (isHeld || figures.waitsAncestor != 0, borrows || figures.borrowedBytes != 0) }
+                counters.forEach(of: item.id) { figures in
+                    part.figures.append(figures)
+                    look(figures)
+                }
+                if let earlier = counters.earlier(item.path) {
+                    part.earlier[number] = earlier
+                    look(earlier)
+                }
+                if isHeld || borrows {
+                    part.ancestors[number] = .init(heldBy: isHeld ? ancestors.waits(of: item) : [], borrowedFrom: borrows ? ancestors.loans(of: item) : [])
+                }
+                number += 1
             }
             part.delays = dataPlane.delays(tree: tree.name)
             snapshot.parts.append(part)

@@ -82,7 +82,7 @@ public struct Daemon {
         let timer = DispatchSource.makeTimerSource(queue: control)
         timer.schedule(deadline: .now() + 1, repeating: 1)
         timer.setEventHandler {
-            engine.tick()
+            engine.tick(on: control)
             manager?.tell(status: engine.summary)
         }
         timer.resume()

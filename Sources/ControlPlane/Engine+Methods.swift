@@ -14,6 +14,16 @@ extension Engine {
             MethodRow(method) { .shown(try answer($0, try params(of: $1))) }
         }
 
+        /// A method that reports of many objects: what it returns makes the reply on another thread, of what was read before.
+        static func showLater<Params: Sendable, Reply>(
+            _ method: ControlAPI.Method<Params, Reply>, _ answer: @escaping @Sendable (Engine, Params) throws -> @Sendable () throws -> Reply
+        ) -> MethodRow {
+            MethodRow(method) { engine, request in
+                let reply = try answer(engine, try params(of: request))
+                return .later { Engine.answering { .reply(try reply()) } }
+            }
+        }
+
         /// A method that changes something.
         static func change<Params, Reply>(_ method: ControlAPI.Method<Params, Reply>, _ answer: @escaping @Sendable (Engine, Params) throws -> Reply) -> MethodRow {
             MethodRow(method) { .reply(try answer($0, try params(of: $1))) }
@@ -81,7 +91,10 @@ extension Engine {
             let params = try request.params(EditParams.self)
             return .reply(ChangeReply(changes: try engine.edit(params.object, params.verb, params.words, request.peer), applied: true))
         },
-        .show(Methods.portShow) { engine, params in try engine.ports(params.name) },
+        .showLater(Methods.portShow) { engine, params in
+            let ports = try engine.ports(params.name)
+            return { ports.statuses() }
+        },
         MethodRow(Methods.portReset) { engine, request in
             let name = try engine.port(namedBy: request).name
             try engine.dataPlane.resetPort(name)
@@ -92,15 +105,18 @@ extension Engine {
         MethodRow(Methods.portQEMU) { engine, request in .shown(try engine.qemu(try engine.port(namedBy: request))) },
         .show(Methods.bridgeShow) { engine, params in try engine.bridges(params.name) },
         .show(Methods.groupShow) { engine, params in try engine.groups(params.name) },
-        .show(Methods.guestShow) { engine, params in try engine.guests(params.name) },
+        .showLater(Methods.guestShow) { engine, params in
+            let guests = engine.guests()
+            return { try guests.statuses(named: params.name) }
+        },
         .show(Methods.fdbShow) { engine, params in try engine.addresses(params) },
         .change(Methods.fdbFlush) { engine, params in try engine.flush(params) },
         .show(Methods.mdbShow) { engine, params in try engine.members(params) },
         .show(Methods.lldpShow) { engine, params in try engine.lldp(params.name) },
         .show(Methods.dcbShow) { engine, params in try engine.dcb(params.name) },
-        MethodRow(Methods.classShow) { engine, request in
-            let snapshot = try engine.classes(try request.params(ClassParams.self))
-            return .later { .reply(snapshot.statuses()) }
+        .showLater(Methods.classShow) { engine, params in
+            let classes = try engine.classes(params)
+            return { classes.statuses() }
         },
         .show(Methods.protocolShow) { engine, params in try engine.protocols(params.name) },
         .show(Methods.filterShow) { engine, params in try engine.filters(params.name) },

@@ -39,6 +39,8 @@ final class Engine {
     /// The time at which each part was set, if that was since this daemon started.
     var partTimes: [String: Date] = [:]
     private var hasStarted = false
+    /// Whether the data plane may be closed already.
+    private var hasEnded = false
     private(set) var changes: UInt64 = 0
     var classRates = RateBook()
     var coreRates = CoreBook()
@@ -78,16 +80,24 @@ final class Engine {
     func refreshLinks() { dataPlane.refreshLinks() }
 
     /// Called about once a second.
-    func tick() {
+    /// - Parameter queue: the queue of the control thread. What takes as long as many changes is done behind all that waits in it, one part after the other.
+    func tick(on queue: DispatchQueue) {
         dataPlane.tick()
         tellPorts()
-        trafficRates.sample(dataPlane)
-        classRates.sample(dataPlane, shortOfTime: trafficRates.shortOfTime)
-        tellTrouble()
-        coreRates.sample(dataPlane)
         undoTrialInTime()
         serveMetrics()
         keeper?.tick(running)
+        nonisolated(unsafe) let engine = self
+        queue.async {
+            if engine.hasEnded { return }
+            engine.trafficRates.sample(engine.dataPlane)
+            engine.coreRates.sample(engine.dataPlane)
+            queue.async {
+                if engine.hasEnded { return }
+                engine.classRates.sample(engine.dataPlane, shortOfTime: engine.trafficRates.shortOfTime)
+                engine.tellTrouble()
+            }
+        }
     }
 
     /// What has happened since the last call without anybody asking for it, as sentences.
@@ -95,6 +105,7 @@ final class Engine {
 
     /// Returns when everything that is to outlive the daemon is on disk.
     func end() {
+        hasEnded = true
         metricsService?.stop()
         keeper?.end(running)
     }
@@ -322,8 +333,9 @@ final class Engine {
         reply.unconfirmedSeconds = trial?.secondsLeft
         reply.bridges = model.bridges.count
         reply.ports = model.ports.count
-        reply.portsUp = model.ports.count { dataPlane.portReport($0.name)?.condition == "up" }
-        reply.portsFailed = dataPlane.failedPorts.sorted()
+        let conditions = dataPlane.conditions
+        reply.portsUp = conditions.count { $0.condition == "up" }
+        reply.portsFailed = DataPlane.failures(conditions).sorted()
         reply.unsaved = keeper?.obstacle
         reply.parts = running.parts.all.count
         reply.partsUnfit = unfit.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.sentence)" }

@@ -27,7 +27,10 @@ final class Ledger: @unchecked Sendable {
     private var isEnding = false
     private var wasMuch = false
 
-    init(limits: ControlServer.Limits) { self.limits = limits }
+    init(limits: ControlServer.Limits) {
+        self.limits = limits
+        Self.limitMalloc
+    }
 
     /// The most bytes of requests, and of answers, that there ever were at the same time.
     var peak: (pending: Int, answers: Int) { mutex.withLock { (pending.highest, answers.highest) } }
@@ -120,6 +123,15 @@ final class Ledger: @unchecked Sendable {
         // The last of it is freed in the next moments; on a host whose CPUs are busy, somewhat later.
         for seconds in [1.0, 10] { DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + seconds) { _ = Self.trim?(0) } }
     }
+
+    /// Keeps malloc from keeping more. By itself, it raises these limits to what it has seen, up to 64 MiB, and then each thread's arena may have that much free
+    /// memory at its end, which malloc_trim leaves alone (mallopt(3), which Swift's Glibc does not declare).
+    private static let limitMalloc: Void = {
+        guard let set = dlsym(nil, "mallopt").map({ unsafeBitCast($0, to: (@convention(c) (CInt, CInt) -> CInt).self) }) else { return }
+        let trimThreshold: CInt = -1, mapThreshold: CInt = -3
+        _ = set(trimThreshold, 8 << 20)
+        _ = set(mapThreshold, 4 << 20)
+    }()
 
     /// malloc_trim(3), which Swift's Glibc does not declare; nil: the C library has none.
     private static let trim = dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: (@convention(c) (Int) -> CInt).self) }

@@ -45,7 +45,7 @@ struct RateBook: Sendable {
             // What waits in a class waits in the classes above, and so do the reasons. Children come behind their parents.
             var waiting: [UInt16: (hasBacklog: Bool, otherWaits: UInt64)] = [:]
             func count(_ id: UInt16) {
-                for counters in figures.of(id) {
+                figures.forEach(of: id) { counters in
                     samples[Int(id)].frames &+= counters.sentFrames
                     samples[Int(id)].bytes &+= counters.sentBytes
                     if counters.backlogFrames > 0 { waiting[id, default: (false, 0)].hasBacklog = true }

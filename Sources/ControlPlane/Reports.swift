@@ -8,15 +8,19 @@ import Scheduler
 // The show methods: the data plane's figures in the words of the control messages.
 
 extension Engine {
-    func ports(_ name: String?) throws -> [PortStatus] {
+    func ports(_ name: String?) throws -> PortSnapshot {
         let model = dataPlane.model
-        let guests = Dictionary(grouping: model.effectiveGuests, by: \.settings.port), tagged = model.bridgesWithVLANs
-        return try select(model.ports, name, \.name, "port").map { settings in
+        return PortSnapshot(model: model, ports: statuses(of: try select(model.ports, name, \.name, "port")))
+    }
+
+    /// The statuses of ports but for the guests.
+    func statuses(of ports: [PortSettings]) -> [PortStatus] {
+        let model = dataPlane.model, tagged = model.bridgesWithVLANs
+        return ports.map { settings in
             var status = PortStatus()
             status.name = settings.name
             status.bridge = settings.bridge
             status.mtu = settings.mtu
-            status.guests = guests[settings.name]?.map(\.settings.name) ?? []
             (status.kind, status.device, status.mode) = (settings.kind.type.rawValue, settings.kind.place, settings.kind.mode?.rawValue)
             (status.mac, status.queuesMax) = (settings.kind.hostAddress?.description, settings.kind.mostQueues ?? 0)
             if tagged.contains(settings.bridge) { status.vlans = Self.vlans(of: settings, services: model.serviceVLANs(of: settings.bridge)) }
@@ -110,30 +114,8 @@ extension Engine {
         }
     }
 
-    func guests(_ name: String?) throws -> [GuestStatus] {
-        let model = dataPlane.model
-        let bridgeOfPort = Dictionary(model.ports.map { ($0.name, $0.bridge) }) { first, _ in first }
-        let amounts = dataPlane.guestAmounts(), delays = dataPlane.guestDelays()
-        return try select(model.effectiveGuests, name, \.settings.name, "guest").map { guest in
-            var status = GuestStatus()
-            status.name = guest.settings.name
-            status.port = guest.settings.port
-            status.bridge = bridgeOfPort[guest.settings.port] ?? ""
-            status.macs = guest.settings.macs.map(\.description)
-            status.vlan = guest.settings.vlan
-            status.options = Dictionary(guest.settings.optionWords.map { ($0.key, $0.value) }) { first, _ in first }
-            status.group = guest.settings.group
-            status.implicit = guest.isImplicit
-            status.protocols = guest.settings.protocols.keys.sorted()
-            status.inbound = amounts[guest.settings.name].map { Traffic($0.inbound) } ?? Traffic()
-            status.outbound = amounts[guest.settings.name].map { Traffic($0.outbound) } ?? Traffic()
-            trafficRates.fill(&status)
-            if let delays {
-                let own = delays[guest.settings.name]
-                (status.inboundDelay, status.outboundDelay) = (DelayStatus(own?.inbound ?? DelayHistogram()), DelayStatus(own?.outbound ?? DelayHistogram()))
-            }
-            return status
-        }
+    func guests() -> GuestSnapshot {
+        GuestSnapshot(model: dataPlane.model, amounts: dataPlane.guestAmounts(), delays: dataPlane.guestDelays(), rates: trafficRates)
     }
 
     func check(_ params: FDBParams) throws {
@@ -311,17 +293,17 @@ extension Engine {
         }
         return try select(dataPlane.model.ports, name, \.name, "port")[0]
     }
+}
 
-    /// All elements, or the one with that name.
-    /// - Throws: `RPCError.notFound` if there is none.
-    func select<Element>(_ all: [Element], _ name: String?, _ key: KeyPath<Element, String>, _ what: String) throws -> [Element] {
-        guard let name else { return all }
-        guard let found = all.first(where: { $0[keyPath: key] == name }) else {
-            let there = all.prefix(20).map { $0[keyPath: key] }.joined(separator: ", ")
-            throw RPCError(RPCError.notFound, "no \(what) '\(name)'" + (all.isEmpty ? "; there is none" : "; there are \(there)"))
-        }
-        return [found]
+/// All elements, or the one with that name.
+/// - Throws: `RPCError.notFound` if there is none.
+func select<Element>(_ all: [Element], _ name: String?, _ key: KeyPath<Element, String>, _ what: String) throws(RPCError) -> [Element] {
+    guard let name else { return all }
+    guard let found = all.first(where: { $0[keyPath: key] == name }) else {
+        let there = all.prefix(20).map { $0[keyPath: key] }.joined(separator: ", ")
+        throw RPCError(RPCError.notFound, "no \(what) '\(name)'" + (all.isEmpty ? "; there is none" : "; there are \(there)"))
     }
+    return [found]
 }
 
 extension MirrorStatus.Tunnel {

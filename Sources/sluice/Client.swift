@@ -106,11 +106,12 @@ struct Client {
                 throw Failure("the daemon on \(path) answers without end: more than \(Self.largestAnswer >> 20) MiB")
             }
             guard count > 0 else { break }
-            if let end = buffer[..<count].firstIndex(of: 0x0a) {
-                answer.append(contentsOf: buffer[..<end])
-                return answer
+            let isComplete = buffer.withUnsafeBytes { bytes in
+                let end = memchr(bytes.baseAddress!, 0x0a, count).map { UnsafeRawPointer($0) - bytes.baseAddress! }
+                answer.append(contentsOf: bytes[..<(end ?? count)])
+                return end != nil
             }
-            answer.append(contentsOf: buffer[..<count])
+            if isComplete { return answer }
         }
         throw refusal ?? Failure("the daemon on \(path) ended the connection without an answer")
     }

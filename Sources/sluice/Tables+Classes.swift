@@ -4,19 +4,37 @@ import Diagnosis
 
 extension Tables {
     /// The classes in the manner of `tc -s class show`, each on several lines.
-    package static func classes(_ classes: [ClassStatus]) -> String { classes.map(one).joined(separator: "\n") }
-
-    private static func one(_ item: ClassStatus) -> String {
-        var head = "class \(item.tree) \(item.direction) 1:\(String(item.id, radix: 16))"
-        if let parent = item.parent { head += " parent 1:\(String(parent, radix: 16))" } else { head += " root" }
-        if !item.path.isEmpty { head += " \(item.path)" }
-        if item.leaf { head += " leaf" }
-        return ([head, settings(item)] + (item.note.map { [" note: \($0)"] } ?? []) + [sent(item)] + counters(item)).joined(separator: "\n")
+    package static func classes(_ classes: [ClassStatus]) -> String {
+        // There may be tens of thousands, so they are written one behind the other into one text.
+        var text = ""
+        text.reserveCapacity(classes.count * 512)
+        for item in classes {
+            if !text.isEmpty { text += "\n" }
+            add(item, to: &text)
+        }
+        return text
     }
 
-    private static func settings(_ item: ClassStatus) -> String {
-        var words: [String] = []
-        func add(_ name: String, _ value: String?) { if let value { words.append("\(name) \(value)") } }
+    private static func add(_ item: ClassStatus, to text: inout String) {
+        text += "class \(item.tree) \(item.direction) 1:\(String(item.id, radix: 16))"
+        if let parent = item.parent { text += " parent 1:\(String(parent, radix: 16))" } else { text += " root" }
+        if !item.path.isEmpty { text += " \(item.path)" }
+        if item.leaf { text += " leaf" }
+        text += "\n"
+        addSettings(item, to: &text)
+        if let note = item.note { text += "\n note: \(note)" }
+        text += "\n Sent \(item.sent.bytes) bytes \(item.sent.frames) pkt (dropped \(item.dropped.frames), overlimits \(item.overlimits))"
+        addCounters(item, to: &text)
+    }
+
+    private static func addSettings(_ item: ClassStatus, to text: inout String) {
+        func add(_ name: String, _ value: String?) {
+            guard let value else { return }
+            text += " "
+            text += name
+            text += " "
+            text += value
+        }
         add("floor", item.floor.map(Quantity.rate.format) ?? "none")
         add("ceiling", item.ceiling.map(Quantity.rate.format) ?? "none")
         add("burst", Quantity.size.format(item.burst))
@@ -39,28 +57,20 @@ extension Tables {
             add("ecn-threshold", item.ecnThresholdBytes.map { Quantity.size.format(UInt64(max(0, $0))) })
             add("ecn-delay", item.ecnDelayMicroseconds.map(Quantity.delay.format))
         }
-        if let port = item.port { add("port", port) }
-        return " " + words.joined(separator: " ")
+        add("port", item.port)
     }
 
-    private static func sent(_ item: ClassStatus) -> String {
-        " Sent \(item.sent.bytes) bytes \(item.sent.frames) pkt (dropped \(item.dropped.frames), overlimits \(item.overlimits))"
-    }
-
-    private static func counters(_ item: ClassStatus) -> [String] {
-        var lines = [
-            " rate \(rate(item.rate)) \(packets(item.packetRate)) backlog \(item.backlog.bytes)b \(item.backlog.frames)p",
-            " lended \(item.lends) borrowed \(item.borrows) (\(item.borrowedBytes) bytes) tokens \(item.tokens) ctokens \(item.ctokens)",
-        ]
-        if let new = item.newFlows, let old = item.oldFlows { lines.append(" flows \(new + old) (new \(new) old \(old))") }
-        if let delay = item.delay { lines.append(" delay \(Self.delay(delay))") }
-        if !item.borrowedFrom.isEmpty { lines.append(" borrowed from " + item.borrowedFrom.map { "\($0.class) \($0.bytes)b" }.joined(separator: ", ")) }
-        if !item.holds.isEmpty { lines.append(" held \(reasons(item.holds))") }
-        if !item.heldBy.isEmpty { lines.append(" held by " + item.heldBy.map { "\($0.class) \($0.waits)" }.joined(separator: ", ")) }
-        if item.cycles != 0 { lines.append(" cycles \(item.cycles)") }
-        if item.marked != 0 { lines.append(" marked \(item.marked)") }
-        if !item.drops.isEmpty { lines.append(" dropped \(reasons(item.drops))") }
-        return lines
+    private static func addCounters(_ item: ClassStatus, to text: inout String) {
+        text += "\n rate \(rate(item.rate)) \(packets(item.packetRate)) backlog \(item.backlog.bytes)b \(item.backlog.frames)p"
+        text += "\n lended \(item.lends) borrowed \(item.borrows) (\(item.borrowedBytes) bytes) tokens \(item.tokens) ctokens \(item.ctokens)"
+        if let new = item.newFlows, let old = item.oldFlows { text += "\n flows \(new + old) (new \(new) old \(old))" }
+        if let delay = item.delay { text += "\n delay \(Self.delay(delay))" }
+        if !item.borrowedFrom.isEmpty { text += "\n borrowed from " + item.borrowedFrom.map { "\($0.class) \($0.bytes)b" }.joined(separator: ", ") }
+        if !item.holds.isEmpty { text += "\n held \(reasons(item.holds))" }
+        if !item.heldBy.isEmpty { text += "\n held by " + item.heldBy.map { "\($0.class) \($0.waits)" }.joined(separator: ", ") }
+        if item.cycles != 0 { text += "\n cycles \(item.cycles)" }
+        if item.marked != 0 { text += "\n marked \(item.marked)" }
+        if !item.drops.isEmpty { text += "\n dropped \(reasons(item.drops))" }
     }
 
     /// Delays as they stand behind the word `delay`.

@@ -10,10 +10,10 @@ import Testing
     private var snapshot: MetricsSnapshot {
         var snapshot = MetricsSnapshot()
         (snapshot.daemon, snapshot.stats, snapshot.ports, snapshot.bridges) = (Canned.status, Canned.stats, Canned.ports, [Canned.bridge])
-        (snapshot.groups, snapshot.guests, snapshot.protocols, snapshot.filters) = ([Canned.group], Canned.guests, Canned.protocols, [Canned.filter])
+        (snapshot.groups, snapshot.protocols, snapshot.filters) = ([Canned.group], Canned.protocols, [Canned.filter])
         (snapshot.mirrors, snapshot.discovery, snapshot.cores) = ([Canned.mirror], [Canned.lldp], Canned.cores)
-        let classes = Canned.classes
-        snapshot.classes = { classes }
+        let (guests, classes) = (Canned.guests, Canned.classes)
+        (snapshot.guests, snapshot.classes) = ({ guests }, { classes })
         return snapshot
     }
 
@@ -85,5 +85,36 @@ import Testing
 
     @Test func reasonsOfDropsAreThereBeforeTheyOccur() throws {
         #expect(try OpenMetrics(snapshot.text()).value("sluice_stats_dropped_total", ["reason": "no_buffer"]) == 0)
+    }
+
+    /// What comes to the queue while a step is taken is done before the next one.
+    @Test func othersHaveTheirTurnBetweenTwoSteps() async {
+        let queue = DispatchQueue(label: "control")
+        nonisolated(unsafe) var done: [String] = []
+        func step(_ name: String) -> MetricsReading.Step {
+            .init { snapshot in
+                done.append(name)
+                snapshot.daemon.ports += 1
+                queue.async { done.append("change behind \(name)") }
+            }
+        }
+        let reading = MetricsReading(queue: queue, steps: [.init(others: { [step("port 1"), step("port 2")] }), .init(others: { [] }), step("classes")])
+        let snapshot = await withCheckedContinuation { all in reading.read { all.resume(returning: $0) } }
+        #expect(snapshot?.daemon.ports == 3)
+        #expect(queue.sync { done } == ["port 1", "change behind port 1", "port 2", "change behind port 2", "classes", "change behind classes"])
+    }
+
+    @Test func aStepThatFailsEndsTheReading() async {
+        let reading = MetricsReading(
+            queue: DispatchQueue(label: "control"), steps: [.init { _ in throw RPCError(RPCError.failed, "no") }, .init { _ in Issue.record("this is not read any more") }])
+        #expect(await withCheckedContinuation { all in reading.read { all.resume(returning: $0) } } == nil)
+    }
+
+    /// Nothing is read any more of what ends between two steps.
+    @Test func aReadingEndsBetweenTwoSteps() async {
+        let queue = DispatchQueue(label: "control")
+        nonisolated(unsafe) var reading: MetricsReading?
+        reading = MetricsReading(queue: queue, steps: [.init { _ in queue.async { reading?.end() } }, .init { _ in Issue.record("this is not read any more") }])
+        #expect(await withCheckedContinuation { all in reading?.read { all.resume(returning: $0) } } == nil)
     }
 }

@@ -57,4 +57,22 @@ import Testing
         try check(Canned.cores(listsStalls: true))
         try check(["a,b:{c}[\"\\\"d\\": [[Int]()], "": []])
     }
+
+    /// The members of an object stand elsewhere than those of the one before it, and objects within it have members of the same names.
+    @Test func membersInOtherPlaces() throws {
+        var classes: [ClassStatus] = []
+        for number in 0..<64 {
+            var status = ClassStatus()
+            (status.id, status.rate, status.tokens) = (UInt16(number), UInt64(number), -Int64(number))
+            if number & 1 != 0 { status.drops = ["rate": 1_000, "tokens": 2_000] }
+            if number & 2 != 0 { status.heldBy = [.init(id: 3, class: "id", waits: 4)] }
+            if number & 4 != 0 { status.delay = DelayStatus(passed: 5, buckets: [[6, 7]]) }
+            if number & 8 != 0 { status.ceiling = 8 }
+            if number & 16 != 0 { status.guest = "guest" }
+            if number & 32 != 0 { status.holds = ["floor": 9] }
+            classes.append(status)
+        }
+        try check(classes)
+        try check(classes.reversed() as [ClassStatus])
+    }
 }

@@ -5,7 +5,7 @@ extension Engine {
     /// Serves metrics where the configuration that runs says. What is not possible is logged, and tried again every second.
     /// - Parameter listener: a socket that was opened for that already.
     func serveMetrics(_ listener: MetricsListener? = nil) {
-        guard let sentence = metricsService?.follow(dataPlane.model.daemon.metrics, listener, { [self] in try metrics() }) else { return }
+        guard let sentence = metricsService?.follow(dataPlane.model.daemon.metrics, listener, metrics) else { return }
         log.warning("\(sentence)")
     }
 }
@@ -30,15 +30,17 @@ struct MetricsService {
     }
 
     /// Serves at an address from now on, and nowhere else; nil: nowhere at all.
-    /// - Parameter listener: what `prepared` returned; nil: the socket is opened now.
+    /// - Parameters:
+    ///   - listener: what `prepared` returned; nil: the socket is opened now.
+    ///   - steps: the steps in which the counters are read.
     /// - Returns: a sentence that says why that is not possible, once.
-    mutating func follow(_ wanted: MetricsAddress?, _ listener: MetricsListener?, _ snapshot: @escaping MetricsServer.Snapshot) -> String? {
+    mutating func follow(_ wanted: MetricsAddress?, _ listener: MetricsListener?, _ steps: @autoclosure () -> [MetricsReading.Step]) -> String? {
         guard wanted != address else { return nil }
         do throws(ControlSocketError) {
             let opened: MetricsListener? = if let listener { listener } else { try prepared(wanted) }
             stop()
             guard let opened else { return nil }
-            server = try MetricsServer(opened, queue: queue, snapshot: snapshot)
+            server = try MetricsServer(opened, MetricsReading(queue: queue, steps: steps()))
             (address, told) = (wanted, nil)
             return nil
         } catch {

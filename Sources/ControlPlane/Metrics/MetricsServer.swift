@@ -7,18 +7,17 @@ import NIOPosix
 
 /// Serves metrics by HTTP, on a thread of its own. Only the reading of the counters is done on the control queue.
 package final class MetricsServer {
-    package typealias Snapshot = () throws -> MetricsSnapshot
-
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let channel: any Channel
     private let listener: MetricsListener
+    private let reading: MetricsReading
 
     /// - Parameters:
     ///   - listener: a socket that listens; it belongs to the server from now on.
-    ///   - queue: a serial queue, the only place where `snapshot` runs.
-    init(_ listener: MetricsListener, queue: DispatchQueue, snapshot: @escaping Snapshot) throws(ControlSocketError) {
-        self.listener = listener
-        let source = MetricsSource(queue: queue, snapshot: snapshot)
+    ///   - reading: reads the counters.
+    init(_ listener: MetricsListener, _ reading: MetricsReading) throws(ControlSocketError) {
+        (self.listener, self.reading) = (listener, reading)
+        let source = MetricsSource(reading)
         do {
             channel = try ServerBootstrap(group: group)
                 .childChannelInitializer { channel in
@@ -38,33 +37,32 @@ package final class MetricsServer {
         }
     }
 
-    /// Ends all connections and removes the file of a Unix socket. It does not wait for a reader, so that the control queue may call it.
+    /// Ends all connections and removes the file of a Unix socket. It is called on the control queue, and does not wait for a reader.
     package func stop() {
+        reading.end()
         channel.close(promise: nil)
         listener.remove()
         group.shutdownGracefully(queue: DispatchQueue.global(qos: .utility)) { _ in }
     }
 }
 
-/// Where the metrics come from. It is used only on the server's thread, except for what the control queue does.
+/// Where the metrics come from. It is used only on the server's thread.
 private final class MetricsSource: @unchecked Sendable {
     /// More than this many connections at a time are closed at once.
     static let mostConnections = 32
 
-    private let queue: DispatchQueue
-    private let snapshot: MetricsServer.Snapshot
+    private let reading: MetricsReading
     var connections = 0
     /// The length of the last text, for which the next makes room at once.
     private var last = 0
 
-    init(queue: DispatchQueue, snapshot: @escaping MetricsServer.Snapshot) { (self.queue, self.snapshot) = (queue, snapshot) }
+    init(_ reading: MetricsReading) { self.reading = reading }
 
     /// Calls back on the event loop, with nil if the counters cannot be read.
     func text(on eventLoop: any EventLoop, _ done: @escaping @Sendable ([UInt8]?) -> Void) {
-        queue.async { [self] in
-            let now = try? snapshot()
+        reading.read { snapshot in
             eventLoop.execute { [self] in
-                let text = now?.text(capacity: last + last / 16)
+                let text = snapshot?.text(capacity: last + last / 16)
                 last = text?.count ?? last
                 done(text)
             }

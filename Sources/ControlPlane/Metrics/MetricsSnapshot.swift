@@ -5,11 +5,12 @@ import Metrics
 package struct MetricsSnapshot: Sendable {
     package var daemon = StatusReply()
     package var stats = StatsReply()
+    /// But for their guests.
     package var ports: [PortStatus] = []
     package var bridges: [BridgeStatus] = []
     package var groups: [GroupStatus] = []
-    package var guests: [GuestStatus] = []
-    /// Called on the other thread, as there may be many classes.
+    /// This and `classes` are called on the other thread, as there may be many.
+    package var guests: @Sendable () -> [GuestStatus] = { [] }
     package var classes: @Sendable () -> [ClassStatus] = { [] }
     package var protocols: [ProtocolStatus] = []
     package var filters: [FilterStatus] = []
@@ -29,7 +30,7 @@ package struct MetricsSnapshot: Sendable {
         text.add(Subjects.ports, ports)
         text.add(Subjects.bridges, bridges)
         text.add(Subjects.groups, groups)
-        text.add(Subjects.guests, guests)
+        text.add(Subjects.guests, guests())
         text.add(Subjects.classes, classes())
         text.add(Subjects.protocols, protocols)
         text.add(Subjects.filters, filters)
@@ -42,16 +43,33 @@ package struct MetricsSnapshot: Sendable {
 }
 
 extension Engine {
-    /// Reads the counters of everything, and nothing more, as clients of the control socket have to wait while this is done.
-    func metrics() throws -> MetricsSnapshot {
-        var snapshot = MetricsSnapshot()
-        (snapshot.daemon, snapshot.stats) = (status(), stats())
-        (snapshot.ports, snapshot.bridges) = (try ports(nil), try bridges(nil))
-        (snapshot.groups, snapshot.guests) = (try groups(nil), try guests(nil))
-        let classes = try classes(ClassParams())
-        snapshot.classes = { classes.statuses() }
-        (snapshot.protocols, snapshot.filters, snapshot.mirrors) = (try protocols(nil), try filters(nil), try mirrors(nil))
-        (snapshot.discovery, snapshot.dcb, snapshot.cores) = (try lldp(nil), try dcb(nil), cores(listsStalls: false))
-        return snapshot
+    /// Reads the counters of everything, and nothing more, as clients of the control socket have to wait while this is done. Between two of these steps they
+    /// have their turn, so the numbers of different objects may be some milliseconds apart.
+    var metrics: [MetricsReading.Step] {
+        [
+            .init { [self] in $0.daemon = status() },
+            .init { [self] in ($0.stats, $0.cores) = (stats(), cores(listsStalls: false)) },
+            .init(others: { [self] in portMetrics }),
+            .init { [self] in ($0.bridges, $0.groups) = (try bridges(nil), try groups(nil)) },
+            .init { [self] snapshot in
+                let guests = guests()
+                snapshot.guests = { guests.statuses() }
+            },
+            .init { [self] snapshot in
+                let classes = try classes(ClassParams())
+                snapshot.classes = { classes.statuses() }
+            },
+            .init { [self] in ($0.protocols, $0.filters, $0.mirrors) = (try protocols(nil), try filters(nil), try mirrors(nil)) },
+            .init { [self] in ($0.discovery, $0.dcb) = (try lldp(nil), try dcb(nil)) },
+        ]
+    }
+
+    /// Reads some dozens of ports at a time. Those that have been removed by then are left out.
+    private var portMetrics: [MetricsReading.Step] {
+        let names = dataPlane.model.ports.map(\.name), atOnce = 64
+        return stride(from: 0, to: names.count, by: atOnce).map { first in
+            let some = Set(names[first..<min(first + atOnce, names.count)])
+            return .init { [self] in $0.ports += statuses(of: dataPlane.model.ports.filter { some.contains($0.name) }) }
+        }
     }
 }

@@ -50,10 +50,14 @@ extension DataPlane {
     }
 
     /// The ports of the model that should carry frames and cannot, with the reasons: ports that are not open, and open ports with something wrong.
-    public var failedPorts: [String] {
-        let fine = ["up", "down", VhostLink.waiting]
-        return lost.values.map(\.reason)
-            + ports.values.filter { !fine.contains($0.condition) }.map { "port \($0.settings.name): \($0.condition)" }
+    public var failedPorts: [String] { Self.failures(conditions) }
+
+    /// The failed ones of ports whose conditions are known.
+    public static func failures(_ conditions: [PortCondition]) -> [String] {
+        conditions.compactMap { port in
+            if port.isLost { return port.condition }
+            return port.isWaiting || port.condition == "up" || port.condition == "down" ? nil : "port \(port.settings.name): \(port.condition)"
+        }
     }
 
     /// The ports of a change whose interface already has the name that the port is to use from now on.

@@ -65,8 +65,10 @@ extension DataPlane {
         return report
     }
 
+    public typealias PortCondition = (settings: PortSettings, condition: String, isWaiting: Bool, isLost: Bool)
+
     /// The condition of every port as in its report, without its counters, for whoever looks often.
-    public var conditions: [(settings: PortSettings, condition: String, isWaiting: Bool, isLost: Bool)] {
+    public var conditions: [PortCondition] {
         model.ports.compactMap { settings in
             if let lost = lost[settings.name] { return (settings, lost.reason, false, true) }
             guard let condition = ports[settings.name]?.condition else { return nil }
@@ -154,6 +156,10 @@ extension DataPlane {
         /// The counters of a class, one for each lcore's instance.
         /// - Parameter id: the class's id; `ClassIDs.root` for the root.
         public func of(_ id: UInt16) -> [ClassCounters] { instances.map { $0.tree.pointee.counters(of: id, in: $0.totals) } }
+        /// The same without a list, for whoever looks at many classes.
+        public func forEach(of id: UInt16, _ body: (ClassCounters) -> Void) { for instance in instances { body(instance.tree.pointee.counters(of: id, in: instance.totals)) } }
+        /// How many lcores have an instance.
+        public var instanceCount: Int { instances.count }
 
         /// For each lcore's instance: how many times the ceilings of ancestors held a class, by ancestor, the nearest first.
         public func ceilingWaits(of id: UInt16) -> [[(ancestor: UInt16, waits: UInt64)]] { instances.map { $0.tree.pointee.ceilingWaits(of: id) } }
@@ -184,9 +190,7 @@ extension DataPlane {
         for tree in trees.values {
             let counters = classCounters(tree: tree.name)
             for (guest, id) in tree.description.guestClasses {
-                for instance in counters.of(id) {
-                    result[guest, default: GuestAmounts()].add(Amount(frames: instance.sentFrames, bytes: instance.sentBytes), tree.kind)
-                }
+                counters.forEach(of: id) { result[guest, default: GuestAmounts()].add(Amount(frames: $0.sentFrames, bytes: $0.sentBytes), tree.kind) }
             }
         }
         return result
@@ -198,9 +202,7 @@ extension DataPlane {
         for tree in trees.values {
             let counters = TreeCounters(tree)
             for (group, id) in tree.description.groupClasses {
-                for instance in counters.of(id) {
-                    result[group, default: GuestAmounts()].add(Amount(frames: instance.sentFrames, bytes: instance.sentBytes), tree.kind)
-                }
+                counters.forEach(of: id) { result[group, default: GuestAmounts()].add(Amount(frames: $0.sentFrames, bytes: $0.sentBytes), tree.kind) }
             }
             for (group, amount) in tree.earlier.sentByGroup { result[group, default: GuestAmounts()].add(amount, tree.kind) }
         }
