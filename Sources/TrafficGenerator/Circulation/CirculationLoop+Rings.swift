@@ -49,6 +49,11 @@ func pass(_ lane: UnsafeMutablePointer<Lane>, _ ring: UnsafeMutablePointer<Drive
         lane.pointee.cycle = headers.cycle
     }
     ring.send(count)
+    // The switch has read the frames that will be sent next: their lines are fetched from its cache by the time they are written.
+    if lane.pointee.rewrites {
+        let next = ring.pointee.offered
+        for place in next..<next &+ CirculationState.burst { sluice_prefetch_for_writing(ring.pointee.frame(ring.pointee.number(place))) }
+    }
     lane.pointee.away &+= count
     lane.pointee.heldCount &-= count
 }

@@ -26,6 +26,7 @@ final class FrontendSocket {
                 let reason = Self.reason
                 if ContinuousClock.now >= deadline || interrupted() {
                     Foundation.close(socket)
+                    if interrupted() { throw RunError("interrupted while waiting for a switch on \(path)") }
                     throw RunError("nothing that speaks vhost-user listens on \(path) (\(reason)); start the switch first, or set `server: true`")
                 }
                 usleep(20_000)
@@ -39,6 +40,7 @@ final class FrontendSocket {
         }
         guard Self.wait(socket, deadline, interrupted) else {
             unlink(path)
+            if interrupted() { throw RunError("interrupted while waiting for a switch on \(path)") }
             throw RunError("no switch connected to \(path) in time; is its vhost port in client mode on this socket?")
         }
         descriptor = accept(socket, nil, nil)

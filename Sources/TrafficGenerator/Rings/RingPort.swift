@@ -88,6 +88,16 @@ final class RingPort {
         if socket.hasStatus { try socket.tell(.number(.setStatus, UInt64(running.rawValue))) }
     }
 
+    /// Waits until the switch has taken all frames that were sent. It may answer before its poll loop has the rings.
+    /// - Throws: `RunError` if that takes too long, or when the process was told to end.
+    func awaitTaken(_ deadline: ContinuousClock.Instant, _ interrupted: () -> Bool) throws {
+        while sending.collect() < sending.pointee.size {
+            if interrupted() { throw RunError("interrupted while the switch learned addresses") }
+            if ContinuousClock.now >= deadline { throw RunError("port \(name): the switch is connected but takes no frames; its log may say why") }
+            usleep(1_000)
+        }
+    }
+
     func close() {
         socket.close()
         for event in events { sluice_event_close(event) }
