@@ -34,7 +34,7 @@ struct Circulate: ParsableCommand {
     @Option(help: "The CPU that sends and receives (default: the last one allowed).") var cpu: Int?
     @Option(help: "Take memory from this hugetlbfs mount instead of ordinary memory.") var hugeDir: String?
     @Option(help: "Who fills and drains the rings of vhost-user ports: own, this program, or virtio-user, DPDK's driver, which may be slower than a switch.")
-    var rings = RingKind.own
+    var rings = RingKind.virtioUser
     @Option(help: ArgumentHelp("Write every slice as JSON; - is standard output.", valueName: "file")) var json: String?
     @Flag(help: "Let DPDK's own log through.") var verbose = false
 

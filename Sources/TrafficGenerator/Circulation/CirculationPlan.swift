@@ -24,7 +24,7 @@ public struct CirculationPlan: Equatable, Sendable {
     /// runs. The variable RATE is set to the frames per second of the previous slice, whichever switch that was of.
     public var commands: [String: String] = [:]
     /// Who fills and drains the rings of vhost-user ports.
-    public var rings = RingKind.own
+    public var rings = RingKind.virtioUser
     /// If others had a CPU of the switch or the generator for more than this share of a slice, the slice is measured again.
     public var mostDisturbed = 0.02
     /// How many times a slice is measured at most; the least disturbed measurement counts.
