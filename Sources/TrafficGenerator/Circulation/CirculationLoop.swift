@@ -179,8 +179,7 @@ func giveUp(_ state: UnsafeMutablePointer<CirculationState>) {
     for index in 0..<state.pointee.laneCount {
         let lane = state.pointee.lanes + index
         guard lane.pointee.away > 0, state.pointee.now &- lane.pointee.lastArrival > state.pointee.patience else { continue }
-        lane.pointee.lost &+= UInt64(lane.pointee.away)
-        lane.pointee.away = 0
+        loseTaken(lane)
         lane.pointee.lastArrival = state.pointee.now
         fill(state, lane)
     }
@@ -201,7 +200,15 @@ func takeBack(_ state: UnsafeMutablePointer<CirculationState>) {
         state.pointee.now = sluice_cycles()
     }
     for index in 0..<state.pointee.laneCount {
-        state.pointee.lanes[index].lost &+= UInt64(state.pointee.lanes[index].away)
-        state.pointee.lanes[index].away = 0
+        loseTaken(state.pointee.lanes + index)
     }
+}
+
+/// Counts the frames as lost that are on their way, apart from those that a ring shows not to have been taken by the switch yet.
+@_noLocks
+func loseTaken(_ lane: UnsafeMutablePointer<Lane>) {
+    var waiting = 0
+    if let ring = lane.pointee.outputRing { waiting = min(lane.pointee.away, ring.pointee.size &- ring.collect()) }
+    lane.pointee.lost &+= UInt64(lane.pointee.away &- waiting)
+    lane.pointee.away = waiting
 }
