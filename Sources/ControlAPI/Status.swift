@@ -63,8 +63,8 @@ public typealias PortStatus = Counted<PortFacts>
 /// What is told of a port besides the counters that are shown by name: `unlearned` (frames whose source address was not learned, because `fdb-limit` or the room
 /// in the bridge's database was used up), `punted` and `injected` (frames for the switch itself that came in by the port, such as IGMP, MLD and LLDP, and
 /// frames of the switch's own that it sent by the port, such as queries), `txFull` (turns of a poll loop in which the port's transmit ring was full, so that its
-/// leaves had to wait), `pacedNanoseconds` (how long `pace` held back the reading of the port), `held` (how often it was not read on because a lossless class had no
-/// room).
+/// leaves had to wait), `pacedNanoseconds` (how long `pace` held back the reading of the port), `pollTimeNanoseconds` (the same of its share of poll time, summed
+/// over its queues), `held` (how often it was not read on because a lossless class had no room).
 public struct PortFacts: StatusFacts {
     public var name = ""
     /// `vhost`, `tap` or `physical`
@@ -267,6 +267,9 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var drops: [String: UInt64] = [:]
     /// Frames that left with a mark of congestion (ECN) because of the class's queue.
     public var marked: UInt64 = 0
+    /// Cycles that the poll loops spent on receiving the class's frames, until they were sent on at once or queued. Frames that are flooded do not count. One burst
+    /// of eight is measured and counts eightfold, or every burst while a loop divides its time among its ports.
+    public var cycles: UInt64 = 0
     /// How often the class had frames and had to wait for tokens.
     public var overlimits: UInt64 = 0
     /// How often it waited, by reason. Only reasons that occurred are listed.

@@ -10,6 +10,7 @@ struct ClassFigures {
     var drops: [String: UInt64] = [:]
     var holds: [String: UInt64] = [:]
     var marked: UInt64 = 0
+    var cycles: UInt64 = 0
     var lends: UInt64 = 0
     var borrows: UInt64 = 0
     var borrowedBytes: UInt64 = 0
@@ -30,6 +31,7 @@ struct ClassFigures {
                 }
             }
             marked &+= counters.markedFrames
+            cycles &+= counters.cycles
             lends &+= counters.lentFrames
             newFlows += Int(counters.newFlows)
             oldFlows += Int(counters.oldFlows)
@@ -179,6 +181,7 @@ extension ClassSnapshot {
         status.holds = figures.holds
         status.overlimits = figures.holds.values.reduce(0, &+)
         status.marked = figures.marked
+        status.cycles = figures.cycles
         status.lends = figures.lends
         status.borrows = figures.borrows
         status.borrowedBytes = figures.borrowedBytes

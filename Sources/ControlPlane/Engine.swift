@@ -81,8 +81,8 @@ final class Engine {
     func tick() {
         dataPlane.tick()
         tellPorts()
-        classRates.sample(dataPlane)
         trafficRates.sample(dataPlane)
+        classRates.sample(dataPlane, shortOfTime: trafficRates.shortOfTime)
         tellTrouble()
         coreRates.sample(dataPlane)
         undoTrialInTime()

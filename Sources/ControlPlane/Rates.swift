@@ -31,14 +31,16 @@ struct RateBook: Sendable {
     /// The classes with a floor at the last sample.
     private(set) var floors: [FloorWatch.Sight] = []
 
-    mutating func sample(_ dataPlane: DataPlane) {
+    /// - Parameter shortOfTime: ports that were held back most of the time since the last sample, as they had used up their shares of poll time.
+    mutating func sample(_ dataPlane: DataPlane, shortOfTime: Set<String>) {
         floors = []
+        let short = dataPlane.guests(of: shortOfTime)
         before = last
         beforeTime = lastTime
         lastTime = DispatchTime.now().uptimeNanoseconds
         last = [:]
         for tree in dataPlane.treeDescriptions {
-            let figures = dataPlane.classCounters(tree: tree.name)
+            let figures = dataPlane.classCounters(tree: tree.name), isOutbound = if case .outbound = tree.kind { true } else { false }
             var samples = [ClassSample](repeating: ClassSample(frames: 0, bytes: 0), count: Int(tree.classes.lazy.map(\.id).max() ?? ClassIDs.root) + 1)
             // What waits in a class waits in the classes above, and so do the reasons. Children come behind their parents.
             var waiting: [UInt16: (hasBacklog: Bool, otherWaits: UInt64)] = [:]
@@ -59,9 +61,11 @@ struct RateBook: Sendable {
                     waiting[item.parent] = (above.hasBacklog || own.hasBacklog, above.otherWaits &+ own.otherWaits)
                 }
                 guard item.settings.floor != 0 else { continue }
+                // What a guest sends waits in its ring, and in no class, while its port is held back.
+                let isShort = isOutbound && (item.guest.map(short.contains) ?? false)
                 floors.append(FloorWatch.Sight(
-                    tree: tree.name, path: item.path, guest: item.guest, floor: item.settings.floor, sentBytes: samples[Int(item.id)].bytes, hasBacklog: own.hasBacklog,
-                    otherWaits: own.otherWaits))
+                    tree: tree.name, path: item.path, guest: item.guest, floor: item.settings.floor, sentBytes: samples[Int(item.id)].bytes,
+                    hasBacklog: own.hasBacklog || isShort, otherWaits: own.otherWaits, isShortOfTime: isShort))
             }
             count(ClassIDs.root)
             last[tree.name] = samples
@@ -117,17 +121,23 @@ struct TrafficBook {
         var time: UInt64 = 0
         var ports: [String: (received: DataPlane.Amount, sent: DataPlane.Amount)] = [:]
         var guests: [String: DataPlane.GuestAmounts] = [:]
+        var heldByPollTime: [String: UInt64] = [:]
     }
     private var before = Sample()
     private var last = Sample()
     /// What ports had dropped at the last sample.
     private(set) var drops: [DropWatch.Sight] = []
+    /// Ports that were held back for more than half of the time since the last sample, as they had used up their shares of poll time.
+    private(set) var shortOfTime: Set<String> = []
 
     mutating func sample(_ dataPlane: DataPlane) {
         before = last
         let counts = dataPlane.portCounts
         last = Sample(
-            time: DispatchTime.now().uptimeNanoseconds, ports: Dictionary(counts.map { ($0.port, (received: $0.received, sent: $0.sent)) }) { first, _ in first }, guests: dataPlane.guestAmounts())
+            time: DispatchTime.now().uptimeNanoseconds, ports: Dictionary(counts.map { ($0.port, (received: $0.received, sent: $0.sent)) }) { first, _ in first }, guests: dataPlane.guestAmounts(),
+            heldByPollTime: Dictionary(counts.lazy.filter { $0.heldByPollTime != 0 }.map { ($0.port, $0.heldByPollTime) }) { first, _ in first })
+        let half = (last.time - before.time) / 2
+        shortOfTime = before.time == 0 ? [] : Set(last.heldByPollTime.filter { $0.value &- (before.heldByPollTime[$0.key] ?? 0) > half }.keys)
         drops = counts.map { DropWatch.Sight(port: $0.port, drops: $0.drops) }
     }
 

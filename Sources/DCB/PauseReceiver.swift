@@ -3,7 +3,7 @@
 /// A pause lasts as long as the frame that asked for it said, counted from when the frame was received (IEEE 802.3, 31B.2 and 31D). A priority that is paused
 /// without a break for `longestPause` is in a storm: a device at the other end does not drain, and would stop everything behind it. It is paused no longer, and
 /// frames that ask for it are ignored until none has for `recovery`.
-public struct PauseReceiver: Equatable, Sendable {
+public struct PauseReceiver: Equatable, Sendable, BitwiseCopyable {
     /// For each priority, until when it is paused, in ns.
     public private(set) var until = SIMD8<UInt64>(repeating: 0)
     /// For each priority, since when it has been paused without a break.
@@ -87,20 +87,18 @@ public struct PauseReceiver: Equatable, Sendable {
         guard until[index] != 0, until[index] == since[index] &+ Self.longestPause, now >= until[index] else { return }
         storming |= 1 &<< UInt8(truncatingIfNeeded: index)
         storms[index] &+= 1
+        asked[index] = until[index]
         until[index] = 0
-        asked[index] = now
     }
 
-    /// Ends pauses that have lasted too long, and storms that are over. To be called from time to time.
+    /// Declares storms of pauses that have lasted too long, and ends storms that are over. The next frame does the same, so this is for those who want to know
+    /// before that.
     @_noLocks
     public mutating func watch(at now: UInt64) {
         for index in 0..<8 {
             let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: index)
-            if storming & bit != 0 {
-                if now > asked[index], now &- asked[index] >= Self.recovery { storming &= ~bit }
-            } else {
-                endIfLong(index, at: now)
-            }
+            endIfLong(index, at: now)
+            if storming & bit != 0, now > asked[index], now &- asked[index] >= Self.recovery { storming &= ~bit }
         }
     }
 

@@ -7,7 +7,7 @@
 /// The other end would take a pause without a break for a storm, and ignore it (`PauseReceiver.longestPause`; switches do the same). So it is told to go on and at
 /// once to stop again, which is a break of a frame's time, where a pause is wanted for longer than `longestAsk`. A longer break would be as long as the poll loop
 /// is held up meanwhile, and what a fast peer sends in it a slow receiver does not take until the next.
-public struct PauseSender: Equatable, Sendable {
+public struct PauseSender: Equatable, Sendable, BitwiseCopyable {
     /// The priorities that were asked to pause and not told to go on since, a bit for each.
     public private(set) var asked: UInt8 = 0
     /// When they have to be asked again, in ns; `.max`: there are none.

@@ -10,7 +10,9 @@ import Scheduler
 public final class DataPlane {
     let runtime: Runtime
     /// The configuration that is running.
-    public internal(set) var model: Model { didSet { knownGuests = nil } }
+    public internal(set) var model: Model { didSet { (knownGuests, pollPricesAreSet) = (nil, false) } }
+    /// Whether `setPollPrices` has seen the floors of the model in force.
+    var pollPricesAreSet = false
     private var knownGuests: [EffectiveGuest]?
     /// The model's effective guests, computed once for each model.
     var effectiveGuests: [EffectiveGuest] {
@@ -206,6 +208,7 @@ public final class DataPlane {
     public func tick() {
         endStageMeasurement()
         watchLoads()
+        setPollPrices()
         retryLostPorts()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {

@@ -3,8 +3,8 @@ import ControlAPI
 
 /// Something that holds a guest back.
 public struct Cause: Codable, Equatable, Sendable {
-    /// What it is, in one word: `own_ceiling`, `ancestor_ceiling` and the other reasons why classes wait; a reason for drops; `pace`, `cpu`, `stalls`, `port`; or
-    /// `nothing`.
+    /// What it is, in one word: `own_ceiling`, `ancestor_ceiling` and the other reasons why classes wait; a reason for drops; `pace`, `poll_time`, `cpu`,
+    /// `stalls`, `port`; or `nothing`.
     public var name: String
     /// `inbound` (towards the guest) or `outbound`; nil: both.
     public var direction: String?
@@ -100,6 +100,7 @@ public enum Slow {
     private static let meanings: [String: (text: String, advice: String?)] = [
         "queue_limit": ("its queue is full", "limit, limit-bytes or limit-delay of the class set how much may wait; more delays frames instead"),
         "codel": ("CoDel keeps its queue short", nil),
+        "flood_share": ("they are flooded by a port that floods many, and others fill the queue", nil),
         "buffer_share": ("it holds its share of the frame buffers", "daemon.buffers sets how many there are"),
         "buffer_full": ("all frame buffers for queues are in use", "daemon.buffers sets how many there are"),
         "no_buffer": ("no frame buffer is free", "daemon.buffers sets how many there are"),
@@ -141,6 +142,13 @@ public enum Slow {
             causes.append(Cause(
                 "pace", "outbound", weight: paced, "pace held back the reading of port \(port.name) for \(Int((min(1, paced) * 100).rounded())) % of the time",
                 advice: "sluice port set \(port.name) pace average RATE raises it"))
+        }
+        let untimely = Double(port.count("pollTimeNanoseconds").since(before.count("pollTimeNanoseconds"))) / 1e9 / seconds
+        if untimely > 0 {
+            causes.append(Cause(
+                "poll_time", "outbound", weight: untimely,
+                "the poll loop has no more time: port \(port.name) had used up its share, so that its reading was held back for \(Int((min(1, untimely) * 100).rounded())) % of the time",
+                advice: "sluice core balance moves queues to other CPUs; daemon.cpus gives more; floors are the weights of these shares"))
         }
         let received = port.rx.frames.since(before.rx.frames), sent = port.tx.frames.since(before.tx.frames)
         for (reason, count) in port.drops.since(before.drops) where !silent.contains(reason) {

@@ -57,6 +57,7 @@ extension Tables {
         if !item.borrowedFrom.isEmpty { lines.append(" borrowed from " + item.borrowedFrom.map { "\($0.class) \($0.bytes)b" }.joined(separator: ", ")) }
         if !item.holds.isEmpty { lines.append(" held \(reasons(item.holds))") }
         if !item.heldBy.isEmpty { lines.append(" held by " + item.heldBy.map { "\($0.class) \($0.waits)" }.joined(separator: ", ")) }
+        if item.cycles != 0 { lines.append(" cycles \(item.cycles)") }
         if item.marked != 0 { lines.append(" marked \(item.marked)") }
         if !item.drops.isEmpty { lines.append(" dropped \(reasons(item.drops))") }
         return lines

@@ -3,6 +3,7 @@ import ControlPlane
 import Dispatch
 import Foundation
 import Logging
+import Synchronization
 import Testing
 
 /// What clients that have subscribed are sent.
@@ -48,6 +49,15 @@ import Testing
         server.publish(event(.config, "wanted"))
         #expect(client.line()?.contains(#""text":"wanted""#) == true)
         #expect(client.ask(subscription(#""x""#))?.contains("there are no events of kind 'x'; there are link, guest, port, floor, drops, config, core") == true)
+    }
+
+    @Test("Telling of an event takes as much stack and memory after many events as at first")
+    func manyEvents() {
+        let desk = EventDesk(log: Logger(label: "events") { _ in SwiftLogNoOpLogHandler() }), told = Mutex(0)
+        desk.publish { _ in told.withLock { $0 += 1 } }
+        // Once, each event left a frame on the stack of all that followed, and the daemon ended after some ten thousand.
+        for _ in 0..<200_000 { desk.post(event(.guest, "")) }
+        #expect(told.withLock { $0 } == 200_000)
     }
 
     @Test func anAnswerIsNotInterrupted() throws {

@@ -21,6 +21,15 @@ import Testing
         #expect(floors(half + [sight(4_600_000, backlog: false)]).count == 2)
     }
 
+    @Test func aPollLoopThatCannotCarryAFloorIsNamed() {
+        let short = (0..<10).map { second in
+            var sight = sight(UInt64(second) * 500_000)
+            sight.isShortOfTime = true
+            return sight
+        }
+        #expect(floors(short).first?.hasPrefix("warning class vm1 of br0 has frames waiting and got 4mbit of its floor 8mbit, as its poll loop has no time for more") == true)
+    }
+
     @Test func aFloorThatIsNotAskedForIsNotMissed() {
         #expect(floors((0..<20).map { sight(UInt64($0) * 500_000, backlog: $0 % 2 == 0) }) == [])
         #expect(floors((0..<20).map { sight(UInt64($0) * 500_000, waits: UInt64($0)) }) == [])

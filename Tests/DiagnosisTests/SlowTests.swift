@@ -81,6 +81,12 @@ import Testing
         #expect(causes[0].sentence == "pace held back the reading of port vm1 for 75 % of the time")
     }
 
+    @Test func pollTime() throws {
+        let causes = try causes { $0.ports[0].counts = ["pollTimeNanoseconds": 500_000_000] }
+        #expect(causes.map(\.name) == ["poll_time"] && causes[0].weight == 0.25)
+        #expect(causes[0].sentence.contains("had used up its share, so that its reading was held back for 25 % of the time"))
+    }
+
     @Test func queueLimit() throws {
         let causes = try causes { ($0.classes[0].drops, $0.ports[0].drops) = (["queue_limit": 1_000], ["queue_limit": 1_000]) }
         #expect(causes.map(\.name) == ["queue_limit"] && causes[0].sentence == "class tenants/vm1 of uplink drops 500 frames a second, 9.1 %: its queue is full")

@@ -9,7 +9,12 @@ import Testing
         let bench = Bench(root: .mbit(800, ceil: 1_000), classes: 64)
         bench.gapsAllowed = true
         var account = Account()
-        bench.onSend = { frame, _ in account.note(frame.leaf, bytes: UInt64(frame.charge.bytes)) }
+        // Each byte takes three cycles, so that classes must show three times as many cycles as bytes.
+        func note(_ leaf: ClassID, _ bytes: UInt64) {
+            account.note(leaf, bytes: bytes)
+            bench.tree.pointee.addCycles(3 * bytes, to: leaf)
+        }
+        bench.onSend = { frame, _ in note(frame.leaf, UInt64(frame.charge.bytes)) }
         for turn in 0..<2_000 {
             Self.change(bench, &account, &dice)
             for leaf in account.leaves where dice.chance(50) {
@@ -18,7 +23,7 @@ import Testing
                     for _ in 0..<dice.below(12) { bench.offer(leaf, length) }
                 } else {
                     let passed = bench.tree.pointee.bypass(Array(repeating: Charge(bytes: length), count: 3), count: 3, to: leaf, at: bench.now)
-                    for _ in 0..<passed { account.note(leaf, bytes: UInt64(length)) }
+                    for _ in 0..<passed { note(leaf, UInt64(length)) }
                 }
             }
             bench.advance(to: bench.now + UInt64(dice.below(100_000)))
@@ -99,7 +104,7 @@ import Testing
             for id in parents.keys {
                 let counters = tree.pointee.counters(of: id)
                 #expect(counters.sentFrames == frames[id, default: 0])
-                #expect(counters.sentBytes == bytes[id, default: 0])
+                #expect(counters.sentBytes == bytes[id, default: 0] && counters.cycles == 3 * counters.sentBytes)
                 // The bytes borrowed from each lender add up to the total. What a class and its descendants sent was on its own floor, borrowed, or both.
                 #expect(tree.pointee.loans(of: id).reduce(0) { $0 + $1.bytes } == counters.borrowedBytes)
                 #expect(counters.borrowedFrames <= counters.sentFrames && counters.lentFrames <= counters.sentFrames)

@@ -179,6 +179,57 @@ extension EndToEnd {
             }
         }
 
+        @Test("a guest whose frames are dear takes no more of the poll loop's time than one whose frames are not, and is told so")
+        func dearFrames() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: evil, type: vhost, bridge: br0, socket: \(lab.path("evil")), mode: server, mtu: 9000}
+                      - {name: good, type: vhost, bridge: br0, socket: \(lab.path("good")), mode: server}
+                    guests:
+                      - {name: evil, port: evil, macs: ["52:54:00:00:00:0a"]}
+                      - {name: good, port: good, macs: ["52:54:00:00:00:0b"]}
+                    """)
+                // Both send to themselves all the time, so that their frames go nowhere.
+                func sender(_ name: String, _ address: String, length: Int, buffers: Int) throws -> Frontend {
+                    let guest = try Frontend(lab.path(name), fromGuest: buffers)
+                    guest.offer(ring: 1, bufferBytes: length + 12, count: UInt16(buffers))
+                    guest.write(Frames.ethernet(to: address, from: address, type: 0x88b5, [UInt8](repeating: 7, count: length - 14)), buffers: buffers, bufferBytes: length + 12)
+                    try guest.start()
+                    try daemon.waitUntil(port: name, is: "up")
+                    return guest
+                }
+                nonisolated(unsafe) let guests = [
+                    try sender("evil", "52:54:00:00:00:0a", length: 9_014, buffers: 128), try sender("good", "52:54:00:00:00:0b", length: 60, buffers: 256),
+                ]
+                let ends = DispatchSemaphore(value: 0), ended = DispatchSemaphore(value: 0)
+                Thread.detachNewThread {
+                    while ends.wait(timeout: .now()) == .timedOut { for guest in guests { guest.renew(ring: 1) } }
+                    ended.signal()
+                }
+                defer {
+                    ends.signal()
+                    ended.wait()
+                }
+                func count(_ port: String) throws -> (frames: Int, held: Int) {
+                    let port = try daemon.port(port)
+                    return (port["rx"]["frames"].int ?? 0, port["pollTimeNanoseconds"].int ?? 0)
+                }
+                try eventually("the loop's time is divided") {
+                    let before = try (evil: count("evil"), good: count("good"))
+                    try eventually("both send") { try count("evil").frames > before.evil.frames + 2_000 && count("good").frames > before.good.frames + 2_000 }
+                    let now = try (evil: count("evil"), good: count("good"))
+                    // In turns of a burst each, as many frames would come from one as from the other.
+                    return now.evil.held > before.evil.held && now.good.frames - before.good.frames > 2 * (now.evil.frames - before.evil.frames)
+                }
+                try eventually("the guest is told") {
+                    try JSON(daemon.command("slow", "evil", "--interval", "500ms", "-j")).items.contains { $0["name"].string == "poll_time" }
+                }
+                daemon.stop()
+            }
+        }
+
         @Test("a guest with fault after fault has its port stopped, for whatever it does meanwhile, until it is reset; its neighbours notice nothing")
         func quarantine() throws {
             try withSwitch { lab, daemon, sender in

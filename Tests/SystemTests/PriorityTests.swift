@@ -8,6 +8,9 @@ extension EndToEnd {
         /// Sends frames again and again, until it is stopped or has done so for a number of rounds.
         private final class Sender: Sendable {
             private let isOver = Atomic<Bool>(false)
+            private let isDone = Atomic<Bool>(false)
+            /// Whether all rounds are over.
+            var hasEnded: Bool { isDone.load(ordering: .relaxed) }
             private let ended = DispatchSemaphore(value: 0)
 
             /// - Parameters:
@@ -27,6 +30,7 @@ extension EndToEnd {
                         for frame in frames { try? socket.send(frame) }
                         usleep(pause)
                     }
+                    isDone.store(true, ordering: .relaxed)
                     ended.signal()
                 }
             }
@@ -45,6 +49,10 @@ extension EndToEnd {
         /// Pauses priority 4 for the longest time, which is 3.4 ms at 10 Gbit/s.
         private static let pause = Frames.ethernet(
             to: "01:80:c2:00:00:01", from: "02:00:00:00:00:99", type: 0x8808, [1, 1, 0, 0x10] + [UInt8](repeating: 0xff, count: 16))
+
+        /// Pauses the whole link for as long.
+        private static let linkPause = Frames.ethernet(
+            to: "01:80:c2:00:00:01", from: "02:00:00:00:00:99", type: 0x8808, [0, 1, 0xff, 0xff] + [UInt8](repeating: 0, count: 42))
 
         private func daemon(_ lab: Lab, _ wire: VethPair, _ tap: String, _ dcb: String) throws -> Daemon {
             let daemon = try Daemon(lab, """
@@ -97,6 +105,42 @@ extension EndToEnd {
             }
         }
 
+        /// Has the peer send pause frames until for twenty of them the traffic classes have sent what `isRight` wants: the bytes of each class.
+        private func pause(_ daemon: Daemon, _ wire: VethPair, _ frame: [UInt8], _ what: String, _ isRight: ([Int]) -> Bool) throws {
+            // The command line would take too long to look, as the pauses last for less than 200 ms.
+            let client = try ControlClient(daemon.socket)
+            func look() throws -> (pauses: Int, isStorming: Bool, sent: [Int]) {
+                client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"dcb.show\"}\n")
+                let status = try JSON(client.line() ?? "")["result"].items[0], received = status["pfc"]["received"]
+                return (received["pauses"].items[4].int ?? 0, !received["storming"].items.isEmpty, status["ets"]["sent"].items.map { $0["bytes"].int ?? 0 })
+            }
+            // The peer does not always get its CPU in time, so that a pause may have breaks; then it is tried again.
+            try eventually("for twenty pauses, \(what)", within: 30) {
+                try eventually("pauses are followed", within: 30) { try !look().isStorming }
+                let start = try look().pauses, pauser = try Sender(wire.far, [frame], rounds: 150, every: 500, isPunctual: true)
+                defer { pauser.stop() }
+                let before = try eventually("the pause has begun", within: 30) { try look().pauses > start ? look() : nil }
+                let after = try eventually("it goes on, or is over", within: 30) { try look().pauses >= before.pauses + 20 || pauser.hasEnded ? look() : nil }
+                return after.pauses >= before.pauses + 20 && after.pauses < start + 150 && isRight(zip(after.sent, before.sent).map { $0 - $1 })
+            }
+        }
+
+        @Test("a port that negotiates nothing stops for PAUSE of IEEE 802.3, and only for that")
+        func linkPauses() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w"), tap = "\(lab.tag)t"
+                let daemon = try daemon(lab, wire, tap, "pause: on")
+                let traffic = try Sender(tap, [Self.iscsi, Self.plain], every: 100)
+                try eventually("frames leave", within: 30) { try sent(daemon).0 > 200_000 }
+                try pause(daemon, wire, Self.linkPause, "nothing leaves") { $0.allSatisfy { $0 == 0 } }
+                let before = try sent(daemon).0
+                try eventually("frames leave again", within: 30) { try sent(daemon).0 > before + 200_000 }
+                traffic.stop()
+                try eventually("all is sent", within: 30) { try daemon.unaccountedFrames() == 0 }
+                daemon.stop()
+            }
+        }
+
         @Test("a priority that the peer pauses sends nothing and others go on; a pause without end is told of, ended, and followed again later")
         func pauses() throws {
             try withLab { lab in
@@ -108,22 +152,7 @@ extension EndToEnd {
                 }
                 let traffic = try Sender(tap, [Self.iscsi, Self.plain], every: 100)
                 try eventually("both classes send", within: 30) { try sent(daemon).0 > 200_000 && sent(daemon).1 > 200_000 }
-                // The command line would take too long to look, as the pauses last for less than 200 ms.
-                let client = try ControlClient(daemon.socket)
-                func look() throws -> (pauses: Int, sent: [Int]) {
-                    client.send("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"dcb.show\"}\n")
-                    let status = try JSON(client.line() ?? "")["result"].items[0]
-                    return (status["pfc"]["received"]["pauses"].items[4].int ?? 0, status["ets"]["sent"].items.map { $0["bytes"].int ?? 0 })
-                }
-                // The peer does not always get its CPU in time, so that a pause may have breaks; then it is tried again.
-                try eventually("for twenty pauses, class 0 sends and class 1 does not", within: 30) {
-                    try eventually("pauses are followed", within: 30) { try received()["storming"].items.isEmpty }
-                    let start = try look().pauses, pauser = try Sender(wire.far, [Self.pause], rounds: 150, every: 500, isPunctual: true)
-                    defer { pauser.stop() }
-                    let before = try eventually("the pause has begun", within: 30) { try look().pauses > start ? look() : nil }
-                    let after = try eventually("it goes on", within: 30) { try look().pauses >= before.pauses + 20 ? look() : nil }
-                    return after.pauses < start + 150 && after.sent[1] == before.sent[1] && after.sent[0] > before.sent[0]
-                }
+                try pause(daemon, wire, Self.pause, "class 0 sends and class 1 does not") { $0[0] > 0 && $0[1] == 0 }
                 let pauser = try Sender(wire.far, [Self.pause], every: 500, isPunctual: true)
                 try eventually("a pause without end is a storm", within: 60) { try received()["storms"].items[4].int ?? 0 > 0 }
                 let before = try sent(daemon)

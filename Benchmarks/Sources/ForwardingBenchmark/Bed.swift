@@ -9,13 +9,18 @@ struct Bed {
     private let load: Load
     private let pairs: [PortPair]
 
-    init(_ load: Load, cpus: [Int]) throws {
+    /// - Parameters:
+    ///   - spare: how many more queues the devices have, into which nothing is put.
+    ///   - edit: changes the configuration that the load has.
+    init(_ load: Load, cpus: [Int], spare: Int = 0, _ edit: (inout Model) -> Void = { _ in }) throws {
         self.load = load
         pairs = load.pairs(cpus)
-        let model = try load.model(cpus)
+        var model = try load.model(cpus)
+        edit(&model)
         plane = try DataPlane(model.daemon)
         for pair in pairs {
-            try Self.check(ring_ports_create(pair.a, pair.b, UInt32(pair.queues), UInt32(Self.ringSize(load.circulating))), "making the devices \(pair.a) and \(pair.b)")
+            let made = ring_ports_create(pair.a, pair.b, UInt32(pair.queues + spare), UInt32(Self.ringSize(load.circulating)))
+            try Self.check(made, "making the devices \(pair.a) and \(pair.b)")
         }
         // This is done before a poll loop has the ports, because a ring may have only one producer at a time.
         try fill()

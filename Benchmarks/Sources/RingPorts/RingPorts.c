@@ -24,6 +24,12 @@ static int create_rings(struct rte_ring **rings, const char *port, unsigned queu
     return 0;
 }
 
+/* A device of this kind has no address, and a port without one speaks no LLDP, so DCB's features are not in use there. */
+static int name_port(int port, uint8_t last) {
+    struct rte_ether_addr address = { { 2, 0, 0, 0, 0, last } };
+    return port < 0 ? (rte_errno ? -rte_errno : -EIO) : rte_eth_dev_mac_addr_add((uint16_t)port, &address, 0);
+}
+
 int ring_ports_create(const char *a, const char *b, unsigned queues, unsigned frames) {
     struct rte_ring *to_a[most_queues], *to_b[most_queues];
     if (queues > most_queues) return -EINVAL;
@@ -32,9 +38,8 @@ int ring_ports_create(const char *a, const char *b, unsigned queues, unsigned fr
     int result = create_rings(to_a, a, queues, frames);
     if (result == 0) result = create_rings(to_b, b, queues, frames);
     if (result != 0) return result;
-    if (rte_eth_from_rings(a, to_a, queues, to_b, queues, 0) < 0) return rte_errno ? -rte_errno : -EIO;
-    if (rte_eth_from_rings(b, to_b, queues, to_a, queues, 0) < 0) return rte_errno ? -rte_errno : -EIO;
-    return 0;
+    result = name_port(rte_eth_from_rings(a, to_a, queues, to_b, queues, 0), 1);
+    return result == 0 ? name_port(rte_eth_from_rings(b, to_b, queues, to_a, queues, 0), 2) : result;
 }
 
 int ring_ports_put(const char *name, unsigned queue, const uint8_t *bytes, uint16_t length) {

@@ -15,10 +15,14 @@ package struct FloorWatch {
         package var hasBacklog: Bool
         /// How often it waited for what is not the tree's to give: its own ceiling, or a receiver that takes no more.
         package var otherWaits: UInt64
+        /// Whether its frames waited because their port had used up its share of poll time.
+        package var isShortOfTime: Bool
 
-        package init(tree: String, path: String, guest: String? = nil, floor: UInt64, sentBytes: UInt64, hasBacklog: Bool, otherWaits: UInt64 = 0) {
+        package init(
+            tree: String, path: String, guest: String? = nil, floor: UInt64, sentBytes: UInt64, hasBacklog: Bool, otherWaits: UInt64 = 0, isShortOfTime: Bool = false
+        ) {
             (self.tree, self.path, self.guest, self.floor) = (tree, path, guest, floor)
-            (self.sentBytes, self.hasBacklog, self.otherWaits) = (sentBytes, hasBacklog, otherWaits)
+            (self.sentBytes, self.hasBacklog, self.otherWaits, self.isShortOfTime) = (sentBytes, hasBacklog, otherWaits, isShortOfTime)
         }
     }
 
@@ -90,7 +94,8 @@ package struct FloorWatch {
     private static func event(_ sight: Sight, _ rate: UInt64?) -> Event {
         let floor = Quantity.rate.format(sight.floor)
         let name = "class \(sight.path) of \(sight.tree)"
-        let sentence = rate.map { "\(name) has frames waiting and got \(Quantity.rate.format($0 - $0 % 1_000)) of its floor \(floor)" } ?? "\(name) has its floor \(floor) again"
+        let why = sight.isShortOfTime ? ", as its poll loop has no time for more: daemon.cpus gives more loops, and sluice core balance moves ports" : ""
+        let sentence = rate.map { "\(name) has frames waiting and got \(Quantity.rate.format($0 - $0 % 1_000)) of its floor \(floor)\(why)" } ?? "\(name) has its floor \(floor) again"
         var event = Event(.floor, level: rate == nil ? "notice" : "warning", sentence)
         (event.tree, event.class, event.guest, event.floor, event.rate) = (sight.tree, sight.path, sight.guest, sight.floor, rate)
         return event

@@ -82,6 +82,7 @@ package enum Subjects {
         .counter("dropped.frames", "Frames dropped from the queues of the class and those below it.") { $0.dropped.frames },
         .counters("drops", by: "reason", "The same frames by reason.") { $0.drops },
         .counter("marked", "Frames that left with a mark of congestion (ECN) because of the class's queue.") { $0.marked },
+        .counter("cycles", "Cycles that the poll loops spent on receiving the class's frames.") { $0.cycles },
         .counter("overlimits", "How often the class had frames and had to wait.") { $0.overlimits },
         .counters("holds", by: "reason", "How often the class waited, by reason.") { $0.holds },
         .counter("lends", "Frames sent on the class's own tokens.") { $0.lends },

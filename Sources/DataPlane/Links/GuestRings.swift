@@ -31,6 +31,14 @@ func receiveFromGuest(
     return count
 }
 
+/// Whether the guest has made more frames available than were received so far.
+@inline(__always) @_noLocks
+func hasMoreFrames(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>) -> Bool {
+    let pair = Int(queue.pointee.queue)
+    if state.pointee.receiveRings.load(ordering: .acquiring) &>> UInt64(pair) & 1 == 0 { return false }
+    return (state.pointee.rings + (pair &* 2 &+ 1)).available > 0
+}
+
 /// Copies frames into a guest's ring, and frees them.
 /// - Returns: how many frames fitted; the caller keeps the others. nil: another lcore is using the ring, and the staged frames wait for the next turn instead
 ///   of keeping this loop waiting.

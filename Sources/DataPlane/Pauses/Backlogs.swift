@@ -170,7 +170,7 @@ private func exists(_ tree: UnsafeMutablePointer<ClassTree>?, _ snapshot: Unsafe
 
 extension UnsafeMutableBufferPointer<PauseView> {
     @inline(__always) @_noLocks
-    fileprivate func view(of port: PortIndex) -> UnsafeMutablePointer<PauseView>? {
+    func view(of port: PortIndex) -> UnsafeMutablePointer<PauseView>? {
         for index in 0..<count where self[unchecked: index].port == port { return baseAddress.unsafelyUnwrapped + index }
         return nil
     }

@@ -26,8 +26,11 @@ extension DataPlane {
     }
 
     private func sharing(of port: Port) -> TreeSharing? {
-        guard port.settings.isByPriority, let used = discovery.published[port.index] else { return nil }
-        return TreeSharing(used.ets?.parameters, used.applications ?? [], model.protocolTable)
+        guard port.settings.isByPriority else { return nil }
+        // A port that negotiates nothing may still be paused as a whole.
+        let used = discovery.published[port.index]
+        if used == nil, !port.settings.dcbInUse.pausesLink { return nil }
+        return TreeSharing(used?.ets?.parameters, used?.applications ?? [], model.protocolTable)
     }
 
     /// The frames that must not be lost on their way to and from a port: those of priorities that may be paused or, where there are none and the link itself
@@ -74,14 +77,15 @@ extension DataPlane {
     func pauses(of connected: [Port], _ lcore: Int) -> UnsafeMutableBufferPointer<PauseView> {
         .copy(connected.compactMap { port in
             guard port.isPhysical, port.settings.isByPriority, let tree = trees[port.treeName] else { return nil }
-            let pauses = PortState.pauses(of: port.state)
+            let pauses = PortState.pauses(of: port.state), withheld = runtime.lcores[lcore].withheld + Int(port.index)
+            if withheld.pointee == nil { withheld.pointee = .zeroed(1) }
             return PauseView(
                 port: port.index, tree: tree.instances[lcore], pauses: pauses, seen: pauses.pointee.changes.load(ordering: .relaxed) &- 1,
                 rows: lossless(of: port).rows)
         })
     }
 
-    /// Ends pauses that last too long, and says so; also when they are followed again.
+    /// Says which pauses have lasted too long, and when they are followed again.
     func watchPauses() {
         for port in connectedPorts where port.isPhysical && port.settings.isByPriority {
             let pauses = PortState.pauses(of: port.state)
@@ -97,7 +101,7 @@ extension DataPlane {
                     """)
                 port.givenUpQueues = givenUp
             }
-            let found = pauses.pointee.watch(at: runtime.now)
+            let found = pauses.pointee.seen(at: runtime.now)
             for priority in 0..<8 {
                 let bit: UInt8 = 1 << UInt8(priority)
                 if found.storms[priority] != port.pauseReport.storms[priority] {
@@ -149,7 +153,7 @@ extension DataPlane {
         let pauses = PortState.pauses(of: port.state), enabled = pauses.pointee.enabled.load(ordering: .relaxed)
         let isFollowed = pauses.pointee.isFollowed.load(ordering: .relaxed)
         return PauseReport(
-            received: pauses.pointee.watch(at: runtime.now), frames: isFollowed ? port.pauseFrames : nil,
+            received: pauses.pointee.seen(at: runtime.now), frames: isFollowed ? port.pauseFrames : nil,
             requested: pauses.pointee.requests.pointee.sent, givenUp: pauses.pointee.requests.pointee.givenUp.load(ordering: .relaxed),
             buffers: buffers(of: port), lossless: enabled != 0 ? enabled : port.settings.dcbInUse.pausesLink ? 0xff : 0, sent: tree.sharing == nil ? [] : sent)
     }

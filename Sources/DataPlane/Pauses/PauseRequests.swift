@@ -18,8 +18,7 @@ struct PauseRequests: ~Copyable {
     /// How many queues were given up, as nothing left them for too long.
     let givenUp = Atomic<UInt64>(0)
 
-    /// Whether a thread is using `sender`.
-    private let isTaken = Atomic<Bool>(false)
+    private let lock = SequenceLock()
     private let sender: UnsafeMutablePointer<PauseSender>
 
     private struct Threshold: ~Copyable {
@@ -80,8 +79,8 @@ struct PauseRequests: ~Copyable {
     /// - Returns: when this has to be called next; `.max`: not before something else is wanted.
     @inline(__always) @_noLocks
     func follow(speed: UInt32, at now: Nanoseconds, _ send: (PauseFrame) -> Bool) -> Nanoseconds {
-        if isTaken.exchange(true, ordering: .acquiring) { return now }
-        defer { isTaken.store(false, ordering: .releasing) }
+        if !lock.take() { return now }
+        defer { lock.release() }
         let wanted = wanted
         // At most two frames: one that makes a break, and one that ends it.
         for _ in 0..<2 {
@@ -89,15 +88,13 @@ struct PauseRequests: ~Copyable {
             var next = sender.pointee
             let frame = next.ask(wanted, isByPriority: isByPriority.load(ordering: .relaxed), speed: speed, at: now)
             if !send(frame) { return now }
+            lock.beginWriting()
             sender.pointee = next
+            lock.endWriting()
         }
         return sender.pointee.due
     }
 
     /// What was sent so far.
-    var sent: PauseSender {
-        while isTaken.exchange(true, ordering: .acquiring) { sluice_pause() }
-        defer { isTaken.store(false, ordering: .releasing) }
-        return sender.pointee
-    }
+    var sent: PauseSender { lock.copy(of: sender) }
 }

@@ -15,8 +15,7 @@ struct PortPauses: ~Copyable {
     let enabled = Atomic<UInt8>(0)
     let speed = Atomic<UInt32>(10_000)
 
-    /// Whether a thread is using `receiver`.
-    private let isTaken = Atomic<Bool>(false)
+    private let lock = SequenceLock()
     private let receiver: UnsafeMutablePointer<PauseReceiver>
     /// The pauses that this switch asks for.
     let requests: UnsafeMutablePointer<PauseRequests>
@@ -41,23 +40,22 @@ struct PortPauses: ~Copyable {
         requests.deallocate()
     }
 
-    /// Takes a frame that asks for a pause. If another thread is doing so at that moment, which two loops only do if the port's pause frames come in by several
+    /// Takes a frame that asks for a pause. If another loop is doing so at that moment, which only happens if the port's pause frames come in by several
     /// queues, the frame has no effect; whoever wants a pause asks again before it ends.
     @_noLocks
     func receive(_ frame: PauseFrame, at now: Nanoseconds) {
-        if !isFollowed.load(ordering: .relaxed) || isTaken.exchange(true, ordering: .acquiring) { return }
+        if !isFollowed.load(ordering: .relaxed) || !lock.take() { return }
+        lock.beginWriting()
         receiver.pointee.receive(frame, enabled: enabled.load(ordering: .relaxed), speed: speed.load(ordering: .relaxed), at: now)
+        lock.endWriting()
         publish()
-        isTaken.store(false, ordering: .releasing)
+        lock.release()
     }
 
-    /// Ends pauses that last too long, and returns what has happened so far.
-    func watch(at now: Nanoseconds) -> PauseReceiver {
-        if isTaken.exchange(true, ordering: .acquiring) { return receiver.pointee }
-        receiver.pointee.watch(at: now)
-        publish()
-        let found = receiver.pointee
-        isTaken.store(false, ordering: .releasing)
+    /// What has happened until `now`.
+    func seen(at now: Nanoseconds) -> PauseReceiver {
+        var found = lock.copy(of: receiver)
+        found.watch(at: now)
         return found
     }
 
@@ -103,7 +101,8 @@ struct PauseView {
     var nextAsk = Nanoseconds.max
 }
 
-/// Has the leaves of paused priorities wait, and those of others go on. It is called at the start of a turn, and when a frame has asked for a pause.
+/// Has the leaves of paused priorities wait, and those of others go on; what is staged with paused priorities is withheld. It is called at the start of a turn
+/// and whenever frames are about to leave.
 @inline(never) @_noLocks
 func followPauses(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
     let views = snapshot.pointee.pauses, now = lcore.pointee.now
@@ -113,16 +112,18 @@ func followPauses(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutabl
         if changes == view.pointee.seen, now < view.pointee.end { continue }
         view.pointee.seen = changes
         let (priorities, end) = view.pointee.pauses.pointee.paused(at: now)
-        view.pointee.end = end
-        view.pointee.tree.pointee.pause(priorities, of: view.pointee.port)
+        withhold(priorities, from: view.pointee.port, lcore)
+        let late = giveBack(~priorities, to: view.pointee.port, lcore, snapshot)
+        view.pointee.end = late == 0 ? end : now
+        view.pointee.tree.pointee.pause(priorities | late, of: view.pointee.port)
     }
+    if lcore.pointee.withholdingCount != 0 { giveBackUnpausable(lcore, snapshot) }
 }
 
-/// Takes a MAC control frame that came in by a physical port.
+/// Takes a MAC control frame that came in by a physical port. The pause begins before anything else leaves in this turn.
 @inline(never) @_noLocks
-func notePause(_ frame: Frame, _ port: UnsafeMutablePointer<PortView>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
+func notePause(_ frame: Frame, _ port: UnsafeMutablePointer<PortView>, _ lcore: UnsafeMutablePointer<Lcore>) {
     guard let link = port.pointee.link, let bytes = sluice_frame_bytes(frame), let pause = PauseFrame(bytes, count: Int(sluice_frame_contiguous(frame)))
     else { return }
     link.pointee.port.pointee.pauses.pointee.receive(pause, at: lcore.pointee.now)
-    followPauses(lcore, snapshot)
 }

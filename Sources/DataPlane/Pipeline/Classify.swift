@@ -6,9 +6,11 @@ import Scheduler
 /// queue.
 @inline(__always) @_noLocks
 func classifyAndEnqueue(_ runs: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) {
-    if runs == 0 { return }
     let groups = lcore.pointee.groups
+    groups.pointee.count = 0
+    if runs == 0 { return }
     let found = classify(runs, lcore, snapshot)
+    groups.pointee.count = found.groups.count
     var burst = Burst(
         frames: lcore.pointee.received, lengths: lcore.pointee.lengths, groups: groups, count: found.groups.count, isUniform: found.isUniform)
     if !groups.pointee.isInOrder {

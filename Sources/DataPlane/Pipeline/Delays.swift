@@ -9,6 +9,19 @@ struct HeldFrames {
     var leaves: InlineArray<128, ClassID>
     var times: InlineArray<128, Nanoseconds>
 
+    /// Describes the staged frame with an index, the last that there is now; `leaf` is 0 if it is counted otherwise.
+    @_noLocks
+    mutating func describe(_ index: Int, leaf: ClassID, since time: Nanoseconds) {
+        if leaf == 0 { return }
+        while count < index {
+            leaves[unchecked: count] = 0
+            count &+= 1
+        }
+        leaves[unchecked: index] = leaf
+        times[unchecked: index] = time
+        count = index &+ 1
+    }
+
     @_noLocks
     mutating func removeFirst(_ taken: Int) {
         let left = max(0, count &- taken)

@@ -2,11 +2,17 @@ import DPDKShim
 import Scheduler
 
 /// Stage 6: takes from a tree the frames that its outputs can take now, stages them by output and sends them. Returns the number of frames taken.
+///
+/// - Parameter pauses: whether priorities can be paused. Another loop may receive a pause at any time, so this looks before each batch.
 @inline(__always) @_noLocks
-func dequeue(_ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, _ stages: inout StageClock) -> Int {
+func dequeue(
+    _ tree: UnsafeMutablePointer<ClassTree>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>, pauses: Bool,
+    _ stages: inout StageClock
+) -> Int {
     var taken = 0
     // The number is bounded, so that the receive queues are polled again before their rings fill up.
     while taken < 1_024 {
+        if _slowPath(pauses) { followPauses(lcore, snapshot) }
         let count = tree.pointee.dequeue(into: lcore.pointee.scheduled, limit: dequeueBatch, at: lcore.pointee.now)
         for index in 0..<count {
             let chosen = lcore.pointee.scheduled + index

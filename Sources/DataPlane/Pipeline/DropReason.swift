@@ -55,6 +55,8 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case noClass
     /// The queue of the frame's class was full.
     case queueLimit
+    /// The frame was flooded, as were many others from its port, and the queue of its class was more than a quarter full; see `FloodShare`.
+    case floodShare
     /// The frame's class already held its share of the buffer.
     case bufferShare
     /// The buffer that all classes share was full.
@@ -119,6 +121,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
         case .exceedsMTU: ("exceeds_mtu", .exit)
         case .noClass: ("no_class", .exit)
         case .queueLimit: ("queue_limit", .exit)
+        case .floodShare: ("flood_share", .exit)
         case .bufferShare: ("buffer_share", .exit)
         case .bufferFull: ("buffer_full", .exit)
         case .noBuffer: ("no_buffer", .exit)

@@ -70,7 +70,7 @@ private func stageChanged(
 
 /// Returns a port's output and notes that it has something to send.
 @inline(__always) @_noLocks
-private func touch(_ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> UnsafeMutablePointer<Output> {
+func touch(_ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>) -> UnsafeMutablePointer<Output> {
     let output = lcore.pointee.outputs + Int(port)
     if !output.pointee.isTouched {
         output.pointee.isTouched = true

@@ -17,14 +17,18 @@ func flood(
     if let groups = bridge.pointee.groups, record.pointee.flags.has(.multicast) {
         return followGroups(frames, lengths, count, record, source, members, gate, groups, lcore, snapshot)
     }
-    for place in 0..<count { replicate(frames[place].unsafelyUnwrapped, lengths[place], members, gate, record, source, lcore, snapshot) }
+    for place in 0..<count {
+        let mayCrowd = FloodShare.consume(from: lcore.pointee.floodedUntil + Int(source), bytes: lengths[place], at: lcore.pointee.now)
+        replicate(frames[place].unsafelyUnwrapped, lengths[place], members, gate, mayCrowd: mayCrowd, record, source, lcore, snapshot)
+    }
 }
 
 /// Enqueues a frame for each of `members` that the gate admits. The last receiver gets the frame itself, so a frame with one receiver is never copied.
+/// - Parameter mayCrowd: whether it is also put into queues that are more than a quarter full; see `FloodShare`.
 @_noLocks
 func replicate(
-    _ frame: Frame, _ length: UInt32, _ members: UnsafeMutableBufferPointer<PortIndex>, _ gate: FloodGate, _ record: UnsafeMutablePointer<FrameRecord>,
-    _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
+    _ frame: Frame, _ length: UInt32, _ members: UnsafeMutableBufferPointer<PortIndex>, _ gate: FloodGate, mayCrowd: Bool,
+    _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     var waiting: PortIndex = flooded
     for index in 0..<members.count {
@@ -38,7 +42,7 @@ func replicate(
             counters.pointee.copiedFrames &+= 1
             counters.pointee.copiedBytes &+= UInt64(length)
             if let copy = sluice_frame_clone(frame, lcore.pointee.pool) {
-                deliver(copy, length, to: waiting, record, source, lcore, snapshot)
+                deliver(copy, length, to: waiting, mayCrowd: mayCrowd, record, source, lcore, snapshot)
             } else {
                 counters.pointee.count(drop: .noBuffer)
                 noteDrop(frame, .noBuffer, waiting, lcore, isNew: false)
@@ -51,20 +55,33 @@ func replicate(
         noteDrop(frame, .noDestination, source, lcore)
         sluice_frame_free(frame)
     } else {
-        deliver(frame, length, to: waiting, record, source, lcore, snapshot)
+        deliver(frame, length, to: waiting, mayCrowd: mayCrowd, record, source, lcore, snapshot)
     }
 }
 
 /// Queues one frame for a port, in the class that it belongs to there; or frees and counts it.
 @_noLocks
 private func deliver(
-    _ frame: Frame, _ length: UInt32, to output: PortIndex, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex,
+    _ frame: Frame, _ length: UInt32, to output: PortIndex, mayCrowd: Bool, _ record: UnsafeMutablePointer<FrameRecord>, _ source: PortIndex,
     _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
     let way = Way(to: output, lcore, snapshot)
+    // Its guest may have gone since the port was chosen.
+    guard way.hasTree else {
+        lcore.pointee.counters[Int(output)].count(drop: .portDown)
+        noteDrop(frame, .portDown, output, lcore)
+        sluice_frame_free(frame)
+        return
+    }
     record.pointee.destinationGuest = way.receiver(record)
     var isUniform = true
     let (key, growth) = way.classify(record, run: 0, way.tagging, &isUniform)
+    if !mayCrowd, key.hasLeaf, snapshot.pointee.trees[unchecked: Int(way.port.pointee.tree)].tree.pointee.isQuarterFull(key.leaf) {
+        lcore.pointee.counters[Int(output)].count(drop: .floodShare)
+        noteDrop(frame, .floodShare, output, lcore)
+        sluice_frame_free(frame)
+        return
+    }
     var one: Frame? = frame, charged = length &+ growth
     divert(&one, &charged, 1, key, source, lcore, snapshot)
 }

@@ -28,9 +28,10 @@ func followGroups(
         }
         // Frames of such a port take the uplink whatever group they are for, because the switch there follows groups as well.
         if !goesByUplink, let ports = table.pointee.ports(traffic, vlan: vlan) {
-            replicate(frame, lengths[place], ports, gate.forMembers, record, source, lcore, snapshot)
+            replicate(frame, lengths[place], ports, gate.forMembers, mayCrowd: true, record, source, lcore, snapshot)
         } else {
-            replicate(frame, lengths[place], everybody, gate, record, source, lcore, snapshot)
+            let mayCrowd = FloodShare.consume(from: lcore.pointee.floodedUntil + Int(source), bytes: lengths[place], at: lcore.pointee.now)
+            replicate(frame, lengths[place], everybody, gate, mayCrowd: mayCrowd, record, source, lcore, snapshot)
         }
     }
 }

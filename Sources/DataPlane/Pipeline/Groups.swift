@@ -22,6 +22,9 @@ struct Groups {
     /// Whether the frames of each group are consecutive in the order in which they were received.
     private(set) var isInOrder: Bool
 
+    /// The number of groups, as `classify` leaves it; 0: the burst's frames went another way.
+    var count = 0
+
     /// What has been added so far.
     struct Progress {
         /// The number of groups.
@@ -135,6 +138,9 @@ struct GroupKey {
     @inline(__always) var tag: EgressTag { @_noLocks get { EgressTag(rawValue: UInt32(truncatingIfNeeded: rawValue &>> 32) & 0xff_ffff) } }
     @inline(__always) var passes: Bool { @_noLocks get { rawValue &>> 56 == 0 } }
     @inline(__always) var fate: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: rawValue &>> 56) } }
+
+    /// Whether the key says a leaf.
+    @inline(__always) var hasLeaf: Bool { @_noLocks get { fate & 0x7f <= Fate.queue.rawValue && leaf != 0 } }
 
     /// Whether the keys are equal except for the leaf.
     @inline(__always) @_noLocks

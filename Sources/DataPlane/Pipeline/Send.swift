@@ -44,7 +44,8 @@ func retryParked(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutable
         let port = lcore.pointee.parked[index]
         let output = lcore.pointee.outputs + Int(port)
         let waiting = output.pointee.count
-        let isContended = send(port, output, lcore, snapshot)
+        // Nothing is left if the priority of all of it was paused (`withhold`).
+        let isContended = waiting == 0 || send(port, output, lcore, snapshot)
         taken &+= waiting &- output.pointee.count
         if lcore.pointee.held[Int(port)].count != 0 { countDelays(of: port, taken: waiting &- output.pointee.count, lcore, snapshot) }
         if output.pointee.count != waiting || isContended {

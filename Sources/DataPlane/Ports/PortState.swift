@@ -7,6 +7,8 @@ struct PortState: ~Copyable {
     fileprivate var pacer = Pacer()
     /// Whether a spanning tree frame has come in although the port is set to `guard`. Set by lcores, cleared by the control thread.
     let hadBPDU = Atomic<Bool>(false)
+    /// What a cycle of a poll loop costs the port, if the loop's time is divided; see `PollShares.price`. Set by the control thread.
+    let pollPrice = Atomic<UInt64>(PollShares.leastPrice)
     /// The token buckets of storm control, written by all poll loops that poll the port.
     let storms: UnsafeMutablePointer<StormBuckets>
     /// The pauses that the switch at the other end asks for.

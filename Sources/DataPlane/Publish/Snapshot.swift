@@ -81,7 +81,8 @@ struct ReceiveQueue {
     var seenChanges: UInt32 = 0
     /// How many frames to ask for in the next poll: about as many as the last one found.
     var expected = leastPoll
-    /// Cycles from polling to enqueueing, in turns that found frames. One turn in eight is measured, and counts eightfold. Written by the lcore.
+    /// Cycles from polling to enqueueing, in turns that found frames. One turn in eight is measured, and counts eightfold, or every turn while the loop's time is
+    /// divided. Written by the lcore.
     var cycles: UInt64 = 0
     /// Why the queue is not read at present, if its frames would be lost.
     var hold = RingHold()

@@ -24,6 +24,8 @@ struct PortCounters {
     var full: UInt64 = 0
     /// Nanoseconds of turns in which a paced port was not polled for want of tokens.
     var pacedNanoseconds: UInt64 = 0
+    /// Nanoseconds of turns in which the port was not polled because it had used up its share of the loop's time, summed over its queues.
+    var pollTimeNanoseconds: UInt64 = 0
     /// How many times a port was not read on because a lossless class had no room for more of its frames.
     var held: UInt64 = 0
     /// Faults of the port's guest, and how often they put it into quarantine. Its link counts them, not an lcore.
@@ -74,6 +76,9 @@ extension PortCounters {
         Row(name: "injected", value: \.injected, owner: .port, help: "Frames of the switch's own that were sent by the port."),
         Row(name: "txFull", value: \.full, owner: .port, help: "How often the port could not take all that was to be sent."),
         Row(name: "pacedNanoseconds", value: \.pacedNanoseconds, owner: .port, help: "Nanoseconds for which pace held back the reading of the port."),
+        Row(
+            name: "pollTimeNanoseconds", value: \.pollTimeNanoseconds, owner: .port,
+            help: "Nanoseconds for which the reading of the port was held back because it had used up its share of its poll loop's time, summed over its queues."),
         Row(name: "held", value: \.held, owner: .port, help: "How often the reading of the port was held back because a lossless class had no room."),
         Row(name: "faults", value: \.faults, owner: .port, help: "How often the guest broke the rules of its rings or of vhost-user."),
         Row(name: "quarantines", value: \.quarantines, owner: .port, help: "How often the port was stopped because of the guest's faults."),

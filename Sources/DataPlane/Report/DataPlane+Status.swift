@@ -74,14 +74,21 @@ extension DataPlane {
         }
     }
 
-    /// What each open port has received, sent and dropped, by reason; only reasons that occurred. It is for whoever looks often.
-    public var portCounts: [(port: String, received: Amount, sent: Amount, drops: [String: UInt64])] {
+    /// What each open port has received, sent and dropped, by reason; only reasons that occurred; and for how many nanoseconds its share of poll time held it back.
+    /// It is for whoever looks often.
+    public var portCounts: [(port: String, received: Amount, sent: Amount, drops: [String: UInt64], heldByPollTime: UInt64)] {
         ports.values.map { port in
             let sum = counted(at: port.index, port.link.readLosses())
             return (
-                port.settings.name, Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), Amount(frames: sum.sentFrames, bytes: sum.sentBytes), sum.dropCounts { _ in true }
+                port.settings.name, Amount(frames: sum.receivedFrames, bytes: sum.receivedBytes), Amount(frames: sum.sentFrames, bytes: sum.sentBytes), sum.dropCounts { _ in true },
+                sum.pollTimeNanoseconds
             )
         }
+    }
+
+    /// The names of the guests of some ports.
+    public func guests(of ports: Set<String>) -> Set<String> {
+        ports.isEmpty ? [] : Set(effectiveGuests.lazy.filter { ports.contains($0.settings.port) }.map(\.settings.name))
     }
 
     private func lostPortReport(_ name: String) -> PortReport? {

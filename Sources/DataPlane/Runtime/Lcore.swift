@@ -59,6 +59,10 @@ struct Lcore: ~Copyable {
     var draining = Draining()
     /// The index, among the snapshot's receive queues, of the queue that ended a sleep; the next turn polls no other. nil: the next turn polls all queues.
     var wokenQueue: Int?
+    /// How the loop's time is divided among its ports.
+    var shares: PollShares
+    /// Until when what each port has flooded lasts, by `PortIndex`; see `FloodShare`.
+    let floodedUntil: UnsafeMutablePointer<Nanoseconds>
     /// The number of segments that wait in this lcore's trees.
     var backlog = 0
     let received: UnsafeMutablePointer<Frame?>
@@ -105,6 +109,11 @@ struct Lcore: ~Copyable {
     var parkedCount = 0
     /// Of staged frames that have waited in a queue and that their ports have not taken, by `PortIndex`; see `HeldFrames`.
     let held: UnsafeMutablePointer<HeldFrames>
+    /// What is withheld from each port, by `PortIndex`; nil: its priorities cannot be paused. The control thread makes room before the loop has to know of it.
+    let withheld: UnsafeMutablePointer<UnsafeMutablePointer<WithheldFrames>?>
+    /// Ports from which something is withheld.
+    let withholding: UnsafeMutablePointer<PortIndex>
+    var withholdingCount = 0
     /// When frames were queued that were taken from a tree together.
     let queuingTimes: UnsafeMutablePointer<Nanoseconds>
 
@@ -122,9 +131,11 @@ struct Lcore: ~Copyable {
         self.backlogLimit = backlogLimit
         stalls = StallMeter(bound: clock.cycles(StallMeter.bound), leastPerFrame: clock.cycles(StallMeter.leastPerFrame))
         sleeper = Sleeper(event: event, mode: mode, backOff: BackOff { clock.cycles($0) })
+        shares = PollShares(ports: maxPorts) { clock.cycles($0) }
         snapshot = Atomic(nil)
         commands = CommandRing()
         counters = .zeroed(maxPorts)
+        floodedUntil = .zeroed(maxPorts)
         protocolCounters = .zeroed(protocolRows)
         stageCycles = .zeroed(Stage.allCases.count)
         received = .zeroed(burstSize)
@@ -149,12 +160,15 @@ struct Lcore: ~Copyable {
         untold = .zeroed(Self.mostUntold)
         parked = .zeroed(maxPorts)
         held = .zeroed(maxPorts)
+        withheld = .zeroed(maxPorts)
+        withholding = .zeroed(maxPorts)
         queuingTimes = .zeroed(dequeueBatch)
     }
 
     deinit {
         commands.deallocate()
         counters.free()
+        floodedUntil.free()
         protocolCounters.free()
         stageCycles.free()
         received.free()
@@ -179,6 +193,9 @@ struct Lcore: ~Copyable {
         untold.free()
         parked.free()
         held.free()
+        for port in 0..<maxPorts { withheld[port]?.free() }
+        withheld.free()
+        withholding.free()
         queuingTimes.free()
     }
 }

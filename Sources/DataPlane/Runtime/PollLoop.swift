@@ -24,6 +24,7 @@ func pollLoop(_ argument: UnsafeMutableRawPointer?) -> CInt {
         if took > lcore.pointee.stalls.bound { noteStall(lcore, began, took, work) }
         if work != 0 {
             lcore.pointee.busyCycles &+= took
+            if took > lcore.pointee.shares.longTurnCycles { lcore.pointee.shares.noteLongTurn(endedAt: ended) }
             noteWork(lcore, at: ended)
             began = ended
         } else {
@@ -46,7 +47,7 @@ private func noteStall(_ lcore: UnsafeMutablePointer<Lcore>, _ began: UInt64, _ 
 
 /// A turn that also measures how long each stage takes.
 @inline(never) @_noLocks
-private func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
+func measuredTurn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64) -> Int {
     let before = lcore.pointee.handledFrames
     let work = turn(lcore, at: cycles, StageClock(isOn: true))
     lcore.pointee.measuredFrames &+= lcore.pointee.handledFrames &- before
@@ -67,44 +68,58 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     // A second of 2^30 ns is used to age the forwarding database, as it needs no division.
     lcore.pointee.seconds = UInt32(truncatingIfNeeded: now &>> 30)
     runCommands(lcore)
-    let pauses = snapshot.pointee.pauses.count != 0
+    let pauses = snapshot.pointee.pauses.count | lcore.pointee.withholdingCount != 0
     if _slowPath(pauses) { followPauses(lcore, snapshot) }
 
     var received = 0
     let queues = snapshot.pointee.receiveQueues
     stages.skip()
-    // The cycles of each queue are measured in one turn of eight.
-    var measured = number & 7 == 0 ? cycles : 0
     var places = 0..<queues.count
+    var divides = lcore.pointee.shares.isOn(at: cycles)
     if let woken = lcore.pointee.wokenQueue {
         // The frames that woke the loop are sent before any other queue is polled: on a CPU that has just woken, every poll waits for memory.
         lcore.pointee.wokenQueue = nil
         if woken < queues.count { places = woken..<woken &+ 1 }
+        divides = false
     }
+    if _slowPath(divides) { lcore.pointee.shares.beginTurn(at: now) }
+    // The cycles of each queue are measured in one turn of eight, or in every turn if the loop's time is divided by them.
+    var measured = divides || number & 7 == 0 ? cycles : 0
     for index in places {
         if _slowPath(pauses), isHeld(queues.baseAddress.unsafelyUnwrapped + index, lcore) { continue }
-        var frames = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
-        if frames == 0 {
+        if _slowPath(divides), !hasTime(queues.baseAddress.unsafelyUnwrapped + index, lcore) { continue }
+        let polled = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
+        if polled == 0 {
             stages.skip()
             continue
         }
         stages.lap(.poll, lcore)
-        received &+= frames
-        let source = queues[unchecked: index].port
-        if let ingress = ingress(of: source, snapshot) {
-            frames = enter(ingress, frames, source, lcore, snapshot)
-            if frames == 0 { continue }
+        received &+= polled
+        let source = queues[unchecked: index].port, backlog = lcore.pointee.backlog
+        var frames = polled
+        if let ingress = ingress(of: source, snapshot) { frames = enter(ingress, frames, source, lcore, snapshot) }
+        if frames != 0 {
+            let admitted = admit(frames, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
+            stages.lap(.admit, lcore)
+            let forwarded = bridge(admitted, source, lcore, snapshot)
+            stages.lap(.bridge, lcore)
+            classifyAndEnqueue(forwarded, source, lcore, snapshot)
+            if _slowPath(pauses) { noteBacklogs(forwarded, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot) }
+            stages.lap(.classify, lcore)
         }
-        let admitted = admit(frames, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
-        stages.lap(.admit, lcore)
-        let forwarded = bridge(admitted, source, lcore, snapshot)
-        stages.lap(.bridge, lcore)
-        classifyAndEnqueue(forwarded, source, lcore, snapshot)
-        if _slowPath(pauses) { noteBacklogs(forwarded, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot) }
-        stages.lap(.classify, lcore)
         if measured != 0 {
+            // What a port's frames take includes sending those that need not wait.
+            if divides {
+                if _slowPath(pauses) { followPauses(lcore, snapshot) }
+                sendTouched(lcore, snapshot)
+            }
             let end = sluice_cycles()
-            queues.baseAddress.unsafelyUnwrapped[index].cycles &+= (end &- measured) &<< 3
+            if frames != 0 { countCycles((end &- measured) &<< (divides ? 0 : 3), lcore, snapshot) }
+            if divides {
+                charge(end &- measured, polled, queued: lcore.pointee.backlog &- backlog, queues.baseAddress.unsafelyUnwrapped + index, lcore)
+            } else {
+                queues.baseAddress.unsafelyUnwrapped[index].cycles &+= (end &- measured) &<< 3
+            }
             measured = end
         }
     }
@@ -112,12 +127,15 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
 
     // Frames that passed the trees without waiting are sent before those that were waiting in them.
     if lcore.pointee.touchedCount != 0 {
+        if _slowPath(pauses) { followPauses(lcore, snapshot) }
         sendTouched(lcore, snapshot)
         stages.lap(.send, lcore)
     }
     var taken = 0
     let trees = snapshot.pointee.trees
-    for index in 0..<trees.count { taken &+= dequeue(trees[unchecked: index].tree, lcore, snapshot, &stages) }
+    let scheduling = divides ? sluice_cycles() : 0
+    for index in 0..<trees.count { taken &+= dequeue(trees[unchecked: index].tree, lcore, snapshot, pauses: pauses, &stages) }
+    if _slowPath(divides) { lcore.pointee.shares.endTurn(sent: taken, in: sluice_cycles() &- scheduling) }
     if lcore.pointee.parkedCount != 0 {
         taken &+= retryParked(lcore, snapshot)
         stages.lap(.send, lcore)

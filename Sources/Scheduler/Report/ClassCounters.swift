@@ -14,6 +14,8 @@ public struct ClassCounters: Equatable, Sendable {
     public var droppedByRemoval: UInt64 = 0
     /// Marked as they left, as the queue was long (`CongestionTag`).
     public var markedFrames: UInt64 = 0
+    /// Cycles that the poll loop spent on receiving the class's frames, until they were sent on or queued.
+    public var cycles: UInt64 = 0
     /// For a leaf that queues its flows separately: the number of flows with frames that began recently, and of the others.
     public var newFlows: UInt32 = 0
     public var oldFlows: UInt32 = 0
@@ -68,6 +70,7 @@ extension ClassCounters {
         Row(kind: .amount, name: "borrowed_frames", value: \.borrowedFrames),
         Row(kind: .amount, name: "borrowed_bytes", value: \.borrowedBytes),
         Row(kind: .amount, name: "marked_frames", value: \.markedFrames),
+        Row(kind: .amount, name: "cycles", value: \.cycles),
         Row(kind: .drop, name: "queue_limit", value: \.droppedQueueLimit),
         Row(kind: .drop, name: "buffer_share", value: \.droppedBufferShare),
         Row(kind: .drop, name: "buffer_full", value: \.droppedBufferFull),
@@ -88,6 +91,10 @@ extension ClassCounters {
 }
 
 extension ClassTree {
+    /// Counts cycles that the poll loop spent on receiving a leaf's frames.
+    @inline(__always) @_noLocks
+    public mutating func addCycles(_ cycles: UInt64, to leaf: ClassID) { blocks[Int(leaf)].cycles &+= cycles }
+
     /// A class's counters; all zero if there is no such class. Any thread may call this: only the owning lcore writes, and it writes each number in one piece,
     /// but numbers that are read together may be a few frames apart.
     ///
@@ -111,6 +118,7 @@ extension ClassTree {
         result.droppedBufferFull = drops.bufferFull
         result.droppedCoDel = drops.codel
         result.markedFrames = drops.marked
+        result.cycles = drops.cycles
         result.droppedByRemoval = drops.removal
         result.waitsCeiling = nodes[Int(id)].waitsCeiling
         result.waitsAncestor = waitsForAncestors(of: id)

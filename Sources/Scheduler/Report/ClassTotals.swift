@@ -7,17 +7,17 @@ public struct ClassTotals {
     /// For each class the amount that it sent, followed by the amounts lent and borrowed by the lender's level.
     private var sums: [Loan]
     /// Frames dropped, with one entry for every eight of `sums`.
-    private var drops: [DropCounts]
+    private var drops: [OwnCounts]
 
     fileprivate init(_ tree: ClassTree) {
         places = Array(repeating: 0, count: tree.classes)
         sums = ClassTree.noAmounts
-        drops = [DropCounts()]
+        drops = [OwnCounts()]
         var inner: [[ClassID]] = Array(repeating: [], count: 8)
         for id in tree.ids(in: tree.existing) where !ClassTree.has(tree.leaves, id) {
             places[Int(id)] = UInt32(sums.count)
             sums += ClassTree.noAmounts
-            drops.append(tree.ownDrops(of: id))
+            drops.append(tree.ownCounts(of: id))
             tree.addOwn(of: id, from: tree.ownLevel(of: id), to: &sums, at: Int(places[Int(id)]))
             inner[tree.ownLevel(of: id)].append(id)
         }
@@ -25,7 +25,7 @@ public struct ClassTotals {
             let parent = tree.states[Int(id)].parent
             guard let to = place(of: parent) else { continue }
             tree.addOwn(of: id, from: tree.ownLevel(of: parent), to: &sums, at: to)
-            drops[to / 8].add(tree.ownDrops(of: id))
+            drops[to / 8].add(tree.ownCounts(of: id))
         }
         // From the bottom up, since parents have higher levels.
         for level in 1..<7 {
@@ -45,7 +45,7 @@ public struct ClassTotals {
     fileprivate func amounts(of id: ClassID) -> [Loan]? { place(of: id).map { Array(sums[$0..<($0 + 8)]) } }
 
     /// The drops of an inner class; nil for a leaf.
-    fileprivate func drops(of id: ClassID) -> DropCounts? { place(of: id).map { drops[$0 / 8] } }
+    fileprivate func drops(of id: ClassID) -> OwnCounts? { place(of: id).map { drops[$0 / 8] } }
 }
 
 extension ClassTree {
@@ -76,9 +76,9 @@ extension ClassTree {
     }
 
     /// What the class and all classes below it dropped.
-    func drops(of id: ClassID, _ totals: ClassTotals?) -> DropCounts {
+    func drops(of id: ClassID, _ totals: ClassTotals?) -> OwnCounts {
         if !Self.has(leaves, id), let drops = (totals ?? self.totals()).drops(of: id) { return drops }
-        return ownDrops(of: id)
+        return ownCounts(of: id)
     }
 
     /// The level that a class has, or would have if it were an inner class.

@@ -29,12 +29,13 @@ extension ClassTree {
 
     /// What a class itself dropped; for an inner class, this includes what its removed children dropped.
     @_noLocks
-    func ownDrops(of id: ClassID) -> DropCounts {
+    func ownCounts(of id: ClassID) -> OwnCounts {
         let block = blocks[Int(id)], kept = keptCounts(of: id)
-        var drops = DropCounts()
+        var drops = OwnCounts()
         drops.queueLimit = block.droppedQueueLimit
         drops.bufferShare = block.droppedBufferShare
         drops.bufferFull = block.droppedBufferFull
+        drops.cycles = block.cycles
         drops.codel = kept.droppedCoDel
         drops.marked = kept.marked
         if states[Int(id)].flags & ClassFlags.codel != 0 {
@@ -103,7 +104,7 @@ extension ClassTree {
     private mutating func add(historyOf id: ClassID, to parent: ClassID, isTaken: Bool) {
         // With `isTaken` each number x becomes 0 - x.
         let flip: UInt64 = isTaken ? .max : 0, one: UInt64 = isTaken ? 1 : 0
-        let state = states[Int(id)], drops = ownDrops(of: id)
+        let state = states[Int(id)], drops = ownCounts(of: id)
         states[Int(parent)].sentBytes &+= (state.sentBytes ^ flip) &+ one
         states[Int(parent)].sentFrames &+= (state.sentFrames ^ flip) &+ one
         for level in Int(states[Int(parent)].level)..<8 where nodes[Int(id)].lenders &>> UInt8(truncatingIfNeeded: level) & 1 != 0 {
@@ -114,6 +115,7 @@ extension ClassTree {
         blocks[Int(parent)].droppedQueueLimit &+= (drops.queueLimit ^ flip) &+ one
         blocks[Int(parent)].droppedBufferShare &+= (drops.bufferShare ^ flip) &+ one
         blocks[Int(parent)].droppedBufferFull &+= (drops.bufferFull ^ flip) &+ one
+        blocks[Int(parent)].cycles &+= (drops.cycles ^ flip) &+ one
         if drops.removal | drops.codel | drops.marked != 0 {
             addKept(
                 KeptCounts(
@@ -128,24 +130,26 @@ extension ClassTree {
     }
 }
 
-/// Numbers of frames dropped, by cause, and of those that were marked instead.
-struct DropCounts {
+/// Numbers of frames dropped, by cause, and of those that were marked instead; and the cycles that frames took.
+struct OwnCounts {
     var queueLimit: UInt64 = 0
     var bufferShare: UInt64 = 0
     var bufferFull: UInt64 = 0
     var codel: UInt64 = 0
     var marked: UInt64 = 0
     var removal: UInt64 = 0
+    var cycles: UInt64 = 0
 
     @_noLocks @inline(__always)
     init() {}
 
-    mutating func add(_ other: DropCounts) {
+    mutating func add(_ other: OwnCounts) {
         queueLimit &+= other.queueLimit
         bufferShare &+= other.bufferShare
         bufferFull &+= other.bufferFull
         codel &+= other.codel
         marked &+= other.marked
         removal &+= other.removal
+        cycles &+= other.cycles
     }
 }

@@ -345,6 +345,8 @@ struct CounterBlock {
     var droppedBufferShare: UInt64 = 0
     var droppedBufferFull: UInt64 = 0
     var waitsOutput: UInt64 = 0
+    /// Cycles that the poll loop spent on receiving its frames; see `ClassTree.addCycles`.
+    var cycles: UInt64 = 0
 
     @_noLocks @inline(__always)
     init() {}

@@ -134,6 +134,12 @@ final class Frontend {
         (base + Self.available(ring)).storeBytes(of: count, toByteOffset: 2, as: UInt16.self)
     }
 
+    /// Makes every buffer available again that the port has used.
+    func renew(ring: Int) {
+        let size = UInt16(ring == 0 ? sizes.toGuest : sizes.fromGuest), used = (base + Self.used(ring)).load(fromByteOffset: 2, as: UInt16.self)
+        (base + Self.available(ring)).storeBytes(of: used &+ size, toByteOffset: 2, as: UInt16.self)
+    }
+
     /// Changes a descriptor of a ring. Addresses begin with 0 at the start of the shared memory.
     func setDescriptor(ring: Int, _ number: Int, address: UInt64, length: UInt32, flags: UInt16, next: UInt16) {
         let row = base + Self.descriptors(ring) + 16 * number

@@ -34,4 +34,14 @@ bool ring_ports_counted(ring_ports_count *result);
 void ring_ports_count_begins(void);
 void ring_ports_count_ends(void);
 
+/// Watches how the loops of net_ring_NAME follow pauses of one priority (802.1Qbb): from the return of the burst that brings such a frame to the last frame
+/// of the priority that is given to the device. Returns 0 or a negative errno.
+int ring_ports_watch_pauses(const char *name, unsigned priority);
+/// How many frames that pause the priority, or end a pause, have been received.
+unsigned ring_ports_pauses_seen(void);
+/// How many frames of the priority were given to the device in the present pause, and the cycles from its beginning to the last of these.
+uint64_t ring_ports_late(uint64_t *cycles);
+/// How many frames of any priority were given to the device.
+uint64_t ring_ports_sent(unsigned priority);
+
 #endif

@@ -24,6 +24,7 @@ func drain(_ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
         lcore.pointee.draining.tree &+= 1
         lcore.pointee.draining.next = 0
     }
-    // Frames that were staged for an output that was full, or whose queue another lcore was using, are sent before any other frame of that output.
-    return lcore.pointee.parkedCount == 0 && lcore.pointee.touchedCount == 0
+    // Frames that were staged for an output that was full, or whose queue another lcore was using, are sent before any other frame of that output, and so are
+    // those of a priority that was paused then.
+    return lcore.pointee.parkedCount == 0 && lcore.pointee.touchedCount == 0 && lcore.pointee.withholdingCount == 0
 }

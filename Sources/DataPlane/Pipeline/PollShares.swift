@@ -1,0 +1,123 @@
+/// How one poll loop divides its time among the ports that it polls when all of them together want more than there is.
+///
+/// Each port has an account of the cycles that its frames took, from polling to sending, times a price that is the higher the smaller the port's weight is. The
+/// level is the least account of all ports that still have frames. A port whose account is further above the level than the slack is not polled until the level
+/// has come up to it, so ports that always have frames get cycles in proportion to their weights, whatever a frame of theirs costs, and a port that asks for less
+/// than its share gets all of it. An account that is below the level is raised to it: nobody saves up time. (Start-time fair queueing, Goyal, Vin and Cheng, 1996,
+/// with bursts for packets and cycles for bytes.)
+///
+/// This is done only for some time after a turn was long, as round robin gives each port a burst in each turn, which is enough while turns are short. Only the
+/// loop uses this.
+package struct PollShares: ~Copyable {
+    /// The price of the port with the largest weight, and the highest price. A port has at least a 64th of what the port with the largest weight has.
+    package static let leastPrice: UInt64 = 64
+    package static let mostPrice: UInt64 = 64 * 64
+    /// Turns longer than this, in nanoseconds, make a loop divide its time, and it goes on for so long.
+    static let longTurn: UInt64 = 10_000
+    static let lasting: UInt64 = 10_000_000
+    /// How far above the level an account may be for its port to be polled, and how far it can get, as nanoseconds of the port with the largest weight.
+    static let slack: UInt64 = 20_000
+    static let mostAhead: UInt64 = 10_000_000
+
+    /// Accounts, by `PortIndex`, and the level. They wrap around; all accounts that are in use are near the level.
+    private let accounts: UnsafeMutablePointer<UInt64>
+    private var level: UInt64
+    /// The least account that was seen in this turn of a port that still has frames, relative to the level, and whether there was any.
+    private var least: Int64 = .max
+    /// The same periods in cycles, times `leastPrice` where accounts are compared with them.
+    package let longTurnCycles: UInt64
+    private let lastingCycles: UInt64
+    private let slackCost: Int64
+    private let mostAheadCost: Int64
+    /// The time is divided in turns that begin before this time, in cycles.
+    private var until: UInt64 = 0
+    /// How long the turn before took: the time for which a port that is not polled now has waited since it was last looked at.
+    package private(set) var turnNanoseconds: UInt64 = 0
+    private var lastTurn: UInt64 = 0
+    /// The cycles that it takes to schedule and send a frame that was queued, on average.
+    private var queuedCost: UInt64 = 0
+
+    /// - Parameters:
+    ///   - ports: the number of accounts.
+    ///   - level: where accounts begin.
+    ///   - cycles: gives the cycles in a number of nanoseconds.
+    package init(ports: Int, level: UInt64 = 0, cycles: (UInt64) -> UInt64) {
+        accounts = .allocate(capacity: ports)
+        accounts.initialize(repeating: level, count: ports)
+        self.level = level
+        longTurnCycles = cycles(Self.longTurn)
+        lastingCycles = cycles(Self.lasting)
+        slackCost = Int64(cycles(Self.slack) &* Self.leastPrice)
+        mostAheadCost = Int64(cycles(Self.mostAhead) &* Self.leastPrice)
+    }
+
+    deinit { accounts.deallocate() }
+
+    /// Whether the time is divided in a turn that begins at `cycles`.
+    @inline(__always) @_noLocks
+    package func isOn(at cycles: UInt64) -> Bool { cycles < until }
+
+    /// Notes that a turn that found frames took long, and ended at `cycles`.
+    @inline(never) @_noLocks
+    package mutating func noteLongTurn(endedAt cycles: UInt64) {
+        if cycles >= until { lastTurn = 0 }
+        until = cycles &+ lastingCycles
+    }
+
+    /// Begins a turn in which the time is divided.
+    @inline(never) @_noLocks
+    package mutating func beginTurn(at now: UInt64) {
+        turnNanoseconds = lastTurn == 0 ? 0 : now &- lastTurn
+        lastTurn = now
+        least = .max
+    }
+
+    /// Whether a port may be polled in this turn.
+    @inline(never) @_noLocks
+    package mutating func admits(_ port: UInt16) -> Bool {
+        let account = accounts + Int(port)
+        let ahead = Int64(bitPattern: account.pointee &- level)
+        if ahead < 0 {
+            account.pointee = level
+        } else if ahead > slackCost {
+            // An account that nobody has looked at for a very long time may be anywhere.
+            if ahead > mostAheadCost { account.pointee = level &+ UInt64(mostAheadCost) }
+            least = min(least, min(ahead, mostAheadCost))
+            return false
+        }
+        return true
+    }
+
+    /// Charges a port for the frames that it was polled for.
+    /// - Parameters:
+    ///   - cycles: what they took until they were sent or queued.
+    ///   - queued: how many of them were queued, counted for each output. They will take more cycles.
+    ///   - price: see `price(of:heaviest:)`.
+    ///   - hasMore: whether the port has more frames.
+    @inline(never) @_noLocks
+    package mutating func charge(_ port: UInt16, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool) {
+        let account = accounts + Int(port)
+        let later = UInt64(truncatingIfNeeded: max(queued, 0)) &* queuedCost
+        let before = Int64(bitPattern: account.pointee &- level)
+        let ahead = min(before &+ Int64(truncatingIfNeeded: min(cycles &+ later, lastingCycles) &* price), mostAheadCost)
+        account.pointee = level &+ UInt64(bitPattern: ahead)
+        if hasMore { least = min(least, ahead) }
+    }
+
+    /// Ends a turn in which the time was divided.
+    /// - Parameters:
+    ///   - frames: how many queued frames were scheduled and sent in it.
+    ///   - cycles: how long that took.
+    @inline(never) @_noLocks
+    package mutating func endTurn(sent frames: Int, in cycles: UInt64) {
+        if frames > 0 { queuedCost = queuedCost &- queuedCost &>> 4 &+ (cycles / UInt64(truncatingIfNeeded: frames)) &>> 4 }
+        if least != .max, least > 0 { level &+= UInt64(least) }
+    }
+
+    /// The price of a cycle for a port with a weight.
+    /// - Parameter heaviest: the largest weight of all ports; not 0.
+    package static func price(of weight: UInt64, heaviest: UInt64) -> UInt64 {
+        let price = Double(heaviest) / Double(max(weight, 1)) * Double(leastPrice)
+        return UInt64(min(max(price.rounded(), Double(leastPrice)), Double(mostPrice)))
+    }
+}
