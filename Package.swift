@@ -110,7 +110,7 @@ let package = Package(
             linkerSettings: [.unsafeFlags(staticFoundation + ["-Xlinker", "-s"], .when(configuration: .release))]),
 
         // Traffic for tests, demonstrations and benchmarks: simulated guests over virtio_user.
-        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet", "Configuration"], swiftSettings: dpdkSwift),
+        .target(name: "TrafficGenerator", dependencies: ["DPDKShim", "Packet", "Configuration", "VhostUser"], swiftSettings: dpdkSwift),
         .executableTarget(
             name: "sluice-gen",
             dependencies: ["TrafficGenerator", .product(name: "ArgumentParser", package: "swift-argument-parser")],

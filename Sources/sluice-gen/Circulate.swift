@@ -33,6 +33,8 @@ struct Circulate: ParsableCommand {
     var before: [String] = []
     @Option(help: "The CPU that sends and receives (default: the last one allowed).") var cpu: Int?
     @Option(help: "Take memory from this hugetlbfs mount instead of ordinary memory.") var hugeDir: String?
+    @Option(help: "Who fills and drains the rings of vhost-user ports: own, this program, or virtio-user, DPDK's driver, which may be slower than a switch.")
+    var rings = RingKind.virtioUser
     @Option(help: ArgumentHelp("Write every slice as JSON; - is standard output.", valueName: "file")) var json: String?
     @Flag(help: "Let DPDK's own log through.") var verbose = false
 
@@ -47,7 +49,7 @@ struct Circulate: ParsableCommand {
             var plan = CirculationPlan()
             plan.slice = try time(slice, "--slice")
             plan.warmUp = try time(warmUp, "--warm-up")
-            (plan.sets, plan.settle) = (slices, settle)
+            (plan.sets, plan.settle, plan.rings) = (slices, settle, rings)
             for text in window { try plan.setWindow(text) }
             for text in before { try plan.setCommand(text) }
             let scenario = try Scenario(yaml: text(of: scenario))
@@ -74,3 +76,5 @@ struct Circulate: ParsableCommand {
         return value
     }
 }
+
+extension RingKind: ExpressibleByArgument {}

@@ -16,7 +16,7 @@ extension EndToEnd {
         private func words(_ lab: Lab, _ daemons: [(String, Daemon)], _ options: [String]) throws -> [String] {
             let scenario = try lab.write("scenario.yaml", """
                 connect: 60s
-                ports: [{name: a, device: none}, {name: b, device: none}]
+                ports: [{name: a, device: none}, {name: b, device: none, packed: false}]
                 flows:
                   - {name: to, from: a, to: "52:54:00:07:00:00", at: b, mac: "52:54:00:08:00:00", macs: 3, to-macs: 3, subflows: 16}
                   - {name: back, from: b, to: "52:54:00:08:00:00", at: a, mac: "52:54:00:07:00:00", macs: 3, to-macs: 3, subflows: 16}
@@ -31,13 +31,13 @@ extension EndToEnd {
             return text.split(separator: ")").last?.split(separator: " ").first == "T"
         }
 
-        @Test("are counted slice by slice, and all by the switch as well")
-        func counted() throws {
+        @Test("are counted slice by slice, and all by the switch as well", arguments: ["own", "virtio-user"])
+        func counted(_ rings: String) throws {
             try withLab { lab in
                 let first = try daemon(lab, "x"), second = try daemon(lab, "y")
                 // More frames circulate than a ring holds, so some always wait in the generator's hands.
                 let windows = ["--window", "64", "--window", "y=4096"], told = lab.path("told")
-                let options = ["--slices", "3", "--slice", "30ms", "--before", "y=echo $RATE >>\(told)"] + windows
+                let options = ["--slices", "3", "--slice", "30ms", "--before", "y=echo $RATE >>\(told)", "--rings", rings] + windows
                 let result = try finish(words(lab, [("x", first), ("y", second)], options), within: 120)
                 #expect(result.status == 0, "\(result.errors)")
                 let report = try JSON(result.output)

@@ -21,6 +21,8 @@ struct Suite: ParsableCommand {
     @Option(help: "Seconds of each figure (default: 2).") var seconds: Double?
     @Option(help: "Only these peers, with commas between: \(knownPeers.joined(separator: ", ")).") var peers = ""
     @Option(help: "The .build/release of an earlier commit, whose sluiced is measured beside this one's where frames circulate.", completion: .directory) var before: String?
+    @Option(help: "Who fills and drains guests' rings where frames circulate: own (the generator itself), or virtio-user (DPDK's driver, the slower one).")
+    var rings = "virtio-user"
     @Option(help: "Where results go.") var output = ".build-bench"
     @Option(help: .hidden) var programs = ".build/release"
     @Option(help: .hidden) var work: String?
@@ -31,6 +33,7 @@ struct Suite: ParsableCommand {
         if let before, !FileManager.default.isExecutableFile(atPath: "\(before)/sluiced") {
             throw ValidationError("--before: \(before) has no program sluiced; name the .build/release of a checkout that was built with `swift build -c release`")
         }
+        guard rings == "own" || rings == "virtio-user" else { throw ValidationError("--rings takes own or virtio-user, not \(rings)") }
         if let rounds, rounds < 1 { throw ValidationError("--rounds must be at least 1") }
         for peer in peers.split(separator: ",") where !Self.knownPeers.contains(String(peer)) {
             throw ValidationError("no peer is called \(peer); there are \(Self.knownPeers.joined(separator: ", "))")
@@ -64,7 +67,7 @@ struct Suite: ParsableCommand {
         defer { if work == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let bench = try Bench(
             programs: programs, before: before, folder: folder, output: output, tag: tag ?? "slb\(getpid())", rounds: rounds ?? (quick ? 2 : 5),
-            seconds: seconds ?? (quick ? 1 : 2), quick: quick, peers: peers.split(separator: ",").map(String.init), hugeDirectory: hugeDir)
+            seconds: seconds ?? (quick ? 1 : 2), quick: quick, peers: peers.split(separator: ",").map(String.init), hugeDirectory: hugeDir, rings: rings)
         bench.results.command = (["scripts/bench"] + CommandLine.arguments.dropFirst().filter { !$0.hasPrefix("/") }).joined(separator: " ")
         bench.results.date = Date().formatted(.iso8601)
         for benchmark in chosen {

@@ -16,11 +16,22 @@ SLUICE_INLINE void sluice_frame_readdress(void *frame, const void *addresses, co
     memcpy(frame, addresses, 16);
 }
 
+// What a driver of a virtqueue and its device read and write while the other one does.
+SLUICE_INLINE uint16_t sluice_load_acquire_16(const void *p) { return __atomic_load_n((const uint16_t *)p, __ATOMIC_ACQUIRE); }
+SLUICE_INLINE uint64_t sluice_load_acquire_64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE); }
+SLUICE_INLINE void sluice_store_release_16(void *p, uint16_t value) { __atomic_store_n((uint16_t *)p, value, __ATOMIC_RELEASE); }
+SLUICE_INLINE void sluice_store_release_64(void *p, uint64_t value) { __atomic_store_n((uint64_t *)p, value, __ATOMIC_RELEASE); }
+SLUICE_INLINE void sluice_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 /// Copies the first `count` bytes of a frame, whatever its segments, to `buffer`.
 SLUICE_HOT void sluice_frame_gather(const struct rte_mbuf *m, uint32_t count, void *buffer);
 
 /// rte_eal_init, callable with Swift's argument vector. Returns a negative number, with rte_errno set, on failure.
 int sluice_generator_start_eal(int count, char **arguments);
+
+/// Makes a file of `size` bytes that has no name, for memory that a guest shares with a switch: in `directory`, a hugetlbfs mount, or in ordinary memory if that
+/// is NULL. Returns its descriptor or a negative errno. `page` is the size of its pages.
+int sluice_generator_memory(const char *directory, size_t size, size_t *page);
 
 /// Restricts the calling thread to one CPU. Returns 0 or a negative errno.
 int sluice_generator_pin(int cpu);

@@ -6,7 +6,7 @@
 
 /// Creates an eventfd by which other threads wake a loop; a negative errno on failure. It is never read, because it is watched edge-triggered.
 int sluice_event_create(void);
-void sluice_event_signal(int event);
+SLUICE_HOT void sluice_event_signal(int event);
 void sluice_event_close(int event);
 
 /// Creates the set of descriptors that wake a loop: its event, and later those of its queues. Returns a negative errno on failure.

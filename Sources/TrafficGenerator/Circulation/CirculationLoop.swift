@@ -69,6 +69,7 @@ func arrived(_ state: UnsafeMutablePointer<CirculationState>) -> (UInt64, UInt64
 /// Receives the frames that have come back.
 @_noLocks @inline(__always)
 func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) -> Int {
+    if let ring = lane.pointee.inputRing { return take(state, lane, ring) }
     let batch = lane.pointee.held + lane.pointee.heldFirst + lane.pointee.heldCount
     let count = Int(sluice_device_receive(lane.pointee.input, 0, batch, UInt16(CirculationState.burst)))
     if count == 0 { return 0 }
@@ -76,7 +77,7 @@ func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
     lane.pointee.frames &+= UInt64(count)
     lane.pointee.away = lane.pointee.away > count ? lane.pointee.away &- count : 0
     lane.pointee.turns &+= 1
-    if lane.pointee.turns & 0xff == 0 { inspect(lane, batch[0]) }
+    if lane.pointee.turns & 0xff == 0, let frame = batch[0], let bytes = sluice_frame_bytes(frame) { inspect(lane, bytes) }
     lane.pointee.heldCount &+= prepare(lane, batch, count)
     // Frames that were given up as lost and came back after all would be too many; they are freed.
     while lane.pointee.heldCount > lane.pointee.window {
@@ -108,7 +109,7 @@ func prepare(_ lane: UnsafeMutablePointer<Lane>, _ batch: UnsafeMutablePointer<O
             sluice_frame_free(frame)
             continue
         }
-        if rewrites { headers.write(frame, size) }
+        if rewrites, let bytes = sluice_frame_bytes(frame) { headers.write(bytes, size) }
         batch[kept] = frame
         kept &+= 1
     }
@@ -119,8 +120,7 @@ func prepare(_ lane: UnsafeMutablePointer<Lane>, _ batch: UnsafeMutablePointer<O
 
 /// Checks that a frame came out at the port that it was meant for.
 @_noLocks
-func inspect(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer?) {
-    guard let frame, let bytes = sluice_frame_bytes(frame) else { return }
+func inspect(_ lane: UnsafeMutablePointer<Lane>, _ bytes: UnsafeMutableRawPointer) {
     let value = bytes.loadUnaligned(as: UInt64.self).bigEndian &>> 16
     if value &- lane.pointee.target >= lane.pointee.targetCount { lane.pointee.astray &+= 1 }
 }
@@ -130,6 +130,10 @@ func inspect(_ lane: UnsafeMutablePointer<Lane>, _ frame: OpaquePointer?) {
 func pass(_ lane: UnsafeMutablePointer<Lane>) {
     let count = lane.pointee.heldCount
     if count == 0 { return }
+    if let ring = lane.pointee.outputRing {
+        pass(lane, ring)
+        return
+    }
     let taken = Int(sluice_device_send(lane.pointee.output, 0, lane.pointee.held + lane.pointee.heldFirst, UInt16(truncatingIfNeeded: count)))
     lane.pointee.away &+= taken
     lane.pointee.heldCount = count &- taken
@@ -148,6 +152,10 @@ func moveToFront(_ lane: UnsafeMutablePointer<Lane>) {
 /// Makes new frames in place of those that were lost.
 @_noLocks
 func fill(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) {
+    if lane.pointee.outputRing != nil {
+        lane.pointee.heldCount = max(lane.pointee.heldCount, lane.pointee.window &- lane.pointee.away)
+        return
+    }
     while lane.pointee.heldCount &+ lane.pointee.away < lane.pointee.window {
         let size = Int(lane.pointee.pattern[lane.pointee.nextPattern])
         let length = lane.pointee.sizes[size]
@@ -158,7 +166,7 @@ func fill(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutable
         lane.pointee.nextPattern = lane.pointee.nextPattern &+ 1 == lane.pointee.patternCount ? 0 : lane.pointee.nextPattern &+ 1
         sluice_bytes_copy(bytes, lane.pointee.bodies[size], Int(length))
         var headers = HeaderSource(lane)
-        headers.write(frame, size)
+        headers.write(bytes, size)
         lane.pointee.cycle = headers.cycle
         lane.pointee.held[lane.pointee.heldFirst &+ lane.pointee.heldCount] = frame
         lane.pointee.heldCount &+= 1
@@ -171,8 +179,7 @@ func giveUp(_ state: UnsafeMutablePointer<CirculationState>) {
     for index in 0..<state.pointee.laneCount {
         let lane = state.pointee.lanes + index
         guard lane.pointee.away > 0, state.pointee.now &- lane.pointee.lastArrival > state.pointee.patience else { continue }
-        lane.pointee.lost &+= UInt64(lane.pointee.away)
-        lane.pointee.away = 0
+        loseTaken(lane)
         lane.pointee.lastArrival = state.pointee.now
         fill(state, lane)
     }
@@ -193,7 +200,15 @@ func takeBack(_ state: UnsafeMutablePointer<CirculationState>) {
         state.pointee.now = sluice_cycles()
     }
     for index in 0..<state.pointee.laneCount {
-        state.pointee.lanes[index].lost &+= UInt64(state.pointee.lanes[index].away)
-        state.pointee.lanes[index].away = 0
+        loseTaken(state.pointee.lanes + index)
     }
+}
+
+/// Counts the frames as lost that are on their way, apart from those that a ring shows not to have been taken by the switch yet.
+@_noLocks
+func loseTaken(_ lane: UnsafeMutablePointer<Lane>) {
+    var waiting = 0
+    if let ring = lane.pointee.outputRing { waiting = min(lane.pointee.away, ring.pointee.size &- ring.collect()) }
+    lane.pointee.lost &+= UInt64(lane.pointee.away &- waiting)
+    lane.pointee.away = waiting
 }

@@ -1,3 +1,11 @@
+/// Who fills and drains the rings of vhost-user ports through which frames circulate.
+public enum RingKind: String, CaseIterable, Sendable {
+    /// The generator itself, which costs it the least.
+    case own
+    /// DPDK's virtio_user, with a buffer of DPDK's for each frame.
+    case virtioUser = "virtio-user"
+}
+
 /// How long circulating frames are measured, and which results count. Times are in nanoseconds.
 public struct CirculationPlan: Equatable, Sendable {
     /// The time of each turn of a switch in which frames are counted.
@@ -15,6 +23,8 @@ public struct CirculationPlan: Equatable, Sendable {
     /// Shell commands for switches, by the switches' names. The command runs before each of the switch's slices except the very first one, while the switch
     /// runs. The variable RATE is set to the frames per second of the previous slice, whichever switch that was of.
     public var commands: [String: String] = [:]
+    /// Who fills and drains the rings of vhost-user ports.
+    public var rings = RingKind.virtioUser
     /// If others had a CPU of the switch or the generator for more than this share of a slice, the slice is measured again.
     public var mostDisturbed = 0.02
     /// How many times a slice is measured at most; the least disturbed measurement counts.

@@ -13,7 +13,7 @@ public final class Circulator {
     private let held: HeldProcesses
     private let environment: Environment
     private let pool: OpaquePointer
-    private var ports: [[OpenPort]] = []
+    private var ports: [[CirculationPort]] = []
     private let lanes: LaneStore
     private var repeated = 0
     /// Frames per second of the latest slice that was kept.
@@ -47,7 +47,8 @@ public final class Circulator {
         for (what, named) in [("window", Array(plan.windows.keys)), ("command", Array(plan.commands.keys))] {
             if let wrong = named.first(where: { !names.contains($0) }) { throw ScenarioError("there is a \(what) of \(wrong), which is no switch") }
         }
-        let buffers = zip(plans, windows).reduce(4_096) { sum, own in own.0.reduce(sum) { $0 + 2 * $1.ring + 2 * own.1 } }
+        func hasOwnRings(_ port: PortPlan) -> Bool { plan.rings == .own && port.isVirtioUser }
+        let buffers = zip(plans, windows).reduce(4_096) { sum, own in own.0.reduce(sum) { $0 + (hasOwnRings($1) ? 0 : 2 * $1.ring + 2 * own.1) } }
         // All memory is taken now: memory that is added later is announced to every switch, and a switch that is stopped would not answer.
         let memory = buffers * (bufferSize + 512) + plans.count * scenario.ports.count << 21
         environment = try Environment(options, memory: memory, pci: scenario.ports.compactMap { switches.isEmpty ? $0.pciAddress : nil })
@@ -57,26 +58,33 @@ public final class Circulator {
         }
         self.pool = pool
         let deadline = ContinuousClock.now + .nanoseconds(Int64(scenario.connect))
-        var open: [[OpenPort]] = []
+        var open: [[CirculationPort]] = []
         func named(_ number: Int, _ error: any Error) -> any Error { switches.isEmpty ? error : RunError("switch \(names[number]): \(error)") }
         do {
             for (number, own) in plans.enumerated() {
                 open.append([])
                 for (index, port) in own.enumerated() {
                     do {
-                        open[number].append(try OpenPort(
-                            port, index: number * own.count + index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline, interrupted: interrupted))
+                        if hasOwnRings(port), let path = port.socket {
+                            open[number].append(.ownRings(try RingPort(
+                                port, path: path, longest: bufferSize, directory: options.hugeDirectory, deadline: deadline, interrupted: interrupted)))
+                        } else {
+                            open[number].append(.device(try OpenPort(
+                                port, index: number * own.count + index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline,
+                                interrupted: interrupted)))
+                        }
                     } catch { throw named(number, error) }
                 }
             }
             for (number, own) in open.enumerated() {
-                do { try OpenPort.awaitLinks(own, deadline, interrupted) } catch { throw named(number, error) }
+                do { try OpenPort.awaitLinks(own.compactMap(\.openPort), deadline, interrupted) } catch { throw named(number, error) }
             }
             for index in names.indices { try held.hold(index) }
             for (index, own) in open.enumerated() {
                 if interrupted() { throw RunError("interrupted while switches learned addresses") }
                 try held.resume(index)
-                Announcer(scenario, own, pool).announce()
+                Announcer(scenario, own.map(\.announcing)).announce()
+                do { for port in own { try port.rings?.awaitTaken(deadline, interrupted) } } catch { throw named(index, error) }
                 try held.hold(index)
             }
         } catch {
@@ -86,7 +94,7 @@ public final class Circulator {
             throw error
         }
         ports = open
-        lanes = LaneStore(scenario, plan, devices: open.map { $0.map(\.device) }, windows: windows, pool: pool, hertz: rte_get_tsc_hz())
+        lanes = LaneStore(scenario, plan, ports: open, windows: windows, pool: pool, hertz: rte_get_tsc_hz())
     }
 
     /// Measures slice after slice. After a signal, it ends with what has been measured so far.
@@ -141,7 +149,8 @@ public final class Circulator {
         try held.check(index)
         let result = state.pointee
         guard result.starved == 0 else { throw RunError("no buffers left for frames; give the switch a smaller --window") }
-        guard result.frames > 0 else {
+        // A switch that others kept from running has a slice without frames, which is measured again; one that ran and passed none does not forward.
+        guard result.frames > 0 || waited > plan.mostDisturbed else {
             throw RunError("no frame came back through \(names[index]) in \(plan.slice / 1_000_000) ms; does it forward between these ports?")
         }
         let ticks = Double(max(1, result.ticks))

@@ -57,8 +57,7 @@ struct HeaderSource {
 
     /// Makes a frame of one of the lane's sizes the next flow's next frame.
     @_noLocks @inline(__always)
-    mutating func write(_ frame: OpaquePointer, _ size: Int) {
-        guard let bytes = sluice_frame_bytes(frame) else { return }
+    mutating func write(_ bytes: UnsafeMutableRawPointer, _ size: Int) {
         let row = cycle.header &* sizeCount &+ size
         sluice_frame_readdress(bytes, flow.addresses + cycle.address &* HeaderCycle.addressSize, flow.headers + row &* HeaderCycle.headerSize)
         cycle.advance(flows: flowCount, headers: flow.headerCount, addresses: flow.addressCount)
@@ -72,6 +71,11 @@ struct Lane {
     /// Frames come back from the device `input`, and are sent again by the device `output`.
     var input: UInt16
     var output: UInt16
+    /// The same if they are rings of this process's own; nil: they are devices.
+    var inputRing: UnsafeMutablePointer<DriverRing>?
+    var outputRing: UnsafeMutablePointer<DriverRing>?
+    /// The size of the frame in each buffer of `outputRing`, as its place in `sizes`.
+    var slotSizes: UnsafeMutablePointer<UInt8>
     var window: Int
     var flows: UnsafeMutablePointer<CirculatedFlow>
     var flowCount: Int
@@ -87,7 +91,7 @@ struct Lane {
     /// The lowest destination address, and how many addresses follow each other from there.
     var target: UInt64
     var targetCount: UInt64
-    /// The frames in hand; there is room for `roomForHeld` of them.
+    /// The frames in hand; there is room for `roomForHeld` of them. With rings, they are only counted: their buffers hold frames that were made before.
     var held: UnsafeMutablePointer<OpaquePointer?>
     // Fields that are written.
     /// The place of the first frame in hand. Sending moves it on, so that the remaining frames stay where they are.
@@ -120,6 +124,8 @@ struct CirculationState {
     var longestTurn: UInt64
     /// A frame that does not come back within this time is lost.
     var patience: UInt64
+    /// Lengths and buffers of frames that are being received from a ring; there is room for `burst`.
+    var words: UnsafeMutablePointer<UInt64>
     // Fields that the control thread writes.
     var stop: UInt32 = 0
     // Fields that the worker writes.

@@ -7,30 +7,46 @@ final class LaneStore {
     private var blocks: [(UnsafeMutableRawPointer, Int)] = []
 
     /// - Parameters:
-    ///   - devices: the devices of each switch, in the order of the scenario's ports.
+    ///   - ports: the ports of each switch, in the order of the scenario's.
     ///   - windows: the number of frames on their way in each direction, for each switch.
-    init(_ scenario: Scenario, _ plan: CirculationPlan, devices: [[UInt16]], windows: [Int], pool: OpaquePointer, hertz: UInt64) {
+    init(_ scenario: Scenario, _ plan: CirculationPlan, ports: [[CirculationPort]], windows: [Int], pool: OpaquePointer, hertz: UInt64) {
         let flows = TemplateStore.ordered(scenario)
         // Flows are sorted by their source port, and each source port has one lane.
         let sources = flows.reduce(into: [Int]()) { if $0.last != $1.source { $0.append($1.source) } }
         let lanes = sources.map { source in lane(scenario, plan, flows.filter { $0.source == source }) }
         func ticks(_ nanoseconds: UInt64) -> UInt64 { UInt64(Double(nanoseconds) * Double(hertz) / 1e9) }
-        for (own, window) in zip(devices, windows) {
+        for (own, window) in zip(ports, windows) {
             let memory = zeroed(Lane.self, lanes.count)
             for (index, shared) in lanes.enumerated() {
                 var lane = shared
-                lane.output = own[Int(shared.output)]
-                lane.input = own[Int(shared.input)]
+                let (input, output) = (own[Int(shared.input)], own[Int(shared.output)])
+                (lane.input, lane.output) = (input.device, output.device)
+                (lane.inputRing, lane.outputRing) = (input.rings?.receiving, output.rings?.sending)
                 lane.window = window
                 lane.held = zeroed(OpaquePointer?.self, Lane.roomForHeld(window))
+                if let ring = lane.outputRing { fill(ring, &lane) }
                 (memory + index).initialize(to: lane)
             }
             let state = zeroed(CirculationState.self, 1)
             state.initialize(
                 to: CirculationState(
                     lanes: memory, laneCount: lanes.count, pool: pool, warmUp: ticks(plan.warmUp), slice: ticks(plan.slice),
-                    longestTurn: ticks(50_000 * UInt64(max(2, lanes.count))), patience: ticks(20_000_000)))
+                    longestTurn: ticks(50_000 * UInt64(max(2, lanes.count))), patience: ticks(20_000_000), words: zeroed(UInt64.self, CirculationState.burst)))
             states.append(state)
+        }
+    }
+
+    /// Puts a frame into each buffer of a ring that carries frames to the switch. A buffer's frames always have the same size; sizes follow one another as the
+    /// flow has them, but for the end of the ring.
+    private func fill(_ ring: UnsafeMutablePointer<DriverRing>, _ lane: inout Lane) {
+        lane.slotSizes = zeroed(UInt8.self, ring.pointee.size)
+        for number in 0..<ring.pointee.size {
+            let size = lane.pattern[number % lane.patternCount]
+            let bytes = Int(lane.sizes[Int(size)])
+            lane.slotSizes[number] = size
+            ring.pointee.header(number).initializeMemory(as: UInt8.self, repeating: 0, count: DriverRing.headerLength)
+            ring.pointee.frame(number).copyMemory(from: lane.bodies[Int(size)], byteCount: bytes)
+            ring.setLength(number, bytes)
         }
     }
 
@@ -39,7 +55,7 @@ final class LaneStore {
         for state in states {
             for index in 0..<state.pointee.laneCount {
                 let lane = state.pointee.lanes + index
-                for place in 0..<lane.pointee.heldCount { sluice_frame_free(lane.pointee.held[lane.pointee.heldFirst + place]) }
+                for place in 0..<lane.pointee.heldCount where lane.pointee.outputRing == nil { sluice_frame_free(lane.pointee.held[lane.pointee.heldFirst + place]) }
                 (lane.pointee.heldFirst, lane.pointee.heldCount) = (0, 0)
             }
         }
@@ -96,7 +112,7 @@ final class LaneStore {
         let targets = flows.flatMap { [$0.target.value, $0.target.value + UInt64($0.plan.toMACs)] }
         let least = targets.min() ?? 0
         return Lane(
-            input: UInt16(destination), output: UInt16(first.source), window: plan.window, flows: memory, flowCount: flows.count,
+            input: UInt16(destination), output: UInt16(first.source), slotSizes: zeroed(UInt8.self, 1), window: plan.window, flows: memory, flowCount: flows.count,
             rewrites: flows.count > 1 || first.plan.pairs * first.plan.subflows > 1, sizes: lengths, sizeCount: sizes.count, bodies: bodies,
             pattern: pattern, patternCount: first.plan.sizes.count, target: least, targetCount: (targets.max() ?? 0) - least,
             held: zeroed(OpaquePointer?.self, 1))

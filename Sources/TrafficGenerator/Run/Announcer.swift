@@ -1,17 +1,22 @@
-import DPDKShim
 import Foundation
 import Packet
+
+/// A port from which addresses can be announced.
+protocol AnnouncingPort {
+    /// - Returns: false if there is no room, or no buffer, for the frame now.
+    func send(_ bytes: [UInt8]) -> Bool
+    /// Discards frames that have arrived.
+    func discard()
+}
 
 /// Tells a switch behind which port each source address of a scenario is.
 struct Announcer {
     private let scenario: Scenario
-    private let ports: [OpenPort]
-    private let pool: OpaquePointer
+    private let ports: [any AnnouncingPort]
 
-    init(_ scenario: Scenario, _ ports: [OpenPort], _ pool: OpaquePointer) {
+    init(_ scenario: Scenario, _ ports: [any AnnouncingPort]) {
         self.scenario = scenario
         self.ports = ports
-        self.pool = pool
     }
 
     /// Announces every source address from its port, three times, and discards the frames that arrive meanwhile.
@@ -19,16 +24,12 @@ struct Announcer {
         for _ in 0..<3 {
             for (port, mac, vlan) in announcements() {
                 let bytes = Announcement.bytes(mac, vlan: vlan, port: port)
-                guard let frame = sluice_frame_allocate(pool, UInt16(bytes.count)) else { continue }
-                sluice_frame_bytes(frame)?.copyMemory(from: bytes, byteCount: bytes.count)
-                var one: OpaquePointer? = frame
-                var sent: UInt16 = 0
-                for _ in 0..<100 where sent == 0 {
-                    sent = sluice_device_send(ports[port].device, 0, &one, 1)
+                var sent = false
+                for _ in 0..<100 where !sent {
+                    sent = ports[port].send(bytes)
                     discard(0)
-                    if sent == 0 { usleep(100) }
+                    if !sent { usleep(100) }
                 }
-                if sent == 0 { sluice_frame_free(frame) }
             }
             discard(50_000)
         }
@@ -50,17 +51,11 @@ struct Announcer {
         return list
     }
 
-    /// Receives and frees the frames that arrive within so many microseconds.
+    /// Discards the frames that arrive within so many microseconds.
     private func discard(_ microseconds: Int) {
         let end = ContinuousClock.now + .microseconds(microseconds)
-        var batch = [OpaquePointer?](repeating: nil, count: SendStage.burst)
         repeat {
-            for port in ports {
-                for queue in 0..<port.queues {
-                    let count = sluice_device_receive(port.device, queue, &batch, UInt16(batch.count))
-                    if count > 0 { sluice_frames_free(&batch, UInt32(count)) }
-                }
-            }
+            for port in ports { port.discard() }
             if microseconds > 0 { usleep(1_000) }
         } while ContinuousClock.now < end
     }

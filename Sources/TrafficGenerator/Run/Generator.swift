@@ -68,7 +68,7 @@ public final class Generator {
     }
 
     /// Announces every source address from its port, three times, and discards the frames that arrive meanwhile.
-    public func announce() { Announcer(scenario, ports, pool).announce() }
+    public func announce() { Announcer(scenario, ports).announce() }
 
     /// Starts the worker; the time of the run begins.
     public func start() throws {

@@ -6,9 +6,11 @@ struct OpenPort {
     let plan: PortPlan
     let device: UInt16
     let queues: UInt16
+    private let pool: OpaquePointer
 
     init(_ plan: PortPlan, index: Int, pool: OpaquePointer, mtu: Int, deadline: ContinuousClock.Instant, interrupted: () -> Bool) throws {
         self.plan = plan
+        self.pool = pool
         let devargs = Self.devargs(plan, index)
         if plan.server, let socket = plan.socket { try Self.clear(socket, for: plan.name) }
         var found: UInt16 = 0
@@ -73,7 +75,7 @@ struct OpenPort {
     }
 
     /// Removes a socket that a process which is gone has left behind, as QEMU does. A socket on which somebody listens stays.
-    private static func clear(_ path: String, for port: String) throws {
+    static func clear(_ path: String, for port: String) throws {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else { throw RunError("port \(port): \(path) exists and is no socket") }
@@ -97,6 +99,25 @@ struct OpenPort {
         return plan.server
             ? "port \(plan.name): no switch connected to \(socket) in time; is its vhost port in client mode on this socket?"
             : "port \(plan.name): nothing that speaks vhost-user listens on \(socket) (\(reason(result))); start the switch first, or set `server: true`"
+    }
+}
+
+extension OpenPort: AnnouncingPort {
+    func send(_ bytes: [UInt8]) -> Bool {
+        guard let frame = sluice_frame_allocate(pool, UInt16(bytes.count)) else { return false }
+        sluice_frame_bytes(frame)?.copyMemory(from: bytes, byteCount: bytes.count)
+        var one: OpaquePointer? = frame
+        if sluice_device_send(device, 0, &one, 1) == 1 { return true }
+        sluice_frame_free(frame)
+        return false
+    }
+
+    func discard() {
+        var batch = [OpaquePointer?](repeating: nil, count: SendStage.burst)
+        for queue in 0..<queues {
+            let count = sluice_device_receive(device, queue, &batch, UInt16(batch.count))
+            if count > 0 { sluice_frames_free(&batch, UInt32(count)) }
+        }
     }
 }
 
@@ -159,15 +180,9 @@ final class ListenerWatch: @unchecked Sendable {
     /// Connects to a socket, and disconnects at once.
     /// - Returns: false if nobody listens.
     static func knock(_ path: String) -> Bool {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let fd = Foundation.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         guard fd >= 0 else { return false }
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-        }
+        let result = FrontendSocket.withAddress(path) { connect(fd, $0, $1) }
         Foundation.close(fd)
         return result == 0
     }

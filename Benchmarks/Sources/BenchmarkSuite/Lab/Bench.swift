@@ -20,6 +20,8 @@ final class Bench {
     let chosenPeers: [String]
     /// A hugetlbfs mount from which the generator takes its memory; nil: it uses ordinary memory, which is slower.
     let hugeDirectory: String?
+    /// Who fills and drains guests' rings where frames circulate: the words of `sluice-gen circulate --rings`.
+    let rings: String
     /// The first CPU belongs to the generator, the others to switches: if two pollers shared a CPU, the kernel's time slices would be measured.
     let generatorCPU: Int
     let allowedCPUs: [Int]
@@ -27,7 +29,8 @@ final class Bench {
     private var count = 0
 
     init(
-        programs: String, before: String?, folder: String, output: String, tag: String, rounds: Int, seconds: Double, quick: Bool, peers: [String], hugeDirectory: String?
+        programs: String, before: String?, folder: String, output: String, tag: String, rounds: Int, seconds: Double, quick: Bool, peers: [String], hugeDirectory: String?,
+        rings: String
     ) throws {
         self.programs = programs
         self.before = before
@@ -39,6 +42,7 @@ final class Bench {
         self.quick = quick
         chosenPeers = peers
         self.hugeDirectory = hugeDirectory
+        self.rings = rings
         allowedCPUs = Machine.allowedCPUs
         guard allowedCPUs.count >= 2 else {
             throw Fault("this process may run on one CPU only (\(allowedCPUs)); generator and switch need one each: allow two, as with taskset -c 0,1")

@@ -53,7 +53,7 @@ struct Circulation {
         _ = scenario.bothWays(workload) { _ in "max" }
         let file = try bench.file("scenario.yaml", scenario.text), json = bench.path("slices.json")
         var words = ["\(bench.programs)/sluice-gen", "circulate", file, "--json", json, "--slices", "\(slices)", "--slice", "\(Int(slice * 1e3))ms"]
-        words += ["--cpu", String(bench.generatorCPU)] + (bench.hugeDirectory.map { ["--huge-dir", $0] } ?? [])
+        words += ["--rings", bench.rings, "--cpu", String(bench.generatorCPU)] + (bench.hugeDirectory.map { ["--huge-dir", $0] } ?? [])
         for (peer, running) in up {
             let sockets = running.ports.map { String($0.device.drop { $0 != ":" }.dropFirst()) }
             words += ["--switch", "\(peer.name)=\(running.processes.map { String($0.pid) }.joined(separator: "+")):\(sockets.joined(separator: ","))"]
