@@ -214,7 +214,7 @@ extension EndToEnd {
                 }
                 func count(_ port: String) throws -> (frames: Int, held: Int) {
                     let port = try daemon.port(port)
-                    return (port["rx"]["frames"].int ?? 0, port["pollTimeNanoseconds"].int ?? 0)
+                    return (port["rx"]["frames"].int ?? 0, port["poll_time_nanoseconds"].int ?? 0)
                 }
                 try eventually("the loop's time is divided") {
                     let before = try (evil: count("evil"), good: count("good"))
