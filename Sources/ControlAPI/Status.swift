@@ -267,8 +267,8 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     public var drops: [String: UInt64] = [:]
     /// Frames that left with a mark of congestion (ECN) because of the class's queue.
     public var marked: UInt64 = 0
-    /// Cycles that the poll loops spent on receiving the class's frames, until they were sent on at once or queued. Frames that are flooded do not count. One burst
-    /// of eight is measured and counts eightfold, or every burst while a loop divides its time among its ports.
+    /// Cycles that the poll loops spent on receiving the class's frames, until they were sent on at once or queued. Frames that are flooded do not count. One turn
+    /// of eight is measured, and counts eightfold.
     public var cycles: UInt64 = 0
     /// How often the class had frames and had to wait for tokens.
     public var overlimits: UInt64 = 0

@@ -20,12 +20,14 @@ struct Count: ParsableCommand {
     var cpu: Int?
     @Option(help: "Allocate so often in the poll loop on purpose, to see that it is found.")
     var allocate: UInt32 = 0
+    @Flag(help: "Divide the poll loop's time among its ports in every turn, as it does otherwise only after long turns.") var divided = false
     @OptionGroup var load: Load
 
     func run() throws {
         guard let cpu = cpu ?? NUMA.allowedCPUs.last else { throw Failure("this process may use no CPU") }
         let bed = try Bed(load, cpus: [cpu])
         defer { bed.plane.close() }
+        bed.plane.dividePollTime(always: divided)
         guard ring_ports_count_begin("a0", "b0", warmUp, packets, allocate) == 0 else { throw Failure("the devices could not be watched") }
         var result = ring_ports_count()
         while !ring_ports_counted(&result) {

@@ -25,7 +25,7 @@ package struct PollShares: ~Copyable {
     /// The least account that was seen in this turn of a port that still has frames, relative to the level, and whether there was any.
     private var least: Int64 = .max
     /// The same periods in cycles, times `leastPrice` where accounts are compared with them.
-    package let longTurnCycles: UInt64
+    package var longTurnCycles: UInt64
     private let lastingCycles: UInt64
     private let slackCost: Int64
     private let mostAheadCost: Int64

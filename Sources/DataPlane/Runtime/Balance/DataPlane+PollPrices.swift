@@ -1,6 +1,12 @@
 import Configuration
 
 extension DataPlane {
+    /// Makes loops divide their time after every turn that found frames, or never, instead of after long turns. It is for whoever counts instructions, which makes
+    /// every turn long.
+    public func dividePollTime(always: Bool) {
+        for index in runtime.lcores.indices { (runtime.lcores.baseAddress! + index).pointee.shares.longTurnCycles = always ? 0 : .max }
+    }
+
     /// The weight in bit/s of a guest without floors, and of a physical port to whose bridge's guests no floors are given, when a loop's time is divided.
     private static let leastWeight: UInt64 = 50_000_000, leastPhysicalWeight: UInt64 = 1_000_000_000
 
