@@ -268,7 +268,7 @@ public struct ClassStatus: Codable, Equatable, Sendable {
     /// Frames that left with a mark of congestion (ECN) because of the class's queue.
     public var marked: UInt64 = 0
     /// Cycles that the poll loops spent on receiving the class's frames, until they were sent on at once or queued. Frames that are flooded do not count. One turn
-    /// of eight is measured, and counts eightfold.
+    /// of 32 is measured, and counts as all of them.
     public var cycles: UInt64 = 0
     /// How often the class had frames and had to wait for tokens.
     public var overlimits: UInt64 = 0

@@ -114,7 +114,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
                 sendTouched(lcore, snapshot)
             }
             let end = sluice_cycles()
-            if number & 7 == 0, frames != 0 { countCycles((end &- measured) &<< 3, lcore, snapshot) }
+            if number & 31 == 0, frames != 0 { countCycles((end &- measured) &<< 5, lcore, snapshot) }
             if divides {
                 charge(end &- measured, polled, queued: lcore.pointee.backlog &- backlog, queues.baseAddress.unsafelyUnwrapped + index, lcore)
             } else {

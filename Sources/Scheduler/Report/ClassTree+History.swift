@@ -18,6 +18,7 @@ extension ClassTree {
             nodes[Int(id)].blockers |= 1
         }
         mine.pointee.droppedByRemoval &+= counts.droppedByRemoval
+        mine.pointee.droppedBufferFull &+= counts.droppedBufferFull
         mine.pointee.droppedCoDel &+= counts.droppedCoDel
         mine.pointee.marked &+= counts.marked
         mine.pointee.waitsPeak &+= counts.waitsPeak
@@ -34,7 +35,7 @@ extension ClassTree {
         var drops = OwnCounts()
         drops.queueLimit = block.droppedQueueLimit
         drops.bufferShare = block.droppedBufferShare
-        drops.bufferFull = block.droppedBufferFull
+        drops.bufferFull = kept.droppedBufferFull
         drops.cycles = block.cycles
         drops.codel = kept.droppedCoDel
         drops.marked = kept.marked
@@ -114,12 +115,12 @@ extension ClassTree {
         }
         blocks[Int(parent)].droppedQueueLimit &+= (drops.queueLimit ^ flip) &+ one
         blocks[Int(parent)].droppedBufferShare &+= (drops.bufferShare ^ flip) &+ one
-        blocks[Int(parent)].droppedBufferFull &+= (drops.bufferFull ^ flip) &+ one
         blocks[Int(parent)].cycles &+= (drops.cycles ^ flip) &+ one
-        if drops.removal | drops.codel | drops.marked != 0 {
+        if drops.removal | drops.bufferFull | drops.codel | drops.marked != 0 {
             addKept(
                 KeptCounts(
-                    droppedByRemoval: (drops.removal ^ flip) &+ one, droppedCoDel: (drops.codel ^ flip) &+ one, marked: (drops.marked ^ flip) &+ one),
+                    droppedByRemoval: (drops.removal ^ flip) &+ one, droppedBufferFull: (drops.bufferFull ^ flip) &+ one,
+                    droppedCoDel: (drops.codel ^ flip) &+ one, marked: (drops.marked ^ flip) &+ one),
                 for: parent)
         }
     }

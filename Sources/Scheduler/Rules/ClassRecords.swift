@@ -343,7 +343,6 @@ struct Loan {
 struct CounterBlock {
     var droppedQueueLimit: UInt64 = 0
     var droppedBufferShare: UInt64 = 0
-    var droppedBufferFull: UInt64 = 0
     var waitsOutput: UInt64 = 0
     /// Cycles that the poll loop spent on receiving its frames; see `ClassTree.addCycles`.
     var cycles: UInt64 = 0
@@ -356,6 +355,8 @@ struct CounterBlock {
 struct KeptCounts {
     /// Frames that were dropped with the class's own queue, or with those of removed children.
     var droppedByRemoval: UInt64 = 0
+    /// Frames that were dropped as all buffers for queues were in use.
+    var droppedBufferFull: UInt64 = 0
     /// Frames that CoDel dropped in this class before it was switched off, and in removed children.
     var droppedCoDel: UInt64 = 0
     /// The same of frames that were marked.
@@ -365,7 +366,10 @@ struct KeptCounts {
     var waitsPackets: UInt64 = 0
 
     @_noLocks @inline(__always)
-    init(droppedByRemoval: UInt64 = 0, droppedCoDel: UInt64 = 0, marked: UInt64 = 0, waitsPeak: UInt64 = 0, waitsPackets: UInt64 = 0) {
+    init(
+        droppedByRemoval: UInt64 = 0, droppedBufferFull: UInt64 = 0, droppedCoDel: UInt64 = 0, marked: UInt64 = 0, waitsPeak: UInt64 = 0, waitsPackets: UInt64 = 0
+    ) {
+        self.droppedBufferFull = droppedBufferFull
         self.droppedByRemoval = droppedByRemoval
         self.droppedCoDel = droppedCoDel
         self.marked = marked

@@ -243,7 +243,7 @@ extension ClassTree {
         // Dynamic threshold (Choudhury and Hahne 1998): a leaf may hold as many frames as there are free places. A single flooding leaf can take half of the
         // buffer, and n of them leave 1/(n+1) of it free, so there always is room for a leaf that holds little.
         if free == 0 {
-            blocks[Int(leaf)].droppedBufferFull &+= 1
+            addKept(KeptCounts(droppedBufferFull: 1), for: leaf)
             return .bufferFull
         }
         blocks[Int(leaf)].droppedBufferShare &+= 1
