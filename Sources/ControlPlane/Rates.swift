@@ -137,7 +137,8 @@ struct TrafficBook {
             time: DispatchTime.now().uptimeNanoseconds, ports: Dictionary(counts.map { ($0.port, (received: $0.received, sent: $0.sent)) }) { first, _ in first }, guests: dataPlane.guestAmounts(),
             heldByPollTime: Dictionary(counts.lazy.filter { $0.heldByPollTime != 0 }.map { ($0.port, $0.heldByPollTime) }) { first, _ in first })
         let half = (last.time - before.time) / 2
-        shortOfTime = before.time == 0 ? [] : Set(last.heldByPollTime.filter { $0.value &- (before.heldByPollTime[$0.key] ?? 0) > half }.keys)
+        // A port that was deleted and added again counts anew.
+        shortOfTime = before.time == 0 ? [] : Set(last.heldByPollTime.filter { $0.value > (before.heldByPollTime[$0.key] ?? 0) &+ half }.keys)
         drops = counts.map { DropWatch.Sight(port: $0.port, drops: $0.drops) }
     }
 

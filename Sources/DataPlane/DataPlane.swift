@@ -11,7 +11,7 @@ public final class DataPlane {
     let runtime: Runtime
     /// The configuration that is running.
     public internal(set) var model: Model { didSet { (knownGuests, pollPricesAreSet) = (nil, false) } }
-    /// Whether `setPollPrices` has seen the floors of the model in force.
+    /// Whether `setPollPrices` has seen the floors of the model in force, and all ports.
     var pollPricesAreSet = false
     private var knownGuests: [EffectiveGuest]?
     /// The model's effective guests, computed once for each model.
@@ -208,8 +208,8 @@ public final class DataPlane {
     public func tick() {
         endStageMeasurement()
         watchLoads()
-        setPollPrices()
         retryLostPorts()
+        setPollPrices()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {
             // The forwarding database counts in seconds of 2^30 ns.

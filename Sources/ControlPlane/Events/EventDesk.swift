@@ -19,7 +19,7 @@ package final class EventDesk: Sendable {
     package init(log: Logger) { self.log = log }
 
     /// Has events sent to clients from now on.
-    package func publish(_ publisher: @escaping Publisher) { self.audience.withLock { $0.publish = publisher } }
+    package func publish(_ publisher: @escaping Publisher) { audience.withLock { $0.publish = publisher } }
 
     /// - Parameter shown: the sentence in the log, where it is shorter or longer than that of the event.
     package func post(_ event: Event, shown: String? = nil) {

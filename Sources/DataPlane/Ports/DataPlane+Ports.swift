@@ -158,7 +158,9 @@ extension DataPlane {
     }
 
     func open(_ settings: PortSettings, _ index: PortIndex) throws(DataPlaneError) -> Port {
-        Port(settings: settings, index: index, link: try openLink(settings, runtime))
+        // A port that was lost is opened again without a change of the model.
+        pollPricesAreSet = false
+        return Port(settings: settings, index: index, link: try openLink(settings, runtime))
     }
 
     /// Takes ports away from the poll loops, and then closes them.
