@@ -64,6 +64,8 @@ let package = Package(
         .target(name: "Bridge", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "DCB", dependencies: ["Packet"], swiftSettings: hot),
         .target(name: "LinkProtocols", dependencies: ["Packet"], swiftSettings: hot),
+        // Datagrams of sFlow.
+        .target(name: "SFlow"),
         .target(name: "Configuration", dependencies: ["Filters", "Packet", .product(name: "Yams", package: "Yams")]),
         .target(name: "Libvirt", dependencies: ["Configuration", "Packet"]),
         .target(name: "BridgeImport", dependencies: ["Configuration", "Filters", "Libvirt", "Packet"]),
@@ -89,7 +91,7 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols", "Metrics",
+                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols", "Metrics", "SFlow",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -123,6 +125,7 @@ let package = Package(
         .testTarget(name: "BridgeTests", dependencies: ["Bridge", "Packet", "TestSupport"]),
         .testTarget(name: "DCBTests", dependencies: ["DCB", "Packet"]),
         .testTarget(name: "LinkProtocolsTests", dependencies: ["LinkProtocols", "Packet", "TestSupport"]),
+        .testTarget(name: "SFlowTests", dependencies: ["SFlow", "TestSupport"]),
         .testTarget(name: "VhostUserTests", dependencies: ["VhostUser"]),
         .testTarget(name: "VhostSessionsTests", dependencies: ["VhostSessions", "VhostUser", "CLinux"]),
         .testTarget(name: "NetlinkTests", dependencies: ["Netlink", "NUMA", "Packet"]),

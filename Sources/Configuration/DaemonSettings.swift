@@ -1,5 +1,5 @@
-/// Settings of the daemon itself. `polling`, `cores`, `wakeLatency`, `balance`, `delay` and `metrics` can change while the daemon runs; a change of any
-/// other takes effect at its next start.
+/// Settings of the daemon itself. `polling`, `cores`, `wakeLatency`, `balance`, `delay`, `metrics` and `sflow` can change while the daemon runs; a
+/// change of any other takes effect at its next start.
 public struct DaemonSettings: Equatable, Sendable {
     /// CPUs that run poll loops. Empty: every CPU that the daemon may use except the first; or the first, if there is no other.
     public var cpus: [Int] = []
@@ -25,6 +25,8 @@ public struct DaemonSettings: Equatable, Sendable {
     public var cores: [CoreSettings] = []
     /// Where metrics are served; nil: nowhere.
     public var metrics: MetricsAddress?
+    /// What is told to a collector of sFlow; nil: nothing.
+    public var sflow: SFlowSettings?
     public init() {}
 }
 
@@ -39,6 +41,7 @@ extension Field<DaemonSettings> {
             .flag("balance", \.balance, standard: standard.balance, help: "queues move from busy poll loops to idle ones by themselves"),
             .flag("delay", \.delay, standard: standard.delay, help: "count how long frames wait in each class"),
             .optional("metrics", \.metrics, .metricsAddress, help: "where OpenMetrics is served by HTTP, for programs of this host; by default nowhere"),
+            .map("sflow", \.sflow, .sflow, help: "samples of frames and ports' counters for a collector of sFlow; by default none"),
             .integer("buffers", \.buffers, 1_024...16_777_216, standard: standard.buffers, help: "frame buffers of each NUMA node in use"),
             // DPDK counts a buffer's bytes, including the 128 bytes of headroom, in 16 bits.
             .value("buffer-size", \.bufferSize, .bytes(512...63 << 10), standard: standard.bufferSize, help: "what one frame buffer holds; longer frames span several"),

@@ -194,7 +194,7 @@ extension MirrorDraft.Tunnel {
 
 extension ValueKind<IPPrefix> {
     /// The address of a host, without a prefix length.
-    fileprivate static var address: Self {
+    static var address: Self {
         func sentence(_ text: String) -> String { "'\(text)' is no IPv4 or IPv6 address: write 192.0.2.9 or 2001:db8::9" }
         return ValueKind(
             takes: .text(.address),

@@ -28,6 +28,7 @@ extension DaemonSettings {
         settings.balance = other.balance
         settings.delay = other.delay
         settings.metrics = other.metrics
+        settings.sflow = other.sflow
         return settings
     }
 }

@@ -34,6 +34,8 @@ public struct Event: Codable, Equatable, Sendable {
         case config
         /// A poll loop does not answer, or answers again.
         case core
+        /// Samples for sFlow are lost, or no more are.
+        case sflow
         /// The client did not read in time, and events for it were left out: `count` tells how many.
         case lost
     }

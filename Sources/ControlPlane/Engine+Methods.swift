@@ -121,6 +121,7 @@ extension Engine {
         .show(Methods.protocolShow) { engine, params in try engine.protocols(params.name) },
         .show(Methods.filterShow) { engine, params in try engine.filters(params.name) },
         .show(Methods.mirrorShow) { engine, params in try engine.mirrors(params.name) },
+        .show(Methods.sflowShow) { engine, _ in engine.sflowStatus() },
         .show(Methods.coreShow) { engine, params in
             if params.stages == true { engine.dataPlane.measureStages(seconds: 3) }
             return engine.cores(listsStalls: params.stalls == true)

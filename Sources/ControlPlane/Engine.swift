@@ -49,6 +49,7 @@ final class Engine {
     var captureQueue: DispatchQueue?
     /// nil: metrics are not served, whatever the configuration says.
     var metricsService: MetricsService?
+    var sflow = SFlowService()
 
     /// - Parameters:
     ///   - ids: the class ids as the last run left them.
@@ -86,6 +87,8 @@ final class Engine {
         tellPorts()
         undoTrialInTime()
         serveMetrics()
+        followSFlow()
+        sendCounters()
         keeper?.tick(running)
         nonisolated(unsafe) let engine = self
         queue.async {
@@ -107,6 +110,7 @@ final class Engine {
     func end() {
         hasEnded = true
         metricsService?.stop()
+        sflow.stop()
         keeper?.end(running)
     }
 
@@ -192,6 +196,7 @@ final class Engine {
         hasStarted = true
         running.adopt(change)
         serveMetrics(listener)
+        followSFlow()
         listener = nil
         if isNothing { return lines }
         changes += 1

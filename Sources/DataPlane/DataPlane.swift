@@ -56,6 +56,8 @@ public final class DataPlane {
     /// Filter programs that have been replaced, and the programs that replaced them.
     var retiredFilters: [(program: FilterProgram, heir: FilterProgram?)] = []
     var mirrors = MirrorRecords()
+    /// Takes samples of frames; nil: none are taken.
+    var sampler: Sampler?
     /// The captures in progress.
     var captures: [Capture] = []
     /// Those that have ended, but whose last frames may still be read.
@@ -187,6 +189,7 @@ public final class DataPlane {
         mirrors.destroy()
         for capture in captures + endedCaptures { capture.destroy() }
         (captures, endedCaptures) = ([], [])
+        sampler?.close()
         protocols.destroy()
         runtime.close()
     }

@@ -7,7 +7,7 @@ struct MonitorCommand: ParsableCommand {
         commandName: "monitor", abstract: "Events as they happen: monitor, monitor guest floor",
         discussion: """
             Kinds: link (carriers), guest (guests connect and go), port (ports fail and work again), floor (classes that do not get theirs), drops (bursts), \
-            config (changes, and by whom), core (poll loops that hang). With -j, one JSON object a line. The log tells the same.
+            config (changes, and by whom), core (poll loops that hang), sflow (lost samples). With -j, one JSON object a line. The log tells the same.
             """)
     @OptionGroup var connecting: Connecting
     @Argument(help: "Kinds of events; none: all.") var kinds: [String] = []

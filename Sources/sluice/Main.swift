@@ -15,7 +15,7 @@ struct Sluice: ParsableCommand {
         version: sluiceVersion,
         subcommands: [
             PortCommand.self, BridgeCommand.self, GroupCommand.self, GuestCommand.self, FDBCommand.self, MDBCommand.self, VLANCommand.self, LLDPCommand.self,
-            DCBCommand.self, ClassCommand.self, ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, CoreCommand.self, StatsCommand.self, TopCommand.self, SlowCommand.self, ExplainCommand.self, CaptureCommand.self, MonitorCommand.self,
+            DCBCommand.self, ClassCommand.self, ProtocolCommand.self, FilterCommand.self, MirrorCommand.self, SFlowCommand.self, CoreCommand.self, StatsCommand.self, TopCommand.self, SlowCommand.self, ExplainCommand.self, CaptureCommand.self, MonitorCommand.self,
             ConfigCommand.self, ApplyCommand.self, ConfirmCommand.self, DiffCommand.self, PartCommand.self, LibvirtCommand.self, ImportCommand.self,
             MigrateCommand.self, CheckCommand.self, SchemaCommand.self, DoctorCommand.self, StatusCommand.self, VersionCommand.self,
         ])

@@ -1,4 +1,5 @@
 import Configuration
+import Filters
 import Packet
 import TestSupport
 
@@ -57,6 +58,13 @@ func randomModel(_ random: inout Seeded) -> Model {
     model.daemon.polling = PollingMode.allCases.randomElement(using: &random)!
     if Bool.random(using: &random) { model.daemon.wakeLatency = UInt64.random(in: 0...100_000, using: &random) }
     model.daemon.metrics = [nil, "127.0.0.1:9464", "[::1]:65535", "/run/sluice/metrics.sock"].randomElement(using: &random)!.flatMap { MetricsAddress($0) }
+    if Bool.random(using: &random) {
+        var sflow = SFlowSettings(collector: CollectorAddress(Bool.random(using: &random) ? "192.0.2.7" : "[2001:db8::7]:9000")!)
+        sflow.agent = Bool.random(using: &random) ? nil : IPPrefix("192.0.2.1")
+        (sflow.sampling, sflow.polling) = (Int.random(in: 1...1 << 24, using: &random), Int.random(in: 1...3_600, using: &random))
+        sflow.header = Int.random(in: 64...512, using: &random)
+        model.daemon.sflow = sflow
+    }
     var station: UInt64 = 0x5254_0000_0000
     func rate(_ range: ClosedRange<UInt64>, _ random: inout Seeded) -> UInt64 {
         UInt64.random(in: range, using: &random)

@@ -34,7 +34,7 @@ import Testing
         let folder = TemporaryFolder(), server = try server(folder)
         defer { server.stop() }
         let client = try RawClient(folder("control.sock")), other = try RawClient(folder("control.sock"))
-        #expect(client.ask(subscription())?.contains(#""result":{"kinds":["link","guest","port","floor","drops","config","core"]}"#) == true)
+        #expect(client.ask(subscription())?.contains(#""result":{"kinds":["link","guest","port","floor","drops","config","core","sflow"]}"#) == true)
         #expect(other.ask(subscription(#""floor""#))?.contains(#"{"kinds":["floor"]}"#) == true)
         server.publish(event(.guest, "a guest is connected"))
         server.publish(event(.floor, "a floor is missed"))

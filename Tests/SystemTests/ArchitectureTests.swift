@@ -12,6 +12,7 @@ struct ArchitectureTests {
         ("Bridge", ["Packet"]),
         ("DCB", ["Packet"]),
         ("LinkProtocols", ["Packet"]),
+        ("SFlow", []),
         // Glibc is needed to load libpcap at run time.
         ("Filters", ["Glibc"]),
         ("Configuration", ["Filters", "Packet", "Yams", "CYaml"]),
@@ -36,7 +37,7 @@ struct ArchitectureTests {
         (
             "ControlPlane",
             [
-                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols", "Metrics", "Packet", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix",
+                "DataPlane", "ControlAPI", "Configuration", "DCB", "LinkProtocols", "Metrics", "Packet", "SFlow", "Scheduler", "Foundation", "Glibc", "NIOCore", "NIOPosix",
                 "NIOHTTP1", "NIOFoundationCompat", "Logging", "Dispatch",
             ]
         ),

@@ -15,6 +15,8 @@ package struct MetricsSnapshot: Sendable {
     package var protocols: [ProtocolStatus] = []
     package var filters: [FilterStatus] = []
     package var mirrors: [MirrorStatus] = []
+    /// One, or none if nothing has ever been sampled.
+    package var sflow: [SFlowStatus] = []
     package var discovery: [LLDPStatus] = []
     package var dcb: [DCBStatus] = []
     package var cores: [CoreStatus] = []
@@ -35,6 +37,7 @@ package struct MetricsSnapshot: Sendable {
         text.add(Subjects.protocols, protocols)
         text.add(Subjects.filters, filters)
         text.add(Subjects.mirrors, mirrors)
+        text.add(Subjects.sflow, sflow)
         text.add(Subjects.discovery, discovery)
         text.add(Subjects.dcb, dcb)
         text.add(Subjects.cores, cores)
@@ -60,6 +63,7 @@ extension Engine {
                 snapshot.classes = { classes.statuses() }
             },
             .init { [self] in ($0.protocols, $0.filters, $0.mirrors) = (try protocols(nil), try filters(nil), try mirrors(nil)) },
+            .init { [self] in $0.sflow = [sflowStatus()].filter { $0.collector != nil || $0.datagrams != 0 } },
             .init { [self] in ($0.discovery, $0.dcb) = (try lldp(nil), try dcb(nil)) },
         ]
     }

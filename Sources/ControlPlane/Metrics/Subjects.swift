@@ -117,6 +117,13 @@ package enum Subjects {
         .counters("drops", by: "reason", "Frames that should have been copied and were not, by reason.") { $0.drops },
     ]) { [("mirror", $0.name)] }
 
+    package static let sflow = Subject<SFlowStatus>("sflow", [
+        .counter("samples", "Samples of frames in datagrams that were sent.") { $0.samples },
+        .counter("counterSamples", "Samples of counters in datagrams that were sent.") { $0.counterSamples },
+        .counter("datagrams", "Datagrams that were sent.") { $0.datagrams },
+        .counters("lost", by: "reason", "Samples that were lost, by reason.") { $0.lost },
+    ]) { _ in [] }
+
     package static let discovery = Subject<LLDPStatus>("lldp", [
         .counter("counters.framesOut", "LLDP frames sent.") { $0.counters.framesOut },
         .counter("counters.framesIn", "LLDP frames received.") { $0.counters.framesIn },

@@ -25,7 +25,7 @@ func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePoi
     switch link.pointee.mechanism {
     case .vhost:
         // Filters, mirrors and captures look at whole frames.
-        let mayRefer = ingress(of: queue.pointee.port, snapshot) == nil && snapshot.pointee.captures == nil
+        let mayRefer = !looksAtWholeFrames(ingress(of: queue.pointee.port, snapshot)) && snapshot.pointee.captures == nil
         count = receiveFromGuest(queue, link, wanted, mayRefer: mayRefer, lcore)
     case .device: count = Int(sluice_device_receive(queue.pointee.device.device, queue.pointee.device.queue, frames, UInt16(truncatingIfNeeded: wanted)))
     }

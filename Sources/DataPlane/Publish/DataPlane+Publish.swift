@@ -92,7 +92,7 @@ extension DataPlane {
                 tagger: tags ? taggers[applications == nil ? 0 : taggers.count - 1] : nil, vlans: vlans(of: port),
                 inbound: inbound, ingress: Self.ingress(
                     mirrors?.pointee.entering[Int(port.index)] ?? .none, captures?.pointee.entering[Int(port.index)] ?? .none, outboundFilters(of: port.settings, lcore),
-                    fipGuard(of: port, watching), isWatched: port.settings.fipSnooping),
+                    fipGuard(of: port, watching), isWatched: port.settings.fipSnooping, sampler?.states[lcore]),
                 way: GroupKey(isTold ? .filter : .pass, port.index).with(tag: wants).rawValue)
         }
         let result = UnsafeMutablePointer<Snapshot>.onOwnLines(1)

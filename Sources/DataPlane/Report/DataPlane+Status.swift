@@ -102,7 +102,7 @@ extension DataPlane {
 
     /// All that was counted at a port, by loops and by its links.
     /// - Parameter losses: the frames that the port's link could not receive; none if the port has no link.
-    private func counted(at port: PortIndex, _ losses: LinkLosses = LinkLosses()) -> PortCounters {
+    func counted(at port: PortIndex, _ losses: LinkLosses = LinkLosses()) -> PortCounters {
         var sum = counters(of: port)
         sum.add(losses)
         if let losses = closedLosses[port] { sum.add(losses) }

@@ -70,6 +70,8 @@ struct Lcore: ~Copyable {
     let lengths: UnsafeMutablePointer<UInt32>
     /// The offload flags with which any of these frames came.
     var receivedFlags: UInt64 = 0
+    /// The sampling of which it is not noted yet where the burst's frames go; nil: none of them was sampled.
+    var unsettled: UnsafeMutablePointer<SampleState>?
     /// A record for each frame in `received`. One more stands before the first; it has addresses that no frame has, so that it never equals the first.
     let records: UnsafeMutablePointer<FrameRecord>
     /// Remembers the latest results for pairs of source and destination addresses.

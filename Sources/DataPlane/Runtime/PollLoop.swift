@@ -102,6 +102,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
             let admitted = admit(frames, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
             stages.lap(.admit, lcore)
             let forwarded = bridge(admitted, source, lcore, snapshot)
+            if let samples = lcore.pointee.unsettled { settleSamples(samples, forwarded, lcore, snapshot) }
             stages.lap(.bridge, lcore)
             classifyAndEnqueue(forwarded, source, lcore, snapshot)
             if _slowPath(pauses) { noteBacklogs(forwarded, queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot) }

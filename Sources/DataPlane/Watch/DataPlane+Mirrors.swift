@@ -23,11 +23,14 @@ extension DataPlane {
 
     /// What is done with frames that come in by a port; nil if nothing is.
     static func ingress(
-        _ mirrors: MirrorTaps, _ captures: CaptureTaps, _ filters: UnsafeMutablePointer<FilterView>?, _ fip: UnsafeMutablePointer<FIPGuard>?, isWatched: Bool
+        _ mirrors: MirrorTaps, _ captures: CaptureTaps, _ filters: UnsafeMutablePointer<FilterView>?, _ fip: UnsafeMutablePointer<FIPGuard>?, isWatched: Bool,
+        _ samples: UnsafeMutablePointer<SampleState>?
     ) -> UnsafeMutablePointer<IngressView>? {
-        if mirrors.count == 0, captures.count == 0, filters == nil, fip == nil { return nil }
+        let looks = mirrors.count != 0 || captures.count != 0 || filters != nil || fip != nil
+        if !looks, samples == nil { return nil }
         let view = UnsafeMutablePointer<IngressView>.allocate(capacity: 1)
-        view.initialize(to: IngressView(mirrors: mirrors, captures: captures, filters: filters, fip: fip, isWatched: isWatched))
+        view.initialize(to: IngressView(
+            mirrors: mirrors, captures: captures, filters: filters, fip: fip, isWatched: isWatched, samples: samples, looksAtWholeFrames: looks))
         return view
     }
 

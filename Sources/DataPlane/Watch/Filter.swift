@@ -20,6 +20,13 @@ func ingress(of port: PortIndex, _ snapshot: UnsafeMutablePointer<Snapshot>) -> 
     (snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(port)).pointee.ingress
 }
 
+/// Whether something of it looks at whole frames.
+@inline(__always) @_noLocks
+func looksAtWholeFrames(_ ingress: UnsafeMutablePointer<IngressView>?) -> Bool {
+    guard let ingress else { return false }
+    return ingress.pointee.looksAtWholeFrames
+}
+
 /// Has a port's filters decide about frames: about received frames before their admission, and about frames towards the port before they are queued. Frames
 /// that may pass, and their lengths, are moved to the front; the others are freed and counted as dropped at the port. A frame on which there is no readable
 /// verdict is dropped, too.

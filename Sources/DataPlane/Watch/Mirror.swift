@@ -6,7 +6,7 @@ import Scheduler
 // Mirroring copies frames. No frame waits because it is copied, and no frame is changed: a copy has a buffer of its own, which is taken only while there are
 // enough for others, and it waits in a leaf of its own, or is dropped. Copies are not marked for mirrors, so they are never copied again.
 
-/// Handles what a port received, before admission: first captures and mirrors copy the frames, then FIP snooping and filters decide about them. Returns the number of frames that stay.
+/// Handles what a port received, before admission: first captures, mirrors and sampling copy frames, then FIP snooping and filters decide about them. Returns the number of frames that stay.
 @inline(never) @_noLocks
 func enter(
     _ view: UnsafeMutablePointer<IngressView>, _ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
@@ -21,10 +21,12 @@ func enter(
         lcore.pointee.stalls.excuse(turn: lcore.pointee.turns.load(ordering: .relaxed), frames: count &* mirrors.count)
         for index in 0..<count { duplicate(frames[index].unsafelyUnwrapped, mirrors, Passage(source, isLeaving: false), lcore, snapshot) }
     }
+    if let samples = view.pointee.samples { sample(samples, count, source, lcore) }
     var left = count
     if let fip = view.pointee.fip { left = watchFIP(fip, isWatched: view.pointee.isWatched, left, source, lcore, snapshot) }
-    guard let filters = view.pointee.filters, left != 0 else { return left }
-    return filter(frames, lcore.pointee.lengths, left, filters, source, lcore)
+    if let filters = view.pointee.filters, left != 0 { left = filter(frames, lcore.pointee.lengths, left, filters, source, lcore) }
+    if left == 0, let samples = lcore.pointee.unsettled { settleSamples(samples, 0, lcore, snapshot) }
+    return left
 }
 
 /// Has mirrors and captures copy a frame that is about to be given to a port, in the form in which it leaves.

@@ -84,6 +84,10 @@ struct IngressView {
     /// The addresses that Fibre Channel's nodes were granted, if the port's frames are looked at for that; and whether the port is a guest's that is watched.
     var fip: UnsafeMutablePointer<FIPGuard>?
     var isWatched: Bool
+    /// The sampling of this lcore; nil: nothing is sampled.
+    var samples: UnsafeMutablePointer<SampleState>?
+    /// Whether anything but sampling is done, which makes a frame whole only if it takes it.
+    var looksAtWholeFrames: Bool
 }
 
 /// The mirrors of a snapshot.
