@@ -26,6 +26,7 @@ struct Bed {
         try fill()
         var ids = ClassIDs()
         try plane.apply(model, trees: trees(of: model, ids: &ids))
+        if load.sampled != 0 { _ = plane.beginSampling(rate: load.sampled, longest: 128) }
         guard let captured = load.captured else { return }
         for pair in pairs {
             var capture = CaptureSettings(.port(pair.a))

@@ -28,6 +28,8 @@ struct Load: ParsableArguments {
     var rules = 0
     @Option(help: "One port of each pair is captured, both ways, with this expression; nobody reads the capture. Default: none is.")
     var captured: String?
+    @Option(help: "One frame of so many is sampled, and nobody reads the samples; 0: none is.")
+    var sampled = 0
     @Option(help: "What the poll loops do when there is nothing to do: polling, adaptive or interrupt.")
     var polling = "adaptive"
     @Flag(name: .customLong("no-huge"), help: "Ordinary memory instead of hugepages.")
@@ -44,6 +46,7 @@ struct Load: ParsableArguments {
         guard 32...65_536 ~= circulating else { throw ValidationError("--frames takes 32 to 65536") }
         guard 0...4_000 ~= vlans, vlans == 0 || !tags else { throw ValidationError("--vlans takes 0 to 4000, and does not go with --tags") }
         guard 0...256 ~= rules else { throw ValidationError("--rules takes 0 to 256") }
+        guard 0...1 << 24 ~= sampled else { throw ValidationError("--sampled takes 0 to 16777216") }
         if let limited { _ = try Self.rate(limited) }
         guard PollingMode(rawValue: polling) != nil else { throw ValidationError("--polling takes \(PollingMode.allCases.map(\.rawValue).joined(separator: ", "))") }
     }
@@ -60,6 +63,7 @@ struct Load: ParsableArguments {
         if shared { result.append("--shared") }
         if vlans != 0 { result += ["--vlans", "\(vlans)"] }
         if rules != 0 { result += ["--rules", "\(rules)"] }
+        if sampled != 0 { result += ["--sampled", "\(sampled)"] }
         if let captured { result += ["--captured", captured] }
         if tags { result.append("--tags") }
         if noHuge { result.append("--no-huge") }
