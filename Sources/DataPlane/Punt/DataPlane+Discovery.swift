@@ -14,12 +14,14 @@ extension DataPlane {
     /// Brings the state machines up to the ports' settings and links.
     func followDiscovery() {
         let now = runtime.now, physical = connectedPorts.filter(\.isPhysical)
-        if discovery.chassis == nil { discovery.chassis = physical.compactMap { $0.link.mac }.min() }
+        if discovery.chassis == nil { discovery.chassis = physical.compactMap { $0.link.mac }.min() ?? physical.map(\.address).min() }
         let indices = Set(physical.map(\.index))
         withdrawDiscovery { !indices.contains($0) }
         discovery.links = discovery.links.filter { indices.contains($0.key) }
         for port in physical {
-            guard let mac = port.link.mac, let chassis = discovery.chassis else { continue }
+            guard let chassis = discovery.chassis else { continue }
+            // PFC and ETS are in use whether or not the device has an address, as memory between two processes has none.
+            let mac = port.address
             let status = LLDPAdminStatus(port.settings.lldp), dcbx = DCBXSettings(port.settings.dcbInUse)
             let local = local(of: port, chassis)
             var link = discovery.links[port.index] ?? LinkDiscovery(LLDPSettings(), status: status, dcbx: dcbx, mac: mac, local: local)
