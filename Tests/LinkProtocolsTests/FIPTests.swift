@@ -155,7 +155,8 @@ struct FIPTests {
         let accept = Self.bytes(2, 2, from: Self.forwarder, to: Self.node, Self.service(2), Self.address(Self.granted))
         #expect(bridge.judge(1, Self.bytes(1, 1)) == .passes && bridge.judge(1, claim()) == .claims)
         bridge.now += Self.second
-        #expect(bridge.judge(1, claim()) == .renews && bridge.judge(2, claim(from: 0x0200_0000_0002)) == .isTaken && bridge.judge(2, claim(Self.granted)) == .cannotBeClaimed)
+        #expect(bridge.judge(1, claim()) == .renews && bridge.judge(2, claim(from: 0x0200_0000_0002)) == .isTaken)
+        #expect(bridge.judge(2, claim(Self.granted)) == .cannotBeClaimed)
         #expect(bridge.judge(2, vlan: 5, login) == .asks && bridge.judge(1, accept) == .isForwarders)
         var copy = FIPSnooper(copying: bridge.snooper)
         #expect(copy.receive(Self.frame(accept)!, from: 0, vlan: 5, isWatched: false, at: bridge.now) == .grants && copy.count == 2 && bridge.snooper.count == 1)

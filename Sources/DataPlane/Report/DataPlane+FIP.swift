@@ -26,7 +26,9 @@ extension DataPlane {
         var reports: [FIPGrantReport] = []
         for (name, state) in bridges.sorted(by: { $0.key < $1.key }) where bridge == nil || bridge == name {
             guard let fip = state.fip else { continue }
-            guard let grants = fip.pointee.list(at: runtime.now) else { throw DataPlaneError("the addresses of bridge \(name) are being changed all the time: try again") }
+            guard let grants = fip.pointee.list(at: runtime.now) else {
+                throw DataPlaneError("bridge \(name): poll loops change the addresses of Fibre Channel all the time just now: try again")
+            }
             reports += grants.compactMap { report($0, of: name) }
         }
         return reports
@@ -39,6 +41,7 @@ extension DataPlane {
         let guest = guests.first { $0.settings.macs.contains(node) } ?? guests.first(where: \.isCatchAll)
         return FIPGrantReport(
             bridge: bridge, port: port.settings.name, guest: port.isPhysical ? nil : guest?.settings.name, vlan: grant.vlan == 0 ? nil : Int(grant.vlan),
-            address: MACAddress(value: grant.address), node: node, forwarder: grant.forwarder.map { MACAddress(value: $0) }, age: grant.age, timeLeft: grant.timeLeft)
+            address: MACAddress(value: grant.address), node: node, forwarder: grant.forwarder.map { MACAddress(value: $0) }, age: grant.age,
+            timeLeft: grant.timeLeft)
     }
 }

@@ -260,14 +260,14 @@ public struct FIPSnooper: ~Copyable {
             requests[place].until = 0
             if frame.service != .accept { return .passes }
             if request.address != 0 {
-                guard let found = find(request.address, vlan), grants[found].word == Self.word(request.address, vlan: vlan, port: request.port) else { return .passes }
+                let word = Self.word(request.address, vlan: vlan, port: request.port)
+                guard let found = find(request.address, vlan), grants[found].word == word else { return .passes }
                 remove(found)
                 return .ends
             }
             // The address is the forwarder's prefix with the N_Port_ID (FPMA). Nodes that use their own address are not told from others.
-            guard Self.isGrantable(frame.address), !Self.isClaimable(frame.address), UInt32(truncatingIfNeeded: frame.address & 0xff_ffff) == frame.portID, frame.source != 0 else {
-                return .passes
-            }
+            let isMapped = UInt32(truncatingIfNeeded: frame.address & 0xff_ffff) == frame.portID
+            guard Self.isGrantable(frame.address), !Self.isClaimable(frame.address), isMapped, frame.source != 0 else { return .passes }
             if let found = find(frame.address, vlan) { remove(found) }
             let isAdded = add(frame.address, vlan, request.port, node: request.node, forwarder: frame.source, now, until: now &+ Self.keepAliveTime)
             return isAdded ? .grants : .passes
