@@ -57,6 +57,8 @@ final class Port {
     /// The source address of what the switch itself sends by the port, such as LLDP and pause frames: the device's own, or one that stays the same.
     var address: MACAddress { link.mac ?? derivedAddress }
     var isPhysical: Bool { if case .physical = settings.kind { true } else { false } }
+    /// Whether the switch speaks LLDP on it. On physical ports it always does, as DCBX's settings are in use there even if nothing is told.
+    var hasAgent: Bool { isPhysical || settings.lldpInUse != .off }
     /// The tree of what leaves by it: its own, or its bridge's.
     var treeName: String { isPhysical ? settings.name : settings.bridge }
     /// Longest untagged frame.
