@@ -43,7 +43,7 @@ package struct PollShares: ~Copyable {
     /// The same periods in cycles, times `leastPrice` where accounts are compared with them.
     package var longTurnCycles: UInt64
     /// How long the bursts of a turn may take in which the time is divided before ports wait for the next one.
-    private let turnCycles: UInt64
+    package var turnCycles: UInt64
     private let lastingCycles: UInt64
     private let slackCost: Int64
     private let mostAheadCost: Int64
