@@ -219,6 +219,7 @@ enum Canned {
         var vm1 = GuestStatus()
         (vm1.name, vm1.port, vm1.bridge, vm1.macs, vm1.group) = ("vm1", "vm1", "br0", ["52:54:00:00:00:01"], "tenant-a")
         (vm1.protocols, vm1.inbound.frames, vm1.outbound.frames) = (["iscsi"], 20, 1_000)
+        (vm1.inboundCycles, vm1.outboundCycles) = (10_000, 300_000)
         (vm1.inboundRate, vm1.outboundRate) = (Rate(bits: 80_000, packets: 20), Rate(bits: 9_400_000, packets: 1_000))
         var host = GuestStatus()
         (host.name, host.port, host.bridge, host.implicit) = ("host", "host", "br0", true)

@@ -75,9 +75,9 @@ import Testing
         try shows(
             "guest", "show",
             text: """
-                GUEST  PORT  BRIDGE  GROUP     INBOUND    RATE  OUTBOUND     RATE  PROTOCOLS  MACS
-                vm1    vm1   br0     tenant-a       20  80kbit      1000  9.4mbit  iscsi      52:54:00:00:00:01
-                host*  host  br0     -               0       -         0        -  -          others
+                GUEST  PORT  BRIDGE  GROUP     INBOUND    RATE  OUTBOUND     RATE  CYCLES  PROTOCOLS  MACS
+                vm1    vm1   br0     tenant-a       20  80kbit      1000  9.4mbit  310000  iscsi      52:54:00:00:00:01
+                host*  host  br0     -               0       -         0        -       0  -          others
                 """)
         try shows(
             "fdb", "show",
