@@ -1,7 +1,7 @@
 import Filters
 import Packet
 
-/// What a physical port's LLDP agent does (IEEE 802.1AB, adminStatus).
+/// What a port's LLDP agent does (IEEE 802.1AB, adminStatus).
 public enum LLDPMode: String, Equatable, Sendable, CaseIterable {
     case off
     /// It listens to neighbours, and tells nothing.
@@ -133,6 +133,8 @@ extension PortSettings {
     public var isByPriority: Bool { options.dcb && (dcbInUse.ets != nil || dcbInUse.pfc != nil || dcbInUse.pausesLink) }
     /// Whether frames of some priorities must not be lost.
     var isLossless: Bool { options.dcb && dcbInUse.pfc != nil }
+    /// What the port's LLDP agent does. By default it listens on physical ports alone.
+    public var lldpInUse: LLDPMode { options.lldp ?? (isPhysical ? .rx : .off) }
     /// What is written under `dcb`, and what its template says beyond that.
     public var dcbInUse: DCBSettings { options.dcbx.withTemplate }
 }
@@ -169,11 +171,13 @@ extension Field<PortDraft> {
 
     static var discovery: [Field] {
         [
-            .choice("lldp", \.lldp, standard: .rx, help: "whether LLDP tells neighbours about this switch (tx), listens to them (rx), or both").of(.physical),
+            .optional(
+                "lldp", \.lldp, .choice, help: "whether LLDP tells neighbours about this switch (tx), listens to them (rx, the default of a NIC), or both"
+            ).of(.physical, .tap),
             .list(
                 "management-addresses", \.managementAddresses, of: .hostAddress, example: "[192.0.2.1, 2001:db8::1]",
                 help: "addresses of this host that LLDP tells for its management"
-            ).of(.physical),
+            ).of(.physical, .tap),
         ]
     }
 }

@@ -34,9 +34,9 @@ public struct PortOptions: Equatable, Sendable {
     public var dcb = true
     /// Physical ports only: what is negotiated by DCBX.
     public var dcbx = DCBSettings()
-    /// Physical ports only: what the port's LLDP agent does.
-    public var lldp = LLDPMode.rx
-    /// Physical ports only: addresses of this host that LLDP tells for its management.
+    /// Physical ports and taps only: what the port's LLDP agent does; nil: `PortSettings.lldpInUse`.
+    public var lldp: LLDPMode?
+    /// Physical ports and taps only: addresses of this host that LLDP tells for its management.
     public var managementAddresses: [IPPrefix] = []
     /// Only frames whose source address is a configured MAC address of one of the port's guests may enter.
     public var spoofCheck = false

@@ -43,6 +43,20 @@ public struct Explanation: Codable, Equatable, Sendable {
         public init(filter: String?, rule: String) { self.filter = filter; self.rule = rule }
     }
 
+    /// What FIP snooping makes of a frame.
+    public struct Snooping: Codable, Equatable, Sendable {
+        /// `passes`, `asks`, `claims`, `grants`, `ends`, `renews` or `granted`; or why it may not pass: `not_granted`, `taken`, `cannot_be_claimed`, `no_room`,
+        /// `forwarders_only`, `unknown`, `malformed`, `wrong_source`, `wrong_destination` or `wrong_protocol`; or `busy`, if it could not be judged.
+        public var verdict = ""
+        /// The same as a sentence.
+        public var sentence = ""
+        /// The address of Fibre Channel that the frame is about.
+        public var address: String?
+        /// Who has that address when the frame has passed or was dropped; nil: nobody.
+        public var grant: FIPGrantStatus?
+        public init() {}
+    }
+
     /// A port that the frame would leave by.
     public struct Exit: Codable, Equatable, Sendable {
         public var port = ""
@@ -71,6 +85,8 @@ public struct Explanation: Codable, Equatable, Sendable {
     public var vlan: Int?
     public var guest: String?
     public var `protocol`: String?
+    /// nil: FIP snooping does not look at it.
+    public var fip: Snooping?
     public var filtering: [Filtering] = []
     /// Why it would not be forwarded to anybody, as in the counters; nil: it would.
     public var drop: String?

@@ -183,6 +183,9 @@ public struct GuestStatus: Codable, Equatable, Sendable {
     /// The same over the last second; nil: that is not known yet.
     public var inboundRate: Rate?
     public var outboundRate: Rate?
+    /// Cycles that the poll loops spent on receiving these frames, counted as for a class (`ClassStatus.cycles`).
+    public var inboundCycles: UInt64 = 0
+    public var outboundCycles: UInt64 = 0
     /// How long its frames waited, over all its classes; nil: that is not counted.
     public var inboundDelay: DelayStatus?
     public var outboundDelay: DelayStatus?

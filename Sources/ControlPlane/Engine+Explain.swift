@@ -11,6 +11,7 @@ extension Engine {
         var told = Explanation()
         (told.port, told.bridge, told.length, told.vlan, told.guest) = (port.name, account.bridge, bytes.count, account.vlan, account.guest)
         (told.protocol, told.drop, told.flooded, told.followsGroup) = (account.protocolName, account.drop, account.isFlooded, account.followsGroup)
+        told.fip = account.fip.map { Explanation.Snooping($0.verdict, $0.address, $0.grant, from: port.name) }
         told.filtering = account.filtering.map { Explanation.Filtering(filter: $0.filter, rule: $0.rule) }
         var statuses: [String: [ClassStatus]] = [:]
         told.exits = try account.exits.map { exit in

@@ -112,6 +112,7 @@ extension Engine {
         .show(Methods.fdbShow) { engine, params in try engine.addresses(params) },
         .change(Methods.fdbFlush) { engine, params in try engine.flush(params) },
         .show(Methods.mdbShow) { engine, params in try engine.members(params) },
+        .show(Methods.fipShow) { engine, params in try engine.grants(params) },
         .show(Methods.lldpShow) { engine, params in try engine.lldp(params.name) },
         .show(Methods.dcbShow) { engine, params in try engine.dcb(params.name) },
         .showLater(Methods.classShow) { engine, params in

@@ -5,9 +5,9 @@ import DCB
 import LinkProtocols
 
 extension Engine {
-    /// What physical ports and their neighbours tell each other by LLDP.
+    /// What ports and their neighbours tell each other by LLDP.
     func lldp(_ name: String?) throws -> [LLDPStatus] {
-        try discovery(name).map { report in
+        try discovery(name, "port with LLDP") { $0.isPhysical || $0.lldpInUse != .off }.map { report in
             let agent = report.link.agent
             var status = LLDPStatus()
             (status.port, status.mode, status.up) = (report.port, report.mode.rawValue, agent.isUp)
@@ -25,7 +25,7 @@ extension Engine {
 
     /// What physical ports negotiate by DCBX.
     func dcb(_ name: String?) throws -> [DCBStatus] {
-        try discovery(name).map { report in
+        try discovery(name, "physical port", \.isPhysical).map { report in
             let dcbx = report.link.dcbx, own = dcbx.settings.parameters, used = dcbx.operational, theirs = dcbx.remote
             var status = DCBStatus()
             status.port = report.port
@@ -60,9 +60,9 @@ extension Engine {
         }
     }
 
-    /// The reports of all physical ports that are open, or of the one with that name.
-    private func discovery(_ name: String?) throws -> [DataPlane.DiscoveryReport] {
-        let ports = try select(dataPlane.model.ports.filter(\.isPhysical), name, \.name, "physical port").map(\.name)
+    /// The reports of all ports of a kind that are open, or of the one with that name.
+    private func discovery(_ name: String?, _ kind: String, _ isMeant: (PortSettings) -> Bool) throws -> [DataPlane.DiscoveryReport] {
+        let ports = try select(dataPlane.model.ports.filter(isMeant), name, \.name, kind).map(\.name)
         return dataPlane.discoveryReports().filter { ports.contains($0.port) }
     }
 

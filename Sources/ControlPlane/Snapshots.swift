@@ -31,6 +31,7 @@ struct GuestSnapshot: Sendable {
             status.protocols = guest.settings.protocols.keys.sorted()
             status.inbound = amounts[guest.settings.name].map { Traffic($0.inbound) } ?? Traffic()
             status.outbound = amounts[guest.settings.name].map { Traffic($0.outbound) } ?? Traffic()
+            (status.inboundCycles, status.outboundCycles) = amounts[guest.settings.name].map { ($0.inboundCycles, $0.outboundCycles) } ?? (0, 0)
             rates.fill(&status)
             if let delays {
                 let own = delays[guest.settings.name]

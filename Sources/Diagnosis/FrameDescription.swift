@@ -79,6 +79,7 @@ public struct FrameDescription: Equatable, Sendable {
             case "size": size = try number(of: key, 14...65_535)
             case "ethertype": etherType = UInt16(try number(of: key, 0x600...0xffff))
             case "arp": etherType = 0x0806
+            case "fcoe": etherType = 0x8906
             case "tcp": ipProtocol = 6
             case "udp": ipProtocol = 17
             case "icmp": ipProtocol = 1
@@ -90,7 +91,7 @@ public struct FrameDescription: Equatable, Sendable {
                 }
                 addresses = (from, to)
                 etherType = from.count == 4 ? 0x0800 : 0x86dd
-            default: throw Flaw("'\(key)' is no key: there are to, mac, vlan, pcp, ip, dscp, tcp, udp, icmp, sport, dport, arp, ethertype, size and hex")
+            default: throw Flaw("'\(key)' is no key: there are to, mac, vlan, pcp, ip, dscp, tcp, udp, icmp, sport, dport, arp, fcoe, ethertype, size and hex")
             }
         }
         guard let destination else { throw Flaw("to whom? write to and a MAC address, a guest, or broadcast") }

@@ -4,7 +4,7 @@ import ControlAPI
 struct DCBCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dcb", abstract: "What physical ports negotiate by DCBX: ETS, PFC and priorities of protocols.",
-        subcommands: [Show.self, ETS.self, PFC.self, App.self, Buffer.self, DCBX.self],
+        subcommands: [Show.self, ETS.self, PFC.self, App.self, Buffer.self, DCBX.self, FIP.self],
         defaultSubcommand: Show.self)
 
     struct Show: ParsableCommand {

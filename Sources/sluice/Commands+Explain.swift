@@ -7,7 +7,7 @@ struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "What would happen to a frame: explain from vm1 to 52:54:00:00:00:04 tcp dport 3260",
         discussion: """
-            from GUEST|PORT to MAC|GUEST|broadcast [mac SOURCE] [vlan ID] [pcp N] [ip SOURCE DESTINATION] [tcp|udp|icmp] [sport N] [dport N] [dscp N] [arp] \
+            from GUEST|PORT to MAC|GUEST|broadcast [mac SOURCE] [vlan ID] [pcp N] [ip SOURCE DESTINATION] [tcp|udp|icmp] [sport N] [dport N] [dscp N] [arp] [fcoe] \
             [ethertype N] [size BYTES]; or from PORT hex BYTES; or from PORT --pcap FILE [--number N]. The stages of the poll loops decide, by the tables in \
             force; nothing is learned, counted or sent.
             """)
@@ -55,6 +55,7 @@ extension Tables {
     package static func explanation(_ told: Explanation) -> String {
         var lines = ["port      \(told.port) of \(told.bridge), \(told.length) bytes" + (told.guest.map { ", from guest \($0)" } ?? "")]
         func filters(_ all: [Explanation.Filtering]) -> [String] { all.map { "filter    \($0.filter.map { "\($0): " } ?? "")\($0.rule)" } }
+        if let fip = told.fip { lines.append("fip       \(fip.sentence)") }
         lines += filters(told.filtering)
         if let vlan = told.vlan { lines.append("vlan      \(vlan)") }
         if let drop = told.drop { return (lines + ["dropped   \(drop)"]).joined(separator: "\n") }

@@ -30,7 +30,7 @@ extension Tables {
             lines.append("  neighbors: \(counters.neighborsInserted) came, \(counters.neighborsDeleted) went, \(counters.ageouts) of them aged out")
             return lines.joined(separator: "\n")
         }
-        return parts.isEmpty ? "no physical port is open" : parts.joined(separator: "\n")
+        return parts.isEmpty ? "no port with LLDP is open" : parts.joined(separator: "\n")
     }
 
     /// What each port negotiates: a line for each feature and side.

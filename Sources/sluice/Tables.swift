@@ -154,11 +154,12 @@ package enum Tables {
             [
                 guest.name + (guest.implicit ? "*" : ""), guest.port, guest.bridge, guest.group ?? "-",
                 String(guest.inbound.frames), bits(guest.inboundRate, layer), String(guest.outbound.frames), bits(guest.outboundRate, layer),
+                String(guest.inboundCycles &+ guest.outboundCycles),
                 guest.protocols.isEmpty ? "-" : guest.protocols.joined(separator: ","),
                 (guest.macs.isEmpty ? "others" : guest.macs.joined(separator: ",")) + guest.options.sorted { $0.key < $1.key }.map { " \($0.key) \($0.value)" }.joined(),
             ]
         }
-        let table = aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "RATE", "OUTBOUND", "RATE", "PROTOCOLS", "MACS"], rows, right: [4, 5, 6, 7])
+        let table = aligned(["GUEST", "PORT", "BRIDGE", "GROUP", "INBOUND", "RATE", "OUTBOUND", "RATE", "CYCLES", "PROTOCOLS", "MACS"], rows, right: [4, 5, 6, 7, 8])
         let delays = guests.flatMap { guest in
             [("inbound", guest.inboundDelay), ("outbound", guest.outboundDelay)].compactMap { direction, delay in
                 delay.map { "\(guest.name) \(direction) delay \(Self.delay($0))" }

@@ -28,8 +28,8 @@ struct DCBTests {
 
     @Test("dcb is a flag, or a map of features; what is written is read as the same")
     func reading() throws {
-        #expect(try Self.port("").dcb && Self.port("").dcbx == DCBSettings() && Self.port("").lldp == .rx)
-        #expect(try !Self.port("dcb: false").dcb && Self.port("dcb: on").dcb && Self.port("lldp: on").lldp == .on)
+        #expect(try Self.port("").dcb && Self.port("").dcbx == DCBSettings() && Self.port("").lldpInUse == .rx)
+        #expect(try !Self.port("dcb: false").dcb && Self.port("dcb: on").dcb && Self.port("lldp: on").lldpInUse == .on)
         let port = try Self.port(Self.all)
         #expect(port.dcb && port.dcbx.ets?.willing == true && port.dcbx.ets?.sharing.algorithms == [.ets, .ets, .strict])
         #expect(port.dcbx.ets?.recommended?.bandwidths == [100])
@@ -128,9 +128,17 @@ struct DCBTests {
         #expect(Self.refusal(keys).contains(sentence), "\(Self.refusal(keys))")
     }
 
-    @Test("only physical ports have these keys", arguments: ["lldp: on", "dcb: {pfc: {}}", "management-addresses: [192.0.2.1]"])
-    func kinds(_ keys: String) {
-        let yaml = "bridges: [{name: br0}]\nports: [{name: t, type: tap, bridge: br0, interface: tap0, \(keys)}]"
-        #expect { try Model.checked(yaml: yaml) } throws: { "\($0)".contains("belongs to physical ports") }
+    @Test("only physical ports have these keys, and those of LLDP taps as well, where it is off by default", arguments: [
+        ("lldp: on", true), ("management-addresses: [192.0.2.1]", true), ("dcb: {pfc: {}}", false),
+    ])
+    func kinds(_ keys: String, _ hasTap: Bool) throws {
+        func yaml(_ kind: String) -> String { "bridges: [{name: br0}]\nports: [{name: t, bridge: br0, \(kind), \(keys)}]" }
+        let tap = yaml("type: tap, interface: tap0")
+        if hasTap {
+            #expect(try Model.checked(yaml: tap).ports[0].lldpInUse == (keys == "lldp: on" ? .on : .off))
+        } else {
+            #expect { try Model.checked(yaml: tap) } throws: { "\($0)".contains("belongs to physical ports") }
+        }
+        #expect { try Model.checked(yaml: yaml("type: vhost, socket: /v")) } throws: { "\($0)".contains("belongs to physical ") }
     }
 }

@@ -109,6 +109,9 @@ final class CannedDaemon: Sendable {
         case Methods.groupShow.name: return .reply([Canned.group])
         case Methods.guestShow.name: return .reply(Canned.guests)
         case Methods.mdbShow.name: return .reply(Canned.members)
+        case Methods.fipShow.name:
+            let params = try request.params(FDBParams.self)
+            return .reply(Canned.grants.filter { params.port == nil || $0.port == params.port })
         case Methods.lldpShow.name: return .reply([Canned.lldp])
         case Methods.dcbShow.name: return .reply([Canned.dcb])
         case Methods.fdbShow.name:
@@ -216,6 +219,7 @@ enum Canned {
         var vm1 = GuestStatus()
         (vm1.name, vm1.port, vm1.bridge, vm1.macs, vm1.group) = ("vm1", "vm1", "br0", ["52:54:00:00:00:01"], "tenant-a")
         (vm1.protocols, vm1.inbound.frames, vm1.outbound.frames) = (["iscsi"], 20, 1_000)
+        (vm1.inboundCycles, vm1.outboundCycles) = (10_000, 300_000)
         (vm1.inboundRate, vm1.outboundRate) = (Rate(bits: 80_000, packets: 20), Rate(bits: 9_400_000, packets: 1_000))
         var host = GuestStatus()
         (host.name, host.port, host.bridge, host.implicit) = ("host", "host", "br0", true)
@@ -261,6 +265,14 @@ enum Canned {
         (quiet.bridge, quiet.vlan, quiet.family) = ("br0", 10, "ipv6")
         (reply.entries, reply.routers, reply.queriers) = ([first, second], [router], [asks, quiet])
         return reply
+    }
+
+    static var grants: [FIPGrantStatus] {
+        var granted = FIPGrantStatus(), claimed = FIPGrantStatus()
+        (granted.bridge, granted.port, granted.guest, granted.vlan, granted.address) = ("br0", "vm1", "vm1", 10, "0e:fc:00:01:02:03")
+        (granted.node, granted.fcf, granted.age, granted.timeLeft) = ("52:54:00:00:00:01", "02:00:00:00:00:fc", 12.4, 212.6)
+        (claimed.bridge, claimed.port, claimed.address, claimed.node, claimed.timeLeft) = ("br0", "uplink", "0e:fd:00:00:47:11", "52:54:00:00:00:09", 20)
+        return [granted, claimed]
     }
 
     static var addresses: [FDBEntry] {

@@ -75,9 +75,9 @@ import Testing
         try shows(
             "guest", "show",
             text: """
-                GUEST  PORT  BRIDGE  GROUP     INBOUND    RATE  OUTBOUND     RATE  PROTOCOLS  MACS
-                vm1    vm1   br0     tenant-a       20  80kbit      1000  9.4mbit  iscsi      52:54:00:00:00:01
-                host*  host  br0     -               0       -         0        -  -          others
+                GUEST  PORT  BRIDGE  GROUP     INBOUND    RATE  OUTBOUND     RATE  CYCLES  PROTOCOLS  MACS
+                vm1    vm1   br0     tenant-a       20  80kbit      1000  9.4mbit  310000  iscsi      52:54:00:00:00:01
+                host*  host  br0     -               0       -         0        -       0  -          others
                 """)
         try shows(
             "fdb", "show",
@@ -406,6 +406,17 @@ import Testing
             querier on br0 vid 10 ipv6 none: groups go to every port for now
 
             """)
+    }
+
+    @Test func addressesOfFibreChannelAreShown() throws {
+        let daemon = try CannedDaemon()
+        #expect(try sluice("dcb", "fip", "show", socket: daemon.path).output == """
+            0e:fc:00:01:02:03 dev vm1 vlan 10 master br0 guest vm1 node 52:54:00:00:00:01 fcf 02:00:00:00:00:fc age 12s ends 212s
+            0e:fd:00:00:47:11 dev uplink master br0 node 52:54:00:00:00:09 vn2vn age 0s ends 20s
+
+            """)
+        #expect(try sluice("dcb", "fip", "show", "port", "vm9", socket: daemon.path).output.hasPrefix("no node has an address: sluice port set"))
+        #expect(try sluice("dcb", "fip", "-j", socket: daemon.path).output.contains("\"time_left\""))
     }
 
     @Test func neighboursAndWhatIsNegotiatedAreShown() throws {

@@ -43,13 +43,13 @@ private struct Loop: ~Copyable {
     mutating func turn() -> UInt64 {
         let began = now, divides = shares.isOn(at: now)
         var found: UInt64 = 0
-        if divides { shares.beginTurn(at: now) }
-        for index in ports.indices where !ports[index].isIdle {
+        let first = divides ? shares.beginTurn(at: now, queues: ports.count) : 0
+        for index in Array(first..<ports.count) + Array(0..<first) where !ports[index].isIdle {
             arrive(index)
             let has = ports[index].rate == nil ? UInt64.max : ports[index].waiting
             if has > 0, ports[index].waitsSince == nil { ports[index].waitsSince = now }
             if divides, !shares.admits(UInt16(index)) { continue }
-            let frames = min(has, 32)
+            let frames = min(has, divides ? UInt64(shares.burst(of: UInt16(index), most: 32)) : 32)
             if frames == 0 { continue }
             ports[index].longestWait = max(ports[index].longestWait, now - (ports[index].waitsSince ?? now))
             let cycles = frames * ports[index].cost
@@ -59,7 +59,7 @@ private struct Loop: ~Copyable {
             ports[index].taken += frames
             if ports[index].rate != nil { ports[index].waiting -= frames }
             ports[index].waitsSince = has > frames ? now : nil
-            if divides { shares.charge(UInt16(index), cycles: cycles, queued: 0, price: ports[index].price, hasMore: has > frames) }
+            if divides { shares.charge(UInt16(index), frames: Int(frames), cycles: cycles, queued: 0, price: ports[index].price, hasMore: has > frames) }
         }
         if divides { shares.endTurn(sent: 0, in: 0) }
         now += overhead
@@ -110,6 +110,43 @@ private struct Loop: ~Copyable {
         let bursts = loop.ports.reduce(0) { $0 + 32 * $1.cost + 20_000 }
         #expect(modest.waiting <= rate * 2 * bursts >> 20 + 64, "it is left with \(modest.waiting) of \(modest.taken) frames")
         #expect(modest.longestWait <= bursts)
+    }
+
+    @Test("A port that asks for little waits for two bursts of 10 us or two frames, however many others always have frames, and however dear these are", arguments: 0..<40)
+    func modestAmongMany(seed: UInt64) {
+        var random = Seeded(seed)
+        var ports = (0..<Int.random(in: 4...40, using: &random)).map { _ in
+            Loop.Port(cost: .random(in: 40...20_000, using: &random), price: PollShares.price(of: .random(in: 1...64, using: &random), heaviest: 64))
+        }
+        let dearest = ports.map(\.cost).max()!
+        // A frame in 50 us.
+        let place = Int.random(in: 0...ports.count, using: &random)
+        ports.insert(Loop.Port(cost: 200, rate: 20), at: place)
+        var loop = Loop(ports)
+        loop.overhead = 0
+        // In the first turns it is not known what frames cost.
+        loop.run(for: 10_000_000)
+        loop.ports[place].longestWait = 0
+        loop.run(for: 200_000_000)
+        #expect(loop.ports[place].longestWait <= 2 * max(10_000, dearest), "it waited for \(loop.ports[place].longestWait)")
+    }
+
+    @Test("Queues of one port that always have frames are polled equally often")
+    func queues() {
+        var shares = PollShares(ports: 1) { $0 }
+        var taken = [Int](repeating: 0, count: 16), now: UInt64 = 1
+        for _ in 0..<16_000 {
+            shares.noteLongTurn(endedAt: now)
+            let first = shares.beginTurn(at: now, queues: taken.count)
+            for queue in Array(first..<taken.count) + Array(0..<first) where shares.admits(0) {
+                let frames = shares.burst(of: 0, most: 32)
+                shares.charge(0, frames: frames, cycles: UInt64(frames) * 200, queued: 0, price: PollShares.leastPrice, hasMore: true)
+                taken[queue] += frames
+                now += UInt64(frames) * 200
+            }
+            shares.endTurn(sent: 0, in: 0)
+        }
+        #expect(Double(taken.min()!) > 0.95 * Double(taken.max()!), "\(taken)")
     }
 
     @Test("Nobody waits while the loop has time", arguments: 0..<20)
@@ -172,10 +209,10 @@ private struct Loop: ~Copyable {
         shares.noteLongTurn(endedAt: now)
         for _ in 0..<100_000 {
             shares.noteLongTurn(endedAt: now)
-            shares.beginTurn(at: now)
+            _ = shares.beginTurn(at: now, queues: 2)
             var queued = 0
             for port in 0..<2 where shares.admits(UInt16(port)) {
-                shares.charge(UInt16(port), cycles: 3_200, queued: port == 0 ? 32 : 0, price: PollShares.leastPrice, hasMore: true)
+                shares.charge(UInt16(port), frames: 32, cycles: 3_200, queued: port == 0 ? 32 : 0, price: PollShares.leastPrice, hasMore: true)
                 taken[port] += 32
                 if port == 0 { queued += 32 }
                 now += 3_200

@@ -18,6 +18,11 @@ import Testing
                 }
             }
         }
+        for port in ["tap0", "uplink"] {
+            let address = MACAddress.stable(machine: machines[0], port: port)
+            #expect(address.value >> 40 & 3 == 2)
+            #expect(seen.insert(address).inserted)
+        }
         // It must not change from one version to the next, as neighbours remember it.
         #expect(MACAddress.stable(machine: "0123456789abcdef0123456789abcdef", interface: "sluice0", namespace: nil) == MACAddress("ba:ab:93:22:d7:98"))
     }

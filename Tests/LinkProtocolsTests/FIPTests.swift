@@ -25,9 +25,10 @@ struct FIPTests {
         var snooper = FIPSnooper(seed: 42)
         var now: UInt64 = 1_000_000_000
 
-        func take(_ port: UInt16, vlan: UInt16 = 0, _ bytes: [UInt8]) -> Bool {
+        func judge(_ port: UInt16, vlan: UInt16 = 0, _ bytes: [UInt8]) -> FIPVerdict {
             snooper.receive(FIPTests.frame(bytes)!, from: port, vlan: vlan, isWatched: port != 0, at: now)
         }
+        func take(_ port: UInt16, vlan: UInt16 = 0, _ bytes: [UInt8]) -> Bool { judge(port, vlan: vlan, bytes).mayPass }
         func login(_ port: UInt16, node: UInt64 = FIPTests.node, _ address: UInt64 = FIPTests.granted, command: UInt8 = 4, answer: UInt8 = 2) {
             #expect(take(port, FIPTests.bytes(2, 1, from: node, FIPTests.service(command), FIPTests.address(0))))
             #expect(take(0, FIPTests.bytes(2, 2, from: FIPTests.forwarder, to: node, FIPTests.service(answer, to: address), FIPTests.address(address))))
@@ -142,6 +143,40 @@ struct FIPTests {
         #expect(bridge.take(2, Self.bytes(2, 1, from: 0x0200_0000_0002, Self.service(4), Self.address(0))))
         for exchange in 0..<1_000 as Range<UInt16> { #expect(bridge.take(1, Self.bytes(2, 1, Self.service(4, exchange: exchange), Self.address(0)))) }
         #expect(bridge.take(0, Self.bytes(2, 2, from: Self.forwarder, to: 0x0200_0000_0002, Self.service(2), Self.address(Self.granted))) && bridge.may(2))
+    }
+
+    @Test("it is told what is made of a frame, and who has which address, from whom, and for how long; trying it with a copy changes nothing")
+    func verdicts() {
+        let bridge = Bridge()
+        func claim(_ address: UInt64 = Self.claimed, from: UInt64 = Self.node) -> [UInt8] {
+            Self.bytes(5, 3, from: from, to: 0x0110_1801_0004, Self.address(from), Self.vnPort(address))
+        }
+        let login = Self.bytes(2, 1, Self.service(4), Self.address(0))
+        let accept = Self.bytes(2, 2, from: Self.forwarder, to: Self.node, Self.service(2), Self.address(Self.granted))
+        #expect(bridge.judge(1, Self.bytes(1, 1)) == .passes && bridge.judge(1, claim()) == .claims)
+        bridge.now += Self.second
+        #expect(bridge.judge(1, claim()) == .renews && bridge.judge(2, claim(from: 0x0200_0000_0002)) == .isTaken)
+        #expect(bridge.judge(2, claim(Self.granted)) == .cannotBeClaimed)
+        #expect(bridge.judge(2, vlan: 5, login) == .asks && bridge.judge(1, accept) == .isForwarders)
+        var copy = FIPSnooper(copying: bridge.snooper)
+        #expect(copy.receive(Self.frame(accept)!, from: 0, vlan: 5, isWatched: false, at: bridge.now) == .grants && copy.count == 2 && bridge.snooper.count == 1)
+        #expect(bridge.judge(0, vlan: 5, accept) == .grants && bridge.judge(0, vlan: 5, accept) == .passes)
+        bridge.now += 2 * Self.second
+        let list = bridge.snooper.list(at: bridge.now)
+        #expect(list.map(\.address) == [Self.claimed, Self.granted] && list.map(\.vlan) == [0, 5] && list.map(\.port) == [1, 2])
+        #expect(list.map(\.node) == [Self.node, Self.node] && list.map(\.forwarder) == [nil, Self.forwarder])
+        #expect(list.map { $0.age / Self.second } == [3, 2] && list.map { $0.timeLeft / Self.second } == [18, 223])
+        let keepAlive = Self.bytes(3, 1, Self.vnPort(Self.granted))
+        #expect(bridge.judge(1, vlan: 5, keepAlive) == .notGranted && bridge.judge(2, vlan: 5, keepAlive) == .renews)
+        // One of two addresses is another port's: nothing is renewed.
+        let before = bridge.snooper.list(at: bridge.now)
+        #expect(bridge.judge(2, vlan: 5, Self.bytes(3, 1, Self.vnPort(Self.granted), Self.vnPort(Self.granted + 1))) == .notGranted)
+        #expect(bridge.snooper.list(at: bridge.now) == before && bridge.judge(2, vlan: 5, Self.bytes(2, 1, Self.service(2))) == .isUnknown)
+        #expect(bridge.judge(2, Self.bytes(1, 1, from: Self.granted)) == .notGranted && bridge.judge(2, Self.bytes(9, 9)) == .isUnknown)
+        #expect(bridge.judge(0, vlan: 5, Self.bytes(3, 2, from: Self.forwarder, to: Self.node)) == .ends && bridge.judge(0, vlan: 5, accept) == .passes)
+        bridge.now += FIPSnooper.beaconTime
+        #expect(bridge.snooper.list(at: bridge.now).isEmpty)
+        #expect(Set(FIPVerdict.allCases.map(\.name)).count == FIPVerdict.allCases.count)
     }
 
     @Test("frames that end too early or contradict themselves are refused at every length; any octets are read without harm")

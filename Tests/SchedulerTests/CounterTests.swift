@@ -46,6 +46,8 @@ import Testing
         } else if dice.chance(15) {
             let heir = account.leaves[dice.below(account.leaves.count)]
             if bench.tree.pointee.remove(id, leavingTo: dice.chance(50) ? heir : account.parents[id]!, at: bench.now) == .done {
+                let last = bench.tree.pointee.lastCounts(of: id)
+                #expect(last.frames == account.frames[id] && last.bytes == account.bytes[id] && last.cycles == 3 * last.bytes)
                 account.remove(id)
             }
         } else if dice.chance(50), bench.tree.pointee.move(id, under: parent, at: bench.now) == .done {

@@ -83,7 +83,7 @@ extension EndToEnd {
                 let daemon = try Daemon(lab, Self.base.replacingOccurrences(of: "TAG", with: lab.tag))
                 let client = try ControlClient(daemon.socket)
                 let named = ["port.show", "port.reset", "port.qemu", "bridge.show", "group.show", "guest.show", "protocol.show", "filter.show", "mirror.show", "lldp.show", "dcb.show"]
-                let onBridges = ["fdb.show", "mdb.show", "fdb.flush"].flatMap { [($0, "bridge"), ($0, "port")] }
+                let onBridges = ["fdb.show", "mdb.show", "fip.show", "fdb.flush"].flatMap { [($0, "bridge"), ($0, "port")] }
                 let requests = named.map { ($0, "name") } + onBridges + [("class.show", "tree"), ("class.show", "path")]
                 for (method, key) in requests {
                     let error = try client.call(method, "{\"\(key)\": \"nowhere\"}")["error"]

@@ -77,6 +77,36 @@ extension EndToEnd {
             }
         }
 
+        @Test("a tap with lldp speaks it with the host behind it, from an address of the switch's own, and one without says nothing")
+        func tap() throws {
+            try withLab { lab in
+                let there = try Namespace(lab, "peer"), tap = "\(lab.tag)t"
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: host, type: tap, bridge: br0, interface: \(tap), netns: \(there.name)}
+                    """)
+                try daemon.waitUntil(port: "host", is: "up")
+                try run("ip", "-n", there.name, "link", "set", tap, "up")
+                #expect(try daemon.show("lldp", "show").items.isEmpty)
+                let peer = try LLDPDaemon(lab, tap, in: there)
+                try daemon.command("port", "set", "host", "lldp", "on", "management-addresses", "192.0.2.1")
+                let neighbor = try eventually("the switch knows lldpd", within: 30) { try daemon.show("lldp", "show", "host").items.first?["neighbors"].items.first }
+                #expect(neighbor["port"]["descr"].string == tap)
+                let seen = try eventually("lldpd knows the switch", within: 30) { () -> String? in
+                    let text = try peer.command("-f", "json0", "show", "neighbors", "details")
+                    return text.contains("192.0.2.1") ? text : nil
+                }
+                #expect(seen.contains("\"host\"") && seen.contains("Sluice, DPDK"), "\(seen)")
+                #expect(try daemon.show("dcb", "show").items.isEmpty && daemon.port("host")["drops"]["reserved_address"].int ?? 0 > 0)
+                try daemon.command("port", "set", "host", "lldp", "off")
+                try eventually("the switch has withdrawn what it told", within: 30) { try !peer.command("-f", "json0", "show", "neighbors", "details").contains("192.0.2.1") }
+                #expect(try daemon.show("lldp", "show").items.isEmpty && daemon.unaccountedFrames() == 0)
+                peer.stop()
+                daemon.stop()
+            }
+        }
+
         @Test("two switches: the one with the lower address decides about PFC, and a change reaches the other; by default a port tells nothing")
         func twoSwitches() throws {
             try withLab { lab in

@@ -16,6 +16,36 @@ extension EndToEnd {
         }
         private static func fcoe(from: String, to: String) -> [UInt8] { Frames.ethernet(to: to, from: from, type: 0x8906, [UInt8](repeating: 7, count: 60)) }
 
+        /// What is told of two guests, at the ports a and b, of which one was granted an address and the other has claimed one.
+        private func shown(_ daemon: Daemon, granted: (mac: String, node: Int), claimed: (mac: String, node: Int)) throws {
+            let grants = try daemon.show("dcb", "fip", "show").items, ports = ["a", "b"]
+            #expect(grants.map(\.["address"].string) == [granted.mac, claimed.mac] && grants.map(\.["port"].string) == [ports[granted.node], ports[claimed.node]])
+            #expect(grants.map(\.["fcf"].string) == [Self.forwarder, nil] && grants.map(\.["node"].string) == [Self.nodes[granted.node], Self.nodes[claimed.node]])
+            #expect(grants.map(\.["guest"].string) == ["vm2", "a"] && grants[0]["time_left"].double ?? 0 > 200 && grants[1]["time_left"].double ?? 99 < 21)
+            #expect(try daemon.show("dcb", "fip", "show", "port", "a").items.count == 1 && daemon.command("dcb", "fip").contains("dev b master br0 guest vm2 node"))
+            func explain(_ frame: [UInt8], from port: String) throws -> (verdict: String?, drop: String?, sentence: String) {
+                let hex = frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+                let told = try JSON(daemon.command("explain", "-j", "from", port, "hex", hex))
+                return (told["fip"]["verdict"].string, told["drop"].string, told["fip"]["sentence"].string ?? "")
+            }
+            let data = Self.fcoe(from: granted.mac, to: Self.forwarder)
+            let mine = try explain(data, from: "b"), others = try explain(data, from: "a")
+            let nobodys = try explain(Self.fcoe(from: "0e:fc:00:01:02:04", to: Self.forwarder), from: "a")
+            #expect(mine.verdict == "granted" && mine.drop != "fcoe_not_granted", "\(mine)")
+            #expect(mine.sentence.contains("forwarder \(Self.forwarder) has granted \(granted.mac)"), "\(mine)")
+            #expect(others.verdict == "not_granted" && others.drop == "fcoe_not_granted" && others.sentence.contains("\(granted.mac) is port b's"), "\(others)")
+            #expect(nobodys.verdict == "not_granted" && nobodys.sentence.contains("is nobody's"), "\(nobodys)")
+            #expect(try explain(Self.fcoe(from: claimed.mac, to: Self.forwarder), from: "a").verdict == "wrong_destination")
+            let taking = Self.fip(5, 3, from: Self.nodes[1], to: Self.everybody, Self.address(Self.nodes[1]) + Self.vnPort(claimed.mac))
+            let clearing = Self.fip(3, 2, from: Self.forwarder, to: Self.nodes[1], Self.vnPort(granted.mac))
+            #expect(try explain(taking, from: "b").verdict == "taken" && explain(clearing, from: "b").verdict == "forwarders_only")
+            #expect(try explain(clearing, from: "uplink").verdict == "ends")
+            #expect(try explain(Frames.ethernet(to: Self.forwarder, from: Self.nodes[0], type: 0x0800, []), from: "a").verdict == nil)
+            #expect(try daemon.command("explain", "from", "b", "mac", granted.mac, "to", Self.forwarder, "fcoe").contains("fip       it may pass: forwarder"))
+            // Nothing was changed by that, and nothing counted.
+            #expect(try daemon.show("dcb", "fip", "show").items.count == 2)
+        }
+
         @Test("a guest sends Fibre Channel frames from the addresses that it claimed or was granted, and from no other, until they end")
         func addresses() throws {
             try withLab { lab in
@@ -26,6 +56,7 @@ extension EndToEnd {
                       - {name: a, type: tap, bridge: br0, interface: \(taps[0]), fip-snooping: on}
                       - {name: b, type: tap, bridge: br0, interface: \(taps[1]), fip-snooping: on}
                       - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near)"}
+                    guests: [{name: vm2, port: b}]
                     """)
                 for port in ["a", "b", "uplink"] { try daemon.waitUntil(port: port, is: "up") }
                 let guests = try taps.map { try RawSocket($0) }, peer = try RawSocket(wire.far)
@@ -69,6 +100,7 @@ extension EndToEnd {
                 #expect(try passes(Self.fip(2, 1, from: Self.nodes[1], to: Self.forwarder, Self.service(4, to: "00:00:00:ff:ff:fe") + Self.address("00:00:00:00:00:00")), from: 1))
                 try answer(Self.fip(2, 2, from: Self.forwarder, to: Self.nodes[1], Self.service(2, to: granted) + Self.address(granted)))
                 #expect(try passes(stored, from: 1) && !passes(stored, from: 0))
+                try shown(daemon, granted: (granted, 1), claimed: (claimed, 0))
                 try answer(Self.fip(3, 2, from: Self.forwarder, to: Self.nodes[1], Self.vnPort(granted)))
                 #expect(try !passes(stored, from: 1) && passes(data, from: 0))
                 #expect(try daemon.port("a")["guards"].items.map(\.string) == ["fip"])

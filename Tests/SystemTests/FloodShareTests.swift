@@ -47,10 +47,16 @@ extension EndToEnd {
                     return try drops().limit > 0
                 }
                 #expect(try backlog() > 150)
-                try eventually("the class tells what its frames took") {
+                func guestCycles() throws -> Int { try daemon.guest("vm")["inbound_cycles"].int ?? 0 }
+                try eventually("the class and its guest tell what its frames took") {
                     try send(10, peer, to: Self.receiver, from: "52:54:00:00:00:0b")
-                    return try figures()["cycles"].int ?? 0 > 0
+                    return try figures()["cycles"].int ?? 0 > 0 && guestCycles() > 0
                 }
+                // In another group the guest has another class, and goes on counting.
+                let before = try guestCycles()
+                try daemon.command("group", "add", "g", "bridge", "br0")
+                try daemon.command("guest", "set", "vm", "group", "g")
+                #expect(try guestCycles() >= before)
                 daemon.stop()
             }
         }

@@ -105,6 +105,42 @@ extension EndToEnd {
             }
         }
 
+        @Test("a device without an address has ETS and PFC as others have, and says so from an address that it has again after a restart")
+        func withoutAddress() throws {
+            try withLab { lab in
+                let tap = "\(lab.tag)m"
+                // What leaves by a ring arrives by it again, and the mirror shows it.
+                func told(_ name: String) throws -> [UInt8] {
+                    let daemon = try Daemon(lab, """
+                        bridges: [{name: br0}, {name: watch}]
+                        ports:
+                          - name: loop
+                            type: physical
+                            bridge: br0
+                            device: net_ring0
+                            rate: 100mbit
+                            lldp: on
+                            dcb: {ets: {tc-tsa: [ets, ets], tc-bw: [70, 30]}, pfc: {prio-pfc: [3]}}
+                          - {name: mon, type: tap, bridge: watch, interface: \(tap)}
+                        mirrors: [{name: m1, port: loop, direction: in, to: mon}]
+                        """, name: name)
+                    for port in ["loop", "mon"] { try daemon.waitUntil(port: port, is: "up") }
+                    let receiver = try RawReceiver([tap]) { $0[12...13].elementsEqual([0x88, 0xcc]) }
+                    guard let status = try daemon.show("dcb", "show", "loop").items.first else { throw LabError("nothing is negotiated at the port") }
+                    #expect(status["ets"]["operational"]["tc_bw"].items.prefix(2).map(\.int) == [70, 30])
+                    #expect(status["pfc"]["operational"]["prio_pfc"].items.map(\.int) == [3] && status["pfc"]["sent"]["frames"].int == 0)
+                    #expect(status["ets"]["sent"].items.count == 8)
+                    // A change is told at once.
+                    try daemon.command("port", "set", "loop", "dcb", "pfc", "prio-pfc", "3,4")
+                    let frame = receiver.take(quiet: 30, until: { !$0.isEmpty }).first?.frame
+                    daemon.stop()
+                    return try #require(frame)
+                }
+                let frame = try told("first"), again = try told("second")
+                #expect(frame[6] & 3 == 2 && frame[6..<12] == again[6..<12])
+            }
+        }
+
         @Test("a link without such priorities is paused as a whole, again and again as long as the guest is slow, and then no longer")
         func wholeLink() throws {
             try withLab { lab in

@@ -43,6 +43,7 @@ extension EndToEnd {
                 #expect(metrics.value("sluice_class_floor", ["tree": "br0", "class": "vm1"]) == 1e9)
                 #expect(metrics.value("sluice_port_state", ["port": "vm1", "sluice_port_state": "waiting"]) == 1)
                 #expect(metrics.value("sluice_guest_outbound_frames_total", ["guest": "vm1"]) != nil)
+                #expect(metrics.value("sluice_guest_inbound_cycles_total", ["guest": "vm1"]) != nil)
 
                 #expect(try WebClient.ask(String(port), "HEAD").body.isEmpty)
                 #expect(try WebClient.ask(String(port), "GET", "/").status.contains("404"))

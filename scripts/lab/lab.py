@@ -40,10 +40,10 @@ def eventually(what, question, seconds=60):
         time.sleep(0.02)
 
 
-def image():
-    """The folder with the guests' kernel and initramfs."""
-    folder = os.environ.get("SLUICE_LAB") or os.path.join(ROOT, ".build-lab")
-    run(os.path.join(ROOT, "scripts/lab/guest-image"), folder, seconds=600)
+def image(kind="", **contents):
+    """The folder with the guests' kernel and initramfs. Guests of another kind have contents of their own: GUEST_KERNEL and so on of guest-image."""
+    folder = (os.environ.get("SLUICE_LAB") or os.path.join(ROOT, ".build-lab")) + kind
+    run(os.path.join(ROOT, "scripts/lab/guest-image"), folder, seconds=600, env=dict(os.environ, **contents))
     return folder
 
 
@@ -167,8 +167,8 @@ class Console:
 class Guest:
     """A guest under QEMU. `network`: QEMU's words for its network card and, for vhost-user, for shared memory."""
 
-    def __init__(self, lab, name, network, prefix=(), cpus="0"):
-        folder = image()
+    def __init__(self, lab, name, network, prefix=(), cpus="0", folder=None):
+        folder = folder or image()
         memory = () if "-m" in network else ("-m", "192")
         self.process = lab.start(
             *prefix, "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-nodefaults", "-display", "none", "-no-reboot",

@@ -5,7 +5,7 @@ import ArgumentParser
     static let configuration = CommandConfiguration(
         commandName: "forwarding-benchmark",
         abstract: "Sluice's data plane with rings in memory at both ends: what a poll loop does by itself.",
-        subcommands: [Scaling.self, Measure.self, Turns.self, Spin.self, Count.self, SharedLines.self, Pauses.self], defaultSubcommand: Scaling.self)
+        subcommands: [Scaling.self, Measure.self, Turns.self, Spin.self, Count.self, Rings.self, SharedLines.self, Pauses.self], defaultSubcommand: Scaling.self)
 }
 
 /// Says why a measurement could not be made.

@@ -66,6 +66,8 @@ package enum Subjects {
         .gauge("inboundRate.packets", "What was sent towards the guest over the last second, in packets per second.") { $0.inboundRate.map { .whole($0.packets) } },
         .gauge("outboundRate.bits", "What was sent from the guest over the last second, in bit/s.") { $0.outboundRate.map { .whole($0.bits) } },
         .gauge("outboundRate.packets", "What was sent from the guest over the last second, in packets per second.") { $0.outboundRate.map { .whole($0.packets) } },
+        .counter("inboundCycles", "Cycles that the poll loops spent on receiving frames towards the guest, over all its classes.") { $0.inboundCycles },
+        .counter("outboundCycles", "Cycles that the poll loops spent on receiving frames from the guest, over all its classes.") { $0.outboundCycles },
         .delays("inboundDelay.nanoseconds", "How long frames towards the guest waited, over all its classes; only if that is counted and any has.") { $0.inboundDelay },
         .delays("outboundDelay.nanoseconds", "How long frames from the guest waited, over all its classes; only if that is counted and any has.") { $0.outboundDelay },
     ]) { [("guest", $0.name), ("port", $0.port), ("bridge", $0.bridge)] }

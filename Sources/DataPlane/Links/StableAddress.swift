@@ -10,6 +10,15 @@ extension MACAddress {
         machineID.map { stable(machine: $0, interface: interface, namespace: namespace) }
     }
 
+    /// The address of a port whose device has none, from which the switch speaks on it: derived in the same way from the machine and the port's name, and no
+    /// tap's. On a machine without an identity it depends on the name alone.
+    static func stable(port: String) -> MACAddress { stable(machine: machineID ?? "", port: port) }
+
+    package static func stable(machine: String, port: String) -> MACAddress {
+        // No interface has a slash in its name.
+        stable(machine: machine, interface: "port/\(port)", namespace: nil)
+    }
+
     package static func stable(machine: String, interface: String, namespace: String?) -> MACAddress {
         // FNV-1a, whose last bytes are mixed into all bits as in SplitMix64. A slash is in neither of the names.
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -59,7 +59,7 @@ extension DataPlane {
         pauses.pointee.isFollowed.store(isFollowed, ordering: .relaxed)
         let requests = pauses.pointee.requests
         requests.pointee.isByPriority.store(used.map { $0.enabled != 0 } ?? false, ordering: .relaxed)
-        requests.pointee.address.store(port.link.mac?.value ?? 0x0200_0000_0000, ordering: .relaxed)
+        requests.pointee.address.store(port.address.value, ordering: .relaxed)
         for (priority, buffer) in buffers(of: port).enumerated() { requests.pointee.set(buffer, for: priority) }
     }
 

@@ -240,7 +240,7 @@ private func admitParsed(
     let longest = port.pointee.maxFrame &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)
     if isRefused(record, longest), !carriesBPDU(record, longest, port) {
         if port.pointee.isPhysical, BridgeRules.verdict(record) == .pause { notePause(frame, port, lcore) }
-        if port.pointee.isPhysical, isForAgent(record, longest) { _ = punt(frame, .lldp, from: source, vlan: 0, lcore) }
+        if port.pointee.flags.has(.hasAgent), isForAgent(record, longest) { _ = punt(frame, .lldp, from: source, vlan: 0, lcore) }
         drop(index, index &+ 1, refusal(record, longest, port), source, lcore)
         return .refused
     }

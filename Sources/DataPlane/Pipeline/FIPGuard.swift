@@ -18,9 +18,14 @@ struct FIPGuard: ~Copyable {
     }
 
     init() {
-        seed = .random(in: 0 ... .max)
+        let seed = UInt64.random(in: 0 ... .max)
+        self.init(FIPSnooper(seed: seed), seed: seed)
+    }
+
+    private init(_ own: consuming FIPSnooper, seed: UInt64) {
+        self.seed = seed
         snooper = .onOwnLines(1)
-        snooper.initialize(to: FIPSnooper(seed: seed))
+        snooper.initialize(to: own)
         words = .onOwnLines(FIPSnooper.capacity)
         for place in 0..<FIPSnooper.capacity { (words + place).initialize(to: SharedWord()) }
     }
@@ -29,6 +34,22 @@ struct FIPGuard: ~Copyable {
         snooper.deinitialize(count: 1)
         snooper.deallocate()
         words.deallocate()
+    }
+
+    /// A copy, with which can be tried what a frame would change; nil: other threads use this one all the time. For the control thread.
+    func copy() -> FIPGuard? {
+        if !take() { return nil }
+        let copy = FIPGuard(FIPSnooper(copying: snooper.pointee), seed: seed)
+        isTaken.store(false, ordering: .releasing)
+        copy.publish()
+        return copy
+    }
+
+    /// The grants in force; nil: other threads use them all the time. For the control thread.
+    func list(at now: Nanoseconds) -> [FIPGrant]? {
+        if !take() { return nil }
+        defer { isTaken.store(false, ordering: .releasing) }
+        return snooper.pointee.list(at: now)
     }
 
     @_noLocks
@@ -40,17 +61,25 @@ struct FIPGuard: ~Copyable {
 
     /// Takes a frame of FIP, and decides whether it may pass. If other threads are taking theirs all the time, it may not; whoever sent it tries again.
     @_noLocks
-    func receive(_ frame: FIPFrame, from port: PortIndex, vlan: UInt16, isWatched: Bool, at now: Nanoseconds) -> Bool {
+    func receive(_ frame: FIPFrame, from port: PortIndex, vlan: UInt16, isWatched: Bool, at now: Nanoseconds) -> FIPVerdict {
+        if !take() { return .cannotBeJudged }
+        let verdict = snooper.pointee.receive(frame, from: port, vlan: vlan, isWatched: isWatched, at: now)
+        publish()
+        isTaken.store(false, ordering: .releasing)
+        return verdict
+    }
+
+    /// Waits a moment until no other thread uses `snooper`.
+    /// - Returns: false if one still does.
+    @_noLocks
+    private func take() -> Bool {
         var attempts = 0
         while isTaken.exchange(true, ordering: .acquiring) {
             attempts &+= 1
             if attempts == 1_000 { return false }
             sluice_pause()
         }
-        let passes = snooper.pointee.receive(frame, from: port, vlan: vlan, isWatched: isWatched, at: now)
-        publish()
-        isTaken.store(false, ordering: .releasing)
-        return passes
+        return true
     }
 
     /// Ends grants whose time is over, and those of ports that `stays` refuses. For the control thread.
@@ -81,7 +110,7 @@ func watchFIP(
     var kept = 0
     for index in 0..<count {
         let frame = frames[index].unsafelyUnwrapped
-        if mayPass(frame, fip, isWatched, source, lcore, snapshot) {
+        if judgeFIP(frame, fip, isWatched, source, lcore, snapshot).verdict.mayPass {
             frames[kept] = frame
             lengths[kept] = lengths[index]
             kept &+= 1
@@ -94,20 +123,34 @@ func watchFIP(
     return kept
 }
 
+/// What is made of a frame, and the address that it is about (0: none) in its VLAN.
+struct FIPJudgement {
+    var verdict: FIPVerdict
+    var address: UInt64 = 0
+    var vlan: UInt16 = 0
+
+    @inline(__always) @_noLocks
+    init(_ verdict: FIPVerdict, _ address: UInt64 = 0, vlan: UInt16 = 0) {
+        self.verdict = verdict
+        self.address = address
+        self.vlan = vlan
+    }
+}
+
 @inline(__always) @_noLocks
-private func mayPass(
+func judgeFIP(
     _ frame: Frame, _ fip: UnsafeMutablePointer<FIPGuard>, _ isWatched: Bool, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>,
     _ snapshot: UnsafeMutablePointer<Snapshot>
-) -> Bool {
+) -> FIPJudgement {
     let bytes = UnsafeRawPointer(sluice_frame_bytes(frame).unsafelyUnwrapped), contiguous = Int(sluice_frame_contiguous(frame))
     // It is dropped later, as a runt.
-    if contiguous < HeaderSize.ethernet { return true }
+    if contiguous < HeaderSize.ethernet { return FIPJudgement(.isOther) }
     switch UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 12, as: UInt16.self)) {
     case EtherType.fcoe, EtherType.fip, EtherType.vlan, EtherType.serviceVLAN: break
     default:
         // The addresses are for Fibre Channel only.
-        if !isWatched || !FIPSnooper.isGrantable(UInt64(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 6, as: UInt32.self))) &<< 16) { return true }
-        return false
+        let isOther = isWatched && FIPSnooper.isGrantable(UInt64(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 6, as: UInt32.self))) &<< 16)
+        return FIPJudgement(isOther ? .isAnotherProtocol : .isOther)
     }
     var record = FrameRecord()
     parse(bytes, contiguous: contiguous, length: sluice_frame_length(frame), into: &record)
@@ -115,13 +158,16 @@ private func mayPass(
     let vlan = vlans == nil ? 0 : vlans.unsafelyUnwrapped.pointee.ingress(bytes, &record).vlan
     switch record.etherType {
     case EtherType.fip:
-        guard let message = FIPFrame(bytes, count: contiguous, at: Int(record.l3Offset)) else { return !isWatched }
-        return fip.pointee.receive(message, from: source, vlan: vlan, isWatched: isWatched, at: lcore.pointee.now)
+        guard let message = FIPFrame(bytes, count: contiguous, at: Int(record.l3Offset)) else { return FIPJudgement(isWatched ? .isMalformed : .passes) }
+        let verdict = fip.pointee.receive(message, from: source, vlan: vlan, isWatched: isWatched, at: lcore.pointee.now)
+        return FIPJudgement(verdict, message.subject, vlan: vlan)
     case EtherType.fcoe where isWatched:
+        if !FIPSnooper.isGrantable(record.source) { return FIPJudgement(.isFromElsewhere, record.source, vlan: vlan) }
         // Nodes with a forwarder send to it alone, and nodes without one to each other.
         let isMeant = FIPSnooper.isClaimable(record.source) ? FIPSnooper.isClaimable(record.destination) : !FIPSnooper.isGrantable(record.destination)
-        return isMeant && FIPSnooper.isGrantable(record.source) && fip.pointee.isGranted(record.source, vlan: vlan, port: source)
-    default: return !isWatched || !FIPSnooper.isGrantable(record.source)
+        let isGranted = fip.pointee.isGranted(record.source, vlan: vlan, port: source)
+        return FIPJudgement(!isGranted ? .notGranted : isMeant ? .isGranted : .isForElsewhere, record.source, vlan: vlan)
+    default: return FIPJudgement(isWatched && FIPSnooper.isGrantable(record.source) ? .isAnotherProtocol : .isOther)
     }
 }
 

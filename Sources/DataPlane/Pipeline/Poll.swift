@@ -1,19 +1,20 @@
 import DPDKShim
 
-/// Stage 1: takes up to a burst of frames from one queue into `lcore.received`, and their lengths into `lcore.lengths`. Returns the number of frames.
+/// Stage 1: takes up to `most` frames, which are a burst or fewer, from one queue into `lcore.received`, and their lengths into `lcore.lengths`. Returns the
+/// number of frames.
 @inline(__always) @_noLocks
-func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
+func poll(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ most: Int, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>) -> Int {
     let link = queue.pointee.link
     let connection = link.pointee.connection.load(ordering: .acquiring)
     if connection < 0 { return 0 }
     let counters = lcore.pointee.counters + Int(queue.pointee.port)
 
-    var wanted = burstSize
+    var wanted = most
     let pacer = PortState.pacer(of: link.pointee.port)
     if pacer.pointee.average != 0 {
         let before = queue.pointee.lookedAt
         queue.pointee.lookedAt = lcore.pointee.now
-        wanted = pacer.pointee.allowance(at: lcore.pointee.now)
+        wanted = min(wanted, pacer.pointee.allowance(at: lcore.pointee.now))
         if wanted == 0 {
             if before != 0 { counters.pointee.pacedNanoseconds &+= lcore.pointee.now &- before }
             return 0

@@ -6,26 +6,44 @@
 /// than its share gets all of it. An account that is below the level is raised to it: nobody saves up time. (Start-time fair queueing, Goyal, Vin and Cheng, 1996,
 /// with bursts for packets and cycles for bytes.)
 ///
+/// Turns stay short, so that a port that asks for little is looked at often: once the bursts of a turn have taken long, ports that had more frames than they were
+/// polled for wait for the next turn, which begins at another queue; and a port whose frames are dear is polled for fewer of them at once.
+///
 /// This is done only for some time after a turn was long, as round robin gives each port a burst in each turn, which is enough while turns are short. Only the
 /// loop uses this.
 package struct PollShares: ~Copyable {
     /// The price of the port with the largest weight, and the highest price. A port has at least a 64th of what the port with the largest weight has.
     package static let leastPrice: UInt64 = 64
     package static let mostPrice: UInt64 = 64 * 64
-    /// Turns longer than this, in nanoseconds, make a loop divide its time, and it goes on for so long.
+    /// Turns longer than this, in nanoseconds, make a loop divide its time, and it goes on for so long. Then no burst should take longer either, and none begins
+    /// of a port that always has frames when those of the turn have taken so long.
     static let longTurn: UInt64 = 10_000
     static let lasting: UInt64 = 10_000_000
     /// How far above the level an account may be for its port to be polled, and how far it can get, as nanoseconds of the port with the largest weight.
     static let slack: UInt64 = 20_000
     static let mostAhead: UInt64 = 10_000_000
 
+    private struct Account {
+        var cost: UInt64
+        /// The cycles of a frame in the port's latest bursts, rather too many than too few.
+        var perFrame: UInt32 = 0
+        /// Whether it had more frames than it was polled for last.
+        var hasMore = false
+    }
+
     /// Accounts, by `PortIndex`, and the level. They wrap around; all accounts that are in use are near the level.
-    private let accounts: UnsafeMutablePointer<UInt64>
+    private let accounts: UnsafeMutablePointer<Account>
     private var level: UInt64
+    /// What the bursts of this turn have taken.
+    private var spent: UInt64 = 0
+    /// The queue at which the turn begins.
+    private var first = 0
     /// The least account that was seen in this turn of a port that still has frames, relative to the level, and whether there was any.
     private var least: Int64 = .max
     /// The same periods in cycles, times `leastPrice` where accounts are compared with them.
     package var longTurnCycles: UInt64
+    /// How long the bursts of a turn may take in which the time is divided before ports wait for the next one.
+    package var turnCycles: UInt64
     private let lastingCycles: UInt64
     private let slackCost: Int64
     private let mostAheadCost: Int64
@@ -43,9 +61,10 @@ package struct PollShares: ~Copyable {
     ///   - cycles: gives the cycles in a number of nanoseconds.
     package init(ports: Int, level: UInt64 = 0, cycles: (UInt64) -> UInt64) {
         accounts = .allocate(capacity: ports)
-        accounts.initialize(repeating: level, count: ports)
+        accounts.initialize(repeating: Account(cost: level), count: ports)
         self.level = level
         longTurnCycles = cycles(Self.longTurn)
+        turnCycles = cycles(Self.longTurn)
         lastingCycles = cycles(Self.lasting)
         slackCost = Int64(cycles(Self.slack) &* Self.leastPrice)
         mostAheadCost = Int64(cycles(Self.mostAhead) &* Self.leastPrice)
@@ -65,43 +84,61 @@ package struct PollShares: ~Copyable {
     }
 
     /// Begins a turn in which the time is divided.
+    /// - Parameter queues: how many queues the loop polls.
+    /// - Returns: the queue that is polled first, below `queues`. The others follow in order, and those before it last.
     @inline(never) @_noLocks
-    package mutating func beginTurn(at now: UInt64) {
+    package mutating func beginTurn(at now: UInt64, queues: Int) -> Int {
         turnNanoseconds = lastTurn == 0 ? 0 : now &- lastTurn
         lastTurn = now
         least = .max
+        spent = 0
+        first = first &+ 1 < queues ? first &+ 1 : 0
+        return first
     }
 
     /// Whether a port may be polled in this turn.
     @inline(never) @_noLocks
     package mutating func admits(_ port: UInt16) -> Bool {
         let account = accounts + Int(port)
-        let ahead = Int64(bitPattern: account.pointee &- level)
-        if ahead < 0 {
-            account.pointee = level
-        } else if ahead > slackCost {
+        let ahead = Int64(bitPattern: account.pointee.cost &- level)
+        if ahead < 0 { account.pointee.cost = level }
+        if ahead > slackCost || account.pointee.hasMore && spent >= turnCycles {
             // An account that nobody has looked at for a very long time may be anywhere.
-            if ahead > mostAheadCost { account.pointee = level &+ UInt64(mostAheadCost) }
-            least = min(least, min(ahead, mostAheadCost))
+            if ahead > mostAheadCost { account.pointee.cost = level &+ UInt64(mostAheadCost) }
+            least = min(least, max(0, min(ahead, mostAheadCost)))
             return false
         }
         return true
     }
 
+    /// How many frames a port should be polled for at once.
+    /// - Parameter most: the largest number.
+    @inline(never) @_noLocks
+    package func burst(of port: UInt16, most: Int) -> Int {
+        let each = Int(accounts[Int(port)].perFrame), long = Int(truncatingIfNeeded: turnCycles)
+        return each &* most <= long ? most : max(1, long / each)
+    }
+
     /// Charges a port for the frames that it was polled for.
     /// - Parameters:
+    ///   - frames: their number; not 0.
     ///   - cycles: what they took until they were sent or queued.
     ///   - queued: how many of them were queued, counted for each output. They will take more cycles.
     ///   - price: see `price(of:heaviest:)`.
     ///   - hasMore: whether the port has more frames.
     @inline(never) @_noLocks
-    package mutating func charge(_ port: UInt16, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool) {
+    package mutating func charge(_ port: UInt16, frames: Int, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool) {
         let account = accounts + Int(port)
-        let later = UInt64(truncatingIfNeeded: max(queued, 0)) &* queuedCost
-        let before = Int64(bitPattern: account.pointee &- level)
-        let ahead = min(before &+ Int64(truncatingIfNeeded: min(cycles &+ later, lastingCycles) &* price), mostAheadCost)
-        account.pointee = level &+ UInt64(bitPattern: ahead)
+        let later = UInt64(truncatingIfNeeded: max(queued, 0)) &* queuedCost, sum = min(cycles &+ later, lastingCycles)
+        let before = Int64(bitPattern: account.pointee.cost &- level)
+        let ahead = min(before &+ Int64(truncatingIfNeeded: sum &* price), mostAheadCost)
+        account.pointee.cost = level &+ UInt64(bitPattern: ahead)
         if hasMore { least = min(least, ahead) }
+        account.pointee.hasMore = hasMore
+        // A port cannot hide a few dear frames behind many cheap ones.
+        let each = UInt32(truncatingIfNeeded: min(sum / UInt64(truncatingIfNeeded: max(frames, 1)), 1 << 24))
+        account.pointee.perFrame = max(each, account.pointee.perFrame &- account.pointee.perFrame &>> 4)
+        spent &+= sum
     }
 
     /// Ends a turn in which the time was divided.

@@ -4,7 +4,7 @@ import Configuration
 extension DataPlane {
     /// - Parameter detours: the bridges in `Model.bridgesWithDetours`.
     func flags(of port: Port, detours: Set<String>) -> PortFlags {
-        if port.shutUntil != nil { return .shut }
+        if port.shutUntil != nil { return port.hasAgent ? .shut | .hasAgent : .shut }
         let rules = port.settings.rules
         var flags = PortFlags.none
         func mark(_ flag: PortFlags, _ isSet: Bool) { if isSet { flags = flags | flag } }
@@ -20,6 +20,7 @@ extension DataPlane {
         mark(.forwardsBPDUs, rules.bpdu == .forward)
         mark(.guardsBPDUs, rules.bpdu == .guard)
         mark(.trusts, port.settings.trust != .none)
+        mark(.hasAgent, port.hasAgent)
         guard detours.contains(port.settings.bridge) else { return flags }
         if port.isPhysical {
             // With `passthru`, every frame that comes in there goes to one port, so nothing needs to be learned.

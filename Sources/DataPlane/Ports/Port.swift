@@ -1,6 +1,7 @@
 import Configuration
 import DCB
 import DPDKShim
+import Packet
 
 /// A port as the control thread holds it: its settings, what it is made of, and the state the poll loops share.
 final class Port {
@@ -8,6 +9,8 @@ final class Port {
     let index: PortIndex
     /// The link that carries the port's frames.
     let link: any PortLink
+    /// The source of what the switch itself sends by the port if the port's device has no address.
+    private lazy var derivedAddress = MACAddress.stable(port: settings.name)
     /// What poll loops share of the port, whatever link it has.
     let state: UnsafeMutablePointer<PortState>
     /// The link as it was when it was last looked at.
@@ -51,7 +54,11 @@ final class Port {
         state.deallocate()
     }
 
+    /// The source address of what the switch itself sends by the port, such as LLDP and pause frames: the device's own, or one that stays the same.
+    var address: MACAddress { link.mac ?? derivedAddress }
     var isPhysical: Bool { if case .physical = settings.kind { true } else { false } }
+    /// Whether the switch speaks LLDP on it. On physical ports it always does, as DCBX's settings are in use there even if nothing is told.
+    var hasAgent: Bool { isPhysical || settings.lldpInUse != .off }
     /// The tree of what leaves by it: its own, or its bridge's.
     var treeName: String { isPhysical ? settings.name : settings.bridge }
     /// Longest untagged frame.

@@ -28,6 +28,9 @@ package struct PortFlags: Equatable, Sendable {
     /// Frames that come in by the port may say their priority themselves (`Snapshot.trusts`).
     @inline(__always) package static var trusts: PortFlags { @_noLocks get { PortFlags(131_072) } }
 
+    /// The port has an LLDP agent.
+    @inline(__always) package static var hasAgent: PortFlags { @_noLocks get { PortFlags(262_144) } }
+
     // On a bridge on which the frames of some port all take the uplink, each port has exactly one of the next five.
     /// The port is the uplink.
     @inline(__always) package static var wire: PortFlags { @_noLocks get { PortFlags(2_048) } }

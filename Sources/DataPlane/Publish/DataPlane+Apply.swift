@@ -183,8 +183,8 @@ extension DataPlane {
     func keepCounts(of old: [String: UInt16], in tree: Tree, but new: [String: UInt16]) {
         for (guest, id) in old where new[guest] != id && guestIndices[guest] != nil {
             for instance in tree.instances {
-                let sent = instance.pointee.lastSent(of: id)
-                guestsSent[guest, default: GuestAmounts()].add(Amount(frames: sent.frames, bytes: sent.bytes), tree.kind)
+                let last = instance.pointee.lastCounts(of: id)
+                guestsSent[guest, default: GuestAmounts()].add(Amount(frames: last.frames, bytes: last.bytes), cycles: last.cycles, tree.kind)
             }
         }
     }

@@ -6,21 +6,23 @@ import LinkProtocols
 import Packet
 import Scheduler
 
-/// Physical ports that speak LLDP and DCBX: frames that loops punt go to the ports' state machines, and what these find out goes back to the loops.
+/// Physical ports that speak LLDP and DCBX, and taps that speak LLDP: frames that loops punt go to the ports' state machines, and what these find out goes back to the loops.
 extension DataPlane {
     /// Gives a port's state machines an LLDP frame.
     func hear(_ frame: PuntedFrame, _ now: Nanoseconds) { discovery.links[frame.port]?.receive(frame.bytes, now: now) }
 
     /// Brings the state machines up to the ports' settings and links.
     func followDiscovery() {
-        let now = runtime.now, physical = connectedPorts.filter(\.isPhysical)
-        if discovery.chassis == nil { discovery.chassis = physical.compactMap { $0.link.mac }.min() }
-        let indices = Set(physical.map(\.index))
+        let now = runtime.now, speaking = connectedPorts.filter(\.hasAgent)
+        if discovery.chassis == nil { discovery.chassis = speaking.compactMap { $0.link.mac }.min() ?? speaking.map(\.address).min() }
+        let indices = Set(speaking.map(\.index))
         withdrawDiscovery { !indices.contains($0) }
         discovery.links = discovery.links.filter { indices.contains($0.key) }
-        for port in physical {
-            guard let mac = port.link.mac, let chassis = discovery.chassis else { continue }
-            let status = LLDPAdminStatus(port.settings.lldp), dcbx = DCBXSettings(port.settings.dcbInUse)
+        for port in speaking {
+            guard let chassis = discovery.chassis else { continue }
+            // PFC and ETS are in use whether or not the device has an address, as memory between two processes has none.
+            let mac = port.address
+            let status = LLDPAdminStatus(port.settings.lldpInUse), dcbx = DCBXSettings(port.settings.dcbInUse)
             let local = local(of: port, chassis)
             var link = discovery.links[port.index] ?? LinkDiscovery(LLDPSettings(), status: status, dcbx: dcbx, mac: mac, local: local)
             link.set(LLDPSettings(), status: status, dcbx: dcbx, now: now)
@@ -148,7 +150,7 @@ extension ETSParameters {
 }
 
 extension DataPlane {
-    /// What one physical port and its neighbours tell each other.
+    /// What one port and its neighbours tell each other.
     public struct DiscoveryReport: Sendable {
         public var port: String
         public var mode: LLDPMode
@@ -163,7 +165,7 @@ extension DataPlane {
         public var now: UInt64
     }
 
-    /// The physical ports that are open, by name.
+    /// The physical ports that are open, and the taps that speak LLDP, by name.
     public func discoveryReports() -> [DiscoveryReport] {
         ports.values.sorted { $0.settings.name < $1.settings.name }.compactMap { port in
             guard let link = discovery.links[port.index] else { return nil }
@@ -172,7 +174,7 @@ extension DataPlane {
             for item in model.protocolTable { priorities.append((item.name, applications.priority(of: item.matches).map(Int.init) ?? item.pcp)) }
             priorities.append(("default", Int(applications.standardPriority ?? 0)))
             return DiscoveryReport(
-                port: port.settings.name, mode: port.settings.lldp, link: link, tags: port.settings.dcb, priorities: priorities, pauses: pauseReport(of: port),
+                port: port.settings.name, mode: port.settings.lldpInUse, link: link, tags: port.settings.dcb, priorities: priorities, pauses: pauseReport(of: port),
                 now: runtime.now)
         }
     }

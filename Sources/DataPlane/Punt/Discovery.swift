@@ -2,11 +2,11 @@ import LinkProtocols
 import Packet
 import Scheduler
 
-/// What physical ports and their neighbours tell each other by LLDP and DCBX. Only the control thread uses it.
+/// What ports and their neighbours tell each other by LLDP and DCBX. Only the control thread uses it.
 struct Discovery {
-    /// The state machines of each physical port, by its index.
+    /// The state machines of each port that has some, by its index.
     var links: [PortIndex: LinkDiscovery] = [:]
-    /// The chassis ID that all ports tell: the lowest address that a physical port had when the first one came. It stays as long as the daemon runs, so that
+    /// The chassis ID that all ports tell: the lowest address that a physical port had when the first one came, preferably one of a device. It stays as long as the daemon runs, so that
     /// neighbours do not take the switch for another when that port goes.
     var chassis: MACAddress?
     /// What the published snapshots were made with, by port.

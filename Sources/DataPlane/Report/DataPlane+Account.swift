@@ -1,5 +1,6 @@
 import Bridge
 import Configuration
+import LinkProtocols
 import Packet
 import Scheduler
 
@@ -37,6 +38,8 @@ extension DataPlane {
         public var guest: String?
         /// The row of the protocol table that it belongs to; `default`: none.
         public var protocolName = "default"
+        /// What FIP snooping makes of it, the address of Fibre Channel that it is about, and who has that then; nil: it has nothing to do with it.
+        public var fip: (verdict: FIPVerdict, address: MACAddress?, grant: FIPGrantReport?)?
         public var filtering: [Filtering] = []
         /// Why it would not be forwarded to anybody, as in the counters; nil: it would.
         public var drop: String?
@@ -57,6 +60,9 @@ extension DataPlane {
         let guestNames = Dictionary(guestIndices.map { ($1, $0) }) { first, _ in first }
         var account = Account()
         account.bridge = port.settings.bridge
+        account.fip = rehearsal.fip.map { judgement, grant in
+            (judgement.verdict, judgement.address == 0 ? nil : MACAddress(value: judgement.address), grant.flatMap { report($0, of: port.settings.bridge) })
+        }
         account.filtering = rehearsal.entryRules.map { reason, rule in
             switch reason {
             case .filtered: filtering(port.settings.filter.outbound, rule)

@@ -175,12 +175,17 @@ extension DataPlane {
     public struct GuestAmounts: Sendable {
         public var inbound = Amount()
         public var outbound = Amount()
+        /// The cycles that poll loops spent on receiving these frames; 0 for groups.
+        public var inboundCycles: UInt64 = 0
+        public var outboundCycles: UInt64 = 0
 
         /// Adds what was sent in a tree of that kind.
-        public mutating func add(_ amount: Amount, _ kind: TreeDescription.Kind) {
-            let path: WritableKeyPath<GuestAmounts, Amount> = if case .inbound = kind { \.inbound } else { \.outbound }
+        public mutating func add(_ amount: Amount, cycles: UInt64 = 0, _ kind: TreeDescription.Kind) {
+            let isInbound = if case .inbound = kind { true } else { false }
+            let path: WritableKeyPath<GuestAmounts, Amount> = isInbound ? \.inbound : \.outbound
             self[keyPath: path].frames &+= amount.frames
             self[keyPath: path].bytes &+= amount.bytes
+            if isInbound { inboundCycles &+= cycles } else { outboundCycles &+= cycles }
         }
     }
 
@@ -190,7 +195,9 @@ extension DataPlane {
         for tree in trees.values {
             let counters = classCounters(tree: tree.name)
             for (guest, id) in tree.description.guestClasses {
-                counters.forEach(of: id) { result[guest, default: GuestAmounts()].add(Amount(frames: $0.sentFrames, bytes: $0.sentBytes), tree.kind) }
+                counters.forEach(of: id) {
+                    result[guest, default: GuestAmounts()].add(Amount(frames: $0.sentFrames, bytes: $0.sentBytes), cycles: $0.cycles, tree.kind)
+                }
             }
         }
         return result

@@ -82,13 +82,18 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
         if woken < queues.count { places = woken..<woken &+ 1 }
         divides = false
     }
-    if _slowPath(divides) { lcore.pointee.shares.beginTurn(at: now) }
+    if _slowPath(divides) {
+        let first = lcore.pointee.shares.beginTurn(at: now, queues: queues.count)
+        places = first..<first &+ queues.count
+    }
     // The cycles of each queue are measured in one turn of eight, or in every turn if the loop's time is divided by them.
     var measured = divides || number & 7 == 0 ? cycles : 0
-    for index in places {
+    for place in places {
+        let index = place < queues.count ? place : place &- queues.count
         if _slowPath(pauses), isHeld(queues.baseAddress.unsafelyUnwrapped + index, lcore) { continue }
         if _slowPath(divides), !hasTime(queues.baseAddress.unsafelyUnwrapped + index, lcore) { continue }
-        let polled = poll(queues.baseAddress.unsafelyUnwrapped + index, lcore, snapshot)
+        let wanted = _slowPath(divides) ? lcore.pointee.shares.burst(of: queues[unchecked: index].port, most: burstSize) : burstSize
+        let polled = poll(queues.baseAddress.unsafelyUnwrapped + index, wanted, lcore, snapshot)
         if polled == 0 {
             stages.skip()
             continue
@@ -117,7 +122,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
             let end = sluice_cycles()
             if number & 31 == 0, frames != 0 { countCycles((end &- measured) &<< 5, lcore, snapshot) }
             if divides {
-                charge(end &- measured, polled, queued: lcore.pointee.backlog &- backlog, queues.baseAddress.unsafelyUnwrapped + index, lcore)
+                charge(end &- measured, polled, of: wanted, queued: lcore.pointee.backlog &- backlog, queues.baseAddress.unsafelyUnwrapped + index, lcore)
             } else {
                 queues.baseAddress.unsafelyUnwrapped[index].cycles &+= (end &- measured) &<< 3
             }

@@ -2,11 +2,11 @@ import DPDKShim
 import Glibc
 import VhostUser
 
-/// Runs one ring for tests, against memory in which a test plays the guest's driver. It needs a process of its own, as it starts EAL, without hugepages.
-package final class RingTrial {
+/// Runs one ring for tests and for counting instructions, against memory in which a test plays the guest's driver. It needs a process of its own, as it starts EAL, without hugepages.
+public final class RingTrial {
     /// The guest's memory: two regions that lie apart both in the guest and here. A forked process shares it, the ring's journal and the log.
-    package let memory: [(start: UInt64, host: UnsafeMutableRawPointer)]
-    package static let regionBytes = 1 << 20
+    public let memory: [(start: UInt64, host: UnsafeMutableRawPointer)]
+    public static let regionBytes = 1 << 20
     private let table: GuestMemory
     package let journal: UnsafeMutableRawBufferPointer
     /// Where writes to the guest's memory are logged, if they are: a bit for each page.
@@ -21,7 +21,7 @@ package final class RingTrial {
     private let call = sluice_event_create()
 
     /// - Parameter buffers: how many buffers there are, of `bufferSize` bytes.
-    package init(buffers: Int, bufferSize: Int) throws {
+    public init(buffers: Int, bufferSize: Int) throws {
         try EAL.start(["test", "--no-huge", "-m", "64", "--no-pci", "--lcores", "0", "--log-level", "lib.*:error", "--no-telemetry", "--no-shconf"])
         guard let pool = rte_pktmbuf_pool_create("frames", UInt32(buffers), 0, 0, UInt16(bufferSize + Int(RTE_PKTMBUF_HEADROOM)), SOCKET_ID_ANY) else {
             throw DataPlaneError("no pool: \(DataPlaneError.errorText(sluice_rte_errno()))")
@@ -46,7 +46,7 @@ package final class RingTrial {
     /// Gives the ring a size and a layout. Its parts stand at the beginning of the first region: descriptors at 0, the driver's part at 0x40000, the device's
     /// part at 0x50000.
     /// - Parameter segmentation: which frames the driver may leave to be segmented: 1 over IPv4, 2 over IPv6.
-    package func setUp(
+    public func setUp(
         size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false,
         hasOffloads: Bool = true, isLogged: Bool = false, segmentation: UInt8 = 0
     ) {
@@ -109,7 +109,7 @@ package final class RingTrial {
     }
 
     /// Why the ring was stopped; nil: it runs.
-    package var fault: String? { ring.pointee.fault == .none ? nil : "\(ring.pointee.fault)" }
+    public var fault: String? { ring.pointee.fault == .none ? nil : "\(ring.pointee.fault)" }
     package var freeBuffers: Int { Int(rte_mempool_avail_count(pool)) }
     /// Frames that were counted and went no further.
     package var rejected: UInt64 { counters.pointee.receivedFrames }
@@ -171,8 +171,8 @@ package final class RingTrial {
 
     /// Does the same as `receive`, and forgets the frames.
     @discardableResult
-    package func drain(_ wanted: Int = burstSize) -> Int {
-        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: false)
+    public func drain(_ wanted: Int? = nil) -> Int {
+        let count = RingReceiver.receive(ring, wanted ?? burstSize, pool, frames, scratch, counters, mayRefer: false)
         ring.publishAndTell()
         sluice_frames_free(frames, UInt32(count))
         return count
@@ -180,15 +180,15 @@ package final class RingTrial {
 
     /// Sends the first of the frames that were staged.
     @discardableResult
-    package func sendStaged(_ count: Int) -> Int {
+    public func sendStaged(_ count: Int) -> Int {
         let sent = RingSender.send(ring, frames, count, scratch)
         ring.publishAndTell()
         return sent
     }
-    package func freeStaged(_ count: Int) { sluice_frames_free(frames, UInt32(count)) }
+    public func freeStaged(_ count: Int) { sluice_frames_free(frames, UInt32(count)) }
 
     /// Makes frames that can be sent.
-    package func stage(_ contents: [[UInt8]]) {
+    public func stage(_ contents: [[UInt8]]) {
         for (index, bytes) in contents.enumerated() {
             // Short segments, so that frames of several are among them.
             let most = index % 3 == 2 ? 97 : Int(sluice_pool_room(pool))

@@ -1,5 +1,6 @@
 import Bridge
 import DPDKShim
+import LinkProtocols
 import Packet
 import Scheduler
 
@@ -28,6 +29,9 @@ final class Rehearsal {
     private let buffer: UnsafeMutableRawPointer
     private let port: PortIndex
 
+    /// What FIP snooping makes of the frame, and the grant of the address that it is about after that; nil: the port's frames are not looked at for that, or this
+    /// one has nothing to do with it.
+    private(set) var fip: (judgement: FIPJudgement, grant: FIPGrant?)?
     /// The filters before admission that decided, and the number of the rule of each; the last one may have denied the frame.
     private(set) var entryRules: [(reason: DropReason, rule: Int)] = []
     /// Why the frame would not enter or not be forwarded; nil: it would.
@@ -82,7 +86,31 @@ final class Rehearsal {
         buffer.deallocate()
     }
 
+    /// Has a copy of the bridge's grants judge the frame.
+    /// - Returns: false if the frame may not pass.
+    private func judge(_ fip: UnsafeMutablePointer<FIPGuard>, isWatched: Bool) -> Bool {
+        let own = UnsafeMutablePointer<FIPGuard>.allocate(capacity: 1)
+        guard let copy = fip.pointee.copy() else {
+            self.fip = (FIPJudgement(.cannotBeJudged), nil)
+            own.deallocate()
+            return true
+        }
+        own.initialize(to: copy)
+        let judgement = judgeFIP(lcore.pointee.received[0].unsafelyUnwrapped, own, isWatched, port, lcore, snapshot)
+        let grants = own.pointee.list(at: lcore.pointee.now) ?? []
+        if judgement.verdict != .isOther {
+            self.fip = (judgement, grants.first { $0.address == judgement.address && $0.vlan == judgement.vlan })
+        }
+        own.deinitialize(count: 1)
+        own.deallocate()
+        return judgement.verdict.mayPass
+    }
+
     private func run() {
+        if let view = ingress(of: port, snapshot), let fip = view.pointee.fip, !judge(fip, isWatched: view.pointee.isWatched) {
+            drop = .fcoeNotGranted
+            return
+        }
         if let filters = ingress(of: port, snapshot)?.pointee.filters {
             let result = decide(filters, port)
             entryRules = result.rules

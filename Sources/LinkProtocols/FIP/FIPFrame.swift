@@ -34,6 +34,15 @@ public struct FIPFrame {
     /// Whether the forwarder wants no keep-alives (the D bit of FKA_ADV_PERIOD).
     public private(set) var needsNoKeepAlives = false
 
+    /// The address of Fibre Channel that the frame is about: the first that it names, or the one that it comes from; 0: none.
+    public var subject: UInt64 {
+        @_noLocks get {
+            if portCount > 0 { return ports[0] }
+            if FIPSnooper.isGrantable(address) { return address }
+            return FIPSnooper.isGrantable(source) ? source : 0
+        }
+    }
+
     /// Reads a frame; nil if it is too short, or its descriptors do not fit each other.
     ///
     /// - Parameters:

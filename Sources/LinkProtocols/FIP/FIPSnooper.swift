@@ -14,6 +14,8 @@ public struct FIPSnooper: ~Copyable {
         /// The address of the node, and that of the forwarder that granted it; 0: it is claimed.
         var node: UInt64 = 0
         var forwarder: UInt64 = 0
+        /// Since when the node has it, and until when unless it is renewed.
+        var since: UInt64 = 0
         var until: UInt64 = 0
 
         @_noLocks init() {}
@@ -45,6 +47,14 @@ public struct FIPSnooper: ~Copyable {
         requests = .allocate(capacity: Self.mostRequests)
         requests.initialize(repeating: Request(), count: Self.mostRequests)
         self.seed = seed
+    }
+
+    /// A copy, with which can be tried what a frame would change.
+    public init(copying other: borrowing FIPSnooper) {
+        self.init(seed: other.seed)
+        grants.update(from: other.grants, count: Self.capacity)
+        requests.update(from: other.requests, count: Self.mostRequests)
+        count = other.count
     }
 
     deinit {
@@ -93,6 +103,18 @@ public struct FIPSnooper: ~Copyable {
     @_noLocks
     public func word(at place: Int) -> UInt64 { grants[place].word }
 
+    /// The grants in force, by VLAN and address.
+    public func list(at now: UInt64) -> [FIPGrant] {
+        (0..<Self.capacity).compactMap { place in
+            let grant = grants[place]
+            if grant.word == 0 || grant.until <= now { return nil }
+            return FIPGrant(
+                address: grant.word & 0x1_ffff_ffff | 0x0efc_0000_0000, vlan: UInt16(truncatingIfNeeded: grant.word &>> 33 & 0xfff),
+                port: UInt16(truncatingIfNeeded: grant.word &>> 45 & 0x3ff), node: grant.node, forwarder: grant.forwarder == 0 ? nil : grant.forwarder,
+                age: now - min(grant.since, now), timeLeft: grant.until - now)
+        }.sorted { ($0.vlan, $0.address) < ($1.vlan, $1.address) }
+    }
+
     /// Whether a port may send from an address.
     @_noLocks
     public func isGranted(_ address: UInt64, vlan: UInt16, port: UInt16) -> Bool {
@@ -108,71 +130,77 @@ public struct FIPSnooper: ~Copyable {
         return nil
     }
 
-    /// Takes a frame, and decides whether it may pass.
+    /// Takes a frame, and decides whether it may pass. One that may not changes nothing.
     ///
     /// - Parameters:
     ///   - port: the port that it came in by, below 1024.
     ///   - isWatched: whether the port is a guest's, which may say of itself only what is so. All of the others may pass.
     @_noLocks
-    public mutating func receive(_ frame: FIPFrame, from port: UInt16, vlan: UInt16, isWatched: Bool, at now: UInt64) -> Bool {
-        if isWatched, Self.isGrantable(frame.source), !isGranted(frame.source, vlan: vlan, port: port) { return false }
+    public mutating func receive(_ frame: FIPFrame, from port: UInt16, vlan: UInt16, isWatched: Bool, at now: UInt64) -> FIPVerdict {
+        if isWatched, Self.isGrantable(frame.source), !isGranted(frame.source, vlan: vlan, port: port) { return .notGranted }
         switch frame.operation {
-        case .solicitation, .probe: return true
-        case .claim: return claim(frame, port, vlan, isWatched, now) || !isWatched
-        case .request:
-            return !isWatched || note(frame, port, vlan, now)
-        case .keepAlive:
-            if !isWatched { return true }
-            for index in 0..<frame.portCount {
-                guard let place = find(frame.ports[index], vlan), grants[place].word == Self.word(frame.ports[index], vlan: vlan, port: port) else { return false }
-                grants[place].until = now &+ Self.keepAliveTime
-            }
-            return true
+        case .solicitation, .probe: return .passes
+        case .claim:
+            let verdict = claim(frame, port, vlan, now)
+            return isWatched || verdict.mayPass ? verdict : .passes
+        case .request: return isWatched ? note(frame, port, vlan, now) : .passes
+        case .keepAlive: return isWatched ? keep(frame, port, vlan, now) : .passes
         case .answer:
+            if !isWatched { return answer(frame, vlan, now) }
             // Nodes without a forwarder log in at each other.
-            if isWatched { return (!Self.isGrantable(frame.address) || Self.isClaimable(frame.address)) && hasClaimed(port, vlan) }
-            answer(frame, vlan, now)
-            return true
-        case .clear:
-            if isWatched { return false }
-            clear(frame, vlan)
-            return true
+            return (!Self.isGrantable(frame.address) || Self.isClaimable(frame.address)) && hasClaimed(port, vlan) ? .passes : .isForwarders
+        case .clear: return isWatched ? .isForwarders : clear(frame, vlan)
         case .advertisement:
-            if isWatched { return false }
-            if frame.needsNoKeepAlives { renew(frame.source, vlan, now) }
-            return true
-        case .vlanNotice, .other: return !isWatched
+            if isWatched { return .isForwarders }
+            return frame.needsNoKeepAlives ? renew(frame.source, vlan, now) : .passes
+        case .vlanNotice: return isWatched ? .isForwarders : .passes
+        case .other: return isWatched ? .isUnknown : .passes
         }
     }
 
     /// A node says that an address is its own. The first that does keeps it.
     @_noLocks
-    private mutating func claim(_ frame: FIPFrame, _ port: UInt16, _ vlan: UInt16, _ isWatched: Bool, _ now: UInt64) -> Bool {
-        if frame.portCount != 1 { return false }
+    private mutating func claim(_ frame: FIPFrame, _ port: UInt16, _ vlan: UInt16, _ now: UInt64) -> FIPVerdict {
         let address = frame.ports[0]
-        guard Self.isClaimable(address), !Self.isGrantable(frame.source) || frame.source == address else { return false }
+        guard frame.portCount == 1, Self.isClaimable(address), !Self.isGrantable(frame.source) || frame.source == address else { return .cannotBeClaimed }
         if let place = find(address, vlan) {
-            if grants[place].word != Self.word(address, vlan: vlan, port: port) {
-                if grants[place].until > now { return false }
-                remove(place)
-            } else {
+            if grants[place].word == Self.word(address, vlan: vlan, port: port) {
                 grants[place].until = now &+ Self.beaconTime
-                return true
+                return .renews
             }
+            if grants[place].until > now { return .isTaken }
+            if !hasRoom(port) { return .hasNoRoom }
+            remove(place)
         }
-        return add(address, vlan, port, node: frame.source, forwarder: 0, until: now &+ Self.beaconTime)
+        return add(address, vlan, port, node: frame.source, forwarder: 0, now, until: now &+ Self.beaconTime) ? .claims : .hasNoRoom
+    }
+
+    /// A node says that it is there, and with which addresses.
+    @_noLocks
+    private mutating func keep(_ frame: FIPFrame, _ port: UInt16, _ vlan: UInt16, _ now: UInt64) -> FIPVerdict {
+        if frame.hasMorePorts { return .notGranted }
+        for index in 0..<frame.portCount where !isGranted(frame.ports[index], vlan: vlan, port: port) { return .notGranted }
+        for index in 0..<frame.portCount { if let place = find(frame.ports[index], vlan) { grants[place].until = now &+ Self.keepAliveTime } }
+        return frame.portCount == 0 ? .passes : .renews
+    }
+
+    /// Whether a port may have another address.
+    @_noLocks
+    private func hasRoom(_ port: UInt16) -> Bool {
+        var own = 0
+        for place in 0..<Self.capacity where grants[place].word != 0 && (grants[place].word &>> 45) & 0x3ff == UInt64(port) { own &+= 1 }
+        return own < Self.mostOfPort
     }
 
     @_noLocks
-    private mutating func add(_ address: UInt64, _ vlan: UInt16, _ port: UInt16, node: UInt64, forwarder: UInt64, until: UInt64) -> Bool {
-        var own = 0
-        for place in 0..<Self.capacity where grants[place].word != 0 && (grants[place].word &>> 45) & 0x3ff == UInt64(port) { own &+= 1 }
-        if own >= Self.mostOfPort { return false }
+    private mutating func add(_ address: UInt64, _ vlan: UInt16, _ port: UInt16, node: UInt64, forwarder: UInt64, _ now: UInt64, until: UInt64) -> Bool {
+        if !hasRoom(port) { return false }
         let word = Self.word(address, vlan: vlan, port: port), begin = Self.place(of: word, seed: seed)
         for place in begin..<begin &+ Self.ways where grants[place].word == 0 {
             grants[place].word = word
             grants[place].node = node
             grants[place].forwarder = forwarder
+            grants[place].since = now
             grants[place].until = until
             count &+= 1
             return true
@@ -189,12 +217,12 @@ public struct FIPSnooper: ~Copyable {
     /// Remembers a login or logout until it is answered. A request takes the place of an older one of the same node and exchange, of one whose time is over, or
     /// of the port's oldest.
     @_noLocks
-    private mutating func note(_ frame: FIPFrame, _ port: UInt16, _ vlan: UInt16, _ now: UInt64) -> Bool {
-        if frame.service != .login && frame.service != .logout { return false }
+    private mutating func note(_ frame: FIPFrame, _ port: UInt16, _ vlan: UInt16, _ now: UInt64) -> FIPVerdict {
+        if frame.service != .login && frame.service != .logout { return .isUnknown }
         if frame.service == .logout {
-            if !isGranted(frame.address, vlan: vlan, port: port) { return false }
+            if !isGranted(frame.address, vlan: vlan, port: port) { return .notGranted }
             // Among nodes without a forwarder it is one of several links that ends, and not the claim.
-            if Self.isClaimable(frame.address) { return true }
+            if Self.isClaimable(frame.address) { return .passes }
         }
         var free: Int?, oldest: Int?, own = 0
         for place in 0..<Self.mostRequests {
@@ -205,14 +233,14 @@ public struct FIPSnooper: ~Copyable {
                 if oldest == nil || requests[place].until < requests[oldest.unsafelyUnwrapped].until { oldest = place }
             }
         }
-        guard let place = own >= Self.mostRequestsOfPort ? oldest : free ?? oldest else { return false }
+        guard let place = own >= Self.mostRequestsOfPort ? oldest : free ?? oldest else { return .hasNoRoom }
         requests[place].node = frame.source
         requests[place].address = frame.service == .logout ? frame.address : 0
         requests[place].until = now &+ Self.answerTime
         requests[place].exchange = frame.exchange
         requests[place].vlan = vlan
         requests[place].port = port
-        return true
+        return .asks
     }
 
     /// Whether a port has claimed an address.
@@ -225,27 +253,32 @@ public struct FIPSnooper: ~Copyable {
 
     /// A forwarder answers a login or logout.
     @_noLocks
-    private mutating func answer(_ frame: FIPFrame, _ vlan: UInt16, _ now: UInt64) {
+    private mutating func answer(_ frame: FIPFrame, _ vlan: UInt16, _ now: UInt64) -> FIPVerdict {
         for place in 0..<Self.mostRequests {
             let request = requests[place]
             if request.until <= now || request.node != frame.destination || request.exchange != frame.exchange || request.vlan != vlan { continue }
             requests[place].until = 0
-            if frame.service != .accept { return }
+            if frame.service != .accept { return .passes }
             if request.address != 0 {
-                if let found = find(request.address, vlan), grants[found].word == Self.word(request.address, vlan: vlan, port: request.port) { remove(found) }
-                return
+                let word = Self.word(request.address, vlan: vlan, port: request.port)
+                guard let found = find(request.address, vlan), grants[found].word == word else { return .passes }
+                remove(found)
+                return .ends
             }
             // The address is the forwarder's prefix with the N_Port_ID (FPMA). Nodes that use their own address are not told from others.
-            guard Self.isGrantable(frame.address), !Self.isClaimable(frame.address), UInt32(truncatingIfNeeded: frame.address & 0xff_ffff) == frame.portID else { return }
+            let isMapped = UInt32(truncatingIfNeeded: frame.address & 0xff_ffff) == frame.portID
+            guard Self.isGrantable(frame.address), !Self.isClaimable(frame.address), isMapped, frame.source != 0 else { return .passes }
             if let found = find(frame.address, vlan) { remove(found) }
-            _ = add(frame.address, vlan, request.port, node: request.node, forwarder: frame.source, until: now &+ Self.keepAliveTime)
-            return
+            let isAdded = add(frame.address, vlan, request.port, node: request.node, forwarder: frame.source, now, until: now &+ Self.keepAliveTime)
+            return isAdded ? .grants : .passes
         }
+        return .passes
     }
 
     /// A forwarder says that virtual links are gone: those of the named ports, or all of the node's.
     @_noLocks
-    private mutating func clear(_ frame: FIPFrame, _ vlan: UInt16) {
+    private mutating func clear(_ frame: FIPFrame, _ vlan: UInt16) -> FIPVerdict {
+        let before = count
         for place in 0..<Self.capacity {
             let grant = grants[place]
             if grant.word == 0 || grant.forwarder != frame.source || (grant.word &>> 33) & 0xfff != UInt64(vlan) { continue }
@@ -254,15 +287,19 @@ public struct FIPSnooper: ~Copyable {
             for index in 0..<frame.portCount where grant.word & 0x1_ffff_ffff == frame.ports[index] & 0x1_ffff_ffff { isMeant = true }
             if isMeant { remove(place) }
         }
+        return count == before ? .passes : .ends
     }
 
     /// The forwarder is there, and wants no keep-alives.
     @_noLocks
-    private mutating func renew(_ forwarder: UInt64, _ vlan: UInt16, _ now: UInt64) {
+    private mutating func renew(_ forwarder: UInt64, _ vlan: UInt16, _ now: UInt64) -> FIPVerdict {
+        var verdict = FIPVerdict.passes
         for place in 0..<Self.capacity
         where grants[place].word != 0 && grants[place].forwarder == forwarder && (grants[place].word &>> 33) & 0xfff == UInt64(vlan) {
             grants[place].until = now &+ Self.keepAliveTime
+            verdict = .renews
         }
+        return verdict
     }
 
     /// Ends grants whose time is over, and what ports had that `stays` refuses.

@@ -125,9 +125,9 @@ extension ClassTree {
         }
     }
 
-    /// What a removed class had sent, including its own removed children. Valid until its id is used again.
-    public func lastSent(of id: ClassID) -> (frames: UInt64, bytes: UInt64) {
-        Int(id) < classes ? (states[Int(id)].sentFrames, states[Int(id)].sentBytes) : (0, 0)
+    /// What a removed class had sent, and the cycles that receiving that took, including its own removed children. Valid until its id is used again.
+    public func lastCounts(of id: ClassID) -> (frames: UInt64, bytes: UInt64, cycles: UInt64) {
+        Int(id) < classes ? (states[Int(id)].sentFrames, states[Int(id)].sentBytes, blocks[Int(id)].cycles) : (0, 0, 0)
     }
 }
 

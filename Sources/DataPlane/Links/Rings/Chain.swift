@@ -31,8 +31,9 @@ struct RingDescriptor {
     }
 
     /// Next, write and indirect.
+    static var kinds: UInt16 { @_noLocks get { 7 } }
     @inline(__always)
-    var kind: UInt16 { @_noLocks get { flags & 7 } }
+    var kind: UInt16 { @_noLocks get { flags & Self.kinds } }
     @inline(__always) @_noLocks
     func has(_ flag: UInt16) -> Bool { flags & flag != 0 }
 }

@@ -10,6 +10,16 @@ struct GuestRegion {
     var host: UnsafeMutableRawPointer
 }
 
+extension GuestRegion {
+    /// Where a range of guest memory is mapped; nil: it is not wholly in this region.
+    @inline(__always) @_noLocks
+    func host(_ address: UInt64, _ length: UInt64) -> UnsafeMutableRawPointer? {
+        let offset = address &- start
+        guard offset < self.length, length <= self.length &- offset else { return nil }
+        return host + Int(truncatingIfNeeded: offset)
+    }
+}
+
 /// All of a guest's memory, as the poll loops see it. It changes only while no loop uses any of the guest's rings.
 struct GuestMemory {
     /// The most regions. QEMU uses one or two for the memory that a guest starts with, and one for each memory device that is added later.
@@ -33,16 +43,20 @@ struct GuestMemory {
         for place in 0..<count { (regions + place).initialize(to: ordered[place]) }
     }
 
+    /// The region that an address lies in, for a loop over buffers most of which lie beside it. If no region has it, it is an empty one.
+    @inline(__always) @_noLocks
+    func region(of address: UInt64) -> GuestRegion {
+        for place in 0..<count where address &- regions[place].start < regions[place].length { return regions[place] }
+        return GuestRegion(start: 0, length: 0, host: UnsafeMutableRawPointer(regions))
+    }
+
     /// Where a range of guest memory is mapped.
     /// - Returns: nil if the range is not wholly in one region.
-    @inline(__always) @_noLocks
+    @inline(never) @_noLocks
     func host(_ address: UInt64, _ length: UInt64) -> UnsafeMutableRawPointer? {
         var place = 0
         while place < count {
-            let offset = address &- regions[place].start
-            if offset < regions[place].length {
-                return length <= regions[place].length &- offset ? regions[place].host + Int(truncatingIfNeeded: offset) : nil
-            }
+            if let found = regions[place].host(address, length) { return found }
             place &+= 1
         }
         return nil

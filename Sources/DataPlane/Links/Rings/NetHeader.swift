@@ -15,7 +15,7 @@ struct NetHeader {
     private static var segmentsIPv6: UInt8 { @_noLocks get { 4 } }
 
     @inline(__always) @_noLocks
-    init() {}
+    init(_ first: UInt64 = 0) { self.first = first }
 
     /// Whether the sender wants nothing done.
     @inline(__always)
@@ -35,25 +35,25 @@ struct NetHeader {
 
     /// The header for a frame that goes to a guest which finishes checksums itself.
     @inline(__always) @_noLocks
-    init(for frame: Frame) {
-        if _slowPath(sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0) { request(frame) }
-    }
+    init(for frame: Frame) { self = _slowPath(sluice_frame_flags(frame) & sluice_flag_tx_offload_mask != 0) ? Self.requests(of: frame) : Self() }
 
+    /// The header that says what is requested of whoever sends the frame on.
     @inline(never) @_noLocks
-    private mutating func request(_ frame: Frame) {
-        let place: UInt32, flags = sluice_frame_flags(frame)
+    private static func requests(of frame: Frame) -> NetHeader {
+        var wishes = NetHeader()
+        let flags = sluice_frame_flags(frame)
         switch flags & sluice_flag_tx_l4_mask {
-        case sluice_flag_tx_tcp_checksum: place = 16
-        case sluice_flag_tx_udp_checksum: place = 6
-        default: return
+        case sluice_flag_tx_tcp_checksum: wishes.last = 16
+        case sluice_flag_tx_udp_checksum: wishes.last = 6
+        default: return wishes
         }
         let start = UInt64(sluice_frame_headers_length(frame))
-        first = Self.needsChecksum | start &<< 48
-        last = last & ~0xffff | place
+        wishes.first = needsChecksum | start &<< 48
         if flags & sluice_flag_tx_segments != 0 {
-            let kind = flags & sluice_flag_tx_ipv6 != 0 ? Self.segmentsIPv6 : Self.segmentsIPv4
-            first |= UInt64(kind) &<< 8 | (start &+ UInt64(sluice_frame_l4_length(frame))) &<< 16 | UInt64(sluice_frame_segment_size(frame)) &<< 32
+            let kind = flags & sluice_flag_tx_ipv6 != 0 ? segmentsIPv6 : segmentsIPv4
+            wishes.first |= UInt64(kind) &<< 8 | (start &+ UInt64(sluice_frame_l4_length(frame))) &<< 16 | UInt64(sluice_frame_segment_size(frame)) &<< 32
         }
+        return wishes
     }
 
     /// Notes in the frame's buffer what its sender wants done. What no device can be asked to do is done at once.

@@ -64,10 +64,11 @@ struct RingReceiver {
     /// Takes frames out of a split ring (virtio 1.2, 2.7) that has at least `count`.
     @inline(__always) @_noLocks
     private mutating func takeSplit(_ count: Int) {
-        let driverArea = ring.pointee.driverArea, descriptors = ring.pointee.descriptors, memory = ring.pointee.memory
-        let size = ring.pointee.size, mask = size &- 1
+        let driverArea = ring.pointee.driverArea, descriptors = ring.pointee.descriptors
+        let size = ring.pointee.size, mask = size &- 1, scratch = scratch
         var next = ring.pointee.next.index, used = ring.pointee.nextUsed.index
         let stop = next &+ UInt16(truncatingIfNeeded: count)
+        let check = BufferCheck(self, first: descriptors + Int(driverArea.read16(4 + 2 &* Int(next & mask)) & mask) &* 16)
         while next != stop, spent < RingScratch.most {
             // Looks ahead over frames that are in one buffer each, so that their bytes are on the way when they are copied.
             var simple = 0
@@ -79,7 +80,7 @@ struct RingReceiver {
                     break
                 }
                 let descriptor = RingDescriptor(descriptors + Int(head) &* 16, packed: false)
-                guard let bytes = whole(descriptor, memory) else {
+                guard descriptor.kind == 0, let bytes = check.whole(descriptor) else {
                     special = head
                     break
                 }
@@ -87,7 +88,7 @@ struct RingReceiver {
                 simple &+= 1
                 next &+= 1
             }
-            for index in 0..<simple { take(scratch.pieces[index]) }
+            takeNoted(simple)
             ring.returnSplit(scratch.chains, simple, from: used)
             used &+= UInt16(truncatingIfNeeded: simple)
             if let head = special {
@@ -109,77 +110,114 @@ struct RingReceiver {
     /// Takes up to `count` frames out of a packed ring (virtio 1.2, 2.8).
     @inline(__always) @_noLocks
     private mutating func takePacked(_ count: Int) {
-        let descriptors = ring.pointee.descriptors, memory = ring.pointee.memory, size = ring.pointee.size
+        let descriptors = ring.pointee.descriptors, size = ring.pointee.size, scratch = scratch
         var next = ring.pointee.next
+        let check = BufferCheck(self, first: descriptors + Int(next.index) &* 16)
         var returns = PackedReturns(ring)
         var done = 0
         while done < count, spent < RingScratch.most {
+            // Looks ahead as far as the ring's end, over frames that are in one buffer each.
+            let run = min(count &- done, Int(size &- next.index)), available = GuestRing.availableBits(next.wrap)
+            var slot = descriptors + Int(next.index) &* 16
             var simple = 0
-            var special: RingDescriptor?
-            while done &+ simple < count {
-                let descriptor = RingDescriptor(descriptors + Int(next.index) &* 16, packed: true)
-                guard GuestRing.isAvailable(descriptor.flags, next.wrap) else { break }
-                guard descriptor.number < size, let bytes = whole(descriptor, memory) else {
-                    special = descriptor
-                    break
-                }
+            while simple < run {
+                let descriptor = RingDescriptor(slot, packed: true)
+                guard descriptor.flags & (GuestRing.stateBits | RingDescriptor.kinds) == available, descriptor.number < size,
+                    let bytes = check.whole(descriptor)
+                else { break }
                 scratch.note(simple, bytes, Int(descriptor.length), UsedBuffer(number: descriptor.number))
                 simple &+= 1
-                next.advance(1, size: size)
+                slot += 16
             }
-            for index in 0..<simple { take(scratch.pieces[index]) }
-            returns.add(scratch.chains, simple)
+            takeNoted(simple)
+            returns.add(simple: scratch.chains, simple, written: false)
+            next.advance(simple, size: size)
             done &+= simple
-            if let descriptor = special {
-                var walk = ChainWalk()
-                guard walk.follow(ring, descriptor, at: next.index, writable: false, limit: header &+ longest &+ 1, scratch), take(walk) else { break }
-                scratch.chains[0] = UsedBuffer(number: walk.identifier, slots: UInt16(truncatingIfNeeded: walk.slots))
-                returns.add(scratch.chains, 1)
-                next.advance(walk.slots, size: size)
-                done &+= 1
-            } else if done < count {
-                break
-            }
+            if simple == run { continue }
+            // There is no more, or it is a frame in several buffers, or else special.
+            let descriptor = RingDescriptor(slot, packed: true)
+            guard GuestRing.isAvailable(descriptor.flags, next.wrap) else { break }
+            var walk = ChainWalk()
+            guard walk.follow(ring, descriptor, at: next.index, writable: false, limit: header &+ longest &+ 1, scratch), take(walk) else { break }
+            scratch.chains[0] = UsedBuffer(number: walk.identifier, slots: UInt16(truncatingIfNeeded: walk.slots))
+            returns.add(scratch.chains, 1)
+            next.advance(walk.slots, size: size)
+            done &+= 1
         }
         ring.pointee.next = next
         returns.hold()
     }
 
-    /// Where a buffer is that holds a frame as a whole, with its header, and fits into one buffer of the pool; nil: it is not such a one.
-    @inline(__always) @_noLocks
-    private func whole(_ descriptor: RingDescriptor, _ memory: GuestMemory) -> UnsafeMutableRawPointer? {
-        let length = Int(descriptor.length)
-        guard descriptor.kind == 0, length > header, length &- header <= room, let bytes = memory.host(descriptor.address, UInt64(descriptor.length)) else {
-            return nil
+    /// What a loop over many buffers keeps in registers.
+    private struct BufferCheck {
+        let header: Int
+        let room: UInt
+        let hasOffloads: Bool
+        let region: GuestRegion
+        let memory: GuestMemory
+
+        @inline(__always) @_noLocks
+        init(_ receiver: borrowing RingReceiver, first slot: UnsafeMutableRawPointer) {
+            (header, room, hasOffloads) = (receiver.header, UInt(bitPattern: receiver.room), receiver.hasOffloads)
+            memory = receiver.ring.pointee.memory
+            region = memory.region(of: slot.read64(0))
         }
-        // A header often ends a cache line, and the frame begins the next one.
-        if hasOffloads { sluice_prefetch(bytes) }
-        sluice_prefetch(bytes + header)
-        return bytes
+
+        /// Where a buffer is that holds a frame as a whole, with its header, and fits into one buffer of the pool; nil: it is not such a one.
+        @inline(__always) @_noLocks
+        func whole(_ descriptor: RingDescriptor) -> UnsafeMutableRawPointer? {
+            // This is false for a length of nothing but the header, or less, too.
+            guard UInt(bitPattern: Int(descriptor.length) &- header &- 1) < room,
+                let bytes = region.host(descriptor.address, UInt64(descriptor.length)) ?? memory.host(descriptor.address, UInt64(descriptor.length))
+            else { return nil }
+            // A header often ends a cache line, and the frame begins the next one.
+            if hasOffloads { sluice_prefetch(bytes) }
+            sluice_prefetch(bytes + header)
+            return bytes
+        }
     }
 
     // MARK: Frames
 
-    /// Makes a frame of one buffer that holds it whole, behind its header.
+    /// Makes frames of the buffers that were noted, each of which holds one whole behind its header.
     @inline(__always) @_noLocks
-    private mutating func take(_ piece: RingPiece) {
-        let frame = frames[used].unsafelyUnwrapped
-        let length = piece.count &- header
-        var wishes = NetHeader()
-        if hasOffloads { wishes.first = piece.bytes.read64(0) }
-        sluice_frame_begin(frame)
-        if mayRefer && length >= Self.shortestReferring {
-            sluice_copy(sluice_frame_bytes(frame), piece.bytes + header, Self.front)
-            sluice_frame_refer(frame, UInt16(truncatingIfNeeded: Self.front), UInt32(truncatingIfNeeded: length), piece.bytes + header + Self.front)
-        } else {
-            copyFrame(to: sluice_frame_bytes(frame).unsafelyUnwrapped, from: piece.bytes + header, length)
-            sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
+    private mutating func takeNoted(_ count: Int) {
+        if hasOffloads { takeNoted(count, readsHeaders: true) } else { takeNoted(count, readsHeaders: false) }
+    }
+
+    /// - Parameter readsHeaders: a constant.
+    @inline(__always) @_noLocks
+    private mutating func takeNoted(_ count: Int, readsHeaders: Bool) {
+        let free = frames + used, pieces = scratch.pieces, header = header, shortestReferring = mayRefer ? Self.shortestReferring : Int.max
+        var kept = 0
+        for index in 0..<count {
+            let piece = pieces[index], frame = free[kept].unsafelyUnwrapped
+            let length = piece.count &- header, bytes = piece.bytes + header
+            let wishes = readsHeaders ? piece.bytes.read64(0) : 0
+            sluice_frame_begin(frame)
+            if length >= shortestReferring {
+                sluice_copy(sluice_frame_bytes(frame), bytes, Self.front)
+                sluice_frame_refer(frame, UInt16(truncatingIfNeeded: Self.front), UInt32(truncatingIfNeeded: length), bytes + Self.front)
+            } else {
+                copyFrame(to: sluice_frame_bytes(frame).unsafelyUnwrapped, from: bytes, length)
+                sluice_frame_set_length(frame, UInt16(truncatingIfNeeded: length))
+            }
+            if readsHeaders, _slowPath(!NetHeader(wishes).isPlain), !apply(wishes, piece, to: frame) { continue }
+            kept &+= 1
         }
-        if _slowPath(!wishes.isPlain) {
-            wishes.last = UInt32(piece.bytes.read16(8))
-            if !wishes.apply(to: frame, ring.pointee.segmentation) { return reject(.receiveError) }
-        }
-        used &+= 1
+        used &+= kept
+    }
+
+    /// Notes in a frame what its sender wants done.
+    /// - Parameter wishes: the first eight bytes of its header.
+    /// - Returns: false if that cannot be done. The frame goes no further then.
+    @inline(never) @_noLocks
+    private func apply(_ wishes: UInt64, _ piece: RingPiece, to frame: Frame) -> Bool {
+        var header = NetHeader(wishes)
+        header.last = UInt32(piece.bytes.read16(8))
+        if header.apply(to: frame, ring.pointee.segmentation) { return true }
+        reject(.receiveError)
+        return false
     }
 
     /// Makes a frame of a chain of buffers.

@@ -28,10 +28,11 @@ struct RingSender {
     /// Copies frames into a split ring (virtio 1.2, 2.7).
     @inline(__always) @_noLocks
     private mutating func sendSplit(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
-        let driverArea = ring.pointee.driverArea, descriptors = ring.pointee.descriptors, memory = ring.pointee.memory
-        let size = ring.pointee.size, mask = size &- 1
+        let driverArea = ring.pointee.driverArea, descriptors = ring.pointee.descriptors
+        let size = ring.pointee.size, mask = size &- 1, scratch = scratch
         var next = ring.pointee.next.index, used = ring.pointee.nextUsed.index
         var available = ring.available
+        let check = BufferCheck(self, first: descriptors + Int(driverArea.read16(4 + 2 &* Int(next & mask)) & mask) &* 16)
         var done = 0
         while done < count, available > 0, spent < RingScratch.most {
             // Looks ahead over frames that fit into one buffer each.
@@ -41,11 +42,12 @@ struct RingSender {
                 let head = driverArea.read16(4 + 2 &* Int((next &+ UInt16(truncatingIfNeeded: simple)) & mask))
                 guard head < size else { break }
                 let descriptor = RingDescriptor(descriptors + Int(head) &* 16, packed: false)
-                guard fits(frames[done &+ simple].unsafelyUnwrapped, descriptor, head, simple, memory) else { break }
+                guard descriptor.kind == RingDescriptor.write, let piece = check.fits(frames[done &+ simple].unsafelyUnwrapped, descriptor) else { break }
+                scratch.note(simple, piece.bytes, piece.count, UsedBuffer(number: head, bytes: UInt32(truncatingIfNeeded: piece.count)))
                 simple &+= 1
             }
             var taken = simple
-            for index in 0..<simple { put(frames[done &+ index].unsafelyUnwrapped, scratch.pieces[index]) }
+            putNoted(frames + done, simple)
             ring.returnSplit(scratch.chains, simple, from: used)
             done &+= simple
             if simple != most {
@@ -88,30 +90,34 @@ struct RingSender {
     /// Copies frames into a packed ring (virtio 1.2, 2.8).
     @inline(__always) @_noLocks
     private mutating func sendPacked(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) -> Int {
-        let descriptors = ring.pointee.descriptors, memory = ring.pointee.memory, size = ring.pointee.size
+        let descriptors = ring.pointee.descriptors, size = ring.pointee.size, scratch = scratch
         var next = ring.pointee.next
         // These descriptors are read now and written soon after, so their lines are wanted for writing at once.
         let lines = (min(count, Int(size &- next.index)) &+ 3) &>> 2
         for line in 0..<lines { sluice_prefetch_for_writing(descriptors + (Int(next.index) &* 16 &+ line &* 64)) }
+        let check = BufferCheck(self, first: descriptors + Int(next.index) &* 16)
         var returns = PackedReturns(ring)
         var done = 0
         while done < count, spent < RingScratch.most {
+            // Looks ahead as far as the ring's end, over frames that fit into one buffer each.
+            let run = min(count &- done, Int(size &- next.index)), wanted = GuestRing.availableBits(next.wrap) | RingDescriptor.write
+            var slot = descriptors + Int(next.index) &* 16
             var simple = 0
-            var isEmpty = false
-            while done &+ simple < count {
-                let descriptor = RingDescriptor(descriptors + Int(next.index) &* 16, packed: true)
-                if !GuestRing.isAvailable(descriptor.flags, next.wrap) {
-                    isEmpty = true
-                    break
-                }
-                guard descriptor.number < size, fits(frames[done &+ simple].unsafelyUnwrapped, descriptor, descriptor.number, simple, memory) else { break }
+            while simple < run {
+                let descriptor = RingDescriptor(slot, packed: true)
+                guard descriptor.flags & (GuestRing.stateBits | RingDescriptor.kinds) == wanted, descriptor.number < size,
+                    let piece = check.fits(frames[done &+ simple].unsafelyUnwrapped, descriptor)
+                else { break }
+                scratch.note(simple, piece.bytes, piece.count, UsedBuffer(number: descriptor.number, bytes: UInt32(truncatingIfNeeded: piece.count)))
                 simple &+= 1
-                next.advance(1, size: size)
+                slot += 16
             }
-            for index in 0..<simple { put(frames[done &+ index].unsafelyUnwrapped, scratch.pieces[index]) }
-            returns.add(scratch.chains, simple)
+            putNoted(frames + done, simple)
+            returns.add(simple: scratch.chains, simple, written: true)
+            next.advance(simple, size: size)
             done &+= simple
-            if isEmpty || done == count { break }
+            if simple == run { continue }
+            // The next frame needs several buffers, or comes in several parts, or its buffer does; or there is none.
             let chains = putPacked(frames[done].unsafelyUnwrapped, &next)
             if chains == 0 { break }
             returns.add(scratch.chains, chains)
@@ -149,38 +155,53 @@ struct RingSender {
         return chains
     }
 
-    /// Whether a buffer has room for a frame as a whole, with its header. If so, notes it as that of the `index`th frame.
-    /// - Returns: false if it has none, or if the frame comes in several parts.
-    @inline(__always) @_noLocks
-    private func fits(_ frame: Frame, _ descriptor: RingDescriptor, _ number: UInt16, _ index: Int, _ memory: GuestMemory) -> Bool {
-        let length = header &+ Int(sluice_frame_length(frame))
-        guard descriptor.kind == RingDescriptor.write, Int(descriptor.length) >= length, sluice_frame_segments(frame) == 1,
-            let bytes = memory.host(descriptor.address, UInt64(length))
-        else { return false }
-        sluice_prefetch_for_writing(bytes)
-        sluice_prefetch_for_writing(bytes + header)
-        scratch.note(index, bytes, length, UsedBuffer(number: number, bytes: UInt32(truncatingIfNeeded: length)))
-        return true
+    /// What a loop over many buffers keeps in registers.
+    private struct BufferCheck {
+        let header: Int
+        let region: GuestRegion
+        let memory: GuestMemory
+
+        @inline(__always) @_noLocks
+        init(_ sender: borrowing RingSender, first slot: UnsafeMutableRawPointer) {
+            (header, memory) = (sender.header, sender.ring.pointee.memory)
+            region = memory.region(of: slot.read64(0))
+        }
+
+        /// The part of a buffer that a frame takes as a whole, with its header; nil: it has no room for it, or the frame comes in several parts.
+        @inline(__always) @_noLocks
+        func fits(_ frame: Frame, _ descriptor: RingDescriptor) -> RingPiece? {
+            let length = header &+ Int(sluice_frame_length(frame))
+            guard Int(descriptor.length) >= length, sluice_frame_segments(frame) == 1,
+                let bytes = region.host(descriptor.address, UInt64(length)) ?? memory.host(descriptor.address, UInt64(length))
+            else { return nil }
+            sluice_prefetch_for_writing(bytes)
+            sluice_prefetch_for_writing(bytes + header)
+            return RingPiece(bytes: bytes, count: length)
+        }
     }
 
     // MARK: Frames
 
-    /// Copies a frame and its header into a buffer that holds both.
+    /// Copies frames and their headers into the buffers that were noted, each of which holds both.
     @inline(__always) @_noLocks
-    private func put(_ frame: Frame, _ piece: RingPiece) {
-        var wishes = NetHeader(for: frame)
-        wishes.set(buffers: 1)
-        piece.bytes.storeBytes(of: wishes.first, as: UInt64.self)
-        if header == 12 {
-            piece.bytes.storeBytes(of: wishes.last, toByteOffset: 8, as: UInt32.self)
-        } else {
-            piece.bytes.storeBytes(of: UInt16(truncatingIfNeeded: wishes.last), toByteOffset: 8, as: UInt16.self)
+    private func putNoted(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int) {
+        let pieces = scratch.pieces, header = header
+        for index in 0..<count {
+            let piece = pieces[index], frame = frames[index].unsafelyUnwrapped
+            var wishes = NetHeader(for: frame)
+            wishes.set(buffers: 1)
+            piece.bytes.storeBytes(of: wishes.first, as: UInt64.self)
+            if header == 12 {
+                piece.bytes.storeBytes(of: wishes.last, toByteOffset: 8, as: UInt32.self)
+            } else {
+                piece.bytes.storeBytes(of: UInt16(truncatingIfNeeded: wishes.last), toByteOffset: 8, as: UInt16.self)
+            }
+            let length = piece.count &- header, front = Int(sluice_frame_contiguous(frame))
+            copyFrame(to: piece.bytes + header, from: sluice_frame_bytes(frame).unsafelyUnwrapped, front)
+            // What the frame refers to goes from one guest's buffer into the other's.
+            if front != length { sluice_copy(piece.bytes + header + front, sluice_frame_rest(frame), length &- front) }
         }
-        let length = piece.count &- header, front = Int(sluice_frame_contiguous(frame))
-        copyFrame(to: piece.bytes + header, from: sluice_frame_bytes(frame).unsafelyUnwrapped, front)
-        // What the frame refers to goes from one guest's buffer into the other's.
-        if front != length { sluice_copy(piece.bytes + header + front, sluice_frame_rest(frame), length &- front) }
-        if _slowPath(ring.pointee.isLogged) { ring.log(piece.bytes, piece.count) }
+        if _slowPath(ring.pointee.isLogged) { for index in 0..<count { ring.log(pieces[index].bytes, pieces[index].count) } }
     }
 
     /// Copies a frame and its header into several buffers.

@@ -4,10 +4,17 @@ extension UnsafeMutablePointer<GuestRing> {
     /// Notes buffers in the used ring of a split ring (virtio 1.2, 2.7.8), from `used` on. The driver sees them after `publish`.
     @inline(__always) @_noLocks
     func returnSplit(_ buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int, from used: UInt16) {
-        let ring = pointee.deviceArea + 4, mask = pointee.size &- 1
-        for index in 0..<count {
-            let place = Int((used &+ UInt16(truncatingIfNeeded: index)) & mask)
-            ring.write64(8 &* place, UInt64(buffers[index].number) | UInt64(buffers[index].bytes) &<< 32)
+        let ring = pointee.deviceArea + 4, size = Int(pointee.size)
+        var place = Int(used) & (size &- 1), index = 0
+        while index < count {
+            let end = index &+ min(count &- index, size &- place)
+            var entry = ring + 8 &* place
+            while index < end {
+                entry.write64(0, UInt64(buffers[index].number) | UInt64(buffers[index].bytes) &<< 32)
+                entry += 8
+                index &+= 1
+            }
+            place = 0
         }
     }
 
@@ -39,10 +46,15 @@ extension GuestRing {
     private static var availableBit: UInt16 { @_noLocks get { 1 << 7 } }
     private static var usedBit: UInt16 { @_noLocks get { 1 << 15 } }
 
+    /// Both of these bits.
+    static var stateBits: UInt16 { @_noLocks get { availableBit | usedBit } }
+
+    /// What they are in an available descriptor.
     @inline(__always) @_noLocks
-    static func isAvailable(_ flags: UInt16, _ wrap: Bool) -> Bool {
-        (flags & availableBit != 0) == wrap && (flags & usedBit != 0) != wrap
-    }
+    static func availableBits(_ wrap: Bool) -> UInt16 { wrap ? availableBit : usedBit }
+
+    @inline(__always) @_noLocks
+    static func isAvailable(_ flags: UInt16, _ wrap: Bool) -> Bool { flags & stateBits == availableBits(wrap) }
 
     /// The flags of a used descriptor. `write` says that its length counts (2.8.3).
     @inline(__always) @_noLocks
@@ -76,30 +88,76 @@ struct PackedReturns {
         first = descriptors
     }
 
+    /// Returns buffers of one slot each.
+    /// - Parameter written: a constant: whether something was written into each of them, or into none.
     @inline(__always) @_noLocks
-    mutating func add(_ buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int) {
+    mutating func add(simple buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int, written: Bool) {
+        if count == 0 { return }
+        note(buffers, count)
+        var index = 0
+        if isEmpty {
+            begin(buffers[0])
+            place.advance(1, size: size)
+            index = 1
+        }
+        if !written && isInOrder {
+            // One descriptor stands for all buffers up to the one that it names, if nothing was written into them (2.8.11).
+            word = word & 0xffff_0000_ffff_ffff | UInt64(buffers[count &- 1].number) &<< 32
+            return place.advance(count &- index, size: size)
+        }
+        let isLogged = ring.pointee.isLogged
+        while index < count {
+            let end = index &+ min(count &- index, Int(size &- place.index))
+            let flags = UInt64(GuestRing.usedFlags(place.wrap, wrote: written)) &<< 48
+            var slot = descriptors + Int(place.index) &* 16
+            place.advance(end &- index, size: size)
+            while index < end {
+                slot.release64(8, UInt64(buffers[index].bytes) | UInt64(buffers[index].number) &<< 32 | flags)
+                if _slowPath(isLogged) { ring.log(slot, 16) }
+                slot += 16
+                index &+= 1
+            }
+        }
+    }
+
+    /// Whoever goes on after this process was killed must know which slots may have been written.
+    @inline(__always) @_noLocks
+    private mutating func note(_ buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int) {
         if _slowPath(noted &+ count > RingJournal.most) {
             // So many come only from a call that sends, whose buffers may be published at any time.
             hold()
             ring.publish()
             (isEmpty, noted) = (true, 0)
         }
-        // Whoever goes on after this process was killed must know which slots may have been written.
         journal.note(buffers, count, behind: noted, from: ring.pointee.nextUsed)
         noted &+= count
+    }
+
+    @inline(__always) @_noLocks
+    private mutating func begin(_ buffer: UsedBuffer) {
+        isEmpty = false
+        first = descriptors + Int(place.index) &* 16
+        word = word(buffer)
+    }
+
+    @inline(__always) @_noLocks
+    private func word(_ buffer: UsedBuffer) -> UInt64 {
+        UInt64(buffer.bytes) | UInt64(buffer.number) &<< 32 | UInt64(GuestRing.usedFlags(place.wrap, wrote: buffer.bytes != 0)) &<< 48
+    }
+
+    /// Returns buffers of any number of slots.
+    @inline(never) @_noLocks
+    mutating func add(_ buffers: UnsafeMutablePointer<UsedBuffer>, _ count: Int) {
+        note(buffers, count)
         for index in 0..<count {
             let buffer = buffers[index]
-            let slot = descriptors + Int(place.index) &* 16
-            let word = UInt64(buffer.bytes) | UInt64(buffer.number) &<< 32 | UInt64(GuestRing.usedFlags(place.wrap, wrote: buffer.bytes != 0)) &<< 48
             if isEmpty {
-                isEmpty = false
-                first = slot
-                self.word = word
+                begin(buffer)
             } else if isInOrder && buffer.bytes == 0 {
-                // One descriptor stands for all buffers up to the one that it names, if nothing was written into them (2.8.11).
-                self.word = self.word & 0xffff_0000_ffff_ffff | UInt64(buffer.number) &<< 32
+                word = word & 0xffff_0000_ffff_ffff | UInt64(buffer.number) &<< 32
             } else {
-                slot.release64(8, word)
+                let slot = descriptors + Int(place.index) &* 16
+                slot.release64(8, word(buffer))
                 if _slowPath(ring.pointee.isLogged) { ring.log(slot, 16) }
             }
             place.advance(Int(buffer.slots), size: size)

@@ -1,10 +1,14 @@
 import Configuration
 
 extension DataPlane {
-    /// Makes loops divide their time after every turn that found frames, or never, instead of after long turns. It is for whoever counts instructions, which makes
-    /// every turn long.
+    /// Makes loops divide their time after every turn that found frames, or never, instead of after long turns, and lets turns take as long as they take. It is for
+    /// whoever counts instructions, which makes every turn long.
     public func dividePollTime(always: Bool) {
-        for index in runtime.lcores.indices { (runtime.lcores.baseAddress! + index).pointee.shares.longTurnCycles = always ? 0 : .max }
+        for index in runtime.lcores.indices {
+            let lcore = runtime.lcores.baseAddress! + index
+            lcore.pointee.shares.longTurnCycles = always ? 0 : .max
+            lcore.pointee.shares.turnCycles = UInt64(Int.max)
+        }
     }
 
     /// The weight in bit/s of a guest without floors, and of a physical port to whose bridge's guests no floors are given, when a loop's time is divided.

@@ -2,7 +2,7 @@ import Glibc
 
 /// What inputs are given to. The environment variable `SLUICE_FUZZ` names the one of this run.
 enum Target: String, CaseIterable {
-    case requests, documents, edits, domains, states, groups, discovery, frames, filters, growth, messages, rings
+    case requests, documents, edits, domains, states, groups, discovery, logins, frames, filters, growth, messages, rings
 
     static let current: Target = {
         guard let name = getenv("SLUICE_FUZZ").map({ String(cString: $0) }), let target = Target(rawValue: name) else {
@@ -21,6 +21,7 @@ enum Target: String, CaseIterable {
         case .states: fuzzState(bytes)
         case .groups: fuzzGroups(bytes)
         case .discovery: fuzzDiscovery(bytes)
+        case .logins: fuzzLogins(bytes)
         case .frames: fuzzFrames(bytes)
         case .filters: fuzzFilters(bytes)
         case .growth: fuzzGrowth(bytes)

@@ -79,7 +79,7 @@ private let readers: [String: @Sendable (Request) throws -> Void] = {
     return Dictionary(uniqueKeysWithValues: [
         reader(Methods.version), reader(Methods.status), reader(Methods.statsShow), reader(Methods.configGet), reader(Methods.configSave),
         reader(Methods.configRollback), reader(Methods.configConfirm), reader(Methods.partDel), reader(Methods.partShow), reader(Methods.portShow),
-        reader(Methods.fdbShow), reader(Methods.fdbFlush), reader(Methods.mdbShow), reader(Methods.classShow), reader(Methods.coreShow),
+        reader(Methods.fdbShow), reader(Methods.fdbFlush), reader(Methods.mdbShow), reader(Methods.fipShow), reader(Methods.classShow), reader(Methods.coreShow),
         reader(Methods.coreBalance), reader(Methods.mirrorShow), reader(Methods.configRevision), reader(Methods.lldpShow),
         reader(Methods.captureStart),
     ])
