@@ -20,6 +20,87 @@ extension EndToEnd {
             } catch { throw LabError("\(error): \(seen)") }
         }
 
+        @Test(
+            "a receiver's full TCP window lets nothing wait here, so that is said, and where to look",
+            .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3"), "needs python3"))
+        func receiversWindow() throws {
+            try withLab { lab in
+                let hosts = try ["a", "b"].map { try Namespace(lab, $0) }
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [1], buffers: 16384}
+                    bridges: [{name: br0, rate: 10gbit}]
+                    ports:
+                    \(zip(["a", "b"], hosts).map { "  - {name: \($0), type: tap, bridge: br0, interface: tap0, netns: \($1.name)}\n" }.joined())
+                    guests: [{name: a, port: a}, {name: b, port: b}]
+
+                    """)
+                for (place, host) in hosts.enumerated() { try host.configure("tap0", address: "10.0.0.\(place + 1)/24") }
+                try hosts[0].reaches("10.0.0.2")
+                // The receiver has room for a few frames, and reads slowly; this is how slow it is, and nothing waits for it.
+                let receiver = try lab.write("receiver.py", """
+                    import socket, time
+                    listener = socket.socket()
+                    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    listener.bind(("10.0.0.2", 5000))
+                    listener.listen()
+                    print("listening", flush=True)
+                    connection = listener.accept()[0]
+                    while connection.recv(1024): time.sleep(0.05)
+                    """)
+                let sender = try lab.write("sender.py", """
+                    import socket
+                    connection = socket.create_connection(("10.0.0.2", 5000))
+                    while True: connection.sendall(bytes(65536))
+                    """)
+                let listening = try lab.start("/usr/bin/python3", receiver, namespace: hosts[1], cpus: "0")
+                _ = try listening.waitForLine(in: listening.output, within: 20) { $0.contains("listening") }
+                _ = try lab.start("/usr/bin/python3", sender, namespace: hosts[0], cpus: "0")
+                try eventually("the window is full") { try hosts[0].run("ss", "-ti").contains("rwnd_limited") }
+                for guest in ["a", "b"] {
+                    var seen: [JSON] = []
+                    do {
+                        // A CPU that others take for a moment is told, too.
+                        try eventually("nothing holds \(guest) back") {
+                            seen = try causes(daemon, of: guest)
+                            return seen.count == 1 && seen[0]["name"].string == "nothing"
+                                && seen[0]["advice"].string?.contains("the windows of their connections") == true
+                        }
+                    } catch { throw LabError("\(error): \(seen)") }
+                }
+                daemon.stop()
+            }
+        }
+
+        @Test("a poll loop that has no time left is named")
+        func busyPollLoop() throws {
+            try withLab { lab in
+                let taps = (0..<6).map { "  - {name: t\($0), type: tap, bridge: br0, interface: \(lab.tag)\($0)}\n" }
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [1], buffers: 16384}
+                    bridges: [{name: br0, rate: 10gbit}]
+                    ports:
+                    \(taps.joined())
+                      - {name: vm1, type: vhost, bridge: br0, mode: server, socket: \(lab.path("vm1"))}
+                      - {name: vm2, type: vhost, bridge: br0, mode: server, socket: \(lab.path("vm2"))}
+                    guests: [{name: vm1, port: vm1}, {name: vm2, port: vm2}]
+
+                    """)
+                // Nobody has the address, so the poll loop writes each frame to every tap, which takes it far longer than the generator takes to make it.
+                let scenario = try lab.write("scenario.yaml", """
+                    duration: 120s
+                    ports:
+                      - {name: vm1, device: "virtio_user:\(lab.path("vm1"))", mac: "52:54:00:00:00:02"}
+                      - {name: vm2, device: "virtio_user:\(lab.path("vm2"))", mac: "52:54:00:00:00:04"}
+                    flows: [{name: all, from: vm1, to: "02:00:00:00:00:99", at: vm2, size: 60, rate: max}]
+                    """)
+                let generator = try lab.start(Build.program("sluice-gen"), "run", scenario, "--cpu", "0", "--json", "-", "--no-bins")
+                try isHeld(daemon, "vm1", by: ["cpu"], "CPU 1, which polls port vm1 and 7 others, is busy")
+                generator.signal(SIGTERM)
+                _ = generator.waitForExit(until: .after(30))
+                daemon.stop()
+            }
+        }
+
         @Test("a group's ceiling, a full queue, the uplink's rate, a full ring and a CPU that others take are named")
         func staged() throws {
             try withLab { lab in
