@@ -28,11 +28,11 @@ enum Catalogue {
 
     private static var throughput: [Benchmark] {
         [
-            mrr("64b-1c-vhost-l2", "one flow each way", everyone, [("testpmd-io", 0.92), ("ovs-dpdk", 1.05), ("kernel-htb", 50)], quick: true),
-            mrr("64b-1c-vhost-l2-16kflows", "16 384 flows each way", bridges, [("testpmd-io", 0.92), ("ovs-dpdk", 1.8)], quick: true) { $0.subflows = 16_384 },
+            mrr("64b-1c-vhost-l2", "one flow each way", everyone, [("testpmd-io", 1.5), ("ovs-dpdk", 2), ("kernel-htb", 50)], quick: true),
+            mrr("64b-1c-vhost-l2-16kflows", "16 384 flows each way", bridges, [("testpmd-io", 1.3), ("ovs-dpdk", 1.8)], quick: true) { $0.subflows = 16_384 },
             mrr(
                 "64b-1c-vhost-l2-500macs-500kflows", "500 guests a port, 1 000 flows between each pair", bridges,
-                [("testpmd-io", 0.92), ("ovs-dpdk", 1.8)]
+                [("testpmd-io", 1.15), ("ovs-dpdk", 1.8)]
             ) {
                 $0.guestsPerPort = 500
                 $0.macsPerPort = 500
@@ -59,8 +59,8 @@ enum Catalogue {
             shaped("64b-1c-vhost-l2-1kmacs-3kcls-shaped", 0.9, [.init(against: "testpmd-io", 0.75)], quick: true),
             shaped("64b-1c-vhost-l2-1kmacs-3kcls-shaped-half", 0.5),
             mrr("imix-1c-vhost-l2", "7 : 4 : 1 of 64, 594 and 1518 bytes", bridges, [], quick: true) { $0.size = .imix },
-            mrr("1518b-1c-vhost-l2", "one flow each way", everyone, [("testpmd-io", 0.97)]) { $0.size = .bytes(1_514) },
-            mrr("9000b-1c-vhost-l2", "one flow each way", bridges, [("testpmd-io", 0.97)]) {
+            mrr("1518b-1c-vhost-l2", "one flow each way", everyone, [("testpmd-io", 1.6)]) { $0.size = .bytes(1_514) },
+            mrr("9000b-1c-vhost-l2", "one flow each way", bridges, [("testpmd-io", 1.7)]) {
                 $0.size = .bytes(8_996)
                 $0.mtu = 9_000
             },

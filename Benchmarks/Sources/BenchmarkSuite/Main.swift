@@ -22,7 +22,7 @@ struct Suite: ParsableCommand {
     @Option(help: "Only these peers, with commas between: \(knownPeers.joined(separator: ", ")).") var peers = ""
     @Option(help: "The .build/release of an earlier commit, whose sluiced is measured beside this one's where frames circulate.", completion: .directory) var before: String?
     @Option(help: "Who fills and drains guests' rings where frames circulate: own (the generator itself), or virtio-user (DPDK's driver, the slower one).")
-    var rings = "virtio-user"
+    var rings = "own"
     @Option(help: "Where results go.") var output = ".build-bench"
     @Option(help: .hidden) var programs = ".build/release"
     @Option(help: .hidden) var work: String?

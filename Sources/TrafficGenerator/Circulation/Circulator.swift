@@ -16,6 +16,8 @@ public final class Circulator {
     private var ports: [[CirculationPort]] = []
     private let lanes: LaneStore
     private var repeated = 0
+    /// The switches through which any frame has come back.
+    private var hasPassed: Set<Int> = []
     /// Frames per second of the latest slice that was kept.
     private var latestRate: Double?
 
@@ -149,8 +151,10 @@ public final class Circulator {
         try held.check(index)
         let result = state.pointee
         guard result.starved == 0 else { throw RunError("no buffers left for frames; give the switch a smaller --window") }
-        // A switch that others kept from running has a slice without frames, which is measured again; one that ran and passed none does not forward.
-        guard result.frames > 0 || waited > plan.mostDisturbed else {
+        // A switch that others kept from running has a slice without frames, which is measured again. One that ran and passed none does not forward, unless it has
+        // before: then it stood still, which is a result.
+        if result.frames > 0 { hasPassed.insert(index) }
+        guard hasPassed.contains(index) || waited > plan.mostDisturbed else {
             throw RunError("no frame came back through \(names[index]) in \(plan.slice / 1_000_000) ms; does it forward between these ports?")
         }
         let ticks = Double(max(1, result.ticks))
