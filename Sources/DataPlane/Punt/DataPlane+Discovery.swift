@@ -6,7 +6,8 @@ import LinkProtocols
 import Packet
 import Scheduler
 
-/// Physical ports that speak LLDP and DCBX, and taps that speak LLDP: frames that loops punt go to the ports' state machines, and what these find out goes back to the loops.
+/// Physical ports that speak LLDP and DCBX, and taps that speak LLDP: frames that loops punt go to the ports' state machines, and what these find out goes back to
+/// the loops.
 extension DataPlane {
     /// Gives a port's state machines an LLDP frame.
     func hear(_ frame: PuntedFrame, _ now: Nanoseconds) { discovery.links[frame.port]?.receive(frame.bytes, now: now) }

@@ -6,8 +6,8 @@ import Scheduler
 struct Discovery {
     /// The state machines of each port that has some, by its index.
     var links: [PortIndex: LinkDiscovery] = [:]
-    /// The chassis ID that all ports tell: the lowest address that a physical port had when the first one came, preferably one of a device. It stays as long as the daemon runs, so that
-    /// neighbours do not take the switch for another when that port goes.
+    /// The chassis ID that all ports tell: the lowest address that a port with an agent had when the first one came, preferably one of a device. It stays as long
+    /// as the daemon runs, so that neighbours do not take the switch for another when that port goes.
     var chassis: MACAddress?
     /// What the published snapshots were made with, by port.
     private(set) var published: [PortIndex: DCBXParameters] = [:]

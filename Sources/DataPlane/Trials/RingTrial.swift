@@ -2,7 +2,8 @@ import DPDKShim
 import Glibc
 import VhostUser
 
-/// Runs one ring for tests and for counting instructions, against memory in which a test plays the guest's driver. It needs a process of its own, as it starts EAL, without hugepages.
+/// Runs one ring for tests and for counting instructions, against memory in which a test plays the guest's driver. It needs a process of its own, as it starts
+/// EAL, without hugepages.
 public final class RingTrial {
     /// The guest's memory: two regions that lie apart both in the guest and here. A forked process shares it, the ring's journal and the log.
     public let memory: [(start: UInt64, host: UnsafeMutableRawPointer)]
@@ -170,6 +171,8 @@ public final class RingTrial {
     }
 
     /// Does the same as `receive`, and forgets the frames.
+    /// - Parameter wanted: the most frames; nil: a burst.
+    /// - Returns: how many there were.
     @discardableResult
     public func drain(_ wanted: Int? = nil) -> Int {
         let count = RingReceiver.receive(ring, wanted ?? burstSize, pool, frames, scratch, counters, mayRefer: false)
@@ -179,13 +182,14 @@ public final class RingTrial {
     }
 
     /// Sends the first of the frames that were staged.
+    /// - Returns: how many the ring took.
     @discardableResult
     public func sendStaged(_ count: Int) -> Int {
         let sent = RingSender.send(ring, frames, count, scratch)
         ring.publishAndTell()
         return sent
     }
-    public func freeStaged(_ count: Int) { sluice_frames_free(frames, UInt32(count)) }
+    package func freeStaged(_ count: Int) { sluice_frames_free(frames, UInt32(count)) }
 
     /// Makes frames that can be sent.
     public func stage(_ contents: [[UInt8]]) {

@@ -6,7 +6,8 @@ import Scheduler
 // Mirroring copies frames. No frame waits because it is copied, and no frame is changed: a copy has a buffer of its own, which is taken only while there are
 // enough for others, and it waits in a leaf of its own, or is dropped. Copies are not marked for mirrors, so they are never copied again.
 
-/// Handles what a port received, before admission: first captures, mirrors and sampling copy frames, then FIP snooping and filters decide about them. Returns the number of frames that stay.
+/// Handles what a port received, before admission: first captures, mirrors and sampling copy frames, then FIP snooping and filters decide about them. Returns the
+/// number of frames that stay.
 @inline(never) @_noLocks
 func enter(
     _ view: UnsafeMutablePointer<IngressView>, _ count: Int, _ source: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>

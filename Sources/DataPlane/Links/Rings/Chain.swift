@@ -30,8 +30,9 @@ struct RingDescriptor {
         (flags, number) = packed ? (high, low) : (low, high)
     }
 
-    /// Next, write and indirect.
+    /// Next, write and indirect: what the descriptor of a whole buffer and those of other kinds differ in.
     static var kinds: UInt16 { @_noLocks get { 7 } }
+    /// Which of them it has.
     @inline(__always)
     var kind: UInt16 { @_noLocks get { flags & Self.kinds } }
     @inline(__always) @_noLocks
