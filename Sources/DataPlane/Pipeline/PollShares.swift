@@ -7,7 +7,8 @@
 /// with bursts for packets and cycles for bytes.)
 ///
 /// Turns stay short, so that a port that asks for little is looked at often: once the bursts of a turn have taken long, ports that had more frames than they were
-/// polled for wait for the next turn, which begins at another queue; and a port whose frames are dear is polled for fewer of them at once.
+/// polled for wait for the next turn, which begins at another queue; and a port whose frames are dear is polled for fewer of them at once. Where all ports that
+/// send have more frames than they are polled for, nobody gains by that, and turns are longer, as larger bursts cost less.
 ///
 /// This is done only for some time after a turn was long, as round robin gives each port a burst in each turn, which is enough while turns are short. Only the
 /// loop uses this.
@@ -19,6 +20,9 @@ package struct PollShares: ~Copyable {
     /// of a port that always has frames when those of the turn have taken so long.
     static let longTurn: UInt64 = 10_000
     static let lasting: UInt64 = 10_000_000
+    /// How much longer turns are when no port has asked for little for a time, in nanoseconds.
+    static let ease: UInt64 = 4
+    static let remembered: UInt64 = 100_000_000
     /// How far above the level an account may be for its port to be polled, and how far it can get, as nanoseconds of the port with the largest weight.
     static let slack: UInt64 = 20_000
     static let mostAhead: UInt64 = 10_000_000
@@ -36,14 +40,21 @@ package struct PollShares: ~Copyable {
     private var level: UInt64
     /// What the bursts of this turn have taken.
     private var spent: UInt64 = 0
+    /// What the bursts of this turn would have taken in addition if all that had more frames had been polled for whole bursts.
+    private var spared: UInt64 = 0
     /// The queue at which the turn begins.
     private var first = 0
     /// The least account that was seen in this turn of a port that still has frames, relative to the level, and whether there was any.
     private var least: Int64 = .max
     /// The same periods in cycles, times `leastPrice` where accounts are compared with them.
     package var longTurnCycles: UInt64
-    /// How long the bursts of a turn may take in which the time is divided before ports wait for the next one.
+    /// How long the bursts of a turn may take in which the time is divided before ports wait for the next one, while a port asks for little.
     package var turnCycles: UInt64
+    /// The same of this turn, and the slack, which must not be less than what a turn takes.
+    private var turnLimit: UInt64 = 0
+    private var turnSlack: Int64 = 0
+    /// Turns stay short up to this time, in nanoseconds.
+    private var shortUntil: UInt64 = 0
     private let lastingCycles: UInt64
     private let slackCost: Int64
     private let mostAheadCost: Int64
@@ -92,6 +103,10 @@ package struct PollShares: ~Copyable {
         lastTurn = now
         least = .max
         spent = 0
+        spared = 0
+        let isShort = now < shortUntil
+        turnLimit = isShort ? turnCycles : turnCycles &* Self.ease
+        turnSlack = isShort ? slackCost : slackCost &* Int64(Self.ease)
         first = first &+ 1 < queues ? first &+ 1 : 0
         return first
     }
@@ -102,10 +117,11 @@ package struct PollShares: ~Copyable {
         let account = accounts + Int(port)
         let ahead = Int64(bitPattern: account.pointee.cost &- level)
         if ahead < 0 { account.pointee.cost = level }
-        if ahead > slackCost || account.pointee.hasMore && spent >= turnCycles {
+        if ahead > turnSlack || account.pointee.hasMore && spent >= turnLimit {
             // An account that nobody has looked at for a very long time may be anywhere.
             if ahead > mostAheadCost { account.pointee.cost = level &+ UInt64(mostAheadCost) }
             least = min(least, max(0, min(ahead, mostAheadCost)))
+            if account.pointee.hasMore { spared &+= UInt64(account.pointee.perFrame) &* UInt64(burstSize) }
             return false
         }
         return true
@@ -115,7 +131,7 @@ package struct PollShares: ~Copyable {
     /// - Parameter most: the largest number.
     @inline(never) @_noLocks
     package func burst(of port: UInt16, most: Int) -> Int {
-        let each = Int(accounts[Int(port)].perFrame), long = Int(truncatingIfNeeded: turnCycles)
+        let each = Int(accounts[Int(port)].perFrame), long = Int(truncatingIfNeeded: turnLimit)
         return each &* most <= long ? most : max(1, long / each)
     }
 
@@ -133,11 +149,12 @@ package struct PollShares: ~Copyable {
         let before = Int64(bitPattern: account.pointee.cost &- level)
         let ahead = min(before &+ Int64(truncatingIfNeeded: sum &* price), mostAheadCost)
         account.pointee.cost = level &+ UInt64(bitPattern: ahead)
-        if hasMore { least = min(least, ahead) }
+        if hasMore { least = min(least, ahead) } else { shortUntil = lastTurn &+ Self.remembered }
         account.pointee.hasMore = hasMore
         // A port cannot hide a few dear frames behind many cheap ones.
         let each = UInt32(truncatingIfNeeded: min(sum / UInt64(truncatingIfNeeded: max(frames, 1)), 1 << 24))
         account.pointee.perFrame = max(each, account.pointee.perFrame &- account.pointee.perFrame &>> 4)
+        if hasMore { spared &+= UInt64(each) &* UInt64(truncatingIfNeeded: max(burstSize &- frames, 0)) }
         spent &+= sum
     }
 
@@ -145,8 +162,11 @@ package struct PollShares: ~Copyable {
     /// - Parameters:
     ///   - frames: how many queued frames were scheduled and sent in it.
     ///   - cycles: how long that took.
+    ///   - now: when it ends, in cycles.
     @inline(never) @_noLocks
-    package mutating func endTurn(sent frames: Int, in cycles: UInt64) {
+    package mutating func endTurn(sent frames: Int, in cycles: UInt64, at now: UInt64) {
+        // That turns are short now does not mean that they would be if the time were not divided.
+        if spent &+ spared > longTurnCycles { until = now &+ lastingCycles }
         if frames > 0 { queuedCost = queuedCost &- queuedCost &>> 4 &+ (cycles / UInt64(truncatingIfNeeded: frames)) &>> 4 }
         if least != .max, least > 0 { level &+= UInt64(least) }
     }

@@ -141,7 +141,10 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     let trees = snapshot.pointee.trees
     let scheduling = divides ? sluice_cycles() : 0
     for index in 0..<trees.count { taken &+= dequeue(trees[unchecked: index].tree, lcore, snapshot, pauses: pauses, &stages) }
-    if _slowPath(divides) { lcore.pointee.shares.endTurn(sent: taken, in: sluice_cycles() &- scheduling) }
+    if _slowPath(divides) {
+        let end = sluice_cycles()
+        lcore.pointee.shares.endTurn(sent: taken, in: end &- scheduling, at: end)
+    }
     if lcore.pointee.parkedCount != 0 {
         taken &+= retryParked(lcore, snapshot)
         stages.lap(.send, lcore)

@@ -7,7 +7,7 @@ extension DataPlane {
         for index in runtime.lcores.indices {
             let lcore = runtime.lcores.baseAddress! + index
             lcore.pointee.shares.longTurnCycles = always ? 0 : .max
-            lcore.pointee.shares.turnCycles = UInt64(Int.max)
+            lcore.pointee.shares.turnCycles = UInt64(Int32.max)
         }
     }
 
