@@ -100,6 +100,8 @@ public struct PortFacts: StatusFacts {
     /// Addresses learned behind the port now.
     public var learnedAddresses = 0
     public var numaNode: Int?
+    /// How a NIC with several receive queues was told to deliver frames on the loops of their guests; nil: there is nothing to choose.
+    public var steering: SteeringStatus?
     /// The names of the port's guests, including one that was made for addresses without a guest.
     public var guests: [String] = []
     /// Frames read from the port, including those that its link could not receive (`missed`, `receive_error`), whose bytes are not known.
@@ -112,6 +114,17 @@ public struct PortFacts: StatusFacts {
     /// Frames dropped, by reason. Only reasons that occurred are listed.
     public var drops: [String: UInt64] = [:]
     public init() {}
+}
+
+/// How the frames for guests' addresses are spread over a NIC's receive queues.
+public struct SteeringStatus: Codable, Equatable, Sendable {
+    /// The addresses of guests that one poll loop serves, and that loop polls one of the queues.
+    public var addresses: Int
+    /// How many of these the NIC itself delivers by such a queue.
+    public var rules: Int
+    /// Why these are not all, as a sentence; nil: they are.
+    public var reason: String?
+    public init(addresses: Int, rules: Int, reason: String? = nil) { self.addresses = addresses; self.rules = rules; self.reason = reason }
 }
 
 /// Consecutive VLANs of a port with the same flags, as `bridge -j vlan show` prints them.

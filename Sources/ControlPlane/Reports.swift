@@ -53,6 +53,7 @@ extension Engine {
             status.driver = report.driver
             status.device = report.device
             status.numaNode = report.numaNode < 0 ? nil : report.numaNode
+            status.steering = report.steering.map { SteeringStatus(addresses: $0.addresses, rules: $0.rules, reason: $0.refusal) }
             status.rx = Traffic(report.received)
             status.tx = Traffic(report.sent)
             status.drops = report.drops

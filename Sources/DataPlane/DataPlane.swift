@@ -213,6 +213,7 @@ public final class DataPlane {
         watchLoads()
         retryLostPorts()
         setPollPrices()
+        steer()
         let seconds = UInt32(truncatingIfNeeded: runtime.now >> 30)
         for bridge in bridges.values {
             // The forwarding database counts in seconds of 2^30 ns.

@@ -73,6 +73,9 @@ package enum Tables {
         if let mac = port.mac { place += " mac \(mac)" }
         var lines = [head, place]
         if let reason = port.reason { lines.append("    \(reason)") }
+        if let steering = port.steering {
+            lines.append("    steered \(steering.rules) of \(steering.addresses) addresses to their loops\(steering.reason.map { ": \($0)" } ?? "")")
+        }
         lines += port.warnings.map { "    warning: \($0)" }
         if let vlans = port.vlans { lines.append("    vlan \(vlans.map(range).joined(separator: ","))") }
         if let filter = port.inboundFilter { lines.append("    filter inbound \(filter)") }

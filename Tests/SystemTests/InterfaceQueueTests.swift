@@ -58,6 +58,30 @@ extension EndToEnd {
             }
         }
 
+        @Test("where the driver has no rules that choose a queue, it is said that guests' frames are not steered to their loops, and why")
+        func noRules() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w", queues: 2)
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [0, 1], buffers: 16384}
+                    bridges: [{name: br0}]
+                    ports:
+                      - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near),qpairs=2", queues: 2}
+                      - {name: host0, type: tap, bridge: br0, interface: \(lab.tag)h, cpus: [0]}
+                    guests:
+                      - {name: vm0, port: host0, macs: ["02:00:00:00:00:02"]}
+                    """)
+                try daemon.waitUntil(port: "host0", is: "up")
+                try eventually("the driver was asked") { try daemon.port("uplink")["steering"]["addresses"].int == 1 }
+                let reason = "the driver net_af_packet has no rules that choose a queue by address"
+                try eventually("its refusal is known") { try daemon.port("uplink")["steering"]["reason"].string == reason }
+                #expect(try daemon.port("uplink")["steering"]["rules"].int == 0)
+                #expect(try daemon.command("port", "show", "uplink").contains("steered 0 of 1 addresses to their loops: \(reason)"))
+                #expect(try daemon.port("host0")["steering"].isNull)
+                daemon.stop()
+            }
+        }
+
         /// Sends one frame of each UDP flow; a multi-queue interface spreads the flows over its queues.
         private func sendFlows(_ interface: String, _ flows: Range<Int>) throws {
             let sender = try RawSocket(interface)

@@ -47,6 +47,53 @@ extension EndToEnd {
             }
         }
 
+        @Test("a NIC with several queues delivers frames for a guest on the loop that serves it, by rules of its own")
+        func rules() throws {
+            try withLab { lab in
+                let host = try SwitchHost(lab, device: "virtio-net-pci,disable-legacy=on,iommu_platform=on")
+                let macs = ["02:00:00:00:00:02", "02:00:00:00:00:04"]
+                try host.start([
+                    "daemon: {cpus: [0, 1], buffers: 8192, polling: interrupt}",
+                    "bridges: [{name: br0}]",
+                    "ports:",
+                    // DPDK's tap driver has such rules, which the kernel carries out.
+                    "  - {name: up, type: physical, bridge: br0, device: \"net_tap_up\", queues: 2}",
+                    "  - {name: host0, type: tap, bridge: br0, interface: host0, cpus: [0]}",
+                    "  - {name: host1, type: tap, bridge: br0, interface: host1, cpus: [1]}",
+                    "guests:",
+                    "  - {name: vm0, port: host0, macs: [\"\(macs[0])\"]}",
+                    "  - {name: vm1, port: host1, macs: [\"\(macs[1])\"]}",
+                ])
+                try host.guest.run("ip link set host0 up; ip link set host1 up; ip addr add 10.9.0.1/24 dev dtap0; ip link set dtap0 up")
+                for (number, mac) in macs.enumerated() { try host.guest.run("ip neigh replace 10.9.0.\(number + 2) lladdr \(mac) dev dtap0 nud permanent") }
+                func steering() throws -> JSON { try host.show("port show up")[0]["steering"] }
+                func hasRules(_ count: Int) throws -> Bool { try steering()["rules"].int == count && steering()["addresses"].int == count }
+                try eventually("both addresses have rules", within: 60) { try hasRules(2) }
+                #expect(try steering()["reason"].string == nil)
+                // Either guest's frames are counted on the loop that polls its port.
+                for number in [0, 1, 1, 0] {
+                    let before = try frames(host)
+                    _ = try host.guest.finish("ping -c 20 -i 0.05 -W 1 10.9.0.\(number + 2)")
+                    let after = try frames(host)
+                    #expect(after[number] - before[number] >= 20, "\(before) \(after)")
+                    #expect(after[1 - number] - before[1 - number] < 10, "\(before) \(after)")
+                }
+                // The rule goes with the guest, and follows its port to another loop.
+                try host.guest.run("sluice guest del vm0")
+                try eventually("the removed guest has no rule", within: 60) { try hasRules(1) }
+                try host.guest.run("sluice port set host1 cpus 0")
+                try eventually("the rule follows the port") {
+                    let before = try frames(host)
+                    _ = try host.guest.finish("ping -c 20 -i 0.05 -W 1 10.9.0.3")
+                    let after = try frames(host)
+                    return after[0] - before[0] >= 20 && after[1] - before[1] < 10
+                }
+            }
+        }
+
+        /// The frames that each loop has handled.
+        private func frames(_ host: SwitchHost) throws -> [Int] { try host.show("core show").items.map { $0["frames"].int ?? 0 } }
+
         private func received(_ host: SwitchHost) throws -> Int { try host.show("port show wire")[0]["rx"]["frames"].int ?? 0 }
 
         /// What the tap's host sends to an iSCSI target has priority 4 on the wire, other traffic has 0.

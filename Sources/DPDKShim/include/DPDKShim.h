@@ -8,6 +8,7 @@
 #include "shim_runtime.h"
 #include "shim_frame.h"
 #include "shim_device.h"
+#include "shim_flow.h"
 #include "shim_xdp.h"
 #include "shim_vhost.h"
 #include "shim_sleep.h"

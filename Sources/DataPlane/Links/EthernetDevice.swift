@@ -17,6 +17,8 @@ final class EthernetDevice {
     /// The losses of each device.
     private var losses: [(missed: GrowingCount, errors: GrowingCount)]
     private var socketMissed: UInt64 = 0
+    /// What the NIC itself was told about which queue receives what.
+    var queueRules: QueueRules
 
     /// What to look at when a device cannot be opened, besides the error itself. DPDK's AF_PACKET driver computes the number of its sockets' fanout group from
     /// process id and interface index, so that two programs may get the same number.
@@ -65,6 +67,7 @@ final class EthernetDevice {
         self.queues = min(devices.reduce(0) { $0 + Int($1.setup.receive_queues) }, maxQueuePairs)
         driver = String(cString: sluice_device_driver(devices[0].number))
         numaNode = Int(devices[0].setup.numa_node)
+        queueRules = QueueRules(device: devices.count == 1 ? devices[0].number : nil, driver: driver)
         state = .allocate(capacity: 1)
         state.initialize(to: LinkState(mechanism: .device))
         state.pointee.finishChecksums.store(!devices.allSatisfy(\.setup.checksum), ordering: .relaxed)
@@ -172,6 +175,7 @@ final class EthernetDevice {
     func liftMTU(to mtu: Int) -> Bool { sluice_device_lift_mtu(numbers[0], UInt16(mtu)) }
 
     func close() {
+        queueRules.follow([:])
         for (queue, mark) in marks { sluice_device_unmark(queue.device, queue.queue, mark) }
         sockets.close(pool) { for number in numbers.reversed() { sluice_device_remove(number) } }
         state.deinitialize(count: 1)

@@ -23,6 +23,8 @@ extension DataPlane {
         public fileprivate(set) var driver = "none"
         public fileprivate(set) var device: String
         public fileprivate(set) var numaNode = -1
+        /// How a NIC spreads frames for guests over its receive queues; nil: there is nothing to choose.
+        public fileprivate(set) var steering: SteeringReport?
         /// Addresses that are learned behind the port now.
         public fileprivate(set) var addresses = 0
         public let received: Amount
@@ -61,6 +63,7 @@ extension DataPlane {
         let enabled = port.link.state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
         (report.condition, report.warnings, report.queues) = (port.condition, port.link.warnings, min(enabled, port.link.queues))
         (report.driver, report.device, report.numaNode) = (port.link.driver, port.link.device, port.link.numaNode)
+        report.steering = steeringReport(port)
         report.addresses = bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0
         return report
     }

@@ -29,20 +29,25 @@ final class SwitchHost {
 
     /// Starts the daemon with the NIC as port `wire` and the tap `host0`, which gets 10.0.0.2, and waits until frames pass in both directions.
     func start(polling: String) throws {
-        let lines = [
+        try start([
             "daemon: {cpus: [1], buffers: 8192, polling: \(polling)}",
             "bridges: [{name: br0}]",
             "ports:",
             "  - {name: wire, type: physical, bridge: br0, device: \"\(Self.nic)\"}",
             "  - {name: host0, type: tap, bridge: br0, interface: host0}",
-        ]
+        ])
+        try guest.configure("10.0.0.2/24", interface: "host0")
+        try outside.reaches("10.0.0.2")
+    }
+
+    /// Starts the daemon.
+    /// - Parameter lines: its configuration.
+    func start(_ lines: [String]) throws {
         try guest.run("printf '%s\\n' \(lines.map { "'\($0)'" }.joined(separator: " ")) >/tmp/sluice.yaml")
         // The pipe closes when the daemon ends, so a daemon that fails to start is not waited for.
         let started = try guest.finish(
             "mkfifo /tmp/out; sluiced --config /tmp/sluice.yaml --state /tmp/state.json >/tmp/out 2>/tmp/log & grep -q ^ready </tmp/out || { cat /tmp/log; exit 1; }")
         guard started.status == 0 else { throw LabError("sluiced did not start in the guest:\n\(started.output)") }
-        try guest.configure("10.0.0.2/24", interface: "host0")
-        try outside.reaches("10.0.0.2")
     }
 
     func show(_ words: String) throws -> JSON { try JSON(guest.run("sluice \(words) -j")) }
