@@ -191,7 +191,8 @@ static void guest(const char *interface, const char *report) {
         if (!file) fail(name);
         fprintf(file, "{\"run\": %ld, \"received\": %ld, \"twice\": %ld, \"corrupt\": %ld, \"unsent\": %ld, \"late\": %ld, \"held\": %ld, \"held_twice\": %ld, "
                 "\"held_corrupt\": %ld, \"kept_corrupt\": %ld, \"pages_corrupt\": %ld, \"dropped_by_sockets\": %u}\n",
-                run, received, twice, corrupt, unsent, late, held, held_twice, held_corrupt, kept_corrupt, pages_corrupt, stats[0].tp_drops + stats[1].tp_drops);
+                run, received, twice, corrupt, unsent, late, held, held_twice, held_corrupt, kept_corrupt, pages_corrupt,
+                stats[0].tp_drops + stats[1].tp_drops);
         fclose(file);
         rename(name, report);
     }
