@@ -28,26 +28,88 @@ void sluice_frames_return(struct rte_mbuf **frames, unsigned count, struct rte_m
 
 int sluice_frame_claim_flag(void) {
     static const struct rte_mbuf_dynflag flag = { .name = "sluice_partial" };
-    return rte_mbuf_dynflag_register_bitnum(&flag, 40) == 40 ? 0 : -rte_errno;
+    static const struct rte_mbuf_dynflag scattered = { .name = "sluice_scattered" };
+    return rte_mbuf_dynflag_register_bitnum(&flag, 40) == 40 && rte_mbuf_dynflag_register_bitnum(&scattered, 39) == 39 ? 0 : -rte_errno;
 }
 
-void sluice_frame_complete(struct rte_mbuf *m) {
-    if (!sluice_frame_is_partial(m)) return;
+void sluice_frame_refer_to_parts(
+    struct rte_mbuf *m, uint16_t front, uint32_t length, const struct sluice_part *parts, unsigned count, size_t skipped) {
+    struct sluice_part_list *list = RTE_PTR_ALIGN_CEIL(rte_pktmbuf_mtod_offset(m, void *, front), 16);
+    list->count = count;
+    memcpy(list->parts, parts, count * sizeof *parts);
+    list->parts[0].bytes = (const char *)list->parts[0].bytes + skipped;
+    list->parts[0].count -= skipped;
+    sluice_frame_refer(m, front, length, list);
+    m->ol_flags |= sluice_flag_scattered;
+    /* Freeing a buffer sets this to 1 again. */
+    m->nb_segs = 2;
+}
+
+static __attribute__((noinline)) int complete_scattered(struct rte_mbuf *m) {
+    uint32_t left = m->pkt_len - m->data_len, room = rte_pktmbuf_tailroom(m);
+    struct rte_mbuf *more = NULL, *last = NULL;
+    unsigned segments = 1;
+    for (uint32_t needed = left > room ? left - room : 0; needed > 0; segments++) {
+        struct rte_mbuf *next = rte_pktmbuf_alloc(m->pool);
+        if (!next) {
+            rte_pktmbuf_free(more);
+            return -1;
+        }
+        next->data_len = RTE_MIN(needed, rte_pktmbuf_tailroom(next));
+        needed -= next->data_len;
+        if (last) last->next = next; else more = next;
+        last = next;
+    }
+    /* The frame's bytes take the place of the list. */
+    const struct sluice_part_list *list = sluice_frame_parts(m);
+    struct sluice_part parts[SLUICE_MOST_PARTS];
+    memcpy(parts, list->parts, list->count * sizeof *parts);
+    char *to = rte_pktmbuf_mtod_offset(m, char *, m->data_len);
+    const struct sluice_part *part = parts;
+    struct rte_mbuf *next = more;
+    room = RTE_MIN(room, left);
+    m->data_len += room;
+    size_t taken = 0;
+    while (left > 0) {
+        if (room == 0) {
+            to = rte_pktmbuf_mtod(next, char *);
+            room = next->data_len;
+            next = next->next;
+        }
+        size_t count = RTE_MIN(part->count - taken, (size_t)room);
+        memcpy(to, (const char *)part->bytes + taken, count);
+        to += count;
+        room -= count;
+        left -= count;
+        taken += count;
+        if (taken == part->count) { part++; taken = 0; }
+    }
+    m->next = more;
+    m->nb_segs = segments;
+    m->ol_flags &= ~(sluice_flag_partial | sluice_flag_scattered);
+    return 0;
+}
+
+int sluice_frame_complete(struct rte_mbuf *m) {
+    if (!sluice_frame_is_partial(m)) return 0;
+    if (unlikely(sluice_frame_is_scattered(m))) return complete_scattered(m);
     memcpy(rte_pktmbuf_mtod_offset(m, char *, m->data_len), sluice_frame_rest(m), m->pkt_len - m->data_len);
     m->data_len = m->pkt_len;
     m->ol_flags &= ~sluice_flag_partial;
+    return 0;
 }
 
 void sluice_frames_complete(struct rte_mbuf **frames, unsigned count) {
-    for (unsigned i = 0; i < count; i++) sluice_frame_complete(frames[i]);
+    for (unsigned i = 0; i < count; i++)
+        if (!sluice_frame_is_scattered(frames[i])) sluice_frame_complete(frames[i]);
 }
 
 struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool) {
-    sluice_frame_complete(m);
+    if (sluice_frame_complete(m) != 0) return NULL;
     return rte_pktmbuf_clone(m, pool);
 }
 struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool) {
-    sluice_frame_complete(m);
+    if (sluice_frame_complete(m) != 0) return NULL;
     return rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
 }
 void sluice_frame_read(const struct rte_mbuf *m, void *bytes) {
@@ -82,7 +144,7 @@ void sluice_frame_cut(struct rte_mbuf *m) {
 
 int sluice_frame_finish_checksum(struct rte_mbuf *m, uint32_t start, uint32_t field) {
     uint16_t sum = 0;
-    sluice_frame_complete(m);
+    if (sluice_frame_complete(m) != 0) return -1;
     if (field + sizeof sum > m->data_len || start > field || rte_raw_cksum_mbuf(m, start, m->pkt_len - start, &sum) < 0) return -1;
     /* No checksum of the Internet's protocols is sent as 0 where 0xffff, which is the same number, will do: in UDP, 0 means that there is none. */
     sum = ~sum ? ~sum : 0xffff;
@@ -91,7 +153,7 @@ int sluice_frame_finish_checksum(struct rte_mbuf *m, uint32_t start, uint32_t fi
 }
 
 int sluice_frame_finish_checksums(struct rte_mbuf *m) {
-    sluice_frame_complete(m);
+    if (sluice_frame_complete(m) != 0) return -1;
     uint64_t flags = m->ol_flags;
     uint64_t l4 = flags & RTE_MBUF_F_TX_L4_MASK;
     uint32_t headers = (uint32_t)m->l2_len + m->l3_len;

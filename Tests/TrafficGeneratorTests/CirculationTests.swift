@@ -66,11 +66,21 @@ import TrafficGenerator
         (head + "  - {name: f, from: a, to: b}\n  - {name: g, from: a, to: c}", "sends to one other port"),
         (head + "  - {name: f, from: a, to: b}\n  - {name: g, from: c, to: b}", "sends to one other port"),
         (head + "  - {name: f, from: a, to: b}\n  - {name: g, from: a, to: b, size: 100}", "the same `size`"),
+        (head + "  - {name: f, from: a, to: b, protocol: tcp, segment: 1448, size: 60000}\n  - {name: g, from: b, to: a}", "the same `segment`"),
         (head + "  - {name: f, from: a, to: b}\nsteps: [{at: 1s, flows: [f], rate: off}]", "no `steps`"),
     ])
     func refusesWhatCannotGoRound(_ yaml: String, _ reason: String) throws {
         let scenario = try Scenario(yaml: yaml)
         let error = #expect(throws: ScenarioError.self) { try scenario.checkCirculation([]) }
+        #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
+    }
+
+    @Test(arguments: [
+        ("size: 60000", "needs 60 to 9014"), ("protocol: udp, segment: 1448", "goes with `protocol: tcp`"),
+        ("protocol: tcp, ipv6: true, size: 100, segment: 1448", "over IPv4"), ("protocol: tcp, segment: 1448, size: 70000", "to 65549"),
+    ])
+    func refusesWhatIsNoSegment(_ fields: String, _ reason: String) {
+        let error = #expect(throws: ScenarioError.self) { try Scenario(yaml: Self.head + "  - {name: f, from: a, to: b, \(fields)}") }
         #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
     }
 

@@ -40,6 +40,17 @@ import TrafficGenerator
         return list
     }
 
+    /// Whoever cuts a frame into segments starts from the sum of the pseudo-header, with the length of the whole.
+    @Test func framesToBeSegmentedHaveTheSumOfTheirPseudoHeader() {
+        var plan = FlowPlan(name: "f", from: "a", to: .port("b"))
+        (plan.kind, plan.segment) = (.tcp, 1_448)
+        let bytes = FrameTemplate(
+            plan, size: 65_214, source: Self.source, destination: Self.destination, subflow: 0, lane: FrameLane(source: 0, destination: 1)).bytes
+        let length = bytes.count - 34
+        #expect(bytes.count == 65_214 && sum(bytes[14..<34]) == 0xffff)
+        #expect(sum(bytes[26..<34] + [0, 6, UInt8(length >> 8), UInt8(length & 255)]) == UInt16(bytes[50]) << 8 | UInt16(bytes[51]))
+    }
+
     @Test func checksumsHoldForEverySignature() {
         for (plan, bytes) in Self.frames() where [.udp, .tcp, .iscsi, .nvmeTCP, .rocev2].contains(plan.kind) {
             let network = plan.vlan == nil ? 14 : 18

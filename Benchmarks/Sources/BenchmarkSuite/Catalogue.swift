@@ -64,6 +64,10 @@ enum Catalogue {
                 $0.size = .bytes(8_996)
                 $0.mtu = 9_000
             },
+            mrr("64k-1c-vhost-l2", "TCP segments of 64 KiB that guests leave to be cut, whole", bridges, [("testpmd-io", 1.7)]) {
+                $0.size = .bytes(54 + 45 * 1_448)
+                $0.segment = 1_448
+            },
         ]
     }
 

@@ -17,9 +17,10 @@ public enum SluiceText {
         let hasVLANs = workload.vlans > 0 && workload.filtersVLANs
         let trunk = hasVLANs ? ", vlan: {trunk: [\(Workload.firstVLAN)-\(workload.vlan(workload.vlans - 1))]}" : ""
         let filter = workload.hasRules ? ", filter: {outbound: f}" : ""
+        let mode = workload.switchesConnect ? "client" : "server"
         for (index, socket) in sockets.enumerated() {
             let mtu = workload.mtu == 1_500 ? "" : ", mtu: \(workload.mtu)"
-            lines.append("  - {name: p\(index), type: vhost, bridge: br0, socket: \(socket), mode: server\(mtu)\(trunk)\(filter)}")
+            lines.append("  - {name: p\(index), type: vhost, bridge: br0, socket: \(socket), mode: \(mode)\(mtu)\(trunk)\(filter)}")
         }
         lines.append("guests:")
         let guests = workload.ports * workload.guestsPerPort

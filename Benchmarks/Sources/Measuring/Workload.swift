@@ -20,6 +20,10 @@ public struct Workload: Sendable {
     /// Whether each port has the ten `Workload.rules`; no frame matches any of them.
     public var hasRules = false
     public var mtu = 1_500
+    /// Of TCP segments that guests leave to be cut: how many bytes of data each has then; nil: frames are not cut. `size` is that of the whole.
+    public var segment: Int?
+    /// Whether switches connect to the sockets of guests, as Open vSwitch offers segmentation on no others; if not, guests connect to those of switches.
+    public var switchesConnect: Bool { segment != nil }
     /// The number of CPUs that switch.
     public var cores = 1
     /// The rate in bit/s that all guests share; nil: nothing limits it.
@@ -98,13 +102,16 @@ public struct ScenarioText {
     /// - Parameters:
     ///   - duration: the duration in seconds; nil: until the generator is told to end.
     ///   - learn: whether all source addresses are announced first.
-    public init(ports: [GeneratorPort], duration: Double? = nil, binMilliseconds: Int = 10, learn: Bool = true) {
+    ///   - isSegmented: whether frames are TCP segments that are left to be cut. Their rings are shorter, as they take much memory, and switches connect to the
+    ///     generator (`Workload.switchesConnect`).
+    public init(ports: [GeneratorPort], duration: Double? = nil, binMilliseconds: Int = 10, learn: Bool = true, isSegmented: Bool = false) {
         if let duration { lines.append("duration: \(Int((duration * 1e3).rounded()))ms") }
         lines += ["bin: \(binMilliseconds)ms", "learn: \(learn)", "drain: 1s", "connect: 30s", "ports:"]
         for (index, port) in ports.enumerated() {
             // With many ports, the rings have QEMU's default size, because the generator has buffers for all descriptors.
-            let ring = port.device.hasPrefix("virtio_user") ? ", packed: true, ring: \(ports.count > 8 ? 256 : 1_024)" : ""
-            lines.append("  - {name: p\(index), device: \"\(port.device)\", mac: \"\(Workload.mac(port: index))\"\(ring)}")
+            let ring = port.device.hasPrefix("virtio_user") ? ", packed: true, ring: \(ports.count > 8 || isSegmented ? 256 : 1_024)" : ""
+            let mode = isSegmented ? ", server: true" : ""
+            lines.append("  - {name: p\(index), device: \"\(port.device)\", mac: \"\(Workload.mac(port: index))\"\(ring)\(mode)}")
         }
         lines.append("flows:")
     }
@@ -118,7 +125,8 @@ public struct ScenarioText {
         lines.append(
             "  - {name: \(name), from: p\(from), to: \"\(Workload.mac(port: to, firstMAC))\", at: p\(to), mac: \"\(Workload.mac(port: from, firstMAC))\""
                 + ", macs: \(macs), to-macs: \(macs), subflows: \(workload.subflows), size: \(size), rate: \(rate)"
-                + (port.map { ", port: \($0)" } ?? "") + (workload.vlans > 0 ? ", vlan: \(Workload.firstVLAN), vlans: \(workload.vlans)" : "") + extra + "}")
+                + (port.map { ", port: \($0)" } ?? "") + (workload.vlans > 0 ? ", vlan: \(Workload.firstVLAN), vlans: \(workload.vlans)" : "")
+                + (workload.segment.map { ", protocol: tcp, segment: \($0)" } ?? "") + extra + "}")
     }
 
     public mutating func line(_ line: String) { lines.append(line) }

@@ -45,7 +45,7 @@ SLUICE_HOT void sluice_frames_return(struct rte_mbuf **frames, unsigned count, s
 SLUICE_HOT struct rte_mbuf *sluice_frame_clone(struct rte_mbuf *m, struct rte_mempool *pool);
 /// A copy of the bytes and of the offload fields; NULL if the pool is empty.
 SLUICE_HOT struct rte_mbuf *sluice_frame_copy(struct rte_mbuf *m, struct rte_mempool *pool);
-/// Copies all bytes of all segments to `bytes`.
+/// Copies all bytes of all segments to `bytes`. The frame must be whole.
 SLUICE_HOT void sluice_frame_read(const struct rte_mbuf *m, void *bytes);
 /// A frame of `length` bytes with undefined content in one segment; NULL if the pool is empty or the bytes do not fit.
 SLUICE_HOT struct rte_mbuf *sluice_frame_allocate(struct rte_mempool *pool, uint16_t length);
@@ -95,8 +95,27 @@ SLUICE_INLINE const void *sluice_frame_rest(const struct rte_mbuf *m) {
     memcpy(&rest, &m->hash, sizeof rest);
     return rest;
 }
-/// Copies the rest of such a frame into its buffer, which has room for it. Other frames stay as they are.
-SLUICE_HOT void sluice_frame_complete(struct rte_mbuf *m);
+/// The same, but the rest is in several places, and longer than the frame's buffer has room for. The list of these places stands in that buffer, behind the
+/// front; its own place stands in the field for hashes. Such a frame counts as one of several segments, as others do that are not in one buffer.
+static const uint64_t sluice_flag_scattered = 1ULL << 39;
+SLUICE_INLINE bool sluice_frame_is_scattered(const struct rte_mbuf *m) { return m->ol_flags & sluice_flag_scattered; }
+/// A part of a frame that is elsewhere.
+struct sluice_part { const void *bytes; size_t count; };
+struct sluice_part_list { size_t count; size_t unused; struct sluice_part parts[]; };
+/// The most parts.
+#define SLUICE_MOST_PARTS 64
+/// What a buffer must have room for behind the front: the list, and what aligning it takes.
+static const uint32_t sluice_part_list_room = sizeof(struct sluice_part_list) + SLUICE_MOST_PARTS * sizeof(struct sluice_part) + 16;
+SLUICE_INLINE const struct sluice_part_list *sluice_frame_parts(const struct rte_mbuf *m) {
+    return (const struct sluice_part_list *)sluice_frame_rest(m);
+}
+/// Makes a frame refer to its parts, of which the first `skipped` bytes are not part of the rest. There are 1 to SLUICE_MOST_PARTS.
+SLUICE_HOT void sluice_frame_refer_to_parts(
+    struct rte_mbuf *m, uint16_t front, uint32_t length, const struct sluice_part *parts, unsigned count, size_t skipped);
+/// Copies the rest of such a frame into its buffer, which has room for it, or that of a scattered one into as many more buffers of the same pool as it takes.
+/// Other frames stay as they are. Returns 0, or -1 if there are too few buffers: the frame is as before then, and may not outlive the turn.
+SLUICE_HOT int sluice_frame_complete(struct rte_mbuf *m);
+/// Does so with all frames but scattered ones.
 SLUICE_HOT void sluice_frames_complete(struct rte_mbuf **frames, unsigned count);
 
 /// The next segment of the frame that this segment is part of; NULL: it is the last.

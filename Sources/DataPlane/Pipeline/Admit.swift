@@ -234,7 +234,7 @@ private func admitParsed(
     let carried = isToBeSegmented(frame) ? SegmentCutter(frame).longest : lcore.pointee.lengths[index]
     parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: carried, into: record)
     if record.pointee.flags.has(.truncated), sluice_frame_is_partial(frame) {
-        sluice_frame_complete(frame)
+        _ = sluice_frame_complete(frame)
         parse(bytes, contiguous: Int(sluice_frame_contiguous(frame)), length: carried, into: record)
     }
     let longest = port.pointee.maxFrame &+ UInt32(HeaderSize.vlanTag) &* UInt32(record.pointee.tagCount)

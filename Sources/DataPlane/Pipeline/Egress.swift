@@ -103,7 +103,7 @@ private func prepare(
     _ frame: Frame, _ tag: EgressTag, _ unfinished: Bool, _ port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) -> Frame? {
     var frame = frame
-    sluice_frame_complete(frame)
+    if sluice_frame_complete(frame) != 0 { return drop(frame, .noBuffer, port, lcore) }
     if tag.flattens && !sluice_frame_is_flat(frame) {
         if sluice_frame_length(frame) > sluice_pool_room(lcore.pointee.pool) { return drop(frame, .exceedsMTU, port, lcore) }
         guard let copy = sluice_frame_copy(frame, lcore.pointee.pool) else { return drop(frame, .noBuffer, port, lcore) }

@@ -108,6 +108,7 @@ func divert(
     case .filter, .filterAndQueue:
         let port = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(key.output)
         var kept = count
+        if _slowPath(lcore.pointee.receivedFlags & sluice_flag_scattered != 0) { kept = completeAll(frames, lengths, count, for: key.output, lcore) }
         if let inbound = port.pointee.inbound { kept = filter(frames, lengths, kept, inbound, key.output, lcore) }
         if let captures = snapshot.pointee.captures { captureQueued(captures, frames, kept, key.leaf, key.output, lcore, snapshot) }
         let tree = snapshot.pointee.trees[unchecked: Int(port.pointee.tree)].tree
@@ -121,7 +122,8 @@ func divert(
     }
 }
 
-/// Makes frames whole that refer to their guest's buffers, as they will not leave for another guest in this turn.
+/// Makes frames whole that refer to their guest's buffers, as they will not leave for another guest in this turn; but for those that are to be segmented, which
+/// are cut from there if they have to wait.
 @inline(__always) @_noLocks
 func complete(_ frames: UnsafeMutablePointer<Frame?>, _ count: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
     if lcore.pointee.receivedFlags & sluice_flag_partial != 0 { sluice_frames_complete(frames, UInt32(truncatingIfNeeded: count)) }

@@ -1,7 +1,8 @@
 import DPDKShim
 import Packet
 
-/// Cuts a frame that its sender left to be segmented (TCP segmentation offload) into the frames that leave. Its bytes are read only, so it may be shared.
+/// Cuts a frame that its sender left to be segmented (TCP segmentation offload) into the frames that leave. Its bytes are read only, so it may be shared;
+/// what is still in the sender's buffers is copied from there.
 struct SegmentCutter {
     private let frame: Frame
     private let l3: Int
@@ -13,13 +14,15 @@ struct SegmentCutter {
     /// Where the next data is: in which part of the frame, and how far into it.
     private var part: Frame
     private var place: Int
+    /// What is behind the last part of a frame that is not whole.
+    private var rest: PieceCursor
     private var done = 0
     private var number = 0
 
     /// The most segments of a frame, which bounds the work that it makes.
     static var most: Int { @_noLocks get { 1_024 } }
 
-    /// - Parameter frame: one that asks for segmentation and is whole.
+    /// - Parameter frame: one that asks for segmentation, with all headers in its first part.
     @_noLocks
     init(_ frame: Frame) {
         self.frame = frame
@@ -31,6 +34,7 @@ struct SegmentCutter {
         isIPv6 = sluice_frame_flags(frame) & sluice_flag_tx_ipv6 != 0
         part = frame
         place = headers
+        rest = PieceCursor(of: frame)
     }
 
     /// The number of segments that are still to come.
@@ -82,7 +86,7 @@ struct SegmentCutter {
         while copied < count {
             let there = Int(sluice_frame_contiguous(part)) &- place
             if there == 0 {
-                guard let next = sluice_frame_next(part) else { return }
+                guard let next = sluice_frame_next(part) else { return rest.read(to: to + copied, count &- copied) }
                 (part, place) = (next, 0)
                 continue
             }

@@ -2,8 +2,8 @@ import DPDKShim
 import Scheduler
 
 // Stage 5 for frames that their sender left to be segmented (TCP segmentation offload). Such a frame stays whole only if its receiver is a guest that takes it so
-// and if it may leave at once with all that its segments cost. If not, it is cut, and its segments are frames like all others: they wait, are dropped and are
-// charged one by one, so that no class sends more than its burst at once.
+// and if it may leave at once with all that its segments cost: it is copied once then, from one guest's buffers into the other's. If not, it is cut, and its
+// segments are frames like all others: they wait, are dropped and are charged one by one, so that no class sends more than its burst at once.
 
 /// Hands out the frames of a burst in which there are such frames. Those that may leave at once are staged; the others are offered to their queues.
 @inline(never) @_noLocks
@@ -29,23 +29,52 @@ private func pass(_ frame: Frame, _ length: UInt32, _ key: GroupKey, _ lcore: Un
     let view = snapshot.pointee.ports.baseAddress.unsafelyUnwrapped + Int(key.output)
     let tree = snapshot.pointee.trees[unchecked: Int(view.pointee.tree)].tree
     giveOffered(lcore)
-    sluice_frame_complete(frame)
     var passes = true
-    guard isToBeSegmented(frame) else { return passOrOffer(frame, length, key, tree, &passes, lcore, snapshot) }
-    var cutter = SegmentCutter(frame)
+    guard isToBeSegmented(frame) else {
+        _ = sluice_frame_complete(frame)
+        return passOrOffer(frame, length, key, tree, &passes, lcore, snapshot)
+    }
     let growth = length &- sluice_frame_length(frame)
     if let link = view.pointee.link {
         let isIPv6 = sluice_frame_flags(frame) & sluice_flag_tx_ipv6 != 0
-        if TCPSegmentation(rawValue: link.pointee.takesSegmentation.load(ordering: .relaxed)).has(isIPv6: isIPv6), let charge = cost(of: cutter, growth, in: frame),
-            hasRoom(key.output, lcore, snapshot), tree.pointee.passWhole(charge, to: key.leaf, at: lcore.pointee.now) {
+        if TCPSegmentation(rawValue: link.pointee.takesSegmentation.load(ordering: .relaxed)).has(isIPv6: isIPv6),
+            let charge = cost(of: SegmentCutter(frame), growth, in: frame), hasRoom(key.output, lcore, snapshot),
+            isTakenInParts(link, key.tag) || sluice_frame_complete(frame) == 0, tree.pointee.passWhole(charge, to: key.leaf, at: lcore.pointee.now) {
             return stage(frame, key.tag, for: key.output, lcore, snapshot)
         }
     }
+    var cutter = SegmentCutter(frame)
     countCopies(cutter, for: key.output, lcore)
     while let segment = cutter.next(lcore.pointee.pool) {
         passOrOffer(segment, sluice_frame_length(segment) &+ growth, key, tree, &passes, lcore, snapshot)
     }
     finish(frame, cutter, for: key.output, lcore)
+}
+
+/// Whether a frame may be in its sender's buffers until it leaves: a guest's ring copies it from there.
+@inline(__always) @_noLocks
+private func isTakenInParts(_ link: UnsafeMutablePointer<LinkState>, _ tag: EgressTag) -> Bool { link.pointee.mechanism == .vhost && tag.keeps }
+
+/// Makes frames of a burst whole in which there are some that are to be segmented, and drops those for which there are no buffers.
+/// - Returns: how many frames are left.
+@inline(never) @_noLocks
+func completeAll(
+    _ frames: UnsafeMutablePointer<Frame?>, _ lengths: UnsafeMutablePointer<UInt32>, _ count: Int, for port: PortIndex, _ lcore: UnsafeMutablePointer<Lcore>
+) -> Int {
+    var kept = 0
+    for index in 0..<count {
+        let frame = frames[index].unsafelyUnwrapped
+        guard sluice_frame_complete(frame) == 0 else {
+            lcore.pointee.counters[Int(port)].count(drop: .noBuffer)
+            noteDrop(frame, .noBuffer, port, lcore, isNew: false)
+            sluice_frame_free(frame)
+            continue
+        }
+        frames[kept] = frame
+        lengths[kept] = lengths[index]
+        kept &+= 1
+    }
+    return kept
 }
 
 /// Stages an ordinary frame if it may leave at once, and offers it to its queue otherwise.

@@ -119,7 +119,7 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
         return false
     }
     guard let sent = taken else {
-        completeStaged(output, lcore)
+        completeStaged(port, output, lcore)
         return true
     }
     var bytes: UInt64 = 0
@@ -127,14 +127,14 @@ private func send(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ l
     counters.pointee.sentFrames &+= UInt64(truncatingIfNeeded: sent)
     counters.pointee.sentBytes &+= bytes
     removeFirst(sent, output)
-    if output.pointee.count != 0 { completeStaged(output, lcore) }
+    if output.pointee.count != 0 { completeStaged(port, output, lcore) }
     return false
 }
 
 /// Makes staged frames whole: what waits longer than this turn cannot refer to buffers that are returned at its end.
 @inline(never) @_noLocks
-private func completeStaged(_ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
-    sluice_frames_complete(Output.frames(output), UInt32(truncatingIfNeeded: output.pointee.count))
+private func completeStaged(_ port: PortIndex, _ output: UnsafeMutablePointer<Output>, _ lcore: UnsafeMutablePointer<Lcore>) {
+    output.pointee.count = completeAll(Output.frames(output), Output.lengths(output), output.pointee.count, for: port, lcore)
 }
 
 @inline(never) @_noLocks

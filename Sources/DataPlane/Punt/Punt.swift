@@ -31,8 +31,9 @@ struct Punts: ~Copyable {
 @inline(never) @_noLocks
 func punt(_ frame: Frame, _ kind: PuntKind, from port: PortIndex, vlan: UInt16, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
     let length = Int(sluice_frame_length(frame))
-    guard lcore.pointee.punts.takeBudget(of: port, at: lcore.pointee.now), let place = lcore.pointee.punts.ring.begin(length) else { return false }
-    sluice_frame_complete(frame)
+    guard sluice_frame_complete(frame) == 0, lcore.pointee.punts.takeBudget(of: port, at: lcore.pointee.now),
+        let place = lcore.pointee.punts.ring.begin(length)
+    else { return false }
     sluice_frame_read(frame, place)
     lcore.pointee.punts.ring.finish(length, kind: kind, port: port, vlan: vlan)
     lcore.pointee.counters[Int(port)].punted &+= 1

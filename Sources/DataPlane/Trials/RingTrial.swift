@@ -8,6 +8,8 @@ public final class RingTrial {
     /// The guest's memory: two regions that lie apart both in the guest and here. A forked process shares it, the ring's journal and the log.
     public let memory: [(start: UInt64, host: UnsafeMutableRawPointer)]
     public static let regionBytes = 1 << 20
+    /// How much of the first region is the ring's own.
+    package static let ownBytes = 0x60000
     private let table: GuestMemory
     package let journal: UnsafeMutableRawBufferPointer
     /// Where writes to the guest's memory are logged, if they are: a bit for each page.
@@ -46,13 +48,15 @@ public final class RingTrial {
 
     /// Gives the ring a size and a layout. Its parts stand at the beginning of the first region: descriptors at 0, the driver's part at 0x40000, the device's
     /// part at 0x50000.
-    /// - Parameter segmentation: which frames the driver may leave to be segmented: 1 over IPv4, 2 over IPv6.
+    /// - Parameters:
+    ///   - segmentation: which frames the driver may leave to be segmented: 1 over IPv4, 2 over IPv6.
+    ///   - keepsMemory: whether only the ring's own memory is cleared, as frames still refer to what is behind it.
     public func setUp(
         size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false,
-        hasOffloads: Bool = true, isLogged: Bool = false, segmentation: UInt8 = 0
+        hasOffloads: Bool = true, isLogged: Bool = false, segmentation: UInt8 = 0, keepsMemory: Bool = false
     ) {
-        memset(memory[0].host, 0, Self.regionBytes)
-        memset(memory[1].host, 0, Self.regionBytes)
+        memset(memory[0].host, 0, keepsMemory ? Self.ownBytes : Self.regionBytes)
+        if !keepsMemory { memset(memory[1].host, 0, Self.regionBytes) }
         var new = GuestRing()
         new.descriptors = memory[0].host
         new.driverArea = memory[0].host + 0x40000
@@ -117,13 +121,17 @@ public final class RingTrial {
 
     /// Receives from the ring as a poll loop does.
     /// - Parameter mayRefer: whether long frames may stay in the guest's buffers at first.
-    /// - Returns: the frames' bytes.
+    /// - Returns: the frames' bytes, but for those that there are too few buffers to hold.
     package func receive(_ wanted: Int = burstSize, mayRefer: Bool = false) -> [[UInt8]] {
         let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: mayRefer)
-        sluice_frames_complete(frames, UInt32(count))
+        let areWhole = (0..<count).map { sluice_frame_complete(frames[$0]!) == 0 }
         ring.publishAndTell()
-        return (0..<count).map { index in
+        return (0..<count).compactMap { index in
             let frame = frames[index]!
+            guard areWhole[index] else {
+                sluice_frame_free(frame)
+                return nil
+            }
             let bytes = [UInt8](unsafeUninitializedCapacity: Int(sluice_frame_length(frame))) { buffer, count in
                 sluice_frame_read(frame, buffer.baseAddress)
                 count = Int(sluice_frame_length(frame))
@@ -142,12 +150,26 @@ public final class RingTrial {
         return sent
     }
 
-    /// Receives from the ring, and keeps the frames for `cut` or `sendStaged`.
+    /// Receives from the ring, and keeps the frames for `cut`, `complete` or `sendStaged`.
+    /// - Parameter mayRefer: whether long frames may stay in the guest's buffers, which the caller then leaves as they are.
     /// - Returns: how many there are.
-    package func take(_ wanted: Int = burstSize) -> Int {
-        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: false)
+    package func take(_ wanted: Int = burstSize, mayRefer: Bool = false) -> Int {
+        let count = RingReceiver.receive(ring, wanted, pool, frames, scratch, counters, mayRefer: mayRefer)
         ring.publishAndTell()
         return count
+    }
+
+    /// Whether a kept frame is still in the guest's buffers, but for its front.
+    package func isReferring(_ index: Int) -> Bool { sluice_frame_is_partial(frames[index]!) }
+
+    /// Makes a kept frame whole.
+    /// - Returns: its bytes; nil: there are too few buffers.
+    package func complete(_ index: Int) -> [UInt8]? {
+        guard sluice_frame_complete(frames[index]!) == 0 else { return nil }
+        return [UInt8](unsafeUninitializedCapacity: Int(sluice_frame_length(frames[index]!))) { buffer, count in
+            sluice_frame_read(frames[index]!, buffer.baseAddress)
+            count = Int(sluice_frame_length(frames[index]!))
+        }
     }
 
     /// The frames that leave in place of a kept one where it cannot leave whole, with finished checksums.

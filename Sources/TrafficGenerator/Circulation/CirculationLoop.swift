@@ -69,7 +69,7 @@ func arrived(_ state: UnsafeMutablePointer<CirculationState>) -> (UInt64, UInt64
 /// Receives the frames that have come back.
 @_noLocks @inline(__always)
 func take(_ state: UnsafeMutablePointer<CirculationState>, _ lane: UnsafeMutablePointer<Lane>) -> Int {
-    if let ring = lane.pointee.inputRing { return take(state, lane, ring) }
+    if let ring = lane.pointee.inputRing { return lane.pointee.wishes == 0 ? take(state, lane, ring) : takeWhole(state, lane, ring) }
     let batch = lane.pointee.held + lane.pointee.heldFirst + lane.pointee.heldCount
     let count = Int(sluice_device_receive(lane.pointee.input, 0, batch, UInt16(CirculationState.burst)))
     if count == 0 { return 0 }

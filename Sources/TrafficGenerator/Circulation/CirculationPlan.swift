@@ -97,6 +97,8 @@ extension Scenario {
     public func checkCirculation(_ switches: [CirculatedSwitch]) throws(ScenarioError) {
         guard !flows.isEmpty else { throw ScenarioError("no flow says what circulates; the scenario needs `flows:`") }
         guard steps.isEmpty, expectations.isEmpty else { throw ScenarioError("frames that circulate take no `steps` and no `expect`") }
+        let mixed = ScenarioError("of flows that circulate either all have the same `segment`, or none has one")
+        guard flows.allSatisfy({ $0.segment == flows[0].segment }) else { throw mixed }
         for port in ports where port.queues != 1 { throw ScenarioError("port \(port.name) has \(port.queues) queues; frames circulate over one") }
         try checkLanes()
         var seen: Set<String> = []

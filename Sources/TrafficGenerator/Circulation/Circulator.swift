@@ -45,6 +45,12 @@ public final class Circulator {
         let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514
         // A buffer must also hold a tag and DPDK's headroom.
         let bufferSize = max(2_048, longest + 4) + Int(RTE_PKTMBUF_HEADROOM)
+        let segment = scenario.flows.first?.segment
+        // Frames that are left to be segmented are never in buffers of DPDK's.
+        if segment != nil, plan.rings != .own || plans.joined().contains(where: { !$0.isVirtioUser }) {
+            throw ScenarioError("flows with `segment` need vhost-user ports with rings of the generator's own (--rings own)")
+        }
+        let poolSize = segment == nil ? bufferSize : 2_048 + Int(RTE_PKTMBUF_HEADROOM)
         let windows = names.map(plan.window(of:))
         for (what, named) in [("window", Array(plan.windows.keys)), ("command", Array(plan.commands.keys))] {
             if let wrong = named.first(where: { !names.contains($0) }) { throw ScenarioError("there is a \(what) of \(wrong), which is no switch") }
@@ -52,9 +58,9 @@ public final class Circulator {
         func hasOwnRings(_ port: PortPlan) -> Bool { plan.rings == .own && port.isVirtioUser }
         let buffers = zip(plans, windows).reduce(4_096) { sum, own in own.0.reduce(sum) { $0 + (hasOwnRings($1) ? 0 : 2 * $1.ring + 2 * own.1) } }
         // All memory is taken now: memory that is added later is announced to every switch, and a switch that is stopped would not answer.
-        let memory = buffers * (bufferSize + 512) + plans.count * scenario.ports.count << 21
+        let memory = buffers * (poolSize + 512) + plans.count * scenario.ports.count << 21
         environment = try Environment(options, memory: memory, pci: scenario.ports.compactMap { switches.isEmpty ? $0.pciAddress : nil })
-        guard let pool = rte_pktmbuf_pool_create("sluice-gen", UInt32(buffers), 512, 0, UInt16(bufferSize), CInt(SOCKET_ID_ANY)) else {
+        guard let pool = rte_pktmbuf_pool_create("sluice-gen", UInt32(buffers), 512, 0, UInt16(poolSize), CInt(SOCKET_ID_ANY)) else {
             environment.close()
             throw RunError("no memory for \(buffers) frame buffers: \(reason(sluice_rte_errno()))")
         }
@@ -69,7 +75,8 @@ public final class Circulator {
                     do {
                         if hasOwnRings(port), let path = port.socket {
                             open[number].append(.ownRings(try RingPort(
-                                port, path: path, longest: bufferSize, directory: options.hugeDirectory, deadline: deadline, interrupted: interrupted)))
+                                port, path: path, longest: bufferSize, segments: segment != nil, directory: options.hugeDirectory, deadline: deadline,
+                                interrupted: interrupted)))
                         } else {
                             open[number].append(.device(try OpenPort(
                                 port, index: number * own.count + index, pool: pool, mtu: max(1_500, longest - 14), deadline: deadline,

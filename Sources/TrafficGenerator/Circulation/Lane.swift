@@ -76,6 +76,9 @@ struct Lane {
     var outputRing: UnsafeMutablePointer<DriverRing>?
     /// The size of the frame in each buffer of `outputRing`, as its place in `sizes`.
     var slotSizes: UnsafeMutablePointer<UInt8>
+    /// The first eight bytes of the virtio-net header of each frame, which say how it is to be segmented; 0: not at all. As many buffers as it takes hold such
+    /// a frame, and of all others one holds a whole one.
+    var wishes: UInt64
     var window: Int
     var flows: UnsafeMutablePointer<CirculatedFlow>
     var flowCount: Int

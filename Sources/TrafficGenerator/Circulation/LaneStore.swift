@@ -45,9 +45,21 @@ final class LaneStore {
             let bytes = Int(lane.sizes[Int(size)])
             lane.slotSizes[number] = size
             ring.pointee.header(number).initializeMemory(as: UInt8.self, repeating: 0, count: DriverRing.headerLength)
+            if lane.wishes != 0 {
+                ring.pointee.header(number).storeBytes(of: lane.wishes, as: UInt64.self)
+                ring.pointee.header(number).storeBytes(of: 16, toByteOffset: 8, as: UInt16.self) // the place of TCP's checksum
+            }
             ring.pointee.frame(number).copyMemory(from: lane.bodies[Int(size)], byteCount: bytes)
             ring.setLength(number, bytes)
         }
+    }
+
+    /// What stands in front of a flow's frames if they are to be segmented (virtio 1.2, 5.1.6): VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4, the
+    /// length of the headers, the data of each segment, and where the checksum begins.
+    private static func wishes(_ plan: FlowPlan) -> UInt64 {
+        guard let segment = plan.segment else { return 0 }
+        let start = UInt64(HeaderSize.ethernet + (plan.vlan != nil || plan.pcp != nil ? HeaderSize.vlanTag : 0) + 20)
+        return 1 | 1 << 8 | (start + 20) << 16 | UInt64(segment) << 32 | start << 48
     }
 
     /// Frees the frames in hand.
@@ -112,7 +124,8 @@ final class LaneStore {
         let targets = flows.flatMap { [$0.target.value, $0.target.value + UInt64($0.plan.toMACs)] }
         let least = targets.min() ?? 0
         return Lane(
-            input: UInt16(destination), output: UInt16(first.source), slotSizes: zeroed(UInt8.self, 1), window: plan.window, flows: memory, flowCount: flows.count,
+            input: UInt16(destination), output: UInt16(first.source), slotSizes: zeroed(UInt8.self, 1), wishes: Self.wishes(first.plan), window: plan.window,
+            flows: memory, flowCount: flows.count,
             rewrites: flows.count > 1 || first.plan.pairs * first.plan.subflows > 1, sizes: lengths, sizeCount: sizes.count, bodies: bodies,
             pattern: pattern, patternCount: first.plan.sizes.count, target: least, targetCount: (targets.max() ?? 0) - least,
             held: zeroed(OpaquePointer?.self, 1))

@@ -1,9 +1,12 @@
 import Packet
 
-/// A frame of one sub-flow and size, with zeros in place of its signature. Its checksums are already those of the finished frame.
+/// A frame of one sub-flow and size, with zeros in place of its signature. Its checksums are already those of the finished frame, but
+/// for that of a frame which is left to be segmented.
 public struct FrameTemplate: Equatable, Sendable {
     /// Bytes of the largest untagged frame, for an MTU of 9000.
     public static let mostSize = 9_014
+    /// Bytes of the largest untagged frame that is left to be segmented: as long as IP has it.
+    public static let mostSegmentedSize = 65_549
     public static let mostDistinctSizes = 16
     /// An FCoE frame ends in a CRC, EOF and three reserved bytes (FC-BB-5, 7.8); the signature stands before them.
     static let fcoeTrailer = 8
@@ -41,7 +44,11 @@ public struct FrameTemplate: Equatable, Sendable {
         for offset in frame.count..<signatureOffset { frame.append(Self.filler(offset)) }
         frame.appendZeros(Signature.size)
         if trailer > 0 { frame.append(0, 0, 0, 0, 0x41, 0, 0, 0) } // EOFn
-        if let checksum {
+        if let checksum, flow.segment != nil {
+            // Whoever cuts the frame finishes the checksums; the field holds the sum of the pseudo-header (virtio 1.2, 5.1.6.2).
+            let once = (checksum.pseudo & 0xffff) + (checksum.pseudo >> 16)
+            frame.set16(checksum.field, UInt16(truncatingIfNeeded: (once & 0xffff) + (once >> 16)))
+        } else if let checksum {
             let transport = checksum.field - (Self.isUDP(flow.kind) ? 6 : 16)
             var sum = checksum.pseudo + frame.sum(transport..<end)
             sum = (sum & 0xffff) + (sum >> 16)

@@ -15,15 +15,22 @@ final class RingPort {
     private var events: [CInt] = []
 
     /// Connects the port to its switch.
-    /// - Parameter longest: the bytes of the longest frame.
+    /// The bytes of a buffer for parts of frames that come whole where the guest takes them before they are segmented: a page, as Linux has it.
+    private static let pageBuffer = 4_096
+
+    /// - Parameters:
+    ///   - longest: the bytes of the longest frame.
+    ///   - segments: whether frames that are to be segmented are sent, and taken whole.
     /// - Throws: `RunError`.
-    init(_ plan: PortPlan, path: String, longest: Int, directory: String?, deadline: ContinuousClock.Instant, interrupted: @escaping () -> Bool) throws {
+    init(
+        _ plan: PortPlan, path: String, longest: Int, segments: Bool, directory: String?, deadline: ContinuousClock.Instant, interrupted: @escaping () -> Bool
+    ) throws {
         name = plan.name
         guard plan.ring & (plan.ring - 1) == 0, plan.ring >= 4 else {
             throw ScenarioError("port \(plan.name) has rings of \(plan.ring) descriptors; take a power of two, such as 1024")
         }
         if plan.server { try OpenPort.clear(path, for: plan.name) }
-        let memory = try RingMemory(ringSize: plan.ring, longest: longest, directory: directory)
+        let memory = try RingMemory(ringSize: plan.ring, longest: longest, receiving: segments ? Self.pageBuffer : nil, directory: directory)
         self.memory = memory
         do {
             socket = try FrontendSocket(path, listens: plan.server, deadline, interrupted)
@@ -37,7 +44,7 @@ final class RingPort {
                 made.append(sluice_event_create())
                 guard made[made.count - 1] >= 0 else { throw RunError("no eventfd: \(reason(made.removeLast()))") }
             }
-            let features = try Self.agree(socket, wantsPacked: plan.packed)
+            let features = try Self.agree(socket, wantsPacked: plan.packed, segments: segments)
             let rings = (0..<2).map { memory.ring($0, isPacked: features.contains(.ringPacked), isInOrder: features.contains(.inOrder), kick: made[2 * $0]) }
             (receiving, sending) = (rings[0], rings[1])
             receiving.offerEmpty(plan.ring)
@@ -52,12 +59,14 @@ final class RingPort {
     }
 
     /// - Returns: the features that both sides have.
-    private static func agree(_ socket: FrontendSocket, wantsPacked: Bool) throws -> VirtioFeatures {
+    private static func agree(_ socket: FrontendSocket, wantsPacked: Bool, segments: Bool) throws -> VirtioFeatures {
         let offered = VirtioFeatures(rawValue: try socket.ask(.getFeatures))
-        let needed: VirtioFeatures = [.version1, .mergeableReceive, .protocolFeatures]
+        var needed: VirtioFeatures = [.version1, .mergeableReceive, .protocolFeatures]
+        if segments { needed.formUnion([.csum, .guestCsum, .hostTSO4, .guestTSO4]) }
         guard offered.isSuperset(of: needed) else {
             let bits = String(offered.rawValue, radix: 16)
-            throw RunError("the switch offers the features 0x\(bits); virtio 1.0, mergeable buffers and protocol features are needed (see --rings)")
+            let more = segments ? ", and checksums and TCP segmentation both ways," : ""
+            throw RunError("the switch offers the features 0x\(bits); virtio 1.0, mergeable buffers and protocol features\(more) are needed (see --rings)")
         }
         let features = offered.intersection(needed.union([.inOrder]).union(wantsPacked ? [.ringPacked] : []))
         let spoken = ProtocolFeatures(rawValue: try socket.ask(.getProtocolFeatures)).intersection([.replyAck, .status])

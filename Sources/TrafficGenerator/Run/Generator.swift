@@ -19,6 +19,9 @@ public final class Generator {
     /// - Throws: `ScenarioError` or `RunError`.
     public init(_ scenario: Scenario, _ options: RunOptions, interrupted: @escaping () -> Bool) throws {
         try scenario.check()
+        if let flow = scenario.flows.first(where: { $0.segment != nil }) {
+            throw ScenarioError("flow \(flow.name) has `segment`, which goes with `sluice-gen circulate` and its own rings only")
+        }
         self.scenario = scenario
         switchSocket = options.switchSocket
         let longest = scenario.flows.flatMap(\.sizes).max() ?? 1_514

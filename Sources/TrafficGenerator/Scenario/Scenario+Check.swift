@@ -52,9 +52,11 @@ extension Scenario {
         if let mac = flow.mac, mac.isMulticast { throw ScenarioError("\(place) sends from \(mac), a group address; take a station's") }
         guard !flow.sizes.isEmpty, flow.sizes.count <= 64 else { throw ScenarioError("\(place) must have 1 to 64 sizes") }
         let least = FrameTemplate.leastSize(flow.kind, ipv6: flow.ipv6)
-        for size in flow.sizes where size < least || size > FrameTemplate.mostSize {
+        if flow.segment != nil, flow.kind != .tcp || flow.ipv6 { throw ScenarioError("\(place): `segment` goes with `protocol: tcp` over IPv4") }
+        let most = flow.segment == nil ? FrameTemplate.mostSize : FrameTemplate.mostSegmentedSize
+        for size in flow.sizes where size < least || size > most {
             throw ScenarioError(
-                "\(place) has frames of \(size) bytes; \(flow.kind.name)\(flow.ipv6 ? " over IPv6" : "") with its signature needs \(least) to \(FrameTemplate.mostSize)")
+                "\(place) has frames of \(size) bytes; \(flow.kind.name)\(flow.ipv6 ? " over IPv6" : "") with its signature needs \(least) to \(most)")
         }
         guard Set(flow.sizes).count <= FrameTemplate.mostDistinctSizes else {
             throw ScenarioError("\(place) has more than \(FrameTemplate.mostDistinctSizes) different sizes")

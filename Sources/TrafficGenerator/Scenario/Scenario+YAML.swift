@@ -49,7 +49,7 @@ extension PortPlan {
 
 extension FlowPlan {
     static let keys = [
-        "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "vlans", "pcp", "dscp", "port", "ipv6", "subflows", "macs", "mac", "to-macs",
+        "name", "from", "to", "at", "protocol", "size", "rate", "vlan", "vlans", "pcp", "dscp", "port", "ipv6", "segment", "subflows", "macs", "mac", "to-macs",
         "start", "stop", "floor", "part-of",
     ]
 
@@ -86,6 +86,7 @@ extension FlowPlan {
         dscp = UInt8(try fields.integer("dscp", 0...63) ?? 0)
         port = try fields.integer("port", 1...65_535).map { UInt16($0) }
         ipv6 = try fields.flag("ipv6") ?? false
+        segment = try fields.integer("segment", 1...65_535)
         subflows = try fields.integer("subflows", 1...65_536) ?? 1
         macs = try fields.integer("macs", 1...65_536) ?? 1
         mac = try fields.mac("mac")

@@ -80,6 +80,9 @@ public struct FlowPlan: Equatable, Sendable {
     /// The destination port of UDP or TCP; nil: the protocol's own.
     public var port: UInt16?
     public var ipv6 = false
+    /// Of frames that are left to the switch to be cut into TCP segments (TCP segmentation offload): how many bytes of data each segment has. nil: they are
+    /// not.
+    public var segment: Int?
     /// The number of sub-flows, which differ in source port and source IP address.
     public var subflows = 1
     /// The number of different address pairs, each of which has all sub-flows.

@@ -43,7 +43,9 @@ struct RingDriver {
     private var deviceArea: UnsafeMutableRawPointer { ring + 0x50000 }
 
     /// All memory but the ring's own is free again. No buffer is waiting.
-    mutating func forgetMemory() { places = [0x60000, 0] }
+    mutating func forgetMemory() { places = [RingTrial.ownBytes, 0] }
+    /// Takes memory only behind what another driver has taken.
+    mutating func stayBehind(_ other: RingDriver) { places = other.places }
 
     /// Takes memory in either region.
     mutating func allocate(_ count: Int) -> Piece? {

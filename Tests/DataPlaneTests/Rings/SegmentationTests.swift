@@ -150,6 +150,95 @@ import Testing
         }
     }
 
+    /// Has a frame that is to be segmented received into a trial's hands, where it may stay in the driver's buffers.
+    private static func take(_ long: Long, pieces most: Int, _ trial: RingTrial, isPacked: Bool, _ driver: inout RingDriver) throws {
+        let taken = driver.pieces(of: 12 + long.frame.count, most: most)
+        let pieces = try #require(taken)
+        pieces.fill(long.header + long.frame)
+        let isOffered = driver.offer(pieces, writable: false)
+        try #require(isOffered)
+        try #require(trial.take(mayRefer: true) == 1)
+    }
+
+    @Test("a long segment that stays in its sender's buffers is what it was, whether it leaves whole, is cut, or is made whole", arguments: [false, true])
+    func referring(_ isPacked: Bool) async {
+        await #expect(processExitsWith: .success) { [isPacked] in
+            let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
+            let buffers = trial.freeBuffers
+            var referred = 0
+            for seed in 0..<90 {
+                trial.setUp(size: 256, isPacked: isPacked, segmentation: 3)
+                var sender = RingDriver(trial, size: 256, isPacked: isPacked, seed: UInt64(seed))
+                let long = SegmentationTests.random(&sender.random)
+                try SegmentationTests.take(long, pieces: [1, 4, 18, 90][seed % 4], trial, isPacked: isPacked, &sender)
+                if trial.isReferring(0) {
+                    referred += 1
+                    #expect(trial.freeBuffers == buffers - 1, "the front takes one buffer")
+                }
+                switch seed % 3 {
+                case 0:
+                    trial.setUp(size: 256, isPacked: !isPacked, keepsMemory: true)
+                    var receiver = RingDriver(trial, size: 256, isPacked: !isPacked, seed: 4)
+                    receiver.stayBehind(sender)
+                    for _ in 0..<long.frame.count / 1_500 + 1 {
+                        let buffer = receiver.pieces(of: 1_536, most: 2)
+                        let isThere = receiver.offer(try #require(buffer), writable: true, isIndirect: true)
+                        try #require(isThere)
+                    }
+                    try #require(trial.sendStaged(1) == 1)
+                    let back = receiver.takeBack()
+                    let bytes = back.flatMap { $0.chain.pieces.read($0.written) }
+                    #expect(Array(bytes.prefix(10)) == Array(long.header.prefix(10)) && Array(bytes.dropFirst(12)) == long.frame)
+                    #expect(Int(bytes[10]) | Int(bytes[11]) << 8 == back.count)
+                case 1:
+                    let data = trial.cut(0).flatMap { $0.dropFirst(long.headers) }
+                    #expect(data == long.data)
+                default:
+                    #expect(trial.complete(0) == long.frame)
+                    let data = trial.cut(0).flatMap { $0.dropFirst(long.headers) }
+                    #expect(data == long.data)
+                }
+                trial.freeStaged(1)
+                #expect(trial.fault == nil && trial.freeBuffers == buffers)
+            }
+            #expect(referred > 30)
+        }
+    }
+
+    @Test("a long segment for whose bytes there are no buffers stays as it is, and takes none")
+    func noBuffers() async {
+        await #expect(processExitsWith: .success) {
+            let trial = try RingTrial(buffers: 24, bufferSize: 2_048)
+            let buffers = trial.freeBuffers
+            trial.setUp(size: 256, isPacked: false, segmentation: 3)
+            var sender = RingDriver(trial, size: 256, isPacked: false, seed: 5)
+            let long = Long(data: [UInt8](repeating: 9, count: 64_000))
+            try SegmentationTests.take(long, pieces: 18, trial, isPacked: false, &sender)
+            #expect(trial.isReferring(0) && trial.complete(0) == nil && trial.isReferring(0) && trial.freeBuffers == buffers - 1)
+            #expect(trial.cut(0).flatMap { $0.dropFirst(long.headers) } == long.data)
+            trial.freeStaged(1)
+            #expect(trial.freeBuffers == buffers)
+        }
+    }
+
+    @Test("a guest that changes a segment while it is passed on changes nothing that was decided about it")
+    func changedMeanwhile() async {
+        await #expect(processExitsWith: .success) {
+            let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
+            trial.setUp(size: 256, isPacked: false, segmentation: 3)
+            var sender = RingDriver(trial, size: 256, isPacked: false, seed: 6)
+            let long = Long(tcpOptions: 12, data: [UInt8](repeating: 1, count: 30_000))
+            try SegmentationTests.take(long, pieces: 3, trial, isPacked: false, &sender)
+            try #require(trial.isReferring(0))
+            // All of its buffers, and the descriptors, too.
+            for region in trial.memory { region.host.initializeMemory(as: UInt8.self, repeating: 0xff, count: RingTrial.regionBytes) }
+            let segments = trial.cut(0)
+            #expect(segments.count == (long.data.count + long.size - 1) / long.size)
+            #expect(segments.allSatisfy { Array($0.prefix(long.l3)) == Array(long.frame.prefix(long.l3)) && $0.count <= long.headers + long.size })
+            trial.freeStaged(1)
+        }
+    }
+
     @Test("a burst ends after a frame of many short segments, and the next one goes on behind it", arguments: [false, true])
     func manyShort(_ isPacked: Bool) async {
         await #expect(processExitsWith: .success) { [isPacked] in

@@ -43,7 +43,7 @@ struct OpenvSwitchPeer: Peer {
             "other_config:dpdk-socket-mem=512", "other_config:dpdk-socket-limit=512",
             "other_config:dpdk-extra=\"--no-pci --in-memory --no-telemetry --file-prefix \(prefix)\"",
             "other_config:vhost-sock-dir=.",
-        ])
+        ] + (workload.segment == nil ? [] : ["other_config:userspace-tso-enable=true"]))
         let log = bench.path("ovs.log")
         let daemon = try ChildProcess(
             ["taskset", "-c", String(bench.generatorCPU), Self.program, database, "--unixctl=\(folder)/ctl", "-vconsole:info", "-vsyslog:off"], log: log,
@@ -60,7 +60,9 @@ struct OpenvSwitchPeer: Peer {
             ? ["--", "set", "port", "PORT", "vlan_mode=trunk", "trunks=\((0..<workload.vlans).map { String(workload.vlan($0)) }.joined(separator: ","))"] : []
         words = ["del-port", bridge, "first"]
         for port in 0..<(workload.ports + workload.idlePorts) {
-            words += ["--", "add-port", bridge, "p\(port)", "--", "set", "interface", "p\(port)", "type=dpdkvhostuser"] + mtu
+            words += ["--", "add-port", bridge, "p\(port)", "--", "set", "interface", "p\(port)"] + mtu
+            words += workload.switchesConnect
+                ? ["type=dpdkvhostuserclient", "options:vhost-server-path=\(folder)/p\(port)"] : ["type=dpdkvhostuser"]
             words += trunk.map { $0 == "PORT" ? "p\(port)" : $0 }
         }
         do { try configure(words) } catch { throw daemon.failed("took no configuration (\(error))") }
@@ -71,7 +73,7 @@ struct OpenvSwitchPeer: Peer {
         }
         running.ports = try (0..<workload.ports).map { port in
             let socket = "\(folder)/p\(port)"
-            guard FileManager.default.fileExists(atPath: socket) else { throw daemon.failed("made no socket for port p\(port)") }
+            guard workload.switchesConnect || FileManager.default.fileExists(atPath: socket) else { throw daemon.failed("made no socket for port p\(port)") }
             return GeneratorPort(device: "virtio_user:\(socket)")
         }
         return running

@@ -26,6 +26,18 @@ struct PieceCursor {
         end = scratch.pieces + count
     }
 
+    /// The pieces in which a frame's rest still is; none: it is in its buffers.
+    @inline(__always) @_noLocks
+    init(of frame: Frame) {
+        guard sluice_frame_is_scattered(frame), let list = sluice_frame_parts(frame) else {
+            piece = UnsafeMutablePointer(bitPattern: MemoryLayout<RingPiece>.alignment).unsafelyUnwrapped
+            end = piece
+            return
+        }
+        piece = (UnsafeMutableRawPointer(mutating: list) + MemoryLayout<sluice_part_list>.size).assumingMemoryBound(to: RingPiece.self)
+        end = piece + Int(list.pointee.count)
+    }
+
     /// Copies bytes out of the pieces. There are that many.
     @inline(__always) @_noLocks
     mutating func read(to: UnsafeMutableRawPointer, _ count: Int) {
@@ -94,7 +106,16 @@ func scatter(_ frame: Frame, _ cursor: inout PieceCursor) {
         cursor.write(from: sluice_frame_bytes(present).unsafelyUnwrapped, Int(sluice_frame_contiguous(present)))
         segment = sluice_frame_next(present)
     }
-    if sluice_frame_is_partial(frame) {
+    if sluice_frame_is_scattered(frame) {
+        var rest = PieceCursor(of: frame)
+        var left = Int(sluice_frame_length(frame)) &- Int(sluice_frame_contiguous(frame))
+        while left > 0, rest.piece < rest.end {
+            let count = min(left, rest.piece.pointee.count)
+            cursor.write(from: rest.piece.pointee.bytes, count)
+            rest.piece += 1
+            left &-= count
+        }
+    } else if sluice_frame_is_partial(frame) {
         cursor.write(from: sluice_frame_rest(frame).unsafelyUnwrapped, Int(sluice_frame_length(frame)) &- Int(sluice_frame_contiguous(frame)))
     }
 }

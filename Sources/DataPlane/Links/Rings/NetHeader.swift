@@ -20,6 +20,9 @@ struct NetHeader {
     /// Whether the sender wants nothing done.
     @inline(__always)
     var isPlain: Bool { @_noLocks get { first & 0xff01 == 0 } }
+    /// Whether the sender wants the frame segmented, in whatever way.
+    @inline(__always)
+    var wantsSegments: Bool { @_noLocks get { kind != 0 } }
     @inline(__always)
     private var kind: UInt8 { @_noLocks get { UInt8(truncatingIfNeeded: first &>> 8) } }
     /// How many bytes of data each segment has; the last may have fewer.

@@ -244,6 +244,21 @@ struct RingReceiver {
         cursor.read(to: &wishes.last, 2)
         cursor.read(to: &unused, header &- 10)
         if !hasOffloads { wishes = NetHeader() }
+        if mayRefer, wishes.wantsSegments, length > room, refer(frame, cursor, length) {
+            guard wishes.apply(to: frame, ring.pointee.segmentation) else {
+                sluice_frame_cut(frame)
+                reject(.receiveError)
+                return true
+            }
+            if isToBeSegmented(frame) {
+                spent &+= SegmentCutter(frame).left
+                used &+= 1
+                return true
+            }
+            // It is one segment of more than a buffer holds, and waits like others.
+            sluice_frame_cut(frame)
+            sluice_frame_begin(frame)
+        }
         guard gather(frame, &cursor, length, room: room, pool) else { return false }
         if !wishes.isPlain, !wishes.apply(to: frame, ring.pointee.segmentation) {
             sluice_frame_cut(frame)
@@ -253,6 +268,23 @@ struct RingReceiver {
         // So is one of many short segments.
         if isToBeSegmented(frame) { spent &+= SegmentCutter(frame).left }
         used &+= 1
+        return true
+    }
+
+    /// Copies the front of a frame and leaves the rest where it is. What is decided about such a frame stands in its front: the headers of a frame that is to
+    /// be segmented have to be there as a whole.
+    /// - Parameter cursor: where the frame begins.
+    /// - Returns: false if it is in too many pieces, or the buffers are too small for their list.
+    @inline(never) @_noLocks
+    private func refer(_ frame: Frame, _ cursor: PieceCursor, _ length: Int) -> Bool {
+        guard length > Self.front, room >= Self.front &+ Int(sluice_part_list_room) else { return false }
+        var rest = cursor
+        rest.read(to: sluice_frame_bytes(frame).unsafelyUnwrapped, Self.front)
+        let count = rest.end - rest.piece
+        guard count > 0, count <= Int(SLUICE_MOST_PARTS) else { return false }
+        sluice_frame_refer_to_parts(
+            frame, UInt16(truncatingIfNeeded: Self.front), UInt32(truncatingIfNeeded: length),
+            UnsafeRawPointer(rest.piece).assumingMemoryBound(to: sluice_part.self), UInt32(truncatingIfNeeded: count), rest.offset)
         return true
     }
 

@@ -105,6 +105,8 @@ func noteDrops(
 private func captureDrop(
     _ frame: Frame, _ reason: DropReason, _ port: PortIndex, _ isNew: Bool, _ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<Snapshot>
 ) {
+    // The capture may have begun in this turn, when the frame was left in its guest's buffers.
+    guard sluice_frame_complete(frame) == 0 else { return }
     let tables = snapshot.pointee.captures.unsafelyUnwrapped, code = reason.rawValue
     // A clone is another frame than the one that came in, and may have the buffer of one that is gone.
     if isNew, sluice_frame_is_original(frame), sluice_frame_contiguous(frame) >= 12 {

@@ -44,12 +44,11 @@ private func takeSamples(_ state: UnsafeMutablePointer<SampleState>, _ count: In
     var taken: UInt64 = 0, lost: UInt64 = 0
     while let place = point.pointee.next(in: count, &state.pointee.counter) {
         let known = state.pointee.count, frame = lcore.pointee.received[place].unsafelyUnwrapped
-        guard let bytes = state.pointee.ring.begin(known) else {
+        // The frame may still refer to its guest's buffers.
+        guard let bytes = state.pointee.ring.begin(known), sluice_frame_complete(frame) == 0 else {
             lost &+= 1
             continue
         }
-        // The frame may still refer to its guest's buffer.
-        sluice_frame_complete(frame)
         let length = sluice_frame_length(frame), kept = min(length, state.pointee.longest)
         sluice_frame_read_front(frame, kept, bytes)
         state.pointee.ring.record(known).pointee = SampleRecord(length: length, kept: UInt16(truncatingIfNeeded: kept), input: source)
