@@ -137,6 +137,8 @@ public struct DCBStatus: Codable, Equatable, Sendable {
         public var remoteRecommended: Sharing?
         /// What each traffic class has sent since the port was opened, floors included; nil: the rate is not shared.
         public var sent: [Amount]?
+        /// Who shares the rate: the switch's own queues (`sw`) or the NIC (`hw`); nil: it is not shared.
+        public var by: String?
         public init() {}
     }
 
@@ -160,6 +162,8 @@ public struct DCBStatus: Codable, Equatable, Sendable {
         public var received: Pauses?
         /// What the peer was asked to pause; nil: it is not asked.
         public var sent: Requests?
+        /// Who follows pauses and asks for them: the switch itself (`sw`) or the NIC (`hw`); nil: nobody.
+        public var by: String?
         public init() {}
     }
 

@@ -45,6 +45,9 @@ extension Engine {
             status.pfc.administrative = own.pfc.map(DCBStatus.Lossless.init)
             status.pfc.operational = used.pfc.map(DCBStatus.Lossless.init)
             status.pfc.remote = theirs.pfc.map(DCBStatus.Lossless.init)
+            // DPDK has no way to give a NIC percentages or algorithms, and a NIC pauses whole queues: all of it is done here.
+            if report.pauses?.sent.isEmpty == false { status.ets.by = "sw" }
+            if report.pauses?.frames != nil || report.pauses?.lossless ?? 0 != 0 { status.pfc.by = "sw" }
             if let pauses = report.pauses {
                 if !pauses.sent.isEmpty { status.ets.sent = pauses.sent.map { DCBStatus.Amount(frames: $0.frames, bytes: $0.bytes) } }
                 status.pfc.received = pauses.frames.map { DCBStatus.Pauses(pauses.received, $0) }

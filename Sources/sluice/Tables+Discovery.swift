@@ -75,7 +75,8 @@ extension Tables {
             if status.errors > 0 { lines.append("  \(status.errors) TLVs of the peer are wrong and not used") }
             func add(_ name: String, _ text: String?) { if let text, feature == nil || name.hasPrefix(feature ?? "") { lines.append("  \(name): \(text)") } }
             add("ets wanted", status.ets.administrative.map(sharing))
-            add("ets in use", status.ets.operational.map(sharing))
+            func inUse(_ feature: String, _ who: String?) -> String { "\(feature) in use" + (who.map { " (\($0))" } ?? "") }
+            add(inUse("ets", status.ets.by), status.ets.operational.map(sharing))
             add("ets of the peer", status.ets.remote.map(sharing))
             add("ets recommended to the peer", status.ets.recommended.map(sharing))
             add("ets recommended by the peer", status.ets.remoteRecommended.map(sharing))
@@ -83,7 +84,7 @@ extension Tables {
                 list.enumerated().filter { $1.frames != 0 }.map { "tc \($0) \($1.bytes) bytes in \($1.frames) frames" }.joined(separator: ", ")
             })
             add("pfc wanted", status.pfc.administrative.map(lossless))
-            add("pfc in use", status.pfc.operational.map(lossless))
+            add(inUse("pfc", status.pfc.by), status.pfc.operational.map(lossless))
             add("pfc of the peer", status.pfc.remote.map(lossless))
             add("pfc received", status.pfc.received.map(pauses))
             add("pfc", status.pfc.received?.problem)

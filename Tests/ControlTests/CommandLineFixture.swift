@@ -248,6 +248,7 @@ enum Canned {
         own.tcTsa = ["ets", "ets", "strict", "strict", "strict", "strict", "strict", "strict"]
         (lossless.willing, lossless.capability, lossless.prioPfc) = (true, 8, [3])
         (status.ets.administrative, status.ets.operational, status.pfc.administrative, status.pfc.operational) = (own, own, lossless, lossless)
+        (status.ets.by, status.pfc.by) = ("sw", "sw")
         own.willing = nil
         (status.ets.remoteRecommended, status.app.willing) = (own, true)
         status.app.operational = [.init(selector: "ethtype", id: 0x8906, priority: 3), .init(selector: "ethtype", id: 0, priority: 1)]

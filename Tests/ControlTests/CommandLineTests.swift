@@ -444,10 +444,10 @@ import Testing
             uplink: peer 02:00:00:00:00:01
               1 TLVs of the peer are wrong and not used
               ets wanted: willing on \(sharing)
-              ets in use: willing on \(sharing)
+              ets in use (sw): willing on \(sharing)
               ets recommended by the peer: \(sharing)
               pfc wanted: willing on prio-pfc 3 of 8 at once
-              pfc in use: willing on prio-pfc 3 of 8 at once
+              pfc in use (sw): willing on prio-pfc 3 of 8 at once
               app: willing on
               app wanted: ethtype-prio 0x8906:3 default-prio 1
               app in use: ethtype-prio 0x8906:3 default-prio 1

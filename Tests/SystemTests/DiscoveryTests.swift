@@ -129,6 +129,10 @@ extension EndToEnd {
                 }
                 // The second switch only listens.
                 try eventually("b does what a tells it", within: 40) { try used(b).pfc == [3] && used(b).bandwidth.prefix(2) == [70, 30] }
+                // The log is written a moment later.
+                try eventually("the log tells who changed it", within: 30) {
+                    b.log.contains("port to-\(wire.far): in use now: tc-bw 70,30,0,0,0,0,0,0 and prio-tc 0,0,0,0,0,0,0,0; prio-pfc 3, as follows from")
+                }
                 #expect(try used(a).peer == nil && b.show("lldp", "show").items.first?["counters"]["frames_out"].int == 0)
                 try b.command("port", "set", "to-\(wire.far)", "lldp", "on")
                 try eventually("a knows b, and keeps its own, as its address is lower", within: 40) { try used(a).peer == "02:00:00:00:00:02" }
@@ -137,6 +141,7 @@ extension EndToEnd {
                 try eventually("a change reaches b", within: 40) { try used(b).pfc == [3, 4] && used(b).bandwidth.prefix(2) == [50, 50] }
                 a.stop()
                 try eventually("b does as it likes again", within: 40) { try used(b).pfc == [5] && used(b).peer == nil }
+                try eventually("the log tells why", within: 40) { b.log.contains("prio-pfc 5, as no neighbour speaks DCBX any more") }
                 b.stop()
             }
         }

@@ -129,7 +129,7 @@ extension EndToEnd {
                     guard let status = try daemon.show("dcb", "show", "loop").items.first else { throw LabError("nothing is negotiated at the port") }
                     #expect(status["ets"]["operational"]["tc_bw"].items.prefix(2).map(\.int) == [70, 30])
                     #expect(status["pfc"]["operational"]["prio_pfc"].items.map(\.int) == [3] && status["pfc"]["sent"]["frames"].int == 0)
-                    #expect(status["ets"]["sent"].items.count == 8)
+                    #expect(status["ets"]["sent"].items.count == 8 && status["ets"]["by"].string == "sw" && status["pfc"]["by"].string == "sw")
                     // A change is told at once.
                     try daemon.command("port", "set", "loop", "dcb", "pfc", "prio-pfc", "3,4")
                     let frame = receiver.take(quiet: 30, until: { !$0.isEmpty }).first?.frame

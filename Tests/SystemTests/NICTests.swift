@@ -65,7 +65,7 @@ extension EndToEnd {
                     "  - {name: vm1, port: host1, macs: [\"\(macs[1])\"]}",
                 ])
                 try host.guest.run("ip link set host0 up; ip link set host1 up; ip addr add 10.9.0.1/24 dev dtap0; ip link set dtap0 up")
-                for (number, mac) in macs.enumerated() { try host.guest.run("ip neigh replace 10.9.0.\(number + 2) lladdr \(mac) dev dtap0 nud permanent") }
+                for (number, mac) in macs.enumerated() { try host.guest.run("arp -i dtap0 -s 10.9.0.\(number + 2) \(mac)") }
                 func steering() throws -> JSON { try host.show("port show up")[0]["steering"] }
                 func hasRules(_ count: Int) throws -> Bool { try steering()["rules"].int == count && steering()["addresses"].int == count }
                 try eventually("both addresses have rules", within: 60) { try hasRules(2) }

@@ -41,6 +41,9 @@ extension DataPlane {
             exchange { snapshot(for: $0, leavingOut: []) }
             followSharing()
         }
+        for item in discovery.sentences(now) {
+            if let port = connectedPorts.first(where: { $0.index == item.port }) { notices.append("port \(port.settings.name): \(item.text)") }
+        }
         watchPauses()
     }
 

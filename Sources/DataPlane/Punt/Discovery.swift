@@ -14,6 +14,12 @@ struct Discovery {
     /// When the snapshots were last exchanged because of what neighbours told.
     private(set) var publishedAt: Nanoseconds?
 
+    /// What is in use as far as the operator knows, by port: from the configuration, or told since; the ports at which neighbours have changed that; and when
+    /// that was told last.
+    private var told: [PortIndex: DCBXParameters] = [:]
+    private var changed: Set<PortIndex> = []
+    private var toldAt: Nanoseconds?
+
     /// What is in use at each port that negotiates anything.
     private var present: [PortIndex: DCBXParameters] {
         links.compactMapValues { link in
@@ -23,14 +29,34 @@ struct Discovery {
     }
 
     /// Has the next snapshots made with what is in use now.
-    mutating func publish() { published = present }
+    mutating func publish() {
+        published = present
+        told = told.filter { changed.contains($0.key) }.merging(published.filter { !changed.contains($0.key) }) { $1 }
+    }
 
     /// Whether what is in use has changed, and may be published: that is done once a second at most, so that a neighbour that tells something else in each
     /// frame does not keep the control thread busy.
     mutating func isDue(_ now: Nanoseconds) -> Bool {
-        guard publishedAt.map({ now - $0 >= 1_000_000_000 }) ?? true, present != published else { return false }
+        guard publishedAt.map({ now - $0 >= 1_000_000_000 }) ?? true else { return false }
+        let used = present
+        if used == published { return false }
         publishedAt = now
+        for port in Set(used.keys).union(published.keys) where used[port] != published[port] { changed.insert(port) }
         return true
+    }
+
+    /// Sentences about what neighbours have changed at ports, if it is time for some: every ten seconds at most, so that a neighbour that tells something else
+    /// in each frame does not fill the log.
+    mutating func sentences(_ now: Nanoseconds) -> [(port: PortIndex, text: String)] {
+        guard !changed.isEmpty, toldAt.map({ now - $0 >= 10_000_000_000 }) ?? true else { return [] }
+        var all: [(port: PortIndex, text: String)] = []
+        for port in changed.sorted() {
+            let sentence = links[port]?.dcbx.sentence(from: told[port] ?? DCBXParameters(), to: published[port] ?? DCBXParameters())
+            if let sentence { all.append((port, sentence)) }
+        }
+        (told, changed) = (published, [])
+        if !all.isEmpty { toldAt = now }
+        return all
     }
 
     /// When a state machine is due next; nil: none ever is.

@@ -86,3 +86,25 @@ public struct DCBX: Equatable, Sendable {
         }
     }
 }
+
+extension DCBX {
+    /// What has changed in what is used because of what neighbours tell, as a sentence without its full stop; nil: nothing has.
+    public func sentence(from old: DCBXParameters, to new: DCBXParameters) -> String? {
+        func list(_ numbers: some Sequence<some BinaryInteger>) -> String { numbers.map { "\($0)" }.joined(separator: ",") }
+        var parts: [String] = []
+        if let ets = new.ets?.parameters, ets != old.ets?.parameters {
+            parts.append("tc-bw \(list(ets.bandwidths)) and prio-tc \(list(ets.classes))")
+        }
+        if let pfc = new.pfc?.enabled, pfc != old.pfc?.enabled {
+            parts.append("prio-pfc " + (pfc == 0 ? "none" : list((0..<8).filter { pfc & 1 << UInt8($0) != 0 })))
+        }
+        if new.applications ?? [] != old.applications ?? [] { parts.append("other priorities of protocols") }
+        guard !parts.isEmpty else { return nil }
+        let reason = switch peer {
+        case .one(let mac): "as follows from what \(mac) tells by DCBX"
+        case .none: "as no neighbour speaks DCBX any more"
+        case .several: "as several neighbours speak DCBX, and none of them is followed"
+        }
+        return "in use now: \(parts.joined(separator: "; ")), \(reason)"
+    }
+}

@@ -122,6 +122,24 @@ struct DCBXPairTests {
         #expect(pair[0].operational.ets?.parameters == DCBXTests.mine && pair[0].operational.applications == [])
     }
 
+    @Test("what neighbours change in what is used is told, with who did it")
+    func sentences() {
+        let willing = Self.settings(DCBXTests.mine, willing: true, pfc: 0, entries: [])
+        let leader = Self.settings(DCBXTests.theirs, willing: false, advises: DCBXTests.theirs, pfc: 0x18, entries: Self.second)
+        var pair = Pair(willing, leader)
+        let alone = pair[0].operational
+        #expect(pair[0].sentence(from: alone, to: alone) == nil)
+        pair.pass(5)
+        let led = pair[0].operational
+        #expect(
+            pair[0].sentence(from: alone, to: led) == "in use now: tc-bw 40,30,30,0,0,0,0,0 and prio-tc 0,0,0,1,2,0,0,0; prio-pfc 3,4; "
+                + "other priorities of protocols, as follows from what \(LLDPFrames.mac(2)) tells by DCBX")
+        pair.sides[1].link.set(LLDPSettings(), status: .disabled, dcbx: leader, now: pair.sides[1].now)
+        pair.pass(0.05)
+        let left = pair[0].sentence(from: led, to: pair[0].operational)
+        #expect(left?.contains("prio-pfc none") == true && left?.hasSuffix("as no neighbour speaks DCBX any more") == true, "\(left ?? "")")
+    }
+
     @Test("802.1AB 9.2: what ages or is withdrawn is no longer used; a side that comes back is followed again")
     func restarts() {
         let willing = Self.settings(DCBXTests.mine, willing: true, pfc: 0, entries: [])
