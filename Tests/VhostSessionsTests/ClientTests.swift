@@ -99,7 +99,7 @@ extension Sessions {
                 }
                 for await faults in group { #expect(faults == 0) }
             }
-            #expect(descriptorCount() == before)
+            #expect(descriptorsAreBack(to: before))
             sessions.end()
             sessions.end()
             #expect(throws: VhostError.self) { try sessions.add(PortOptions(path: folder + "/late", mode: .server), Recorder()) }

@@ -143,7 +143,7 @@ import VhostUser
         #expect(recorder.now.lines.count <= 101)
         first.close()
         #expect(recorder.wait { !$0.isConnected } && other.wait { !$0.isConnected })
-        #expect(descriptorCount() == before)
+        #expect(descriptorsAreBack(to: before))
         close(memory)
     }
 
@@ -176,7 +176,7 @@ import VhostUser
         }
         for descriptor in many { close(descriptor) }
         sessions.remove(port)
-        #expect(descriptorCount() == before && recorder.now.violations == [])
+        #expect(descriptorsAreBack(to: before) && recorder.now.violations == [])
         sessions.end()
         close(memory)
     }
@@ -296,7 +296,7 @@ import VhostUser
             frontend.send(raw: message, [memory])
             #expect(frontend.waitForEnd() && recorder.wait { $0.reasons.count == number + 1 })
         }
-        #expect(descriptorCount() == before)
+        #expect(descriptorsAreBack(to: before))
         close(memory)
     }
 

@@ -208,6 +208,17 @@ func descriptorCount() -> Int {
     return count
 }
 
+/// Whether the process has no more descriptors than it had before. Suites that run at the same time open and close some, too, so this waits until theirs are
+/// closed; a leak that repeats, as those that are tested for would, stays.
+func descriptorsAreBack(to before: Int) -> Bool {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while descriptorCount() > before {
+        if ContinuousClock.now > deadline { return false }
+        usleep(20_000)
+    }
+    return true
+}
+
 /// How many mappings of guests' memory this process has.
 func guestMappingCount() -> Int {
     guard let file = fopen("/proc/self/maps", "r") else { return -1 }

@@ -65,8 +65,9 @@ enum Catalogue {
                 $0.mtu = 9_000
             },
             mrr("64k-1c-vhost-l2", "TCP segments of 64 KiB that guests leave to be cut, whole", bridges, [("testpmd-io", 1.7)]) {
-                $0.size = .bytes(54 + 45 * 1_448)
-                $0.segment = 1_448
+                // Open vSwitch makes segments as long as its port's MTU allows, whatever the guest says: this is the same.
+                $0.size = .bytes(54 + 44 * 1_460)
+                $0.segment = 1_460
             },
         ]
     }
