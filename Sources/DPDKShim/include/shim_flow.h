@@ -5,7 +5,8 @@
 #include "shim_base.h"
 #include <rte_flow.h>
 
-/// Has a device deliver the frames for an address by one of its receive queues, whatever VLAN and protocol they are of.
+/// Has a device deliver the frames for an address by one of its receive queues, whatever protocol they are of. Whether frames with a VLAN tag match, too, is the
+/// driver's choice.
 /// @param octets the address.
 /// @param refusal set if the device refuses the rule: the positive errno.
 /// @param reason set if the device refuses the rule: what its driver says, or NULL; it lives as long as the program.

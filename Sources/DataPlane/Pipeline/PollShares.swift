@@ -20,7 +20,7 @@ package struct PollShares: ~Copyable {
     /// of a port that always has frames when those of the turn have taken so long.
     static let longTurn: UInt64 = 10_000
     static let lasting: UInt64 = 10_000_000
-    /// How much longer turns are when no port has asked for little for a time, in nanoseconds.
+    /// How many times longer turns are while no port asks for little, and for how long it is remembered that one did, in nanoseconds.
     static let ease: UInt64 = 4
     static let remembered: UInt64 = 100_000_000
     /// How far above the level an account may be for its port to be polled, and how far it can get, as nanoseconds of the port with the largest weight.

@@ -14,10 +14,10 @@ final class RingPort {
     let sending: UnsafeMutablePointer<DriverRing>
     private var events: [CInt] = []
 
-    /// Connects the port to its switch.
     /// The bytes of a buffer for parts of frames that come whole where the guest takes them before they are segmented: a page, as Linux has it.
     private static let pageBuffer = 4_096
 
+    /// Connects the port to its switch.
     /// - Parameters:
     ///   - longest: the bytes of the longest frame.
     ///   - segments: whether frames that are to be segmented are sent, and taken whole.
