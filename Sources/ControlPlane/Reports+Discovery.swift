@@ -45,11 +45,13 @@ extension Engine {
             status.pfc.administrative = own.pfc.map(DCBStatus.Lossless.init)
             status.pfc.operational = used.pfc.map(DCBStatus.Lossless.init)
             status.pfc.remote = theirs.pfc.map(DCBStatus.Lossless.init)
-            // DPDK has no way to give a NIC percentages or algorithms, and a NIC pauses whole queues: all of it is done here.
-            if report.pauses?.sent.isEmpty == false { status.ets.by = "sw" }
-            if report.pauses?.frames != nil || report.pauses?.lossless ?? 0 != 0 { status.pfc.by = "sw" }
             if let pauses = report.pauses {
-                if !pauses.sent.isEmpty { status.ets.sent = pauses.sent.map { DCBStatus.Amount(frames: $0.frames, bytes: $0.bytes) } }
+                // DPDK has no way to give a NIC percentages or algorithms, and a NIC pauses whole queues: all of it is done here.
+                if !pauses.sent.isEmpty {
+                    status.ets.by = "sw"
+                    status.ets.sent = pauses.sent.map { DCBStatus.Amount(frames: $0.frames, bytes: $0.bytes) }
+                }
+                if pauses.frames != nil || pauses.lossless != 0 { status.pfc.by = "sw" }
                 status.pfc.received = pauses.frames.map { DCBStatus.Pauses(pauses.received, $0) }
                 status.pfc.sent = pauses.lossless == 0 ? nil : DCBStatus.Requests(pauses.requested, givenUp: pauses.givenUp)
                 status.buffers = (0..<8).filter { pauses.lossless & 1 << UInt8($0) != 0 }.map { DCBStatus.Buffer(pauses.buffers[$0], priority: $0) }

@@ -68,8 +68,10 @@ extension EndToEnd {
                     ports:
                       - {name: uplink, type: physical, bridge: br0, device: "net_af_packet0,iface=\(wire.near),qpairs=2", queues: 2}
                       - {name: host0, type: tap, bridge: br0, interface: \(lab.tag)h, cpus: [0]}
+                      - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1")), mode: server, queues: 2}
                     guests:
                       - {name: vm0, port: host0, macs: ["02:00:00:00:00:02"]}
+                      - {name: vm1, port: vm1, macs: ["02:00:00:00:00:04"]}
                     """)
                 try daemon.waitUntil(port: "host0", is: "up")
                 try eventually("the driver was asked") { try daemon.port("uplink")["steering"]["addresses"].int == 1 }
@@ -78,6 +80,11 @@ extension EndToEnd {
                 #expect(try daemon.port("uplink")["steering"]["rules"].int == 0)
                 #expect(try daemon.command("port", "show", "uplink").contains("steered 0 of 1 addresses to their loops: \(reason)"))
                 #expect(try daemon.port("host0")["steering"].isNull)
+                // A guest that uses one of its port's two queues is on one loop.
+                let guest = try Frontend(lab.path("vm1"))
+                try guest.start()
+                try eventually("the guest's address has a loop, too") { try daemon.port("uplink")["steering"]["addresses"].int == 2 }
+                withExtendedLifetime(guest) {}
                 daemon.stop()
             }
         }

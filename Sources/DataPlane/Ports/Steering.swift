@@ -14,8 +14,9 @@ package enum Steering {
         var result: [MACAddress: Int] = [:]
         for (mac, loops) in addresses {
             guard loops.count == 1, let queues = loops.first.flatMap({ places[$0] }) else { continue }
-            // The choice depends on nothing else, so that an address keeps its queue when others come and go.
-            result[mac] = queues[Int(mac.value % UInt64(queues.count))]
+            // The choice depends on nothing else, so that an address keeps its queue when others come and go. Addresses are often given out in steps
+            // (2^64 / golden ratio: Knuth, The Art of Computer Programming 3, 6.4).
+            result[mac] = queues[Int(((mac.value &* 0x9e37_79b9_7f4a_7c15) >> 32) % UInt64(queues.count))]
         }
         return result
     }
