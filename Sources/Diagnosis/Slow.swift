@@ -100,7 +100,7 @@ public enum Slow {
     private static let meanings: [String: (text: String, advice: String?)] = [
         "queue_limit": ("its queue is full", "limit, limit-bytes or limit-delay of the class set how much may wait; more delays frames instead"),
         "codel": ("CoDel keeps its queue short", nil),
-        "flood_share": ("they are flooded by a port that floods many, and others fill the queue", nil),
+        "flood_share": ("they are flooded by a port that floods many, and other frames use its rate or fill its queue", nil),
         "buffer_share": ("it holds its share of the frame buffers", "daemon.buffers sets how many there are"),
         "buffer_full": ("all frame buffers for queues are in use", "daemon.buffers sets how many there are"),
         "no_buffer": ("no frame buffer is free", "daemon.buffers sets how many there are"),

@@ -236,6 +236,11 @@ class Faults(Connects):
         except OSError:
             pass
 
+    def end(self):
+        super().end()
+        # Its port serves the next attack's guest again.
+        self.bed.control.call("port.reset", name=self.name)
+
 
 class Toggles(Attack):
     """toggles: attackers send, and disable and enable their rings or start their devices again with fewer features; meanwhile all statistics are asked for"""

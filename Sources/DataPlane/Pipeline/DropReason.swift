@@ -55,7 +55,7 @@ public enum DropReason: UInt8, CaseIterable, Sendable {
     case noClass
     /// The queue of the frame's class was full.
     case queueLimit
-    /// The frame was flooded, as were many others from its port, and the queue of its class was more than a quarter full; see `FloodShare`.
+    /// The frame was flooded, as were many others from its port, and others used the rate of its class or filled its queue; see `FloodShare`.
     case floodShare
     /// The frame's class already held its share of the buffer.
     case bufferShare

@@ -24,7 +24,7 @@ func flood(
 }
 
 /// Enqueues a frame for each of `members` that the gate admits. The last receiver gets the frame itself, so a frame with one receiver is never copied.
-/// - Parameter mayCrowd: whether it is also put into queues that are more than a quarter full; see `FloodShare`.
+/// - Parameter mayCrowd: whether it is also put into queues that take nothing in excess of its sender's share; see `FloodShare`.
 @_noLocks
 func replicate(
     _ frame: Frame, _ length: UInt32, _ members: UnsafeMutableBufferPointer<PortIndex>, _ gate: FloodGate, mayCrowd: Bool,
@@ -76,7 +76,7 @@ private func deliver(
     record.pointee.destinationGuest = way.receiver(record)
     var isUniform = true
     let (key, growth) = way.classify(record, run: 0, way.tagging, &isUniform)
-    if !mayCrowd, key.hasLeaf, snapshot.pointee.trees[unchecked: Int(way.port.pointee.tree)].tree.pointee.isQuarterFull(key.leaf) {
+    if !mayCrowd, key.hasLeaf, !snapshot.pointee.trees[unchecked: Int(way.port.pointee.tree)].tree.pointee.takesExcessFlood(key.leaf, at: lcore.pointee.now) {
         lcore.pointee.counters[Int(output)].count(drop: .floodShare)
         noteDrop(frame, .floodShare, output, lcore)
         sluice_frame_free(frame)

@@ -1,8 +1,8 @@
 import Scheduler
 
-/// How much of its flooded traffic a port may put into full queues, on each poll loop that reads it. Flooded frames get into everybody's queues and take the room
-/// of frames that their receivers want. What a port sends to all beyond this rate is queued only where the queue is less than a quarter full, so that it takes
-/// what others leave. Within the rate, which is enough for ARP, neighbour discovery and DHCP, its frames are as good as any others.
+/// How much of its flooded traffic a port may put into any queue, on each poll loop that reads it. Flooded frames get into everybody's queues and take the room
+/// and the rate of frames that their receivers want. What a port sends to all beyond this rate takes only what others leave; see `ClassTree.takesExcessFlood`.
+/// Within the rate, which is enough for ARP, neighbour discovery and DHCP, its frames are as good as any others.
 enum FloodShare {
     /// Nanoseconds for each byte: 1 Mbit/s.
     private static var nanosecondsPerByte: Nanoseconds { @_noLocks get { 8_000 } }

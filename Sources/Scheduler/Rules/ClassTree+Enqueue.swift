@@ -226,13 +226,6 @@ extension ClassTree {
         return queued(leaf) >= profile.pointee.limitPackets || UInt64(queuedBytes(leaf)) &+ UInt64(charge.bytes) > UInt64(profile.pointee.limitBytes)
     }
 
-    /// Whether a leaf's queue holds at least a quarter of what it may. Any class that is no leaf holds nothing.
-    @_noLocks
-    public func isQuarterFull(_ leaf: ClassID) -> Bool {
-        let profile = profile(of: leaf)
-        return UInt64(queued(leaf)) &* 4 >= UInt64(profile.pointee.limitPackets) || UInt64(queuedBytes(leaf)) &* 4 >= UInt64(profile.pointee.limitBytes)
-    }
-
     /// Returns the reason why a leaf does not take a frame, and counts the drop.
     @_noLocks @inline(never)
     mutating func refuse(_ leaf: ClassID, _ charge: Charge, free: UInt32) -> EnqueueVerdict {
