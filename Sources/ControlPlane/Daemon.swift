@@ -34,6 +34,7 @@ public struct Daemon {
     /// Runs the daemon, and returns after SIGTERM, SIGINT or SIGQUIT has ended it.
     /// - Throws: a sentence for whatever kept the daemon from starting.
     public func run() throws {
+        _ = MallocLimits.set
         StandardError.neverWaits()
         var log = Logger(label: "sluiced", factory: { StandardErrorLog(label: $0) })
         log.logLevel = logLevel

@@ -29,7 +29,7 @@ final class Ledger: @unchecked Sendable {
 
     init(limits: ControlServer.Limits) {
         self.limits = limits
-        Self.limitMalloc
+        MallocLimits.set
     }
 
     /// The most bytes of requests, and of answers, that there ever were at the same time.
@@ -121,20 +121,8 @@ final class Ledger: @unchecked Sendable {
         guard wasMuch, bytes < Self.much / 16 else { return }
         wasMuch = false
         // The last of it is freed in the next moments; on a host whose CPUs are busy, somewhat later.
-        for seconds in [1.0, 10] { DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + seconds) { _ = Self.trim?(0) } }
+        for seconds in [1.0, 10] { DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + seconds) { MallocLimits.trim() } }
     }
-
-    /// Keeps malloc from keeping more. By itself, it raises these limits to what it has seen, up to 64 MiB, and then each thread's arena may have that much free
-    /// memory at its end, which malloc_trim leaves alone (mallopt(3), which Swift's Glibc does not declare).
-    private static let limitMalloc: Void = {
-        guard let set = dlsym(nil, "mallopt").map({ unsafeBitCast($0, to: (@convention(c) (CInt, CInt) -> CInt).self) }) else { return }
-        let trimThreshold: CInt = -1, mapThreshold: CInt = -3
-        _ = set(trimThreshold, 8 << 20)
-        _ = set(mapThreshold, 4 << 20)
-    }()
-
-    /// malloc_trim(3), which Swift's Glibc does not declare; nil: the C library has none.
-    private static let trim = dlsym(nil, "malloc_trim").map { unsafeBitCast($0, to: (@convention(c) (Int) -> CInt).self) }
 
     func end() { mutex.withLock { isEnding = true } }
 
