@@ -159,6 +159,23 @@ extension EndToEnd {
             }
         }
 
+        /// The same happens to two daemons on a host, as DPDK's driver makes the number of process id and interface index.
+        @Test("a port whose AF_PACKET sockets are refused, as another program has their fanout group, says so, and opens when that has ended")
+        func takenFanoutGroup() throws {
+            try withLab { lab in
+                let wire = try VethPair(lab, "w")
+                let daemon = try Daemon(lab, "bridges: [{name: br0}]\n")
+                let words = ["port", "add", "uplink", "type", "physical", "bridge", "br0", "device", "net_af_packet0,iface=\(wire.near)"]
+                let number = UInt32(daemon.process.pid) ^ UInt32(if_nametoindex(wire.near))
+                let refused = try withExtendedLifetime(RawSocket(wire.far, fanoutGroup: UInt16(truncatingIfNeeded: number))) { _ in try daemon.sluice(words) }
+                #expect(refused.status == 1 && refused.errors.contains("Where that is PACKET_FANOUT, another program's process id"), "\(refused.errors)")
+                #expect(daemon.log.contains("could not set PACKET_FANOUT on AF_PACKET socket for \(wire.near)"), "\(daemon.log)")
+                try daemon.command(words)
+                try daemon.waitUntil(port: "uplink", is: "up")
+                daemon.stop()
+            }
+        }
+
         /// Each packet passes a tap, both ends of a memif, and a kernel interface.
         @Test("packets of 9000 bytes pass on taps, memif and kernel interfaces, both ways and as they came, and AF_XDP leaves them to AF_PACKET")
         func largePackets() throws {

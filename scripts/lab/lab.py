@@ -167,12 +167,13 @@ class Console:
 class Guest:
     """A guest under QEMU. `network`: QEMU's words for its network card and, for vhost-user, for shared memory."""
 
-    def __init__(self, lab, name, network, prefix=(), cpus="0", folder=None):
+    def __init__(self, lab, name, network, prefix=(), cpus="0", folder=None, kernel=""):
         folder = folder or image()
         memory = () if "-m" in network else ("-m", "192")
         self.process = lab.start(
             *prefix, "qemu-system-x86_64", "-name", name, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-nodefaults", "-display", "none", "-no-reboot",
-            "-serial", "stdio", "-global", "virtio-net-pci.vectors=0", "-kernel", folder + "/vmlinuz", "-initrd", folder + "/initramfs", "-append", KERNEL,
+            "-serial", "stdio", "-global", "virtio-net-pci.vectors=0", "-kernel", folder + "/vmlinuz", "-initrd", folder + "/initramfs",
+            "-append", KERNEL + kernel,
             *memory, *network)
         self.cpus = cpus
         self.console = Console(self.process)

@@ -1,10 +1,13 @@
-// What scripts/lab/migration runs in the guest, and at the correspondent.
+// What scripts/lab/migration and the system tests of migration run in the guest, and at the correspondent.
 //
 //   migration-traffic guest INTERFACE REPORT
 //     Echoes frames of type ECHO, whose contents it checks and keeps in a ring of pages, and lets frames of type HOLD lie in the kernel's buffers, where the
 //     switch has written them. A thread writes pages of its own meanwhile. On SIGUSR1 it checks all that memory and writes what it found to REPORT.
 //   migration-traffic peer INTERFACE GUEST'S-MAC RUN ECHOES-A-SECOND HOLDS-A-SECOND LONGEST LOG
 //     Sends numbered frames of both types until its standard input ends, and writes to LOG what was sent and what came back, and when.
+//   migration-traffic load INTERFACE GUEST'S-MAC RUN WINDOW LONGEST
+//     Sends as many numbered frames as the guest answers, of which WINDOW are on their way at any time, until its standard input ends, and some that it holds,
+//     and tells on its standard output what became of them. If it reads a `p` it pauses, and with an `r` it goes on; each `h` is a single frame to be held.
 //
 // A frame: addresses, type, RUN, LENGTH (2 bytes each, the length of the whole frame), NUMBER (8), and bytes that follow from run, number and place.
 #define _GNU_SOURCE
@@ -205,6 +208,12 @@ static uint8_t guest_mac[6];
 static FILE *log_file;
 static volatile int ends;
 
+static void read_mac(const char *mac) {
+    unsigned parts[6];
+    if (sscanf(mac, "%x:%x:%x:%x:%x:%x", parts, parts + 1, parts + 2, parts + 3, parts + 4, parts + 5) != 6) exit(2);
+    for (int place = 0; place < 6; place++) guest_mac[place] = parts[place];
+}
+
 static void *receive(void *unused) {
     (void)unused;
     static uint8_t bytes[LONGEST + 100];
@@ -234,9 +243,7 @@ static void *receive(void *unused) {
 
 static void peer(const char *interface, const char *mac, int run, double echoes, double holds, int longest, const char *name) {
     descriptor = open_socket(interface, ETH_P_ALL);
-    unsigned parts[6];
-    if (sscanf(mac, "%x:%x:%x:%x:%x:%x", parts, parts + 1, parts + 2, parts + 3, parts + 4, parts + 5) != 6) exit(2);
-    for (int place = 0; place < 6; place++) guest_mac[place] = parts[place];
+    read_mac(mac);
     log_file = fopen(name, "w");
     if (!log_file) fail(name);
     pthread_t thread;
@@ -274,8 +281,74 @@ static void peer(const char *interface, const char *mac, int run, double echoes,
     fclose(log_file);
 }
 
+// The frames on their way are as many as `window`, so that the rate is what the guest manages. Those to which no answer comes for a while, as when the guest
+// stands still, are taken for lost.
+static void load(const char *interface, const char *mac, int run, uint64_t window, int longest) {
+    enum { UNSENT, UNDER_WAY, LOST, ANSWERED };
+    const uint64_t holds = 4000, wait = 200000000, tell = 50000000;
+    static uint8_t states[NUMBERS], bytes[LONGEST + 100];
+    int ended = 0, paused = 0, singles = 0;
+    descriptor = open_socket(interface, ETH_P_ALL);
+    read_mac(mac);
+    uint64_t ended_at = 0, sent = 0, held = 0, under_way = 0, answered = 0, latest = 0, twice = 0, corrupt = 0, announced = 0, heard = now(), told = 0;
+    for (;;) {
+        for (long length; (length = recv(descriptor, bytes, sizeof bytes, MSG_DONTWAIT)) > 0;) {
+            if (length < 14 || memcmp(bytes + 6, guest_mac, 6) != 0) continue;
+            Label label;
+            if ((bytes[12] << 8 | bytes[13]) != ECHO) { announced++; continue; }
+            if (!check(bytes, length, ECHO, &label) || label.run != run || states[label.number] == UNSENT) { corrupt++; continue; }
+            uint8_t *state = states + label.number;
+            heard = now();
+            if (*state == ANSWERED) { twice++; continue; }
+            if (*state == UNDER_WAY) under_way--;
+            *state = ANSWERED;
+            answered++;
+            if (label.number > latest) latest = label.number;
+        }
+        uint64_t time = now();
+        int ends = ended && time - heard > wait && time - ended_at > wait;
+        if (time - told > tell || ends) {
+            printf("{\"sent\": %llu, \"answered\": %llu, \"latest\": %llu, \"twice\": %llu, \"corrupt\": %llu, \"announced\": %llu, \"held\": %llu}\n",
+                   (unsigned long long)sent, (unsigned long long)answered, (unsigned long long)latest, (unsigned long long)twice,
+                   (unsigned long long)corrupt, (unsigned long long)announced, (unsigned long long)held);
+            fflush(stdout);
+            told = time;
+        }
+        if (ends) return;
+        if (under_way >= window && time - heard > wait) {
+            for (uint64_t number = 0; number < sent; number++) if (states[number] == UNDER_WAY) states[number] = LOST;
+            under_way = 0;
+            heard = time;
+        }
+        int sends = !ended && !paused && under_way < window && sent < NUMBERS;
+        for (int turn = 0; (sends && turn < 16) || singles > 0; turn++) {
+            int holds_now = singles > 0 || (sent % 8 == 7 && held * 8 < sent && held < holds);
+            uint64_t number = holds_now ? held : sent;
+            // Several senders, so that a guest with several queues gets frames by all of them.
+            const uint8_t own[6] = {0x52, 0x54, 0, 0, 1, number & 7};
+            memcpy(bytes, guest_mac, 6);
+            memcpy(bytes + 6, own, 6);
+            int length = singles > 0 ? 60 : holds_now ? longest : 60 + (int)(mix(number) % (uint64_t)(longest - 59));
+            fill(bytes, (Label){run, length, number}, holds_now ? HOLD : ECHO);
+            if (send(descriptor, bytes, length, 0) < 0) break;
+            singles -= singles > 0;
+            if (holds_now) { held++; continue; }
+            states[number] = UNDER_WAY;
+            sent++;
+            under_way++;
+        }
+        struct pollfd wanted[2] = {{.fd = descriptor, .events = POLLIN}, {.fd = ended ? -1 : 0, .events = POLLIN}};
+        if (poll(wanted, 2, sends ? 0 : 10) <= 0 || !wanted[1].revents) continue;
+        char word = 0;
+        if (read(0, &word, 1) <= 0) { ended = 1; ended_at = now(); }
+        if (word == 'p' || word == 'r') paused = word == 'p';
+        singles += word == 'h';
+    }
+}
+
 int main(int count, char **words) {
     if (count == 4 && strcmp(words[1], "guest") == 0) guest(words[2], words[3]);
     else if (count == 9 && strcmp(words[1], "peer") == 0) peer(words[2], words[3], atoi(words[4]), atof(words[5]), atof(words[6]), atoi(words[7]), words[8]);
+    else if (count == 7 && strcmp(words[1], "load") == 0) load(words[2], words[3], atoi(words[4]), atoi(words[5]), atoi(words[6]));
     else { fputs("see the head of migration-traffic.c\n", stderr); return 2; }
 }

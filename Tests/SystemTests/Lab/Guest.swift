@@ -86,10 +86,18 @@ final class Guest {
     @discardableResult
     func booted() throws -> Guest {
         _ = try qemu.waitForLine(in: qemu.output, within: Guest.bootSeconds) { $0 == "READY" }
-        if !isPinned { try SystemTests.run("taskset", "-a", "-p", "-c", cpus, "\(qemu.pid)") }
+        if !isPinned { try pin() }
         isPinned = true
         return self
     }
+
+    /// Has all threads of QEMU run on the guest's CPUs.
+    func pin() throws { try SystemTests.run("taskset", "-a", "-p", "-c", cpus, "\(qemu.pid)") }
+
+    /// QEMU's process, as long as it runs.
+    var pid: pid_t { qemu.pid }
+    /// What QEMU itself has said.
+    var errors: String { qemu.errors.text }
 
     func configure(_ address: String, interface: String = "eth0") throws {
         try run("ip addr add \(address) dev \(interface) && ip link set \(interface) up")

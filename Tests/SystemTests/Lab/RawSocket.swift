@@ -4,7 +4,8 @@ import Foundation
 final class RawSocket: Sendable {
     private let descriptor: Int32
 
-    init(_ interface: String) throws {
+    /// - Parameter fanoutGroup: the number of a group of sockets that share what arrives at the interface (packet(7), PACKET_FANOUT); nil: nothing is received.
+    init(_ interface: String, fanoutGroup: UInt16? = nil) throws {
         let index = if_nametoindex(interface)
         guard index > 0 else { throw LabError("no interface \(interface)") }
         descriptor = socket(AF_PACKET, Int32(SOCK_RAW.rawValue), 0)
@@ -14,12 +15,19 @@ final class RawSocket: Sendable {
         var address = [UInt8](repeating: 0, count: 20)
         address.withUnsafeMutableBytes {
             $0.storeBytes(of: UInt16(AF_PACKET), as: UInt16.self)
+            // 3 is ETH_P_ALL.
+            if fanoutGroup != nil { $0.storeBytes(of: UInt16(3).bigEndian, toByteOffset: 2, as: UInt16.self) }
             $0.storeBytes(of: UInt32(index), toByteOffset: 4, as: UInt32.self)
         }
         let result = address.withUnsafeBytes {
             bind(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
         }
         guard result == 0 else { throw LabError("bind to \(interface): \(String(cString: strerror(errno)))") }
+        if let fanoutGroup {
+            // The constants are SOL_PACKET and PACKET_FANOUT; the mode is PACKET_FANOUT_HASH, 0.
+            var group = UInt32(fanoutGroup)
+            guard setsockopt(descriptor, 263, 18, &group, 4) == 0 else { throw LabError("fanout group: \(String(cString: strerror(errno)))") }
+        }
     }
 
     deinit { close(descriptor) }
