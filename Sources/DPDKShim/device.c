@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <rte_memzone.h>
+#include <rte_net.h>
 
 uint16_t sluice_device_receive(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count) {
     return rte_eth_rx_burst(port, queue, frames, count);
@@ -22,6 +23,17 @@ static uint16_t longest_mtu(const struct rte_eth_dev_info *info) {
     return info->max_rx_pktlen - overhead < info->max_mtu ? info->max_rx_pktlen - overhead : info->max_mtu;
 }
 
+/* Drivers that say so although no hardware does it (DPDK 22.11): tap, which uses librte_gso, and those that say what devices below them say, which may be taps,
+ * and lose what these refuse. */
+static bool segments_in_software(const char *driver) {
+    return strcmp(driver, "net_tap") == 0 || strcmp(driver, "net_failsafe") == 0 || strcmp(driver, "net_bonding") == 0;
+}
+
+static bool segments(const struct rte_eth_dev_info *info) {
+    const uint64_t needed = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    return (info->tx_offload_capa & needed) == needed && !segments_in_software(info->driver_name);
+}
+
 static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *setup, bool interrupts) {
     struct rte_eth_dev_info info;
     setup->failed_step = "rte_eth_dev_info_get";
@@ -38,6 +50,14 @@ static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *s
     if (setup->checksum) conf.txmode.offloads |= checksums;
     if (setup->multi_segment) conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     if (info.rx_offload_capa & scatter) conf.rxmode.offloads |= scatter;
+    setup->segmentation.is_offered = segments(&info);
+    if (setup->segmentation.is_offered) {
+        conf.txmode.offloads |= RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
+        setup->segmentation.header_checksum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+    }
+    const uint64_t joined = RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | scatter;
+    setup->joined = setup->joined && (info.rx_offload_capa & joined) == joined;
+    if (setup->joined) conf.rxmode.offloads |= joined;
     setup->mtu = at_most(setup->mtu, longest_mtu(&info));
     conf.rxmode.mtu = setup->mtu;
 
@@ -65,6 +85,9 @@ static int start(uint16_t port, struct rte_mempool *pool, sluice_device_setup *s
     if (result != 0) return result;
     setup->receive_ring = receive_ring;
     setup->transmit_ring = transmit_ring;
+    /* A frame that takes more descriptors than are ever free would wait for ever. */
+    setup->segmentation.most_parts = at_most(info.tx_desc_lim.nb_seg_max ? info.tx_desc_lim.nb_seg_max : UINT16_MAX, transmit_ring / 2);
+    setup->segmentation.most_parts_at_once = info.tx_desc_lim.nb_mtu_seg_max == UINT16_MAX ? 0 : info.tx_desc_lim.nb_mtu_seg_max;
     int node = setup->numa_node < 0 ? (int)SOCKET_ID_ANY : setup->numa_node;
     for (uint16_t queue = 0; queue < setup->receive_queues; queue++) {
         struct rte_eth_rxconf queue_conf = info.default_rxconf;
@@ -200,4 +223,23 @@ bool sluice_device_pass_pauses(uint16_t port) {
 const char *sluice_device_driver(uint16_t port) {
     struct rte_eth_dev_info info;
     return rte_eth_dev_info_get(port, &info) == 0 ? info.driver_name : "unknown";
+}
+
+/* Whether each of the frames that a frame is cut into lies in few enough buffers: its headers, and data behind each other. */
+static bool is_in_few_parts(const struct rte_mbuf *m, uint16_t most) {
+    if (most == 0 || m->nb_segs < most) return true;
+    uint32_t shortest = UINT32_MAX;
+    for (const struct rte_mbuf *part = m->next; part && part->next; part = part->next)
+        if (part->data_len < shortest) shortest = part->data_len;
+    return shortest != 0 && (m->tso_segsz + shortest - 1) / shortest + 2 <= most;
+}
+
+bool sluice_device_prepare_segments(uint16_t port, uint16_t queue, struct rte_mbuf *m, const sluice_segmentation *wanted) {
+    if (m->nb_segs > wanted->most_parts || !is_in_few_parts(m, wanted->most_parts_at_once)) return false;
+    const uint64_t header = wanted->header_checksum && (m->ol_flags & RTE_MBUF_F_TX_IPV4) ? RTE_MBUF_F_TX_IP_CKSUM : 0;
+    m->ol_flags |= header;
+    /* Drivers that have nothing to prepare find what ethdev demands of such frames: the sum of the pseudo-header without the length. The others begin anew. */
+    if (rte_net_intel_cksum_prepare(m) == 0 && rte_eth_tx_prepare(port, queue, &m, 1) == 1) return true;
+    m->ol_flags &= ~header;
+    return false;
 }

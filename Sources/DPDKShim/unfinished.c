@@ -3,6 +3,7 @@
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_malloc.h>
+#include <rte_net.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
@@ -69,6 +70,56 @@ static uint16_t mark_all(uint16_t port, uint16_t queue, struct rte_mbuf **frames
 
 const struct rte_eth_rxtx_callback *sluice_device_mark_unfinished(uint16_t port, uint16_t queue) {
     return rte_eth_add_rx_callback(port, queue, mark_all, NULL);
+}
+
+/* The driver has marked the frame (virtio_rx_offload in DPDK's virtio driver), and has found the same headers. */
+bool sluice_frame_take_joined(struct rte_mbuf *m) {
+    const uint64_t flags = m->ol_flags;
+    const uint16_t size = m->tso_segsz;
+    const bool joined = flags & RTE_MBUF_F_RX_LRO;
+    if (!joined && (flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE) return true;
+    m->ol_flags &= ~(RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+    struct rte_net_hdr_lens lengths;
+    const uint32_t type = rte_net_get_ptype(m, &lengths, RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK);
+    const uint32_t l2 = lengths.l2_len, l3 = lengths.l3_len, start = l2 + l3;
+    const bool ipv6 = RTE_ETH_IS_IPV6_HDR(type), tcp = (type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP;
+    const uint64_t version = ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+    if (!tcp && (type & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_UDP) return !joined;
+    /* Behind extension headers, it is a sum like all others. */
+    const bool plain = !ipv6 || l3 == sizeof(struct rte_ipv6_hdr);
+    if (!joined && !plain)
+        return sluice_frame_finish_checksum(m, start, start + (tcp ? offsetof(struct rte_tcp_hdr, cksum) : offsetof(struct rte_udp_hdr, dgram_cksum))) == 0;
+    if (joined) {
+        const uint32_t headers = start + lengths.l4_len;
+        if (!tcp || !plain || size == 0 || lengths.l4_len < sizeof(struct rte_tcp_hdr) || headers > m->data_len) return false;
+        const uint32_t data = m->pkt_len - headers;
+        if (data > (uint32_t)size * SLUICE_MOST_SEGMENTS) return false;
+        if (data > size) {
+            sluice_frame_request_segments(m, version, l2, l3, lengths.l4_len, size);
+            return true;
+        }
+    }
+    sluice_frame_request(m, version | (tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM), l2, l3);
+    return true;
+}
+
+static uint16_t ask_all(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count, uint16_t most, void *refused) {
+    (void)port, (void)queue, (void)most;
+    uint16_t kept = 0;
+    for (uint16_t index = 0; index < count; index++) {
+        struct rte_mbuf *m = frames[index];
+        if (likely(sluice_frame_take_joined(m))) {
+            frames[kept++] = m;
+        } else {
+            rte_pktmbuf_free(m);
+            __atomic_fetch_add((uint64_t *)refused, 1, __ATOMIC_RELAXED);
+        }
+    }
+    return kept;
+}
+
+const struct rte_eth_rxtx_callback *sluice_device_take_joined(uint16_t port, uint16_t queue, uint64_t *refused) {
+    return rte_eth_add_rx_callback(port, queue, ask_all, refused);
 }
 
 void sluice_device_unmark(uint16_t port, uint16_t queue, const struct rte_eth_rxtx_callback *mark) {

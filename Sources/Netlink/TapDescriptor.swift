@@ -44,6 +44,10 @@ public struct TapDescriptor: Sendable {
         guard ioctl(descriptor, 0x4004_54cb, isPersistent ? 1 : 0) == 0 else { throw TapError(number: errno) }
     }
 
+    /// Has the kernel finish and cut all frames that the interface gives to its queues: TUNSETOFFLOAD (linux/if_tun.h). An interface that outlived a daemon still
+    /// has what that one asked for, and a queue without headers of virtio-net would get frames that nothing says how to cut.
+    public func takeNoOffloads() { _ = ioctl(descriptor, 0x4004_54d0, 0) }
+
     private static func isTap(_ descriptor: CInt) -> Bool {
         var path = [UInt8](repeating: 0, count: 64)
         let length = path.withUnsafeMutableBytes { readlink("/proc/self/fd/\(descriptor)", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count) }

@@ -136,6 +136,8 @@ SLUICE_INLINE void sluice_frame_request(struct rte_mbuf *m, uint64_t flags, uint
     m->l2_len = l2;
     m->l3_len = l3;
 }
+/// The most segments of a frame, which bounds the work that it makes.
+#define SLUICE_MOST_SEGMENTS 1024
 /// Requests that whoever sends the frame on cuts it into TCP segments of `size` bytes of data, and finishes their checksums: `l4` is the length of the TCP header.
 SLUICE_INLINE void sluice_frame_request_segments(struct rte_mbuf *m, uint64_t flags, uint16_t l2, uint16_t l3, uint16_t l4, uint16_t size) {
     sluice_frame_request(m, flags | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM, l2, l3);

@@ -26,6 +26,13 @@ SLUICE_INLINE void sluice_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST);
 /// Copies the first `count` bytes of a frame, whatever its segments, to `buffer`.
 SLUICE_HOT void sluice_frame_gather(const struct rte_mbuf *m, uint32_t count, void *buffer);
 
+/// Marks a frame as DPDK's virtio driver marks what it receives: its checksum is unfinished, and it is one of several TCP segments of `size` bytes of data,
+/// unless that is 0.
+SLUICE_INLINE void sluice_frame_mark_received(struct rte_mbuf *m, uint16_t size) {
+    m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE | (size ? RTE_MBUF_F_RX_LRO : 0);
+    m->tso_segsz = size;
+}
+
 /// rte_eal_init, callable with Swift's argument vector. Returns a negative number, with rte_errno set, on failure.
 int sluice_generator_start_eal(int count, char **arguments);
 

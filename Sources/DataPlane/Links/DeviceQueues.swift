@@ -20,3 +20,12 @@ func sendToDevice(_ state: UnsafeMutablePointer<LinkState>, _ frames: UnsafeMuta
     if isShared { sluice_lock_release(lock) }
     return sent
 }
+
+/// Has a device prepare a frame that it is to segment.
+/// - Returns: false if it cannot send the frame so. The frame can still be cut in software then.
+@inline(never) @_noLocks
+func prepareSegments(of frame: Frame, _ state: UnsafeMutablePointer<LinkState>, _ lcore: UnsafeMutablePointer<Lcore>) -> Bool {
+    let (queue, _) = transmitQueue(state.pointee.transmitRings.load(ordering: .relaxed), lcore)
+    let target = state.pointee.deviceQueues[queue]
+    return sluice_device_prepare_segments(target.device, target.queue, frame, &state.pointee.segmentation)
+}

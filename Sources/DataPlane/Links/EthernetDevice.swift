@@ -14,6 +14,8 @@ final class EthernetDevice {
     private let pool: OpaquePointer
     private let sockets: DeviceSockets
     private var marks: [(queue: DeviceQueue, mark: OpaquePointer)] = []
+    /// The number of frames of which could not be asked what their sender left to be done.
+    private let refused: UnsafeMutablePointer<UInt64>
     /// The losses of each device.
     private var losses: [(missed: GrowingCount, errors: GrowingCount)]
     private var socketMissed: UInt64 = 0
@@ -35,11 +37,12 @@ final class EthernetDevice {
     ///   - queues: how many queue pairs are wanted of each device; it may have fewer.
     ///   - transmitQueues: how many transmit queues are wanted of each device; if it has fewer, lcores share them.
     ///   - equalQueues: whether each device must have as many transmit as receive queues, as some drivers require and as is needed with several devices.
+    ///   - joined: whether TCP segments that the other side has left whole are wanted whole. A device that cannot do so gives them cut.
     ///   - special: the pool of its receive buffers; nil: the pool that all ports share.
     /// - Throws: a sentence that begins with `port`'s name; nothing is open then.
     init(
-        port: String, devargs: [String], queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, pool special: OpaquePointer? = nil,
-        _ runtime: Runtime
+        port: String, devargs: [String], queues: Int, mtu: Int, transmitQueues: Int, equalQueues: Bool, joined: Bool = false,
+        pool special: OpaquePointer? = nil, _ runtime: Runtime
     ) throws(DataPlaneError) {
         let pool = special ?? runtime.pool
         let before = DeviceSockets.all
@@ -51,6 +54,7 @@ final class EthernetDevice {
                 setup.transmit_queues = UInt16(transmitQueues)
                 setup.mtu = UInt16(mtu)
                 setup.equal_queues = equalQueues
+                setup.joined = joined
                 devices.append((try Self.start(port, devargs, &setup, pool), setup))
             } catch {
                 DeviceSockets(since: before, devices.first?.setup).close(pool) {
@@ -68,10 +72,17 @@ final class EthernetDevice {
         driver = String(cString: sluice_device_driver(devices[0].number))
         numaNode = Int(devices[0].setup.numa_node)
         queueRules = QueueRules(device: devices.count == 1 ? devices[0].number : nil, driver: driver)
+        refused = .allocate(capacity: 1)
+        refused.initialize(to: 0)
         state = .allocate(capacity: 1)
         state.initialize(to: LinkState(mechanism: .device))
         state.pointee.finishChecksums.store(!devices.allSatisfy(\.setup.checksum), ordering: .relaxed)
         state.pointee.wantsFlat = !devices.allSatisfy(\.setup.multi_segment)
+        if devices.count == 1 {
+            state.pointee.segmentation = devices[0].setup.segmentation
+            let isOffered = devices[0].setup.segmentation.is_offered
+            state.pointee.takesSegmentation.store(TCPSegmentation(ipv4: isOffered, ipv6: isOffered).rawValue, ordering: .relaxed)
+        }
         state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)
         state.pointee.transmitRings.store(Self.mask(devices.reduce(0) { $0 + Int($1.setup.transmit_queues) }), ordering: .relaxed)
         var place = 0
@@ -83,6 +94,14 @@ final class EthernetDevice {
                 }
                 place += 1
             }
+        }
+        guard devices.allSatisfy(\.setup.joined) else { return }
+        for queue in (0..<self.queues).map({ state.pointee.deviceQueues[$0] }) {
+            guard let mark = sluice_device_take_joined(queue.device, queue.queue, refused) else {
+                close()
+                throw DataPlaneError("port \(port): there is no memory for what is done with the frames that its device receives")
+            }
+            marks.append((queue, mark))
         }
     }
 
@@ -144,7 +163,7 @@ final class EthernetDevice {
         return mac.isZero || mac.isMulticast ? nil : mac
     }
 
-    /// Makes the device mark received frames whose checksums are unfinished. It is called before any loop is given the port.
+    /// Makes the device mark received frames whose checksums are unfinished, as one with `joined` does anyway. It is called before any loop is given the port.
     func markUnfinished() {
         for queue in (0..<queues).map({ state.pointee.deviceQueues[$0] }) {
             if let mark = sluice_device_mark_unfinished(queue.device, queue.queue) { marks.append((queue, mark)) }
@@ -162,6 +181,7 @@ final class EthernetDevice {
             losses[place].errors.note(errors)
             sum += LinkLosses(missed: losses[place].missed.total, errors: losses[place].errors.total)
         }
+        sum.errors &+= sluice_load_acquire_64(refused)
         return sum
     }
 
@@ -180,6 +200,7 @@ final class EthernetDevice {
         sockets.close(pool) { for number in numbers.reversed() { sluice_device_remove(number) } }
         state.deinitialize(count: 1)
         state.deallocate()
+        refused.deallocate()
     }
 
     private static func mask(_ queues: Int) -> UInt64 { queues >= 64 ? .max : 1 << UInt64(queues) - 1 }

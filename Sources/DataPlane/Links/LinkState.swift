@@ -37,6 +37,8 @@ struct LinkState: ~Copyable {
     let finishChecksums = Atomic<Bool>(false)
     /// `TCPSegmentation` of frames that the receiver takes as they are; 0: the switch has to segment them all.
     let takesSegmentation = Atomic<UInt8>(0)
+    /// `.device`: what it wants of such frames. Set before any loop is given the link.
+    var segmentation = sluice_segmentation()
     /// Whether the link only sends frames that lie in one buffer of their own, so that clones and chains have to be flattened. Set before any loop is given the
     /// link.
     var wantsFlat = false

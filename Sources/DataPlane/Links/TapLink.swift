@@ -5,7 +5,8 @@ import Netlink
 import Packet
 import Synchronization
 
-/// A tap interface of this host. Where the kernel offers vhost-net, it is driven through virtio_user and accelerated by it; otherwise by DPDK's tap driver.
+/// A tap interface of this host. Where the kernel offers vhost-net, it is driven through virtio_user and accelerated by it, and
+/// TCP segments pass whole in both directions; otherwise by DPDK's tap driver.
 final class TapLink: DeviceLink {
     let ethernet: EthernetDevice
     private(set) var device: String
@@ -59,10 +60,11 @@ final class TapLink: DeviceLink {
         firstName = interface
         ethernet = try EthernetDevice(
             port: name, devargs: [devargs], queues: lcores, mtu: accelerated ? settings.mtu : Self.statedMTU, transmitQueues: lcores, equalQueues: true,
-            runtime)
+            joined: true, runtime)
         longestMTU = accelerated || ethernet.liftMTU(to: PortSettings.mtus.upperBound) ? PortSettings.mtus.upperBound : Self.statedMTU
         queue = TapDescriptor(named: interface)
         index = try? LinkSocket().link(named: interface).index
+        if !accelerated, wasThere { queue?.takeNoOffloads() }
         do {
             // Moving an interface to another namespace takes it down, so it is done before the interface is set up.
             if namespace != .current { try LinkSocket().move(interface, to: namespace) }

@@ -15,6 +15,22 @@ func stage(_ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ lcore: Unsaf
     append(frame, tag, link.pointee.finishChecksums.load(ordering: .relaxed), port, output, lcore, snapshot)
 }
 
+/// Does the same for a frame that a device is to segment, which has prepared it, and finishes its checksums, too. There is room for it.
+@inline(never) @_noLocks
+func stageWhole(
+    _ frame: Frame, _ tag: EgressTag, for port: PortIndex, _ link: UnsafeMutablePointer<LinkState>, _ lcore: UnsafeMutablePointer<Lcore>,
+    _ snapshot: UnsafeMutablePointer<Snapshot>
+) {
+    let output = touch(port, lcore)
+    let place = output.pointee.count
+    append(frame, tag, false, port, output, lcore, snapshot)
+    // A device prepares frames as they leave. It has seen this one without its tag.
+    if tag.writes, output.pointee.count != place, let staged = output.pointee.frames[unchecked: place], !prepareSegments(of: staged, link, lcore) {
+        output.pointee.count = place
+        _ = drop(staged, .badOffload, port, lcore)
+    }
+}
+
 /// Does the same for frames of the burst that was just classified and that have the same tag. The caller has made sure that there is room for them.
 @inline(__always) @_noLocks
 func stage(

@@ -20,7 +20,7 @@ struct SegmentCutter {
     private var number = 0
 
     /// The most segments of a frame, which bounds the work that it makes.
-    static var most: Int { @_noLocks get { 1_024 } }
+    static var most: Int { @_noLocks get { Int(SLUICE_MOST_SEGMENTS) } }
 
     /// - Parameter frame: one that asks for segmentation, with all headers in its first part.
     @_noLocks

@@ -1,9 +1,10 @@
 import DPDKShim
 import Scheduler
 
-// Stage 5 for frames that their sender left to be segmented (TCP segmentation offload). Such a frame stays whole only if its receiver is a guest that takes it so
-// and if it may leave at once with all that its segments cost: it is copied once then, from one guest's buffers into the other's. If not, it is cut, and its
-// segments are frames like all others: they wait, are dropped and are charged one by one, so that no class sends more than its burst at once.
+// Stage 5 for frames that their sender left to be segmented (TCP segmentation offload). Such a frame stays whole only if its receiver takes it so, a guest or a
+// device that segments by itself, and if it may leave at once with all that its segments cost: between guests it is copied once then, from one guest's buffers
+// into the other's. If not, it is cut, and its segments are frames like all others: they wait, are dropped and are charged one by one, so that no class sends
+// more than its burst at once.
 
 /// Hands out the frames of a burst in which there are such frames. Those that may leave at once are staged; the others are offered to their queues.
 @inline(never) @_noLocks
@@ -38,9 +39,16 @@ private func pass(_ frame: Frame, _ length: UInt32, _ key: GroupKey, _ lcore: Un
     if let link = view.pointee.link {
         let isIPv6 = sluice_frame_flags(frame) & sluice_flag_tx_ipv6 != 0
         if TCPSegmentation(rawValue: link.pointee.takesSegmentation.load(ordering: .relaxed)).has(isIPv6: isIPv6),
-            let charge = cost(of: SegmentCutter(frame), growth, in: frame), hasRoom(key.output, lcore, snapshot),
-            isTakenInParts(link, key.tag) || sluice_frame_complete(frame) == 0, tree.pointee.passWhole(charge, to: key.leaf, at: lcore.pointee.now) {
-            return stage(frame, key.tag, for: key.output, lcore, snapshot)
+            let charge = cost(of: SegmentCutter(frame), growth, in: frame), hasRoom(key.output, lcore, snapshot) {
+            if link.pointee.mechanism == .device {
+                // Nothing is charged, and nothing done to the frame, before it is known that it leaves.
+                if tree.pointee.coversWhole(charge, to: key.leaf, at: lcore.pointee.now), sluice_frame_complete(frame) == 0, sluice_frame_is_writable(frame),
+                    prepareSegments(of: frame, link, lcore), tree.pointee.passWhole(charge, to: key.leaf, at: lcore.pointee.now) {
+                    return stageWhole(frame, key.tag, for: key.output, link, lcore, snapshot)
+                }
+            } else if isTakenInParts(key.tag) || sluice_frame_complete(frame) == 0, tree.pointee.passWhole(charge, to: key.leaf, at: lcore.pointee.now) {
+                return stage(frame, key.tag, for: key.output, lcore, snapshot)
+            }
         }
     }
     var cutter = SegmentCutter(frame)
@@ -51,9 +59,9 @@ private func pass(_ frame: Frame, _ length: UInt32, _ key: GroupKey, _ lcore: Un
     finish(frame, cutter, for: key.output, lcore)
 }
 
-/// Whether a frame may be in its sender's buffers until it leaves: a guest's ring copies it from there.
+/// Whether a frame for a guest may be in its sender's buffers until it leaves: a guest's ring copies it from there.
 @inline(__always) @_noLocks
-private func isTakenInParts(_ link: UnsafeMutablePointer<LinkState>, _ tag: EgressTag) -> Bool { link.pointee.mechanism == .vhost && tag.keeps }
+private func isTakenInParts(_ tag: EgressTag) -> Bool { tag.keeps }
 
 /// Makes frames of a burst whole in which there are some that are to be segmented, and drops those for which there are no buffers.
 /// - Returns: how many frames are left.

@@ -159,6 +159,36 @@ public final class RingTrial {
         return count
     }
 
+    /// Receives a frame, whose sender left it to be segmented or its checksum to be finished, as from a device with `joined`, and keeps it as frame 0.
+    /// - Parameters:
+    ///   - segmentSize: how many bytes of data each segment has; 0: it is not to be segmented.
+    ///   - parts: the lengths of the buffers that it is in, of which the last is used again and again.
+    /// - Returns: false if it does not say how to do that, and was dropped.
+    package func takeJoined(_ bytes: [UInt8], segmentSize: UInt16, parts: [Int]) -> Bool {
+        var first: Frame?, last: Frame?, done = 0, number = 0
+        while done < bytes.count {
+            let count = min(parts[min(number, parts.count - 1)], bytes.count - done)
+            guard let part = sluice_frame_allocate(pool, UInt16(count)) else { preconditionFailure("there are too few buffers") }
+            bytes.withUnsafeBytes { sluice_copy(sluice_frame_bytes(part), $0.baseAddress! + done, count) }
+            if let first, let last { sluice_frame_append(first, last, part) } else { first = part }
+            (last, done, number) = (part, done + count, number + 1)
+        }
+        sluice_frame_mark_received(first, segmentSize)
+        guard sluice_frame_take_joined(first) else {
+            sluice_frame_free(first)
+            return false
+        }
+        frames[0] = first
+        return true
+    }
+
+    /// Whether a device that has such limits, and nothing to prepare, is given a kept frame whole.
+    package func isSegmented(_ index: Int, mostParts: UInt16, mostPartsAtOnce: UInt16) -> Bool {
+        let device = TrialDevice(5)
+        var wanted = sluice_segmentation(is_offered: true, header_checksum: true, most_parts: mostParts, most_parts_at_once: mostPartsAtOnce)
+        return withExtendedLifetime(device) { sluice_device_prepare_segments(device.number, 0, frames[index], &wanted) }
+    }
+
     /// Whether a kept frame is still in the guest's buffers, but for its front.
     package func isReferring(_ index: Int) -> Bool { sluice_frame_is_partial(frames[index]!) }
 

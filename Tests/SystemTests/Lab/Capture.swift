@@ -9,6 +9,7 @@ final class Capture {
     init(_ lab: Lab, _ interface: String, fields: [String], filter: String = "", namespace: Namespace? = nil) throws {
         self.fields = fields
         var arguments = ["tshark", "-l", "-n", "-i", interface, "-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
+        for transport in ["ip", "tcp"] { arguments += ["-o", "\(transport).check_checksum:TRUE"] }
         for field in fields { arguments += ["-e", field] }
         if !filter.isEmpty { arguments += ["-f", filter] }
         // Its temporary files are removed together with the lab's folder, and the preferences of the user do not count.
