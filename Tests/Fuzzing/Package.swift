@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// Coverage-guided fuzzers of everything that reads what others wrote. `scripts/lab/fuzz` builds this package with libFuzzer and AddressSanitizer. It is
+// Coverage-guided fuzzers of everything that reads what others wrote. `scripts/lab/fuzz` builds this package with libFuzzer and the sanitizers. It is
 // a package of its own, so that every module in it is instrumented. Of the data plane there are the guests' rings alone; they need DPDK for its buffers.
 
 import PackageDescription
