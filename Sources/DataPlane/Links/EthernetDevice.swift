@@ -14,7 +14,7 @@ final class EthernetDevice {
     private let pool: OpaquePointer
     private let sockets: DeviceSockets
     private var marks: [(queue: DeviceQueue, mark: OpaquePointer)] = []
-    /// The number of frames of which could not be asked what their sender left to be done.
+    /// How many frames were dropped because nothing here can do what their sender left to be done.
     private let refused: UnsafeMutablePointer<UInt64>
     /// The losses of each device.
     private var losses: [(missed: GrowingCount, errors: GrowingCount)]

@@ -16,15 +16,16 @@ package struct PollShares: ~Copyable {
     /// The price of the port with the largest weight, and the highest price. A port has at least a 64th of what the port with the largest weight has.
     package static let leastPrice: UInt64 = 64
     package static let mostPrice: UInt64 = 64 * 64
-    /// Turns longer than this, in nanoseconds, make a loop divide its time, and it goes on for so long. Then no burst should take longer either, and none begins
-    /// of a port that always has frames when those of the turn have taken so long.
+    /// Turns longer than this, in nanoseconds, make a loop divide its time, and it goes on for so long.
     static let longTurn: UInt64 = 10_000
     static let lasting: UInt64 = 10_000_000
+    /// Then no burst should take longer than this, in nanoseconds, and none begins of a port that always has frames when those of the turn have taken so long.
+    static let shortTurn: UInt64 = 5_000
     /// How many times longer turns are while no port asks for little, and for how long it is remembered that one did, in nanoseconds.
-    static let ease: UInt64 = 4
+    static let ease: UInt64 = 8
     static let remembered: UInt64 = 100_000_000
     /// How far above the level an account may be for its port to be polled, and how far it can get, as nanoseconds of the port with the largest weight.
-    static let slack: UInt64 = 20_000
+    static let slack: UInt64 = 10_000
     static let mostAhead: UInt64 = 10_000_000
 
     private struct Account {
@@ -75,7 +76,7 @@ package struct PollShares: ~Copyable {
         accounts.initialize(repeating: Account(cost: level), count: ports)
         self.level = level
         longTurnCycles = cycles(Self.longTurn)
-        turnCycles = cycles(Self.longTurn)
+        turnCycles = cycles(Self.shortTurn)
         lastingCycles = cycles(Self.lasting)
         slackCost = Int64(cycles(Self.slack) &* Self.leastPrice)
         mostAheadCost = Int64(cycles(Self.mostAhead) &* Self.leastPrice)
