@@ -17,7 +17,7 @@ public final class RingTrial {
     package static let pageBytes = 4_096
     private let ring = UnsafeMutablePointer<GuestRing>.onOwnLines(1)
     private let scratch = RingScratch()
-    private let frames = UnsafeMutablePointer<Frame?>.zeroed(burstSize)
+    let frames = UnsafeMutablePointer<Frame?>.zeroed(burstSize)
     private let counters = UnsafeMutablePointer<PortCounters>.zeroed(1)
     private let pool: OpaquePointer
     /// The descriptor by which the driver is told of used buffers.
@@ -180,13 +180,6 @@ public final class RingTrial {
         }
         frames[0] = first
         return true
-    }
-
-    /// Whether a device that has such limits, and nothing to prepare, is given a kept frame whole.
-    package func isSegmented(_ index: Int, mostParts: UInt16, mostPartsAtOnce: UInt16) -> Bool {
-        let device = TrialDevice(5)
-        var wanted = sluice_segmentation(is_offered: true, header_checksum: true, most_parts: mostParts, most_parts_at_once: mostPartsAtOnce)
-        return withExtendedLifetime(device) { sluice_device_prepare_segments(device.number, 0, frames[index], &wanted) }
     }
 
     /// Whether a kept frame is still in the guest's buffers, but for its front.
