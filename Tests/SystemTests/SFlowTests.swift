@@ -112,7 +112,7 @@ extension EndToEnd {
 
                     """)
                 let report = try Generator.run(lab, """
-                    duration: 1s
+                    duration: 2s
                     ports:
                       - {name: vm1, device: "virtio_user:\(lab.path("vm1"))", mac: "52:54:00:00:00:02"}
                       - {name: vm2, device: "virtio_user:\(lab.path("vm2"))", mac: "52:54:00:00:00:04"}
