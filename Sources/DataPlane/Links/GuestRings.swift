@@ -39,6 +39,14 @@ func hasMoreFrames(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeM
     return (state.pointee.rings + (pair &* 2 &+ 1)).available > 0
 }
 
+/// Returns the buffers of a burst to the guest, so that the queue can be polled again in the same turn: a ring holds the buffers of one burst. All frames of the
+/// burst must have been sent or queued, as none may refer to the buffers any more. The guest is told at the end of the turn.
+@inline(__always) @_noLocks
+func returnBuffers(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>) {
+    let ring = state.pointee.rings + (Int(queue.pointee.queue) &* 2 &+ 1)
+    if ring.pointee.isHeld { ring.publish() }
+}
+
 /// Copies frames into a guest's ring, and frees them.
 /// - Returns: how many frames fitted; the caller keeps the others. nil: another lcore is using the ring, and the staged frames wait for the next turn instead
 ///   of keeping this loop waiting.

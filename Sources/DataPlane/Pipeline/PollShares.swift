@@ -7,8 +7,9 @@
 /// with bursts for packets and cycles for bytes.)
 ///
 /// Turns stay short, so that a port that asks for little is looked at often: once the bursts of a turn have taken long, ports that had more frames than they were
-/// polled for wait for the next turn, which begins at another queue; and a port whose frames are dear is polled for fewer of them at once. Where all ports that
-/// send have more frames than they are polled for, nobody gains by that, and turns are longer, as larger bursts cost less.
+/// polled for wait for the next turn, which begins at another queue; and a port whose frames are dear is polled for fewer of them at once. Between the bursts of
+/// ports that had more frames, queues that had no more are looked at. Where all ports that send have more frames than they are polled for, nobody gains by that,
+/// and turns are longer, as larger bursts cost less.
 ///
 /// This is done only for some time after a turn was long, as round robin gives each port a burst in each turn, which is enough while turns are short. Only the
 /// loop uses this.
@@ -19,7 +20,7 @@ package struct PollShares: ~Copyable {
     /// Turns longer than this, in nanoseconds, make a loop divide its time, and it goes on for so long.
     static let longTurn: UInt64 = 10_000
     static let lasting: UInt64 = 10_000_000
-    /// Then no burst should take longer than this, in nanoseconds, and none begins of a port that always has frames when those of the turn have taken so long.
+    /// Then no burst begins of a port that always has frames when those of the turn have taken so long, in nanoseconds, and none should take longer than half of it.
     static let shortTurn: UInt64 = 5_000
     /// How many times longer turns are while no port asks for little, and for how long it is remembered that one did, in nanoseconds.
     static let ease: UInt64 = 8
@@ -36,9 +37,30 @@ package struct PollShares: ~Copyable {
         var hasMore = false
     }
 
+    /// A queue that had no more frames than it was polled for, by its place among the queues that the loop polls, and its port.
+    private struct Modest {
+        var place: UInt16
+        var port: UInt16
+    }
+
+    /// How many modest queues are known at most; how many of them are looked at after bursts of ports that had more frames; and how long these bursts must have
+    /// taken, in nanoseconds, as looking at a queue costs time even if it is empty.
+    private static let mostModest = 16
+    private static let looksAtOnce = 2
+    static let betweenLooks: UInt64 = 1_000
+
     /// Accounts, by `PortIndex`, and the level. They wrap around; all accounts that are in use are near the level.
     private let accounts: UnsafeMutablePointer<Account>
     private var level: UInt64
+    /// The queues that were modest since `modestSince`, in nanoseconds; the next to be looked at; how many are looked at before the turn goes on; and what the
+    /// bursts of ports that had more frames have taken since some were.
+    private let modest: UnsafeMutablePointer<Modest>
+    private var modestCount = 0
+    private var modestSince: UInt64 = 0
+    private var nextModest = 0
+    private var looks = 0
+    private var unlooked: UInt64 = 0
+    private let betweenLooksCycles: UInt64
     /// What the bursts of this turn have taken.
     private var spent: UInt64 = 0
     /// What the bursts of this turn would have taken in addition if all that had more frames had been polled for whole bursts.
@@ -54,6 +76,8 @@ package struct PollShares: ~Copyable {
     /// The same of this turn, and the slack, which must not be less than what a turn takes.
     private var turnLimit: UInt64 = 0
     private var turnSlack: Int64 = 0
+    /// How long a burst should take at most.
+    private var burstLimit: UInt64 = 0
     /// Turns stay short up to this time, in nanoseconds.
     private var shortUntil: UInt64 = 0
     private let lastingCycles: UInt64
@@ -74,6 +98,9 @@ package struct PollShares: ~Copyable {
     package init(ports: Int, level: UInt64 = 0, cycles: (UInt64) -> UInt64) {
         accounts = .allocate(capacity: ports)
         accounts.initialize(repeating: Account(cost: level), count: ports)
+        modest = .allocate(capacity: Self.mostModest)
+        modest.initialize(repeating: Modest(place: 0, port: 0), count: Self.mostModest)
+        betweenLooksCycles = cycles(Self.betweenLooks)
         self.level = level
         longTurnCycles = cycles(Self.longTurn)
         turnCycles = cycles(Self.shortTurn)
@@ -82,7 +109,10 @@ package struct PollShares: ~Copyable {
         mostAheadCost = Int64(cycles(Self.mostAhead) &* Self.leastPrice)
     }
 
-    deinit { accounts.deallocate() }
+    deinit {
+        accounts.deallocate()
+        modest.deallocate()
+    }
 
     /// Whether the time is divided in a turn that begins at `cycles`.
     @inline(__always) @_noLocks
@@ -108,6 +138,13 @@ package struct PollShares: ~Copyable {
         let isShort = now < shortUntil
         turnLimit = isShort ? turnCycles : turnCycles &* Self.ease
         turnSlack = isShort ? slackCost : slackCost &* Int64(Self.ease)
+        burstLimit = isShort ? turnLimit &>> 1 : turnLimit
+        looks = 0
+        // Queues come to other places when ports come and go.
+        if now &- modestSince > Self.remembered {
+            modestCount = 0
+            modestSince = now
+        }
         first = first &+ 1 < queues ? first &+ 1 : 0
         return first
     }
@@ -128,30 +165,63 @@ package struct PollShares: ~Copyable {
         return true
     }
 
+    /// A queue to be looked at before the turn goes on, as ports that had more frames have taken some time, and this one had not when it was polled last.
+    /// - Parameter queues: how many queues the loop polls.
+    /// - Returns: its place among the queues; nil: the turn goes on.
+    @inline(never) @_noLocks
+    package mutating func nextModestQueue(of queues: Int) -> Int? {
+        while looks > 0 {
+            looks &-= 1
+            nextModest = nextModest &+ 1 < modestCount ? nextModest &+ 1 : 0
+            let (place, account) = (Int(modest[nextModest].place), accounts + Int(modest[nextModest].port))
+            if place < queues, !account.pointee.hasMore, Int64(bitPattern: account.pointee.cost &- level) <= turnSlack { return place }
+        }
+        return nil
+    }
+
+    @inline(__always) @_noLocks
+    private mutating func noteModest(_ place: Int, _ port: UInt16) {
+        shortUntil = lastTurn &+ Self.remembered
+        for index in 0..<modestCount where Int(modest[index].place) == place { return }
+        if modestCount == Self.mostModest { return }
+        modest[modestCount] = Modest(place: UInt16(truncatingIfNeeded: place), port: port)
+        modestCount &+= 1
+    }
+
     /// How many frames a port should be polled for at once.
     /// - Parameter most: the largest number.
     @inline(never) @_noLocks
     package func burst(of port: UInt16, most: Int) -> Int {
-        let each = Int(accounts[Int(port)].perFrame), long = Int(truncatingIfNeeded: turnLimit)
+        let each = Int(accounts[Int(port)].perFrame), long = Int(truncatingIfNeeded: burstLimit)
         return each &* most <= long ? most : max(1, long / each)
     }
 
-    /// Charges a port for the frames that it was polled for.
+    /// Charges a port for the frames that one of its queues was polled for.
     /// - Parameters:
+    ///   - place: the queue's place among those that the loop polls.
     ///   - frames: their number; not 0.
     ///   - cycles: what they took until they were sent or queued.
     ///   - queued: how many of them were queued, counted for each output. They will take more cycles.
     ///   - price: see `price(of:heaviest:)`.
     ///   - hasMore: whether the port has more frames.
     @inline(never) @_noLocks
-    package mutating func charge(_ port: UInt16, frames: Int, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool) {
+    package mutating func charge(_ port: UInt16, at place: Int, frames: Int, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool) {
         let account = accounts + Int(port)
         let later = UInt64(truncatingIfNeeded: max(queued, 0)) &* queuedCost, sum = min(cycles &+ later, lastingCycles)
         let before = Int64(bitPattern: account.pointee.cost &- level)
         let ahead = min(before &+ Int64(truncatingIfNeeded: sum &* price), mostAheadCost)
         account.pointee.cost = level &+ UInt64(bitPattern: ahead)
-        if hasMore { least = min(least, ahead) } else { shortUntil = lastTurn &+ Self.remembered }
         account.pointee.hasMore = hasMore
+        if hasMore {
+            least = min(least, ahead)
+            unlooked &+= sum
+            if unlooked >= betweenLooksCycles {
+                unlooked = 0
+                looks = min(Self.looksAtOnce, modestCount)
+            }
+        } else {
+            noteModest(place, port)
+        }
         // A port cannot hide a few dear frames behind many cheap ones.
         let each = UInt32(truncatingIfNeeded: min(sum / UInt64(truncatingIfNeeded: max(frames, 1)), 1 << 24))
         account.pointee.perFrame = max(each, account.pointee.perFrame &- account.pointee.perFrame &>> 4)

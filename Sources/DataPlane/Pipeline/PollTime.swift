@@ -11,22 +11,29 @@ func hasTime(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutable
     return false
 }
 
-/// Charges a queue's port for a burst.
+/// Charges a queue's port for a burst, all of whose frames have been sent or queued. The queue may be polled again in the same turn then.
 /// - Parameters:
 ///   - cycles: what the burst took, from polling to sending or queueing.
+///   - place: the queue's place among those that the loop polls.
 ///   - polled: the number of frames in it.
 ///   - wanted: how many it could have been.
 ///   - queued: by how many segments it has made the trees' backlog grow.
 @inline(never) @_noLocks
-func charge(_ cycles: UInt64, _ polled: Int, of wanted: Int, queued: Int, _ queue: UnsafeMutablePointer<ReceiveQueue>, _ lcore: UnsafeMutablePointer<Lcore>) {
+func charge(
+    _ cycles: UInt64, _ polled: Int, of wanted: Int, queued: Int, _ queue: UnsafeMutablePointer<ReceiveQueue>, at place: Int, _ lcore: UnsafeMutablePointer<Lcore>
+) {
     queue.pointee.cycles &+= cycles
     let link = queue.pointee.link
-    let hasMore = switch link.pointee.mechanism {
-    case .vhost: hasMoreFrames(queue, link)
-    case .device: polled == wanted
+    let hasMore: Bool
+    switch link.pointee.mechanism {
+    case .vhost:
+        returnBuffers(queue, link)
+        hasMore = hasMoreFrames(queue, link)
+    case .device: hasMore = polled == wanted
     }
     lcore.pointee.shares.charge(
-        queue.pointee.port, frames: polled, cycles: cycles, queued: queued, price: link.pointee.port.pointee.pollPrice.load(ordering: .relaxed), hasMore: hasMore)
+        queue.pointee.port, at: place, frames: polled, cycles: cycles, queued: queued, price: link.pointee.port.pointee.pollPrice.load(ordering: .relaxed),
+        hasMore: hasMore)
 }
 
 /// Counts the cycles that a burst took with the classes of its frames, in proportion to their numbers. Frames without a leaf, such as those that were flooded,

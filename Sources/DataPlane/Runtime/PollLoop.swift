@@ -88,8 +88,15 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
     }
     // The cycles of each queue are measured in one turn of eight, or in every turn if the loop's time is divided by them.
     var measured = divides || number & 7 == 0 ? cycles : 0
-    for place in places {
-        let index = place < queues.count ? place : place &- queues.count
+    var place = places.lowerBound
+    while true {
+        var index = place < queues.count ? place : place &- queues.count
+        if _slowPath(divides), let modest = lcore.pointee.shares.nextModestQueue(of: queues.count) {
+            index = modest
+        } else {
+            if place == places.upperBound { break }
+            place &+= 1
+        }
         if _slowPath(pauses), isHeld(queues.baseAddress.unsafelyUnwrapped + index, lcore) { continue }
         if _slowPath(divides), !hasTime(queues.baseAddress.unsafelyUnwrapped + index, lcore) { continue }
         let wanted = _slowPath(divides) ? lcore.pointee.shares.burst(of: queues[unchecked: index].port, most: burstSize) : burstSize
@@ -122,7 +129,7 @@ private func turn(_ lcore: UnsafeMutablePointer<Lcore>, at cycles: UInt64, _ sta
             let end = sluice_cycles()
             if number & 31 == 0, frames != 0 { countCycles((end &- measured) &<< 5, lcore, snapshot) }
             if divides {
-                charge(end &- measured, polled, of: wanted, queued: lcore.pointee.backlog &- backlog, queues.baseAddress.unsafelyUnwrapped + index, lcore)
+                charge(end &- measured, polled, of: wanted, queued: lcore.pointee.backlog &- backlog, queues.baseAddress.unsafelyUnwrapped + index, at: index, lcore)
             } else {
                 queues.baseAddress.unsafelyUnwrapped[index].cycles &+= (end &- measured) &<< 3
             }
