@@ -53,5 +53,45 @@ extension EndToEnd {
                 daemon.stop()
             }
         }
+
+        @Test("a mirror that copies frames into the queues they leave from does not change what is counted")
+        func mirrored() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, """
+                    daemon: {cpus: [1], delay: on}
+                    bridges: [{name: br0, rate: 10gbit}]
+                    ports:
+                      - {name: vm1, type: vhost, bridge: br0, socket: \(lab.path("vm1"))}
+                      - {name: vm2, type: vhost, bridge: br0, socket: \(lab.path("vm2"))}
+                      - {name: vm3, type: vhost, bridge: br0, socket: \(lab.path("vm3"))}
+                    guests:
+                      - {name: vm1, port: vm1, macs: ["52:54:00:00:00:02"]}
+                      - {name: vm2, port: vm2, macs: ["52:54:00:00:00:04"], inbound: {ceiling: 10mbit, limit: 20}}
+                      - {name: vm3, port: vm3, macs: ["52:54:00:00:00:06"], inbound: {ceiling: 5mbit, limit: 50}}
+
+                    """)
+                try daemon.command("mirror", "add", "m1", "port", "vm2", "direction", "out", "to", "vm3")
+                // Copies arrive at vm3 that no flow has sent there.
+                let report = try Generator.run(lab, """
+                    duration: 2s
+                    learn: true
+                    ports:
+                      - {name: vm1, device: "virtio_user:\(lab.path("vm1"))", server: true, mac: "52:54:00:00:00:02"}
+                      - {name: vm2, device: "virtio_user:\(lab.path("vm2"))", server: true, mac: "52:54:00:00:00:04"}
+                      - {name: vm3, device: "virtio_user:\(lab.path("vm3"))", server: true, mac: "52:54:00:00:00:06"}
+                    flows:
+                      - {name: paced, from: vm1, to: vm2, size: 1514, rate: 40mbit}
+                      - {name: back, from: vm3, to: vm1, size: 100, rate: 1kpps}
+                    """)
+                #expect(report["flows"].items.allSatisfy { $0["receivedFrames"].int ?? 0 > 0 }, "\(report)")
+                _ = try daemon.atRest()
+                let paced = try daemon.classStatus("br0", "vm2"), delay = paced["delay"]
+                #expect(try daemon.port("vm3")["tx"]["frames"].int ?? 0 > 0)
+                #expect(delay["waited"].int ?? 0 > 100 && delay["frames"].int == paced["sent"]["frames"].int, "\(paced)")
+                // A frame of long ago would have waited since the daemon was started, or since the clock was.
+                #expect(delay["max_nanoseconds"].int ?? .max < 20_000_000_000, "\(delay)")
+                daemon.stop()
+            }
+        }
     }
 }

@@ -34,13 +34,15 @@ struct HeldFrames {
 }
 
 /// Counts the delays of the `count` frames that were just taken from the tree and sent, but of those that their ports have not taken.
-/// - Parameter parked: the places, among the lcore's parked outputs, of those that were parked by this.
+/// - Parameters:
+///   - parked: the places, among the lcore's parked outputs, of those that were parked by this.
+///   - isRead: whether `queuingTimes` has them already; else nothing may have been enqueued in the tree since.
 @inline(never) @_noLocks
-func countDelays(_ count: Int, of tree: UnsafeMutablePointer<ClassTree>, held parked: Range<Int>, _ lcore: UnsafeMutablePointer<Lcore>) {
+func countDelays(_ count: Int, of tree: UnsafeMutablePointer<ClassTree>, held parked: Range<Int>, isRead: Bool, _ lcore: UnsafeMutablePointer<Lcore>) {
     let frames = lcore.pointee.scheduled, now = lcore.pointee.now
-    if _fastPath(parked.isEmpty) { return tree.pointee.countDelays(of: frames, count: count, at: now) }
+    if _fastPath(parked.isEmpty && !isRead) { return tree.pointee.countDelays(of: frames, count: count, at: now) }
     let times = lcore.pointee.queuingTimes
-    tree.pointee.queuingTimes(of: frames, count: count, into: times)
+    if !isRead { tree.pointee.queuingTimes(of: frames, count: count, into: times) }
     for place in parked {
         let port = lcore.pointee.parked[place], held = lcore.pointee.held + Int(port)
         var left = lcore.pointee.outputs[Int(port)].count

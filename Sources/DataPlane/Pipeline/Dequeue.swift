@@ -14,6 +14,9 @@ func dequeue(
     while taken < 1_024 {
         if _slowPath(pauses) { followPauses(lcore, snapshot) }
         let count = tree.pointee.dequeue(into: lcore.pointee.scheduled, limit: dequeueBatch, at: lcore.pointee.now)
+        // Mirrors of what leaves enqueue copies, maybe in this tree, so that it no longer knows afterwards since when these frames had waited.
+        let isRead = _slowPath(tree.pointee.countsDelays) && snapshot.pointee.mirrors != nil
+        if isRead { tree.pointee.queuingTimes(of: lcore.pointee.scheduled, count: count, into: lcore.pointee.queuingTimes) }
         for index in 0..<count {
             let chosen = lcore.pointee.scheduled + index
             let frame = Frame(chosen.pointee.handle)
@@ -24,7 +27,7 @@ func dequeue(
         stages.lap(.schedule, lcore)
         let parked = lcore.pointee.parkedCount
         sendTouched(lcore, snapshot)
-        if _slowPath(tree.pointee.countsDelays) { countDelays(count, of: tree, held: parked..<lcore.pointee.parkedCount, lcore) }
+        if _slowPath(tree.pointee.countsDelays) { countDelays(count, of: tree, held: parked..<lcore.pointee.parkedCount, isRead: isRead, lcore) }
         stages.lap(.send, lcore)
         taken &+= count
         if count < dequeueBatch { break }
