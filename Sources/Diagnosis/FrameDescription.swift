@@ -63,7 +63,16 @@ public struct FrameDescription: Equatable, Sendable {
             do { bytes = try ExplainParams(port: port, frame: digits).bytes() } catch { throw Flaw("behind hex stand the frame's bytes, two hexadecimal digits each") }
             return
         }
+        var protocolKey: String?, portKey: String?, given: Set<String> = []
         while let key = rest.popFirst() {
+            guard given.insert(key).inserted else { throw Flaw("'\(key)' stands there twice: write it once") }
+            switch key {
+            case "tcp", "udp", "icmp", "arp", "fcoe":
+                if let other = protocolKey { throw Flaw("a frame cannot be both \(other) and \(key): write one of them") }
+                protocolKey = key
+            case "sport", "dport": portKey = key
+            default: break
+            }
             switch key {
             case "to":
                 let text = try value(of: key)
@@ -94,6 +103,7 @@ public struct FrameDescription: Equatable, Sendable {
             default: throw Flaw("'\(key)' is no key: there are to, mac, vlan, pcp, ip, dscp, tcp, udp, icmp, sport, dport, arp, fcoe, ethertype, size and hex")
             }
         }
+        if let portKey, protocolKey != "tcp", protocolKey != "udp" { throw Flaw("\(portKey) needs a protocol that has ports: write tcp or udp, too") }
         guard let destination else { throw Flaw("to whom? write to and a MAC address, a guest, or broadcast") }
         bytes = frame(to: destination)
     }

@@ -128,7 +128,7 @@ public enum Slow {
     private static let silent: Set<String> = ["source_port", "reserved_address", "mac_control", "queue_limit", "codel", "buffer_share", "buffer_full", "class_removed"]
 
     /// Reasons that are counted where a frame would have left.
-    private static let leaving: Set<String> = ["port_down", "exceeds_mtu", "no_buffer", "not_taken", "bad_offload", "no_class", "port_removed"]
+    private static let leaving: Set<String> = ["port_down", "exceeds_mtu", "no_buffer", "not_taken", "bad_offload", "no_class", "port_removed", "flood_share"]
 
     // MARK: Ports and poll loops
 

@@ -93,11 +93,13 @@ public struct TopScreen: Sendable {
         let all = ClassChange.all(before, now)
         // What a guest's classes wait for is counted at the leaves.
         var holds: [String: [String: UInt64]] = [:], heldBy: [String: [String: UInt64]] = [:], tops: [String: Int] = [:]
+        var waits: [String: UInt64] = [:]
         for item in all {
             guard let guest = item.now.guest else { continue }
             let key = "\(item.now.tree) \(guest)"
             holds[key, default: [:]].merge(item.holds, uniquingKeysWith: &+)
             heldBy[key, default: [:]].merge(item.heldBy, uniquingKeysWith: &+)
+            waits[key, default: 0] &+= item.now.backlog.frames
         }
         var seen: Set<String> = []
         let listed = all.filter { item in
@@ -115,14 +117,14 @@ public struct TopScreen: Sendable {
             let name = (view == .guests ? guest : status.path) + (isAmbiguous ? "@\(status.tree)" : "")
             let rate = layer.bits(item.rate)
             let why = view == .guests ? Self.why(holds[key] ?? [:], heldBy[key] ?? [:], item.drops, status.tree) : Self.why(item.holds, item.heldBy, item.drops, status.tree)
-            let delay = item.delay
+            let delay = item.delay, waiting = view == .guests ? waits[key, default: 0] : status.backlog.frames
             var cells = [
                 name, status.direction == "inbound" ? "in" : "out", status.floor.map(Self.short) ?? "-", status.ceiling.map(Self.short) ?? "-", Self.short(rate),
-                Self.short(item.borrowed), Self.short(status.backlog.frames), Self.short(item.dropsPerSecond), why,
+                Self.short(item.borrowed), Self.short(waiting), Self.short(item.dropsPerSecond), why,
             ]
             if isTimed { cells.insert(delay.map { $0.frames == 0 ? "-" : Self.time($0.p99Nanoseconds) } ?? "-", at: 7) }
             let share = status.floor.map { $0 > 0 ? UInt64(Double(item.rate.bits) / Double($0) * 100) : 0 } ?? 0
-            return Row(name: name, cells: cells, rate: rate, floor: share, borrowed: item.borrowed, waiting: status.backlog.frames, delay: delay?.p99Nanoseconds ?? 0, drops: item.dropsPerSecond)
+            return Row(name: name, cells: cells, rate: rate, floor: share, borrowed: item.borrowed, waiting: waiting, delay: delay?.p99Nanoseconds ?? 0, drops: item.dropsPerSecond)
         }
         var header = [view == .guests ? "GUEST" : "CLASS", "DIR", "FLOOR", "CEILING", "RATE", "BORROW", "WAIT", "DROP/S", "HELD BY"]
         if isTimed { header.insert("P99", at: 7) }

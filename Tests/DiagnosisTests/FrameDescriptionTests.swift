@@ -39,6 +39,8 @@ import Testing
         ("", "a frame is described such as"), ("from vm9 to vm1", "there is no guest or port 'vm9'"), ("from vm1", "to whom?"), ("from vm1 to vm9", "'vm9' is no MAC address"),
         ("from vm1 to vm2 dport 70000", "dport takes a number from 0 to 65535, not '70000'"), ("from vm1 to vm2 what 7", "'what' is no key"), ("from vm1 to vm2 vlan", "'vlan' needs a value"),
         ("from vm1 to vm2 ip 10.0.0.1 ::1", "ip takes two addresses of one family"), ("from vm1 hex 5", "behind hex stand the frame's bytes"), ("from vm1 to vm2 ip 1.2.3 1.2.3.4", "ip takes two"),
+        ("from vm1 to vm2 dport 3260", "dport needs a protocol that has ports: write tcp or udp"), ("from vm1 to vm2 icmp sport 1", "sport needs a protocol that has ports"),
+        ("from vm1 to vm2 tcp udp", "cannot be both tcp and udp"), ("from vm1 to vm2 to vm1", "'to' stands there twice"),
     ])
     func wrongWords(_ words: String, _ sentence: String) { #expect(flaw(words)?.contains(sentence) == true, "\(flaw(words) ?? "nothing")") }
 

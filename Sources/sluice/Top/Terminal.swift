@@ -7,14 +7,16 @@ final class Terminal {
         case up, down, pageUp, pageDown, enter, escape, backspace, interrupt
     }
 
-    private var before = termios()
+    /// How the terminal was before; nil: it was not changed.
+    private var before: termios?
     /// Letters that came together with one that was taken, as when text is pasted.
     private var further: Substring = ""
 
     /// nil: standard input or output is no terminal.
     init?() {
-        guard isatty(STDIN_FILENO) != 0, isatty(STDOUT_FILENO) != 0, tcgetattr(STDIN_FILENO, &before) == 0 else { return nil }
-        var raw = before
+        var raw = termios()
+        guard isatty(STDIN_FILENO) != 0, isatty(STDOUT_FILENO) != 0, tcgetattr(STDIN_FILENO, &raw) == 0 else { return nil }
+        before = raw
         raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
         tcsetattr(STDIN_FILENO, TCSANOW, &raw)
         // The alternate screen, without a cursor.
@@ -22,6 +24,8 @@ final class Terminal {
     }
 
     deinit {
+        // Swift ends an instance whose initialization has failed, too.
+        guard var before else { return }
         Self.write("\u{1b}[?25h\u{1b}[?1049l")
         tcsetattr(STDIN_FILENO, TCSANOW, &before)
     }
