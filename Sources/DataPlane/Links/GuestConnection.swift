@@ -85,6 +85,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         facts.withLock { facts in
             guard started.index / 2 < queues else {
                 facts.unserved[started.index] = started.position
+                if started.index % 2 == 1 { log(unread(facts.unserved)) }
                 return
             }
             setUp(started, &facts)
@@ -145,8 +146,15 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
             facts.doubtful.keys.sorted().filter { ring in
                 let now = state.pointee.rings[ring].nextUsed, place = facts.doubtful[ring]
                 return now.index == place?.index && now.wrap == place?.wrap && state.pointee.rings[ring].size != 0
-            }.map { "\(Self.doubt($0)); \(Self.remedy)" }
+            }.map { "\(Self.doubt($0)); \(Self.remedy)" } + (facts.unserved.keys.contains { $0 % 2 == 1 } ? [unread(facts.unserved)] : [])
         }
+    }
+
+    /// What is to be said of queues that the guest sends by and that nobody reads.
+    private func unread(_ rings: [Int: RingPosition]) -> String {
+        let used = (rings.keys.max() ?? 0) / 2 + 1
+        return "the guest uses \(used) queue pairs, and the port has \(queues): what the guest sends by the others is lost; `sluice port set \(port) queues \(used)`"
+            + " gives the port as many, and `ethtool -L` in the guest has it use fewer"
     }
 
     /// Closes the rings' journals. The guest is not connected.

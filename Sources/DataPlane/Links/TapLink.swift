@@ -82,13 +82,15 @@ final class TapLink: DeviceLink {
     /// Why an interface that exists cannot be the port's, as the rest of a sentence; nil: it is one that an earlier daemon or `ip tuntap` has left, and is taken
     /// up with the addresses and routes that it has.
     private static func obstacle(_ settings: PortSettings, _ interface: String, _ links: LinkSocket) -> String? {
-        let remedy = "choose another name, or remove it with `ip link del \(interface)`", flags = TapFlags(of: interface)
+        let flags = TapFlags(of: interface)
+        // Other interfaces may be the host's only way to the network.
+        guard let flags, flags.contains(.tap) else { return "exists already and is no tap: choose another name" }
+        let remedy = "choose another name, or remove it with `ip link del \(interface)`"
         guard settings.persistent else {
             // Most likely the key was set by a command and is missing in the file.
-            let isKept = flags?.isSuperset(of: [.tap, .multiQueue, .persistent]) ?? false
+            let isKept = flags.isSuperset(of: [.tap, .multiQueue, .persistent])
             return "exists already: \(isKept ? "write `persistent: true` to take it up with its addresses, " : "")\(remedy)"
         }
-        guard let flags, flags.contains(.tap) else { return "exists already and is no tap: \(remedy)" }
         // The kernel attaches queues of this kind only to an interface that was made with it (tun_set_iff in drivers/net/tun.c).
         guard flags.contains(.multiQueue) else { return "exists already and has one queue only (made by `ip tuntap` without multi_queue): \(remedy)" }
         guard (try? links.hasCarrier(interface)) != true else {
