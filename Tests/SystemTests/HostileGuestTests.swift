@@ -326,6 +326,23 @@ extension EndToEnd {
             }
         }
 
+        @Test("a guest that uses more queues than its port has is served by those that there are, and the log and the port's status tell what it loses")
+        func queuesBeyond() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, """
+                    bridges: [{name: br0}]
+                    ports: [{name: good, type: vhost, bridge: br0, socket: \(lab.path("good")), mode: server}]
+                    """)
+                let guest = try Frontend(lab.path("good"))
+                try guest.start(pairs: 3)
+                let sentence = "the guest uses more queue pairs than the port's 1: what it sends by the others is lost; `sluice port set good queues N`"
+                _ = try daemon.process.waitForLine(in: daemon.process.errors, within: 30) { $0.contains(sentence) }
+                try eventually("it is a warning of the port") { try daemon.port("good")["warnings"].items.contains { $0.string?.contains(sentence) == true } }
+                #expect(try daemon.port("good")["state"].string == "up")
+                daemon.stop()
+            }
+        }
+
         @Test("a guest connects, and the daemon ends, though nobody reads what the daemon says")
         func unreadStandardError() throws {
             try withLab { lab in

@@ -14,6 +14,8 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         var towardsGuest: UInt64 = 0
         /// Where rings stand that are beyond the port's queues, and so are not served.
         var unserved: [Int: RingPosition] = [:]
+        /// Whether this was told of the connection: a guest may start and stop its rings a thousand times a second.
+        var hasToldUnserved = false
         /// The memory of each ring, made when the ring is first started.
         var memories: [Int: GuestMemory] = [:]
         var hasLostMemory = false
@@ -57,7 +59,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     func connected() {
         facts.withLock { facts in
-            (facts.hasLostMemory, facts.refusal) = (false, nil)
+            (facts.hasLostMemory, facts.refusal, facts.hasToldUnserved) = (false, nil, false)
             state.pointee.stoppedReceiveRings.store(0, ordering: .relaxed)
             state.pointee.stoppedTransmitRings.store(0, ordering: .relaxed)
         }
@@ -85,7 +87,10 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         facts.withLock { facts in
             guard started.index / 2 < queues else {
                 facts.unserved[started.index] = started.position
-                if started.index % 2 == 1 { log(unread(facts.unserved)) }
+                if started.index % 2 == 1, !facts.hasToldUnserved {
+                    facts.hasToldUnserved = true
+                    log(unread)
+                }
                 return
             }
             setUp(started, &facts)
@@ -146,15 +151,14 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
             facts.doubtful.keys.sorted().filter { ring in
                 let now = state.pointee.rings[ring].nextUsed, place = facts.doubtful[ring]
                 return now.index == place?.index && now.wrap == place?.wrap && state.pointee.rings[ring].size != 0
-            }.map { "\(Self.doubt($0)); \(Self.remedy)" } + (facts.unserved.keys.contains { $0 % 2 == 1 } ? [unread(facts.unserved)] : [])
+            }.map { "\(Self.doubt($0)); \(Self.remedy)" } + (facts.unserved.keys.contains { $0 % 2 == 1 } ? [unread] : [])
         }
     }
 
     /// What is to be said of queues that the guest sends by and that nobody reads.
-    private func unread(_ rings: [Int: RingPosition]) -> String {
-        let used = (rings.keys.max() ?? 0) / 2 + 1
-        return "the guest uses \(used) queue pairs, and the port has \(queues): what the guest sends by the others is lost; `sluice port set \(port) queues \(used)`"
-            + " gives the port as many, and `ethtool -L` in the guest has it use fewer"
+    private var unread: String {
+        "the guest uses more queue pairs than the port's \(queues): what it sends by the others is lost; `sluice port set \(port) queues N` gives the port more,"
+            + " and `ethtool -L` in the guest has it use fewer"
     }
 
     /// Closes the rings' journals. The guest is not connected.

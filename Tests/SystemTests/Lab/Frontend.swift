@@ -52,14 +52,16 @@ final class Frontend {
     }
 
     /// Does everything that a guest does when it starts. If `fullCall` is set, the call descriptor is a blocking pipe that is already full.
-    /// - Parameter call: the call descriptor of both rings, if it is not to be a pipe.
-    func start(fullCall: Bool = false, call given: Int32? = nil) throws {
+    /// - Parameters:
+    ///   - call: the call descriptor of all rings, if it is not to be a pipe.
+    ///   - pairs: how many queue pairs there are. All have the memory of the first one, so a port can serve that alone.
+    func start(fullCall: Bool = false, call given: Int32? = nil, pairs: Int = 1) throws {
         try send(.setOwner)
         // The feature bits are VIRTIO_F_VERSION_1 (32) and VIRTIO_NET_F_MRG_RXBUF (15).
         try send(.setFeatures, le(UInt64(1 << 32 | 1 << 15)))
         try send(.setMemoryTable, le(UInt32(1)) + le(UInt32(0)) + [0, Self.memoryBytes, 0, 0].flatMap { le(UInt64($0)) }, descriptors: [memory])
-        for ring in 0..<2 {
-            let index = UInt32(ring), size = UInt32(ring == 0 ? sizes.toGuest : sizes.fromGuest)
+        for number in 0..<2 * pairs {
+            let index = UInt32(number), ring = number % 2, size = UInt32(ring == 0 ? sizes.toGuest : sizes.fromGuest)
             try send(.setRingSize, le(index) + le(size))
             try send(.setRingBase, le(index) + le(UInt32(0)))
             try send(.setRingAddress, le(index) + le(UInt32(0)) + [Self.descriptors(ring), Self.used(ring), Self.available(ring), 0].flatMap { le(UInt64($0)) })
@@ -72,8 +74,8 @@ final class Frontend {
                 while page.withUnsafeBytes({ Glibc.write(call[1], $0.baseAddress, $0.count) }) > 0 {}
                 _ = fcntl(call[1], F_SETFL, 0)
             }
-            try send(.setRingCall, le(UInt64(ring)), descriptors: [given ?? call[1]])
-            try send(.setRingKick, le(UInt64(ring)), descriptors: [kick[0]])
+            try send(.setRingCall, le(UInt64(number)), descriptors: [given ?? call[1]])
+            try send(.setRingKick, le(UInt64(number)), descriptors: [kick[0]])
         }
     }
 
