@@ -84,7 +84,7 @@ final class TapLink: DeviceLink {
     private static func obstacle(_ settings: PortSettings, _ interface: String, _ links: LinkSocket) -> String? {
         let flags = TapFlags(of: interface)
         // Other interfaces may be the host's only way to the network.
-        guard let flags, flags.contains(.tap) else { return "exists already and is no tap: choose another name" }
+        guard let flags, flags.contains(.tap) else { return "exists already\(settings.persistent ? " and is no tap" : ""): choose another name" }
         let remedy = "choose another name, or remove it with `ip link del \(interface)`"
         guard settings.persistent else {
             // Most likely the key was set by a command and is missing in the file.
