@@ -43,7 +43,7 @@ extension EndToEnd {
                 let receiver = try RawReceiver([tap]) { $0[0] & 1 == 0 && $0[6] == 0x52 && $0[7] == 0x54 && ($0[8] == 1 || $0[8] == 2) }
                 let before = try bridge("learned")
                 let report = try Generator.run(lab, """
-                    duration: 4s
+                    duration: 8s
                     learn: true
                     ports:
                       - {name: vm1, device: "virtio_user:\(lab.path("vm1"))", server: true}
@@ -53,8 +53,7 @@ extension EndToEnd {
                       - {name: back, from: vm2, to: "52:54:01:00:00:00", at: vm1, mac: "52:54:02:00:00:00", macs: 400, to-macs: 400, vlan: 10, vlans: 4, rate: 10kpps}
                     """)
                 #expect(Generator.faults(report) == Generator.noFaults)
-                // Every station of either side was sent to, several times.
-                for flow in report["flows"].items { #expect(flow["receivedFrames"].int ?? 0 > 2_000, "\(flow)") }
+                for flow in report["flows"].items { #expect(flow["receivedFrames"].int ?? 0 > 10_000, "\(flow)") }
                 #expect(receiver.take(quiet: 0.1).isEmpty)
                 for port in ["vm1", "vm2"] { #expect(try daemon.port(port)["unlearned"].int == 0) }
                 try eventually("a million were learned") { try bridge("learned") > 1_000_000 }
