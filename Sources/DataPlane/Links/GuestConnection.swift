@@ -12,10 +12,6 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         /// The queue pairs whose ring from the guest, or towards it, is started.
         var fromGuest: UInt64 = 0
         var towardsGuest: UInt64 = 0
-        /// Where rings stand that are beyond the port's queues, and so are not served.
-        var unserved: [Int: RingPosition] = [:]
-        /// Whether this was told of the connection: a guest may start and stop its rings a thousand times a second.
-        var hasToldUnserved = false
         /// The memory of each ring, made when the ring is first started.
         var memories: [Int: GuestMemory] = [:]
         var hasLostMemory = false
@@ -39,18 +35,16 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
     private let port: String
     private let socket: String
     private let grace: GracePeriod
-    private let queues: Int
     /// The number by which this guest's memory is noted.
     private let number: UInt32
     private let facts = Mutex(Facts())
 
     private static let numbers = Atomic<UInt32>(0)
 
-    init(_ state: UnsafeMutablePointer<LinkState>, port: String, socket: String, queues: Int, grace: GracePeriod) {
+    init(_ state: UnsafeMutablePointer<LinkState>, port: String, socket: String, grace: GracePeriod) {
         self.state = state
         self.port = port
         self.socket = socket
-        self.queues = min(queues, maxQueuePairs)
         self.grace = grace
         number = Self.numbers.add(1, ordering: .relaxed).newValue
     }
@@ -59,7 +53,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     func connected() {
         facts.withLock { facts in
-            (facts.hasLostMemory, facts.refusal, facts.hasToldUnserved) = (false, nil, false)
+            (facts.hasLostMemory, facts.refusal) = (false, nil)
             state.pointee.stoppedReceiveRings.store(0, ordering: .relaxed)
             state.pointee.stoppedTransmitRings.store(0, ordering: .relaxed)
         }
@@ -85,14 +79,6 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     func start(_ started: StartedRing) {
         facts.withLock { facts in
-            guard started.index / 2 < queues else {
-                facts.unserved[started.index] = started.position
-                if started.index % 2 == 1, !facts.hasToldUnserved {
-                    facts.hasToldUnserved = true
-                    log(unread)
-                }
-                return
-            }
             setUp(started, &facts)
             let bit: UInt64 = 1 << UInt64(started.index / 2)
             if started.index % 2 == 0 {
@@ -109,7 +95,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
 
     func stop(_ rings: [Int]) -> [RingPosition] {
         facts.withLock { facts in
-            for ring in rings where ring / 2 < queues {
+            for ring in rings {
                 let bit: UInt64 = 1 << UInt64(ring / 2)
                 if ring % 2 == 0 { facts.towardsGuest &= ~bit } else { facts.fromGuest &= ~bit }
             }
@@ -117,7 +103,6 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
             grace.lcores.wake()
             grace.wait()
             return rings.map { ring in
-                if let position = facts.unserved.removeValue(forKey: ring) { return position }
                 defer { state.pointee.rings[ring].size = 0 }
                 return state.pointee.rings[ring].position
             }
@@ -151,14 +136,8 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
             facts.doubtful.keys.sorted().filter { ring in
                 let now = state.pointee.rings[ring].nextUsed, place = facts.doubtful[ring]
                 return now.index == place?.index && now.wrap == place?.wrap && state.pointee.rings[ring].size != 0
-            }.map { "\(Self.doubt($0)); \(Self.remedy)" } + (facts.unserved.keys.contains { $0 % 2 == 1 } ? [unread] : [])
+            }.map { "\(Self.doubt($0)); \(Self.remedy)" }
         }
-    }
-
-    /// What is to be said of queues that the guest sends by and that nobody reads.
-    private var unread: String {
-        "the guest uses more queue pairs than the port's \(queues): what it sends by the others is lost; `sluice port set \(port) queues N` gives the port more,"
-            + " and `ethtool -L` in the guest has it use fewer"
     }
 
     /// Closes the rings' journals. The guest is not connected.
@@ -298,7 +277,7 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         if let open = facts.journals {
             journals = open
         } else {
-            journals = JournalFile(socket: socket, rings: 2 * queues)
+            journals = JournalFile(socket: socket, rings: 2 * maxQueuePairs)
             facts.journals = journals
         }
         ring.pointee.journal = journals[started.index]

@@ -11,13 +11,15 @@ func receiveFromGuest(
     _ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>, _ wanted: Int, mayRefer: Bool,
     _ lcore: UnsafeMutablePointer<Lcore>
 ) -> Int {
-    let pair = Int(queue.pointee.queue)
-    if state.pointee.receiveRings.load(ordering: .acquiring) &>> UInt64(pair) & 1 == 0 { return 0 }
+    let pairs = state.pointee.receiveRings.load(ordering: .acquiring) & queue.pointee.pairs
+    if pairs == 0 { return 0 }
+    let pair = _fastPath(pairs & (pairs &- 1) == 0) ? pairs.trailingZeroBitCount : nextPair(pairs, after: queue.pointee.pair, state)
+    queue.pointee.pair = pair
     let ring = state.pointee.rings + (pair &* 2 &+ 1)
     let changes = state.pointee.ringChanges.load(ordering: .relaxed)
     if queue.pointee.seenChanges != changes {
         queue.pointee.seenChanges = changes
-        ring.silence()
+        silence(pairs, state)
         // There is room for it in the frames of the lcore only if nothing else was received.
         if announce(state, lcore) { return 1 }
     }
@@ -34,16 +36,46 @@ func receiveFromGuest(
 /// Whether the guest has made more frames available than were received so far.
 @inline(__always) @_noLocks
 func hasMoreFrames(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>) -> Bool {
-    let pair = Int(queue.pointee.queue)
-    if state.pointee.receiveRings.load(ordering: .acquiring) &>> UInt64(pair) & 1 == 0 { return false }
-    return (state.pointee.rings + (pair &* 2 &+ 1)).available > 0
+    var pairs = state.pointee.receiveRings.load(ordering: .acquiring) & queue.pointee.pairs
+    while pairs != 0 {
+        if (state.pointee.rings + (pairs.trailingZeroBitCount &* 2 &+ 1)).available > 0 { return true }
+        pairs &= pairs &- 1
+    }
+    return false
+}
+
+/// The pair that is polled next of several that are polled as one queue: the next one in turn whose ring has frames, or else just the next one.
+/// - Parameter pairs: those that the guest has enabled, as bits; not 0.
+@inline(never) @_noLocks
+private func nextPair(_ pairs: UInt64, after last: Int, _ state: UnsafeMutablePointer<LinkState>) -> Int {
+    // Shifted in two steps, as no bit comes after the last one.
+    let later = pairs & ((UInt64.max &<< UInt64(last)) &<< 1), earlier = pairs & ~later
+    var (rest, next) = later != 0 ? (later, earlier) : (earlier, 0)
+    let first = rest.trailingZeroBitCount
+    while rest != 0 {
+        let pair = rest.trailingZeroBitCount
+        if (state.pointee.rings + (pair &* 2 &+ 1)).available > 0 { return pair }
+        rest &= rest &- 1
+        if rest == 0 { (rest, next) = (next, 0) }
+    }
+    return first
+}
+
+/// Has the guest not announce frames by these rings, as they are polled.
+@inline(never) @_noLocks
+private func silence(_ pairs: UInt64, _ state: UnsafeMutablePointer<LinkState>) {
+    var rest = pairs
+    while rest != 0 {
+        (state.pointee.rings + (rest.trailingZeroBitCount &* 2 &+ 1)).silence()
+        rest &= rest &- 1
+    }
 }
 
 /// Returns the buffers of a burst to the guest, so that the queue can be polled again in the same turn: a ring holds the buffers of one burst. All frames of the
 /// burst must have been sent or queued, as none may refer to the buffers any more. The guest is told at the end of the turn.
 @inline(__always) @_noLocks
 func returnBuffers(_ queue: UnsafeMutablePointer<ReceiveQueue>, _ state: UnsafeMutablePointer<LinkState>) {
-    let ring = state.pointee.rings + (Int(queue.pointee.queue) &* 2 &+ 1)
+    let ring = state.pointee.rings + (queue.pointee.pair &* 2 &+ 1)
     if ring.pointee.isHeld { ring.publish() }
 }
 

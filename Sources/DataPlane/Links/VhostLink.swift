@@ -27,10 +27,11 @@ final class VhostLink: PortLink {
         let applied = try AppliedAccess(access, port: name)
         state = .allocate(capacity: 1)
         state.initialize(to: LinkState(mechanism: .vhost))
-        guest = GuestConnection(state, port: name, socket: socket, queues: queues, grace: runtime.grace)
+        guest = GuestConnection(state, port: name, socket: socket, grace: runtime.grace)
         sessions = runtime.vhost
         var options = PortOptions(path: socket, mode: mode == .server ? .server : .client)
         options.requiresSealedMemory = settings.requireSealed
+        options.offer.queuePairs = maxQueuePairs
         options.offer.features = Self.features(settings)
         if mode == .server, access != SocketAccess() { options.prepare = { try applied.apply(to: $0, port: name) } }
         do {

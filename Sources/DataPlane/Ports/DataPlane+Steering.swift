@@ -46,6 +46,6 @@ extension DataPlane {
     /// The loops that poll those receive queues that are in use: a guest may use fewer than its port has.
     private func loopsInUse(of port: Port) -> Set<Int> {
         let used = port.link.state.pointee.receiveRings.load(ordering: .relaxed)
-        return Set(loops(of: port).enumerated().filter { used & 1 << UInt64($0.offset) != 0 }.map(\.element))
+        return Set(loops(of: port).enumerated().filter { used & ReceiveQueue.pairs(of: $0.offset, of: port.link.queues) != 0 }.map(\.element))
     }
 }

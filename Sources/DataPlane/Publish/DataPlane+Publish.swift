@@ -74,7 +74,7 @@ extension DataPlane {
         let views = UnsafeMutableBufferPointer<PortView>.allocate(capacity: maxPorts)
         var taggers = [tagger([])]
         views.initialize(repeating: PortView(link: nil))
-        let connected = connectedPorts, detours = model.bridgesWithDetours
+        let connected = connectedPorts, queueCounts = Dictionary(uniqueKeysWithValues: connected.map { ($0.index, $0.link.queues) }), detours = model.bridgesWithDetours
         let watching = Set(connected.filter(\.settings.fipSnooping).map(\.settings.bridge))
         let mirrors = mirrorTables(for: lcore, treeNumbers), captures = captureTables(for: lcore)
         for port in connected {
@@ -100,7 +100,7 @@ extension DataPlane {
             number: published, receiveQueues: .copy(queues.map { key in
                 // Only queues of connected ports are placed.
                 let link = views[Int(key.port)].link!
-                return ReceiveQueue(link: link, port: key.port, queue: UInt16(key.queue), device: link.pointee.deviceQueues[key.queue])
+                return ReceiveQueue(link: link, port: key.port, queue: UInt16(key.queue), of: queueCounts[key.port]!, device: link.pointee.deviceQueues[key.queue])
             }),
             ports: views,
             bridges: .copy(bridgeNames.map { name in

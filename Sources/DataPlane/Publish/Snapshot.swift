@@ -73,10 +73,13 @@ struct ReceiveQueue {
     /// The link whose queue it is.
     var link: UnsafeMutablePointer<LinkState>
     var port: PortIndex
-    /// The number of the queue pair in the port.
+    /// The number of the queue in the port.
     var queue: UInt16
+    /// `.vhost`: the queue pairs of the guest that are polled as this queue, as bits, and the one that was polled last.
+    var pairs: UInt64
+    var pair: Int
     /// For a `.device`, the device's own queue pair.
-    var device = DeviceQueue(device: 0, queue: 0)
+    var device: DeviceQueue
     /// The value of `LinkState.ringChanges` when the lcore last looked.
     var seenChanges: UInt32 = 0
     /// How many frames to ask for in the next poll: about as many as the last one found.
@@ -90,6 +93,21 @@ struct ReceiveQueue {
     var lookedAt: Nanoseconds = 0
     /// How many frames of the port this lcore had received when it last asked the device for an interrupt.
     var framesWhenAsked: UInt64 = 0
+
+    /// - Parameter queues: how many queues the port has. A guest may use more queue pairs; they are dealt out to the queues in turn.
+    init(link: UnsafeMutablePointer<LinkState>, port: PortIndex, queue: UInt16, of queues: Int = maxQueuePairs, device: DeviceQueue = DeviceQueue(device: 0, queue: 0)) {
+        self.link = link
+        self.port = port
+        self.queue = queue
+        self.device = device
+        pair = Int(queue)
+        pairs = Self.pairs(of: pair, of: queues)
+    }
+
+    /// The queue pairs of a guest that are polled as one of its port's queues, as bits.
+    static func pairs(of queue: Int, of queues: Int) -> UInt64 {
+        stride(from: queue, to: maxQueuePairs, by: max(queues, 1)).reduce(0) { $0 | 1 << UInt64($1) }
+    }
 }
 
 extension ReceiveQueue {

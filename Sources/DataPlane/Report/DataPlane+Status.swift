@@ -61,7 +61,7 @@ extension DataPlane {
         guard let port = ports[name] else { return lostPortReport(name) }
         var report = PortReport(port.settings, counted(at: port.index, port.link.readLosses()))
         let enabled = port.link.state.pointee.receiveRings.load(ordering: .relaxed).nonzeroBitCount
-        (report.condition, report.warnings, report.queues) = (port.condition, port.link.warnings, min(enabled, port.link.queues))
+        (report.condition, report.warnings, report.queues) = (port.condition, port.link.warnings, enabled)
         (report.driver, report.device, report.numaNode) = (port.link.driver, port.link.device, port.link.numaNode)
         report.steering = steeringReport(port)
         report.addresses = bridges[port.settings.bridge]?.fdb.learnedCount(behind: port.index) ?? 0

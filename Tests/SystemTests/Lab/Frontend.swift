@@ -1,7 +1,7 @@
 import Foundation
 
-/// A vhost-user frontend (QEMU, docs/interop/vhost-user.rst) with one queue pair of split rings (virtio 1.2, section 2.7), for messages and rings that no real
-/// guest would make. Ring 0 carries frames to this guest, ring 1 frames from it.
+/// A vhost-user frontend (QEMU, docs/interop/vhost-user.rst) with split rings (virtio 1.2, section 2.7), one queue pair or up to six, for messages and rings that
+/// no real guest would make. Ring 0 carries frames to this guest, ring 1 frames from it, and so on in turn.
 final class Frontend {
     /// The vhost-user messages that are sent.
     enum Request: UInt32 {
@@ -13,7 +13,7 @@ final class Frontend {
     /// The guest's memory: a file, the whole of which is shared with the port.
     let memory: Int32
     private let base: UnsafeMutableRawPointer
-    static let memoryBytes = 4 << 20
+    static let memoryBytes = 16 << 20
     private let sizes: (toGuest: Int, fromGuest: Int)
     private var descriptors: [Int32] = []
 
@@ -54,17 +54,17 @@ final class Frontend {
     /// Does everything that a guest does when it starts. If `fullCall` is set, the call descriptor is a blocking pipe that is already full.
     /// - Parameters:
     ///   - call: the call descriptor of all rings, if it is not to be a pipe.
-    ///   - pairs: how many queue pairs there are. All have the memory of the first one, so a port can serve that alone.
+    ///   - pairs: how many queue pairs there are.
     func start(fullCall: Bool = false, call given: Int32? = nil, pairs: Int = 1) throws {
         try send(.setOwner)
         // The feature bits are VIRTIO_F_VERSION_1 (32) and VIRTIO_NET_F_MRG_RXBUF (15).
         try send(.setFeatures, le(UInt64(1 << 32 | 1 << 15)))
         try send(.setMemoryTable, le(UInt32(1)) + le(UInt32(0)) + [0, Self.memoryBytes, 0, 0].flatMap { le(UInt64($0)) }, descriptors: [memory])
         for number in 0..<2 * pairs {
-            let index = UInt32(number), ring = number % 2, size = UInt32(ring == 0 ? sizes.toGuest : sizes.fromGuest)
+            let index = UInt32(number), size = UInt32(number % 2 == 0 ? sizes.toGuest : sizes.fromGuest)
             try send(.setRingSize, le(index) + le(size))
             try send(.setRingBase, le(index) + le(UInt32(0)))
-            try send(.setRingAddress, le(index) + le(UInt32(0)) + [Self.descriptors(ring), Self.used(ring), Self.available(ring), 0].flatMap { le(UInt64($0)) })
+            try send(.setRingAddress, le(index) + le(UInt32(0)) + [Self.descriptors(number), Self.used(number), Self.available(number), 0].flatMap { le(UInt64($0)) })
             var kick = [Int32](repeating: 0, count: 2), call = kick
             guard pipe(&kick) == 0, pipe(&call) == 0 else { throw LabError("pipe: \(String(cString: strerror(errno)))") }
             descriptors += kick + call
@@ -119,18 +119,18 @@ final class Frontend {
     private static func descriptors(_ ring: Int) -> Int { ring << 18 }
     private static func available(_ ring: Int) -> Int { ring << 18 + 0x10000 }
     private static func used(_ ring: Int) -> Int { ring << 18 + 0x20000 }
-    private static func buffers(_ ring: Int) -> Int { (ring + 1) << 20 }
+    private static func buffers(_ ring: Int) -> Int { (ring + 4) << 20 }
 
     /// Makes every descriptor of a ring name a buffer of its own and makes each of them available once. `count` is the number of available buffers that the
     /// ring then states.
     func offer(ring: Int, bufferBytes: Int, count: UInt16) {
-        let size = ring == 0 ? sizes.toGuest : sizes.fromGuest
+        let size = ring % 2 == 0 ? sizes.toGuest : sizes.fromGuest
         for place in 0..<size {
             let row = base + Self.descriptors(ring) + 16 * place
             row.storeBytes(of: UInt64(Self.buffers(ring) + place * bufferBytes), as: UInt64.self)
             row.storeBytes(of: UInt32(bufferBytes), toByteOffset: 8, as: UInt32.self)
             // VIRTQ_DESC_F_WRITE is 2.
-            row.storeBytes(of: UInt16(ring == 0 ? 2 : 0), toByteOffset: 12, as: UInt16.self)
+            row.storeBytes(of: UInt16(ring % 2 == 0 ? 2 : 0), toByteOffset: 12, as: UInt16.self)
             (base + Self.available(ring)).storeBytes(of: UInt16(place), toByteOffset: 4 + 2 * place, as: UInt16.self)
         }
         (base + Self.available(ring)).storeBytes(of: count, toByteOffset: 2, as: UInt16.self)
@@ -138,9 +138,12 @@ final class Frontend {
 
     /// Makes every buffer available again that the port has used.
     func renew(ring: Int) {
-        let size = UInt16(ring == 0 ? sizes.toGuest : sizes.fromGuest), used = (base + Self.used(ring)).load(fromByteOffset: 2, as: UInt16.self)
+        let size = UInt16(ring % 2 == 0 ? sizes.toGuest : sizes.fromGuest), used = (base + Self.used(ring)).load(fromByteOffset: 2, as: UInt16.self)
         (base + Self.available(ring)).storeBytes(of: used &+ size, toByteOffset: 2, as: UInt16.self)
     }
+
+    /// Tells the port that a ring has something for it.
+    func kick(ring: Int) { _ = Glibc.write(descriptors[4 * ring + 1], [1], 1) }
 
     /// Changes a descriptor of a ring. Addresses begin with 0 at the start of the shared memory.
     func setDescriptor(ring: Int, _ number: Int, address: UInt64, length: UInt32, flags: UInt16, next: UInt16) {
@@ -152,8 +155,8 @@ final class Frontend {
     }
 
     /// Writes a frame, behind an empty virtio-net header of 12 bytes, into each of the first buffers of the ring from this guest.
-    func write(_ frame: [UInt8], buffers: Int, bufferBytes: Int) {
-        for place in 0..<buffers { (base + Self.buffers(1) + place * bufferBytes + 12).copyMemory(from: frame, byteCount: frame.count) }
+    func write(_ frame: [UInt8], ring: Int = 1, buffers: Int, bufferBytes: Int) {
+        for place in 0..<buffers { (base + Self.buffers(ring) + place * bufferBytes + 12).copyMemory(from: frame, byteCount: frame.count) }
     }
 
     /// The number of frames that the port has put into the ring towards this guest (modulo 2^16).

@@ -18,7 +18,11 @@ func arm(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMutablePointer<
         case .vhost:
             // The polls from here until the loop sleeps must not take the request back; for a paced port, one of them may come late.
             queue.pointee.seenChanges = link.pointee.ringChanges.load(ordering: .acquiring)
-            if let ring = ring(of: queue, link) { ring.expect() }
+            var pairs = polledPairs(of: queue, link)
+            while pairs != 0 {
+                (link.pointee.rings + (pairs.trailingZeroBitCount &* 2 &+ 1)).expect()
+                pairs &= pairs &- 1
+            }
         case .device:
             if link.pointee.armsInterrupts { sluice_device_expect(queue.pointee.device.device, queue.pointee.device.queue) }
             queue.pointee.framesWhenAsked = lcore.pointee.counters[Int(queue.pointee.port)].receivedFrames
@@ -91,29 +95,36 @@ private func rebuild(_ lcore: UnsafeMutablePointer<Lcore>, _ snapshot: UnsafeMut
     for index in 0..<queues.count {
         let queue = queues.baseAddress.unsafelyUnwrapped + index
         let link = queue.pointee.link
-        var descriptor: Int32 = -1
-        var countsEvents = true
         switch link.pointee.mechanism {
         case .vhost:
             // A ring that is not polled wakes nobody. When that changes, `GuestConnection` wakes the loop.
-            guard let ring = ring(of: queue, link) else { continue }
-            descriptor = ring.pointee.kick
+            var pairs = polledPairs(of: queue, link)
+            while pairs != 0 {
+                add((link.pointee.rings + (pairs.trailingZeroBitCount &* 2 &+ 1)).pointee.kick, true, index, lcore)
+                pairs &= pairs &- 1
+            }
         case .device:
             // No frame is received from a device that is down; when it is up again, that wakes the loop.
             if link.pointee.connection.load(ordering: .acquiring) < 0 { continue }
-            descriptor = link.pointee.announcements.fail ? -1 : link.pointee.interrupts[Int(queue.pointee.queue)]
-            countsEvents = link.pointee.armsInterrupts
+            let descriptor = link.pointee.announcements.fail ? -1 : link.pointee.interrupts[Int(queue.pointee.queue)]
+            add(descriptor, link.pointee.armsInterrupts, index, lcore)
         }
-        if descriptor < 0 || set < 0 || sluice_wait_set_add(set, descriptor, countsEvents, UInt32(truncatingIfNeeded: index)) != 0 { lcore.pointee.sleeper.isBlind = true }
     }
 }
 
-/// The guest's ring that this queue is; nil: it is not polled.
+/// Adds what announces frames of a queue to the set.
+/// - Parameter countsEvents: whether the descriptor counts events, rather than being readable as long as there are frames.
+@_noLocks
+private func add(_ descriptor: Int32, _ countsEvents: Bool, _ queue: Int, _ lcore: UnsafeMutablePointer<Lcore>) {
+    let set = lcore.pointee.sleeper.waitSet
+    if descriptor >= 0, set >= 0, sluice_wait_set_add(set, descriptor, countsEvents, UInt32(truncatingIfNeeded: queue)) == 0 { return }
+    lcore.pointee.sleeper.isBlind = true
+}
+
+/// The guest's queue pairs that are polled as this queue, as bits.
 @inline(__always) @_noLocks
-private func ring(of queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>) -> UnsafeMutablePointer<GuestRing>? {
-    let connection = link.pointee.connection.load(ordering: .acquiring)
-    let isEnabled = link.pointee.receiveRings.load(ordering: .relaxed) &>> UInt64(queue.pointee.queue) & 1 != 0
-    return connection >= 0 && isEnabled ? link.pointee.rings + Int(queue.pointee.queue &* 2 &+ 1) : nil
+private func polledPairs(of queue: UnsafeMutablePointer<ReceiveQueue>, _ link: UnsafeMutablePointer<LinkState>) -> UInt64 {
+    link.pointee.connection.load(ordering: .acquiring) >= 0 ? link.pointee.receiveRings.load(ordering: .relaxed) & queue.pointee.pairs : 0
 }
 
 /// A sum that grows with every change of any ring to which the snapshot's queues belong.
