@@ -7,6 +7,8 @@ private struct Loop: ~Copyable {
     struct Port {
         /// Cycles that a frame takes.
         var cost: UInt64
+        /// The length of its frames in bytes.
+        var length: UInt32 = 60
         var price = PollShares.leastPrice
         /// Frames that arrive in 2^20 cycles; nil: there are always more.
         var rate: UInt64?
@@ -56,7 +58,7 @@ private struct Loop: ~Copyable {
         ports[index].taken += frames
         if ports[index].rate != nil { ports[index].waiting -= frames }
         ports[index].waitsSince = has > frames ? now : nil
-        if divides { shares.charge(UInt16(index), at: index, frames: Int(frames), cycles: cycles, queued: 0, price: ports[index].price, hasMore: has > frames) }
+        if divides { shares.charge(UInt16(index), at: index, frames: Int(frames), cycles: cycles, queued: 0, price: ports[index].price, hasMore: has > frames, length: ports[index].length) }
         return frames
     }
 
@@ -123,14 +125,14 @@ private struct Loop: ~Copyable {
         #expect(modest.longestWait <= bursts)
     }
 
-    @Test("A port that asks for little waits for two bursts of 2.5 us or two frames, however many others always have frames, and however dear these are", arguments: 0..<40)
-    func modestAmongMany(seed: UInt64) {
+    /// How long a port that sends a frame in 50 us waits at most for others that always have frames.
+    /// - Returns: that, and the cycles of the dearest frame.
+    private func longestWait(_ seed: UInt64, costs: ClosedRange<UInt64>, length: UInt32) -> (waited: UInt64, dearest: UInt64) {
         var random = Seeded(seed)
         var ports = (0..<Int.random(in: 4...40, using: &random)).map { _ in
-            Loop.Port(cost: .random(in: 40...20_000, using: &random), price: PollShares.price(of: .random(in: 1...64, using: &random), heaviest: 64))
+            Loop.Port(cost: .random(in: costs, using: &random), length: length, price: PollShares.price(of: .random(in: 1...64, using: &random), heaviest: 64))
         }
         let dearest = ports.map(\.cost).max()!
-        // A frame in 50 us.
         let place = Int.random(in: 0...ports.count, using: &random)
         ports.insert(Loop.Port(cost: 200, rate: 20), at: place)
         var loop = Loop(ports)
@@ -139,7 +141,22 @@ private struct Loop: ~Copyable {
         loop.run(for: 100_000_000)
         loop.ports[place].longestWait = 0
         loop.run(for: 200_000_000)
-        #expect(loop.ports[place].longestWait <= 2 * max(2_500, dearest), "it waited for \(loop.ports[place].longestWait)")
+        return (loop.ports[place].longestWait, dearest)
+    }
+
+    @Test("A port that asks for little waits for two bursts of 2.5 us or two frames, however many others always have frames, and however dear these are", arguments: 0..<40)
+    func modestAmongMany(seed: UInt64) {
+        let (waited, dearest) = longestWait(seed, costs: 40...20_000, length: 1_514)
+        #expect(waited <= 2 * max(2_500, dearest), "it waited for \(waited)")
+    }
+
+    @Test("It waits for two bursts of 5 us where others' frames are long, which are read by at least four while four take no longer", arguments: 0..<40)
+    func modestAmongLong(seed: UInt64) {
+        let (waited, dearest) = longestWait(seed, costs: 600...6_000, length: 9_014)
+        #expect(waited <= 2 * max(5_000, dearest), "it waited for \(waited)")
+        var loop = Loop([Loop.Port(cost: 1_000 + seed * 6, length: 9_014), Loop.Port(cost: 200, rate: 20)])
+        loop.run(for: 10_000_000)
+        #expect(loop.shares.burst(of: 0, most: 32) == Int(5_000 / (1_000 + seed * 6)))
     }
 
     @Test("Where all ports have more frames than they are polled for, bursts are whole, and they are short again as soon as one asks for little")

@@ -20,8 +20,11 @@ package struct PollShares: ~Copyable {
     /// Turns longer than this, in nanoseconds, make a loop divide its time, and it goes on for so long.
     static let longTurn: UInt64 = 10_000
     static let lasting: UInt64 = 10_000_000
-    /// Then no burst begins of a port that always has frames when those of the turn have taken so long, in nanoseconds, and none should take longer than half of it.
+    /// Then no burst begins of a port that always has frames when those of the turn have taken so long, in nanoseconds, and none should take longer than half of it, or than it where frames are long.
     static let shortTurn: UInt64 = 5_000
+    /// A burst of frames that are longer than this, in bytes, may take as long as a turn: the fewer such frames are copied one after another, the longer each of
+    /// them takes. One or two of 9 000 bytes at once take twice as long a frame as 32 do, and four take a fifth more.
+    static let longFrame: UInt32 = 4_096
     /// How many times longer turns are while no port asks for little, and for how long it is remembered that one did, in nanoseconds.
     static let ease: UInt64 = 8
     static let remembered: UInt64 = 100_000_000
@@ -35,12 +38,16 @@ package struct PollShares: ~Copyable {
         var perFrame: UInt32 = 0
         /// Whether it had more frames than it was polled for last.
         var hasMore = false
+        /// Whether its frames are longer than `longFrame`.
+        var isLong = false
     }
 
     /// A queue that had no more frames than it was polled for, by its place among the queues that the loop polls, and its port.
     private struct Modest {
         var place: UInt16
         var port: UInt16
+        /// Whether it was polled since the others were last forgotten.
+        var isRecent = true
     }
 
     /// How many modest queues are known at most; how many of them are looked at after bursts of ports that had more frames; and how long these bursts must have
@@ -140,9 +147,8 @@ package struct PollShares: ~Copyable {
         turnSlack = isShort ? slackCost : slackCost &* Int64(Self.ease)
         burstLimit = isShort ? turnLimit &>> 1 : turnLimit
         looks = 0
-        // Queues come to other places when ports come and go.
         if now &- modestSince > Self.remembered {
-            modestCount = 0
+            forgetModest()
             modestSince = now
         }
         first = first &+ 1 < queues ? first &+ 1 : 0
@@ -179,10 +185,25 @@ package struct PollShares: ~Copyable {
         return nil
     }
 
+    /// Forgets queues that have had no frames for some time, or were not modest. Queues come to other places when ports come and go.
+    @inline(never) @_noLocks
+    private mutating func forgetModest() {
+        var kept = 0
+        for index in 0..<modestCount where modest[index].isRecent {
+            modest[kept] = modest[index]
+            modest[kept].isRecent = false
+            kept &+= 1
+        }
+        modestCount = kept
+    }
+
     @inline(__always) @_noLocks
     private mutating func noteModest(_ place: Int, _ port: UInt16) {
         shortUntil = lastTurn &+ Self.remembered
-        for index in 0..<modestCount where Int(modest[index].place) == place { return }
+        for index in 0..<modestCount where Int(modest[index].place) == place {
+            modest[index] = Modest(place: UInt16(truncatingIfNeeded: place), port: port)
+            return
+        }
         if modestCount == Self.mostModest { return }
         modest[modestCount] = Modest(place: UInt16(truncatingIfNeeded: place), port: port)
         modestCount &+= 1
@@ -192,7 +213,8 @@ package struct PollShares: ~Copyable {
     /// - Parameter most: the largest number.
     @inline(never) @_noLocks
     package func burst(of port: UInt16, most: Int) -> Int {
-        let each = Int(accounts[Int(port)].perFrame), long = Int(truncatingIfNeeded: burstLimit)
+        let account = accounts + Int(port), limit = account.pointee.isLong ? turnLimit : burstLimit
+        let each = Int(account.pointee.perFrame), long = Int(truncatingIfNeeded: limit)
         return each &* most <= long ? most : max(1, long / each)
     }
 
@@ -204,14 +226,18 @@ package struct PollShares: ~Copyable {
     ///   - queued: how many of them were queued, counted for each output. They will take more cycles.
     ///   - price: see `price(of:heaviest:)`.
     ///   - hasMore: whether the port has more frames.
+    ///   - length: how long one of them was, in bytes.
     @inline(never) @_noLocks
-    package mutating func charge(_ port: UInt16, at place: Int, frames: Int, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool) {
+    package mutating func charge(
+        _ port: UInt16, at place: Int, frames: Int, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool, length: UInt32 = 0
+    ) {
         let account = accounts + Int(port)
         let later = UInt64(truncatingIfNeeded: max(queued, 0)) &* queuedCost, sum = min(cycles &+ later, lastingCycles)
         let before = Int64(bitPattern: account.pointee.cost &- level)
         let ahead = min(before &+ Int64(truncatingIfNeeded: sum &* price), mostAheadCost)
         account.pointee.cost = level &+ UInt64(bitPattern: ahead)
         account.pointee.hasMore = hasMore
+        account.pointee.isLong = length > Self.longFrame
         if hasMore {
             least = min(least, ahead)
             unlooked &+= sum

@@ -33,7 +33,7 @@ func charge(
     }
     lcore.pointee.shares.charge(
         queue.pointee.port, at: place, frames: polled, cycles: cycles, queued: queued, price: link.pointee.port.pointee.pollPrice.load(ordering: .relaxed),
-        hasMore: hasMore)
+        hasMore: hasMore, length: lcore.pointee.lengths[0])
 }
 
 /// Counts the cycles that a burst took with the classes of its frames, in proportion to their numbers. Frames without a leaf, such as those that were flooded,
