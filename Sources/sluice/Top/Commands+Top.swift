@@ -67,7 +67,7 @@ private struct TopSession {
         var next = ContinuousClock.now + .seconds(min(pause, 0.3))
         while true {
             let size = terminal.size
-            terminal.show(screen.lines(before, now, columns: size.columns, rows: size.rows - 1) + [foot])
+            terminal.show(screen.lines(before, now, columns: size.columns, rows: size.rows - 1) + [TopScreen.cut(foot, to: size.columns)])
             let key = terminal.key(within: (next - .now) / .seconds(1))
             if let key, !take(key, rows: size.rows) { return }
             guard ContinuousClock.now >= next else { continue }
