@@ -176,8 +176,8 @@ public struct TopScreen: Sendable {
     private static let widths: [View: [Int]] = [
         .guests: [-16, -3, 6, 7, 6, 6, 5, 6, -1], .classes: [-16, -3, 6, 7, 6, 6, 5, 6, -1], .ports: [-16, -8, 6, 6, 6, 6, 6, -1],
     ]
-    /// Columns for the last cell, which says why, however long names are: enough for "its ceiling".
-    private static let reason = 11
+    /// Columns for the last cell, which says why, however long names are: enough for "its ceiling" and for most of a port's sentence.
+    private var reason: Int { view == .ports ? 19 : 11 }
 
     /// The columns' widths for these rows. Names get what the others leave.
     private func widths(_ header: [String], _ rows: [Row], _ columns: Int) -> [Int] {
@@ -192,7 +192,7 @@ public struct TopScreen: Sendable {
         }
         let others = widths.dropFirst().dropLast().reduce(widths.count - 1) { $0 + abs($1) }
         let longest = rows.reduce(abs(widths[0])) { max($0, $1.cells[0].count) }
-        widths[0] = -min(longest, max(columns - others - Self.reason, 10))
+        widths[0] = -min(longest, max(columns - others - reason, 10))
         return widths
     }
 

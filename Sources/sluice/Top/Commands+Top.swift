@@ -79,7 +79,7 @@ private struct TopSession {
     private var foot: String {
         if isTyping { return "filter: \(screen.filter)_  (Enter: done, Esc: none)" }
         let filter = screen.filter.isEmpty ? "" : "  filter '\(screen.filter)'"
-        return "[\(screen.view.rawValue) by \(screen.order.rawValue)\(filter)]  g c p  sort: r f b w t d n  / filter  l layer  q quit"
+        return "[\(screen.view.rawValue) by \(screen.order.rawValue)\(filter)]  q quit  g c p  sort rfbwtdn  / filter  l layer"
     }
 
     /// - Returns: false: the key ends it.
