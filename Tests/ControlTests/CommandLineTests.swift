@@ -548,7 +548,7 @@ import Testing
         let yaml = try run("config show").output
         #expect(try run("diff -", input: yaml) == Run(status: 0, output: "nothing to change\n", errors: ""))
         let more = yaml.replacing("- name: vm1\n  port", with: "- {name: vm2, port: vm1, macs: ['52:54:00:00:00:02'], outbound: {floor: 1mbit}}\n- name: vm1\n  port")
-        for words in ["diff -", "apply -n -", "apply -"] { #expect(try run(words, input: more).errors == "warning: \(sentence("vm2"))\n", "\(words)\n\(more)") }
+        for words in ["diff -", "apply --dry-run -", "apply -"] { #expect(try run(words, input: more).errors == "warning: \(sentence("vm2"))\n", "\(words)\n\(more)") }
     }
 
     /// What a file names and this host does not have.
