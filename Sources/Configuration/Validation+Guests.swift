@@ -167,7 +167,10 @@ extension Validator {
             }
             if let guest = guests(port.bridge, mac).first(where: { $0.port != port.name && meets(port, $0) }) {
                 if isChanged(guest.name, .guest), let place = model.guests.firstIndex(where: { $0.name == guest.name }) {
-                    add("guests[\(place)].macs", "\(mac) is the address of the host's own interface at port \(port.name): write another, or give that port another mac")
+                    add(
+                        "guests[\(place)].macs",
+                        "\(mac) is the address of the host's own interface at port \(port.name): write another, or give that port another mac"
+                    )
                 } else {
                     add(path, "\(mac) is guest \(guest.name)'s, on port \(guest.port): two stations cannot have one address; write another, or leave mac out")
                 }

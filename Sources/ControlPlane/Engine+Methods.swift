@@ -68,7 +68,9 @@ extension Engine {
         },
         MethodRow(Methods.configDiff) { engine, request in
             let file = engine.file
-            return engine.document { try Engine.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, _, model in try engine.compare(model) }
+            return engine.document { try Engine.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, _, model in
+                try engine.compare(model)
+            }
         },
         MethodRow(Methods.configDrift) { engine, request in
             try request.noParams()

@@ -123,7 +123,9 @@ struct Client {
     func connected() throws -> CInt {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        guard !path.isEmpty else { throw Failure("the socket's path is empty: name the daemon's socket with -s or SLUICE_SOCKET, such as /run/sluice/control.sock") }
+        guard !path.isEmpty else {
+            throw Failure("the socket's path is empty: name the daemon's socket with -s or SLUICE_SOCKET, such as /run/sluice/control.sock")
+        }
         let length = path.utf8.count
         guard length < MemoryLayout.size(ofValue: address.sun_path) else {
             throw Failure("the socket's path has \(length) bytes, and the system takes 107 at most: name a shorter one, or a symbolic link to it, than \(path)")

@@ -143,7 +143,8 @@ struct DiffCommand: ParsableCommand {
             let reply: ChangeReply
             if let other {
                 let from = try first.model(), to = try ConfigurationFile(other).model()
-                reply = ChangeReply(changes: Configuration.diff(from: from, to: to).lines(from: from, to: to), applied: false, warnings: to.warnings(since: from))
+                let lines = Configuration.diff(from: from, to: to).lines(from: from, to: to)
+                reply = ChangeReply(changes: lines, applied: false, warnings: to.warnings(since: from))
             } else {
                 _ = try first.model()
                 reply = try connecting.client.call(Methods.configDiff, DiffParams(yaml: first.text))

@@ -63,7 +63,8 @@ struct Sluice: ParsableCommand {
     /// - Parameter arguments: all words, the program's name first.
     static func verbHint(_ arguments: [String]) -> String? {
         let words = withOptionsLast(Array(arguments.dropFirst())).prefix { !$0.hasPrefix("-") }
-        guard words.count == 2, let object = configuration.subcommands.map({ $0.configuration }).first(where: { $0.commandName == words[0] }) else { return nil }
+        let objects = configuration.subcommands.map { $0.configuration }
+        guard words.count == 2, let object = objects.first(where: { $0.commandName == words[0] }) else { return nil }
         let verbs = object.subcommands.map { $0._commandName }
         return verbs.isEmpty || verbs.contains(words[1]) ? nil : "nor is '\(words[1])' a verb of \(words[0]); \(choice(words[1], among: verbs))"
     }
