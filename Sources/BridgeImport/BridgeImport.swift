@@ -123,6 +123,7 @@ struct Importer {
         importTraffic()
         importDCB()
         model.bridges = [settings]
+        freeHostAddress()
         fitFloors()
         tellTheRest()
     }

@@ -164,6 +164,20 @@ extension Importer {
         for above in bridge.host.above { toDo(bridge.name, "the interface \(above) is on top of the bridge: make it anew on top of \(interface)") }
     }
 
+    /// Leaves out the address of the host's tap if it is bound to another port, as two stations cannot have one address: the host's interface gets another by
+    /// itself, whereas a guest or a device of the wire cannot be given one from here.
+    mutating func freeHostAddress() {
+        for index in model.ports.indices {
+            guard case .tap(let interface, let netns, let mac?) = model.ports[index].kind else { continue }
+            let name = model.ports[index].name
+            let guest = model.guests.first { $0.port != name && $0.macs.contains(mac) }
+            let entry = model.bridges[0].staticEntries.first { $0.port != name && $0.mac == mac }
+            guard let owner = guest.map({ "guest \($0.name)'s" }) ?? entry.map({ "bound to port \($0.port)" }) else { continue }
+            model.ports[index].kind = .tap(interface: interface, netns: netns, mac: nil)
+            lose(bridge.name, "the bridge's address is \(owner) as well, so the interface \(interface) gets another one", quote: "address \(mac)")
+        }
+    }
+
     /// Whether an entry of the host's is one that somebody made, not the address of a port or of the bridge.
     func isOfHost(_ entry: KernelFDBEntry) -> Bool {
         entry.mac != bridge.mac && !bridge.ports.contains { $0.mac == entry.mac } && !entry.mac.isMulticast && !entry.mac.isZero

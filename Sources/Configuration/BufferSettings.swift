@@ -24,6 +24,7 @@ public struct BufferSettings: Equatable, Sendable {
                     .byNumber(\.sizes, size, rest: 0),
             ],
             value: { $0.buffers.count <= 8 && $0.sizes.count <= 8 ? $0 : nil }, draft: { $0 },
-            missing: "there are eight priorities and eight buffers: write prio-buffer: [0, 0, 0, 1] and buffer-size: [0kib, 512kib]")
+            missing: "there are eight priorities and eight buffers: write prio-buffer 3:1 buffer-size 1:512kib"
+                + " or, in a file, prio-buffer: [0, 0, 0, 1] and buffer-size: [0kib, 512kib]")
     }
 }

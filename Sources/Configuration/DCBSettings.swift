@@ -233,8 +233,8 @@ extension ETSSettings {
                 return settings
             },
             draft: { Draft(willing: $0.willing, exceedingFloors: $0.exceedingFloors, own: $0.sharing, recommended: $0.recommended ?? ETSSharing()) },
-            missing: "there are eight traffic classes, and the tc-bw of those whose tc-tsa is ets add up to 100: write tc-tsa: [ets, ets, strict] and"
-                + " tc-bw: [60, 40, 0]")
+            missing: "there are eight traffic classes, and the tc-bw of those whose tc-tsa is ets add up to 100: write tc-tsa 0:ets 1:ets tc-bw 0:60 1:40"
+                + " or, in a file, tc-tsa: [ets, ets] and tc-bw: [60, 40]")
     }
 }
 

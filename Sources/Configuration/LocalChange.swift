@@ -10,6 +10,8 @@ public struct LocalChange: Equatable, Sendable {
     public var trees: [TreeEdit] = []
     /// The change in words, as `Plan.lines` gives them; empty: nothing changes.
     public var lines: [String]
+    /// The warnings that it brings (`Model.warnings(since:)`).
+    public var warnings: [String] = []
 
     /// A guest that is added at the end of the model's list, changed, or removed.
     public enum GuestEdit: Equatable, Sendable {

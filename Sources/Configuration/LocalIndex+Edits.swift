@@ -41,7 +41,7 @@ extension LocalIndex {
         small.guests = [guest]
         guard let edited = try? small.edited(EditObject.class.rawValue, verb, words), let settings = edited.groups.first(where: { $0.name == name })
         else { return nil }
-        var change = LocalChange(lines: Self.lines(small, edited))
+        var change = LocalChange(lines: Self.lines(small, edited), warnings: edited.warnings(since: small))
         change.group = .init(place: place, settings: settings)
         var own = ClassIDs()
         let made = Dictionary(Configuration.trees(of: edited, ids: &own).map { ($0.name, $0) }) { first, _ in first }
@@ -100,6 +100,7 @@ extension LocalIndex {
             if groups.contains(new.name) || ports.contains(new.name) && new.port != new.name { return false }
             if old == nil, model.guests.count >= Model.mostGuests { return false }
             if new.macs.contains(where: { mac in bridge.owners[mac].map { $0 != new.name } ?? false }) { return false }
+            if new.macs.contains(where: { mac in bridge.taps[mac].map { $0 != port.name } ?? false }) { return false }
             if new.macs.count + bridge.owners.count + bridge.statics.count > model.bridges[bridge.place].fdbSize { return false }
         }
         if ((old?.macs ?? []) + (new?.macs ?? [])).contains(where: bridge.statics.contains) { return false }
@@ -121,7 +122,7 @@ extension LocalIndex {
         let (stayed, stay) = (Set(before.map(\.settings.name)), Set(after.map(\.settings.name)))
         guard before.map(\.settings.name).filter(stay.contains) == after.map(\.settings.name).filter(stayed.contains) else { return nil }
         let isSame = before.map(\.settings.name) == after.map(\.settings.name) && guest.old?.macs == guest.new?.macs
-        var change = LocalChange(lines: Self.lines(small, edited))
+        var change = LocalChange(lines: Self.lines(small, edited), warnings: edited.warnings(since: small))
         let others = guests.place(of: name)
         switch (guest.old, guest.new) {
         case (nil, let new?): change.guest = .add(new)

@@ -25,6 +25,8 @@ struct LocalIndex: Sendable {
         /// The guest that has each address; the addresses that have static entries; and the ports that have static entries.
         var owners: [MACAddress: String] = [:]
         var statics: Set<MACAddress> = []
+        /// The tap port whose interface has each address.
+        var taps: [MACAddress: String] = [:]
         var staticPorts: Set<String> = []
         /// Whether a port of the bridge names a VLAN. Then an address may belong to several guests, in different VLANs.
         var hasVLANs = false
@@ -48,6 +50,7 @@ struct LocalIndex: Sendable {
         }
         for (place, port) in model.ports.enumerated() where bridges[port.bridge] != nil {
             if port.vlan != nil { bridges[port.bridge]!.hasVLANs = true }
+            if let mac = port.kind.hostAddress { bridges[port.bridge]!.taps[mac] = port.name }
             if port.isPhysical { bridges[port.bridge]!.physical.append(place) }
             if bridges[port.bridge]!.widest.map({ model.ports[$0].largestFrame < port.largestFrame }) ?? true { bridges[port.bridge]!.widest = place }
         }

@@ -1,6 +1,6 @@
 /// The candidate that an operator most likely meant: the one with the smallest edit distance, which may be at most a third of the word's length (at least 1, at
 /// most 3).
-func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
+package func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
     let limit = min(max(word.count / 3, 1), 3)
     var best: (name: String, distance: Int)?
     for candidate in candidates {

@@ -76,11 +76,15 @@ extension Editor {
         guard name == "all" || Int(name) != nil else {
             throw ConfigurationError("", "'\(name)' is not a core: write a CPU's number, or all")
         }
-        if name == "all", let key = rest.first, ["balance", "wake-latency"].contains(key), rest.count == 2 {
+        if name == "all", let key = rest.first, ["balance", "delay", "wake-latency"].contains(key), rest.count == 2 {
             return try read(rest, into: &model.daemon, fields.daemon.filter { $0.key == key }, path, of: "a core")
         }
+        if name != "all", let key = rest.first, ["balance", "delay", "wake-latency"].contains(key) {
+            throw ConfigurationError(path, "\(key) is set for all cores together: write core set all \(key) \(key == "wake-latency" ? "10us" : "on")")
+        }
         guard rest.first == "polling", rest.count == 2, let word = rest.last else {
-            throw ConfigurationError(path, "a core has one key: write core set \(name) polling polling, adaptive or interrupt" + (name == "all" ? "; or core set all balance on, core set all wake-latency 10us" : ""))
+            let others = name == "all" ? "; or core set all balance on, core set all delay on, core set all wake-latency 10us" : ""
+            throw ConfigurationError(path, "a core has one key: write core set \(name) polling polling, adaptive or interrupt" + others)
         }
         let mode = PollingMode(rawValue: word)
         guard mode != nil || ["default", "none"].contains(word) else {

@@ -142,7 +142,9 @@ extension Validator {
             if !socket.hasPrefix("/") {
                 add(path + ".socket", "'\(socket)' is not an absolute path: write /run/sluice/\(port.name).sock")
             }
-            if socket.utf8.count > 107 || socket.utf8.contains(0) {
+            if socket.utf8.contains(0) {
+                add(path + ".socket", "a path has no NUL character, and this one has: write /run/sluice/\(port.name).sock")
+            } else if socket.utf8.count > 107 {
                 // A socket address holds 108 bytes of path, the last of which is 0 (unix(7)).
                 add(path + ".socket", "a socket's path has at most 107 bytes, this one has \(socket.utf8.count): write a shorter one")
             }

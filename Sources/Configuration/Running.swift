@@ -32,6 +32,8 @@ public struct Running: Sendable {
         public var trees: [TreeDescription]
         public var ids: ClassIDs
         public var parts: Parts
+        /// The warnings that it brings (`Model.warnings(since:)`).
+        public var warnings: [String] = []
     }
 
     /// What one command for a single change comes to. Nothing has been changed yet.
@@ -60,7 +62,9 @@ public struct Running: Sendable {
             let problems = new.problems(changed: object, trees: trees)
             guard problems.isEmpty else { throw ConfigurationError(problems) }
         }
-        return Change(plan: diff(from: model, self.trees, to: new, trees()), model: new, trees: trees(), ids: after, parts: parts)
+        let plan = diff(from: model, self.trees, to: new, trees())
+        let warnings = plan.actions.contains(where: \.mayWarn) ? new.warnings(since: model) : []
+        return Change(plan: plan, model: new, trees: trees(), ids: after, parts: parts, warnings: warnings)
     }
 
     /// The change that the words of one command ask for, as at `Model.edited`.

@@ -109,7 +109,8 @@ extension PortVLAN {
                 case .service(let id): (nil, nil, id)
                 }
             },
-            missing: "a port has one VLAN, a trunk's or a service VLAN: write 10, {trunk: [10, 20-29], native: 1} or {service: 100}")
+            missing: "a port has one VLAN, a trunk's or a service VLAN: write 10, {trunk: [10, 20-29], native: 1} or {service: 100};"
+                + " in a command, vlan 10, vlan trunk 10,20-29 native 1 or vlan service 100")
         return ValueKind(
             takes: .either([ValueKind.vlan.takes, .map(trunk.map(\.about)), .map(service.map(\.about))]),
             read: { element, problems in

@@ -150,6 +150,45 @@ extension Validator {
             }
             checkRoom(for: counts[bridge.name] ?? 0, in: bridge, "bridges[\(index)].fdb-size")
         }
+        checkHostAddresses { bridge, mac in owners[Place(bridge: bridge, mac: mac)] ?? [] }
+    }
+
+    /// Checks that the address of a tap's interface, from which the host sends, is bound to no other port: the bridge would drop what one of the two sends.
+    /// - Parameter guests: the guests of a bridge that have an address.
+    private mutating func checkHostAddresses(_ guests: (String, MACAddress) -> [GuestSettings]) {
+        var taps: [String: String] = [:]
+        for (index, port) in claiming(model.ports, \.name, .port) {
+            guard let mac = port.kind.hostAddress, !mac.isZero else { continue }
+            let path = "ports[\(index)].mac"
+            func isBeside(_ vlan: Int?, _ other: String) -> Bool {
+                guard bridgesWithVLANs.contains(port.bridge) else { return true }
+                guard let vlan = vlan ?? ports[other].flatMap({ PortMembership($0.vlan).native }) else { return false }
+                return PortMembership(port.vlan).members.contains(vlan)
+            }
+            if let guest = guests(port.bridge, mac).first(where: { $0.port != port.name && meets(port, $0) }) {
+                if isChanged(guest.name, .guest), let place = model.guests.firstIndex(where: { $0.name == guest.name }) {
+                    add(
+                        "guests[\(place)].macs",
+                        "\(mac) is the address of the host's own interface at port \(port.name): write another, or give that port another mac"
+                    )
+                } else {
+                    add(path, "\(mac) is guest \(guest.name)'s, on port \(guest.port): two stations cannot have one address; write another, or leave mac out")
+                }
+            } else if let entry = bridges[port.bridge]?.staticEntries.first(where: { $0.mac == mac && $0.port != port.name && isBeside($0.vlan, $0.port) }) {
+                add(path, "\(mac) has a static entry on port \(entry.port): two stations cannot have one address; write another, or leave mac out")
+            }
+            // Taps on one bridge in different VLANs may share an address, as interfaces of one host do.
+            guard !bridgesWithVLANs.contains(port.bridge) else { continue }
+            let place = "\(port.bridge) \(mac)"
+            if let other = taps[place] { add(path, "\(mac) is port \(other)'s already: two stations cannot have one address; write another, or leave mac out") }
+            taps[place] = taps[place] ?? port.name
+        }
+    }
+
+    /// Whether a port is in a VLAN of a guest's.
+    private func meets(_ port: PortSettings, _ guest: GuestSettings) -> Bool {
+        guard bridgesWithVLANs.contains(port.bridge) else { return true }
+        return PortMembership(port.vlan).members.ids.contains { isIn($0, guest) }
     }
 
     /// Whether two guests of a bridge have a VLAN in common.

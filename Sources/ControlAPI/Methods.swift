@@ -211,11 +211,14 @@ public struct ChangeReply: Codable, Equatable, Sendable {
     public var kept: [String]?
     /// What else the operator should know, as sentences; nil: nothing.
     public var notes: [String]?
-    public init(changes: [String], applied: Bool, kept: [String] = [], notes: [String] = []) {
+    /// What will not work as it is written since the change, as sentences; nil: nothing. What did not work before either is not told again.
+    public var warnings: [String]?
+    public init(changes: [String], applied: Bool, kept: [String] = [], notes: [String] = [], warnings: [String] = []) {
         self.changes = changes
         self.applied = applied
         self.kept = kept.isEmpty ? nil : kept
         self.notes = notes.isEmpty ? nil : notes
+        self.warnings = warnings.isEmpty ? nil : warnings
     }
 }
 

@@ -146,18 +146,19 @@ public struct Daemon {
         do {
             let text = try file.current()
             // The file is read on this thread, so that no client of the control queue has to wait for that.
-            var changes: [String]?
-            while changes == nil {
+            var reply: ChangeReply?
+            while reply == nil {
                 let (daemon, before) = control.sync { (engine.daemonSettings, engine.before) }
                 let model = try Engine.wanted(text, daemon)
                 let wanted = try Engine.Applying(ApplyParams(yaml: text), file, before, how: "reload", who: nil)
-                changes = try control.sync {
+                reply = try control.sync {
                     guard engine.daemonSettings == daemon else { return nil }
-                    return try engine.apply(wanted, model).changes
+                    return try engine.apply(wanted, model)
                 }
             }
-            log.info("reloaded \(file.path)\(changes?.isEmpty == false ? "" : ": nothing has changed")")
-            for line in changes ?? [] { log.debug("\(line)") }
+            log.info("reloaded \(file.path)\(reply?.changes.isEmpty == false ? "" : ": nothing has changed")")
+            for line in reply?.changes ?? [] { log.debug("\(line)") }
+            for sentence in reply?.warnings ?? [] { log.warning("\(sentence)") }
         } catch {
             log.error("\(file.path) is not reloaded, and what ran goes on:\n\(error)")
         }

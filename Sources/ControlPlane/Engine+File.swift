@@ -38,7 +38,7 @@ extension Engine {
         let previous = isDryRun || wanted.before.changes == changes ? wanted.previous : before.record()
         let lines = try carryOut(change, isTrial ? .trial(yaml: params.yaml) : .document(yaml: params.yaml), began, isDryRun: isDryRun)
         var notes = removals(from: old, to: model, isDryRun: isDryRun, previous)
-        if isDryRun { return ChangeReply(changes: lines, applied: false, notes: notes) }
+        if isDryRun { return ChangeReply(changes: lines, applied: false, notes: notes, warnings: change.warnings) }
         if isTrial, let seconds = params.confirm {
             trial = Trial(old: old, deadline: .now + .seconds(Int64(seconds)))
             keeper?.undo = old.yaml
@@ -46,7 +46,7 @@ extension Engine {
         }
         note(wanted, model, lines.count)
         tell(isTrial ? "\(wanted.how), to be confirmed" : wanted.how, lines, wanted.who)
-        return ChangeReply(changes: lines + retryParts(), applied: true, notes: notes)
+        return ChangeReply(changes: lines + retryParts(), applied: true, notes: notes, warnings: change.warnings)
     }
 
     /// Records that a document runs now.

@@ -116,8 +116,7 @@ extension Engine {
     func confirm(_ params: ConfirmParams, _ peer: Peer?) throws -> ChangeReply {
         guard trial != nil else { throw RPCError(RPCError.refused, "no configuration waits to be confirmed") }
         if params.undo == true {
-            let lines = try undoTrial(how: "undone by hand", who: peer)
-            return ChangeReply(changes: lines, applied: true, notes: ["undone: what ran before runs again"])
+            return try undoTrial(how: "undone by hand", who: peer)
         }
         _ = try record(.confirmed)
         endTrial()
@@ -138,8 +137,8 @@ extension Engine {
         }
     }
 
-    private func undoTrial(how: String, who: Peer?) throws -> [String] {
-        guard let old = trial?.old else { return [] }
+    private func undoTrial(how: String, who: Peer?) throws -> ChangeReply {
+        guard let old = trial?.old else { return ChangeReply(changes: [], applied: true) }
         let began = ContinuousClock.now
         before.record()
         let target = running.fitting(old), parts = running.parts
@@ -153,7 +152,7 @@ extension Engine {
         endTrial()
         remember(old.yaml, old, how: how, who: who, changes: lines.count)
         tell(how, lines, who)
-        return lines
+        return ChangeReply(changes: lines, applied: true, notes: ["undone: what ran before runs again"], warnings: change.warnings)
     }
 
     private func endTrial() {

@@ -69,7 +69,7 @@ extension Engine {
         MethodRow(Methods.configDiff) { engine, request in
             let file = engine.file
             return engine.document { try Engine.compared(try request.params(DiffParams.self), file) } yaml: { $0 } then: { engine, _, model in
-                ChangeReply(changes: try engine.compare(model), applied: false, kept: engine.keptParts)
+                try engine.compare(model)
             }
         },
         MethodRow(Methods.configDrift) { engine, request in
@@ -89,7 +89,7 @@ extension Engine {
         .show(Methods.partShow) { engine, params in try engine.showParts(params.name) },
         MethodRow(Methods.edit) { engine, request in
             let params = try request.params(EditParams.self)
-            return .reply(ChangeReply(changes: try engine.edit(params.object, params.verb, params.words, request.peer), applied: true))
+            return .reply(try engine.edit(params.object, params.verb, params.words, request.peer))
         },
         .showLater(Methods.portShow) { engine, params in
             let ports = try engine.ports(params.name)

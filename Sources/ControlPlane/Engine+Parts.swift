@@ -41,15 +41,15 @@ extension Engine {
                 Self.answering {
                     let (part, staged, isDryRun) = try read.get()
                     defer { staged?.discard() }
-                    let lines = try engine.put(part, staged, isDryRun: isDryRun)
-                    if !isDryRun { engine.tell("part set \(part.name)", lines, request.peer) }
-                    return .reply(ChangeReply(changes: lines, applied: !isDryRun))
+                    let reply = try engine.put(part, staged, isDryRun: isDryRun)
+                    if !isDryRun { engine.tell("part set \(part.name)", reply.changes, request.peer) }
+                    return .reply(reply)
                 }
             }
         }
     }
 
-    private func put(_ part: Part, _ staged: PartFolder.Staged?, isDryRun: Bool) throws -> [String] {
+    private func put(_ part: Part, _ staged: PartFolder.Staged?, isDryRun: Bool) throws -> ChangeReply {
         let began = ContinuousClock.now
         let change = try running.changed(part: part.name, to: part)
         // The file had the right content when the other thread looked at it, but may have been changed or removed since.
@@ -62,7 +62,7 @@ extension Engine {
             unfit[part.name] = nil
             partTimes[part.name] = Date()
         }
-        return lines
+        return ChangeReply(changes: lines, applied: !isDryRun, warnings: change.warnings)
     }
 
     func deletePart(_ params: PartDeletion, _ peer: Peer?) throws -> ChangeReply {
@@ -80,7 +80,7 @@ extension Engine {
         let lines = try carryOut(change, .part(name: name, yaml: nil), began, file: PartFile(name: name, folder: folder, goes: true))
         partTimes[name] = nil
         tell("part del \(name)", lines, peer)
-        return ChangeReply(changes: lines, applied: true)
+        return ChangeReply(changes: lines, applied: true, warnings: change.warnings)
     }
 
     /// Tries again to use parts that did not fit the configuration that ran before.
@@ -90,7 +90,7 @@ extension Engine {
         unfit.keys.sorted().prefix(64).flatMap { name -> [String] in
             guard let part = unfit[name]?.part else { return [] }
             do {
-                return try put(part, nil, isDryRun: false)
+                return try put(part, nil, isDryRun: false).changes
             } catch {
                 unfit[name]?.sentence = "\(error)"
                 return []

@@ -119,35 +119,40 @@ final class Engine {
     /// - Returns: the changes, one on each line.
     func start(_ model: Model, _ parts: Parts) throws -> [String] {
         let began = ContinuousClock.now
-        return try carryOut(try running.starting(with: model, parts), nil, began)
-    }
-
-    /// Tells in what the operator's own configuration differs from `model`, whether it can be changed at run time or not.
-    /// - Returns: the changes that would be made, one on each line.
-    func compare(_ model: Model) throws -> [String] { try carryOut(try running.changed(base: model), nil, .now, isDiff: true) }
-
-    /// Makes one change, given in the words of the command line, either completely or not at all.
-    func edit(_ object: String, _ verb: String, _ words: [String], _ peer: Peer?) throws -> [String] {
-        let lines = try edit(object, verb, words)
-        tell("\(object) \(verb)", lines, peer)
+        let change = try running.starting(with: model, parts), lines = try carryOut(change, nil, began)
+        for sentence in change.warnings { log.warning("\(sentence)") }
         return lines
     }
 
-    private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> [String] {
+    /// Tells in what the operator's own configuration differs from `model`, whether it can be changed at run time or not.
+    func compare(_ model: Model) throws -> ChangeReply {
+        let change = try running.changed(base: model)
+        return ChangeReply(changes: try carryOut(change, nil, .now, isDiff: true), applied: false, kept: keptParts, warnings: change.warnings)
+    }
+
+    /// Makes one change, given in the words of the command line, either completely or not at all.
+    func edit(_ object: String, _ verb: String, _ words: [String], _ peer: Peer?) throws -> ChangeReply {
+        let reply = try edit(object, verb, words)
+        tell("\(object) \(verb)", reply.changes, peer)
+        return reply
+    }
+
+    private func edit(_ object: String, _ verb: String, _ words: [String]) throws -> ChangeReply {
         let began = ContinuousClock.now
         // Ports that are not open and addresses without room are tried again at every change, which only the general way does.
         let short = dataPlane.lostPorts.isEmpty && dataPlane.unboundAddresses.isEmpty && hasStarted
         switch try running.edited(object, verb, words, short: short) {
         case .local(let change):
-            if change.lines.isEmpty { return [] }
+            if change.lines.isEmpty { return ChangeReply(changes: [], applied: true) }
             _ = try record(.edit(object: object, verb: verb, words: words))
             keeper?.count((ContinuousClock.now - began) / .seconds(1))
             dataPlane.apply(change)
             running.adopt(change)
             changes += 1
-            return change.lines + shortfalls(after: [])
+            return ChangeReply(changes: change.lines + shortfalls(after: []), applied: true, warnings: change.warnings)
         case .whole(let change):
-            return try carryOut(change, .edit(object: object, verb: verb, words: words), began)
+            let lines = try carryOut(change, .edit(object: object, verb: verb, words: words), began)
+            return ChangeReply(changes: lines, applied: true, warnings: change.warnings)
         }
     }
 
@@ -199,7 +204,7 @@ final class Engine {
         followSFlow()
         listener = nil
         if isNothing { return lines }
-        changes += 1
+        if !isStart { changes += 1 }
         // A caller whose change contains nothing new, but who asks for a port that could not be opened, is told that it still cannot.
         if plan.isEmpty, let reason = dataPlane.lostPorts.values.min() { throw DataPlaneError(reason) }
         return lines + shortfalls(after: isStart ? dataPlane.lostPorts.keys.sorted() : lost)
@@ -244,7 +249,7 @@ final class Engine {
         Self.answering {
             if let verb = Verb(request.method) {
                 try refuse(request, .changes)
-                return .reply(ChangeReply(changes: try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request), request.peer), applied: true))
+                return .reply(try edit(verb.object.rawValue, verb.verb.rawValue, try verb.words(request), request.peer))
             }
             guard let row = Self.methods[request.method] else {
                 let names = Self.methods.keys.sorted() + Verb.all.map(\.name)

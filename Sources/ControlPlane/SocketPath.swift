@@ -19,8 +19,9 @@ struct SocketPath {
 
     /// - Throws: a sentence if a server answers at this path, or if something else than a socket is there.
     func requireFree() throws(ControlSocketError) {
-        guard !path.isEmpty, path.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) else {
-            throw ControlSocketError("the \(what)'s path '\(path)' must have 1 to 107 bytes: \(remedy)")
+        guard !path.isEmpty else { throw ControlSocketError("the \(what)'s path is empty: \(remedy)") }
+        guard path.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) else {
+            throw ControlSocketError("the \(what)'s path has \(path.utf8.count) bytes, and the system takes 107 at most: \(remedy), shorter than \(path)")
         }
         var status = stat()
         guard lstat(path, &status) == 0 else { return }

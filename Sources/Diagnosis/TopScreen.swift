@@ -20,16 +20,19 @@ public struct TopScreen: Sendable {
     ///   - columns: the most characters of a line.
     ///   - rows: the most lines; nil: as many as there are.
     public func lines(_ before: Sample, _ now: Sample, columns: Int = 80, rows: Int? = nil) -> [String] {
-        let head = head(before, now), table = table(before, now)
+        let head = head(before, now, columns), table = table(before, now, columns)
         var lines = head + [""] + table.prefix(1)
         let room = rows.map { max(0, $0 - lines.count) } ?? table.count
         lines += table.dropFirst(1 + max(0, min(first, table.count - 2))).prefix(room)
-        return lines.map { $0.count > columns ? String($0.prefix(max(0, columns - 1))) + "…" : $0 }
+        return lines.map { Self.cut($0, to: columns) }
     }
+
+    /// A text whose end is left out if it is longer than this, as a terminal would go on with it on the next line.
+    public static func cut(_ text: String, to columns: Int) -> String { text.count > columns ? String(text.prefix(max(0, columns - 1))) + "…" : text }
 
     // MARK: The switch
 
-    private func head(_ before: Sample, _ now: Sample) -> [String] {
+    private func head(_ before: Sample, _ now: Sample, _ columns: Int) -> [String] {
         let status = now.status, seconds = max(now.time - before.time, 0.001)
         func perSecond(_ value: (StatsReply) -> UInt64) -> UInt64 { UInt64(Double(value(now.stats).since(value(before.stats))) / seconds) }
         let up = status.uptimeSeconds, time = up >= 86_400 ? "\(up / 86_400)d\(up / 3_600 % 24)h" : "\(up / 3_600)h\(up / 60 % 60)min"
@@ -43,13 +46,17 @@ public struct TopScreen: Sendable {
         if !drops.isEmpty {
             second += ": " + drops.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(3).map { "\($0.key) \(Self.short(UInt64(Double($0.value) / seconds)))" }.joined(separator: ", ")
         }
+        // Beyond four, two stand on a line, and say less where that would be too long.
+        let isPaired = now.cores.count > 4, isShort = isPaired && columns < 120
         let cores = now.cores.map { core in
             let lost = before.cores.first { $0.cpu == core.cpu }.map { core.stalls.since($0.stalls).count } ?? 0
             let cycles = core.framesPerSecond > 0 ? "\(Int(core.cyclesPerFrame)) cycles/frame" : "no frames"
-            return "CPU \(core.cpu) busy \(Int(core.busyPercent.rounded()))% asleep \(Int(core.asleepPercent.rounded()))% \(Self.short(core.framesPerSecond))pps \(cycles)\(lost > 0 ? " stalls \(lost)" : "")"
+            let busy = "CPU \(core.cpu) busy \(Int(core.busyPercent.rounded()))%", asleep = " asleep \(Int(core.asleepPercent.rounded()))%"
+            let packets = " \(Self.short(core.framesPerSecond))pps", stalls = lost > 0 ? " stalls \(lost)" : ""
+            if isShort { return busy + (lost > 0 ? stalls : asleep) + packets }
+            return busy + asleep + packets + " \(cycles)" + stalls
         }
-        // Beyond four, two stand on a line.
-        let coreLines = cores.count <= 4 ? cores : stride(from: 0, to: min(cores.count, 8), by: 2).map { cores[$0..<min($0 + 2, cores.count)].joined(separator: "  ") }
+        let coreLines = !isPaired ? cores : stride(from: 0, to: min(cores.count, 8), by: 2).map { cores[$0..<min($0 + 2, cores.count)].joined(separator: "  ") }
         return [first, second] + coreLines + (cores.count > 8 ? ["and \(cores.count - 8) more CPUs: sluice core show"] : [])
     }
 
@@ -67,11 +74,12 @@ public struct TopScreen: Sendable {
         var drops: UInt64
     }
 
-    private func table(_ before: Sample, _ now: Sample) -> [String] {
+    private func table(_ before: Sample, _ now: Sample, _ columns: Int) -> [String] {
         let (header, rows) = view == .ports ? ports(before, now) : classes(before, now)
         let shown = rows.filter { filter.isEmpty || $0.name.contains(filter) }.sorted(by: precedes)
         let empty = filter.isEmpty ? "no \(view.rawValue)" : "no \(view.rawValue) with '\(filter)' in their names"
-        return [header] + (shown.isEmpty ? [empty] : shown.map { Self.line($0.cells, view) })
+        let widths = widths(header, shown, columns)
+        return [Self.line(header, widths)] + (shown.isEmpty ? [empty] : shown.map { Self.line($0.cells, widths) })
     }
 
     private func precedes(_ one: Row, _ other: Row) -> Bool {
@@ -89,7 +97,7 @@ public struct TopScreen: Sendable {
         return (key(other), one.name) < (key(one), other.name)
     }
 
-    private func classes(_ before: Sample, _ now: Sample) -> (String, [Row]) {
+    private func classes(_ before: Sample, _ now: Sample) -> ([String], [Row]) {
         let all = ClassChange.all(before, now)
         // What a guest's classes wait for is counted at the leaves.
         var holds: [String: [String: UInt64]] = [:], heldBy: [String: [String: UInt64]] = [:], tops: [String: Int] = [:]
@@ -128,10 +136,10 @@ public struct TopScreen: Sendable {
         }
         var header = [view == .guests ? "GUEST" : "CLASS", "DIR", "FLOOR", "CEILING", "RATE", "BORROW", "WAIT", "DROP/S", "HELD BY"]
         if isTimed { header.insert("P99", at: 7) }
-        return (Self.line(header, view), rows)
+        return (header, rows)
     }
 
-    private func ports(_ before: Sample, _ now: Sample) -> (String, [Row]) {
+    private func ports(_ before: Sample, _ now: Sample) -> ([String], [Row]) {
         let seconds = max(now.time - before.time, 0.001), old = Dictionary(before.ports.map { ($0.name, $0) }) { first, _ in first }
         let rows = now.ports.map { port in
             let earlier = old[port.name] ?? PortStatus()
@@ -146,7 +154,7 @@ public struct TopScreen: Sendable {
             ]
             return Row(name: port.name, cells: cells, rate: layer.bits(rx) &+ layer.bits(tx), drops: perSecond)
         }
-        return (Self.line(["PORT", "STATE", "RX", "RX/S", "TX", "TX/S", "DROP/S", "WHY"], view), rows)
+        return (["PORT", "STATE", "RX", "RX/S", "TX", "TX/S", "DROP/S", "WHY"], rows)
     }
 
     /// What held a class back most, in few letters; empty: nothing did.
@@ -164,24 +172,46 @@ public struct TopScreen: Sendable {
 
     // MARK: Text
 
+    /// Columns in which numbers have room, so that they stay where they are from screen to screen. Widths below 0 are aligned to the left.
     private static let widths: [View: [Int]] = [
         .guests: [-16, -3, 6, 7, 6, 6, 5, 6, -1], .classes: [-16, -3, 6, 7, 6, 6, 5, 6, -1], .ports: [-16, -8, 6, 6, 6, 6, 6, -1],
     ]
+    /// Columns for the last cell, which says why, however long names are: enough for "its ceiling" and for most of a port's sentence.
+    private var reason: Int { view == .ports ? 19 : 11 }
 
-    /// Cells in columns: widths below 0 are aligned to the left.
-    private static func line(_ cells: [String], _ view: View) -> String {
-        var line = ""
-        var widths = widths[view] ?? []
-        if cells.count > widths.count {
+    /// The columns' widths for these rows. Names get what the others leave.
+    private func widths(_ header: [String], _ rows: [Row], _ columns: Int) -> [Int] {
+        var widths = Self.widths[view] ?? []
+        if header.count > widths.count {
             widths.insert(5, at: 7)
             widths[0] = -14
         }
-        for (cell, width) in zip(cells, widths) {
-            let space = String(repeating: " ", count: max(0, abs(width) - cell.count))
-            line += (line.isEmpty ? "" : " ") + (width < 0 ? cell + space : space + cell)
+        for place in widths.indices.dropFirst().dropLast() {
+            let longest = rows.reduce(abs(widths[place])) { max($0, $1.cells[place].count) }
+            widths[place] = widths[place] < 0 ? -longest : longest
+        }
+        let others = widths.dropFirst().dropLast().reduce(widths.count - 1) { $0 + abs($1) }
+        let longest = rows.reduce(abs(widths[0])) { max($0, $1.cells[0].count) }
+        widths[0] = -min(longest, max(columns - others - reason, 10))
+        return widths
+    }
+
+    private static func line(_ cells: [String], _ widths: [Int]) -> String {
+        var line = ""
+        for (place, (cell, width)) in zip(cells, widths).enumerated() {
+            let text = place == 0 ? shortened(cell, to: abs(width)) : cell
+            let space = String(repeating: " ", count: max(0, abs(width) - text.count))
+            line += (place == 0 ? "" : " ") + (width < 0 ? text + space : space + text)
         }
         while line.last == " " { line.removeLast() }
         return line
+    }
+
+    /// A name without its middle, if it is too long: classes of one group begin alike, and those of one protocol end alike.
+    private static func shortened(_ name: String, to width: Int) -> String {
+        if name.count <= width { return name }
+        let end = width / 2
+        return name.prefix(width - 1 - end) + "…" + name.suffix(end)
     }
 
     /// A time with two or three digits and its unit, as in `870ns`, `1.2ms` or `14s`.

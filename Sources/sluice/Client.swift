@@ -28,7 +28,11 @@ struct Client {
         } catch {
             throw unreadable(method)
         }
-        if let error = reply.error { throw Failure(error.message, problems: error.data) }
+        if let error = reply.error {
+            var failure = Failure(error.message, problems: error.data)
+            failure.isOfName = error.code == RPCError.notFound
+            throw failure
+        }
         guard let value = reply.result else { throw Failure("the daemon's answer to \(method) has no result") }
         return value
     }
@@ -119,8 +123,12 @@ struct Client {
     func connected() throws -> CInt {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        guard !path.isEmpty, path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw Failure("the socket's path '\(path)' must have 1 to 107 bytes")
+        guard !path.isEmpty else {
+            throw Failure("the socket's path is empty: name the daemon's socket with -s or SLUICE_SOCKET, such as /run/sluice/control.sock")
+        }
+        let length = path.utf8.count
+        guard length < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw Failure("the socket's path has \(length) bytes, and the system takes 107 at most: name a shorter one, or a symbolic link to it, than \(path)")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -184,6 +192,8 @@ struct Client {
 /// Why a verb could not be carried out: sentences for standard error. The exit status is 1.
 struct Failure: Error, CustomStringConvertible {
     let description: String
+    /// Whether there is nothing of the name that was given.
+    var isOfName = false
 
     /// - Parameter problems: if there are any, they are told one by one instead of `message`.
     init(_ message: String, problems: [ProblemReport]? = nil) {

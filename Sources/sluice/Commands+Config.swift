@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import ControlAPI
+import Doctor
 import Filters
 import Foundation
 
@@ -27,7 +28,7 @@ extension ConfigCommand {
             abstract: "What single changes have made of the daemon's configuration file.",
             discussion: "They are made again after every restart, as long as the file does not say otherwise.")
         @OptionGroup var connecting: Connecting
-        func run() throws { try reporting { try connecting.show(Methods.configDrift, NoParams(), Output.changes) } }
+        func run() throws { try reporting { try connecting.change(Methods.configDrift, NoParams()) } }
     }
 
     struct Save: ParsableCommand {
@@ -70,7 +71,7 @@ extension ConfigCommand {
         func run() throws {
             try reporting {
                 let params = RollbackParams(revision: number, dryRun: applying.dryRun, confirm: applying.seconds)
-                try connecting.show(Methods.configRollback, params, Output.changes)
+                try connecting.change(Methods.configRollback, params)
             }
         }
     }
@@ -100,7 +101,7 @@ struct ConfirmCommand: ParsableCommand {
     @Flag(help: "Undo it at once instead.") var undo = false
     func run() throws {
         try reporting {
-            try connecting.show(Methods.configConfirm, ConfirmParams(undo: undo)) { ($0.changes + ($0.notes ?? [])).joined(separator: "\n") }
+            try connecting.change(Methods.configConfirm, ConfirmParams(undo: undo)) { ($0.changes + ($0.notes ?? [])).joined(separator: "\n") }
         }
     }
 }
@@ -110,7 +111,7 @@ struct ApplyCommand: ParsableCommand {
         commandName: "apply", abstract: "Make the daemon run a configuration, whole or not at all.")
     @OptionGroup var connecting: Connecting
     @OptionGroup var applying: Applying
-    @Argument(help: "A YAML file, or - for standard input.") var file: String
+    @Argument(help: "A YAML file, or - for standard input.", completion: .yaml) var file: String
 
     func run() throws {
         try reporting {
@@ -118,7 +119,7 @@ struct ApplyCommand: ParsableCommand {
             // Problems of the file itself can be told without a daemon.
             _ = try document.model()
             let reply = try connecting.client.call(Methods.configApply, ApplyParams(yaml: document.text, dryRun: applying.dryRun, confirm: applying.seconds))
-            Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
+            try Output.tell(reply, json: connecting.json)
         }
     }
 }
@@ -127,8 +128,8 @@ struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff", abstract: "What would change: from what runs to a file, or from one file to another.")
     @OptionGroup var connecting: Connecting
-    @Argument(help: "A YAML file, or - for standard input; none: the daemon's own configuration file.") var file: String?
-    @Argument(help: "A second one; then no daemon is asked.") var other: String?
+    @Argument(help: "A YAML file, or - for standard input; none: the daemon's own configuration file.", completion: .yaml) var file: String?
+    @Argument(help: "A second one; then no daemon is asked.", completion: .yaml) var other: String?
 
     func validate() throws {
         guard other != nil, connecting.socket != nil || connecting.timeout != nil else { return }
@@ -137,24 +138,25 @@ struct DiffCommand: ParsableCommand {
 
     func run() throws {
         try reporting {
-            guard let file else { return try connecting.show(Methods.configDiff, DiffParams(), Output.changes) }
+            guard let file else { return try connecting.change(Methods.configDiff, DiffParams()) }
             let first = try ConfigurationFile(file)
             let reply: ChangeReply
             if let other {
                 let from = try first.model(), to = try ConfigurationFile(other).model()
-                reply = ChangeReply(changes: Configuration.diff(from: from, to: to).lines(from: from, to: to), applied: false)
+                let lines = Configuration.diff(from: from, to: to).lines(from: from, to: to)
+                reply = ChangeReply(changes: lines, applied: false, warnings: to.warnings(since: from))
             } else {
                 _ = try first.model()
                 reply = try connecting.client.call(Methods.configDiff, DiffParams(yaml: first.text))
             }
-            Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
+            try Output.tell(reply, json: connecting.json)
         }
     }
 }
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "check", abstract: "Check a configuration without a daemon.")
-    @Argument(help: "A YAML file, or - for standard input.") var file: String
+    @Argument(help: "A YAML file, or - for standard input.", completion: .yaml) var file: String
     @Flag(name: .shortAndLong, help: "Print JSON.") var json = false
 
     /// What a configuration without problems contains.
@@ -172,6 +174,7 @@ struct CheckCommand: ParsableCommand {
             let isUnread = (!model.filters.isEmpty || model.mirrors.contains { $0.filter != nil }) && !PacketExpression.isAvailable
             let unread = isUnread ? ["filters and mirrors: libpcap is not on this host, so nobody has looked at their expressions: sluiced will, or install libpcap0.8"] : []
             let warnings = blank + unread + model.warnings.map(\.description) + Self.unusableSockets(model)
+                + Checks.lacks(of: model, HostReader().facts(Needs(model), daemon: .absent("nobody was asked"), process: nil))
             if json {
                 return Output.print(try Output.json(Contents(
                     bridges: model.bridges.count, ports: model.ports.count, groups: model.groups.count, guests: model.guests.count, warnings: warnings)))

@@ -12,7 +12,8 @@ struct DoctorCommand: ParsableCommand {
             Exit status 1 means that something is wrong; advice alone is none. With --config, no daemon has to run.
             """)
     @OptionGroup var connecting: Connecting
-    @Option(help: "The configuration to compare with; by default what runs or, without a daemon, /etc/sluice/sluice.yaml.") var config: String?
+    @Option(help: "The configuration to compare with; by default what runs or, without a daemon, /etc/sluice/sluice.yaml.", completion: .yaml)
+    var config: String?
     @Flag(help: "Print what is fine, too.") var all = false
 
     private static let standardFile = "/etc/sluice/sluice.yaml"

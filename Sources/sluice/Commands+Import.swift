@@ -16,7 +16,7 @@ struct ImportCommand: ParsableCommand {
                 decided and what is to be done stands in the file, as comments, with the kernel's own words. It needs no daemon.
                 """)
         @OptionGroup var source: ImportSource
-        @Option(name: .shortAndLong, help: "File to write; by default standard output.") var output: String?
+        @Option(name: .shortAndLong, help: "File to write; by default standard output.", completion: .yaml) var output: String?
 
         func run() throws {
             try reporting {
@@ -38,7 +38,7 @@ struct ImportCommand: ParsableCommand {
 struct ImportSource: ParsableArguments {
     @Argument(help: "The bridge of the kernel's.") var bridge: String
     @Flag(help: "Read libvirt's status files for the names, addresses and bandwidths of guests.") var libvirt = false
-    @Option(help: "The folder of libvirt's status files.") var libvirtFolder = "/run/libvirt/qemu"
+    @Option(help: "The folder of libvirt's status files.", completion: .directory) var libvirtFolder = "/run/libvirt/qemu"
     @Option(help: "A port that leads to the wire; may be given several times. By default all that are neither taps nor veth pairs.") var uplink: [String] = []
 
     func read(_ taps: BridgeImport.Taps) throws -> BridgeImport {

@@ -45,7 +45,7 @@ struct LibvirtCommand: ParsableCommand {
 
 /// The options about the daemon and its bridges that the commands for libvirt share.
 struct LibvirtTarget: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).")
+    @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).", completion: .file())
     var socket: String?
 
     @Option(help: "Bridge of interfaces that name none in the domain's metadata; by default the only one that there is.")

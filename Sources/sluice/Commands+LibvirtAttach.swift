@@ -15,7 +15,7 @@ extension LibvirtCommand {
         @OptionGroup var target: LibvirtTarget
         @OptionGroup var source: DomainSource
         @Argument(help: "The domain's name.") var domain: String
-        @Argument(help: "A file with the <interface type='vhostuser'>, which has a <mac>.") var file: String
+        @Argument(help: "A file with the <interface type='vhostuser'>, which has a <mac>.", completion: .file(extensions: ["xml"])) var file: String
         @Option(help: "libvirt's URI for virsh.") var connect = "qemu:///system"
         @Flag(help: "Make the port and the guest only: who attaches the interface otherwise does it within a minute.") var onlyPrepare = false
 
@@ -33,7 +33,9 @@ extension LibvirtCommand {
                 }
                 let part = LibvirtConfiguration.partName(domain), client = try target.client(until: deadline)
                 let before = try client.call(Methods.partShow, NameParams()).first { $0.name == part }
-                for change in try client.call(Methods.partSet, PartParams(name: part, yaml: configuration.part.yaml)).changes { Output.print(change) }
+                let reply = try client.call(Methods.partSet, PartParams(name: part, yaml: configuration.part.yaml))
+                for sentence in reply.warnings ?? [] { Output.error("warning: \(sentence)") }
+                for change in reply.changes { Output.print(change) }
                 if onlyPrepare { return }
                 let status = try Self.finish(["virsh", "-c", connect, "attach-device", domain, file, "--live"])
                 if status == 0 { return }

@@ -62,7 +62,7 @@ extension LibvirtCommand {
 }
 
 struct DomainSource: ParsableArguments {
-    @Option(help: "Folder in which libvirt keeps its running domains.") var status = "/run/libvirt/qemu"
+    @Option(help: "Folder in which libvirt keeps its running domains.", completion: .directory) var status = "/run/libvirt/qemu"
 }
 
 /// Compares the daemon's parts with libvirt's running domains, and sets, changes and deletes parts until they agree.

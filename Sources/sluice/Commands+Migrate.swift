@@ -20,8 +20,8 @@ struct MigrateCommand: ParsableCommand {
         @OptionGroup var source: ImportSource
         @OptionGroup var connecting: Connecting
         @Option(help: "Undo everything after this time, 5s to 1h, unless it is confirmed.") var confirmWithin = "60s"
-        @Option(help: "A configuration to run, instead of the one that is imported.") var config: String?
-        @Option(name: .shortAndLong, help: "File to write what is imported to.") var output: String?
+        @Option(help: "A configuration to run, instead of the one that is imported.", completion: .yaml) var config: String?
+        @Option(name: .shortAndLong, help: "File to write what is imported to.", completion: .yaml) var output: String?
         @Flag(name: .shortAndLong, help: "Say what would be done, and change nothing.") var dryRun = false
         @Flag(help: "Go on where something has no counterpart.") var force = false
         @Flag(help: "Do not wait here until it is confirmed or undone.") var noWait = false

@@ -23,12 +23,12 @@ struct PartCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @Flag(name: .shortAndLong, help: "Say what would change, and change nothing.") var dryRun = false
         @Argument(help: "The part's name.") var name: String
-        @Argument(help: "A YAML file, or - for standard input.") var file: String
+        @Argument(help: "A YAML file, or - for standard input.", completion: .yaml) var file: String
         func run() throws {
             try reporting {
                 let document = try ConfigurationFile(file)
                 let reply = try connecting.client.call(Methods.partSet, PartParams(name: name, yaml: document.text, dryRun: dryRun))
-                Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
+                try Output.tell(reply, json: connecting.json)
             }
         }
     }
@@ -40,7 +40,7 @@ struct PartCommand: ParsableCommand {
         func run() throws {
             try reporting {
                 let reply = try connecting.client.call(Methods.partDel, PartDeletion(name: name))
-                Output.print(connecting.json ? try Output.json(reply) : Output.changes(reply))
+                try Output.tell(reply, json: connecting.json)
             }
         }
     }

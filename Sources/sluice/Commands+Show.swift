@@ -147,13 +147,14 @@ struct CoreCommand: ParsableCommand {
     struct Set: EditCommand {
         static let object = "core", verb = "set"
         static let configuration = CommandConfiguration(
-            abstract: "Change how a poll loop waits: set 3 polling polling, set all polling adaptive",
+            abstract: "Change how a poll loop waits: set 3 polling polling, set all polling adaptive; and what all do: set all delay on",
             discussion: """
                 polling: it never sleeps. adaptive: it sleeps after a while without frames. interrupt: it sleeps as soon as there are none.
-                default takes a core's own mode away. wake-latency: the longest that idle CPUs may take to wake, such as 10us; none: as the kernel likes.
+                default takes a core's own mode away. wake-latency: the longest that idle CPUs may take to wake, such as 10us; none: as the kernel likes. \
+                balance: queues move from busy cores to idle ones by themselves. delay: loops count how long frames wait (class show, top).
                 """)
         @OptionGroup var connecting: Connecting
-        @Argument(parsing: .allUnrecognized, help: "CPU|all polling polling|adaptive|interrupt|default; all balance on|off; all wake-latency TIME|none") var words: [String]
+        @Argument(parsing: .allUnrecognized, help: "CPU|all polling polling|adaptive|interrupt|default; all balance|delay on|off; all wake-latency TIME|none") var words: [String]
     }
 
     struct Balance: ParsableCommand {

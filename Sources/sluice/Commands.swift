@@ -33,6 +33,7 @@ func reporting(_ body: () throws -> Void) throws {
         try body()
     } catch let failure as Failure {
         Output.error(failure.description)
+        if failure.isOfName, let hint = Sluice.verbHint(CommandLine.arguments) { Output.error(hint) }
         throw ExitCode(1)
     }
 }
@@ -48,6 +49,7 @@ struct PortCommand: ParsableCommand {
         @Argument(help: "A port's name.", completion: .names(Methods.portShow)) var name: String?
         @OptionGroup var watching: Watching
         @OptionGroup var showing: ShowingRates
+        @OptionGroup var sorting: SortingPorts
         @Flag(help: "Print what connects a QEMU guest to the port: arguments, and libvirt XML.") var qemu = false
 
         func validate() throws {
@@ -60,10 +62,10 @@ struct PortCommand: ParsableCommand {
                     try connecting.show(Methods.portQEMU, NameParams(name: name), Tables.qemu)
                 } else {
                     try watching.repeating {
-                        if connecting.json, showing.sort == nil {
+                        if connecting.json, sorting.sort == nil {
                             return Output.print(try connecting.client.text(of: Methods.portShow, NameParams(name: name)))
                         }
-                        let ports = try showing.sorted(try connecting.client.call(Methods.portShow, NameParams(name: name)))
+                        let ports = sorting.sorted(try connecting.client.call(Methods.portShow, NameParams(name: name)), showing)
                         Output.print(connecting.json ? try Output.json(ports) : Tables.ports(ports, details: name != nil, layer: showing.layer))
                     }
                 }
@@ -90,11 +92,14 @@ struct PortCommand: ParsableCommand {
     struct Reset: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Close a port that is not up and open it again at once: reset uplink",
-            discussion: "A guest in quarantine is served at once. Failed ports are tried again by themselves, at first after a second, later every half minute.")
+            discussion: """
+                A guest in quarantine is served at once. Failed ports are tried again by themselves, at first after a second, later every half minute. \
+                A port of mode server ends its connection: QEMU comes again only with reconnect= in its chardev, as port show --qemu prints it.
+                """)
         @OptionGroup var connecting: Connecting
         @Argument(help: "A port's name.", completion: .names(Methods.portShow)) var name: String
         func run() throws {
-            try reporting { try connecting.show(Methods.portReset, NameParams(name: name), Output.changes) }
+            try reporting { try connecting.change(Methods.portReset, NameParams(name: name)) }
         }
     }
 
@@ -189,12 +194,13 @@ struct GuestCommand: ParsableCommand {
         @OptionGroup var connecting: Connecting
         @OptionGroup var watching: Watching
         @OptionGroup var showing: ShowingRates
+        @OptionGroup var sorting: SortingGuests
         @Argument(help: "A guest's name.", completion: .names(Methods.guestShow)) var name: String?
         func run() throws {
             try reporting {
                 try watching.repeating {
-                    if connecting.json, showing.sort == nil { return Output.print(try connecting.client.text(of: Methods.guestShow, NameParams(name: name))) }
-                    let guests = try showing.sorted(try connecting.client.call(Methods.guestShow, NameParams(name: name)))
+                    if connecting.json, sorting.sort == nil { return Output.print(try connecting.client.text(of: Methods.guestShow, NameParams(name: name))) }
+                    let guests = sorting.sorted(try connecting.client.call(Methods.guestShow, NameParams(name: name)), showing)
                     Output.print(connecting.json ? try Output.json(guests) : Tables.guests(guests, layer: showing.layer))
                 }
             }

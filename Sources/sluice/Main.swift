@@ -39,7 +39,7 @@ struct Sluice: ParsableCommand {
         let objects = configuration.subcommands.map { $0.configuration }
         guard let first = words.first, first != "help" else { return nil }
         guard let object = objects.first(where: { $0.commandName == first }) else {
-            return "there is no '\(first)'; there are \(objects.compactMap(\.commandName).joined(separator: ", "))"
+            return "there is no '\(first)'; \(choice(first, among: objects.compactMap(\.commandName)))"
         }
         let verbs = object.subcommands.map { $0._commandName }
         guard !verbs.isEmpty, words.count > 1, !verbs.contains(words[1]) else { return nil }
@@ -51,7 +51,22 @@ struct Sluice: ParsableCommand {
         } else if words.count == 2 {
             return nil
         }
-        return "\(first) has no verb '\(words[1])'; there are \(verbs.joined(separator: ", "))"
+        return "\(first) has no verb '\(words[1])'; \(choice(words[1], among: verbs))"
+    }
+
+    private static func choice(_ word: String, among words: [String]) -> String {
+        let all = "there are \(words.joined(separator: ", "))"
+        return nearest(to: word, among: words).map { "did you mean '\($0)'? (\(all))" } ?? all
+    }
+
+    /// A sentence for whoever may have meant the name of an object that there is not as a verb; nil: the name stands behind a verb.
+    /// - Parameter arguments: all words, the program's name first.
+    static func verbHint(_ arguments: [String]) -> String? {
+        let words = withOptionsLast(Array(arguments.dropFirst())).prefix { !$0.hasPrefix("-") }
+        let objects = configuration.subcommands.map { $0.configuration }
+        guard words.count == 2, let object = objects.first(where: { $0.commandName == words[0] }) else { return nil }
+        let verbs = object.subcommands.map { $0._commandName }
+        return verbs.isEmpty || verbs.contains(words[1]) ? nil : "nor is '\(words[1])' a verb of \(words[0]); \(choice(words[1], among: verbs))"
     }
 
     /// Moves options to the end: `sluice -j -s PATH port show`, as one writes with ip and tc, means `sluice port show -j -s PATH`, because options belong to
@@ -60,7 +75,7 @@ struct Sluice: ParsableCommand {
         var rest = arguments[...]
         var options: [String] = []
         while let word = rest.first {
-            if ["-j", "--json"].contains(word) {
+            if ["-j", "--json"].contains(word) || ["-s=", "--socket=", "--timeout="].contains(where: word.hasPrefix) {
                 options.append(word)
                 rest = rest.dropFirst()
             } else if ["-s", "--socket", "--timeout"].contains(word), rest.count > 1 {
@@ -76,7 +91,7 @@ struct Sluice: ParsableCommand {
 
 /// The options of every verb that asks the daemon.
 struct Connecting: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).")
+    @Option(name: .shortAndLong, help: "The daemon's control socket (also SLUICE_SOCKET).", completion: .file())
     var socket: String?
 
     @Flag(name: .shortAndLong, help: "Print JSON.")
@@ -105,6 +120,11 @@ struct Connecting: ParsableArguments {
     /// Sends one change, and prints what it did.
     func edit(_ object: String, _ verb: String, _ words: [String]) throws {
         let reply: ChangeReply = try client.call("\(object).\(verb)", WordsParams(words))
-        if json { Output.print(try Output.json(reply)) } else { Output.print(Output.changes(reply)) }
+        try Output.tell(reply, json: json)
+    }
+
+    /// Calls a method that changes something, or says what would change, and prints that.
+    func change<Params>(_ method: Method<Params, ChangeReply>, _ params: Params, _ text: (ChangeReply) -> String = Output.changes) throws {
+        try Output.tell(try client.call(method, params), json: json, text)
     }
 }

@@ -27,6 +27,13 @@ enum Output {
         String(decoding: try JSONRPC.encoder(pretty: true).encode(value), as: UTF8.self)
     }
 
+    /// Prints what a change did, or would do, and on standard error what will not work as it is written. JSON says all of that by itself.
+    static func tell(_ reply: ChangeReply, json isJSON: Bool, _ text: (ChangeReply) -> String = changes) throws {
+        if isJSON { return print(try json(reply)) }
+        for sentence in reply.warnings ?? [] { error("warning: \(sentence)") }
+        print(text(reply))
+    }
+
     static func changes(_ reply: ChangeReply) -> String {
         ((reply.changes.isEmpty ? ["nothing to change"] : reply.changes) + ((reply.kept ?? []) + (reply.notes ?? [])).map { "# \($0)" }).joined(separator: "\n")
     }

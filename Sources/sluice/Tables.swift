@@ -35,11 +35,12 @@ package enum Tables {
         table.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " ")
     }
 
-    /// Counters by name, a time in nanoseconds as milliseconds.
+    /// Counters by name, which is written as separate words, and a time in nanoseconds as milliseconds.
     static func counts(_ table: [String: UInt64]) -> String {
         let time = "Nanoseconds"
+        func words(_ name: some StringProtocol) -> String { name.reduce(into: "") { $0 += $1.isUppercase ? " " + $1.lowercased() : String($1) } }
         return table.sorted { $0.key < $1.key }.map { name, count in
-            name.hasSuffix(time) ? "\(name.dropLast(time.count)) \(count / 1_000_000)ms" : "\(name) \(count)"
+            name.hasSuffix(time) ? "\(words(name.dropLast(time.count))) \(count / 1_000_000)ms" : "\(words(name)) \(count)"
         }.joined(separator: " ")
     }
 

@@ -11,16 +11,16 @@ struct Sluiced: ParsableCommand {
         discussion: "It runs in the foreground, prints `ready` when it carries traffic, and ends on SIGTERM, SIGINT or SIGQUIT, at once on a second one. SIGHUP applies the file given with --config again.",
         version: sluiceVersion)
 
-    @Option(help: "Configuration to start with (YAML); without it, what was running last according to the state file.")
+    @Option(help: "Configuration to start with (YAML); without it, what was running last according to the state file.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    @Option(help: "Control socket to serve.")
+    @Option(help: "Control socket to serve.", completion: .file())
     var socket = "/run/sluice/control.sock"
 
-    @Option(help: "File that keeps class ids and the running configuration over a restart; 'none' for none.")
+    @Option(help: "File that keeps class ids and the running configuration over a restart; 'none' for none.", completion: .file())
     var state = "/var/lib/sluice/state.json"
 
-    @Option(help: "Folder that keeps what hooks own (sluice part); by default conf.d beside the file of --config or, without one, of --state.")
+    @Option(help: "Folder that keeps what hooks own (sluice part); by default conf.d beside the file of --config or, without one, of --state.", completion: .directory)
     var parts: String?
 
     @Option(help: "Least important messages to log: \(Daemon.logLevels.joined(separator: ", ")).")

@@ -125,4 +125,14 @@ struct ImportTests {
         #expect(result.port("host0")?.kind == .tap(interface: "sluice0", netns: nil, mac: nil))
         #expect(result.port("host0")?.persistent == true, "the bridge would lose its way to the wire with the daemon")
     }
+
+    @Test("an address that the bridge and a guest have stays with the guest")
+    func sharedAddress() throws {
+        var bridge = Fixtures.bridge
+        bridge.mac = Fixtures.mac(1)
+        let result = try imported(bridge, libvirt: Fixtures.taps)
+        #expect(result.guest("web1")?.macs == [Fixtures.mac(1)])
+        #expect(result.port("host0")?.kind == .tap(interface: "sluice0", netns: nil, mac: nil))
+        #expect(result.tells("the bridge's address is guest web1's as well, so the interface sluice0 gets another one", .lost))
+    }
 }

@@ -53,6 +53,10 @@ private func refusal(_ model: Model, _ line: String) -> String {
         #expect(refusal(model, "core set one polling adaptive").contains("'one' is not a core"))
         #expect(refusal(model, "core set 1 polling lazy").contains("'lazy' is not polling or adaptive or interrupt, or default"))
         #expect(refusal(model, "core set 1 speed fast").contains("a core has one key: write core set 1 polling"))
+        #expect(try edit(model, "core set all delay on").daemon.delay)
+        #expect(try !edit(edit(model, "core set all delay on"), "core set all delay off").daemon.delay)
+        #expect(refusal(model, "core set 1 delay on").contains("delay is set for all cores together: write core set all delay on"))
+        #expect(refusal(model, "core set all speed fast").contains("core set all balance on, core set all delay on, core set all wake-latency 10us"))
         #expect(refusal(model, "core del 1").contains("core has no verb 'del'"))
         model.daemon.cpus = [1, 2]
         #expect(refusal(model, "core set 3 polling polling") == "core 3: no poll loop runs on CPU 3: daemon.cpus is 1, 2")

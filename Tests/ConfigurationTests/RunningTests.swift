@@ -97,6 +97,7 @@ import Testing
                         short += 1
                         if item.trees.contains(where: { !$0.splices.isEmpty }) { moved += 1 }
                         #expect(item.port == portChange(old, change.model), "\(words)")
+                        #expect(item.warnings == change.warnings, "\(words)")
                         #expect(item.lines == change.plan.lines(from: old, to: change.model), "\(words)")
                         quick.adopt(item)
                     case .whole(let item):
@@ -157,5 +158,65 @@ import Testing
         #expect(try edit("a", "dir", "inbound", "floor", "3500mbit"))
         #expect(try edit("vm6", "dir", "inbound", "floor", "1501mbit"))
         #expect(throws: ConfigurationError.self) { try edit("vm5", "dir", "inbound", "floor", "1001mbit") }
+    }
+
+    /// A change tells what will not work since then, and nothing that did not work before.
+    @Test func aChangeBringsItsWarningsOnce() throws {
+        let yaml = """
+            bridges: [{name: br0, rate: 8gbit}]
+            ports: [{name: a, type: tap, bridge: br0, interface: tap0}, {name: up, type: physical, bridge: br0, device: net_null0, rate: 1gbit}]
+            guests: [{name: vm0, port: a, macs: ['52:54:00:00:00:01'], outbound: {floor: 10mbit}}, {name: vm1, port: a, macs: ['52:54:00:00:00:02']}]
+            """
+        var running = Running()
+        running.adopt(try running.changed(to: try Model.checked(yaml: yaml), isChecked: true))
+        var kinds: [String] = []
+        func edit(_ words: String) throws -> [String] {
+            let words = words.split(separator: " ").map(String.init)
+            switch try running.edited(words[0], words[1], Array(words[2...])) {
+            case .local(let change):
+                kinds.append("local")
+                running.adopt(change)
+                return change.warnings
+            case .whole(let change):
+                kinds.append("whole")
+                running.adopt(change)
+                return change.warnings
+            }
+        }
+        func told(_ names: String...) -> [String] {
+            names.map {
+                "nothing guarantees the outbound floor of \($0): it holds where frames leave by a physical port, and bridge br0 has no such port: add one with a rate, or leave the floor out"
+            }
+        }
+        #expect(try edit("class set vm0 dir outbound floor 20mbit") == [])
+        #expect(try edit("port del up") == told("vm0"))
+        #expect(try edit("class set vm0 dir outbound floor 30mbit") == [])
+        #expect(try edit("bridge set br0 ageing 60s") == [])
+        #expect(try edit("guest set vm1 outbound floor 5mbit") == told("vm1"))
+        #expect(try edit("class set vm1/iscsi dir outbound floor 1mbit") == told("vm1/iscsi"))
+        #expect(try edit("guest add vm2 port a macs 52:54:00:00:00:03 outbound floor 5mbit") == told("vm2"))
+        // The places of the guests behind it shift.
+        #expect(try edit("guest del vm0") == [])
+        #expect(try edit("group add g outbound floor 10mbit") == told("g"))
+        #expect(Set(kinds) == ["local", "whole"], "\(kinds)")
+    }
+
+    /// The address of a tap's interface can be bound to no other port, neither by the short way nor by the general one.
+    @Test func noGuestTakesTheHostsAddress() throws {
+        let yaml = """
+            bridges: [{name: br0}]
+            ports: [{name: host, type: tap, bridge: br0, interface: tap0, mac: '52:54:00:00:00:09'}, {name: a, type: tap, bridge: br0, interface: tap1}]
+            guests: [{name: vm0, port: a, macs: ['52:54:00:00:00:01']}]
+            """
+        for short in [true, false] {
+            var running = Running()
+            running.adopt(try running.changed(to: try Model.checked(yaml: yaml), isChecked: true))
+            for words in [["set", "vm0", "macs", "52:54:00:00:00:09"], ["add", "vm1", "port", "a", "macs", "52:54:00:00:00:09"]] {
+                let error = #expect(throws: ConfigurationError.self) { _ = try running.edited("guest", words[0], Array(words[1...]), short: short) }
+                #expect(error?.description.contains("52:54:00:00:00:09 is the address of the host's own interface at port host") == true, "\(String(describing: error))")
+            }
+            // The host is its own guest.
+            _ = try running.edited("guest", "add", ["host", "macs", "52:54:00:00:00:09"], short: short)
+        }
     }
 }

@@ -444,4 +444,39 @@ private func guest(_ name: String, _ port: String, _ macs: String..., change: (i
         #expect(problems.count == 101)
         #expect(problems.last?.sentence == "and 59900 more like these")
     }
+
+    @Test func addressesOfTaps() {
+        let mac = MACAddress("52:54:00:00:00:09")!
+        func with(_ change: @escaping (inout Model) -> Void) -> [String] {
+            ConfigurationTests.with {
+                $0.ports[0].kind = .tap(interface: "tap-a", netns: nil, mac: mac)
+                change(&$0)
+            }
+        }
+        #expect(with { _ in } == [])
+        #expect(with { $0.guests = [guest("a", "a", "\(mac)")] } == [])
+        #expect(with { $0.guests = [guest("vm1", "b", "\(mac)")] } == [
+            "ports[0].mac: 52:54:00:00:00:09 is guest vm1's, on port b: two stations cannot have one address; write another, or leave mac out"
+        ])
+        #expect(with { $0.bridges[0].staticEntries = [StaticEntry(mac: mac, port: "a")] } == [])
+        #expect(with { $0.bridges[0].staticEntries = [StaticEntry(mac: mac, port: "b")] } == [
+            "ports[0].mac: 52:54:00:00:00:09 has a static entry on port b: two stations cannot have one address; write another, or leave mac out"
+        ])
+        #expect(with { $0.ports[1].kind = .tap(interface: "tap-b", netns: nil, mac: mac) } == [
+            "ports[1].mac: 52:54:00:00:00:09 is port a's already: two stations cannot have one address; write another, or leave mac out"
+        ])
+        // Another bridge, or another VLAN, is another place.
+        #expect(with {
+            $0.bridges.append(BridgeSettings(name: "br1"))
+            $0.ports[1].bridge = "br1"
+            $0.guests = [guest("vm1", "b", "\(mac)")]
+        } == [])
+        func vlans(_ one: Int, _ other: Int) -> [String] {
+            with {
+                ($0.ports[0].vlan, $0.ports[1].vlan) = (.access(one), .access(other))
+                $0.guests = [guest("vm1", "b", "\(mac)")]
+            }
+        }
+        #expect(vlans(10, 20) == [] && vlans(10, 10).count == 1)
+    }
 }

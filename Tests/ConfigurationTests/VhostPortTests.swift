@@ -33,4 +33,16 @@ import Testing
         let tap = problems(base.replacing("type: vhost, bridge: br0, socket: /run/sluice/vm1.sock", with: "type: tap, bridge: br0, interface: tap0, offload: false"))
         #expect(tap.count == 1 && tap[0].contains("'offload' belongs to vhost ports, not to a tap port: leave it out"), "\(tap)")
     }
+
+    @Test func pathsThatTheSystemDoesNotTake() {
+        func told(_ path: String) -> [String] {
+            var model = Model()
+            model.bridges = [BridgeSettings(name: "br0")]
+            model.ports = [PortSettings(name: "vm1", bridge: "br0", kind: .vhost(socket: path, mode: .client, queues: 1))]
+            return model.problems.map(\.description)
+        }
+        #expect(told("/run/a\0b") == ["ports[0].socket: a path has no NUL character, and this one has: write /run/sluice/vm1.sock"])
+        #expect(told("/" + String(repeating: "x", count: 107)) == ["ports[0].socket: a socket's path has at most 107 bytes, this one has 108: write a shorter one"])
+        #expect(told("/" + String(repeating: "x", count: 106)) == [])
+    }
 }

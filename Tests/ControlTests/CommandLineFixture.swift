@@ -74,8 +74,9 @@ final class CannedDaemon: Sendable {
     private static func answer(_ request: Request, _ model: inout Model) throws -> Response {
         func change(to new: Model, dryRun: Bool) -> Response {
             let lines = diff(from: model, to: new).lines(from: model, to: new)
+            let warnings = new.warnings(since: model)
             if !dryRun { model = new }
-            return .reply(ChangeReply(changes: lines, applied: !dryRun))
+            return .reply(ChangeReply(changes: lines, applied: !dryRun, warnings: warnings))
         }
         if let verb = Verb(request.method) {
             return change(to: try model.edited(verb.object.rawValue, verb.verb.rawValue, verb.words(request)), dryRun: false)
@@ -102,6 +103,7 @@ final class CannedDaemon: Sendable {
         case Methods.configGet.name: return .reply(ConfigReply(yaml: model.yaml, json: JSONValue(model.document)))
         case Methods.version.name: return .reply(VersionReply(version: "1.2.3", dpdk: "DPDK 22.11.11"))
         case Methods.status.name: return .reply(Canned.status)
+        case Methods.portShow.name where try request.params(NameParams.self).name == "shwo": throw RPCError(RPCError.notFound, "no port 'shwo'; there are vm1, uplink")
         case Methods.portShow.name: return .reply(try request.params(NameParams.self).name == "vm9" ? [] : Canned.ports)
         case Methods.portReset.name: return .reply(ChangeReply(changes: ["~ port vm1 (opened again)"], applied: true))
         case Methods.portQEMU.name: return .reply(try QEMUReply(port: model.ports[0], guests: model.guests))

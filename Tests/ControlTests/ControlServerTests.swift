@@ -450,7 +450,7 @@ private func request(_ method: String, _ id: String = "1") -> String { #"{"jsonr
 
     @Test func pathsThatAreTooLong() {
         let server = ControlServer(path: "/" + String(repeating: "x", count: 107), queue: DispatchQueue(label: "long")) { .reply($0.method) }
-        #expect { try server.start() } throws: { "\($0)".contains("must have 1 to 107 bytes") }
+        #expect { try server.start() } throws: { "\($0)".contains("path has 108 bytes, and the system takes 107 at most") }
     }
 
     @Test func startsAgainAfterAStop() throws {

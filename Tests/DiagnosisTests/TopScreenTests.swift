@@ -112,4 +112,41 @@ import Testing
         for columns in [20, 80, 200] { #expect(TopScreen().lines(before, now, columns: columns, rows: 24).allSatisfy { $0.count <= columns }) }
         #expect(TopScreen().lines(before, now, rows: 24).count == 24)
     }
+
+    /// Names take no room from the figures: what is too much of them is left out in their middle, and all of them stands where lines may be long.
+    @Test func longNamesMoveNoColumn() {
+        var (before, now) = samples()
+        before.classes = []
+        now.classes = [
+            item("uplink", "outbound", "tenant-of-the-north/web-server-17/iscsi", guest: "web-server-17") { $0.holds = ["own_ceiling": 3] },
+            item("uplink", "outbound", "tenant-of-the-north/web-server-17/nfs", guest: "web-server-17"),
+        ]
+        var screen = TopScreen()
+        (screen.view, screen.order) = (.classes, .name)
+        #expect(screen.lines(before, now).dropFirst(4) == [
+            "CLASS                  DIR  FLOOR CEILING   RATE BORROW  WAIT DROP/S HELD BY",
+            "tenant-of-…scsi@uplink out      -       -      0      0     0      0 its ceiling",
+            "tenant-of-…/nfs@uplink out      -       -      0      0     0      0",
+        ])
+        for index in now.classes.indices { now.classes[index].delay = DelayStatus(passed: 3, buckets: [[99_900_000, 500]]) }
+        let lines = screen.lines(before, now)
+        #expect(lines[4].hasSuffix(" WAIT   P99 DROP/S HELD BY") && lines[5].hasSuffix("     0  99ms      0 its ceiling"), "\(lines)")
+        #expect(lines.allSatisfy { $0.count <= 80 })
+        let names = ["tenant-of-the-north/web-server-17/iscsi@uplink", "tenant-of-the-north/web-server-17/nfs@uplink"]
+        #expect(screen.lines(before, now, columns: .max).dropFirst(5).map { String($0.prefix { $0 != " " }) } == names)
+    }
+
+    @Test func manyCoresFitIntoEightyColumns() {
+        var (before, now) = samples()
+        now.cores = (10..<18).map { cpu in
+            var core = now.cores[0]
+            (core.cpu, core.busyPercent, core.asleepPercent, core.framesPerSecond, core.stalls.count) = (cpu, 100, 100, 12_300_000, cpu == 11 ? 40 : 0)
+            return core
+        }
+        before.cores = now.cores
+        before.cores[1].stalls.count = 1
+        let lines = TopScreen().lines(before, now)
+        #expect(lines[2] == "CPU 10 busy 100% asleep 100% 12.3mpps  CPU 11 busy 100% stalls 39 12.3mpps")
+        #expect(TopScreen().lines(before, now, columns: 160)[2].contains("12.3mpps 512 cycles/frame stalls 39"))
+    }
 }

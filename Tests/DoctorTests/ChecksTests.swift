@@ -192,4 +192,20 @@ private let all = """
         let found = Checks.all(try needs(daemon: ""), facts, version: "1").filter { $0.kind != .fine }
         #expect(found.map(\.sentence) == ["daemon.cpus is not set, so poll loops run on 1-3, and guests have to share those"])
     }
+
+    @Test("what a file names and the host does not have") func lacks() throws {
+        func lacks(_ yaml: String) throws -> [String] { Checks.lacks(of: try Model.checked(yaml: yaml), soundHost()) }
+        #expect(try lacks("daemon: {cpus: [2, 9]}\n") == ["daemon.cpus: this host has no CPU 9, but 0-3: sluiced would not start, unless the file is for another host"])
+        #expect(try lacks("daemon: {cores: [{cpu: 8, polling: polling}]}\n") == ["daemon.cores[0].cpu: this host has no CPU 8, but 0-3, and no poll loop there, unless the file is for another host"])
+        func port(_ device: String, _ more: String = "") throws -> [String] {
+            try lacks("bridges: [{name: br0}]\nports: [{name: up, type: physical, bridge: br0, device: '\(device)'\(more)}]\n")
+        }
+        for device in ["eth1", "net_af_packet0,iface=eth1", "0000:01:00.0", "01:00.0", "net_null0", "net_tap0,iface=new0", "net_memif0,role=server"] {
+            #expect(try port(device) == [], "\(device)")
+        }
+        for (device, lack) in [("eth9", "interface eth9"), ("net_af_packet0,iface=eth9", "interface eth9"), ("0000:09:00.0", "PCI device 0000:09:00.0")] {
+            #expect(try port(device) == ["ports[0].device: this host has no \(lack): port up would stay failed, unless the file is for another host"])
+        }
+        #expect(try port("eth1", ", cpus: [7]") == ["ports[0].cpus: this host has no CPU 7, but 0-3, and no poll loop there, unless the file is for another host"])
+    }
 }

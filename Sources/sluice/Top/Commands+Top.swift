@@ -67,7 +67,7 @@ private struct TopSession {
         var next = ContinuousClock.now + .seconds(min(pause, 0.3))
         while true {
             let size = terminal.size
-            terminal.show(screen.lines(before, now, columns: size.columns, rows: size.rows - 1) + [foot])
+            terminal.show(screen.lines(before, now, columns: size.columns, rows: size.rows - 1) + [TopScreen.cut(foot, to: size.columns)])
             let key = terminal.key(within: (next - .now) / .seconds(1))
             if let key, !take(key, rows: size.rows) { return }
             guard ContinuousClock.now >= next else { continue }
@@ -79,7 +79,7 @@ private struct TopSession {
     private var foot: String {
         if isTyping { return "filter: \(screen.filter)_  (Enter: done, Esc: none)" }
         let filter = screen.filter.isEmpty ? "" : "  filter '\(screen.filter)'"
-        return "[\(screen.view.rawValue) by \(screen.order.rawValue)\(filter)]  g c p  sort: r f b w t d n  / filter  l layer  q quit"
+        return "[\(screen.view.rawValue) by \(screen.order.rawValue)\(filter)]  q quit  g c p  sort rfbwtdn  / filter  l layer"
     }
 
     /// - Returns: false: the key ends it.
