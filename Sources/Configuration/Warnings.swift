@@ -1,10 +1,21 @@
 extension Model {
     /// What can be applied, but will not work as it is written: outbound floors for which there is no tree that could guarantee them.
-    public var warnings: [Problem] {
+    public var warnings: [Problem] { unguaranteed.map(\.problem) }
+
+    /// The warnings that an earlier model did not have, as sentences, which name what they are about: places in lists shift when something is deleted.
+    public func warnings(since old: Model) -> [String] {
+        let new = unguaranteed
+        if new.isEmpty { return [] }
+        let known = Set(old.unguaranteed.map(\.floor))
+        return new.filter { !known.contains($0.floor) }.map(\.problem.sentence)
+    }
+
+    /// The outbound floors that nothing guarantees. There may be thousands, most of which are known, so sentences are made of those only that are told.
+    private var unguaranteed: [UnguaranteedFloor] {
         let uplinks = Dictionary(grouping: ports.filter(\.isPhysical), by: \.bridge)
-        var result: [Problem] = []
+        var result: [UnguaranteedFloor] = []
         for (index, group) in groups.enumerated() where uplinks[group.bridge] == nil {
-            if let key = group.outbound.floorKey { result.append(Self.warning(key, "groups[\(index)]", group.name, group.bridge)) }
+            if let key = group.outbound.floorKey { result.append(UnguaranteedFloor("groups", index, key, of: group.name, group.bridge)) }
         }
         // Most guests have no such floors, and of these nothing more is looked up.
         let floored = guests.enumerated().filter { $1.outbound.floorKey != nil || $1.protocols.contains { $0.value.outbound.floorKey != nil } }
@@ -12,27 +23,42 @@ extension Model {
         let places = Dictionary(ports.map { ($0.name, $0.bridge) }) { first, _ in first }
         for (index, guest) in floored {
             guard let bridge = places[guest.port], !(uplinks[bridge] ?? []).contains(where: { $0.sends(from: guest.port) }) else { continue }
-            if let key = guest.outbound.floorKey { result.append(Self.warning(key, "guests[\(index)]", guest.name, bridge)) }
+            if let key = guest.outbound.floorKey { result.append(UnguaranteedFloor("guests", index, key, of: guest.name, bridge)) }
             for (name, classes) in guest.protocols.sorted(by: { $0.key < $1.key }) {
                 guard let key = classes.outbound.floorKey else { continue }
-                result.append(Self.warning(key, "guests[\(index)].protocols.\(name)", "\(guest.name)/\(name)", bridge))
+                result.append(UnguaranteedFloor("guests", index, key, of: guest.name, protocol: name, bridge))
             }
         }
         return result
     }
+}
 
-    private static func warning(_ key: String, _ path: String, _ name: String, _ bridge: String) -> Problem {
-        Problem(
-            "\(path).outbound.\(key)",
-            "nothing guarantees the outbound \(key) of \(name): it holds where frames leave by a physical port, and bridge \(bridge) has no such port: add one with a rate, or leave the \(key) out")
+/// An outbound floor that nothing guarantees.
+private struct UnguaranteedFloor {
+    struct Floor: Hashable {
+        let key: String
+        let owner: String
+        let knownProtocol: String?
+        let bridge: String
+        /// `groups` or `guests`.
+        let list: String
     }
 
-    /// The warnings that an earlier model did not have, as sentences, which name what they are about: places in lists shift when something is deleted.
-    public func warnings(since old: Model) -> [String] {
-        let new = warnings
-        if new.isEmpty { return [] }
-        let known = Set(old.warnings.map(\.sentence))
-        return new.map(\.sentence).filter { !known.contains($0) }
+    let floor: Floor
+    /// The place of its owner in the list.
+    let index: Int
+
+    init(_ list: String, _ index: Int, _ key: String, of owner: String, protocol knownProtocol: String? = nil, _ bridge: String) {
+        floor = Floor(key: key, owner: owner, knownProtocol: knownProtocol, bridge: bridge, list: list)
+        self.index = index
+    }
+
+    var problem: Problem {
+        let (key, bridge) = (floor.key, floor.bridge)
+        let path = "\(floor.list)[\(index)]" + (floor.knownProtocol.map { ".protocols.\($0)" } ?? ""), name = floor.owner + (floor.knownProtocol.map { "/\($0)" } ?? "")
+        return Problem(
+            "\(path).outbound.\(key)",
+            "nothing guarantees the outbound \(key) of \(name): it holds where frames leave by a physical port, and bridge \(bridge) has no such port: add one with a rate, or leave the \(key) out")
     }
 }
 

@@ -77,6 +77,8 @@ public struct CaptureEnd: Codable, Equatable, Sendable {
         /// Frames that the capture was meant to have, and how many of them were not captured, as sentences say why.
         public var matched: UInt64 = 0
         public var lost: [Loss] = []
+        /// Why the daemon has ended the capture, such as `guest vm1 was deleted`; nil: the client has, or it has all that it was meant to have.
+        public var reason: String?
         public init() {}
     }
     public struct Loss: Codable, Equatable, Sendable {

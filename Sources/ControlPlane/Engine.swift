@@ -47,6 +47,8 @@ final class Engine {
     var trafficRates = TrafficBook()
     /// The queue of the control thread, on which captures are ended; nil: captures cannot be made.
     var captureQueue: DispatchQueue?
+    /// The captures in progress, and maybe some that have ended.
+    var captures: [CaptureStream] = []
     /// nil: metrics are not served, whatever the configuration says.
     var metricsService: MetricsService?
     var sflow = SFlowService()
@@ -149,6 +151,7 @@ final class Engine {
             dataPlane.apply(change)
             running.adopt(change)
             changes += 1
+            endForsakenCaptures()
             return ChangeReply(changes: change.lines + shortfalls(after: []), applied: true, warnings: change.warnings)
         case .whole(let change):
             let lines = try carryOut(change, .edit(object: object, verb: verb, words: words), began)
@@ -200,6 +203,7 @@ final class Engine {
         if isStart, keeper?.hasBegun == true { keeper?.removeEarlier() }
         hasStarted = true
         running.adopt(change)
+        endForsakenCaptures()
         serveMetrics(listener)
         followSFlow()
         listener = nil

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import ControlAPI
 import Foundation
 
@@ -8,7 +9,8 @@ struct CaptureCommand: ParsableCommand {
         discussion: """
             The expression is that of tcpdump (pcap-filter(7)); none: all frames. The file is pcapng, with a comment on each frame: where it was seen, its \
             class, how long it waited, and why it was dropped, if it was. | tshark -r - reads it as it comes. An interrupt (Ctrl-C) ends the capture. What is \
-            not captured, because more comes than is read or than --rate allows, is counted and told at the end; no frame waits for a capture.
+            not captured, because more comes than is read or than --rate allows, is counted and told at the end; no frame waits for a capture. If what is \
+            captured is deleted, the capture ends with status 1, and has all frames up to then.
             """)
     @OptionGroup var connecting: Connecting
     @Argument(help: "A guest, a port, or a class with all below it.", completion: .captured) var name: String
@@ -18,10 +20,22 @@ struct CaptureCommand: ParsableCommand {
     @Option(help: "in (from the guest, in by the port), out (to the guest, out by the port), or both (default).") var direction: CaptureParams.Direction?
     @Flag(help: "Capture what leaves before it waits in its class, instead of after it.") var before = false
     @Flag(help: "Capture only what is dropped.") var dropped = false
-    @Option(help: "End after so many frames.") var count: Int?
-    @Option(help: "End after so many seconds.") var seconds: Double?
-    @Option(help: "Keep so many bytes of each frame, 64 to 65535 (default: all).") var snaplen: Int?
-    @Option(help: "Capture at most so many frames a second (default: 100000).") var rate: Int?
+    @Option(help: "End after so many frames.", transform: Self.frames) var count: Int?
+    @Option(help: "End after so many seconds, or a time such as 500ms or 2min.", transform: Self.seconds) var seconds: Double?
+    @Option(help: "Keep so many bytes of each frame, 64 to 65535 (default: all).", transform: Self.bytes) var snaplen: Int?
+    @Option(help: "Capture at most so many frames a second, such as 1000 or 1kpps (default: 100000).", transform: Self.rate) var rate: Int?
+
+    // Plain numbers, as tcpdump takes them, or with a unit, as all other commands here do.
+    @Sendable private static func frames(_ text: String) throws -> Int {
+        guard let number = Int(text) else { throw ValidationError("'\(text)' is not a number of frames: write one such as 1000") }
+        return number
+    }
+    @Sendable private static func seconds(_ text: String) throws -> Double { try Double(text) ?? Double(quantity(text, .time)) / 1_000 }
+    @Sendable private static func bytes(_ text: String) throws -> Int { try Int(text) ?? quantity(text, .size) }
+    @Sendable private static func rate(_ text: String) throws -> Int { try Int(text) ?? quantity(text, .packets) }
+    private static func quantity(_ text: String, _ quantity: Quantity) throws -> Int {
+        do { return Int(clamping: try quantity.parse(text)) } catch { throw ValidationError("\(error)") }
+    }
 
     private var params: CaptureParams {
         var params = CaptureParams(name: name)
@@ -34,6 +48,7 @@ struct CaptureCommand: ParsableCommand {
 
     func validate() throws {
         do { try params.check() } catch { throw ValidationError(error.description) }
+        if write == "-", connecting.json { throw ValidationError("with -j, standard output is for how the capture has ended: write the frames to a file with -w FILE") }
         if write == "-", isatty(STDOUT_FILENO) != 0 {
             throw ValidationError("a capture is no text for a terminal: write it to a file with -w FILE, or to a reader with | tshark -r -")
         }
@@ -54,7 +69,8 @@ struct CaptureCommand: ParsableCommand {
                     if output < 0 { output = try Self.opened(file) }
                     try Self.write(bytes, to: output, file)
                 }
-                Self.tell(end)
+                if connecting.json { Output.print(try Output.json(end)) } else { Self.tell(end) }
+                if let reason = end.reason { throw Failure("the capture has ended, as \(reason)") }
             } catch is ReaderGone {
                 return
             }

@@ -53,9 +53,9 @@ extension EndToEnd {
 
             /// Ends a capture as its user would, unless it ends by itself, and returns what it says.
             @discardableResult
-            func end(_ child: ChildProcess, signal: Int32? = nil, sourceLocation: SourceLocation = #_sourceLocation) -> String {
+            func end(_ child: ChildProcess, signal: Int32? = nil, status: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation) -> String {
                 if let signal { child.signal(signal) }
-                #expect(child.waitForExit(until: .after(20)) == .code(0), "\(child.errors.text)", sourceLocation: sourceLocation)
+                #expect(child.waitForExit(until: .after(20)) == .code(status), "\(child.errors.text)", sourceLocation: sourceLocation)
                 _ = child.errors.waitForEnd(until: .after(5))
                 return child.errors.text
             }
@@ -147,6 +147,31 @@ extension EndToEnd {
             }
         }
 
+        @Test("captures end when what they capture is deleted, with all frames up to then, and make room for others")
+        func forsaken() throws {
+            try withLab { lab in
+                let bed = try Bed(lab), file = lab.path("gc.pcapng")
+                let guest = try bed.begin("gc", "tcp", "-w", file), classes = try bed.begin("gc", "--kind", "class", "-w", "/dev/null")
+                let iscsi = try bed.begin("ga/iscsi", "-w", "/dev/null"), others = try bed.begin("ga", "-w", "/dev/null")
+                let port = try (0..<4).map { _ in try bed.begin("b", "-w", "/dev/null") }
+                try bed.a.send(Self.tcp(to: 3, from: 1))
+                _ = try bed.daemon.atRest()
+                try bed.daemon.command("guest", "del", "gc")
+                let said = bed.end(guest, status: 1)
+                #expect(said.contains("1 frame captured") && said.contains("the capture has ended, as guest gc was deleted"), "\(said)")
+                #expect(try bed.read(file).count == 1)
+                #expect(bed.end(classes, status: 1).contains("as class gc was deleted"))
+                try bed.daemon.command("class", "del", "ga/iscsi", "dir", "outbound")
+                #expect(bed.end(iscsi, status: 1).contains("as class ga/iscsi was deleted"))
+                try bed.daemon.command("guest", "del", "gb")
+                try bed.daemon.command("port", "del", "b")
+                for child in port { #expect(bed.end(child, status: 1).contains("as port b was deleted")) }
+                for _ in 0..<7 { _ = try bed.begin("a", "-w", "/dev/null") }
+                bed.end(others, signal: SIGINT)
+                bed.daemon.stop()
+            }
+        }
+
         @Test("a limited rate is told; captures end with their clients; what cannot be captured is refused with a sentence")
         func limits() throws {
             try withLab { lab in
@@ -159,7 +184,7 @@ extension EndToEnd {
                 #expect(said.contains("\(60 - frames.count) frames were not captured because more than 20 a second came"), "\(said)")
 
                 // A time that is over, without any frame: an empty file that can be read.
-                capture = try bed.begin("b", "tcp", "-w", file, "--seconds", "0.1")
+                capture = try bed.begin("b", "tcp", "-w", file, "--seconds", "100ms", "--snaplen", "128b", "--rate", "1kpps")
                 #expect(bed.end(capture).contains("0 frames captured"))
                 #expect(try bed.read(file).isEmpty)
 
@@ -179,9 +204,15 @@ extension EndToEnd {
                 try refused("the expression 'tcp prot 80' is refused: ", "a", "tcp", "prot", "80")
                 try refused("write --direction in, or leave it out", "ga/iscsi", "--direction", "out")
                 try refused("snaplen is 64 to 65535 bytes", "a", "--snaplen", "10")
+                try refused("'x' is not a time: write a number and a unit, such as 300s", "a", "--seconds", "x")
+                try refused("'1k' is not a number of frames: write one such as 1000", "a", "--count", "1k")
+                try refused("write the frames to a file with -w FILE", "a", "-j")
                 // The file of a capture that is refused stays as it was.
                 try refused("refused", "a", "tcp prot", "-w", file)
                 #expect(try bed.read(file).isEmpty)
+
+                let told = try bed.daemon.sluice("capture", "a", "-w", file, "--seconds", "10ms", "-j")
+                #expect(told.status == 0 && told.output.contains("\"frames\""), "\(told.output)\(told.errors)")
 
                 // The daemon ends although captures go on.
                 capture = try bed.begin("a", "-w", file)

@@ -48,6 +48,13 @@ extension EndToEnd {
                 #expect(try WebClient.ask(String(port), "HEAD").body.isEmpty)
                 #expect(try WebClient.ask(String(port), "GET", "/").status.contains("404"))
                 #expect(try WebClient.ask(String(port), "POST").status.contains("405"))
+                // A proxy names the whole address.
+                #expect(try WebClient.ask(String(port), "GET", "http://127.0.0.1:\(port)/metrics?x=1").status.contains("200"))
+                #expect(try WebClient.ask(String(port), "GET", "http://127.0.0.1:\(port)").status.contains("404"))
+                // Who connects and asks nothing keeps nobody out.
+                let silent = try (0..<40).map { _ in try WebClient.connect(String(port)) }
+                for _ in 0..<3 { #expect(try WebClient.ask(String(port)).status.contains("200")) }
+                silent.forEach { close($0) }
 
                 // A place that cannot be had is refused, and the old one goes on.
                 let refused = try lab.write("refused.yaml", yaml(lab, "/proc/metrics.sock"))

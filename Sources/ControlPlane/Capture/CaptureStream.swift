@@ -6,14 +6,15 @@ import Synchronization
 
 /// A capture on its way to the client: frames as pieces of a pcapng file, and at the end what became of those that are not in it.
 final class CaptureStream: AnswerStream, @unchecked Sendable {
-    private let capture: Capture
+    let capture: Capture
     private let dataPlane: DataPlane
     private let queue: DispatchQueue
     private let most: UInt64
     private let deadline: ContinuousClock.Instant?
     private let interfaces: [String]
-    /// Whether no more frames are captured.
+    /// Whether no more frames are captured, and why, if neither the client nor the capture's own limits ended it.
     private let hasStopped = Atomic<Bool>(false)
+    private let reason = Mutex<String?>(nil)
 
     // `next` alone uses these.
     private var writer: PcapngWriter
@@ -38,6 +39,15 @@ final class CaptureStream: AnswerStream, @unchecked Sendable {
     func stop() {
         dataPlane.endCapture(capture)
         hasStopped.store(true, ordering: .releasing)
+    }
+
+    /// Whether the capture goes on.
+    var isRunning: Bool { !hasStopped.load(ordering: .acquiring) }
+
+    /// Ends the capture; what was captured is still sent, and the reason with it.
+    func stop(because reason: String) {
+        self.reason.withLock { $0 = reason }
+        stop()
     }
 
     func close() {
@@ -75,7 +85,7 @@ final class CaptureStream: AnswerStream, @unchecked Sendable {
     private func last() -> Data {
         var end = CaptureEnd.Params()
         let counts = capture.counts ?? Capture.Counts()
-        (end.frames, end.matched) = (frames, counts.matched)
+        (end.frames, end.matched, end.reason) = (frames, counts.matched, reason.withLock { $0 })
         if counts.full > 0 { end.lost.append(.init(counts.full, "they were not read in time")) }
         if counts.limited > 0 { end.lost.append(.init(counts.limited, "more than \(capture.settings.rate) a second came")) }
         writer.writeStatistics(

@@ -25,7 +25,28 @@ extension Engine {
         let about = params.expression.map { "'\($0)'" } ?? "all frames"
         log.notice("a capture of \(what) has begun: \(about)", metadata: peer.map(Self.metadata))
         let stream = CaptureStream(capture, params, interfaces: ports, dataPlane, queue: captureQueue)
+        captures.removeAll { !$0.isRunning }
+        captures.append(stream)
         return .stream(stream, of: CaptureReply(what: what))
+    }
+
+    /// Ends captures of what the configuration does not have any more.
+    func endForsakenCaptures() {
+        if captures.isEmpty { return }
+        captures.removeAll { !$0.isRunning }
+        for stream in captures where !exists(stream.capture.settings) {
+            let what = stream.capture.settings.place.description
+            stream.stop(because: "\(what) was deleted")
+            log.notice("the capture of \(what) has ended, as that was deleted")
+        }
+    }
+
+    private func exists(_ settings: CaptureSettings) -> Bool {
+        switch settings.place {
+        case .guest(let name): dataPlane.model.effectiveGuests.contains { $0.settings.name == name }
+        case .port(let name): dataPlane.model.ports.contains { $0.name == name }
+        case .class(let path): dataPlane.treeDescriptions.contains { settings.takes($0.kind) && !$0.leaves(of: path).isEmpty }
+        }
     }
 
     /// What a name means, and the ports at which frames can be seen that come to mind first.

@@ -48,15 +48,31 @@ package final class MetricsServer {
 
 /// Where the metrics come from. It is used only on the server's thread.
 private final class MetricsSource: @unchecked Sendable {
-    /// More than this many connections at a time are closed at once.
+    /// The most connections at a time. For a further one, another is closed that asks nothing at the moment; if there is none, it is closed itself.
     static let mostConnections = 32
 
     private let reading: MetricsReading
-    var connections = 0
+    private var connections: [MetricsConnection] = []
     /// The length of the last text, for which the next makes room at once.
     private var last = 0
 
     init(_ reading: MetricsReading) { self.reading = reading }
+
+    /// Counts a new connection.
+    /// - Returns: whether there is room for it.
+    func add(_ connection: MetricsConnection) -> Bool {
+        if connections.count >= Self.mostConnections {
+            // Those that have never asked anything go first, and then those that have asked nothing for the longest time. The newest are at the end.
+            let idle = connections.filter { !$0.isAnswering }
+            guard let victim = idle.first(where: { !$0.hasAsked }) ?? idle.min(by: { $0.lastAsked < $1.lastAsked }) else { return false }
+            remove(victim)
+            victim.close()
+        }
+        connections.append(connection)
+        return true
+    }
+
+    func remove(_ connection: MetricsConnection) { connections.removeAll { $0 === connection } }
 
     /// Calls back on the event loop, with nil if the counters cannot be read.
     func text(on eventLoop: any EventLoop, _ done: @escaping @Sendable ([UInt8]?) -> Void) {
@@ -77,22 +93,27 @@ private final class MetricsConnection: ChannelInboundHandler {
 
     private let source: MetricsSource
     private var head: HTTPRequestHead?
-    private var isCounted = false
+    private var context: ChannelHandlerContext?
+    /// Whether an answer is on its way; whether anything was asked; and when, last.
+    private(set) var isAnswering = false
+    private(set) var hasAsked = false
+    private(set) var lastAsked = NIODeadline.now()
 
     init(_ source: MetricsSource) { self.source = source }
 
     func channelActive(context: ChannelHandlerContext) {
-        guard source.connections < MetricsSource.mostConnections else { return context.close(promise: nil) }
-        source.connections += 1
-        isCounted = true
+        guard source.add(self) else { return context.close(promise: nil) }
+        self.context = context
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if isCounted { source.connections -= 1 }
-        isCounted = false
+        source.remove(self)
+        self.context = nil
         context.fireChannelInactive()
     }
+
+    func close() { context?.close(promise: nil) }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) } else { context.fireUserInboundEventTriggered(event) }
@@ -107,12 +128,13 @@ private final class MetricsConnection: ChannelInboundHandler {
         case .end:
             guard let head else { return }
             self.head = nil
+            (isAnswering, hasAsked, lastAsked) = (true, true, .now())
             answer(context, head)
         }
     }
 
     private func answer(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
-        let path = head.uri.prefix { $0 != "?" }
+        let path = Self.path(head.uri)
         guard path == "/metrics" else { return reply(context, head, .notFound, "the metrics are at /metrics\n") }
         guard head.method == .GET || head.method == .HEAD else { return reply(context, head, .methodNotAllowed, "only GET and HEAD are answered\n") }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -124,6 +146,13 @@ private final class MetricsConnection: ChannelInboundHandler {
         }
     }
 
+    /// The path of a request's target, which may be a whole URI (RFC 9112, 3.2.2).
+    private static func path(_ target: String) -> Substring {
+        var rest = target[...]
+        if let scheme = target.range(of: "://"), target[..<scheme.lowerBound].lowercased() == "http" { rest = target[scheme.upperBound...].drop { $0 != "/" && $0 != "?" } }
+        return rest.prefix { $0 != "?" }
+    }
+
     private func reply(_ context: ChannelHandlerContext, _ head: HTTPRequestHead, _ status: HTTPResponseStatus, _ sentence: String) {
         reply(context, head, status, ByteBuffer(string: sentence), "text/plain; charset=utf-8")
     }
@@ -133,7 +162,11 @@ private final class MetricsConnection: ChannelInboundHandler {
         if status == .methodNotAllowed { fields.add(name: "Allow", value: "GET, HEAD") }
         context.write(wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: status, headers: fields))), promise: nil)
         if head.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in if !head.isKeepAlive { bound.value.close(promise: nil) } }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+            let (connection, context) = bound.value
+            connection.isAnswering = false
+            if !head.isKeepAlive { context.close(promise: nil) }
+        }
     }
 }

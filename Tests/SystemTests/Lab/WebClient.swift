@@ -29,7 +29,8 @@ enum WebClient {
         return Answer(status: head.split(separator: "\r\n").first.map(String.init) ?? "", head: head, body: Array(all[(gap + 4)...]))
     }
 
-    private static func connect(_ place: String) throws -> CInt {
+    /// Connects, and asks nothing. The caller closes the descriptor.
+    static func connect(_ place: String) throws -> CInt {
         let descriptor = socket(place.hasPrefix("/") ? AF_UNIX : AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         func attempt<Address>(_ address: inout Address) throws -> CInt {
             let size = socklen_t(MemoryLayout<Address>.size)
