@@ -39,7 +39,7 @@ package func noKey(_ key: String, of noun: String, among keys: [String]) -> Stri
 }
 
 /// The end of a sentence about an unknown name: `did you mean vm1?`, or a list of the names that exist, or `none` if there are none.
-func hint(_ word: String, among candidates: [String], none: String) -> String {
+package func hint(_ word: String, among candidates: [String], none: String) -> String {
     if let name = nearest(to: word, among: candidates) { return "did you mean \(name)?" }
     if candidates.isEmpty { return none }
     let shown = candidates.prefix(12).joined(separator: ", ")

@@ -90,6 +90,8 @@ public struct Explanation: Codable, Equatable, Sendable {
     public var filtering: [Filtering] = []
     /// Why it would not be forwarded to anybody, as in the counters; nil: it would.
     public var drop: String?
+    /// For `spoofed_source`, whose the source address is, as a sentence.
+    public var owner: String?
     /// Whether it goes to all ports of its bridge or VLAN that take it, or only to those that have joined its group.
     public var flooded = false
     public var followsGroup = false

@@ -11,6 +11,7 @@ extension Engine {
         var told = Explanation()
         (told.port, told.bridge, told.length, told.vlan, told.guest) = (port.name, account.bridge, bytes.count, account.vlan, account.guest)
         (told.protocol, told.drop, told.flooded, told.followsGroup) = (account.protocolName, account.drop, account.isFlooded, account.followsGroup)
+        if account.drop == "spoofed_source", bytes.count >= 12 { told.owner = owner(of: bytes[6..<12], on: account.bridge, besides: port) }
         told.fip = account.fip.map { Explanation.Snooping($0.verdict, $0.address, $0.grant, from: port.name) }
         told.filtering = account.filtering.map { Explanation.Filtering(filter: $0.filter, rule: $0.rule) }
         var statuses: [String: [ClassStatus]] = [:]
@@ -27,6 +28,19 @@ extension Engine {
             return item
         }
         return told
+    }
+
+    /// Whose an address is that `port` may not send from, as a sentence.
+    private func owner(of source: ArraySlice<UInt8>, on bridge: String, besides port: PortSettings) -> String {
+        let mac = source.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":"), model = dataPlane.model
+        let ports = Set(model.ports.filter { $0.bridge == bridge }.map(\.name))
+        if let guest = model.guests.first(where: { $0.port != port.name && ports.contains($0.port) && $0.macs.contains { $0.description == mac } }) {
+            return "\(mac) is guest \(guest.name)'s, on port \(guest.port)"
+        }
+        if let entry = model.bridges.first(where: { $0.name == bridge })?.staticEntries.first(where: { $0.mac.description == mac && $0.port != port.name }) {
+            return "\(mac) has a static entry on port \(entry.port)"
+        }
+        return "\(mac) is no address of a guest on port \(port.name), which has spoof-check"
     }
 
     /// A class this close to its ceiling over the last second is at it.

@@ -1,3 +1,4 @@
+import Configuration
 import ControlAPI
 import Packet
 
@@ -55,7 +56,7 @@ public struct FrameDescription: Equatable, Sendable {
             // A port without a guest is the way to others, whose addresses are not known: this one is locally administered, and nobody's.
             source = guests.first { $0.port == there.name && !$0.macs.isEmpty }.flatMap { MACAddress($0.macs[0]) } ?? MACAddress(value: 0x0253_0000_0001)
         } else {
-            throw Flaw("there is no guest or port '\(name)'")
+            throw Flaw("there is no guest or port '\(name)': \(hint(name, among: guests.map(\.name) + known.map(\.name), none: "there is none at all"))")
         }
         if rest.first == "hex" {
             rest = rest.dropFirst()
@@ -76,7 +77,10 @@ public struct FrameDescription: Equatable, Sendable {
             switch key {
             case "to":
                 let text = try value(of: key)
-                guard let mac = station(text) else { throw Flaw("'\(text)' is no MAC address and no guest that has one") }
+                guard let mac = station(text) else {
+                    let named = guests.filter { !$0.macs.isEmpty }.map(\.name)
+                    throw Flaw("'\(text)' is no MAC address and no guest that has one: \(hint(text, among: named, none: "no guest has one"))")
+                }
                 destination = mac
             case "mac":
                 let text = try value(of: key)

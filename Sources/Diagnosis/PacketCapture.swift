@@ -4,7 +4,7 @@ public struct PacketCapture {
     /// A sentence that says why a file cannot be read.
     public struct Flaw: Error, Equatable, CustomStringConvertible {
         public let description: String
-        init(_ description: String) { self.description = description }
+        package init(_ description: String) { self.description = description }
     }
 
     /// The frames, in their order.
@@ -31,7 +31,8 @@ public struct PacketCapture {
     private mutating func readPcap(_ file: [UInt8], _ word: (Int, Bool) -> Int, isBig: Bool) throws(Flaw) {
         guard word(20, isBig) & 0xfff_ffff == Self.ethernet else { throw Flaw("the file's frames are not Ethernet's") }
         var place = 24
-        while place + 16 <= file.count {
+        while place < file.count {
+            guard place + 16 <= file.count else { throw Flaw("the file ends in the middle of the header of frame \(frames.count + 1)") }
             let length = word(place + 8, isBig)
             place += 16
             guard length <= file.count - place else { throw Flaw("the file ends in the middle of frame \(frames.count + 1)") }
@@ -41,8 +42,12 @@ public struct PacketCapture {
     }
 
     private mutating func readPcapng(_ file: [UInt8], _ word: (Int, Bool) -> Int) throws(Flaw) {
-        var place = 0, isBig = false, interfaces: [Bool] = []
-        while place + 12 <= file.count {
+        // Of each interface whether its frames are Ethernet's, and how many bytes of one are kept at most.
+        var place = 0, isBig = false, interfaces: [(isEthernet: Bool, longest: Int)] = []
+        func half(_ place: Int) -> Int { isBig ? word(place, true) >> 16 : word(place, false) & 0xffff }
+        func isEthernet(_ interface: Int) -> Bool { interfaces.indices.contains(interface) && interfaces[interface].isEthernet }
+        while place < file.count {
+            guard place + 12 <= file.count else { throw Flaw("the file ends in the middle of a block, behind frame \(frames.count)") }
             if word(place, true) == 0x0a0d_0d0a {
                 isBig = word(place + 8, true) == 0x1a2b_3c4d
                 interfaces = []
@@ -51,11 +56,20 @@ public struct PacketCapture {
             guard length >= 12, length % 4 == 0, length <= file.count - place else { throw Flaw("the file ends in the middle of a block, behind frame \(frames.count)") }
             let body = place + 8, end = place + length - 4
             switch type {
-            case 1 where end - body >= 8: interfaces.append((isBig ? word(body, true) >> 16 : word(body, false) & 0xffff) == Self.ethernet)
-            case 6 where end - body >= 20:
-                let interface = word(body, isBig), captured = word(body + 12, isBig)
+            case 1 where end - body >= 8:
+                let longest = word(body + 4, isBig)
+                interfaces.append((half(body) == Self.ethernet, longest == 0 ? .max : longest))
+            // An enhanced packet block, or a packet block as older programs write it.
+            case 6 where end - body >= 20, 2 where end - body >= 20:
+                let interface = type == 6 ? word(body, isBig) : half(body), captured = word(body + 12, isBig)
                 guard captured <= end - body - 20 else { throw Flaw("frame \(frames.count + 1) is longer than its block") }
-                if interfaces.indices.contains(interface), interfaces[interface] { frames.append(Array(file[(body + 20)..<(body + 20 + captured)])) }
+                if isEthernet(interface) { frames.append(Array(file[(body + 20)..<(body + 20 + captured)])) }
+            // A simple packet block is of the first interface, and tells the length of the frame as it was.
+            case 3 where end - body >= 4:
+                let captured = min(word(body, isBig), interfaces.first?.longest ?? 0)
+                guard captured <= end - body - 4 else { throw Flaw("frame \(frames.count + 1) is longer than its block") }
+                if isEthernet(0) { frames.append(Array(file[(body + 4)..<(body + 4 + captured)])) }
+            case 1, 2, 3, 6: throw Flaw("the block behind frame \(frames.count) is too short for what it says to be")
             default: break
             }
             place += length

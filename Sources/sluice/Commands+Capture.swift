@@ -15,7 +15,7 @@ struct CaptureCommand: ParsableCommand {
     @OptionGroup var connecting: Connecting
     @Argument(help: "A guest, a port, or a class with all below it.", completion: .captured) var name: String
     @Argument(help: "An expression of pcap-filter(7).") var expression: [String] = []
-    @Option(name: .shortAndLong, help: "The file; -: standard output (default).") var write: String = "-"
+    @Option(name: .shortAndLong, help: "The file; -: standard output (default).", completion: .file()) var write: String = "-"
     @Option(help: "guest, port or class, where several have the name.") var kind: CaptureParams.Kind?
     @Option(help: "in (from the guest, in by the port), out (to the guest, out by the port), or both (default).") var direction: CaptureParams.Direction?
     @Flag(help: "Capture what leaves before it waits in its class, instead of after it.") var before = false

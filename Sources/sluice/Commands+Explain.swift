@@ -13,7 +13,7 @@ struct ExplainCommand: ParsableCommand {
             """)
     @OptionGroup var connecting: Connecting
     @Argument(help: "The frame in words.") var words: [String]
-    @Option(help: "A pcap or pcapng file that has the frame.") var pcap: String?
+    @Option(help: "A pcap or pcapng file that has the frame.", completion: .file(extensions: ["pcap", "pcapng", "cap"])) var pcap: String?
     @Option(help: "Which frame of that file, from 1.") var number = 1
 
     func validate() throws {
@@ -39,11 +39,21 @@ struct ExplainCommand: ParsableCommand {
     /// The words, with those of a file's frame.
     private func described() throws -> [String] {
         guard let pcap else { return words }
-        guard let file = FileManager.default.contents(atPath: pcap) else { throw Failure("\(pcap) cannot be read") }
+        let file: Data
+        do {
+            file = try Data(contentsOf: URL(fileURLWithPath: pcap))
+        } catch {
+            throw Failure("\(pcap) cannot be read: \((error as? CocoaError)?.code == .fileReadNoSuchFile ? "there is no such file" : error.localizedDescription)")
+        }
         do {
             let capture = try PacketCapture([UInt8](file))
-            guard number <= capture.frames.count else { throw Failure("\(pcap) has \(capture.frames.count) frames of Ethernet") }
-            return words + ["hex", capture.frames[number - 1].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()]
+            let count = capture.frames.count
+            guard number <= count else { throw Failure("\(pcap) has \(count == 0 ? "no frame" : count == 1 ? "one frame" : "\(count) frames") of Ethernet") }
+            let frame = capture.frames[number - 1]
+            guard frame.count >= 14 else {
+                throw Failure("of frame \(number), \(pcap) has \(frame.count) bytes, and an Ethernet header has 14: choose another with --number\(count > 1 ? ", 1 to \(count)" : "")")
+            }
+            return words + ["hex", frame.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()]
         } catch let flaw as PacketCapture.Flaw {
             throw Failure("\(pcap): \(flaw)")
         }
@@ -58,7 +68,7 @@ extension Tables {
         if let fip = told.fip { lines.append("fip       \(fip.sentence)") }
         lines += filters(told.filtering)
         if let vlan = told.vlan { lines.append("vlan      \(vlan)") }
-        if let drop = told.drop { return (lines + ["dropped   \(drop)"]).joined(separator: "\n") }
+        if let drop = told.drop { return (lines + ["dropped   \(drop)\(told.owner.map { ": \($0)" } ?? "")"]).joined(separator: "\n") }
         lines.append("protocol  \(told.protocol ?? "default")")
         let what = told.followsGroup ? "to the ports that have joined the group" : told.flooded ? "flooded" : "to one port"
         lines.append("lookup    \(what)\(told.flooded ? ": \(told.exits.count) port\(told.exits.count == 1 ? "" : "s")" : "")")

@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "a frame is described such as"), ("from vm9 to vm1", "there is no guest or port 'vm9'"), ("from vm1", "to whom?"), ("from vm1 to vm9", "'vm9' is no MAC address"),
+        ("", "a frame is described such as"), ("from vm9 to vm1", "there is no guest or port 'vm9': did you mean vm1?"), ("from vm1", "to whom?"), ("from vm1 to vm9", "'vm9' is no MAC address"),
         ("from vm1 to vm2 dport 70000", "dport takes a number from 0 to 65535, not '70000'"), ("from vm1 to vm2 what 7", "'what' is no key"), ("from vm1 to vm2 vlan", "'vlan' needs a value"),
         ("from vm1 to vm2 ip 10.0.0.1 ::1", "ip takes two addresses of one family"), ("from vm1 hex 5", "behind hex stand the frame's bytes"), ("from vm1 to vm2 ip 1.2.3 1.2.3.4", "ip takes two"),
         ("from vm1 to vm2 dport 3260", "dport needs a protocol that has ports: write tcp or udp"), ("from vm1 to vm2 icmp sport 1", "sport needs a protocol that has ports"),
@@ -57,7 +57,9 @@ import Testing
                 file += frame
             }
             #expect(try PacketCapture(file).frames == [one, two])
-            #expect(throws: PacketCapture.Flaw.self) { try PacketCapture(Array(file.dropLast())) }
+            #expect(throws: PacketCapture.Flaw("the file ends in the middle of frame 2")) { try PacketCapture(Array(file.dropLast())) }
+            #expect(throws: PacketCapture.Flaw("the file ends in the middle of the header of frame 2")) { try PacketCapture(Array(file.dropLast(2))) }
+            #expect(throws: PacketCapture.Flaw("the file ends in the middle of the header of frame 3")) { try PacketCapture(file + [0]) }
             let other = Array(head[..<20]) + (isBig ? big(113) : little(113))
             #expect(throws: PacketCapture.Flaw.self) { try PacketCapture(other) }
         }
@@ -69,7 +71,18 @@ import Testing
         let first = block(6, little(0, 0, 0, 5, 5) + one), statistics = block(5, little(7)), second = block(6, little(1, 0, 0, 1, 1) + two)
         let file = [section, ethernet, foreign, first, statistics, second].flatMap { $0 }
         #expect(try PacketCapture(file).frames == [one])
-        #expect(throws: PacketCapture.Flaw.self) { try PacketCapture(Array(file.dropLast(3))) }
-        #expect(throws: PacketCapture.Flaw.self) { try PacketCapture([UInt8](repeating: 7, count: 100)) }
+        for cut in [3, 30] {
+            #expect(throws: PacketCapture.Flaw("the file ends in the middle of a block, behind frame 1")) { try PacketCapture(Array(file.dropLast(cut))) }
+        }
+        #expect(throws: PacketCapture.Flaw("this is no pcap or pcapng file")) { try PacketCapture([UInt8](repeating: 7, count: 100)) }
+        // Blocks of other programs: a packet block (2), and simple packet blocks (3), which have the first interface's limit of bytes.
+        let limited = block(1, little(1, 4)), simple = block(3, little(5) + one[..<4]), short = block(3, little(1) + two), old = block(2, little(0, 0, 0, 5, 5) + one)
+        #expect(try PacketCapture([section, limited, simple, short, old].flatMap { $0 }).frames == [Array(one[..<4]), two, one])
+        #expect(try PacketCapture([section, block(1, little(113, 4)), simple, short].flatMap { $0 }).frames == [])
+        for (name, bad) in [("longer", block(3, little(9) + two)), ("longer", block(6, little(0, 0, 0, 99, 99) + one)), ("short", block(6, little(0, 0)))] {
+            let file = [section, ethernet, bad].flatMap { $0 }
+            let sentence = name == "longer" ? "frame 1 is longer than its block" : "the block behind frame 0 is too short for what it says to be"
+            #expect(throws: PacketCapture.Flaw(sentence)) { try PacketCapture(file) }
+        }
     }
 }

@@ -97,7 +97,9 @@ extension EndToEnd {
                 #expect(exit["action"].string == "push" && exit["pcp"].int == 4 && exit["holds"].items.isEmpty, "\(storage)")
                 #expect(try explain("from vm1 to 52:54:00:00:00:99 udp dport 9")["exits"][0]["class"].string?.contains("iscsi") == false)
 
-                #expect(try explain("from vm1 mac 52:54:00:00:00:04 to broadcast arp")["drop"].string == "spoofed_source")
+                let spoofed = try explain("from vm1 mac 52:54:00:00:00:04 to broadcast arp")
+                #expect(spoofed["drop"].string == "spoofed_source" && spoofed["owner"].string == "52:54:00:00:00:04 is guest vm2's, on port vm2", "\(spoofed)")
+                #expect(try explain("from vm1 mac 52:54:00:00:00:05 to vm2")["owner"].string?.hasPrefix("52:54:00:00:00:05 is no address of a guest on port vm1") == true)
                 #expect(try explain("from vm1 to 01:80:c2:00:00:00 ethertype 0x88cc")["drop"].string == "reserved_address")
                 #expect(try explain("from vm1 to vm2 size 3000")["drop"].string == "oversized")
                 #expect(try explain("from up mac 52:54:00:00:00:99 to vm2")["drop"].string == "no_destination")
