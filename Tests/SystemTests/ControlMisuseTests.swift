@@ -36,7 +36,7 @@ extension EndToEnd {
                 let before = try daemon.configuration()
                 // What is made at the first use only does not count: threads, and buffers that are kept.
                 try manyClients(daemon)
-                let descriptors = try descriptors(daemon), memory = try memory(daemon)
+                let descriptors = try descriptors(daemon), memory = try daemon.memory()
                 let misuses: [(name: String, misuse: (Daemon) throws -> Void)] = [
                     ("thousands of connections", manyClients), ("half-sent requests", halfRequests), ("answers that nobody reads", slowReaders),
                     ("batches that nobody reads", slowBatches), ("one byte at a time", singleBytes), ("clients that are killed", killedClients),
@@ -50,7 +50,7 @@ extension EndToEnd {
                     try eventually("a client gets in after \(name)") { try daemon.sluice("port", "show", "vm1").status == 0 }
                     try eventually("frames pass after \(name)") { try delivered() > frames + 100 }
                     try eventually("the descriptors are given back after \(name)") { try self.descriptors(daemon) <= descriptors + 8 }
-                    let now = try self.memory(daemon)
+                    let now = try daemon.memory()
                     print("after \(name): \(now >> 10) MiB resident, \(memory >> 10) before all")
                     // Twice what all requests and answers together may take: malloc keeps some of what was freed.
                     #expect(now - memory < 400 << 10, "KiB after \(name)")
@@ -167,12 +167,5 @@ extension EndToEnd {
         }
 
         private func descriptors(_ daemon: Daemon) throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon.process.pid)/fd").count }
-
-        /// The resident memory in KiB (proc(5), VmRSS).
-        private func memory(_ daemon: Daemon) throws -> Int {
-            let status = try String(contentsOfFile: "/proc/\(daemon.process.pid)/status", encoding: .utf8)
-            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
-            return try #require(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) })
-        }
     }
 }

@@ -55,6 +55,14 @@ extension EndToEnd {
                 let silent = try (0..<40).map { _ in try WebClient.connect(String(port)) }
                 for _ in 0..<3 { #expect(try WebClient.ask(String(port)).status.contains("200")) }
                 silent.forEach { close($0) }
+                // Nor does who asks again and again and reads no answer.
+                let requests = Array(String(repeating: "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 2_000).utf8)
+                let memory = try daemon.memory()
+                let deaf = try (0..<40).map { _ in try WebClient.connect(String(port)) }
+                for descriptor in deaf { _ = send(descriptor, requests, requests.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }
+                try eventually("a scraper is served") { (try? WebClient.ask(String(port)).status.contains("200")) == true }
+                #expect(try daemon.memory() < memory + 64 << 10, "KiB, \(memory) before")
+                deaf.forEach { close($0) }
 
                 // A place that cannot be had is refused, and the old one goes on.
                 let refused = try lab.write("refused.yaml", yaml(lab, "/proc/metrics.sock"))

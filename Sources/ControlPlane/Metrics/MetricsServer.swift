@@ -48,7 +48,7 @@ package final class MetricsServer {
 
 /// Where the metrics come from. It is used only on the server's thread.
 private final class MetricsSource: @unchecked Sendable {
-    /// The most connections at a time. For a further one, another is closed that asks nothing at the moment; if there is none, it is closed itself.
+    /// The most connections at a time. For a further one, another is closed.
     static let mostConnections = 32
 
     private let reading: MetricsReading
@@ -58,18 +58,19 @@ private final class MetricsSource: @unchecked Sendable {
 
     init(_ reading: MetricsReading) { self.reading = reading }
 
-    /// Counts a new connection.
-    /// - Returns: whether there is room for it.
-    func add(_ connection: MetricsConnection) -> Bool {
+    /// Counts a new connection. If there are too many, that is closed which a scraper is least likely to wait for.
+    func add(_ connection: MetricsConnection) {
         if connections.count >= Self.mostConnections {
-            // Those that have never asked anything go first, and then those that have asked nothing for the longest time. The newest are at the end.
+            // First who has never asked anything, the oldest one; then who has asked nothing for the longest time; then who has asked most, as that may be
+            // somebody who asks again and again and reads no answer.
             let idle = connections.filter { !$0.isAnswering }
-            guard let victim = idle.first(where: { !$0.hasAsked }) ?? idle.min(by: { $0.lastAsked < $1.lastAsked }) else { return false }
-            remove(victim)
-            victim.close()
+            let victim = idle.first { $0.requests == 0 } ?? idle.min { $0.lastAsked < $1.lastAsked } ?? connections.max { $0.requests < $1.requests }
+            if let victim {
+                remove(victim)
+                victim.close()
+            }
         }
         connections.append(connection)
-        return true
     }
 
     func remove(_ connection: MetricsConnection) { connections.removeAll { $0 === connection } }
@@ -94,15 +95,15 @@ private final class MetricsConnection: ChannelInboundHandler {
     private let source: MetricsSource
     private var head: HTTPRequestHead?
     private var context: ChannelHandlerContext?
-    /// Whether an answer is on its way; whether anything was asked; and when, last.
+    /// Whether an answer is on its way; how many requests there were; and when the last one came.
     private(set) var isAnswering = false
-    private(set) var hasAsked = false
+    private(set) var requests = 0
     private(set) var lastAsked = NIODeadline.now()
 
     init(_ source: MetricsSource) { self.source = source }
 
     func channelActive(context: ChannelHandlerContext) {
-        guard source.add(self) else { return context.close(promise: nil) }
+        source.add(self)
         self.context = context
         context.fireChannelActive()
     }
@@ -128,7 +129,7 @@ private final class MetricsConnection: ChannelInboundHandler {
         case .end:
             guard let head else { return }
             self.head = nil
-            (isAnswering, hasAsked, lastAsked) = (true, true, .now())
+            (isAnswering, requests, lastAsked) = (true, requests + 1, .now())
             answer(context, head)
         }
     }
@@ -160,12 +161,21 @@ private final class MetricsConnection: ChannelInboundHandler {
     private func reply(_ context: ChannelHandlerContext, _ head: HTTPRequestHead, _ status: HTTPResponseStatus, _ body: ByteBuffer, _ type: String) {
         var fields = HTTPHeaders([("Content-Type", type), ("Content-Length", String(body.readableBytes))])
         if status == .methodNotAllowed { fields.add(name: "Allow", value: "GET, HEAD") }
-        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: status, headers: fields))), promise: nil)
-        if head.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        let begin = HTTPServerResponsePart.head(HTTPResponseHead(version: head.version, status: status, headers: fields))
+        let sent: EventLoopFuture<Void>
+        if head.method == .HEAD {
+            sent = context.writeAndFlush(wrapOutboundOut(begin))
+        } else {
+            context.write(wrapOutboundOut(begin), promise: nil)
+            sent = context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(body))))
+        }
+        // The next request, which the client may have sent already, is passed on behind the end of the answer. So that ends when it has been taken, as otherwise
+        // answers would gather here for a client that reads none.
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+        sent.whenSuccess {
             let (connection, context) = bound.value
             connection.isAnswering = false
+            context.writeAndFlush(connection.wrapOutboundOut(.end(nil)), promise: nil)
             if !head.isKeepAlive { context.close(promise: nil) }
         }
     }

@@ -80,6 +80,14 @@ final class Daemon {
     var isRunning: Bool { process.isRunning }
     var log: String { process.errors.text }
 
+    /// Its memory in KiB: resident now, or the most that ever was (`VmHWM`); see proc(5).
+    func memory(_ key: String = "VmRSS") throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process.pid)/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix(key + ":") }
+        guard let number = line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) }) else { throw LabError("no \(key) in \(status)") }
+        return number
+    }
+
     /// The seconds for which its threads were ready to run while others ran (proc(5): schedstat, second figure), plus what the hypervisor took.
     func secondsWithoutCPU() throws -> Double {
         let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.pid)/task")
