@@ -76,7 +76,7 @@ public struct PortFacts: StatusFacts {
     /// What is not as one would expect although the port works: a sentence for each.
     public var warnings: [String] = []
     public var mtu = 1500
-    /// Queue pairs in use now, and the most that there may be.
+    /// Queue pairs in use now, and the queues that the port has. A guest may use more pairs than its port has queues.
     public var queues = 0
     public var queuesMax = 0
     /// The driver, such as `vhost`, `virtio_user` or `net_af_packet`.

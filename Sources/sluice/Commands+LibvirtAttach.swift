@@ -34,7 +34,7 @@ extension LibvirtCommand {
                 let part = LibvirtConfiguration.partName(domain), client = try target.client(until: deadline)
                 let before = try client.call(Methods.partShow, NameParams()).first { $0.name == part }
                 let reply = try client.call(Methods.partSet, PartParams(name: part, yaml: configuration.part.yaml))
-                for sentence in reply.warnings ?? [] { Output.error("warning: \(sentence)") }
+                Output.warn(of: reply)
                 for change in reply.changes { Output.print(change) }
                 if onlyPrepare { return }
                 let status = try Self.finish(["virsh", "-c", connect, "attach-device", domain, file, "--live"])

@@ -30,9 +30,11 @@ enum Output {
     /// Prints what a change did, or would do, and on standard error what will not work as it is written. JSON says all of that by itself.
     static func tell(_ reply: ChangeReply, json isJSON: Bool, _ text: (ChangeReply) -> String = changes) throws {
         if isJSON { return print(try json(reply)) }
-        for sentence in reply.warnings ?? [] { error("warning: \(sentence)") }
+        warn(of: reply)
         print(text(reply))
     }
+
+    static func warn(of reply: ChangeReply) { for sentence in reply.warnings ?? [] { error("warning: \(sentence)") } }
 
     static func changes(_ reply: ChangeReply) -> String {
         ((reply.changes.isEmpty ? ["nothing to change"] : reply.changes) + ((reply.kept ?? []) + (reply.notes ?? [])).map { "# \($0)" }).joined(separator: "\n")

@@ -185,7 +185,7 @@ private struct Loop: ~Copyable {
             let first = shares.beginTurn(at: now, queues: taken.count)
             for queue in Array(first..<taken.count) + Array(0..<first) where shares.admits(0) {
                 let frames = shares.burst(of: 0, most: 32)
-                shares.charge(0, at: queue, frames: frames, cycles: UInt64(frames) * 200, queued: 0, price: PollShares.leastPrice, hasMore: true)
+                shares.charge(0, at: queue, frames: frames, cycles: UInt64(frames) * 200, queued: 0, price: PollShares.leastPrice, hasMore: true, length: 60)
                 taken[queue] += frames
                 now += UInt64(frames) * 200
             }
@@ -257,7 +257,7 @@ private struct Loop: ~Copyable {
             _ = shares.beginTurn(at: now, queues: 2)
             var queued = 0
             for port in 0..<2 where shares.admits(UInt16(port)) {
-                shares.charge(UInt16(port), at: port, frames: 32, cycles: 3_200, queued: port == 0 ? 32 : 0, price: PollShares.leastPrice, hasMore: true)
+                shares.charge(UInt16(port), at: port, frames: 32, cycles: 3_200, queued: port == 0 ? 32 : 0, price: PollShares.leastPrice, hasMore: true, length: 60)
                 taken[port] += 32
                 if port == 0 { queued += 32 }
                 now += 3_200

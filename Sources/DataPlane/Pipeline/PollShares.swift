@@ -46,7 +46,7 @@ package struct PollShares: ~Copyable {
     private struct Modest {
         var place: UInt16
         var port: UInt16
-        /// Whether it was polled since the others were last forgotten.
+        /// Whether it was modest since queues were last forgotten.
         var isRecent = true
     }
 
@@ -59,11 +59,11 @@ package struct PollShares: ~Copyable {
     /// Accounts, by `PortIndex`, and the level. They wrap around; all accounts that are in use are near the level.
     private let accounts: UnsafeMutablePointer<Account>
     private var level: UInt64
-    /// The queues that were modest since `modestSince`, in nanoseconds; the next to be looked at; how many are looked at before the turn goes on; and what the
-    /// bursts of ports that had more frames have taken since some were.
+    /// The queues that were modest lately; when others were last forgotten, in nanoseconds; the next to be looked at; how many are looked at before the turn goes
+    /// on; and what the bursts of ports that had more frames have taken since some were.
     private let modest: UnsafeMutablePointer<Modest>
     private var modestCount = 0
-    private var modestSince: UInt64 = 0
+    private var forgotAt: UInt64 = 0
     private var nextModest = 0
     private var looks = 0
     private var unlooked: UInt64 = 0
@@ -147,9 +147,9 @@ package struct PollShares: ~Copyable {
         turnSlack = isShort ? slackCost : slackCost &* Int64(Self.ease)
         burstLimit = isShort ? turnLimit &>> 1 : turnLimit
         looks = 0
-        if now &- modestSince > Self.remembered {
+        if now &- forgotAt > Self.remembered {
             forgetModest()
-            modestSince = now
+            forgotAt = now
         }
         first = first &+ 1 < queues ? first &+ 1 : 0
         return first
@@ -185,7 +185,7 @@ package struct PollShares: ~Copyable {
         return nil
     }
 
-    /// Forgets queues that have had no frames for some time, or were not modest. Queues come to other places when ports come and go.
+    /// Forgets queues that were not modest since this was last done, such as those without frames. Queues come to other places when ports come and go.
     @inline(never) @_noLocks
     private mutating func forgetModest() {
         var kept = 0
@@ -229,7 +229,7 @@ package struct PollShares: ~Copyable {
     ///   - length: how long one of them was, in bytes.
     @inline(never) @_noLocks
     package mutating func charge(
-        _ port: UInt16, at place: Int, frames: Int, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool, length: UInt32 = 0
+        _ port: UInt16, at place: Int, frames: Int, cycles: UInt64, queued: Int, price: UInt64, hasMore: Bool, length: UInt32
     ) {
         let account = accounts + Int(port)
         let later = UInt64(truncatingIfNeeded: max(queued, 0)) &* queuedCost, sum = min(cycles &+ later, lastingCycles)
