@@ -135,10 +135,7 @@ public struct Request: Sendable {
             throw RPCError(RPCError.invalidParams, "\(method) needs the parameter '\(key.stringValue)'")
         } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
             let name = context.codingPath.dropFirst().map(\.stringValue).joined(separator: ".")
-            throw RPCError(
-                RPCError.invalidParams,
-                name.isEmpty
-                    ? "params of \(method) must be an object" : "the parameter '\(name)' of \(method) has the wrong type")
+            throw name.isEmpty ? noObject : RPCError(RPCError.invalidParams, "the parameter '\(name)' of \(method) has the wrong type")
         } catch {
             throw RPCError(RPCError.invalidParams, "the parameters of \(method) cannot be read")
         }
@@ -149,7 +146,7 @@ public struct Request: Sendable {
 
     /// Refuses unknown parameters. If they were ignored, a misspelled one could make the request do more than was meant.
     private func refuseOthers(than names: [String]) throws(RPCError) {
-        guard case .object(let all) = try object() else { return }
+        let all = try object()
         // The names in snake case, as the decoder reads them.
         let known = names.map { $0.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) } }
         guard let other = all.keys.sorted().first(where: { !known.contains($0) && !names.contains($0) }) else { return }
@@ -158,14 +155,19 @@ public struct Request: Sendable {
     }
 
     /// `params` with their keys as they were written; an empty object if there are none.
-    public func object() throws(RPCError) -> JSONValue {
+    public func object() throws(RPCError) -> [String: JSONValue] {
         struct Body: Decodable { var params: JSONValue? }
+        let params: JSONValue?
         do {
-            return try JSONDecoder().decode(Body.self, from: line).params ?? .object([:])
+            params = try JSONDecoder().decode(Body.self, from: line).params
         } catch {
             throw RPCError(RPCError.invalidParams, "the parameters of \(method) cannot be read")
         }
+        guard case .object(let all) = params ?? .object([:]) else { throw noObject }
+        return all
     }
+
+    private var noObject: RPCError { RPCError(RPCError.invalidParams, "params of \(method) must be an object") }
 
     /// A request as the line to send, LF included.
     public static func encode<Params: Encodable>(_ method: String, _ params: Params, id: RequestID) throws -> Data {

@@ -45,7 +45,7 @@ public struct Verb: Hashable, Sendable {
 
     /// The words of the command line that the parameters stand for.
     public func words(_ request: Request) throws(RPCError) -> [String] {
-        guard case .object(let all) = try request.object() else { throw RPCError(RPCError.invalidParams, "params of \(name) must be an object") }
+        let all = try request.object()
         if let words = all["words"] {
             guard all.count == 1, case .array(let items) = words else {
                 throw RPCError(RPCError.invalidParams, "'words' of \(name) is a list of strings, and stands alone")

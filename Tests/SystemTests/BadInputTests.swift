@@ -97,6 +97,27 @@ extension EndToEnd {
             }
         }
 
+        @Test("params that are no object, or hold what a method does not know, are refused by every method")
+        func shapes() throws {
+            try withLab { lab in
+                let daemon = try Daemon(lab, Self.base.replacingOccurrences(of: "TAG", with: lab.tag))
+                let before = try daemon.configuration()
+                let client = try ControlClient(daemon.socket)
+                // The daemon's own list, so that a method that is added is tried as well.
+                let unknown = try #require(try client.call("nonsense")["error"]["message"].string?.split(separator: "there are ").last)
+                let methods = unknown.split(separator: ", ").map(String.init)
+                #expect(methods.count > 60 && methods.contains("stats.show") && methods.contains("mirror.add"), "\(methods)")
+                for method in methods {
+                    for params in ["\"text\"", "[]", "[{}]", "5", "1.5", "true", "{\"nonsense\": 1}", "{\"\": {}}"] {
+                        let error = try client.call(method, params)["error"]
+                        #expect(error["code"].int == -32_602 && error["message"].string?.contains(method) == true, "\(method) with \(params): \(error)")
+                    }
+                }
+                #expect(try daemon.configuration() == before)
+                daemon.stop()
+            }
+        }
+
         @Test("the daemon does not start on a configuration that `check` refuses, and says why")
         func refusedAtStart() throws {
             try withLab { lab in

@@ -64,7 +64,7 @@ private func answer(_ request: Request) throws -> Response {
             guard let read = readers[request.method] else { throw RPCError(RPCError.methodNotFound, "there is no such method") }
             try read(request)
         }
-        return .reply(try request.object())
+        return .reply(JSONValue.object(try request.object()))
     } catch let error as ConfigurationError {
         check(error)
         throw RPCError(error)
