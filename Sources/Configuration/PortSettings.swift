@@ -59,7 +59,7 @@ public struct PortOptions: Equatable, Sendable {
     public var dscpPriorities: [AppPriority] = []
     /// Tap ports only: the interface stays when the daemon ends, with its addresses and routes, and is taken up again when it starts.
     public var persistent = false
-    /// Vhost ports only: the guest may leave TCP segmentation to the switch.
+    /// Vhost ports only: the guest may leave TCP and UDP segmentation to the switch.
     public var offload = true
     /// Vhost ports only: memory that the guest's process could shorten is refused.
     public var requireSealed = false
@@ -79,7 +79,7 @@ extension Field<PortDraft> {
             .rest(\.rest).of(.physical, elsewhere: "the inbound tree's is the bridge's"),
             .dcb,
             .flag("persistent", \.persistent, standard: false, help: "the interface outlives the daemon, with its addresses").of(.tap),
-            .flag("offload", \.offload, standard: true, help: "the guest may leave TCP segmentation to the switch, from its next start on").of(.vhost),
+            .flag("offload", \.offload, standard: true, help: "the guest may leave TCP and UDP segmentation to the switch, from its next start on").of(.vhost),
             .flag("require-sealed", \.requireSealed, standard: false, help: "memory is refused that the guest's process could shorten").of(.vhost),
             .flag("spoof-check", \.spoofCheck, standard: false, help: "only the macs of its guests may send"),
             .vlan,

@@ -95,7 +95,7 @@ bool sluice_frame_take_joined(struct rte_mbuf *m) {
         const uint32_t data = m->pkt_len - headers;
         if (data > (uint32_t)size * SLUICE_MOST_SEGMENTS) return false;
         if (data > size) {
-            sluice_frame_request_segments(m, version, l2, l3, lengths.l4_len, size);
+            sluice_frame_request_segments(m, version | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM, l2, l3, lengths.l4_len, size);
             return true;
         }
     }

@@ -1,4 +1,4 @@
-/// Feature bits of a virtio network device (virtio 1.2, 5.1.3 and 6) and the two that vhost adds.
+/// Feature bits of a virtio network device (virtio 1.3, 5.1.3 and 6) and the two that vhost adds.
 public struct VirtioFeatures: OptionSet, Sendable, Hashable {
     public var rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -35,16 +35,21 @@ public struct VirtioFeatures: OptionSet, Sendable, Hashable {
     public static let ringPacked = Self(bit: 34)
     public static let inOrder = Self(bit: 35)
     public static let ringReset = Self(bit: 40)
+    /// VIRTIO_NET_F_GUEST_USO4 and 6: the guest takes long UDP datagrams that are to be cut, over IPv4 and IPv6. VIRTIO_NET_F_HOST_USO: the backend does.
+    public static let guestUSO4 = Self(bit: 54)
+    public static let guestUSO6 = Self(bit: 55)
+    public static let hostUSO = Self(bit: 56)
 
     /// What librte_vhost 22.11 offers for a network device without the host's segmentation (lib/vhost/vhost.h, VIRTIO_NET_SUPPORTED_FEATURES, less
-    /// IOMMU_PLATFORM, which it takes away, and HOST_TSO4, HOST_TSO6, HOST_ECN and HOST_UFO, which Sluice takes away). A guest that agreed on features with a
-    /// backend accepts another backend in its place only if it offers them, too.
+    /// IOMMU_PLATFORM, which it takes away, and HOST_TSO4, HOST_TSO6, HOST_ECN and HOST_UFO, which Sluice takes away), and GUEST_USO4 and 6. A guest that
+    /// agreed on features with a backend accepts another backend in its place only if it offers them, too.
     public static let standard: Self = [
         .csum, .guestCsum, .mtu, .gso, .guestTSO4, .guestTSO6, .guestECN, .guestUFO, .mergeableReceive, .controlQueue, .controlReceive, .guestAnnounce,
         .multiqueue, .logAll, .anyLayout, .indirectDescriptors, .eventIndex, .protocolFeatures, .version1, .ringPacked, .inOrder,
+        .guestUSO4, .guestUSO6,
     ]
-    /// What is offered, too, where the backend takes segments of up to 64 KiB from guests.
-    public static let hostSegmentation: Self = [.hostTSO4, .hostTSO6]
+    /// What is offered, too, where the backend takes segments and datagrams of up to 64 KiB from guests.
+    public static let hostSegmentation: Self = [.hostTSO4, .hostTSO6, .hostUSO]
 }
 
 /// Protocol features (section "Protocol features").

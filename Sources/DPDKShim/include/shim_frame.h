@@ -138,9 +138,10 @@ SLUICE_INLINE void sluice_frame_request(struct rte_mbuf *m, uint64_t flags, uint
 }
 /// The most segments of a frame, which bounds the work that it makes.
 #define SLUICE_MOST_SEGMENTS 1024
-/// Requests that whoever sends the frame on cuts it into TCP segments of `size` bytes of data, and finishes their checksums: `l4` is the length of the TCP header.
+/// Requests that whoever sends the frame on cuts it into segments of `size` bytes of data, and finishes their checksums: `l4` is the length of the TCP or UDP
+/// header. The flags say which of both it is: one of `sluice_flag_tx_tcp_segments` and `sluice_flag_tx_udp_segments`, with that for the checksum.
 SLUICE_INLINE void sluice_frame_request_segments(struct rte_mbuf *m, uint64_t flags, uint16_t l2, uint16_t l3, uint16_t l4, uint16_t size) {
-    sluice_frame_request(m, flags | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM, l2, l3);
+    sluice_frame_request(m, flags, l2, l3);
     m->l4_len = l4;
     m->tso_segsz = size;
 }
@@ -163,7 +164,10 @@ static const uint64_t sluice_flag_tx_offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
 static const uint64_t sluice_flag_tx_l4_mask = RTE_MBUF_F_TX_L4_MASK;
 static const uint64_t sluice_flag_tx_tcp_checksum = RTE_MBUF_F_TX_TCP_CKSUM;
 static const uint64_t sluice_flag_tx_udp_checksum = RTE_MBUF_F_TX_UDP_CKSUM;
-static const uint64_t sluice_flag_tx_segments = RTE_MBUF_F_TX_TCP_SEG;
+static const uint64_t sluice_flag_tx_tcp_segments = RTE_MBUF_F_TX_TCP_SEG;
+static const uint64_t sluice_flag_tx_udp_segments = RTE_MBUF_F_TX_UDP_SEG;
+/// Either of them: the frame is to be cut.
+static const uint64_t sluice_flag_tx_segments = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG;
 static const uint64_t sluice_flag_tx_ipv4 = RTE_MBUF_F_TX_IPV4;
 static const uint64_t sluice_flag_tx_ipv6 = RTE_MBUF_F_TX_IPV6;
 

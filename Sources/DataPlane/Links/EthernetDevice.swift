@@ -81,7 +81,7 @@ final class EthernetDevice {
         if devices.count == 1 {
             state.pointee.segmentation = devices[0].setup.segmentation
             let isOffered = devices[0].setup.segmentation.is_offered
-            state.pointee.takesSegmentation.store(TCPSegmentation(ipv4: isOffered, ipv6: isOffered).rawValue, ordering: .relaxed)
+            state.pointee.takesSegmentation.store(Segmentation(tcp4: isOffered, tcp6: isOffered).rawValue, ordering: .relaxed)
         }
         state.pointee.receiveRings.store(Self.mask(self.queues), ordering: .relaxed)
         state.pointee.transmitRings.store(Self.mask(devices.reduce(0) { $0 + Int($1.setup.transmit_queues) }), ordering: .relaxed)

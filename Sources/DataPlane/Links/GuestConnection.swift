@@ -73,7 +73,9 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
     func agreed(_ features: VirtioFeatures, _ protocolFeatures: ProtocolFeatures) {
         let finishes = features.contains(.guestCsum)
         state.pointee.finishChecksums.store(!finishes, ordering: .relaxed)
-        let taken = TCPSegmentation(ipv4: finishes && features.contains(.guestTSO4), ipv6: finishes && features.contains(.guestTSO6))
+        let taken = Segmentation(
+            tcp4: finishes && features.contains(.guestTSO4), tcp6: finishes && features.contains(.guestTSO6), udp4: finishes && features.contains(.guestUSO4),
+            udp6: finishes && features.contains(.guestUSO6))
         state.pointee.takesSegmentation.store(taken.rawValue, ordering: .relaxed)
     }
 
@@ -253,9 +255,10 @@ final class GuestConnection: VhostDelegate, @unchecked Sendable {
         ring.hasEventIndex = started.features.contains(.eventIndex)
         ring.isInOrder = started.features.contains(.inOrder)
         ring.isMergeable = started.features.contains(.mergeableReceive)
-        ring.hasOffloads = !started.features.isDisjoint(with: [.csum, .gso, .hostTSO4, .hostTSO6, .hostUFO])
-        let leaves = started.features.contains(.csum)
-        ring.segmentation = TCPSegmentation(ipv4: leaves && started.features.contains(.hostTSO4), ipv6: leaves && started.features.contains(.hostTSO6))
+        ring.hasOffloads = !started.features.isDisjoint(with: [.csum, .gso, .hostTSO4, .hostTSO6, .hostUFO, .hostUSO])
+        let leaves = started.features.contains(.csum), leavesUDP = leaves && started.features.contains(.hostUSO)
+        ring.segmentation = Segmentation(
+            tcp4: leaves && started.features.contains(.hostTSO4), tcp6: leaves && started.features.contains(.hostTSO6), udp4: leavesUDP, udp6: leavesUDP)
         ring.headerLength = started.features.isDisjoint(with: [.mergeableReceive, .version1]) ? 10 : 12
         if started.features.contains(.logAll), let log = started.log { (ring.logBits, ring.logLength) = (log.bits, log.length) }
         ring.call = started.call ?? -1

@@ -35,7 +35,7 @@ struct LinkState: ~Copyable {
     let ringChanges = Atomic<UInt32>(0)
     /// Whether the receiver cannot take frames with unfinished checksums, so that the switch has to finish them.
     let finishChecksums = Atomic<Bool>(false)
-    /// `TCPSegmentation` of frames that the receiver takes as they are; 0: the switch has to segment them all.
+    /// `Segmentation` of frames that the receiver takes as they are; 0: the switch has to segment them all.
     let takesSegmentation = Atomic<UInt8>(0)
     /// `.device`: what it wants of such frames. Set before any loop is given the link.
     var segmentation = sluice_segmentation()

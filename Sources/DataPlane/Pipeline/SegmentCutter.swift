@@ -1,7 +1,7 @@
 import DPDKShim
 import Packet
 
-/// Cuts a frame that its sender left to be segmented (TCP segmentation offload) into the frames that leave. Its bytes are read only, so it may be shared;
+/// Cuts a frame that its sender left to be segmented (TCP or UDP segmentation offload) into the frames that leave. Its bytes are read only, so it may be shared;
 /// what is still in the sender's buffers is copied from there.
 struct SegmentCutter {
     private let frame: Frame
@@ -11,6 +11,7 @@ struct SegmentCutter {
     private let size: Int
     private let data: Int
     private let isIPv6: Bool
+    private let isUDP: Bool
     /// Where the next data is: in which part of the frame, and how far into it.
     private var part: Frame
     private var place: Int
@@ -32,6 +33,7 @@ struct SegmentCutter {
         size = Int(sluice_frame_segment_size(frame))
         data = Int(sluice_frame_length(frame)) &- headers
         isIPv6 = sluice_frame_flags(frame) & sluice_flag_tx_ipv6 != 0
+        isUDP = sluice_frame_flags(frame) & sluice_flag_tx_udp_segments != 0
         part = frame
         place = headers
         rest = PieceCursor(of: frame)
@@ -69,11 +71,15 @@ struct SegmentCutter {
             last = more
             left &-= count
         }
-        TCPSegment.write(
-            at: bytes, l3: l3, l4: l4, headers: headers, isIPv6: isIPv6, number: number, offset: done, length: length, isLast: done &+ length == data)
+        if isUDP {
+            UDPSegment.write(at: bytes, l3: l3, l4: l4, isIPv6: isIPv6, number: number, length: length)
+        } else {
+            TCPSegment.write(
+                at: bytes, l3: l3, l4: l4, headers: headers, isIPv6: isIPv6, number: number, offset: done, length: length, isLast: done &+ length == data)
+        }
         sluice_frame_request(
-            segment, sluice_flag_tx_tcp_checksum | (isIPv6 ? sluice_flag_tx_ipv6 : sluice_flag_tx_ipv4), UInt16(truncatingIfNeeded: l3),
-            UInt16(truncatingIfNeeded: l4 &- l3))
+            segment, (isUDP ? sluice_flag_tx_udp_checksum : sluice_flag_tx_tcp_checksum) | (isIPv6 ? sluice_flag_tx_ipv6 : sluice_flag_tx_ipv4),
+            UInt16(truncatingIfNeeded: l3), UInt16(truncatingIfNeeded: l4 &- l3))
         done &+= length
         number &+= 1
         return segment

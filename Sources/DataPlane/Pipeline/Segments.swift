@@ -1,7 +1,7 @@
 import DPDKShim
 import Scheduler
 
-// Stage 5 for frames that their sender left to be segmented (TCP segmentation offload). Such a frame stays whole only if its receiver takes it so, a guest or a
+// Stage 5 for frames that their sender left to be segmented (TCP or UDP segmentation offload). Such a frame stays whole only if its receiver takes it so, a guest or a
 // device that segments by itself, and if it may leave at once with all that its segments cost: between guests it is copied once then, from one guest's buffers
 // into the other's. If not, it is cut, and its segments are frames like all others: they wait, are dropped and are charged one by one, so that no class sends
 // more than its burst at once.
@@ -37,8 +37,7 @@ private func pass(_ frame: Frame, _ length: UInt32, _ key: GroupKey, _ lcore: Un
     }
     let growth = length &- sluice_frame_length(frame)
     if let link = view.pointee.link {
-        let isIPv6 = sluice_frame_flags(frame) & sluice_flag_tx_ipv6 != 0
-        if TCPSegmentation(rawValue: link.pointee.takesSegmentation.load(ordering: .relaxed)).has(isIPv6: isIPv6),
+        if Segmentation(rawValue: link.pointee.takesSegmentation.load(ordering: .relaxed)).has(sluice_frame_flags(frame)),
             let charge = cost(of: SegmentCutter(frame), growth, in: frame), hasRoom(key.output, lcore, snapshot) {
             if link.pointee.mechanism == .device {
                 // Nothing is charged, and nothing done to the frame, before it is known that it leaves.

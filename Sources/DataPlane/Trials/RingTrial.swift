@@ -49,7 +49,7 @@ public final class RingTrial {
     /// Gives the ring a size and a layout. Its parts stand at the beginning of the first region: descriptors at 0, the driver's part at 0x40000, the device's
     /// part at 0x50000.
     /// - Parameters:
-    ///   - segmentation: which frames the driver may leave to be segmented: 1 over IPv4, 2 over IPv6.
+    ///   - segmentation: which frames the driver may leave to be segmented; see `Segmentation`.
     ///   - keepsMemory: whether only the ring's own memory is cleared, as frames still refer to what is behind it.
     public func setUp(
         size: UInt16, isPacked: Bool, isMergeable: Bool = true, header: UInt8 = 12, hasEventIndex: Bool = false, isInOrder: Bool = false,
@@ -62,7 +62,7 @@ public final class RingTrial {
         new.driverArea = memory[0].host + 0x40000
         new.deviceArea = memory[0].host + 0x50000
         (new.size, new.isPacked, new.isMergeable, new.headerLength, new.hasEventIndex) = (size, isPacked, isMergeable, header, hasEventIndex)
-        (new.isInOrder, new.hasOffloads, new.segmentation) = (isInOrder, hasOffloads, TCPSegmentation(rawValue: segmentation))
+        (new.isInOrder, new.hasOffloads, new.segmentation) = (isInOrder, hasOffloads, Segmentation(rawValue: segmentation))
         new.call = call
         log.initialize(repeating: 0)
         if isLogged { (new.logBits, new.logLength) = (log.baseAddress, UInt64(log.count)) }

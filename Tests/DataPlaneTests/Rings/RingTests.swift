@@ -105,7 +105,7 @@ import Testing
                 let isPacked = round % 2 == 0
                 let size = isPacked ? Int.random(in: 1...64, using: &random) : 1 << Int.random(in: 0...6, using: &random)
                 if round % 64 < 2 || trial.fault != nil {
-                    trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: Bool.random(using: &random), hasEventIndex: Bool.random(using: &random), isInOrder: Bool.random(using: &random), segmentation: 3)
+                    trial.setUp(size: UInt16(size), isPacked: isPacked, isMergeable: Bool.random(using: &random), hasEventIndex: Bool.random(using: &random), isInOrder: Bool.random(using: &random), segmentation: 15)
                 }
                 let ring = trial.memory[0].host
                 // Descriptors that are nearly right: addresses about the edges of memory, tables in the ring itself, flags of every kind.
@@ -139,7 +139,7 @@ import Testing
                 (driver + 2).storeBytes(of: index &+ UInt16.random(in: 0...(random.next() % 32 == 0 ? UInt16.max : 20), using: &random), as: UInt16.self)
                 // Headers that want checksums and segments.
                 for _ in 0..<8 {
-                    (trial.memory[1].host + Int.random(in: 0x60000..<0xf0000, using: &random)).storeBytes(of: random.next() & 0x0030_ffff_ffff_0101, as: UInt64.self)
+                    (trial.memory[1].host + Int.random(in: 0x60000..<0xf0000, using: &random)).storeBytes(of: random.next() & 0x0030_ffff_ffff_0501, as: UInt64.self)
                 }
                 if Bool.random(using: &random) {
                     _ = trial.receive(mayRefer: Bool.random(using: &random))

@@ -4,9 +4,10 @@ import Testing
 
 /// Frames that a guest's driver leaves to be segmented.
 @Suite struct SegmentationTests {
-    /// A TCP segment as a driver leaves it, longer than any wire carries, and what stands in front of it in the ring.
+    /// A TCP segment or UDP datagram as a driver leaves it, longer than any wire carries, and what stands in front of it in the ring.
     struct Long {
         var isIPv6 = false
+        var isUDP = false
         var tags = 0
         var ipOptions = 0
         var tcpOptions = 0
@@ -18,26 +19,29 @@ import Testing
 
         var l3: Int { 14 + 4 * tags }
         var l4: Int { l3 + (isIPv6 ? 40 : 20 + ipOptions) }
-        var headers: Int { l4 + 20 + tcpOptions }
+        var headers: Int { l4 + (isUDP ? 8 : 20 + tcpOptions) }
+        var transport: UInt8 { isUDP ? 17 : 6 }
 
         var frame: [UInt8] {
             var bytes: [UInt8] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]
             for _ in 0..<tags { bytes += [0x81, 0, 0x60, 7] }
-            let l4Length = 20 + tcpOptions + data.count
+            let l4Length = headers - l4 + data.count
             if isIPv6 {
-                bytes += [0x86, 0xdd, 0x60, 0, 0, 0] + be16(UInt16(truncatingIfNeeded: l4Length)) + [6, 64] + (0..<32).map { UInt8($0) }
+                bytes += [0x86, 0xdd, 0x60, 0, 0, 0] + be16(UInt16(truncatingIfNeeded: l4Length)) + [transport, 64] + (0..<32).map { UInt8($0) }
             } else {
                 bytes += [8, 0, UInt8(0x45 + ipOptions / 4), 1] + be16(UInt16(truncatingIfNeeded: 20 + ipOptions + l4Length)) + be16(identification)
-                bytes += [0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2] + [UInt8](repeating: 1, count: ipOptions)
+                bytes += [0x40, 0, 64, transport, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2] + [UInt8](repeating: 1, count: ipOptions)
             }
-            bytes += [0x12, 0x34, 0x0c, 0xbc] + be16(UInt16(sequence >> 16)) + be16(UInt16(truncatingIfNeeded: sequence)) + [0, 0, 0, 9]
+            bytes += [0x12, 0x34, 0x0c, 0xbc]
+            if isUDP { return bytes + be16(UInt16(truncatingIfNeeded: l4Length)) + [0xab, 0xcd] + data }
+            bytes += be16(UInt16(sequence >> 16)) + be16(UInt16(truncatingIfNeeded: sequence)) + [0, 0, 0, 9]
             bytes += [UInt8((5 + tcpOptions / 4) << 4), flags, 1, 0, 0xab, 0xcd, 0, 0] + [UInt8](repeating: 1, count: tcpOptions)
             return bytes + data
         }
         /// The header of virtio-net (virtio 1.2, 5.1.6), little endian.
         var header: [UInt8] {
             func le(_ value: Int) -> [UInt8] { [UInt8(value & 255), UInt8(value >> 8)] }
-            return [1, isIPv6 ? 4 : 1] + le(headers) + le(size) + le(l4) + [16, 0, 0, 0]
+            return [1, isUDP ? 5 : isIPv6 ? 4 : 1] + le(headers) + le(size) + le(l4) + [isUDP ? 6 : 16, 0, 0, 0]
         }
     }
 
@@ -58,9 +62,10 @@ import Testing
     private static func random(_ random: inout Seeded) -> Long {
         var long = Long()
         long.isIPv6 = Bool.random(using: &random)
+        long.isUDP = Bool.random(using: &random)
         long.tags = Int.random(in: 0...2, using: &random)
         long.ipOptions = long.isIPv6 ? 0 : 4 * [0, 0, 1, 10][Int.random(in: 0..<4, using: &random)]
-        long.tcpOptions = 4 * [0, 3, 10][Int.random(in: 0..<3, using: &random)]
+        long.tcpOptions = long.isUDP ? 0 : 4 * [0, 3, 10][Int.random(in: 0..<3, using: &random)]
         long.size = [64, 536, 1_448, 8_900][Int.random(in: 0..<4, using: &random)]
         let most = 65_535 - 40 - 60 - long.tcpOptions
         let count = Bool.random(using: &random) ? Int.random(in: long.size + 1...most, using: &random) : long.size * 4
@@ -70,13 +75,13 @@ import Testing
         return long
     }
 
-    @Test("a long TCP segment becomes segments that together are the same, each with headers and checksums of its own")
+    @Test("a long TCP segment or UDP datagram becomes several that together are the same, each with headers and checksums of its own")
     func cutting() async {
         await #expect(processExitsWith: .success) {
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
             let buffers = trial.freeBuffers
             for isPacked in [false, true] {
-                trial.setUp(size: 256, isPacked: isPacked, segmentation: 3)
+                trial.setUp(size: 256, isPacked: isPacked, segmentation: 15)
                 var driver = RingDriver(trial, size: 256, isPacked: isPacked, seed: 7)
                 for _ in 0..<120 {
                     driver.forgetMemory()
@@ -102,11 +107,15 @@ import Testing
                             #expect(SegmentationTests.number(bytes, l3 + 4) == (Int(long.identification) + index) & 0xffff)
                             #expect(SegmentationTests.sum(bytes[l3..<l4]) == 0xffff)
                         }
-                        #expect(SegmentationTests.number(bytes, l4 + 4, 4) == (Int(long.sequence) + data.count) & 0xffff_ffff)
-                        let lost: UInt8 = (isLast ? 0 : 0x09) | (index == 0 ? 0 : 0x80)
-                        #expect(bytes[l4 + 13] == long.flags & ~lost)
+                        if long.isUDP {
+                            #expect(SegmentationTests.number(bytes, l4 + 4) == bytes.count - l4)
+                        } else {
+                            #expect(SegmentationTests.number(bytes, l4 + 4, 4) == (Int(long.sequence) + data.count) & 0xffff_ffff)
+                            let lost: UInt8 = (isLast ? 0 : 0x09) | (index == 0 ? 0 : 0x80)
+                            #expect(bytes[l4 + 13] == long.flags & ~lost)
+                        }
                         let addresses = bytes[(long.isIPv6 ? l3 + 8 : l3 + 12)..<(long.isIPv6 ? l3 + 40 : l3 + 20)]
-                        let pseudo = Array(addresses) + [0, 6] + SegmentationTests.be16(UInt16(bytes.count - l4))
+                        let pseudo = Array(addresses) + [0, long.transport] + SegmentationTests.be16(UInt16(bytes.count - l4))
                         #expect(SegmentationTests.sum(pseudo + bytes[l4...]) == 0xffff)
                         data += bytes[long.headers...]
                     }
@@ -121,10 +130,10 @@ import Testing
     func whole() async {
         await #expect(processExitsWith: .success) {
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
-            for isIPv6 in [false, true] {
-                trial.setUp(size: 256, isPacked: false, segmentation: 3)
+            for (isIPv6, isUDP) in [(false, false), (true, false), (false, true), (true, true)] {
+                trial.setUp(size: 256, isPacked: false, segmentation: 15)
                 var sender = RingDriver(trial, size: 256, isPacked: false, seed: 3)
-                var long = Long(isIPv6: isIPv6, tcpOptions: 12)
+                var long = Long(isIPv6: isIPv6, isUDP: isUDP, tcpOptions: isUDP ? 0 : 12)
                 long.data = (0..<60_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
                 let taken = sender.pieces(of: 12 + long.frame.count, most: 18)
                 let pieces = try #require(taken)
@@ -167,7 +176,7 @@ import Testing
             let buffers = trial.freeBuffers
             var referred = 0
             for seed in 0..<90 {
-                trial.setUp(size: 256, isPacked: isPacked, segmentation: 3)
+                trial.setUp(size: 256, isPacked: isPacked, segmentation: 15)
                 var sender = RingDriver(trial, size: 256, isPacked: isPacked, seed: UInt64(seed))
                 let long = SegmentationTests.random(&sender.random)
                 try SegmentationTests.take(long, pieces: [1, 4, 18, 90][seed % 4], trial, isPacked: isPacked, &sender)
@@ -210,7 +219,7 @@ import Testing
         await #expect(processExitsWith: .success) {
             let trial = try RingTrial(buffers: 24, bufferSize: 2_048)
             let buffers = trial.freeBuffers
-            trial.setUp(size: 256, isPacked: false, segmentation: 3)
+            trial.setUp(size: 256, isPacked: false, segmentation: 15)
             var sender = RingDriver(trial, size: 256, isPacked: false, seed: 5)
             let long = Long(data: [UInt8](repeating: 9, count: 64_000))
             try SegmentationTests.take(long, pieces: 18, trial, isPacked: false, &sender)
@@ -225,7 +234,7 @@ import Testing
     func changedMeanwhile() async {
         await #expect(processExitsWith: .success) {
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
-            trial.setUp(size: 256, isPacked: false, segmentation: 3)
+            trial.setUp(size: 256, isPacked: false, segmentation: 15)
             var sender = RingDriver(trial, size: 256, isPacked: false, seed: 6)
             let long = Long(tcpOptions: 12, data: [UInt8](repeating: 1, count: 30_000))
             try SegmentationTests.take(long, pieces: 3, trial, isPacked: false, &sender)
@@ -243,7 +252,7 @@ import Testing
     func manyShort(_ isPacked: Bool) async {
         await #expect(processExitsWith: .success) { [isPacked] in
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
-            trial.setUp(size: 64, isPacked: isPacked, segmentation: 3)
+            trial.setUp(size: 64, isPacked: isPacked, segmentation: 15)
             var driver = RingDriver(trial, size: 64, isPacked: isPacked, seed: 9)
             // The first is longer than IP has it, and is refused.
             for (size, data) in [(64, 64 * 1_024), (64, 65_000), (64, 65_000), (1_448, 30_000), (1_448, 30_000)] {
@@ -268,7 +277,7 @@ import Testing
         await #expect(processExitsWith: .success) {
             let trial = try RingTrial(buffers: 2_047, bufferSize: 2_048)
             /// Whether a frame is taken, and into how many it is cut.
-            func segments(_ frame: [UInt8], _ header: [UInt8], segmentation: UInt8 = 3) throws -> Int? {
+            func segments(_ frame: [UInt8], _ header: [UInt8], segmentation: UInt8 = 15) throws -> Int? {
                 trial.setUp(size: 64, isPacked: false, segmentation: segmentation)
                 var driver = RingDriver(trial, size: 64, isPacked: false, seed: 1)
                 let taken = driver.pieces(of: 12 + frame.count, most: 1)
@@ -304,6 +313,21 @@ import Testing
             #expect(try segments(Array(long.frame.prefix(long.headers + 1_448)), long.header) == 0, "one segment")
             // What the driver says of the length of the headers is a hint.
             #expect(try segments(long.frame, changed(2, 0, in: long.header)) == 7)
+
+            let datagram = Long(isUDP: true, data: [UInt8](repeating: 5, count: 9_000))
+            for isIPv6 in [false, true] {
+                let either = Long(isIPv6: isIPv6, isUDP: true, data: datagram.data)
+                for only: UInt8 in 0..<16 {
+                    #expect(try segments(either.frame, either.header, segmentation: only) == (only & (isIPv6 ? 8 : 4) == 0 ? nil : 7), "\(only)")
+                }
+            }
+            for kind: UInt8 in [1, 3, 4, 0x85] { #expect(try segments(datagram.frame, changed(1, kind, in: datagram.header)) == nil, "kind \(kind)") }
+            #expect(try segments(datagram.frame, changed(0, 0, in: datagram.header)) == nil, "no checksum to be finished")
+            #expect(try segments(datagram.frame, changed(4, 0, in: changed(5, 0, in: datagram.header))) == nil, "datagrams of nothing")
+            #expect(try segments(datagram.frame, changed(8, 16, in: datagram.header)) == nil, "a checksum at another place")
+            #expect(try segments(changed(datagram.l3 + 6, 0x20, in: datagram.frame), datagram.header) == nil, "a fragment")
+            #expect(try segments(Array(datagram.frame.prefix(datagram.l4 + 7)), datagram.header) == nil, "a UDP header that ends early")
+            #expect(try segments(Array(datagram.frame.prefix(datagram.headers + 1_448)), datagram.header) == 0, "one datagram")
         }
     }
 }

@@ -55,10 +55,10 @@ final class Frontend {
     /// - Parameters:
     ///   - call: the call descriptor of all rings, if it is not to be a pipe.
     ///   - pairs: how many queue pairs there are.
-    func start(fullCall: Bool = false, call given: Int32? = nil, pairs: Int = 1) throws {
+    ///   - features: the numbers of feature bits, beside VIRTIO_F_VERSION_1 (32) and VIRTIO_NET_F_MRG_RXBUF (15).
+    func start(fullCall: Bool = false, call given: Int32? = nil, pairs: Int = 1, features: [UInt64] = []) throws {
         try send(.setOwner)
-        // The feature bits are VIRTIO_F_VERSION_1 (32) and VIRTIO_NET_F_MRG_RXBUF (15).
-        try send(.setFeatures, le(UInt64(1 << 32 | 1 << 15)))
+        try send(.setFeatures, le(features.reduce(UInt64(1 << 32 | 1 << 15)) { $0 | 1 << $1 }))
         try send(.setMemoryTable, le(UInt32(1)) + le(UInt32(0)) + [0, Self.memoryBytes, 0, 0].flatMap { le(UInt64($0)) }, descriptors: [memory])
         for number in 0..<2 * pairs {
             let index = UInt32(number), size = UInt32(number % 2 == 0 ? sizes.toGuest : sizes.fromGuest)
@@ -154,10 +154,14 @@ final class Frontend {
         row.storeBytes(of: next, toByteOffset: 14, as: UInt16.self)
     }
 
-    /// Writes a frame, behind an empty virtio-net header of 12 bytes, into each of the first buffers of the ring from this guest.
-    func write(_ frame: [UInt8], ring: Int = 1, buffers: Int, bufferBytes: Int) {
-        for place in 0..<buffers { (base + Self.buffers(ring) + place * bufferBytes + 12).copyMemory(from: frame, byteCount: frame.count) }
+    /// Writes a frame, behind a virtio-net header of 12 bytes, into each of the first buffers of the ring from this guest.
+    func write(_ frame: [UInt8], header: [UInt8] = [UInt8](repeating: 0, count: 12), ring: Int = 1, buffers: Int, bufferBytes: Int) {
+        let bytes = header + frame
+        for place in 0..<buffers { (base + Self.buffers(ring) + place * bufferBytes).copyMemory(from: bytes, byteCount: bytes.count) }
     }
+
+    /// The first bytes of the ring's buffers, which lie behind each other.
+    func read(ring: Int, bytes: Int) -> [UInt8] { Array(UnsafeRawBufferPointer(start: base + Self.buffers(ring), count: bytes)) }
 
     /// The number of frames that the port has put into the ring towards this guest (modulo 2^16).
     var taken: UInt16 { (base + Self.used(0)).load(fromByteOffset: 2, as: UInt16.self) }

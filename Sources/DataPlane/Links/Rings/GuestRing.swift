@@ -58,7 +58,7 @@ struct GuestRing {
     /// Whether headers say anything about frames from the guest: only a driver may ask for something with whom offloads were agreed on.
     var hasOffloads = false
     /// Which frames the driver may leave to be segmented.
-    var segmentation = TCPSegmentation(rawValue: 0)
+    var segmentation = Segmentation(rawValue: 0)
     /// The size of the header before each frame: 12 bytes, or 10 for a driver that knows neither version 1 nor mergeable buffers.
     var headerLength: UInt8 = 12
     /// Where what is written into guest memory is logged for a migration: a bit for each page of 4 096 bytes. nil: it is not.

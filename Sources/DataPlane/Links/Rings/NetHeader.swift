@@ -13,6 +13,8 @@ struct NetHeader {
     /// The frame is to be cut into TCP segments over IPv4, or over IPv6 (VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6).
     private static var segmentsIPv4: UInt8 { @_noLocks get { 1 } }
     private static var segmentsIPv6: UInt8 { @_noLocks get { 4 } }
+    /// The frame is to be cut into UDP datagrams over either (VIRTIO_NET_HDR_GSO_UDP_L4; virtio 1.3, 5.1.6).
+    private static var segmentsUDP: UInt8 { @_noLocks get { 5 } }
 
     @inline(__always) @_noLocks
     init(_ first: UInt64 = 0) { self.first = first }
@@ -53,7 +55,7 @@ struct NetHeader {
         let start = UInt64(sluice_frame_headers_length(frame))
         wishes.first = needsChecksum | start &<< 48
         if flags & sluice_flag_tx_segments != 0 {
-            let kind = flags & sluice_flag_tx_ipv6 != 0 ? segmentsIPv6 : segmentsIPv4
+            let kind = flags & sluice_flag_tx_udp_segments != 0 ? segmentsUDP : flags & sluice_flag_tx_ipv6 != 0 ? segmentsIPv6 : segmentsIPv4
             wishes.first |= UInt64(kind) &<< 8 | (start &+ UInt64(sluice_frame_l4_length(frame))) &<< 16 | UInt64(sluice_frame_segment_size(frame)) &<< 32
         }
         return wishes
@@ -63,7 +65,7 @@ struct NetHeader {
     /// - Parameter segmentation: which frames the driver may leave to be segmented.
     /// - Returns: false if that cannot be done with this frame.
     @inline(never) @_noLocks
-    func apply(to frame: Frame, _ segmentation: TCPSegmentation) -> Bool {
+    func apply(to frame: Frame, _ segmentation: Segmentation) -> Bool {
         let start = checksumStart, field = start &+ checksumOffset
         guard field &+ 2 <= Int(sluice_frame_length(frame)) else { return false }
         let bytes = sluice_frame_bytes(frame).unsafelyUnwrapped
@@ -89,11 +91,18 @@ struct NetHeader {
             }
             if version != 0, start &- l3 >= 20 {
                 if transport == 6, checksumOffset == 16 {
-                    if kind != 0 { return requestSegments(of: frame, version, l3: l3, segmentation) }
+                    if kind != 0 {
+                        guard kind == (version == sluice_flag_tx_ipv6 ? Self.segmentsIPv6 : Self.segmentsIPv4) else { return false }
+                        return requestSegments(of: frame, version | sluice_flag_tx_tcp_segments | sluice_flag_tx_tcp_checksum, l3: l3, segmentation)
+                    }
                     sluice_frame_request(frame, version | sluice_flag_tx_tcp_checksum, UInt16(l3), UInt16(start &- l3))
                     return true
                 }
-                if kind == 0, transport == 17, checksumOffset == 6 {
+                if transport == 17, checksumOffset == 6 {
+                    if kind != 0 {
+                        guard kind == Self.segmentsUDP else { return false }
+                        return requestSegments(of: frame, version | sluice_flag_tx_udp_segments | sluice_flag_tx_udp_checksum, l3: l3, segmentation)
+                    }
                     sluice_frame_request(frame, version | sluice_flag_tx_udp_checksum, UInt16(l3), UInt16(start &- l3))
                     return true
                 }
@@ -104,39 +113,26 @@ struct NetHeader {
         return sluice_frame_finish_checksum(frame, UInt32(start), UInt32(field)) == 0
     }
 
-    /// Notes that a frame, whose TCP header begins at `checksumStart`, is to be cut into segments. The length of the headers is found in them, as what the driver
-    /// says about it is a hint only (virtio 1.2, 5.1.6.2).
+    /// Notes that a frame, whose TCP or UDP header begins at `checksumStart`, is to be cut into segments. The length of the headers is found in them, as what the
+    /// driver says about it is a hint only (virtio 1.2, 5.1.6.2).
+    /// - Parameter request: the flags that request it.
     @inline(never) @_noLocks
-    private func requestSegments(of frame: Frame, _ version: UInt64, l3: Int, _ segmentation: TCPSegmentation) -> Bool {
-        let isIPv6 = version == sluice_flag_tx_ipv6, start = checksumStart
-        guard kind == (isIPv6 ? Self.segmentsIPv6 : Self.segmentsIPv4), segmentation.has(isIPv6: isIPv6), first & Self.needsChecksum != 0,
-            start &+ 20 <= Int(sluice_frame_contiguous(frame))
-        else { return false }
+    private func requestSegments(of frame: Frame, _ request: UInt64, l3: Int, _ segmentation: Segmentation) -> Bool {
+        let start = checksumStart, isUDP = request & sluice_flag_tx_udp_segments != 0
+        let least = isUDP ? 8 : 20
+        guard segmentation.has(request), first & Self.needsChecksum != 0, start &+ least <= Int(sluice_frame_contiguous(frame)) else { return false }
         let bytes = sluice_frame_bytes(frame).unsafelyUnwrapped
-        let l4 = Int((bytes + start + 12).loadUnaligned(as: UInt8.self) &>> 4) &* 4
+        let l4 = isUDP ? least : Int((bytes + start + 12).loadUnaligned(as: UInt8.self) &>> 4) &* 4
         let data = Int(sluice_frame_length(frame)) &- start &- l4
         // A fragment has no data of its own to be cut.
-        if !isIPv6, UnsafeRawPointer(bytes).bigEndian16(l3 &+ 6) & 0x3fff != 0 { return false }
-        guard l4 >= 20, start &+ l4 <= Int(sluice_frame_contiguous(frame)), data >= 0, segmentSize != 0 else { return false }
+        if request & sluice_flag_tx_ipv6 == 0, UnsafeRawPointer(bytes).bigEndian16(l3 &+ 6) & 0x3fff != 0 { return false }
+        guard l4 >= least, start &+ l4 <= Int(sluice_frame_contiguous(frame)), data >= 0, segmentSize != 0 else { return false }
         if data <= segmentSize {
-            sluice_frame_request(frame, version | sluice_flag_tx_tcp_checksum, UInt16(l3), UInt16(start &- l3))
+            sluice_frame_request(frame, request & ~sluice_flag_tx_segments, UInt16(l3), UInt16(start &- l3))
             return true
         }
         guard data <= segmentSize &* SegmentCutter.most else { return false }
-        sluice_frame_request_segments(frame, version, UInt16(l3), UInt16(start &- l3), UInt16(l4), UInt16(segmentSize))
+        sluice_frame_request_segments(frame, request, UInt16(l3), UInt16(start &- l3), UInt16(l4), UInt16(segmentSize))
         return true
     }
-}
-
-/// Which TCP segments of up to 64 KiB pass between a guest and this switch in one frame.
-struct TCPSegmentation: Equatable {
-    /// 1: over IPv4. 2: over IPv6.
-    let rawValue: UInt8
-
-    @inline(__always) @_noLocks
-    init(rawValue: UInt8) { self.rawValue = rawValue }
-    init(ipv4: Bool, ipv6: Bool) { rawValue = (ipv4 ? 1 : 0) | (ipv6 ? 2 : 0) }
-
-    @inline(__always) @_noLocks
-    func has(isIPv6: Bool) -> Bool { rawValue & (isIPv6 ? 2 : 1) != 0 }
 }

@@ -13,7 +13,7 @@ func fuzzRings(_ bytes: [UInt8]) {
     let size = isPacked ? max(1, Int(first[1] & 63)) : 1 << Int(first[1] & 7)
     trial.setUp(
         size: UInt16(size), isPacked: isPacked, isMergeable: first[0] & 2 != 0, header: first[0] & 4 != 0 ? 10 : 12, hasEventIndex: first[0] & 8 != 0, isInOrder: first[0] & 16 != 0,
-        isLogged: first[0] & 32 != 0, segmentation: first[0] >> 6)
+        isLogged: first[0] & 32 != 0, segmentation: (first[0] >> 6) * 5)
     let before = trial.freeBuffers
     Trial.used = returned(trial)
     for line in lines.dropFirst() {
