@@ -37,7 +37,7 @@ public enum Slow {
             causes += now.cores.flatMap { core in Self.core(core, before.cores.first { $0.cpu == core.cpu }, port.name, seconds) }
         }
         causes = causes.filter { $0.weight >= least }.sorted { ($1.weight, $0.name) < ($0.weight, $1.name) }
-        return causes.isEmpty ? [nothing(guest, before.guests.first { $0.name == name } ?? GuestStatus(), seconds)] : causes
+        return causes.isEmpty ? [nothing(guest, before, now, seconds)] : causes
     }
 
     // MARK: Queues
@@ -125,7 +125,10 @@ public enum Slow {
     ]
 
     /// Reasons that say nothing about how fast a guest is, and those that its classes tell of.
-    private static let silent: Set<String> = ["source_port", "reserved_address", "mac_control", "queue_limit", "codel", "buffer_share", "buffer_full", "class_removed"]
+    private static let silent: Set<String> = queues.union(["source_port", "reserved_address", "mac_control", "class_removed"])
+
+    /// Reasons for which frames are dropped from queues.
+    private static let queues: Set<String> = ["queue_limit", "codel", "buffer_share", "buffer_full"]
 
     /// Reasons that are counted where a frame would have left.
     private static let leaving: Set<String> = ["port_down", "exceeds_mtu", "no_buffer", "not_taken", "bad_offload", "no_class", "port_removed", "flood_share"]
@@ -180,12 +183,32 @@ public enum Slow {
         return causes
     }
 
-    private static func nothing(_ guest: GuestStatus, _ before: GuestStatus, _ seconds: Double) -> Cause {
+    // MARK: Elsewhere
+
+    private static func nothing(_ guest: GuestStatus, _ before: Sample, _ now: Sample, _ seconds: Double) -> Cause {
+        let earlier = before.guests.first { $0.name == guest.name } ?? GuestStatus()
         func rate(_ now: Traffic, _ before: Traffic) -> String { Quantity.rate.format(rounded(UInt64(Double(now.bytes.since(before.bytes)) * 8 / seconds))) }
+        let peers = "look at the guest itself and at its peers: their CPUs, the windows of their connections, and what the others' classes hold (sluice slow PEER)"
         return Cause(
             "nothing", weight: 0,
-            "nothing here holds \(guest.name) back: it got \(rate(guest.inbound, before.inbound)) and sent \(rate(guest.outbound, before.outbound)), and none of its frames waited",
-            advice: "look at the guest itself and at its peers: their CPUs, the windows of their connections, and what the others' classes hold (sluice slow PEER)")
+            "nothing here holds \(guest.name) back: it got \(rate(guest.inbound, earlier.inbound)) and sent \(rate(guest.outbound, earlier.outbound)), and none of its frames waited",
+            advice: losses(besides: guest.port, before, now, seconds).map { "\($0). If \(guest.name) sends nothing to them, \(peers)" } ?? peers)
+    }
+
+    /// Which other ports of the same bridge lose frames that were to leave by them, those that lose most first. Nobody counts whose frames these were.
+    private static func losses(besides name: String, _ before: Sample, _ now: Sample, _ seconds: Double) -> String? {
+        guard let bridge = now.ports.first(where: { $0.name == name })?.bridge else { return nil }
+        let lost = now.ports.filter { $0.bridge == bridge && $0.name != name }.compactMap { port -> (name: String, count: UInt64, reason: String)? in
+            let earlier = before.ports.first { $0.name == port.name }?.drops ?? [:]
+            let drops = port.drops.since(earlier).filter { leaving.contains($0.key) || queues.contains($0.key) }
+            guard let most = drops.highest else { return nil }
+            return (port.name, drops.sum, meanings[most.key]?.text ?? most.key)
+        }.sorted { ($1.count, $0.name) < ($0.count, $1.name) }
+        guard let worst = lost.first else { return nil }
+        func often(_ count: UInt64) -> UInt64 { UInt64((Double(count) / seconds).rounded(.up)) }
+        let others = lost.dropFirst().prefix(2).map { ", port \($0.name) \(often($0.count))" }.joined()
+        let owner = now.guests.first { $0.port == worst.name }.map { "sluice slow \($0.name)" } ?? "sluice port show \(worst.name)"
+        return "other ports of \(bridge) lose frames on their way out: port \(worst.name) \(often(worst.count)) a second (\(worst.reason))\(others); \(owner) tells more"
     }
 
     /// A measured number, rounded to four digits.

@@ -63,6 +63,33 @@ import Testing
         #expect(causes[0].advice?.contains("windows") == true)
     }
 
+    @Test func receiversLoss() throws {
+        /// Another port of the same bridge, or not.
+        func port(_ name: String, _ bridge: String, _ drops: [String: UInt64]) -> PortStatus {
+            var port = PortStatus()
+            (port.name, port.bridge, port.state, port.drops) = (name, bridge, .up, drops)
+            return port
+        }
+        let causes = try causes {
+            $0.ports[0].bridge = "br0"
+            var guest = GuestStatus()
+            (guest.name, guest.port) = ("db", "vm2")
+            $0.guests.append(guest)
+            // What is dropped at the entrance is the sender's own.
+            $0.ports += [
+                port("vm2", "br0", ["not_taken": 400, "queue_limit": 100, "spoofed_source": 9_000]), port("vm3", "br0", ["flood_share": 20]),
+                port("vm4", "br0", ["filtered": 7]), port("vm5", "br1", ["not_taken": 8_000]),
+            ]
+        }
+        #expect(causes.map(\.name) == ["nothing"])
+        #expect(
+            causes[0].advice?.hasPrefix(
+                """
+                other ports of br0 lose frames on their way out: port vm2 250 a second (the guest has not taken them within 100 ms), port vm3 10; \
+                sluice slow db tells more. If vm1 sends nothing to them, look at the guest itself
+                """) == true, "\(causes[0].advice ?? "")")
+    }
+
     @Test func busyCPU() throws {
         let causes = try causes { $0.cores[0].busyPercent = 99 }
         #expect(causes.map(\.name) == ["cpu"] && causes[0].sentence == "CPU 2, which polls port vm1, is busy 99 % of the time")
