@@ -88,7 +88,8 @@ extension EndToEnd {
             try withLab { lab in
                 let wire = try VethPair(lab, "w"), tap = "\(lab.tag)t"
                 let daemon = try daemon(lab, wire, tap, "ets: {tc-tsa: [ets, ets], tc-bw: [70, 30], prio-tc: [0, 0, 0, 0, 1, 0, 0, 0]}")
-                let both = try Sender(tap, [Self.iscsi, Self.plain], every: 100)
+                // Several times what the link carries, so that frames of both classes wait even while the sender has no CPU.
+                let both = try Sender(tap, [Self.iscsi, Self.plain, Self.iscsi, Self.plain, Self.iscsi, Self.plain, Self.iscsi, Self.plain], every: 100)
                 try eventually("both classes send", within: 30) { try sent(daemon).0 > 200_000 && sent(daemon).1 > 200_000 }
                 let first = try share(daemon)
                 #expect(abs(first - 0.7) < 0.01, "\(first)")

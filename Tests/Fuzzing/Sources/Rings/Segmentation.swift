@@ -1,0 +1,1 @@
+../../../../Sources/DataPlane/Links/Rings/Segmentation.swift
