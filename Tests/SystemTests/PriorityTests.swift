@@ -88,12 +88,18 @@ extension EndToEnd {
             try withLab { lab in
                 let wire = try VethPair(lab, "w"), tap = "\(lab.tag)t"
                 let daemon = try daemon(lab, wire, tap, "ets: {tc-tsa: [ets, ets], tc-bw: [70, 30], prio-tc: [0, 0, 0, 0, 1, 0, 0, 0]}")
-                // Several times what the link carries, so that frames of both classes wait even while the sender has no CPU.
+                // Several times what the link carries, so that frames of both classes soon wait, and do so even while the sender has no CPU.
                 let both = try Sender(tap, [Self.iscsi, Self.plain, Self.iscsi, Self.plain, Self.iscsi, Self.plain, Self.iscsi, Self.plain], every: 100)
-                try eventually("both classes send", within: 30) { try sent(daemon).0 > 200_000 && sent(daemon).1 > 200_000 }
+                func waiting() throws {
+                    try eventually("frames of both classes wait", within: 30) {
+                        try ["vm1/iscsi", "vm1/default"].allSatisfy { try daemon.classStatus("uplink", $0)["backlog"]["bytes"].int ?? 0 > 1_000_000 }
+                    }
+                }
+                try waiting()
                 let first = try share(daemon)
                 #expect(abs(first - 0.7) < 0.01, "\(first)")
                 try daemon.command("port", "set", "uplink", "dcb", "ets", "tc-bw", "20,80")
+                try waiting()
                 let second = try share(daemon)
                 #expect(abs(second - 0.2) < 0.01, "\(second)")
                 both.stop()
